@@ -22,7 +22,7 @@
 //! | [`applications`] | manages the keys of Run:ai's users and organisations by its API | config credential fault instant key_name provider query token |
 //! | [`provider`] | asks an issuer for a token, once | certificates clock config credential fault instant offload token |
 //! | [`transfer`] | the content of a file in which credentials go to another machine | certificates config credential instant profile store |
-//! | [`store`] | keeps credentials, each bound to where it may be sent | age_file causes certificates clock command_line config credential fault file_lock folder instant lifecycle offload process profile trust |
+//! | [`store`] | keeps credentials, each bound to where it may be sent | age_file causes certificates clock command_line config credential fault file_lock folder instant lifecycle offload process profile token trust |
 //! | `sink` | writes the files that hold tokens, and knows its own again | file_lock folder profile trust |
 //! | [`settings`] | the configuration as a file | causes clock config file_lock folder offload trust |
 //! | [`certificates`] | the certificates and keys that a configuration names, each read once | config credential trust |

@@ -8,7 +8,7 @@ use rustix::fs::{FileType, fstat};
 
 use super::output::{Exit, fail};
 use crate::profile::ProfileName;
-use crate::store::keyring::{self, Operation};
+use crate::store::keyring::{self, Item, Operation};
 
 const FOR_ITSELF: &str = "only jetond itself runs this command";
 
@@ -20,6 +20,9 @@ pub(super) struct KeyringCallArgs {
     /// The profile
     #[arg(value_parser = ProfileName::parse)]
     profile: ProfileName,
+    /// Which of its entries
+    #[arg(value_enum, default_value_t = Item::Record)]
+    item: Item,
 }
 
 pub(super) fn keyring_call(args: &KeyringCallArgs) -> Exit {
@@ -27,7 +30,7 @@ pub(super) fn keyring_call(args: &KeyringCallArgs) -> Exit {
     if !is_pipe(stdin()) || !is_pipe(stdout()) {
         return fail(Exit::Usage, FOR_ITSELF);
     }
-    match keyring::serve_call(args.operation, &args.profile) {
+    match keyring::serve_call(args.operation, args.item, &args.profile) {
         Ok(()) => Exit::Done,
         Err(_) => Exit::Failed,
     }

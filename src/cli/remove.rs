@@ -79,7 +79,7 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
         }
         let done = work.carry_out(&left, lock.as_ref());
         if let (Ok(()), Some(lock)) = (&done, &lock) {
-            work.end_rotation(lock);
+            work.end_rotation(lock, &left.store);
         }
         done
     };

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::record::{self, Record};
-use super::{ChangeSource, ProfileLock, StoreError, StoreErrorKind};
+use super::{ChangeSource, KeptStore, ProfileLock, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
 /// Reads records from a store. Its calls block: keep them off the event loop.
@@ -59,7 +59,7 @@ pub trait StoreWriter: StoreReader {
 }
 
 /// A store as the commands use it: they also choose a store, and print where a credential is.
-pub trait Store: StoreWriter {
+pub trait Store: StoreWriter + KeptStore {
     /// The store's description for people.
     fn about(&self) -> About;
 
@@ -125,7 +125,16 @@ enum State {
     Unreadable,
 }
 
-/// Stores the bytes of records. A new store implements this; the comparison of revisions is made here.
+/// The two places of a store. A new store implements this; the comparison of revisions is made here.
+pub(super) trait Slots: Send + Sync {
+    /// The place of records.
+    fn records(&self) -> &dyn Backend;
+
+    /// The place of what a rotation keeps beside the record.
+    fn slot(&self) -> &dyn Backend;
+}
+
+/// Stores bytes for each profile.
 pub(super) trait Backend: Send + Sync {
     /// The bytes that are stored for the profile.
     fn read(&self, profile: &ProfileName) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
@@ -163,56 +172,58 @@ pub(super) trait Backend: Send + Sync {
     fn error(&self, profile: &ProfileName, kind: StoreErrorKind) -> StoreError;
 }
 
-impl<B: Backend> StoreReader for B {
+impl<S: Slots> StoreReader for S {
     fn look(&self, profile: &ProfileName) -> Look {
-        let read = self.read(profile);
+        let records = self.records();
+        let read = records.read(profile);
         let revision = Revision::of(&read);
         let record = read.and_then(|bytes| match bytes {
-            Some(bytes) => self
+            Some(bytes) => records
                 .open(profile, bytes)
                 .and_then(|json| record::from_json(&json))
                 .map(Some)
-                .map_err(|kind| self.error(profile, kind)),
+                .map_err(|kind| records.error(profile, kind)),
             None => Ok(None),
         });
         Look { record, revision }
     }
 
     fn change_sources(&self, profile: &ProfileName) -> Vec<ChangeSource> {
-        Backend::change_sources(self, profile)
+        self.records().change_sources(profile)
     }
 }
 
-impl<B: Backend> StoreWriter for B {
+impl<S: Slots> StoreWriter for S {
     fn replace(
         &self,
         lock: &ProfileLock,
         expected: &Revision,
         record: &Record,
     ) -> Result<Revision, StoreError> {
+        let (records, profile) = (self.records(), lock.profile());
         let json = record::to_json(record).ok_or_else(|| {
             let kind = StoreErrorKind::Io {
                 action: "keep a record of this size",
                 source: io::ErrorKind::FileTooLarge.into(),
             };
-            self.error(lock.profile(), kind)
+            records.error(profile, kind)
         })?;
-        let sealed = self.seal(lock.profile(), json);
-        let sealed = sealed.map_err(|kind| self.error(lock.profile(), kind))?;
-        compare(self, lock.profile(), expected)?;
-        self.write(lock, &sealed)?;
+        let sealed = records.seal(profile, json);
+        let sealed = sealed.map_err(|kind| records.error(profile, kind))?;
+        compare(records, profile, expected)?;
+        records.write(lock, &sealed)?;
         Ok(Revision::of(&Ok(Some(sealed))))
     }
 
     fn remove(&self, lock: &ProfileLock, expected: &Revision) -> Result<bool, StoreError> {
-        compare(self, lock.profile(), expected)?;
-        self.delete(lock)
+        compare(self.records(), lock.profile(), expected)?;
+        self.records().delete(lock)
     }
 }
 
 /// Checks that the stored revision is the one that the writer expects.
 fn compare(
-    store: &impl Backend,
+    store: &dyn Backend,
     profile: &ProfileName,
     expected: &Revision,
 ) -> Result<(), StoreError> {

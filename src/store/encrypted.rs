@@ -1,4 +1,5 @@
-//! The store of encrypted files: `STATE/credentials/PROFILE.age`, each an age file for the recipient in the configuration.
+//! The store of encrypted files: `STATE/credentials/PROFILE.age`, and during a rotation in place `STATE/kept/PROFILE.age`,
+//! each an age file for the recipient in the configuration.
 //!
 //! Writing takes the recipient alone, which is no secret. Reading takes its identity, which `jetond unlock` brings. The
 //! record says inside whose it is: the file's name is not encrypted, so whoever can rename files could give one profile the
@@ -10,10 +11,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::access::Backend;
+use super::access::{Backend, Slots};
 use super::files::PrivateFiles;
-use super::record::MAX_LEN;
-use super::{About, ChangeSource, ProfileLock, Store, StoreError, StoreErrorKind};
+use super::{About, ChangeSource, ProfileLock, Store, StoreError, StoreErrorKind, kept, record};
 use crate::profile::ProfileName;
 
 mod identity_file;
@@ -22,14 +22,23 @@ mod keys;
 pub use identity_file::{IdentityFile, Wrapped};
 pub use keys::{Mismatch, StoreKeys};
 
-/// The largest file, in bytes: a record, and what age and the profile's name add to it.
-const MAX_FILE: usize = MAX_LEN + 4 * 1_024;
+/// What age and the profile's name add to a file at most, in bytes.
+const MAX_ADDED: usize = 4 * 1_024;
 
 /// A store of age files of mode 0600, in a folder of mode 0700.
 #[derive(Debug)]
 pub struct EncryptedStore {
+    records: AgeFiles,
+    kept: AgeFiles,
+}
+
+/// The files of one folder.
+#[derive(Debug)]
+struct AgeFiles {
     files: PrivateFiles,
     keys: Arc<StoreKeys>,
+    /// The largest file, in bytes.
+    limit: usize,
 }
 
 /// What of a record says whose it is.
@@ -44,16 +53,34 @@ impl EncryptedStore {
     /// The store below this state folder, with files that belong to `owner`, for the holder of these keys; see
     /// [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32, keys: Arc<StoreKeys>) -> Self {
-        let files = PrivateFiles::new(state.join("credentials"), owner);
+        let files = |folder, content: usize| {
+            let limit = content + MAX_ADDED;
+            let files = PrivateFiles::new(state.join(folder), owner);
+            AgeFiles {
+                files: files.with_limit(limit).with_extension(".age"),
+                keys: Arc::clone(&keys),
+                limit,
+            }
+        };
         Self {
-            files: files.with_limit(MAX_FILE).with_extension(".age"),
-            keys,
+            records: files("credentials", record::MAX_LEN),
+            kept: files("kept", kept::MAX_LEN),
         }
     }
 
     /// What it is opened with.
     pub const fn keys(&self) -> &Arc<StoreKeys> {
-        &self.keys
+        &self.records.keys
+    }
+}
+
+impl Slots for EncryptedStore {
+    fn records(&self) -> &dyn Backend {
+        &self.records
+    }
+
+    fn slot(&self) -> &dyn Backend {
+        &self.kept
     }
 }
 
@@ -67,24 +94,24 @@ impl Store for EncryptedStore {
     }
 
     fn place_of(&self, profile: &ProfileName) -> String {
-        let path = self.files.path(profile);
+        let path = self.records.files.path(profile);
         format!("{}, encrypted", path.display())
     }
 
     /// Checks only the folder; a missing folder is fine.
     fn probe(&self, _: &ProfileName) -> Result<(), StoreError> {
-        self.files.probe()
+        self.records.files.probe()
     }
 
     /// The records alone: the temporary files in the folder are the file store's to list.
     fn files(&self) -> Result<Vec<(PathBuf, Option<ProfileName>)>, StoreError> {
-        let mut files = self.files.names()?;
+        let mut files = self.records.files.names()?;
         files.retain(|(_, profile)| profile.is_some());
         Ok(files)
     }
 }
 
-impl Backend for EncryptedStore {
+impl Backend for AgeFiles {
     fn read(&self, profile: &ProfileName) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         self.files.read(profile)
     }
@@ -118,7 +145,7 @@ impl Backend for EncryptedStore {
         profile: &ProfileName,
         file: Zeroizing<Vec<u8>>,
     ) -> Result<Zeroizing<Vec<u8>>, StoreErrorKind> {
-        let json = self.keys.open(&file, MAX_FILE)?;
+        let json = self.keys.open(&file, self.limit)?;
         check_owner(profile, &json)?;
         Ok(json)
     }

@@ -59,6 +59,8 @@ pub enum StoreErrorKind {
         /// What is wrong there, in Jeton's words.
         what: &'static str,
     },
+    /// What is kept of a rotation cannot be understood: why, without its text.
+    NotUnderstood(&'static str),
     /// The record was written by a later version.
     Version(u64),
     /// Another process is changing what is stored for the profile.
@@ -152,6 +154,9 @@ impl fmt::Display for StoreError {
                 }
                 write!(f, "{what}; restore it, or enrol the profile anew")?;
             }
+            StoreErrorKind::NotUnderstood(what) => {
+                write!(f, "what is kept of a rotation cannot be understood: {what}")?;
+            }
             StoreErrorKind::Version(version) => write!(
                 f,
                 "the record is of version {version} and this program knows versions up to {VERSION}: use the program that wrote it or a later one, or enrol the profile again"
@@ -199,6 +204,7 @@ impl fmt::Display for StoreError {
         let reading = matches!(
             self.kind,
             StoreErrorKind::Malformed { .. }
+                | StoreErrorKind::NotUnderstood(_)
                 | StoreErrorKind::Version(_)
                 | StoreErrorKind::Conflict
                 | StoreErrorKind::Untrusted(_)

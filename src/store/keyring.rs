@@ -1,4 +1,5 @@
-//! The store in the OS keyring: one entry per profile, whose secret is the same record as in a file.
+//! The store in the OS keyring: one entry per profile, whose secret is the same record as in a file, and during a rotation
+//! in place a second one.
 //!
 //! A keyring may wait for a person, or for ever, and the crates that talk to it may panic. So each call is made in a
 //! process of its own (`process`), one at a time (`turn`). The process first checks whether the keyring would wait
@@ -6,6 +7,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -13,7 +15,7 @@ use zeroize::Zeroizing;
 use self::call::{Answer, Call, MakeCall, Outcome};
 use self::process::Process;
 use self::turn::Turn;
-use super::access::Backend;
+use super::access::{Backend, Slots};
 use super::{About, ChangeSource, ProfileLock, Store, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
@@ -34,14 +36,11 @@ use self::keychain as system;
 #[cfg(not(target_os = "macos"))]
 use self::secret_service as system;
 
-pub use self::call::Operation;
+pub use self::call::{Item, Operation};
 pub use self::fault::KeyringFault;
 pub use self::process::COMMAND;
 pub use self::signal::Signal;
 pub use self::watch::{KeyringWatch, WATCH_COMMAND, serve_watch};
-
-/// The service name of every entry; its user name is the profile.
-const SERVICE: &str = "jeton";
 
 /// Time limit of a keyring call. A working keyring takes some milliseconds, or a second if it must be started first; a
 /// slower one is waiting for a person.
@@ -50,7 +49,19 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// A store in the keyring of the user's session. It keeps no state between calls: a restarted keyring works as before,
 /// and an idle daemon has none of its data in memory.
 pub struct KeyringStore {
-    calls: Box<dyn MakeCall>,
+    records: Entries,
+    kept: Entries,
+}
+
+/// The entries of one kind.
+struct Entries {
+    item: Item,
+    calls: Arc<Calls>,
+}
+
+/// The calls of the keyring, one at a time.
+struct Calls {
+    make: Box<dyn MakeCall>,
     turn: Turn,
     limit: Duration,
 }
@@ -59,15 +70,15 @@ pub struct KeyringStore {
 ///
 /// # Errors
 /// If the parent process is gone.
-pub fn serve_call(operation: Operation, profile: &ProfileName) -> io::Result<()> {
+pub fn serve_call(operation: Operation, item: Item, profile: &ProfileName) -> io::Result<()> {
     // The parent's thread that waits for the outcome ends with its process; this process must end then, too.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    let open = |profile: &str| system::open(SERVICE, profile, LIMIT);
+    let open = |profile: &str| system::open(item.service(), profile, LIMIT);
     let (input, output) = (io::stdin().lock(), io::stdout().lock());
-    call::serve(operation, profile, open, input, output)?;
-    if operation == Operation::Save {
-        system::announce(SERVICE, profile.as_str());
+    call::serve(operation, item, profile, open, input, output)?;
+    if operation == Operation::Save && item == Item::Record {
+        system::announce(item.service(), profile.as_str());
     }
     Ok(())
 }
@@ -79,22 +90,34 @@ impl KeyringStore {
     }
 
     fn with(calls: impl MakeCall + 'static, limit: Duration) -> Self {
-        Self {
-            calls: Box::new(calls),
+        let calls = Arc::new(Calls {
+            make: Box::new(calls),
             turn: Turn::default(),
             limit,
+        });
+        let entries = |item| Entries {
+            item,
+            calls: Arc::clone(&calls),
+        };
+        Self {
+            records: entries(Item::Record),
+            kept: entries(Item::Kept),
         }
     }
+}
 
+impl Entries {
     /// Calls the keyring when it is this call's turn.
-    fn ask(&self, operation: Operation, profile: &ProfileName, record: &[u8]) -> Outcome {
+    fn ask(&self, operation: Operation, profile: &ProfileName, content: &[u8]) -> Outcome {
         let call = Call {
             operation,
+            item: self.item,
             profile,
-            record,
+            content,
         };
-        let outcome = self.turn.run(self.limit, || {
-            let outcome = self.calls.make(call);
+        let Calls { make, turn, limit } = &*self.calls;
+        let outcome = turn.run(*limit, || {
+            let outcome = make.make(call);
             let late = matches!(outcome.result, Err(KeyringFault::Timeout));
             (outcome, late)
         });
@@ -118,6 +141,16 @@ fn unavailable(fault: KeyringFault) -> StoreErrorKind {
     StoreErrorKind::Unavailable(Box::new(fault))
 }
 
+impl Slots for KeyringStore {
+    fn records(&self) -> &dyn Backend {
+        &self.records
+    }
+
+    fn slot(&self) -> &dyn Backend {
+        &self.kept
+    }
+}
+
 impl Store for KeyringStore {
     fn about(&self) -> About {
         About {
@@ -132,16 +165,16 @@ impl Store for KeyringStore {
     }
 
     fn probe(&self, profile: &ProfileName) -> Result<(), StoreError> {
-        let outcome = self.ask(Operation::Probe, profile, &[]);
+        let outcome = self.records.ask(Operation::Probe, profile, &[]);
         let result = outcome.result.map(drop);
-        result.map_err(|fault| self.error(profile, unavailable(fault)))
+        result.map_err(|fault| self.records.error(profile, unavailable(fault)))
     }
 }
 
-impl Backend for KeyringStore {
+impl Backend for Entries {
     fn read(&self, profile: &ProfileName) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         match self.ask(Operation::Load, profile, &[]).result {
-            Ok(Answer::Secret(json)) => Ok(Some(json)),
+            Ok(Answer::Secret(content)) => Ok(Some(content)),
             Ok(Answer::NoEntry | Answer::Done) => Ok(None),
             Err(fault) => Err(self.error(profile, unavailable(fault))),
         }
@@ -163,21 +196,21 @@ impl Backend for KeyringStore {
 
     fn error(&self, profile: &ProfileName, kind: StoreErrorKind) -> StoreError {
         StoreError {
-            place: format!("the OS keyring's entry for {profile}"),
+            place: format!("the OS keyring's {} for {profile}", self.item.noun()),
             kind,
             changed: false,
         }
     }
 }
 
-impl KeyringStore {
+impl Entries {
     fn change(
         &self,
         operation: Operation,
         profile: &ProfileName,
-        record: &[u8],
+        content: &[u8],
     ) -> Result<Answer, StoreError> {
-        let Outcome { result, begun } = self.ask(operation, profile, record);
+        let Outcome { result, begun } = self.ask(operation, profile, content);
         result.map_err(|fault| StoreError {
             changed: begun,
             ..self.error(profile, unavailable(fault))

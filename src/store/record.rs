@@ -4,6 +4,7 @@
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::room::Room;
 use super::{Binding, Bound};
 use crate::credential::Ca;
 use crate::instant::UnixTime;
@@ -89,7 +90,7 @@ pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
         next: other.and_then(OtherKey::next).map(WrittenKey::of),
         previous: other.and_then(OtherKey::previous).map(WrittenKey::of),
     };
-    let room = Room(&mut json);
+    let room = Room::new(&mut json, MAX_LEN);
     serde_json::to_writer_pretty(room, &written).ok()?;
     Some(json)
 }
@@ -156,23 +157,6 @@ impl<'a> WrittenKey<'a> {
             server_date: key.server_date.map(UnixTime::seconds_down),
             shared: key.credential.is_shared(),
         }
-    }
-}
-
-/// A writer that never lets its buffer grow.
-struct Room<'a>(&'a mut Vec<u8>);
-
-impl std::io::Write for Room<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_LEN {
-            return Err(std::io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 

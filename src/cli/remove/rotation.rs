@@ -4,6 +4,7 @@ use super::super::output::tell;
 use super::super::rotating::OpenRotation;
 use super::{Left, Work};
 use crate::causes::Causes;
+use crate::config::StoreKind;
 use crate::store::{ProfileLock, Rotations};
 
 impl Work<'_> {
@@ -15,8 +16,14 @@ impl Work<'_> {
         OpenRotation::of(self.target, self.name, record.as_ref())
     }
 
-    /// Removes what is written down of a rotation.
-    pub(super) fn end_rotation(&self, lock: &ProfileLock) {
+    /// Removes what is written down of a rotation, and what is kept for it in this store.
+    pub(super) fn end_rotation(&self, lock: &ProfileLock, store: &StoreKind) {
+        if let Err(error) = self.stores.store(store).forget(lock) {
+            tell(format!(
+                "warning: a token that was kept for a rotation stays: {}",
+                Causes(&error)
+            ));
+        }
         let rotations = Rotations::new(&self.target.state, self.target.owner);
         if let Err(error) = rotations.end(lock) {
             tell(format!(

@@ -7,7 +7,11 @@ use crate::age_file::{Identity, Passphrase, Unopened, WorkFactor};
 use crate::credential::{Ca, Credential};
 use crate::instant::UnixTime;
 use crate::store::lock::Locks;
+use crate::store::record::MAX_LEN;
 use crate::store::{Binding, Bound, Key, Record, StoreReader as _, StoreWriter as _};
+
+/// The largest file of a record.
+const MAX_FILE: usize = MAX_LEN + MAX_ADDED;
 
 fn record(secret: &str) -> Record {
     Record {

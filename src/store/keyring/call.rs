@@ -1,6 +1,6 @@
 //! One call of the keyring, and the protocol with the process that makes it.
 //!
-//! The operation and the profile are arguments of that process, and the record is its standard input. On standard
+//! The operation, the profile and the item are arguments of that process, and the content is its standard input. On standard
 //! output it writes one byte before it asks for the entry, then the outcome: a byte for its kind, then its content.
 
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::KeyringFault;
 use crate::profile::ProfileName;
-use crate::store::record;
+use crate::store::{kept, record};
 
 /// The byte that marks a begun call, then the first bytes of outcomes.
 const BEGUN: u8 = 1;
@@ -19,9 +19,6 @@ const DONE: u8 = 2;
 const SECRET: u8 = 3;
 const NO_ENTRY: u8 = 4;
 const FAULT: u8 = 5;
-
-/// The longest answer, in bytes: a record. Every fault is shorter.
-pub(super) const MAX_ANSWER: usize = record::MAX_LEN + 2;
 
 /// What is asked of the keyring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -36,12 +33,22 @@ pub enum Operation {
     Remove,
 }
 
-/// One call. `record` is what [`Operation::Save`] saves, and otherwise empty.
+/// Which of a profile's entries is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Item {
+    /// Its record.
+    Record,
+    /// What a rotation keeps beside it.
+    Kept,
+}
+
+/// One call. `content` is what [`Operation::Save`] saves, and otherwise empty.
 #[derive(Clone, Copy)]
 pub(super) struct Call<'a> {
     pub(super) operation: Operation,
+    pub(super) item: Item,
     pub(super) profile: &'a ProfileName,
-    pub(super) record: &'a [u8],
+    pub(super) content: &'a [u8],
 }
 
 /// The keyring's answer.
@@ -65,6 +72,39 @@ pub(super) trait MakeCall: Send + Sync {
     fn make(&self, call: Call<'_>) -> Outcome;
 }
 
+// === impl Item ===
+
+impl Item {
+    /// The service name of these entries; the user name of each is the profile.
+    pub(super) const fn service(self) -> &'static str {
+        match self {
+            Self::Record => "jeton",
+            Self::Kept => "jeton-kept",
+        }
+    }
+
+    /// The noun for such an entry.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::Record => "entry",
+            Self::Kept => "second entry",
+        }
+    }
+
+    /// The longest content, in bytes.
+    const fn max_len(self) -> usize {
+        match self {
+            Self::Record => record::MAX_LEN,
+            Self::Kept => kept::MAX_LEN,
+        }
+    }
+
+    /// The longest answer, in bytes: the content. Every fault is shorter.
+    pub(super) const fn max_answer(self) -> usize {
+        self.max_len() + 2
+    }
+}
+
 // === impl Call ===
 
 impl Call<'_> {
@@ -81,7 +121,7 @@ impl Call<'_> {
             Operation::Load => entry
                 .get_secret()
                 .map(|secret| Answer::Secret(Zeroizing::new(secret))),
-            Operation::Save => entry.set_secret(self.record).map(|()| Answer::Done),
+            Operation::Save => entry.set_secret(self.content).map(|()| Answer::Done),
             Operation::Remove => entry.delete_credential().map(|()| Answer::Done),
         };
         match answer {
@@ -124,27 +164,28 @@ impl Outcome {
 /// Makes a call in this process on behalf of its parent, and writes the outcome.
 ///
 /// # Errors
-/// If the record cannot be read as a whole or the outcome cannot be written: then the parent is gone.
+/// If the content cannot be read as a whole or the outcome cannot be written: then the parent is gone.
 pub(super) fn serve(
     operation: Operation,
+    item: Item,
     profile: &ProfileName,
     open: impl FnOnce(&str) -> Result<Entry, KeyringFault>,
     input: impl Read,
     mut output: impl Write,
 ) -> io::Result<()> {
     // Allocated at its final size, so that no growth leaves a copy behind.
-    let mut record = Zeroizing::new(Vec::with_capacity(record::MAX_LEN + 1));
-    input
-        .take(record::MAX_LEN as u64)
-        .read_to_end(&mut record)?;
+    let limit = item.max_len();
+    let mut content = Zeroizing::new(Vec::with_capacity(limit + 1));
+    input.take(limit as u64).read_to_end(&mut content)?;
     // A parent that was killed, or whose write failed, has sent a part: that must not take the place of an entry.
-    if operation == Operation::Save && serde_json::from_slice::<IgnoredAny>(&record).is_err() {
+    if operation == Operation::Save && serde_json::from_slice::<IgnoredAny>(&content).is_err() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let call = Call {
         operation,
+        item,
         profile,
-        record: &record,
+        content: &content,
     };
     let mut begun = Ok(());
     let result = call.make(open, || begun = put(&mut output, BEGUN, &[]));
@@ -152,9 +193,9 @@ pub(super) fn serve(
     match result {
         Ok(Answer::Done) => put(&mut output, DONE, &[]),
         Ok(Answer::NoEntry) => put(&mut output, NO_ENTRY, &[]),
-        // An entry longer than a record is cut; the reader then rejects it as malformed.
+        // An entry that is too long is cut; the reader then rejects it as malformed.
         Ok(Answer::Secret(secret)) => {
-            let most = secret.len().min(record::MAX_LEN);
+            let most = secret.len().min(limit);
             put(&mut output, SECRET, secret.get(..most).unwrap_or_default())
         }
         Err(fault) => put(&mut output, FAULT, &serde_json::to_vec(&fault)?),
@@ -183,7 +224,8 @@ mod tests {
             let mut written = vec![];
             let profile = ProfileName::parse("a").unwrap();
             let refuse = |_: &str| Err(fault.clone());
-            serve(Operation::Load, &profile, refuse, &b""[..], &mut written).unwrap();
+            let (load, item) = (Operation::Load, Item::Record);
+            serve(load, item, &profile, refuse, &b""[..], &mut written).unwrap();
             let (result, begun) = Outcome::read(&written);
             assert!(!begun);
             assert!(matches!(result, Some(Err(read)) if read == fault));

@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use zeroize::Zeroizing;
 
 use super::KeyringFault;
-use super::call::{Call, MAX_ANSWER, MakeCall, Outcome};
+use super::call::{Call, MakeCall, Outcome};
 use crate::clock::Countdown;
 use crate::process::children::{self, Owned};
 use crate::process::program::{SERVICE_VARIABLES, this_program};
@@ -71,11 +71,14 @@ impl Process {
         let program = self.program.as_ref().map_err(|error| error.kind())?;
         let operation = call.operation.to_possible_value();
         let operation = operation.ok_or(ErrorKind::InvalidInput)?;
+        let item = call.item.to_possible_value();
+        let item = item.ok_or(ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
         command
             .arg0("jetond")
             .args(self.first)
             .args([COMMAND, operation.get_name(), call.profile.as_str()])
+            .arg(item.get_name())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // The text of a panic adds nothing to the exit status.
@@ -100,7 +103,8 @@ impl MakeCall for Process {
                 return Outcome::not_begun(failed(format!("cannot be started: {error}")));
             }
         };
-        let ended = match child.exchange(call.record, Countdown::of(self.limit)) {
+        let longest = call.item.max_answer();
+        let ended = match child.exchange(call.content, longest, Countdown::of(self.limit)) {
             Ok(ended) => ended,
             // The process was started, so it may have done its work.
             Err(error) => {
@@ -128,15 +132,16 @@ impl MakeCall for Process {
 // === impl Running ===
 
 impl Running {
-    /// Writes the process's input and reads its output, until that ends or the limit is reached; then ends the process.
-    fn exchange(mut self, input: &[u8], limit: Countdown) -> io::Result<Ended> {
+    /// Writes the process's input and reads its output of at most `longest` bytes, until that ends or the limit is reached;
+    /// then ends the process.
+    fn exchange(mut self, input: &[u8], longest: usize, limit: Countdown) -> io::Result<Ended> {
         let (Some(stdin), Some(stdout)) = (self.child.stdin.take(), self.child.stdout.take())
         else {
             return Err(ErrorKind::BrokenPipe.into());
         };
         // Allocated at its final size, so that no growth leaves a copy behind.
-        let mut written = Zeroizing::new(Vec::with_capacity(MAX_ANSWER));
-        let output = talk(stdin, stdout, input, &mut written, limit)?;
+        let mut written = Zeroizing::new(Vec::with_capacity(longest));
+        let output = talk(stdin, stdout, input, (&mut written, longest), limit)?;
         Ok(Ended {
             written,
             output,
@@ -163,7 +168,7 @@ fn talk(
     stdin: ChildStdin,
     stdout: ChildStdout,
     mut input: &[u8],
-    written: &mut Vec<u8>,
+    (written, longest): (&mut Vec<u8>, usize),
     limit: Countdown,
 ) -> io::Result<Output> {
     let stdout = OwnedFd::from(stdout);
@@ -198,7 +203,7 @@ fn talk(
             let mut piece = Zeroizing::new([0; 4_096]);
             match rustix::io::read(stdout.as_fd(), &mut piece[..]) {
                 Ok(0) => return Ok(Output::Closed),
-                Ok(n) if n > MAX_ANSWER - written.len() => return Ok(Output::TooLong),
+                Ok(n) if n > longest - written.len() => return Ok(Output::TooLong),
                 Ok(n) => written.extend_from_slice(piece.get(..n).unwrap_or_default()),
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),

@@ -5,27 +5,35 @@ use keyring::Entry;
 use keyring_core::api::{Credential as Secret, CredentialApi};
 
 use super::*;
-use crate::credential::{Ca, Credential};
+use crate::credential::{Ca, Credential, RawAnswer};
 use crate::instant::UnixTime;
 use crate::store::lock::Locks;
 use crate::store::{
-    Binding, Bound, Key, Record, Revision, StoreReader as _, StoreWriter as _, record as form,
+    Binding, Bound, Kept, KeptStore as _, Key, ReadBack, Record, Revision, RotationId,
+    StoreReader as _, StoreWriter as _, Written, read_back, record as form, replace_if,
 };
+use crate::token::AccessToken;
 
 /// An entry of a keyring, in memory.
 #[derive(Default)]
 struct Fake {
     secret: Mutex<Option<Vec<u8>>>,
+    /// The second entry.
+    kept: Mutex<Option<Vec<u8>>>,
     /// The fault of the next call of this kind, reported after it was begun and instead of making it.
     fails: Mutex<Option<(Operation, KeyringFault)>>,
 }
 
 /// Shared, so that a test sees the entry during a call.
-struct Shared(Arc<Fake>);
+struct Shared(Arc<Fake>, Item);
 
 impl Shared {
     fn secret(&self) -> std::sync::MutexGuard<'_, Option<Vec<u8>>> {
-        self.0.secret.lock().unwrap()
+        let secret = match self.1 {
+            Item::Record => &self.0.secret,
+            Item::Kept => &self.0.kept,
+        };
+        secret.lock().unwrap()
     }
 }
 
@@ -71,7 +79,7 @@ impl MakeCall for InThisProcess {
     fn make(&self, call: Call<'_>) -> Outcome {
         let open = |profile: &str| {
             assert_eq!(profile, "a");
-            let inner = Arc::new(Shared(Arc::clone(&self.0)));
+            let inner = Arc::new(Shared(Arc::clone(&self.0), call.item));
             let inner = keyring_core::Entry::new_with_credential(inner);
             Ok(Entry { inner })
         };
@@ -85,9 +93,12 @@ impl MakeCall for InThisProcess {
         }
         let mut written = vec![];
         let Call {
-            operation, profile, ..
+            operation,
+            item,
+            profile,
+            content,
         } = call;
-        call::serve(operation, profile, open, call.record, &mut written).unwrap();
+        call::serve(operation, item, profile, open, content, &mut written).unwrap();
         let (result, begun) = Outcome::read(&written);
         let result = result.unwrap();
         Outcome { result, begun }
@@ -265,4 +276,78 @@ fn a_keyring_that_cannot_be_used_is_left_alone() {
         assert!(shown.contains("unlock it"), "{shown}");
         assert!(!format!("{shown} {error:?}").contains("canary"), "{shown}");
     }
+}
+
+#[test]
+fn a_token_and_an_answer_are_kept_in_an_entry_of_their_own() {
+    let entry = Arc::new(Fake::default());
+    let (store, lock) = (store(&entry), lock().1);
+    save(&store, &record("s")).unwrap();
+    assert!(store.kept(&name()).unwrap().is_none());
+    assert!(!store.forget(&lock).unwrap());
+    // More than a record has room for.
+    let token = "t".repeat(crate::token::MAX_TOKEN_LEN);
+    let kept = Kept {
+        rotation: RotationId::of(7),
+        token: AccessToken::parse(&token).unwrap(),
+        answer: Some(RawAnswer::of(&vec![0xff; 32 * 1024])),
+    };
+    store.keep(&lock, &kept).unwrap();
+    let read = store.kept(&name()).unwrap().unwrap();
+    assert!(read.rotation == kept.rotation && read.token == kept.token);
+    assert_eq!(read.answer.unwrap().expose(), vec![0xff; 32 * 1024]);
+    assert_eq!(secret(&store).as_deref(), Some("s"), "the record stays");
+    for fault in [KeyringFault::Timeout, KeyringFault::Locked] {
+        let fails = |operation| *entry.fails.lock().unwrap() = Some((operation, fault.clone()));
+        fails(Operation::Save);
+        assert!(store.keep(&lock, &kept).unwrap_err().changed);
+        fails(Operation::Remove);
+        let error = store.forget(&lock).unwrap_err();
+        assert!(
+            error.changed && error.to_string().contains("second entry"),
+            "{error}"
+        );
+    }
+    assert!(store.forget(&lock).unwrap());
+    assert!(store.kept(&name()).unwrap().is_none());
+    assert_eq!(secret(&store).as_deref(), Some("s"));
+}
+
+#[test]
+fn a_rotation_writes_an_entry_only_for_the_rotation_that_it_expects() {
+    let entry = Arc::new(Fake::default());
+    let (store, lock) = (store(&entry), lock().1);
+    let bound = |secret: &str| {
+        let mut record = record(secret);
+        record.binding.bound = Bound::Endpoint {
+            provider: "runai".into(),
+            endpoint: "https://a.b/token".parse().unwrap(),
+        };
+        record
+    };
+    save(&store, &bound("first")).unwrap();
+    let begin = |stored: Record| stored.rotating(RotationId::of(1), Some(bound("next").key));
+    // The call times out, and the keyring writes later all the same.
+    *entry.fails.lock().unwrap() = Some((Operation::Save, KeyringFault::Timeout));
+    let unknown = replace_if(&store, &lock, None, begin);
+    let Written::Unknown { intended, .. } = unknown else {
+        panic!("{unknown:?}");
+    };
+    let before = read_back(&store, &name(), &intended);
+    assert!(matches!(before, ReadBack::Other(Some(_))), "{before:?}");
+    let late = form::to_json(&intended).unwrap();
+    *entry.secret.lock().unwrap() = Some(late.to_vec());
+    let after = read_back(&store, &name(), &intended);
+    assert!(matches!(after, ReadBack::Intended), "{after:?}");
+    // Another program's rotation is left alone.
+    for other in [None, Some(RotationId::of(2))] {
+        let refused = replace_if(&store, &lock, other.as_ref(), Record::switched);
+        assert!(matches!(refused, Written::Conflict), "{refused:?}");
+    }
+    assert_eq!(secret(&store).as_deref(), Some("first"));
+    let done = replace_if(&store, &lock, Some(&RotationId::of(1)), Record::switched);
+    assert!(matches!(done, Written::Done(_)), "{done:?}");
+    assert_eq!(secret(&store).as_deref(), Some("next"));
+    let stored = entry.secret.lock().unwrap().clone().unwrap();
+    assert!(String::from_utf8(stored).unwrap().contains("\"previous\""));
 }

@@ -1,4 +1,4 @@
-use super::super::call::{Answer, Operation};
+use super::super::call::{Answer, Item, Operation};
 use super::*;
 use crate::profile::ProfileName;
 
@@ -14,8 +14,9 @@ fn make(script: &'static [&'static str; 2], limit: Duration, record: &[u8]) -> O
     };
     process.make(Call {
         operation: Operation::Save,
+        item: Item::Record,
         profile: &ProfileName::parse("a").unwrap(),
-        record,
+        content: record,
     })
 }
 
@@ -116,8 +117,9 @@ fn a_process_that_cannot_be_started_is_a_fault() {
         };
         let outcome = process.make(Call {
             operation: Operation::Load,
+            item: Item::Record,
             profile: &ProfileName::parse("a").unwrap(),
-            record: b"",
+            content: b"",
         });
         let shown = fault(&outcome).to_string();
         assert!(

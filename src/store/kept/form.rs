@@ -1,0 +1,98 @@
+//! The JSON of a slot.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Kept, MAX_LEN};
+use crate::credential::{RawAnswer, Wiped};
+use crate::store::room::Room;
+use crate::store::{RotationId, StoreErrorKind};
+use crate::token::AccessToken;
+
+/// The version that this program writes and reads.
+const VERSION: u64 = 1;
+
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u64,
+    rotation_id: &'a str,
+    token: &'a str,
+    /// In hexadecimal digits: an answer may be no text.
+    answer: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+#[derive(Deserialize)]
+struct Form {
+    rotation_id: String,
+    token: Wiped,
+    answer: Option<Wiped>,
+}
+
+/// The slot's JSON; `None` if it would be larger than [`MAX_LEN`].
+pub(super) fn to_json(kept: &Kept) -> Option<Zeroizing<Vec<u8>>> {
+    let answer = kept.answer.as_ref().map(|answer| digits(answer.expose()));
+    let mut json = Zeroizing::new(Vec::with_capacity(MAX_LEN));
+    let written = Written {
+        version: VERSION,
+        rotation_id: kept.rotation.as_str(),
+        token: kept.token.expose(),
+        answer: answer.as_ref().map(|digits| digits.as_str()),
+    };
+    serde_json::to_writer_pretty(Room::new(&mut json, MAX_LEN), &written).ok()?;
+    Some(json)
+}
+
+/// What a slot keeps.
+pub(super) fn parse(json: &[u8]) -> Result<Kept, StoreErrorKind> {
+    let unclear = |what| StoreErrorKind::NotUnderstood(what);
+    let unread = || unclear("it is not what a rotation keeps");
+    // Read first: a later version may have any other form.
+    let Version { version } = serde_json::from_slice(json).map_err(|_| unread())?;
+    if version != VERSION {
+        return Err(unclear("another version of this program has written it"));
+    }
+    let form: Form = serde_json::from_slice(json).map_err(|_| unread())?;
+    form.parse().ok_or_else(unread)
+}
+
+impl Form {
+    fn parse(self) -> Option<Kept> {
+        let answer = self.answer.map(|digits| bytes(&digits.0));
+        Some(Kept {
+            rotation: RotationId::parse(&self.rotation_id)?,
+            token: AccessToken::parse(&self.token.0).ok()?,
+            answer: match answer {
+                Some(bytes) => Some(RawAnswer::of(&bytes?)),
+                None => None,
+            },
+        })
+    }
+}
+
+fn digits(bytes: &[u8]) -> Zeroizing<String> {
+    // Of its final size, so that no growth leaves a copy behind.
+    let mut digits = Zeroizing::new(String::with_capacity(bytes.len() * 2));
+    for byte in bytes {
+        for half in [byte >> 4, byte & 0xf] {
+            digits.extend(char::from_digit(u32::from(half), 16));
+        }
+    }
+    digits
+}
+
+fn bytes(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(pairs.len()));
+    for pair in pairs {
+        let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+        bytes.push(u8::try_from(high? * 16 + low?).ok()?);
+    }
+    Some(bytes)
+}

@@ -1,0 +1,30 @@
+//! Memory for a secret's JSON.
+
+use std::io::{self, ErrorKind, Write};
+
+/// A writer into a buffer that was allocated at its final size, and never grows: a copy would stay behind.
+pub(super) struct Room<'a> {
+    bytes: &'a mut Vec<u8>,
+    limit: usize,
+}
+
+impl<'a> Room<'a> {
+    /// Writes to this buffer, which has room for this many bytes.
+    pub(super) const fn new(bytes: &'a mut Vec<u8>, limit: usize) -> Self {
+        Self { bytes, limit }
+    }
+}
+
+impl Write for Room<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.limit {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
