@@ -24,6 +24,7 @@ mod leftover;
 mod migrate;
 mod moves;
 mod open_here;
+mod open_rotations;
 mod output;
 mod passphrase;
 mod place;

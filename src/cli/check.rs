@@ -41,8 +41,10 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find(env)?;
     let config = target.read_config()?;
     for leftover in leftover::find(&target, &config, env) {
-        let (found, remedy) = (leftover.found(), &leftover.remedy);
-        tell(format!("warning: {found}; {remedy}"));
+        match &leftover.remedy {
+            Some(remedy) => tell(format!("warning: {}; {remedy}", leftover.found())),
+            None => say(leftover.found()),
+        }
     }
     app::look_for_lost(&target, env);
     for doubtful in &config.doubts {

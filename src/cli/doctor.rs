@@ -194,7 +194,12 @@ async fn configuration(target: &Target) -> (Vec<Finding>, Option<Config>) {
 async fn leftovers(target: &Target, config: &Config, env: &Env) -> Vec<Finding> {
     let (target, config, env) = (target.clone(), config.clone(), env.clone());
     let found = within(move || leftover::find(&target, &config, &env)).await;
-    let of =
-        |leftover: Leftover| Finding::warn("leftover", leftover.found()).remedy(leftover.remedy);
+    let of = |leftover: Leftover| {
+        let found = leftover.found();
+        match leftover.remedy {
+            None => Finding::ok("rotation", found),
+            remedy => Finding::warn("leftover", found).remedy(remedy),
+        }
+    };
     found.unwrap_or_default().into_iter().map(of).collect()
 }

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::export;
 use super::moves;
+use super::open_rotations::{self, Shown};
 use super::target::Target;
 use super::target::lines::quoted;
 use crate::causes::Causes;
@@ -22,11 +23,12 @@ pub(super) struct Leftover {
     path: PathBuf,
     /// What it is.
     what: String,
-    /// What a person does about it.
-    pub(super) remedy: String,
+    /// What a person does about it; `None` if it goes on without one.
+    pub(super) remedy: Option<String>,
 }
 
-/// Finds the credential files that no profile of this configuration names, and the removals and moves that have not ended.
+/// Finds the credential files that no profile of this configuration names, and the removals, moves and rotations that have
+/// not ended.
 /// What cannot be read is not listed: the state folder has findings of its own.
 pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover> {
     let removals = Removals::new(&target.state, target.owner);
@@ -45,6 +47,11 @@ pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover>
         .collect();
     let of_moves = moving.iter();
     found.extend(of_moves.filter_map(|name| of_move(target, &stores, &moves, config, name)));
+    found.extend(
+        open_rotations::find(target, config)
+            .into_iter()
+            .map(of_rotation),
+    );
     let files = StoreKind::WORDS.into_iter().flat_map(|kind| {
         let files = stores.store(&kind).files().unwrap_or_default();
         files
@@ -75,6 +82,11 @@ pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover>
     found
 }
 
+fn of_rotation(rotation: Shown) -> Leftover {
+    let Shown { path, what, remedy } = rotation;
+    Leftover { path, what, remedy }
+}
+
 /// What a credential of a source was for, which is read no more.
 fn of_binding(target: &Target, path: PathBuf) -> Leftover {
     let what = format!(
@@ -85,6 +97,7 @@ fn of_binding(target: &Target, path: PathBuf) -> Leftover {
         "if no other configuration does, remove the file {}",
         quoted(&path)
     );
+    let remedy = Some(remedy);
     Leftover { path, what, remedy }
 }
 
@@ -111,12 +124,16 @@ fn of_credential(
         "no profile of {} keeps its credential in this file",
         target.config.display()
     );
+    let remedy = Some(remedy);
     Leftover { path, what, remedy }
 }
 
 fn of_removal(target: &Target, removals: &Removals, name: &ProfileName) -> Option<Leftover> {
     let path = removals.path(name);
-    let leftover = |what, remedy| Some(Leftover { path, what, remedy });
+    let leftover = |what, remedy| {
+        let remedy = Some(remedy);
+        Some(Leftover { path, what, remedy })
+    };
     match removals.begun(name) {
         Ok(None) => None,
         Ok(Some(removal)) => {
@@ -155,6 +172,7 @@ fn of_move(
             format!("remove the file {}", quoted(&path)),
         ),
     };
+    let remedy = Some(remedy);
     Some(Leftover { path, what, remedy })
 }
 
@@ -183,7 +201,8 @@ pub(super) fn note_at_start(target: &Target) {
         removals.names().unwrap_or_default(),
         moves.names().unwrap_or_default(),
     );
-    if begun.is_empty() && moving.is_empty() {
+    let rotations = open_rotations::has_any(target);
+    if begun.is_empty() && moving.is_empty() && !rotations {
         return;
     }
     let config = target.read_after(&Content::Missing { link: None });
@@ -195,12 +214,17 @@ pub(super) fn note_at_start(target: &Target) {
     let moves = moving
         .iter()
         .filter_map(|name| of_move(target, &stores, &moves, &config, name));
-    for leftover in removals.chain(moves) {
-        warn!(
-            file = %leftover.path.display(),
-            "an interrupted command has left something: {}; {}",
-            leftover.what, leftover.remedy
-        );
+    let rotations = open_rotations::find(target, &config);
+    let rotations = rotations.into_iter().map(of_rotation);
+    for leftover in removals.chain(moves).chain(rotations) {
+        let (file, what) = (leftover.path.display(), &leftover.what);
+        match &leftover.remedy {
+            Some(remedy) => warn!(
+                %file,
+                "an interrupted command has left something: {what}; {remedy}"
+            ),
+            None => info!(%file, "{what}"),
+        }
     }
 }
 

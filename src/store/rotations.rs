@@ -15,6 +15,7 @@ use crate::profile::ProfileName;
 
 mod form;
 mod journal;
+mod machine;
 mod names;
 
 pub use journal::{

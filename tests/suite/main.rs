@@ -47,6 +47,7 @@ mod log;
 mod long_lists;
 mod missing_socket;
 mod moves;
+mod open_rotations;
 mod outage;
 mod papers;
 mod pasting;

@@ -81,23 +81,19 @@ pub(super) fn parse(json: &[u8], profile: &ProfileName) -> Result<RotationJourna
     struct Version {
         version: u64,
     }
-    let malformed = |what| StoreErrorKind::Malformed {
-        line: 0,
-        column: 0,
-        what,
-    };
-    let unread = || malformed("it does not say what a rotation has still to do");
+    let unclear = |what| StoreErrorKind::NotUnderstood(what);
+    let unread = || unclear("it does not say what a rotation has still to do");
     // Read first: a later version may have any other form.
     let Version { version } = serde_json::from_slice(json).map_err(|_| unread())?;
     if version != VERSION {
-        return Err(StoreErrorKind::Version(version));
+        return Err(unclear("another version of this program has written it"));
     }
     let form: Form = serde_json::from_slice(json).map_err(|_| unread())?;
     if form.profile != profile.as_str() {
-        return Err(malformed("it is of another profile"));
+        return Err(unclear("it is of another profile"));
     }
     form.parse()
-        .ok_or_else(|| malformed("it has a word that this program does not know"))
+        .ok_or_else(|| unclear("it has a word that this program does not know"))
 }
 
 // === impl Form ===

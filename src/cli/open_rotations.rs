@@ -1,0 +1,102 @@
+//! The rotations that have begun and not ended, for a person: how far each is, whose it is, and what to do.
+
+use std::path::PathBuf;
+
+use super::target::Target;
+use super::target::lines::quoted;
+use crate::causes::Causes;
+use crate::config::Config;
+use crate::profile::ProfileName;
+use crate::store::{Machine, RotationJournal, RotationRead, Rotations, StartedOn};
+
+/// A rotation that has begun and not ended.
+#[derive(Debug)]
+pub(super) struct Shown {
+    /// The file of its journal.
+    pub(super) path: PathBuf,
+    /// What it is, and how far.
+    pub(super) what: String,
+    /// What a person does about it; `None` if it goes on without one.
+    pub(super) remedy: Option<String>,
+}
+
+/// Whether there are any.
+pub(super) fn has_any(target: &Target) -> bool {
+    let rotations = Rotations::new(&target.state, target.owner);
+    rotations.profiles().is_ok_and(|names| !names.is_empty())
+}
+
+/// Finds them. `config` is what has their profiles.
+pub(super) fn find(target: &Target, config: &Config) -> Vec<Shown> {
+    let rotations = Rotations::new(&target.state, target.owner);
+    let here = Machine::this();
+    let names = rotations.profiles().unwrap_or_default();
+    let shown = |name: ProfileName| {
+        let path = rotations.path(&name);
+        let is_used = config.profiles.contains_key(&name);
+        let (what, remedy) = match rotations.read(&name) {
+            Ok(RotationRead::Absent) => return None,
+            Ok(RotationRead::Begun(journal)) => begun(&name, &journal, &here, is_used),
+            Ok(RotationRead::Unclear { error, names }) => unclear(&name, &Causes(&error), &names),
+            Err(error) => unclear(&name, &Causes(&error), &[]),
+        };
+        let remedy = remedy.map(|remedy| remedy.replace("PATH", &quoted(&path)));
+        Some(Shown { path, what, remedy })
+    };
+    names.into_iter().filter_map(shown).collect()
+}
+
+/// What is shown of a rotation whose journal is understood.
+fn begun(
+    name: &ProfileName,
+    journal: &RotationJournal,
+    here: &Machine,
+    is_used: bool,
+) -> (String, Option<String>) {
+    let (phase, host) = (&journal.phase, printable(&journal.machine.host));
+    let whose = match journal.started_on(here) {
+        StartedOn::ThisBoot => "on this machine".to_owned(),
+        StartedOn::EarlierBoot => "on this machine, before it was last started".to_owned(),
+        StartedOn::OtherHost => format!("on another machine, {host}"),
+    };
+    let what = format!("the key of {name} is being rotated, {whose}: the phase is '{phase}'");
+    let remedy = match journal.started_on(here) {
+        _ if !is_used => Some(format!(
+            "no profile of this configuration has the name, so nothing goes on with it: put the profile back; or {}",
+            clear(&journal.names())
+        )),
+        StartedOn::OtherHost => Some(format!(
+            "leave it to {host}; if that machine is gone for good, run: jeton rotate {name} --take-over"
+        )),
+        StartedOn::ThisBoot | StartedOn::EarlierBoot => None,
+    };
+    (what, remedy)
+}
+
+/// What is shown of a rotation whose journal cannot be understood, for this reason.
+fn unclear(name: &ProfileName, why: &Causes<'_>, names: &[String]) -> (String, Option<String>) {
+    let what = format!(
+        "a rotation of the key of {name} was begun, and its journal cannot be used: {why}; nothing is changed at the server, and tokens are still served"
+    );
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let remedy = format!(
+        "if another version of Jeton has written it, use that one; otherwise {}",
+        clear(&names)
+    );
+    (what, Some(remedy))
+}
+
+/// How a person ends a rotation that no program ends.
+fn clear(names: &[&str]) -> String {
+    let keys = match names {
+        [] => "the server for keys that no program uses".to_owned(),
+        names => format!("the server for these keys: {}", names.join(", ")),
+    };
+    format!("look at {keys}; delete those that are not in use, and remove the file PATH")
+}
+
+/// A host name of a journal, without what a terminal would act on.
+fn printable(host: &str) -> String {
+    let is_safe = |c: &char| c.is_ascii_graphic();
+    host.chars().filter(is_safe).take(64).collect()
+}
