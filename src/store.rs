@@ -31,6 +31,7 @@ mod record;
 mod removal;
 mod room;
 mod rotations;
+mod slot;
 pub mod source;
 pub mod sourced;
 

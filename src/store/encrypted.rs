@@ -53,18 +53,18 @@ impl EncryptedStore {
     /// The store below this state folder, with files that belong to `owner`, for the holder of these keys; see
     /// [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32, keys: Arc<StoreKeys>) -> Self {
-        let files = |folder, content: usize| {
+        let files = |folder, content: usize, keys| {
             let limit = content + MAX_ADDED;
             let files = PrivateFiles::new(state.join(folder), owner);
             AgeFiles {
                 files: files.with_limit(limit).with_extension(".age"),
-                keys: Arc::clone(&keys),
+                keys,
                 limit,
             }
         };
         Self {
-            records: files("credentials", record::MAX_LEN),
-            kept: files("kept", kept::MAX_LEN),
+            records: files("credentials", record::MAX_LEN, Arc::clone(&keys)),
+            kept: files("kept", kept::MAX_LEN, keys),
         }
     }
 

@@ -78,6 +78,14 @@ fn save(store: &dyn Store, lock: &ProfileLock, record: &Record) {
     store.replace(lock, &seen, record).unwrap();
 }
 
+/// A step of a record: the rotation that is expected, the change, and the keys in use and beside it afterwards.
+type Step<'a> = (
+    Option<&'a RotationId>,
+    fn(Record) -> Option<Record>,
+    &'a str,
+    &'a str,
+);
+
 #[test]
 fn a_record_goes_through_a_rotation_in_every_store_of_files() {
     let place = Place::new();
@@ -85,12 +93,7 @@ fn a_record_goes_through_a_rotation_in_every_store_of_files() {
     let id = RotationId::of(1);
     for store in place.stores() {
         save(&*store, &lock, &record("old"));
-        let steps: [(
-            Option<&RotationId>,
-            fn(Record) -> Option<Record>,
-            &str,
-            &str,
-        ); 3] = [
+        let steps: [Step<'_>; 3] = [
             (
                 None,
                 |record| record.rotating(RotationId::of(1), Some(key("new"))),

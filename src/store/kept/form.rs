@@ -1,9 +1,8 @@
-//! The JSON of a slot.
+//! What a slot keeps, and its JSON.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Kept, MAX_LEN};
 use crate::credential::{RawAnswer, Wiped};
 use crate::store::room::Room;
 use crate::store::{RotationId, StoreErrorKind};
@@ -11,6 +10,21 @@ use crate::token::AccessToken;
 
 /// The version that this program writes and reads.
 const VERSION: u64 = 1;
+
+/// The largest slot, in bytes: a token of the greatest length with every character escaped takes half of it, and the
+/// longest answer that is kept, in hexadecimal digits, a quarter.
+pub(in crate::store) const MAX_LEN: usize = 256 * 1024;
+
+/// What is kept of one rotation.
+#[derive(Debug)]
+pub struct Kept {
+    /// The rotation's ID.
+    pub rotation: RotationId,
+    /// A token that manages the keys, taken before the exchange.
+    pub token: AccessToken,
+    /// The answer to the exchange, once there is one.
+    pub answer: Option<RawAnswer>,
+}
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -34,7 +48,7 @@ struct Form {
 }
 
 /// The slot's JSON; `None` if it would be larger than [`MAX_LEN`].
-pub(super) fn to_json(kept: &Kept) -> Option<Zeroizing<Vec<u8>>> {
+pub(in crate::store) fn to_json(kept: &Kept) -> Option<Zeroizing<Vec<u8>>> {
     let answer = kept.answer.as_ref().map(|answer| digits(answer.expose()));
     let mut json = Zeroizing::new(Vec::with_capacity(MAX_LEN));
     let written = Written {
@@ -48,7 +62,7 @@ pub(super) fn to_json(kept: &Kept) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// What a slot keeps.
-pub(super) fn parse(json: &[u8]) -> Result<Kept, StoreErrorKind> {
+pub(in crate::store) fn parse(json: &[u8]) -> Result<Kept, StoreErrorKind> {
     let unclear = |what| StoreErrorKind::NotUnderstood(what);
     let unread = || unclear("it is not what a rotation keeps");
     // Read first: a later version may have any other form.

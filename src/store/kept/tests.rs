@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::*;
 use crate::age_file::Identity;
+use crate::credential::RawAnswer;
 use crate::store::lock::Locks;
-use crate::store::{EncryptedStore, FileStore, Store, StoreKeys};
-use crate::token::MAX_TOKEN_LEN;
+use crate::store::{EncryptedStore, FileStore, RotationId, Store, StoreErrorKind, StoreKeys};
+use crate::token::{AccessToken, MAX_TOKEN_LEN};
 
 struct Place {
     dir: tempfile::TempDir,
