@@ -296,10 +296,10 @@ fn the_process_that_asks_a_keyring_holds_nothing_of_the_daemons_and_its_end_is_a
         env.came_out(&format!("{what} of the call"), &proc(call, what), false);
     }
     let cmdline = String::from_utf8(proc(call, "cmdline")).unwrap();
-    let [_, _, operation, profile, _] = &cmdline.split('\0').collect::<Vec<_>>()[..] else {
+    let [_, _, operation, profile, item, _] = &cmdline.split('\0').collect::<Vec<_>>()[..] else {
         panic!("{cmdline:?}");
     };
-    assert_eq!(*operation, "load");
+    assert_eq!((*operation, *item), ("load", "record"));
     assert!(["research", "ci"].contains(profile), "{cmdline:?}");
     let shared: Vec<_> = descriptors(call)
         .into_iter()

@@ -52,10 +52,10 @@ const SPOILED: [Spoil; 5] = [
             let text = String::from_utf8(bytes(env)).unwrap();
             rewrite(
                 env,
-                text.replace("\"version\": 2", "\"version\": 3").as_bytes(),
+                text.replace("\"version\": 2", "\"version\": 4").as_bytes(),
             );
         },
-        "of version 3",
+        "of version 4",
     ),
 ];
 

@@ -8,6 +8,9 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 
+use jetond::age_file::Identity;
+
+use crate::enrol::write_config;
 use crate::support::TestEnv;
 use crate::support::env::Output;
 
@@ -38,6 +41,17 @@ fn rotate_record(env: &TestEnv) {
     fs::write(env.record("a"), record.to_string()).unwrap();
 }
 
+/// Enrols the profile, and names to whom the store of encrypted files encrypts.
+fn enrol(env: &TestEnv) {
+    env.enrol("a");
+    let recipient = Identity::generate().recipient();
+    let table = format!(
+        "\n[encrypted-file]\nrecipient = \"{}\"\n",
+        recipient.as_str()
+    );
+    write_config(env, fs::read_to_string(env.config()).unwrap() + &table);
+}
+
 fn refusals(env: &TestEnv) -> [Output; 3] {
     let passphrase = env.path("home/passphrase");
     fs::write(&passphrase, "a passphrase of several words").unwrap();
@@ -53,7 +67,7 @@ fn refusals(env: &TestEnv) -> [Output; 3] {
     ];
     [
         env.jetond(&["remove", "a", "--yes"]),
-        env.jetond(&["migrate", "a", "--to", "keyring"]),
+        env.jetond(&["migrate", "a", "--to", "encrypted-file"]),
         env.jetond(&export),
     ]
 }
@@ -82,7 +96,7 @@ fn assert_refused(env: &TestEnv, why: &str) {
 #[test]
 fn a_profile_whose_record_is_being_rotated_is_neither_moved_nor_removed() {
     let env = TestEnv::with_sandbox(60);
-    env.enrol("a");
+    enrol(&env);
     rotate_record(&env);
     assert_refused(&env, "try again when that has ended");
     let forced = env.jetond(&["remove", "a", "--yes", "--force"]);
@@ -94,7 +108,7 @@ fn a_profile_whose_record_is_being_rotated_is_neither_moved_nor_removed() {
 #[test]
 fn a_journal_that_cannot_be_understood_keeps_a_profile_as_it_is_and_is_told_by_its_names() {
     let env = TestEnv::with_sandbox(60);
-    env.enrol("a");
+    enrol(&env);
     put_journal(&env, "{\"version\": 1, \"tried\": [\"jeton-a-7\", \"jeton-");
     assert_refused(&env, "cannot be understood");
     let forced = env.jetond(&["remove", "a", "--yes", "--force"]);
