@@ -162,10 +162,10 @@ fn a_rejected_credential_in_the_store_makes_no_second_call_before_its_probe() {
 fn an_attempt_that_reads_the_store_goes_on_with_what_another_read_found() {
     let mut machine = Credentials::default();
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
-    assert_calls(&machine.rechecked(at(1), Some(id(1))), 1, at(1));
+    assert_calls(&machine.rechecked(at(1), Some(alone(id(1)))), 1, at(1));
     // Its own read ends later.
     assert!(matches!(
-        machine.loaded(at(2), 1, Ok(id(1))),
+        machine.loaded(at(2), 1, Ok(alone(id(1)))),
         Decision::Wait
     ));
     let told = machine.answered(at(3), 1, granted(at(1)));
@@ -174,7 +174,7 @@ fn an_attempt_that_reads_the_store_goes_on_with_what_another_read_found() {
     let mut machine = Credentials::default();
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
     assert!(matches!(machine.rechecked(at(1), None), Decision::Wait));
-    assert_calls(&machine.loaded(at(2), 1, Ok(id(1))), 1, at(2));
+    assert_calls(&machine.loaded(at(2), 1, Ok(alone(id(1)))), 1, at(2));
 }
 
 #[test]

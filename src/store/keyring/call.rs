@@ -252,7 +252,14 @@ mod tests {
                 asked = true;
                 Err(KeyringFault::NoBus)
             };
-            let served = serve(Operation::Save, &profile, open, &whole[..len], vec![]);
+            let served = serve(
+                Operation::Save,
+                Item::Record,
+                &profile,
+                open,
+                &whole[..len],
+                vec![],
+            );
             assert_eq!(
                 (served.is_ok(), asked),
                 (len == whole.len(), len == whole.len())

@@ -107,19 +107,19 @@ fn the_former_credential_is_sent_while_the_rest_of_a_change_is_waited_for() {
     let [former, before, half] = [("a", "1"), ("b", "2"), ("c", "2")]
         .map(|(id, secret)| Credential::parse(id, secret).unwrap().id(&key));
     let mut machine = in_use(Credentials::default().in_two_places(true), former);
-    let changed = machine.rechecked(at(10), Some(before));
+    let changed = machine.rechecked(at(10), Some(alone(before)));
     assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     let call = machine.begin(at(10), 2);
     assert!(matches!(call, Decision::Call { credential, .. } if credential == before));
     let next = machine.answered(at(10), 2, failed(at(10), FaultKind::Rejected));
     assert!(matches!(next, Decision::Load { .. }));
-    let call = machine.loaded(at(10), 2, Ok(before));
+    let call = machine.loaded(at(10), 2, Ok(alone(before)));
     assert!(matches!(call, Decision::Call { credential, .. } if credential == former));
     let told = machine.answered(at(10), 2, granted(at(10)));
     assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
     // The next refresh is due when half a change is found.
     assert!(matches!(machine.begin(at(100), 3), Decision::Load { .. }));
-    let call = machine.loaded(at(100), 3, Ok(half));
+    let call = machine.loaded(at(100), 3, Ok(alone(half)));
     assert!(matches!(call, Decision::Call { credential, .. } if credential == former));
     assert_eq!(machine.next_look(), Some(at(105)));
 }
