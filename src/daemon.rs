@@ -20,7 +20,8 @@
 //! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock path_events process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
-//! | [`service`] | the requests that the daemon answers, from a path or a verb | command_files keep | clock offload process |
+//! | [`service`] | the requests that the daemon answers, from a path or a verb | command_files keep rotating | clock offload process |
+//! | [`rotating`] | rotates the keys of profiles, one task for each rotation that is open | keep | applications clock offload process provider store |
 //! | [`command_files`] | a file with a token for the life of a command | keep | clock folder offload process trust |
 //! | `shutdown` | the order to stop, and how long requests in progress may take | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
@@ -36,6 +37,7 @@ pub mod descriptors;
 pub mod keep;
 mod options;
 pub mod reloading;
+pub mod rotating;
 pub mod serve;
 pub mod service;
 pub mod shutdown;
@@ -61,6 +63,7 @@ use tracing::{debug, info, warn};
 
 use self::credential_watch::CredentialWatch;
 use self::reloading::{Reloading, ServedMode};
+use self::rotating::Rotations;
 use self::serve::peers;
 use self::service::{Change, Lists, SecondCalls, Service};
 use self::shutdown::shutdown;
@@ -144,6 +147,7 @@ async fn serve(
     let clock: Arc<dyn Clock> = Arc::new(AlarmClock::start());
     let (reloads, mut changes) = mpsc::channel::<Change>(16);
     let (stop, shutdown) = shutdown(GRACE);
+    let rotations = Arc::<Rotations>::default();
     let service = Arc::new(Service {
         roster: Arc::clone(&roster),
         clock: Arc::clone(&clock),
@@ -154,6 +158,7 @@ async fn serve(
         lists: Lists::default(),
         second_calls: SecondCalls::default(),
         files: CommandFiles::beside(sockets.passed_tokens().as_deref(), &options.places.token),
+        rotations: Arc::clone(&rotations),
     });
     let credentials = CredentialWatch::open();
     let notify = Manager::new(options.notify.as_deref());

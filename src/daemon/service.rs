@@ -11,6 +11,7 @@ use super::keep::feed::Feed;
 use super::keep::handle::{Handle, Served};
 use super::keep::patience::Patience;
 use super::keep::roster::Roster;
+use super::rotating::Rotations;
 use crate::clock::{Clock, from_now};
 use crate::lifecycle::Reporter;
 use crate::policy::Caller;
@@ -66,6 +67,8 @@ pub struct Service {
     pub second_calls: SecondCalls,
     /// The files of commands.
     pub files: CommandFiles,
+    /// The rotations of keys.
+    pub rotations: Arc<Rotations>,
 }
 
 /// A pending request to a profile. It is boxed, since most requests are answered without a wait.

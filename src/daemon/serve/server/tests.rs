@@ -79,6 +79,7 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
             lists: Lists::default(),
             second_calls: SecondCalls::default(),
             files: CommandFiles::default(),
+            rotations: Arc::default(),
         }),
         connections: Connections::new(8, 8),
         memory: Memory::new(own_uid),

@@ -1,0 +1,65 @@
+//! Why no rotation begins.
+
+use std::fmt;
+
+use crate::profile::ProfileName;
+
+/// Why no rotation begins. Nothing was changed anywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RotationRefused {
+    /// There is no such profile.
+    NoProfile,
+    /// There is no such profile of `--with`.
+    NoManager(ProfileName),
+    /// The issuer has no API for keys that is known.
+    NotRunai,
+    /// The credential comes from where this program only reads.
+    ReadOnly,
+    /// This way of rotating is not supported.
+    NotSupported,
+    /// A rotation is open that this host may not drive: it belongs to the one of this name.
+    OtherHost(String),
+    /// What an earlier rotation wrote down cannot be understood. A person has to look for these keys.
+    NeedsHuman {
+        /// Why.
+        why: String,
+        /// The names of keys that may be at the issuer.
+        keys: Vec<String>,
+    },
+    /// This daemon serves one command, and ends with it.
+    OfOneCommand,
+    /// The system gives no random bytes, or the journal cannot be read.
+    System(String),
+}
+
+impl fmt::Display for RotationRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoProfile => f.write_str("there is no such profile"),
+            Self::NoManager(name) => write!(f, "there is no profile {name} to manage the key with"),
+            Self::NotRunai => {
+                f.write_str("only keys of Run:ai can be rotated; replace the secret at the issuer, and store it with 'jetond add'")
+            }
+            Self::ReadOnly => f.write_str(
+                "the credential is only read, not kept by Jeton; rotate it where it is kept",
+            ),
+            Self::NotSupported => f.write_str("this way of rotating is not supported yet"),
+            Self::OtherHost(host) => write!(
+                f,
+                "a rotation of this key is open on the host {host}, which may still be at work; if it is not, add --take-over"
+            ),
+            Self::NeedsHuman { why, keys } if keys.is_empty() => {
+                write!(f, "an earlier rotation needs a person: {why}")
+            }
+            Self::NeedsHuman { why, keys } => write!(
+                f,
+                "an earlier rotation needs a person: {why}; look for these keys at the issuer: {}",
+                keys.join(", ")
+            ),
+            Self::OfOneCommand => f.write_str(
+                "the daemon of 'jetond run' ends with its command, so it rotates no key; ask the user's daemon",
+            ),
+            Self::System(why) => f.write_str(why),
+        }
+    }
+}
