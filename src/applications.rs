@@ -13,7 +13,7 @@
 mod api;
 mod clusters;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod identity;
 mod issuer;
 mod kind;
@@ -21,6 +21,7 @@ mod list;
 mod listed;
 mod listing;
 mod made;
+mod roles;
 mod rules;
 mod table;
 mod time;
@@ -35,6 +36,7 @@ pub use kind::Family;
 pub use list::{Application, Found, find};
 pub use listed::Listed;
 pub use made::{Made, Renewed, secret_of};
+pub use roles::Roles;
 pub use table::{Row, json, json_of_one, lines_of_one, login, printable, table};
 pub use trouble::{Trouble, TroubleKind};
 

@@ -12,7 +12,7 @@
 //! | File or room | What it does | Names | Edges |
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one at a time | condition keep options service sockets wiring | clock offload process settings |
-//! | [`wiring`] | builds the profiles that a configuration names | keep | applications certificates clock offload provider store |
+//! | [`wiring`] | builds the profiles that a configuration names | keep rotating | applications certificates clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
 //! | `credential_watch` | notices that a credential was replaced | keep | clock offload path_events store |
 //! | [`sinks`] | keeps the files fresh that tokens are written to | keep options | clock offload sink |
@@ -63,7 +63,6 @@ use tracing::{debug, info, warn};
 
 use self::credential_watch::CredentialWatch;
 use self::reloading::{Reloading, ServedMode};
-use self::rotating::Rotations;
 use self::serve::peers;
 use self::service::{Change, Lists, SecondCalls, Service};
 use self::shutdown::shutdown;
@@ -147,7 +146,18 @@ async fn serve(
     let clock: Arc<dyn Clock> = Arc::new(AlarmClock::start());
     let (reloads, mut changes) = mpsc::channel::<Change>(16);
     let (stop, shutdown) = shutdown(GRACE);
-    let rotations = Arc::<Rotations>::default();
+    let mut wiring = Wiring::new(
+        &options.state,
+        &options.surroundings,
+        options.uid,
+        Arc::clone(&clock),
+        Arc::clone(&roster),
+    );
+    if options.stop_at_eof {
+        // It ends with its command: a rotation takes longer than most of them.
+        wiring = wiring.without_rotations();
+    }
+    let rotations = wiring.rotations();
     let service = Arc::new(Service {
         roster: Arc::clone(&roster),
         clock: Arc::clone(&clock),
@@ -198,14 +208,7 @@ async fn serve(
     let looks = jumps.looks();
     credentials.keep(&roster, &clock, jumps.looks());
     tokio::spawn(tell_of_jumps(jumps, Arc::clone(&roster)));
-    let wiring = Wiring::new(
-        &options.state,
-        &options.surroundings,
-        options.uid,
-        Arc::clone(&clock),
-        Arc::clone(&roster),
-    )
-    .with_attempts(caps.attempts);
+    let wiring = wiring.with_attempts(caps.attempts);
     let told = notify.clone();
     let mut reloading = Reloading::new(options, served, wiring, Arc::clone(&roster), told);
     reloading.start(config).await;

@@ -14,7 +14,7 @@
 //! | Top | What it is | Names |
 //! |---|---|---|
 //! | [`cli`] | the commands of `jetond` | address age_file applications causes certificates clock command_line config credential daemon dialect fault file_lock folder instant lifecycle offload paths policy process profile provider sandbox settings store token transfer trust wire |
-//! | [`daemon`] | the daemon: its own map is on its page | address age_file applications causes certificates clock command_line config credential dialect fault file_format file_lock folder instant lifecycle offload path_events paths policy problem process profile provider query schedule settings sink store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | address age_file applications causes certificates clock command_line config credential dialect fault file_format file_lock folder instant lifecycle offload path_events paths policy problem process profile provider query rotation schedule settings sink store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
@@ -22,7 +22,7 @@
 //! | [`applications`] | manages the keys of Run:ai's users and organisations by its API | config credential fault instant key_name provider query token |
 //! | [`provider`] | asks an issuer for a token, once | certificates clock config credential fault instant offload token |
 //! | [`transfer`] | the content of a file in which credentials go to another machine | certificates config credential instant profile store |
-//! | [`store`] | keeps credentials, each bound to where it may be sent | age_file causes certificates clock command_line config credential fault file_lock folder instant lifecycle offload process profile token trust |
+//! | [`store`] | keeps credentials, each bound to where it may be sent | age_file causes certificates clock command_line config credential fault file_lock folder instant lifecycle offload process profile rotation token trust |
 //! | `sink` | writes the files that hold tokens, and knows its own again | file_lock folder profile trust |
 //! | [`settings`] | the configuration as a file | causes clock config file_lock folder offload trust |
 //! | [`certificates`] | the certificates and keys that a configuration names, each read once | config credential trust |

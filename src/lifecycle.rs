@@ -11,6 +11,7 @@ use crate::instant::{BootInstant, RemoteClock};
 use crate::schedule::{self, RejectionCount, Unit};
 use crate::token::{DEFAULT_LIFETIME, Validity};
 
+mod adopted;
 mod begin;
 pub mod credentials;
 mod demand;
@@ -167,6 +168,7 @@ impl Lifecycle {
                 self.issuer_clock = clock.or(self.issuer_clock);
                 self.fetched(now, jitter, sent, grant)
             }
+            Event::Adopted { sent, grant, date } => self.adopted(now, jitter, sent, grant, date),
             Event::Failed {
                 fault, rejections, ..
             } => {

@@ -9,6 +9,7 @@ use super::kind::Family;
 use super::list::Application;
 use super::listed::Listed;
 use super::made::{self, Made, Renewed};
+use super::roles::Roles;
 use super::trouble::{Trouble, TroubleKind};
 use crate::credential::{ClientSecret, RawAnswer};
 use crate::fault::FaultKind;
@@ -187,6 +188,10 @@ impl KeyIssuer for FakeIssuer {
     fn delete<'a>(&'a self, _: Family, id: &'a str) -> Calling<'a, Reply<()>> {
         let reply = self.change(Change::Delete(id.to_owned()), |_, _, _| ());
         Box::pin(std::future::ready(reply))
+    }
+
+    fn roles(&self) -> Calling<'_, Option<Roles>> {
+        Box::pin(std::future::ready(None))
     }
 }
 

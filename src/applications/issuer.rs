@@ -7,6 +7,7 @@ use super::api::Applications;
 use super::kind::Family;
 use super::listed::Listed;
 use super::made::{Made, Renewed};
+use super::roles::Roles;
 use super::trouble::Trouble;
 use crate::key_name::KeyName;
 use crate::query::KeyKind as Kind;
@@ -39,6 +40,9 @@ pub trait KeyIssuer: Send + Sync {
 
     /// Deletes a key. Where there is none of this ID, it is refused as [`super::TroubleKind::NotFound`].
     fn delete<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<()>>;
+
+    /// What the token's bearer may do; `None` if the server does not tell.
+    fn roles(&self) -> Calling<'_, Option<Roles>>;
 }
 
 // === impl Reply ===
@@ -69,5 +73,9 @@ impl KeyIssuer for Applications {
 
     fn delete<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<()>> {
         Box::pin(async move { Reply::of(self.delete(family, id).await) })
+    }
+
+    fn roles(&self) -> Calling<'_, Option<Roles>> {
+        Box::pin(self.roles())
     }
 }

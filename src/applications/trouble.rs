@@ -58,6 +58,12 @@ impl Trouble {
         }
     }
 
+    /// A call whose answer is lost in this process: it may be executed.
+    pub fn lost() -> Self {
+        let kind = TroubleKind::Unreachable(FaultKind::Connect);
+        Self::new(kind, "the call was lost").after_all(true)
+    }
+
     /// A status that is not a success. `said` is what the server says about it, quoted and with a colon before it.
     pub(super) fn of_status(status: u16, at: &str, said: &str) -> Self {
         let (kind, what, remedy) = match status {

@@ -48,7 +48,7 @@ impl Applications {
     }
 
     /// The access rules; `None` where the server has no such endpoint.
-    async fn rules(&self) -> Result<Option<Part<Rules>>, Trouble> {
+    pub(super) async fn rules(&self) -> Result<Option<Part<Rules>>, Trouble> {
         let answer = self.get(rules::PATH).await?;
         let found = match answer.status {
             _ if answer.is_absent() => return Ok(None),

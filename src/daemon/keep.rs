@@ -7,7 +7,7 @@
 //! | [`feed`] | the events of a profile, for one watcher | handle roster | clock |
 //! | [`roster`] | the profiles by name, and which caller may use which | handle | |
 //! | [`looks`] | looks into the stores of many profiles | handle | |
-//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper lookups patience sink_board waiters | clock store |
+//! | [`handle`] | a profile as the rest of the daemon uses it | attempt bulkhead jumps keeper lookups patience sink_board waiters | clock provider store |
 //! | [`lookups`] | calls of an issuer's API beside the attempts, one at a time | | clock |
 //! | [`keeper`] | one task per profile, which alone owns its state | attempt bulkhead jumps waiters | clock provider store |
 //! | [`attempt`] | one call of an attempt to get a token | bulkhead waiters | clock provider |

@@ -1,18 +1,51 @@
 //! Rotates the keys of profiles: one task for each rotation that is open, which does what the rotation's machine asks.
 //!
 //! A caller that leaves stops nothing: the task belongs to the daemon. A rotation that was open when an earlier process
-//! ended goes on at [`Rotations::resume_all`].
+//! ended goes on at [`Rotations::resume_all`]. The record and the journal are all that a task leaves behind when it is
+//! dropped, so it may be dropped at any moment.
 //!
 //! | File | What it does |
 //! |---|---|
+//! | `outside` | what rotations need of the rest of the program |
+//! | `begin` | makes the machine of a rotation, from nothing, its journal or its record |
+//! | `driver` | performs the machine's commands, one after the other |
+//! | `calls` | the calls to the issuer's API |
+//! | `proving` | the proof of the new secret |
+//! | `storing` | the changes of the record |
+//! | `journal` | the journal's form for the machine's notes |
+//! | `open` | a rotation that is open, as callers see it |
+//! | `told` | the words for each step |
 //! | `step` | what a caller is told, and what a rotation that is open shows |
 //! | `refused` | why no rotation begins |
 
-mod refused;
-mod step;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tracing::{Instrument as _, warn};
+
+use self::driver::Driver;
+use self::open::Open;
+use self::outside::Shared;
+use crate::causes::Causes;
+use crate::config::{Config, Profile, Provider, StoreKind};
+use crate::offload;
 use crate::profile::ProfileName;
 
+mod begin;
+mod calls;
+mod driver;
+mod journal;
+mod open;
+mod outside;
+mod proving;
+mod refused;
+mod step;
+mod storing;
+#[cfg(test)]
+mod tests;
+mod told;
+
+pub use outside::{KeysOf, Outside};
 pub use refused::RotationRefused;
 pub use step::{RotationEnd, RotationShown, RotationStep, Steps};
 
@@ -38,28 +71,153 @@ pub struct HowToRotate {
     pub with: Option<ProfileName>,
 }
 
-/// The rotations of this daemon.
+/// The rotations of this daemon. By default it has none and begins none.
 #[derive(Default)]
-pub struct Rotations {}
+pub struct Rotations(Option<Arc<Inner>>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    open: Mutex<BTreeMap<ProfileName, Arc<Open>>>,
+}
 
 // === impl Rotations ===
 
 impl Rotations {
+    /// Rotations with these means. No profile is known yet.
+    pub fn new(outside: Outside) -> Self {
+        Self(Some(Arc::new(Inner {
+            shared: Arc::new(Shared::new(outside)),
+            open: Mutex::default(),
+        })))
+    }
+
+    /// Takes up the profiles of the configuration in force, and goes on with the rotations that are open.
+    pub fn configure(&self, config: &Config) {
+        if let Some(inner) = &self.0 {
+            inner.shared.configure(config);
+            self.resume_all();
+        }
+    }
+
     /// Begins a rotation of this profile's key, or joins the one that is open. The steps are those from its beginning on.
     ///
     /// # Errors
     /// [`RotationRefused`] if none can begin.
     pub fn start(&self, profile: &ProfileName, how: HowToRotate) -> Result<Steps, RotationRefused> {
-        let _ = (profile, how);
-        Err(RotationRefused::NotSupported)
+        let inner = self.0.as_ref().ok_or(RotationRefused::OfOneCommand)?;
+        let of = inner.shared.profile(profile);
+        let of = of.ok_or(RotationRefused::NoProfile)?;
+        may_rotate(&of, how.mode)?;
+        if let Some(with) = &how.with
+            && inner.shared.profile(with).is_none()
+        {
+            return Err(RotationRefused::NoManager(with.clone()));
+        }
+        Ok(inner.begin(profile, Some(how)).steps())
     }
 
     /// The rotation of this profile's key that is open.
     pub fn shown(&self, profile: &ProfileName) -> Option<RotationShown> {
-        let _ = profile;
-        None
+        let inner = self.0.as_ref()?;
+        let open = inner.open().get(profile).map(Arc::clone)?;
+        open.shown()
     }
 
     /// Goes on with the rotations that an earlier process left open.
-    pub fn resume_all(&self) {}
+    pub fn resume_all(&self) {
+        let Some(inner) = self.0.as_ref().map(Arc::clone) else {
+            return;
+        };
+        tokio::spawn(async move {
+            let shared = Arc::clone(&inner.shared);
+            let found = offload::run(move || shared.left_open()).await;
+            for profile in found.unwrap_or_default() {
+                inner.begin(&profile, None);
+            }
+        });
+    }
+}
+
+/// Whether a key of this profile can be rotated so.
+fn may_rotate(profile: &Profile, mode: Mode) -> Result<(), RotationRefused> {
+    if !matches!(profile.provider, Provider::Runai(_)) {
+        return Err(RotationRefused::NotRunai);
+    }
+    if profile.store().is_none() {
+        return Err(RotationRefused::ReadOnly);
+    }
+    match mode {
+        Mode::Overlap => Ok(()),
+        Mode::InPlace => Err(RotationRefused::NotSupported),
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Begins the task of this profile's rotation, unless it runs; `None` goes on with one that was begun.
+    fn begin(self: &Arc<Self>, profile: &ProfileName, how: Option<HowToRotate>) -> Arc<Open> {
+        let mut all = self.open();
+        if let Some(open) = all.get(profile).filter(|open| !open.is_over()) {
+            if how.as_ref().is_some_and(|how| how.finish) {
+                open.finish();
+            }
+            return Arc::clone(open);
+        }
+        let open = Arc::new(Open::new(self.shared.outside.clock.now().unix));
+        if how.as_ref().is_some_and(|how| how.finish) {
+            open.finish();
+        }
+        all.insert(profile.clone(), Arc::clone(&open));
+        let driver = Driver::new(Arc::clone(&self.shared), profile.clone(), Arc::clone(&open));
+        let (inner, name) = (Arc::downgrade(self), profile.clone());
+        let span = tracing::error_span!("rotation", profile = %name);
+        let (task, ended) = (driver.run(how), Arc::clone(&open));
+        tokio::spawn(
+            async move {
+                task.await;
+                let Some(inner) = inner.upgrade() else { return };
+                // One that waits for a person stays, so that it is shown.
+                let is_gone = ended.shown().is_none();
+                let mut all = inner.open();
+                if is_gone && all.get(&name).is_some_and(|open| Arc::ptr_eq(open, &ended)) {
+                    all.remove(&name);
+                }
+            }
+            .instrument(span),
+        );
+        open
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeMap<ProfileName, Arc<Open>>> {
+        // Nothing panics while it is locked.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// The profiles with a rotation that has begun: those with a journal, and those whose record says so. Blocks.
+    fn left_open(&self) -> Vec<ProfileName> {
+        let journals = self.outside.journals.profiles();
+        let mut found = journals.unwrap_or_else(|error| {
+            warn!(error = %Causes(&error), "the journals of rotations cannot be listed");
+            vec![]
+        });
+        found.retain(|name| self.profile(name).is_some());
+        // Only files are looked into: a keyring may ask a person for its password.
+        for (name, profile) in self.profiles() {
+            if found.contains(&name) || profile.store() != Some(&StoreKind::File) {
+                continue;
+            }
+            let record = self.outside.stores.reader(&StoreKind::File).load(&name);
+            if let Ok(Some(record)) = record
+                && record.rotation.is_some()
+            {
+                found.push(name);
+            }
+        }
+        found
+    }
 }

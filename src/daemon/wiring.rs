@@ -12,6 +12,7 @@ use super::keep::handle::Handle;
 use super::keep::keeper::Parts;
 use super::keep::lookups::Api;
 use super::keep::roster::{Entry, Profiles, Roster};
+use super::rotating::Rotations;
 use crate::clock::Clock;
 use crate::config::{Config, Names, Profile, Rule};
 use crate::lifecycle::Policy;
@@ -26,6 +27,7 @@ mod carried;
 mod control_plane;
 mod locking;
 mod looks;
+mod rotating;
 mod sourced;
 
 use carried::{Carried, carried_over};
@@ -66,6 +68,8 @@ pub struct Wiring {
     looks: Looks,
     /// The keys of the store of encrypted files.
     keys: Arc<StoreKeys>,
+    /// The rotations of the profiles' keys.
+    rotations: Arc<Rotations>,
 }
 
 impl Wiring {
@@ -83,10 +87,29 @@ impl Wiring {
         let stores = Stores::new(state, uid).in_surroundings(Arc::clone(surroundings));
         let planes = ControlPlanes::new(uid);
         let keys = Arc::clone(stores.keys());
+        let outside = rotating::outside(state, uid, &stores, &planes, &clock, &roster);
         let wiring = Self::around(clock, roster, move |name, profile| {
             Some(on_this_machine(&stores, &planes, uid, name, profile))
         });
-        Self { keys, ..wiring }
+        Self {
+            keys,
+            rotations: Arc::new(Rotations::new(outside)),
+            ..wiring
+        }
+    }
+
+    /// The rotations of the profiles' keys.
+    pub fn rotations(&self) -> Arc<Rotations> {
+        Arc::clone(&self.rotations)
+    }
+
+    /// The same without rotations, for a daemon that ends with its command.
+    #[must_use]
+    pub fn without_rotations(self) -> Self {
+        Self {
+            rotations: Arc::default(),
+            ..self
+        }
     }
 
     /// Creates a builder that uses what `find` finds, which need not be of this machine.
@@ -104,6 +127,7 @@ impl Wiring {
             config: Config::default(),
             looks: Looks::default(),
             keys: Arc::default(),
+            rotations: Arc::default(),
         }
     }
 
@@ -198,6 +222,7 @@ impl Wiring {
         self.config = config;
         self.roster.replace(profiles);
         retire(&old, &kept);
+        self.rotations.configure(&self.config);
         self.looks.renew(kept).await;
         done
     }

@@ -67,6 +67,15 @@ pub enum Event {
         /// What the issuer's clock showed, if the answer has a date.
         date: Option<UnixTime>,
     },
+    /// A token was granted for the stored credential, past the attempts.
+    Adopted {
+        /// When its request was sent.
+        sent: BootInstant,
+        /// What the issuer granted.
+        grant: Grant,
+        /// What the issuer's clock showed, if the answer has a date.
+        date: Option<UnixTime>,
+    },
     /// An attempt failed.
     Failed {
         /// The attempt's number.
@@ -110,6 +119,7 @@ impl Event {
             | Self::Reported { .. }
             | Self::Superseded { .. }
             | Self::Resumed { .. }
+            | Self::Adopted { .. }
             | Self::ClockSet
             | Self::PolicyChanged { .. }
             | Self::Locked

@@ -13,7 +13,7 @@ const PREFIX: &str = "jeton-";
 /// A character of the profile's name that the rule for keys does not allow becomes `-`.
 pub fn key_name(profile: &ProfileName, rotation: &RotationId) -> String {
     let profile = profile.as_str().replace('.', "-");
-    format!("{PREFIX}{profile}-{}", rotation.as_str())
+    format!("{PREFIX}{profile}-{}", rotation.short())
 }
 
 /// The same, parsed; `None` never happens for a profile's name and a rotation's ID, which the tests show.
@@ -44,7 +44,7 @@ mod tests {
         let profiles = ["a", "a.b", "a-b"].map(|name| ProfileName::parse(name).unwrap());
         let mut names = BTreeSet::new();
         for (bits, profile) in profiles.iter().enumerate() {
-            names.insert(key_name(profile, &RotationId::of_bits(bits as u64)));
+            names.insert(key_name(profile, &RotationId::of_bits(bits as u128)));
         }
         assert_eq!(names.len(), 3);
     }

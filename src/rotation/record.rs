@@ -32,7 +32,9 @@ pub struct RecordView {
 
 impl RotationId {
     /// How many characters an ID has.
-    pub const LEN: usize = 12;
+    pub const LEN: usize = 32;
+    /// How many of them name a key: as many as leave no two rotations of a user with the same.
+    const SHORT: usize = 12;
 
     /// Takes an ID of this form; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
@@ -43,13 +45,18 @@ impl RotationId {
     }
 
     /// The ID of these random bits.
-    pub fn of_bits(bits: u64) -> Self {
-        Self(format!("{:012x}", bits & 0xffff_ffff_ffff))
+    pub fn of_bits(bits: u128) -> Self {
+        Self(format!("{bits:032x}"))
     }
 
     /// The ID as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Its last digits, for the name of a key.
+    pub fn short(&self) -> &str {
+        self.0.get(Self::LEN - Self::SHORT..).unwrap_or_default()
     }
 }
 
@@ -85,17 +92,13 @@ mod tests {
 
     #[test]
     fn an_id_has_one_form() {
-        let id = RotationId::of_bits(u64::MAX);
-        assert_eq!(id.as_str(), "ffffffffffff");
+        let id = RotationId::of_bits(u128::MAX);
+        assert_eq!(id.as_str(), "f".repeat(32));
         assert_eq!(RotationId::parse(id.as_str()), Some(id));
-        assert_eq!(RotationId::of_bits(1).as_str(), "000000000001");
-        for bad in [
-            "",
-            "fffffffffff",
-            "fffffffffffff",
-            "FFFFFFFFFFFF",
-            "../../../etc",
-        ] {
+        let one = RotationId::of_bits((1 << 64) + 1);
+        assert_eq!(one.as_str(), "00000000000000010000000000000001");
+        assert_eq!(one.short(), "000000000001");
+        for bad in ["", &"f".repeat(31), &"f".repeat(33), &"F".repeat(32)] {
             assert_eq!(RotationId::parse(bad), None, "{bad}");
         }
     }

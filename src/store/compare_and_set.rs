@@ -14,7 +14,12 @@ pub enum Written {
     /// Another program has changed what is stored: the record was not written, or is replaced already.
     Conflict,
     /// Nothing was written.
-    Failed(StoreError),
+    Failed {
+        /// The record that was to be written, if there was one.
+        intended: Option<Box<Record>>,
+        /// Why.
+        error: StoreError,
+    },
     /// The record may be in the store, or get there later, or not outlive a power failure.
     Unknown {
         /// The record that was to be written.
@@ -48,7 +53,10 @@ pub fn replace_if(
     let look = store.look(lock.profile());
     let stored = match look.record {
         Ok(stored) => stored.filter(|record| record.rotation_id() == expected),
-        Err(error) => return Written::Failed(error),
+        Err(error) => {
+            let intended = None;
+            return Written::Failed { intended, error };
+        }
     };
     let Some(record) = stored.and_then(change).map(Box::new) else {
         return Written::Conflict;
@@ -62,7 +70,10 @@ pub fn replace_if(
                 error,
             };
         }
-        Err(error) => return Written::Failed(error),
+        Err(error) => {
+            let intended = Some(record);
+            return Written::Failed { intended, error };
+        }
     };
     let back = store.look(lock.profile());
     match back.record {

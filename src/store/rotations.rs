@@ -10,6 +10,7 @@
 use std::path::{Path, PathBuf};
 
 use super::files::PrivateFiles;
+use super::lock::Locks;
 use super::{ProfileLock, StoreError};
 use crate::profile::ProfileName;
 
@@ -18,16 +19,23 @@ mod journal;
 mod machine;
 mod names;
 
-pub use journal::{
-    Login, Machine, Phase, RotationJournal, RotationMode, SeenKey, StartedOn, Switched,
-};
+pub use journal::{Machine, Phase, RotationJournal, RotationMode, SeenKey, StartedOn};
 
 /// The largest file, in bytes: a thousand looks take a tenth.
 const MAX_LEN: usize = 1024 * 1024;
 
 /// The journals in the state folder.
 #[derive(Debug)]
-pub struct Rotations(PrivateFiles);
+pub struct Rotations {
+    files: PrivateFiles,
+    drivers: Locks,
+}
+
+/// The right to drive a profile's rotation on this machine. It ends with this value, and with its process.
+#[derive(Debug)]
+pub struct DriverLock {
+    _lock: ProfileLock,
+}
 
 /// What is written down of a profile's rotation.
 #[derive(Debug)]
@@ -50,13 +58,25 @@ pub enum RotationRead {
 impl Rotations {
     /// The journals below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
-        let files = PrivateFiles::new(state.join("rotations"), owner);
-        Self(files.with_limit(MAX_LEN))
+        let folder = state.join("rotations");
+        // Locks of their own: a rotation takes days, and other changes of the profile may be made meanwhile.
+        let drivers = Locks::new(&folder, owner);
+        let files = PrivateFiles::new(folder, owner).with_limit(MAX_LEN);
+        Self { files, drivers }
     }
 
     /// The file of a profile's journal.
     pub fn path(&self, profile: &ProfileName) -> PathBuf {
-        self.0.path(profile)
+        self.files.path(profile)
+    }
+
+    /// Takes the right to drive the profile's rotation; waits for the program that has it, but not long.
+    ///
+    /// # Errors
+    /// [`StoreError`] if another program has it, or locking fails.
+    pub fn drive(&self, profile: &ProfileName) -> Result<DriverLock, StoreError> {
+        let lock = self.drivers.take(profile)?;
+        Ok(DriverLock { _lock: lock })
     }
 
     /// What is written down of the profile's rotation.
@@ -64,13 +84,13 @@ impl Rotations {
     /// # Errors
     /// [`StoreError`] if it cannot be read or trusted.
     pub fn read(&self, profile: &ProfileName) -> Result<RotationRead, StoreError> {
-        let Some(json) = self.0.read(profile)? else {
+        let Some(json) = self.files.read(profile)? else {
             return Ok(RotationRead::Absent);
         };
         Ok(match form::parse(&json, profile) {
             Ok(journal) => RotationRead::Begun(Box::new(journal)),
             Err(kind) => RotationRead::Unclear {
-                error: StoreError::new(&self.0.path(profile), kind),
+                error: StoreError::new(&self.files.path(profile), kind),
                 names: names::of_keys(&json),
             },
         })
@@ -81,7 +101,7 @@ impl Rotations {
     /// # Errors
     /// [`StoreError`] if the folder cannot be trusted or read.
     pub fn profiles(&self) -> Result<Vec<ProfileName>, StoreError> {
-        let files = self.0.names()?.into_iter();
+        let files = self.files.names()?.into_iter();
         Ok(files.filter_map(|(_, name)| name).collect())
     }
 
@@ -91,7 +111,7 @@ impl Rotations {
     /// [`StoreError`]; what was to be written down must not be done then.
     pub fn write(&self, lock: &ProfileLock, journal: &RotationJournal) -> Result<(), StoreError> {
         let refused = |action, kind: std::io::ErrorKind| {
-            StoreError::io(&self.0.path(lock.profile()), action, kind.into())
+            StoreError::io(&self.files.path(lock.profile()), action, kind.into())
         };
         let json = form::to_json(lock.profile(), journal);
         let json = json.map_err(|_| {
@@ -102,7 +122,7 @@ impl Rotations {
             let action = "write down a rotation with so many keys";
             return Err(refused(action, std::io::ErrorKind::FileTooLarge));
         }
-        self.0.write(lock, &json)
+        self.files.write(lock, &json)
     }
 
     /// Removes the journal: the rotation has ended.
@@ -110,7 +130,7 @@ impl Rotations {
     /// # Errors
     /// [`StoreError`] if it cannot be removed.
     pub fn end(&self, lock: &ProfileLock) -> Result<(), StoreError> {
-        self.0.remove(lock).map(drop)
+        self.files.remove(lock).map(drop)
     }
 }
 

@@ -23,11 +23,13 @@ use crate::query::ProfileState;
 use crate::store::ChangeSource;
 use crate::store::source::CredentialSource;
 use crate::wire::ProfileReply;
+use prove::Prover;
 use told::Told;
 
 mod doubted;
 mod locked;
 mod look_up;
+mod prove;
 mod refresh;
 mod reject;
 mod superseded;
@@ -52,6 +54,7 @@ pub struct Handle {
     waiters: Arc<Waiters>,
     enrolled: Enrolled,
     lookups: Option<Arc<Lookups>>,
+    prover: Prover,
     sinks: SinkBoard,
     told: Told,
     /// Where a change of its credential shows.
@@ -78,6 +81,10 @@ impl Handle {
         let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
         let waiters = Arc::<Waiters>::default();
         let change_sources = parts.source.change_sources();
+        let prover = Prover {
+            provider: Arc::clone(&parts.provider),
+            compartment: parts.compartment.clone(),
+        };
         let (keeper, view, asked) = Keeper::new(parts, credentials, inbox, Arc::clone(&waiters));
         let enrolled = keeper.enrolled();
         let task = tokio::spawn(keeper.run()).abort_handle();
@@ -93,6 +100,7 @@ impl Handle {
             waiters,
             enrolled,
             lookups: None,
+            prover,
             sinks: SinkBoard::default(),
             told: Told::default(),
             change_sources: Mutex::new(change_sources),

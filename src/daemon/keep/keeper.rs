@@ -34,7 +34,7 @@ mod superseded;
 mod waits;
 
 pub(super) use asked::Asked;
-pub(super) use command::{Command, Done, Heard, NewSource, RefreshRefused};
+pub(super) use command::{Adopted, Command, Done, Heard, NewSource, RefreshRefused};
 pub(super) use found::Enrolled;
 use logged::Logged;
 use waits::{Ended, Running, Work, alarm, ended, rechecked};
@@ -212,6 +212,11 @@ impl Keeper {
                 Some((done, Heard { cooling_until }))
             }
             Command::Superseded { at, done } => Some((done, self.superseded(at))),
+            Command::Adopt { token, done } => {
+                let Adopted { sent, grant, date } = *token;
+                self.tell(Event::Adopted { sent, grant, date });
+                Some((done, Heard::default()))
+            }
             Command::Doubted { generation, done } => {
                 self.doubted(generation);
                 Some((done, Heard::default()))

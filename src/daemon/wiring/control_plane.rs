@@ -23,7 +23,7 @@ const AT_ONCE: usize = 16;
 /// What the look-ups of all profiles share.
 pub(super) struct ControlPlanes {
     /// The threads on which issuers are spoken to.
-    pub(super) threads: Threads,
+    pub(super) threads: Arc<Threads>,
     owner: u32,
     places: Arc<Semaphore>,
 }
@@ -43,7 +43,7 @@ impl ControlPlanes {
     /// The control planes of this user's daemon.
     pub(super) fn new(owner: u32) -> Self {
         Self {
-            threads: Threads::default(),
+            threads: Arc::default(),
             owner,
             places: Arc::new(Semaphore::new(AT_ONCE)),
         }

@@ -209,7 +209,7 @@ fn a_write_that_failed_and_one_that_may_come_late_are_told_apart_and_read_back()
         replace_if(&faulty, &lock, None, begin)
     };
     let full = fail(StoreErrorKind::Full, false);
-    assert!(matches!(full, Written::Failed(_)), "{full:?}");
+    assert!(matches!(full, Written::Failed { .. }), "{full:?}");
     for is_done in [false, true] {
         let late = StoreErrorKind::Unavailable(Box::new(KeyringFault::Timeout));
         let Written::Unknown { intended, error } = fail(late, is_done) else {
@@ -236,7 +236,7 @@ fn an_encrypted_record_is_not_replaced_while_its_store_is_locked() {
     let locked = stores.store(&StoreKind::EncryptedFile);
     let written = replace_if(&*locked, &lock, None, |_| panic!("it cannot be read"));
     match written {
-        Written::Failed(error) => assert!(error.is_locked(), "{error}"),
+        Written::Failed { error, .. } => assert!(error.is_locked(), "{error}"),
         other => panic!("{other:?}"),
     }
 }

@@ -60,6 +60,20 @@ impl Record {
         }
     }
 
+    /// The same record with the key of this client ID alone, which it has in any place, and without a rotation. `None` if
+    /// it has no such key.
+    #[must_use]
+    pub fn restored(self, client_id: &str) -> Option<Self> {
+        let other = self.rotation.and_then(|rotation| rotation.other);
+        let mut keys = std::iter::once(self.key).chain(other.map(OtherKey::into_key));
+        let key = keys.find(|key| key.credential.client_id == client_id)?;
+        Some(Self {
+            key,
+            binding: self.binding,
+            rotation: None,
+        })
+    }
+
     /// The same record without a rotation, and without the other key.
     #[must_use]
     pub fn settled(self) -> Self {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::journal::{Login, Machine, Phase, RotationJournal, RotationMode, SeenKey, Switched};
-use crate::instant::UnixTime;
+use super::journal::{Machine, Phase, RotationJournal, RotationMode, SeenKey};
+use crate::instant::{BootInstant, UnixTime};
 use crate::profile::ProfileName;
+use crate::rotation::{self, Mark};
 use crate::store::{RotationId, StoreErrorKind};
 
 /// The file version that this program writes and reads.
@@ -26,8 +27,7 @@ struct Form {
     former: Key,
     tried: Vec<String>,
     made: Vec<Key>,
-    switched: Option<Switch>,
-    logins: Vec<Look>,
+    grace: Option<Grace>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,15 +38,24 @@ struct Key {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Switch {
-    server_date: Option<u64>,
-    boot_ms: u64,
+struct Grace {
+    switched: Moment,
+    looks: Option<[Look; 2]>,
+    moved_to: Option<u64>,
+    has_days_only: bool,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Look {
-    server_date: u64,
+    at: Moment,
     last_login: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Moment {
+    boot: String,
+    boot_ms: u64,
+    server_date: Option<u64>,
 }
 
 /// The file's JSON.
@@ -67,11 +76,7 @@ pub(super) fn to_json(
         former: Key::of(&journal.former),
         tried: journal.tried.clone(),
         made: journal.made.iter().map(Key::of).collect(),
-        switched: journal.switched.map(|switched| Switch {
-            server_date: switched.server_date.map(UnixTime::seconds_down),
-            boot_ms: switched.boot_ms,
-        }),
-        logins: journal.logins.iter().map(Look::of).collect(),
+        grace: journal.grace.as_ref().map(Grace::of),
     })
 }
 
@@ -114,11 +119,7 @@ impl Form {
             former: self.former.parse(),
             tried: self.tried,
             made: self.made.into_iter().map(Key::parse).collect(),
-            switched: self.switched.map(|switched| Switched {
-                server_date: switched.server_date.map(moment),
-                boot_ms: switched.boot_ms,
-            }),
-            logins: self.logins.into_iter().map(Look::parse).collect(),
+            grace: self.grace.map(Grace::parse),
         })
     }
 }
@@ -141,18 +142,60 @@ impl Key {
     }
 }
 
-impl Look {
-    const fn of(login: &Login) -> Self {
+impl Grace {
+    fn of(grace: &rotation::Grace) -> Self {
         Self {
-            server_date: login.server_date.seconds_down(),
-            last_login: login.last_login,
+            switched: Moment::of(&grace.switched),
+            looks: grace
+                .looks
+                .as_ref()
+                .map(|(first, latest)| [first, latest].map(Look::of)),
+            moved_to: grace.moved_to.map(UnixTime::seconds_down),
+            has_days_only: grace.has_days_only,
         }
     }
 
-    const fn parse(self) -> Login {
-        Login {
-            server_date: moment(self.server_date),
-            last_login: self.last_login,
+    fn parse(self) -> rotation::Grace {
+        rotation::Grace {
+            switched: self.switched.parse(),
+            looks: self.looks.map(|looks| looks.map(Look::parse).into()),
+            moved_to: self.moved_to.map(moment),
+            has_days_only: self.has_days_only,
+        }
+    }
+}
+
+impl Look {
+    fn of(look: &rotation::Look) -> Self {
+        Self {
+            at: Moment::of(&look.mark),
+            last_login: look.last_login.map(UnixTime::seconds_down),
+        }
+    }
+
+    fn parse(self) -> rotation::Look {
+        rotation::Look {
+            mark: self.at.parse(),
+            last_login: self.last_login.map(moment),
+        }
+    }
+}
+
+impl Moment {
+    fn of(mark: &Mark) -> Self {
+        let boot_ms = mark.at.since_boot().as_millis();
+        Self {
+            boot: mark.boot_id.clone(),
+            boot_ms: u64::try_from(boot_ms).unwrap_or(u64::MAX),
+            server_date: mark.date.map(UnixTime::seconds_down),
+        }
+    }
+
+    fn parse(self) -> Mark {
+        Mark {
+            boot_id: self.boot,
+            at: BootInstant::from_boot(Duration::from_millis(self.boot_ms)),
+            date: self.server_date.map(moment),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::instant::UnixTime;
 use crate::profile::ProfileName;
+use crate::rotation::Grace;
 use crate::store::RotationId;
 
 /// The longest name of a phase, in characters.
@@ -30,10 +30,8 @@ pub struct RotationJournal {
     pub tried: Vec<String>,
     /// The keys that the server is known to have made.
     pub made: Vec<SeenKey>,
-    /// The switch, once it was made.
-    pub switched: Option<Switched>,
-    /// What the server has shown of the former key's logins since the switch, in order.
-    pub logins: Vec<Login>,
+    /// What the grace period is judged by, once the switch was made.
+    pub grace: Option<Grace>,
 }
 
 /// How a secret is exchanged.
@@ -78,24 +76,6 @@ pub struct SeenKey {
     pub key_id: Option<String>,
     /// Its name at the server, if it is known.
     pub name: Option<String>,
-}
-
-/// The moment of a switch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Switched {
-    /// What the server's clock showed, if it was seen.
-    pub server_date: Option<UnixTime>,
-    /// The time since the machine was started, in milliseconds. It holds for that run alone.
-    pub boot_ms: u64,
-}
-
-/// What the server showed of a key's last login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Login {
-    /// What the server's clock showed at the answer.
-    pub server_date: UnixTime,
-    /// The last login, in Unix seconds by the server's clock, if it shows one.
-    pub last_login: Option<u64>,
 }
 
 // === impl RotationJournal ===

@@ -2,7 +2,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::*;
-use crate::instant::UnixTime;
+use crate::instant::{BootInstant, UnixTime};
+use crate::rotation::{Grace, Look, Mark};
 use crate::store::lock::Locks;
 use crate::store::{RotationId, StoreErrorKind};
 
@@ -29,8 +30,19 @@ fn seen(client_id: &str, name: Option<&str>) -> SeenKey {
     }
 }
 
+fn moment(seconds: u64) -> UnixTime {
+    UnixTime::from_epoch(Duration::from_secs(seconds))
+}
+
+fn mark(boot_ms: u64, date: Option<u64>) -> Mark {
+    Mark {
+        boot_id: "b".into(),
+        at: BootInstant::from_boot(Duration::from_millis(boot_ms)),
+        date: date.map(moment),
+    }
+}
+
 fn journal() -> RotationJournal {
-    let moment = |seconds| UnixTime::from_epoch(Duration::from_secs(seconds));
     RotationJournal {
         id: RotationId::of(7),
         mode: RotationMode::Overlap,
@@ -41,20 +53,21 @@ fn journal() -> RotationJournal {
         former: seen("c \"0\"", Some("first-key")),
         tried: vec!["jeton-a-1".into(), "jeton-a-2".into()],
         made: vec![seen("c1", Some("jeton-a-1")), seen("c2", None)],
-        switched: Some(Switched {
-            server_date: Some(moment(9)),
-            boot_ms: 12,
+        grace: Some(Grace {
+            switched: mark(12, None),
+            looks: Some((
+                Look {
+                    mark: mark(13, Some(10)),
+                    last_login: None,
+                },
+                Look {
+                    mark: mark(14, Some(20)),
+                    last_login: Some(moment(8)),
+                },
+            )),
+            moved_to: Some(moment(8)),
+            has_days_only: false,
         }),
-        logins: vec![
-            Login {
-                server_date: moment(10),
-                last_login: None,
-            },
-            Login {
-                server_date: moment(20),
-                last_login: Some(8),
-            },
-        ],
     }
 }
 
@@ -95,9 +108,8 @@ fn a_journal_is_read_as_it_was_written_until_the_rotation_ends() {
     let bare = RotationJournal {
         mode: RotationMode::InPlace,
         with: None,
-        switched: None,
+        grace: None,
         made: vec![],
-        logins: vec![],
         ..journal()
     };
     for journal in [journal(), bare] {

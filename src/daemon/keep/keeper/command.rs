@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::jumps::Jump;
-use crate::instant::BootInstant;
+use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::credentials::Credentials;
 use crate::lifecycle::{Policy, Reporter};
 use crate::store::source::CredentialSource;
+use crate::token::Grant;
 
 /// Where a caller is answered once the lifecycle has processed its command and the view shows the result.
 pub(in super::super) type Done = oneshot::Sender<Heard>;
@@ -35,6 +36,8 @@ pub(in super::super) enum Command {
     },
     /// The issuer gave the client another token at this moment, past the daemon.
     Superseded { at: BootInstant, done: Done },
+    /// A token that was granted for the stored credential past the attempts.
+    Adopt { token: Box<Adopted>, done: Done },
     /// A client seems to doubt the token of this generation, and says nothing of it.
     Doubted { generation: u64, done: Done },
     /// A person wants a new token. Answered with the count of refreshes before it, or why not and until when.
@@ -57,6 +60,16 @@ pub(in super::super) enum Command {
     },
     /// The credential may have been replaced. Answered once the store has been read.
     Recheck { done: oneshot::Sender<()> },
+}
+
+/// A token that was granted past the attempts.
+#[derive(Debug)]
+pub(in super::super) struct Adopted {
+    /// When its request was sent.
+    pub sent: BootInstant,
+    pub grant: Grant,
+    /// What the issuer's clock showed.
+    pub date: Option<UnixTime>,
 }
 
 /// Where the credential is kept from now on.

@@ -1,0 +1,56 @@
+//! Tokens past the attempts: the proof of a new secret, which the keeper takes up once the secret is in force.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::super::attempt::Call;
+use super::super::bulkhead::Compartment;
+use super::super::keeper::{Adopted, Command};
+use super::Handle;
+use crate::credential::Credential;
+use crate::instant::{BootInstant, UnixTime};
+use crate::lifecycle::credentials::CallEnd;
+use crate::provider::Provider;
+use crate::token::Grant;
+
+/// Makes calls to the profile's issuer beside the attempts.
+pub(super) struct Prover {
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) compartment: Compartment,
+}
+
+impl Handle {
+    /// Asks the issuer for a token with this credential, which need not be the stored one. It takes a place among the
+    /// issuer's calls, and its end is no attempt's: neither a rejection nor a failure counts for the profile.
+    pub async fn prove(&self, credential: Arc<Credential>) -> CallEnd {
+        let call = Call {
+            profile: self.name.clone(),
+            provider: Arc::clone(&self.prover.provider),
+            clock: Arc::clone(&self.clock),
+            compartment: self.prover.compartment.clone(),
+            waiters: Arc::default(),
+            credential,
+            held: None,
+            not_before: self.clock.now().boot,
+        };
+        call.make().await
+    }
+
+    /// Has the keeper hold this token, which was granted for the credential that is stored now. The store is read first:
+    /// the credential has just been replaced.
+    pub async fn adopt(&self, sent: BootInstant, grant: Grant, date: Option<UnixTime>) {
+        self.recheck().await;
+        let token = Box::new(Adopted { sent, grant, date });
+        let (done, heard) = oneshot::channel();
+        // A keeper that has ended holds no token.
+        if self
+            .commands
+            .send(Command::Adopt { token, done })
+            .await
+            .is_ok()
+        {
+            let _: Result<_, _> = heard.await;
+        }
+    }
+}

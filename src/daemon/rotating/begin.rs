@@ -1,0 +1,197 @@
+//! Makes the machine of a rotation: from nothing, from its journal, or from its record.
+
+use std::time::Duration;
+
+use getrandom::Error as NoRandom;
+use tracing::{debug, info};
+
+use super::driver::Driver;
+use super::journal;
+use super::storing;
+use super::{HowToRotate, RotationRefused};
+use crate::applications::{Family, MAX_USER_KEYS};
+use crate::causes::Causes;
+use crate::profile::ProfileName;
+use crate::rotation::host::{self, Claim, Host};
+use crate::rotation::names::key_name;
+use crate::rotation::{Mark, Notes, Overlap, RotationId, Terms, Wanted};
+use crate::store::{Bound, Machine, Record, RotationJournal, RotationMode, RotationRead};
+use crate::token::MAX_LIFETIME;
+
+/// How long the old key stays where the issuer tells no last login, if the profile does not say it.
+const GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long to wait for the first token, whose lifetime the grace period depends on.
+const FIRST_TOKEN: Duration = Duration::from_secs(60);
+
+/// What a rotation begins with.
+pub(super) enum Begun {
+    /// This machine. A journal of another host or of an earlier boot has to be made ours first.
+    Machine(Box<Overlap>),
+    /// There is nothing to go on with.
+    Nothing,
+    /// This is in the way.
+    Refused(RotationRefused),
+}
+
+/// A rotation that an earlier process left open.
+struct Left {
+    notes: Notes,
+    family: Option<Family>,
+    with: Option<ProfileName>,
+}
+
+impl Driver {
+    /// The machine of the rotation that is open, else of a new one as it is wanted.
+    pub(super) async fn machine(&mut self, how: Option<&HowToRotate>) -> Begun {
+        let record = match self.record().await {
+            Ok(record) => record,
+            Err(why) if how.is_some() => return Begun::Refused(RotationRefused::System(why)),
+            Err(_) => None,
+        };
+        let take_over = how.is_some_and(|how| how.take_over);
+        let left = match self.left(record.as_ref(), take_over).await {
+            Ok(left) => left,
+            Err(refused) => return Begun::Refused(refused),
+        };
+        let terms = self.terms(record.as_ref(), left.is_some()).await;
+        let clock = Mark {
+            boot_id: self.shared.outside.machine.boot.clone(),
+            at: self.shared.outside.clock.now().boot,
+            date: None,
+        };
+        if let Some(left) = left {
+            info!(rotation = left.notes.rotation.as_str(), phase = ?left.notes.phase, "rotation goes on");
+            self.with = left.with;
+            self.family = left.family;
+            return Begun::Machine(Box::new(Overlap::resume(left.notes, terms, clock)));
+        }
+        let (Some(how), Some(record)) = (how, record) else {
+            return match how {
+                Some(_) => {
+                    let why = "no credential is stored for the profile".to_owned();
+                    Begun::Refused(RotationRefused::System(why))
+                }
+                None => Begun::Nothing,
+            };
+        };
+        if matches!(record.binding.bound, Bound::Origin(_)) {
+            let why = "the stored credential does not say where it may be sent; store it again with 'jetond add'";
+            return Begun::Refused(RotationRefused::System(why.to_owned()));
+        }
+        let rotation = match random_id() {
+            Ok(rotation) => rotation,
+            Err(error) => {
+                let why = format!("the system gives no random bytes: {error}");
+                return Begun::Refused(RotationRefused::System(why));
+            }
+        };
+        self.with.clone_from(&how.with);
+        let client_id = record.key.credential.client_id.clone();
+        let wanted = Wanted {
+            sharers: self.sharers(&record.binding.origin(), &client_id),
+            client_id,
+            name: key_name(&self.name, &rotation),
+            max_keys: MAX_USER_KEYS,
+        };
+        info!(rotation = rotation.as_str(), "rotation begins");
+        Begun::Machine(Box::new(Overlap::new(rotation, wanted, terms, clock)))
+    }
+
+    /// What an earlier process left open.
+    async fn left(
+        &self,
+        record: Option<&Record>,
+        take_over: bool,
+    ) -> Result<Option<Left>, RotationRefused> {
+        let (shared, name) = (self.shared(), self.name.clone());
+        let read = self
+            .blocking(move || shared.outside.journals.read(&name))
+            .await
+            .map_err(RotationRefused::System)?;
+        let journal = match read {
+            Ok(RotationRead::Absent) => return Ok(self.left_in(record)),
+            Ok(RotationRead::Begun(journal)) => journal,
+            Ok(RotationRead::Unclear { error, names }) => {
+                let why = Causes(&error).to_string();
+                return Err(RotationRefused::NeedsHuman { why, keys: names });
+            }
+            Err(error) => return Err(RotationRefused::System(Causes(&error).to_string())),
+        };
+        let own = &self.shared.outside.machine;
+        let claim = host::claim(&host_of(&journal.machine), &host_of(own), take_over);
+        debug!(?claim, phase = %journal.phase, "a journal was left");
+        if let Claim::Theirs(host) = claim {
+            return Err(RotationRefused::OtherHost(host));
+        }
+        let unclear = |journal: &RotationJournal, why: &str| RotationRefused::NeedsHuman {
+            why: why.to_owned(),
+            keys: journal.names().into_iter().map(str::to_owned).collect(),
+        };
+        if journal.mode == RotationMode::InPlace {
+            let why = "a rotation in place is open, which this version does not go on with";
+            return Err(unclear(&journal, why));
+        }
+        let (notes, family) = journal::notes(&journal).ok_or_else(|| {
+            unclear(
+                &journal,
+                "its journal has a word that this program does not know",
+            )
+        })?;
+        Ok(Some(Left {
+            notes,
+            family: Some(family),
+            with: journal.with.clone(),
+        }))
+    }
+
+    /// A rotation whose journal is missing.
+    fn left_in(&self, record: Option<&Record>) -> Option<Left> {
+        let view = storing::view(Some(record?))?;
+        let name = key_name(&self.name, view.rotation.as_ref()?);
+        Some(Left {
+            notes: Notes::of_record(&view, name)?,
+            family: None,
+            with: None,
+        })
+    }
+
+    async fn terms(&self, record: Option<&Record>, is_left: bool) -> Terms {
+        let lifetime = match self.shared.handle(&self.name) {
+            Some(handle) => {
+                if is_left {
+                    // Nothing is lost without one: the grace period is longer then.
+                    let _: Result<_, _> = handle.token(Duration::ZERO, FIRST_TOKEN).await;
+                }
+                handle.state().lifetime
+            }
+            None => None,
+        };
+        Terms {
+            lifetime: lifetime.unwrap_or(MAX_LIFETIME),
+            grace: GRACE,
+            is_shared: record.is_some_and(|record| record.key.credential.is_shared()),
+        }
+    }
+
+    /// The other profiles with the same key.
+    fn sharers(&self, origin: &str, client_id: &str) -> Vec<ProfileName> {
+        let all = self.shared.outside.roster.all();
+        let others = all.iter().filter(|(name, _)| **name != self.name);
+        let sharers = others.filter(|(_, entry)| entry.handle.is_of_client(origin, client_id));
+        sharers.map(|(name, _)| name.clone()).collect()
+    }
+}
+
+fn host_of(machine: &Machine) -> Host {
+    Host {
+        name: machine.host.clone(),
+        boot_id: machine.boot.clone(),
+    }
+}
+
+fn random_id() -> Result<RotationId, NoRandom> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(RotationId::of_bits(u128::from_be_bytes(bytes)))
+}

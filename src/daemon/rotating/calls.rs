@@ -1,0 +1,183 @@
+//! The calls to the issuer's API.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tracing::debug;
+
+use super::driver::Driver;
+use crate::applications::{
+    Family, KeyIssuer, KeyName, Kind, Listed, Made, Reply, Trouble, TroubleKind,
+};
+use crate::credential::Credential;
+use crate::profile::ProfileName;
+use crate::rotation::{Event, KeyRef, ListedKey, Listing, Refused};
+use crate::store::Key;
+use crate::token::AccessToken;
+
+/// How long to wait for a token of the profile that manages the keys.
+const FOR_TOKEN: Duration = Duration::from_secs(10);
+
+impl Driver {
+    /// The keys, managed with the token that is held; `None` if none is.
+    async fn keys(&self) -> Option<Arc<dyn KeyIssuer>> {
+        let manager = self.with.as_ref().unwrap_or(&self.name);
+        let handle = self.shared.handle(manager)?;
+        let served = handle.token(Duration::ZERO, FOR_TOKEN).await.ok()?;
+        self.keys_with(manager, served.held.token.share())
+    }
+
+    /// The keys, managed with this token of this profile.
+    pub(super) fn keys_with(
+        &self,
+        profile: &ProfileName,
+        token: AccessToken,
+    ) -> Option<Arc<dyn KeyIssuer>> {
+        let enrolment = self.shared.handle(profile)?.enrolment()?;
+        let profile = self.shared.profile(profile)?;
+        (self.shared.outside.keys)(&profile, token, enrolment.ca.clone())
+    }
+
+    pub(super) async fn list(&mut self) -> Event {
+        let Some(keys) = self.keys().await else {
+            return Event::NotSent;
+        };
+        let listed = match keys.list(Kind::Auto).await {
+            Ok(listed) => listed,
+            Err(trouble) => return self.failed(&trouble),
+        };
+        self.family = Some(listed.family);
+        let mut listing = Listing {
+            date: listed.server_date,
+            keys: vec![],
+        };
+        add(&mut listing, listed);
+        if let Some(own) = self.client_id()
+            && listing.by_client(&own).is_none()
+        {
+            // The organisation's keys, to say that it is one. A user who may not see them has none there.
+            for kind in [Kind::ServiceAccount, Kind::Application] {
+                if let Ok(listed) = keys.list(kind).await {
+                    let theirs = Listed {
+                        keys: listed
+                            .keys
+                            .into_iter()
+                            .filter(|key| key.client_id == own)
+                            .collect(),
+                        ..listed
+                    };
+                    add(&mut listing, theirs);
+                }
+            }
+        }
+        Event::Listed(listing)
+    }
+
+    pub(super) async fn create(&self, name: &str) -> Event {
+        let (Some(keys), Some(family)) = (self.keys().await, self.family) else {
+            return Event::NotSent;
+        };
+        let Ok(key_name) = KeyName::parse(name) else {
+            return Event::Refused(Refused::Other);
+        };
+        match keys.create(family, &key_name).await {
+            Reply::Done(made) => self.created(name, made),
+            Reply::Refused(trouble) => self.failed(&trouble),
+            Reply::Lost(trouble) => {
+                debug!(%trouble, "the answer to the creation is lost");
+                Event::Lost
+            }
+        }
+    }
+
+    /// Keeps the secret of the new key.
+    fn created(&self, name: &str, made: Made) -> Event {
+        let refer = KeyRef {
+            client_id: made.client_id.clone(),
+            id: Some(made.id.clone()),
+            name: Some(name.to_owned()),
+        };
+        let Ok(credential) = Credential::new(&made.client_id, made.secret) else {
+            // A client ID that no request can carry: the key is found by its name and deleted.
+            return Event::Lost;
+        };
+        let key = Key {
+            credential,
+            key_id: Some(made.id),
+            key_name: Some(name.to_owned()),
+            created_at: self.shared.outside.clock.now().unix,
+            server_date: made.server_date,
+        };
+        *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
+        Event::Created(refer)
+    }
+
+    pub(super) async fn delete(&mut self, key: KeyRef) -> Event {
+        let Some(keys) = self.keys().await else {
+            return Event::NotSent;
+        };
+        let id = match (key.id, self.family) {
+            (Some(id), Some(family)) => (family, id),
+            // What the record or the journal does not say, the list does.
+            (id, _) => match keys.list(Kind::Auto).await {
+                Ok(listed) => {
+                    self.family = Some(listed.family);
+                    let of_client = |client: &str| client == key.client_id;
+                    let mut found = listed
+                        .keys
+                        .into_iter()
+                        .filter(|it| of_client(&it.client_id));
+                    match id.or_else(|| found.next().map(|found| found.id)) {
+                        Some(id) => (listed.family, id),
+                        None => return Event::Deleted,
+                    }
+                }
+                Err(trouble) => return self.failed(&trouble),
+            },
+        };
+        match keys.delete(id.0, &id.1).await {
+            Reply::Done(()) => Event::Deleted,
+            Reply::Refused(trouble) if trouble.kind == TroubleKind::NotFound => Event::Deleted,
+            Reply::Refused(trouble) => self.failed(&trouble),
+            Reply::Lost(_) => Event::Lost,
+        }
+    }
+
+    /// The event for a call that did not do what was asked.
+    fn failed(&self, trouble: &Trouble) -> Event {
+        debug!(%trouble, "a call of the rotation failed");
+        if trouble.may_be_done {
+            return Event::Lost;
+        }
+        match trouble.kind {
+            TroubleKind::Conflict => Event::Refused(Refused::NameTaken),
+            TroubleKind::Unauthorized => Event::Refused(Refused::Unauthorized),
+            TroubleKind::Forbidden => Event::Refused(Refused::Forbidden),
+            TroubleKind::Busy | TroubleKind::Unreachable(_) => Event::NotSent,
+            _ => Event::Refused(Refused::Other),
+        }
+    }
+
+    /// The client ID of the credential that the profile uses.
+    fn client_id(&self) -> Option<String> {
+        let enrolment = self.shared.handle(&self.name)?.enrolment()?;
+        Some(enrolment.client_id.clone())
+    }
+}
+
+fn add(listing: &mut Listing, listed: Listed) {
+    let is_users = listed.family.is_own();
+    let keys = listed.keys.into_iter().map(|key| ListedKey {
+        last_login: key
+            .last_login
+            .map(|at| crate::instant::UnixTime::from_epoch(Duration::from_secs(at))),
+        id: key.id,
+        name: key.name,
+        client_id: key.client_id,
+        is_users,
+    });
+    listing.keys.extend(keys);
+}
+
+/// The families whose keys a rotation with overlap creates and deletes.
+const _: () = assert!(Family::AccessKeys.is_own() && Family::UserApplications.is_own());

@@ -1,0 +1,305 @@
+//! Performs the commands of a rotation's machine, one after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+
+use super::HowToRotate;
+use super::begin::Begun;
+use super::journal::{self, Beside};
+use super::open::Open;
+use super::outside::Shared;
+use super::proving::Proven;
+use super::refused::RotationRefused;
+use super::storing::{self, MadeKey};
+use super::told;
+use crate::applications::Family;
+use crate::causes::Causes;
+use crate::config::StoreKind;
+use crate::offload;
+use crate::profile::ProfileName;
+use crate::rotation::{Change, Command, End, Event, Notes, Overlap, Pause, Phase, State, Written};
+use crate::store::Record;
+
+/// How long a keyring must have answered before no earlier call to it can still change anything.
+const LATE_WRITES: Duration = Duration::from_secs(60);
+
+/// The task of one rotation.
+pub(super) struct Driver {
+    pub(super) shared: Arc<Shared>,
+    pub(super) name: ProfileName,
+    pub(super) open: Arc<Open>,
+    /// The profile whose token manages the keys, where it is another one.
+    pub(super) with: Option<ProfileName>,
+    /// Where the issuer has the keys of users, once it is known.
+    pub(super) family: Option<Family>,
+    pub(super) made: Arc<MadeKey>,
+    /// The token of the new key, until the switch.
+    pub(super) proven: Option<Proven>,
+    is_finish_told: bool,
+    is_switch_told: bool,
+}
+
+// === impl Driver ===
+
+impl Driver {
+    pub(super) fn new(shared: Arc<Shared>, name: ProfileName, open: Arc<Open>) -> Self {
+        Self {
+            shared,
+            name,
+            open,
+            with: None,
+            family: None,
+            made: Arc::default(),
+            proven: None,
+            is_finish_told: false,
+            is_switch_told: false,
+        }
+    }
+
+    /// Drives the rotation to its end.
+    pub(super) async fn run(mut self, how: Option<HowToRotate>) {
+        let (shared, name) = (self.shared(), self.name.clone());
+        let driving = self.blocking(move || shared.outside.journals.drive(&name));
+        let _lock = match driving.await {
+            Ok(Ok(lock)) => lock,
+            Ok(Err(error)) => {
+                return self.refuse(RotationRefused::System(Causes(&error).to_string()));
+            }
+            Err(why) => return self.refuse(RotationRefused::System(why)),
+        };
+        let mut machine = match self.machine(how.as_ref()).await {
+            Begun::Machine(machine) => machine,
+            Begun::Nothing => return self.refuse(RotationRefused::NoProfile),
+            Begun::Refused(refused) => return self.refuse(refused),
+        };
+        self.claim(&machine).await;
+        loop {
+            self.tell(&machine);
+            let command = machine.command();
+            if let Command::End(end) = &command {
+                return self.end(&machine, end);
+            }
+            let event = self.perform(command).await;
+            debug!(
+                state = machine.state().kind(),
+                event = event.kind().0,
+                "rotation steps"
+            );
+            machine.step(self.shared.outside.clock.now().boot, event);
+        }
+    }
+
+    pub(super) async fn perform(&mut self, command: Command) -> Event {
+        match command {
+            Command::List => self.list().await,
+            Command::Create(name) => self.create(&name).await,
+            Command::Delete(key) => self.delete(key).await,
+            Command::Prove(key) => self.prove(&key).await,
+            Command::Store(change) => Event::Stored(self.store(change).await),
+            Command::Settle => {
+                self.settle().await;
+                Event::Settled
+            }
+            Command::Read => match self.record().await {
+                Ok(record) => {
+                    storing::view(record.as_ref()).map_or(Event::Unreadable, Event::Record)
+                }
+                Err(_) => Event::Unreadable,
+            },
+            Command::Note(notes) => match self.note(&notes).await {
+                true => Event::Noted,
+                false => Event::NotNoted,
+            },
+            Command::RemoveNotes => match self.remove_notes().await {
+                true => Event::Noted,
+                false => Event::NotNoted,
+            },
+            Command::Pause(pause) => self.pause(pause).await,
+            // The loop has ended before.
+            Command::End(_) => Event::Woken,
+        }
+    }
+
+    /// Writes a journal that was found as ours, so that no other host takes it for its own. A journal that cannot be written
+    /// now is written with the next phase.
+    async fn claim(&self, machine: &Overlap) {
+        if !matches!(machine.state(), State::Checking(_)) && !self.note_down(machine.notes()).await
+        {
+            debug!("the journal that was found cannot be written now");
+        }
+    }
+
+    async fn store(&self, change: Change) -> Written {
+        let (shared, name, made) = (self.shared(), self.name.clone(), Arc::clone(&self.made));
+        let is_restore = matches!(change, Change::Restore(..));
+        let changed = self.blocking(move || {
+            // A profile that is gone from the configuration may come back.
+            let store = shared.store(&name)?;
+            let stores = &shared.outside.stores;
+            Some(storing::change(
+                stores,
+                store.as_ref(),
+                &name,
+                &change,
+                &made,
+            ))
+        });
+        let written = changed.await.ok().flatten().unwrap_or(Written::Failed);
+        if is_restore
+            && written == Written::Done
+            && let Some(handle) = self.shared.handle(&self.name)
+        {
+            handle.recheck().await;
+        }
+        written
+    }
+
+    /// The stored record.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for people.
+    pub(super) async fn record(&self) -> Result<Option<Record>, String> {
+        let (shared, name) = (self.shared(), self.name.clone());
+        let read = self.blocking(move || shared.store(&name).map(|store| store.load(&name)));
+        match read.await? {
+            Some(Ok(record)) => Ok(record),
+            Some(Err(error)) => Err(Causes(&error).to_string()),
+            None => Err("the profile is not in the configuration".to_owned()),
+        }
+    }
+
+    /// Waits until no earlier write to the store is unfinished.
+    async fn settle(&self) {
+        let profile = self.shared.profile(&self.name);
+        let is_keyring = profile.is_some_and(|it| it.store() == Some(&StoreKind::Keyring));
+        let clock = &self.shared.outside.clock;
+        while is_keyring {
+            clock.sleep_until(clock.now().boot.after(LATE_WRITES)).await;
+            if self.record().await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    async fn note(&mut self, notes: &Notes) -> bool {
+        if notes.phase == Phase::Grace
+            && let Some(proven) = self.proven.take()
+            && let Some(handle) = self.shared.handle(&self.name)
+        {
+            // The record is switched: from now on the new key is the one that is used.
+            handle.adopt(proven.sent, proven.grant, proven.date).await;
+        }
+        self.note_down(notes).await
+    }
+
+    async fn note_down(&self, notes: &Notes) -> bool {
+        self.open.note(notes);
+        let beside = Beside {
+            machine: &self.shared.outside.machine,
+            with: self.with.as_ref(),
+            family: self.family.unwrap_or(Family::AccessKeys),
+        };
+        let Some(journal) = journal::of_notes(notes, &beside) else {
+            return false;
+        };
+        let (shared, name) = (self.shared(), self.name.clone());
+        let written = self.blocking(move || {
+            let lock = shared.outside.stores.lock(&name)?;
+            shared.outside.journals.write(&lock, &journal)
+        });
+        is_done(
+            written.await,
+            "the journal of the rotation cannot be written",
+        )
+    }
+
+    async fn remove_notes(&self) -> bool {
+        let (shared, name) = (self.shared(), self.name.clone());
+        let removed = self.blocking(move || {
+            let lock = shared.outside.stores.lock(&name)?;
+            shared.outside.journals.end(&lock)
+        });
+        is_done(
+            removed.await,
+            "the journal of the rotation cannot be removed",
+        )
+    }
+
+    async fn pause(&mut self, pause: Pause) -> Event {
+        let mut finishing = self.open.finishing();
+        let is_told = self.is_finish_told;
+        let event = tokio::select! { biased;
+            // The sender is in `open`, so it is not closed.
+            _ = finishing.wait_for(|finish| *finish), if !is_told => Event::Finish,
+            () = self.shared.outside.clock.sleep_until(pause.until) => Event::Woken,
+        };
+        self.is_finish_told |= event == Event::Finish;
+        event
+    }
+
+    /// Runs this call off the event loop.
+    ///
+    /// # Errors
+    /// Why it was not made, for people.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        offload::run(call)
+            .await
+            .map_err(|refused| refused.to_string())
+    }
+
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    fn tell(&mut self, machine: &Overlap) {
+        let notes = machine.notes();
+        if !matches!(machine.state(), State::Checking(_)) {
+            self.open.note(notes);
+        }
+        if notes.phase == Phase::Grace && !self.is_switch_told {
+            self.is_switch_told = true;
+            info!(key = notes.name, "the new key is in force");
+            self.open.tell(told::switched(notes), false);
+        }
+        if let Some(step) = told::step(machine, self.shared.outside.clock.now()) {
+            self.open.tell(step, false);
+        }
+    }
+
+    fn refuse(&self, refused: RotationRefused) {
+        let stays = matches!(
+            refused,
+            RotationRefused::NeedsHuman { .. } | RotationRefused::OtherHost(_)
+        );
+        match stays {
+            true => warn!(why = %refused, "the key is not rotated"),
+            false => debug!(why = %refused, "the key is not rotated"),
+        }
+        self.open.tell(told::refused(&refused), stays);
+    }
+
+    fn end(&self, machine: &Overlap, end: &End) {
+        let step = told::ended(machine.notes(), end);
+        let needs_human = matches!(end, End::NeedsHuman);
+        match needs_human {
+            true => warn!(sentence = step.sentence, "the rotation needs a person"),
+            false => info!(sentence = step.sentence, "rotation ends"),
+        }
+        self.open.tell(step, needs_human);
+    }
+}
+
+fn is_done(result: Result<Result<(), crate::store::StoreError>, String>, what: &str) -> bool {
+    let why = match result {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => Causes(&error).to_string(),
+        Err(why) => why,
+    };
+    warn!(why, "{what}");
+    false
+}

@@ -1,0 +1,106 @@
+//! A rotation that is open, as callers see it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use super::step::{RotationShown, RotationStep, Steps, Written};
+use crate::instant::UnixTime;
+use crate::rotation::{Notes, Phase};
+
+/// A rotation that is open.
+pub(super) struct Open {
+    since: UnixTime,
+    written: watch::Sender<Arc<Written>>,
+    keys: Mutex<Keys>,
+    finish: watch::Sender<bool>,
+    /// Whether its task has ended.
+    is_over: AtomicBool,
+    /// Whether it is shown all the same.
+    stays: AtomicBool,
+}
+
+/// The names of the keys.
+#[derive(Default)]
+struct Keys {
+    old: Option<String>,
+    new: Option<String>,
+    is_switched: bool,
+}
+
+// === impl Open ===
+
+impl Open {
+    pub(super) fn new(since: UnixTime) -> Self {
+        Self {
+            since,
+            written: watch::channel(Arc::default()).0,
+            keys: Mutex::default(),
+            finish: watch::channel(false).0,
+            is_over: AtomicBool::new(false),
+            stays: AtomicBool::new(false),
+        }
+    }
+
+    /// Its steps, for one more caller.
+    pub(super) fn steps(&self) -> Steps {
+        Steps::new(self.written.subscribe())
+    }
+
+    /// The user wants the old key deleted without further waiting.
+    pub(super) fn finish(&self) {
+        self.finish.send_replace(true);
+    }
+
+    /// A receiver of that wish.
+    pub(super) fn finishing(&self) -> watch::Receiver<bool> {
+        self.finish.subscribe()
+    }
+
+    /// Takes down the names of the keys.
+    pub(super) fn note(&self, notes: &Notes) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.old = Some(notes.old.label().to_owned());
+        keys.new = Some(notes.name.clone());
+        keys.is_switched = matches!(notes.phase, Phase::Grace | Phase::Deleting);
+    }
+
+    /// Tells the callers of a step. The last one ends it; `stays` shows it after its end.
+    pub(super) fn tell(&self, step: RotationStep, stays: bool) {
+        if step.end.is_some() {
+            self.stays.store(stays, Ordering::SeqCst);
+            self.is_over.store(true, Ordering::SeqCst);
+        }
+        self.written.send_if_modified(|written| {
+            let more = written.with(step);
+            more.map(|more| *written = Arc::new(more)).is_some()
+        });
+    }
+
+    /// Whether its task has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
+    }
+
+    /// What is shown of it; `None` if it is over.
+    pub(super) fn shown(&self) -> Option<RotationShown> {
+        let needs_human = self.is_over();
+        if needs_human && !self.stays.load(Ordering::SeqCst) {
+            return None;
+        }
+        let written = Arc::clone(&self.written.borrow());
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = written.last();
+        Some(RotationShown {
+            phase: last.map_or("checking", |step| step.name),
+            since: self.since,
+            sentence: last.map_or_else(String::new, |step| step.sentence.clone()),
+            until: last.and_then(|step| step.until),
+            old_key: keys.old.clone(),
+            new_key: keys.new.clone(),
+            is_switched: keys.is_switched,
+            needs_human,
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! What rotations need of the rest of the program.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::super::keep::handle::Handle;
+use super::super::keep::roster::Roster;
+use crate::applications::KeyIssuer;
+use crate::clock::Clock;
+use crate::config::{Config, Profile};
+use crate::credential::Ca;
+use crate::profile::ProfileName;
+use crate::store::{Machine, Rotations as Journals, Store, Stores};
+use crate::token::AccessToken;
+
+/// The keys of a profile's control plane, managed with this token, which goes to no server that others vouch for than
+/// the certificates. `None` if the profile's issuer has no such API.
+pub type KeysOf =
+    dyn Fn(&Profile, AccessToken, Option<Ca>) -> Option<Arc<dyn KeyIssuer>> + Send + Sync;
+
+/// What rotations need of the rest of the program.
+pub struct Outside {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The profiles that are kept.
+    pub roster: Arc<Roster>,
+    /// The stores.
+    pub stores: Stores,
+    /// The journals.
+    pub journals: Journals,
+    /// The user whose daemon this is.
+    pub owner: u32,
+    /// This machine.
+    pub machine: Machine,
+    /// The keys of control planes.
+    pub keys: Box<KeysOf>,
+}
+
+/// What all rotations share.
+pub(super) struct Shared {
+    pub(super) outside: Outside,
+    /// The profiles of the configuration in force.
+    profiles: Mutex<BTreeMap<ProfileName, Arc<Profile>>>,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    pub(super) fn new(outside: Outside) -> Self {
+        Self {
+            outside,
+            profiles: Mutex::default(),
+        }
+    }
+
+    pub(super) fn configure(&self, config: &Config) {
+        let profiles = config.profiles.iter();
+        let profiles = profiles.map(|(name, profile)| (name.clone(), Arc::new(profile.clone())));
+        *self.lock() = profiles.collect();
+    }
+
+    /// The profile as the configuration in force has it.
+    pub(super) fn profile(&self, name: &ProfileName) -> Option<Arc<Profile>> {
+        self.lock().get(name).map(Arc::clone)
+    }
+
+    /// All profiles.
+    pub(super) fn profiles(&self) -> BTreeMap<ProfileName, Arc<Profile>> {
+        self.lock().clone()
+    }
+
+    /// The profile as it is kept now.
+    pub(super) fn handle(&self, name: &ProfileName) -> Option<Arc<Handle>> {
+        let all = self.outside.roster.all();
+        all.get(name).map(|entry| Arc::clone(&entry.handle))
+    }
+
+    /// The profile's store; `None` if its credential is only read.
+    pub(super) fn store(&self, name: &ProfileName) -> Option<Arc<dyn Store>> {
+        let profile = self.profile(name)?;
+        Some(self.outside.stores.store(profile.store()?))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ProfileName, Arc<Profile>>> {
+        // Nothing panics while it is locked.
+        self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,89 @@
+//! The proof of the new secret: a token by a call of its own, which counts neither as an attempt nor as a rejection.
+
+use std::sync::Arc;
+
+use tracing::debug;
+
+use super::driver::Driver;
+use super::outside::Shared;
+use crate::credential::Credential;
+use crate::fault::FaultKind;
+use crate::instant::{BootInstant, UnixTime};
+use crate::lifecycle::credentials::CallEnd;
+use crate::profile::ProfileName;
+use crate::rotation::{Event, KeyRef, Rights};
+use crate::store::OtherKey;
+use crate::store::source::binding_of;
+use crate::token::Grant;
+
+/// The token of the new key.
+pub(super) struct Proven {
+    pub(super) sent: BootInstant,
+    pub(super) grant: Grant,
+    pub(super) date: Option<UnixTime>,
+}
+
+impl Driver {
+    /// Gets a token with the key beside the one in force.
+    pub(super) async fn prove(&mut self, key: &KeyRef) -> Event {
+        let (shared, name, client_id) = (self.shared(), self.name.clone(), key.client_id.clone());
+        let read = self.blocking(move || next_credential(&shared, &name, &client_id));
+        let credential = read.await.ok().flatten();
+        let (Some(credential), Some(handle)) = (credential, self.shared.handle(&self.name)) else {
+            debug!("the new secret cannot be used now");
+            return Event::NotSent;
+        };
+        match handle.prove(Arc::new(credential)).await {
+            CallEnd::Granted { sent, grant, date } => {
+                let rights = self.rights(&grant).await;
+                self.proven = Some(Proven { sent, grant, date });
+                Event::Proved { rights, date }
+            }
+            CallEnd::Failed { fault, sent } => {
+                debug!(kind = ?fault.kind, detail = fault.detail, "the new secret got no token");
+                match (fault.kind, sent) {
+                    (FaultKind::Rejected, Some(_)) => Event::Rejected,
+                    (_, None) => Event::NotSent,
+                    (_, Some(_)) => Event::Lost,
+                }
+            }
+        }
+    }
+
+    /// What the new token allows, against what the held one does.
+    async fn rights(&self, new: &Grant) -> Rights {
+        let held = self.shared.handle(&self.name);
+        let Some(held) = held.and_then(|handle| handle.held()) else {
+            return Rights::Unknown;
+        };
+        let mut both = [None, None];
+        for (roles, token) in both.iter_mut().zip([&held.token, &new.token]) {
+            if let Some(keys) = self.keys_with(&self.name, token.share()) {
+                *roles = keys.roles().await;
+            }
+        }
+        match both {
+            [Some(old), Some(new)] if new.include(&old) => Rights::Kept,
+            [Some(_), Some(_)] => Rights::Fewer,
+            _ => Rights::Unknown,
+        }
+    }
+}
+
+/// The credential of the key that is to follow, if it may be sent where the configuration says. Blocks.
+fn next_credential(shared: &Shared, name: &ProfileName, client_id: &str) -> Option<Credential> {
+    let profile = shared.profile(name)?;
+    let record = shared.store(name)?.load(name).ok()??;
+    let now = binding_of(&profile, &record.binding.bound, shared.outside.owner).ok()?;
+    if !record.binding.differences(&now).is_empty() {
+        return None;
+    }
+    let OtherKey::Next(key) = record.rotation?.other? else {
+        return None;
+    };
+    if key.credential.client_id != client_id {
+        return None;
+    }
+    let credential = key.credential.enrolled_at(key.created_at);
+    Some(credential.trusting(now.binding.ca))
+}

@@ -1,0 +1,110 @@
+//! The changes of the record. Everything here blocks.
+
+use std::sync::{Mutex, PoisonError};
+
+use tracing::debug;
+
+use crate::causes::Causes;
+use crate::profile::ProfileName;
+use crate::rotation::{self, Change, KeyRef, RecordView};
+use crate::store::{Key, Record, RotationId, Store, Stores, Written, replace_if};
+
+/// The key that the issuer created, until its secret is in the record.
+pub(super) type MadeKey = Mutex<Option<Key>>;
+
+/// Makes this change of the profile's record.
+pub(super) fn change(
+    stores: &Stores,
+    store: &dyn Store,
+    profile: &ProfileName,
+    change: &Change,
+    made: &MadeKey,
+) -> rotation::Written {
+    let lock = match stores.lock(profile) {
+        Ok(lock) => lock,
+        Err(error) => {
+            debug!(error = %Causes(&error), "the profile cannot be locked");
+            return rotation::Written::Failed;
+        }
+    };
+    let (Change::PutNext { rotation: id, .. }
+    | Change::Switch(id)
+    | Change::Restore(id, _)
+    | Change::Finish(id)) = change;
+    let Some(id) = RotationId::parse(id.as_str()) else {
+        return rotation::Written::Failed;
+    };
+    let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+    let written = match change {
+        Change::PutNext { current, next, .. } => {
+            let is_next = |key: &Key| key.credential.client_id == next.client_id;
+            if !made.as_ref().is_some_and(is_next) {
+                return rotation::Written::Failed;
+            }
+            replace_if(store, &lock, None, |record| {
+                if record.key.credential.client_id != current.client_id {
+                    return None;
+                }
+                record.rotating(id, made.take())
+            })
+        }
+        Change::Switch(_) => replace_if(store, &lock, Some(&id), Record::switched),
+        Change::Restore(_, key) => {
+            let restored = |record: Record| record.restored(&key.client_id);
+            replace_if(store, &lock, Some(&id), restored)
+        }
+        Change::Finish(_) => replace_if(store, &lock, Some(&id), |record| Some(record.settled())),
+    };
+    let (written, intended) = match written {
+        Written::Done(_) => (rotation::Written::Done, None),
+        Written::Conflict => (rotation::Written::Conflict, None),
+        Written::Failed { intended, error } => {
+            debug!(error = %Causes(&error), "the record is not changed");
+            (rotation::Written::Failed, intended)
+        }
+        Written::Unknown { intended, error } => {
+            debug!(error = %Causes(&error), "the record may be changed");
+            (rotation::Written::Unknown, Some(intended))
+        }
+    };
+    if let (Change::PutNext { .. }, Some(intended)) = (change, intended) {
+        // The only copy of the secret: it is needed for the next try.
+        let begun = intended.rotation.and_then(|rotation| rotation.other);
+        *made = begun.map(crate::store::OtherKey::into_key);
+    }
+    written
+}
+
+/// The record as a rotation sees it. One that was removed has no key of the rotation.
+pub(super) fn view(record: Option<&Record>) -> Option<RecordView> {
+    let Some(record) = record else {
+        return Some(RecordView {
+            rotation: None,
+            current: KeyRef {
+                client_id: String::new(),
+                id: None,
+                name: None,
+            },
+            next: None,
+            previous: None,
+        });
+    };
+    let other = record.rotation.as_ref().and_then(|it| it.other.as_ref());
+    let rotation = record.rotation_id();
+    let rotation = rotation.map(|id| rotation::RotationId::parse(id.as_str()));
+    Some(RecordView {
+        // Both have the same form.
+        rotation: rotation.map_or(Some(None), |id| id.map(Some))?,
+        current: refer(&record.key),
+        next: other.and_then(|other| other.next()).map(refer),
+        previous: other.and_then(|other| other.previous()).map(refer),
+    })
+}
+
+fn refer(key: &Key) -> KeyRef {
+    KeyRef {
+        client_id: key.credential.client_id.clone(),
+        id: key.key_id.clone(),
+        name: key.key_name.clone(),
+    }
+}

@@ -1,0 +1,448 @@
+//! Rotations against a control plane in memory, with the real store of files, on a paused clock. A process that is
+//! killed is one whose driver is dropped between two commands: nothing else of it could go on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::begin::Begun;
+use super::*;
+use crate::applications::fake::{Conduct, FakeIssuer};
+use crate::applications::{Family, KeyIssuer, KeyName, Reply, TroubleKind};
+use crate::clock::Clock as _;
+use crate::clock::testing::TestClock;
+use crate::config::Purpose;
+use crate::credential::{Ca, ClientSecret, Credential};
+use crate::daemon::keep::bulkhead::Bulkhead;
+use crate::daemon::keep::handle::Handle;
+use crate::daemon::keep::keeper::Parts;
+use crate::daemon::keep::roster::{Entry, Profiles, Roster};
+use crate::fault::{Fault, FaultKind};
+use crate::lifecycle::{Pace, Policy};
+use crate::offload::Lane;
+use crate::policy::{Gate, UserNamespace};
+use crate::provider::{Fetching, Granted, Provider};
+use crate::rotation::{Command, End, Reason, Refusal};
+use crate::schedule::Unit;
+use crate::store::source::StoreSource;
+use crate::store::{self, Binding, Bound, Key, Machine, Record, RotationRead, Stores};
+use crate::testing::FewNames;
+use crate::token::{AccessToken, Grant};
+use std::time::Duration;
+
+const CONFIG: &str = "[profiles.a]\nprovider='runai'\nurl='https://plane.example'\n\
+                      [profiles.file]\nprovider='runai'\nurl='https://plane.example'\nclient-id='x'\nclient-secret={file='/x'}\n";
+
+/// More commands than any rotation here takes.
+const MANY: usize = 300;
+
+fn name() -> ProfileName {
+    ProfileName::parse("a").unwrap()
+}
+
+fn overlap() -> HowToRotate {
+    HowToRotate {
+        mode: Mode::Overlap,
+        finish: false,
+        take_over: false,
+        with: None,
+    }
+}
+
+/// An issuer that knows the keys of the control plane.
+struct Issuer {
+    plane: Arc<FakeIssuer>,
+    /// The only client that it takes for known, if that is set: the others have not reached its replica.
+    lags: AtomicBool,
+    first: String,
+    granted: Mutex<Vec<String>>,
+}
+
+impl Provider for Issuer {
+    fn fetch<'a>(&'a self, credential: &'a Credential) -> Fetching<'a> {
+        let id = &credential.client_id;
+        let is_known = !self.lags.load(Ordering::SeqCst) || *id == self.first;
+        let result = if is_known && self.plane.log_in(id, &credential.client_secret) {
+            let mut granted = self.granted.lock().unwrap();
+            granted.push(id.clone());
+            let token = AccessToken::parse(&format!("{id}-{}", granted.len())).unwrap();
+            Ok(Granted {
+                grant: Grant {
+                    lifetime: Some(Duration::from_secs(3_600)),
+                    stated: true,
+                    ..Grant::of(token)
+                },
+                server_date: None,
+            })
+        } else {
+            Err(Fault::new(FaultKind::Rejected, "unknown client"))
+        };
+        Box::pin(std::future::ready(result))
+    }
+}
+
+/// What outlives a process.
+struct World {
+    dir: tempfile::TempDir,
+    plane: Arc<FakeIssuer>,
+    issuer: Arc<Issuer>,
+    clock: Arc<TestClock>,
+    config: Config,
+    host: &'static str,
+}
+
+struct Process {
+    handle: Arc<Handle>,
+    rotations: Rotations,
+    shared: Arc<Shared>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let plane = Arc::<FakeIssuer>::default();
+        plane.set_clock(1_000_007);
+        let first = KeyName::parse("first").unwrap();
+        let Reply::Done(made) = plane.create(Family::AccessKeys, &first).await else {
+            panic!("the first key is made");
+        };
+        let config = crate::config::parse(CONFIG, &FewNames).unwrap();
+        let world = Self {
+            dir: tempfile::tempdir().unwrap(),
+            issuer: Arc::new(Issuer {
+                plane: Arc::clone(&plane),
+                lags: AtomicBool::new(false),
+                first: made.client_id.clone(),
+                granted: Mutex::default(),
+            }),
+            plane,
+            clock: Arc::new(TestClock::new()),
+            config,
+            host: "h",
+        };
+        let profile = &world.config.profiles[&name()];
+        let record = Record {
+            key: Key {
+                credential: Credential::new(&made.client_id, made.secret).unwrap(),
+                key_id: Some(made.id),
+                key_name: Some("first".to_owned()),
+                created_at: world.clock.now().unix,
+                server_date: None,
+            },
+            binding: Binding {
+                bound: Bound::of(profile, profile.endpoint().unwrap()),
+                issuer: None,
+                ca: Ca::System,
+                proxy: None,
+            },
+            rotation: None,
+        };
+        let stores = world.stores();
+        let lock = stores.lock(&name()).unwrap();
+        let store = stores.store(&StoreKind::File);
+        let seen = store.look(&name()).revision;
+        store.replace(&lock, &seen, &record).unwrap();
+        world
+    }
+
+    fn owner(&self) -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    fn stores(&self) -> Stores {
+        Stores::new(self.dir.path(), self.owner())
+    }
+
+    /// A process of this machine.
+    fn start(&self) -> Process {
+        let clock: Arc<dyn crate::clock::Clock> = Arc::<TestClock>::clone(&self.clock);
+        let roster = Arc::new(Roster::new(Gate {
+            own_uid: self.owner(),
+            namespace: UserNamespace::Identity,
+        }));
+        let source = StoreSource {
+            name: name(),
+            profile: self.config.profiles[&name()].clone(),
+            owner: self.owner(),
+            store: self.stores().reader(&StoreKind::File),
+            lane: Lane::default(),
+        };
+        let parts = Parts {
+            name: name(),
+            source: Arc::new(source),
+            provider: Arc::<Issuer>::clone(&self.issuer),
+            clock: Arc::clone(&clock),
+            jitter: || Unit::new(0.5),
+            policy: Policy::default(),
+            compartment: Bulkhead::default().compartment("scripted"),
+            generation: 0,
+            pace: Pace::default(),
+        };
+        let handle = Arc::new(Handle::spawn(parts, "runai", Purpose::default()));
+        let entry = Entry {
+            handle: Arc::clone(&handle),
+            rules: [].into(),
+            hosts: [].into(),
+            sinks: [].into(),
+        };
+        roster.replace(Profiles::from([(name(), entry)]));
+        let plane = Arc::clone(&self.plane);
+        let rotations = Rotations::new(Outside {
+            clock,
+            roster,
+            stores: self.stores(),
+            journals: store::Rotations::new(self.dir.path(), self.owner()),
+            owner: self.owner(),
+            machine: Machine {
+                host: self.host.to_owned(),
+                boot: format!("boot-of-{}", self.host),
+            },
+            keys: Box::new(move |_, _, _| Some(Arc::<FakeIssuer>::clone(&plane))),
+        });
+        let shared = Arc::clone(&rotations.0.as_ref().unwrap().shared);
+        shared.configure(&self.config);
+        Process {
+            handle,
+            rotations,
+            shared,
+        }
+    }
+
+    fn record(&self) -> Record {
+        let store = self.stores().reader(&StoreKind::File);
+        store.load(&name()).unwrap().unwrap()
+    }
+
+    fn journal(&self) -> RotationRead {
+        let journals = store::Rotations::new(self.dir.path(), self.owner());
+        journals.read(&name()).unwrap()
+    }
+
+    /// The client IDs of the keys at the control plane.
+    async fn clients(&self) -> Vec<String> {
+        let listed = self.plane.list(crate::applications::Kind::Auto).await;
+        let keys = listed.unwrap().keys.into_iter();
+        keys.map(|key| key.client_id).collect()
+    }
+
+    /// Whether a secret of the record works.
+    fn works(&self) -> bool {
+        let record = self.record();
+        let works = |key: &Key| {
+            let secret: &ClientSecret = &key.credential.client_secret;
+            self.plane.log_in(&key.credential.client_id, secret)
+        };
+        works(&record.key) || record.other_key().is_some_and(works)
+    }
+
+    /// Nothing is left of a rotation, and the key in use is the only one.
+    async fn assert_settled(&self, what: &str) {
+        let record = self.record();
+        assert!(self.works(), "{what}: the credential is lost");
+        assert!(record.rotation.is_none(), "{what}");
+        assert!(matches!(self.journal(), RotationRead::Absent), "{what}");
+        assert_eq!(
+            self.clients().await,
+            [record.key.credential.client_id],
+            "{what}"
+        );
+    }
+}
+
+impl Process {
+    /// Performs so many commands of a rotation, and is killed then; `None` goes on with one that was left.
+    async fn drive(&self, how: Option<&HowToRotate>, commands: usize) -> Option<End> {
+        let open = Arc::new(Open::new(self.shared.outside.clock.now().unix));
+        let mut driver = Driver::new(Arc::clone(&self.shared), name(), open);
+        let Begun::Machine(mut machine) = driver.machine(how).await else {
+            return None;
+        };
+        for _ in 0..commands {
+            let command = machine.command();
+            if let Command::End(end) = command {
+                return Some(end);
+            }
+            let event = driver.perform(command).await;
+            machine.step(self.shared.outside.clock.now().boot, event);
+        }
+        None
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.handle.retire();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_goes_on_when_its_caller_leaves_and_deletes_the_old_key_late() {
+    let world = World::new().await;
+    let old = world.record().key.credential.client_id;
+    let process = world.start();
+    let mut steps = process.rotations.start(&name(), overlap()).unwrap();
+    let mut names = vec![];
+    while let Some(step) = steps.next().await {
+        names.push(step.name);
+        if step.name == "switched" {
+            break;
+        }
+    }
+    assert_eq!(
+        names,
+        [
+            "checking",
+            "creating",
+            "storing",
+            "proving",
+            "switching",
+            "switched"
+        ]
+    );
+    let new = world.record().key.credential.client_id;
+    assert_ne!(new, old);
+    let shown = process.rotations.shown(&name()).unwrap();
+    assert!(shown.is_switched && !shown.needs_human, "{shown:?}");
+    assert_eq!(shown.old_key.as_deref(), Some("first"));
+    drop(steps);
+    let mut joined = process.rotations.start(&name(), overlap()).unwrap();
+    let mut last = None;
+    while let Some(step) = joined.next().await {
+        if step.name == "waiting" {
+            let held = process.handle.held().unwrap();
+            let token = held.token.expose();
+            assert!(token.starts_with(&new), "the proof's token is held");
+        }
+        last = Some(step);
+    }
+    assert_eq!(last.unwrap().end, Some(RotationEnd::Done));
+    assert!(process.rotations.shown(&name()).is_none());
+    world.assert_settled("the end").await;
+    let granted = world.issuer.granted.lock().unwrap().clone();
+    let after: Vec<_> = granted.iter().skip_while(|id| **id == old).collect();
+    assert!(after.iter().all(|id| **id == new), "{granted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_that_is_killed_anywhere_loses_no_credential_and_no_key() {
+    let outcomes: &[(&str, &[Conduct])] = &[
+        ("answered", &[]),
+        ("create busy", &[Conduct::Refuse(TroubleKind::Busy)]),
+        ("create refused", &[Conduct::Refuse(TroubleKind::Forbidden)]),
+        ("create lost", &[Conduct::Lose]),
+        ("create answer lost", &[Conduct::LoseAnswer]),
+        ("create late", &[Conduct::Delay]),
+        ("delete lost", &[Conduct::Answer, Conduct::Lose]),
+        (
+            "delete answer lost",
+            &[Conduct::Answer, Conduct::LoseAnswer],
+        ),
+        ("delete late", &[Conduct::Answer, Conduct::Delay]),
+    ];
+    for (outcome, conduct) in outcomes {
+        for commands in 0.. {
+            let what = format!("{outcome}, killed after {commands} commands");
+            let world = World::new().await;
+            world.plane.expect(conduct.iter().copied());
+            let ended = world.start().drive(Some(&overlap()), commands).await;
+            assert!(world.works(), "{what}");
+            assert!(world.clients().await.len() <= 2, "{what}");
+            world.plane.execute_late();
+            // The next process is killed as well, before it can have ended it.
+            world.start().drive(None, 2).await;
+            assert!(world.works(), "{what}");
+            let process = world.start();
+            process.drive(None, MANY).await;
+            world.assert_settled(&what).await;
+            if ended.is_some() {
+                break;
+            }
+            assert!(commands < 60, "{what}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_that_is_rejected_is_deleted_and_no_attempt_counts() {
+    let world = World::new().await;
+    world.issuer.lags.store(true, Ordering::SeqCst);
+    let process = world.start();
+    let end = process.drive(Some(&overlap()), MANY).await;
+    let undone = End::Undone {
+        reason: Reason::NewKeyRejected,
+        left: vec![],
+    };
+    assert_eq!(end, Some(undone));
+    world.assert_settled("the new key is rejected").await;
+    assert_eq!(world.record().key.key_name.as_deref(), Some("first"));
+    let view = process.handle.follow().borrow().clone();
+    assert!(!view.rejected && view.failures == 0, "{view:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_host_leaves_a_rotation_alone_until_it_is_taken_over() {
+    let mut world = World::new().await;
+    world.start().drive(Some(&overlap()), 6).await;
+    world.host = "other";
+    let process = world.start();
+    let mut steps = process.rotations.start(&name(), overlap()).unwrap();
+    let last = steps.next().await.unwrap();
+    assert_eq!(last.end, Some(RotationEnd::Failed));
+    assert!(last.sentence.contains("on the host h"), "{}", last.sentence);
+    assert!(matches!(world.journal(), RotationRead::Begun(journal) if journal.machine.host == "h"));
+    let how = HowToRotate {
+        take_over: true,
+        ..overlap()
+    };
+    let mut steps = process.rotations.start(&name(), how).unwrap();
+    while steps.next().await.is_some() {}
+    world.assert_settled("taken over").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_understood_stops_everything_but_the_tokens() {
+    let world = World::new().await;
+    world.start().drive(Some(&overlap()), 6).await;
+    let path = world.dir.path().join("rotations/a.json");
+    let text = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &text[..text.len() - 30]).unwrap();
+    let before = world.clients().await;
+    let process = world.start();
+    let mut steps = process.rotations.start(&name(), overlap()).unwrap();
+    let last = steps.next().await.unwrap();
+    assert_eq!(last.end, Some(RotationEnd::NeedsHuman), "{last:?}");
+    assert!(process.rotations.shown(&name()).unwrap().needs_human);
+    assert_eq!(world.clients().await, before);
+    assert!(
+        process
+            .handle
+            .token(Duration::ZERO, Duration::from_secs(9))
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_rotated_is_refused_before_anything_is_changed() {
+    let world = World::new().await;
+    let process = world.start();
+    let start = |profile: &str, how| {
+        let profile = ProfileName::parse(profile).unwrap();
+        process.rotations.start(&profile, how).unwrap_err()
+    };
+    assert_eq!(start("none", overlap()), RotationRefused::NoProfile);
+    assert_eq!(start("file", overlap()), RotationRefused::ReadOnly);
+    let in_place = HowToRotate {
+        mode: Mode::InPlace,
+        ..overlap()
+    };
+    assert_eq!(start("a", in_place), RotationRefused::NotSupported);
+    let of_command = Rotations::default().start(&name(), overlap());
+    assert_eq!(of_command.unwrap_err(), RotationRefused::OfOneCommand);
+    // The key is another user's.
+    let client = world.clients().await;
+    let wait = Duration::from_secs(9);
+    process.handle.token(Duration::ZERO, wait).await.unwrap();
+    world.plane.delete(Family::AccessKeys, "id-1").await;
+    let end = process.drive(Some(&overlap()), MANY).await;
+    assert_eq!(end, Some(End::Refused(Refusal::NotListed)));
+    assert_eq!((client.len(), world.clients().await.len()), (1, 0));
+    assert!(matches!(world.journal(), RotationRead::Absent));
+}

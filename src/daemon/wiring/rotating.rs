@@ -1,0 +1,125 @@
+//! What rotations need of this machine.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::keep::roster::Roster;
+use super::super::rotating::Outside;
+use super::control_plane::ControlPlanes;
+use crate::applications::{
+    Applications, Calling, Family, KeyIssuer, KeyName, Kind, Listed, Made, Reply, Roles, Trouble,
+};
+use crate::clock::Clock;
+use crate::config::Profile;
+use crate::credential::{Ca, ClientSecret};
+use crate::offload::Lost;
+use crate::provider::aside::{IssuerThread, Threads};
+use crate::provider::configured::Files;
+use crate::store::{Machine, Rotations, Stores};
+use crate::token::AccessToken;
+
+/// The API of a control plane, with its calls on the issuer's thread.
+struct Aside {
+    api: Arc<Applications>,
+    thread: IssuerThread,
+}
+
+/// What rotations need of this machine, with the credentials below this state folder.
+pub(super) fn outside(
+    state: &Path,
+    owner: u32,
+    stores: &Stores,
+    planes: &ControlPlanes,
+    clock: &Arc<dyn Clock>,
+    roster: &Arc<Roster>,
+) -> Outside {
+    let threads = Arc::clone(&planes.threads);
+    Outside {
+        clock: Arc::clone(clock),
+        roster: Arc::clone(roster),
+        stores: stores.clone(),
+        journals: Rotations::new(state, owner),
+        owner,
+        machine: this_machine(),
+        keys: Box::new(move |profile, token, ca| keys(&threads, owner, profile, token, ca)),
+    }
+}
+
+fn keys(
+    threads: &Threads,
+    owner: u32,
+    profile: &Profile,
+    token: AccessToken,
+    ca: Option<Ca>,
+) -> Option<Arc<dyn KeyIssuer>> {
+    let api = Arc::new(Applications::new(profile, &Files::of(owner), ca, token)?);
+    let thread = threads.thread_of(&profile.site());
+    Some(Arc::new(Aside { api, thread }))
+}
+
+/// This machine, and this run of it.
+fn this_machine() -> Machine {
+    let line = |path: &str| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    Machine {
+        host: line("/proc/sys/kernel/hostname"),
+        boot: line("/proc/sys/kernel/random/boot_id"),
+    }
+}
+
+// === impl Aside ===
+
+impl Aside {
+    /// Makes this call there. A call that was lost may have been executed.
+    async fn run<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(Arc<Applications>) -> Calling<'static, T>,
+        lost: impl FnOnce(Trouble) -> T,
+    ) -> T {
+        let done = self.thread.run(call(Arc::clone(&self.api))).await;
+        done.unwrap_or_else(|Lost| lost(Trouble::lost()))
+    }
+}
+
+impl KeyIssuer for Aside {
+    fn list(&self, kind: Kind) -> Calling<'_, Result<Listed, Trouble>> {
+        let call = move |api: Arc<Applications>| -> Calling<'static, _> {
+            Box::pin(async move { KeyIssuer::list(&*api, kind).await })
+        };
+        Box::pin(self.run(call, Err))
+    }
+
+    fn create<'a>(&'a self, family: Family, name: &'a KeyName) -> Calling<'a, Reply<Made>> {
+        let name = name.clone();
+        let call = move |api: Arc<Applications>| -> Calling<'static, _> {
+            Box::pin(async move { KeyIssuer::create(&*api, family, &name).await })
+        };
+        Box::pin(self.run(call, Reply::Lost))
+    }
+
+    fn regenerate<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<ClientSecret>> {
+        let id = id.to_owned();
+        let call = move |api: Arc<Applications>| -> Calling<'static, _> {
+            Box::pin(async move { KeyIssuer::regenerate(&*api, family, &id).await })
+        };
+        Box::pin(self.run(call, Reply::Lost))
+    }
+
+    fn delete<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<()>> {
+        let id = id.to_owned();
+        let call = move |api: Arc<Applications>| -> Calling<'static, _> {
+            Box::pin(async move { KeyIssuer::delete(&*api, family, &id).await })
+        };
+        Box::pin(self.run(call, Reply::Lost))
+    }
+
+    fn roles(&self) -> Calling<'_, Option<Roles>> {
+        let call = move |api: Arc<Applications>| -> Calling<'static, _> {
+            Box::pin(async move { KeyIssuer::roles(&*api).await })
+        };
+        Box::pin(self.run(call, |_| None))
+    }
+}

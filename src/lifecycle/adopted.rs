@@ -1,0 +1,34 @@
+//! A token that was granted past the attempts, as the proof of a new secret that has just been put in force.
+
+use super::{Activity, Effect, Lifecycle};
+use crate::instant::{BootInstant, RemoteClock, UnixTime};
+use crate::schedule::Unit;
+use crate::token::{Grant, Validity};
+
+impl Lifecycle {
+    /// Holds this token in place of any other, unless it does not hold any more. An attempt that runs is dropped: it may
+    /// carry the secret before.
+    pub(super) fn adopted(
+        &mut self,
+        now: BootInstant,
+        jitter: Unit,
+        sent: BootInstant,
+        grant: Grant,
+        date: Option<UnixTime>,
+    ) -> Effect {
+        let is_valid = Validity::new(sent, grant.lifetime).holds(now);
+        let held = self.valid(now).copied();
+        // A refresh after the proof brought a later one.
+        let is_late = held.is_some_and(|held| sent < held.issued);
+        if !is_valid || grant.is_ending() || grant.is_of_no_time() || is_late {
+            return Effect::None;
+        }
+        let was_attempting = self.activity == Activity::Attempting;
+        let clock = date.map(|date| RemoteClock::read(date, sent, now));
+        self.issuer_clock = clock.or(self.issuer_clock);
+        match self.fetched(now, jitter, sent, grant) {
+            Effect::None if was_attempting => Effect::Stop,
+            effect => effect,
+        }
+    }
+}
