@@ -21,7 +21,7 @@
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
 //! | [`service`] | the requests that the daemon answers, from a path or a verb | command_files keep rotating | clock offload process |
-//! | [`rotating`] | rotates the keys of profiles, one task for each rotation that is open | keep | applications clock offload process provider store |
+//! | [`rotating`] | rotates the keys of profiles, one task for each rotation that is open | keep | applications clock offload store |
 //! | [`command_files`] | a file with a token for the life of a command | keep | clock folder offload process trust |
 //! | `shutdown` | the order to stop, and how long requests in progress may take | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |

@@ -7,10 +7,12 @@
 //! | File | What it does |
 //! |---|---|
 //! | `outside` | what rotations need of the rest of the program |
-//! | `begin` | makes the machine of a rotation, from nothing, its journal or its record |
+//! | `how` | how a rotation is wanted |
+//! | `begin`, `begun` | makes the machine of a rotation, from nothing, its journal or its record |
 //! | `driver` | performs the machine's commands, one after the other |
 //! | `calls` | the calls to the issuer's API |
-//! | `proving` | the proof of the new secret |
+//! | `proving`, `proven` | the proof of the new secret |
+//! | `noting` | writes the journal |
 //! | `storing` | the changes of the record |
 //! | `journal` | the journal's form for the machine's notes |
 //! | `open` | a rotation that is open, as callers see it |
@@ -32,11 +34,15 @@ use crate::offload;
 use crate::profile::ProfileName;
 
 mod begin;
+mod begun;
 mod calls;
 mod driver;
+mod how;
 mod journal;
+mod noting;
 mod open;
 mod outside;
+mod proven;
 mod proving;
 mod refused;
 mod step;
@@ -45,31 +51,10 @@ mod storing;
 mod tests;
 mod told;
 
+pub use how::{HowToRotate, Mode};
 pub use outside::{KeysOf, Outside};
 pub use refused::RotationRefused;
 pub use step::{RotationEnd, RotationShown, RotationStep, Steps};
-
-/// How the secret is exchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// A second key is created, and the first one is deleted late.
-    Overlap,
-    /// The issuer replaces the secret of the key.
-    InPlace,
-}
-
-/// How a rotation is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HowToRotate {
-    /// How the secret is exchanged.
-    pub mode: Mode,
-    /// Delete the old key without the wait for proof that it is not used. Also of a rotation that is open.
-    pub finish: bool,
-    /// Drive the rotation of another host.
-    pub take_over: bool,
-    /// The profile whose token manages the keys, where it is another one.
-    pub with: Option<ProfileName>,
-}
 
 /// The rotations of this daemon. By default it has none and begins none.
 #[derive(Default)]

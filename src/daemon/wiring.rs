@@ -14,7 +14,7 @@ use super::keep::lookups::Api;
 use super::keep::roster::{Entry, Profiles, Roster};
 use super::rotating::Rotations;
 use crate::clock::Clock;
-use crate::config::{Config, Names, Profile, Rule};
+use crate::config::{Config, Profile, Rule};
 use crate::lifecycle::Policy;
 use crate::profile::ProfileName;
 use crate::provider::{Provider, configured, http};
@@ -27,6 +27,7 @@ mod carried;
 mod control_plane;
 mod locking;
 mod looks;
+mod names;
 mod rotating;
 mod sourced;
 
@@ -227,27 +228,6 @@ impl Wiring {
         done
     }
 
-    /// Looks the names in the configuration in force up by these answers, and puts the rules in force with the numbers of
-    /// now. The profiles stay as they are.
-    pub fn look_up(&mut self, answers: &dyn Names) {
-        let before = self.config.clone();
-        self.config.look_up(answers);
-        let is_changed =
-            |name: &&ProfileName| !Rule::allow_alike(before.rules(name), self.config.rules(name));
-        let any_rules = self.config.profiles.keys().any(|name| is_changed(&name));
-        if !any_rules && before.sinks == self.config.sinks {
-            return;
-        }
-        let entries = self.roster.all();
-        let entries = entries.iter().map(|(name, entry)| {
-            let mut entry = entry.clone();
-            entry.rules = self.config.rules(name).into();
-            entry.sinks = self.config.sinks(name).into();
-            (name.clone(), entry)
-        });
-        self.roster.replace(entries.collect());
-    }
-
     fn keep(
         &self,
         name: &ProfileName,
@@ -318,7 +298,7 @@ mod tests {
     use super::super::testing::{MemoryStore, Play, ScriptedIssuer};
     use super::*;
     use crate::clock::testing::TestClock;
-    use crate::config::LookupFailed;
+    use crate::config::{LookupFailed, Names};
     use crate::policy::{Caller, Gate, UserNamespace};
     use crate::testing::FewNames;
 

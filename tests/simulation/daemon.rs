@@ -54,6 +54,7 @@ impl Daemon {
                 lists: Lists::default(),
                 second_calls: SecondCalls::default(),
                 files: CommandFiles::default(),
+                rotations: Arc::default(),
             }),
             connections: Connections::new(4_096, 3_072),
             memory: Memory::new(world.roster.gate().own_uid),

@@ -23,13 +23,14 @@ use crate::query::ProfileState;
 use crate::store::ChangeSource;
 use crate::store::source::CredentialSource;
 use crate::wire::ProfileReply;
-use prove::Prover;
+use prover::Prover;
 use told::Told;
 
 mod doubted;
 mod locked;
 mod look_up;
 mod prove;
+mod prover;
 mod refresh;
 mod reject;
 mod superseded;

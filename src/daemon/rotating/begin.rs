@@ -5,10 +5,12 @@ use std::time::Duration;
 use getrandom::Error as NoRandom;
 use tracing::{debug, info};
 
+use super::begun::Begun;
 use super::driver::Driver;
+use super::how::HowToRotate;
 use super::journal;
+use super::refused::RotationRefused;
 use super::storing;
-use super::{HowToRotate, RotationRefused};
 use crate::applications::{Family, MAX_USER_KEYS};
 use crate::causes::Causes;
 use crate::profile::ProfileName;
@@ -23,16 +25,6 @@ const GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How long to wait for the first token, whose lifetime the grace period depends on.
 const FIRST_TOKEN: Duration = Duration::from_secs(60);
-
-/// What a rotation begins with.
-pub(super) enum Begun {
-    /// This machine. A journal of another host or of an earlier boot has to be made ours first.
-    Machine(Box<Overlap>),
-    /// There is nothing to go on with.
-    Nothing,
-    /// This is in the way.
-    Refused(RotationRefused),
-}
 
 /// A rotation that an earlier process left open.
 struct Left {

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::HowToRotate;
-use super::begin::Begun;
-use super::journal::{self, Beside};
+use super::begun::Begun;
+use super::how::HowToRotate;
 use super::open::Open;
 use super::outside::Shared;
-use super::proving::Proven;
+use super::proven::Proven;
 use super::refused::RotationRefused;
 use super::storing::{self, MadeKey};
 use super::told;
@@ -19,7 +18,7 @@ use crate::causes::Causes;
 use crate::config::StoreKind;
 use crate::offload;
 use crate::profile::ProfileName;
-use crate::rotation::{Change, Command, End, Event, Notes, Overlap, Pause, Phase, State, Written};
+use crate::rotation::{Change, Command, End, Event, Overlap, Pause, Phase, State, Written};
 use crate::store::Record;
 
 /// How long a keyring must have answered before no earlier call to it can still change anything.
@@ -122,15 +121,6 @@ impl Driver {
         }
     }
 
-    /// Writes a journal that was found as ours, so that no other host takes it for its own. A journal that cannot be written
-    /// now is written with the next phase.
-    async fn claim(&self, machine: &Overlap) {
-        if !matches!(machine.state(), State::Checking(_)) && !self.note_down(machine.notes()).await
-        {
-            debug!("the journal that was found cannot be written now");
-        }
-    }
-
     async fn store(&self, change: Change) -> Written {
         let (shared, name, made) = (self.shared(), self.name.clone(), Arc::clone(&self.made));
         let is_restore = matches!(change, Change::Restore(..));
@@ -181,50 +171,6 @@ impl Driver {
                 return;
             }
         }
-    }
-
-    async fn note(&mut self, notes: &Notes) -> bool {
-        if notes.phase == Phase::Grace
-            && let Some(proven) = self.proven.take()
-            && let Some(handle) = self.shared.handle(&self.name)
-        {
-            // The record is switched: from now on the new key is the one that is used.
-            handle.adopt(proven.sent, proven.grant, proven.date).await;
-        }
-        self.note_down(notes).await
-    }
-
-    async fn note_down(&self, notes: &Notes) -> bool {
-        self.open.note(notes);
-        let beside = Beside {
-            machine: &self.shared.outside.machine,
-            with: self.with.as_ref(),
-            family: self.family.unwrap_or(Family::AccessKeys),
-        };
-        let Some(journal) = journal::of_notes(notes, &beside) else {
-            return false;
-        };
-        let (shared, name) = (self.shared(), self.name.clone());
-        let written = self.blocking(move || {
-            let lock = shared.outside.stores.lock(&name)?;
-            shared.outside.journals.write(&lock, &journal)
-        });
-        is_done(
-            written.await,
-            "the journal of the rotation cannot be written",
-        )
-    }
-
-    async fn remove_notes(&self) -> bool {
-        let (shared, name) = (self.shared(), self.name.clone());
-        let removed = self.blocking(move || {
-            let lock = shared.outside.stores.lock(&name)?;
-            shared.outside.journals.end(&lock)
-        });
-        is_done(
-            removed.await,
-            "the journal of the rotation cannot be removed",
-        )
     }
 
     async fn pause(&mut self, pause: Pause) -> Event {
@@ -292,14 +238,4 @@ impl Driver {
         }
         self.open.tell(step, needs_human);
     }
-}
-
-fn is_done(result: Result<Result<(), crate::store::StoreError>, String>, what: &str) -> bool {
-    let why = match result {
-        Ok(Ok(())) => return true,
-        Ok(Err(error)) => Causes(&error).to_string(),
-        Err(why) => why,
-    };
-    warn!(why, "{what}");
-    false
 }

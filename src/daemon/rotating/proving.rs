@@ -6,22 +6,15 @@ use tracing::debug;
 
 use super::driver::Driver;
 use super::outside::Shared;
+use super::proven::Proven;
 use crate::credential::Credential;
 use crate::fault::FaultKind;
-use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::credentials::CallEnd;
 use crate::profile::ProfileName;
 use crate::rotation::{Event, KeyRef, Rights};
 use crate::store::OtherKey;
 use crate::store::source::binding_of;
 use crate::token::Grant;
-
-/// The token of the new key.
-pub(super) struct Proven {
-    pub(super) sent: BootInstant,
-    pub(super) grant: Grant,
-    pub(super) date: Option<UnixTime>,
-}
 
 impl Driver {
     /// Gets a token with the key beside the one in force.

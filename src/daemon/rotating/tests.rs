@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::begin::Begun;
+use super::begun::Begun;
 use super::*;
 use crate::applications::fake::{Conduct, FakeIssuer};
 use crate::applications::{Family, KeyIssuer, KeyName, Reply, TroubleKind};

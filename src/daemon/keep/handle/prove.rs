@@ -5,20 +5,12 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::super::attempt::Call;
-use super::super::bulkhead::Compartment;
 use super::super::keeper::{Adopted, Command};
 use super::Handle;
 use crate::credential::Credential;
 use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::credentials::CallEnd;
-use crate::provider::Provider;
 use crate::token::Grant;
-
-/// Makes calls to the profile's issuer beside the attempts.
-pub(super) struct Prover {
-    pub(super) provider: Arc<dyn Provider>,
-    pub(super) compartment: Compartment,
-}
 
 impl Handle {
     /// Asks the issuer for a token with this credential, which need not be the stored one. It takes a place among the

@@ -1,0 +1,14 @@
+//! What a rotation begins with.
+
+use super::refused::RotationRefused;
+use crate::rotation::Overlap;
+
+/// What a rotation begins with.
+pub(super) enum Begun {
+    /// This machine. A journal of another host or of an earlier boot has to be made ours first.
+    Machine(Box<Overlap>),
+    /// There is nothing to go on with.
+    Nothing,
+    /// This is in the way.
+    Refused(RotationRefused),
+}

@@ -1,0 +1,75 @@
+//! Writes the journal of a rotation.
+
+use tracing::{debug, warn};
+
+use super::driver::Driver;
+use super::journal::{self, Beside};
+use crate::applications::Family;
+use crate::causes::Causes;
+use crate::rotation::{Notes, Overlap, Phase, State};
+use crate::store::StoreError;
+
+impl Driver {
+    /// Writes a journal that was found as ours, so that no other host takes it for its own. A journal that cannot be written
+    /// now is written with the next phase.
+    pub(super) async fn claim(&self, machine: &Overlap) {
+        if !matches!(machine.state(), State::Checking(_)) && !self.note_down(machine.notes()).await
+        {
+            debug!("the journal that was found cannot be written now");
+        }
+    }
+
+    pub(super) async fn note(&mut self, notes: &Notes) -> bool {
+        if notes.phase == Phase::Grace
+            && let Some(proven) = self.proven.take()
+            && let Some(handle) = self.shared.handle(&self.name)
+        {
+            // The record is switched: from now on the new key is the one that is used.
+            handle.adopt(proven.sent, proven.grant, proven.date).await;
+        }
+        self.note_down(notes).await
+    }
+
+    async fn note_down(&self, notes: &Notes) -> bool {
+        self.open.note(notes);
+        let beside = Beside {
+            machine: &self.shared.outside.machine,
+            with: self.with.as_ref(),
+            family: self.family.unwrap_or(Family::AccessKeys),
+        };
+        let Some(journal) = journal::of_notes(notes, &beside) else {
+            return false;
+        };
+        let (shared, name) = (self.shared(), self.name.clone());
+        let written = self.blocking(move || {
+            let lock = shared.outside.stores.lock(&name)?;
+            shared.outside.journals.write(&lock, &journal)
+        });
+        is_done(
+            written.await,
+            "the journal of the rotation cannot be written",
+        )
+    }
+
+    pub(super) async fn remove_notes(&self) -> bool {
+        let (shared, name) = (self.shared(), self.name.clone());
+        let removed = self.blocking(move || {
+            let lock = shared.outside.stores.lock(&name)?;
+            shared.outside.journals.end(&lock)
+        });
+        is_done(
+            removed.await,
+            "the journal of the rotation cannot be removed",
+        )
+    }
+}
+
+fn is_done(result: Result<Result<(), StoreError>, String>, what: &str) -> bool {
+    let why = match result {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => Causes(&error).to_string(),
+        Err(why) => why,
+    };
+    warn!(why, "{what}");
+    false
+}
