@@ -1,6 +1,5 @@
 //! What rotations need of this machine.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,11 +7,12 @@ use super::super::keep::roster::Roster;
 use super::super::rotating::Outside;
 use super::control_plane::ControlPlanes;
 use crate::applications::{
-    Applications, Calling, Family, KeyIssuer, KeyName, Kind, Listed, Made, Reply, Roles, Trouble,
+    Applications, Calling, Family, KeyIssuer, KeyName, Kind, Listed, Made, Renewed, Reply, Roles,
+    Trouble,
 };
 use crate::clock::Clock;
 use crate::config::Profile;
-use crate::credential::{Ca, ClientSecret};
+use crate::credential::Ca;
 use crate::offload::Lost;
 use crate::provider::aside::{IssuerThread, Threads};
 use crate::provider::configured::Files;
@@ -41,7 +41,7 @@ pub(super) fn outside(
         stores: stores.clone(),
         journals: Rotations::new(state, owner),
         owner,
-        machine: this_machine(),
+        machine: Machine::this(),
         keys: Box::new(move |profile, token, ca| keys(&threads, owner, profile, token, ca)),
     }
 }
@@ -56,18 +56,6 @@ fn keys(
     let api = Arc::new(Applications::new(profile, &Files::of(owner), ca, token)?);
     let thread = threads.thread_of(&profile.site());
     Some(Arc::new(Aside { api, thread }))
-}
-
-/// This machine, and this run of it.
-fn this_machine() -> Machine {
-    let line = |path: &str| {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        text.trim().to_owned()
-    };
-    Machine {
-        host: line("/proc/sys/kernel/hostname"),
-        boot: line("/proc/sys/kernel/random/boot_id"),
-    }
 }
 
 // === impl Aside ===
@@ -100,7 +88,7 @@ impl KeyIssuer for Aside {
         Box::pin(self.run(call, Reply::Lost))
     }
 
-    fn regenerate<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<ClientSecret>> {
+    fn regenerate<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<Renewed>> {
         let id = id.to_owned();
         let call = move |api: Arc<Applications>| -> Calling<'static, _> {
             Box::pin(async move { KeyIssuer::regenerate(&*api, family, &id).await })
