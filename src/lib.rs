@@ -37,11 +37,11 @@
 //! | Core: no file, socket, clock, thread or `async` | What it is | Names |
 //! |---|---|---|
 //! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | address command_line config instant lifecycle problem profile query spelling wire |
-//! | [`rotation`] | the rotation of a key as state machines: outcomes in, the next action out; its rules | instant key_name profile |
 //! | [`query`] | what the daemon can be asked, and what it answers | address config instant lifecycle problem profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile token |
-//! | [`config`] | the configuration's text, parsed and edited | address age_file command_line credential file_format policy profile schedule spelling |
+//! | [`config`] | the configuration's text, parsed and edited | address age_file command_line credential file_format policy profile rotation schedule spelling |
 //! | [`lifecycle`] | one profile's state machines: events in, a view and a wake-up time out; what was read and answered in, a decision out | credential fault instant schedule token |
+//! | [`rotation`] | the rotation of a key as state machines: outcomes in, the next action out; its rules | instant key_name profile |
 //! | [`file_format`] | the content of a file that holds a token | profile token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |
 //! | [`problem`] | everything a caller can be told that went wrong | command_line instant profile |

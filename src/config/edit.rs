@@ -12,6 +12,7 @@ use super::document::parse;
 use super::fault::ConfigFault;
 use super::lookup::NotLookedUp;
 use super::profile::{Config, Profile};
+use super::rotation::DEFAULT_GRACE;
 use super::span;
 use crate::command_line;
 use crate::profile::ProfileName;
@@ -161,6 +162,16 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
     }
     if let Some(lifetime) = profile.lifetime {
         lines.push(line("lifetime", &span::shown(lifetime)));
+    }
+    let rotation = &profile.rotation;
+    if let Some(every) = rotation.every {
+        lines.push(line("rotate-every", &span::shown(every)));
+    }
+    if rotation.grace != DEFAULT_GRACE {
+        lines.push(line("rotate-grace", &span::shown(rotation.grace)));
+    }
+    if rotation.is_shared {
+        lines.push("shared = true".into());
     }
     Some(lines)
 }

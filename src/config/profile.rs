@@ -12,6 +12,7 @@ use super::hosts::HostEntry;
 use super::lookup::Names;
 use super::named::{Doubtful, Name, Named};
 use super::proxy::Proxy;
+use super::rotation::Rotation;
 use super::sinks::{Sink, Sinks};
 use super::source::{CredentialPlace, ReadOnlySource};
 use super::store::StoreKind;
@@ -61,6 +62,8 @@ pub struct Profile {
     pub reissue: Reissue,
     /// How long a token holds, in place of what the issuer states.
     pub lifetime: Option<Duration>,
+    /// What it says about the rotation of its key.
+    pub rotation: Rotation,
 }
 
 /// A client certificate (mutual TLS) in PEM form.
@@ -158,8 +161,8 @@ impl Config {
 // === impl Profile ===
 
 impl Profile {
-    /// Whether both get their tokens in the same way, and differ at most in when a token is asked for, and in where the
-    /// credential is kept.
+    /// Whether both get their tokens in the same way, and differ at most in when a token is asked for or the key rotated,
+    /// and in where the credential is kept.
     pub fn has_the_source_of(&self, other: &Self) -> bool {
         let alike = |other: &Self| {
             let (keep_warm, reissue) = (self.keep_warm, self.reissue);
@@ -167,6 +170,7 @@ impl Profile {
                 == Self {
                     keep_warm,
                     reissue,
+                    rotation: self.rotation.clone(),
                     credential: match (self.store(), other.store()) {
                         (Some(_), Some(_)) => self.credential.clone(),
                         _ => other.credential.clone(),

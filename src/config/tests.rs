@@ -41,6 +41,7 @@ fn profile(url: &str) -> Profile {
         keep_warm: false,
         reissue: Reissue::Normal,
         lifetime: None,
+        rotation: Rotation::default(),
     }
 }
 
@@ -72,6 +73,9 @@ client-certificate = { cert = "/etc/jeton/client.pem", key = "/etc/jeton/client.
 keep-warm = true
 reissue   = "kills-old"
 lifetime  = "1h 30m"
+rotate-every = "30d"
+rotate-grace = "10d"
+shared    = true
 
 [[profiles.research.allow]]
 user = "alice"
@@ -152,6 +156,11 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         keep_warm: true,
         reissue: Reissue::KillsOld,
         lifetime: Some(Duration::from_secs(5_400)),
+        rotation: Rotation {
+            every: Some(Duration::from_secs(30 * 86_400)),
+            grace: Duration::from_secs(10 * 86_400),
+            is_shared: true,
+        },
         ..profile("https://acme.run.ai")
     };
     let source = |client_id, client_secret| {
@@ -881,10 +890,24 @@ fn any_profile() -> impl Strategy<Value = Profile> {
         any::<bool>(),
         reissue,
         proptest::option::of(1_u64..1_000_000),
+        any_rotation(),
         any_place(),
     )
         .prop_map(
-            |(provider, ca_file, proxy, certificate, keep_warm, reissue, lifetime, credential)| {
+            |(
+                provider,
+                ca_file,
+                proxy,
+                certificate,
+                keep_warm,
+                reissue,
+                lifetime,
+                rotation,
+                credential,
+            )| {
+                // Only a stored key of Run:ai's is rotated by its age.
+                let may_rotate = matches!(provider, Provider::Runai(_))
+                    && matches!(credential, CredentialPlace::Store(_));
                 Profile {
                     provider,
                     credential,
@@ -897,9 +920,67 @@ fn any_profile() -> impl Strategy<Value = Profile> {
                     keep_warm,
                     reissue,
                     lifetime: lifetime.map(Duration::from_secs),
+                    rotation: Rotation {
+                        every: rotation.every.filter(|_| may_rotate),
+                        ..rotation
+                    },
                 }
             },
         )
+}
+
+fn any_rotation() -> impl Strategy<Value = Rotation> {
+    let every = proptest::option::of(5_000_000_u64..100_000_000);
+    (every, 1_u64..1_000_000, any::<bool>()).prop_map(|(every, grace, is_shared)| Rotation {
+        every: every.map(Duration::from_secs),
+        grace: Duration::from_secs(grace),
+        is_shared,
+    })
+}
+
+#[test]
+fn an_age_for_rotation_is_refused_where_it_cannot_be_kept() {
+    let runai = "provider = 'runai'\nurl = 'https://x'\n";
+    let source = "client-id = 'a'\nclient-secret = { file = '/x' }\n";
+    let oauth2 = "provider = 'oauth2'\ntoken-url = 'https://x/t'\n";
+    let faults_of = |text: String| faults(&format!("[profiles.a]\n{text}"));
+    let config = |text: &str| parse(&format!("[profiles.a]\n{runai}{text}"));
+    for good in [
+        "rotate-every = '1d'",
+        "rotate-every = '1d 4h'\nlifetime = '1h'",
+        "rotate-grace = '1s'\nshared = false",
+    ] {
+        assert!(config(good).is_ok(), "{good}");
+    }
+    let short =
+        "4:16: profiles.a.rotate-every: this must be at least four token lifetimes and a day";
+    for (text, fault) in [
+        (format!("{runai}rotate-every = '23h 59m'"), short),
+        (
+            format!("{runai}rotate-every = '1d 3h'\nlifetime = '1h'"),
+            short,
+        ),
+        (
+            format!("{runai}{source}rotate-every = '30d'"),
+            "6:16: profiles.a.rotate-every: what comes from a source is only read",
+        ),
+        (
+            format!("{oauth2}rotate-every = '30d'"),
+            "4:16: profiles.a.rotate-every: only keys of Run:ai's users can be rotated",
+        ),
+        (
+            format!("{runai}rotate-every = 30"),
+            "4:16: profiles.a.rotate-every: this must be a string",
+        ),
+        (
+            format!("{runai}shared = 'yes'"),
+            "4:10: profiles.a.shared: this must be true or false",
+        ),
+    ] {
+        let found = faults_of(text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(fault), "{}\n{fault}", found[0]);
+    }
 }
 
 proptest! {

@@ -32,6 +32,7 @@ impl AddArgs {
             keep_warm: false,
             reissue: Default::default(),
             lifetime: None,
+            rotation: Default::default(),
         };
         Ok(profile)
     }

@@ -68,6 +68,7 @@ impl Plan {
             keep_warm: false,
             reissue: Default::default(),
             lifetime: None,
+            rotation: Default::default(),
         };
         let ca_file = ca.as_ref().map(|ca| Arc::clone(&ca.file));
         let bound = Bound::of(&profile, exported.endpoint);

@@ -7,6 +7,7 @@ use super::super::allow::Rule;
 use super::super::hosts::HostEntry;
 use super::super::profile::{ClientCertificate, Profile};
 use super::super::proxy::Proxy;
+use super::super::rotation::Rotation;
 use super::super::sinks::Sink;
 use super::super::span;
 use super::super::store::{self, StoreKind};
@@ -32,6 +33,7 @@ struct Draft {
     keep_warm: bool,
     reissue: Reissue,
     lifetime: Option<Duration>,
+    rotation: Rotation,
     allow: Vec<Rule>,
     hosts: Vec<HostEntry>,
     sinks: Vec<Drafted>,
@@ -94,6 +96,15 @@ const PROFILE: &[Key<Draft>] = &[
     }),
     key("lifetime", "a time, as \"1h\"", "what the issuer states", "how long a token holds, in place of what the issuer states; a JWT never holds beyond its own end", |r, f, d| {
         d.lifetime = r.parsed(f, span::parse);
+    }),
+    key("rotate-every", "a time, as \"30d\"", "never", "the age at which its key is rotated, less up to a tenth; at least four token lifetimes and a day", |r, f, d| {
+        d.rotation.every = r.parsed(f, span::parse);
+    }),
+    key("rotate-grace", "a time, as \"7d\"", "\"7d\"", "how long an old key is kept where the issuer does not tell whether it is used", |r, f, d| {
+        set(&mut d.rotation.grace, r.parsed(f, span::parse));
+    }),
+    key("shared", "true or false", "false", "whether another machine uses the same key, so that a rotation keeps the old one", |r, f, d| {
+        set(&mut d.rotation.is_shared, r.flag(f));
     }),
     key("allow", "tables with one of user, uid, group, gid", "nobody else", "who may use it beside our own user and root", |r, f, d| {
         d.allow = r.rules(f);
@@ -197,6 +208,8 @@ impl Reader<'_> {
         let credential = self.finish_place(&section, draft.place);
         let provider = provider?;
         let sinks = self.finish_sinks(draft.sinks, &provider, &draft.hosts);
+        let (rotation, lifetime) = (draft.rotation, draft.lifetime);
+        self.check_rotation(&section, &rotation, lifetime, &provider, &credential);
         let profile = Profile {
             provider,
             credential,
@@ -205,7 +218,8 @@ impl Reader<'_> {
             client_certificate: draft.client_certificate,
             keep_warm: draft.keep_warm,
             reissue: draft.reissue,
-            lifetime: draft.lifetime,
+            lifetime,
+            rotation,
         };
         Some(ReadProfile {
             name: name.ok()?,

@@ -1,0 +1,65 @@
+//! What a profile says about the rotation of its key.
+
+use std::time::Duration;
+
+use super::Provider;
+use super::reader::{Reader, Section};
+use super::source::CredentialPlace;
+use crate::rotation::due::least_every;
+
+/// How long an old key is kept by default where the issuer does not tell whether it is used.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What a profile says about the rotation of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// The age at which its key is rotated; `None` if only a command does it.
+    pub every: Option<Duration>,
+    /// How long an old key is kept where the issuer does not tell whether it is used.
+    pub grace: Duration,
+    /// Whether another machine uses the same key, so that an old one is kept.
+    pub is_shared: bool,
+}
+
+// === impl Rotation ===
+
+impl Default for Rotation {
+    fn default() -> Self {
+        Self {
+            every: None,
+            grace: DEFAULT_GRACE,
+            is_shared: false,
+        }
+    }
+}
+
+// === impl Reader ===
+
+impl Reader<'_> {
+    /// Reports an age for rotation that cannot be kept. The lifetime of tokens counts where the configuration says it;
+    /// otherwise the daemon learns it from the first token.
+    pub(super) fn check_rotation(
+        &mut self,
+        section: &Section<'_>,
+        rotation: &Rotation,
+        lifetime: Option<Duration>,
+        provider: &Provider,
+        credential: &CredentialPlace,
+    ) {
+        let Some(every) = rotation.every else { return };
+        let mut fields = section.fields().into_iter();
+        let Some(field) = fields.find(|field| field.name == "rotate-every") else {
+            return;
+        };
+        let message = if !matches!(provider, Provider::Runai(_)) {
+            "only keys of Run:ai's users can be rotated"
+        } else if credential.store().is_none() {
+            "what comes from a source is only read, so its key cannot be rotated: rotate it where it comes from"
+        } else if every < least_every(lifetime.unwrap_or_default()) {
+            "this must be at least four token lifetimes and a day: that long an old key is kept and watched"
+        } else {
+            return;
+        };
+        self.fault(&field, message, None);
+    }
+}
