@@ -16,6 +16,7 @@ mod address;
 mod expiry;
 mod identity;
 mod keys;
+mod rotation;
 mod token;
 
 pub use address::{
@@ -25,6 +26,7 @@ pub use address::{
 pub use expiry::{ReportedExpiry, reported_expiry};
 pub use identity::{Identity, WhoamiAnswer, WhoamiForm, WhoamiQuery};
 pub use keys::{KeyForm, KeyKind, KeyList, KeyListing, KeyShown, KeyUser, KeysAnswer, KeysQuery};
+pub use rotation::{RotateQuery, RotationNews};
 pub use token::{Freshness, TokenAnswer};
 
 /// A question, with the printer of its answer. Without a name, the profile is the only one that the caller may use,
@@ -58,6 +60,8 @@ pub enum Asked {
     Keys(KeysQuery, Box<dyn Print<KeysAnswer>>),
     /// Whose a profile's token is.
     Whoami(WhoamiQuery, Box<dyn Print<WhoamiAnswer>>),
+    /// Another key, which only the admin socket gives. The steps are streamed.
+    Rotate(RotateQuery, Box<dyn Print<RotationNews>>),
     /// A reload of the configuration, which only the admin socket does.
     Reload(Box<dyn Print<Reloaded>>),
 }

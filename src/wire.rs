@@ -5,6 +5,8 @@ pub mod frame;
 pub mod locking;
 mod reject;
 pub mod reload;
+pub mod rotation;
+mod seconds;
 mod sink;
 pub mod token_issued;
 
@@ -18,8 +20,10 @@ use crate::instant::Now;
 use crate::lifecycle::{Held, LastFault, Phase, View};
 use crate::profile::ProfileName;
 use crate::token::{self, Pieces};
+use rotation::{KeyReply, RotationReply};
 
 pub use reject::Rejected;
+pub use seconds::seconds;
 pub use sink::{SinkReply, SinkState};
 
 /// The largest body of a request to `/v1/helper`, in bytes, and of its answer.
@@ -40,22 +44,6 @@ pub const SKEW_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a caller waits that did not say.
 pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(5);
-
-/// Reads seconds as the interface spells them: decimal digits, at most one point, no sign, no exponent, 0 to `max`. What
-/// is below a nanosecond is dropped: a program that divides has up to 17 digits.
-pub fn seconds(text: &str, max: Duration) -> Option<Duration> {
-    const MAX_DIGITS: usize = 9;
-    const MAX_DECIMALS: usize = 32;
-    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    let digits =
-        |s: &str, most| (1..=most).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole, MAX_DIGITS) || !digits(part, MAX_DECIMALS) {
-        return None;
-    }
-    let part = part.get(..9).unwrap_or(part);
-    let nanos = part.parse::<u32>().ok()? * 10u32.pow(9 - u32::try_from(part.len()).ok()?);
-    Some(Duration::new(whole.parse().ok()?, nanos)).filter(|wait| *wait <= max)
-}
 
 /// Room for the numbers of an answer to be written in.
 type Digits = [itoa::Buffer; 3];
@@ -125,6 +113,12 @@ pub struct ProfileReply {
     /// Whether the client of a tool was told the real expiry of its token, since no refresh is sure to come in time for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub real_expiry_told: bool,
+    /// The age of its key, and its next rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyReply>,
+    /// The rotation of its key that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationReply>,
     /// What has been counted since the daemon knows the profile.
     pub counts: Counts,
 }
@@ -281,6 +275,8 @@ impl ProfileReply {
             missing_scope: narrower.map(|scope| scope.missing.to_string()),
             sinks: vec![],
             real_expiry_told: false,
+            key: None,
+            rotation: None,
             counts: Counts {
                 requests,
                 refreshes: view.refreshes,

@@ -6,12 +6,13 @@
 //! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory pace peers refusal_log refusals respond response stream waiting | |
 //! | [`refusal_log`] | logs the refusals of users that may not connect | | |
 //! | [`acceptor`] | accepts connections of a listening socket | | |
-//! | `respond` | answers one HTTP request | body guard memory oauth2 openapi pace printers reply request_body response routes | |
+//! | `respond` | answers one HTTP request | body guard memory oauth2 openapi pace printers reply request_body response routes streamed | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply request_body response | |
 //! | `routes` | the paths, and which requests each door takes | printers response | |
-//! | `reply` | the reply to a request, before it is HTTP | body memory response | |
+//! | `reply` | the reply to a request, before it is HTTP | memory response streamed | |
 //! | `response` | an answer's status and headers | body pace | |
-//! | `body` | the bytes of an answer, whole or streamed | pace | |
+//! | `body` | the bytes of an answer, whole or streamed | pace streamed | |
+//! | `streamed` | answers that are written as things happen | | |
 //! | `leaving` | how a connection ends that was told to leave | connections framing pace | |
 //! | [`stream`] | closes connections whose peer is too slow | hangups pace | clock |
 //! | [`pace`] | what a connection is doing, and whether its request has to end its wait | connections standing | |
@@ -61,6 +62,7 @@ mod routes;
 pub mod server;
 mod standing;
 pub mod stream;
+mod streamed;
 mod table;
 mod turns;
 mod waiting;

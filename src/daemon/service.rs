@@ -28,6 +28,7 @@ mod expiries;
 mod lists;
 mod locking;
 mod look_ups;
+mod rotating;
 mod runs;
 mod second_calls;
 mod token_issued;
@@ -35,6 +36,7 @@ mod token_issued;
 use self::changes::stopping;
 pub use self::changes::{Change, LockRequest, ReloadRequest};
 pub use self::lists::Lists;
+pub(super) use self::rotating::{RotationFeed, Told as RotationTold};
 pub(super) use self::runs::{Printed, RunAnswer};
 pub use self::second_calls::SecondCalls;
 
@@ -220,7 +222,7 @@ impl Service {
         let left = self.countdown(max_wait);
         let refreshed = self.of_now(caller, handle, |handle| Box::pin(handle.refresh(left())));
         let (handle, ()) = refreshed.await?;
-        Ok(handle.state())
+        Ok(self.state_of(&handle))
     }
 
     /// Whether the daemon, or a profile within `wait`, is ready.

@@ -55,7 +55,7 @@ jeton VERB --help says more about one of them.
 options, before or after the verb:
   --socket PATH         the daemon's socket, instead of the usual places
   --admin-socket PATH   the socket for what changes things, as reload does
-  --timeout S           seconds to wait for the answer (30; none for watch)
+  --timeout S           seconds to wait (30; none for watch and rotate)
 
 environment:
   JETON_SOCKET         as --socket

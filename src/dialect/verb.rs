@@ -8,6 +8,7 @@ mod ready;
 mod refresh;
 mod reject;
 mod reload;
+mod rotate;
 mod status;
 mod token;
 mod watch;
@@ -34,6 +35,10 @@ pub(super) static TABLE: &[Verb] = &[
     verb(&app::GRAMMAR, app::parse),
     verb(&whoami::GRAMMAR, whoami::parse),
     verb(&explain::GRAMMAR, explain::parse),
+    Verb {
+        is_admin: true,
+        ..verb(&rotate::GRAMMAR, rotate::parse)
+    },
     Verb {
         is_admin: true,
         ..verb(&reload::GRAMMAR, reload::parse)

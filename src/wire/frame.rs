@@ -55,6 +55,8 @@ pub enum Answer {
         /// One line of it, or all.
         one_line: bool,
     },
+    /// Print this question on standard error, and send the request again with one line of standard input.
+    Prompt(String),
     /// Send the request again at the admin socket.
     SendToAdmin {
         /// What is printed where that cannot be done: by a companion from before this answer, and by one that took the token
@@ -162,6 +164,7 @@ impl Answer {
             Self::Done(reply) | Self::SendToAdmin { otherwise: reply } => {
                 reply.stdout.len() + reply.stderr.len()
             }
+            Self::Prompt(question) => question.len(),
             Self::SendInput { .. } => 0,
         };
         let mut bytes = Zeroizing::new(Vec::with_capacity(fields + 22));
@@ -169,6 +172,10 @@ impl Answer {
         match self {
             Self::Done(reply) => push_reply(&mut bytes, reply),
             Self::SendInput { one_line } => push(&mut bytes, 4, &[u8::from(*one_line)]),
+            Self::Prompt(question) => {
+                push(&mut bytes, 2, question.as_bytes());
+                push(&mut bytes, 4, &[1]);
+            }
             Self::SendToAdmin { otherwise } => {
                 // First, since a companion stays with an answer of which it has shown something.
                 push(&mut bytes, 5, &[]);
@@ -294,6 +301,9 @@ mod tests {
             *Answer::SendInput { one_line: true }.to_bytes(),
             frame(&[field(4, &[1])])
         );
+        let question = Answer::Prompt("Sure?\n".into());
+        let asks = frame(&[field(2, b"Sure?\n"), field(4, &[1])]);
+        assert_eq!(*question.to_bytes(), asks);
     }
 
     #[test]

@@ -23,15 +23,16 @@ pub(crate) fn deadline_of(call: &Call) -> Deadline {
         (Some(wait), _) => Deadline::after(wait, ANSWER_MS),
         (None, Some(timeout)) => Deadline::after(timeout, 0),
         // A rotation waits for the tokens of the old credential to expire.
-        (None, None) if is_watch(call) || call.verb() == Some(b"rotate") => Deadline::never(),
+        (None, None) if is_streamed(call) => Deadline::never(),
         (None, None) => Deadline::after(TIMEOUT_MS, 0),
     }
 }
 
+/// Whether the answer is written as things happen, for as long as they do.
 // Not inlined, as the next: each copy of the comparison is a hundred bytes.
 #[inline(never)]
-fn is_watch(call: &Call) -> bool {
-    call.verb() == Some(b"watch")
+fn is_streamed(call: &Call) -> bool {
+    matches!(call.verb(), Some(b"watch" | b"rotate"))
 }
 
 /// Whether the answer looks the same on a terminal.
@@ -86,7 +87,7 @@ pub(crate) fn ask_somewhere<'a>(
         deadline: &deadline,
         input: None,
     };
-    let answer = Answer::new(sink, is_watch(call), places.are_admin())?;
+    let answer = Answer::new(sink, is_streamed(call), places.are_admin())?;
     turn(&places, &request, call, answer)
 }
 
@@ -154,7 +155,7 @@ fn converse<'a>(
     let attempts = if is_reload(call) { 1 } else { 2 };
     for _ in 0..attempts {
         let (stream, taken) = places.connect(request.deadline, call.wait.is_some())?;
-        match exchange(&stream, request, is_watch(call), answer) {
+        match exchange(&stream, request, is_streamed(call), answer) {
             Ok(next) => {
                 if matches!(next, Next::Exit(_)) {
                     // The end of the process closes it, or the command that replaces it.

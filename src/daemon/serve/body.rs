@@ -1,19 +1,14 @@
-//! The body of an answer: whole, or streamed for as long as a profile is watched.
+//! The body of an answer: whole, or streamed.
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Buf as _, Frame, SizeHint};
 
-use super::super::keep::feed::{Feed, Told};
 use super::pace::Busy;
-use crate::dialect;
-use crate::instant::Now;
-use crate::query::{News, Print, Surroundings};
-use crate::token::{self, Pieces};
-use crate::wire::frame;
+use super::streamed::{Next, Streamed};
+use crate::token::Pieces;
 
 /// The body of an answer; its connection counts as busy until it is written.
 pub(super) struct Answering {
@@ -25,32 +20,8 @@ enum Sending {
     /// An answer, until it is sent.
     Whole(Pieces),
     /// A wait for the next event. No event is made before the connection has room for it.
-    Watched(Next),
+    Streamed(Next),
     Over,
-}
-
-type Next = Pin<Box<dyn Future<Output = Option<(Pieces, Box<Watching>)>> + Send>>;
-
-/// A watch, and the form in which it is written.
-pub(super) struct Watching {
-    feed: Feed,
-    form: Form,
-    over: bool,
-}
-
-/// The form in which a watch is written.
-pub(super) enum Form {
-    /// The output of `print` for each event; the end of the watch is not written.
-    Plain {
-        print: Box<dyn Print<News>>,
-        socket: String,
-    },
-    /// Frames for the companion, with the output of `print`.
-    Frames {
-        print: Box<dyn Print<News>>,
-        socket: String,
-        opened: bool,
-    },
 }
 
 // === impl Answering ===
@@ -64,12 +35,11 @@ impl Answering {
         }
     }
 
-    /// Streams the events of a watch.
-    pub(super) fn watched(watching: Box<Watching>, busy: Busy) -> Self {
+    /// Streams events.
+    pub(super) fn streamed(stream: Box<dyn Streamed>, busy: Busy) -> Self {
         busy.watches();
-        let next = Box::pin(watching.next());
         Self {
-            sending: Sending::Watched(next),
+            sending: Sending::Streamed(stream.next()),
             _busy: busy,
         }
     }
@@ -86,8 +56,8 @@ impl Body for Answering {
         let (pieces, then) = match &mut self.sending {
             Sending::Whole(pieces) => (std::mem::take(pieces), Sending::Over),
             Sending::Over => return Poll::Ready(None),
-            Sending::Watched(next) => match ready!(next.as_mut().poll(cx)) {
-                Some((pieces, watching)) => (pieces, Sending::Watched(Box::pin(watching.next()))),
+            Sending::Streamed(next) => match ready!(next.as_mut().poll(cx)) {
+                Some((pieces, stream)) => (pieces, Sending::Streamed(stream.next())),
                 None => (Pieces::default(), Sending::Over),
             },
         };
@@ -99,7 +69,7 @@ impl Body for Answering {
     fn is_end_stream(&self) -> bool {
         match &self.sending {
             Sending::Whole(pieces) => !pieces.has_remaining(),
-            Sending::Watched(..) => false,
+            Sending::Streamed(..) => false,
             Sending::Over => true,
         }
     }
@@ -107,87 +77,8 @@ impl Body for Answering {
     fn size_hint(&self) -> SizeHint {
         match &self.sending {
             Sending::Whole(pieces) => SizeHint::with_exact(pieces.remaining() as u64),
-            Sending::Watched(..) => SizeHint::new(),
+            Sending::Streamed(..) => SizeHint::new(),
             Sending::Over => SizeHint::with_exact(0),
-        }
-    }
-}
-
-// === impl Watching ===
-
-impl Watching {
-    pub(super) const fn new(feed: Feed, form: Form) -> Self {
-        Self {
-            feed,
-            form,
-            over: false,
-        }
-    }
-
-    /// Waits for the next event, and returns it with the rest of the watch. That stays in its box: by value, each of
-    /// thousands of waits would have room for two of it.
-    async fn next(mut self: Box<Self>) -> Option<(Pieces, Box<Self>)> {
-        if self.over {
-            return None;
-        }
-        let told = self.feed.next().await;
-        self.over = matches!(told, Told::End(_));
-        let held = match &told {
-            Told::News(News::Token(answer)) => Some(Arc::clone(&answer.held)),
-            _ => None,
-        };
-        let bytes = self.form.write(told, self.feed.now())?;
-        let pieces = match held {
-            Some(held) => token::share(bytes, &held.token),
-            None => bytes.into(),
-        };
-        Some((pieces, self))
-    }
-}
-
-// === impl Form ===
-
-impl Form {
-    /// Frames for the companion, with the output of a verb's printer.
-    pub(super) const fn frames(print: Box<dyn Print<News>>, socket: String) -> Self {
-        Self::Frames {
-            print,
-            socket,
-            opened: false,
-        }
-    }
-
-    /// Returns the bytes of one item; `None` for an end that is not written.
-    fn write(&mut self, told: Told, now: Now) -> Option<Vec<u8>> {
-        match (self, told) {
-            (Self::Plain { .. }, Told::End(_)) => None,
-            (Self::Plain { print, socket }, Told::News(news)) => {
-                let mut reply = print.print(&news, Surroundings { now, socket });
-                Some(std::mem::take(&mut *reply.stdout))
-            }
-            (
-                Self::Frames {
-                    print,
-                    socket,
-                    opened,
-                },
-                told,
-            ) => {
-                let head = if std::mem::replace(opened, true) {
-                    vec![]
-                } else {
-                    frame::OPENING.to_vec()
-                };
-                let fields = match told {
-                    Told::News(news) => {
-                        let around = Surroundings { now, socket };
-                        let reply = print.print(&news, around);
-                        frame::stdout(&reply.stdout)
-                    }
-                    Told::End(problem) => frame::end(&dialect::failure(&problem, now)),
-                };
-                Some([head, fields].concat())
-            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::query::{News, Print, Surroundings, TokenAnswer};
+use crate::query::{News, Print, RotationNews, Surroundings, TokenAnswer};
 use crate::wire::frame::Reply;
 use crate::wire::{TokenReply, events};
 
@@ -14,6 +14,9 @@ pub(super) struct Json<Answer: ?Sized, T>(pub(super) fn(&Answer) -> T);
 
 /// A printer of server-sent events.
 pub(super) struct Events;
+
+/// A printer of the steps of a rotation, each a line of JSON; an empty line is a heartbeat.
+pub(super) struct StepLines;
 
 impl<Answer: ?Sized> Print<Answer> for Line {
     fn print(&self, _: &Answer, _: Surroundings<'_>) -> Reply {
@@ -43,6 +46,15 @@ impl Print<News> for Events {
             }
             News::State(reply) => events::state(reply),
             News::Quiet => events::COMMENT.to_vec(),
+        })
+    }
+}
+
+impl Print<RotationNews> for StepLines {
+    fn print(&self, news: &RotationNews, _: Surroundings<'_>) -> Reply {
+        body(match news {
+            RotationNews::Step(step) => step.to_line(),
+            RotationNews::Quiet => b"\n".to_vec(),
         })
     }
 }

@@ -5,11 +5,10 @@ use hyper::body::Bytes;
 use hyper::header::ACCEPT;
 use serde::Serialize;
 
-use super::super::keep::feed::Feed;
 use super::super::keep::handle::Served;
-use super::body::{Form, Watching};
 use super::memory::{Account, refusal};
 use super::response::{JSON, TEXT};
+use super::streamed::{EventSource, Form, Stream, Streamed};
 use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::instant::Now;
 use crate::lifecycle::Held;
@@ -21,6 +20,7 @@ use crate::wire::TokenReply;
 use crate::wire::reload::Source;
 
 pub(super) const EVENTS: &str = "text/event-stream";
+pub(super) const LINES: &str = "application/x-ndjson";
 pub(super) const FRAMES: &str = "application/vnd.jeton.frame";
 
 /// The answer to a request that succeeded.
@@ -38,8 +38,8 @@ pub(super) enum Content {
     /// Around a token, whose bytes all answers that carry it share. The allocator wipes them when the last reference is
     /// dropped. Zeroizing them before that would be a second wipe, byte by byte, on the hot path.
     Token(Pieces),
-    /// Streamed for as long as a profile is watched.
-    Watched(Box<Watching>),
+    /// Written as things happen.
+    Streamed(Box<dyn Streamed>),
 }
 
 /// Why a request failed.
@@ -133,7 +133,7 @@ impl Reply {
     pub(super) fn own_bytes(&self) -> usize {
         match &self.body {
             Content::Own(bytes) => bytes.len(),
-            Content::Shared(_) | Content::Token(_) | Content::Watched(_) => 0,
+            Content::Shared(_) | Content::Token(_) | Content::Streamed(_) => 0,
         }
     }
 
@@ -149,11 +149,15 @@ impl Reply {
         Ok(self)
     }
 
-    /// The events of a profile, streamed in this form.
-    pub(super) fn watched(content_type: &'static str, feed: Feed, form: Form) -> Self {
+    /// What happens, streamed in this form.
+    pub(super) fn streamed<S: EventSource>(
+        content_type: &'static str,
+        source: S,
+        form: Form<S::News>,
+    ) -> Self {
         Self {
             content_type,
-            body: Content::Watched(Box::new(Watching::new(feed, form))),
+            body: Content::Streamed(Box::new(Stream::new(source, form))),
         }
     }
 }

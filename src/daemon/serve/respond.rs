@@ -6,24 +6,27 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 
 use super::super::keep::patience::Patience;
 use super::super::service::{Door, Printed, RunAnswer, Service};
-use super::body::{Answering, Form};
+use super::body::Answering;
 use super::guard;
 use super::memory::{Account, refusal};
 use super::oauth2::oauth2_token;
 use super::openapi;
 use super::pace::Busy;
-use super::printers::Events;
-use super::reply::{Content, EVENTS, FRAMES, Failure, ReloadReply, Reply, wants_plain};
+use super::printers::{Events, StepLines};
+use super::reply::{Content, EVENTS, FRAMES, Failure, LINES, ReloadReply, Reply, wants_plain};
 use super::request_body::{LAST_EVENT_ID, RequestBody};
 use super::response::{self, JSON};
 use super::routes::{OAUTH2_TOKEN, Route};
+use super::streamed::Form;
 use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::policy::{Caller, Peer};
 use crate::problem::Problem;
-use crate::query::{Asked, WatchQuery};
+use crate::profile::ProfileName;
+use crate::query::{Asked, RotateQuery, WatchQuery};
 use crate::wire::frame::{Invocation, MalformedFrame};
 use crate::wire::locking::UnlockQuery;
 use crate::wire::reload::ReloadQuery;
+use crate::wire::rotation::RotateBody;
 use crate::wire::token_issued::TokenIssued;
 use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, Rejected};
 
@@ -63,7 +66,7 @@ pub(super) async fn respond(
             let body = match reply.body {
                 Content::Own(bytes) | Content::Shared(bytes) => Answering::whole(bytes, busy),
                 Content::Token(pieces) => Answering::whole(pieces, busy),
-                Content::Watched(watching) => Answering::watched(watching, busy),
+                Content::Streamed(stream) => Answering::streamed(stream, busy),
             };
             response::accept(reply.content_type, body)
         }
@@ -177,8 +180,10 @@ async fn answer(
                     Reply::printed(FRAMES, bytes, held.as_deref())
                 }
                 RunAnswer::Watch(feed, print) => {
-                    let socket = service.socket.clone();
-                    Reply::watched(FRAMES, feed, Form::frames(print, socket))
+                    Reply::streamed(FRAMES, feed, Form::frames(print, service.socket.clone()))
+                }
+                RunAnswer::Rotation(feed, print) => {
+                    Reply::streamed(FRAMES, feed, Form::frames(print, service.socket.clone()))
                 }
             })
         }
@@ -189,6 +194,12 @@ async fn answer(
             };
             let asked = Asked::Watch(query, Box::new(Events));
             printed(service, peer, door, EVENTS, asked, busy).await
+        }
+        Route::Rotate(name) => {
+            let query = rotate_query(name, &body)?;
+            drop(body);
+            let asked = Asked::Rotate(query, Box::new(StepLines));
+            printed(service, peer, door, LINES, asked, busy).await
         }
         Route::Reload => {
             let query = ReloadQuery::from_json(&body).map_err(Problem::bad_request)?;
@@ -227,7 +238,11 @@ async fn printed(
         }
         Printed::Watch(feed, print) => {
             let socket = service.socket.clone();
-            Reply::watched(content_type, feed, Form::Plain { print, socket })
+            Reply::streamed(content_type, feed, Form::Plain { print, socket })
+        }
+        Printed::Rotation(feed, print) => {
+            let socket = service.socket.clone();
+            Reply::streamed(content_type, feed, Form::Plain { print, socket })
         }
     })
 }
@@ -239,6 +254,7 @@ const fn cap_of_body(route: &Route) -> Option<usize> {
         Route::Oauth2Token
         | Route::Reject { .. }
         | Route::Reload
+        | Route::Rotate(_)
         | Route::TokenIssued
         | Route::Unlock => Some(MAX_BODY),
         Route::Ask(..)
@@ -249,6 +265,20 @@ const fn cap_of_body(route: &Route) -> Option<usize> {
         | Route::Token { .. }
         | Route::Watch(_) => None,
     }
+}
+
+/// The rotation that a request asks for.
+fn rotate_query(profile: ProfileName, body: &[u8]) -> Result<RotateQuery, Problem> {
+    let body = RotateBody::from_json(body).map_err(Problem::bad_request)?;
+    let with = body.with.as_deref().map(ProfileName::parse).transpose();
+    Ok(RotateQuery {
+        profile: Some(profile),
+        in_place: body.in_place,
+        finish: body.finish,
+        take_over: body.take_over,
+        with: with.map_err(|_| Problem::bad_request("with takes the name of a profile"))?,
+        wait: body.wait,
+    })
 }
 
 /// The generation of the last event that a reconnecting watcher received.

@@ -29,6 +29,7 @@ pub(super) enum Route {
         max_wait: Duration,
     },
     Reload,
+    Rotate(ProfileName),
     TokenIssued,
     Unlock,
     Version,
@@ -98,6 +99,9 @@ pub(super) const TABLE: &[Row] = &[
     }),
     row("POST", "/v1/lock", ADMIN, |_, _| Ok(Route::Lock)),
     row("POST", "/v1/reload", ADMIN, |_, _| Ok(Route::Reload)),
+    row("POST", "/v1/profiles/{profile}/rotate", ADMIN, |p, _| {
+        Ok(Route::Rotate(name(p)?))
+    }),
     row("POST", "/v1/token-issued", ADMIN, |_, _| {
         Ok(Route::TokenIssued)
     }),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::lists::TURN;
-use super::{ADMIN_ONLY, Door, Service};
+use super::rotating::with_rotation;
+use super::{ADMIN_ONLY, Door, RotationFeed, Service};
 use crate::daemon::command_files::Feeds;
 use crate::daemon::keep::feed::Feed;
 use crate::daemon::keep::handle::{Handle, Served};
@@ -12,7 +13,9 @@ use crate::dialect::{self, Parsed};
 use crate::lifecycle::Held;
 use crate::policy::Peer;
 use crate::problem::{Code, Problem};
-use crate::query::{Asked, DaemonState, FileAnswer, News, Print, Surroundings, TokenAnswer};
+use crate::query::{
+    Asked, DaemonState, FileAnswer, News, Print, RotationNews, Surroundings, TokenAnswer,
+};
 use crate::wire::MAX_FRAME;
 use crate::wire::frame::{Answer, Invocation, Reply};
 use crate::wire::reload::ReloadQuery;
@@ -30,6 +33,8 @@ pub(in crate::daemon) enum RunAnswer {
     Whole(Answer, Option<Arc<Held>>),
     /// The events from now on, and the printer for each of them.
     Watch(Feed, Box<dyn Print<News>>),
+    /// The steps of a rotation, and the printer for each of them.
+    Rotation(RotationFeed, Box<dyn Print<RotationNews>>),
 }
 
 /// A printed answer.
@@ -38,6 +43,8 @@ pub(in crate::daemon) enum Printed {
     Whole(Reply, Option<Arc<Held>>),
     /// The events from now on, and the printer for each of them.
     Watch(Feed, Box<dyn Print<News>>),
+    /// The steps of a rotation, and the printer for each of them.
+    Rotation(RotationFeed, Box<dyn Print<RotationNews>>),
 }
 
 impl Service {
@@ -66,6 +73,7 @@ impl Service {
             }
             Ok(Printed::Whole(reply, held)) => RunAnswer::Whole(reply.into(), held),
             Ok(Printed::Watch(feed, print)) => RunAnswer::Watch(feed, print),
+            Ok(Printed::Rotation(feed, print)) => RunAnswer::Rotation(feed, print),
             Err(problem) => {
                 RunAnswer::Whole(dialect::failure(&problem, self.clock.now()).into(), None)
             }
@@ -146,14 +154,18 @@ impl Service {
             }
             Asked::Profile(name, print) => {
                 let seen = self.roster.seen_by(caller);
-                print.print(&seen.get(&name)?.state(), self.surroundings())
+                print.print(&self.state_of(seen.get(&name)?), self.surroundings())
             }
             Asked::Profiles(name, print) => {
                 let profiles = self.profiles(caller, name.as_ref())?;
                 let (version, now) = (self.version(), self.clock.now());
                 let (count, socket) = (profiles.len(), self.socket.clone());
+                let rotations = Arc::clone(&self.rotations);
                 let make = move || {
-                    let profiles = profiles.iter().map(|handle| handle.state()).collect();
+                    let profiles = profiles
+                        .iter()
+                        .map(|handle| with_rotation(&rotations, handle.state()))
+                        .collect();
                     let state = DaemonState { profiles, version };
                     let socket = &socket;
                     print.print(&state, Surroundings { now, socket })
@@ -187,11 +199,14 @@ impl Service {
                 let answer = self.whoami(caller, &query, max_wait).await?;
                 print.print(&answer, self.surroundings())
             }
+            Asked::Rotate(query, print) if door == Door::Admin => {
+                return Ok(Printed::Rotation(self.rotate(caller, &query)?, print));
+            }
             Asked::Reload(print) if door == Door::Admin => {
                 let (changed, _) = self.reload(ReloadQuery::default()).await?;
                 print.print(&changed, self.surroundings())
             }
-            Asked::Reload(_) => {
+            Asked::Rotate(..) | Asked::Reload(_) => {
                 return Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY));
             }
         };

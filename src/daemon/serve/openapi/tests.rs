@@ -15,6 +15,7 @@ use crate::fault::FaultKind;
 use crate::lifecycle::Phase;
 use crate::problem::{Problem, Row, TABLE};
 use crate::profile::ProfileName;
+use crate::wire::rotation::StepEnd;
 use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, MAX_MAX_WAIT, MAX_MIN_VALID, SinkState};
 
 /// What a row is called in an answer, and the status of that answer.
@@ -227,6 +228,8 @@ fn providers_phases_and_kinds_of_faults_are_those_of_the_code() {
     assert_eq!(texts(phases), names_of::<Phase>());
     let states = &schemas["Sink"]["properties"]["state"]["enum"];
     assert_eq!(texts(states), names_of::<SinkState>());
+    let ends = &schemas["RotationStep"]["properties"]["end"]["enum"];
+    assert_eq!(texts(ends), names_of::<StepEnd>());
     let kinds = &schemas["Fault"]["properties"]["kind"]["enum"];
     assert_eq!(texts(kinds), names_of::<FaultKind>());
 }

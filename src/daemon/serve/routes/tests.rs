@@ -36,6 +36,7 @@ fn words(route: &Route) -> String {
             format!("reject {profile} {}", max_wait.as_millis())
         }
         Route::Reload => named("reload", None),
+        Route::Rotate(name) => named("rotate", Some(name)),
         Route::TokenIssued => named("token issued", None),
         Route::Version => named("version", None),
         Route::Token {
@@ -81,6 +82,7 @@ fn every_path_is_found_at_its_door() {
         ("POST /v1/lock", "lock"),
         ("POST /v1/reload", "reload"),
         ("POST /v1/unlock", "unlock"),
+        ("POST /v1/profiles/research/rotate", "rotate research"),
         ("POST /v1/token-issued", "token issued"),
         ("POST /v1/helper", "helper"),
     ] {

@@ -1,0 +1,223 @@
+//! Rotates a profile's key for a caller, and tells how far that is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Service;
+use crate::clock::Clock;
+use crate::daemon::keep::handle::Handle;
+use crate::daemon::rotating::{
+    HowToRotate, Mode, RotationEnd, RotationRefused, RotationShown, RotationStep, Rotations, Steps,
+};
+use crate::instant::{Now, UnixTime};
+use crate::policy::Caller;
+use crate::problem::{Code, Problem};
+use crate::profile::ProfileName;
+use crate::query::{ProfileState, RotateQuery, RotationNews};
+use crate::wire::rotation::{RotationReply, StepEnd, StepReply};
+
+/// How long the stream may be silent. After that, a heartbeat shows whether the other side is still there.
+const QUIET: Duration = Duration::from_secs(15);
+
+/// The next item of a rotation that is told.
+#[derive(Debug)]
+pub(in crate::daemon) enum Told {
+    /// A step or a heartbeat.
+    News(RotationNews),
+    /// It is over for this caller: well, or for this reason.
+    End(Option<Problem>),
+}
+
+/// The steps of a rotation for one caller. The rotation goes on without it.
+pub(in crate::daemon) struct RotationFeed {
+    profile: ProfileName,
+    steps: Steps,
+    rotations: Arc<Rotations>,
+    clock: Arc<dyn Clock>,
+    closing: watch::Receiver<bool>,
+    /// Whether it ends with the rotation, and not with the switch.
+    to_the_end: bool,
+    /// What the last step means.
+    end: Option<Option<Problem>>,
+}
+
+impl Service {
+    /// Begins to rotate a profile's key, or joins the rotation that is open.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why there is no rotation.
+    pub(super) fn rotate(
+        &self,
+        caller: &Caller,
+        query: &RotateQuery,
+    ) -> Result<RotationFeed, Problem> {
+        let handle = self
+            .roster
+            .seen_by(caller)
+            .pick(query.profile.as_ref())
+            .cloned()?;
+        let profile = handle.name().clone();
+        let how = HowToRotate {
+            mode: if query.in_place {
+                Mode::InPlace
+            } else {
+                Mode::Overlap
+            },
+            finish: query.finish,
+            take_over: query.take_over,
+            with: query.with.clone(),
+        };
+        let steps = self.rotations.start(&profile, how);
+        let steps = steps.map_err(|refused| problem(&refused).of(&profile))?;
+        Ok(RotationFeed {
+            profile,
+            steps,
+            rotations: Arc::clone(&self.rotations),
+            clock: Arc::clone(&self.clock),
+            closing: self.closing.clone(),
+            to_the_end: query.wait || query.finish,
+            end: None,
+        })
+    }
+
+    /// A profile's state, with the rotation that is open.
+    pub(super) fn state_of(&self, handle: &Handle) -> ProfileState {
+        with_rotation(&self.rotations, handle.state())
+    }
+}
+
+/// The same state with the rotation that is open.
+pub(super) fn with_rotation(rotations: &Rotations, mut state: ProfileState) -> ProfileState {
+    let name = ProfileName::parse(&state.reply.profile).ok();
+    let shown = name.and_then(|name| rotations.shown(&name));
+    state.reply.rotation = shown.map(reply);
+    state
+}
+
+pub(super) fn reply(shown: RotationShown) -> RotationReply {
+    RotationReply {
+        phase: shown.phase.to_owned(),
+        since: shown.since.seconds_down(),
+        detail: shown.sentence,
+        until: shown.until.map(UnixTime::seconds_up),
+        old_key: shown.old_key,
+        new_key: shown.new_key,
+        switched: shown.is_switched,
+        needs_human: shown.needs_human,
+    }
+}
+
+// === impl RotationFeed ===
+
+impl RotationFeed {
+    /// Waits for the next item. Cancelling the wait loses nothing.
+    pub(in crate::daemon) async fn next(&mut self) -> Told {
+        if let Some(end) = self.end.take() {
+            return Told::End(end);
+        }
+        let step = tokio::select! { biased;
+            _ = self.closing.wait_for(|closing| *closing) => None,
+            step = self.steps.next() => step,
+            () = tokio::time::sleep(QUIET) => return Told::News(RotationNews::Quiet),
+        };
+        match step {
+            Some(step) => Told::News(RotationNews::Step(self.take(step))),
+            None => Told::End(Some(self.left_open())),
+        }
+    }
+
+    /// Returns the current time.
+    pub(in crate::daemon) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    fn take(&mut self, step: RotationStep) -> StepReply {
+        let is_switched = || {
+            let shown = self.rotations.shown(&self.profile);
+            step.name == "switched" || shown.is_some_and(|shown| shown.is_switched)
+        };
+        let failed = |code, detail| {
+            let reason = step.sentence.as_str().into();
+            Problem::new(code)
+                .with_detail(detail)
+                .because(reason)
+                .of(&self.profile)
+        };
+        let (end, told) = match step.end {
+            Some(RotationEnd::Done) => (Some(None), Some(StepEnd::Done)),
+            Some(RotationEnd::Kept) => (Some(None), Some(StepEnd::Kept)),
+            Some(RotationEnd::NeedsHuman) => {
+                let problem = failed(Code::NeedsHuman, "the rotation needs a person");
+                (Some(Some(problem)), Some(StepEnd::NeedsHuman))
+            }
+            Some(RotationEnd::Failed) => {
+                let problem = failed(
+                    Code::Unavailable,
+                    "the key was not rotated, and the old one stays in force",
+                );
+                (Some(Some(problem)), Some(StepEnd::Failed))
+            }
+            None => ((!self.to_the_end && is_switched()).then_some(None), None),
+        };
+        self.end = end;
+        StepReply {
+            profile: self.profile.to_string(),
+            step: step.name,
+            detail: step.sentence,
+            key: step.key,
+            until: step.until.map(UnixTime::seconds_up),
+            end: told,
+        }
+    }
+
+    fn left_open(&self) -> Problem {
+        Problem::new(Code::Unavailable)
+            .with_detail("the daemon is stopping; the rotation goes on when it runs again")
+            .of(&self.profile)
+    }
+}
+
+/// What a caller is told of a rotation that does not begin.
+fn problem(refused: &RotationRefused) -> Problem {
+    let code = match refused {
+        RotationRefused::NoProfile | RotationRefused::NoManager(_) => Code::UnknownProfile,
+        RotationRefused::NotRunai | RotationRefused::ReadOnly => Code::Misconfigured,
+        RotationRefused::NotSupported | RotationRefused::OfOneCommand => Code::NotSupported,
+        RotationRefused::OtherHost(_) => Code::Conflict,
+        RotationRefused::NeedsHuman { .. } => Code::NeedsHuman,
+        RotationRefused::System(_) => Code::Unavailable,
+    };
+    Problem::new(code)
+        .with_detail("the key is not rotated")
+        .because(refused.to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_its_exit_code_and_its_reason() {
+        let needs_human = RotationRefused::NeedsHuman {
+            why: "it was cut".into(),
+            keys: vec!["jeton-a-0b".into()],
+        };
+        for (refused, exit, says) in [
+            (RotationRefused::NoProfile, 78, "no such profile"),
+            (RotationRefused::ReadOnly, 78, "only read"),
+            (RotationRefused::NotRunai, 78, "Run:ai"),
+            (RotationRefused::OfOneCommand, 64, "jetond run"),
+            (RotationRefused::OtherHost("b".into()), 75, "--take-over"),
+            (needs_human, 1, "jeton-a-0b"),
+            (RotationRefused::System("no disk".into()), 75, "no disk"),
+        ] {
+            let problem = problem(&refused);
+            assert_eq!(problem.code.row().exit, exit, "{refused:?}");
+            let detail = problem.detail();
+            assert!(detail.starts_with("the key is not rotated: "), "{detail}");
+            assert!(detail.contains(says), "{detail}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! `jeton rotate`: replaces the profile's key, and prints a line for each step.
+//!
+//! The rotation is the daemon's: a caller that leaves stops nothing.
+
+use super::super::args::{Args, Grammar, Opt, Profile, Takes, Usage};
+use super::super::call::{Call, Parsed};
+use super::super::human;
+use crate::profile::ProfileName;
+use crate::query::{Asked, Print, RotateQuery, RotationNews, Surroundings};
+use crate::wire::frame::{Answer, Invocation, Reply};
+use crate::wire::rotation::{StepEnd, StepReply};
+
+static WAIT: Opt = flag("--wait", "end with the rotation, and not with the switch");
+static IN_PLACE: Opt = flag(
+    "--in-place",
+    "have the issuer replace the secret of the key; the old secret is revoked at once",
+);
+static YES: Opt = flag("--yes", "do not ask before a rotation in place");
+static FINISH: Opt = flag(
+    "--finish",
+    "delete the old key now, without a wait until it is surely unused",
+);
+static TAKE_OVER: Opt = flag("--take-over", "go on with the rotation of another host");
+static WITH: Opt = Opt {
+    name: "--with",
+    takes: Takes::Word {
+        name: "PROFILE",
+        what: "the name of a profile of the same user",
+    },
+    help: "the profile whose token may manage the keys",
+};
+static JSON: Opt = flag("--json", "print each step for a program, as a line of JSON");
+
+const fn flag(name: &'static str, help: &'static str) -> Opt {
+    Opt {
+        name,
+        takes: Takes::Nothing,
+        help,
+    }
+}
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "rotate",
+    usage: "[PROFILE] [--wait] [--finish] [--in-place [--yes]] [--take-over] [--with PROFILE] [--json]",
+    does: "replace the key by a new one; the old one works until then",
+    options: &[&WAIT, &IN_PLACE, &YES, &FINISH, &TAKE_OVER, &WITH, &JSON],
+    profile: Profile::ArgumentOrVariable,
+};
+
+/// The steps in their order, for the bar. `undoing` stands outside of it.
+const STEPS: [&str; 10] = [
+    "checking",
+    "creating",
+    "storing",
+    "proving",
+    "switching",
+    "switched",
+    "waiting",
+    "deleting",
+    "closing",
+    "ended",
+];
+
+/// The form in which steps are printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    /// Lines for people.
+    Lines,
+    /// The same, each with a bar; of block characters or of ASCII.
+    Bar {
+        is_unicode: bool,
+    },
+}
+
+/// Parses a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let args = GRAMMAR.read(call)?;
+    if args.has(&YES) && !args.has(&IN_PLACE) {
+        return Err(GRAMMAR.wrong("--yes goes with --in-place"));
+    }
+    if args.has(&FINISH) && args.has(&IN_PLACE) {
+        return Err(GRAMMAR.wrong("--finish is about an old key, which --in-place does not leave"));
+    }
+    if args.has(&IN_PLACE)
+        && !args.has(&YES)
+        && let Some(answer) = confirmation(&args, call.run)?
+    {
+        return Ok(Parsed::Answer(answer));
+    }
+    let query = RotateQuery {
+        profile: args.profile(),
+        in_place: args.has(&IN_PLACE),
+        finish: args.has(&FINISH),
+        take_over: args.has(&TAKE_OVER),
+        with: args.parsed(&WITH, |text| ProfileName::parse(text).ok())?,
+        wait: args.has(&WAIT),
+    };
+    let form = Form::of(&args, call.run);
+    Ok(Parsed::Ask(Asked::Rotate(query, Box::new(form))))
+}
+
+/// What is asked before a rotation in place; `None` once the profile's name was typed.
+fn confirmation(args: &Args<'_>, run: &Invocation) -> Result<Option<Answer>, Usage> {
+    let Some(profile) = args.profile() else {
+        return Err(GRAMMAR.wrong("--in-place takes the profile's name"));
+    };
+    match &run.stdin {
+        Some(typed) if typed.trim_ascii() == profile.as_str().as_bytes() => Ok(None),
+        Some(_) => Err(GRAMMAR.wrong("that is not the profile's name; nothing was done")),
+        None if run.terminal.input && run.terminal.error => {
+            let prompt = format!(
+                "The issuer revokes the old secret of {profile} at once, also where other machines use it.\n\
+                 To go on, type the profile's name:\n"
+            );
+            Ok(Some(Answer::Prompt(prompt)))
+        }
+        None => Err(GRAMMAR.wrong(
+            "--in-place revokes the old secret at once, and there is no terminal to ask at: add --yes",
+        )),
+    }
+}
+
+// === impl Form ===
+
+impl Form {
+    fn of(args: &Args<'_>, run: &Invocation) -> Self {
+        let term = run.env.get("TERM").map_or("", String::as_str);
+        if args.has(&JSON) {
+            Self::Json
+        } else if run.terminal.output {
+            Self::Bar {
+                is_unicode: !matches!(term, "" | "dumb"),
+            }
+        } else {
+            Self::Lines
+        }
+    }
+}
+
+impl Print<RotationNews> for Form {
+    fn print(&self, news: &RotationNews, around: Surroundings<'_>) -> Reply {
+        let stdout = match (news, self) {
+            (RotationNews::Quiet, _) => vec![],
+            (RotationNews::Step(step), Self::Json) => step.to_line(),
+            (RotationNews::Step(step), Self::Lines) => line(step, around).into_bytes(),
+            (RotationNews::Step(step), Self::Bar { is_unicode }) => {
+                (bar(step, *is_unicode) + " " + &line(step, around)).into_bytes()
+            }
+        };
+        Reply {
+            stdout: stdout.into(),
+            ..Reply::default()
+        }
+    }
+}
+
+/// What a person reads of a step. What the issuer wrote in it moves no cursor.
+fn line(step: &StepReply, around: Surroundings<'_>) -> String {
+    let text = match step.until {
+        Some(until) => {
+            let left = until.saturating_sub(around.now.unix.seconds_down());
+            let left = human::duration(std::time::Duration::from_secs(left));
+            format!("{} (for {left})", step.detail)
+        }
+        None => step.detail.clone(),
+    };
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect();
+    format!("{}: {clean}\n", step.step)
+}
+
+/// How far the rotation is, in cells.
+fn bar(step: &StepReply, is_unicode: bool) -> String {
+    let is_over = matches!(step.end, Some(StepEnd::Done | StepEnd::Kept));
+    let at = STEPS.iter().position(|name| *name == step.step);
+    let full = match at {
+        Some(at) if is_over || step.end.is_none() => at + 1,
+        _ => 0,
+    };
+    let (on, off) = if is_unicode {
+        ("█", "░")
+    } else {
+        ("#", ".")
+    };
+    on.repeat(full) + &off.repeat(STEPS.len() - full)
+}
+
+#[cfg(test)]
+mod tests;

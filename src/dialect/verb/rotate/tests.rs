@@ -1,0 +1,133 @@
+//! What the words ask for, what is asked back, and how steps look.
+
+use super::*;
+use crate::dialect::testing::*;
+use crate::dialect::{is_admin, parse};
+
+fn step(name: &'static str, until: Option<u64>, end: Option<StepEnd>) -> RotationNews {
+    RotationNews::Step(StepReply {
+        profile: "research".into(),
+        step: name,
+        detail: "the issuer said \u{1b}[2J".into(),
+        key: Some("jeton-research-0a".into()),
+        until,
+        end,
+    })
+}
+
+fn shown(run: &Invocation, news: &RotationNews) -> String {
+    let Asked::Rotate(_, print) = asked(run) else {
+        panic!("asks for no rotation")
+    };
+    let reply = print.print(news, around());
+    assert_eq!((reply.exit, reply.stderr.as_str()), (0, ""));
+    String::from_utf8(reply.stdout.to_vec()).unwrap()
+}
+
+#[test]
+fn the_words_say_which_rotation_is_wanted_and_that_it_needs_the_admin_socket() {
+    let query = |args: &[&str]| {
+        let run = run(args);
+        assert!(is_admin(&run), "{args:?}");
+        match asked(&run) {
+            Asked::Rotate(query, _) => query,
+            _ => panic!("asks for no rotation"),
+        }
+    };
+    let name = |text| Some(ProfileName::parse(text).unwrap());
+    assert_eq!(query(&["rotate"]), RotateQuery::default());
+    assert_eq!(
+        query(&[
+            "rotate",
+            "ci",
+            "--wait",
+            "--finish",
+            "--take-over",
+            "--with=admin"
+        ]),
+        RotateQuery {
+            profile: name("ci"),
+            finish: true,
+            take_over: true,
+            with: name("admin"),
+            wait: true,
+            in_place: false,
+        }
+    );
+    assert!(query(&["rotate", "ci", "--in-place", "--yes"]).in_place);
+    assert!(!is_admin(&run(&["rotate", "--help"])));
+}
+
+#[test]
+fn a_rotation_in_place_begins_only_after_the_profiles_name_was_typed() {
+    let args = ["rotate", "ci", "--in-place"];
+    let refusal = |run: &Invocation| match parse(run) {
+        Parsed::Answer(Answer::Done(reply)) => (reply.exit, reply.stderr),
+        _ => panic!("is not refused"),
+    };
+    let (exit, why) = refusal(&run(&args));
+    assert_eq!(exit, 64);
+    assert!(why.contains("add --yes"), "{why}");
+
+    let mut typed = run(&args);
+    (typed.terminal.input, typed.terminal.error) = (true, true);
+    let Parsed::Answer(Answer::Prompt(prompt)) = parse(&typed) else {
+        panic!("does not ask")
+    };
+    assert!(prompt.contains("old secret of ci"), "{prompt}");
+    for (line, goes_on) in [
+        ("ci\n", true),
+        ("ci", true),
+        ("y\n", false),
+        ("\n", false),
+        ("ci2\n", false),
+    ] {
+        typed.stdin = Some(line.into());
+        assert_eq!(matches!(parse(&typed), Parsed::Ask(_)), goes_on, "{line:?}");
+    }
+    let mut nameless = run(&["rotate", "--in-place"]);
+    nameless.terminal = typed.terminal;
+    assert_eq!(refusal(&nameless).0, 64);
+    for bad in [
+        &["rotate", "--yes"][..],
+        &["rotate", "ci", "--in-place", "--yes", "--finish"],
+        &["rotate", "--with", "No Name"],
+    ] {
+        assert_eq!(refusal(&run(bad)).0, 64, "{bad:?}");
+    }
+}
+
+#[test]
+fn a_program_gets_a_line_of_json_a_step() {
+    let run = run(&["rotate", "--json"]);
+    assert_eq!(
+        shown(&run, &step("waiting", Some(1_800_003_600), None)),
+        "{\"profile\":\"research\",\"step\":\"waiting\",\"detail\":\"the issuer said \\u001b[2J\",\
+         \"key\":\"jeton-research-0a\",\"until\":1800003600}\n"
+    );
+    let last = shown(&run, &step("ended", None, Some(StepEnd::NeedsHuman)));
+    assert!(last.ends_with(",\"end\":\"needs_human\"}\n"), "{last}");
+    assert_eq!(shown(&run, &RotationNews::Quiet), "");
+}
+
+#[test]
+fn a_person_gets_a_line_a_step_and_on_a_terminal_a_bar() {
+    let mut run = run(&["rotate"]);
+    let waiting = step("waiting", Some(1_800_003_600), None);
+    let text = "waiting: the issuer said ?[2J (for 1 h)\n";
+    assert_eq!(shown(&run, &waiting), text);
+    run.terminal.output = true;
+    assert_eq!(shown(&run, &waiting), format!("#######... {text}"));
+    run.env.insert("TERM".into(), "xterm".into());
+    assert_eq!(shown(&run, &waiting), format!("███████░░░ {text}"));
+    for (end, bar) in [
+        (StepEnd::Done, "██████████ "),
+        (StepEnd::Kept, "██████████ "),
+        (StepEnd::Failed, "░░░░░░░░░░ "),
+        (StepEnd::NeedsHuman, "░░░░░░░░░░ "),
+    ] {
+        let line = shown(&run, &step("ended", None, Some(end)));
+        assert!(line.starts_with(bar), "{line}");
+    }
+    assert!(shown(&run, &step("undoing", None, None)).starts_with("░░░░░░░░░░ "));
+}

@@ -1,0 +1,154 @@
+//! `POST /v1/profiles/{profile}/rotate`, at the admin socket, and what is told of a rotation.
+
+use serde::{Deserialize, Serialize};
+
+/// How a key is to be rotated; no body says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RotateBody {
+    /// Whether the issuer replaces the secret of the key, in place of a second key.
+    pub in_place: bool,
+    /// Whether the old key is deleted without a wait for proof that it is not used.
+    pub finish: bool,
+    /// Whether the rotation of another host is driven.
+    pub take_over: bool,
+    /// The profile whose token manages the keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
+    /// Whether the answer ends with the rotation, and not with the switch.
+    pub wait: bool,
+}
+
+/// A step of a rotation, as a line of JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepReply {
+    /// The profile.
+    pub profile: String,
+    /// The step's name.
+    pub step: &'static str,
+    /// The step in one sentence, for people.
+    pub detail: String,
+    /// The name of the key that it concerns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Until when it waits, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+    /// How the rotation ended, in its last step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<StepEnd>,
+}
+
+/// How a rotation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepEnd {
+    /// The new key is in force, and the old one is deleted.
+    Done,
+    /// The new key is in force, and the old one stays at the issuer.
+    Kept,
+    /// Nothing more is done: a person has to look.
+    NeedsHuman,
+    /// The old key stays in force.
+    Failed,
+}
+
+/// A rotation that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotationReply {
+    /// The name of its step.
+    pub phase: String,
+    /// Since when this daemon drives it, in Unix seconds.
+    pub since: u64,
+    /// What it does or waits for, in one sentence.
+    pub detail: String,
+    /// Until when it waits, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+    /// The name of the key that is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_key: Option<String>,
+    /// The name of the key that replaces it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_key: Option<String>,
+    /// Whether the new key is in force.
+    pub switched: bool,
+    /// Whether it waits for a person.
+    pub needs_human: bool,
+}
+
+/// The age of a profile's key, and its next rotation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyReply {
+    /// When its secret was stored on this machine, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_at: Option<u64>,
+    /// How old the key is by the issuer's clock, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age: Option<u64>,
+    /// When it is rotated by its age, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotates_at: Option<u64>,
+    /// Why it is not rotated although it is old enough, or why its age is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
+}
+
+// === impl RotateBody ===
+
+impl RotateBody {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn from_json(body: &[u8]) -> Result<Self, &'static str> {
+        if body.is_empty() {
+            return Ok(Self::default());
+        }
+        serde_json::from_slice(body).map_err(|_| {
+            "the body is neither empty nor an object of in_place, finish, take_over, wait (true or false) and with (a profile)"
+        })
+    }
+}
+
+// === impl StepReply ===
+
+impl StepReply {
+    /// The step as a line of JSON.
+    pub fn to_line(&self) -> Vec<u8> {
+        // A struct of strings and numbers always serialises.
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_has_these_members_and_no_others() {
+        let read = |body: &str| RotateBody::from_json(body.as_bytes());
+        assert_eq!(read(""), Ok(RotateBody::default()));
+        assert_eq!(read("{}"), Ok(RotateBody::default()));
+        let all = RotateBody {
+            in_place: true,
+            finish: true,
+            take_over: true,
+            with: Some("admin".into()),
+            wait: true,
+        };
+        let json = serde_json::to_vec(&all).unwrap();
+        assert_eq!(RotateBody::from_json(&json), Ok(all));
+        for bad in [
+            "{",
+            "[]x",
+            "{\"inplace\":true}",
+            "{\"wait\":1}",
+            "{\"with\":1}",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}
