@@ -37,6 +37,8 @@ pub struct Credential {
     /// When it was enrolled. The same secret enrolled again is another credential: the issuer has just accepted it, so it
     /// does not inherit an earlier rejection.
     enrolled_at: Option<UnixTime>,
+    /// What the issuer's clock showed then.
+    server_date: Option<UnixTime>,
     /// Whether another machine has it as well.
     shared: bool,
 }
@@ -111,6 +113,7 @@ impl Credential {
             endpoint: None,
             ca: None,
             enrolled_at: None,
+            server_date: None,
             shared: false,
         })
     }
@@ -127,6 +130,7 @@ impl Credential {
             endpoint: None,
             ca: None,
             enrolled_at: None,
+            server_date: None,
             shared: false,
         })
     }
@@ -150,6 +154,13 @@ impl Credential {
     #[must_use]
     pub const fn enrolled_at(mut self, at: UnixTime) -> Self {
         self.enrolled_at = Some(at);
+        self
+    }
+
+    /// The same credential, with what the issuer's clock showed at its enrolment.
+    #[must_use]
+    pub const fn dated(mut self, date: Option<UnixTime>) -> Self {
+        self.server_date = date;
         self
     }
 

@@ -20,7 +20,8 @@
 //! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock path_events process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
-//! | [`service`] | the requests that the daemon answers, from a path or a verb | command_files keep rotating | clock offload process |
+//! | [`service`] | the requests that the daemon answers, from a path or a verb | command_files keep rotating rotation_timer | clock offload process |
+//! | [`rotation_timer`] | rotates keys by their age | keep rotating | clock |
 //! | [`rotating`] | rotates the keys of profiles, one task for each rotation that is open | keep | applications clock offload store |
 //! | [`command_files`] | a file with a token for the life of a command | keep | clock folder offload process trust |
 //! | `shutdown` | the order to stop, and how long requests in progress may take | | |
@@ -38,6 +39,7 @@ pub mod keep;
 mod options;
 pub mod reloading;
 pub mod rotating;
+pub mod rotation_timer;
 pub mod serve;
 pub mod service;
 pub mod shutdown;
@@ -63,6 +65,7 @@ use tracing::{debug, info, warn};
 
 use self::credential_watch::CredentialWatch;
 use self::reloading::{Reloading, ServedMode};
+use self::rotation_timer::{KeyAges, RotationTimer};
 use self::serve::peers;
 use self::service::{Change, Lists, SecondCalls, Service};
 use self::shutdown::shutdown;
@@ -158,6 +161,7 @@ async fn serve(
         wiring = wiring.without_rotations();
     }
     let rotations = wiring.rotations();
+    let ages = Arc::<KeyAges>::default();
     let service = Arc::new(Service {
         roster: Arc::clone(&roster),
         clock: Arc::clone(&clock),
@@ -169,6 +173,7 @@ async fn serve(
         second_calls: SecondCalls::default(),
         files: CommandFiles::beside(sockets.passed_tokens().as_deref(), &options.places.token),
         rotations: Arc::clone(&rotations),
+        ages: Arc::clone(&ages),
     });
     let credentials = CredentialWatch::open();
     let notify = Manager::new(options.notify.as_deref());
@@ -214,6 +219,11 @@ async fn serve(
     reloading.start(config).await;
     let files = sinks::keep(options, sockets.passed_tokens(), &clock, &roster);
     tokio::spawn(Arc::clone(&service).take_up_files());
+    // The daemon of one command ends with it, and so would a rotation.
+    if !options.stop_at_eof {
+        let timer = RotationTimer::new(Arc::clone(&roster), rotations, ages, Arc::clone(&clock));
+        tokio::spawn(timer.run());
+    }
     if let Some(deadline) = options.watchdog.filter(|_| notify.listens()) {
         tokio::spawn(watchdog::keep(
             deadline,

@@ -10,6 +10,7 @@ mod failure;
 mod help;
 pub mod http;
 pub(crate) mod human;
+mod key;
 mod row;
 mod setups;
 mod token_format;
@@ -108,6 +109,8 @@ pub(crate) mod testing {
             missing_scope: None,
             sinks: vec![],
             real_expiry_told: false,
+            key: None,
+            rotation: None,
             counts: Counts {
                 requests: 3,
                 refreshes: 2,

@@ -24,8 +24,10 @@ pub use address::{
     HostListing,
 };
 pub use expiry::{ReportedExpiry, reported_expiry};
-pub use identity::{Identity, WhoamiAnswer, WhoamiForm, WhoamiQuery};
-pub use keys::{KeyForm, KeyKind, KeyList, KeyListing, KeyShown, KeyUser, KeysAnswer, KeysQuery};
+pub use identity::{Identity, Members, WhoamiAnswer, WhoamiForm, WhoamiQuery};
+pub use keys::{
+    KeyForm, KeyKind, KeyList, KeyListing, KeySeen, KeyShown, KeyUser, KeysAnswer, KeysQuery,
+};
 pub use rotation::{RotateQuery, RotationNews};
 pub use token::{Freshness, TokenAnswer};
 

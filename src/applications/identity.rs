@@ -175,6 +175,9 @@ impl Identity {
             _ => "when it was stored is not known".to_owned(),
         };
         line("secret", &secret);
+        for text in form.lines {
+            line("rotation", &printable(text));
+        }
         if self.plane.is_none() {
             line(
                 "note",

@@ -4,7 +4,8 @@ use super::MAX_USER_KEYS;
 use super::list::{Application, Found, find};
 use super::listed::Listed;
 use super::table::{JsonRow, Row, ascii, cells, columns, count, head, json_of_one, lines_of_one};
-use crate::query::{KeyForm, KeyList, KeyListing, KeyShown};
+use crate::instant::UnixTime;
+use crate::query::{KeyForm, KeyList, KeyListing, KeySeen, KeyShown};
 
 impl KeyList for Listed {
     fn list(&self, form: &KeyForm<'_>, room: usize) -> KeyListing {
@@ -39,6 +40,16 @@ impl KeyList for Listed {
 
     fn may_lack(&self, key: &str) -> bool {
         self.may_have_more && find(&self.keys, key) == Found::Nothing
+    }
+
+    fn seen(&self, client_id: &str) -> Option<KeySeen> {
+        let key = self.keys.iter().find(|key| key.client_id == client_id)?;
+        let moment = |seconds| UnixTime::from_epoch(std::time::Duration::from_secs(seconds));
+        Some(KeySeen {
+            id: key.id.clone(),
+            created_at: key.created_at.map(moment),
+            date: self.server_date,
+        })
     }
 }
 

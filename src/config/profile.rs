@@ -161,8 +161,8 @@ impl Config {
 // === impl Profile ===
 
 impl Profile {
-    /// Whether both get their tokens in the same way, and differ at most in when a token is asked for or the key rotated,
-    /// and in where the credential is kept.
+    /// Whether both get their tokens in the same way, and differ at most in when a token is asked for or the key is
+    /// rotated, and in where the credential is kept.
     pub fn has_the_source_of(&self, other: &Self) -> bool {
         let alike = |other: &Self| {
             let (keep_warm, reissue) = (self.keep_warm, self.reissue);

@@ -16,6 +16,8 @@ pub struct Enrolment {
     pub ca: Option<Ca>,
     /// When its secret was stored.
     pub enrolled_at: Option<UnixTime>,
+    /// What the issuer's clock showed then.
+    pub server_date: Option<UnixTime>,
 }
 
 impl Credential {
@@ -32,6 +34,7 @@ impl Credential {
             origin: self.origin(),
             ca: self.ca.clone(),
             enrolled_at: self.enrolled_at,
+            server_date: self.server_date,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::keep::handle::{Handle, Served};
 use super::keep::patience::Patience;
 use super::keep::roster::Roster;
 use super::rotating::Rotations;
+use super::rotation_timer::KeyAges;
 use crate::clock::{Clock, from_now};
 use crate::lifecycle::Reporter;
 use crate::policy::Caller;
@@ -71,6 +72,8 @@ pub struct Service {
     pub files: CommandFiles,
     /// The rotations of keys.
     pub rotations: Arc<Rotations>,
+    /// The ages of keys.
+    pub ages: Arc<KeyAges>,
 }
 
 /// A pending request to a profile. It is boxed, since most requests are answered without a wait.

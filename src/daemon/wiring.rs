@@ -213,6 +213,7 @@ impl Wiring {
                 rules: rules.into(),
                 hosts: config.hosts(name).into(),
                 sinks: config.sinks(name).into(),
+                rotation: Arc::new(profile.rotation.clone()),
             };
             profiles.insert(name.clone(), entry);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::profile::ProfileName;
+use crate::wire::ProfileReply;
 
 /// A request to tell whose a profile's token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct WhoamiQuery {
 pub struct WhoamiAnswer {
     /// The profile.
     pub profile: ProfileName,
+    /// Its state.
+    pub state: Box<ProfileReply>,
     /// Whose it is.
     pub identity: Arc<dyn Identity>,
 }
@@ -37,4 +40,11 @@ pub struct WhoamiForm<'a> {
     pub now: u64,
     /// The profile.
     pub profile: &'a ProfileName,
+    /// What else people are told of its key: what it is about, and the words.
+    pub lines: &'a [String],
+    /// What else programs are told of its key.
+    pub members: &'a Members,
 }
+
+/// Members of a JSON object.
+pub type Members = serde_json::Map<String, serde_json::Value>;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::instant::UnixTime;
 use crate::profile::ProfileName;
 
 /// Which keys a person asks for.
@@ -61,6 +62,19 @@ pub trait KeyList: Send + Sync {
     fn show(&self, key: &str, form: &KeyForm<'_>) -> KeyShown;
     /// Whether the list lacks the key of this name, ID or client ID and may be incomplete.
     fn may_lack(&self, key: &str) -> bool;
+    /// What is said of the key of this client ID.
+    fn seen(&self, client_id: &str) -> Option<KeySeen>;
+}
+
+/// What a control plane says of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySeen {
+    /// Its ID.
+    pub id: String,
+    /// When it was created.
+    pub created_at: Option<UnixTime>,
+    /// What the control plane's clock showed in the answer.
+    pub date: Option<UnixTime>,
 }
 
 /// How keys are printed.

@@ -174,6 +174,7 @@ impl StoreSource {
         // What was judged here is what the provider's client is held to, whatever the file becomes.
         let usable = |key: Key| {
             let credential = key.credential.enrolled_at(key.created_at);
+            let credential = credential.dated(key.server_date);
             credential.trusting(now.binding.ca.clone())
         };
         let other = record.rotation.and_then(|rotation| rotation.other);

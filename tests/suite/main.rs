@@ -63,6 +63,7 @@ mod reissue;
 mod remedies;
 mod repeated_faults;
 mod resting;
+mod rotate;
 mod rotation;
 mod sandbox_cli;
 mod second_calls;

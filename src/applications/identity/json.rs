@@ -26,6 +26,8 @@ struct JsonIdentity<'a> {
     clusters_below_2_20: Option<Vec<JsonCluster>>,
     secret_stored_at: Option<u64>,
     secret_age_days: Option<u64>,
+    #[serde(flatten)]
+    more: &'a query::Members,
 }
 
 #[derive(Serialize)]
@@ -146,6 +148,7 @@ impl Identity {
             clusters_below_2_20: clusters,
             secret_stored_at: self.bearer.stored_at,
             secret_age_days: self.age_in_days(form.now),
+            more: form.members,
         }) + "\n"
     }
 }

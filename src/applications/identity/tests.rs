@@ -56,10 +56,13 @@ fn plane() -> Plane {
 
 fn print(plane: Option<Plane>, bearer: Bearer, json: bool) -> String {
     let profile = ProfileName::parse("research").unwrap();
+    let members = query::Members::new();
     let form = query::WhoamiForm {
         json,
         now: 1_735_787_045 + 12 * DAY + 5,
         profile: &profile,
+        lines: &[],
+        members: &members,
     };
     Identity::new(bearer, plane).print(&form)
 }

@@ -75,7 +75,8 @@ enum Part {
 /// Reads one answer.
 pub(crate) struct Answer<'a> {
     sink: Sink<'a>,
-    /// How many bytes of the body may still arrive. A `watch` never ends, and a rotation may take days, but each of their fields ends.
+    /// How many bytes of the body may still arrive. A `watch` has no end, and a rotation may take days, but each
+    /// of their fields ends.
     left: usize,
     endless: bool,
     /// Whether the answer may send the request to the admin socket: not if it comes from there, and not after a field

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::handle::Handle;
-use crate::config::{HostEntry, Rule, Sink};
+use crate::config::{HostEntry, Rotation, Rule, Sink};
 use crate::policy::{Caller, Gate, Guests, Named};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
@@ -23,6 +23,8 @@ pub struct Entry {
     pub hosts: Arc<[HostEntry]>,
     /// The files that its token is written to.
     pub sinks: Arc<[Sink]>,
+    /// What the configuration says about the rotation of its key.
+    pub rotation: Arc<Rotation>,
 }
 
 /// The profiles by name.

@@ -18,8 +18,8 @@ pub(super) type Next = Pin<Box<dyn Future<Output = Option<(Pieces, Box<dyn Strea
 
 /// An answer that is written as things happen.
 pub(super) trait Streamed: Send {
-    /// Waits for the next event. The rest of the stream stays in its box: by value, each of thousands of waits would have
-    /// room for two of it.
+    /// Waits for the next event. The rest of the stream stays in its box: by value, each of thousands of waits would
+    /// have room for two of it.
     fn next(self: Box<Self>) -> Next;
 }
 

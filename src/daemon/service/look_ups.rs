@@ -76,6 +76,7 @@ impl Service {
         match facts {
             Facts::Identity(identity) => Ok(WhoamiAnswer {
                 profile: handle.name().clone(),
+                state: Box::new(self.state_of(&handle).reply),
                 identity,
             }),
             Facts::Keys(_) => Err(Problem::new(Code::Internal)),

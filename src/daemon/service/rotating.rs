@@ -11,12 +11,13 @@ use crate::daemon::keep::handle::Handle;
 use crate::daemon::rotating::{
     HowToRotate, Mode, RotationEnd, RotationRefused, RotationShown, RotationStep, Rotations, Steps,
 };
+use crate::daemon::rotation_timer::KeyAges;
 use crate::instant::{Now, UnixTime};
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::query::{ProfileState, RotateQuery, RotationNews};
-use crate::wire::rotation::{RotationReply, StepEnd, StepReply};
+use crate::wire::rotation::{KeyReply, RotationReply, StepEnd, StepReply};
 
 /// How long the stream may be silent. After that, a heartbeat shows whether the other side is still there.
 const QUIET: Duration = Duration::from_secs(15);
@@ -82,21 +83,26 @@ impl Service {
         })
     }
 
-    /// A profile's state, with the rotation that is open.
+    /// A profile's state, with what is known of its key.
     pub(super) fn state_of(&self, handle: &Handle) -> ProfileState {
-        with_rotation(&self.rotations, handle.state())
+        state_of(&self.rotations, &self.ages, handle)
     }
 }
 
-/// The same state with the rotation that is open.
-pub(super) fn with_rotation(rotations: &Rotations, mut state: ProfileState) -> ProfileState {
-    let name = ProfileName::parse(&state.reply.profile).ok();
-    let shown = name.and_then(|name| rotations.shown(&name));
-    state.reply.rotation = shown.map(reply);
+/// A profile's state, with what is known of its key.
+pub(super) fn state_of(rotations: &Rotations, ages: &KeyAges, handle: &Handle) -> ProfileState {
+    let mut state = handle.state();
+    let stored_at = handle.enrolment().and_then(|it| it.enrolled_at);
+    let key = KeyReply {
+        stored_at: stored_at.map(UnixTime::seconds_down),
+        ..ages.shown(handle.name()).unwrap_or_default()
+    };
+    state.reply.key = Some(key).filter(|key| *key != KeyReply::default());
+    state.reply.rotation = rotations.shown(handle.name()).map(reply);
     state
 }
 
-pub(super) fn reply(shown: RotationShown) -> RotationReply {
+fn reply(shown: RotationShown) -> RotationReply {
     RotationReply {
         phase: shown.phase.to_owned(),
         since: shown.since.seconds_down(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lists::TURN;
-use super::rotating::with_rotation;
+use super::rotating::state_of;
 use super::{ADMIN_ONLY, Door, RotationFeed, Service};
 use crate::daemon::command_files::Feeds;
 use crate::daemon::keep::feed::Feed;
@@ -160,11 +160,11 @@ impl Service {
                 let profiles = self.profiles(caller, name.as_ref())?;
                 let (version, now) = (self.version(), self.clock.now());
                 let (count, socket) = (profiles.len(), self.socket.clone());
-                let rotations = Arc::clone(&self.rotations);
+                let (rotations, ages) = (Arc::clone(&self.rotations), Arc::clone(&self.ages));
                 let make = move || {
                     let profiles = profiles
                         .iter()
-                        .map(|handle| with_rotation(&rotations, handle.state()))
+                        .map(|handle| state_of(&rotations, &ages, handle))
                         .collect();
                     let state = DaemonState { profiles, version };
                     let socket = &socket;

@@ -189,6 +189,10 @@ mod tests {
     struct Keys(usize);
 
     impl KeyList for Keys {
+        fn seen(&self, _: &str) -> Option<crate::query::KeySeen> {
+            None
+        }
+
         fn list(&self, form: &KeyForm<'_>, room: usize) -> KeyListing {
             KeyListing {
                 text: if form.json { "{}\n" } else { "a table\n" }.to_owned(),

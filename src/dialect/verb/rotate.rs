@@ -13,12 +13,12 @@ use crate::wire::rotation::{StepEnd, StepReply};
 static WAIT: Opt = flag("--wait", "end with the rotation, and not with the switch");
 static IN_PLACE: Opt = flag(
     "--in-place",
-    "have the issuer replace the secret of the key; the old secret is revoked at once",
+    "have the issuer replace the secret of the key, which\nrevokes the old secret at once",
 );
 static YES: Opt = flag("--yes", "do not ask before a rotation in place");
 static FINISH: Opt = flag(
     "--finish",
-    "delete the old key now, without a wait until it is surely unused",
+    "delete the old key now, without waiting for proof",
 );
 static TAKE_OVER: Opt = flag("--take-over", "go on with the rotation of another host");
 static WITH: Opt = Opt {

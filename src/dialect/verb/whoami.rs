@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
+use super::super::key;
 use super::super::token_request::patience;
 use crate::query::{Asked, Print, Surroundings, WhoamiAnswer, WhoamiForm, WhoamiQuery};
 use crate::wire::frame::Reply;
@@ -42,10 +43,15 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
 
 impl Print<WhoamiAnswer> for Whoami {
     fn print(&self, answer: &WhoamiAnswer, around: Surroundings<'_>) -> Reply {
+        let now = around.now.unix.seconds_down();
+        let lines = key::lines(&answer.state, now);
+        let members = key::members(&answer.state);
         let form = WhoamiForm {
             json: self.json,
-            now: around.now.unix.seconds_down(),
+            now,
             profile: &answer.profile,
+            lines: &lines,
+            members: &members,
         };
         Reply {
             stdout: answer.identity.print(&form).into_bytes().into(),
@@ -83,6 +89,7 @@ mod tests {
             assert_eq!(query.profile.as_ref().map(ProfileName::as_str), profile);
             let answer = WhoamiAnswer {
                 profile: ProfileName::parse("research").unwrap(),
+                state: Box::new(states().swap_remove(0).reply),
                 identity: Arc::new(Nobody),
             };
             let says = format!("research {json} 1800000000\n");

@@ -178,6 +178,14 @@ fn a_watch_has_no_end_but_its_fields_have() {
         (Some(0), 2 * text.len(), 0)
     );
     daemon.asked_once();
+    // A rotation tells a step at a time, for days.
+    let daemon = Daemon::answering(&[(1, &text), (1, &text), (3, &[0])]);
+    let output = jeton_at(&daemon.socket, &["rotate"]).output().unwrap();
+    assert_eq!(
+        (output.status.code(), output.stdout.len()),
+        (Some(0), 2 * text.len())
+    );
+    daemon.asked_once();
 
     let daemon = Daemon::new(vec![Step::Answer([ok(&[]), vec![1, 0, 0, 4, 0]].concat())]);
     assert_refusal(

@@ -32,6 +32,8 @@ fn reply(phase: Phase, left: Option<u64>, fault: Option<FaultReply>) -> ProfileR
         missing_scope: None,
         sinks: vec![],
         real_expiry_told: false,
+        key: None,
+        rotation: None,
         counts: Counts {
             requests: 0,
             refreshes: 0,

@@ -33,6 +33,7 @@ fn profiles(handle: &Arc<Handle>) -> Profiles {
         rules: [].into(),
         hosts: [].into(),
         sinks: [].into(),
+        rotation: Arc::default(),
     };
     BTreeMap::from([(research(), entry)])
 }

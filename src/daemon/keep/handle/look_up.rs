@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::lookups::{Api, Facts, LookUp, Lookups};
+use super::super::lookups::{Api, Facts, LIMIT, LookUp, Lookups};
 use super::super::patience::Patience;
 use super::Handle;
 use crate::credential::Enrolment;
 use crate::problem::{Code, Problem};
+use crate::query::{KeyKind, KeySeen};
 use crate::wire::DEFAULT_MAX_WAIT;
 
 impl Handle {
@@ -26,6 +27,22 @@ impl Handle {
     /// The stored credential without its secret, as it was read last.
     pub fn enrolment(&self) -> Option<Arc<Enrolment>> {
         self.enrolled.borrow().clone()
+    }
+
+    /// What the profile's issuer says of the user's key of this client ID; `None` if it does not list it.
+    ///
+    /// # Errors
+    /// As [`Handle::look_up`].
+    pub async fn key_seen(&self, client_id: &str) -> Result<Option<KeySeen>, Problem> {
+        let what = LookUp::Keys {
+            kind: KeyKind::Auto,
+            all: false,
+            with: None,
+        };
+        match self.look_up(what, Patience::from(LIMIT)).await? {
+            Facts::Keys(keys) => Ok(keys.seen(client_id)),
+            Facts::Identity(_) => Err(Problem::new(Code::Internal)),
+        }
     }
 
     /// Looks this up, within `max_wait`. Without a held token it waits for one as a request for a token does.

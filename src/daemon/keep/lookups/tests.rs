@@ -9,6 +9,10 @@ use crate::query::{KeyForm, KeyListing, KeyShown};
 struct Numbered(usize);
 
 impl KeyList for Numbered {
+    fn seen(&self, _: &str) -> Option<crate::query::KeySeen> {
+        None
+    }
+
     fn list(&self, _: &KeyForm<'_>, _: usize) -> KeyListing {
         KeyListing {
             text: self.0.to_string(),
@@ -123,6 +127,7 @@ async fn ask(lookups: Arc<Lookups>, kind: KeyKind) -> Result<String, Problem> {
         origin: None,
         ca: None,
         enrolled_at: None,
+        server_date: None,
     });
     let facts = lookups.answer(&of(kind), &token, &enrolment).await?;
     let Facts::Keys(keys) = facts else {

@@ -55,6 +55,7 @@ fn profiles(handle: Arc<Handle>) -> Profiles {
         rules,
         hosts,
         sinks: [].into(),
+        rotation: Arc::default(),
     };
     Profiles::from([(name, entry)])
 }
@@ -80,6 +81,7 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
             second_calls: SecondCalls::default(),
             files: CommandFiles::default(),
             rotations: Arc::default(),
+            ages: Arc::default(),
         }),
         connections: Connections::new(8, 8),
         memory: Memory::new(own_uid),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::sinks;
 use super::style::{BAR, Style};
 use crate::command_line;
-use crate::dialect::human;
+use crate::dialect::{human, key};
 use crate::lifecycle::Phase;
 use crate::query::{DaemonState, ProfileState, Surroundings};
 use crate::wire::SKEW_LIMIT;
@@ -110,6 +110,7 @@ fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a,
         )));
     }
     let now = around.now.unix.seconds_down();
+    notes.extend(key::lines(reply, now).into_iter().map(Cow::Owned));
     let files = reply.sinks.iter().map(|sink| sinks::line(sink, now));
     notes.extend(files.map(Cow::Owned));
     notes

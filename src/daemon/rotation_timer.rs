@@ -1,0 +1,335 @@
+//! Rotates keys by their age (`rotate-every`), and knows how old they are.
+//!
+//! The age is the issuer's word: it is asked once a day, and in between the boot clock counts on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use super::keep::handle::Handle;
+use super::keep::roster::Roster;
+use super::rotating::{HowToRotate, Mode, RotationEnd, Rotations};
+use crate::clock::Clock;
+use crate::instant::{BootInstant, Now, UnixTime};
+use crate::profile::ProfileName;
+use crate::query::KeySeen;
+use crate::rotation::due::{Age, Due, Obstacle, Readiness, due, rotation_age};
+use crate::wire::rotation::KeyReply;
+
+/// How often the ages are looked at.
+const TICK: Duration = Duration::from_secs(60);
+
+/// How long an answer of the issuer about a key counts.
+const SEEN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long after an answer that did not come the issuer is asked again.
+const AGAIN: Duration = Duration::from_secs(60 * 60);
+
+/// The ages of keys and their next rotations, as people are shown them.
+#[derive(Debug, Default)]
+pub struct KeyAges(Mutex<BTreeMap<ProfileName, KeyReply>>);
+
+/// What is known of one profile's key.
+#[derive(Default)]
+struct Known {
+    /// What the issuer said of the key of this client ID, and when.
+    seen: Option<(String, KeySeen, BootInstant)>,
+    /// When the issuer may be asked again.
+    ask_at: Option<BootInstant>,
+    /// How many rotations failed in a row, and when the last one did.
+    failed: u32,
+    failed_at: Option<BootInstant>,
+    /// Tells how the rotation that was begun here ends; whether well.
+    running: Option<JoinHandle<bool>>,
+}
+
+/// The task that rotates keys by their age.
+pub struct RotationTimer {
+    roster: Arc<Roster>,
+    rotations: Arc<Rotations>,
+    ages: Arc<KeyAges>,
+    clock: Arc<dyn Clock>,
+    known: BTreeMap<ProfileName, Known>,
+}
+
+// === impl KeyAges ===
+
+impl KeyAges {
+    /// What people are shown of this profile's key; `None` for a profile without `rotate-every`.
+    pub fn shown(&self, profile: &ProfileName) -> Option<KeyReply> {
+        self.lock().get(profile).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ProfileName, KeyReply>> {
+        // Nothing panics while it is locked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl RotationTimer ===
+
+impl RotationTimer {
+    /// A timer of these profiles, which shows in `ages` what it knows.
+    pub fn new(
+        roster: Arc<Roster>,
+        rotations: Arc<Rotations>,
+        ages: Arc<KeyAges>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            roster,
+            rotations,
+            ages,
+            clock,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Rotates keys by their age for as long as the daemon runs.
+    pub async fn run(mut self) {
+        loop {
+            self.look().await;
+            let next = self.clock.now().boot.after(TICK);
+            self.clock.sleep_until(next).await;
+        }
+    }
+
+    async fn look(&mut self) {
+        let entries = self.roster.all();
+        let is_timed = |name: &ProfileName| {
+            let entry = entries.get(name);
+            entry.is_some_and(|entry| entry.rotation.every.is_some())
+        };
+        self.known.retain(|name, _| is_timed(name));
+        self.ages.lock().retain(|name, _| is_timed(name));
+        for (name, entry) in entries.iter() {
+            let Some(every) = entry.rotation.every else {
+                continue;
+            };
+            let mut known = self.known.remove(name).unwrap_or_default();
+            known.take_end(self.clock.now().boot).await;
+            if self.rotations.shown(name).is_some() || known.running.is_some() {
+                // Afterwards it is another key.
+                known.seen = None;
+                known.ask_at = None;
+                self.ages.lock().remove(name);
+            } else {
+                let shown = self.look_at(&entry.handle, every, &mut known).await;
+                self.ages.lock().insert(name.clone(), shown);
+            }
+            self.known.insert(name.clone(), known);
+        }
+    }
+
+    /// Rotates the key of one profile if it is due. Returns what people are shown of it.
+    async fn look_at(&self, handle: &Handle, every: Duration, known: &mut Known) -> KeyReply {
+        let why_unknown = known.ask(handle, self.clock.now().boot).await.err();
+        let now = self.clock.now();
+        let Some((_, seen, at)) = &known.seen else {
+            return KeyReply {
+                waits: why_unknown.map(|why| format!("its age is not known: {why}")),
+                ..KeyReply::default()
+            };
+        };
+        let since = now.boot.since(*at);
+        let age = age_of(seen, handle, since);
+        let (readiness, lifetime) = readiness(handle, now, known);
+        let rotation_age = rotation_age(every, lifetime, &seen.id);
+        let due = due(rotation_age, age, &readiness);
+        let mut shown = shown(due, age, now);
+        if due == Due::Now {
+            shown.waits = self.start(handle.name(), known, now.boot);
+        }
+        shown
+    }
+
+    /// Begins a rotation; returns why there is none.
+    fn start(&self, name: &ProfileName, known: &mut Known, now: BootInstant) -> Option<String> {
+        let how = HowToRotate {
+            mode: Mode::Overlap,
+            finish: false,
+            take_over: false,
+            with: None,
+        };
+        match self.rotations.start(name, how) {
+            Ok(mut steps) => {
+                info!(profile = %name, "the key is old enough, so it is rotated");
+                known.running = Some(tokio::spawn(async move {
+                    let mut is_well = true;
+                    while let Some(step) = steps.next().await {
+                        is_well = !matches!(
+                            step.end,
+                            Some(RotationEnd::Failed | RotationEnd::NeedsHuman)
+                        );
+                    }
+                    is_well
+                }));
+                None
+            }
+            Err(refused) => {
+                warn!(profile = %name, %refused, "the key is old enough, and is not rotated");
+                known.fails(now);
+                Some(refused.to_string())
+            }
+        }
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    fn fails(&mut self, now: BootInstant) {
+        self.failed = self.failed.saturating_add(1);
+        self.failed_at = Some(now);
+    }
+
+    /// Takes the end of the rotation that was begun here, once it is there.
+    async fn take_end(&mut self, now: BootInstant) {
+        let Some(running) = self.running.take_if(|running| running.is_finished()) else {
+            return;
+        };
+        if running.await.unwrap_or(false) {
+            (self.failed, self.failed_at) = (0, None);
+        } else {
+            self.fails(now);
+        }
+    }
+
+    /// Asks the issuer about the key, unless its answer still counts. An error says why nothing is known.
+    async fn ask(&mut self, handle: &Handle, now: BootInstant) -> Result<(), String> {
+        let Some(enrolment) = handle.enrolment() else {
+            return Err("the credential was not read yet".into());
+        };
+        let client_id = enrolment.client_id.as_str();
+        let counts =
+            |(id, _, at): &(String, KeySeen, BootInstant)| id == client_id && now.since(*at) < SEEN;
+        if self.seen.as_ref().is_some_and(counts) {
+            return Ok(());
+        }
+        // Another key has another age.
+        self.seen.take_if(|(id, ..)| id != client_id);
+        if self.ask_at.is_some_and(|at| now < at) || !handle.is_ready() {
+            return Err("the issuer will be asked later".into());
+        }
+        self.ask_at = Some(now.after(AGAIN));
+        match handle.key_seen(client_id).await {
+            Ok(Some(seen)) => {
+                self.seen = Some((client_id.to_owned(), seen, now));
+                Ok(())
+            }
+            Ok(None) => Err("it is not among the keys of the token's user".into()),
+            Err(problem) => Err(problem.detail().into_owned()),
+        }
+    }
+}
+
+/// How old the key is, so long after the issuer's answer about it.
+fn age_of(seen: &KeySeen, handle: &Handle, since: Duration) -> Age {
+    let later = |date: UnixTime| UnixTime::from_epoch(date.since_epoch().saturating_add(since));
+    Age {
+        created_at: seen.created_at,
+        enrolled_at: handle
+            .enrolment()
+            .and_then(|enrolment| enrolment.server_date),
+        date: seen.date.map(later),
+    }
+}
+
+/// What a rotation waits for beside the age, and the lifetime of the profile's tokens.
+fn readiness(handle: &Handle, now: Now, known: &Known) -> (Readiness, Duration) {
+    let view = handle.follow();
+    let view = view.borrow();
+    let lifetime = view.held.as_ref().map(|held| held.validity.lifetime);
+    let readiness = Readiness {
+        is_fresh: view.valid(now.boot).is_some(),
+        has_refreshed: view.failing == 0,
+        is_held_back: view.rejected || view.cooling(now.boot).is_some(),
+        failed: known.failed,
+        since_failure: known
+            .failed_at
+            .map_or(Duration::MAX, |at| now.boot.since(at)),
+    };
+    (readiness, lifetime.unwrap_or_default())
+}
+
+/// What people are shown of a key.
+fn shown(due: Due, age: Age, now: Now) -> KeyReply {
+    let at = |wait: Duration| Some(now.unix_of(now.boot.after(wait)).seconds_up());
+    let (rotates_at, waits) = match due {
+        Due::Now => (None, None),
+        Due::In(wait) => (at(wait), None),
+        Due::AgeUnknown => (None, Some("its age is not known: the issuer does not tell")),
+        Due::Waits(Obstacle::NotFresh) => (None, Some("the profile holds no valid token")),
+        Due::Waits(Obstacle::RefreshFailed) => (None, Some("the last refresh failed")),
+        Due::Waits(Obstacle::HeldBack) => (None, Some("attempts at the issuer are held back")),
+        Due::Waits(Obstacle::Failed(wait)) => (at(wait), Some("the last rotation failed")),
+    };
+    KeyReply {
+        stored_at: None,
+        age: age.get().map(|age| age.as_secs()),
+        rotates_at,
+        waits: waits.map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Now {
+        Now {
+            boot: BootInstant::from_boot(Duration::from_secs(50)),
+            unix: UnixTime::from_epoch(Duration::from_secs(1_000)),
+        }
+    }
+
+    #[test]
+    fn people_are_shown_the_age_the_next_rotation_and_what_it_waits_for() {
+        let day = |n: u64| Some(UnixTime::from_epoch(Duration::from_secs(n * 86_400)));
+        let age = Age {
+            created_at: day(1),
+            enrolled_at: None,
+            date: day(3),
+        };
+        let of = |due| shown(due, age, now());
+        let in_a_minute = of(Due::In(Duration::from_secs(60)));
+        assert_eq!(in_a_minute.age, Some(2 * 86_400));
+        assert_eq!(
+            (in_a_minute.rotates_at, in_a_minute.waits),
+            (Some(1_060), None)
+        );
+        let failed = of(Due::Waits(Obstacle::Failed(Duration::from_secs(3_600))));
+        assert_eq!(failed.rotates_at, Some(4_600));
+        for due in [
+            Due::AgeUnknown,
+            Due::Waits(Obstacle::NotFresh),
+            Due::Waits(Obstacle::RefreshFailed),
+            Due::Waits(Obstacle::HeldBack),
+        ] {
+            let shown = of(due);
+            assert!(
+                shown.waits.is_some() && shown.rotates_at.is_none(),
+                "{due:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn failures_are_counted_until_a_rotation_goes_well() {
+        let mut known = Known::default();
+        for (is_well, failed) in [(false, 1), (false, 2), (true, 0)] {
+            let running = tokio::spawn(async move { is_well });
+            while !running.is_finished() {
+                tokio::task::yield_now().await;
+            }
+            known.running = Some(running);
+            known.take_end(now().boot).await;
+            assert_eq!(known.failed, failed);
+            assert_eq!(known.failed_at.is_some(), !is_well);
+            assert!(known.running.is_none());
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What people and programs are told of the age of a profile's key and of its rotation.
+
+use std::time::Duration;
+
+use super::human;
+use crate::query::Members;
+use crate::wire::ProfileReply;
+
+/// Lines for people, at this moment in Unix seconds: the rotation that is under way, else the next one by the age of
+/// the key.
+pub(super) fn lines(reply: &ProfileReply, now: u64) -> Vec<String> {
+    let left = |until: u64| human::duration(Duration::from_secs(until.saturating_sub(now)));
+    if let Some(rotation) = &reply.rotation {
+        let until = rotation
+            .until
+            .map_or_else(String::new, |until| format!(", for {}", left(until)));
+        return vec![format!(
+            "its key is being rotated ({}{until}): {}",
+            rotation.phase, rotation.detail
+        )];
+    }
+    let Some(key) = &reply.key else {
+        return vec![];
+    };
+    let age = key.age.map(|age| {
+        format!(
+            "its key is {} old",
+            human::duration(Duration::from_secs(age))
+        )
+    });
+    let age = age.as_deref().unwrap_or("its key");
+    match (key.rotates_at, &key.waits) {
+        (None, None) => vec![],
+        (Some(at), None) => vec![format!("{age}; it is rotated in {}", left(at))],
+        (Some(at), Some(why)) => vec![format!(
+            "{age}; {why}; it is rotated in {} at the earliest",
+            left(at)
+        )],
+        (None, Some(why)) => vec![format!("{age}; it is not rotated now: {why}")],
+    }
+}
+
+/// The same for programs.
+pub(super) fn members(reply: &ProfileReply) -> Members {
+    let mut members = Members::new();
+    let key = reply.key.clone().unwrap_or_default();
+    let numbers = [("key_age", key.age), ("key_rotates_at", key.rotates_at)];
+    for (name, number) in numbers {
+        members.extend(number.map(|number| (name.to_owned(), number.into())));
+    }
+    members.extend(
+        key.waits
+            .map(|why| ("key_rotation_waits".to_owned(), why.into())),
+    );
+    let rotation = reply.rotation.as_ref();
+    // A struct of strings and numbers always serialises.
+    let rotation = rotation.and_then(|rotation| serde_json::to_value(rotation).ok());
+    members.extend(rotation.map(|rotation| ("rotation".to_owned(), rotation)));
+    members
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::testing::states;
+    use crate::wire::rotation::{KeyReply, RotationReply};
+
+    #[test]
+    fn people_are_told_the_age_the_next_rotation_and_what_it_waits_for() {
+        let mut reply = states().swap_remove(0).reply;
+        assert_eq!(lines(&reply, 0), [""; 0]);
+        assert!(members(&reply).is_empty());
+        let key = |age, rotates_at, waits: Option<&str>| KeyReply {
+            stored_at: Some(1),
+            age,
+            rotates_at,
+            waits: waits.map(str::to_owned),
+        };
+        for (key, says) in [
+            (
+                key(Some(2 * 86_400), Some(87_400), None),
+                "its key is 2 d old; it is rotated in 1 d",
+            ),
+            (
+                key(Some(2 * 86_400), None, Some("the last refresh failed")),
+                "its key is 2 d old; it is not rotated now: the last refresh failed",
+            ),
+            (
+                key(Some(86_400), Some(4_600), Some("the last rotation failed")),
+                "its key is 1 d old; the last rotation failed; it is rotated in 1 h at the earliest",
+            ),
+            (
+                key(None, None, Some("its age is not known")),
+                "its key; it is not rotated now: its age is not known",
+            ),
+        ] {
+            reply.key = Some(key);
+            assert_eq!(lines(&reply, 1_000), [says]);
+        }
+        assert_eq!(members(&reply).len(), 1);
+        reply.rotation = Some(RotationReply {
+            phase: "waiting".into(),
+            since: 1,
+            detail: "the old key is still used".into(),
+            until: Some(4_600),
+            old_key: Some("a".into()),
+            new_key: None,
+            switched: true,
+            needs_human: false,
+        });
+        assert_eq!(
+            lines(&reply, 1_000),
+            ["its key is being rotated (waiting, for 1 h): the old key is still used"]
+        );
+        assert_eq!(members(&reply)["rotation"]["old_key"], "a");
+    }
+}
