@@ -20,6 +20,7 @@ use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::certificates::ClientFiles;
 use crate::config::{Config, Profile};
+use crate::dialect::human::duration;
 use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
@@ -70,6 +71,7 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     let (mut faults, bound) = faults(&target, &config);
     same_client::warn(&target.stores(), &config);
     say_hosts(&config);
+    say_rotations(&config);
     faults.extend(sinks(&target, &config, env));
     say_clusters(&target, &config, env, bound);
     faults.extend(reach::unreachable(&config, target.daemon));
@@ -94,6 +96,18 @@ fn say_hosts(config: &Config) {
         }
         for (found, remedy) in told.doubts {
             tell(format!("warning: {profile}: {found}; {remedy}"));
+        }
+    }
+}
+
+/// Says which keys are rotated by their age.
+fn say_rotations(config: &Config) {
+    for (name, profile) in &config.profiles {
+        if let Some(every) = profile.rotation.every {
+            let every = duration(every);
+            say(format!(
+                "{name}: its key is rotated by a daemon at an age of {every} or up to a tenth less"
+            ));
         }
     }
 }

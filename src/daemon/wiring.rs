@@ -10,17 +10,14 @@ use tracing::{info, warn};
 use super::keep::bulkhead::Bulkhead;
 use super::keep::handle::Handle;
 use super::keep::keeper::Parts;
-use super::keep::lookups::Api;
 use super::keep::roster::{Entry, Profiles, Roster};
 use super::rotating::Rotations;
 use crate::clock::Clock;
 use crate::config::{Config, Profile, Rule};
 use crate::lifecycle::Policy;
 use crate::profile::ProfileName;
-use crate::provider::{Provider, configured, http};
+use crate::provider::{configured, http};
 use crate::query::Reloaded;
-use crate::schedule::Unit;
-use crate::store::source::CredentialSource;
 use crate::store::{StoreKeys, Stores, Surroundings};
 
 mod carried;
@@ -28,28 +25,20 @@ mod control_plane;
 mod locking;
 mod looks;
 mod names;
+mod outside;
 mod rotating;
 mod sourced;
+
+pub use outside::Outside;
 
 use carried::{Carried, carried_over};
 use control_plane::ControlPlanes;
 use looks::Looks;
+use outside::on_this_machine;
 
 /// How many profiles are compared or started before requests get their turn: all of this runs on the thread that serves
 /// them.
 const AT_A_STRETCH: usize = 16;
-
-/// The outside parts of a profile: the source of its credential, its issuer, and its random numbers.
-pub struct Outside {
-    /// Its credential.
-    pub source: Arc<dyn CredentialSource>,
-    /// Its issuer.
-    pub provider: Arc<dyn Provider>,
-    /// The API of its issuer, if it has one that we know.
-    pub api: Option<Arc<dyn Api>>,
-    /// The jitter: a fresh random number at each call.
-    pub jitter: fn() -> Unit,
-}
 
 /// Finds the outside parts of a profile; `None` when the profile cannot be used.
 type Find = dyn Fn(&ProfileName, &Profile) -> Option<Outside> + Send + Sync;
@@ -275,25 +264,6 @@ fn policy(config: &Config, name: &ProfileName, profile: &Profile) -> Policy {
     }
 }
 
-/// The outside parts of a profile on this machine.
-fn on_this_machine(
-    stores: &Stores,
-    planes: &ControlPlanes,
-    uid: u32,
-    name: &ProfileName,
-    profile: &Profile,
-) -> Outside {
-    let provider = configured::provider(profile, &configured::Files::of(uid));
-    let provider = planes.threads.moved(&profile.site(), provider);
-    info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");
-    Outside {
-        source: sourced::credential(stores, uid, name, profile),
-        provider,
-        api: planes.of(profile),
-        jitter: || Unit::new(fastrand::f64()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{MemoryStore, Play, ScriptedIssuer};
@@ -301,6 +271,7 @@ mod tests {
     use crate::clock::testing::TestClock;
     use crate::config::{LookupFailed, Names};
     use crate::policy::{Caller, Gate, UserNamespace};
+    use crate::schedule::Unit;
     use crate::testing::FewNames;
 
     /// A daemon whose issuers hang, without profiles yet.

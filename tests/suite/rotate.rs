@@ -1,5 +1,9 @@
 //! Who may ask for a rotation, and how it is asked.
 
+use jetond::sandbox::Line;
+use serde_json::Value;
+
+use crate::app;
 use crate::support::TestEnv;
 use crate::terminal::Terminal;
 
@@ -51,4 +55,43 @@ fn a_rotation_in_place_is_asked_about_at_a_terminal_and_needs_a_word_elsewhere()
     let refreshed = env.jeton(&["refresh", "a"]);
     assert_eq!(refreshed.code, 0, "{refreshed:?}");
     env.stop(&mut daemon);
+}
+
+#[test]
+fn a_rotation_tells_its_steps_returns_at_the_switch_and_is_finished_by_another_call() {
+    // The old key's tokens have to expire before it is deleted.
+    let (env, daemon) = app::place(Line::V2_24, 10);
+    let made = env.jetond(&["app", "create", "batch-jobs", "--enrol", "batch"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let before = app::stored_secret(&env, "batch");
+    env.token(&daemon, "batch");
+
+    let rotated = env.jeton(&["rotate", "batch", "--json"]);
+    assert_eq!(rotated.code, 0, "{rotated:?}");
+    let steps: Vec<Value> = rotated
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(steps.iter().all(|step| step["profile"] == "batch"));
+    assert_eq!(steps.last().unwrap()["step"], "switched", "{steps:?}");
+    assert!(app::stored_secret(&env, "batch") != before);
+    env.token(&daemon, "batch");
+
+    // It goes on without a caller: the old key waits for its tokens to expire.
+    let status = env.get(&daemon, "/v1/profiles/batch").json();
+    assert_eq!(status["rotation"]["switched"], true, "{status}");
+    let table = env.jeton(&["status", "batch"]);
+    assert!(
+        table.stdout.contains("its key is being rotated"),
+        "{table:?}"
+    );
+    assert!(app::key(&env, "batch-jobs").is_some());
+
+    let finished = env.jeton(&["rotate", "batch", "--finish"]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    assert!(finished.stdout.contains("ended: "), "{finished:?}");
+    assert!(app::key(&env, "batch-jobs").is_none());
+    assert_eq!(env.jeton(&["refresh", "batch"]).code, 0);
+    app::end(env, daemon);
 }

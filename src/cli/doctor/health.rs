@@ -133,6 +133,29 @@ impl<'a> Health<'a> {
         })
     }
 
+    /// The finding about the key's rotation, where one is open or is due and waits.
+    pub(super) fn rotation(&self) -> Option<Finding> {
+        const CHECK: &str = "key";
+        let Source::Kept(reply) = &self.source else {
+            return None;
+        };
+        if let Some(rotation) = &reply.rotation {
+            let found = format!("being rotated ({}): {}", rotation.phase, rotation.detail);
+            return Some(if rotation.needs_human {
+                Finding::warn(CHECK, found).remedy(format!(
+                    "look for its keys at the issuer; the profile's token: jeton status {}",
+                    self.name
+                ))
+            } else {
+                Finding::ok(CHECK, found)
+            });
+        }
+        let waits = reply.key.as_ref()?.waits.as_ref()?;
+        let found = format!("not rotated by its age: {waits}");
+        let remedy = format!("to try it now: jeton rotate {}", self.name);
+        Some(Finding::warn(CHECK, found).remedy(remedy))
+    }
+
     /// Downgrades a good finding about the credential or the issuer unless a token was fetched with them.
     pub(super) fn review(&self, finding: Finding) -> Finding {
         let is_about_it = matches!(finding.check, "credential" | "issuer");

@@ -67,9 +67,10 @@ pub(super) async fn examine(
     let now = SystemClock.now().unix.seconds_down();
     let reviewed = |(_, name, findings): (usize, ProfileName, Vec<Finding>)| {
         let health = Health::of(&name, profiles, now).configured(config.profiles.get(&name));
-        let token = health.token().map(|finding| finding.of(&name));
+        let of_daemon = health.token().into_iter().chain(health.rotation());
+        let of_daemon: Vec<_> = of_daemon.map(|finding| finding.of(&name)).collect();
         let findings = findings.into_iter().map(|finding| health.review(finding));
-        token.into_iter().chain(findings).collect::<Vec<_>>()
+        of_daemon.into_iter().chain(findings).collect::<Vec<_>>()
     };
     all.into_iter().flat_map(reviewed).collect()
 }

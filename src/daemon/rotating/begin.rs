@@ -20,9 +20,6 @@ use crate::rotation::{Mark, Notes, Overlap, RotationId, Terms, Wanted};
 use crate::store::{Bound, Machine, Record, RotationJournal, RotationMode, RotationRead};
 use crate::token::MAX_LIFETIME;
 
-/// How long the old key stays where the issuer tells no last login, if the profile does not say it.
-const GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
 /// How long to wait for the first token, whose lifetime the grace period depends on.
 const FIRST_TOKEN: Duration = Duration::from_secs(60);
 
@@ -159,10 +156,14 @@ impl Driver {
             }
             None => None,
         };
+        let rotation = self.shared.profile(&self.name);
+        let rotation = rotation.map(|profile| profile.rotation.clone());
+        let rotation = rotation.unwrap_or_default();
         Terms {
             lifetime: lifetime.unwrap_or(MAX_LIFETIME),
-            grace: GRACE,
-            is_shared: record.is_some_and(|record| record.key.credential.is_shared()),
+            grace: rotation.grace,
+            is_shared: rotation.is_shared
+                || record.is_some_and(|record| record.key.credential.is_shared()),
         }
     }
 

@@ -78,5 +78,6 @@ fn next_credential(shared: &Shared, name: &ProfileName, client_id: &str) -> Opti
         return None;
     }
     let credential = key.credential.enrolled_at(key.created_at);
+    let credential = credential.dated(key.server_date);
     Some(credential.trusting(now.binding.ca))
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::wire::Counts;
+use crate::wire::rotation::{KeyReply, RotationReply};
 
 fn name() -> ProfileName {
     ProfileName::parse("research").unwrap()
@@ -178,4 +179,43 @@ fn what_is_wrong_already_and_what_is_not_about_the_issuer_stays_as_it_is() {
             assert_eq!(health.review(finding.clone()), finding);
         }
     }
+}
+
+#[test]
+fn a_rotation_that_needs_a_person_or_waits_is_told() {
+    let name = name();
+    let found = |reply: ProfileReply| {
+        let profiles = kept(reply);
+        let finding = Health::of(&name, &profiles, 1_000).rotation();
+        finding.map(|finding| (finding.verdict, finding.found, finding.remedy.is_some()))
+    };
+    let fresh = || reply(Phase::Fresh, Some(60), None);
+    assert_eq!(found(fresh()), None);
+    let rotation = |needs_human| RotationReply {
+        phase: "waiting".into(),
+        since: 900,
+        detail: "the old key is still used".into(),
+        until: None,
+        old_key: None,
+        new_key: None,
+        switched: true,
+        needs_human,
+    };
+    let says = "being rotated (waiting): the old key is still used".to_owned();
+    for (needs_human, verdict) in [(false, Verdict::Ok), (true, Verdict::Warn)] {
+        let rotating = ProfileReply {
+            rotation: Some(rotation(needs_human)),
+            ..fresh()
+        };
+        assert_eq!(found(rotating), Some((verdict, says.clone(), needs_human)));
+    }
+    let waiting = ProfileReply {
+        key: Some(KeyReply {
+            waits: Some("the last refresh failed".into()),
+            ..KeyReply::default()
+        }),
+        ..fresh()
+    };
+    let says = "not rotated by its age: the last refresh failed".to_owned();
+    assert_eq!(found(waiting), Some((Verdict::Warn, says, true)));
 }

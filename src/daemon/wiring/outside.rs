@@ -1,0 +1,46 @@
+//! The outside parts of a profile.
+
+use std::sync::Arc;
+
+use tracing::info;
+
+use super::super::keep::lookups::Api;
+use super::control_plane::ControlPlanes;
+use super::sourced;
+use crate::config::Profile;
+use crate::profile::ProfileName;
+use crate::provider::{Provider, configured};
+use crate::schedule::Unit;
+use crate::store::Stores;
+use crate::store::source::CredentialSource;
+
+/// The outside parts of a profile: the source of its credential, its issuer, and its random numbers.
+pub struct Outside {
+    /// Its credential.
+    pub source: Arc<dyn CredentialSource>,
+    /// Its issuer.
+    pub provider: Arc<dyn Provider>,
+    /// The API of its issuer, if it has one that we know.
+    pub api: Option<Arc<dyn Api>>,
+    /// The jitter: a fresh random number at each call.
+    pub jitter: fn() -> Unit,
+}
+
+/// The outside parts of a profile on this machine.
+pub(super) fn on_this_machine(
+    stores: &Stores,
+    planes: &ControlPlanes,
+    uid: u32,
+    name: &ProfileName,
+    profile: &Profile,
+) -> Outside {
+    let provider = configured::provider(profile, &configured::Files::of(uid));
+    let provider = planes.threads.moved(&profile.site(), provider);
+    info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");
+    Outside {
+        source: sourced::credential(stores, uid, name, profile),
+        provider,
+        api: planes.of(profile),
+        jitter: || Unit::new(fastrand::f64()),
+    }
+}
