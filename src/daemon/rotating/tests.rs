@@ -181,6 +181,7 @@ impl World {
             rules: [].into(),
             hosts: [].into(),
             sinks: [].into(),
+            rotation: Arc::default(),
         };
         roster.replace(Profiles::from([(name(), entry)]));
         let plane = Arc::clone(&self.plane);
