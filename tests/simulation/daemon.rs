@@ -55,6 +55,7 @@ impl Daemon {
                 second_calls: SecondCalls::default(),
                 files: CommandFiles::default(),
                 rotations: Arc::default(),
+                ages: Arc::default(),
             }),
             connections: Connections::new(4_096, 3_072),
             memory: Memory::new(world.roster.gate().own_uid),

@@ -260,6 +260,7 @@ impl Subject {
             lifetime: None,
             keep_warm: rng.u8(0..4) == 0,
             reissue,
+            rotation: jetond::config::Rotation::default(),
         };
         Self {
             name: ProfileName::parse(&format!("p{number}")).unwrap(),

@@ -64,14 +64,14 @@ impl Driver {
         let _lock = match driving.await {
             Ok(Ok(lock)) => lock,
             Ok(Err(error)) => {
-                return self.refuse(RotationRefused::System(Causes(&error).to_string()));
+                return self.refuse(&RotationRefused::System(Causes(&error).to_string()));
             }
-            Err(why) => return self.refuse(RotationRefused::System(why)),
+            Err(why) => return self.refuse(&RotationRefused::System(why)),
         };
         let mut machine = match self.machine(how.as_ref()).await {
             Begun::Machine(machine) => machine,
-            Begun::Nothing => return self.refuse(RotationRefused::NoProfile),
-            Begun::Refused(refused) => return self.refuse(refused),
+            Begun::Nothing => return self.refuse(&RotationRefused::NoProfile),
+            Begun::Refused(refused) => return self.refuse(&refused),
         };
         self.claim(&machine).await;
         loop {
@@ -165,7 +165,10 @@ impl Driver {
         let profile = self.shared.profile(&self.name);
         let is_keyring = profile.is_some_and(|it| it.store() == Some(&StoreKind::Keyring));
         let clock = &self.shared.outside.clock;
-        while is_keyring {
+        if !is_keyring {
+            return;
+        }
+        loop {
             clock.sleep_until(clock.now().boot.after(LATE_WRITES)).await;
             if self.record().await.is_ok() {
                 return;
@@ -217,7 +220,7 @@ impl Driver {
         }
     }
 
-    fn refuse(&self, refused: RotationRefused) {
+    fn refuse(&self, refused: &RotationRefused) {
         let stays = matches!(
             refused,
             RotationRefused::NeedsHuman { .. } | RotationRefused::OtherHost(_)
@@ -226,7 +229,7 @@ impl Driver {
             true => warn!(why = %refused, "the key is not rotated"),
             false => debug!(why = %refused, "the key is not rotated"),
         }
-        self.open.tell(told::refused(&refused), stays);
+        self.open.tell(told::refused(refused), stays);
     }
 
     fn end(&self, machine: &Overlap, end: &End) {

@@ -40,7 +40,7 @@ pub(super) fn step(machine: &Overlap, now: Now) -> Option<RotationStep> {
         State::Resting(pause) | State::Lasting(pause) | State::Pausing(pause, _) => {
             Some(RotationStep {
                 until: Some(now.unix_of(pause.until)),
-                ..step("waiting", waiting(pause, old).to_owned(), old)?
+                ..step("waiting", waiting(pause, old), old)?
             })
         }
         State::Deleting => step("deleting", format!("deleting the old key {old}"), old),

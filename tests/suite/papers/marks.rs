@@ -3,7 +3,7 @@
 use super::page::{Block, Mark, Page};
 
 /// The marks of pages that have none themselves: the page, how a block begins, and its mark.
-pub(super) const MARKS: [(&str, &str, &str); 9] = [
+pub(super) const MARKS: [(&str, &str, &str); 10] = [
     (
         "docs/applications.md",
         "jetond app create",
@@ -23,6 +23,11 @@ pub(super) const MARKS: [(&str, &str, &str); 9] = [
         "docs/applications.md",
         "jetond app regenerate",
         "run by tests/suite/app.rs",
+    ),
+    (
+        "docs/applications.md",
+        "jeton rotate",
+        "run by tests/suite/rotate.rs",
     ),
     (
         "docs/applications.md",
