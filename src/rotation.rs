@@ -11,9 +11,9 @@
 //! }
 //! ```
 //! It performs one command at a time and reports each outcome as it is. "Lost" is every call that may have been
-//! executed, `Unknown` every write that may still be made; both are never reported as a failure. It holds the profile's
-//! lock from the first command to the end. A restart makes a new machine from the journal, or without one from the
-//! record.
+//! executed, `Unknown` every write that may still be made; both are never reported as a failure. It holds the rotation's
+//! lock from the first command to the end, and the profile's lock for each write, which is made only if the record is
+//! still the one that was read. A restart makes a new machine from the journal, or without one from the record.
 //!
 //! What keeps it safe:
 //! - The record decides. The journal is written before what it announces, so it may be ahead of the record, never

@@ -219,9 +219,9 @@ fn a_record_that_cannot_be_trusted_or_read_is_told_with_what_to_do() {
     fault("this is not a credential's record: line ");
     let later = String::from_utf8(good.clone())
         .unwrap()
-        .replace("\"version\": 2", "\"version\": 3");
+        .replace("\"version\": 2", "\"version\": 4");
     fs::write(&record, later).unwrap();
-    fault("the record is of version 3");
+    fault("the record is of version 4");
     fs::write(&record, vec![b' '; 70_000]).unwrap();
     fault("it is larger than 65536 bytes");
     fs::write(&record, &good).unwrap();

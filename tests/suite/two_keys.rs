@@ -4,7 +4,8 @@
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
-use std::fs;
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 
 use serde_json::{Value, json};
 
@@ -35,6 +36,15 @@ fn rotate(env: &TestEnv, record: &[u8], member: &str) {
     fs::write(env.record("a"), record.to_string()).unwrap();
 }
 
+/// Cuts the journal of the rotation, so that the daemon does nothing to the keys and leaves both in the record.
+fn leave_alone(env: &TestEnv) {
+    let folder = env.path("state/jeton/rotations");
+    DirBuilder::new().mode(0o700).create(&folder).unwrap();
+    let journal = folder.join("a.json");
+    fs::write(&journal, "{").unwrap();
+    fs::set_permissions(&journal, Permissions::from_mode(0o600)).unwrap();
+}
+
 fn status(env: &TestEnv, daemon: &Daemon) -> Value {
     env.get(daemon, "/v1/profiles/a").json()
 }
@@ -46,6 +56,7 @@ fn the_other_key_of_a_rotation_gives_tokens_while_the_one_in_use_is_rejected() {
         env.watch_for_secret("a revoked secret", REVOKED);
         env.enrol("a");
         rotate(&env, &fs::read(env.record("a")).unwrap(), member);
+        leave_alone(&env);
         let mut daemon = env.start();
         let held = env.token(&daemon, "a");
         assert!(env.sandbox().stats().rejected >= 1, "the first was tried");

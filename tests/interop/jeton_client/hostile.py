@@ -97,18 +97,22 @@ def main() -> int:
 
         def serve():
             while True:
-                stream, _ = listener.accept()
+                try:
+                    stream, _ = listener.accept()
+                except OSError:  # it is shut down
+                    return
                 with stream:
-                    stream.recv(65_536)
                     try:
+                        stream.recv(65_536)
                         stream.sendall(current[0])
-                    except OSError:
+                    except OSError:  # the client has gone
                         pass
 
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(os.environ["JETON_SOCKET"])
             listener.listen(64)
-            threading.Thread(target=serve, daemon=True).start()
+            serving = threading.Thread(target=serve, daemon=True)
+            serving.start()
             for answer in answers:
                 current[0] = answer
                 for name, call in calls.items():
@@ -123,6 +127,9 @@ def main() -> int:
                             wrong.append([name, repr(answer[:200]), told])
                     except BaseException as error:
                         wrong.append([name, repr(answer[:200]), repr(error)])
+            # A thread that ends with the interpreter may hold standard error, which aborts it.
+            listener.shutdown(socket.SHUT_RDWR)
+            serving.join()
         for name in ("\udcff", "\ud800", ".", "..", "a\0b"):
             try:
                 jeton.token(name)

@@ -4,13 +4,14 @@ use super::{members, unix_now};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
-const MEMBERS: [&str; 13] = [
+const MEMBERS: [&str; 14] = [
     "clock_skew",
     "cooling_down_until",
     "counts",
     "expires_at",
     "expires_in",
     "generation",
+    "key",
     "last_fault",
     "next_attempt_at",
     "phase",
