@@ -11,6 +11,7 @@
 //! | `begin`, `begun` | makes the machine of a rotation, from nothing, its journal or its record |
 //! | `driver` | performs the machine's commands, one after the other |
 //! | `calls` | the calls to the issuer's API |
+//! | `guarding` | keeps the old key while the new one gets no token |
 //! | `proving`, `proven` | the proof of the new secret |
 //! | `noting` | writes the journal |
 //! | `storing` | the changes of the record |
@@ -37,6 +38,7 @@ mod begin;
 mod begun;
 mod calls;
 mod driver;
+mod guarding;
 mod how;
 mod journal;
 mod noting;

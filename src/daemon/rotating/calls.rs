@@ -113,6 +113,9 @@ impl Driver {
     }
 
     pub(super) async fn delete(&mut self, key: KeyRef) -> Event {
+        if !self.may_delete(&key).await {
+            return Event::NotSent;
+        }
         let Some(keys) = self.keys().await else {
             return Event::NotSent;
         };

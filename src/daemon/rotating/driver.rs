@@ -16,6 +16,7 @@ use super::told;
 use crate::applications::Family;
 use crate::causes::Causes;
 use crate::config::StoreKind;
+use crate::instant::BootInstant;
 use crate::offload;
 use crate::profile::ProfileName;
 use crate::rotation::{Change, Command, End, Event, Overlap, Pause, Phase, State, Written};
@@ -36,6 +37,8 @@ pub(super) struct Driver {
     pub(super) made: Arc<MadeKey>,
     /// The token of the new key, until the switch.
     pub(super) proven: Option<Proven>,
+    /// Until when the key in force is not tried again before the old one is deleted.
+    pub(super) guarded_until: Option<BootInstant>,
     is_finish_told: bool,
     is_switch_told: bool,
 }
@@ -52,6 +55,7 @@ impl Driver {
             family: None,
             made: Arc::default(),
             proven: None,
+            guarded_until: None,
             is_finish_told: false,
             is_switch_told: false,
         }

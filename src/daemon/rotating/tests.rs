@@ -23,7 +23,7 @@ use crate::provider::{Fetching, Granted, Provider};
 use crate::rotation::{Command, End, Reason, Refusal};
 use crate::schedule::Unit;
 use crate::store::source::StoreSource;
-use crate::store::{self, Binding, Bound, Key, Machine, Record, RotationRead, Stores};
+use crate::store::{self, Binding, Bound, Key, Machine, OtherKey, Record, RotationRead, Stores};
 use crate::testing::FewNames;
 use crate::token::{AccessToken, Grant};
 use std::time::Duration;
@@ -378,6 +378,36 @@ async fn a_new_key_that_is_rejected_is_deleted_and_no_attempt_counts() {
     assert_eq!(world.record().key.key_name.as_deref(), Some("first"));
     let view = process.handle.follow().borrow().clone();
     assert!(!view.rejected && view.failures == 0, "{view:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_old_key_stays_while_the_issuer_rejects_the_one_in_force() {
+    let is_switched = |world: &World| {
+        let record = world.record();
+        record
+            .rotation
+            .and_then(|it| it.other)
+            .is_some_and(|it| matches!(it, OtherKey::Previous(_)))
+    };
+    let mut world = World::new().await;
+    for commands in 1.. {
+        assert!(commands < MANY, "it is never switched");
+        world.start().await.drive(Some(&overlap()), commands).await;
+        if is_switched(&world) {
+            break;
+        }
+        world = World::new().await;
+    }
+    // Somebody replaces the new key's secret.
+    world.issuer.lags.store(true, Ordering::SeqCst);
+    assert_eq!(world.start().await.drive(None, MANY).await, None);
+    assert!(is_switched(&world));
+    assert_eq!(world.clients().await.len(), 2);
+    // And puts it right again.
+    world.issuer.lags.store(false, Ordering::SeqCst);
+    let end = world.start().await.drive(None, MANY).await;
+    assert!(matches!(end, Some(End::Rotated { .. })), "{end:?}");
+    world.assert_settled("the key in force works again").await;
 }
 
 #[tokio::test(start_paused = true)]

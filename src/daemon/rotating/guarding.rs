@@ -1,0 +1,91 @@
+//! What is asked before the old key is deleted: whether the key in force still gets a token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::driver::Driver;
+use super::outside::Shared;
+use crate::credential::Credential;
+use crate::fault::FaultKind;
+use crate::lifecycle::credentials::CallEnd;
+use crate::profile::ProfileName;
+use crate::rotation::KeyRef;
+use crate::store::OtherKey;
+use crate::store::source::binding_of;
+
+/// How long a key in force that was rejected is not sent again: some issuers lock a client out that comes too often.
+const REJECTED: Duration = Duration::from_secs(900);
+
+/// What the record says of a key that is to be deleted.
+enum Role {
+    /// It is the key that was in force before: tokens come from it while the issuer rejects the one in force, whose
+    /// credential this is if it may be sent.
+    Former(Option<Box<Credential>>),
+    /// No token comes from it.
+    Other,
+}
+
+impl Driver {
+    /// Whether this key may be deleted now. Somebody may have replaced the new key's secret at the issuer since the
+    /// switch; then the former one is all that works.
+    pub(super) async fn may_delete(&mut self, key: &KeyRef) -> bool {
+        let (shared, name, client_id) = (self.shared(), self.name.clone(), key.client_id.clone());
+        let role = self.blocking(move || role(&shared, &name, &client_id));
+        let credential = match role.await.ok().flatten() {
+            Some(Role::Other) => return true,
+            Some(Role::Former(Some(credential))) => credential,
+            Some(Role::Former(None)) | None => {
+                debug!("the key in force cannot be used now, so the old one is kept");
+                return false;
+            }
+        };
+        let Some(handle) = self.shared.handle(&self.name) else {
+            return false;
+        };
+        let now = self.shared.outside.clock.now().boot;
+        let view = handle.follow().borrow().clone();
+        let waits = self.guarded_until.is_some_and(|until| now < until);
+        if waits || view.rejected || view.rejected_successor.is_some() {
+            debug!("the issuer rejects the key in force, so the old one is kept");
+            return false;
+        }
+        match handle.prove(Arc::new(*credential)).await {
+            CallEnd::Granted { sent, grant, date } => {
+                // At an issuer whose new token ends the last one it is the only one that works.
+                handle.adopt(sent, grant, date).await;
+                true
+            }
+            CallEnd::Failed { fault, .. } => {
+                if fault.kind == FaultKind::Rejected {
+                    self.guarded_until = Some(now.after(REJECTED));
+                    warn!("the issuer rejects the key in force, so the old one is kept");
+                }
+                false
+            }
+        }
+    }
+}
+
+/// What the record says of the key with this client ID; `None` if it cannot be read. Blocks.
+fn role(shared: &Shared, name: &ProfileName, client_id: &str) -> Option<Role> {
+    let profile = shared.profile(name)?;
+    let Some(record) = shared.store(name)?.load(name).ok()? else {
+        return Some(Role::Other);
+    };
+    let other = record.rotation.and_then(|rotation| rotation.other);
+    let is_former =
+        matches!(other, Some(OtherKey::Previous(key)) if key.credential.client_id == client_id);
+    if !is_former {
+        return Some(Role::Other);
+    }
+    let now = binding_of(&profile, &record.binding.bound, shared.outside.owner).ok()?;
+    if !record.binding.differences(&now).is_empty() {
+        return Some(Role::Former(None));
+    }
+    let credential = record.key.credential.enrolled_at(record.key.created_at);
+    let credential = credential.dated(record.key.server_date);
+    let credential = credential.trusting(now.binding.ca);
+    Some(Role::Former(Some(Box::new(credential))))
+}
