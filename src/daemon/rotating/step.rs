@@ -93,6 +93,12 @@ impl Steps {
         }
     }
 
+    /// Whether the last step so far was given.
+    pub(in crate::daemon) fn is_at_end(&self) -> bool {
+        let written = self.written.borrow();
+        self.given >= written.dropped + written.steps.len()
+    }
+
     fn take(&mut self) -> Option<RotationStep> {
         let written = self.written.borrow_and_update();
         let at = self.given.max(written.dropped);

@@ -140,9 +140,11 @@ impl RotationFeed {
     }
 
     fn take(&mut self, step: RotationStep) -> StepReply {
+        // A switch that is undone by now is none, and what is told of it is past.
         let is_switched = || {
+            let is_told = step.name == "switched" || self.steps.is_at_end();
             let shown = self.rotations.shown(&self.profile);
-            step.name == "switched" || shown.is_some_and(|shown| shown.is_switched)
+            is_told && shown.is_some_and(|shown| shown.is_switched)
         };
         let failed = |code, detail| {
             let reason = step.sentence.as_str().into();

@@ -121,6 +121,7 @@ impl World {
             rules: [].into(),
             hosts: [].into(),
             sinks: [].into(),
+            rotation: Arc::default(),
         };
         roster.replace(BTreeMap::from([(name(), entry)]));
         Self {
