@@ -10,7 +10,8 @@ What is left out, and why:
   what is a frame no schema can say.
 - `positive_data_acceptance` at `/v1/unlock`: an identity ends with a checksum, and is that of one recipient.
 - Numbers that Python spells with an exponent, which JSON Schema cannot forbid and the document does in words.
-- Watching, whose answer has no end: its events are read by the suite, and by curl beside this.
+- Watching, whose answer has no end: its events are read by the suite, and by curl beside this. Nor has a rotation's, which
+  may last for days: the suite reads its steps.
 - A wait that is longer than a moment: the profile without a token would have each of them take its time.
 - 501, 502, 503 and 504 are answers that the document promises, so they are no failures of the server; 500 is one.
 """
@@ -86,7 +87,7 @@ def bridge(path: str) -> str:
 def run(folder: str, served: dict, path: str) -> int:
     name = os.path.basename(path)
     chosen = dict(served, paths={
-        p: item for p, item in served["paths"].items() if name in item["x-sockets"] and not p.endswith("/watch")
+        p: item for p, item in served["paths"].items() if name in item["x-sockets"] and not p.endswith(("/watch", "/rotate"))
     })
     with open(f"{folder}/{name}.json", "w", encoding="utf-8") as file:
         json.dump(chosen, file)
