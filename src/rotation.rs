@@ -33,7 +33,6 @@ pub mod host;
 pub mod in_place;
 pub mod names;
 pub mod notes;
-pub mod other_secret;
 pub mod overlap;
 pub mod pause;
 pub mod preflight;

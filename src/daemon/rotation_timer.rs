@@ -90,8 +90,17 @@ impl RotationTimer {
 
     /// Rotates keys by their age for as long as the daemon runs.
     pub async fn run(mut self) {
+        let mut reloads = self.roster.follow();
         loop {
+            reloads.mark_unchanged();
             self.look().await;
+            if self.known.is_empty() {
+                // No profile has an age to be rotated at before the next reload: a daemon at rest is not woken for nothing.
+                if reloads.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
             let next = self.clock.now().boot.after(TICK);
             self.clock.sleep_until(next).await;
         }
@@ -278,6 +287,8 @@ fn shown(due: Due, age: Age, now: Now) -> KeyReply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Reading, Waiting};
+    use crate::policy::{Gate, UserNamespace};
 
     fn now() -> Now {
         Now {
@@ -314,6 +325,49 @@ mod tests {
                 shown.waits.is_some() && shown.rotates_at.is_none(),
                 "{due:?}"
             );
+        }
+    }
+
+    /// A clock that must not be waited for.
+    struct Unwaited;
+
+    impl Clock for Unwaited {
+        fn now(&self) -> Now {
+            now()
+        }
+
+        fn read(&self) -> Reading {
+            panic!("nothing is timed")
+        }
+
+        fn sleep_until(&self, _: BootInstant) -> Waiting<'_> {
+            panic!("nothing is timed")
+        }
+
+        fn disturbed(&self) -> Waiting<'_> {
+            panic!("nothing is timed")
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_key_that_is_rotated_by_its_age_no_time_is_waited_for() {
+        let roster = Arc::new(Roster::new(Gate {
+            own_uid: 0,
+            namespace: UserNamespace::Identity,
+        }));
+        let timer = RotationTimer::new(
+            Arc::clone(&roster),
+            Arc::default(),
+            Arc::default(),
+            Arc::new(Unwaited),
+        );
+        let running = tokio::spawn(timer.run());
+        for _ in 0..3 {
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            assert!(!running.is_finished());
+            roster.replace(BTreeMap::new());
         }
     }
 
