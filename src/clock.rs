@@ -1,10 +1,14 @@
 //! The only file that reads the machine's clocks.
 
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::ClockId;
+#[cfg(target_os = "linux")]
+use tokio::io::unix::AsyncFd;
 
 use self::boot::boot_now;
 use crate::instant::{BootInstant, Now, UnixTime};
@@ -37,8 +41,8 @@ pub trait Clock: Send + Sync {
     fn read(&self) -> Reading;
     /// Waits until the boot clock shows `at`, however long the machine is suspended meanwhile.
     fn sleep_until(&self, at: BootInstant) -> Waiting<'_>;
-    /// Waits until the machine may have been suspended or its wall clock set, and returns at most two seconds after
-    /// that. The caller reads the clocks to learn whether it was.
+    /// Waits until the machine may have been suspended or its wall clock set since the last call returned, and returns
+    /// at most two seconds after that. The caller reads the clocks to learn whether it was.
     fn disturbed(&self) -> Waiting<'_>;
 }
 
@@ -47,11 +51,15 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 /// The machine's clocks, for a daemon: its waits on the boot clock end at their moment, also after a suspend, and share
-/// one timer of the system.
+/// one timer of the system. Suspends and steps are reported by a second timer.
 pub struct AlarmClock {
     /// `None` where the system has no such timer, or no descriptor for it.
     #[cfg(target_os = "linux")]
     alarms: Option<alarms::Alarms>,
+    /// The timer that the kernel cancels when the wall clock is set. It is kept between two waits, so that it also
+    /// reports what happened in between. `None` as above.
+    #[cfg(target_os = "linux")]
+    steps: Option<AsyncFd<OwnedFd>>,
 }
 
 impl Clock for SystemClock {
@@ -80,22 +88,18 @@ impl Clock for SystemClock {
     }
 
     fn disturbed(&self) -> Waiting<'_> {
-        Box::pin(async {
-            #[cfg(target_os = "linux")]
-            if timer::clock_was_set().await.is_ok() {
-                return;
-            }
-            tokio::time::sleep(NAP).await;
-        })
+        Box::pin(tokio::time::sleep(NAP))
     }
 }
 
 impl AlarmClock {
-    /// Makes the timer. It must be called on the event loop.
+    /// Makes the timers. It must be called on the event loop.
     pub fn start() -> Self {
         Self {
             #[cfg(target_os = "linux")]
             alarms: alarms::Alarms::new().ok(),
+            #[cfg(target_os = "linux")]
+            steps: timer::cancelled_by_steps().ok(),
         }
     }
 }
@@ -122,7 +126,15 @@ impl Clock for AlarmClock {
     }
 
     fn disturbed(&self) -> Waiting<'_> {
-        SystemClock.disturbed()
+        Box::pin(async {
+            #[cfg(target_os = "linux")]
+            if let Some(steps) = &self.steps
+                && timer::fired(steps).await.is_ok()
+            {
+                return;
+            }
+            SystemClock.disturbed().await;
+        })
     }
 }
 
@@ -255,9 +267,10 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn the_kernel_takes_the_timer_that_tells_of_steps_and_it_never_rings_by_itself() {
+    async fn the_kernel_takes_the_timer_that_reports_steps_and_it_never_fires_by_time() {
+        let steps = timer::cancelled_by_steps().unwrap();
         let wait = Duration::from_millis(50);
-        let rang = tokio::time::timeout(wait, timer::clock_was_set()).await;
-        assert!(rang.is_err(), "{rang:?}");
+        let fired = tokio::time::timeout(wait, timer::fired(&steps)).await;
+        assert!(fired.is_err(), "{fired:?}");
     }
 }

@@ -209,9 +209,8 @@ async fn serve(
     let (setter, mode_changes) = mode_setter();
     let setter = Some(setter).filter(|_| is_ours && options.guests.is_empty());
     let served = ServedMode::new(valid, setter).of_unit(sockets.passed_tokens());
-    let mut jumps = Jumps::new(Arc::clone(&clock));
-    let looks = jumps.looks();
-    credentials.keep(&roster, &clock, jumps.looks());
+    credentials.keep(&roster, &clock);
+    let jumps = Jumps::new(Arc::clone(&clock));
     tokio::spawn(tell_of_jumps(jumps, Arc::clone(&roster)));
     let wiring = wiring.with_attempts(caps.attempts);
     let told = notify.clone();
@@ -243,7 +242,6 @@ async fn serve(
         clock,
         shutdown,
         Arc::clone(&asked),
-        looks,
         mode_changes,
     ));
     let reloaded = || asked.notify_one();

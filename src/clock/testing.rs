@@ -10,7 +10,7 @@
     reason = "each of them uses a part of it, and its clock is tokio's paused one"
 )]
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -30,6 +30,8 @@ pub(crate) struct TestClock {
     apart: Mutex<Apart>,
     resumed: watch::Sender<()>,
     disturbed: watch::Sender<u32>,
+    /// How many of the disturbances a wait has reported.
+    reported: Mutex<u32>,
 }
 
 /// Offsets of the boot clock and the wall clock from the machine's running time.
@@ -62,6 +64,7 @@ impl TestClock {
             apart: Mutex::default(),
             resumed: watch::channel(()).0,
             disturbed: watch::channel(0).0,
+            reported: Mutex::default(),
         }
     }
 
@@ -93,9 +96,26 @@ impl TestClock {
         self.resumed.subscribe()
     }
 
-    /// A receiver of the number of suspends and steps so far.
-    pub(crate) fn disturbances(&self) -> watch::Receiver<u32> {
-        self.disturbed.subscribe()
+    /// Waits until there were more suspends and steps than are reported, and returns their number.
+    pub(crate) async fn unreported(&self) -> u32 {
+        let mut disturbed = self.disturbed.subscribe();
+        loop {
+            let times = *disturbed.borrow_and_update();
+            if times != *self.reported() {
+                return times;
+            }
+            // The sender lives as long as the clock.
+            let _: Result<(), _> = disturbed.changed().await;
+        }
+    }
+
+    /// Counts the first `times` suspends and steps as reported.
+    pub(crate) fn report(&self, times: u32) {
+        *self.reported() = times;
+    }
+
+    fn reported(&self) -> MutexGuard<'_, u32> {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits like a timer of the boot clock, until `left` returns zero. `left` is called again at each resume, because
@@ -145,9 +165,9 @@ impl Clock for TestClock {
     }
 
     fn disturbed(&self) -> Waiting<'_> {
-        let mut disturbed = self.disturbances();
-        Box::pin(async move {
-            let _: Result<(), _> = disturbed.changed().await;
+        Box::pin(async {
+            let times = self.unreported().await;
+            self.report(times);
         })
     }
 }

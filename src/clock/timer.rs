@@ -46,9 +46,9 @@ pub(super) async fn fired(timer: &AsyncFd<OwnedFd>) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits on a timer of the wall clock that never fires, but is cancelled when that clock is set, which includes every
-/// resume from suspend (timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`).
-pub(super) async fn clock_was_set() -> io::Result<()> {
+/// Creates a timer of the wall clock that never fires by time. It counts as fired each time that clock is set, which
+/// includes every resume from suspend (timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`).
+pub(super) fn cancelled_by_steps() -> io::Result<AsyncFd<OwnedFd>> {
     let timer = created(TimerfdClockId::Realtime)?;
     let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
     let never = Timespec {
@@ -56,5 +56,5 @@ pub(super) async fn clock_was_set() -> io::Result<()> {
         tv_nsec: 0,
     };
     set(&timer, flags, never)?;
-    fired(&timer).await
+    Ok(timer)
 }

@@ -16,7 +16,9 @@ const CLOCKS_QUIET: Duration = Duration::from_secs(60);
 pub async fn tell_of_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
     let (mut suspends, mut steps) = (Episode::new(CLOCKS_QUIET), Episode::new(CLOCKS_QUIET));
     loop {
-        let jump = jumps.look().await;
+        // Without a series there is nothing to do until the clocks jump: the daemon sleeps.
+        let limit = (suspends.is_on() || steps.is_on()).then_some(CLOCKS_QUIET);
+        let jump = jumps.look(limit).await;
         let now = jumps.now();
         // A clock that is set every few seconds logs two lines in all, not one for each step.
         if let Some(times) = suspends.over(now).filter(|times| *times > 1) {

@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::debug;
 
@@ -25,6 +24,7 @@ use self::keyring::Keyring;
 use super::keep::handle::Handle;
 use super::keep::looks::look;
 use super::keep::roster::{Profiles, Roster};
+use super::keep::rounds::Rounds;
 use crate::clock::Clock;
 use crate::path_events::folder_watch::FolderWatch;
 use crate::store::ChangeSource;
@@ -43,6 +43,7 @@ struct Watching {
     clock: Arc<dyn Clock>,
     files: Files,
     keyring: Keyring,
+    rounds: Rounds,
     rechecks: JoinSet<()>,
 }
 
@@ -59,22 +60,23 @@ impl CredentialWatch {
         Self(watch.ok())
     }
 
-    /// Watches the credentials of each configuration that is put in force, for good. `looks` is notified every 30 s.
-    pub(super) fn keep(self, roster: &Arc<Roster>, clock: &Arc<dyn Clock>, looks: Arc<Notify>) {
+    /// Watches the credentials of each configuration that is put in force, for good.
+    pub(super) fn keep(self, roster: &Arc<Roster>, clock: &Arc<dyn Clock>) {
         let watching = Watching {
             clock: Arc::clone(clock),
             files: Files::new(self.0),
             keyring: Keyring::default(),
+            rounds: Rounds::new(Arc::clone(clock)),
             rechecks: JoinSet::new(),
         };
-        tokio::spawn(watching.run(Arc::clone(roster), looks));
+        tokio::spawn(watching.run(Arc::clone(roster)));
     }
 }
 
 // === impl Watching ===
 
 impl Watching {
-    async fn run(mut self, roster: Arc<Roster>, looks: Arc<Notify>) {
+    async fn run(mut self, roster: Arc<Roster>) {
         let mut kept = roster.follow();
         loop {
             // An invalid configuration at the start has no profiles.
@@ -86,18 +88,19 @@ impl Watching {
                         Ok(()) => break,
                         Err(_) => return,
                     },
-                    () = self.step(&looks) => {}
+                    () = self.step() => {}
                 }
             }
         }
     }
 
     /// Waits for the next thing that happens, and acts on it. Nothing is lost when the wait is dropped.
-    async fn step(&mut self, looks: &Notify) {
+    async fn step(&mut self) {
+        let is_watched = self.files.are_watched() && self.keyring.is_watched();
         let replaced = tokio::select! { biased;
             replaced = self.files.next() => replaced,
             replaced = self.keyring.next() => replaced,
-            () = looks.notified() => {
+            () = self.rounds.next(), if !is_watched => {
                 self.files.look();
                 self.keyring.look()
             }

@@ -18,6 +18,7 @@
 //! | [`sink_board`] | what the files of a profile hold | | |
 //! | `waiters` | the callers that wait for a profile's token, and its attempt's wait | | |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | | clock |
+//! | [`rounds`] | the moments at which what cannot be watched is checked | | clock |
 
 pub mod attempt;
 pub mod bulkhead;
@@ -31,5 +32,6 @@ pub mod lookups;
 pub mod patience;
 mod queue;
 pub mod roster;
+pub mod rounds;
 pub mod sink_board;
 mod waiters;

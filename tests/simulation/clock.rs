@@ -84,11 +84,10 @@ impl Clock for SimClock {
     }
 
     fn disturbed(&self) -> Waiting<'_> {
-        let mut disturbed = self.machine.disturbances();
-        Box::pin(async move {
-            let _: Result<(), _> = disturbed.changed().await;
-            let times = *disturbed.borrow();
+        Box::pin(async {
+            let times = self.machine.unreported().await;
             tokio::time::sleep(notice(times)).await;
+            self.machine.report(times);
         })
     }
 }

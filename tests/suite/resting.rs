@@ -1,9 +1,12 @@
 //! A profile that nobody asks for.
 
+use std::fs;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::support::TestEnv;
-use crate::support::daemon::wait_until;
+use crate::support::daemon::{Daemon, wait_until};
 
 #[test]
 fn the_issuer_is_left_alone_while_nobody_asks_and_whoever_asks_wakes_the_profile() {
@@ -27,5 +30,49 @@ fn the_issuer_is_left_alone_while_nobody_asks_and_whoever_asks_wakes_the_profile
     assert_eq!(env.sandbox().issued().last(), Some(&token));
     assert_eq!(env.sandbox().stats().token_requests, before + 1);
     assert_eq!(status()["phase"], "fresh");
+    env.stop(&mut daemon);
+}
+
+/// How long the daemon is watched: longer than any period it could have. `.ci/long` has ten minutes.
+fn at_rest() -> Duration {
+    let seconds = std::env::var("JETON_REST_SECONDS").ok();
+    Duration::from_secs(seconds.map_or(65, |seconds| seconds.parse().unwrap()))
+}
+
+/// The voluntary context switches of all threads of a process: a thread that sleeps makes one whenever it was woken.
+fn switches(daemon: &Daemon) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{}/task", daemon.child.id())).unwrap();
+    threads
+        // A thread may have ended since it was listed.
+        .filter_map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).ok())
+        .filter_map(|status| {
+            let line = status.lines().find(|line| line.starts_with("voluntary_"))?;
+            line.split_whitespace().last()?.parse::<u64>().ok()
+        })
+        .sum()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_daemon_at_rest_is_never_woken() {
+    let env = TestEnv::with_sandbox(86_400);
+    env.enrol("research");
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    // Threads that have done their work end after ten seconds.
+    let mut quiet = (switches(&daemon), Instant::now());
+    wait_until("twelve quiet seconds", || {
+        let now = switches(&daemon);
+        if now != quiet.0 {
+            quiet = (now, Instant::now());
+        }
+        quiet.1.elapsed() >= Duration::from_secs(12)
+    });
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test is that nothing happens in this time"
+    )]
+    std::thread::sleep(at_rest());
+    assert_eq!(switches(&daemon) - quiet.0, 0, "wake-ups");
     env.stop(&mut daemon);
 }

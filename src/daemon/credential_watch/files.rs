@@ -144,6 +144,11 @@ impl Files {
         }
     }
 
+    /// Whether there is no file that has to be looked at.
+    pub(super) fn are_watched(&self) -> bool {
+        self.polls.is_empty()
+    }
+
     /// Looks at the files that cannot be watched.
     pub(super) fn look(&mut self) {
         self.polls.look();

@@ -129,6 +129,11 @@ impl Keyring {
         vec![]
     }
 
+    /// Whether nothing has to be done every 30 s.
+    pub(super) fn is_watched(&self) -> bool {
+        self.handles.is_empty() || !matches!(self.state, State::Idle)
+    }
+
     /// What is done every 30 s. Returns the profiles that have to look themselves, since the keyring cannot be watched.
     pub(super) fn look(&mut self) -> Vec<Arc<Handle>> {
         if self.handles.is_empty() || !matches!(self.state, State::Idle) {

@@ -64,6 +64,11 @@ impl Polls {
         self.prints.remove(path);
     }
 
+    /// Whether there is no file to look at.
+    pub(super) fn is_empty(&self) -> bool {
+        self.prints.is_empty()
+    }
+
     /// Begins a look at every file. It wakes the event loop only if one has changed.
     pub(super) fn look(&self) {
         let mut shares: [Vec<_>; AT_ONCE] = std::array::from_fn(|_| vec![]);

@@ -6,8 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use crate::clock::{Clock, Reading};
 use crate::instant::BootInstant;
 
@@ -16,9 +14,6 @@ const LEAST_SUSPEND: Duration = Duration::from_secs(2);
 
 /// The smallest step of the wall clock that counts. NTP corrects smaller errors gradually.
 const LEAST_STEP: Duration = Duration::from_secs(1);
-
-/// Longest time between two looks at the clocks: a clock that was set just before the wait began does not end the wait.
-const TICK: Duration = Duration::from_secs(30);
 
 /// A suspend of the machine, a step of its wall clock, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,33 +28,23 @@ pub struct Jump {
 pub struct Jumps {
     clock: Arc<dyn Clock>,
     before: Reading,
-    looks: Vec<Arc<Notify>>,
 }
 
 impl Jumps {
     /// Starts with the readings of this moment.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let before = clock.read();
-        let looks = vec![];
-        Self {
-            clock,
-            before,
-            looks,
+        Self { clock, before }
+    }
+
+    /// Waits until the clocks may have jumped, and for `limit` at most. Returns the jump if there was one.
+    pub async fn look(&mut self, limit: Option<Duration>) -> Option<Jump> {
+        let disturbed = self.clock.disturbed();
+        match limit {
+            // The clocks show what happened, whether the wait ended or timed out.
+            Some(limit) => drop(tokio::time::timeout(limit, disturbed).await),
+            None => disturbed.await,
         }
-    }
-
-    /// Notified at each look, so that another periodic check needs no timer of its own. Each call is for one check.
-    pub fn looks(&mut self) -> Arc<Notify> {
-        let looks = Arc::<Notify>::default();
-        self.looks.push(Arc::clone(&looks));
-        looks
-    }
-
-    /// Waits until the clocks may have jumped, for 30 s at most, and returns the jump if there was one.
-    pub async fn look(&mut self) -> Option<Jump> {
-        // The clocks show what happened, whether the wait ended or timed out.
-        let _: Result<(), _> = tokio::time::timeout(TICK, self.clock.disturbed()).await;
-        self.looks.iter().for_each(|looks| looks.notify_one());
         let now = self.clock.read();
         let before = std::mem::replace(&mut self.before, now);
         jump(&before, &now)
@@ -68,7 +53,7 @@ impl Jumps {
     /// Waits for the next jump.
     pub async fn next(&mut self) -> Jump {
         loop {
-            if let Some(jump) = self.look().await {
+            if let Some(jump) = self.look(None).await {
                 return jump;
             }
         }
@@ -146,10 +131,12 @@ mod tests {
             stepped: Some(-600),
         };
         assert_eq!(next().await, Some((set, Duration::from_secs(5))));
-        // A step while no wait is running is found by the next look.
+        // So is a step while no wait is running.
         clock.step(3);
         let (jump, after) = next().await.unwrap();
-        assert_eq!((jump.stepped, after.as_secs()), (Some(3), 30));
+        assert_eq!((jump.stepped, after.as_secs()), (Some(3), 0));
+        // A look that is limited ends without a jump.
+        assert_eq!(jumps.look(Some(Duration::from_secs(60))).await, None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tracing::{debug, info, warn};
 
+use super::super::keep::rounds::Rounds;
 use super::super::service::Door;
 use super::super::shutdown::Shutdown;
 use super::listen_error::ListenError;
@@ -45,19 +46,19 @@ pub struct Lost {
 // === impl Sockets ===
 
 impl Sockets {
-    /// Keeps both sockets in place, and returns when one is lost. `asked` requests a look now; `looks` is notified
-    /// periodically, and used only where the paths cannot be watched. `changes` are those of the token socket's mode.
+    /// Keeps both sockets in place, and returns when one is lost. `asked` requests a look now. Where the paths cannot
+    /// be watched, each round has one. `changes` are those of the token socket's mode.
     pub(in crate::daemon) async fn keep(
         mut self,
         servers: Arc<Servers>,
         clock: Arc<dyn Clock>,
         shutdown: Shutdown,
         asked: Arc<Notify>,
-        looks: Arc<Notify>,
         mut changes: mpsc::Receiver<ModeChange>,
     ) -> Lost {
         let mut removals = Episode::new(QUIET);
         let mut failed = 0;
+        let mut rounds = Rounds::new(Arc::clone(&clock));
         let mut watch = self.watch(None);
         let mut was_watched = true;
         loop {
@@ -90,7 +91,7 @@ impl Sockets {
                     continue;
                 }
                 () = asked.notified() => {}
-                () = stirred(watch.as_ref().ok(), &looks, failed > 0) => {}
+                () = stirred(watch.as_ref().ok(), &mut rounds, failed > 0) => {}
                 // A new socket may have vanished before its watch began.
                 () = tokio::time::sleep(FLOOR), if is_new => {}
                 () = tokio::time::sleep(QUIET), if removals.is_on() => {
@@ -182,14 +183,14 @@ impl Sockets {
 }
 
 /// Waits until the paths may have changed, or for the next try after a failed one.
-async fn stirred(watch: Option<&PathWatch>, looks: &Notify, is_failed: bool) {
+async fn stirred(watch: Option<&PathWatch>, rounds: &mut Rounds, is_failed: bool) {
     match watch {
         _ if is_failed => tokio::time::sleep(FLOOR).await,
         Some(watch) => {
             watch.stirred().await;
             tokio::time::sleep(SETTLE).await;
         }
-        None => looks.notified().await,
+        None => rounds.next().await,
     }
 }
 

@@ -1,0 +1,68 @@
+//! The moments at which the daemon checks what it cannot watch.
+//!
+//! They are the same for all checks, so that several of them wake the machine once. A daemon that can watch everything
+//! awaits no round, and has no timer for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::instant::BootInstant;
+
+/// The time between two rounds.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// The rounds of one check.
+pub struct Rounds {
+    clock: Arc<dyn Clock>,
+    next: BootInstant,
+}
+
+impl Rounds {
+    /// Begins with the next round.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let next = round_after(clock.now().boot);
+        Self { clock, next }
+    }
+
+    /// Waits for the next round; returns at once if one has passed since the last call. It is cancel safe.
+    pub async fn next(&mut self) {
+        self.clock.sleep_until(self.next).await;
+        self.next = round_after(self.clock.now().boot);
+    }
+}
+
+/// The first round after `now`: on the boot clock, rounds are the multiples of the interval.
+fn round_after(now: BootInstant) -> BootInstant {
+    let since = now.since_boot();
+    let into = Duration::from_secs(since.as_secs() % INTERVAL.as_secs())
+        + Duration::from_nanos(since.subsec_nanos().into());
+    now.after(INTERVAL - into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::testing::TestClock;
+
+    #[tokio::test(start_paused = true)]
+    async fn two_checks_share_their_rounds_whenever_they_begin() {
+        let secs = Duration::from_secs;
+        let booted = BootInstant::from_boot(Duration::from_millis(1_000_500));
+        let clock = Arc::new(TestClock::booted_at(booted));
+        let shown = || clock.now().boot.since_boot();
+        let mut first = Rounds::new(Arc::<TestClock>::clone(&clock));
+        tokio::time::sleep(secs(7)).await;
+        let mut second = Rounds::new(Arc::<TestClock>::clone(&clock));
+        for round in [1_020, 1_050] {
+            tokio::join!(first.next(), second.next());
+            assert_eq!(shown(), secs(round));
+        }
+        // A check that awaited no round for a while has one now, and the next one with the others.
+        tokio::time::sleep(secs(100)).await;
+        second.next().await;
+        assert_eq!(shown(), secs(1_150));
+        second.next().await;
+        assert_eq!(shown(), secs(1_170));
+    }
+}
