@@ -11,24 +11,24 @@
 //!
 //! | File or room | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`reloading`] | puts configurations in force, one at a time | condition keep options service sockets wiring | clock offload process settings |
+//! | [`reloading`] | applies configurations, one at a time | condition keep options service sockets wiring | clock offload process settings |
 //! | [`wiring`] | builds the profiles that a configuration names | keep rotating | applications certificates clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
-//! | `credential_watch` | notices that a credential was replaced | keep | clock offload path_events store |
-//! | [`sinks`] | keeps the files fresh that tokens are written to | keep options | clock offload sink |
+//! | `credential_watch` | notices when a stored credential is replaced | keep | clock offload path_events store |
+//! | [`sinks`] | writes each new token to the files that are configured for it | keep options | clock offload sink |
 //! | `start_error` | why a daemon did not start, or had to end | sockets | process settings |
-//! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock path_events process trust |
-//! | [`descriptors`] | divides the available descriptors | keep serve | |
+//! | [`sockets`] | binds the sockets and restores them when their files are removed | serve service shutdown | clock file_lock path_events process trust |
+//! | [`descriptors`] | divides the file descriptors between connections and attempts | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
-//! | [`service`] | the requests that the daemon answers, from a path or a verb | command_files keep rotating rotation_timer | clock offload process |
+//! | [`service`] | answers requests, whether they come from an HTTP path or a companion's verb | command_files keep rotating rotation_timer | clock offload process |
 //! | [`rotation_timer`] | rotates keys by their age | keep rotating | clock |
-//! | [`rotating`] | rotates the keys of profiles, one task for each rotation that is open | keep | applications clock offload store |
-//! | [`command_files`] | a file with a token for the life of a command | keep | clock folder offload process trust |
-//! | `shutdown` | the order to stop, and how long requests in progress may take | | |
-//! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
+//! | [`rotating`] | rotates the keys of profiles, with one task per open rotation | keep | applications clock offload store |
+//! | [`command_files`] | files that hold a token for as long as a command runs | keep | clock folder offload process trust |
+//! | `shutdown` | the shutdown signal, and the time that requests in progress get | | |
+//! | `clock_changes` | reports suspends and steps of the wall clock to the profiles | keep | process |
 //! | [`condition`] | the daemon's state, in one line | keep | |
 //! | `options` | the options that a daemon is started with | | process store |
-//! | [`keep`] | keeps profiles: one task for each, which owns its state | | clock process provider store |
+//! | [`keep`] | holds the profiles: one task per profile owns its state | | clock process provider store |
 
 mod clock_changes;
 pub mod command_files;
@@ -88,13 +88,13 @@ use serve::{refusal_log::RefusalLog, refusals::Refusals};
 use sockets::activation::Passed;
 use sockets::mode::{mode_setter, warn_of_barrier};
 
-/// How long requests in progress may take once the shutdown has begun.
+/// Time that requests in progress get to finish once the shutdown has begun.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs a daemon until it is stopped.
 ///
 /// # Errors
-/// [`StartError`]; then nothing is left behind.
+/// [`StartError`] if the daemon cannot start or cannot go on. No socket is left behind then.
 pub fn run(options: &Options) -> Result<(), StartError> {
     let passed = Passed::take(options.listen_names.as_deref()).map_err(StartError::Passed)?;
     let read = settings::read(&options.config, options.uid)
@@ -106,8 +106,8 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     let limit = hardening::raise_descriptor_limit();
     let runtime = offload::event_loop().map_err(StartError::Io)?;
     let result = runtime.block_on(async {
-        // Install the signal handlers first: a signal that killed the daemon with a socket bound would leave the socket
-        // behind.
+        // Install the signal handlers first. A signal that killed the daemon after it bound a socket would leave the
+        // socket behind.
         let signals = if options.stop_at_eof {
             let stdin = io::stdin().as_fd().try_clone_to_owned();
             stdin.and_then(Signals::with_lifeline)
@@ -145,7 +145,7 @@ async fn serve(
 ) -> Result<(), StartError> {
     let gate = peers::gate(options.uid, !options.guests.is_empty());
     let roster = Arc::new(Roster::new(gate).with_guests(options.guests.clone()));
-    // It has a descriptor of its own, so it is made before those are counted.
+    // The clock has descriptors of its own, so create it before the free descriptors are counted.
     let clock: Arc<dyn Clock> = Arc::new(AlarmClock::start());
     let (reloads, mut changes) = mpsc::channel::<Change>(16);
     let (stop, shutdown) = shutdown(GRACE);
@@ -157,7 +157,7 @@ async fn serve(
         Arc::clone(&roster),
     );
     if options.stop_at_eof {
-        // It ends with its command: a rotation takes longer than most of them.
+        // This daemon ends with its command, and a rotation takes longer than most commands.
         wiring = wiring.without_rotations();
     }
     let rotations = wiring.rotations();
@@ -177,7 +177,7 @@ async fn serve(
     });
     let credentials = CredentialWatch::open();
     let notify = Manager::new(options.notify.as_deref());
-    // They have descriptors of their own, so they are made before those are counted.
+    // The watch and the manager have descriptors of their own, so create them before the free descriptors are counted.
     let [connections, admin] = [(); 2].map(|()| Connections::shared(gate));
     let budget = Budget::of_this_process(limit);
     let caps = budget.caps();
@@ -197,7 +197,7 @@ async fn serve(
     };
     let servers = Arc::new(Servers::new(
         server(Arc::clone(&connections)),
-        // A table of its own: a full token socket must not refuse a reload.
+        // The admin socket has a connection table of its own: a full token socket must not refuse a reload.
         server(Arc::clone(&admin)),
     ));
     sockets.serve(&servers, &shutdown).map_err(StartError::Io)?;
@@ -218,7 +218,7 @@ async fn serve(
     reloading.start(config).await;
     let files = sinks::keep(options, sockets.passed_tokens(), &clock, &roster);
     tokio::spawn(Arc::clone(&service).take_up_files());
-    // The daemon of one command ends with it, and so would a rotation.
+    // The daemon of one command ends with the command, and would interrupt a rotation.
     if !options.stop_at_eof {
         let timer = RotationTimer::new(Arc::clone(&roster), rotations, ages, Arc::clone(&clock));
         tokio::spawn(timer.run());
@@ -264,15 +264,15 @@ async fn serve(
         }
     };
     info!("stopping");
-    // Remove our own sockets first, so that no client connects to a daemon that no longer answers. Passed ones are not even
-    // shut down: connections wait in them for the next daemon.
+    // Remove our own sockets first, so that no client connects to a daemon that no longer answers. Sockets passed by
+    // the service manager are not even shut down: connections wait in their queues for the next daemon.
     if !keeping.is_finished() {
         keeping.abort();
         let _: Result<Lost, _> = keeping.await;
     }
-    // A caller that waits for a change, or asks for one now, learns that the daemon is stopping.
+    // Callers that wait for a reload, or request one now, learn that the daemon is stopping.
     drop(changes);
-    // First of all no connection is accepted any more: it may take a second to notify the manager.
+    // Stop accepting connections before notifying the manager, which may take a second.
     stop.order();
     notify.stopping().await;
     tokio::select! { biased;

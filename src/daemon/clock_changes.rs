@@ -1,4 +1,4 @@
-//! Passes suspends of the machine and steps of its wall clock on to the profiles, and logs them.
+//! Reports suspends of the machine and steps of its wall clock to the profiles, and logs them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use super::keep::jumps::Jumps;
 use super::keep::roster::Roster;
 use crate::process::episode::Episode;
 
-/// How long the clocks must stay untouched until a series of jumps counts as over.
+/// Time without a jump after which a series of jumps counts as over.
 const CLOCKS_QUIET: Duration = Duration::from_secs(60);
 
-/// Notifies every profile of suspends and of steps of the wall clock.
+/// Reports each suspend and each step of the wall clock to every profile.
 pub async fn tell_of_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
     let (mut suspends, mut steps) = (Episode::new(CLOCKS_QUIET), Episode::new(CLOCKS_QUIET));
     loop {
-        // Without a series there is nothing to do until the clocks jump: the daemon sleeps.
+        // Outside a series of jumps, wait without a limit, so that an idle daemon is not woken.
         let limit = (suspends.is_on() || steps.is_on()).then_some(CLOCKS_QUIET);
         let jump = jumps.look(limit).await;
         let now = jumps.now();
-        // A clock that is set every few seconds logs two lines in all, not one for each step.
+        // A clock that is set every few seconds must log two lines in all, not one per step.
         if let Some(times) = suspends.over(now).filter(|times| *times > 1) {
             info!(times, "the machine is no longer suspended repeatedly");
         }

@@ -1,9 +1,9 @@
-//! A file with a token for the life of a command (`jeton exec --file`): in a folder of its own beside the token socket,
-//! which only the command's user can enter.
+//! Files that hold a token for as long as a command runs (`jeton exec --file`). Each is in a folder of its own beside
+//! the token socket, which only the command's user can enter.
 //!
-//! The companion executes the command in its own place, so the command is the process that has asked. It is watched by a
-//! descriptor of the process. A daemon that stops leaves the files to the next one, which goes on with those whose command
-//! still runs, and removes the others.
+//! The companion replaces itself by the command (`exec`), so the peer that sent the request becomes the command. The
+//! daemon watches it through a process descriptor. When a daemon stops, it leaves the files to the next daemon, which
+//! keeps those of running commands up to date and removes the others.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,13 +30,14 @@ mod task;
 
 pub use feeds::Feeds;
 
-/// How many commands may have a file at once. Each takes a descriptor.
+/// Maximum number of commands that have a file at the same time. Each needs a descriptor.
 const MOST: usize = 256;
 
-/// The daemon's own folder in that of the socket where the latter is root's, as under the system's unit.
+/// Name of the daemon's own folder inside the socket's folder, for a socket folder that root owns, as under the system
+/// unit.
 const FILES: &str = "files";
 
-/// What follows the socket's name in the name of a folder.
+/// Follows the socket's name in the name of a command's folder.
 const SUFFIX: &str = ".exec-";
 
 const NOT_YOURS: &str = "this daemon is neither root's nor this user's, so it cannot give the user a file; use 'jeton exec' without --file, and 'jeton token'";
@@ -47,29 +48,29 @@ const FULL: &str =
     "the disk with the folder of the socket is full, so there is no room for the file; make room";
 const TOO_MANY: &str = "too many commands have a file; wait until one of them has ended";
 
-/// The files of the commands.
+/// The token files of all commands.
 #[derive(Debug, Default)]
 pub struct CommandFiles {
-    /// `None` makes no files.
+    /// `None` if no files can be made.
     beside: Option<Beside>,
     open: Arc<AtomicUsize>,
 }
 
-/// Where the folders are.
+/// Location of the commands' folders.
 #[derive(Debug, Clone)]
 struct Beside {
-    /// That of the token socket.
+    /// The folder of the token socket.
     folder: PathBuf,
     prefix: String,
 }
 
-/// One of the places that [`MOST`] counts.
+/// One of the [`MOST`] places, until dropped.
 struct Counted(Arc<AtomicUsize>);
 
 // === impl CommandFiles ===
 
 impl CommandFiles {
-    /// Files in folders beside the token socket: the one that a service manager has passed, else this one.
+    /// Makes files in folders beside the token socket: `passed` if a service manager passed the socket, else `socket`.
     pub fn beside(passed: Option<&Path>, socket: &Path) -> Self {
         Self {
             beside: Beside::of(passed.unwrap_or(socket)),
@@ -77,7 +78,7 @@ impl CommandFiles {
         }
     }
 
-    /// The process of a peer that can have a file.
+    /// Opens the process of a peer that may have a file.
     ///
     /// # Errors
     /// `not_supported` with the reason.
@@ -99,8 +100,8 @@ impl CommandFiles {
         })
     }
 
-    /// Makes a file with this token, and keeps it fresh until the process has ended. Returns its path below the folder of
-    /// the socket.
+    /// Makes a file with this token and keeps it up to date until the process ends. Returns the path of the file,
+    /// relative to the folder of the socket.
     ///
     /// # Errors
     /// The [`Problem`] says why there is no file.
@@ -144,7 +145,7 @@ impl CommandFiles {
         if let Err(error) = task.write(held).await {
             warn!(folder = %folder.display(), %error, "no file for a command");
             let place = task.place;
-            // What cannot be removed is removed by the next daemon.
+            // The next daemon removes what cannot be removed now.
             let _: io::Result<()> = blocking(move || place.remove()).await;
             return Err(no_folder(Some(&error)));
         }
@@ -155,7 +156,7 @@ impl CommandFiles {
         Ok(path)
     }
 
-    /// Goes on with the files of an earlier daemon whose commands still run, and removes the others.
+    /// Takes over the files of an earlier daemon whose commands still run, and removes the others.
     pub async fn take_up(&self, feeds: Feeds) {
         let Some(beside) = self.beside.clone() else {
             return;
@@ -228,7 +229,7 @@ impl Beside {
         })
     }
 
-    /// Makes a folder for a command of this user.
+    /// Makes a folder for a command of the user `owner`.
     fn make(&self, owner: (u32, u32), uid: u32) -> io::Result<Place> {
         let made = Place::make(&self.folder, &self.prefix, owner, uid);
         let files = self.folder.join(FILES);
@@ -240,7 +241,7 @@ impl Beside {
         }
     }
 
-    /// The folders that an earlier daemon of this user has made.
+    /// Returns the folders that an earlier daemon of this user has made.
     fn all(&self, uid: u32) -> io::Result<Vec<Place>> {
         let mut all = Place::all(&self.folder, &self.prefix, uid)?;
         let files = self.folder.join(FILES);
@@ -251,13 +252,13 @@ impl Beside {
     }
 }
 
-/// Whether we may make nothing in a folder.
+/// Whether the error means that we may not create anything in a folder.
 fn is_refused(error: &io::Error) -> bool {
     use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
-/// Removes the files of all commands, as far as that can be done: of a daemon that has ended, and that no other follows.
+/// Removes the files of all commands as far as possible. Call it after a daemon that has no successor.
 pub fn remove_all(socket: &Path) {
     let uid = rustix::process::geteuid().as_raw();
     let places = Beside::of(socket).map(|beside| beside.all(uid));

@@ -1,4 +1,4 @@
-//! The daemon's state in one line, and when that line may have changed.
+//! Summary of the daemon's state in one line, and notice of its changes.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use super::keep::roster::Roster;
 use crate::command_line;
 use crate::lifecycle::View;
 
-/// The daemon's state, computed from its profiles and its configuration.
+/// The daemon's state, derived from its profiles and its configuration.
 pub struct Condition {
     roster: Arc<Roster>,
     /// One task per profile, which ends when the profile's view has changed.
     following: JoinSet<Option<watch::Receiver<View>>>,
-    /// Why the configuration that was read last was not put in force, if so.
+    /// Why the latest configuration was not applied, if it was not.
     invalid: Option<Arc<str>>,
 }
 
@@ -28,10 +28,10 @@ impl Condition {
         }
     }
 
-    /// Follows the profiles of the configuration that has just been put in force.
+    /// Follows the profiles of the configuration that has just been applied.
     pub fn renew(&mut self) {
         self.invalid = None;
-        // These tasks wait for profiles of the old configuration.
+        // These tasks follow profiles of the old configuration.
         self.following.abort_all();
         self.following.detach_all();
         for entry in self.roster.all().values() {
@@ -53,7 +53,7 @@ impl Condition {
     pub async fn changed(&mut self) {
         match self.following.join_next().await {
             Some(Ok(Some(view))) => self.follow(view),
-            // Its keeper has ended: the profile is gone, or will be in a moment.
+            // The profile's keeper has ended: the profile has been removed or is being removed.
             Some(Ok(None) | Err(_)) => {}
             None => std::future::pending().await,
         }
@@ -80,16 +80,16 @@ impl Condition {
     }
 }
 
-/// A profile without a token, the reason, and how many more there are.
+/// A profile without a token, the reason, and the number of further ones.
 struct Stuck<'a> {
     profile: &'a str,
     why: &'a str,
     more: usize,
 }
 
-/// Formats how many profiles there are, how many of them have a valid token, and why one of the others has none.
+/// Formats the number of profiles, how many of them have a valid token, and why one of the others has none.
 fn counts(all: usize, ready: usize, stuck: Option<&Stuck<'_>>) -> String {
-    /// The longest reason, in characters: the status is one line of a screen.
+    /// Longest reason, in characters. The status should fit in one line of a screen.
     const LONGEST: usize = 300;
     let counts = match all {
         0 => command_line::proposed("no profiles yet; make one with: jetond add NAME", None)
@@ -100,7 +100,7 @@ fn counts(all: usize, ready: usize, stuck: Option<&Stuck<'_>>) -> String {
     let Some(Stuck { profile, why, more }) = stuck else {
         return counts;
     };
-    // A path can hold anything, and this goes to terminals and to the service manager.
+    // A path can contain any characters, and this text goes to terminals and to the service manager.
     let plain = |c: char| if c.is_control() { '?' } else { c };
     let mut shown: String = why.chars().map(plain).take(LONGEST).collect();
     if why.chars().nth(LONGEST).is_some() {
@@ -114,7 +114,7 @@ fn counts(all: usize, ready: usize, stuck: Option<&Stuck<'_>>) -> String {
     format!("{counts}; {profile}: {shown}{more}")
 }
 
-/// Formats the line. `kept` says how the profiles are; `None` without a valid configuration.
+/// Formats the line. `kept` is the summary of the profiles, or `None` without a valid configuration.
 fn line(kept: Option<String>, invalid: Option<&str>) -> String {
     let kept = kept.unwrap_or_else(|| "misconfigured".to_owned());
     match invalid {

@@ -1,16 +1,17 @@
-//! Notices that a credential was replaced, whoever did it, and has its profile read it.
+//! Notices when a stored credential is replaced, by any program, and makes its profile read it.
 //!
-//! Files are watched by their folders, and the keyring by its signals. What cannot be watched is looked at every 30 s. A
-//! profile that reads a new credential uses it in its next attempt, which it makes at once where it holds no valid token.
+//! Files are watched through their folders, and the keyring through its signals. What cannot be watched is checked
+//! every 30 s. A profile that reads a new credential uses it in its next attempt. Without a valid token, it makes that
+//! attempt at once.
 //!
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | `files` | the files that credentials are in, and what is watched for each | adding polls uses | clock path_events |
+//! | `files` | the files that contain credentials, and the watches on them | adding polls uses | clock path_events |
 //! | `adding` | adds files to the watch | | offload path_events |
-//! | `uses` | which watched folders serve a path | | path_events |
-//! | `polls` | looks at files that cannot be watched | | offload |
-//! | `keyring` | the signals of the keyring | | clock offload store |
+//! | `uses` | counts which watched folders are still needed | | path_events |
+//! | `polls` | polls files that cannot be watched | | offload |
+//! | `keyring` | watches the keyring through its signals | | clock offload store |
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,10 +36,10 @@ mod keyring;
 mod polls;
 mod uses;
 
-/// The watch on all credentials. Its descriptors are open from the beginning, so that they can be counted.
+/// Watches all credentials. Its descriptors are open from the start, so that they can be counted.
 pub(super) struct CredentialWatch(Option<FolderWatch>);
 
-/// The task.
+/// The task of the watch.
 struct Watching {
     clock: Arc<dyn Clock>,
     files: Files,
@@ -50,8 +51,7 @@ struct Watching {
 // === impl CredentialWatch ===
 
 impl CredentialWatch {
-    /// Opens the descriptors. Where the system refuses them, every file is looked at every 30 s. It must be called on the
-    /// event loop.
+    /// Opens the descriptors. If the system refuses them, every file is polled every 30 s. Call it on the event loop.
     pub(super) fn open() -> Self {
         let watch = FolderWatch::new();
         if let Err(error) = &watch {
@@ -60,7 +60,7 @@ impl CredentialWatch {
         Self(watch.ok())
     }
 
-    /// Watches the credentials of each configuration that is put in force, for good.
+    /// Starts a task that watches the credentials of the current configuration until the daemon ends.
     pub(super) fn keep(self, roster: &Arc<Roster>, clock: &Arc<dyn Clock>) {
         let watching = Watching {
             clock: Arc::clone(clock),
@@ -79,7 +79,7 @@ impl Watching {
     async fn run(mut self, roster: Arc<Roster>) {
         let mut kept = roster.follow();
         loop {
-            // An invalid configuration at the start has no profiles.
+            // An invalid configuration at start has no profiles.
             let profiles = kept.borrow_and_update().clone();
             self.put_in_force(&profiles.unwrap_or_default());
             loop {
@@ -94,7 +94,7 @@ impl Watching {
         }
     }
 
-    /// Waits for the next thing that happens, and acts on it. Nothing is lost when the wait is dropped.
+    /// Waits for the next event and handles it. Cancelling the wait loses no event.
     async fn step(&mut self) {
         let is_watched = self.files.are_watched() && self.keyring.is_watched();
         let replaced = tokio::select! { biased;

@@ -1,51 +1,52 @@
-//! How many descriptors each part of the daemon may use.
+//! Divides the file descriptors between the parts of the daemon.
 //!
-//! A connection needs one, and so does everything that keeps tokens fresh. If connections could take all of them, a
-//! single caller could starve the refreshes of every profile.
+//! Each connection needs a descriptor, and so does everything that refreshes tokens. If connections could take all
+//! descriptors, a single caller could stop the refreshes of every profile.
 
 use super::keep::bulkhead;
 use super::serve::connections::{Limits, MAX_PER_UID, MAX_TOTAL, MAX_WAITING};
 use super::serve::refusals::MAX_LINGERING;
 
-/// What one attempt may have open at once: two sockets to the issuer (IPv6 and IPv4), two of the system's resolver, a
-/// file of certificates or of the store, and that file's folder.
+/// Descriptors of one attempt at the same time: two sockets to the issuer (IPv6 and IPv4), two of the system's
+/// resolver, a file of certificates or of the store, and that file's folder.
 const PER_ATTEMPT: u64 = 6;
 
-/// The minimum and the maximum of the reserve for a reload's configuration, the credential store, the log, what is opened
-/// after the count, and the event loops of the threads that speak to issuers. A daemon with one profile opens seven after
-/// the count.
+/// Minimum and maximum of the reserve. It covers a reload's configuration, the credential store, the log, descriptors
+/// opened after the count, and the event loops of the threads that speak to issuers. A daemon with one profile opens
+/// seven after the count.
 const SPARE: [u64; 2] = [14, 24];
 
-/// The minimum of connections of one user at the token socket, and of all, with the places kept for the daemon's user and
-/// root. It holds even if it exceeds the free descriptors: a daemon that accepts none cannot serve a token at all.
+/// Minimum of the limits at the token socket: for one user, and in total with the places reserved for the daemon's user
+/// and root. It applies even if it exceeds the free descriptors, because a daemon that accepts no connection cannot
+/// serve any token.
 const LEAST: u64 = 8;
 const LEAST_OF_ALL: u64 = LEAST + 2;
 
-/// The minimum and the maximum of connections at the admin socket.
+/// Minimum and maximum number of connections at the admin socket.
 const ADMIN: [u64; 2] = [4, 64];
 
-/// The maximum of connections that have lost their place and have not ended yet, at each socket.
+/// Maximum number of connections per socket that have lost their place and have not ended yet.
 const MAX_LEAVING: u64 = 16;
 
-/// Assumed number of open descriptors where the system does not list them.
+/// Assumed number of open descriptors on a system that does not list them.
 const USUAL: u64 = 32;
 
-/// The limits of everything that needs descriptors.
+/// Limits for everything that needs descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
     /// Connections at the token socket.
     pub connections: usize,
     /// Of these, connections of one user.
     pub per_uid: usize,
-    /// Of these, connections that only the daemon's user and root can have.
+    /// Of these, connections reserved for the daemon's user and root.
     pub kept: usize,
-    /// Connections at the admin socket. Only our user and root reach it, so one user may have all of them.
+    /// Connections at the admin socket. Only our user and root can reach it, so one user may have all of them.
     pub admin: usize,
-    /// Beside these, connections at each socket that have lost their place and have not ended yet.
+    /// Additional connections at each socket that have lost their place and have not ended yet.
     pub leaving: usize,
-    /// Connections at both sockets that are refused and have not ended yet.
+    /// Connections at both sockets that were refused and have not ended yet.
     pub refused: usize,
-    /// Accepted connections at the token socket that wait for a place; as many others may wait for their refusal.
+    /// Accepted connections at the token socket that wait for a place. As many again may wait for their refusal.
     pub waiting: usize,
     /// Attempts to get a token that run at once.
     pub attempts: usize,
@@ -54,9 +55,10 @@ pub struct Caps {
 impl Caps {
     /// Divides `limit` descriptors (`RLIMIT_NOFILE`), of which `used` stay open.
     ///
-    /// A quarter of the free ones goes to attempts, a sixteenth to the admin socket, another one to refused connections
-    /// and a sixty-fourth to those that leave a socket, up to their maximum each, a third is the reserve; connections at
-    /// the token socket get the rest, and accepted ones that wait get what is left after that.
+    /// Attempts get a quarter of the free descriptors. The admin socket and the refused connections get a sixteenth
+    /// each, and the connections that leave a socket get a sixty-fourth. A third is the reserve. Each share has a
+    /// minimum and a maximum. Connections at the token socket get the rest, and accepted connections that wait get what
+    /// is left after that.
     pub fn of(limit: u64, used: u64) -> Self {
         let free = limit.saturating_sub(used);
         let attempts = (free / 4 / PER_ATTEMPT).clamp(1, as_u64(bulkhead::IN_ALL));
@@ -81,7 +83,7 @@ impl Caps {
         }
     }
 
-    /// The limits at the token socket.
+    /// Returns the limits at the token socket.
     pub const fn at_tokens(&self) -> Limits {
         Limits {
             total: self.connections,
@@ -92,7 +94,7 @@ impl Caps {
         }
     }
 
-    /// The limits at the admin socket.
+    /// Returns the limits at the admin socket.
     pub const fn at_admin(&self) -> Limits {
         Limits {
             total: self.admin,
@@ -108,7 +110,7 @@ impl Caps {
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     limit: u64,
-    /// Those that stay open.
+    /// The descriptors that stay open.
     used: u64,
 }
 
@@ -121,16 +123,17 @@ impl Budget {
         }
     }
 
-    /// Returns the caps. They are the same for any number of profiles: a profile at rest has no descriptor open.
+    /// Returns the limits. They do not depend on the number of profiles, because a profile at rest has no descriptor
+    /// open.
     pub fn caps(self) -> Caps {
         Caps::of(self.limit, self.used)
     }
 }
 
-/// Counts the open descriptors of this process; returns an assumed number where the system does not list them.
+/// Counts the open descriptors of this process. Returns an assumed number on a system that does not list them.
 fn open_now() -> u64 {
     let entries = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"));
-    // The listing itself is open while it is counted.
+    // The listing itself occupies a descriptor during the count.
     entries.map_or(USUAL, |entries| as_u64(entries.count()).saturating_sub(1))
 }
 
@@ -161,7 +164,7 @@ mod tests {
             (256, 30, 114, 85, 8, 14, [3, 14, 9, 0]),
             (256, 230, 10, 8, 2, 4, [1, 1, 1, 0]),
             (1_024, 30, 570, 427, 36, 62, [15, 62, 41, 0]),
-            // With much that stays open.
+            // Most of the limit is taken by descriptors that stay open.
             (1_024, 1_030, 10, 8, 2, 4, [1, 1, 1, 0]),
             (2_048, 1_030, 586, 439, 37, 63, [15, 63, 42, 0]),
             (4_096, 30, 3_114, 2_335, 195, 64, [16, 64, 128, 0]),
@@ -193,7 +196,7 @@ mod tests {
                 "{limit} {caps:?}"
             );
             let larger = Caps::of(limit + 1, 30);
-            // One more for each of the other shares may begin at the same limit.
+            // At the larger limit, the other shares may grow as well, by one descriptor each.
             assert!(
                 larger.connections + larger.attempts * 6 + 3
                     >= caps.connections + caps.attempts * 6
@@ -207,7 +210,7 @@ mod tests {
     fn what_is_open_is_counted() {
         let before = open_now();
         let files: Vec<_> = (0..50).map(|_| File::open("/dev/null").unwrap()).collect();
-        // Other tests of this process open and close some meanwhile.
+        // Other tests in this process open and close some descriptors meanwhile.
         assert!(open_now() >= before.saturating_sub(20) + 50, "{before}");
         drop(files);
     }

@@ -5,20 +5,20 @@
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
 //! | [`feed`] | the events of a profile, for one watcher | handle roster | clock |
-//! | [`roster`] | the profiles by name, and which caller may use which | handle | |
-//! | [`looks`] | looks into the stores of many profiles | handle | |
-//! | [`handle`] | a profile as the rest of the daemon uses it | attempt bulkhead jumps keeper lookups patience sink_board waiters | clock provider store |
-//! | [`lookups`] | calls of an issuer's API beside the attempts, one at a time | | clock |
-//! | [`keeper`] | one task per profile, which alone owns its state | attempt bulkhead jumps waiters | clock provider store |
-//! | [`attempt`] | one call of an attempt to get a token | bulkhead waiters | clock provider |
+//! | [`roster`] | the profiles by name, and which of them a caller may use | handle | |
+//! | [`looks`] | rechecks the stored credentials of many profiles at once | handle | |
+//! | [`handle`] | access to a profile for the rest of the daemon | attempt bulkhead jumps keeper lookups patience sink_board waiters | clock provider store |
+//! | [`lookups`] | calls to an issuer's API that are not token requests, one at a time | | clock |
+//! | [`keeper`] | the task of a profile, the only owner of its state | attempt bulkhead jumps waiters | clock provider store |
+//! | [`attempt`] | one call to the issuer, as part of an attempt | bulkhead waiters | clock provider |
 //! | [`bulkhead`] | limits how many calls run at once | crowds queue waiters | clock |
-//! | `crowds` | the issuers at which attempts wait, as the log says | | process |
-//! | `queue` | decides which attempt calls its issuer next, and how many may at once | | |
-//! | [`patience`] | how long a caller may wait, and what ends its wait early | | |
-//! | [`sink_board`] | what the files of a profile hold | | |
-//! | `waiters` | the callers that wait for a profile's token, and its attempt's wait | | |
-//! | [`jumps`] | notices that the machine was suspended or its wall clock set | | clock |
-//! | [`rounds`] | the moments at which what cannot be watched is checked | | clock |
+//! | `crowds` | log messages about issuers at which attempts have to wait | | process |
+//! | `queue` | decides which attempt may call its issuer next, and how many may run at once | | |
+//! | [`patience`] | how long a caller may wait, and why a wait may end early | | |
+//! | [`sink_board`] | the state of the files that a profile's token is written to | | |
+//! | `waiters` | counts the callers that wait for a profile's token, and times its queued attempt | | |
+//! | [`jumps`] | notices when the machine was suspended or its wall clock was set | | clock |
+//! | [`rounds`] | the common times of all periodic checks | | clock |
 
 pub mod attempt;
 pub mod bulkhead;

@@ -1,4 +1,4 @@
-//! The options that a daemon is started with.
+//! Options of a daemon.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,16 +11,16 @@ use crate::policy::Guests;
 use crate::process::crash_loop::Life;
 use crate::store::Surroundings;
 
-/// The options that a daemon is started with.
+/// Options of a daemon.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The configuration file.
     pub config: PathBuf,
-    /// Whether the command line or the environment names this file; then it must exist.
+    /// Whether the command line or the environment names the file. A named file must exist.
     pub config_named: bool,
     /// The state folder.
     pub state: PathBuf,
-    /// The sockets.
+    /// Paths of the sockets.
     pub places: SocketPlaces,
     /// The user that the daemon runs as.
     pub uid: u32,
@@ -31,21 +31,21 @@ pub struct Options {
     pub watchdog: Option<Duration>,
     /// The names of the sockets that a service manager passes, if it passes any.
     pub listen_names: Option<String>,
-    /// Whether to stop when standard input ends, which must be a pipe then.
+    /// Whether to stop at the end of standard input, which must be a pipe in that case.
     pub stop_at_eof: bool,
-    /// The users that the command may run as, when the daemon serves one command. If there are any, all users can
-    /// connect to the token socket, and no rule admits further ones.
+    /// The users that the command may run as, when the daemon serves one command. If there are any, every user can
+    /// connect to the token socket, and the rules admit no other users.
     pub guests: Guests,
-    /// The record of this life, where a service manager keeps one.
+    /// The record of this run, if a service manager keeps one.
     pub life: Option<Life>,
-    /// What sources of credentials need.
+    /// The environment of credential sources.
     pub surroundings: Arc<Surroundings>,
 }
 
 // === impl Options ===
 
 impl Options {
-    /// The mode of the token socket.
+    /// Returns the mode of the token socket.
     pub(super) fn mode(&self, config: Option<&Config>) -> SocketMode {
         if self.guests.is_empty() {
             config.map_or(SocketMode::Private, |config| config.socket)
@@ -54,7 +54,7 @@ impl Options {
         }
     }
 
-    /// Whether that mode is what the configuration says, and not one for the time being.
+    /// Whether this mode is final, rather than a temporary one until the configuration is known.
     pub(super) fn is_mode_decided(&self, config: Option<&Config>) -> bool {
         !self.guests.is_empty() || config.is_some_and(|config| !config.waits_for_group())
     }

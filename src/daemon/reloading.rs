@@ -1,4 +1,4 @@
-//! Puts configurations in force, one at a time, and notifies the service manager.
+//! Applies configurations, one at a time, and notifies the service manager.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,30 +33,30 @@ pub use served::ServedMode;
 
 use again::{Again, Next};
 
-/// How long reading the configuration may take at a reload, counted from when it was asked for: a disk that hangs must not
-/// keep the daemon from stopping, and the reason has to arrive before `ExecReload=` gives up, which is after 5 s.
+/// Time limit for reading the configuration at a reload, from the moment of the request. A disk that hangs must not
+/// keep the daemon from stopping, and the answer must arrive before `ExecReload=` gives up after 5 s.
 const READING: Duration = Duration::from_secs(3);
 
-/// How long it may take at least, when another reload was in progress.
+/// Minimum of that time limit, for a request that had to wait for another reload.
 const READING_AT_LEAST: Duration = Duration::from_secs(1);
 
-/// The command that makes the first profile.
+/// The command that creates the first profile.
 const ADD: &str = "jetond add NAME --provider runai --url https://…";
 
-/// Consequence of an invalid configuration before the first valid one, for the log.
+/// Log text for the consequence of an invalid configuration before the first valid one.
 const NOTHING_SERVED: &str = "no token is served until it is mended and read again";
 
-/// The reloader, which puts configurations in force.
+/// Applies configurations.
 pub struct Reloading {
     config: PathBuf,
-    /// Whether the command line or the environment names this file.
+    /// Whether the command line or the environment names the file.
     named: bool,
-    /// What the configuration in force was read from.
+    /// The content that the current configuration was read from.
     content: Content,
     /// The state folder.
     state: PathBuf,
     uid: u32,
-    /// Whether the daemon serves one command alone, perhaps beside another daemon.
+    /// Whether the daemon serves only one command, perhaps beside another daemon.
     is_of_command: bool,
     /// The mode of the served socket.
     served: ServedMode,
@@ -64,30 +64,30 @@ pub struct Reloading {
     roster: Arc<Roster>,
     notify: Notify,
     condition: Condition,
-    /// The status that was sent to the service manager last.
+    /// The last status that was sent to the service manager.
     told: String,
-    /// The faults that were logged last; empty while the configuration is valid.
+    /// The last faults that were logged. Empty while the configuration is valid.
     logged: Vec<String>,
-    /// Whether the log already says that a restart is needed.
+    /// Whether the log says that a restart is needed.
     logged_restart: bool,
-    /// Where the configuration is read.
+    /// Limits how many reads of the configuration may run or hang at once.
     lane: Lane,
-    /// Whether there is no valid configuration yet because of the machine, so that it is read again.
+    /// Whether there is no valid configuration yet for a reason that lies in the machine. Then it is read again
+    /// periodically.
     is_machines_fault: bool,
     again: Again<Asked>,
 }
 
-/// Why a configuration was not put in force.
+/// Reason why a configuration was not applied.
 enum NotRead {
-    /// It cannot be used.
+    /// The configuration is invalid or cannot be read.
     Unusable(Unusable),
-    /// The request is meant for another daemon; this is our source.
+    /// The request is meant for another daemon. Holds our source.
     Meant(Source),
 }
 
 impl Reloading {
-    /// Reads the configuration of these options, whose credentials are below their state folder; the served socket is
-    /// `served`.
+    /// Creates a reloader for the configuration of these options. `served` is the mode of the served socket.
     pub fn new(
         options: &Options,
         served: ServedMode,
@@ -116,8 +116,8 @@ impl Reloading {
         }
     }
 
-    /// Puts the first configuration in force. If it is invalid, requests are refused with the reason until there is a
-    /// valid one.
+    /// Applies the first configuration. If it is invalid, requests are refused with the reason until there is a valid
+    /// one.
     pub async fn start(&mut self, found: Result<Found, Unusable>) {
         match found {
             Ok(found) => {
@@ -141,7 +141,7 @@ impl Reloading {
         self.ready().await;
     }
 
-    /// Reads the configuration again for a signal: an error is in the log, and no caller waits for it.
+    /// Reads the configuration again after a signal. Errors go to the log, because no caller waits for them.
     pub async fn reload_now(&mut self) {
         drop(
             self.reload(&ReloadQuery::default(), from_now(Duration::ZERO))
@@ -149,12 +149,13 @@ impl Reloading {
         );
     }
 
-    /// Reads the configuration again, if the request, which came at `asked`, is meant for this daemon. An invalid one
-    /// changes nothing, and neither does a dry run, which reads none.
+    /// Reads the configuration again if the request is meant for this daemon. `asked` is the moment of the request. An
+    /// invalid configuration changes nothing. A dry run does not read it and changes nothing either.
     ///
     /// # Errors
-    /// `misconfigured` with the reason, `conflict` when the request is meant for another daemon, or `unavailable` when
-    /// the system refuses a thread to read it on.
+    /// - `misconfigured` with the reason.
+    /// - `conflict` if the request is meant for another daemon.
+    /// - `unavailable` if the system refuses a thread for the read.
     pub async fn reload(
         &mut self,
         query: &ReloadQuery,
@@ -236,8 +237,8 @@ impl Reloading {
         }
     }
 
-    /// Logs every fault and its consequence `so`, and returns the reason in one line. The same faults as last time are
-    /// logged as one line, so that the log still shows each reload.
+    /// Logs every fault with its consequence `so`, and returns the reason in one line. If the faults are the same as
+    /// last time, logs only one line, so that the log still shows each reload.
     fn tell(&mut self, unusable: &Unusable, so: &str) -> Arc<str> {
         let faults = unusable.lines();
         if faults == self.logged {
@@ -261,8 +262,8 @@ impl Reloading {
         self.notify.ready(&self.told).await;
     }
 
-    /// Waits until something has changed. Sends the service manager the status line if it is another one; returns what the
-    /// machine has answered when it was asked again, to be given to [`Self::take`].
+    /// Waits for a change. Sends the status line to the service manager if it has changed. If the machine has answered
+    /// a repeated question, returns the answer, which goes to [`Self::take`].
     pub async fn report(&mut self) -> Option<Asked> {
         tokio::select! { biased;
             next = self.again.next() => match next {

@@ -1,6 +1,6 @@
-//! Rotates keys by their age (`rotate-every`), and knows how old they are.
+//! Rotates keys by their age (`rotate-every`), and keeps track of their ages.
 //!
-//! The age is the issuer's word: it is asked once a day, and in between the boot clock counts on.
+//! The age of a key comes from the issuer, which is asked once a day. In between it is counted on the boot clock.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,34 +19,34 @@ use crate::query::KeySeen;
 use crate::rotation::due::{Age, Due, Obstacle, Readiness, due, rotation_age};
 use crate::wire::rotation::KeyReply;
 
-/// How often the ages are looked at.
+/// Interval of the checks of the ages.
 const TICK: Duration = Duration::from_secs(60);
 
-/// How long an answer of the issuer about a key counts.
+/// How long the issuer's answer about a key is used.
 const SEEN: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long after an answer that did not come the issuer is asked again.
+/// Delay before the issuer is asked again after a failure.
 const AGAIN: Duration = Duration::from_secs(60 * 60);
 
-/// The ages of keys and their next rotations, as people are shown them.
+/// The ages of keys and their next rotations, for status replies.
 #[derive(Debug, Default)]
 pub struct KeyAges(Mutex<BTreeMap<ProfileName, KeyReply>>);
 
-/// What is known of one profile's key.
+/// What is known about one profile's key.
 #[derive(Default)]
 struct Known {
-    /// What the issuer said of the key of this client ID, and when.
+    /// The key's client ID, the issuer's answer about it, and when the answer came.
     seen: Option<(String, KeySeen, BootInstant)>,
     /// When the issuer may be asked again.
     ask_at: Option<BootInstant>,
-    /// How many rotations failed in a row, and when the last one did.
+    /// Number of failed rotations in a row, and the moment of the last failure.
     failed: u32,
     failed_at: Option<BootInstant>,
-    /// Tells how the rotation that was begun here ends; whether well.
+    /// The rotation that this timer has started. Its result is whether it succeeded.
     running: Option<JoinHandle<bool>>,
 }
 
-/// The task that rotates keys by their age.
+/// Task that rotates keys by their age.
 pub struct RotationTimer {
     roster: Arc<Roster>,
     rotations: Arc<Rotations>,
@@ -58,13 +58,13 @@ pub struct RotationTimer {
 // === impl KeyAges ===
 
 impl KeyAges {
-    /// What people are shown of this profile's key; `None` for a profile without `rotate-every`.
+    /// Returns the state of this profile's key, or `None` for a profile without `rotate-every`.
     pub fn shown(&self, profile: &ProfileName) -> Option<KeyReply> {
         self.lock().get(profile).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ProfileName, KeyReply>> {
-        // Nothing panics while it is locked.
+        // A poisoned lock is harmless: no code panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -72,7 +72,7 @@ impl KeyAges {
 // === impl RotationTimer ===
 
 impl RotationTimer {
-    /// A timer of these profiles, which shows in `ages` what it knows.
+    /// Creates a timer for these profiles that publishes what it knows in `ages`.
     pub fn new(
         roster: Arc<Roster>,
         rotations: Arc<Rotations>,
@@ -88,14 +88,14 @@ impl RotationTimer {
         }
     }
 
-    /// Rotates keys by their age for as long as the daemon runs.
+    /// Runs until the daemon ends.
     pub async fn run(mut self) {
         let mut reloads = self.roster.follow();
         loop {
             reloads.mark_unchanged();
             self.look().await;
             if self.known.is_empty() {
-                // No profile has an age to be rotated at before the next reload: a daemon at rest is not woken for nothing.
+                // No profile rotates its key by age before the next reload, so do not wake an idle daemon.
                 if reloads.changed().await.is_err() {
                     return;
                 }
@@ -121,7 +121,7 @@ impl RotationTimer {
             let mut known = self.known.remove(name).unwrap_or_default();
             known.take_end(self.clock.now().boot).await;
             if self.rotations.shown(name).is_some() || known.running.is_some() {
-                // Afterwards it is another key.
+                // Forget the old key, which the rotation replaces.
                 known.seen = None;
                 known.ask_at = None;
                 self.ages.lock().remove(name);
@@ -133,7 +133,7 @@ impl RotationTimer {
         }
     }
 
-    /// Rotates the key of one profile if it is due. Returns what people are shown of it.
+    /// Rotates the key of one profile if it is due. Returns the state of the key.
     async fn look_at(&self, handle: &Handle, every: Duration, known: &mut Known) -> KeyReply {
         let why_unknown = known.ask(handle, self.clock.now().boot).await.err();
         let now = self.clock.now();
@@ -155,7 +155,7 @@ impl RotationTimer {
         shown
     }
 
-    /// Begins a rotation; returns why there is none.
+    /// Starts a rotation. Returns the reason if it could not start.
     fn start(&self, name: &ProfileName, known: &mut Known, now: BootInstant) -> Option<String> {
         let how = HowToRotate {
             mode: Mode::Overlap,
@@ -195,7 +195,7 @@ impl Known {
         self.failed_at = Some(now);
     }
 
-    /// Takes the end of the rotation that was begun here, once it is there.
+    /// Records the result of the rotation that this timer has started, once it has ended.
     async fn take_end(&mut self, now: BootInstant) {
         let Some(running) = self.running.take_if(|running| running.is_finished()) else {
             return;
@@ -207,7 +207,7 @@ impl Known {
         }
     }
 
-    /// Asks the issuer about the key, unless its answer still counts. An error says why nothing is known.
+    /// Asks the issuer about the key, unless the last answer is still used. The error says why the age is not known.
     async fn ask(&mut self, handle: &Handle, now: BootInstant) -> Result<(), String> {
         let Some(enrolment) = handle.enrolment() else {
             return Err("the credential was not read yet".into());
@@ -218,7 +218,7 @@ impl Known {
         if self.seen.as_ref().is_some_and(counts) {
             return Ok(());
         }
-        // Another key has another age.
+        // Drop an answer about a previous key, whose age differs.
         self.seen.take_if(|(id, ..)| id != client_id);
         if self.ask_at.is_some_and(|at| now < at) || !handle.is_ready() {
             return Err("the issuer will be asked later".into());
@@ -235,7 +235,7 @@ impl Known {
     }
 }
 
-/// How old the key is, so long after the issuer's answer about it.
+/// Returns the age of the key, `since` after the issuer's answer about it.
 fn age_of(seen: &KeySeen, handle: &Handle, since: Duration) -> Age {
     let later = |date: UnixTime| UnixTime::from_epoch(date.since_epoch().saturating_add(since));
     Age {
@@ -247,7 +247,7 @@ fn age_of(seen: &KeySeen, handle: &Handle, since: Duration) -> Age {
     }
 }
 
-/// What a rotation waits for beside the age, and the lifetime of the profile's tokens.
+/// Returns the conditions of a rotation other than the age, and the lifetime of the profile's tokens.
 fn readiness(handle: &Handle, now: Now, known: &Known) -> (Readiness, Duration) {
     let view = handle.follow();
     let view = view.borrow();
@@ -264,7 +264,7 @@ fn readiness(handle: &Handle, now: Now, known: &Known) -> (Readiness, Duration) 
     (readiness, lifetime.unwrap_or_default())
 }
 
-/// What people are shown of a key.
+/// Builds the state of a key for status replies.
 fn shown(due: Due, age: Age, now: Now) -> KeyReply {
     let at = |wait: Duration| Some(now.unix_of(now.boot.after(wait)).seconds_up());
     let (rotates_at, waits) = match due {
@@ -328,7 +328,7 @@ mod tests {
         }
     }
 
-    /// A clock that must not be waited for.
+    /// A clock that must not be waited on.
     struct Unwaited;
 
     impl Clock for Unwaited {

@@ -5,29 +5,29 @@
 //! |---|---|---|---|
 //! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory pace peers refusal_log refusals respond response stream waiting | |
 //! | [`refusal_log`] | logs the refusals of users that may not connect | | |
-//! | [`acceptor`] | accepts connections of a listening socket | | |
+//! | [`acceptor`] | accepts connections on a listening socket | | |
 //! | `respond` | answers one HTTP request | body guard memory oauth2 openapi pace printers reply request_body response routes streamed | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply request_body response | |
-//! | `routes` | the paths, and which requests each door takes | printers response | |
-//! | `reply` | the reply to a request, before it is HTTP | memory response streamed | |
+//! | `routes` | the paths, and which socket serves which of them | printers response | |
+//! | `reply` | the reply to a request, before it becomes an HTTP response | memory response streamed | |
 //! | `response` | an answer's status and headers | body pace | |
 //! | `body` | the bytes of an answer, whole or streamed | pace streamed | |
-//! | `streamed` | answers that are written as things happen | | |
-//! | `leaving` | how a connection ends that was told to leave | connections framing pace | |
+//! | `streamed` | answers that are written event by event | | |
+//! | `leaving` | ends a connection that was told to leave | connections framing pace | |
 //! | [`stream`] | closes connections whose peer is too slow | hangups pace | clock |
-//! | [`pace`] | what a connection is doing, and whether its request has to end its wait | connections standing | |
-//! | [`connections`] | limits the connections, and closes those that have to leave | hangups places standing table turns waiting | clock |
-//! | `table` | the connections that have not ended, and how each is told to leave | places standing turns | |
-//! | `places` | which connections have a place, and which one gives it up | standing | |
-//! | `standing` | what one connection is doing, and since when | | |
+//! | [`pace`] | tracks what a connection is doing, and cuts short the wait of its request | connections standing | |
+//! | [`connections`] | limits the number of connections, and tells some to leave | hangups places standing table turns waiting | clock |
+//! | `table` | the open connections, and the channels that tell them to leave | places standing turns | |
+//! | `places` | decides which connections have a place, and which one gives it up | standing | |
+//! | `standing` | what one connection is doing, and since when, for the order of eviction | | |
 //! | `waiting` | accepted connections that wait for a place or for their refusal | | |
-//! | `turns` | bounds the requests of one connection and of one user in a turn | | |
-//! | [`hangups`] | learns when a peer has hung up while its request waits | | |
-//! | [`refusals`] | connections that are refused without a place, until they end | | |
+//! | `turns` | bounds how many requests of a connection and of a user one turn of the event loop serves | | |
+//! | [`hangups`] | notices when a peer hangs up while its request waits | | |
+//! | [`refusals`] | keeps refused connections until they end, without a place | | |
 //! | `faults` | logs faults that recur while connections are accepted | | process |
 //! | `guard` | refuses requests that no local tool sends | | |
-//! | `intake` | hands a connection's bytes to hyper request by request | framing head_end memory | |
-//! | `framing` | where the requests of a connection begin and end | | |
+//! | `intake` | passes a connection's bytes to hyper request by request | framing head_end memory | |
+//! | `framing` | tracks where the requests of a connection begin and end | | |
 //! | `head_end` | finds where the head of a request ends | | |
 //! | `request_body` | reads the body of a request | memory | |
 //! | [`memory`] | limits the memory of bodies and unread answers | | |

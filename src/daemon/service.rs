@@ -1,4 +1,4 @@
-//! The requests that the daemon answers, whether they come by path or by a verb of the companion.
+//! Answers requests, whether they come from an HTTP path or from a companion's verb.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub use self::second_calls::SecondCalls;
 pub enum Door {
     /// `jeton.sock`, which serves tokens.
     Tokens,
-    /// `admin.sock`, which takes requests that change something.
+    /// `admin.sock`, which takes requests for changes.
     Admin,
 }
 
@@ -56,36 +56,36 @@ pub struct Service {
     pub roster: Arc<Roster>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Where the token socket is, for status.
+    /// Path of the token socket, for status replies.
     pub socket: String,
     /// The file of this program.
     pub program: ProgramFile,
-    /// The channel to the task that changes the daemon.
+    /// Channel to the task that carries out changes of the daemon.
     pub reloads: mpsc::Sender<Change>,
     /// Whether the daemon is stopping.
     pub closing: watch::Receiver<bool>,
     /// The long lists that are being made.
     pub lists: Lists,
-    /// The tokens that clients keep until they are rejected.
+    /// The tokens that clients keep until a resource rejects them.
     pub second_calls: SecondCalls,
-    /// The files of commands.
+    /// The token files of commands.
     pub files: CommandFiles,
     /// The rotations of keys.
     pub rotations: Arc<Rotations>,
-    /// The ages of keys.
+    /// The ages of the keys.
     pub ages: Arc<KeyAges>,
 }
 
-/// A pending request to a profile. It is boxed, since most requests are answered without a wait.
+/// A pending request to a profile. It is boxed, because most requests need no wait.
 type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
 
 // === impl Service ===
 
 impl Service {
-    /// Whether a caller may make any request at all through this socket.
+    /// Whether a caller may make any request through this socket.
     pub fn admits(&self, caller: &Caller, door: Door) -> bool {
         match door {
-            // Rules grant a profile's tokens, and no changes.
+            // Rules grant the use of tokens, but no changes.
             Door::Admin => self.roster.gate().is_ours(caller.uid),
             Door::Tokens => {
                 self.roster.has_all(caller.uid) || self.roster.seen_by(caller).has_any()
@@ -93,7 +93,7 @@ impl Service {
         }
     }
 
-    /// Whether a caller may connect to this socket: a caller that may not could make no request.
+    /// Whether a caller may connect to this socket. A caller that may not could make no request anyway.
     pub fn may_connect(&self, caller: &Caller, door: Door) -> bool {
         match door {
             Door::Admin => self.roster.gate().is_ours(caller.uid),
@@ -101,7 +101,7 @@ impl Service {
         }
     }
 
-    /// One profile, or all that the caller may use.
+    /// Returns one profile, or all that the caller may use.
     ///
     /// # Errors
     /// `unknown_profile`, `misconfigured`, or `forbidden`.
@@ -117,7 +117,7 @@ impl Service {
         }
     }
 
-    /// The version of this daemon, and whether its program was replaced.
+    /// Returns the version of this daemon, and whether its program file was replaced.
     pub fn version(&self) -> VersionReply {
         VersionReply {
             version: program::version().to_owned(),
@@ -125,10 +125,11 @@ impl Service {
         }
     }
 
-    /// Returns the held token of a profile without a wait, if it is good enough. Otherwise call [`Self::token`] next.
+    /// Returns the held token of a profile without waiting, if it meets the request. Otherwise call [`Self::token`]
+    /// next.
     ///
     /// # Errors
-    /// The [`Problem`] says why this caller may not have it.
+    /// The [`Problem`] says why this caller may not have the token.
     pub fn held(
         &self,
         caller: &Caller,
@@ -139,7 +140,7 @@ impl Service {
         Ok(seen.get(name)?.at_once(min_valid))
     }
 
-    /// Returns a token and its profile: the named one, else the only profile that the caller may use.
+    /// Returns a token and its profile: the named one, or the only profile that the caller may use.
     ///
     /// # Errors
     /// The [`Problem`] says why there is no token.
@@ -161,14 +162,14 @@ impl Service {
         .await
     }
 
-    /// Returns what is left of a wait that begins now, at each call.
+    /// Starts the time of a wait now. Each call of the returned function gives the time that is left.
     fn countdown(&self, wait: Patience) -> impl Fn() -> Patience {
         let deadline = self.clock.read().running.saturating_add(wait.limit());
         move || wait.limited_to(deadline.saturating_sub(self.clock.read().running))
     }
 
-    /// Asks a profile, and asks again when a reload has replaced it meanwhile: the first answer belongs to a
-    /// configuration that is no longer in force. Fails when the reload has taken the profile from this caller.
+    /// Asks a profile, and asks again if a reload has replaced it meanwhile, because the first answer belongs to a
+    /// configuration that no longer applies. Fails if the caller may not use the profile after the reload.
     async fn of_now<T>(
         &self,
         caller: &Caller,
@@ -185,7 +186,7 @@ impl Service {
         }
     }
 
-    /// Returns the next token after a rejected one, and its profile.
+    /// Returns the token that follows a rejected one, and its profile.
     ///
     /// # Errors
     /// The [`Problem`] says why there is no newer token.
@@ -211,7 +212,7 @@ impl Service {
         .await
     }
 
-    /// Gets a new token of a profile within `max_wait`, and returns the profile's state with it.
+    /// Gets a new token of a profile within `max_wait`, and returns the profile's state after it.
     ///
     /// # Errors
     /// The [`Problem`] says why there is no new token.
@@ -228,7 +229,7 @@ impl Service {
         Ok(self.state_of(&handle))
     }
 
-    /// Whether the daemon, or a profile within `wait`, is ready.
+    /// Waits at most `wait` until a profile is ready. Without a name, checks the daemon itself.
     ///
     /// # Errors
     /// The [`Problem`] says why not.
@@ -249,10 +250,10 @@ impl Service {
         }
     }
 
-    /// Watches a profile from now on, for a watcher that already has the token of generation `since`.
+    /// Opens the event stream of a profile. `since` is the generation of the token that the watcher already has.
     ///
     /// # Errors
-    /// The [`Problem`] says why this caller may not watch it.
+    /// The [`Problem`] says why this caller may not watch the profile.
     pub fn watch(
         &self,
         caller: &Caller,
@@ -272,8 +273,8 @@ impl Service {
     /// Reads the configuration again, if the request is meant for this daemon.
     ///
     /// # Errors
-    /// `misconfigured` when it is invalid, `conflict` when the request is meant for another daemon; then nothing has
-    /// changed.
+    /// `misconfigured` if it is invalid, or `conflict` if the request is meant for another daemon. Nothing has changed
+    /// in either case.
     pub async fn reload(&self, query: ReloadQuery) -> Result<(Reloaded, Source), Problem> {
         let (done, changed) = oneshot::channel();
         let asked = from_now(Duration::ZERO);
@@ -283,5 +284,5 @@ impl Service {
     }
 }
 
-/// Detail for a request at the wrong socket.
+/// Detail for a request on the wrong socket.
 pub(super) const ADMIN_ONLY: &str = "this is done through the admin socket only";

@@ -1,14 +1,14 @@
-//! The order to stop: given once, and seen by every task that serves.
+//! The order to stop, given once and seen by every task that serves.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// Gives the order to stop. Dropping it counts as giving the order.
+/// Gives the order to stop. Dropping it gives the order as well.
 #[derive(Debug)]
 pub struct Stop(watch::Sender<bool>);
 
-/// The order to stop, as a task sees it, and how long requests may take after it.
+/// A task's view of the order to stop, and the time that requests get after it.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
     ordered: watch::Receiver<bool>,
@@ -35,7 +35,7 @@ impl Stop {
 impl Shutdown {
     /// Waits until the order is given.
     pub async fn ordered(&mut self) {
-        // An error means that the sender is gone, which counts as the order.
+        // An error means that the sender was dropped, which counts as the order.
         let _: Result<_, _> = self.ordered.wait_for(|ordered| *ordered).await;
     }
 
@@ -44,12 +44,12 @@ impl Shutdown {
         *self.ordered.borrow() || self.ordered.has_changed().is_err()
     }
 
-    /// How long requests in progress may take after the order.
+    /// Returns how long requests in progress may take after the order.
     pub const fn grace(&self) -> Duration {
         self.grace
     }
 
-    /// A receiver that changes to `true` with the order, for watches.
+    /// Returns a receiver that becomes `true` with the order, for watches.
     pub fn flag(&self) -> watch::Receiver<bool> {
         self.ordered.clone()
     }

@@ -1,12 +1,12 @@
-//! Keeps the files of the sinks fresh: one task for each, which follows its profile's token.
+//! Writes each new token to the files that are configured for it, with one task per sink.
 //!
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | `task` | keeps one file fresh | calls target | clock |
-//! | `target` | the files of a sink, as they are to be | | sink |
-//! | `plan` | which sinks are kept | | |
-//! | `calls` | the blocking calls, which may hang on a disk | | offload sink |
+//! | `task` | keeps the files of one sink up to date | calls target | clock |
+//! | `target` | the paths, owners and modes of a sink's files | | sink |
+//! | `plan` | selects the sinks that are written | | |
+//! | `calls` | makes the blocking calls, which may hang on a disk | | offload sink |
 
 mod calls;
 mod plan;
@@ -31,33 +31,33 @@ use crate::clock::Clock;
 use crate::config::Sink;
 use crate::sink::Sinks;
 
-/// How long the daemon's end waits for the files that are being written.
+/// How long the end of the daemon waits for running writes.
 const SETTLING: Duration = Duration::from_secs(1);
 
-/// The keeper of all files.
+/// Runs the tasks of all sinks.
 struct Keeping {
     roster: Arc<Roster>,
     clock: Arc<dyn Clock>,
     calls: Calls,
-    /// The daemon's token socket, beside which relative paths are.
+    /// The daemon's token socket. Relative paths start at its folder.
     socket: PathBuf,
     running: BTreeMap<PathBuf, Running>,
-    /// Whether the files of earlier daemons were looked at.
+    /// Whether the files of earlier daemons have been swept.
     is_swept: bool,
 }
 
-/// A file that is kept.
+/// The running task of a sink.
 struct Running {
     sink: Sink,
     handle: Arc<Handle>,
     task: AbortHandle,
 }
 
-/// The files while the daemon runs.
+/// The running sinks of the daemon.
 pub struct Kept(Calls);
 
-/// Keeps the files of each configuration that is put in force, for good. `passed` is the token socket of a service
-/// manager, if it has passed one.
+/// Starts a task that keeps the sinks of the current configuration up to date. `passed` is the token socket that a
+/// service manager has passed, if any.
 pub fn keep(
     options: &Options,
     passed: Option<PathBuf>,
@@ -74,10 +74,10 @@ pub fn keep(
 // === impl Kept ===
 
 impl Kept {
-    /// Ends the writing of files before the daemon ends, so that none is left half written with its temporary name. Waits
-    /// no longer than that for a disk that hangs.
+    /// Ends all writes before the daemon ends, so that no temporary file is left behind. A disk that hangs delays this
+    /// by a second at most.
     pub async fn settle(self) {
-        // What is left all the same is removed by the next daemon.
+        // The next daemon removes any temporary file that is left.
         let _: Result<(), _> = tokio::time::timeout(SETTLING, self.0.settle()).await;
     }
 }
@@ -97,12 +97,12 @@ impl Keeping {
         }
     }
 
-    /// Keeps the files of each configuration that is put in force, for good.
+    /// Runs the sinks of the current configuration until the daemon ends.
     async fn run(mut self) {
         let mut kept = self.roster.follow();
         loop {
             let profiles = kept.borrow_and_update().clone();
-            // An invalid configuration at the start says nothing of files.
+            // An invalid configuration at start lists no sinks.
             if let Ok(profiles) = profiles {
                 self.put_in_force(&profiles);
             }
@@ -132,7 +132,7 @@ impl Keeping {
                 }
             }
         }
-        // All that ends does so before anything starts: a file may change hands.
+        // End all old tasks before starting new ones, because a file may pass from one sink to another.
         for old in before.into_values() {
             old.task.abort();
             self.remove_others(&old, &kept, &runtime);
@@ -169,7 +169,7 @@ impl Keeping {
         }
     }
 
-    /// Removes the files of a sink that is no longer kept, but for those that another sink writes now.
+    /// Removes the files of a sink that is no longer configured, except those that another sink writes now.
     fn remove_others(&self, old: &Running, kept: &BTreeSet<&PathBuf>, runtime: &Path) {
         let files = old.sink.files(runtime);
         if let Some(path) = files.first() {
@@ -187,7 +187,7 @@ impl Keeping {
         }
     }
 
-    /// Removes what earlier daemons left.
+    /// Removes the files that earlier daemons left.
     fn sweep(&self, runtime: &Path) {
         let kept = self.running.values();
         let kept: Vec<_> = kept
@@ -203,7 +203,7 @@ impl Keeping {
     }
 }
 
-/// The lock of a socket, as [`crate::paths`] names it.
+/// Returns the lock file of a socket, as [`crate::paths`] names it.
 fn lock_of(socket: &Path) -> PathBuf {
     let mut lock = socket.to_owned().into_os_string();
     lock.push(".lock");

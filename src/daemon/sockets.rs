@@ -1,7 +1,8 @@
 //! Both sockets: opened before anything else is started, and kept in place as long as the daemon runs.
 //!
-//! A logout, a cleaner or a script can remove or replace a socket or its folder: clients could not reach the daemon. So it
-//! watches the paths, and creates a missing socket again, by the rules of the start. Where it cannot, it ends.
+//! A logout, a cleaner or a script can remove or replace a socket or its folder, and then clients cannot reach the
+//! daemon. So the daemon watches the paths and creates a missing socket again, by the same rules as at the start. If it
+//! cannot, it ends.
 
 use std::io;
 use std::os::unix::net::UnixListener;
@@ -36,22 +37,22 @@ pub mod unit;
 
 pub use keep::Lost;
 
-/// The places of the sockets, and which users can connect.
+/// The paths of the sockets, and which users can connect.
 #[derive(Debug)]
 pub(super) struct Places {
     pub(super) paths: SocketPlaces,
     pub(super) mode: SocketMode,
-    /// Whether that is what the configuration says; else it is private for the time being.
+    /// Whether the mode is that of the configuration. If not, it is private for now.
     pub(super) is_mode_decided: bool,
     /// The user that the daemon runs as.
     pub(super) uid: u32,
-    /// Whether both are below a private folder that was made for this daemon alone.
+    /// Whether both sockets are below a private folder that was made for this daemon only.
     pub(super) private: bool,
     /// Whether other users reach the token socket through that folder.
     pub(super) has_guests: bool,
 }
 
-/// The mode of a folder that guests pass through: they cannot list it.
+/// The mode of a folder that guests pass through. They cannot list it.
 const PASSABLE: u16 = 0o711;
 
 /// Both sockets.
@@ -65,30 +66,30 @@ pub(super) struct Sockets {
 pub(super) struct Servers {
     tokens: Arc<Server>,
     admin: Arc<Server>,
-    /// One for each listener that is served.
+    /// One task per listener.
     running: Mutex<JoinSet<usize>>,
 }
 
 struct Socket {
-    /// Declared before the listener, and so dropped before it: while the listener is open, no other file gets our inode
-    /// number.
+    /// Declared before the listener, so that it is dropped first. While the listener is open, no other file gets our
+    /// inode number.
     origin: Origin,
     listener: UnixListener,
-    /// Ends the task that accepts, once another listener has replaced this one.
+    /// Stops the task that accepts connections, once another listener has replaced this one.
     retire: Option<oneshot::Sender<()>>,
 }
 
 enum Origin {
-    /// Bound by us.
+    /// Bound by the daemon.
     Ours(Bound),
-    /// Passed by a service manager. Only the manager can create it again.
+    /// Passed by a service manager. Only the manager can create the socket again.
     Passed(Option<Seen>),
 }
 
 // === impl Servers ===
 
 impl Servers {
-    /// Creates the servers; none runs yet.
+    /// Creates the servers. None runs yet.
     pub(super) fn new(tokens: Arc<Server>, admin: Arc<Server>) -> Self {
         Self {
             tokens,
@@ -113,13 +114,13 @@ impl Servers {
     ) {
         let server = Arc::clone(self.behind(door));
         let mut running = self.lock();
-        // Removes the tasks of replaced listeners.
+        // Remove the tasks of replaced listeners.
         while running.try_join_next().is_some() {}
         running.spawn(server.run(listener, door, retired, shutdown));
     }
 
-    /// Waits until all servers have stopped, which the shutdown that they run with must order. Returns the number of
-    /// connections that were closed at its deadline.
+    /// Waits until all servers have stopped. The shutdown that they were started with must have been ordered. Returns
+    /// the number of connections that were closed at its deadline.
     pub(super) async fn stopped(&self) -> usize {
         let mut running = std::mem::take(&mut *self.lock());
         let mut closed = 0;
@@ -158,7 +159,7 @@ impl Places {
                 below_volume: self.paths.below_volume(),
                 uid: self.uid,
             },
-            // Private, even if other users may get tokens.
+            // The admin socket is private, even if other users may get tokens.
             Door::Admin => Place {
                 socket: &self.paths.admin,
                 lock: admin_lock.as_ref(),
@@ -196,7 +197,7 @@ impl Places {
         }
         let above = self.path(door).parent().and_then(Path::parent);
         if let Some(folder) = above.filter(|folder| self.private && !folder.exists()) {
-            // It is private, even if other users may connect to the socket.
+            // The folder is private, even if other users may connect to the socket.
             trust::private_dir(folder, self.uid).map_err(ListenError::Folder)?;
         }
         self.at(door, |place| listen_again(place, bound))
@@ -211,7 +212,7 @@ impl Socket {
         let listener = Acceptor::new(self.listener.try_clone()?)?;
         let (retire, retired) = oneshot::channel();
         let retired = async {
-            // When the daemon stops the sender is just dropped, and the shutdown ends the task.
+            // When the daemon stops, the sender is just dropped, and the shutdown ends the task.
             if retired.await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -224,7 +225,7 @@ impl Socket {
         Ok(())
     }
 
-    /// The socket that we bound; `None` for a passed one.
+    /// Returns the socket that we have bound, or `None` for a passed one.
     const fn bound(&self) -> Option<&Bound> {
         match &self.origin {
             Origin::Ours(bound) => Some(bound),
@@ -232,7 +233,7 @@ impl Socket {
         }
     }
 
-    /// Its path, unless we cannot see it.
+    /// Returns the socket's path, unless we cannot see it.
     fn path<'a>(&'a self, door: Door, places: &'a Places) -> Option<&'a Path> {
         match &self.origin {
             Origin::Ours(_) => Some(places.path(door)),
@@ -244,7 +245,7 @@ impl Socket {
 // === impl Sockets ===
 
 impl Sockets {
-    /// Takes the passed sockets, and binds the others.
+    /// Takes over the passed sockets, and binds the others.
     pub(super) fn open(passed: Passed, places: Places) -> Result<Self, ListenError> {
         let sockets = Self {
             tokens: places.open(Door::Tokens, passed.tokens)?,
@@ -256,7 +257,7 @@ impl Sockets {
         Ok(sockets)
     }
 
-    /// The path of the token socket, for messages.
+    /// Returns the path of the token socket, for messages.
     pub(super) fn shown(&self) -> String {
         let path = path_of(&self.tokens.listener);
         path.map_or_else(String::new, |path| path.display().to_string())
@@ -267,7 +268,8 @@ impl Sockets {
         matches!(self.tokens.origin, Origin::Ours(_))
     }
 
-    /// Where the token socket is that a service manager has made; `None` without a path, or if it is ours.
+    /// Returns the path of a token socket that a service manager has created. Returns `None` if it has no path, or if
+    /// the socket is ours.
     pub(super) fn passed_tokens(&self) -> Option<PathBuf> {
         match self.tokens.origin {
             Origin::Ours(_) => None,
@@ -275,7 +277,7 @@ impl Sockets {
         }
     }
 
-    /// Starts to accept connections at both.
+    /// Starts to accept connections on both sockets.
     pub(super) fn serve(&mut self, servers: &Servers, shutdown: &Shutdown) -> io::Result<()> {
         self.tokens.serve(Door::Tokens, servers, shutdown)?;
         self.admin.serve(Door::Admin, servers, shutdown)

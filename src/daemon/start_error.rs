@@ -1,4 +1,4 @@
-//! Why a daemon did not start, or had to end.
+//! Reason why a daemon did not start, or had to end.
 
 use std::fmt;
 use std::io;
@@ -9,14 +9,14 @@ use super::sockets::listen_error::ListenError;
 use crate::process::hardening;
 use crate::settings::Unusable;
 
-/// Why a daemon did not start, or had to end.
+/// Reason why a daemon did not start, or had to end.
 #[derive(Debug)]
 pub enum StartError {
-    /// The configuration cannot be used.
+    /// The configuration is invalid or cannot be read.
     Config(Unusable),
     /// A socket cannot be served.
     Listen(ListenError),
-    /// A socket that was passed cannot be served.
+    /// A passed socket cannot be served.
     Passed(ActivationError),
     /// A socket is missing and cannot be created again.
     Lost(Lost),

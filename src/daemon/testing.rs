@@ -21,10 +21,10 @@ use crate::schedule::Unit;
 use crate::store::source::{CredentialSource, LoadedCredential, Loading};
 use crate::token::{AccessToken, Grant};
 
-/// What the issuer does with one request.
+/// The issuer's answer to one request.
 #[derive(Debug, Clone)]
 pub(crate) enum Play {
-    /// Grants a token of this lifetime after a delay; tokens are numbered `token-1`, `token-2` …
+    /// Grants a token of this lifetime after a delay. Tokens are numbered `token-1`, `token-2` …
     Grant { secs: u64, after: Duration },
     /// Fails after a delay.
     Fail { kind: FaultKind, after: Duration },
@@ -36,7 +36,7 @@ pub(crate) enum Play {
 
 /// An issuer that plays a script and repeats its last step.
 pub(crate) struct ScriptedIssuer {
-    /// What its clock shows in every answer.
+    /// The time that its clock shows in every answer.
     date: Option<UnixTime>,
     script: Mutex<VecDeque<Play>>,
     seen: Mutex<Vec<String>>,
@@ -47,7 +47,7 @@ impl ScriptedIssuer {
         Self::dated(script, None)
     }
 
-    /// An issuer whose clock shows `date` in every answer.
+    /// Creates an issuer whose clock shows `date` in every answer.
     pub(crate) fn dated(script: &[Play], date: Option<UnixTime>) -> Arc<Self> {
         Arc::new(Self {
             date,
@@ -56,7 +56,7 @@ impl ScriptedIssuer {
         })
     }
 
-    /// The secrets that the requests carried, in order.
+    /// Returns the secrets that the requests carried, in order.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen
             .lock()
@@ -106,15 +106,15 @@ impl Provider for ScriptedIssuer {
     }
 }
 
-/// A store in memory whose secret can be replaced.
+/// An in-memory store whose secret can be replaced.
 pub(crate) struct MemoryStore {
     secret: Mutex<Option<&'static str>>,
-    /// How many of the next reads fail.
+    /// Number of upcoming reads that fail.
     refusals: AtomicUsize,
-    /// How long a read takes.
+    /// Duration of a read.
     delay: Mutex<Duration>,
     is_locked: AtomicBool,
-    /// How often it was read for another reason than an attempt.
+    /// Number of reads for other reasons than an attempt.
     reads: AtomicUsize,
 }
 
@@ -188,12 +188,12 @@ impl CredentialSource for MemoryStore {
     }
 }
 
-/// The profile's name.
+/// Returns the profile's name.
 fn research() -> ProfileName {
     ProfileName::parse("research").unwrap()
 }
 
-/// A profile kept on a paused clock with jitter 0.5.
+/// Keeps a profile on a paused clock, with jitter 0.5.
 pub(crate) fn keep(
     issuer: &Arc<ScriptedIssuer>,
     store: &Arc<MemoryStore>,
@@ -201,7 +201,7 @@ pub(crate) fn keep(
     keep_with(issuer, store, Policy::default())
 }
 
-/// The same with this policy.
+/// Like [`keep`], with this policy.
 pub(crate) fn keep_with(
     issuer: &Arc<ScriptedIssuer>,
     store: &Arc<MemoryStore>,
@@ -211,7 +211,7 @@ pub(crate) fn keep_with(
     keep_at(issuer, store, policy, compartment)
 }
 
-/// The same with this concurrency limit for its attempts.
+/// Like [`keep_with`], with this concurrency limit for the attempts.
 pub(crate) fn keep_at(
     issuer: &Arc<ScriptedIssuer>,
     store: &Arc<MemoryStore>,
@@ -237,7 +237,7 @@ pub(crate) fn keep_at(
     (Arc::new(handle), clock)
 }
 
-/// A keeper on this clock, in place of one that handed over these credentials.
+/// Starts a keeper on this clock that replaces one which handed over these credentials.
 pub(crate) fn keep_after(
     credentials: Credentials,
     issuer: &Arc<ScriptedIssuer>,

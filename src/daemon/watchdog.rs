@@ -1,6 +1,5 @@
-//! The service manager's watchdog (sd_watchdog_enabled(3)), which restarts a daemon that does not ping it in time. A
-//! ping is sent only after the daemon has served a request of its own, so a daemon that runs but no longer serves is
-//! restarted.
+//! The service manager's watchdog (sd_watchdog_enabled(3)), which restarts a daemon that does not ping it in time. The
+//! daemon pings only after it has served a request of its own. So a daemon that runs but no longer serves is restarted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,15 +18,15 @@ use super::shutdown::Shutdown;
 use crate::policy::{Caller, Peer};
 use crate::process::notify::Notify;
 
-/// The shortest and the longest time between two pings: a timer for a very long one would overflow.
+/// Shortest and longest time between two pings. A timer for a very long time would overflow.
 const BETWEEN: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(3_600)];
 
-/// The daemon's own request, and the beginning of its answer.
+/// The daemon's own request, and the possible beginnings of its answer.
 const REQUEST: &[u8] = b"GET /healthz HTTP/1.0\r\n\r\n";
 const ANSWER: [&[u8]; 2] = [b"HTTP/1.0 200 ", b"HTTP/1.1 200 "];
 
-/// The time within which the manager expects a ping, by `WATCHDOG_USEC` and `WATCHDOG_PID`; `None` when it expects no
-/// ping, or one from another process than `own_pid`.
+/// Returns the time within which the manager expects a ping, according to `WATCHDOG_USEC` and `WATCHDOG_PID`. Returns
+/// `None` if it expects no ping, or one from another process than `own_pid`.
 pub fn deadline(usec: Option<&str>, pid: Option<&str>, own_pid: u32) -> Option<Duration> {
     let usec: u64 = usec?.parse().ok()?;
     if pid.is_some_and(|pid| pid.parse() != Ok(own_pid)) {
@@ -39,7 +38,7 @@ pub fn deadline(usec: Option<&str>, pid: Option<&str>, own_pid: u32) -> Option<D
         .then(|| Duration::from_micros(usec))
 }
 
-/// Pings the manager twice in each `deadline`, as long as our own requests are answered, until `shutdown` is ordered.
+/// Pings the manager twice in each `deadline`, as long as our own requests are answered and `shutdown` is not ordered.
 pub async fn keep(
     deadline: Duration,
     service: Arc<Service>,
@@ -49,7 +48,7 @@ pub async fn keep(
     let memory = Memory::new(service.roster.gate().own_uid);
     let server = Arc::new(Server {
         service,
-        // A separate table: the request takes no place from a caller, and needs no free one.
+        // A separate table, so that the request takes no place from a caller and needs no free one.
         connections: Connections::new(1, 1),
         memory,
         refusals: Refusals::new(1),
@@ -66,7 +65,7 @@ pub async fn keep(
     }
 }
 
-/// Calls `ping` twice in each `deadline`, each time after `serves` was true in time. Never returns.
+/// Calls `ping` twice in each `deadline`, each time after `serves` returned true in time. Never returns.
 async fn alive<S, T>(deadline: Duration, serves: impl Fn() -> S, ping: impl Fn() -> T)
 where
     S: Future<Output = bool>,
@@ -95,8 +94,7 @@ where
     }
 }
 
-/// Whether a request of our own user is answered. It passes through everything that other requests pass through, except
-/// the socket.
+/// Whether a request of our own user is answered. It passes every stage of other requests except the socket.
 async fn serves(server: Arc<Server>) -> bool {
     let uid = server.service.roster.gate().own_uid;
     let caller = Caller {
@@ -172,7 +170,7 @@ mod tests {
         let start = tokio::time::Instant::now();
         let pings = RefCell::new(vec![]);
         let round = Cell::new(0);
-        // Served; refused; never answered; served again.
+        // The rounds: served, refused, never answered, served again.
         let serves = || {
             round.set(round.get() + 1);
             let round = round.get();

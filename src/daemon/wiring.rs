@@ -1,4 +1,4 @@
-//! Builds the profiles that a configuration names: the only place that knows every implementation.
+//! Builds the profiles that a configuration names. This is the only place that names the implementations.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -36,25 +36,25 @@ use control_plane::ControlPlanes;
 use looks::Looks;
 use outside::on_this_machine;
 
-/// How many profiles are compared or started before requests get their turn: all of this runs on the thread that serves
-/// them.
+/// Number of profiles that are compared or started before requests get their turn. All of this runs on the thread that
+/// serves requests.
 const AT_A_STRETCH: usize = 16;
 
-/// Finds the outside parts of a profile; `None` when the profile cannot be used.
+/// Finds the outside parts of a profile, or `None` if the profile cannot be used.
 type Find = dyn Fn(&ProfileName, &Profile) -> Option<Outside> + Send + Sync;
 
-/// Builder of the profiles of a configuration.
+/// Builds the profiles of a configuration.
 pub struct Wiring {
     find: Box<Find>,
     clock: Arc<dyn Clock>,
     roster: Arc<Roster>,
     bulkhead: Bulkhead,
-    /// The largest generation of any profile that was kept before. A profile that starts over counts on from there,
-    /// since its clients may hold tokens with such numbers and the wall clock may have been set back.
+    /// The largest generation of any earlier profile. A profile that starts over counts from there, because its clients
+    /// may hold tokens with such numbers and the wall clock may have been set back.
     generation: u64,
-    /// The configuration in force.
+    /// The current configuration.
     config: Config,
-    /// The looks into the stores after the last reload.
+    /// The checks of the stores after the last reload.
     looks: Looks,
     /// The keys of the store of encrypted files.
     keys: Arc<StoreKeys>,
@@ -63,7 +63,7 @@ pub struct Wiring {
 }
 
 impl Wiring {
-    /// Creates a builder that uses the credentials below this state folder; no profile is kept yet.
+    /// Creates a builder for credentials below this state folder. It has no profiles yet.
     pub fn new(
         state: &Path,
         surroundings: &Arc<Surroundings>,
@@ -88,12 +88,12 @@ impl Wiring {
         }
     }
 
-    /// The rotations of the profiles' keys.
+    /// Returns the rotations of the profiles' keys.
     pub fn rotations(&self) -> Arc<Rotations> {
         Arc::clone(&self.rotations)
     }
 
-    /// The same without rotations, for a daemon that ends with its command.
+    /// Disables rotations, for a daemon that ends with its command.
     #[must_use]
     pub fn without_rotations(self) -> Self {
         Self {
@@ -102,7 +102,7 @@ impl Wiring {
         }
     }
 
-    /// Creates a builder that uses what `find` finds, which need not be of this machine.
+    /// Creates a builder that uses the parts that `find` returns, for example test doubles.
     pub fn around(
         clock: Arc<dyn Clock>,
         roster: Arc<Roster>,
@@ -121,7 +121,7 @@ impl Wiring {
         }
     }
 
-    /// Limits how many attempts run at once, and how many connections to issuers are kept after them.
+    /// Limits how many attempts run at once, and how many idle connections to issuers are kept.
     #[must_use]
     pub fn with_attempts(self, attempts: usize) -> Self {
         http::limit_idle(attempts);
@@ -131,14 +131,14 @@ impl Wiring {
         }
     }
 
-    /// The configuration in force.
+    /// Returns the current configuration.
     pub const fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Puts a configuration in force. A profile whose token comes from where it came from keeps it: it takes up another
-    /// policy or store, and only checks whether its credential was replaced. Another profile that changed starts over, and keeps
-    /// the limits on its attempts if its issuer is the same.
+    /// Applies a configuration. A profile that gets its token from the same issuer as before keeps the token: it adopts
+    /// its new policy or store, and checks whether its credential was replaced. Any other changed profile starts over.
+    /// It keeps the limits on its attempts if its issuer is the same.
     pub async fn apply(&mut self, config: Config) -> Reloaded {
         self.keys.encrypt_to(config.recipient.clone());
         let old = self.roster.all();
@@ -148,7 +148,8 @@ impl Wiring {
         let mut done = Reloaded::default();
         let mut kept = vec![];
         for (number, (name, profile)) in config.profiles.iter().enumerate() {
-            // Not at the start: until the first profiles are in force, a request would learn that there is none.
+            // Do not yield at the start: until the first profiles are in place, a request would be told that there are
+            // none.
             if number % AT_A_STRETCH == 0 && !old.is_empty() {
                 yield_now().await;
             }
@@ -247,7 +248,7 @@ impl Wiring {
     }
 }
 
-/// Ends the keepers of the profiles that were there before, but for these.
+/// Stops the keepers of the old profiles, except these.
 fn retire(old: &Profiles, kept: &[Arc<Handle>]) {
     let kept: HashSet<_> = kept.iter().map(Arc::as_ptr).collect();
     let gone = old
@@ -256,7 +257,8 @@ fn retire(old: &Profiles, kept: &[Arc<Handle>]) {
     gone.for_each(|entry| entry.handle.retire());
 }
 
-/// A profile whose token is written to a file never rests: who reads the file asks for nothing.
+/// Returns the policy of a profile. A profile whose token is written to a file never rests, because a program that
+/// reads the file makes no request.
 fn policy(config: &Config, name: &ProfileName, profile: &Profile) -> Policy {
     Policy {
         keep_warm: profile.keep_warm || !config.sinks(name).is_empty(),
@@ -274,7 +276,7 @@ mod tests {
     use crate::schedule::Unit;
     use crate::testing::FewNames;
 
-    /// A daemon whose issuers hang, without profiles yet.
+    /// Creates a daemon whose issuers hang, without profiles yet.
     fn wired() -> (Arc<Roster>, Wiring) {
         let roster = Arc::new(Roster::new(Gate {
             own_uid: 1_000,

@@ -1,4 +1,4 @@
-//! What the watch of a profile needs that outlives the request of a command.
+//! What a token file needs to watch its profile after the request of its command has ended.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::policy::Caller;
 use crate::problem::Problem;
 use crate::profile::ProfileName;
 
-/// What a watch of a profile needs.
+/// What is needed to watch a profile.
 #[derive(Clone)]
 pub struct Feeds {
     /// The profiles.
@@ -25,7 +25,7 @@ pub struct Feeds {
 // === impl Feeds ===
 
 impl Feeds {
-    /// Begins to watch a profile for this caller.
+    /// Opens the event stream of a profile for this caller.
     pub(super) fn open(
         &self,
         caller: &Caller,

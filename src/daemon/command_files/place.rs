@@ -1,4 +1,4 @@
-//! The folder of one command, with the file and the record of what it is for. Every call blocks.
+//! The folder of one command, with the token file and a record of its use. Every call blocks.
 
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
@@ -13,33 +13,33 @@ use crate::folder::{Attributes, Folder};
 use crate::profile::ProfileName;
 use crate::trust::is_in_memory;
 
-/// The name of the file with the token.
+/// Name of the token file.
 const TOKEN: &str = "token";
 
-/// The name of the record.
+/// Name of the record.
 const RECORD: &str = ".jeton";
 
-/// The longest record that is read, in bytes.
+/// Longest record that is read, in bytes.
 const LONGEST: u64 = 512;
 
-/// A folder that only its owner can enter.
+/// Mode of a folder that only its owner can enter.
 const PRIVATE: u16 = 0o700;
 
 /// The folder of one command.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    /// Its path.
+    /// The folder's path.
     pub(super) path: PathBuf,
-    /// The user that the command runs as, and its group.
+    /// User and group of the command.
     pub(super) owner: (u32, u32),
     /// The user that the daemon runs as.
     pub(super) uid: u32,
 }
 
-/// What the file in a folder is for.
+/// The use of a token file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
-    /// The process, and when it started.
+    /// Process ID and start time of the command.
     pub(super) process: (i32, u64),
     /// When the token in the file expires, in Unix seconds.
     pub(super) expires_at: u64,
@@ -75,7 +75,7 @@ impl Record {
 // === impl Place ===
 
 impl Place {
-    /// Makes a folder in `parent`, whose name begins with `prefix`.
+    /// Creates a folder in `parent` with a name that begins with `prefix`.
     pub(super) fn make(
         parent: &Path,
         prefix: &str,
@@ -93,12 +93,12 @@ impl Place {
             uid,
         };
         place.give()?;
-        // What failed until here is removed with it.
+        // Keep the folder. Until here, dropping `made` on an error has removed it.
         let _: PathBuf = made.keep();
         Ok(place)
     }
 
-    /// Gives the folder its mode, whatever the umask was, and its owner.
+    /// Sets the folder's mode, whatever the umask was, and its owner.
     fn give(&self) -> io::Result<()> {
         let folder = rustix::fs::open(
             &self.path,
@@ -114,7 +114,7 @@ impl Place {
         Ok(())
     }
 
-    /// What is at its path, which nobody but the owner of the folder above can have exchanged.
+    /// Opens the folder at this path. Only the owner of the parent folder could have replaced it.
     fn open(&self) -> io::Result<Folder> {
         Ok(Folder::new(self.open_file()?, &self.path))
     }
@@ -128,8 +128,8 @@ impl Place {
         Ok(folder)
     }
 
-    /// Puts the token into the file, in one step. A folder that was removed with the one above is made again: the command
-    /// knows the file by its path. Returns whether it is kept in memory alone, and not on a disk.
+    /// Replaces the token in the file atomically. If the folder was removed with its parent, creates it again, because
+    /// the command knows the file by its path. Returns whether the file system is in memory only.
     pub(super) fn write(&self, token: &str, record: &Record) -> io::Result<bool> {
         let file = match self.open_file() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -142,7 +142,7 @@ impl Place {
         let is_in_memory = is_in_memory(&file);
         let folder = Folder::new(file, &self.path);
         let (user, group) = self.owner;
-        // The record stays the daemon's, so that the command cannot say what it is for.
+        // The record stays owned by the daemon, so that the command cannot change it.
         for (name, text, owner) in [
             (RECORD, &record.to_line()[..], self.uid),
             (TOKEN, token, user),
@@ -159,14 +159,14 @@ impl Place {
         Ok(is_in_memory)
     }
 
-    /// Removes the file, and leaves the folder.
+    /// Removes the file but not the folder.
     pub(super) fn empty(&self) -> io::Result<()> {
         let folder = self.open()?;
         folder.remove(OsStr::new(TOKEN)).map_err(|e| e.source)?;
         Ok(())
     }
 
-    /// Removes the folder with all that is in it. It follows no links.
+    /// Removes the folder with its content. Does not follow links.
     pub(super) fn remove(&self) -> io::Result<()> {
         match std::fs::remove_dir_all(&self.path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -174,12 +174,12 @@ impl Place {
         }
     }
 
-    /// The path of the file.
+    /// Returns the path of the file.
     pub(super) fn file(&self) -> PathBuf {
         self.path.join(TOKEN)
     }
 
-    /// The path of the file below a folder that this one is in.
+    /// Returns the path of the file relative to `folder`, which contains this one.
     pub(super) fn below(&self, folder: &Path) -> PathBuf {
         let file = self.file();
         file.strip_prefix(folder)
@@ -187,7 +187,7 @@ impl Place {
             .unwrap_or(file)
     }
 
-    /// What an earlier daemon has recorded of it; `None` if there is no such record.
+    /// Reads the record that an earlier daemon has written. `None` if there is no valid one.
     pub(super) fn record(&self) -> Option<Record> {
         let file = self.open().ok()?;
         let file = file.open_file(OsStr::new(RECORD), OFlags::RDONLY).ok()?;
@@ -200,7 +200,8 @@ impl Place {
         Record::parse(&text)
     }
 
-    /// The folders in `parent` that an earlier daemon of this user has made. Their groups are not known.
+    /// Returns the folders in `parent` that an earlier daemon of this user has made. The group of the command is not
+    /// known.
     pub(super) fn all(parent: &Path, prefix: &str, uid: u32) -> io::Result<Vec<Self>> {
         let mut all = vec![];
         for entry in std::fs::read_dir(parent)? {
@@ -216,7 +217,7 @@ impl Place {
             else {
                 continue;
             };
-            // Root has made those of others.
+            // A daemon that runs as root makes folders for other users.
             if facts.uid() == uid || uid == 0 {
                 all.push(Self {
                     path: entry.path(),
@@ -283,7 +284,7 @@ mod tests {
         );
         place.empty().unwrap();
         assert!(!file.exists() && place.path.exists());
-        // A cleaner that took it away does not end it.
+        // Writing works again after a cleaner has removed the folder.
         std::fs::remove_dir_all(&place.path).unwrap();
         place.write("again", &record()).unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "again");

@@ -1,4 +1,4 @@
-//! What status shows of the file of a command.
+//! State of a command's file, as the profile's status shows it.
 
 use crate::daemon::keep::roster::Roster;
 use crate::profile::ProfileName;
@@ -6,21 +6,21 @@ use crate::wire::{SinkReply, SinkState};
 
 use super::place::Place;
 
-/// Why a command whose user may no longer use the profile has no file.
+/// Detail for a command whose user may no longer use the profile.
 const REFUSED: &str =
     "the profile's rules no longer let in the command's user, so the file is removed";
 
-/// What status shows of the file of a command.
+/// State of a command's file, as the profile's status shows it.
 pub(super) struct Shown {
     place: Place,
     profile: ProfileName,
     reply: SinkReply,
 }
 
-/// The token that was put into the file.
+/// The token that was written to the file.
 pub(super) struct Written {
     pub(super) generation: u64,
-    /// In Unix seconds, as all that follows.
+    /// In Unix seconds, like `at`.
     pub(super) expires_at: u64,
     pub(super) at: u64,
     pub(super) on_disk: bool,
@@ -29,7 +29,8 @@ pub(super) struct Written {
 // === impl Shown ===
 
 impl Shown {
-    /// The file of a process, whose token expires then if an earlier daemon has written it.
+    /// Creates the state of a process's file. `expires_at` is the expiry of the token in it if an earlier daemon has
+    /// written one.
     pub(super) fn new(
         place: &Place,
         profile: &ProfileName,
@@ -51,7 +52,7 @@ impl Shown {
         }
     }
 
-    /// It holds this token.
+    /// Records that the file holds this token.
     pub(super) fn written(&mut self, written: &Written) {
         self.reply = SinkReply {
             state: SinkState::Fresh,
@@ -64,7 +65,7 @@ impl Shown {
         };
     }
 
-    /// Its token has expired, and it was removed.
+    /// Records that the token has expired and the file was removed.
     pub(super) fn expired(&mut self) {
         (self.reply.generation, self.reply.expires_at) = (None, None);
         if self.reply.state != SinkState::Failed {
@@ -72,19 +73,19 @@ impl Shown {
         }
     }
 
-    /// It was removed, since its command may no longer have it.
+    /// Records that the file was removed because its command may no longer use the profile.
     pub(super) fn refused(&mut self) {
         self.expired();
         self.failed(REFUSED.to_owned());
     }
 
-    /// It was not written or not removed, for this reason.
+    /// Records why the file was not written or not removed.
     pub(super) fn failed(&mut self, why: String) {
         self.reply.state = SinkState::Failed;
         self.reply.detail = Some(why);
     }
 
-    /// Shows it with the profile, as that is kept now.
+    /// Shows the state in the status of the profile's current handle.
     pub(super) fn show(&self, roster: &Roster) {
         if let Some(entry) = roster.all().get(&self.profile) {
             let sinks = entry.handle.sinks();
@@ -92,14 +93,14 @@ impl Shown {
         }
     }
 
-    /// Says that a lock of the store was acted on.
+    /// Records with the profile that the file's task has acted on this lock of the store.
     pub(super) fn heed(&self, roster: &Roster, locks: u64) {
         if let Some(entry) = roster.all().get(&self.profile) {
             entry.handle.sinks().heed(&self.place.file(), locks);
         }
     }
 
-    /// Shows it no longer.
+    /// Removes the file from the profile's status.
     pub(super) fn forget(&self, roster: &Roster) {
         if let Some(entry) = roster.all().get(&self.profile) {
             entry.handle.sinks().forget(&self.place.file());

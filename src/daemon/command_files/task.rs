@@ -1,4 +1,4 @@
-//! Keeps the file of one command fresh until the command has ended.
+//! Keeps the file of one command up to date until the command ends.
 
 use std::io;
 use std::sync::Arc;
@@ -21,30 +21,30 @@ use crate::process::watched::Watched;
 use crate::profile::ProfileName;
 use crate::query::News;
 
-/// How long to wait before a file that could not be written is tried again.
+/// Delay before a failed write of the file is repeated.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The file of one command.
+/// The task of one command's file.
 pub(super) struct Task {
     pub(super) feeds: Feeds,
     pub(super) process: Watched,
     pub(super) caller: Caller,
     pub(super) profile: ProfileName,
     pub(super) place: Place,
-    /// The generation of the token in the file, if that is known.
+    /// Generation of the token in the file, if known.
     pub(super) generation: Option<u64>,
-    /// When the token in the file expires; `None` without a file.
+    /// Expiry of the token in the file, or `None` without a file.
     pub(super) expires: Option<BootInstant>,
-    /// The last lock of the store that was acted on.
+    /// The last lock of the store that this task has acted on.
     pub(super) locks: u64,
     pub(super) shown: Shown,
 }
 
-/// What ended a watch of the profile.
+/// The event that ended a watch of the profile.
 enum End {
     /// The command has ended.
     Command,
-    /// The daemon stops. The next one goes on with the file.
+    /// The daemon stops. The next one takes over the file.
     Daemon,
     /// The caller may no longer use the profile.
     Refused,
@@ -53,11 +53,11 @@ enum End {
 // === impl Task ===
 
 impl Task {
-    /// Keeps the file until the command has ended, and then removes it.
+    /// Keeps the file up to date until the command ends, then removes it.
     pub(super) async fn run(mut self) {
         let mut kept = self.feeds.roster.follow();
         loop {
-            // What changes from here on is seen below.
+            // Mark the profiles as seen first, so that every later change is noticed below.
             drop(kept.borrow_and_update());
             self.shown.show(&self.feeds.roster);
             let end = match self
@@ -87,12 +87,12 @@ impl Task {
         self.shown.forget(&self.feeds.roster);
     }
 
-    /// Writes each new token, and removes one that has expired.
+    /// Writes each new token, and removes a token that has expired.
     async fn follow(&mut self, mut feed: Feed, kept: &mut watch::Receiver<Kept>) -> End {
         let mut failed: Option<Arc<Held>> = None;
         self.locks = feed.locks();
         if self.locks > 0 && self.generation.is_some() && !feed.holds_a_token() {
-            // The store was locked after the token was given and before this began to watch.
+            // The store was locked after the command got the token and before this watch began.
             self.empty().await;
             self.shown.expired();
         }
@@ -125,7 +125,7 @@ impl Task {
                     self.shown.expired();
                     continue;
                 }
-                // What took the profile's place shows the file as well.
+                // A handle that replaces the profile's old one must show the file as well.
                 changed = kept.changed(), if kept.has_changed().is_ok() => {
                     let _: Result<(), _> = changed;
                     continue;
@@ -149,7 +149,7 @@ impl Task {
         }
     }
 
-    /// Puts a token into the file.
+    /// Writes a token to the file.
     pub(super) async fn write(&mut self, held: &Arc<Held>) -> io::Result<()> {
         let (place, expires) = (self.place.clone(), held.validity.expires);
         let record = Record {
@@ -178,8 +178,8 @@ impl Task {
         put.map(drop)
     }
 
-    /// Removes the file if the store was locked since the last look, and returns whether it was: a token that could not be
-    /// written before must not be written any more.
+    /// Removes the file if the store was locked since the last check, and returns whether it was. A token from before
+    /// the lock must not be written any more.
     async fn heed_locks(&mut self, feed: &Feed) -> bool {
         let locks = feed.locks();
         let was_locked = locks > self.locks;
@@ -209,7 +209,7 @@ impl Task {
     }
 }
 
-/// Makes a call that may hang on a disk.
+/// Runs a call that may hang on a disk.
 pub(super) async fn blocking<T: Send + 'static>(
     call: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

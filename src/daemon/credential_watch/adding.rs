@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use crate::offload;
 use crate::path_events::folder_watch::{Adder, NotWatched, Watched};
 
-/// A file, and what is watched for it.
+/// A file with its watch, or the reason why it has none.
 pub(super) type Added = (PathBuf, Result<Watched, NotWatched>);
 
-/// Adds paths to the watch on a thread of its own: their file system may hang.
+/// Adds paths to the watch on a thread, because their file system may hang.
 pub(super) async fn add(adder: Adder, paths: Vec<PathBuf>) -> Vec<Added> {
     let names = paths.clone();
     let add = move || {

@@ -1,4 +1,4 @@
-//! The files that credentials are in, and what is watched for each.
+//! The files that contain credentials, and the watches on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,52 +17,52 @@ use crate::daemon::keep::handle::Handle;
 use crate::instant::UnixTime;
 use crate::path_events::folder_watch::{FolderWatch, Watched};
 
-/// Pause between a first event and the look: programs write and rename in several steps.
+/// Pause between a first event and the check of the files. Programs write and rename in several steps.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The same after events that concerned no credential: a busy folder wakes the daemon once a second at most.
+/// The same pause after events that concerned no credential: a busy folder wakes the daemon at most once a second.
 const SETTLE_BUSY: Duration = Duration::from_secs(1);
 
-/// A file that was changed so shortly before its watch began may have been read before that: time enough for a store
-/// that is slow, and for clocks that are read one after the other.
+/// A file that changed within this time before its watch began may have been read before the change. The value leaves
+/// time for a slow store and for clocks that are read one after the other.
 const RECENT: Duration = Duration::from_secs(10);
 
-/// After how many looks a file that could not be watched is tried again: the limit of watches may have room.
+/// Number of polls after which a watch that failed is tried again. The system's limit of watches may have room.
 const LOOKS: u32 = 20;
 
-/// The files of the configuration in force.
+/// The credential files of the current configuration.
 pub(super) struct Files {
     watch: Option<FolderWatch>,
     files: BTreeMap<PathBuf, Kept>,
-    /// Paths that are being added to the watch, each with those in the same folder.
+    /// Paths that are being added to the watch, in one task per folder.
     adding: JoinSet<Vec<Added>>,
     uses: Uses,
     polls: Polls,
     looks: u32,
-    /// When the events that have come are taken.
+    /// When the pending events are to be handled.
     settles: Option<Instant>,
     /// Whether the last events concerned no credential.
     is_busy: bool,
 }
 
-/// A file.
+/// A credential file.
 struct Kept {
-    /// The profiles whose credential is in it.
+    /// The profiles that read their credential from it.
     handles: Vec<Arc<Handle>>,
     since: UnixTime,
     state: State,
-    /// Whether it is being added to the watch, and again after that.
+    /// Whether the file is being added to the watch, and whether it must be added again after that.
     is_adding: bool,
     is_again: bool,
-    /// Whether it may have changed since its profiles read it.
+    /// Whether the file may have changed since its profiles read it.
     is_news: bool,
 }
 
 enum State {
-    /// It was not added yet.
+    /// The file has not been added yet.
     New,
     Watched(Watched),
-    /// It is looked at; whether it may be possible to watch it later.
+    /// The file is polled. `may_pass` says whether the watch is tried again later.
     Polled {
         may_pass: bool,
     },
@@ -94,7 +94,7 @@ impl Files {
         }
     }
 
-    /// Watches these files from now on, and no others.
+    /// Replaces the watched files by these.
     pub(super) fn keep(&mut self, files: BTreeMap<PathBuf, Vec<Arc<Handle>>>, now: UnixTime) {
         let mut before = std::mem::take(&mut self.files);
         let mut new = vec![];
@@ -122,12 +122,11 @@ impl Files {
         self.add(new);
     }
 
-    /// Waits until something happens, and returns the profiles whose credential may have been replaced, if any. Nothing is
-    /// lost when the wait is dropped.
+    /// Waits for an event. Returns the profiles whose credential may have been replaced, if any. It is cancel safe.
     pub(super) async fn next(&mut self) -> Vec<Arc<Handle>> {
         tokio::select! { biased;
             Some(added) = self.adding.join_next(), if !self.adding.is_empty() => {
-                // A task is neither aborted nor does it panic.
+                // These tasks are never aborted and do not panic.
                 self.added(added.unwrap_or_default())
             }
             path = self.polls.changed() => self.handles_of(&path),
@@ -144,12 +143,12 @@ impl Files {
         }
     }
 
-    /// Whether there is no file that has to be looked at.
+    /// Whether every file is watched, so that none has to be polled.
     pub(super) fn are_watched(&self) -> bool {
         self.polls.is_empty()
     }
 
-    /// Looks at the files that cannot be watched.
+    /// Polls the files that cannot be watched.
     pub(super) fn look(&mut self) {
         self.polls.look();
         self.looks += 1;
@@ -168,7 +167,7 @@ impl Files {
         kept.map(|kept| kept.handles.clone()).unwrap_or_default()
     }
 
-    /// Adds these paths to the watch, or finds them again after a part of them was changed.
+    /// Adds these paths to the watch, or resolves them again after part of a path has changed.
     fn add(&mut self, paths: Vec<PathBuf>) {
         let mut folders: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
         for path in paths {
@@ -192,7 +191,7 @@ impl Files {
         }
     }
 
-    /// Takes up what came of it. Returns the profiles whose credential may have been replaced.
+    /// Processes the paths that were added. Returns the profiles whose credential may have been replaced.
     fn added(&mut self, added: Vec<Added>) -> Vec<Arc<Handle>> {
         let (mut replaced, mut again, mut failed) = (vec![], vec![], None);
         for (path, result) in added {
@@ -200,7 +199,7 @@ impl Files {
                 self.uses.acquire(watched);
             }
             let Some(kept) = self.files.get_mut(&path) else {
-                // It was removed from the configuration meanwhile.
+                // The file was removed from the configuration meanwhile.
                 result
                     .map_or(State::New, State::Watched)
                     .release(&mut self.uses);
@@ -247,14 +246,14 @@ impl Files {
             );
         }
         self.add(again);
-        // A path that is being added may have found its folder watched already.
+        // Sweep only when no path is being added: such a path may rely on a watch that exists already.
         if let (true, Some(watch)) = (self.adding.is_empty(), &self.watch) {
             self.uses.sweep(watch);
         }
         replaced
     }
 
-    /// Takes the events that have come, and has the paths found again that they concern.
+    /// Takes the pending events and resolves the affected paths again.
     fn take_events(&mut self) {
         let Some(watch) = &self.watch else { return };
         let events = watch.take();
@@ -273,7 +272,7 @@ impl Files {
                 State::New | State::Polled { .. } => false,
             };
             self.is_busy &= !is_stirred && !may_lead_elsewhere;
-            // What its events are will be known when it is added.
+            // For a path that is being added, it is not known yet which events concern it.
             if is_stirred || may_lead_elsewhere || events.is_mounted || kept.is_adding {
                 kept.is_news |= is_stirred || may_lead_elsewhere;
                 stirred.push(path.clone());

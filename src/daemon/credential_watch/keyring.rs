@@ -1,4 +1,4 @@
-//! The signals of the keyring, which a process of this program passes on.
+//! Watches the keyring through its signals, which a helper process of this program receives.
 
 use std::io;
 use std::pin::Pin;
@@ -15,30 +15,30 @@ use crate::daemon::keep::handle::Handle;
 use crate::offload;
 use crate::store::keyring::{KeyringWatch, Signal};
 
-/// Pause between a first signal and the look: a program changes several attributes of an entry one after the other.
+/// Pause between a first signal and the check. A program changes several attributes of an entry one after the other.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The longest pause, where signals come without end: each look takes a process.
+/// Longest pause when signals keep coming: each check needs a process.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// The most looks, of one every 30 s, between two tries to watch the keyring.
+/// Largest number of periodic checks (every 30 s) between two attempts to watch the keyring.
 const LONGEST_WAIT: u32 = 20;
 
-/// The watch on the keyring: none while no profile has its credential there.
+/// The watch on the keyring. It does not run while no profile has its credential there.
 pub(super) struct Keyring {
     /// The profiles whose credential is in the keyring.
     handles: Vec<Arc<Handle>>,
     state: State,
-    /// In how many looks it is tried again, and how many it was the last time.
+    /// Number of checks until the watch is tried again, and the number that was chosen last.
     wait: u32,
     waited: u32,
-    /// Whether the last watch ended for another reason than that there is no keyring.
+    /// Whether the keyring has to be polled: it is not watched, and the last watch did not report that there is none.
     is_unwatchable: bool,
-    /// Whether signals may have been missed, since an earlier watch ended.
+    /// Whether signals may have been missed since an earlier watch ended.
     has_gap: bool,
-    /// When the profiles look.
+    /// When the profiles are to check the keyring.
     settles: Option<Instant>,
-    /// When they looked last.
+    /// When the profiles last checked the keyring.
     looked: Option<Instant>,
     pause: Duration,
 }
@@ -48,12 +48,12 @@ enum State {
     Starting(Pin<Box<dyn Future<Output = io::Result<KeyringWatch>> + Send>>),
     Running {
         output: Receiver,
-        /// Ends the process when it is dropped.
+        /// Ends the helper process when dropped.
         _watch: KeyringWatch,
     },
 }
 
-/// What has happened.
+/// An event of the watch.
 enum Woken {
     Started(io::Result<KeyringWatch>),
     Told(Option<Signal>),
@@ -79,7 +79,7 @@ impl Default for Keyring {
 }
 
 impl Keyring {
-    /// Watches for these profiles from now on.
+    /// Sets the profiles whose credential is in the keyring.
     pub(super) fn keep(&mut self, handles: Vec<Arc<Handle>>) {
         self.handles = handles;
         if self.handles.is_empty() {
@@ -89,8 +89,8 @@ impl Keyring {
         }
     }
 
-    /// Waits until something happens, and returns the profiles whose credential may have been replaced, if any. Nothing is
-    /// lost when the wait is dropped.
+    /// Waits for an event. Returns the profiles whose credential may have been replaced, if any. Cancelling the wait
+    /// loses no event.
     pub(super) async fn next(&mut self) -> Vec<Arc<Handle>> {
         let settles = self.settles;
         let woken = tokio::select! { biased;
@@ -129,12 +129,12 @@ impl Keyring {
         vec![]
     }
 
-    /// Whether nothing has to be done every 30 s.
+    /// Whether the periodic check has nothing to do: no profile uses the keyring, or its watch is running or starting.
     pub(super) fn is_watched(&self) -> bool {
         self.handles.is_empty() || !matches!(self.state, State::Idle)
     }
 
-    /// What is done every 30 s. Returns the profiles that have to look themselves, since the keyring cannot be watched.
+    /// Runs every 30 s. Returns the profiles that must check the keyring themselves because it cannot be watched.
     pub(super) fn look(&mut self) -> Vec<Arc<Handle>> {
         if self.handles.is_empty() || !matches!(self.state, State::Idle) {
             return vec![];
@@ -157,7 +157,7 @@ impl Keyring {
         }));
     }
 
-    /// The watch has ended, or was not begun.
+    /// Handles a watch that has ended or could not be started.
     fn ended(&mut self, error: &io::Error) {
         if self.waited == 0 && self.is_unwatchable {
             info!(%error, "the keyring cannot be watched; looking at it every 30 s");
@@ -170,7 +170,7 @@ impl Keyring {
         self.wait = self.waited;
     }
 
-    /// Something in the keyring has changed.
+    /// Handles a change in the keyring.
     fn stir(&mut self) {
         if self.settles.is_some() {
             return;

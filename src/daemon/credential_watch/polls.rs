@@ -1,5 +1,5 @@
-//! Looks at files that cannot be watched: on a file system that other hosts change, bound into a container one by one, or
-//! beyond the system's limit of watches.
+//! Polls files that cannot be watched: on a file system that other hosts change, bind-mounted into a container one by
+//! one, or beyond the system's limit of watches.
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
@@ -15,27 +15,27 @@ use zeroize::Zeroizing;
 
 use crate::offload;
 
-/// How many threads look at once: a file system that hangs holds one of them, and the files beside it.
+/// Number of threads that poll at once. A file system that hangs blocks only one of them, with its share of the files.
 const AT_ONCE: usize = 8;
 
-/// The most of a file that is compared, in bytes: more than any credential takes.
+/// Largest part of a file that is compared, in bytes. No credential is that large.
 const MOST: u64 = 64 * 1_024;
 
-/// The looks at files.
+/// The polled files.
 pub(super) struct Polls {
-    /// What was seen of each file. A file of which nothing was seen yet counts as changed.
+    /// The last fingerprint of each file. A file without one counts as changed.
     prints: BTreeMap<PathBuf, Option<Print>>,
-    /// Whether each thread's look goes on.
+    /// Whether each thread is still polling.
     busy: [Arc<AtomicBool>; AT_ONCE],
     key: Arc<RandomState>,
     sender: mpsc::UnboundedSender<(PathBuf, Print)>,
     seen: mpsc::UnboundedReceiver<(PathBuf, Print)>,
 }
 
-/// What a look at a file saw. Two are equal if nothing has changed in between.
+/// Fingerprint of a file. Two are equal if the file has not changed in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Print {
-    /// A hash of its content and its metadata, under a key of this process.
+    /// Hash of the content and the metadata, with a key of this process.
     hash: u64,
     is_there: bool,
 }
@@ -54,22 +54,22 @@ impl Polls {
         }
     }
 
-    /// Looks at this file from now on.
+    /// Starts to poll this file.
     pub(super) fn add(&mut self, path: &Path) {
         self.prints.entry(path.to_owned()).or_default();
     }
 
-    /// Looks at this file no longer.
+    /// Stops polling this file.
     pub(super) fn remove(&mut self, path: &Path) {
         self.prints.remove(path);
     }
 
-    /// Whether there is no file to look at.
+    /// Whether no file is polled.
     pub(super) fn is_empty(&self) -> bool {
         self.prints.is_empty()
     }
 
-    /// Begins a look at every file. It wakes the event loop only if one has changed.
+    /// Begins a poll of every file. It wakes the event loop only if a file has changed.
     pub(super) fn look(&self) {
         let mut shares: [Vec<_>; AT_ONCE] = std::array::from_fn(|_| vec![]);
         let slots = (0..AT_ONCE).cycle();
@@ -88,23 +88,23 @@ impl Polls {
                 for (path, before) in share {
                     let print = Print::of(&path, &key);
                     if before != Some(print) {
-                        // The daemon may be stopping.
+                        // The receiver is gone if the daemon is stopping.
                         let _: Result<(), _> = sender.send((path, print));
                     }
                 }
                 ended.store(false, Ordering::SeqCst);
             };
             if offload::thread("looks", look).is_err() {
-                // The next look may get one.
+                // The next poll may get a thread.
                 busy.store(false, Ordering::SeqCst);
             }
         }
     }
 
-    /// Waits for a file that has changed and is there.
+    /// Waits for a file that has changed and exists.
     pub(super) async fn changed(&mut self) -> PathBuf {
         loop {
-            // The sender stays open.
+            // Unreachable: `self` keeps a sender.
             let Some((path, print)) = self.seen.recv().await else {
                 return std::future::pending().await;
             };
@@ -121,7 +121,7 @@ impl Polls {
 // === impl Print ===
 
 impl Print {
-    /// Looks at a file. Blocks.
+    /// Takes the fingerprint of a file. Blocks.
     fn of(path: &Path, key: &RandomState) -> Self {
         let mut hasher = key.build_hasher();
         let looked = look(path);
@@ -141,7 +141,7 @@ impl Print {
     }
 }
 
-/// The state and the content of a file. On a network file system an open asks the server for both.
+/// Reads the metadata and the content of a file. On a network file system, the open fetches both from the server.
 fn look(path: &Path) -> io::Result<(Metadata, Zeroizing<Vec<u8>>)> {
     let meta = path.metadata()?;
     if !meta.is_file() {
@@ -154,7 +154,7 @@ fn look(path: &Path) -> io::Result<(Metadata, Zeroizing<Vec<u8>>)> {
     if meta.len() > MOST {
         return Ok((meta, Zeroizing::default()));
     }
-    // One byte more than can come, so that reading never makes the buffer grow and leave a copy behind.
+    // The buffer has one byte to spare, so that it never grows during the read and leaves a copy of the secret behind.
     let room = usize::try_from(MOST).unwrap_or(0) + 1;
     let mut content = Zeroizing::new(Vec::with_capacity(room));
     file.take(MOST).read_to_end(&mut content)?;
@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether a look sees that something has changed.
+    /// Polls once, and returns whether a change was found.
     async fn changes(polls: &mut Polls) -> bool {
         polls.look();
         while polls.busy.iter().any(|busy| busy.load(Ordering::SeqCst)) {
@@ -187,7 +187,7 @@ mod tests {
         std::fs::write(&path, "one").unwrap();
         assert!(changes(&mut polls).await);
         assert!(!changes(&mut polls).await);
-        // The same length, within the grain of the file system's time.
+        // The same length, and a time that may be equal in the file system's resolution.
         std::fs::write(&path, "two").unwrap();
         assert!(changes(&mut polls).await);
         std::fs::write(&other, "two").unwrap();

@@ -1,4 +1,4 @@
-//! Which watched folders serve a path.
+//! Counts which watched folders are still needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use crate::path_events::folder_watch::{FolderWatch, WatchId, Watched};
 /// The watched folders.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
-    /// How many names and folders of paths each of them serves.
+    /// How many names and folders of watched paths need each watch.
     uses: BTreeMap<WatchId, usize>,
-    /// Those that serve none.
+    /// The watches that no path needs.
     unused: BTreeSet<WatchId>,
 }
 
@@ -34,7 +34,7 @@ impl Uses {
         }
     }
 
-    /// Watches folders no longer that serve no path.
+    /// Removes the watches that no path needs.
     pub(super) fn sweep(&mut self, watch: &FolderWatch) {
         for id in std::mem::take(&mut self.unused) {
             watch.remove(id);

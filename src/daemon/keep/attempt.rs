@@ -16,10 +16,10 @@ use crate::provider::Provider;
 use crate::schedule;
 use crate::token::Validity;
 
-/// An issuer that answers later than this is not healthy: it gets no more calls at once than any other.
+/// A call that takes longer than this marks the issuer as slow, and resets the issuer's concurrency limit.
 const SLOW: Duration = Duration::from_secs(2);
 
-/// One call.
+/// One call to the issuer.
 pub(super) struct Call {
     /// The profile, whose name the provider does not know.
     pub(super) profile: ProfileName,
@@ -28,17 +28,17 @@ pub(super) struct Call {
     pub(super) compartment: Compartment,
     pub(super) waiters: Arc<Waiters>,
     pub(super) credential: Arc<Credential>,
-    /// The validity of the held token.
+    /// Validity of the held token.
     pub(super) held: Option<Validity>,
-    /// The call is not made before this moment.
+    /// Earliest moment for the call.
     pub(super) not_before: BootInstant,
 }
 
 // === impl Call ===
 
 impl Call {
-    /// Makes the call, with a permit. The wait for the permit has no limit: an attempt that gave up its turn would begin at
-    /// the end of the queue, and the issuer would look as if it had failed.
+    /// Makes the call once it has a permit. The wait for the permit has no limit: an attempt that gave up its turn
+    /// would start again at the end of the queue, and the issuer would look as if it had failed.
     pub(super) async fn make(self) -> CallEnd {
         let clock = &self.clock;
         if clock.now().boot < self.not_before {
@@ -80,8 +80,8 @@ impl Call {
     }
 }
 
-/// Cancels a call that exceeds `limit` and so would use up the time of the next one. The provider also has a deadline
-/// of its own.
+/// Cancels a request that exceeds `limit`, because it would use up the time of the next one. The provider has a
+/// deadline of its own as well.
 async fn within<T>(
     limit: Option<Duration>,
     request: impl Future<Output = Result<T, Fault>>,

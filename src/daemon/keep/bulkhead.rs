@@ -1,6 +1,6 @@
 //! Limits how many attempts to get a token run at once. The limit per issuer keeps an issuer that hangs from delaying
-//! the profiles of others. The limit in all keeps a daemon with a thousand profiles from opening a thousand
-//! connections. Both grow while healthy issuers are what attempts wait for (`queue`).
+//! the profiles of others. The overall limit keeps a daemon with a thousand profiles from opening a thousand
+//! connections. Both limits grow while attempts wait for healthy issuers (see `queue`).
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -16,10 +16,10 @@ use super::waiters::Waiters;
 use crate::clock::Clock;
 use crate::instant::BootInstant;
 
-/// The maximum of attempts in all.
+/// Maximum number of attempts over all issuers.
 pub(crate) const IN_ALL: usize = queue::MOST_IN_ALL;
 
-/// How long an attempt waits for its place before the log says so.
+/// An attempt that waits longer than this for its permit is logged.
 const NOTICED_AFTER: Duration = Duration::from_secs(1);
 
 /// Concurrency limits for attempts: one for each issuer, and one for all.
@@ -36,9 +36,9 @@ pub struct Compartment {
 #[derive(Debug)]
 struct State {
     queue: Queue,
-    /// Where the attempts that wait receive their permits.
+    /// The senders through which waiting attempts receive their permits.
     waiting: HashMap<Ticket, Waiting>,
-    /// The issuers at which attempts wait, or have waited a short while ago, as the log says.
+    /// The issuers at which attempts wait or waited a short while ago, for the log.
     crowds: Crowds,
 }
 
@@ -49,20 +49,20 @@ struct Waiting {
     permit: oneshot::Sender<Permit>,
 }
 
-/// Permission for one call; dropping it releases the permit.
+/// Permission for one call. Dropping it releases the permit.
 #[derive(Debug)]
 pub(super) struct Permit {
-    /// `None` once it is released.
+    /// `None` once the permit is released.
     place: Option<Place>,
     clock: Shared,
     state: Arc<Mutex<State>>,
 }
 
-/// A clock, without a `Debug` of its own.
+/// A clock in a wrapper that has a `Debug` implementation.
 #[derive(Clone)]
 struct Shared(Arc<dyn Clock>);
 
-/// An attempt that waits; dropping it gives up its turn.
+/// A waiting attempt. Dropping it gives up its turn.
 struct Turn<'a> {
     compartment: &'a Compartment,
     ticket: Ticket,
@@ -78,7 +78,7 @@ impl Default for Bulkhead {
 }
 
 impl Bulkhead {
-    /// Limits all attempts together to `in_all`, however much the limits grow.
+    /// Creates limits that allow at most `in_all` attempts over all issuers, however much they grow.
     pub fn new(in_all: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             queue: Queue::new(in_all),
@@ -96,12 +96,12 @@ impl Bulkhead {
     }
 }
 
-/// Nothing under the lock can panic.
+/// Locks the state, poisoned or not: no code under the lock can panic.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Gives the free places to the attempts that are next. Call it whenever one may be free.
+/// Gives the free permits to the attempts that are next. Call it whenever a permit may have become free.
 fn admit(state: &Arc<Mutex<State>>, now: BootInstant) {
     let mut given = vec![];
     {
@@ -119,7 +119,7 @@ fn admit(state: &Arc<Mutex<State>>, now: BootInstant) {
             given.push((place, turn));
         }
     }
-    // Not under the lock: the attempt may have been dropped meanwhile, and then so is the permit, which takes the lock.
+    // Send outside the lock: if the attempt was dropped meanwhile, its permit is dropped here and takes the lock.
     for (place, turn) in given {
         let permit = Permit {
             place: Some(place),
@@ -133,8 +133,8 @@ fn admit(state: &Arc<Mutex<State>>, now: BootInstant) {
 // === impl Compartment ===
 
 impl Compartment {
-    /// Waits for a permit for a profile whose token is held until `held_until`. Attempts are served in the order of their
-    /// ranks, which change with the number of `callers` that wait.
+    /// Waits for a permit. `held_until` is the expiry of the profile's held token. Attempts are served by rank, and a
+    /// rank changes when the first caller starts to wait or the last one leaves.
     pub(super) async fn enter(
         &self,
         clock: &Arc<dyn Clock>,
@@ -153,7 +153,7 @@ impl Compartment {
                 tokio::select! { biased;
                     permit = &mut turn.permit => match permit {
                         Ok(permit) => return permit,
-                        // It is never given up by the other side.
+                        // Unreachable: the state drops a sender only after the turn itself was dropped.
                         Err(_) => break,
                     },
                     Ok(()) = callers.changed() => {
@@ -170,7 +170,7 @@ impl Compartment {
         }
     }
 
-    /// Queues an attempt of this rank, which may be given its permit at once.
+    /// Queues an attempt of this rank. It may get its permit at once.
     fn turn(&self, clock: &Arc<dyn Clock>, rank: Rank) -> Turn<'_> {
         let (sender, permit) = oneshot::channel();
         let since = clock.now().boot;
@@ -194,7 +194,7 @@ impl Compartment {
         turn
     }
 
-    /// Logs that attempts wait at this issuer, once until none has waited for a while.
+    /// Logs that attempts wait at this issuer, unless that has been logged since the last quiet period.
     fn notice(&self, clock: &Arc<dyn Clock>) {
         let now = clock.now().boot;
         let (waiting, limit) = {
@@ -211,13 +211,14 @@ impl Compartment {
         tokio::spawn(self.clone().over(Arc::clone(clock)));
     }
 
-    /// Logs that attempts no longer wait at this issuer, once that is so.
+    /// Waits until no attempt waits at this issuer any more, and logs that.
     async fn over(self, clock: Arc<dyn Clock>) {
         loop {
             tokio::time::sleep(QUIET).await;
             let now = clock.now().boot;
             let mut state = lock(&self.state);
-            // One that waits still has been noticed once, however long ago that was.
+            // A waiting attempt is counted once, when its wait becomes long. Later only the queue shows that it still
+            // waits.
             let is_waiting = state.queue.waiting(&self.site) > 0;
             let still = state.crowds.over(&self.site, is_waiting, now);
             drop(state);
@@ -235,14 +236,14 @@ impl Compartment {
 // === impl Permit ===
 
 impl Permit {
-    /// Says that the call takes longer than a healthy issuer does.
+    /// Marks the call as slower than a healthy issuer's.
     pub(super) fn slow(&self) {
         if let Some(place) = &self.place {
             lock(&self.state).queue.slow(place);
         }
     }
 
-    /// Says that the call has brought a token, or has failed, and releases the permit.
+    /// Releases the permit. `has_token` says whether the call brought a token or failed.
     pub(super) fn end(mut self, has_token: bool) {
         self.release(if has_token {
             Outcome::Healthy

@@ -1,4 +1,4 @@
-//! The issuers at which attempts wait, or have waited a short while ago, as the log says.
+//! Log messages about issuers at which attempts have to wait.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::instant::BootInstant;
 use crate::process::episode::Episode;
 
-/// How long no attempt may have waited for long until the log says that it is over.
+/// Time without a long wait after which a crowd counts as over.
 pub(super) const QUIET: Duration = Duration::from_secs(60);
 
-/// The crowds by issuer.
+/// The crowds, by issuer.
 #[derive(Debug, Default)]
 pub(super) struct Crowds(HashMap<Arc<str>, Crowd>);
 
@@ -21,23 +21,23 @@ struct Crowd {
     longest: Duration,
 }
 
-/// Whether attempts still wait at an issuer.
+/// Whether attempts still have to wait at an issuer.
 pub(super) enum Still {
-    /// They do, or did a short while ago.
+    /// Attempts wait, or waited a short while ago.
     Waiting,
-    /// No more.
+    /// The crowd is over.
     Over {
-        /// How many have waited for long.
+        /// Number of attempts that waited long.
         attempts: u64,
-        /// How long the longest has waited.
+        /// The longest wait.
         longest: Duration,
     },
-    /// None has waited for long.
+    /// No attempt has waited long.
     Unknown,
 }
 
 impl Crowds {
-    /// Notes that an attempt has waited for `long`. Returns whether it is the first of its crowd.
+    /// Counts an attempt that has waited for `long`. Returns whether it is the first of its crowd.
     pub(super) fn came(&mut self, site: &Arc<str>, long: Duration, now: BootInstant) -> bool {
         let crowd = self.0.entry(Arc::clone(site)).or_insert_with(|| Crowd {
             episode: Episode::new(QUIET),
@@ -46,14 +46,14 @@ impl Crowds {
         crowd.episode.came(now)
     }
 
-    /// Notes for how long an attempt has waited that has its permit now.
+    /// Records the wait of an attempt that has its permit now.
     pub(super) fn waited(&mut self, site: &str, time: Duration) {
         if let Some(crowd) = self.0.get_mut(site) {
             crowd.longest = crowd.longest.max(time);
         }
     }
 
-    /// Forgets a crowd that is over.
+    /// Removes a crowd if it is over.
     pub(super) fn over(&mut self, site: &str, is_waiting: bool, now: BootInstant) -> Still {
         let Some(crowd) = self.0.get_mut(site) else {
             return Still::Unknown;

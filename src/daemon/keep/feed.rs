@@ -1,5 +1,5 @@
-//! Event stream of one profile for one watcher: each new token and each change of state, once and in order. A watcher
-//! that reads slowly gets only the newest state, since no events are queued.
+//! Event stream of one profile for one watcher: each new token and each change of state, once and in order. Events are
+//! not queued, so a slow watcher gets only the newest state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::query::{Freshness, News, TokenAnswer};
 
-/// How long the stream may be silent. After that, a heartbeat shows whether the other side is still there.
+/// Longest silence on the stream. After it, a heartbeat tests whether the peer is still there.
 const QUIET: Duration = Duration::from_secs(15);
 
 /// The next item of a watch.
@@ -25,7 +25,7 @@ const QUIET: Duration = Duration::from_secs(15);
 pub enum Told {
     /// An event or a heartbeat.
     News(News),
-    /// The watch is over, for this reason.
+    /// The watch has ended, for this reason.
     End(Problem),
 }
 
@@ -37,15 +37,15 @@ pub struct Feed {
     name: ProfileName,
     handle: Arc<Handle>,
     view: watch::Receiver<View>,
-    /// The profiles. After a reload, every open watch is checked again.
+    /// The profiles. Every open watch is checked again after a reload.
     kept: watch::Receiver<Kept>,
     closing: watch::Receiver<bool>,
-    /// The generation that was sent last, on this watch or on the one before the watcher reconnected.
+    /// The last generation that was sent, on this watch or before the watcher reconnected.
     generation: Option<u64>,
     shown: Option<Shown>,
 }
 
-/// The parts of a state whose change is an event. Counts and the passing of time are not.
+/// The parts of a state whose change is an event. A change of counts or of the time left is no event.
 struct Shown {
     phase: Phase,
     generation: u64,
@@ -59,21 +59,21 @@ struct Shown {
     rejected_successor: Option<Arc<LastFault>>,
 }
 
-/// What ended a wait.
+/// The event that ended a wait.
 enum Woken {
     Stopping,
     Reloaded,
     Changed,
-    /// The profile is no longer kept.
+    /// The profile's keeper has ended.
     Gone,
     Quiet,
 }
 
 impl Feed {
-    /// Begins to watch a profile, for a watcher that already has the token of `generation`.
+    /// Opens the event stream of a profile. `generation` is that of the token which the watcher already has.
     ///
     /// # Errors
-    /// The [`Problem`] says why this caller may not watch it.
+    /// The [`Problem`] says why this caller may not watch the profile.
     pub fn open(
         roster: &Arc<Roster>,
         clock: &Arc<dyn Clock>,
@@ -98,10 +98,11 @@ impl Feed {
         })
     }
 
-    /// Waits for the next item. Cancelling the wait loses nothing.
+    /// Waits for the next item. Cancelling the wait loses no event.
     pub async fn next(&mut self) -> Told {
         let mut reloaded = self.kept.has_changed().unwrap_or(false);
-        // Changes that are no event do not reset this timer, so that the watcher hears something in any case.
+        // A change that is no event does not reset this timer, so that the watcher hears something within `QUIET` in
+        // any case.
         let mut quiet = std::pin::pin!(tokio::time::sleep(QUIET));
         loop {
             if *self.closing.borrow() || self.closing.has_changed().is_err() {
@@ -129,8 +130,8 @@ impl Feed {
             match woken {
                 Woken::Stopping | Woken::Changed => {}
                 Woken::Reloaded => reloaded = true,
-                // A keeper ends only after the roster has replaced or removed it, and the branches are polled in order.
-                // So a replaced keeper ends the wait as a reload, and this profile is gone.
+                // A keeper ends only after the roster has replaced or removed it. The branches are polled in order, so
+                // a replaced keeper shows as a reload, and an ended view means that the profile was removed.
                 Woken::Gone => return Told::End(Problem::new(Code::UnknownProfile).of(&self.name)),
                 Woken::Quiet => {
                     self.handle.attend();
@@ -140,22 +141,23 @@ impl Feed {
         }
     }
 
-    /// How often the store was locked while the profile lived.
+    /// Returns how often the store has been locked since the profile started.
     pub fn locks(&self) -> u64 {
         self.view.borrow().locks
     }
 
-    /// Whether the profile holds a token, be it valid or not.
+    /// Whether the profile holds a token, valid or expired.
     pub fn holds_a_token(&self) -> bool {
         self.view.borrow().held.is_some()
     }
 
-    /// Returns the current time by this watch's clock.
+    /// Returns the current time on this watch's clock.
     pub fn now(&self) -> Now {
         self.clock.now()
     }
 
-    /// Checks after a reload whether this caller may still watch the profile, and follows the handle that has it now.
+    /// Checks after a reload whether this caller may still watch the profile, and switches to the profile's current
+    /// handle.
     fn look_again(&mut self) -> Result<(), Problem> {
         drop(self.kept.borrow_and_update());
         let handle = self.roster.seen_by(&self.caller).get(&self.name).cloned()?;
@@ -166,7 +168,7 @@ impl Feed {
         Ok(())
     }
 
-    /// Returns the next event that was not sent yet. A token comes before the state that it brings.
+    /// Returns the next event that was not sent yet. A token comes before the change of state that it causes.
     fn news(&mut self) -> Option<News> {
         self.handle.attend();
         let now = self.clock.now();

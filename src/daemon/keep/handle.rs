@@ -39,10 +39,10 @@ mod told;
 
 pub use token::Served;
 
-/// How many commands a keeper's queue holds. Further senders wait, within their own deadlines.
+/// Capacity of a keeper's command queue. When it is full, senders wait within their own deadlines.
 const QUEUE: usize = 64;
 
-/// A profile that is being kept.
+/// Access to a profile: its published view, and the channel to its keeper.
 pub struct Handle {
     name: ProfileName,
     provider: &'static str,
@@ -58,7 +58,7 @@ pub struct Handle {
     prover: Prover,
     sinks: SinkBoard,
     told: Told,
-    /// Where a change of its credential shows.
+    /// The places where a change of the credential can be noticed.
     change_sources: Mutex<Vec<ChangeSource>>,
     task: tokio::task::AbortHandle,
 }
@@ -71,7 +71,7 @@ impl Handle {
         Self::spawn_after(Credentials::default(), parts, provider, purpose)
     }
 
-    /// The same, in place of a keeper that [handed over](Self::hand_over) these credentials.
+    /// Starts a keeper in place of another one, with the credentials that the old one [handed over](Self::hand_over).
     pub fn spawn_after(
         credentials: Credentials,
         parts: Parts,
@@ -109,41 +109,41 @@ impl Handle {
         }
     }
 
-    /// The profile's name.
+    /// Returns the profile's name.
     pub const fn name(&self) -> &ProfileName {
         &self.name
     }
 
-    /// What the profile's tokens are for.
+    /// Returns the purpose of the profile's tokens.
     pub const fn purpose(&self) -> &Purpose {
         &self.purpose
     }
 
-    /// Where a change of its credential shows.
+    /// Returns the places where a change of the credential can be noticed.
     pub fn change_sources(&self) -> Vec<ChangeSource> {
-        // Nothing panics while it is locked.
+        // A poisoned lock is harmless: no code panics while it holds the lock.
         let sources = self.change_sources.lock();
         sources.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What the files hold that its token is written to.
+    /// Returns the state of the files that the profile's token is written to.
     pub const fn sinks(&self) -> &SinkBoard {
         &self.sinks
     }
 
-    /// The last token, which may have expired.
+    /// Returns the last token, which may have expired.
     pub fn held(&self) -> Option<Arc<Held>> {
         self.view.borrow().held.clone()
     }
 
-    /// Asks the keeper for an attempt without waiting for it. A full queue means that other callers have asked already.
+    /// Asks the keeper for an attempt without waiting for it. If the queue is full, other callers have asked already.
     fn ask_and_leave(&self, ask: impl FnOnce(Done) -> Command) {
         let (done, _) = oneshot::channel();
         let _: Result<(), _> = self.commands.try_send(ask(done));
     }
 
-    /// Asks the keeper to check whether the credential was replaced, and waits for that: at most as long as a read of
-    /// the store may take.
+    /// Asks the keeper to check whether the credential was replaced. Waits for that as long as a read of the store may
+    /// take.
     pub async fn recheck(&self) {
         const STORE: Duration = Duration::from_secs(3);
         let (done, looked) = oneshot::channel();
@@ -153,28 +153,28 @@ impl Handle {
                 let _: Result<(), _> = looked.await;
             }
         };
-        // The read goes on in the keeper, which takes up what it finds later.
+        // On a timeout the keeper goes on reading, and uses the result later.
         let _: Result<(), _> = tokio::time::timeout(STORE, asked).await;
     }
 
-    /// Gives the profile another policy. Its token, its back-off and its rejections stay.
+    /// Replaces the profile's policy. The token, the back-off and the rejections stay.
     pub async fn set_policy(&self, policy: Policy) {
-        // A keeper that has ended needs none.
+        // A keeper that has ended needs no policy.
         let _: Result<(), _> = self.commands.send(Command::Policy(policy)).await;
     }
 
-    /// Has the credential read from elsewhere. Its token stays; [`Handle::recheck`] tells whether the credential is another
-    /// one there.
+    /// Replaces the source of the credential. The token stays. [`Handle::recheck`] finds out whether the new source has
+    /// a different credential.
     pub async fn set_source(&self, source: Arc<dyn CredentialSource>) {
         let change_sources = source.change_sources();
         let sources = self.change_sources.lock();
         *sources.unwrap_or_else(PoisonError::into_inner) = change_sources;
-        // A keeper that has ended needs none.
+        // A keeper that has ended needs no source.
         let _: Result<(), _> = self.commands.send(Command::Source(NewSource(source))).await;
     }
 
-    /// What a keeper that takes the place of this one begins with: the limit of its calls, and with `rejections` the
-    /// credentials that the issuer rejected.
+    /// Returns what the successor of this keeper starts with: the limit of its calls, and if `rejections` is set, the
+    /// credentials that the issuer has rejected.
     pub async fn hand_over(&self, rejections: bool) -> Credentials {
         let (reply, answer) = oneshot::channel();
         let asked = Command::HandOver { rejections, reply };
@@ -185,8 +185,8 @@ impl Handle {
         }
     }
 
-    /// Ends the keeper at once, even while callers wait on it. Call it when the profile was removed or another handle
-    /// replaces this one, so that nothing more is sent to the old issuer.
+    /// Stops the keeper at once, even while callers wait for it. Call it when the profile was removed or another handle
+    /// replaces this one: nothing more may be sent to the old issuer.
     pub fn retire(&self) {
         self.task.abort();
         if let Some(lookups) = &self.lookups {
@@ -194,29 +194,30 @@ impl Handle {
         }
     }
 
-    /// Tells the keeper that the clocks have jumped.
+    /// Reports a jump of the clocks to the keeper.
     pub async fn jumped(&self, jump: Jump) {
-        // A keeper that has ended does not need it.
+        // A keeper that has ended does not need the report.
         let _: Result<(), _> = self.commands.send(Command::Jumped(jump)).await;
     }
 
-    /// When a newer token can be expected, if that is known.
+    /// Returns when a newer token is expected, if that is known.
     pub fn next_refresh(&self) -> Option<BootInstant> {
         self.view.borrow().next_refresh()
     }
 
-    /// Records that a client was told the real expiry of the token of this generation, since no refresh is sure to come in
-    /// time for it. The log says so once, and the state for as long as the token is held.
+    /// Records that a client got the real expiry of the token of this generation, because a refresh in time is not
+    /// certain. The log reports it once, and the profile's state as long as the token is held.
     pub fn told_real_expiry(&self, generation: u64) {
         self.told.note(&self.name, generation);
     }
 
-    /// The generation of the last token; before the first token, the number from which generations count on.
+    /// Returns the generation of the last token. Before the first token, it is the number from which generations count
+    /// up.
     pub fn generation(&self) -> u64 {
         self.view.borrow().generation
     }
 
-    /// The limits on attempts for the profile's next life, which takes the place of this one now.
+    /// Returns the limits on attempts for the handle that replaces this one now.
     pub fn pace(&self) -> Pace {
         let view = self.view.borrow();
         view.pace.handed_on(self.clock.now().boot, view.attempting)
@@ -227,17 +228,17 @@ impl Handle {
         self.view.borrow().valid(self.clock.now().boot).is_some()
     }
 
-    /// Why no valid token is held, if that is known: nothing is, while the first attempt runs.
+    /// Returns why no valid token is held, if that is known. It is not known while the first attempt runs.
     pub fn trouble(&self) -> Option<String> {
         self.view.borrow().trouble(self.clock.now().boot)
     }
 
-    /// A receiver that changes whenever the profile does; it closes when the profile ends.
+    /// Returns a receiver that is notified of each change of the profile. Its channel closes when the keeper ends.
     pub fn follow(&self) -> watch::Receiver<View> {
         self.view.clone()
     }
 
-    /// Records that the profile is watched. A watch counts as a request for tokens, future ones included.
+    /// Records that the profile is watched. A watch counts as a request for the current token and for all later ones.
     pub fn attend(&self) {
         self.asked.at(self.clock.now().boot);
         if self.view.borrow().resting {
@@ -246,12 +247,12 @@ impl Handle {
         }
     }
 
-    /// The profile's state.
+    /// Returns the profile's state.
     pub fn state(&self) -> ProfileState {
         self.state_of(&self.view.borrow(), self.clock.now())
     }
 
-    /// The profile's state according to this view.
+    /// Returns the profile's state according to this view.
     pub(super) fn state_of(&self, view: &View, now: Now) -> ProfileState {
         let requests = self.requests.load(Ordering::Relaxed);
         let queued_since = self.waiters.queued_since();
@@ -270,7 +271,7 @@ impl Handle {
 }
 
 impl Drop for Handle {
-    /// A profile that is gone from the configuration is no longer refreshed.
+    /// Stops the keeper, since a profile that was removed from the configuration must not be refreshed.
     fn drop(&mut self) {
         self.retire();
     }

@@ -1,7 +1,7 @@
-//! Notices that the machine was suspended or that its wall clock was set.
+//! Notices when the machine was suspended or its wall clock was set.
 //!
-//! An expired token is never served, whatever happens here: each answer checks the boot clock. But after a suspend the
-//! connections of running attempts are dead without an error, and times that were shown are wrong.
+//! This does not decide whether a token is served: each answer checks its expiry on the boot clock. But after a suspend
+//! the connections of running attempts are dead without an error, and times that were shown are wrong.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,39 +9,39 @@ use std::time::Duration;
 use crate::clock::{Clock, Reading};
 use crate::instant::BootInstant;
 
-/// The shortest suspend that counts. Two clocks that are read one after the other differ by less.
+/// Shortest suspend that counts. The readings of two clocks, one after the other, differ by less.
 const LEAST_SUSPEND: Duration = Duration::from_secs(2);
 
-/// The smallest step of the wall clock that counts. NTP corrects smaller errors gradually.
+/// Smallest step of the wall clock that counts. NTP corrects smaller errors gradually.
 const LEAST_STEP: Duration = Duration::from_secs(1);
 
 /// A suspend of the machine, a step of its wall clock, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jump {
-    /// How long the machine was suspended, if it was.
+    /// Duration of the suspend, if there was one.
     pub suspended: Option<Duration>,
-    /// By how many seconds the wall clock was set forward, or back if negative, if it was.
+    /// Seconds by which the wall clock was set forward, or back if negative, if it was set.
     pub stepped: Option<i64>,
 }
 
-/// Compares the clocks with their last readings.
+/// Compares the clocks with their previous readings.
 pub struct Jumps {
     clock: Arc<dyn Clock>,
     before: Reading,
 }
 
 impl Jumps {
-    /// Starts with the readings of this moment.
+    /// Takes the first readings now.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let before = clock.read();
         Self { clock, before }
     }
 
-    /// Waits until the clocks may have jumped, and for `limit` at most. Returns the jump if there was one.
+    /// Waits until the clocks may have jumped, at most for `limit`. Returns the jump if there was one.
     pub async fn look(&mut self, limit: Option<Duration>) -> Option<Jump> {
         let disturbed = self.clock.disturbed();
         match limit {
-            // The clocks show what happened, whether the wait ended or timed out.
+            // The clocks show what happened, whether the wait succeeded or timed out.
             Some(limit) => drop(tokio::time::timeout(limit, disturbed).await),
             None => disturbed.await,
         }
@@ -59,7 +59,7 @@ impl Jumps {
         }
     }
 
-    /// The moment of the last look.
+    /// Returns the moment of the last check.
     pub const fn now(&self) -> BootInstant {
         self.before.now.boot
     }
@@ -131,11 +131,11 @@ mod tests {
             stepped: Some(-600),
         };
         assert_eq!(next().await, Some((set, Duration::from_secs(5))));
-        // So is a step while no wait is running.
+        // A step that was made while no wait was running is noticed at once.
         clock.step(3);
         let (jump, after) = next().await.unwrap();
         assert_eq!((jump.stepped, after.as_secs()), (Some(3), 0));
-        // A look that is limited ends without a jump.
+        // A check with a limit ends without a jump.
         assert_eq!(jumps.look(Some(Duration::from_secs(60))).await, None);
     }
 
@@ -144,10 +144,10 @@ mod tests {
         const YEARS: u64 = 10 * 365 * 86_400;
         let before = reading(5_000, 1_800_000_000_000, 1_000);
         for (boot, unix, running, suspended, stepped) in [
-            // Only time has passed; the clocks were read one after the other.
+            // Only time has passed. The clocks were read one after the other.
             (65_000, 1_800_000_060_000, 61_000, None, None),
             (66_900, 1_800_000_062_800, 61_000, None, None),
-            // Eight hours asleep.
+            // Suspended for eight hours.
             (
                 5_000 + 28_800_000,
                 1_800_028_800_000,
@@ -155,7 +155,7 @@ mod tests {
                 Some(28_800),
                 None,
             ),
-            // Set by a second, by ten years, and by as much back.
+            // Set forward by a second and by ten years, then back to the epoch.
             (6_000, 1_800_000_002_000, 2_000, None, Some(1)),
             (
                 6_000,
@@ -172,7 +172,7 @@ mod tests {
                 Some(-(YEARS as i64)),
             ),
             (6_000, 0, 2_000, None, Some(-1_800_000_001)),
-            // Both: a machine whose wall clock stood still.
+            // Both: the wall clock stood still during a suspend.
             (
                 3_605_000,
                 1_800_000_000_000,

@@ -1,6 +1,6 @@
-//! One task per profile, which alone owns the profile's state. It makes no decisions: it feeds events to two state
-//! machines, executes what they decide, and publishes the view. [`Lifecycle`] decides when an attempt is made,
-//! [`Credentials`] what the attempt does.
+//! The task of one profile, the only owner of the profile's state. It makes no decisions: it feeds events to two state
+//! machines, executes their decisions, and publishes the view. [`Lifecycle`] decides when to make an attempt,
+//! [`Credentials`] decides what the attempt does.
 
 use std::sync::Arc;
 
@@ -41,23 +41,23 @@ use waits::{Ended, Running, Work, alarm, ended, rechecked};
 
 /// The inputs of a keeper.
 pub struct Parts {
-    /// The profile.
+    /// The profile's name.
     pub name: ProfileName,
-    /// Its credential.
+    /// Source of the credential.
     pub source: Arc<dyn CredentialSource>,
-    /// Its issuer.
+    /// The issuer.
     pub provider: Arc<dyn Provider>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The jitter: a fresh random number at each call.
+    /// Source of jitter: returns a new random number at each call.
     pub jitter: fn() -> Unit,
-    /// The refresh policy of its configuration.
+    /// The refresh policy from the configuration.
     pub policy: Policy,
-    /// The concurrency limit of its issuer.
+    /// The issuer's concurrency limit.
     pub compartment: Compartment,
-    /// Every generation of this keeper is larger than this one.
+    /// Lower bound of the generations: each new one of this keeper is larger.
     pub generation: u64,
-    /// The limits on attempts that an earlier life of the profile left.
+    /// The limits on attempts, as left by the profile's previous keeper.
     pub pace: Pace,
 }
 
@@ -65,20 +65,21 @@ pub(super) struct Keeper {
     parts: Parts,
     lifecycle: Lifecycle,
     credentials: Credentials,
-    /// The credentials that were loaded and may still be sent: the stored one, the former one while it may have to stay in
-    /// use, and the other key of a record whose key is being rotated.
+    /// The loaded credentials that may still be sent: the stored one, the former one while it may have to stay in use,
+    /// and during a rotation the record's other key.
     loaded: Vec<LoadedCredential>,
-    /// The same without its secret, for the rest of the daemon.
+    /// The stored credential without its secret, for the rest of the daemon.
     enrolled: watch::Sender<Option<Arc<Enrolment>>>,
-    /// The running step of the attempt.
+    /// The running step of the current attempt.
     work: Option<Work>,
-    /// A read of the store outside the attempt, and the callers that wait for it.
+    /// A read of the store outside an attempt, and the callers that wait for it.
     recheck: Option<Running<Loaded>>,
     waiting: Vec<oneshot::Sender<()>>,
-    /// Callers that asked while it ran: it may have read the store before the change that they mean.
+    /// Callers that asked during the read. They wait for the next one, because this one may have begun before the
+    /// change that they announce.
     waiting_for_next: Vec<oneshot::Sender<()>>,
     refreshes: Vec<BootInstant>,
-    /// The last generation that was refreshed because a client seemed to doubt it.
+    /// The last generation that was refreshed because a client seemed to distrust it.
     doubted: Option<u64>,
     logged: Logged,
     asked: Arc<Asked>,
@@ -87,7 +88,7 @@ pub(super) struct Keeper {
     view: watch::Sender<View>,
 }
 
-/// What ended a wait of the keeper.
+/// The event that ended a wait of the keeper.
 enum Woken {
     Command(Option<Command>),
     Ended(u64, Ended),
@@ -134,7 +135,7 @@ impl Keeper {
         (keeper, seen, asked)
     }
 
-    /// Runs until every handle is gone.
+    /// Runs until every handle is dropped.
     pub(super) async fn run(mut self) {
         let span = tracing::error_span!("profile", profile = %self.parts.name);
         self.keep().instrument(span).await;
@@ -144,7 +145,7 @@ impl Keeper {
         let clock = Arc::clone(&self.parts.clock);
         loop {
             let wake = self.wake();
-            // Due work comes before commands, so that no number of callers can delay it.
+            // Due work comes before commands, so that callers cannot delay it, however many there are.
             let woken = tokio::select! { biased;
                 (attempt, end) = ended(&mut self.work) => Woken::Ended(attempt, end),
                 loaded = rechecked(&mut self.recheck) => Woken::Rechecked(loaded),
@@ -180,7 +181,7 @@ impl Keeper {
             self.log_outage();
             self.log_former();
             self.publish();
-            // The caller may have gone away; that cancels nothing.
+            // The caller may have gone away. That cancels nothing.
             if let Some((done, heard)) = heard {
                 let _: Result<(), Heard> = done.send(heard);
             }
@@ -190,7 +191,7 @@ impl Keeper {
         }
     }
 
-    /// Handles a command. The returned caller is answered once the view shows the result.
+    /// Handles a command. Returns the caller to answer once the view shows the result, if there is one.
     fn command(&mut self, command: Command) -> Option<(Done, Heard)> {
         match command {
             Command::Wanted { min_valid, done } => {
@@ -222,7 +223,7 @@ impl Keeper {
                 Some((done, Heard::default()))
             }
             Command::Refresh { reply } => {
-                // The caller may have gone away; that cancels nothing.
+                // The caller may have gone away. That cancels nothing.
                 let _: Result<(), _> = reply.send(self.refresh());
                 None
             }

@@ -1,7 +1,7 @@
-//! Look-ups: calls of an issuer's API with the token that is held, beside the attempts to get one.
+//! Queries to an issuer's API that use the held token and are not token requests.
 //!
-//! A profile has one look-up at a time, and its answer serves all callers for a while: no number of callers has the
-//! issuer asked more often than that.
+//! A profile has one query at a time. Its answer is reused for all callers for a while, which bounds the load on the
+//! issuer, however many callers there are.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,65 +19,66 @@ use crate::problem::{Code, Problem};
 use crate::query::{Identity, KeyKind, KeyList};
 use crate::token::AccessToken;
 
-/// How long a look-up may take.
+/// Time limit of a query.
 pub const LIMIT: Duration = Duration::from_secs(10);
 
-/// How long an answer serves all callers, a failure included.
+/// How long an answer is reused for all callers. Failures are reused as well.
 const KEPT: Duration = Duration::from_secs(5);
 
-/// The shortest time between the beginnings of two look-ups of a profile: different questions have answers of their own.
+/// Shortest time between the starts of two queries of a profile. Without it, different questions could follow each
+/// other at once, because answers are reused only for the same question.
 const PACE: Duration = Duration::from_millis(500);
 
-/// The longest wait that an issuer can impose.
+/// Longest wait that an issuer can impose.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
-/// What is looked up.
+/// A question to an issuer's API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookUp {
-    /// Keys.
+    /// The keys of the API's users.
     Keys {
-        /// Which.
+        /// The kind of key.
         kind: KeyKind,
-        /// Those of every user.
+        /// Whether to list the keys of all users.
         all: bool,
-        /// Also the key of this client ID, which an incomplete list may lack.
+        /// A client ID whose key is also looked for, because an incomplete list may lack it.
         with: Option<String>,
     },
-    /// Whose the token is.
+    /// The identity that the token belongs to.
     Identity,
 }
 
-/// What was found.
+/// The answer to a query.
 #[derive(Clone)]
 pub enum Facts {
-    /// Keys.
+    /// The keys.
     Keys(Arc<dyn KeyList>),
-    /// Whose the token is.
+    /// The identity that the token belongs to.
     Identity(Arc<dyn Identity>),
 }
 
-/// Why nothing was found.
+/// The reason why a query failed.
 #[derive(Debug, Clone)]
 pub struct NoFacts {
-    /// For the caller.
+    /// The problem for the caller.
     pub problem: Problem,
-    /// How long the issuer says to wait before the next call.
+    /// The wait that the issuer stated before the next call.
     pub retry_after: Option<Duration>,
 }
 
-/// A look-up that is under way. Dropping it abandons its calls.
+/// A running query. Dropping it cancels its calls.
 pub type LookingUp = Pin<Box<dyn Future<Output = Result<Facts, NoFacts>> + Send>>;
 
 /// The API of an issuer.
 pub trait Api: Send + Sync {
-    /// Where it is: profiles with equal sites have the same issuer.
+    /// Returns the API's address. Profiles with equal sites have the same issuer.
     fn site(&self) -> &str;
 
-    /// Looks this up with a token that was granted for this credential.
+    /// Asks a question with a token that was granted for this credential.
     fn look_up(&self, what: LookUp, token: AccessToken, enrolment: Arc<Enrolment>) -> LookingUp;
 }
 
-/// The look-ups of one profile.
+/// The queries of one profile.
 pub(super) struct Lookups {
     api: Arc<dyn Api>,
     clock: Arc<dyn Clock>,
@@ -88,12 +89,12 @@ type Answer = Result<Facts, Problem>;
 
 #[derive(Default)]
 struct State {
-    /// The answers that still serve, each with its end.
+    /// The answers that may be reused, each with the moment at which that ends.
     answers: Vec<(LookUp, Answer, BootInstant)>,
     running: Option<Running>,
-    /// When the next look-up may begin.
+    /// When the next query may begin.
     not_before: Option<BootInstant>,
-    /// Until when the issuer wants no call.
+    /// Until when the issuer refuses calls.
     held_back: Option<BootInstant>,
     is_retired: bool,
 }
@@ -118,12 +119,13 @@ impl Lookups {
         self.api.site()
     }
 
-    /// The answer that serves now, if there is one.
+    /// Returns an answer that may be reused, if there is one.
     pub(super) fn recent(&self, what: &LookUp) -> Option<Answer> {
         self.lock().recent(what, self.clock.now().boot)
     }
 
-    /// The answer that serves now, else that of the next look-up. A caller that goes away cancels nothing.
+    /// Returns an answer that may be reused, or else the answer of the next query. A caller that goes away cancels
+    /// nothing.
     pub(super) async fn answer(
         self: &Arc<Self>,
         what: &LookUp,
@@ -154,7 +156,7 @@ impl Lookups {
         }
     }
 
-    /// Begins a look-up. The receiver changes when its answer is there.
+    /// Begins a query. The receiver is notified when the answer is there.
     fn begin(
         self: &Arc<Self>,
         state: &mut State,
@@ -179,9 +181,9 @@ impl Lookups {
             let answer = answer.unwrap_or_else(|_| Err(late()));
             debug!(failed = answer.is_err(), "look-up ends");
             let until = lookups.take(what, answer);
-            // No connection may wait.
+            // It may be that no connection waits for the answer any more.
             let _: Result<(), _> = end.send(());
-            // A list may be large, so it is not kept longer than it serves.
+            // A list may be large, so drop it when it may no longer be reused.
             lookups.clock.sleep_until(until).await;
             lookups.lock().forget(until);
         };
@@ -193,7 +195,7 @@ impl Lookups {
         done
     }
 
-    /// Takes an answer, and returns until when it serves.
+    /// Stores an answer, and returns until when it may be reused.
     fn take(&self, what: LookUp, answer: Result<Facts, NoFacts>) -> BootInstant {
         let now = self.clock.now();
         let until = now.boot.after(KEPT);
@@ -213,7 +215,7 @@ impl Lookups {
         until
     }
 
-    /// Ends the look-up that runs, and begins no other.
+    /// Cancels the running query and begins no more.
     pub(super) fn retire(&self) {
         let mut state = self.lock();
         state.is_retired = true;
@@ -222,7 +224,7 @@ impl Lookups {
         }
     }
 
-    /// Abandons the look-up that runs, which carries a token that is to be forgotten.
+    /// Cancels the running query and drops the answers, because the held token must not be used any more.
     pub(super) fn abandon(&self) {
         let mut state = self.lock();
         state.answers.clear();
@@ -232,7 +234,7 @@ impl Lookups {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is locked.
+        // A poisoned lock is harmless: no code panics while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -265,7 +267,7 @@ fn late() -> NoFacts {
     }
 }
 
-/// The problem of a caller whose look-up was abandoned, since the profile has changed.
+/// Returns the problem of a caller whose query was cancelled because the profile changed.
 fn lost() -> Problem {
     Problem::new(Code::Unavailable).with_detail("the profile has just changed; try again")
 }

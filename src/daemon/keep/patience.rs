@@ -1,7 +1,7 @@
-//! How long a caller may wait, and what ends its wait early.
+//! How long a caller may wait, and why a wait may end early.
 //!
-//! A request that only waits costs a place among the connections. Without an early end, a few users with thousands of
-//! such requests would keep all others out for as long as they like.
+//! A request that only waits occupies a place in the connection table. Unless such waits can be cut short, a few users
+//! with thousands of such requests would lock out all others.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -10,31 +10,31 @@ use std::time::Duration;
 
 use crate::problem::EarlyEnd;
 
-/// The place of a caller among the connections.
+/// A caller's place in the connection table.
 pub trait Seat: Send + Sync {
-    /// Records that the request of this place does nothing but wait, or that it no longer does.
+    /// Records whether the place's request does nothing but wait.
     fn waits(&self, is_waiting: bool);
 
-    /// Whether the place is needed for another connection. The request is polled after a change of this, and only then
-    /// is it asked: there is no waker.
+    /// Whether another connection needs the place. There is no waker: the caller of a wait must poll it again after
+    /// this changes.
     fn is_needed(&self) -> bool;
 }
 
-/// How long a caller may wait.
+/// Time limit of a caller's wait, and the place that the caller occupies.
 #[derive(Clone)]
 pub struct Patience {
     limit: Duration,
-    /// `None` for a caller whose wait takes no place.
+    /// `None` for a caller that occupies no place.
     seat: Option<Arc<dyn Seat>>,
 }
 
-/// A wait of the request at a place, until this is dropped.
+/// Marks a place's request as waiting until dropped.
 struct Waiting<'a>(&'a dyn Seat);
 
 // === impl Patience ===
 
 impl Patience {
-    /// The patience of a caller that waits in this place for at most `limit`.
+    /// Creates the patience of a caller that occupies this place and waits for at most `limit`.
     pub fn at(seat: &Arc<dyn Seat>, limit: Duration) -> Self {
         Self {
             limit,
@@ -42,12 +42,12 @@ impl Patience {
         }
     }
 
-    /// How long the caller may wait.
+    /// Returns how long the caller may wait.
     pub const fn limit(&self) -> Duration {
         self.limit
     }
 
-    /// The same caller with another limit.
+    /// Returns the same caller's patience with another limit.
     #[must_use]
     pub fn limited_to(&self, limit: Duration) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Patience {
     /// Runs `work` for at most the limit.
     ///
     /// # Errors
-    /// Why the work did not end: `Some` if that was before the limit.
+    /// The reason why the work did not finish: `Some` if it was cut short, `None` if the limit was reached.
     pub async fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Option<EarlyEnd>> {
         let seat = self.seat.as_deref();
         let _waiting = seat.map(Waiting::begin);

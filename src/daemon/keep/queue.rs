@@ -1,41 +1,41 @@
-//! Decides which attempt may call its issuer next, and how many may at once. No clock and no task: the bulkhead executes what
-//! is decided here.
+//! Decides which attempt may call its issuer next, and how many may run at once. It has no clock and no task: the
+//! bulkhead executes its decisions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::instant::BootInstant;
 
-/// The maximum of attempts at one issuer that has not shown that it can do more.
+/// Initial limit of attempts at one issuer.
 pub(super) const AT_ONE: usize = 8;
 
-/// The maximum of attempts at one issuer, however healthy it is.
+/// Largest limit of attempts at one issuer, however healthy it is.
 pub(super) const MOST_AT_ONE: usize = 32;
 
-/// The maximum of attempts in all while no issuer's limit has grown. Several issuers may hang before attempts at others
-/// have to wait, and then for no longer than one attempt may take.
+/// Limit of all attempts while no issuer's limit has grown. Several issuers may hang before attempts at others have to
+/// wait. Then the wait is no longer than the time limit of one attempt.
 pub(super) const IN_ALL: usize = 32;
 
-/// The maximum of attempts in all.
+/// Largest limit of all attempts.
 pub(super) const MOST_IN_ALL: usize = 128;
 
-/// How many places are out of the reach of issuers whose limit has grown.
+/// Number of places that issuers with a grown limit cannot take.
 const KEPT_FREE: usize = 8;
 
-/// What decides the order of attempts at one issuer.
+/// Decides the order of the attempts at one issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rank {
     /// Whether a caller waits for a token.
     pub(super) wanted: bool,
-    /// Until when the held token is valid.
+    /// Expiry of the held token.
     pub(super) held_until: Option<BootInstant>,
 }
 
-/// The number of an attempt; a later one has a larger number.
+/// The number of an attempt. Later attempts have larger numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Ticket(u64);
 
-/// A place for one call, with the number of times that the issuer's limit had been reset when it was given.
+/// A granted place for one call. It notes how often the issuer's limit had been reset by then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) ticket: Ticket,
@@ -46,7 +46,7 @@ pub(super) struct Place {
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// With a token, soon enough.
+    /// It brought a token, soon enough.
     Healthy,
     /// It failed.
     Failed,
@@ -57,7 +57,7 @@ pub(super) enum Outcome {
 /// The attempts that wait for a place, and the limits.
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// The limits with which issuers begin, and the largest ones.
+    /// The initial and the largest limits.
     at_one: usize,
     most_at_one: usize,
     in_all: usize,
@@ -78,7 +78,8 @@ struct Issuer {
 // === impl Rank ===
 
 impl Rank {
-    /// The order at `now`, the smallest first: a caller waits and no token is held, no token is held, by expiry.
+    /// Returns the sort key at `now`, smallest first: attempts without a valid token for which a caller waits, other
+    /// attempts without a valid token, then the rest by expiry.
     fn order(self, now: BootInstant) -> (u8, Option<BootInstant>) {
         match self.held_until.filter(|until| *until > now) {
             Some(until) => (2, Some(until)),
@@ -91,11 +92,11 @@ impl Rank {
 // === impl Queue ===
 
 impl Queue {
-    /// A queue whose limit in all never exceeds `most`.
+    /// Creates a queue that never allows more than `most` attempts at once.
     pub(super) fn new(most: usize) -> Self {
         let most_in_all = most.clamp(1, MOST_IN_ALL);
         let in_all = most_in_all.min(IN_ALL);
-        // One issuer never gets all places: if it hung, attempts at every other issuer would wait.
+        // One issuer never gets all places: if it hung, attempts at every other issuer would have to wait.
         let at_one = AT_ONE.min(in_all.div_ceil(2));
         let kept_free = KEPT_FREE.min(most_in_all - at_one);
         Self {
@@ -109,7 +110,7 @@ impl Queue {
         }
     }
 
-    /// Has an attempt at this issuer wait for a place.
+    /// Queues an attempt at this issuer.
     pub(super) fn join(&mut self, site: &Arc<str>, rank: Rank) -> Ticket {
         self.last.0 += 1;
         let issuer = self.issuers.entry(Arc::clone(site)).or_insert(Issuer {
@@ -122,7 +123,7 @@ impl Queue {
         self.last
     }
 
-    /// Changes the rank of an attempt that waits.
+    /// Changes the rank of a waiting attempt.
     pub(super) fn rank(&mut self, site: &str, ticket: Ticket, rank: Rank) {
         let issuer = self.issuers.get_mut(site);
         if let Some(old) = issuer.and_then(|issuer| issuer.waiting.get_mut(&ticket)) {
@@ -138,8 +139,8 @@ impl Queue {
         self.forget(site);
     }
 
-    /// Gives the next place, if one is free. The issuer with the fewest attempts running comes first, so that no issuer
-    /// waits for the queue of another; at one issuer the order is by rank, then by arrival.
+    /// Grants the next place, if one is free. The issuer with the fewest running attempts comes first, so that no
+    /// issuer waits for another one's queue. Attempts at the same issuer are ordered by rank, then by arrival.
     pub(super) fn next(&mut self, now: BootInstant) -> Option<Place> {
         let (in_all, running) = (self.limit_in_all(), self.running());
         if running >= in_all {
@@ -173,7 +174,7 @@ impl Queue {
         })
     }
 
-    /// A call takes longer than a healthy issuer does: the issuer's limit is reset.
+    /// Resets the limit of the issuer, because a call takes longer than a healthy issuer's.
     pub(super) fn slow(&mut self, place: &Place) {
         let at_one = self.at_one;
         if let Some(issuer) = self.issuers.get_mut(&place.site) {
@@ -182,8 +183,8 @@ impl Queue {
         }
     }
 
-    /// A call has ended, and its place is free. The limit grows when an answer is healthy and attempts wait, but not by an
-    /// answer to a call that was made before the last reset: it says nothing about the issuer since then.
+    /// Frees the place of a call that has ended. A healthy answer raises the issuer's limit if attempts wait there. An
+    /// answer to a call from before the last reset does not, because it says nothing about the issuer since then.
     pub(super) fn end(&mut self, place: &Place, outcome: Outcome) {
         if outcome == Outcome::Failed {
             self.slow(place);
@@ -199,17 +200,17 @@ impl Queue {
         self.forget(&place.site);
     }
 
-    /// How many attempts wait at this issuer.
+    /// Returns how many attempts wait at this issuer.
     pub(super) fn waiting(&self, site: &str) -> usize {
         self.issuers.get(site).map_or(0, |it| it.waiting.len())
     }
 
-    /// The limit of this issuer.
+    /// Returns the limit of this issuer.
     pub(super) fn limit(&self, site: &str) -> usize {
         self.issuers.get(site).map_or(self.at_one, |it| it.limit)
     }
 
-    /// The limit in all: it grows with those of the issuers.
+    /// Returns the limit over all issuers. It grows with their limits.
     pub(super) fn limit_in_all(&self) -> usize {
         let grown = self.issuers.values().map(|it| it.limit - self.at_one);
         self.most_in_all.min(self.in_all + grown.sum::<usize>())
@@ -219,7 +220,7 @@ impl Queue {
         self.issuers.values().map(|issuer| issuer.running).sum()
     }
 
-    /// Forgets an issuer at which nothing runs or waits; it begins again with the usual limit.
+    /// Drops an issuer without running or waiting attempts. It starts again with the initial limit.
     fn forget(&mut self, site: &str) {
         let idle = |it: &Issuer| it.running == 0 && it.waiting.is_empty();
         if self.issuers.get(site).is_some_and(idle) {

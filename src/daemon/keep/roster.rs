@@ -1,5 +1,4 @@
-//! The profiles that are being kept, by name, with the rules for their use. A reload replaces all of them at once;
-//! readers never wait.
+//! The profiles by name, with the rules for their use. A reload replaces all of them at once. Readers never wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,18 +11,18 @@ use crate::policy::{Caller, Gate, Guests, Named};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 
-/// A profile that is being kept.
+/// A profile with the rules for its use.
 #[derive(Clone)]
 pub struct Entry {
     /// The profile.
     pub handle: Arc<Handle>,
     /// The rules for users other than our own and root.
     pub rules: Arc<[Rule]>,
-    /// The addresses that its tokens are for.
+    /// The addresses that the profile's tokens are for.
     pub hosts: Arc<[HostEntry]>,
-    /// The files that its token is written to.
+    /// The files that the profile's token is written to.
     pub sinks: Arc<[Sink]>,
-    /// What the configuration says about the rotation of its key.
+    /// The configuration of its key's rotation.
     pub rotation: Arc<Rotation>,
 }
 
@@ -33,16 +32,16 @@ pub type Profiles = BTreeMap<ProfileName, Entry>;
 /// A snapshot of the profiles, or the reason why the configuration is invalid.
 pub type Kept = Result<Arc<Profiles>, Arc<str>>;
 
-/// The profiles that are being kept, and what decides which caller may use them.
+/// The profiles, and the rules that decide which caller may use them.
 pub struct Roster {
     gate: Gate,
     guests: Guests,
-    /// All that any rule names, so that one look tells whether any profile is allowed.
+    /// All users and groups in any rule, so that one check tells whether a caller may use any profile.
     named: Mutex<Arc<Named>>,
     kept: watch::Sender<Kept>,
 }
 
-/// A snapshot of the profiles, as one caller may see them. A caller that does not have all of them cannot tell a
+/// A snapshot of the profiles, as one caller may see them. A caller that may not use all profiles cannot tell a
 /// forbidden profile from one that does not exist.
 pub struct Seen<'a> {
     gate: Gate,
@@ -64,8 +63,8 @@ impl Roster {
         }
     }
 
-    /// Sets the users that the command runs as, for a daemon that serves one command. If there are any, no rule admits
-    /// further users.
+    /// Sets the users that the command runs as, for a daemon that serves one command. If there are any, the rules admit
+    /// no other users.
     #[must_use]
     pub fn with_guests(self, guests: Guests) -> Self {
         Self { guests, ..self }
@@ -76,15 +75,14 @@ impl Roster {
         self.gate.is_ours(uid) || self.guests.include(uid, self.gate.namespace)
     }
 
-    /// Whether a caller may use any profile, as [`Seen::has_any`] or [`Roster::has_all`] says. It costs no more with many
-    /// profiles.
+    /// Whether a caller may use any profile, as [`Seen::has_any`] or [`Roster::has_all`] says. The cost does not grow
+    /// with the number of profiles.
     pub fn may_have_any(&self, caller: &Caller) -> bool {
         self.has_all(caller.uid)
             || self.guests.is_empty() && self.gate.heeds_rules() && self.named().names(caller)
     }
 
-    /// Whether the groups of this user's processes could matter: not where no rule for a user names it and there are no
-    /// rules for groups.
+    /// Whether the groups of this user's processes can matter: some rule names a group or this user.
     pub fn knows_groups_of(&self, uid: u32) -> bool {
         let named = self.named();
         named.names_groups() || named.names_user(uid)
@@ -95,7 +93,7 @@ impl Roster {
         Arc::clone(&named)
     }
 
-    /// The problem for a user that may not use any profile.
+    /// Returns the problem for a user that may not use any profile.
     pub fn stranger(&self) -> Problem {
         let problem = Problem::new(Code::Forbidden);
         if self.guests.is_empty() {
@@ -105,20 +103,20 @@ impl Roster {
         }
     }
 
-    /// What decides which callers may use the profiles.
+    /// Returns the gate, which decides which callers may use the profiles.
     pub const fn gate(&self) -> &Gate {
         &self.gate
     }
 
-    /// The current profiles; none without a valid configuration.
+    /// Returns the current profiles, or none while there is no valid configuration.
     pub fn all(&self) -> Arc<Profiles> {
         self.now().unwrap_or_default()
     }
 
-    /// The current profiles.
+    /// Returns the current profiles.
     ///
     /// # Errors
-    /// `misconfigured` with the reason, when there has been no valid configuration yet.
+    /// `misconfigured` with the reason, if there has been no valid configuration yet.
     pub fn valid(&self) -> Result<Arc<Profiles>, Problem> {
         self.now().map_err(misconfigured)
     }
@@ -127,7 +125,7 @@ impl Roster {
         self.kept.borrow().clone()
     }
 
-    /// A receiver that changes whenever a configuration is put in force.
+    /// Returns a receiver that is notified whenever a configuration takes effect.
     pub fn follow(&self) -> watch::Receiver<Kept> {
         self.kept.subscribe()
     }
@@ -137,7 +135,7 @@ impl Roster {
         self.put(Ok(Arc::new(profiles)));
     }
 
-    /// Removes all profiles, since the configuration is invalid for this reason.
+    /// Removes all profiles, because the configuration is invalid for this reason.
     pub fn refuse(&self, reason: Arc<str>) {
         self.put(Err(reason));
     }
@@ -147,7 +145,7 @@ impl Roster {
         let rules = rules.flat_map(|entry| entry.rules.iter().filter_map(Rule::who));
         let named = Arc::new(Named::by(rules));
         *self.named.lock().unwrap_or_else(PoisonError::into_inner) = named;
-        // A removed profile ends when the last reference to its handle is dropped.
+        // Dropping the last reference to the handle of a removed profile stops its keeper.
         drop(self.kept.send_replace(kept));
     }
 
@@ -179,8 +177,8 @@ impl Seen<'_> {
         self.gate.is_ours(uid) || self.guests.include(uid, self.gate.namespace)
     }
 
-    /// All profiles, whatever the rules. Without a valid configuration there are no rules, so only a caller that has
-    /// all profiles learns what is wrong with it.
+    /// Returns all profiles, whatever the rules. Without a valid configuration there are no rules, so only a caller
+    /// that may use all profiles learns what is wrong.
     fn valid(&self) -> Result<&Profiles, Problem> {
         match &*self.kept {
             Ok(profiles) => Ok(profiles),
@@ -189,12 +187,12 @@ impl Seen<'_> {
         }
     }
 
-    /// Whether there is a profile that the caller may use.
+    /// Whether the caller may use any profile.
     pub fn has_any(&self) -> bool {
         self.handles().is_ok_and(|mut all| all.next().is_some())
     }
 
-    /// The profiles that the caller may use.
+    /// Returns the profiles that the caller may use.
     ///
     /// # Errors
     /// `misconfigured` with the reason.
@@ -205,7 +203,7 @@ impl Seen<'_> {
             .map(|entry| &entry.handle))
     }
 
-    /// The addresses of the profiles that the caller may use.
+    /// Returns the addresses of the profiles that the caller may use.
     ///
     /// # Errors
     /// `misconfigured` with the reason.
@@ -215,11 +213,12 @@ impl Seen<'_> {
         Ok(entries.flat_map(|entry| entry.hosts.iter().map(|host| (&entry.handle, host))))
     }
 
-    /// The profile of this name.
+    /// Returns the profile of this name.
     ///
     /// # Errors
-    /// `misconfigured`; `unknown_profile` for our own user and root; for others `forbidden`, whether or not the profile
-    /// exists.
+    /// - `misconfigured` without a valid configuration.
+    /// - `unknown_profile` for a caller that may use all profiles.
+    /// - `forbidden` for any other caller, whether or not the profile exists.
     pub fn get(&self, name: &ProfileName) -> Result<&Arc<Handle>, Problem> {
         match self.valid()?.get(name) {
             Some(entry) if self.allows(entry) => Ok(&entry.handle),
@@ -230,10 +229,10 @@ impl Seen<'_> {
         }
     }
 
-    /// The profile of this name; without a name, the only one that the caller may use.
+    /// Returns the profile of this name. Without a name, returns the only profile that the caller may use.
     ///
     /// # Errors
-    /// As [`Seen::get`]; `bad_request` when there are several to choose from.
+    /// As [`Seen::get`], and `bad_request` if the caller may use several profiles and names none.
     pub fn pick(&self, name: Option<&ProfileName>) -> Result<&Arc<Handle>, Problem> {
         if let Some(name) = name {
             return self.get(name);

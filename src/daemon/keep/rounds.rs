@@ -1,7 +1,7 @@
-//! The moments at which the daemon checks what it cannot watch.
+//! The common times of all periodic checks of what cannot be watched.
 //!
-//! They are the same for all checks, so that several of them wake the machine once. A daemon that can watch everything
-//! awaits no round, and has no timer for it.
+//! All checks run at the same times, so that several of them wake the machine only once. A daemon that can watch
+//! everything waits for no round, and then has no timer for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,30 +9,30 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::instant::BootInstant;
 
-/// The time between two rounds.
+/// Time between two rounds.
 const INTERVAL: Duration = Duration::from_secs(30);
 
-/// The rounds of one check.
+/// The rounds, as one check waits for them.
 pub struct Rounds {
     clock: Arc<dyn Clock>,
     next: BootInstant,
 }
 
 impl Rounds {
-    /// Begins with the next round.
+    /// Starts with the next round.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let next = round_after(clock.now().boot);
         Self { clock, next }
     }
 
-    /// Waits for the next round; returns at once if one has passed since the last call. It is cancel safe.
+    /// Waits for the next round. Returns at once if a round has passed since the last call. It is cancel safe.
     pub async fn next(&mut self) {
         self.clock.sleep_until(self.next).await;
         self.next = round_after(self.clock.now().boot);
     }
 }
 
-/// The first round after `now`: on the boot clock, rounds are the multiples of the interval.
+/// Returns the first round after `now`. Rounds are at the multiples of the interval on the boot clock.
 fn round_after(now: BootInstant) -> BootInstant {
     let since = now.since_boot();
     let into = Duration::from_secs(since.as_secs() % INTERVAL.as_secs())
@@ -58,7 +58,7 @@ mod tests {
             tokio::join!(first.next(), second.next());
             assert_eq!(shown(), secs(round));
         }
-        // A check that awaited no round for a while has one now, and the next one with the others.
+        // A check that has not waited for a while gets a round at once, and after it the common ones.
         tokio::time::sleep(secs(100)).await;
         second.next().await;
         assert_eq!(shown(), secs(1_150));

@@ -1,4 +1,4 @@
-//! What the files of a profile hold, as the tasks that write them say.
+//! The state of the files that a profile's token is written to, as reported by the tasks that write them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::wire::SinkReply;
 #[derive(Debug, Default)]
 pub struct SinkBoard {
     board: Mutex<Board>,
-    /// Wakes those who wait until a lock of the store is heeded.
+    /// Wakes the tasks that wait until a lock of the store has been acted on.
     heeds: Notify,
 }
 
@@ -20,9 +20,9 @@ pub struct SinkBoard {
 struct Board {
     /// By path.
     files: BTreeMap<PathBuf, SinkReply>,
-    /// The sinks that are not kept, since another one writes the same file.
+    /// The sinks that are not written, because another sink writes the same file.
     refused: Vec<SinkReply>,
-    /// Which lock of the store the task of each file has acted on last.
+    /// The last lock of the store that each file's task has acted on.
     heeded: BTreeMap<PathBuf, u64>,
 }
 
@@ -34,7 +34,7 @@ impl SinkBoard {
         self.lock().files.insert(path.to_owned(), state);
     }
 
-    /// Shows a file no longer.
+    /// Removes a file from the board.
     pub fn forget(&self, path: &Path) {
         let mut board = self.lock();
         board.files.remove(path);
@@ -43,7 +43,7 @@ impl SinkBoard {
         self.heeds.notify_waiters();
     }
 
-    /// Notes that the task of a file has acted on this lock of the store, and on those before it.
+    /// Records that a file's task has acted on this lock of the store and all earlier ones.
     pub fn heed(&self, path: &Path, locks: u64) {
         let before = self.lock().heeded.insert(path.to_owned(), locks);
         if before != Some(locks) {
@@ -51,11 +51,11 @@ impl SinkBoard {
         }
     }
 
-    /// Waits until the tasks of all files that are shown have acted on this lock of the store.
+    /// Waits until the tasks of all files on the board have acted on this lock of the store.
     pub async fn heeded(&self, locks: u64) {
         loop {
             let mut changed = std::pin::pin!(self.heeds.notified());
-            // From here on no change is missed.
+            // Register first: a change after this line ends the wait.
             changed.as_mut().enable();
             let is_heeded = {
                 let board = self.lock();
@@ -69,7 +69,7 @@ impl SinkBoard {
         }
     }
 
-    /// The files that hold a token.
+    /// Returns the paths of the files that hold a token.
     pub fn with_token(&self) -> Vec<String> {
         let board = self.lock();
         let held = board
@@ -79,12 +79,12 @@ impl SinkBoard {
         held.map(|file| file.path.clone()).collect()
     }
 
-    /// Shows these sinks that are not kept, and no others.
+    /// Replaces the list of sinks that are not written.
     pub fn refuse(&self, refused: Vec<SinkReply>) {
         self.lock().refused = refused;
     }
 
-    /// The states of all files.
+    /// Returns the states of all files.
     pub fn all(&self) -> Vec<SinkReply> {
         let board = self.lock();
         let all = board.files.values().chain(&board.refused);

@@ -1,5 +1,5 @@
-//! What a profile's handles and its attempt tell each other without a message to the keeper: how many callers wait for a
-//! token, and since when the attempt waits for its turn at the issuer.
+//! State that a profile's handles and its attempt share without the keeper: how many callers wait for a token, and
+//! since when the attempt has been waiting for its turn at the issuer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::instant::BootInstant;
 
-/// The callers that wait for one profile's token, and its attempt's wait.
+/// Counts the callers that wait for one profile's token, and times its queued attempt.
 #[derive(Debug)]
 pub(super) struct Waiters {
     callers: watch::Sender<usize>,
@@ -16,10 +16,10 @@ pub(super) struct Waiters {
     queued_since: AtomicU64,
 }
 
-/// A caller that waits, until this is dropped.
+/// A waiting caller, counted until dropped.
 pub(super) struct Caller<'a>(&'a Waiters);
 
-/// An attempt that waits for its turn, until this is dropped.
+/// An attempt that waits for its turn, until dropped.
 pub(super) struct Queued<'a>(&'a Waiters);
 
 // === impl Waiters ===
@@ -34,26 +34,26 @@ impl Default for Waiters {
 }
 
 impl Waiters {
-    /// Counts a caller that waits.
+    /// Counts a waiting caller.
     pub(super) fn wait(&self) -> Caller<'_> {
         self.callers.send_modify(|callers| *callers += 1);
         Caller(self)
     }
 
-    /// The number of callers that wait, now and whenever it changes.
+    /// Returns a receiver for the number of waiting callers.
     pub(super) fn follow(&self) -> watch::Receiver<usize> {
         self.callers.subscribe()
     }
 
-    /// Says that the attempt waits for its turn since this moment.
+    /// Records that the attempt has been waiting for its turn since this moment.
     pub(super) fn queued(&self, since: BootInstant) -> Queued<'_> {
-        // 64 bits of nanoseconds last for 584 years after the machine's start.
+        // 64 bits of nanoseconds last until 584 years after the machine's start.
         let nanos = u64::try_from(since.since_boot().as_nanos()).unwrap_or(u64::MAX);
         self.queued_since.store(nanos, Ordering::Relaxed);
         Queued(self)
     }
 
-    /// Since when the attempt waits for its turn, if it does.
+    /// Returns since when the attempt has been waiting for its turn, if it waits.
     pub(super) fn queued_since(&self) -> Option<BootInstant> {
         let nanos = self.queued_since.load(Ordering::Relaxed);
         (nanos > 0).then(|| BootInstant::from_boot(Duration::from_nanos(nanos)))

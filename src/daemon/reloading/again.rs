@@ -1,7 +1,8 @@
-//! When the machine is asked again: for names that it did not know, and for a configuration that it kept from being read.
+//! Repeats questions to the machine: the numbers of unknown user and group names, and a configuration that the machine
+//! kept from being read.
 //!
-//! A user is made, or a directory service comes up, without a word to the daemon. While everything is known there is no
-//! timer.
+//! Nothing notifies the daemon when a user is created or a directory service comes up. While everything is known there
+//! is no timer.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,37 +11,37 @@ use tokio::time::Instant;
 
 use crate::clock::from_now;
 
-/// How often the machine is asked at first: what comes up with the machine is there within minutes.
+/// First interval. Services that start with the machine are up within minutes.
 const AT_FIRST: Duration = Duration::from_secs(60);
 
-/// How long that lasts.
+/// How long the first interval applies.
 const FIRST: Duration = Duration::from_secs(600);
 
-/// How often after that, as for a user that was deleted for good.
+/// Later interval, for example for a user that was deleted for good.
 const LATER: Duration = Duration::from_secs(900);
 
-/// The times at which to ask again, and the asking.
+/// The schedule of the repeated questions, and the question in progress.
 pub(super) struct Again<T> {
     row: Option<Row>,
     asking: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
 }
 
-/// What comes next.
+/// The next event.
 pub(super) enum Next<T> {
-    /// It is time to ask.
+    /// The question is due.
     Due,
     /// The answer.
     Answer(T),
 }
 
-/// A row of times: when it began, and the next one.
+/// A schedule: its beginning, and the next time.
 #[derive(Clone, Copy)]
 struct Row {
     begun: Instant,
     due: Instant,
 }
 
-/// How long after a look that ended `since` the beginning of the row the next one is due.
+/// Returns the pause after a question, `since` the beginning of the schedule.
 fn pause(since: Duration) -> Duration {
     if since < FIRST { AT_FIRST } else { LATER }
 }
@@ -57,7 +58,8 @@ impl<T> Default for Again<T> {
 }
 
 impl<T> Again<T> {
-    /// Begins a new row after a start or a reload, which has asked for everything itself; none if nothing is unknown.
+    /// Starts a new schedule after a start or a reload, which has just asked all questions. If everything is known,
+    /// there is no schedule.
     pub(super) fn begin(&mut self, is_anything_unknown: bool) {
         let now = from_now(Duration::ZERO);
         self.asking = None;
@@ -67,7 +69,7 @@ impl<T> Again<T> {
         });
     }
 
-    /// Goes on with the row after a look, or ends it when nothing is unknown any more.
+    /// Continues the schedule after an answer. Ends it once everything is known.
     pub(super) fn go_on(&mut self, is_anything_unknown: bool) {
         if !is_anything_unknown {
             self.row = None;
@@ -76,8 +78,8 @@ impl<T> Again<T> {
         }
     }
 
-    /// Waits until it is time to ask, or for the answer: one is asked for at a time. If it is dropped while it waits, the
-    /// next call goes on.
+    /// Waits until a question is due, or for the answer to the question in progress. If the wait is cancelled, the next
+    /// call continues it.
     pub(super) async fn next(&mut self) -> Next<T> {
         if let Some(asking) = &mut self.asking {
             let answer = asking.await;
@@ -93,7 +95,7 @@ impl<T> Again<T> {
         Next::Due
     }
 
-    /// Asks by this future, whose answer the next call of [`Self::next`] waits for.
+    /// Sets the question in progress. The next call of [`Self::next`] waits for its answer.
     pub(super) fn ask(&mut self, asking: Pin<Box<dyn Future<Output = T> + Send>>) {
         self.asking = Some(asking);
     }
@@ -103,7 +105,7 @@ impl<T> Again<T> {
 mod tests {
     use super::*;
 
-    /// The moments of the looks, in minutes since the start, until this one.
+    /// Returns the times of the questions until `until`, in minutes since `start`.
     async fn looks(again: &mut Again<()>, start: Instant, until: u64) -> Vec<u64> {
         let mut looks = vec![];
         let minutes = |at: Instant| at.duration_since(start).as_secs() / 60;
@@ -128,7 +130,7 @@ mod tests {
         let mut expected: Vec<_> = (1..=10).collect();
         expected.extend([25, 40, 55]);
         assert_eq!(looks(&mut again, start, 60).await, expected);
-        // A reload begins a new row.
+        // A reload starts a new schedule.
         again.begin(true);
         let start = from_now(Duration::ZERO);
         assert_eq!(looks(&mut again, start, 3).await, [1, 2, 3]);
@@ -144,7 +146,7 @@ mod tests {
             assert!(again.row.is_none());
             again.begin(true);
         }
-        // What becomes unknown by a look begins a row.
+        // An answer that makes something unknown starts a schedule.
         again.go_on(false);
         let start = from_now(Duration::ZERO);
         again.go_on(true);
@@ -159,7 +161,7 @@ mod tests {
         let mut asked = 0;
         let slow = Duration::from_secs(150);
         loop {
-            // Its caller does other things in between.
+            // The caller does other work in between.
             let next = tokio::time::timeout(Duration::from_secs(7), again.next());
             match next.await {
                 Err(_) => {}

@@ -1,14 +1,14 @@
-//! What the machine is asked for again.
+//! Answers of the machine to repeated questions.
 
 use crate::settings::name_service::Answers;
 use crate::settings::{Found, Unusable};
 
-/// What the machine answered when it was asked again.
+/// The machine's answer to a repeated question.
 pub enum Asked {
-    /// For the names of the configuration in force.
+    /// The names in the current configuration.
     Names(Answers),
-    /// For the configuration.
+    /// The configuration.
     Config(Box<Result<Found, Unusable>>),
-    /// Nothing: the system refuses a thread, or a disk hangs.
+    /// No answer: the system refused a thread, or a disk hangs.
     Nothing,
 }

@@ -1,10 +1,11 @@
-//! Carries out what the admin socket asks for: one change at a time, so that no profile is made while others are locked.
+//! Carries out requests of the admin socket, one at a time, so that no profile is created while others are being
+//! locked.
 
 use super::super::service::{Change, LockRequest, ReloadRequest};
 use super::Reloading;
 
 impl Reloading {
-    /// Carries out a change, and answers its caller, who may have gone away. Returns whether a configuration was read.
+    /// Carries out a change and answers its caller, which may have gone away. Returns whether a configuration was read.
     pub async fn carry_out(&mut self, change: Change) -> bool {
         match change {
             Change::Reload(ReloadRequest { query, asked, done }) => {

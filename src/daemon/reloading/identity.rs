@@ -1,4 +1,4 @@
-//! Which daemon it is: by its configuration and its state.
+//! Identity of a daemon: its configuration and its state folder.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::query::Reloaded;
 use crate::settings::{real_path, source_id};
 use crate::wire::reload::{ReloadQuery, Source};
 
-/// Returns the source, which identifies this daemon.
+/// Returns the source that identifies this daemon.
 pub(super) fn source(config: &Path, state: &Path) -> Source {
     let shown = |path: &Path| real_path(path).display().to_string();
     Source {
@@ -20,10 +20,10 @@ pub(super) fn source(config: &Path, state: &Path) -> Source {
     }
 }
 
-/// Answers whether a request is meant for the daemon of this configuration and state, and reads nothing else.
+/// Answers whether a request is meant for the daemon of this configuration and state. Reads nothing else.
 ///
 /// # Errors
-/// `conflict` when it is meant for another one, or `unavailable` when that cannot be looked up until then.
+/// `conflict` if the request is meant for another daemon, or `unavailable` if that cannot be found out before `until`.
 pub(super) async fn answer(
     lane: &Lane,
     config: PathBuf,
@@ -40,7 +40,7 @@ pub(super) async fn answer(
     }
 }
 
-/// Refuses a request that is meant for the daemon of another configuration or state than ours.
+/// Returns the problem of a request that is meant for the daemon of another configuration or state.
 pub(super) fn meant_for_another(ours: &Source) -> Problem {
     let has = format!("{}, with the state {}", ours.config, ours.state);
     Problem::new(Code::Conflict)

@@ -1,4 +1,4 @@
-//! Puts one configuration in force.
+//! Applies one configuration.
 
 use tracing::warn;
 
@@ -8,7 +8,7 @@ use crate::query::{Reloaded, SocketTakes};
 use crate::settings::Found;
 
 impl Reloading {
-    /// Puts a configuration in force, with the numbers of before for names whose look-up failed.
+    /// Applies a configuration. User and group names whose look-up failed keep their previous numbers.
     pub(super) async fn put_in_force(&mut self, found: Found) -> Reloaded {
         let Found {
             mut config,
@@ -32,8 +32,8 @@ impl Reloading {
         }
     }
 
-    /// A daemon that serves one command is often a second one with the same configuration. Logs one line for each profile
-    /// whose issuer would let the two end each other's tokens.
+    /// Logs one line for each profile whose issuer invalidates old tokens. A daemon that serves one command is often a
+    /// second one with the same configuration, and the two would end each other's tokens.
     fn warn_of_second_daemon(&self, config: &Config) {
         let before = &self.wiring.config().profiles;
         for (name, profile) in &config.profiles {

@@ -1,5 +1,5 @@
-//! Looks the names of the configuration in force up again, and reads a configuration again that the machine kept from being
-//! read at the start.
+//! Repeats what the machine could not answer: looks up names of the current configuration, and reads a configuration
+//! that could not be read at the start.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,11 +14,12 @@ use crate::query::SocketTakes;
 use crate::settings;
 use crate::settings::name_service::{Answers, look_up};
 
-/// How long a look may take for which no caller waits: a directory on another machine may answer slowly.
+/// Time limit of a look-up for which no caller waits. A directory on another machine may answer slowly.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Reloading {
-    /// Logs the names whose numbers are in doubt; what names them is off, and all else is in force.
+    /// Logs the names without a certain number. The rules and settings that use them are off; the rest of the
+    /// configuration applies.
     pub(super) fn tell_doubts(&self, config: &Config) {
         for doubtful in &config.doubts {
             let fault = format!("{}:{doubtful}", self.config.display());
@@ -31,14 +32,14 @@ impl Reloading {
         }
     }
 
-    /// Whether there is something to ask the machine for again.
+    /// Whether there is a question to repeat.
     pub(super) fn is_anything_unknown(&self) -> bool {
         self.is_machines_fault
             || self.served.is_open() && self.roster.valid().is_ok()
             || !self.wiring.config().knows_all_names()
     }
 
-    /// Asks the machine again, once.
+    /// Repeats the question once.
     pub(super) fn ask(&self) -> Pin<Box<dyn Future<Output = Asked> + Send>> {
         let lane = self.lane.clone();
         if self.is_machines_fault {
@@ -62,7 +63,7 @@ impl Reloading {
         })
     }
 
-    /// Puts in force what the machine has answered, if it has. Returns whether there are other profiles now.
+    /// Applies the machine's answer, if there is one. Returns whether the set of profiles has changed.
     pub async fn take(&mut self, asked: Option<Asked>) -> bool {
         let Some(asked) = asked else { return false };
         let is_read = match asked {
@@ -112,7 +113,7 @@ impl Reloading {
         }
         debug!(changed = said.len(), "looked the names up again");
         let config = self.wiring.config().clone();
-        // Another mode that needs a restart was told at the reload.
+        // Ignore the result: a mode that needs a restart has been reported at the reload.
         let _: SocketTakes = self.served.follow(&config).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The mode of the socket that is served, compared with that of the configuration.
+//! Mode of the served socket, compared with the configuration.
 
 use std::path::PathBuf;
 
@@ -9,25 +9,25 @@ use super::super::sockets::unit::misfit;
 use crate::config::{Config, Name, SocketMode};
 use crate::query::SocketTakes;
 
-/// The mode of the served socket.
+/// Mode of the served socket.
 pub struct ServedMode {
     mode: SocketMode,
-    /// Whether that is what the configuration says; else it is private for the time being.
+    /// Whether the mode is that of the configuration. If not, it is private for now.
     is_decided: bool,
-    /// The group that it is for, if the configuration gives it by name.
+    /// The group that the mode admits, if the configuration gives it by name.
     group: Option<Name>,
-    /// How to change it; `None` if it is not for the configuration to say.
+    /// Sets the mode. `None` if the configuration does not decide it.
     setter: Option<ModeSetter>,
-    /// Where the socket is, if a service manager has made it: then its unit decides the mode.
+    /// Path of the socket, if a service manager has created it. In that case its unit decides the mode.
     of_unit: Option<PathBuf>,
-    /// Why the mode is not the one of the configuration, as logged last.
+    /// The last logged reason why the mode differs from the configuration.
     failed: String,
 }
 
 // === impl ServedMode ===
 
 impl ServedMode {
-    /// The mode that the socket was opened with by this configuration, if there was a valid one.
+    /// Creates the mode with which the socket was opened by this configuration, if there was a valid one.
     pub fn new(config: Option<&Config>, setter: Option<ModeSetter>) -> Self {
         let group = config.and_then(|config| config.socket_group.as_ref());
         Self {
@@ -40,8 +40,8 @@ impl ServedMode {
         }
     }
 
-    /// The same for a socket at this path that a service manager has made, if it has a path. The start has said how it
-    /// differs from the configuration.
+    /// Marks the socket as created by a service manager, if `socket` is its path. How it differs from the configuration
+    /// has been logged at the start.
     pub fn of_unit(mut self, socket: Option<PathBuf>) -> Self {
         let decided = socket.as_deref().filter(|_| self.is_decided);
         let said = decided.and_then(|socket| misfit(socket, self.mode));
@@ -55,9 +55,9 @@ impl ServedMode {
         !self.is_decided
     }
 
-    /// Sets the mode of the configuration that has been put in force, or whose names were looked up again, if the mode was
-    /// not decided yet, or if it is for a group of the same name whose number has changed. Returns what another mode
-    /// takes.
+    /// Adjusts the socket's mode to a configuration that was just applied or whose names were looked up again. This is
+    /// possible if the mode was not decided yet, or if the number of its group has changed. Returns what a different
+    /// mode needs.
     pub(super) async fn follow(&mut self, config: &Config) -> SocketTakes {
         if self.of_unit.is_some() {
             return self.compare(config);
@@ -95,8 +95,7 @@ impl ServedMode {
         SocketTakes::Nothing
     }
 
-    /// Logs how the socket that a service manager has made differs from what the configuration says, unless the log says
-    /// so already.
+    /// Logs how the service manager's socket differs from the configuration, unless the same line was logged last.
     fn compare(&mut self, config: &Config) -> SocketTakes {
         (self.mode, self.is_decided) = (config.socket, !config.waits_for_group());
         let socket = self.of_unit.as_deref().filter(|_| self.is_decided);
@@ -119,7 +118,7 @@ mod tests {
     use super::*;
     use crate::config::{LookupFailed, Names, parse};
 
-    /// A machine where the group `team` has this number, if any, and no other name is known.
+    /// A machine that knows no name but the group `team`, with this number if there is one.
     struct Team(Option<u32>);
 
     impl Names for Team {
@@ -144,8 +143,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_mode_is_set_when_it_was_not_decided_or_its_groups_number_changed() {
         use SocketMode::{All, Group, Private};
-        // The configuration of the start, the one after it, what the socket is asked to be, and whether that takes a
-        // restart.
+        // The configuration at the start, the next one, the mode that the socket gets, and whether a restart is needed.
         for (start, next, set, restart) in [
             (None, (PRIVATE, None), Some((Private, true)), false),
             (None, (ALL, None), Some((All, true)), false),
@@ -225,20 +223,20 @@ mod tests {
         let path = dir.path().join("jeton/jeton.sock");
         std::fs::create_dir(path.parent().unwrap()).unwrap();
         File::create(&path).unwrap();
-        // The configuration of the start, the one after it, the socket's mode, what that takes, and whether the log says
-        // it then.
+        // The configuration at the start, the next one, the socket's mode, what a change needs, and whether that is
+        // logged.
         let (nothing, setting) = (SocketTakes::Nothing, SocketTakes::UnitSetting);
         for (start, next, mode, takes, is_logged) in [
             (Some(PRIVATE), PRIVATE, 0o600, nothing, false),
             (Some(PRIVATE), ALL, 0o600, setting, true),
             (None, ALL, 0o600, setting, true),
             (None, ALL, 0o666, nothing, false),
-            // The start has said so.
+            // The difference was logged at the start.
             (Some(ALL), ALL, 0o600, setting, false),
-            // The configuration follows the unit, which takes no restart.
+            // The unit already has the mode of the new configuration, so no restart is needed.
             (Some(PRIVATE), ALL, 0o666, nothing, false),
             (Some(ALL), PRIVATE, 0o666, setting, true),
-            // Its group is unknown, which is logged elsewhere.
+            // The group is unknown, which is logged elsewhere.
             (Some(ALL), GROUP, 0o660, nothing, false),
         ] {
             let case = format!("{start:?} {next:?} {mode:o}");

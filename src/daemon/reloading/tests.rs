@@ -1,4 +1,4 @@
-//! How long a reload may take, on a paused clock.
+//! Time limits of a reload, on a paused clock.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -8,7 +8,7 @@ use crate::clock::testing::TestClock;
 use crate::paths::Env;
 use crate::policy::{Gate, Guests, UserNamespace};
 
-/// The reloader of a daemon whose configuration is in this folder.
+/// Creates the reloader of a daemon whose configuration is in this folder.
 fn reloading(folder: &Path) -> Reloading {
     let uid = rustix::process::geteuid().as_raw();
     let socket = folder.join("jeton.sock");
@@ -42,7 +42,7 @@ fn reloading(folder: &Path) -> Reloading {
 async fn a_configuration_that_cannot_be_read_is_given_up_3_s_after_the_request() {
     let folder = tempfile::tempdir().unwrap();
     let mut reloading = reloading(folder.path());
-    // Earlier reads hang, as on a disk that was taken away.
+    // Earlier reads hang, as on a disk that was removed.
     let mut disks = vec![];
     for _ in 0..8 {
         let (disk, hangs) = mpsc::channel::<()>();

@@ -1,7 +1,7 @@
-//! Accepts connections of a listening socket.
+//! Accepts connections on a listening socket.
 //!
-//! tokio's own listener registers each connection with the event loop, which is more work than a refusal takes. And
-//! after another process has shut down a socket that was passed, it would look for connections without end.
+//! tokio's own listener registers each connection with the event loop, which costs more than a refusal. After another
+//! process has shut down a socket that was passed to us, it would also poll for connections in an endless loop.
 
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,14 +12,14 @@ use tokio::io::unix::AsyncFd;
 /// A listening socket on the event loop.
 pub struct Acceptor(AsyncFd<UnixListener>);
 
-/// The listening socket was shut down: it will never have another connection.
+/// The listening socket was shut down and will never have another connection.
 pub(super) const SHUT_DOWN: io::ErrorKind = io::ErrorKind::InvalidInput;
 
 impl Acceptor {
-    /// Puts a listening socket on the event loop.
+    /// Registers a listening socket with the event loop.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's errors.
     pub fn new(listener: UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         #[expect(
@@ -29,10 +29,10 @@ impl Acceptor {
         AsyncFd::with_interest(listener, Interest::READABLE).map(Self)
     }
 
-    /// Waits for the next connection, which does not block.
+    /// Waits for the next connection. The returned stream is non-blocking.
     ///
     /// # Errors
-    /// The system's; [`SHUT_DOWN`] when there will be none.
+    /// The system's errors, and [`SHUT_DOWN`] if no connection can come any more.
     pub(super) async fn accept(&self) -> io::Result<UnixStream> {
         loop {
             let mut ready = self.0.readable().await?;
@@ -45,10 +45,10 @@ impl Acceptor {
         }
     }
 
-    /// Accepts a connection of the backlog without a wait.
+    /// Accepts a connection from the backlog without waiting.
     ///
     /// # Errors
-    /// The system's; [`io::ErrorKind::WouldBlock`] when the backlog is empty.
+    /// The system's errors. [`io::ErrorKind::WouldBlock`] means that the backlog is empty.
     pub(super) fn accept_now(&self) -> io::Result<UnixStream> {
         accept(self.0.get_ref())
     }
@@ -61,7 +61,7 @@ fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     Ok(accept_with(listener, flags)?.into())
 }
 
-/// Here accept(2) takes no flags.
+/// On Apple systems accept(2) takes no flags.
 #[cfg(target_vendor = "apple")]
 fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     let (stream, _) = listener.accept()?;

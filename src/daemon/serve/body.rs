@@ -1,4 +1,4 @@
-//! The body of an answer: whole, or streamed.
+//! The body of an answer, whole or streamed.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,16 +10,16 @@ use super::pace::Busy;
 use super::streamed::{Next, Streamed};
 use crate::token::Pieces;
 
-/// The body of an answer; its connection counts as busy until it is written.
+/// The body of an answer. Its connection counts as busy until the body is written.
 pub(super) struct Answering {
     sending: Sending,
     _busy: Busy,
 }
 
 enum Sending {
-    /// An answer, until it is sent.
+    /// An answer that has not been sent yet.
     Whole(Pieces),
-    /// A wait for the next event. No event is made before the connection has room for it.
+    /// The wait for the next event. Events are made only when the connection has room for them.
     Streamed(Next),
     Over,
 }
@@ -27,7 +27,7 @@ enum Sending {
 // === impl Answering ===
 
 impl Answering {
-    /// Sends an answer.
+    /// Creates a body from a whole answer.
     pub(super) fn whole(answer: impl Into<Pieces>, busy: Busy) -> Self {
         Self {
             sending: Sending::Whole(answer.into()),
@@ -35,7 +35,7 @@ impl Answering {
         }
     }
 
-    /// Streams events.
+    /// Creates a body that streams events.
     pub(super) fn streamed(stream: Box<dyn Streamed>, busy: Busy) -> Self {
         busy.watches();
         Self {

@@ -1,5 +1,5 @@
-//! The open connections: limits their number, tells one to leave when its place is needed or its peer has hung up, and
-//! ends all of them when the daemon stops.
+//! The open connections. Limits their number, tells a connection to leave when its place is needed or its peer has hung
+//! up, and ends all of them when the daemon stops.
 
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
@@ -21,48 +21,48 @@ pub use super::places::Limits;
 pub use super::table::Leave;
 pub use drain::FIRST_REQUEST;
 
-/// The most connections in all.
+/// Maximum number of connections in all.
 pub const MAX_TOTAL: usize = 4_096;
 
-/// The most connections of one user.
+/// Maximum number of connections of one user.
 pub const MAX_PER_UID: usize = 3_072;
 
-/// The most accepted connections that wait for a place, and the most that wait for their refusal: of each kind, as many as
-/// the kernel's backlog holds.
+/// Maximum number of accepted connections that wait for a place, and of those that wait for their refusal. Each equals
+/// the size of the kernel's backlog.
 pub const MAX_WAITING: usize = 4_096;
 
-/// The connections that are open.
+/// Table of the open connections.
 #[derive(Debug)]
 pub struct Connections {
     table: Mutex<Table>,
     /// The accepted connections that wait for a place or for their refusal.
     waiting: Mutex<Waiting<UnixStream>>,
-    /// Tells the daemon's user and root apart from others, for whom fewer places are left.
+    /// Distinguishes the daemon's user and root, for whom places are reserved, from other users.
     gate: Option<Gate>,
     turns: Turns,
-    /// `None` where the system does not tell.
+    /// `None` on a system that does not report hangups.
     hangups: Option<Hangups>,
     /// Notified when the last connection of a drain has ended.
     emptied: Notify,
-    /// Whether a drain's deadline has passed.
+    /// Whether the deadline of a drain has passed.
     overdue: watch::Sender<bool>,
 }
 
-/// A connection's place under the limits; dropping it gives the place back.
+/// A connection's place under the limits. Dropping it frees the place.
 #[derive(Debug)]
 pub struct Place {
     spot: Arc<Spot>,
     uid: u32,
 }
 
-/// What a connection and its requests tell the table.
+/// Shared state through which a connection and its requests inform the table.
 #[derive(Debug)]
 pub(super) struct Spot {
     connections: Arc<Connections>,
     key: u64,
     standing: Arc<Standing>,
     unpaused: Unpaused,
-    /// Whether a request got an answer that is no server error.
+    /// Whether any request got an answer other than a server error.
     is_answered: AtomicBool,
     in_turn: Arc<InTurn>,
 }
@@ -70,7 +70,7 @@ pub(super) struct Spot {
 // === impl Connections ===
 
 impl Connections {
-    /// Creates a table with these limits, in which no place is kept for anybody.
+    /// Creates a table with these limits and no reserved places.
     pub fn new(total: usize, per_uid: usize) -> Arc<Self> {
         let limits = Limits {
             total,
@@ -82,8 +82,8 @@ impl Connections {
         Arc::new(Self::with(limits, None, None))
     }
 
-    /// Creates a table that can keep places for those that `gate` lets do everything, and learns when peers hang up.
-    /// There is no place before [`Connections::limit`] is called. It must be called on the event loop.
+    /// Creates a table that can reserve places for our user and root, which `gate` identifies, and that notices when
+    /// peers hang up. It has no places before [`Connections::limit`] is called. Call it on the event loop.
     pub fn shared(gate: Gate) -> Arc<Self> {
         Arc::new(Self::with(Limits::default(), Some(gate), Hangups::new()))
     }
@@ -100,16 +100,16 @@ impl Connections {
         }
     }
 
-    /// Changes the limits. Open connections stay, even if there are more than the new limits allow.
+    /// Changes the limits. Open connections stay, even if they exceed the new limits.
     pub fn limit(&self, limits: Limits) {
         self.lock().places.limit(limits);
         self.waiting().limit(limits.waiting);
     }
 
-    /// Returns a place for a connection of `uid`, and the receiver that tells it to leave; `None` when there is no
-    /// place and no connection that has to make room.
+    /// Returns a place for a connection of `uid`, and a receiver that tells the connection to leave. Returns `None` if
+    /// there is no free place and no connection that must make room.
     ///
-    /// There is one channel for all reasons to leave, since a connection polls it whenever it wakes.
+    /// One channel serves all reasons to leave, because a connection polls it each time it wakes.
     pub fn admit(self: &Arc<Self>, uid: u32) -> Option<(Place, oneshot::Receiver<Leave>)> {
         let is_ours = self.gate.is_some_and(|gate| gate.is_ours(uid));
         let Admitted {
@@ -137,14 +137,14 @@ impl Connections {
         Some((place, leave))
     }
 
-    /// The accepted connections that wait for a place or for their refusal.
+    /// Returns the accepted connections that wait for a place or for their refusal.
     pub(super) fn waiting(&self) -> MutexGuard<'_, Waiting<UnixStream>> {
-        // It is never left half changed: no code that can panic runs under the lock.
+        // Ignore poisoning: no code that can panic runs under the lock, so the state is always consistent.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether those that have lost their place have to end before another connection is accepted: they still have
-    /// their descriptors.
+    /// Whether connections that have lost their place must end before another one is accepted. They still have their
+    /// descriptors.
     pub(super) fn must_wait(&self) -> bool {
         self.lock().must_wait()
     }
@@ -162,7 +162,7 @@ impl Connections {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        // The table is never left half changed: no code that can panic runs under the lock.
+        // Ignore poisoning: no code that can panic runs under the lock, so the table is always consistent.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -170,18 +170,18 @@ impl Connections {
 // === impl Place ===
 
 impl Place {
-    /// The part of it that requests share.
+    /// Returns the part of the place that requests share.
     pub(super) const fn spot(&self) -> &Arc<Spot> {
         &self.spot
     }
 
-    /// Records that a request got an answer that is no server error: the connection is not fruitless.
+    /// Records an answer other than a server error, so that the connection does not count as fruitless (see `waiting`).
     pub(super) fn note_answer(&self) {
         self.spot.is_answered.store(true, Ordering::Relaxed);
     }
 
-    /// Counts a request. If its connection or its user has had enough requests for now, waits for the next turn of the
-    /// event loop.
+    /// Counts a request. If the connection or its user has had enough requests in this turn of the event loop, waits
+    /// for the next turn.
     pub(super) async fn take_turn(&self) {
         let Spot {
             connections,
@@ -189,7 +189,7 @@ impl Place {
             in_turn,
             ..
         } = &*self.spot;
-        // Counted again in each turn: else all that waited would be served in the next one.
+        // Count again in each turn. Otherwise the next turn would serve all waiting requests at once.
         while let Some(turn) = connections.turns.count(unpaused, in_turn) {
             connections.turns.end_of(turn).await;
         }
@@ -206,7 +206,7 @@ impl Spot {
         }
     }
 
-    /// Records that so many bytes were made for an answer of the connection.
+    /// Records the size of a part of an answer.
     pub(super) fn made(&self, bytes: usize) {
         self.in_turn.made(bytes);
     }
@@ -216,7 +216,7 @@ impl Spot {
         self.unpaused.pause();
     }
 
-    /// Tells the connection to leave when the peer at this socket of its own hangs up.
+    /// Tells the connection to leave when the peer of its `socket` hangs up.
     pub(super) fn leave_on_hangup(&self, socket: BorrowedFd<'_>) {
         if let Some(hangups) = &self.connections.hangups {
             hangups.add(socket, self.key);
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(left, [None, None, Some(Leave::AtOnce), None]);
         assert_eq!(told(&mut newest), None);
         assert!(all.must_wait());
-        // What it still does changes nothing.
+        // What this evicted connection does afterwards changes nothing.
         others[2].answers();
         others[2].place.spot().set(Doing::Idle);
         assert_eq!(all.lock().open, 5, "it has not ended yet");

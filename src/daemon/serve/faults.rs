@@ -7,7 +7,7 @@ use tracing::info;
 use crate::instant::BootInstant;
 use crate::process::episode::Episode;
 
-/// How long accepting must work until an earlier fault counts as over.
+/// Time without a fault after which an earlier series counts as over.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// Recurring faults of one listener.
@@ -30,7 +30,7 @@ impl Faults {
         self.accept.is_on() || self.unknown.is_on() || self.full.is_on()
     }
 
-    /// Waits until a fault may be over; without one, forever.
+    /// Waits until a fault may be over. Waits forever if there is none.
     pub(super) async fn quiet(&self) {
         if self.are_on() {
             tokio::time::sleep(QUIET).await;

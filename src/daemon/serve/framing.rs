@@ -1,18 +1,18 @@
-//! Where the requests of a connection begin and end.
+//! Tracks where the requests of a connection begin and end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What the reader of a connection shares with the service that answers its requests. Only the connection's own
+/// State that the reader of a connection shares with the service that answers its requests. Only the connection's own
 /// task changes it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Framing(Arc<Framed>);
 
 #[derive(Debug, Default)]
 struct Framed {
-    /// The bytes of the current request's body that have not been handed over.
+    /// Bytes of the current request's body that have not been passed on yet.
     body_left: AtomicU64,
-    /// Whether a part of a head is held.
+    /// Whether a part of a head is held back.
     holds_head: AtomicBool,
     /// Whether the next answer is the last one.
     is_last: AtomicBool,
@@ -21,41 +21,41 @@ struct Framed {
 // === impl Framing ===
 
 impl Framing {
-    /// Sets the length of the body of the request that was handed over last; `None` when it is not stated, and then all
-    /// further bytes count as body.
+    /// Sets the body length of the request whose head was passed on last. `None` means that no length is stated, and
+    /// all further bytes count as body.
     pub(super) fn expect_body(&self, length: Option<u64>) {
         let length = length.unwrap_or(u64::MAX);
         self.0.body_left.store(length, Ordering::Relaxed);
     }
 
-    /// Records whether a part of a head is held.
+    /// Records whether a part of a head is held back.
     pub(super) fn hold_head(&self, holds_head: bool) {
         self.0.holds_head.store(holds_head, Ordering::Relaxed);
     }
 
-    /// Whether a part of a head is held. hyper does not know of it, and would close the connection as an idle one.
+    /// Whether a part of a head is held back. hyper does not know about it, and would close the connection as idle.
     pub(super) fn holds_head(&self) -> bool {
         self.0.holds_head.load(Ordering::Relaxed)
     }
 
-    /// Makes the next answer the last one, since the connection has to leave. An answer whose head is written already is not
-    /// changed by it.
+    /// Makes the next answer the last one, because the connection has to leave. This does not affect an answer whose
+    /// head is already written.
     pub(super) fn end(&self) {
         self.0.is_last.store(true, Ordering::Relaxed);
     }
 
-    /// Whether an answer that is given now has to be the last one of its connection: that has to leave, or it is not known
-    /// where the next request begins.
+    /// Whether the next answer has to be the last one of the connection. Either the connection has to leave, or it is
+    /// not known where the next request begins.
     pub(super) fn is_last(&self) -> bool {
         self.0.is_last.load(Ordering::Relaxed) || self.body_left() == u64::MAX
     }
 
-    /// The bytes of the current request's body that have not been handed over.
+    /// Returns the bytes of the current request's body that have not been passed on yet.
     pub(super) fn body_left(&self) -> u64 {
         self.0.body_left.load(Ordering::Relaxed)
     }
 
-    /// Records that bytes were handed over.
+    /// Records that bytes were passed on.
     pub(super) fn take(&self, bytes: usize) {
         let left = self.body_left();
         if left != u64::MAX {

@@ -1,21 +1,21 @@
 //! Checks of a request before its path is read.
 //!
 //! hyper accepts requests without `Host`, with two of them, and with any value. A web page can make a browser send
-//! requests to any address that it can reach (CVE-2024-28224, CVE-2025-59956: DNS rebinding). So the daemon makes these
-//! checks.
+//! requests to any address that the browser can reach (DNS rebinding: CVE-2024-28224, CVE-2025-59956). The daemon makes
+//! these checks to refuse such requests.
 
 use hyper::header::{HOST, HeaderName, HeaderValue, ORIGIN, REFERER, TRANSFER_ENCODING};
 use hyper::{Request, Version};
 
 use crate::problem::Problem;
 
-/// The names that a request may be for, in any case and with any port. A Unix socket has no name, and clients differ in what
-/// they send instead: the host of the address that their user wrote (`localhost`, `[::1]`, `jeton`), `unix`, or nothing.
-/// DNS rebinding needs a name of the attacker's own, and none of these is one.
+/// The host names that a request may state, in any case and with any port. A Unix socket has no host name, so clients
+/// send various values: the host of the address that the user typed (`localhost`, `[::1]`, `jeton`), `unix`, or
+/// nothing. DNS rebinding needs a name that the attacker controls, and these are not such names.
 const NAMES: [&str; 5] = ["localhost", "[::1]", "unix", "jeton", ""];
 
-/// The mode that the `fetch` of Node (undici) and of Deno states, which send no other header of this kind. A browser's
-/// request in this mode has `Sec-Fetch-Site` and `Sec-Fetch-Dest` beside it (Fetch Metadata, section 2).
+/// The `Sec-Fetch-Mode` of the `fetch` function in Node (undici) and Deno, which send no other header of this kind. A
+/// browser's request in this mode also has `Sec-Fetch-Site` and `Sec-Fetch-Dest` (Fetch Metadata, section 2).
 const TOOLS_MODE: &[u8] = b"cors";
 
 /// Refuses requests that no local tool sends.
@@ -56,7 +56,7 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether browsers send this header for pages.
+/// Whether browsers send this header for web pages.
 fn is_of_a_page(name: &HeaderName, value: &HeaderValue) -> bool {
     *name == ORIGIN
         || *name == REFERER
@@ -68,7 +68,7 @@ fn is_of_a_page(name: &HeaderName, value: &HeaderValue) -> bool {
             })
 }
 
-/// Whether this is one of our names, with or without a port (RFC 9110 section 7.2).
+/// Whether this is one of our host names, with or without a port (RFC 9110 section 7.2).
 fn is_ours(host: &[u8]) -> bool {
     NAMES.iter().any(|name| {
         let port = host
@@ -79,7 +79,7 @@ fn is_ours(host: &[u8]) -> bool {
     })
 }
 
-/// Whether this is what may follow a host's name: nothing, or a colon and up to five digits (RFC 3986 section 3.2.3).
+/// Whether this may follow a host name: nothing, or a colon and up to five digits (RFC 3986 section 3.2.3).
 fn is_port(text: &[u8]) -> bool {
     match text.split_first() {
         None => true,
@@ -110,7 +110,7 @@ mod tests {
             (h10, "/", &[host]),
             (h11, "http://localhost/", &[host]),
             (h11, "http://LOCALHOST:8080/", &[("host", "unix")]),
-            // Node's fetch and Deno's.
+            // The `fetch` of Node and Deno.
             (h11, "/", &[host, ("Sec-Fetch-Mode", "cors")]),
             (h11, "/", &[host, ("sec-fetch-mode", "CORS")]),
         ] {

@@ -1,9 +1,9 @@
-//! Learns at once that the peer of a connection has hung up while its request waits.
+//! Notices at once when the peer of a connection hangs up while its request waits.
 //!
-//! While a request waits, nothing is read from its connection, so its end is not seen. The end of what is read would not
-//! tell either: a peer that has only shut down its sending side still reads the answer. The system tells both apart:
-//! after a full close it reports `EPOLLHUP`. tokio does not pass that on while the connection can be written, so this
-//! has an epoll instance of its own. It reports nothing else.
+//! While a request waits, nothing is read from its connection, so the end of the stream goes unnoticed. It would not be
+//! enough anyway: a peer that has only shut down its sending side still reads the answer. The system distinguishes the
+//! two and reports `EPOLLHUP` after a full close only. tokio does not report `EPOLLHUP` while the connection is
+//! writable, so this module has an epoll instance of its own that reports nothing else.
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 
@@ -15,7 +15,7 @@ pub(super) use self::linux::Hangups;
 
 /// A stream whose peer can hang up.
 pub trait Peered {
-    /// The socket by which the system tells that the peer has hung up.
+    /// Returns the socket through which the system reports that the peer has hung up.
     fn socket(&self) -> Option<BorrowedFd<'_>>;
 }
 
@@ -25,14 +25,14 @@ impl Peered for UnixStream {
     }
 }
 
-/// A pipe in memory, for the daemon's own requests and for tests: its other end is not another program's.
+/// An in-memory pipe, for the daemon's own requests and for tests. Its other end is in this process.
 impl Peered for DuplexStream {
     fn socket(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 }
 
-/// Other systems report the end only when something is written, such as the next heartbeat of a watch.
+/// Stub: on other systems a hangup shows only when something is written, such as the next heartbeat of a watch.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 pub(super) struct Hangups;
@@ -63,7 +63,7 @@ mod linux {
 
     use super::BorrowedFd;
 
-    /// How many are taken at once.
+    /// Number of events that are taken at once.
     const AT_ONCE: usize = 256;
 
     /// The connections whose peers may hang up.
@@ -79,7 +79,7 @@ mod linux {
     }
 
     impl Hangups {
-        /// Begins to listen; `None` when the system refuses. It must be called on the event loop.
+        /// Creates the epoll instance. Returns `None` if the system refuses. Call it on the event loop.
         pub(in super::super) fn new() -> Option<Self> {
             let made = epoll::create(CreateFlags::CLOEXEC)
                 .map_err(std::io::Error::from)
@@ -89,10 +89,10 @@ mod linux {
                 .ok()
         }
 
-        /// Reports `key` when the peer of this socket hangs up. That ends when the socket is closed.
+        /// Reports `key` when the peer of this socket hangs up, until the socket is closed.
         pub(in super::super) fn add(&self, socket: BorrowedFd<'_>, key: u64) {
-            // Without a kind of event, those that are always reported are left: EPOLLHUP and EPOLLERR. A failure is one
-            // of memory; then the end is noticed late, as on other systems.
+            // With no requested event, epoll reports only EPOLLHUP and EPOLLERR. It can fail for lack of memory. Then
+            // the hangup is noticed late, as on other systems.
             let _: rustix::io::Result<()> =
                 epoll::add(&self.0, socket, EventData::new_u64(key), EventFlags::ET);
         }
@@ -100,7 +100,7 @@ mod linux {
         /// Waits until peers have hung up, and returns the keys of their connections.
         pub(in super::super) async fn next(&self) -> Vec<u64> {
             loop {
-                // Only a runtime that is shutting down fails.
+                // This fails only when the runtime is shutting down.
                 let Ok(mut ready) = self.0.readable().await else {
                     return std::future::pending().await;
                 };
@@ -119,7 +119,7 @@ mod linux {
                 spare_capacity(&mut events),
                 Some(&Timespec::default()),
             );
-            // An error means that none was taken, so the next call gets them.
+            // An error means that no event was taken, so the next call gets them.
             came.map_or(vec![], |_| {
                 events.iter().map(|event| event.data.u64()).collect()
             })

@@ -1,16 +1,16 @@
-//! Finds where the head of a request ends, in bytes that arrive in any pieces.
+//! Finds the end of a request's head in bytes that arrive in arbitrary pieces.
 
 use memchr::memchr;
 
-/// The search for the empty line that ends a head.
+/// Incremental search for the empty line that ends a head.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct HeadEnd {
-    /// Whether a line has just ended. Carriage returns do not matter: hyper takes lines that end without one.
+    /// Whether a line has just ended. Carriage returns are ignored, because hyper accepts lines without them.
     is_after_line: bool,
 }
 
 impl HeadEnd {
-    /// Searches the next bytes of a head; returns how many of them belong to it when it ends there.
+    /// Searches the next bytes of a head. If the head ends in them, returns how many of them belong to it.
     pub(super) fn find(&mut self, bytes: &[u8]) -> Option<usize> {
         let (mut rest, mut start) = (bytes, 0);
         while let Some(length) = memchr(b'\n', rest) {
@@ -28,7 +28,7 @@ impl HeadEnd {
     }
 }
 
-/// Whether a line has nothing but carriage returns.
+/// Whether a line consists of carriage returns only.
 fn is_empty(line: &[u8]) -> bool {
     line.iter().all(|byte| *byte == b'\r')
 }

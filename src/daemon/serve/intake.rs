@@ -1,7 +1,7 @@
-//! Hands a connection's bytes to hyper request by request, so that hyper holds little for each connection.
+//! Passes a connection's bytes to hyper request by request, so that hyper buffers little for each connection.
 //!
-//! hyper doubles its buffer of 8 KiB for every head that arrives in two pieces, and keeps it for as long as the
-//! connection lasts. So a head is held here, in as many bytes as it has, until it is complete.
+//! hyper doubles its buffer of 8 KiB for every head that arrives in two pieces, and keeps it as long as the connection
+//! lasts. So an incomplete head is held here, in a buffer of its own size, until it is complete.
 
 use std::io;
 use std::pin::Pin;
@@ -13,30 +13,30 @@ use super::framing::Framing;
 use super::head_end::HeadEnd;
 use super::memory::{Account, Charge, FREE, refusal_bytes};
 
-/// How many bytes of a head are read at once: nearly all heads are shorter, and what comes behind one is held here. They
-/// are what an idle connection keeps of hyper's buffer.
+/// Bytes that one read of a head takes. Nearly all heads are shorter, and what follows a head is held here. This is
+/// also the part of hyper's buffer that stays in use for an idle connection.
 const HEAD_PIECE: usize = 512;
 
-/// How many bytes of a body are read at once: together with a head they touch one page of hyper's buffer.
+/// Bytes that one read of a body takes. Together with a head they touch one page of hyper's buffer.
 const BODY_PIECE: usize = 2 * 1024;
 
-/// From this length on, a head touches more pages of hyper's buffer, for as long as the connection lasts.
+/// Length from which a head touches more pages of hyper's buffer, which stay in use as long as the connection lasts.
 const LONG_HEAD: usize = 2 * 1024;
 
-/// From this length on, hyper makes a larger buffer.
+/// Length from which hyper allocates a larger buffer.
 const LONGER_HEAD: usize = 8 * 1024;
 
-/// How large that buffer may get.
+/// Largest size of that buffer.
 const GROWN: usize = 32 * 1024;
 
-/// By how many bytes the buffer of a head grows at least.
+/// Smallest growth of the buffer of a head, in bytes.
 const STEP: usize = 256;
 
-/// How often one poll reads: a peer that sends nothing but line ends must not keep the event loop.
+/// Reads per poll. A peer that sends nothing but line ends must not occupy the event loop.
 const READS: usize = 16;
 
-/// How many bytes of line ends may stand before a request. Some old clients send one or two (RFC 9112 section 2.2); a peer
-/// that sends nothing else has the daemon look at all of it.
+/// Limit of line-end bytes before a request. Some old clients send one or two (RFC 9112 section 2.2). A peer that sends
+/// nothing else makes the daemon scan all of them.
 const MOST_LINE_ENDS: usize = 256;
 
 /// A stream that is read head by head and body by body.
@@ -44,30 +44,30 @@ pub(super) struct Intake<S> {
     stream: S,
     account: Account,
     framing: Framing,
-    /// The longest head that is handed over in full; hyper refuses longer ones.
+    /// Longest head that is passed on in full. hyper refuses longer ones.
     longest: usize,
-    /// What has arrived and is not handed over.
+    /// The bytes that have arrived and have not been passed on.
     held: Vec<u8>,
-    /// How many of these bytes may be handed over: a complete head, or what is no head.
+    /// How many of these bytes may be passed on: a complete head, or bytes that cannot be a head.
     ready: usize,
-    /// The search for the end of the head, and how many of these bytes it has seen.
+    /// The search for the end of the head, and how many of these bytes it has scanned.
     search: HeadEnd,
     searched: usize,
-    /// What the held bytes take of the user's memory.
+    /// The charge for the held bytes in the user's memory budget.
     charge: Option<Charge>,
-    /// What hyper's buffer takes after a long head, and for which size.
+    /// The charge for hyper's buffer after a long head, and the size that it covers.
     grown: Option<Charge>,
     buffer: usize,
-    /// How many bytes of line ends have come since the last request.
+    /// Number of line-end bytes since the last request.
     line_ends: usize,
-    /// Whether the peer will send no more, or sends what cannot be a head: all of it is handed over.
+    /// Whether the peer has finished sending, or sends what cannot be a head. Then all bytes are passed on.
     is_raw: bool,
 }
 
 // === impl Intake ===
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
-    /// Reads `stream` for a connection of this account.
+    /// Creates an intake that reads `stream` for a connection of this account.
     pub(super) fn new(stream: S, account: Account, framing: Framing, longest: usize) -> Self {
         Self {
             stream,
@@ -86,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
         }
     }
 
-    /// Reads at most `most` bytes into `buf`, and returns how many came.
+    /// Reads at most `most` bytes into `buf`, and returns how many were read.
     fn poll_some(
         &mut self,
         cx: &mut Context<'_>,
@@ -101,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
         Poll::Ready(Ok(length))
     }
 
-    /// Hands over held bytes that are ready.
+    /// Passes on held bytes that are ready.
     fn hand_over(&mut self, buf: &mut ReadBuf<'_>, most: usize) {
         let length = most.min(buf.remaining()).min(self.held.len());
         buf.put_slice(self.held.get(..length).unwrap_or_default());
@@ -115,9 +115,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
         }
     }
 
-    /// Reads and holds until a head is complete; then `ready` says how much of it may be handed over.
+    /// Reads and holds bytes until a head is complete. Then `ready` says how many bytes may be passed on.
     fn poll_head(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // What came behind the request before may be a head already.
+        // The bytes after the previous request may already contain a head.
         if self.searched == 0 {
             self.held.drain(..leading_line_ends(&self.held));
         }
@@ -150,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
                     io::Error::new(io::ErrorKind::InvalidData, "line ends without a request");
                 return Poll::Ready(Err(error));
             }
-            // Nearly every head is complete in the first piece, and nothing comes behind it: no byte is copied.
+            // The common case: the head is complete in the first piece and nothing follows it, so no byte is copied.
             if self.held.is_empty() && blank == 0 && HeadEnd::default().find(came) == Some(length) {
                 self.line_ends = 0;
                 return Poll::Ready(Ok(()));
@@ -170,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
         Poll::Pending
     }
 
-    /// Looks for the head's end in the held bytes that were not searched yet.
+    /// Searches the unscanned held bytes for the end of the head.
     fn look(&mut self) {
         let new = self.held.get(self.searched..).unwrap_or_default();
         if let Some(end) = self.search.find(new) {
@@ -178,16 +178,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
         } else if self.held.len() >= self.longest
             || self.held.first().is_some_and(|byte| !is_of_method(*byte))
         {
-            // hyper refuses it.
+            // hyper refuses such a head.
             self.is_raw = true;
             self.ready = self.held.len();
         }
         self.searched = self.held.len();
     }
 
-    /// Takes memory for what is held, and for what hyper's buffer will need.
+    /// Charges the held bytes and the future size of hyper's buffer. Returns whether there was enough memory.
     fn take_memory(&mut self) -> bool {
-        // Given back first, since it is taken again with the rest.
+        // Free the old charges first, because the new ones cover the same bytes.
         (self.charge, self.grown) = (None, None);
         let buffer = match self.held.len() {
             ..LONG_HEAD => 0,
@@ -201,9 +201,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
         self.charge.is_some() && self.grown.is_some()
     }
 
-    /// Refuses a head for which there is no memory. hyper has nothing to write: it would not read otherwise.
+    /// Refuses a head for lack of memory. Writes the answer directly, because hyper has not received the request.
     fn refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // It fits the socket's buffer; the peer may be gone already.
+        // The answer fits into the socket's buffer. The peer may have gone away.
         let _: Poll<io::Result<usize>> =
             Pin::new(&mut self.stream).poll_write(cx, &refusal_bytes());
         let error = io::Error::new(io::ErrorKind::OutOfMemory, "no memory for its head");
@@ -211,13 +211,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
     }
 }
 
-/// How many line ends stand before a request: a server ignores them (RFC 9112 section 2.2).
+/// Counts the line-end bytes before a request, which a server ignores (RFC 9112 section 2.2).
 fn leading_line_ends(bytes: &[u8]) -> usize {
     let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
     bytes.iter().take_while(|byte| is_line_end(byte)).count()
 }
 
-/// Whether a method may have this byte (RFC 9110 section 5.6.2).
+/// Whether this byte may occur in a method (RFC 9110 section 5.6.2).
 fn is_of_method(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -1,4 +1,4 @@
-//! How a connection ends that was told to leave.
+//! Ends a connection that was told to leave.
 
 use std::pin::Pin;
 
@@ -8,11 +8,11 @@ use super::connections::{Leave, Place};
 use super::framing::Framing;
 use super::pace::Pace;
 
-/// Runs a connection to its end, after it was told to leave; `None` when it has to be closed as it is.
+/// Runs a connection that was told to leave until it ends. Returns `None` if it must be closed as it is.
 ///
-/// At a stop, a connection that has not sent its first request yet has a moment to do so: most of them are clients that
-/// connect for each request. What is answered from then on carries `Connection: close`. `end_when_idle` closes the
-/// connection as soon as hyper has no request of it.
+/// When the daemon stops, a connection that has not sent its first request yet gets a moment to do so, because most
+/// clients open a connection for each request. Every answer from then on carries `Connection: close`. `end_when_idle`
+/// closes the connection as soon as hyper has no request from it.
 pub(super) async fn end<C: Future>(
     mut connection: Pin<&mut C>,
     told: Leave,
@@ -22,22 +22,23 @@ pub(super) async fn end<C: Future>(
     end_when_idle: impl FnOnce(Pin<&mut C>),
 ) -> Option<C::Output> {
     if told == Leave::AtOnce {
-        // A request that waits is answered now, and so is one that is there already, if that takes no wait: the event
-        // loop looks for one once more.
+        // Answer a waiting request now. Also answer a request that has already arrived, if that needs no wait: the
+        // event loop polls the connection once more.
         framing.end();
         pace.end_wait();
         return until(connection, yield_now()).await;
     }
     framing.end();
     let ended = if pace.is_idle() {
-        // Likewise: its client may have sent a request before it could know of the stop.
+        // Poll once more here as well: the client may have sent a request before it could know of the stop.
         until(connection.as_mut(), yield_now()).await
     } else if pace.is_busy() || framing.holds_head() {
         None
     } else {
         let overdue = async {
             place.first_request_is_overdue().await;
-            // One that waited for its place until that moment may have sent its request long before.
+            // Poll once more: a connection that waited for its place until that moment may have sent its request long
+            // before.
             yield_now().await;
         };
         until(connection.as_mut(), overdue).await
@@ -51,7 +52,7 @@ pub(super) async fn end<C: Future>(
     until(connection, place.overdue()).await
 }
 
-/// Runs a connection until something happens; `None` when that came first.
+/// Runs a connection until `event` happens. Returns `None` if the event comes first.
 async fn until<C: Future>(
     connection: Pin<&mut C>,
     event: impl Future<Output = ()>,

@@ -1,8 +1,8 @@
-//! Limits the memory that request bodies and unread answers hold, in all and for each user.
+//! Limits the memory for request bodies and unread answers, in total and per user.
 //!
-//! A client decides how long a body takes to arrive and when it reads its answer. Without a limit, a few thousand
-//! connections of one user would hold a body of 256 KiB each. Over the limit a request is refused at once: a request that
-//! waited would hold memory as well.
+//! A client decides how long a body takes to arrive and when it reads its answer. Without a limit, one user could make
+//! the daemon hold 256 KiB for each of a few thousand connections. A request over the limit is refused at once, because
+//! a waiting request would need memory as well.
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::AsFd;
@@ -15,60 +15,61 @@ use rustix::net::sockopt;
 use crate::instant::Now;
 use crate::problem::{Code, Problem};
 
-/// The memory for bodies and unread answers, in bytes.
+/// Memory for bodies and unread answers, in bytes.
 pub const TOTAL: usize = 6 * 1024 * 1024;
 
-/// The part of it that one user may take. It holds three bodies of the largest size.
+/// The part that one user may take, in bytes. It holds three bodies of the largest size.
 pub const SHARE: usize = TOTAL / 8;
 
-/// What every request may hold beside it, in bytes: nearly all requests and answers are smaller, and are never refused.
+/// Free allowance of every request outside this budget, in bytes. Nearly all requests and answers fit into it and are
+/// never refused.
 pub const FREE: usize = 1_024;
 
-/// The send buffer of a connection, in bytes (SO_SNDBUF). The kernel holds an answer that the peer does not read: it
+/// Send buffer of a connection, in bytes (SO_SNDBUF). The kernel holds an answer that the peer does not read. It
 /// doubles this size, and the last piece that it takes may exceed that by a half.
 pub const SEND_BUFFER: usize = 12 * 1024;
 
-/// The memory that may be taken, and what is taken of it.
+/// The memory budget, and how much of it is taken.
 #[derive(Debug)]
 pub struct Memory(Mutex<Ledger>);
 
-/// The memory that the requests of one connection take.
+/// Charges the budget for the requests of one connection.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     memory: Arc<Memory>,
     uid: u32,
 }
 
-/// Memory that was taken; it is given back when this is dropped.
+/// Memory that was taken from the budget. Dropping it returns the memory.
 #[derive(Debug)]
 pub(super) struct Charge {
     account: Account,
     bytes: usize,
 }
 
-/// Who took how much.
+/// Records how much memory each user has taken.
 #[derive(Debug)]
 struct Ledger {
     total: usize,
     share: usize,
-    /// The users for each of whom a whole share is kept free: the daemon's own and root.
+    /// The users that have a share reserved for each: the daemon's own user and root.
     kept_for: [u32; 2],
-    /// What all other users took together.
+    /// Sum of what all other users have taken.
     others: usize,
     per_uid: HashMap<u32, usize>,
-    /// The users for whom there was none left, until they give some back.
+    /// The users whose last request for memory was refused, until they return some.
     lacking: HashSet<u32>,
 }
 
 // === impl Memory ===
 
 impl Memory {
-    /// All of it, for a daemon of this user.
+    /// Creates the full budget for a daemon of this user.
     pub fn new(own_uid: u32) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Ledger::new(own_uid, TOTAL, SHARE))))
     }
 
-    /// The account of a connection of this user.
+    /// Returns the account of a connection of this user.
     pub(super) fn account(self: &Arc<Self>, uid: u32) -> Account {
         Account {
             memory: Arc::clone(self),
@@ -77,7 +78,7 @@ impl Memory {
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
-        // The ledger is never left half changed: no code that can panic runs under the lock.
+        // Ignore poisoning: no code that can panic runs under the lock, so the ledger is always consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -85,8 +86,8 @@ impl Memory {
 // === impl Account ===
 
 impl Account {
-    /// Takes what a body or an answer of `size` bytes needs beyond [`FREE`]; `None` when this user, or all users together,
-    /// have taken too much.
+    /// Takes the memory that a body or an answer of `size` bytes needs beyond [`FREE`]. Returns `None` if this user, or
+    /// all users together, have taken too much.
     pub(super) fn take(&self, size: usize) -> Option<Charge> {
         let bytes = size.saturating_sub(FREE);
         if bytes > 0 && !self.memory.lock().take(self.uid, bytes) {
@@ -98,13 +99,15 @@ impl Account {
         })
     }
 
-    /// Whether this user was refused, and has given nothing back since: an answer that may be large is not worth making.
+    /// Whether this user's last request for memory was refused and none has been returned since. A large answer is not
+    /// worth computing then.
     pub(super) fn is_lacking(&self) -> bool {
         self.memory.lock().lacking.contains(&self.uid)
     }
 
-    /// Takes what these bytes of an answer need, until the last of them is written; `None` as in [`Account::take`]. An answer
-    /// that is larger than a share, as the list of thousands of profiles, needs a whole share: one at a time is given.
+    /// Takes the memory for these bytes of an answer until the last of them is written. Returns `None` as
+    /// [`Account::take`] does. An answer that is larger than a share, such as a list of thousands of profiles, needs
+    /// the whole share, so a user gets one at a time.
     pub(super) fn hold(&self, bytes: Bytes) -> Option<Bytes> {
         if bytes.len() <= FREE {
             return Some(bytes);
@@ -117,7 +120,7 @@ impl Account {
     }
 }
 
-/// Bytes that hold their charge: they may be written long after the answer was made.
+/// Bytes together with their charge, because they may be written long after the answer was made.
 struct Charged {
     bytes: Bytes,
     _charge: Charge,
@@ -129,13 +132,13 @@ impl AsRef<[u8]> for Charged {
     }
 }
 
-/// Limits what the kernel holds of unread answers of a connection.
+/// Limits how much of a connection's unread answers the kernel holds.
 pub(super) fn limit_send_buffer(stream: &impl AsFd) {
-    // It fails only on what is no socket.
+    // This fails only for a descriptor that is not a socket.
     let _: Result<(), _> = sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER);
 }
 
-/// The problem for a request for which there is no memory left at `now`.
+/// Returns the problem of a request for which no memory is left at `now`.
 pub(super) fn refusal(now: Now) -> Problem {
     let soon = now.unix_of(now.boot.after(Duration::from_secs(1)));
     no_memory().until(Some(soon))
@@ -146,7 +149,7 @@ fn no_memory() -> Problem {
         .with_detail("large requests and unread answers hold all the memory that they may; read the answers, and try again")
 }
 
-/// The whole answer to a request whose head is too long for the memory that is left.
+/// Returns the whole response to a request whose head is too long for the memory that is left.
 pub(super) fn refusal_bytes() -> Vec<u8> {
     let body = no_memory().to_json();
     let head = format!(
@@ -182,7 +185,7 @@ impl Ledger {
         }
     }
 
-    /// What all users but those with a share of their own may take together.
+    /// Returns what all users without a reserved share may take together.
     fn for_others(&self) -> usize {
         let [own, root] = self.kept_for;
         let kept = if own == root { 1 } else { 2 };
@@ -296,7 +299,8 @@ mod tests {
         const CONNECTIONS: usize = MAX_TOTAL + 2 * 64;
         let resident = 12 * MIB + MAX_TOTAL * 12 * 1024 + 8 * MIB;
         let unread = CONNECTIONS * 3 * SEND_BUFFER;
-        // A file, its inode and its directory entry each; what the peers have sent counts for them.
+        // Each waiting connection needs a file, an inode and a directory entry. The bytes that a peer has sent are
+        // charged to the peer.
         let waiting = 2 * MAX_WAITING * 2 * 1024;
         for unit in [
             include_str!("../../../systemd/system/jetond.service"),
@@ -329,7 +333,7 @@ mod tests {
         const { assert!(2 * MAX_FRAME + MAX_BODY <= SHARE) };
     }
 
-    /// The sum and every bound, after any sequence of takes and returns.
+    /// Checks the sums and every bound after any sequence of takes and returns.
     fn check(ledger: &Ledger, held: &[(u32, usize)]) {
         let sum = |of: &dyn Fn(u32) -> bool| -> usize {
             held.iter()
@@ -363,7 +367,7 @@ mod tests {
                     if granted {
                         held.push((uid, n));
                     } else if ledger.kept_for.contains(&uid) {
-                        // The share of these two is free whatever others hold.
+                        // Other users can never take the shares that are reserved for these two users.
                         prop_assert!(before + n > ledger.share);
                     }
                 } else if !held.is_empty() {

@@ -1,4 +1,4 @@
-//! The path of OAuth 2.0's token endpoint.
+//! OAuth 2.0's token endpoint.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::dialect::http::oauth2::{self, RawTokenRequest, TokenRequest};
 use crate::policy::Caller;
 use crate::problem::Problem;
 
-/// Answers with a token as RFC 6749 section 4.4 says. The held token is served whatever validity it has left, because
-/// the client uses it for as long as the answer says.
+/// Answers with a token as in RFC 6749 section 4.4. The held token is served whatever validity it has left, because the
+/// client uses it for as long as the answer says.
 pub(super) async fn oauth2_token(
     service: &Service,
     caller: &Caller,
@@ -38,7 +38,7 @@ pub(super) async fn oauth2_token(
         let roster = service.roster.seen_by(caller);
         let handle = roster.get(&asked.profile)?;
         asked.suits(handle.purpose())?;
-        // Without any token yet, the issuer has not said what it grants.
+        // Before the first token, it is not known what the issuer grants.
         if let Some(held) = handle.held() {
             asked.suits_scope(handle.purpose(), &held)?;
         }

@@ -1,4 +1,4 @@
-//! The document that describes the local interface (OpenAPI 3.1), for people, for generators of clients, and for tests.
+//! The OpenAPI 3.1 document of the local interface, for people, client generators and tests.
 
 use std::sync::LazyLock;
 
@@ -6,13 +6,13 @@ use hyper::body::Bytes;
 
 use crate::config::ProviderKind;
 
-/// The handwritten document; tests compare it with the code.
+/// The handwritten document. Tests compare it with the code.
 const WRITTEN: &str = include_str!("openapi.json");
 
-/// Placeholder in the document for the kinds of providers, which the configuration lists.
+/// Placeholder in the document for the list of provider kinds.
 const KINDS: &str = "\"the kinds of providers\"";
 
-/// The document: JSON. All answers share its bytes.
+/// Returns the document as JSON. All answers share its bytes.
 pub(super) fn document() -> Bytes {
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
         let kinds = ProviderKind::ALL.iter();

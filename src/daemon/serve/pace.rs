@@ -1,4 +1,4 @@
-//! What a connection is doing, shared by its stream, the service that answers its requests, and the table of places.
+//! What a connection is doing, shared by its stream, its service and the table of places.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -11,36 +11,36 @@ const WAITING: u32 = 0;
 const IN_HEAD: u32 = 1;
 const BUSY: u32 = 2;
 const IDLING: u32 = 3;
-/// Busy, with an answer that may take a while.
+/// Busy with an answer that may take a while.
 const PENDING: u32 = 4;
 
-/// The bits of the states above in a [`Pace`]; the higher bits count the changes.
+/// Mask of the states above in a [`Pace`]. The higher bits count the changes.
 const DOING: u32 = 0b111;
 
 /// What a connection is doing, shared with the service that answers its requests.
 ///
-/// It counts its changes, because an answer may be given without a wait: the idle time after it must not pass for the
-/// idle time before it.
+/// It counts its changes, because an answer may need no wait: the idle time after the answer must be distinguishable
+/// from the idle time before it.
 #[derive(Debug, Clone, Default)]
 pub struct Pace(Arc<Paced>);
 
 #[derive(Debug, Default)]
 struct Paced {
     state: AtomicU32,
-    /// Whether the connection's place is needed for another one.
+    /// Whether another connection needs this one's place.
     is_needed: AtomicBool,
-    /// The connection's place, which depends on what it is doing.
+    /// The connection's entry in the table, which depends on what the connection is doing.
     spot: Option<Arc<Spot>>,
 }
 
-/// Keeps a connection busy until it is dropped: no timer of ours runs while a request is being answered.
+/// Keeps a connection busy until dropped. No timer of ours runs while a request is being answered.
 #[derive(Debug)]
 pub struct Busy(Pace);
 
 // === impl Pace ===
 
 impl Pace {
-    /// The pace of a connection that has a place.
+    /// Creates the pace of a connection that has a place.
     pub(super) fn of(place: &Place) -> Self {
         Self(Arc::new(Paced {
             state: AtomicU32::new(WAITING),
@@ -56,22 +56,23 @@ impl Pace {
         Busy(self.clone())
     }
 
-    /// A number that is another one whenever the connection does something else.
+    /// Returns a number that changes whenever the connection's state does.
     pub(super) fn stamp(&self) -> u32 {
         self.0.state.load(Ordering::Relaxed)
     }
 
-    /// The connection's place in the table, if it has one.
+    /// Returns the connection's entry in the table, if it has one.
     pub(super) fn spot(&self) -> Option<&Spot> {
         self.0.spot.as_deref()
     }
 
-    /// Records that the first byte of a request has come.
+    /// Records that the first byte of a request has arrived.
     pub(super) fn begins_head(&self) {
         self.set(IN_HEAD);
     }
 
-    /// Sets the state. Only the connection's own task changes it, so nothing comes between the load and the store.
+    /// Sets the state. Only the connection's own task changes it, so the load and the store need not be one atomic
+    /// operation.
     fn set(&self, doing: u32) {
         let pace = self.stamp();
         if pace & DOING != doing {
@@ -85,17 +86,17 @@ impl Pace {
         matches!(self.stamp() & DOING, BUSY | PENDING)
     }
 
-    /// Whether all requests are answered and no byte of another one has come.
+    /// Whether all requests are answered and no byte of another one has arrived.
     pub(super) fn is_idle(&self) -> bool {
         self.stamp() & DOING == IDLING
     }
 
-    /// Whether a request is being answered, which may take a while.
+    /// Whether a request is being answered that may take a while.
     pub(super) fn is_pending(&self) -> bool {
         self.stamp() & DOING == PENDING
     }
 
-    /// Ends the wait of the connection's request, when the connection is polled next.
+    /// Cuts the request's wait short when the connection is polled next.
     pub(super) fn end_wait(&self) {
         self.0.is_needed.store(true, Ordering::Relaxed);
     }
@@ -108,7 +109,7 @@ impl Pace {
 // === impl Paced ===
 
 impl Paced {
-    /// Tells the table of places.
+    /// Informs the table of places.
     fn take(&self, doing: Doing) {
         if let Some(spot) = &self.spot {
             spot.set(doing);
@@ -137,7 +138,7 @@ impl Busy {
         self.0.set(PENDING);
     }
 
-    /// Runs a future that reads the rest of the request: until it is complete, the connection is half-open.
+    /// Runs a future that reads the rest of the request. Until it completes, the connection counts as half-open.
     pub(super) async fn receives<T>(&self, rest: impl Future<Output = T>) -> T {
         self.0.take(Doing::HalfOpen);
         let rest = rest.await;
@@ -145,19 +146,19 @@ impl Busy {
         rest
     }
 
-    /// The place in which the request may wait.
+    /// Returns the place that the request occupies while it waits.
     pub(super) fn seat(&self) -> Arc<dyn Seat> {
         Arc::clone(&self.0.0) as Arc<dyn Seat>
     }
 
-    /// Records that so many bytes were made for the answer: a long one counts as several requests.
+    /// Records the size of a part of the answer. A long answer counts as several requests.
     pub(super) fn made(&self, bytes: usize) {
         if let Some(spot) = self.0.spot() {
             spot.made(bytes);
         }
     }
 
-    /// Marks the answer as a watch, which can begin again elsewhere.
+    /// Marks the answer as a watch. A client can reopen a watch elsewhere.
     pub(super) fn watches(&self) {
         self.pends();
         self.0.take(Doing::Watching);

@@ -1,5 +1,5 @@
-//! Identifies the peer of a connection by the kernel's word alone. Neither the data that a peer sends nor the name of
-//! its socket is ever used for that (CVE-2019-7304 is what happens otherwise).
+//! Identifies the peer of a connection by the kernel's data only. The data that a peer sends and the name of its socket
+//! are never used for that (see CVE-2019-7304 for what would go wrong).
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -8,12 +8,12 @@ use tracing::{debug, info};
 
 use crate::policy::{Caller, Gate, Peer, UserNamespace};
 
-/// Returns the peer of a connection (`SO_PEERCRED` and `SO_PEERGROUPS`, unix(7)). Its supplementary groups are read
-/// only where a rule could need them, which `groups_count` tells of a user: a peer may be in 65,536 of them. Where the
-/// kernel does not report them, the peer has none.
+/// Returns the peer of a connection (`SO_PEERCRED` and `SO_PEERGROUPS`, unix(7)). A peer may be in 65,536 supplementary
+/// groups, so they are read only if a rule could need them: `groups_count` says so for a user. If the kernel does not
+/// report them, the peer has none.
 ///
 /// # Errors
-/// The kernel's; the connection must then be refused.
+/// The kernel's errors. The connection must then be refused.
 pub(super) fn of(
     stream: &UnixStream,
     gate: &Gate,
@@ -32,14 +32,14 @@ pub(super) fn of(
     Ok(Peer { caller, pid })
 }
 
-/// The user, the group and the process of the peer.
+/// Returns the user, the group and the process of the peer.
 #[cfg(target_os = "linux")]
 pub(crate) fn credentials(stream: &UnixStream) -> io::Result<(u32, u32, Option<i32>)> {
     use std::os::fd::AsRawFd as _;
 
     use uapi::c::{SO_PEERCRED, SOL_SOCKET};
 
-    // A `ucred`: the process, the user and the group.
+    // The fields of a `ucred`: process, user, group.
     let mut peer = [0_u32; 3];
     let bytes = uapi::getsockopt(
         stream.as_raw_fd(),
@@ -56,27 +56,27 @@ pub(crate) fn credentials(stream: &UnixStream) -> io::Result<(u32, u32, Option<i
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn credentials(stream: &UnixStream) -> io::Result<(u32, u32, Option<i32>)> {
-    // Only tokio's type tells, and it takes the socket for its own.
+    // Only tokio's stream offers this call, and it takes ownership of the socket.
     let peer = tokio::net::UnixStream::from_std(stream.try_clone()?)?.peer_cred()?;
     Ok((peer.uid(), peer.gid(), shown(peer.pid())))
 }
 
-/// The process ID that the kernel shows; it shows 0 for a process that has none in our namespace.
+/// Filters out 0, which the kernel reports for a process outside our PID namespace.
 fn shown(pid: Option<i32>) -> Option<i32> {
     pid.filter(|pid| *pid > 0)
 }
 
-/// The groups that the peer was in when it connected. `/proc` is not read: it would show the groups of now, perhaps of
-/// another process with the same ID, and it is hidden from hardened services.
+/// Returns the groups that the peer was in when it connected. Does not read `/proc`, which would show the current
+/// groups, perhaps of another process with the same ID, and which is hidden from hardened services.
 #[cfg(target_os = "linux")]
 fn supplementary_groups(stream: &UnixStream) -> io::Result<Box<[u32]>> {
     use std::os::fd::AsRawFd as _;
 
     use uapi::c::{SO_PEERGROUPS, SOL_SOCKET};
 
-    /// Nearly every process is in fewer groups.
+    /// Room for the groups of nearly every process.
     const MANY: usize = 64;
-    /// The most groups that a process can be in (`NGROUPS_MAX`, credentials(7)).
+    /// Maximum number of groups of a process (`NGROUPS_MAX`, credentials(7)).
     const MOST: usize = 65_536;
 
     for room in [MANY, MOST] {
@@ -91,7 +91,7 @@ fn supplementary_groups(stream: &UnixStream) -> io::Result<Box<[u32]>> {
                 groups.truncate(bytes / size_of::<u32>());
                 return Ok(groups.into_boxed_slice());
             }
-            // The peer is in more groups than there is room for.
+            // The peer is in more groups than the buffer can hold.
             Err(error) if error.0 == uapi::c::ERANGE => {}
             Err(error) => return Err(error.into()),
         }
@@ -104,7 +104,8 @@ fn supplementary_groups(_: &UnixStream) -> io::Result<Box<[u32]>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Returns which peers may do everything at a daemon of this user. Logs it if the daemon can serve no other user.
+/// Returns the gate of a daemon of this user, which says which peers may do everything. Logs a line if the daemon can
+/// serve no other user.
 pub fn gate(own_uid: u32, has_guests: bool) -> Gate {
     let namespace = user_namespace();
     if namespace == UserNamespace::Other && !has_guests {
@@ -116,7 +117,7 @@ pub fn gate(own_uid: u32, has_guests: bool) -> Gate {
     Gate { own_uid, namespace }
 }
 
-/// The user namespace of this process.
+/// Determines the user namespace of this process.
 fn user_namespace() -> UserNamespace {
     if cfg!(target_os = "linux") {
         let map = |name| std::fs::read_to_string(format!("/proc/self/{name}")).ok();

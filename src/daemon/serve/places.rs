@@ -1,13 +1,14 @@
-//! Which connections have a place, and which of them gives its place up when there are too many.
+//! Decides which connections have a place, and which one gives its place up when there are too many.
 //!
-//! The user with the most connections gives one up: one that has sent no complete request first, then an idle one, then
-//! a watch, then one whose request only waits, and of each kind the oldest. The request that waits is answered early, as
-//! when its time has run out. A connection whose answer is being made or written never gives its place up.
+//! The user with the most connections gives one up. Connections without a complete request go first, then idle ones,
+//! then watches, then those whose request only waits. Among equal ones, the oldest goes first. A waiting request is
+//! answered early, as if its time had run out. A connection whose answer is being made or written never gives its place
+//! up.
 //!
-//! Nearly every request changes what its connection is doing twice, and nearly always there are places left. So a
-//! request changes an atomic of its own alone. The table's order is a lower bound: a connection never gives its place up
-//! later than it stands there. The order is corrected when a place is needed, and at once only for a change that would
-//! break that bound.
+//! Nearly every request changes the state of its connection twice, and nearly always there are free places. So a
+//! request only changes an atomic of its own connection. The table's order is a lower bound: no connection gives its
+//! place up later than the table says. The order is corrected when a place is needed. A change that would break the
+//! bound is corrected at once.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,22 +17,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::standing::{Doing, Position, Standing};
 
-/// How many connections there may be.
+/// Limits of the number of connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Connections in all.
     pub total: usize,
     /// Connections of one user.
     pub per_uid: usize,
-    /// Of all, those that only the daemon's user and root can have.
+    /// Of all, the places reserved for the daemon's user and root.
     pub kept: usize,
     /// Connections that have lost their place and have not ended yet.
     pub leaving: usize,
-    /// Accepted connections that wait for a place; as many others may wait for their refusal.
+    /// Accepted connections that wait for a place. As many again may wait for their refusal.
     pub waiting: usize,
 }
 
-/// The position of a user in the order of those that can give up a place.
+/// Sort key of a user among those that can give up a place.
 type Bid = (Reverse<usize>, Doing, u64, u32);
 
 /// The connections that have a place.
@@ -44,7 +45,7 @@ pub(super) struct Places {
     users: HashMap<u32, User>,
     /// The users that can give up a place, as far as the table knows.
     bids: BTreeSet<Bid>,
-    /// How many connections are of other users than the daemon's own and root.
+    /// Number of connections of users other than the daemon's own and root.
     others: usize,
 }
 
@@ -52,7 +53,7 @@ pub(super) struct Places {
 struct Entry {
     uid: u32,
     standing: Arc<Standing>,
-    /// `None` while the table takes the connection for one that is being answered.
+    /// `None` while the table counts the connection as being answered.
     position: Option<Position>,
 }
 
@@ -65,17 +66,17 @@ struct User {
     bid: Option<Bid>,
 }
 
-/// A new place.
+/// A new place in the table.
 #[derive(Debug)]
 pub(super) struct Admission {
-    /// Identifies the connection; it is never used again.
+    /// Identifies the connection. Keys are not reused.
     pub(super) key: u64,
     pub(super) standing: Arc<Standing>,
     /// The connection that has lost its place for this one.
     pub(super) evicted: Option<u64>,
 }
 
-/// There is no place, and no connection that may have to give one up.
+/// There is no free place, and no connection has to give one up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
 
@@ -94,7 +95,7 @@ impl Places {
         }
     }
 
-    /// Changes the limits. Connections that have a place stay, even if there are more than the new limits allow.
+    /// Changes the limits. Connections that have a place keep it, even if they exceed the new limits.
     pub(super) const fn limit(&mut self, limits: Limits) {
         self.limits = limits;
     }
@@ -103,16 +104,16 @@ impl Places {
         self.limits
     }
 
-    /// How many connections have a place.
+    /// Returns the number of connections that have a place.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Gives a place to a new connection of `uid`, which `is_ours` if it is the daemon's user or root. Another
-    /// connection may lose its place.
+    /// Gives a place to a new connection of `uid`, perhaps by evicting another one. `is_ours` marks the daemon's user
+    /// and root.
     ///
     /// # Errors
-    /// [`Full`].
+    /// [`Full`] if no connection may be evicted for it.
     pub(super) fn admit(&mut self, uid: u32, is_ours: bool) -> Result<Admission, Full> {
         let count = self.users.get(&uid).map_or(0, |user| user.count);
         let others_full =
@@ -152,7 +153,7 @@ impl Places {
         })
     }
 
-    /// Takes a connection out of the table, if it is still there.
+    /// Removes a connection from the table, if it is still there.
     pub(super) fn remove(&mut self, key: u64) {
         let Some(entry) = self.entries.remove(&key) else {
             return;
@@ -168,7 +169,7 @@ impl Places {
         self.rank(entry.uid);
     }
 
-    /// Orders a connection by what it is doing now.
+    /// Sorts a connection by its current state.
     pub(super) fn order_again(&mut self, key: u64) {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
@@ -192,7 +193,7 @@ impl Places {
         self.rank(uid);
     }
 
-    /// The connection of this user that gives up its place first.
+    /// Returns the connection of this user that gives up its place first.
     fn oldest_of(&mut self, uid: u32) -> Option<u64> {
         loop {
             let (position, key) = self.users.get(&uid)?.queue.first_key_value()?;
@@ -204,10 +205,10 @@ impl Places {
         }
     }
 
-    /// The connection that gives up its place for a new one of `uid`, which has `count`.
+    /// Returns the connection that gives up its place for a new one of `uid`, which already has `count` connections.
     fn first_to_go_for(&mut self, uid: u32, count: usize, of_others: bool) -> Option<u64> {
         loop {
-            // The daemon's user and root are two at most, so few bids are passed over.
+            // The daemon's user and root are at most two users, so few bids are skipped.
             let users = &self.users;
             let counts = |uid| !of_others || users.get(uid).is_some_and(|user| !user.is_ours);
             let bid = *self.bids.iter().find(|bid| counts(&bid.3))?;
@@ -216,18 +217,18 @@ impl Places {
             if self.users.get(&user)?.bid != Some(bid) {
                 continue;
             }
-            // A request that waits loses its answer for one that may wait as well: among users with as many, each gives
-            // up its own.
+            // Evicting a waiting request for another one that may only wait as well gains nothing. So among users with
+            // equally many connections, each user gives up one of its own.
             if doing >= Doing::Waiting && most == count && most > 1 {
                 return self.oldest_of(uid);
             }
-            // A user that has as many already, all of them being answered, takes no place of one that has fewer.
+            // A user whose connections are all being answered must not take a place from a user with fewer connections.
             let may_go = most >= count && (most > 1 || doing < Doing::Watching);
             return oldest.filter(|_| may_go);
         }
     }
 
-    /// Puts a user where it belongs in the order of users.
+    /// Updates the position of a user in the order of users.
     fn rank(&mut self, uid: u32) {
         let Some(user) = self.users.get_mut(&uid) else {
             return;

@@ -1,4 +1,4 @@
-//! Prints answers for the paths of the local interface: the body is what a verb prints to standard output.
+//! Printers for the paths of the local interface. The body is what a companion's verb prints to standard output.
 
 use serde::Serialize;
 
@@ -6,16 +6,16 @@ use crate::query::{News, Print, RotationNews, Surroundings, TokenAnswer};
 use crate::wire::frame::Reply;
 use crate::wire::{TokenReply, events};
 
-/// A printer of the same line for every answer.
+/// Prints the same line for every answer.
 pub(super) struct Line(pub(super) &'static str);
 
-/// A printer of JSON and a newline; the function makes the JSON's value from the answer.
+/// Prints JSON and a newline. The function converts the answer to the value to serialise.
 pub(super) struct Json<Answer: ?Sized, T>(pub(super) fn(&Answer) -> T);
 
-/// A printer of server-sent events.
+/// Prints server-sent events.
 pub(super) struct Events;
 
-/// A printer of the steps of a rotation, each a line of JSON; an empty line is a heartbeat.
+/// Prints each step of a rotation as a line of JSON. An empty line is a heartbeat.
 pub(super) struct StepLines;
 
 impl<Answer: ?Sized> Print<Answer> for Line {

@@ -1,4 +1,4 @@
-//! Logs the refusals of users that may not connect, so that no stranger can fill the log.
+//! Logs the refusals of users that may not connect, in a way that such users cannot fill the log.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -7,12 +7,12 @@ use tracing::{debug, info};
 
 use crate::policy::Peer;
 
-/// The users whose refusal was logged already.
+/// The users whose refusal has been logged.
 #[derive(Debug, Default)]
 pub struct RefusalLog(Mutex<BTreeSet<u32>>);
 
 impl RefusalLog {
-    /// Logs the refusal of a user that no rule names: its first one at info, the others at debug.
+    /// Logs the refusal of a user that no rule names: the first one at info, further ones at debug.
     pub(super) fn log(&self, peer: &Peer) {
         const REMEMBERED: usize = 1_024;
         let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,10 +1,12 @@
-//! Connections that are refused without a place: each gets its answer, and may finish its request before it is closed.
+//! Keeps refused connections until they end, without a place. Each gets its answer, and may finish its request before
+//! it is closed.
 //!
-//! A socket that is closed while its peer still writes gives the peer a broken pipe in place of the answer. So what the
-//! peer sends is read and dropped for a moment. That takes a descriptor, so few connections linger at once.
+//! If a socket is closed while its peer still writes, the peer gets a broken pipe instead of the answer. So the daemon
+//! reads and drops what the peer sends for a moment. That occupies a descriptor, so only a few connections linger at
+//! once.
 //!
-//! A refusal has to cost less than the next connection costs the peer. So the event loop does not watch these sockets:
-//! every few milliseconds, all of them are looked at.
+//! A refusal must cost less than the peer's next connection. So these sockets are not registered with the event loop:
+//! every few milliseconds, all of them are polled.
 
 use std::collections::VecDeque;
 use std::os::unix::net::UnixStream;
@@ -15,32 +17,32 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 use crate::problem::Problem;
 
-/// The most refused connections that linger at once.
+/// Maximum number of refused connections that linger at once.
 pub const MAX_LINGERING: usize = 64;
 
-/// How often they are looked at.
+/// Interval of the polls.
 const TICK: Duration = Duration::from_millis(5);
 
-/// At which look a refused connection is closed: before 50 ms have passed, though timers are late.
+/// The poll at which a refused connection is closed. With late timers included, that is within 50 ms.
 const LOOKS: u32 = 8;
 
-/// How much of one connection is read in one look.
+/// Bytes that one poll reads from a connection.
 const AT_ONCE: usize = 64 * 1024;
 
-/// The refused connections that have not ended yet, of all sockets.
+/// The refused connections of all sockets that have not ended yet.
 #[derive(Debug)]
 pub struct Refusals {
     lingering: Mutex<Lingering>,
-    /// The answer to users that may use nothing, which is always the same.
+    /// The answer to users that may not use anything. It is always the same.
     forbidden: OnceLock<Vec<u8>>,
 }
 
 #[derive(Debug)]
 struct Lingering {
     limit: usize,
-    /// The oldest first.
+    /// Oldest first.
     streams: VecDeque<Refused>,
-    /// Whether a task looks at them.
+    /// Whether a task polls them.
     is_looked_at: bool,
 }
 
@@ -53,7 +55,7 @@ struct Refused {
 // === impl Refusals ===
 
 impl Refusals {
-    /// At most `limit` connections linger at once.
+    /// Creates an empty set in which at most `limit` connections linger at once.
     pub fn new(limit: usize) -> Arc<Self> {
         let lingering = Lingering {
             limit,
@@ -66,12 +68,12 @@ impl Refusals {
         })
     }
 
-    /// Changes the limit for connections that are refused from now on.
+    /// Changes the limit for later refusals.
     pub fn limit(&self, limit: usize) {
         self.lock().limit = limit;
     }
 
-    /// Refuses the connection of a user that may use nothing, for which `problem` is always the same.
+    /// Refuses the connection of a user that may not use anything. `problem` must be the same for all of them.
     pub(super) fn forbid(self: &Arc<Self>, stream: UnixStream, problem: impl FnOnce() -> Problem) {
         let answer = self.forbidden.get_or_init(|| answer(&problem()));
         self.send(stream, answer);
@@ -82,13 +84,13 @@ impl Refusals {
         self.send(stream, &answer(problem));
     }
 
-    /// Sends an answer on a stream that does not block. If too many linger, the oldest of them is closed at once.
+    /// Sends an answer on a non-blocking stream. If too many connections linger, closes the oldest one at once.
     fn send(self: &Arc<Self>, stream: UnixStream, answer: &[u8]) {
-        // A few hundred bytes fit the socket's buffer, so this does not wait.
+        // A few hundred bytes fit into the socket's buffer, so this does not block.
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         let sent = send(&stream, answer, flags).and_then(|_| shutdown(&stream, Shutdown::Write));
         if sent.is_err() {
-            // The peer has gone.
+            // The peer has gone away.
             return;
         }
         let mut lingering = self.lock();
@@ -101,7 +103,7 @@ impl Refusals {
         }
     }
 
-    /// Looks at the lingering connections again and again, until all of them have ended.
+    /// Polls the lingering connections until all of them have ended.
     async fn look(self: Arc<Self>) {
         loop {
             tokio::time::sleep(TICK).await;
@@ -115,7 +117,7 @@ impl Refusals {
     }
 
     fn lock(&self) -> MutexGuard<'_, Lingering> {
-        // It is never left half changed: no code that can panic runs under the lock.
+        // Ignore poisoning: no code that can panic runs under the lock, so the state is always consistent.
         self.lingering
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -125,7 +127,7 @@ impl Refusals {
 // === impl Refused ===
 
 impl Refused {
-    /// Reads and drops what the peer has sent. Returns whether the connection lingers on.
+    /// Reads and drops what the peer has sent. Returns whether the connection still lingers.
     fn goes_on(&mut self) -> bool {
         self.looks += 1;
         if self.looks >= LOOKS {
@@ -136,7 +138,7 @@ impl Refused {
             match recv(&self.stream, &mut piece, RecvFlags::DONTWAIT) {
                 Ok((_, 1..)) => {}
                 Err(rustix::io::Errno::AGAIN) => return true,
-                // It has sent all, or has gone.
+                // The peer has sent everything or has gone away.
                 Ok(_) | Err(_) => return false,
             }
         }
@@ -144,7 +146,7 @@ impl Refused {
     }
 }
 
-/// A response that carries a problem, with which the connection ends.
+/// Formats a response with a problem that closes the connection.
 fn answer(problem: &Problem) -> Vec<u8> {
     let row = problem.code.row();
     let (reason, retry) = match row.status {
@@ -186,7 +188,7 @@ mod tests {
         }
     }
 
-    /// All that came until the end.
+    /// Returns all bytes until the end of the connection.
     fn came(mut client: Client) -> String {
         let mut all = String::new();
         client.read_to_string(&mut all).unwrap();
@@ -234,7 +236,7 @@ mod tests {
             }
             sent
         });
-        // What the socket holds comes on top.
+        // The peer can also have written what the socket's buffer holds.
         assert!(sent.await.unwrap() < 2 * LOOKS as usize * AT_ONCE);
         assert_eq!(count(&refusals), 0);
     }

@@ -1,4 +1,4 @@
-//! The reply to a request, before it is HTTP.
+//! The reply to a request, before it becomes an HTTP response.
 
 use hyper::Request;
 use hyper::body::Bytes;
@@ -23,34 +23,34 @@ pub(super) const EVENTS: &str = "text/event-stream";
 pub(super) const LINES: &str = "application/x-ndjson";
 pub(super) const FRAMES: &str = "application/vnd.jeton.frame";
 
-/// The answer to a request that succeeded.
+/// The reply to a request that succeeded.
 pub(super) struct Reply {
     pub(super) content_type: &'static str,
     pub(super) body: Content,
 }
 
-/// The body of an answer.
+/// The body of a reply.
 pub(super) enum Content {
-    /// This answer's own bytes.
+    /// Bytes made for this reply only.
     Own(Bytes),
-    /// Bytes that all answers of this kind share.
+    /// Bytes that all replies of this kind share.
     Shared(Bytes),
-    /// Around a token, whose bytes all answers that carry it share. The allocator wipes them when the last reference is
-    /// dropped. Zeroizing them before that would be a second wipe, byte by byte, on the hot path.
+    /// Pieces around a token whose bytes all replies share. The allocator wipes the bytes when the last reference is
+    /// dropped. Zeroizing them explicitly would wipe them a second time, byte by byte, on the hot path.
     Token(Pieces),
-    /// Written as things happen.
+    /// Written event by event.
     Streamed(Box<dyn Streamed>),
 }
 
 /// Why a request failed.
 pub(super) enum Failure {
-    /// As a problem document.
+    /// Reported as a problem document.
     Problem(Problem),
-    /// As a refusal of OAuth 2.0.
+    /// Reported as an OAuth 2.0 error.
     Oauth2(Refusal),
 }
 
-/// What a reload changed.
+/// The changes that a reload made.
 #[derive(Serialize)]
 pub(super) struct ReloadReply {
     added: usize,
@@ -59,7 +59,7 @@ pub(super) struct ReloadReply {
     kept: usize,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     restart_needed: bool,
-    /// Present when the request has a body. Without a body, the answer stays as it was in every earlier version.
+    /// Present if the request has a body. Without a body, the reply stays as in every earlier version.
     #[serde(flatten)]
     source: Option<Source>,
 }
@@ -67,7 +67,7 @@ pub(super) struct ReloadReply {
 // === impl Reply ===
 
 impl Reply {
-    /// A body of this content type.
+    /// Creates a reply from a body of this content type.
     pub(super) fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         Self {
             content_type,
@@ -75,7 +75,7 @@ impl Reply {
         }
     }
 
-    /// A body whose bytes all answers of this kind share.
+    /// Creates a reply whose bytes all replies of this kind share.
     pub(super) const fn shared(content_type: &'static str, body: Bytes) -> Self {
         Self {
             content_type,
@@ -83,12 +83,12 @@ impl Reply {
         }
     }
 
-    /// A line of text.
+    /// Creates a reply from a line of text.
     pub(super) fn text(body: &str) -> Self {
         Self::new(TEXT, body.as_bytes().to_vec())
     }
 
-    /// JSON, and a newline.
+    /// Creates a reply from JSON and a newline.
     pub(super) fn json<T: Serialize>(body: &T) -> Self {
         // Structs and maps of strings and numbers always serialise.
         let mut body = serde_json::to_vec(body).unwrap_or_default();
@@ -96,7 +96,7 @@ impl Reply {
         Self::new(JSON, body)
     }
 
-    /// A token, bare or as JSON.
+    /// Creates a reply with a token, bare or as JSON.
     pub(super) fn token(profile: &ProfileName, served: &Served, plain: bool) -> Self {
         if plain {
             let token = served.held.token.expose().as_bytes();
@@ -109,7 +109,7 @@ impl Reply {
         }
     }
 
-    /// An answer that carries this token.
+    /// Creates a reply that contains this token.
     pub(super) fn around(content_type: &'static str, answer: Vec<u8>, held: &Held) -> Self {
         Self {
             content_type,
@@ -117,7 +117,7 @@ impl Reply {
         }
     }
 
-    /// An answer that carries this token, if there is one.
+    /// Creates a reply that contains this token, if there is one.
     pub(super) fn printed(
         content_type: &'static str,
         answer: Vec<u8>,
@@ -129,7 +129,7 @@ impl Reply {
         }
     }
 
-    /// How many bytes were made for this answer alone.
+    /// Returns the number of bytes that were made for this reply only.
     pub(super) fn own_bytes(&self) -> usize {
         match &self.body {
             Content::Own(bytes) => bytes.len(),
@@ -137,11 +137,11 @@ impl Reply {
         }
     }
 
-    /// The answer with its own bytes charged to `account`. An answer with a token is never refused: what it holds beside
-    /// the shared token is small.
+    /// Charges the reply's own bytes to `account`. A reply with a token is never refused, because it holds little
+    /// besides the shared token.
     ///
     /// # Errors
-    /// `unavailable` when there is no memory for an answer of this size.
+    /// `unavailable` if there is no memory for a reply of this size.
     pub(super) fn charged(mut self, account: &Account, now: Now) -> Result<Self, Failure> {
         if let Content::Own(bytes) = self.body {
             self.body = Content::Own(account.hold(bytes).ok_or_else(|| refusal(now))?);
@@ -149,7 +149,7 @@ impl Reply {
         Ok(self)
     }
 
-    /// What happens, streamed in this form.
+    /// Creates a reply that streams the events of `source` in this form.
     pub(super) fn streamed<S: EventSource>(
         content_type: &'static str,
         source: S,
@@ -179,7 +179,8 @@ impl From<Refusal> for Failure {
 // === impl ReloadReply ===
 
 impl ReloadReply {
-    /// What changed, and the source of the configuration if the request asks for it.
+    /// Creates the reply from the result of a reload. `source` is the origin of the configuration, if the request asks
+    /// for it.
     pub(super) fn new(done: Reloaded, source: Option<Source>) -> Self {
         Self {
             added: done.added,
@@ -192,7 +193,7 @@ impl ReloadReply {
     }
 }
 
-/// Whether the client asks for the bare token: it accepts plain text and does not name JSON.
+/// Whether the client wants the bare token: it accepts plain text and does not accept JSON.
 pub(super) fn wants_plain<B>(request: &Request<B>) -> bool {
     let accepts = |kind: &str| {
         request.headers().get_all(ACCEPT).iter().any(|value| {

@@ -1,4 +1,4 @@
-//! Reads the body of a request: within its cap, its deadline, and the memory of its user.
+//! Reads the body of a request within its size limit, its deadline and its user's memory budget.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use super::memory::{Account, Charge, refusal};
 use crate::instant::Now;
 use crate::problem::{Code, Problem};
 
-/// How long the body of a request may take to arrive.
+/// Time limit for the body of a request to arrive.
 const BODY: Duration = Duration::from_secs(5);
 
-/// The last event that a reconnecting watcher received (WHATWG HTML, "Server-sent events").
+/// The header with the last event that a reconnecting watcher received (WHATWG HTML, "Server-sent events").
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The body of a request. Drop it before a wait: it holds memory of its user.
+/// The body of a request. Drop it before waiting, because it holds memory of its user's budget.
 #[derive(Default)]
 pub(super) struct RequestBody {
     bytes: Zeroizing<Vec<u8>>,
@@ -31,8 +31,8 @@ impl RequestBody {
     /// Reads the whole body, if it is at most `cap` bytes long.
     ///
     /// # Errors
-    /// `payload_too_large`, `bad_request`, or `unavailable` when there is no memory for it: at once, since a request that
-    /// waited for memory would hold some.
+    /// `payload_too_large`, `bad_request`, or `unavailable` if there is no memory for it. The refusal comes at once,
+    /// because a request that waited for memory would itself need some.
     pub(super) async fn read(
         request: &mut Request<Incoming>,
         cap: usize,
@@ -42,7 +42,8 @@ impl RequestBody {
         let length = stated_length(request, cap)?;
         let head = detach_head(request);
         let charge = account.take(length + head).ok_or_else(|| refusal(now))?;
-        // Of its final size: neither a buffer that grows nor the pieces of the connection's own buffer stay behind.
+        // Allocate the final size, so that no outgrown buffer leaves copies behind and no piece keeps the connection's
+        // own buffer in use.
         let mut bytes = Zeroizing::new(Vec::with_capacity(length));
         // The connection ends the body at the stated length.
         within_deadline(each_piece(request, |piece| bytes.extend_from_slice(piece))).await?;
@@ -52,7 +53,7 @@ impl RequestBody {
         })
     }
 
-    /// Reads the body of a request that takes none, and keeps nothing of it.
+    /// Reads and drops the body of a request that takes none.
     ///
     /// # Errors
     /// As [`RequestBody::read`].
@@ -77,7 +78,8 @@ impl std::ops::Deref for RequestBody {
     }
 }
 
-/// The length that the request states. It states one: a request with a Transfer-Encoding was refused before.
+/// Returns the length that the request states. It always states one, because a request with a Transfer-Encoding has
+/// already been refused.
 fn stated_length(request: &Request<Incoming>, cap: usize) -> Result<usize, Problem> {
     let too_large = || Problem::new(Code::PayloadTooLarge);
     let length = request.body().size_hint().exact().ok_or_else(too_large)?;
@@ -88,14 +90,14 @@ fn stated_length(request: &Request<Incoming>, cap: usize) -> Result<usize, Probl
     Ok(length)
 }
 
-/// Replaces the head by copies of what is still needed, and returns their length. The original is a part of the
-/// connection's buffer: while it is there, the connection needs a second buffer for the body.
+/// Replaces the head by copies of the parts that are still needed, and returns their length. The original head is part
+/// of the connection's buffer. While it exists, the connection needs a second buffer for the body.
 fn detach_head(request: &mut Request<Incoming>) -> usize {
     let mut kept = HeaderMap::new();
     let mut length = 0;
     for name in [ACCEPT, AUTHORIZATION, CONTENT_TYPE, LAST_EVENT_ID] {
         for value in request.headers().get_all(&name) {
-            // The bytes of a header's value are a header's value.
+            // The bytes come from a valid header value, so they are valid again.
             if let Ok(copy) = value.as_bytes().try_into() {
                 length += value.len();
                 kept.append(&name, copy);
@@ -105,7 +107,7 @@ fn detach_head(request: &mut Request<Incoming>) -> usize {
     *request.headers_mut() = kept;
     let path = request.uri().path().to_owned();
     length += path.len();
-    // A path alone is a valid address.
+    // A path alone is a valid URI.
     *request.uri_mut() = Uri::try_from(path).unwrap_or_default();
     length
 }

@@ -30,7 +30,7 @@ use crate::wire::rotation::RotateBody;
 use crate::wire::token_issued::TokenIssued;
 use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, Rejected};
 
-/// What a request leads to without a wait: its reply, or the route that may have to wait.
+/// The result of a request without a wait: its reply, or the route that may have to wait.
 enum Reached {
     Reply(Reply),
     Route(Route),
@@ -48,8 +48,8 @@ pub(super) async fn respond(
     let is_oauth2 = request.uri().path() == OAUTH2_TOKEN;
     let answer = match at_once(service, &peer.caller, door, request) {
         Ok(Reached::Reply(reply)) => Ok(reply),
-        // The future of everything that may wait is boxed, and only when it is needed: inline, it would be moved with
-        // every request.
+        // Box the future of everything that may wait, and only when it is needed. Inline, it would be moved with every
+        // request.
         Ok(Reached::Route(route)) => {
             busy.pends();
             Box::pin(answer(service, account, peer, door, request, route, &busy)).await
@@ -88,7 +88,8 @@ pub(super) async fn respond(
     response
 }
 
-/// Answers nearly every request without a wait: with the held token. For any other, returns what it asks for.
+/// Answers without a wait if the held token suffices, as for nearly every request. Otherwise returns what the request
+/// asks for.
 fn at_once(
     service: &Service,
     caller: &Caller,
@@ -247,7 +248,7 @@ async fn printed(
     })
 }
 
-/// The largest body of a request that takes one.
+/// Returns the size limit of a request's body, or `None` for a route that takes no body.
 const fn cap_of_body(route: &Route) -> Option<usize> {
     match route {
         Route::Helper => Some(MAX_FRAME),
@@ -267,7 +268,7 @@ const fn cap_of_body(route: &Route) -> Option<usize> {
     }
 }
 
-/// The rotation that a request asks for.
+/// Parses the rotation that a request asks for.
 fn rotate_query(profile: ProfileName, body: &[u8]) -> Result<RotateQuery, Problem> {
     let body = RotateBody::from_json(body).map_err(Problem::bad_request)?;
     let with = body.with.as_deref().map(ProfileName::parse).transpose();
@@ -281,7 +282,7 @@ fn rotate_query(profile: ProfileName, body: &[u8]) -> Result<RotateQuery, Proble
     })
 }
 
-/// The generation of the last event that a reconnecting watcher received.
+/// Returns the generation of the last event that a reconnecting watcher received.
 fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(id) = headers.get(LAST_EVENT_ID) else {
         return Ok(None);

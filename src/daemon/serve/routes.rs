@@ -1,4 +1,4 @@
-//! The paths of the local interface, with their doors and their parameters.
+//! Paths of the local interface, with the sockets that serve them and their parameters.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::wire::{self, ProfileReply, ProfilesReply};
 /// The path whose answers follow OAuth 2.0.
 pub(super) const OAUTH2_TOKEN: &str = "/oauth2/token";
 
-/// What a request asks for.
+/// A parsed request line.
 pub(super) enum Route {
-    /// A question that the request line contains in full. Its printed answer is a body of this type.
+    /// A question that the request line contains in full. The printed answer is a body of this content type.
     Ask(&'static str, Box<Asked>),
     Healthz,
     Helper,
@@ -41,25 +41,26 @@ pub(super) enum Route {
     Watch(ProfileName),
 }
 
-/// A path, and the requests that it takes.
+/// A path and the requests that it takes.
 pub(super) struct Row {
-    /// The path; a segment `{profile}` stands for a profile's name.
+    /// The path. The segment `{profile}` stands for a profile's name.
     pub(super) path: &'static str,
-    /// The path before and after `{profile}`, if that stands in it.
+    /// The parts of the path before and after `{profile}`, if it occurs.
     around: Option<(&'static str, &'static str)>,
     pub(super) method: &'static str,
     pub(super) doors: &'static [Door],
-    /// Reads the rest: the segment at `{profile}`, and the query.
+    /// Parses the rest: the segment at `{profile}`, and the query.
     read: fn(&str, &mut Parameters<'_>) -> Result<Route, Problem>,
 }
 
-/// A container that gets the token socket cannot do the admin socket's work with it. In turn, the paths of the admin
-/// socket never return a token.
+/// The sockets that serve a path. A container that has only the token socket cannot do the admin socket's work with it.
+/// In turn, the paths of the admin socket never return a token.
 const TOKENS: &[Door] = &[Door::Tokens];
 const ADMIN: &[Door] = &[Door::Admin];
 const BOTH: &[Door] = &[Door::Tokens, Door::Admin];
 
-/// The table is searched from the top, so the most frequent requests come first. `openapi.json` describes it.
+/// All paths. The search starts at the top, so the most frequent requests come first. `openapi.json` describes this
+/// table.
 pub(super) const TABLE: &[Row] = &[
     row("GET", "/v1/profiles/{profile}/token", TOKENS, token),
     row("GET", "/healthz", BOTH, |_, _| Ok(Route::Healthz)),
@@ -142,11 +143,13 @@ const fn bytes_before_brace(path: &[u8]) -> usize {
 // === impl Route ===
 
 impl Route {
-    /// Reads a request line.
+    /// Parses a request line.
     ///
     /// # Errors
-    /// `not_found`, `method_not_allowed`, `forbidden` at the wrong door, `unknown_profile` for what cannot be a name,
-    /// `bad_request` for parameters that make no sense.
+    /// - `not_found` or `method_not_allowed`.
+    /// - `forbidden` for a path of the other socket.
+    /// - `unknown_profile` for a segment that cannot be a profile's name.
+    /// - `bad_request` for invalid parameters.
     pub(super) fn parse(
         method: &Method,
         path: &str,
@@ -164,7 +167,7 @@ impl Route {
         Ok(route)
     }
 
-    /// The method that a path takes, for `Allow` (RFC 9110 section 15.5.6).
+    /// Returns the method of a path, for the `Allow` header (RFC 9110 section 15.5.6).
     pub(super) fn allowed(path: &str) -> &'static str {
         Row::find(path).map_or("GET", |(row, _)| row.method)
     }
@@ -178,7 +181,8 @@ impl Row {
         TABLE.iter().find_map(|row| Some((row, row.fits(path)?)))
     }
 
-    /// The segment at `{profile}`, or an empty one where the row has no such segment; `None` for another path.
+    /// Returns the segment at `{profile}`, or an empty one if the row has no such segment. Returns `None` for another
+    /// path.
     fn fits<'a>(&self, path: &'a str) -> Option<&'a str> {
         let Some((before, after)) = self.around else {
             return (path == self.path).then_some("");
@@ -266,7 +270,7 @@ impl<'a> Parameters<'a> {
         Ok(wait.unwrap_or(wire::DEFAULT_MAX_WAIT))
     }
 
-    /// Refuses a parameter that no reader took: it is probably misspelt, and ignoring it silently would be worse.
+    /// Refuses parameters that the route did not take. They are probably misspelt, and must not be ignored silently.
     fn end(self) -> Result<(), Problem> {
         if self.0.is_empty() {
             Ok(())

@@ -1,4 +1,4 @@
-//! Accepts connections at one socket and answers their requests, until the daemon stops.
+//! Accepts connections on one socket and answers their requests until the daemon stops.
 
 use std::convert::Infallible;
 use std::io;
@@ -36,37 +36,37 @@ use crate::policy::Peer;
 
 mod admission;
 
-/// Buffer size for a request's line and headers; hyper answers 431 to longer ones.
+/// Buffer size for a request's line and headers. hyper answers 431 to longer ones.
 const HEAD_BUFFER: usize = 16 * 1024;
 
-/// How long accepting pauses after an error such as EMFILE, which goes away only when other descriptors are closed.
+/// Pause after an error such as EMFILE, which goes away only when other descriptors are closed.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// The cost of the connections that are accepted before those that are open get a turn: 4 that are served, 16 that are
-/// refused, or 64 that have to wait.
+/// Total cost of the connections that are accepted before the open ones get a turn: 4 served ones, 16 refused ones, or
+/// 64 that have to wait.
 const AT_ONCE: u32 = 64;
 
-/// What every connection needs.
+/// What all connections of a socket share.
 pub struct Server {
     /// The service that answers the requests.
     pub service: Arc<Service>,
-    /// The open connections and their caps.
+    /// The open connections and their limits.
     pub connections: Arc<Connections>,
     /// The memory for bodies and unread answers.
     pub memory: Arc<Memory>,
-    /// The connections that were refused and are about to end.
+    /// The refused connections that have not ended yet.
     pub refusals: Arc<Refusals>,
-    /// The users whose refusal was logged already, so that no stranger can fill the log.
+    /// The users whose refusal has been logged, so that they cannot fill the log.
     pub refused: RefusalLog,
 }
 
 impl Server {
-    /// Accepts connections of `listener` until `shutdown` is ordered, and then drains the server: every connection,
-    /// including those of other listeners, may finish its request within the grace, and is closed after that. Returns
-    /// when all have ended.
+    /// Accepts connections from `listener` until `shutdown` is ordered, then drains the server. Every connection,
+    /// including those of other listeners, may finish its request within the grace period and is closed after that.
+    /// Returns the number of closed connections once all have ended.
     ///
-    /// When `retired` completes, because another listener has replaced this one, the connections in its backlog are
-    /// still served, and nothing is drained. Returns the number of connections that were closed at the deadline.
+    /// `retired` completes when another listener has replaced this one. Then the connections in its backlog are still
+    /// served and nothing is drained.
     pub async fn run(
         self: Arc<Self>,
         listener: Acceptor,
@@ -104,13 +104,13 @@ impl Server {
                         faults.tell_end(self.service.clock.now().boot);
                     }
                     accepted_at_once += self.receive(stream, door, &mut faults);
-                    // Lets connections that have to leave close their descriptors before the next accept, too.
+                    // Yielding also lets connections that must leave close their descriptors before the next accept.
                     while accepted_at_once >= AT_ONCE || self.connections.must_wait() {
                         accepted_at_once = 0;
                         tokio::task::yield_now().await;
                     }
                 }
-                // The process that passed it, or another one that has it, has shut it down for good.
+                // A process that shares the passed socket has shut it down for good.
                 Err(error) if error.kind() == SHUT_DOWN => {
                     is_dead = true;
                     error!(%error, "this socket accepts no more connections; restart the .socket unit that it belongs to");
@@ -130,7 +130,7 @@ impl Server {
             return 0;
         }
         drop(listener);
-        // The moment until which a first request may come is the same for the connections that still wait.
+        // Close first, so that the connections that still wait get the same deadline for their first request.
         self.connections.close();
         self.admit_waiting(door, &mut faults).await;
         self.connections.drain(shutdown.grace()).await
@@ -144,7 +144,7 @@ impl Server {
         mut faults: Faults,
         shutdown: &Shutdown,
     ) {
-        /// Number of retries without free descriptors: ten seconds in all.
+        /// Number of retries without free descriptors. They take ten seconds in all.
         const TRIES: u32 = 200;
         let mut failed = 0;
         while failed < TRIES && !shutdown.is_ordered() {
@@ -163,8 +163,8 @@ impl Server {
         }
     }
 
-    /// Answers the requests of one connection. It takes any stream, so that tests can run its timers, and simulate
-    /// whole daemons, on a paused clock, which real sockets do not follow.
+    /// Answers the requests of one connection. It takes any stream, so that tests can use a paused clock, which real
+    /// sockets do not follow.
     pub async fn connection<S: AsyncRead + AsyncWrite + Peered + Unpin>(
         self: Arc<Self>,
         stream: S,
@@ -181,7 +181,8 @@ impl Server {
             let busy = pace.busy();
             let framing = &framing;
             framing.expect_body(request.body().size_hint().exact());
-            // Boxed: inline, what a request needs would take memory in each of thousands of idle connections.
+            // Box the future: inline, the state of a request would take memory in each of thousands of idle
+            // connections.
             Box::pin(async move {
                 place.take_turn().await;
                 let service = &server.service;
@@ -222,15 +223,15 @@ impl Server {
             .half_close(true)
             .serve_connection(stream, answer);
         let mut connection = std::pin::pin!(connection);
-        // First the order to leave: an answer that is made after a stop has to say that the connection ends.
+        // Poll the order to leave first. An answer that is made after a stop must say that the connection ends.
         let told = tokio::select! { biased;
             told = &mut leave => told,
             ended = connection.as_mut() => return log_end(&ended, peer),
         };
-        // An error cannot occur: the table keeps the sender for as long as the connection has its place.
+        // An error is impossible: the table keeps the sender while the connection has its place.
         let told = told.unwrap_or(Leave::AtOnce);
         let end_when_idle = http1::Connection::graceful_shutdown;
-        // Boxed: inline, what only a connection that ends needs would take memory in each of thousands.
+        // Box the future: inline, state that only an ending connection needs would take memory in each of thousands.
         let end = leaving::end(connection, told, &pace, &framing, place, end_when_idle);
         if let Some(ended) = Box::pin(end).await {
             log_end(&ended, peer);

@@ -3,35 +3,35 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a connection is doing. Of one user's connections, those that come first here give up their places first.
+/// What a connection is doing. Among one user's connections, the first variants give up their places first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Doing {
-    /// It has not sent a complete request yet, or is still sending the body of one.
+    /// It has not sent a complete request yet, or is still sending a body.
     HalfOpen,
     /// All of its requests are answered.
     Idle,
-    /// It watches a profile. A watch can begin again with the ID of its last event.
+    /// It watches a profile. A client can reopen a watch from the ID of its last event.
     Watching,
-    /// Its request does nothing but wait. It can be answered early, as when its time has run out.
+    /// Its request only waits. The request can be answered early, as if its time had run out.
     Waiting,
     /// Its answer is being made or written.
     Answering,
 }
 
-/// What one connection is doing, shared by the connection and the table.
+/// State of one connection, shared by the connection and the table.
 #[derive(Debug)]
 pub(super) struct Standing {
-    /// A [`Bits`].
+    /// A [`Bits`] value.
     bits: AtomicU64,
-    /// Counts the changes of all connections.
+    /// Counts the state changes of all connections.
     stamps: Arc<AtomicU64>,
 }
 
-/// A [`Standing`] at one moment: its place in the order, and the kind by which the table orders it.
+/// A snapshot of a [`Standing`]: the connection's position, and the kind by which the table has sorted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bits(u64);
 
-/// A position in the order of one user's connections: the kind, and when the connection became so.
+/// Position among one user's connections: the kind, and when the connection became of that kind.
 pub(super) type Position = (Doing, u64);
 
 // === impl Bits ===
@@ -50,7 +50,7 @@ impl Bits {
     }
 
     fn kind(bits: u64) -> Doing {
-        // Three bits are always one of the five, since `new` wrote them.
+        // The three bits are always one of the five kinds, because only `new` writes them.
         let at = usize::try_from(bits & 0b111).unwrap_or_default();
         Self::KINDS.get(at).copied().unwrap_or(Doing::Answering)
     }
@@ -67,7 +67,7 @@ impl Bits {
 // === impl Standing ===
 
 impl Standing {
-    /// A connection at this position; `stamps` counts the changes of all connections.
+    /// Creates the state of a connection at this position. `stamps` counts the state changes of all connections.
     pub(super) fn new(position: Position, stamps: Arc<AtomicU64>) -> Self {
         Self {
             bits: AtomicU64::new(Bits::new(position, position.0).0),
@@ -75,8 +75,7 @@ impl Standing {
         }
     }
 
-    /// Changes what the connection is doing. Returns whether the table has to order it again, by
-    /// `Places::order_again`.
+    /// Changes what the connection is doing. Returns whether the table has to sort it again, by `Places::order_again`.
     #[must_use]
     pub(super) fn set(&self, doing: Doing) -> bool {
         let stamp = self.stamps.fetch_add(1, Ordering::Relaxed);
@@ -90,7 +89,7 @@ impl Standing {
         );
         let before = match exchanged {
             Ok(before) => before,
-            // The table orders it at this moment.
+            // The table is sorting the connection at this moment.
             Err(_) => self
                 .bits
                 .update(Ordering::AcqRel, Ordering::Acquire, changed),
@@ -102,7 +101,8 @@ impl Standing {
         Bits(self.bits.load(Ordering::Acquire))
     }
 
-    /// Records how the table orders the connection, unless it is no longer doing what it did.
+    /// Records the kind by which the table sorts the connection. Returns `false` if the connection's state has changed
+    /// since `before`.
     pub(super) fn order(&self, before: Bits) -> bool {
         let position = before.position();
         let after = Bits::new(position, position.0);

@@ -1,4 +1,4 @@
-//! A stream with timers, so that no peer holds a place by being slow.
+//! A stream with timers, so that a slow peer cannot occupy a place.
 //!
 //! hyper's own header timer would also end idle keep-alive connections. So it is off, and the timer here depends on
 //! what the connection is doing.
@@ -15,16 +15,16 @@ use super::hangups::Peered;
 use super::pace::Pace;
 use crate::clock::from_now;
 
-/// How long a connection may wait before its first byte, and a request from its first byte to the end of its headers.
+/// Time limit before a connection's first byte, and from a request's first byte to the end of its headers.
 pub const HEAD: Duration = Duration::from_secs(2);
 
-/// How long a connection may idle between requests.
+/// Time limit of idleness between requests.
 pub const IDLE: Duration = Duration::from_secs(60);
 
-/// How long a write may make no progress.
+/// Time limit of a write without progress.
 pub const WRITE: Duration = Duration::from_secs(10);
 
-/// A stream whose reads and writes end with `TimedOut` when the peer is too slow.
+/// A stream whose reads and writes fail with `TimedOut` if the peer is too slow.
 pub struct Timed<S> {
     stream: S,
     pace: Pace,
@@ -34,14 +34,14 @@ pub struct Timed<S> {
     /// Fires at the deadline or before it.
     timer: Pin<Box<Sleep>>,
     writing: Option<Pin<Box<Sleep>>>,
-    /// Whether the connection leaves when its peer hangs up.
+    /// Whether the connection has been registered to leave when its peer hangs up.
     leaves_on_hangup: bool,
 }
 
 // === impl Timed ===
 
 impl<S> Timed<S> {
-    /// Puts timers around `stream`.
+    /// Adds timers to `stream`.
     pub fn new(stream: S, pace: Pace) -> Self {
         let timer = Box::pin(tokio::time::sleep(HEAD));
         Self {
@@ -55,7 +55,7 @@ impl<S> Timed<S> {
         }
     }
 
-    /// Ready once the deadline of the read has passed; pending while a request is being answered.
+    /// Resolves once the deadline for reading has passed. Stays pending while a request is being answered.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         if self.pace.is_busy() {
             return Poll::Pending;
@@ -65,8 +65,8 @@ impl<S> Timed<S> {
             self.armed = pace;
             let limit = if self.pace.is_idle() { IDLE } else { HEAD };
             self.deadline = from_now(limit);
-            // A timer that fires too early is set again at that point; otherwise nearly every request would move it
-            // twice.
+            // If the timer fires too early, it is set again at that point. Resetting it for every later deadline would
+            // cost two resets for nearly every request.
             if self.deadline < self.timer.deadline() {
                 self.timer.as_mut().reset(self.deadline);
             }
@@ -135,7 +135,7 @@ impl<S: AsyncWrite + Peered + Unpin> AsyncWrite for Timed<S> {
         this.poll_write_timer(cx, result)
     }
 
-    /// hyper flushes whenever it has nothing more to do, also while a request waits.
+    /// hyper flushes whenever it has nothing more to do, including while a request waits.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.pace.is_pending() && !this.leaves_on_hangup {
@@ -185,7 +185,7 @@ mod tests {
         (Timed::new(ours, pace.clone()), pace, theirs)
     }
 
-    /// Waits until a read fails, and returns after how many seconds.
+    /// Waits until a read fails, and returns how long that took, in seconds.
     async fn read_fails(stream: &mut Timed<DuplexStream>) -> u64 {
         let start = from_now(Duration::ZERO);
         let error = stream.read_u8().await.unwrap_err();

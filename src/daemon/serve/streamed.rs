@@ -1,4 +1,4 @@
-//! Answers that are written as things happen: the events of a watch, and the steps of a rotation.
+//! Answers that are written event by event: the events of a watch, and the steps of a rotation.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use crate::query::{News, Print, RotationNews, Surroundings};
 use crate::token::{self, Pieces};
 use crate::wire::frame::{self, Reply};
 
-/// The next piece of a streamed answer with the rest of it; `None` at its end.
+/// The next piece of a streamed answer together with the rest of the stream, or `None` at its end.
 pub(super) type Next = Pin<Box<dyn Future<Output = Option<(Pieces, Box<dyn Streamed>)>> + Send>>;
 
-/// An answer that is written as things happen.
+/// An answer that is written event by event.
 pub(super) trait Streamed: Send {
-    /// Waits for the next event. The rest of the stream stays in its box: by value, each of thousands of waits would
-    /// have room for two of it.
+    /// Waits for the next event. The rest of the stream stays in its box: by value, each of thousands of waiting
+    /// futures would reserve room for it twice.
     fn next(self: Box<Self>) -> Next;
 }
 
-/// Where the events of a stream come from.
+/// Source of the events of a stream.
 pub(super) trait EventSource: Send + 'static {
     /// An event.
     type News: Send;
@@ -31,10 +31,10 @@ pub(super) trait EventSource: Send + 'static {
     /// Waits for the next item.
     fn next(&mut self) -> impl Future<Output = Item<Self::News>> + Send;
 
-    /// The current time by the stream's clock.
+    /// Returns the current time on the stream's clock.
     fn now(&self) -> Now;
 
-    /// The token in an event, whose bytes all answers share.
+    /// Returns the token in an event. All answers share its bytes.
     fn token(news: &Self::News) -> Option<Arc<Held>>;
 }
 
@@ -42,11 +42,11 @@ pub(super) trait EventSource: Send + 'static {
 pub(super) enum Item<News> {
     /// An event.
     News(News),
-    /// The stream is over: well, or for this reason.
+    /// The stream has ended, without a problem or for this reason.
     End(Option<Problem>),
 }
 
-/// A stream, and the form in which it is written.
+/// A stream and the form in which it is written.
 pub(super) struct Stream<S: EventSource> {
     source: S,
     form: Form<S::News>,
@@ -55,7 +55,7 @@ pub(super) struct Stream<S: EventSource> {
 
 /// The form in which a stream is written.
 pub(super) enum Form<News> {
-    /// The output of `print` for each event; the end is not written.
+    /// The output of `print` for each event. The end of the stream is not written.
     Plain {
         print: Box<dyn Print<News>>,
         socket: String,
@@ -148,7 +148,7 @@ impl<S: EventSource> Streamed for Stream<S> {
 // === impl Form ===
 
 impl<News> Form<News> {
-    /// Frames for the companion, with the output of a verb's printer.
+    /// Creates the form for the companion, with a verb's printer.
     pub(super) const fn frames(print: Box<dyn Print<News>>, socket: String) -> Self {
         Self::Frames {
             print,
@@ -157,7 +157,7 @@ impl<News> Form<News> {
         }
     }
 
-    /// Returns the bytes of one item; `None` for an end that is not written.
+    /// Returns the bytes of one item, or `None` for an end that is not written.
     fn write(&mut self, item: Item<News>, now: Now) -> Option<Vec<u8>> {
         match (self, item) {
             (Self::Plain { .. }, Item::End(_)) => None,

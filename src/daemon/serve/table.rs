@@ -1,4 +1,4 @@
-//! The connections that have not ended: who they are of, and how each is told to leave.
+//! The open connections with their users, and the channels that tell them to leave.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ pub(super) struct Table {
     pub(super) places: Places,
     /// All connections that have not ended, including those that have lost their place.
     pub(super) open: usize,
-    /// The sender that tells each connection to leave.
+    /// The channel that tells each connection to leave.
     ways: HashMap<u64, oneshot::Sender<Leave>>,
-    /// The requests of each user in this turn of the event loop, and its connections.
+    /// The requests of each user in this turn of the event loop, and the number of the user's connections.
     in_turn: HashMap<u32, (Arc<InTurn>, usize)>,
     /// Set once the daemon stops: until when a connection that has sent nothing may send its first request.
     pub(super) first_request_until: Option<Instant>,
 }
 
-/// Why a connection has to leave. It is sent at most once.
+/// Why a connection has to leave. Each connection is told at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leave {
     /// The connection makes room for another one, or its peer has hung up.
@@ -32,14 +32,14 @@ pub enum Leave {
     AfterThis,
 }
 
-/// A connection that was given a place.
+/// A connection that got a place.
 pub(super) struct Admitted {
     pub(super) key: u64,
     pub(super) standing: Arc<Standing>,
     pub(super) in_turn: Arc<InTurn>,
-    /// Tells the connection to leave.
+    /// Receives the order to leave.
     pub(super) leave: oneshot::Receiver<Leave>,
-    /// Whether another connection has lost its place for this one.
+    /// Whether another connection lost its place to this one.
     pub(super) displaces: bool,
 }
 
@@ -56,15 +56,15 @@ impl Table {
         }
     }
 
-    /// Gives a place to a connection of `uid`, which `is_ours` if it is the daemon's user or root; `None` when there is
-    /// none.
+    /// Gives a place to a connection of `uid`. `is_ours` marks the daemon's user and root. Returns `None` if there is
+    /// no place.
     pub(super) fn admit(&mut self, uid: u32, is_ours: bool) -> Option<Admitted> {
         let Admission {
             key,
             standing,
             evicted,
         } = self.places.admit(uid, is_ours).ok()?;
-        // The descriptor is given back when that connection's task has ended, a moment from now.
+        // The evicted connection frees its descriptor when its task has ended, shortly after this.
         if let Some(key) = evicted {
             self.tell(key);
         }
@@ -86,15 +86,15 @@ impl Table {
         })
     }
 
-    /// Tells a connection to leave at once, if it was told nothing before.
+    /// Tells a connection to leave at once, unless it has been told to leave before.
     pub(super) fn tell(&mut self, key: u64) {
         if let Some(way) = self.ways.remove(&key) {
             send(way, Leave::AtOnce);
         }
     }
 
-    /// Tells every connection that the daemon stops, including those still to come.
-    /// One that has sent nothing may send its first request until this moment, which is the first that was told.
+    /// Tells every connection that the daemon stops, including later ones. A connection that has sent nothing may send
+    /// its first request until `first_request_until`. Of several calls, the first one sets that moment.
     pub(super) fn close(&mut self, first_request_until: Instant) {
         self.first_request_until.get_or_insert(first_request_until);
         for (_, way) in self.ways.drain() {
@@ -102,7 +102,7 @@ impl Table {
         }
     }
 
-    /// Takes out a connection of `uid` that has ended. Returns whether it was the last one of a daemon that stops.
+    /// Removes a connection of `uid` that has ended. Returns whether it was the last one of a stopping daemon.
     pub(super) fn remove(&mut self, key: u64, uid: u32) -> bool {
         self.places.remove(key);
         self.ways.remove(&key);
@@ -116,12 +116,12 @@ impl Table {
         self.first_request_until.is_some() && self.open == 0
     }
 
-    /// Whether too many of those that have lost their place still have their descriptors.
+    /// Whether too many connections without a place still have their descriptors.
     pub(super) fn must_wait(&self) -> bool {
         self.open.saturating_sub(self.places.len()) >= self.places.limits().leaving
     }
 
-    /// Whether nothing is left of connections that have ended.
+    /// Whether no trace of ended connections is left.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.open == 0 && self.ways.is_empty() && self.in_turn.is_empty()
@@ -129,6 +129,6 @@ impl Table {
 }
 
 fn send(way: oneshot::Sender<Leave>, leave: Leave) {
-    // A connection that no longer receives has ended.
+    // If the connection no longer receives, it has ended.
     let _: Result<(), _> = way.send(leave);
 }

@@ -1,43 +1,43 @@
-//! Bounds the requests that one connection and one user get in one turn of the event loop.
+//! Bounds how many requests of a connection and of a user one turn of the event loop serves.
 //!
-//! All connections share one thread. A connection that pipelines always has its next request ready, and would be served
-//! until the others are late. So after a few requests it has to wait until the loop has looked for what else is ready.
+//! All connections share one thread. A connection that pipelines always has its next request ready, and could be served
+//! until the others are late. So after a few requests it must wait until the loop has polled the other connections.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// The most requests of one connection without a pause: as many as a client pipelines that is no benchmark.
+/// Maximum number of requests of one connection without a pause. Clients other than benchmarks do not pipeline more.
 const OF_A_CONNECTION: u32 = 4;
 
-/// The most requests of one user in one turn, on all of its connections.
+/// Maximum number of requests of one user in one turn, over all of its connections.
 const OF_A_USER: u32 = 64;
 
-/// An answer that was made for one request alone counts as another request for each so many bytes: the list of hundreds
-/// of profiles takes as long to make as dozens of tokens take to answer.
+/// An answer that is made for one request only counts as one more request per this many bytes. Making a list of
+/// hundreds of profiles takes as long as serving dozens of tokens.
 const BYTES: usize = 1_024;
 
-/// The number of the current turn. It only counts turns at whose end a request waited.
+/// The number of the current turn. It counts only turns at whose end a request waited.
 #[derive(Debug, Default)]
 pub(super) struct Turns(AtomicU32);
 
-/// The requests of one connection since it was last without one.
+/// Number of requests of one connection since it last had none pending.
 #[derive(Debug, Default)]
 pub(super) struct Unpaused(AtomicU32);
 
-/// The requests of one user in one turn: the turn's number in the upper half, the count in the lower.
+/// The requests of one user in one turn: the turn's number in the upper half, the count in the lower half.
 #[derive(Debug, Default)]
 pub(super) struct InTurn(AtomicU64);
 
-/// The turn in which a request was over its bound.
+/// The turn in which a request exceeded its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Turn(u32);
 
 // === impl Turns ===
 
 impl Turns {
-    /// Counts a request. Returns the turn whose end it has to wait for, if it has to wait.
+    /// Counts a request. If the request has to wait, returns the turn whose end it waits for.
     pub(super) fn count(&self, connection: &Unpaused, user: &InTurn) -> Option<Turn> {
         let turn = Turn(self.0.load(Ordering::Relaxed));
-        // Two requests that are counted at once may count as one, which does not matter to a bound.
+        // Two requests that are counted at the same time may count as one, which the bound tolerates.
         let of_connection = connection.0.load(Ordering::Relaxed).saturating_add(1);
         connection.0.store(of_connection, Ordering::Relaxed);
         let of_user = user.0.load(Ordering::Relaxed);
@@ -54,10 +54,10 @@ impl Turns {
         is_over.then_some(turn)
     }
 
-    /// Waits until the event loop has looked for what is ready.
+    /// Waits until the event loop has polled the other connections.
     pub(super) async fn end_of(&self, turn: Turn) {
         tokio::task::yield_now().await;
-        // The first of those that waited ends the turn for all.
+        // The first waiting request ends the turn for all.
         let _: Result<_, _> = self.0.compare_exchange(
             turn.0,
             turn.0.wrapping_add(1),
@@ -74,7 +74,7 @@ impl Turn {
         Self((in_turn >> 32) as u32)
     }
 
-    /// One request in this turn.
+    /// Returns the count of one request in this turn.
     fn first(self) -> u64 {
         u64::from(self.0) << 32 | 1
     }
@@ -83,9 +83,9 @@ impl Turn {
 // === impl InTurn ===
 
 impl InTurn {
-    /// Counts what an answer of so many bytes costs beyond a short one.
+    /// Counts the cost of a long answer beyond that of a short one.
     pub(super) fn made(&self, bytes: usize) {
-        // More than all that is left of a turn makes no difference.
+        // A cost above the bound of a turn makes no difference.
         let more = (bytes / BYTES).min(OF_A_USER as usize) as u64;
         if more > 0 {
             let before = self.0.load(Ordering::Relaxed);
@@ -137,7 +137,7 @@ mod tests {
                 assert_eq!(over, Some(Turn(turn)));
                 assert_eq!(turns.count(&Unpaused::default(), &other), None);
             }
-            // Of several that wait, the first one ends the turn.
+            // Of several waiting requests, the first one ends the turn.
             tokio::join!(turns.end_of(Turn(turn)), turns.end_of(Turn(turn)));
         }
     }

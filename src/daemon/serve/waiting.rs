@@ -1,69 +1,69 @@
-//! Accepted connections that wait until they are admitted or refused.
+//! Accepted connections that wait until they are served or refused.
 //!
 //! A client whose connection was refused, displaced or closed for its faults can connect again at once. If the daemon
-//! handled each of these as soon as it comes, one user could keep the event loop busy, and all other users' connections
-//! would wait behind that user's in the kernel's backlog. So the daemon accepts whatever is in the backlog. The
-//! connections of a user with many fruitless ones wait here, and a few of them get their turn in each tick. That ends the
-//! flood: its clients hold open connections instead of making new ones.
+//! handled each of these connections immediately, one user could keep the event loop busy, and the connections of all
+//! other users would wait behind them in the kernel's backlog. So the daemon accepts everything in the backlog. The
+//! connections of a user with many fruitless ones wait here, and each tick lets a few of them in. That ends the flood,
+//! because the clients now hold open connections instead of making new ones.
 //!
-//! A connection is fruitless when it is refused, when another one loses its place for it, or when it ends without an
-//! answer other than a server error.
+//! A connection is fruitless if it was refused, displaced another one, or ended without an answer other than a server
+//! error.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-/// How often waiting connections get their turn.
+/// Interval at which waiting connections are let in.
 pub(super) const TICK: Duration = Duration::from_millis(2);
 
-/// How many fruitless connections a user may have before its next ones wait. Health checks that only connect stay below
-/// it.
+/// Number of fruitless connections after which a user's next connections wait. Health checks that only connect stay
+/// below it.
 const BURST: u32 = 512;
 
-/// How many fruitless connections of a user are forgiven in each tick. A connection that waited counts when it gets its
-/// turn, and once more when it is fruitless, so half as many of these get a turn, rounded up: 1,000 in a second.
+/// Number of a user's fruitless connections that each tick forgives. A connection that waited is counted when it is let
+/// in, and again if it is fruitless. So half as many of them are let in, rounded up: 1,000 a second.
 const FORGIVEN: u32 = 3;
 
-/// How many waiting connections get their turn in one tick, for each kind of access.
+/// Number of waiting connections that one tick lets in, for each kind of access.
 const IN_ALL: u32 = 3;
 
 /// Whether a user may use the socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
-    /// It is the daemon's own user or root, or a rule names it.
+    /// The daemon's own user, root, or a user that a rule names.
     Allowed,
-    /// No rule names it. All of these users share one count, since one account can have thousands of user IDs.
+    /// No rule names the user. All these users share one count, because one account can have thousands of user IDs.
     Forbidden,
 }
 
-/// The connections that wait.
+/// The waiting connections.
 #[derive(Debug)]
 pub(super) struct Waiting<T> {
     allowed: Line<T>,
     forbidden: Line<T>,
 }
 
-/// The waiting connections of users with one kind of access. Each user has a queue, and the users take turns.
+/// The waiting connections of one kind of access. Each user has a queue, and the users take turns.
 #[derive(Debug)]
 struct Line<T> {
-    /// The most connections in it.
+    /// Maximum number of connections in all queues.
     limit: usize,
     length: usize,
     queues: HashMap<u32, VecDeque<T>>,
-    /// The users that have a queue; the next one first.
+    /// The users that have a queue, the next one first.
     turns: VecDeque<u32>,
-    /// The length of each queue.
+    /// The length of each user's queue.
     lengths: BTreeSet<(usize, u32)>,
-    /// The fruitless connections that are not forgiven, by user; under 0 where all users share one count.
+    /// Number of fruitless connections that are not forgiven yet, by user. The key is 0 if all users share one count.
     debts: HashMap<u32, u32>,
     is_shared: bool,
-    /// How many connections got their turn in this tick.
+    /// Number of connections that this tick has let in.
     served: u32,
 }
 
 // === impl Waiting ===
 
 impl<T> Waiting<T> {
-    /// At most `limit` connections of each kind wait.
+    /// Creates queues in which at most `limit` connections of each kind wait.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             allowed: Line::new(limit, false),
@@ -71,13 +71,13 @@ impl<T> Waiting<T> {
         }
     }
 
-    /// Changes the limit for connections that come from now on.
+    /// Changes the limit for later connections.
     pub(super) const fn limit(&mut self, limit: usize) {
         self.allowed.limit = limit;
         self.forbidden.limit = limit;
     }
 
-    /// Whether a new connection of this user need not wait.
+    /// Whether a new connection of this user can be let in at once.
     pub(super) fn enters(&self, access: Access, uid: u32) -> bool {
         let line = self.line(access);
         !line.is_in_debt(uid) && !line.queues.contains_key(&uid)
@@ -88,30 +88,30 @@ impl<T> Waiting<T> {
         self.line_mut(access).count_fruitless(uid);
     }
 
-    /// Adds a connection. If too many wait, returns the oldest one of the user with the most of them, whose turn it is
+    /// Adds a connection. If too many wait, returns the oldest one of the user with the longest queue, which is let in
     /// now.
     pub(super) fn push(&mut self, access: Access, uid: u32, connection: T) -> Option<T> {
         self.line_mut(access).push(uid, connection)
     }
 
-    /// Takes the next connection whose turn it is in this tick.
+    /// Removes the next connection that this tick may let in.
     pub(super) fn next(&mut self) -> Option<T> {
         self.allowed.next().or_else(|| self.forbidden.next())
     }
 
-    /// Begins the next tick.
+    /// Starts the next tick.
     pub(super) fn tick(&mut self) {
         self.allowed.tick();
         self.forbidden.tick();
     }
 
-    /// Takes all of them.
+    /// Removes all connections.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = T> + use<T> {
         let (allowed, forbidden) = (self.allowed.take_all(), self.forbidden.take_all());
         allowed.chain(forbidden)
     }
 
-    /// Whether ticks would change nothing: no connection waits, and all fruitless ones are forgiven.
+    /// Whether ticks would have no effect: no connection waits, and all fruitless ones are forgiven.
     pub(super) fn is_quiet(&self) -> bool {
         let is_quiet = |line: &Line<T>| line.length == 0 && line.debts.is_empty();
         is_quiet(&self.allowed) && is_quiet(&self.forbidden)
@@ -159,7 +159,8 @@ impl<T> Line<T> {
 
     fn count_fruitless(&mut self, uid: u32) {
         let debt = self.debts.entry(self.debtor(uid)).or_default();
-        // The count stops there: after thousands of connections that end at once, the next one waits for one tick.
+        // Cap the count, so that even after thousands of connections that end together the next one waits for only one
+        // tick.
         *debt = (*debt + 1).min(BURST);
     }
 
@@ -204,7 +205,7 @@ impl<T> Line<T> {
         None
     }
 
-    /// Takes the oldest connection of a user. The caller keeps `turns` right.
+    /// Removes the oldest connection of a user. The caller must keep `turns` consistent.
     fn pop(&mut self, uid: u32) -> Option<T> {
         let queue = self.queues.get_mut(&uid)?;
         self.lengths.remove(&(queue.len(), uid));
@@ -225,7 +226,7 @@ impl<T> Line<T> {
             *debt > 0
         });
         if self.length == 0 {
-            // A crowd leaves no memory behind.
+            // Free the memory that a large crowd needed.
             (self.queues, self.turns) = (HashMap::new(), VecDeque::new());
         }
     }
@@ -243,7 +244,7 @@ mod tests {
     use super::Access::{Allowed, Forbidden};
     use super::*;
 
-    /// A line in which these users have as many fruitless connections as are counted.
+    /// Creates a table in which these users have the maximum count of fruitless connections.
     fn busy(limit: usize, access: Access, uids: &[u32]) -> Waiting<(u32, u32)> {
         let mut waiting = Waiting::new(limit);
         for uid in uids {

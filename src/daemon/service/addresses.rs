@@ -1,4 +1,4 @@
-//! Serves the token for an address that a client names.
+//! Tokens for an address that a client names.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ const NO_PROFILE: &str = "no profile is for this address; 'jeton explain ADDRESS
 const NO_NAME: &str = "this protocol names no address, so its arguments have to name a profile; 'jeton status' lists them";
 
 impl Service {
-    /// Returns the token for an address, its profile and the entry that decides.
+    /// Returns the token for an address, its profile, and the entry that matched.
     ///
     /// # Errors
-    /// `unknown_profile` for an address that no profile of this caller is for, and as [`Service::token`].
+    /// `unknown_profile` if no profile of this caller is for the address. Otherwise as [`Service::token`].
     pub async fn token_at(
         &self,
         caller: &Caller,
@@ -37,11 +37,11 @@ impl Service {
         Ok((handle, served, entry))
     }
 
-    /// Reports that the token for an address was rejected, if the report counts with its entry. Returns when there is a
-    /// newer token, or after `max_wait`.
+    /// Reports that the token for an address was rejected, if the matching entry lets the report count. Returns when
+    /// there is a newer token, or after `max_wait`.
     ///
     /// # Errors
-    /// `unknown_profile` for an address that no profile of this caller is for.
+    /// `unknown_profile` if no profile of this caller is for the address.
     pub async fn reject_at(
         &self,
         caller: &Caller,
@@ -50,7 +50,7 @@ impl Service {
     ) -> Result<(), Problem> {
         let (handle, entry) = self.entry_at(caller, &query.at)?;
         if (query.counts)(entry.as_ref()) {
-            // The keeper has heard of it, whatever comes of it.
+            // The keeper has received the report, whatever the result.
             let _: Result<_, Problem> = self
                 .reject(caller, Some(handle.name()), &query.which, max_wait)
                 .await;
@@ -58,7 +58,7 @@ impl Service {
         Ok(())
     }
 
-    /// Whether an address still gets this profile, by the same entry.
+    /// Whether the address still leads to this profile by the same entry.
     pub(super) fn is_still(
         &self,
         caller: &Caller,
@@ -96,7 +96,7 @@ impl Service {
         found.ok_or_else(|| Problem::new(Code::UnknownProfile).with_detail(NO_PROFILE))
     }
 
-    /// The addresses of the profiles that the caller may use.
+    /// Returns the addresses of the profiles that the caller may use.
     ///
     /// # Errors
     /// `misconfigured` with the reason.
@@ -105,10 +105,11 @@ impl Service {
         Ok(seen.hosts()?.map(listing).collect())
     }
 
-    /// Which profile an address gets, by the same rules as [`Service::token_at`], and the entries to say why.
+    /// Returns which profile an address leads to, by the same rules as [`Service::token_at`], and the entries that
+    /// explain it.
     ///
     /// # Errors
-    /// `misconfigured` with the reason; for a named profile as [`Service::token`].
+    /// `misconfigured` with the reason. For a named profile, as [`Service::token`].
     pub fn explain(&self, caller: &Caller, query: &ExplainQuery) -> Result<ExplainAnswer, Problem> {
         let seen = self.roster.seen_by(caller);
         let found = find(
@@ -124,8 +125,8 @@ impl Service {
     }
 }
 
-/// The profile and the entry for an address. A named profile has its own entries alone, and a user name that is not the
-/// entry's own gets nothing, not the next entry.
+/// Finds the profile and the entry for an address. If a profile is named, only its own entries count. If the user name
+/// does not match that of the entry, the result is `None`, not the next entry.
 fn find<'s>(
     seen: &'s Seen<'_>,
     address: &Address,
@@ -142,7 +143,7 @@ fn find<'s>(
     }))
 }
 
-/// The entries of a profile, or of all that the caller may use.
+/// Returns the entries of a profile, or of all profiles that the caller may use.
 fn of_profile<'s>(
     seen: &'s Seen<'_>,
     profile: Option<&ProfileName>,

@@ -1,4 +1,4 @@
-//! What changes the whole daemon, and is carried out one at a time.
+//! Changes of the whole daemon, which are carried out one at a time.
 
 use std::sync::Arc;
 
@@ -13,31 +13,31 @@ use crate::wire::reload::{ReloadQuery, Source};
 
 /// A change of the whole daemon.
 pub enum Change {
-    /// Another configuration may be put in force.
+    /// Read the configuration again.
     Reload(ReloadRequest),
-    /// The store of encrypted files is locked or unlocked.
+    /// Lock or unlock the store of encrypted files.
     Lock(LockRequest),
 }
 
 /// A request to read the configuration again.
 pub struct ReloadRequest {
-    /// The daemon that it is meant for.
+    /// Identifies the daemon that the request is meant for.
     pub query: ReloadQuery,
-    /// When it came.
+    /// When the request came.
     pub asked: Instant,
-    /// Answered with what changed, and the source of the configuration.
+    /// Receives the changes and the source of the configuration.
     pub done: oneshot::Sender<Result<(Reloaded, Source), Problem>>,
 }
 
-/// A request to lock the store of encrypted files, or to unlock it.
+/// A request to lock or unlock the store of encrypted files.
 pub struct LockRequest {
-    /// What opens its records; `None` locks it.
+    /// The identity that opens the store's records. `None` locks the store.
     pub identity: Option<Identity>,
-    /// Answered with the profiles that live from the store.
+    /// Receives the profiles whose credential is in the store.
     pub done: oneshot::Sender<Result<Vec<Arc<Handle>>, Problem>>,
 }
 
-/// The problem of a caller whose change is not carried out any more.
+/// Returns the problem of a caller whose change is no longer carried out.
 pub(super) fn stopping() -> Problem {
     Problem::new(Code::Unavailable).with_detail("the daemon is stopping")
 }

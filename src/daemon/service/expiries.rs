@@ -1,4 +1,4 @@
-//! Answers a tool's client: with a token, and the expiry that the client is told.
+//! Answers to tools that get a token for an address, and the expiry that these tools get.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use crate::problem::Problem;
 use crate::process::parent::parent_of;
 use crate::query::{AddressAnswer, AddressQuery, ReportedExpiry, reported_expiry};
 
-/// How long a client waits whose second call leads to a refresh.
+/// Longest wait of a client whose second call causes a refresh.
 const SECOND_CALL: Duration = Duration::from_secs(3);
 
-/// The token for an address.
+/// The token for an address, and how it was found.
 struct Found {
     handle: Arc<Handle>,
     served: Served,
-    /// The entry that decided.
+    /// The entry that matched.
     entry: Option<HostEntry>,
-    /// The client whose second call would mean something.
+    /// The client, if it keeps a token until its expiry or a 401, so that an early second call is a sign of trouble.
     client: Option<Client>,
 }
 
 impl Service {
-    /// Returns the token for an address, with the expiry that the client is told.
+    /// Returns the token for an address, with the expiry to tell the client.
     ///
     /// # Errors
     /// As [`Service::token_at`].
@@ -48,7 +48,7 @@ impl Service {
         } = loop {
             let before = self.roster.all();
             let found = self.newest_at(peer, query, &left).await?;
-            // A reload during the wait may have given the address to another profile, or to none.
+            // A reload during the wait may have assigned the address to another profile, or removed it.
             let is_same = Arc::ptr_eq(&before, &self.roster.all());
             if is_same || self.is_still(&peer.caller, query, &found.handle, &found.entry) {
                 break found;
@@ -69,7 +69,7 @@ impl Service {
         })
     }
 
-    /// Returns the token for an address; a newer one to a client that comes back for the one that it has.
+    /// Returns the token for an address. A client that comes back for a token that it already has gets a newer one.
     async fn newest_at(
         &self,
         peer: &Peer,
@@ -100,7 +100,7 @@ impl Service {
     }
 }
 
-/// The program that started the companion, if the kernel shows it.
+/// Identifies the program that started the companion, if the kernel shows it.
 fn client_of(peer: &Peer, handle: &Handle) -> Option<Client> {
     Some(Client {
         uid: peer.caller.uid,
@@ -109,7 +109,7 @@ fn client_of(peer: &Peer, handle: &Handle) -> Option<Client> {
     })
 }
 
-/// The expiry that this peer is told.
+/// Computes the expiry to tell this peer.
 fn reported(
     handle: &Handle,
     served: &Served,
@@ -128,7 +128,7 @@ fn reported(
     )
 }
 
-/// What spreads the clients of one token: the same for one peer and generation.
+/// Returns a number that spreads the clients of a token in time. It is the same for the same peer and generation.
 fn spread(peer: &Peer, generation: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
     (peer.caller.uid, peer.pid, generation).hash(&mut hasher);

@@ -1,7 +1,7 @@
-//! The states of many profiles in one answer.
+//! States of many profiles in one answer.
 //!
-//! To read and print thousands of states takes milliseconds, in which the event loop would serve no other request. So a
-//! long list is made on a thread of its own, and one user gets one at a time.
+//! Reading and printing thousands of states takes milliseconds, during which the event loop would serve no other
+//! request. So a long list is made on a thread, and each user gets one such list at a time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,24 +14,24 @@ use crate::offload;
 use crate::problem::{Code, Problem};
 use crate::wire::frame::Reply;
 
-/// The most profiles whose states are listed on the event loop: that takes a fraction of a millisecond.
+/// Longest list that is made on the event loop, in profiles. It takes a fraction of a millisecond.
 const SHORT: usize = 64;
 
-/// How long a request may wait for its turn among the lists of its user.
+/// How long a request may wait for the earlier lists of its user.
 pub(super) const TURN: Duration = Duration::from_secs(5);
 
-/// The users for whom long lists are being made.
+/// The users that have long lists in progress.
 #[derive(Debug, Default)]
 pub struct Lists(Mutex<HashMap<u32, Arc<Semaphore>>>);
 
 // === impl Lists ===
 
 impl Lists {
-    /// The place for the one list of this user.
+    /// Returns the semaphore of this user, which admits one list at a time.
     fn of(&self, uid: u32) -> Arc<Semaphore> {
-        // It is never left half changed: no code that can panic runs under the lock.
+        // Ignore poisoning: no code that can panic runs under the lock, so the map is always consistent.
         let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those of which there is no other reference are not in use.
+        // A semaphore without another reference is not in use.
         users.retain(|other, place| *other == uid || Arc::strong_count(place) > 1);
         let place = users
             .entry(uid)
@@ -39,11 +39,11 @@ impl Lists {
         Arc::clone(place)
     }
 
-    /// Runs `make`, which makes the list of so many profiles for this user. The user's earlier long lists come first,
-    /// and the caller waits for them at most as long as `turn` says.
+    /// Runs `make`, which makes a list of `profiles` profiles for this user. A long list waits for the user's earlier
+    /// ones, at most as long as `turn` allows.
     ///
     /// # Errors
-    /// `unavailable` when its turn did not come.
+    /// `unavailable` if the wait ended before the list's turn.
     pub(super) async fn make(
         &self,
         profiles: usize,
@@ -55,7 +55,7 @@ impl Lists {
             return Ok(make());
         }
         let unavailable = |detail| Problem::new(Code::Unavailable).with_detail(detail);
-        // It is never closed.
+        // The semaphore is never closed.
         let _turn = turn
             .run(self.of(uid).acquire_owned())
             .await

@@ -14,15 +14,15 @@ use crate::daemon::keep::handle::Handle;
 use crate::problem::Problem;
 use crate::wire::locking::LockReply;
 
-/// How long a lock waits for the files with its tokens to be gone. On a disk that hangs they go later.
+/// How long a lock waits until the token files are removed. On a disk that hangs they are removed later.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Service {
-    /// Opens records with this identity from now on, and has each profile that lives from the store read its record. An
-    /// attempt begins at once where one can be read.
+    /// Opens records with this identity from now on, and makes each profile with a credential in the store read it. A
+    /// profile whose record can be read begins an attempt at once.
     ///
     /// # Errors
-    /// `bad_request` for a text that is no identity, `conflict` for another one than the configuration's.
+    /// `bad_request` for a text that is no identity, or `conflict` if the configuration names another identity.
     pub(in crate::daemon) async fn unlock(&self, identity: &str) -> Result<LockReply, Problem> {
         let identity = Identity::parse(identity)
             .map_err(|_| Problem::bad_request("the body holds no X25519 identity of age"))?;
@@ -40,10 +40,10 @@ impl Service {
         Ok(LockReply::of(names(&unlocked), vec![]))
     }
 
-    /// Forgets the identity, and all credentials and tokens that came of it, in memory and in files.
+    /// Drops the identity, and removes all credentials and tokens that depend on it from memory and from files.
     ///
     /// # Errors
-    /// `unavailable` when the daemon is stopping, which forgets all of it as well.
+    /// `unavailable` if the daemon is stopping, which drops them as well.
     pub(in crate::daemon) async fn lock(&self) -> Result<LockReply, Problem> {
         let locked = self.change_lock(None).await?;
         let gone = async {
@@ -51,7 +51,7 @@ impl Service {
                 handle.sinks().heeded(handle.locks()).await;
             }
         };
-        // Those that are left are named.
+        // The reply names the files that are left.
         let _: Result<(), _> = tokio::time::timeout(PATIENCE, gone).await;
         let left = locked.iter().flat_map(|handle| handle.sinks().with_token());
         info!(

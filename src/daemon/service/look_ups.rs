@@ -1,4 +1,4 @@
-//! What the daemon looks up at a profile's issuer for a caller that may use the profile.
+//! Queries to a profile's issuer for a caller that may use the profile.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::profile::ProfileName;
 use crate::query::{KeyList, KeyUser, KeysAnswer, KeysQuery, WhoamiAnswer, WhoamiQuery};
 
 impl Service {
-    /// The keys that a control plane lists for a profile's token, and which profiles use them.
+    /// Returns the keys that a control plane lists for a profile's token, and the profiles that use them.
     ///
     /// # Errors
-    /// The [`Problem`] says why there is no token, or no list.
+    /// The [`Problem`] says why there is no token or no list.
     pub(super) async fn keys(
         &self,
         caller: &Caller,
@@ -52,10 +52,10 @@ impl Service {
         Ok(KeysAnswer { keys, users })
     }
 
-    /// Whose a profile's token is.
+    /// Returns the identity that a profile's token belongs to.
     ///
     /// # Errors
-    /// The [`Problem`] says why there is no token, or why that cannot be told.
+    /// The [`Problem`] says why there is no token, or why the identity is not known.
     pub(super) async fn whoami(
         &self,
         caller: &Caller,
@@ -83,7 +83,7 @@ impl Service {
         }
     }
 
-    /// The client IDs of the profiles at the control plane of this one, as far as the caller may use them.
+    /// Returns the client IDs of the caller's profiles at the same control plane as this profile.
     fn key_users(&self, caller: &Caller, name: &ProfileName) -> Result<Vec<KeyUser>, Problem> {
         let seen = self.roster.seen_by(caller);
         let site = seen.get(name)?.api_site();
@@ -98,7 +98,7 @@ impl Service {
     }
 }
 
-/// The keys that a look-up of keys has found.
+/// Extracts the keys from the answer to a query for keys.
 fn keys_of(facts: Facts) -> Result<Arc<dyn KeyList>, Problem> {
     match facts {
         Facts::Keys(keys) => Ok(keys),

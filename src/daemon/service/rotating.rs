@@ -1,4 +1,4 @@
-//! Rotates a profile's key for a caller, and tells how far that is.
+//! Rotations that a caller requests, and their progress.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,33 +19,33 @@ use crate::profile::ProfileName;
 use crate::query::{ProfileState, RotateQuery, RotationNews};
 use crate::wire::rotation::{KeyReply, RotationReply, StepEnd, StepReply};
 
-/// How long the stream may be silent. After that, a heartbeat shows whether the other side is still there.
+/// Longest silence on the stream. After it, a heartbeat tests whether the peer is still there.
 const QUIET: Duration = Duration::from_secs(15);
 
-/// The next item of a rotation that is told.
+/// The next item of a rotation's stream.
 #[derive(Debug)]
 pub(in crate::daemon) enum Told {
     /// A step or a heartbeat.
     News(RotationNews),
-    /// It is over for this caller: well, or for this reason.
+    /// The stream has ended for this caller, without a problem or for this reason.
     End(Option<Problem>),
 }
 
-/// The steps of a rotation for one caller. The rotation goes on without it.
+/// The steps of a rotation for one caller. The rotation goes on if this is dropped.
 pub(in crate::daemon) struct RotationFeed {
     profile: ProfileName,
     steps: Steps,
     rotations: Arc<Rotations>,
     clock: Arc<dyn Clock>,
     closing: watch::Receiver<bool>,
-    /// Whether it ends with the rotation, and not with the switch.
+    /// Whether the stream ends with the whole rotation, rather than with the switch to the new key.
     to_the_end: bool,
-    /// What the last step means.
+    /// The end of the stream that the last step has caused, if any.
     end: Option<Option<Problem>>,
 }
 
 impl Service {
-    /// Begins to rotate a profile's key, or joins the rotation that is open.
+    /// Starts to rotate a profile's key, or joins the open rotation.
     ///
     /// # Errors
     /// The [`Problem`] says why there is no rotation.
@@ -83,13 +83,13 @@ impl Service {
         })
     }
 
-    /// A profile's state, with what is known of its key.
+    /// Returns a profile's state, with what is known about its key.
     pub(super) fn state_of(&self, handle: &Handle) -> ProfileState {
         state_of(&self.rotations, &self.ages, handle)
     }
 }
 
-/// A profile's state, with what is known of its key.
+/// Returns a profile's state, with what is known about its key.
 pub(super) fn state_of(rotations: &Rotations, ages: &KeyAges, handle: &Handle) -> ProfileState {
     let mut state = handle.state();
     let stored_at = handle.enrolment().and_then(|it| it.enrolled_at);
@@ -118,7 +118,7 @@ fn reply(shown: RotationShown) -> RotationReply {
 // === impl RotationFeed ===
 
 impl RotationFeed {
-    /// Waits for the next item. Cancelling the wait loses nothing.
+    /// Waits for the next item. Cancelling the wait loses no item.
     pub(in crate::daemon) async fn next(&mut self) -> Told {
         if let Some(end) = self.end.take() {
             return Told::End(end);
@@ -140,7 +140,7 @@ impl RotationFeed {
     }
 
     fn take(&mut self, step: RotationStep) -> StepReply {
-        // A switch that is undone by now is none, and what is told of it is past.
+        // A switch that has been undone meanwhile does not count, although the step reports it.
         let is_switched = || {
             let is_told = step.name == "switched" || self.steps.is_at_end();
             let shown = self.rotations.shown(&self.profile);
@@ -187,7 +187,7 @@ impl RotationFeed {
     }
 }
 
-/// What a caller is told of a rotation that does not begin.
+/// Converts the reason why a rotation does not start to a problem for the caller.
 fn problem(refused: &RotationRefused) -> Problem {
     let code = match refused {
         RotationRefused::NoProfile | RotationRefused::NoManager(_) => Code::UnknownProfile,

@@ -1,4 +1,4 @@
-//! Asks the service and prints its answer: for a run of the companion, or for a path of the local interface.
+//! Asks the service and prints the answer, for a run of the companion or for a path of the local interface.
 
 use std::sync::Arc;
 
@@ -20,35 +20,35 @@ use crate::wire::MAX_FRAME;
 use crate::wire::frame::{Answer, Invocation, Reply};
 use crate::wire::reload::ReloadQuery;
 
-/// What an answer to the companion has beside its standard output, at most.
+/// Room that an answer to the companion needs besides its standard output, in bytes.
 const ROOM: usize = 1_024;
 
-/// Detail for an answer that the companion would not take.
+/// Detail for an answer that is too long for the companion.
 const TOO_LONG: &str =
     "the answer is longer than 256 KiB; name one profile, or read GET /v1/profiles at the socket";
 
 /// The answer to one run of the companion.
 pub(in crate::daemon) enum RunAnswer {
-    /// A complete answer, and the token that it carries.
+    /// A complete answer, and the token in it.
     Whole(Answer, Option<Arc<Held>>),
-    /// The events from now on, and the printer for each of them.
+    /// The events from now on, and the printer for them.
     Watch(Feed, Box<dyn Print<News>>),
-    /// The steps of a rotation, and the printer for each of them.
+    /// The steps of a rotation, and the printer for them.
     Rotation(RotationFeed, Box<dyn Print<RotationNews>>),
 }
 
 /// A printed answer.
 pub(in crate::daemon) enum Printed {
-    /// A complete reply, and the token that it carries.
+    /// A complete reply, and the token in it.
     Whole(Reply, Option<Arc<Held>>),
-    /// The events from now on, and the printer for each of them.
+    /// The events from now on, and the printer for them.
     Watch(Feed, Box<dyn Print<News>>),
-    /// The steps of a rotation, and the printer for each of them.
+    /// The steps of a rotation, and the printer for them.
     Rotation(RotationFeed, Box<dyn Print<RotationNews>>),
 }
 
 impl Service {
-    /// Answers one run of the companion, whose connection has this place.
+    /// Answers one run of the companion, whose connection occupies `seat`.
     pub(in crate::daemon) async fn run(
         &self,
         run: Invocation,
@@ -64,7 +64,7 @@ impl Service {
             Parsed::Ask(asked) => asked,
             Parsed::Answer(answer) => return RunAnswer::Whole(answer, None),
         };
-        // It may be large, and the answer may take a while.
+        // The request may be large, and the answer may take a while.
         drop(run);
         match self.ask(asked, peer, door, seat).await {
             Ok(Printed::Whole(reply, _)) if reply.stdout.len() > MAX_FRAME - ROOM => {
@@ -80,7 +80,7 @@ impl Service {
         }
     }
 
-    /// Asks for a caller whose connection has this place, and prints the answer.
+    /// Asks for a caller whose connection occupies `seat`, and prints the answer.
     ///
     /// # Errors
     /// The [`Problem`] says why there is no answer.
@@ -213,12 +213,12 @@ impl Service {
         Ok(Printed::Whole(reply, held))
     }
 
-    /// Goes on with the files of commands that an earlier daemon has made.
+    /// Takes over the commands' token files that an earlier daemon has made.
     pub(in crate::daemon) async fn take_up_files(self: Arc<Self>) {
         self.files.take_up(self.feeds()).await;
     }
 
-    /// What a watch needs that outlives its request.
+    /// Returns what a watch needs that outlives its request.
     pub(in crate::daemon) fn feeds(&self) -> Feeds {
         Feeds {
             roster: Arc::clone(&self.roster),

@@ -1,7 +1,7 @@
-//! The calls of clients that keep a token until its expiry or a 401.
+//! Remembers which clients keep a token until its expiry or a 401.
 //!
-//! Such a client that asks again long before the expiry had a 401, most likely. That is no report, since the call names no
-//! token: nothing is rejected, and at most one refresh follows for a token.
+//! If such a client asks again long before the expiry, it most likely got a 401. The call names no token, so it is not
+//! a report: nothing counts as rejected, and each token causes at most one refresh.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -11,24 +11,24 @@ use crate::instant::BootInstant;
 use crate::process::parent::Process;
 use crate::profile::ProfileName;
 
-/// A client that asks again this long before the expiry that it was told, or later, comes as a matter of course: Python's
-/// kubernetes does so 5 min before.
+/// A client that asks again within this time before its reported expiry does so routinely: the kubernetes client for
+/// Python asks 5 min before it.
 const AS_USUAL: Duration = Duration::from_secs(360);
 
-/// How many calls of one user are remembered. When there are more, the oldest is forgotten.
+/// Number of calls that are remembered for a user. Beyond it, the oldest is dropped.
 const CALLS: usize = 1_024;
 
-/// For how many users.
+/// Number of users whose calls are remembered.
 const USERS: usize = 32;
 
-/// The calls whose second one would mean something.
+/// The recent calls of clients that keep their token, by user.
 #[derive(Debug, Default)]
 pub struct SecondCalls(Mutex<HashMap<u32, VecDeque<Kept>>>);
 
-/// A client and what it asks for.
+/// A client and the profile that it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Client {
-    /// Its user.
+    /// The client's user.
     pub(super) uid: u32,
     /// The process that started the companion.
     pub(super) parent: Process,
@@ -41,16 +41,16 @@ pub(super) struct Client {
 struct Kept {
     client: Client,
     generation: u64,
-    /// Before this moment it has no reason to ask for the same token again.
+    /// Before this moment, the client has no routine reason to ask for the same token again.
     until: BootInstant,
 }
 
 // === impl SecondCalls ===
 
 impl SecondCalls {
-    /// Whether this client has this token already, and comes back too early for its expiry to be the reason.
+    /// Whether this client already has this token, and comes back too early for its expiry to be the reason.
     pub(super) fn is_second(&self, now: BootInstant, client: &Client, generation: u64) -> bool {
-        // It is never left half changed: no code that can panic runs under the lock.
+        // Ignore poisoning: no code that can panic runs under the lock, so the map is always consistent.
         let users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let calls = users.get(&client.uid);
         calls.is_some_and(|calls| {
@@ -60,7 +60,7 @@ impl SecondCalls {
         })
     }
 
-    /// Remembers that this client was given this token, and told that it ends at `told`.
+    /// Remembers that this client got this token and was told that it expires at `told`.
     pub(super) fn note(
         &self,
         now: BootInstant,
@@ -116,12 +116,12 @@ mod tests {
         for (now, who, generation, is_second) in [
             (0, kubectl(), 7, true),
             (3_239, kubectl(), 7, true),
-            // It comes back as usual.
+            // The client comes back routinely.
             (3_240, kubectl(), 7, false),
             (3_600, kubectl(), 7, false),
-            // A newer token.
+            // The token is a newer one.
             (100, kubectl(), 8, false),
-            // Another process, though with the same ID; another user, another profile.
+            // Another process with the same ID, another user, another profile.
             (100, client(1_000, 812, 51, "research"), 7, false),
             (100, client(1_000, 813, 50, "research"), 7, false),
             (100, client(1_001, 812, 50, "research"), 7, false),
@@ -133,7 +133,7 @@ mod tests {
                 "{now} {who:?} {generation}"
             );
         }
-        // What it was told last counts.
+        // The expiry that the client was told last counts.
         calls.note(at(100), kubectl(), 8, at(400));
         assert!(!calls.is_second(at(100), &kubectl(), 7));
         assert!(!calls.is_second(at(100), &kubectl(), 8), "a short token");
@@ -163,7 +163,7 @@ mod tests {
             calls.note(at(0), client(uid, 1, 50, "research"), 7, at(3_600));
         }
         assert_eq!(remembered(), CALLS + USERS - 1);
-        // Those that mean nothing any more make room.
+        // Calls that are no longer relevant make room.
         calls.note(at(3_240), client(5_000, 1, 50, "research"), 8, at(7_200));
         assert_eq!(remembered(), 1);
     }

@@ -1,4 +1,4 @@
-//! Tokens that an issuer gave to a client of profiles past this daemon.
+//! Tokens that an issuer gave to a profile's client without this daemon.
 
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use super::Service;
 use crate::daemon::keep::handle::Handle;
 use crate::wire::token_issued::{TokenIssued, TokenIssuedReply};
 
-/// How many stores are read at a time: many profiles of one client need no more threads for it than a few.
+/// Number of stores that are read at the same time, so that many profiles of one client need no more threads than a
+/// few.
 const AT_A_TIME: usize = 8;
 
 impl Service {
-    /// An issuer gave this client a token, and may have ended those before it: each profile of the client has its held
-    /// token replaced. Call it only for a caller at the admin socket.
+    /// Handles the news that an issuer gave this client a token, which may have invalidated earlier ones. Every profile
+    /// of the client replaces its held token. Call it only for a caller at the admin socket.
     pub async fn token_issued(&self, issued: &TokenIssued) -> TokenIssuedReply {
         let at = self.clock.now().boot.before(issued.ago());
         let all = self.roster.all();
@@ -23,7 +24,7 @@ impl Service {
         let mut telling = JoinSet::new();
         for handle in &of_client {
             if telling.len() == AT_A_TIME {
-                // No task of these is aborted or panics.
+                // These tasks are never aborted and do not panic.
                 let _ = telling.join_next().await;
             }
             let handle = Arc::clone(handle);

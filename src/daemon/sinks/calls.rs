@@ -1,4 +1,5 @@
-//! The blocking calls: one at a time in a folder, which may be on a disk that hangs, and not too many in all.
+//! Makes the blocking calls: one at a time in each folder, which may be on a disk that hangs, and a limited number in
+//! all.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ use crate::offload;
 use crate::profile::ProfileName;
 use crate::sink::{InPlace, SinkFile, Sinks};
 
-/// How many calls run or hang at once: less than the threads of the daemon, which reads credentials with them, too.
+/// Maximum number of calls that run or hang at the same time. It is less than the number of the daemon's threads, which
+/// also read credentials.
 const AT_ONCE: usize = 64;
 
 /// Makes the calls. Clones share the limits.
@@ -24,15 +26,15 @@ pub(super) struct Calls {
     is_closed: Arc<AtomicBool>,
 }
 
-/// A file to write, and what to write there.
+/// A file to write, and its content.
 pub(super) struct Write {
     pub(super) file: SinkFile,
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    /// When its token expires, in Unix seconds; `None` if it stays.
+    /// When the token in it expires, in Unix seconds, or `None` if the file stays after that.
     pub(super) until: Option<u64>,
 }
 
-/// The places that a call holds until it returns, also when its caller no longer waits for it.
+/// Permits that a call holds until it returns, even if its caller no longer waits.
 struct Places {
     _folder: Option<OwnedSemaphorePermit>,
     _all: Option<OwnedSemaphorePermit>,
@@ -50,10 +52,10 @@ impl Calls {
         }
     }
 
-    /// Writes these files, in this order. Returns whether all are kept in memory alone.
+    /// Writes these files in this order. Returns whether all of them are on file systems in memory.
     ///
     /// # Errors
-    /// What happened and what to do.
+    /// What happened, and what to do.
     pub(super) async fn write(&self, writes: Vec<Write>) -> Result<bool, String> {
         let Some(first) = writes.first() else {
             return Ok(true);
@@ -71,10 +73,10 @@ impl Calls {
         .await
     }
 
-    /// Removes a file, if it is ours or its token has expired by `now`, in Unix seconds.
+    /// Removes a file if it is ours or its token has expired by `now`, in Unix seconds.
     ///
     /// # Errors
-    /// What happened and what to do.
+    /// What happened, and what to do.
     pub(super) async fn remove(&self, path: &Path, now: u64) -> Result<bool, String> {
         let file = path.to_owned();
         self.call(path, move |sinks| {
@@ -83,17 +85,18 @@ impl Calls {
         .await
     }
 
-    /// What an earlier daemon, or an earlier sink, left at this path, which is this profile's now.
+    /// Returns what an earlier daemon or sink has left at this path, which belongs to this profile now.
     pub(super) async fn in_place(&self, path: &Path, profile: &ProfileName) -> Option<InPlace> {
         let (file, profile) = (path.to_owned(), profile.clone());
         let found = self.call(path, move |sinks| {
             sinks.take_up(&file, &profile).map_err(|e| e.to_string())
         });
-        // Where it cannot be looked at, it cannot be written either, and that is told.
+        // If the path cannot be read, it cannot be written either, and the write reports that.
         found.await.ok().flatten()
     }
 
-    /// Removes what earlier daemons left, but for these files; the files that stayed, and why.
+    /// Removes what earlier daemons left, except these files. Returns the files that could not be removed, with the
+    /// reasons.
     pub(super) async fn sweep(&self, kept: Vec<PathBuf>, now: u64) -> Vec<(PathBuf, String)> {
         let sinks = Arc::clone(&self.sinks);
         let failed = offload::run(move || sinks.sweep(&kept, now)).await;
@@ -101,7 +104,7 @@ impl Calls {
         failed.map(|e| (e.path.clone(), e.to_string())).collect()
     }
 
-    /// Waits until no call is being made, and lets no further one begin.
+    /// Waits for running calls to end, and prevents new ones.
     pub(super) async fn settle(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
         let most = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
@@ -118,7 +121,7 @@ impl Calls {
         let places = self.places(path).await;
         if self.is_closed.load(Ordering::Relaxed) {
             drop(places);
-            // The daemon ends, and so does who waits here.
+            // The daemon ends, and so does the task that called this.
             return std::future::pending().await;
         }
         let sinks = Arc::clone(&self.sinks);
@@ -132,18 +135,19 @@ impl Calls {
             .unwrap_or_else(|refused| Err(refused.to_string()))
     }
 
-    /// The folder's place comes first: those that wait for a folder that hangs take nothing from others.
+    /// Takes the permits for a call. The folder's permit comes first, so that calls that wait for a hanging folder do
+    /// not use up the overall limit.
     async fn places(&self, path: &Path) -> Places {
         let folder = path.parent().unwrap_or(path).to_owned();
         let folder = {
             let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-            // Folders of sinks that are gone.
+            // Drop the folders that no sink uses any more.
             folders
                 .retain(|_, place| Arc::strong_count(place) > 1 || place.available_permits() == 0);
             let new = || Arc::new(Semaphore::new(1));
             Arc::clone(folders.entry(folder).or_insert_with(new))
         };
-        // They are never closed.
+        // The semaphores are never closed.
         Places {
             _folder: folder.acquire_owned().await.ok(),
             _all: Arc::clone(&self.all).acquire_owned().await.ok(),

@@ -1,5 +1,5 @@
-//! Which sinks are kept: of several that write the same file, the first one. The configuration names some files in two
-//! ways, since a relative path is below the folder of the token socket.
+//! Selects the sinks that are written. If several sinks write the same file, only the first one is. The configuration
+//! can name a file in two ways, because a relative path starts at the token socket's folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,16 @@ use crate::config::Sink;
 use crate::profile::ProfileName;
 use crate::wire::{SinkReply, SinkState};
 
-/// A sink that is kept.
+/// A sink that is written.
 pub(super) struct Wanted<'a> {
     pub(super) sink: &'a Sink,
     pub(super) handle: &'a Arc<Handle>,
-    /// Its files, first the one with the token.
+    /// The sink's files. The first one holds the token.
     pub(super) files: Vec<PathBuf>,
 }
 
-/// The sinks of all profiles, but for those whose file another one writes. Those are shown with their profiles.
+/// Returns the sinks of all profiles, except those whose file another sink writes. The profiles show the latter as
+/// refused.
 pub(super) fn distinct<'a>(profiles: &'a Profiles, runtime: &Path) -> Vec<Wanted<'a>> {
     let mut taken: BTreeMap<PathBuf, &ProfileName> = BTreeMap::new();
     let mut distinct = vec![];
@@ -65,7 +66,7 @@ fn refuse(sink: &Sink, file: &Path, profile: &ProfileName, other: &ProfileName) 
 // === impl Wanted ===
 
 impl Wanted<'_> {
-    /// The file with the token.
+    /// Returns the file with the token.
     pub(super) fn path(&self) -> &Path {
         self.files.first().map_or(Path::new(""), PathBuf::as_path)
     }

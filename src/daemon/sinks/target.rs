@@ -1,4 +1,4 @@
-//! The files of a sink, as they are to be.
+//! The paths, owners and modes of a sink's files.
 
 use std::path::PathBuf;
 
@@ -6,10 +6,10 @@ use crate::config::{Account, Sink};
 use crate::profile::ProfileName;
 use crate::sink::SinkFile;
 
-/// The files at these paths.
+/// Returns the files at these paths.
 ///
 /// # Errors
-/// Which name has no number, and what to do.
+/// Which user or group name has no number, and what to do.
 pub(super) fn targets(
     sink: &Sink,
     paths: &[PathBuf],

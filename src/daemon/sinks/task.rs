@@ -1,4 +1,4 @@
-//! Keeps one file fresh.
+//! Keeps the files of one sink up to date.
 
 mod locked;
 
@@ -19,43 +19,43 @@ use crate::instant::{BootInstant, Now};
 use crate::lifecycle::Held;
 use crate::wire::{SinkReply, SinkState};
 
-/// The wait after a first failure; it doubles with each further one.
+/// Delay after a first failure. It doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// The longest wait after a failure.
+/// Longest delay after a failure.
 const LAST_RETRY: Duration = Duration::from_secs(60);
 
-/// The task of one file.
+/// The task of one sink.
 pub(super) struct Task {
     sink: Sink,
-    /// The file with the token, and one beside it.
+    /// The file with the token, and perhaps one beside it.
     files: Vec<PathBuf>,
     handle: Arc<Handle>,
     clock: Arc<dyn Clock>,
     calls: Calls,
-    /// What is in place, as far as this task knows.
+    /// The content of the file with the token, as far as this task knows.
     content: Option<Content>,
-    /// Whether what is in place is the token of another profile, whose file this was.
+    /// Whether the file contains the token of another profile, to which it belonged before.
     is_anothers: bool,
-    /// The token that the last attempt was for.
+    /// The token of the last attempt to write.
     tried: Option<(u64, BootInstant)>,
-    /// When a failed writing is tried again.
+    /// When a failed write is tried again.
     rewrite: Option<BootInstant>,
     /// When a failed removal is tried again.
     reremove: Option<BootInstant>,
-    /// The wait after the last failure; zero after a success.
+    /// The last delay after a failure, or zero after a success.
     waited: Duration,
-    /// The last lock of the store that was acted on.
+    /// The last lock of the store that this task has acted on.
     locks: u64,
     shown: SinkReply,
 }
 
-/// What is in place.
+/// The content of the file with the token.
 #[derive(Clone, Copy)]
 struct Content {
-    /// When its token expires.
+    /// When the token expires.
     expires: BootInstant,
-    /// Whether that was acted on.
+    /// Whether the expiry has been handled.
     is_over: bool,
 }
 
@@ -88,12 +88,12 @@ impl Task {
         }
     }
 
-    /// Never replaces these files, whatever the configuration says: they are the daemon's own.
+    /// Makes sure that these files of the daemon itself are never replaced, whatever the configuration says.
     pub(super) fn spare(&mut self, own: &[&Path]) {
         self.sink.replace &= !self.files.iter().any(|file| own.contains(&file.as_path()));
     }
 
-    /// Keeps the file until the task is aborted.
+    /// Keeps the files up to date until the task is aborted.
     pub(super) async fn run(mut self) {
         self.show();
         self.take_up().await;
@@ -120,8 +120,8 @@ impl Task {
         }
     }
 
-    /// Goes on with the file that an earlier daemon left: its token may still be valid, and expires. That of another profile
-    /// is over at once: it is replaced, or else removed.
+    /// Takes over the file that an earlier daemon left. Its token may still be valid, and its expiry is handled. The
+    /// token of another profile is treated as expired, so that it is replaced or removed at once.
     async fn take_up(&mut self) {
         let mut there = None;
         for path in &self.files {
@@ -146,12 +146,12 @@ impl Task {
         });
     }
 
-    /// Whether this token was not tried yet: it is a new one, or holds for another time than before.
+    /// Whether this token has not been written yet: it is new, or its expiry has changed.
     fn is_new(&self, held: &Held) -> bool {
         self.tried != Some((held.generation, held.validity.expires))
     }
 
-    /// When the expiry of what is in place is to be acted on.
+    /// Returns when the expiry of the content is to be handled.
     fn expiry(&self) -> Option<BootInstant> {
         let content = self.content.filter(|content| !content.is_over)?;
         Some(
@@ -160,7 +160,7 @@ impl Task {
         )
     }
 
-    /// The moment after a wait that is twice the last one.
+    /// Doubles the delay, and returns the moment at which it ends.
     fn later(&mut self) -> BootInstant {
         self.waited = (self.waited * 2).clamp(FIRST_RETRY, LAST_RETRY);
         self.clock.now().boot.after(self.waited)
@@ -177,12 +177,12 @@ impl Task {
         };
         let content = match self.sink.format.content(&issued) {
             Ok(content) => content,
-            // Another token may be writable, and the same one never is.
+            // Do not retry: this token cannot be written in the format, but another one may be.
             Err(why) => return self.fail(why.to_string()),
         };
         let files = match targets(&self.sink, &self.files, self.handle.name()) {
             Ok(files) => files,
-            // A look-up that brings a number starts another task.
+            // Do not retry: a look-up that finds the number starts another task.
             Err(why) => return self.fail(why),
         };
         let until = (!self.sink.keep_expired).then_some(expires_at);
@@ -195,7 +195,7 @@ impl Task {
             .zip(contents)
             .map(|(file, (bytes, until))| Write { file, bytes, until })
             .collect();
-        // The file with the token comes last: who sees it finds the other one.
+        // Write the file with the token last, so that a program that sees it also finds the other file.
         writes.reverse();
         match self.calls.write(writes).await {
             Ok(is_in_memory) => self.written(held, expires_at, is_in_memory),
@@ -234,7 +234,7 @@ impl Task {
         self.show();
     }
 
-    /// Shows a failure, and logs it unless it is the same as before.
+    /// Shows a failure, and logs it unless it is the same as the last one.
     fn fail(&mut self, why: String) {
         if self.shown.detail.as_deref() != Some(&why) {
             let (path, profile) = (&self.shown.path, self.handle.name());
@@ -245,7 +245,7 @@ impl Task {
         self.show();
     }
 
-    /// Removes the file, or says that it stays with a token that has expired.
+    /// Removes the file, or records that it stays with an expired token.
     async fn expire(&mut self) {
         let path = self.files.first().cloned().unwrap_or_default();
         let now = self.clock.now().unix.seconds_down();
@@ -276,7 +276,7 @@ impl Task {
                 SinkState::Removed
             }
         };
-        // A failure says more than that.
+        // Keep showing a failure, which is more important.
         if self.shown.state != SinkState::Failed {
             self.shown.state = state;
         }
@@ -290,7 +290,7 @@ impl Task {
     }
 }
 
-/// Waits until this moment, or for good.
+/// Waits until this moment, or forever if there is none.
 async fn alarm(clock: &dyn Clock, at: Option<BootInstant>) {
     match at {
         Some(at) => clock.sleep_until(at).await,

@@ -1,6 +1,6 @@
-//! Sockets that a service manager has bound for us and passes (sd_listen_fds(3)).
+//! Sockets that a service manager has bound for us and passes to us (sd_listen_fds(3)).
 //!
-//! They belong to the manager: we hold no lock for them, they are never stale, and they stay when we stop, so that
+//! They belong to the manager. We hold no lock for them, they are never stale, and they stay when we stop, so that
 //! clients wait for the next daemon instead of failing. Peers are checked as on any other socket.
 
 use std::io;
@@ -14,16 +14,16 @@ use super::unit::misfit;
 use crate::config::SocketMode;
 use crate::trust::resolve;
 
-/// The name of the token socket (`FileDescriptorName=`).
+/// Name of the token socket (`FileDescriptorName=`).
 const TOKENS: &str = "jeton";
 
-/// The name of the admin socket.
+/// Name of the admin socket.
 const ADMIN: &str = "admin";
 
-/// The maximum of both the number of sockets and the number of the first descriptor, far more than there are.
+/// Upper limit for the number of sockets and for the number of the first descriptor, far above real values.
 const MOST: usize = 1_024;
 
-/// The sockets that were passed.
+/// The passed sockets.
 #[derive(Debug, Default)]
 pub struct Passed {
     /// The token socket.
@@ -32,33 +32,34 @@ pub struct Passed {
     pub admin: Option<UnixListener>,
 }
 
-/// Why the sockets that were passed cannot be served.
+/// Reason why the passed sockets cannot be served.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ActivationError {
-    /// A socket has another name than ours.
+    /// A socket has an unknown name.
     Name(String),
     /// Two sockets have the same name.
     Twice(String),
-    /// It is not a Unix stream socket.
+    /// A descriptor is not a Unix stream socket.
     Kind {
-        /// Its name.
+        /// The socket's name.
         name: String,
-        /// What it is.
+        /// The error of the check.
         source: io::Error,
     },
-    /// It does not listen.
+    /// A socket does not listen.
     Deaf(String),
-    /// The environment says that there are more sockets than there can be.
+    /// The environment states more sockets than possible.
     Count,
 }
 
 impl Passed {
-    /// Takes the sockets that the environment says were passed; `names` is `LISTEN_FDNAMES`. It changes the
-    /// environment, so it must run before any thread is started.
+    /// Takes over the sockets that were passed according to the environment. `names` is `LISTEN_FDNAMES`. This changes
+    /// the environment, so it must run before any thread is started.
     ///
     /// # Errors
-    /// [`ActivationError`] for a socket that we cannot serve: the service manager expects that it is served.
+    /// [`ActivationError`] for a socket that we cannot serve. It is an error because the service manager expects every
+    /// socket to be served.
     pub fn take(names: Option<&str>) -> Result<Self, ActivationError> {
         if !["LISTEN_FDS", "LISTEN_FDS_FIRST_FD"]
             .iter()
@@ -91,8 +92,8 @@ impl Passed {
         Ok(passed)
     }
 
-    /// Says where the sockets are, and what is unusual about their places. `mode` is what the configuration says of the
-    /// token socket; `None` while it cannot be used.
+    /// Logs the paths of the sockets, and anything unusual about them. `mode` is the token socket's mode according to
+    /// the configuration, or `None` while there is no valid one.
     pub fn report(&self, mode: Option<SocketMode>, uid: u32) {
         let both = [
             (&self.tokens, mode),
@@ -115,37 +116,37 @@ impl Passed {
     }
 }
 
-/// Whether the crate can use a number in the environment: it allocates as many entries as LISTEN_FDS says, and adds to
-/// the number of the first.
+/// Whether the crate can handle a number in the environment. It allocates as many entries as LISTEN_FDS states, and
+/// adds to the number of the first descriptor.
 fn is_sane(name: &str) -> bool {
     #[expect(
         clippy::disallowed_methods,
         reason = "the crate reads it as well, and removes it"
     )]
     let value = std::env::var(name).unwrap_or_default();
-    // The crate ignores what is not a number.
+    // The crate ignores a value that is not a number.
     value.parse().map_or(true, |n: usize| n <= MOST)
 }
 
-/// Where a socket is; `None` for one without a path.
+/// Returns the path of a socket, or `None` if it has none.
 pub fn path_of(socket: &UnixListener) -> Option<PathBuf> {
     socket.local_addr().ok()?.as_pathname().map(Path::to_owned)
 }
 
-/// Whether it listens (`SO_ACCEPTCONN`).
+/// Whether the socket listens (`SO_ACCEPTCONN`).
 #[cfg(not(target_vendor = "apple"))]
 fn listens(socket: &UnixListener) -> bool {
     rustix::net::sockopt::socket_acceptconn(socket).unwrap_or(false)
 }
 
-/// macOS has no such option, and no service manager that passes sockets this way.
+/// Assumes that it listens: macOS has no such option, and no service manager that passes sockets this way.
 #[cfg(target_vendor = "apple")]
 fn listens(_: &UnixListener) -> bool {
     true
 }
 
-/// Returns what makes the place of a passed socket doubtful. That is no reason not to serve it: the service manager
-/// chose the place, and the kernel identifies the peers in any case.
+/// Returns what makes the path of a passed socket untrustworthy. The socket is served anyway: the service manager chose
+/// the path, and the kernel identifies the peers in any case.
 fn doubt(path: &Path, uid: u32) -> Option<String> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let untrusted = resolve(folder, uid).err()?;

@@ -1,9 +1,9 @@
-//! The drop-in by which a service manager makes the token socket as the configuration says.
+//! The systemd drop-in that gives the token socket the mode and group of the configuration.
 
 use crate::config::SocketMode;
 use crate::process::manager::Manager;
 
-/// The drop-in for a socket unit that makes its socket as the configuration says, and the commands that put it in force.
+/// A drop-in for the socket unit that applies the configuration's mode and group, with the commands that activate it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropIn {
     manager: Manager,
@@ -11,20 +11,21 @@ pub struct DropIn {
     mode: &'static str,
 }
 
-/// The group of a socket, as its unit can name it.
+/// The group of a socket, in a form that its unit accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum SocketGroup {
-    /// A group of `/etc/group`, by its name, or by its number if a unit cannot have the name.
+    /// A group in `/etc/group`, by name, or by number if the name is not valid in a unit.
     Local(String),
-    /// Another group. `SocketGroup=` fails even with its number while no directory service answers, since systemd 252
-    /// looks that up as well ("Failed to resolve group"); the socket unit starts before any of them.
+    /// Any other group. `SocketGroup=` would fail even with its number while no directory service answers: since
+    /// version 252, systemd looks up numbers as well ("Failed to resolve group"), and the socket unit starts before any
+    /// directory service.
     Elsewhere(u32),
 }
 
 // === impl DropIn ===
 
 impl DropIn {
-    /// The drop-in for this mode.
+    /// Creates the drop-in for this mode.
     pub fn new(wanted: SocketMode, manager: Manager) -> Self {
         let groups = std::fs::read("/etc/group").unwrap_or_default();
         Self::with_groups(wanted, manager, &String::from_utf8_lossy(&groups))
@@ -43,7 +44,7 @@ impl DropIn {
         }
     }
 
-    /// The folder of the unit's drop-ins, as a shell takes it.
+    /// Returns the folder of the unit's drop-ins, in shell syntax.
     fn folder(&self) -> &'static str {
         match self.manager {
             Manager::System => "/etc/systemd/system/jetond.socket.d",
@@ -51,8 +52,8 @@ impl DropIn {
         }
     }
 
-    /// Where the drop-in goes, as a shell takes it. Its name comes after `override.conf`, which `systemctl edit` makes:
-    /// the last one counts.
+    /// Returns the path of the drop-in, in shell syntax. Its name sorts after `override.conf`, which `systemctl edit`
+    /// makes, because the last drop-in wins.
     fn path(&self) -> String {
         format!("{}/socket-mode.conf", self.folder())
     }
@@ -71,7 +72,7 @@ impl DropIn {
         }
     }
 
-    /// Why the settings name no group.
+    /// Returns why the settings name no group, if they do not.
     fn reason(&self) -> Option<String> {
         match self.group {
             Some(SocketGroup::Elsewhere(gid)) => Some(format!(
@@ -89,7 +90,7 @@ impl DropIn {
         ]
     }
 
-    /// What to do, in one line.
+    /// Returns what to do, in one line.
     pub(super) fn remedy(&self) -> String {
         let (settings, commands) = (self.settings().join(" and "), self.commands().join("; "));
         let option = match self.manager {
@@ -104,7 +105,7 @@ impl DropIn {
         )
     }
 
-    /// The lines of a shell that do it.
+    /// Returns a shell script that installs the drop-in.
     pub fn script(&self) -> String {
         let first = [
             format!("mkdir -p {}", self.folder()),
@@ -121,7 +122,7 @@ impl DropIn {
 // === impl SocketGroup ===
 
 impl SocketGroup {
-    /// The group, if this text in the form of group(5) has it.
+    /// Finds the group in this text, which has the format of group(5).
     fn of(gid: u32, groups: &str) -> Self {
         let mut names = groups.lines().filter_map(|line| {
             let mut fields = line.split(':');
@@ -162,7 +163,7 @@ mod tests {
                 SocketMode::Group(0),
                 &["SocketGroup=root", "SocketMode=0660"],
             ),
-            // Of a directory service.
+            // A group of a directory service.
             (
                 SocketMode::Group(60_050),
                 &[
@@ -170,7 +171,7 @@ mod tests {
                     "ExecStartPost=chgrp 60050 %t/jeton/jeton.sock",
                 ],
             ),
-            // With a name that a unit cannot have.
+            // A group whose name is not valid in a unit.
             (
                 SocketMode::Group(51),
                 &["SocketGroup=51", "SocketMode=0660"],

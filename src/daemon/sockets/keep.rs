@@ -1,4 +1,4 @@
-//! Keeps both sockets in place, until one is lost.
+//! Keeps both sockets in place until one is lost.
 
 use std::fmt;
 use std::io::{
@@ -23,19 +23,19 @@ use crate::clock::Clock;
 use crate::path_events::path_watch::PathWatch;
 use crate::process::episode::Episode;
 
-/// Pause between an event and the look at the paths: `rm -r` removes a folder after the socket in it.
+/// Pause between an event and the check of the paths. `rm -r` removes a folder after the socket in it.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The shortest time between two looks, however many events there are.
+/// Shortest time between two checks, however many events there are.
 const FLOOR: Duration = Duration::from_secs(1);
 
-/// How long the sockets must stay in place until repeated removals count as over.
+/// Time without a removal after which repeated removals count as over.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// How often to retry when the folder vanishes while the socket is created.
+/// Number of retries if the folder disappears while the socket is created in it.
 const TRIES: u32 = 3;
 
-/// A socket that is missing, and why it cannot be created again.
+/// A socket that is missing, with the reason why it cannot be created again.
 #[derive(Debug)]
 pub struct Lost {
     path: PathBuf,
@@ -46,8 +46,8 @@ pub struct Lost {
 // === impl Sockets ===
 
 impl Sockets {
-    /// Keeps both sockets in place, and returns when one is lost. `asked` requests a look now. Where the paths cannot
-    /// be watched, each round has one. `changes` are those of the token socket's mode.
+    /// Keeps both sockets in place, and returns when one is lost. `asked` requests a check now. If the paths cannot be
+    /// watched, they are checked in each round. `changes` are changes of the token socket's mode.
     pub(in crate::daemon) async fn keep(
         mut self,
         servers: Arc<Servers>,
@@ -92,7 +92,7 @@ impl Sockets {
                 }
                 () = asked.notified() => {}
                 () = stirred(watch.as_ref().ok(), &mut rounds, failed > 0) => {}
-                // A new socket may have vanished before its watch began.
+                // A new socket may have been removed before its watch began.
                 () = tokio::time::sleep(FLOOR), if is_new => {}
                 () = tokio::time::sleep(QUIET), if removals.is_on() => {
                     if let Some(times) = removals.over(clock.now().boot).filter(|times| *times > 1) {
@@ -110,12 +110,12 @@ impl Sockets {
                     Some(change) = changes.recv() => self.carry_out(change),
                 }
             }
-            // Watch before the look, so that no later event is missed.
+            // Watch before the check, so that no later event is missed.
             watch = self.watch(watch.ok());
         }
     }
 
-    /// Watches the paths of both sockets, where that is possible, with the watch that there is.
+    /// Watches the paths of both sockets if possible. Renews the watch `before`, if there is one.
     fn watch(&self, before: Option<PathWatch>) -> io::Result<PathWatch> {
         let paths = [(&self.tokens, Door::Tokens), (&self.admin, Door::Admin)];
         let paths = paths
@@ -132,7 +132,7 @@ impl Sockets {
         }
     }
 
-    /// Creates a missing socket again. `made` collects each path, and whether another file was in its place.
+    /// Creates each missing socket again. Adds to `made` its path, and whether another file was in its place.
     fn look(
         &mut self,
         servers: &Servers,
@@ -156,7 +156,7 @@ impl Sockets {
                 Ok(found) if found == bound.inode() => continue,
                 Ok(_) => true,
                 Err(e) if matches!(e.kind(), NotFound | NotADirectory) => false,
-                // It cannot be seen now, which does not mean that it is missing.
+                // The path cannot be read now, which does not mean that the socket is missing.
                 Err(error) => {
                     debug!(socket = %path.display(), %error, "cannot look at the socket");
                     continue;
@@ -182,7 +182,7 @@ impl Sockets {
     }
 }
 
-/// Waits until the paths may have changed, or for the next try after a failed one.
+/// Waits until the paths may have changed. After a failure, waits until the next try.
 async fn stirred(watch: Option<&PathWatch>, rounds: &mut Rounds, is_failed: bool) {
     match watch {
         _ if is_failed => tokio::time::sleep(FLOOR).await,
@@ -210,7 +210,7 @@ fn say_made(path: &Path, is_replaced: bool, is_news: bool) {
 // === impl Lost ===
 
 impl Lost {
-    /// Whether the folder vanished while the socket was created in it.
+    /// Whether the folder disappeared while the socket was created in it.
     fn is_a_race(&self) -> bool {
         match &self.why {
             ListenError::Folder(untrusted) => untrusted.is_missing(),

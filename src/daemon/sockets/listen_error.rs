@@ -1,4 +1,4 @@
-//! Why a socket cannot be served.
+//! Reason why a socket cannot be served.
 
 use std::fmt;
 use std::io;
@@ -10,28 +10,28 @@ use crate::causes::Causes;
 use crate::process::manager::Manager;
 use crate::trust::{self, Untrusted};
 
-/// Why a socket cannot be served.
+/// Reason why a socket cannot be served.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ListenError {
-    /// Its folder cannot be trusted.
+    /// The socket's folder cannot be trusted.
     Folder(Untrusted),
-    /// Another daemon serves it.
+    /// Another daemon serves the socket.
     InUse(PathBuf),
-    /// A service manager listens there, for a service of ours.
+    /// A service manager listens on the socket, for a service of ours.
     OfAService {
         /// The socket.
         path: PathBuf,
         /// The manager.
         manager: Manager,
     },
-    /// Something that is not a socket is in its place.
+    /// A file that is not a socket is in its place.
     NotASocket(PathBuf),
     /// A system call failed.
     Io {
         /// What the daemon was doing.
         action: &'static str,
-        /// The path concerned.
+        /// The path that the call was about.
         path: PathBuf,
         /// The system's error.
         source: io::Error,
@@ -41,8 +41,8 @@ pub enum ListenError {
 // === impl ListenError ===
 
 impl ListenError {
-    /// Whether a later start may succeed without a repair: another daemon serves there, the disk is full, or the system has
-    /// refused a descriptor, a process or memory.
+    /// Whether a later start may succeed without a repair: another daemon serves the socket, the disk is full, or the
+    /// system has refused a descriptor, a process or memory.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::InUse(_) | Self::OfAService { .. } => true,

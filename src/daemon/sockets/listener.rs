@@ -1,8 +1,8 @@
-//! A socket that no other user can take over, open wider or replace: its folder, its lock, its mode.
+//! Binds a socket that no other user can take over, open wider or replace, with its folder, its lock and its mode.
 //!
-//! The order makes it safe. Only we can write to the folder before anything is in it. The lock is ours before the old
-//! socket is judged stale. The socket gets its name while only we can access it, then its group, then its mode, and
-//! accepts connections only after that.
+//! The order of the steps makes this safe. Before the folder has any content, only we can write to it. We hold the lock
+//! before we judge the old socket stale. The socket gets its path while only we can access it, then its group, then its
+//! mode. It accepts connections only after that.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -26,39 +26,39 @@ use crate::file_lock::{FileLock, NotLocked};
 use crate::process::manager::Manager;
 use crate::trust::{Untrusted, judge_lock};
 
-/// How many connections may wait to be accepted, chosen by `benches/attacks`. Behind users who renew thousands of
-/// connections a new one waits up to 75 ms, and 0.1 ms if 8 may wait. But then a client that does not block fails while
-/// they go on, and so does a burst of such clients.
+/// Length of the listen backlog, chosen with `benches/attacks`. A new connection waits up to 75 ms behind users who
+/// renew thousands of connections. With a backlog of 8 it would wait 0.1 ms. But then a client that does not block
+/// would fail during such a flood, and so would a burst of such clients.
 const BACKLOG: i32 = 4_096;
 
-/// A socket that is being served. Dropping it removes it, unless something else is in its place by now.
+/// A socket that is being served. Dropping it removes the socket file, unless another file is in its place by then.
 #[derive(Debug)]
 pub struct Bound {
     path: PathBuf,
     inode: Inode,
-    /// The volume that it is in, if everybody can write to that.
+    /// The volume that contains the socket, if every user can write to it.
     volume: Option<PathBuf>,
-    /// Whether its folder was created for it.
+    /// Whether the folder was created for this socket.
     is_folder_new: bool,
-    /// Held as long as this exists, so that no other daemon judges our socket stale.
+    /// Held as long as this value exists, so that no other daemon judges our socket stale.
     lock: Arc<FileLock>,
 }
 
-/// Binds a socket with its mode, in a folder that is made when it is missing, under its lock.
+/// Binds a socket with its mode, under its lock. Creates its folder if it is missing.
 ///
 /// # Errors
-/// [`ListenError`]; then nothing of another daemon has been touched.
+/// [`ListenError`]. Nothing of another daemon has been touched then.
 pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError> {
     listen_with(place, None)
 }
 
-/// Binds again after the socket has gone missing. We still hold the lock, unless its file is gone as well: then another
-/// daemon may have taken the place.
+/// Binds the socket again after its file has disappeared. We still hold the lock, unless the lock's file has
+/// disappeared as well. In that case another daemon may have taken the place.
 ///
 /// # Errors
-/// As [`listen_at`]; `bound` stays as it was.
+/// As [`listen_at`]. `bound` stays as it was.
 pub fn listen_again(place: Place<'_>, bound: &mut Bound) -> Result<UnixListener, ListenError> {
-    // The new `Bound` shares the lock: dropping the old one must not unlock the file.
+    // The new `Bound` shares the lock, because dropping the old one must not unlock the file.
     let held = Arc::clone(&bound.lock);
     let (listener, mut new) = listen_with(place, Some(held))?;
     new.is_folder_new |= bound.is_folder_new;
@@ -83,7 +83,7 @@ fn listen_with(
     let folder = place.folder(is_folder_new);
     let judged = folder.judge();
     if judged.as_ref().err().is_none_or(Untrusted::is_of_mode) {
-        // First of all: the folder of a daemon that serves is as that daemon needs it.
+        // Check this first: the folder of a running daemon must stay as that daemon needs it.
         refuse_if_served(path)?;
     }
     let volume = folder.prepare().map_err(ListenError::Folder)?;
@@ -131,7 +131,7 @@ fn is_same(a: &File, b: &File) -> bool {
     }
 }
 
-/// Removes a socket that no process serves. The lock is ours, so no other daemon serves it; a refused connect shows
+/// Removes a socket that no process serves. We hold the lock, so no other daemon serves it. A refused connect shows
 /// that no other process does either.
 fn remove_stale(path: &Path) -> Result<(), ListenError> {
     let io_error = |action, source| ListenError::Io {
@@ -153,24 +153,24 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
     std::fs::remove_file(path).map_err(|e| io_error("remove the stale socket", e))
 }
 
-/// Refuses a place where a process listens already.
+/// Fails if a process already listens at the path.
 fn refuse_if_served(path: &Path) -> Result<(), ListenError> {
     let is_socket = |meta: std::fs::Metadata| meta.file_type().is_socket();
     if !path.symlink_metadata().is_ok_and(is_socket) {
         return Ok(());
     }
-    // Why it cannot be told does not matter yet: it is looked at once more when the lock is ours.
+    // Ignore errors here: the check is repeated under the lock.
     match listening(path) {
         Ok(Some(listening)) => Err(listening.at(path)),
         Ok(None) | Err(_) => Ok(()),
     }
 }
 
-/// What listens at a socket.
+/// The kind of process that listens on a socket.
 enum Listening {
-    /// A service manager, for a service.
+    /// A service manager, for a service of ours.
     Manager(Manager),
-    /// Another process, or one that the kernel does not tell.
+    /// Another process, or one that the kernel does not identify.
     Process,
 }
 
@@ -187,7 +187,7 @@ impl Listening {
     }
 }
 
-/// What listens at a socket, if anything does. This does not wait, even when the backlog of that process is full.
+/// Finds out what listens on a socket, if anything does. Does not wait, even if the backlog of that process is full.
 fn listening(path: &Path) -> rustix::io::Result<Option<Listening>> {
     let socket = socket_with(
         AddressFamily::UNIX,
@@ -209,8 +209,8 @@ fn listening(path: &Path) -> rustix::io::Result<Option<Listening>> {
     }
 }
 
-/// Creates a listening socket that never admits more users than its mode says, not even for a moment: Linux gives the
-/// file the mode that the descriptor has when it is bound. On other systems, no client can connect before the `listen`.
+/// Creates a listening socket that never admits more users than its mode allows. On Linux, the file gets the mode that
+/// the descriptor has at the time of the bind. On other systems, no client can connect before the `listen`.
 fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
     let socket = socket_with(
         AddressFamily::UNIX,
@@ -219,7 +219,7 @@ fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
         None,
     )?;
     let ours = Mode::RUSR | Mode::WUSR;
-    // Some systems do not let a socket's descriptor be changed; there the chmod below sets the mode.
+    // Some systems do not allow a mode change on a socket's descriptor. There the chmod below sets the mode.
     let _: Result<(), _> = fchmod(&socket, ours);
     bind(&socket, &SocketAddrUnix::new(path)?)?;
     give(path, mode)?;
@@ -227,7 +227,7 @@ fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
     Ok(UnixListener::from(socket))
 }
 
-/// Gives a socket this mode, and before that closes it to all others.
+/// Sets the mode of a socket. Closes the socket to all other users first.
 pub(super) fn give(path: &Path, mode: SocketMode) -> rustix::io::Result<()> {
     let ours = Mode::RUSR | Mode::WUSR;
     let group = Mode::RGRP | Mode::WGRP;
@@ -243,7 +243,7 @@ pub(super) fn give(path: &Path, mode: SocketMode) -> rustix::io::Result<()> {
     }
 }
 
-/// Warns once when sockets are in a volume where others can replace them with their own.
+/// Logs one warning if a socket is in a volume where other users can replace it.
 pub fn warn_of_volume<'a>(bound: impl IntoIterator<Item = &'a Bound>) {
     if let Some(volume) = bound.into_iter().find_map(|bound| bound.volume.as_ref()) {
         warn!(volume = %volume.display(), "everybody who shares this volume is trusted: they can put their own socket in the place of this one");
@@ -256,7 +256,7 @@ impl Bound {
         self.inode
     }
 
-    /// Whether its folder was created for it.
+    /// Whether the folder was created for this socket.
     pub const fn is_folder_new(&self) -> bool {
         self.is_folder_new
     }
@@ -265,7 +265,7 @@ impl Bound {
 impl Drop for Bound {
     fn drop(&mut self) {
         if inode(&self.path).is_ok_and(|inode| inode == self.inode) {
-            // A socket left behind is stale, and the next start removes it.
+            // A socket that is left behind is stale, and the next start removes it.
             let _: io::Result<()> = std::fs::remove_file(&self.path);
         }
     }
@@ -311,7 +311,7 @@ mod tests {
         })
     }
 
-    /// The spot as an explicit, private place.
+    /// Describes the spot as an explicit, private place.
     fn private(spot: &Spot) -> Place<'_> {
         Place {
             socket: &spot.socket,
@@ -324,7 +324,8 @@ mod tests {
         }
     }
 
-    /// Ends a listener for all its duplicates: another test's child may have one between its fork and its exec.
+    /// Shuts a listener down for all its duplicates. The child of another test may have one between its fork and its
+    /// exec.
     fn end(listener: UnixListener) {
         rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
         drop(listener);
@@ -338,7 +339,7 @@ mod tests {
     fn each_mode_is_that_of_the_socket_and_of_a_folder_that_lets_nobody_else_in() {
         let ours = rustix::process::getegid().as_raw();
         let group = SocketMode::Group(ours);
-        // This order widens and narrows a folder again, where it is ours to change.
+        // The folder is ours to change, so this order widens and narrows it repeatedly.
         let modes = [
             (SocketMode::All, 0o755, 0o666),
             (SocketMode::Private, 0o700, 0o600),
@@ -414,7 +415,7 @@ mod tests {
         assert!(matches!(listen(&place), Err(ListenError::InUse(_))));
         assert_eq!(place.socket.symlink_metadata().unwrap().ino(), inode);
         UnixStream::connect(&place.socket).unwrap();
-        // Stands for the duplicate that a child has between its fork and its exec.
+        // Simulates the duplicate that a child has between its fork and its exec.
         let _duplicate = first.1.lock.file().try_clone().unwrap();
         drop(first);
         assert!(listen(&place).is_ok());
@@ -453,7 +454,7 @@ mod tests {
         std::mem::forget(bound);
         end(listener);
         assert!(place.socket.exists());
-        // The forgotten lock is still held by this process; a new name for it stands for the next process.
+        // This process still holds the leaked lock. A second lock file simulates the next process.
         let lock = place.folder.join("other.lock");
         drop(with_lock(&place, &lock).unwrap());
         std::fs::write(&place.socket, "precious").unwrap();
@@ -536,7 +537,7 @@ mod tests {
         let taken = listen_again(private(&place), &mut bound);
         assert!(matches!(taken, Err(ListenError::InUse(_))));
         end(other);
-        // Now the other one is stale. Keeping ours open keeps its inode number from being reused.
+        // The other socket is stale now. Our old listener stays open, so that its inode number is not reused.
         let _new = listen_again(private(&place), &mut bound).unwrap();
         std::fs::remove_file(&place.socket).unwrap();
         std::fs::write(&place.socket, "precious").unwrap();

@@ -1,7 +1,7 @@
 //! The mode of the token socket, which may be decided after the socket is bound.
 //!
-//! At the start the configuration may not be readable, and its group may not be known. Then the socket is private until the
-//! mode is decided.
+//! At the start, the configuration may be unreadable or its group unknown. Then the socket is private until the mode is
+//! decided.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use super::{Origin, Sockets};
 use crate::config::SocketMode;
 use crate::trust;
 
-/// A request to give the token socket another mode.
+/// A request to change the mode of the token socket.
 #[derive(Debug)]
 pub(in crate::daemon) struct ModeChange {
     mode: SocketMode,
@@ -24,11 +24,11 @@ pub(in crate::daemon) struct ModeChange {
     done: oneshot::Sender<Result<(), ListenError>>,
 }
 
-/// Changes the mode of the token socket, which is kept by another task.
+/// Changes the mode of the token socket, which another task keeps in place.
 #[derive(Debug, Clone)]
 pub struct ModeSetter(mpsc::Sender<ModeChange>);
 
-/// A setter, and what carries out its requests: see [`Sockets::keep`].
+/// Creates a setter, and the receiver of its requests, which goes to [`Sockets::keep`].
 pub(in crate::daemon) fn mode_setter() -> (ModeSetter, mpsc::Receiver<ModeChange>) {
     let (sender, changes) = mpsc::channel(1);
     (ModeSetter(sender), changes)
@@ -37,11 +37,11 @@ pub(in crate::daemon) fn mode_setter() -> (ModeSetter, mpsc::Receiver<ModeChange
 // === impl ModeSetter ===
 
 impl ModeSetter {
-    /// Gives the token socket this mode, if we have bound it. `is_decided` is whether the mode is what the configuration
-    /// says, and not one for the time being.
+    /// Gives the token socket this mode, if we have bound it. `is_decided` says whether the mode is that of the
+    /// configuration, rather than a temporary one.
     ///
     /// # Errors
-    /// [`ListenError`]; then the socket is no wider than before.
+    /// [`ListenError`]. The socket is not open to more users than before then.
     pub async fn set(&self, mode: SocketMode, is_decided: bool) -> Result<(), ListenError> {
         let (done, result) = oneshot::channel();
         let change = ModeChange {
@@ -59,13 +59,13 @@ impl ModeSetter {
 
 #[cfg(test)]
 impl ModeChange {
-    /// Answers that it was done; returns what was asked for.
+    /// Reports success, and returns the requested mode.
     pub(in crate::daemon) fn accept(self) -> (SocketMode, bool) {
         self.done.send(Ok(())).unwrap();
         (self.mode, self.is_decided)
     }
 
-    /// Answers that it was not done.
+    /// Reports failure.
     pub(in crate::daemon) fn refuse(self, why: ListenError) {
         self.done.send(Err(why)).unwrap();
     }
@@ -96,11 +96,11 @@ impl Sockets {
     }
 }
 
-/// Gives a socket and its folder the mode of the place. At no moment is the socket open to more users than before or after.
+/// Gives a socket and its folder the mode of the place. At no moment can more users connect than before or after.
 fn set(place: Place<'_>, bound: &Bound) -> Result<(), ListenError> {
     let path = place.socket;
     if inode(path).ok() != Some(bound.inode()) {
-        // It is missing, and is created again with this mode.
+        // The socket is missing, and will be created again with this mode.
         return Ok(());
     }
     let io_error = |e: rustix::io::Errno| ListenError::Io {
@@ -114,7 +114,7 @@ fn set(place: Place<'_>, bound: &Bound) -> Result<(), ListenError> {
     give(path, place.mode).map_err(io_error)
 }
 
-/// Says when a folder above the socket keeps out those whom the mode lets in.
+/// Logs a warning if a folder above the socket keeps out users that the mode admits.
 pub(in crate::daemon) fn warn_of_barrier(socket: &Path, mode: SocketMode) {
     if let Some(folder) = trust::barrier(socket, sharing(mode)) {
         warn!(folder = %folder.display(), mode = mode.as_str(), "those whom the socket's mode lets in do not get through this folder; choose another place with --socket");
@@ -141,8 +141,8 @@ mod tests {
     #[test]
     fn a_mode_that_is_decided_later_is_that_of_the_socket_and_its_folder() {
         use SocketMode::{All, Private};
-        // The folder that is there, whether the user named it, the mode, the socket's and the folder's mode with it, and
-        // whether it could be set.
+        // The mode of an existing folder, whether the user named the folder, the new mode, the modes of the socket and
+        // the folder after it, and whether it could be set.
         for (before, explicit, to, socket, folder, fits) in [
             (None, true, ours(), 0o660, 0o710, true),
             (None, true, All, 0o666, 0o755, true),
@@ -155,7 +155,7 @@ mod tests {
             (Some(0o755), false, ours(), 0o660, 0o710, true),
             (Some(0o700), false, All, 0o666, 0o755, true),
             (Some(0o755), false, Private, 0o600, 0o700, true),
-            // It is not ours to change.
+            // The user named the folder, so it is not ours to change.
             (Some(0o700), true, ours(), 0o600, 0o700, false),
             (Some(0o755), true, Private, 0o600, 0o755, false),
         ] {
@@ -186,7 +186,7 @@ mod tests {
             };
             assert_eq!(set(decided, &bound).is_ok(), fits, "{case}");
             assert_eq!((mode(&path), mode(&at)), (socket, folder), "{case}");
-            // A group that is lost closes the socket, and leaves its folder as it is.
+            // If the group becomes unknown again, the socket is closed and its folder stays as it is.
             if fits {
                 set(undecided, &bound).unwrap();
                 assert_eq!(mode(&path), 0o600, "{case}");

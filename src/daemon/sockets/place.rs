@@ -1,4 +1,4 @@
-//! The place of a socket: its path, its folder, and which users can connect.
+//! The place of a socket: its path, its lock, and which users can connect.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -7,29 +7,30 @@ use std::path::Path;
 use crate::config::SocketMode;
 use crate::trust::{Sharing, SocketFolder};
 
-/// The place of a socket, and which users can connect.
+/// The place of a socket: its path, its lock, and which users can connect.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
-    /// The socket.
+    /// The path of the socket.
     pub socket: &'a Path,
-    /// Its lock.
+    /// The path of its lock.
     pub lock: &'a Path,
     /// Which users can connect.
     pub mode: SocketMode,
-    /// Whether the mode is decided; else it is private for the time being.
+    /// Whether the mode is decided. If not, it is private for now.
     pub is_mode_decided: bool,
-    /// Whether the folder was named by the user, and so is not ours to change.
+    /// Whether the user named the folder, so that it is not ours to change.
     pub explicit: bool,
-    /// How many folders it may be below a volume that everybody can write to; `None` where such a volume is refused.
+    /// How many folders deep the socket may be below a volume that every user can write to. `None` refuses such a
+    /// volume.
     pub below_volume: Option<usize>,
     /// The user that the daemon runs as.
     pub uid: u32,
 }
 
-/// Identity of a file, whatever its name: device and inode number.
+/// Identity of a file, independent of its name: device and inode number.
 pub type Inode = (u64, u64);
 
-/// Which users can enter the folder of a socket with this mode.
+/// Returns which users can enter the folder of a socket with this mode.
 pub const fn sharing(mode: SocketMode) -> Sharing {
     match mode {
         SocketMode::Private => Sharing::Nobody,
@@ -38,10 +39,10 @@ pub const fn sharing(mode: SocketMode) -> Sharing {
     }
 }
 
-/// Identifies the file at a path, without following a link there.
+/// Identifies the file at a path. Does not follow a link there.
 ///
 /// # Errors
-/// The system's; [`io::ErrorKind::NotFound`] when there is nothing.
+/// The system's errors. [`io::ErrorKind::NotFound`] means that there is no file.
 pub fn inode(path: &Path) -> io::Result<Inode> {
     path.symlink_metadata().map(|meta| (meta.dev(), meta.ino()))
 }
@@ -49,8 +50,8 @@ pub fn inode(path: &Path) -> io::Result<Inode> {
 // === impl Place ===
 
 impl<'a> Place<'a> {
-    /// Its folder. While the mode is not decided, a folder that is there stays as it is: it may already let in those whom
-    /// the mode will. A folder that we have created is ours to change, also where the user named it.
+    /// Returns the socket's folder. While the mode is not decided, an existing folder stays as it is, because it may
+    /// already admit the right users. A folder that we have created is ours to change, even if the user named it.
     pub fn folder(&self, is_new: bool) -> SocketFolder<'a> {
         let path = self.socket.parent().unwrap_or(Path::new("."));
         let is_kept = !self.is_mode_decided && !is_new;

@@ -18,8 +18,8 @@ pub(super) struct Seen {
 // === impl Seen ===
 
 impl Seen {
-    /// Records a passed socket. Returns `None` if it has no path, or if we cannot see it, such as in a folder of
-    /// root's.
+    /// Records a passed socket. Returns `None` if it has no path, or if we cannot see it, for example in a folder of
+    /// root.
     pub(super) fn of(listener: &UnixListener) -> Option<Self> {
         let path = path_of(listener)?;
         Some(Self {
@@ -29,7 +29,7 @@ impl Seen {
         })
     }
 
-    /// Logs when the socket is missing, and when it is back.
+    /// Logs a line when the socket disappears, and one when it is back.
     pub(super) fn look(&mut self) {
         let is_missing = inode(&self.path).ok() != Some(self.inode);
         if is_missing && !self.is_missing {

@@ -1,7 +1,7 @@
-//! The socket that a service manager makes: whether it lets in those whom `[socket] mode` lets in.
+//! Checks whether the socket that a service manager creates admits the users that `[socket] mode` admits.
 //!
-//! Under socket activation the socket unit decides the mode and the group of the socket (systemd.socket(5)). The daemon
-//! does not change them: the manager would make the socket as before at its next start.
+//! With socket activation, the socket unit decides the mode and the group of the socket (systemd.socket(5)). The daemon
+//! does not change them, because the manager would undo the change at its next start.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use crate::config::SocketMode;
 use crate::process::manager::Manager;
 use crate::trust::barrier;
 
-/// The folder of the runtime folders of users, where their managers make sockets.
+/// Contains the runtime folder of each user, where the user's manager creates sockets.
 const OF_USERS: &str = "/run/user";
 
-/// Why a socket of a service manager does not do what the configuration says.
+/// The reason why a service manager's socket does not fit the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfit {
     socket: PathBuf,
@@ -27,22 +27,22 @@ pub struct Unfit {
 enum Why {
     /// The socket has the wrong mode or group.
     Access(Access, Difference),
-    /// Other users do not get through this folder, which is above the socket's own.
+    /// Other users cannot pass this folder, which is above the socket's own.
     Above(PathBuf),
-    /// Other users do not get into the socket's own folder.
+    /// Other users cannot enter the socket's own folder.
     Folder(PathBuf),
 }
 
-/// Who can connect to a socket, besides its owner and root.
+/// The users that can connect to a socket, besides its owner and root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
-    /// The mode's bits. To connect takes the right to write (unix(7)).
+    /// The mode bits. Connecting requires write permission (unix(7)).
     pub mode: u32,
     /// The group.
     pub group: u32,
 }
 
-/// How the access differs from what the configuration says.
+/// How the access differs from the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Difference {
     Narrower,
@@ -80,14 +80,14 @@ impl Access {
 // === impl Unfit ===
 
 impl Unfit {
-    /// Compares a socket of a service manager with the mode that the configuration says. Returns `None` if it fits, or
-    /// if it cannot be seen.
+    /// Compares a service manager's socket with the mode in the configuration. Returns `None` if it fits, or if the
+    /// socket cannot be seen.
     pub fn of(socket: &Path, wanted: SocketMode) -> Option<Self> {
         let access = Access::of(socket)?;
         Self::with_access(socket, wanted, access)
     }
 
-    /// The same for a socket that its unit makes with this access.
+    /// Compares a socket that its unit creates with this access.
     pub fn with_access(socket: &Path, wanted: SocketMode, access: Access) -> Option<Self> {
         Self::of_folders(socket, wanted).or_else(|| {
             let difference = access.differs(wanted)?;
@@ -95,11 +95,11 @@ impl Unfit {
         })
     }
 
-    /// The same for the folders alone.
+    /// Compares only the folders.
     pub fn of_folders(socket: &Path, wanted: SocketMode) -> Option<Self> {
         let sharing = sharing(wanted);
         let above = barrier(socket, sharing).map(Why::Above);
-        // The last two names are passed over: those of a socket and of its folder.
+        // `barrier` ignores the last two names of a path: the socket and its folder.
         let own = || barrier(&socket.join("-"), sharing).map(Why::Folder);
         let why = above.or_else(own)?;
         Some(Self::new(socket, wanted, why))
@@ -113,7 +113,7 @@ impl Unfit {
         }
     }
 
-    /// What is wrong.
+    /// Returns what is wrong.
     pub fn found(&self) -> String {
         let (socket, wanted) = (self.socket.display(), self.wanted.as_str());
         let says = format!("[socket] mode = \"{wanted}\"");
@@ -134,7 +134,7 @@ impl Unfit {
         }
     }
 
-    /// What to do about it, where this manager makes the socket.
+    /// Returns what to do about it, if this manager creates the socket.
     pub fn remedy(&self, manager: Manager) -> String {
         match &self.why {
             Why::Above(_) => "that folder is private to its user: serve other users by the system's service, or by jetond run --socket in a folder that they get through".to_owned(),
@@ -146,21 +146,21 @@ impl Unfit {
         }
     }
 
-    /// Whether a folder above the socket keeps other users out: then no drop-in lets them in.
+    /// Whether a folder above the socket keeps other users out. In that case no drop-in helps.
     pub const fn is_above(&self) -> bool {
         matches!(self.why, Why::Above(_))
     }
 }
 
-/// How the socket of the manager of this process differs from what the configuration says, and what to do about it, in
-/// one line.
+/// Returns how the socket of this process's manager differs from the configuration, and what to do about it, in one
+/// line.
 pub fn misfit(socket: &Path, wanted: SocketMode) -> Option<String> {
     let unfit = Unfit::of(socket, wanted)?;
     let remedy = unfit.remedy(manager_of(socket));
     Some(format!("{}: {remedy}", unfit.found()))
 }
 
-/// The manager that makes a socket at this path, which our parent process tells if it is one.
+/// Returns the manager that creates a socket at this path. It is our parent process if that is a manager.
 pub fn manager_of(socket: &Path) -> Manager {
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
     parent
@@ -168,7 +168,7 @@ pub fn manager_of(socket: &Path) -> Manager {
         .unwrap_or_else(|| usual_manager_of(socket))
 }
 
-/// The manager that makes a socket at this path, by its place.
+/// Returns the manager that creates a socket at this path, judged by the path only.
 pub fn usual_manager_of(socket: &Path) -> Manager {
     if socket.starts_with(OF_USERS) {
         Manager::User
@@ -187,7 +187,7 @@ mod tests {
         let team = SocketMode::Group(50);
         for (wanted, mode, group, differs) in [
             (SocketMode::Private, 0o600, 0, None),
-            // Reading does not connect.
+            // Read permission does not allow connecting.
             (SocketMode::Private, 0o644, 0, None),
             (SocketMode::Private, 0o660, 0, Some(Wider)),
             (SocketMode::Private, 0o620, 50, Some(Wider)),
@@ -206,7 +206,7 @@ mod tests {
             (SocketMode::All, 0o777, 50, None),
             (SocketMode::All, 0o660, 50, Some(Narrower)),
             (SocketMode::All, 0o600, 0, Some(Narrower)),
-            // Members of its group would be kept out.
+            // This mode would keep out the members of the group.
             (SocketMode::All, 0o606, 50, Some(Narrower)),
         ] {
             let access = Access { mode, group };

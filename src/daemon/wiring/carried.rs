@@ -1,19 +1,20 @@
-//! What a profile that starts over keeps of its life so far.
+//! State that a profile keeps when it starts over.
 
 use super::super::keep::handle::Handle;
 use crate::config::Profile;
 use crate::lifecycle::Pace;
 use crate::lifecycle::credentials::Credentials;
 
-/// What a profile that starts over begins with.
+/// State with which a profile starts over.
 #[derive(Default)]
 pub(super) struct Carried {
     pub(super) credentials: Credentials,
     pub(super) pace: Pace,
 }
 
-/// What the changed profile begins with. An issuer elsewhere knows nothing of the calls so far. One that is asked in
-/// another way may accept the credential, since that may be what was mended.
+/// Returns the state with which the changed profile starts over. An issuer at another site knows nothing about earlier
+/// calls. An issuer that is asked in another way may accept a credential that it rejected before, since the change may
+/// have fixed the cause.
 pub(super) async fn carried_over(handle: &Handle, before: &Profile, profile: &Profile) -> Carried {
     let is_asked_alike = before.provider == profile.provider
         && before.client_certificate == profile.client_certificate;
@@ -31,8 +32,7 @@ pub(super) async fn carried_over(handle: &Handle, before: &Profile, profile: &Pr
     }
 }
 
-/// Whether a profile that starts over asks the same issuer, so that what that asked for and what failed there still
-/// counts.
+/// Whether the changed profile asks the same issuer, so that its stated waits and failures still count.
 fn is_same_issuer(before: &Profile, now: &Profile) -> bool {
     let of = |profile: &Profile| (profile.provider.as_str(), profile.site(), profile.url());
     of(before) == of(now)

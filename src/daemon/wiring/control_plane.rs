@@ -17,12 +17,12 @@ use crate::provider::claims;
 use crate::provider::configured::Files;
 use crate::token::AccessToken;
 
-/// How many look-ups of all profiles run at once: each has a connection.
+/// Number of queries of all profiles that run at once. Each needs a connection.
 const AT_ONCE: usize = 16;
 
-/// What the look-ups of all profiles share.
+/// What the queries of all profiles share.
 pub(super) struct ControlPlanes {
-    /// The threads on which issuers are spoken to.
+    /// The threads that talk to issuers.
     pub(super) threads: Arc<Threads>,
     owner: u32,
     places: Arc<Semaphore>,
@@ -40,7 +40,7 @@ struct ControlPlane {
 // === impl ControlPlanes ===
 
 impl ControlPlanes {
-    /// The control planes of this user's daemon.
+    /// Creates the shared state for the daemon of this user.
     pub(super) fn new(owner: u32) -> Self {
         Self {
             threads: Arc::default(),
@@ -49,7 +49,7 @@ impl ControlPlanes {
         }
     }
 
-    /// What this profile's issuer can be asked. The calls run on the issuer's thread.
+    /// Returns the API of this profile's issuer. Its calls run on the issuer's thread.
     pub(super) fn of(&self, profile: &Profile) -> Option<Arc<dyn Api>> {
         let site = profile.site();
         Some(Arc::new(ControlPlane {
@@ -76,11 +76,11 @@ impl Api for ControlPlane {
             stored_at: enrolment.enrolled_at.map(UnixTime::seconds_down),
             claims: claims(&token),
         };
-        // The token goes to no server that others vouch for than at the enrolment.
+        // The token must not go to a server whose certificate authorities differ from those at the enrolment.
         let api = Applications::new(&self.profile, &files, enrolment.ca.clone(), token);
         let (thread, places) = (self.thread.clone(), Arc::clone(&self.places));
         Box::pin(async move {
-            // It is never closed.
+            // The semaphore is never closed.
             let _place = places.acquire().await.ok();
             let Some(api) = api else {
                 return match what {
@@ -116,7 +116,7 @@ async fn look_up(api: &Applications, what: LookUp, bearer: Bearer) -> Result<Fac
     }
 }
 
-/// What a caller is told of trouble, after what follows from it. The API's words in it are quoted and escaped.
+/// Converts trouble with the API to a problem whose detail is `so`. Text from the API is quoted and escaped.
 fn no_facts(trouble: &Trouble, so: &'static str) -> NoFacts {
     let code = match trouble.kind {
         _ if trouble.is_of_configuration() => Code::Misconfigured,

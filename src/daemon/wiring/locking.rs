@@ -1,4 +1,4 @@
-//! Locks and unlocks the store of encrypted files, for all profiles that live from it.
+//! Locks and unlocks the store of encrypted files for all profiles whose credential is in it.
 
 use std::sync::Arc;
 
@@ -14,10 +14,9 @@ const NO_RECIPIENT: &str = "the daemon's configuration has no [encrypted-file] r
 const ANOTHER_RECIPIENT: &str = "the identity is not that of the [encrypted-file] recipient in the daemon's configuration, so it opens no record; if the configuration is newer than the daemon, run 'jeton reload' first";
 
 impl Wiring {
-    /// Opens records with this identity from now on. Returns the profiles that may be read now.
+    /// Opens records with this identity from now on. Returns the profiles whose records may be readable now.
     ///
-    /// # Errors
-    /// `conflict` if it is not the identity of the configuration in force.
+    /// # Errors `conflict` if it is not the identity of the current configuration.
     pub fn unlock(&self, identity: Identity) -> Result<Vec<Arc<Handle>>, Problem> {
         let unlocked = self.keys.unlock(identity);
         unlocked.map_err(|mismatch| {
@@ -26,12 +25,13 @@ impl Wiring {
                 Mismatch::AnotherRecipient => ANOTHER_RECIPIENT,
             })
         })?;
-        // A command is run again: it may need what the person who unlocks has unlocked as well, such as an agent.
+        // Run the commands of credential sources again: they may need something that the user has unlocked as well,
+        // such as an agent.
         tokio::spawn(look(self.kept(Profile::has_command)));
         Ok(self.kept(is_encrypted))
     }
 
-    /// Forgets the identity, and all that it has opened. Returns the profiles that are locked.
+    /// Drops the identity and everything that it has opened. Returns the profiles that are locked.
     pub async fn lock(&self) -> Vec<Arc<Handle>> {
         self.keys.lock();
         let locked = self.kept(is_encrypted);
@@ -41,7 +41,7 @@ impl Wiring {
         locked
     }
 
-    /// The profiles in force that are such.
+    /// Returns the current profiles that meet this condition.
     fn kept(&self, are_such: fn(&Profile) -> bool) -> Vec<Arc<Handle>> {
         let kept = self.roster.all();
         let all = self.config.profiles.iter();

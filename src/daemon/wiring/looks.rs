@@ -1,4 +1,4 @@
-//! Looks into the stores after a reload: whether a credential was replaced.
+//! Checks of the stores after a reload: whether a credential was replaced.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use tracing::info;
 use super::super::keep::handle::Handle;
 use super::super::keep::looks::look;
 
-/// How long a reload waits for the looks: stores that answer at once have a new secret in use when it ends. It waits for no
-/// store that does not, since the configuration is in force already; those looks go on after it.
+/// How long a reload waits for the checks, so that a new secret in a fast store is in use when the reload ends. It does
+/// not wait for a slow store, because the configuration already applies. Those checks continue after the reload.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// The looks of the last reload.
+/// The checks of the last reload.
 #[derive(Default)]
 pub(super) struct Looks(JoinSet<()>);
 
 // === impl Looks ===
 
 impl Looks {
-    /// Looks into the stores of these profiles, instead of those that are left of the reload before.
+    /// Checks the stores of these profiles. Cancels the checks that remain from the previous reload.
     pub(super) async fn renew(&mut self, profiles: Vec<Arc<Handle>>) {
         self.0.abort_all();
         while self.0.join_next().await.is_some() {}
@@ -70,7 +70,7 @@ mod tests {
         let store = MemoryStore::new(Some("old"));
         let handles = handles(&store, 3 * AT_A_TIME).await;
         let last = Arc::clone(handles.last().unwrap());
-        // Where no valid token is held, a new credential is taken up at once.
+        // A profile without a valid token uses a new credential at once.
         tokio::time::sleep(Duration::from_secs(3_600)).await;
         assert!(!last.is_ready());
         store.slow(Duration::from_secs(2));

@@ -1,12 +1,12 @@
-//! The names of users and groups in the configuration, whose numbers may change while it is in force.
+//! Names of users and groups in the configuration, whose numbers may change while it is in use.
 
 use super::Wiring;
 use crate::config::{Names, Rule};
 use crate::profile::ProfileName;
 
 impl Wiring {
-    /// Looks the names in the configuration in force up by these answers, and puts the rules in force with the numbers of
-    /// now. The profiles stay as they are.
+    /// Looks up the names in the current configuration with these answers, and applies the rules with the current
+    /// numbers. The profiles stay as they are.
     pub fn look_up(&mut self, answers: &dyn Names) {
         let before = self.config.clone();
         self.config.look_up(answers);

@@ -14,19 +14,19 @@ use crate::schedule::Unit;
 use crate::store::Stores;
 use crate::store::source::CredentialSource;
 
-/// The outside parts of a profile: the source of its credential, its issuer, and its random numbers.
+/// The outside parts of a profile: the source of its credential, its issuer, and its source of jitter.
 pub struct Outside {
-    /// Its credential.
+    /// Source of the credential.
     pub source: Arc<dyn CredentialSource>,
-    /// Its issuer.
+    /// The issuer.
     pub provider: Arc<dyn Provider>,
-    /// The API of its issuer, if it has one that we know.
+    /// The API of the issuer, if the issuer has an API that we support.
     pub api: Option<Arc<dyn Api>>,
-    /// The jitter: a fresh random number at each call.
+    /// Source of jitter: returns a new random number at each call.
     pub jitter: fn() -> Unit,
 }
 
-/// The outside parts of a profile on this machine.
+/// Creates the outside parts of a profile on this machine.
 pub(super) fn on_this_machine(
     stores: &Stores,
     planes: &ControlPlanes,

@@ -1,4 +1,4 @@
-//! What rotations need of this machine.
+//! What rotations need from this machine.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ struct Aside {
     thread: IssuerThread,
 }
 
-/// What rotations need of this machine, with the credentials below this state folder.
+/// Returns what rotations need from this machine, for credentials below this state folder.
 pub(super) fn outside(
     state: &Path,
     owner: u32,
@@ -61,7 +61,7 @@ fn keys(
 // === impl Aside ===
 
 impl Aside {
-    /// Makes this call there. A call that was lost may have been executed.
+    /// Runs this call on the issuer's thread. A call that was lost may have been executed.
     async fn run<T: Send + 'static>(
         &self,
         call: impl FnOnce(Arc<Applications>) -> Calling<'static, T>,

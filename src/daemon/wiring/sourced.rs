@@ -1,4 +1,4 @@
-//! Where a profile's credential comes from on this machine: its store, or a source that is only read.
+//! The source of a profile's credential on this machine: its store, or a read-only source.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::store::Stores;
 use crate::store::source::{CredentialSource, StoreSource};
 use crate::store::sourced::{Locate, Locating, Parts, SourcedCredential};
 
-/// The credential of a profile.
+/// Returns the source of a profile's credential.
 pub(super) fn credential(
     stores: &Stores,
     owner: u32,
@@ -45,7 +45,7 @@ pub(super) fn credential(
     }))
 }
 
-/// The issuer of a profile, which says where its token endpoint is.
+/// The issuer of a profile, which determines the token endpoint.
 struct Issuer {
     profile: Profile,
     owner: u32,

@@ -5,7 +5,7 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(TestClock::new())
 }
 
-/// Lets every other task run until it waits.
+/// Lets every other task run until it has to wait.
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
@@ -23,7 +23,7 @@ async fn fill(compartment: &Compartment, places: usize) -> Vec<Permit> {
     permits
 }
 
-/// Whether a permit is given without a wait.
+/// Whether a permit is available without a wait.
 async fn is_free(compartment: &Compartment) -> bool {
     let entered = tokio::time::timeout(Duration::from_millis(1), enter(compartment));
     entered.await.is_ok()
@@ -55,7 +55,7 @@ async fn an_attempt_that_is_dropped_gives_up_its_turn_and_its_place() {
     }
     let waiting = |state: &State| (state.waiting.len(), state.queue.waiting(&a.site));
     assert_eq!(waiting(&lock(&a.state)), (0, 0));
-    // One that was given its place and never took it.
+    // An attempt that was dropped between the grant of its permit and its next poll.
     let waiters = Waiters::default();
     let clock = clock();
     let mut entering = Box::pin(a.enter(&clock, None, &waiters));
@@ -93,7 +93,7 @@ async fn a_caller_that_arrives_moves_its_attempt_up() {
         full.pop();
         let (n, permit) = entered.recv().await.unwrap();
         assert_eq!(n, expected);
-        // It keeps its place.
+        // The attempt keeps its permit.
         std::mem::forget(permit);
     }
     drop(caller);

@@ -81,7 +81,7 @@ impl World {
     }
 }
 
-/// The next item, in a word or two.
+/// Returns the next item as a short string.
 async fn next(feed: &mut Feed) -> String {
     match feed.next().await {
         Told::News(News::Token(answer)) => {
@@ -98,7 +98,7 @@ async fn next(feed: &mut Feed) -> String {
     }
 }
 
-/// The items that come without a wait.
+/// Returns the items that are available without a wait.
 async fn at_once(feed: &mut Feed) -> Vec<String> {
     let mut told = vec![];
     while let Ok(news) = tokio::time::timeout(Duration::from_millis(1), next(feed)).await {
@@ -127,13 +127,13 @@ async fn a_watcher_is_told_what_is_and_then_each_token_and_each_state() {
             told.push(news);
         }
     }
-    // The second token came after 50 s and was served for 95 s; the issuer failed from 100 s on.
+    // The second token came after 50 s and was served for 95 s. The issuer failed from 100 s on.
     assert_eq!(told[..3], ["token-2", "\"fresh\"", "\"retrying\""]);
     assert_eq!(
         world.clock.now().boot,
         feed.shown.as_ref().unwrap().expires.unwrap()
     );
-    // Another failure is another state, because its fault is another one.
+    // Another failure is a new state, because the last fault has changed.
     assert!(
         told[3..told.len() - 1]
             .iter()
@@ -158,7 +158,7 @@ async fn who_comes_back_is_told_the_newest_token_only_when_it_is_a_new_one() {
             "{old:?}"
         );
     }
-    // A watcher that does not read gets the newest state when it does.
+    // A watcher that did not read for a while gets only the newest state.
     tokio::time::sleep(secs(175)).await;
     assert_eq!(at_once(&mut first).await, ["token-4", "\"fresh\""]);
 }
@@ -174,7 +174,7 @@ async fn a_sign_of_life_comes_every_15_s_and_a_watched_profile_does_not_rest() {
     }
     let waited = world.clock.now().boot.since(start);
     assert_eq!(waited.as_secs(), 45);
-    // Tokens whose lifetime is shorter than the time between two heartbeats.
+    // Tokens with a lifetime shorter than the time between two heartbeats.
     let world = World::new(&[grant(4)]);
     let mut feed = world.watch(None);
     let mut tokens = 0;
@@ -232,7 +232,7 @@ async fn a_reload_decides_every_watch_anew_and_a_stop_ends_it() {
     let world = World::new(&[grant(3_600)]);
     let mut feed = world.watch(None);
     assert_eq!(at_once(&mut feed).await.len(), 3);
-    // A reload that keeps the profile is no event; one that changes it is.
+    // A reload that keeps the profile is no event. One that changes the profile is.
     world.roster.replace(profiles(&world.handle));
     assert_eq!(at_once(&mut feed).await, Vec::<String>::new());
     let (changed, _) = keep(
@@ -245,7 +245,7 @@ async fn a_reload_decides_every_watch_anew_and_a_stop_ends_it() {
     world.close.send_replace(true);
     assert_eq!(next(&mut other).await, "unavailable");
     world.close.send_replace(false);
-    // The same while it waits.
+    // The same for a watcher that is waiting.
     let waiting = tokio::spawn(async move { next(&mut feed).await });
     tokio::task::yield_now().await;
     world.roster.replace(Profiles::new());

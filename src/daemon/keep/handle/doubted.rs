@@ -1,4 +1,4 @@
-//! Serves a client that seems to doubt the token that it has.
+//! Replacement of a token that its client seems to distrust.
 
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ use super::token::Served;
 use crate::problem::Problem;
 
 impl Handle {
-    /// Returns the next token to a client that seems to doubt the one of this generation, if it comes within `max_wait`;
-    /// else the held one. At most one refresh follows for a generation, inside the budget of requested refreshes.
+    /// Returns a newer token than that of `generation` if one comes within `max_wait`, else the held one. Call it for a
+    /// client that asks again for a token that it already has, and so seems to distrust it. Each generation causes at
+    /// most one refresh, inside the budget of requested refreshes.
     ///
     /// # Errors
-    /// As [`Handle::token`], if the held token ends meanwhile.
+    /// As [`Handle::token`], if the held token expires meanwhile.
     pub async fn instead_of(
         &self,
         generation: u64,
@@ -40,7 +41,7 @@ impl Handle {
                 }
             }
         };
-        // The view is judged below, whether the wait ended or timed out.
+        // The view is judged below, whether the wait succeeded or timed out.
         let early = max_wait.run(ended).await.err().flatten();
         self.judge(Duration::ZERO)
             .map_err(|problem| self.early(problem, early))

@@ -1,4 +1,4 @@
-//! A store that is locked while profiles live from it.
+//! Locking a profile whose store is locked.
 
 use tokio::sync::oneshot;
 
@@ -6,18 +6,19 @@ use super::super::keeper::Command;
 use super::Handle;
 
 impl Handle {
-    /// How often the store was locked while the profile lived.
+    /// Returns how often the store has been locked since the profile started.
     pub fn locks(&self) -> u64 {
         self.view.borrow().locks
     }
 
-    /// Has the keeper forget the credential and the token, and waits for it: no caller gets the token when this returns.
+    /// Has the keeper drop the credential and the token, and waits until it has. No caller gets the token after this
+    /// returns.
     pub async fn lock(&self) {
         if let Some(lookups) = &self.lookups {
             lookups.abandon();
         }
         let (done, heard) = oneshot::channel();
-        // A keeper that has ended holds nothing.
+        // A keeper that has ended holds no token.
         if self.commands.send(Command::Lock { done }).await.is_ok() {
             let _: Result<_, _> = heard.await;
         }

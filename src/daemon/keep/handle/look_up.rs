@@ -1,4 +1,4 @@
-//! Looks things up at the profile's issuer with the token that is held.
+//! Queries to the API of a profile's issuer, made with the held token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,24 +12,25 @@ use crate::query::{KeyKind, KeySeen};
 use crate::wire::DEFAULT_MAX_WAIT;
 
 impl Handle {
-    /// The same profile with the API of its issuer.
+    /// Adds the API of the profile's issuer.
     #[must_use]
     pub fn with_api(mut self, api: Option<Arc<dyn Api>>) -> Self {
         self.lookups = api.map(|api| Lookups::new(api, Arc::clone(&self.clock)));
         self
     }
 
-    /// Where the API of the profile's issuer is, if it has one that we know.
+    /// Returns where the API of the profile's issuer is, if the issuer has an API that we support.
     pub fn api_site(&self) -> Option<&str> {
         self.lookups.as_ref().map(|lookups| lookups.site())
     }
 
-    /// The stored credential without its secret, as it was read last.
+    /// Returns the stored credential without its secret, as of the last read.
     pub fn enrolment(&self) -> Option<Arc<Enrolment>> {
         self.enrolled.borrow().clone()
     }
 
-    /// What the profile's issuer says of the user's key of this client ID; `None` if it does not list it.
+    /// Returns what the issuer reports about the user's key with this client ID, or `None` if the issuer does not list
+    /// it.
     ///
     /// # Errors
     /// As [`Handle::look_up`].
@@ -45,10 +46,11 @@ impl Handle {
         }
     }
 
-    /// Looks this up, within `max_wait`. Without a held token it waits for one as a request for a token does.
+    /// Queries the issuer's API within `max_wait`. Without a held token, it first waits for one like a request for a
+    /// token.
     ///
     /// # Errors
-    /// The [`Problem`] says why there is no token, or why nothing was found.
+    /// The [`Problem`] says why there is no token, or why the query failed.
     pub async fn look_up(&self, what: LookUp, max_wait: Patience) -> Result<Facts, Problem> {
         let Some(lookups) = &self.lookups else {
             return Err(Problem::new(Code::Misconfigured)
@@ -58,7 +60,7 @@ impl Handle {
         if let Some(answer) = lookups.recent(&what) {
             return answer.map_err(|problem| problem.of(&self.name));
         }
-        // This whole request waits, so that the wait for a token within it takes no place of its own.
+        // This whole request already counts as waiting, so the wait for a token inside it must not be counted again.
         let for_token = max_wait.limit().min(DEFAULT_MAX_WAIT);
         let looking = async {
             let served = self.token(Duration::ZERO, for_token).await?;

@@ -1,4 +1,5 @@
-//! Tokens past the attempts: the proof of a new secret, which the keeper takes up once the secret is in force.
+//! Tokens obtained outside the keeper's attempts. They prove that a new secret works, and the keeper adopts them once
+//! the secret is in use.
 
 use std::sync::Arc;
 
@@ -13,8 +14,9 @@ use crate::lifecycle::credentials::CallEnd;
 use crate::token::Grant;
 
 impl Handle {
-    /// Asks the issuer for a token with this credential, which need not be the stored one. It takes a place among the
-    /// issuer's calls, and its end is no attempt's: neither a rejection nor a failure counts for the profile.
+    /// Asks the issuer for a token with this credential, which need not be the stored one. The call counts against the
+    /// issuer's concurrency limit. It is not one of the keeper's attempts: a rejection or failure does not count for
+    /// the profile.
     pub async fn prove(&self, credential: Arc<Credential>) -> CallEnd {
         let call = Call {
             profile: self.name.clone(),
@@ -29,7 +31,7 @@ impl Handle {
         call.make().await
     }
 
-    /// Has the keeper hold this token, which was granted for the credential that is stored now. The store is read first:
+    /// Hands the keeper a token that was granted for the stored credential. The keeper reads the store first, because
     /// the credential has just been replaced.
     pub async fn adopt(&self, sent: BootInstant, grant: Grant, date: Option<UnixTime>) {
         self.recheck().await;

@@ -1,11 +1,11 @@
-//! What calls beside the attempts need.
+//! What a call outside the keeper's attempts needs.
 
 use std::sync::Arc;
 
 use super::super::bulkhead::Compartment;
 use crate::provider::Provider;
 
-/// Makes calls to the profile's issuer beside the attempts.
+/// Makes calls to the profile's issuer outside the keeper's attempts.
 pub(super) struct Prover {
     pub(super) provider: Arc<dyn Provider>,
     pub(super) compartment: Compartment,

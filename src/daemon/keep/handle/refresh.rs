@@ -1,4 +1,4 @@
-//! Refreshes on a person's request.
+//! Refreshes that a user requests.
 
 use tokio::sync::oneshot;
 
@@ -11,14 +11,14 @@ use crate::problem::{Code, Problem};
 /// Detail for an attempt that failed while a token is held.
 const NOT_GIVEN: &str = "the issuer gave no new token; the one held is still served while it is valid, and 'jeton status' shows why";
 
-/// Detail for an attempt that may not begin while a token is held.
+/// Detail for an attempt that must not begin yet while a token is held.
 const HELD_BACK: &str = "the issuer must not be asked yet, since it stated a wait, may be starting up, or too many attempts have failed; the token held is still served while it is valid";
 
 impl Handle {
-    /// Gets a new token now, if the budget allows it, and waits at most `max_wait` for it.
+    /// Requests a new token now, if the budget allows it, and waits at most `max_wait` for it.
     ///
     /// # Errors
-    /// The [`Problem`] says why not, and when a caller may ask again.
+    /// The [`Problem`] says why there is no new token, and when a caller may ask again.
     pub async fn refresh(&self, max_wait: impl Into<Patience>) -> Result<(), Problem> {
         let max_wait = max_wait.into();
         let gone = || Problem::new(Code::Unavailable).of(&self.name);
@@ -73,10 +73,10 @@ impl Handle {
         let problem = Problem::new(code).of(&self.name).until(retry_at);
         let is_held = view.valid(now.boot).is_some();
         let problem = match code {
-            // Its own text already says what a person has to do.
+            // The text of this problem already says what the user has to do.
             Code::RejectedByProvider => problem,
             _ if is_held => problem.with_detail(NOT_GIVEN),
-            // So do those of the others, for a profile without a token.
+            // The texts of the other problems do so as well if the profile holds no token.
             _ => problem,
         };
         Err(self.early(problem, early))

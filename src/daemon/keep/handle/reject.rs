@@ -1,4 +1,4 @@
-//! Reports that the resource rejected a token.
+//! Reports that a resource rejected a token.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::problem::{Code, Problem};
 use crate::query::Freshness;
 use crate::wire::Rejected;
 
-/// Detail for a reporter whose wait ended without a newer token.
+/// Detail for a reporter whose wait ended before a newer token came.
 const NO_NEWER: &str =
     "the issuer has given no newer token yet; the one that was reported is still served to others";
 
@@ -23,7 +23,7 @@ impl Handle {
     /// the held token.
     ///
     /// # Errors
-    /// The [`Problem`] says why there is no newer token after `max_wait`: `cooling_down` while reports lead to no
+    /// The [`Problem`] says why there is no newer token after `max_wait`. It is `cooling_down` while reports cause no
     /// refresh.
     pub async fn reject(
         &self,
@@ -47,8 +47,8 @@ impl Handle {
             reporter,
             done,
         };
-        // The keeper must get the report even if the caller may not wait or an attempt runs. That takes no time that
-        // matters: a keeper never blocks before its next command. A keeper that has ended has no token to report.
+        // Send the report even if the caller may not wait or an attempt runs. The send is quick, because a keeper never
+        // blocks between commands. A keeper that has ended has no token to report.
         let (done, heard) = oneshot::channel();
         let heard = match self.commands.send(report(done)).await {
             Ok(()) => heard.await.ok(),
@@ -65,7 +65,7 @@ impl Handle {
                 at: now,
             });
         }
-        // Others may have had the token refreshed since, or its refresh may have failed.
+        // Meanwhile another caller may have caused a refresh, or the refresh may have failed.
         let cooling = cooling.filter(|until| now.boot < *until && view.cooling(now.boot).is_some());
         let (code, detail) = match &view.block {
             Some(block) => (code_of(block), None),
@@ -79,7 +79,7 @@ impl Handle {
         let problem = Problem::new(code)
             .of(&self.name)
             .until(next.map(|at| now.unix_of(at.max(now.boot))));
-        // A cool-down says itself until when it lasts.
+        // The text of a cool-down already says when it ends.
         let problem = self.early(problem, early.filter(|_| code != Code::CoolingDown));
         Err(match detail {
             Some(detail) => problem.with_detail(detail),
@@ -88,7 +88,7 @@ impl Handle {
     }
 }
 
-/// Whether a report names this token.
+/// Whether a report is about this token.
 fn is_of(which: &Rejected, held: &Held) -> bool {
     match which {
         Rejected::Generation(generation) => *generation == held.generation,

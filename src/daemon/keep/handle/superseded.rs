@@ -1,4 +1,4 @@
-//! Tokens that the issuer gave to the same client past this daemon.
+//! Tokens that the issuer gave to the same client without this profile's keeper.
 
 use tokio::sync::oneshot;
 
@@ -7,15 +7,15 @@ use super::Handle;
 use crate::instant::BootInstant;
 
 impl Handle {
-    /// Whether the profile's credential, as it was read last, is of this client and was enrolled for this origin.
+    /// Whether the credential, as of the last read, belongs to this client and was enrolled for this origin.
     pub fn is_of_client(&self, origin: &str, client_id: &str) -> bool {
         let enrolled = self.enrolled.borrow();
         let enrolled = enrolled.as_ref();
         enrolled.is_some_and(|it| it.client_id == client_id && it.origin.as_deref() == Some(origin))
     }
 
-    /// Tells the keeper that the issuer gave the client another token at this moment. The store is read first: the
-    /// token may be the proof of a new secret, and the old one is not sent any more.
+    /// Reports to the keeper that the issuer gave the client another token at this moment. The keeper reads the store
+    /// first: the token may have proved a new secret, and then the old secret must not be sent any more.
     pub async fn superseded(&self, at: BootInstant) {
         self.recheck().await;
         let (done, heard) = oneshot::channel();

@@ -272,7 +272,7 @@ async fn who_waits_for_a_longer_token_is_given_the_one_held_while_it_is_of_use()
     let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::Connect)]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
-    // It is served for 95 s.
+    // The token is served for 95 s.
     for (at, asked_at_most, waits) in [(70, 60, 15), (84, 60, 1), (90, 3, 3)] {
         tokio::time::sleep(secs(at) - (clock.now().boot.since_boot() - secs(1_000))).await;
         let start = clock.now().boot;
@@ -284,11 +284,11 @@ async fn who_waits_for_a_longer_token_is_given_the_one_held_while_it_is_of_use()
         // The wait ends sooner when no attempt is due before its deadline.
         assert!(waited <= secs(waits), "at {at}: {waited:?}");
     }
-    // With less than that left there is nothing to save.
+    // With less than 10 s of validity left, the wait is no longer shortened in order to serve the held token.
     assert_eq!(text(&handle, secs(50), secs(60)).await, "unavailable");
 }
 
-/// Each waiting caller is woken when something changes, and asks again: they must not wake each other.
+/// A change wakes each waiting caller, which then asks again. These requests must not wake the other callers.
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_for_the_back_off_to_end_wake_nobody_and_put_nothing_off() {
     let issuer = ScriptedIssuer::new(&[
@@ -340,7 +340,7 @@ async fn a_hundred_profiles_at_an_issuer_that_hangs_delay_no_other_and_wait_for_
         bulkhead.compartment("other"),
     );
     assert_eq!(text(&other, NOW, Duration::from_millis(1)).await, "token-1");
-    // The callers of the slow profile get their answer in time, whether or not the profile had a permit.
+    // The callers of the slow profiles get an answer in time, whether or not their profile had a permit.
     assert_eq!(text(&slow[99], NOW, secs(2)).await, "deadline");
     tokio::time::sleep(secs(130)).await;
     assert!(hanging.seen().len() >= 100, "every one had its turn");

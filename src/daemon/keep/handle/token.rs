@@ -1,4 +1,4 @@
-//! Serves a token to a caller, at once or after a wait.
+//! Serves a token to a caller, immediately or after a wait.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,22 +16,22 @@ use crate::problem::{Code, EarlyEnd, Problem};
 use crate::query::Freshness;
 use crate::schedule;
 
-/// A token as a caller receives it.
+/// A token as served to a caller.
 #[derive(Debug)]
 pub struct Served {
     /// The token.
     pub held: Arc<Held>,
-    /// Whether it is as good as the caller asked.
+    /// Whether the token meets the caller's request.
     pub freshness: Freshness,
-    /// When it was found to be valid.
+    /// The moment at which the token was found to be valid.
     pub at: Now,
 }
 
 /// What a waiting caller can expect.
 enum Outlook {
-    /// The view is good enough now.
+    /// The view already meets the request.
     Good,
-    /// An attempt runs.
+    /// An attempt is running.
     Attempt,
     /// The next attempt is due before the deadline.
     Later,
@@ -39,7 +39,7 @@ enum Outlook {
     Hopeless(Option<EarlyEnd>),
 }
 
-/// After how long a caller should ask again whose wait was ended before the next attempt is known.
+/// Delay after which a caller should ask again if its wait was cut short and the next attempt is not scheduled yet.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Handle {
@@ -59,8 +59,8 @@ impl Handle {
         }
     }
 
-    /// Records a request, and returns the held token if it has at least `min_valid` left (clamped to half its
-    /// lifetime). If it returns `None`, call [`Self::in_time`] next, which counts the request.
+    /// Notes that a caller asks, and returns the held token if it has at least `min_valid` left (clamped to half its
+    /// lifetime). If it returns `None`, call [`Self::in_time`] next, which then counts the request.
     pub fn at_once(&self, min_valid: Duration) -> Option<Served> {
         let now = self.clock.now();
         self.asked.at(now.boot);
@@ -103,9 +103,8 @@ impl Handle {
             .map_err(|problem| self.early(problem, early))
     }
 
-    /// Waits at most `max_wait` until the view is good enough, or until it cannot become so before the deadline. Asks
-    /// the keeper for it whenever no attempt runs, even if `max_wait` is zero. Returns why the wait ended early, if it
-    /// did.
+    /// Waits at most `max_wait` until the view meets the request, or until it cannot do so before the deadline. Asks
+    /// the keeper whenever no attempt runs, even if `max_wait` is zero. Returns why the wait ended early, if it did.
     pub(super) async fn wait(
         &self,
         max_wait: &Patience,
@@ -117,14 +116,14 @@ impl Handle {
             self.ask_and_leave(ask);
             return None;
         }
-        // An attempt that waits for its turn gets it sooner while a caller waits.
+        // A waiting caller raises the rank of an attempt that waits for its turn.
         let _waits = self.waiters.wait();
-        // The caller judges the view, whether the wait ended or timed out.
+        // The calling function judges the view, whether the wait succeeded or timed out.
         let wait = max_wait.run(self.wait_on(limit, ask, good));
         wait.await.unwrap_or_else(|early| early)
     }
 
-    /// The answer to a caller whose wait ended early. Its `max_wait` has not passed, and it may ask again.
+    /// Completes the problem of a caller whose wait ended early. Its `max_wait` has not passed, and it may ask again.
     pub(super) fn early(&self, mut problem: Problem, early: Option<EarlyEnd>) -> Problem {
         if early == Some(EarlyEnd::PlaceIsNeeded) {
             if problem.code == Code::Deadline {
@@ -146,7 +145,7 @@ impl Handle {
     ) -> Option<EarlyEnd> {
         let deadline = self.clock.now().boot.after(max_wait);
         let mut seen = self.view.clone();
-        // Judge one view at a time: an attempt may begin between two reads.
+        // Judge one view at a time, because an attempt may begin between two reads.
         let look = |seen: &mut watch::Receiver<View>| {
             let view = seen.borrow_and_update();
             if good(&view, self.clock.now().boot) {
@@ -216,7 +215,7 @@ impl Handle {
                 }
             }
         };
-        // The view is judged below, whether the wait ended or timed out.
+        // The view is judged below, whether the wait succeeded or timed out.
         let early = wait.into().run(ready).await.err().flatten();
         if self.view.borrow().ready(self.clock.now().boot) {
             return Ok(());
@@ -226,7 +225,7 @@ impl Handle {
     }
 }
 
-/// The token that a view shows, if it is valid at that moment.
+/// Returns the token of a view, if it is valid at that moment.
 fn served(view: &View, at: Now, min_valid: Duration) -> Option<Served> {
     let held = Arc::clone(view.valid(at.boot)?);
     let freshness = if !is_long(view, at.boot, min_valid) {
@@ -250,7 +249,7 @@ pub(super) fn is_long(view: &View, now: BootInstant, min_valid: Duration) -> boo
     })
 }
 
-/// The error code of a blocked profile.
+/// Returns the error code of a blocked profile.
 pub(super) const fn code_of(block: &Block) -> Code {
     match block {
         Block::NotEnrolled(_) => Code::NotEnrolled,

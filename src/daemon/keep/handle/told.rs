@@ -1,4 +1,4 @@
-//! What the clients of tools were told of the held token's expiry.
+//! Records which token's real expiry was reported to clients.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -7,19 +7,19 @@ use tracing::info;
 use crate::lifecycle::View;
 use crate::profile::ProfileName;
 
-/// Whether clients were told a real expiry.
+/// The token whose real expiry was reported to a client, if any.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// The last generation whose real expiry a client was told; 0 if there was none.
+    /// The last generation whose real expiry was reported to a client, or 0.
     generation: AtomicU64,
-    /// Whether the log says so.
+    /// Whether this has been logged.
     is_logged: AtomicBool,
 }
 
 // === impl Told ===
 
 impl Told {
-    /// Records that a client was told the real expiry of the token of this generation. The log says so once.
+    /// Records that a client got the real expiry of the token of this generation. Logs it once.
     pub(super) fn note(&self, profile: &ProfileName, generation: u64) {
         self.generation.store(generation, Ordering::Relaxed);
         if !self.is_logged.swap(true, Ordering::Relaxed) {
@@ -31,7 +31,7 @@ impl Told {
         }
     }
 
-    /// Whether a client was told the real expiry of the token that this view shows.
+    /// Whether a client got the real expiry of the token in this view.
     pub(super) fn is_real(&self, view: &View) -> bool {
         let told = self.generation.load(Ordering::Relaxed);
         view.held

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::instant::BootInstant;
 
-/// The moment of the last request for a token. Every handle sets it, without a message to the keeper.
+/// The moment of the last request for a token. Handles set it directly, without a message to the keeper.
 pub(in super::super) struct Asked(AtomicU64);
 
 // === impl Asked ===
@@ -17,7 +17,7 @@ impl Asked {
 
     /// Records a request at `now`.
     pub(in super::super) fn at(&self, now: BootInstant) {
-        // 64 bits of nanoseconds last for 584 years after the machine's start.
+        // 64 bits of nanoseconds last until 584 years after the machine's start.
         let nanos = u64::try_from(now.since_boot().as_nanos()).unwrap_or(u64::MAX);
         self.0.store(nanos, Ordering::Relaxed);
     }

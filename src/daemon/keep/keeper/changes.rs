@@ -1,4 +1,4 @@
-//! What a reload that changes the profile asks of its keeper.
+//! Changes of a profile by a reload, as its keeper handles them.
 
 use tokio::sync::oneshot;
 
@@ -7,16 +7,16 @@ use crate::lifecycle::credentials::Credentials;
 use crate::lifecycle::{Event, Policy};
 
 impl Keeper {
-    /// Goes on with another policy.
+    /// Replaces the policy.
     pub(super) fn take_up(&mut self, policy: Policy) {
         self.parts.policy = policy;
         self.tell(Event::PolicyChanged { policy });
     }
 
-    /// Says what the keeper that takes this one's place begins with.
+    /// Sends the state that the successor of this keeper starts with.
     pub(super) fn hand_over(&self, rejections: bool, reply: oneshot::Sender<Credentials>) {
         let credentials = self.credentials.carried_over(self.now(), rejections);
-        // The reload may have been dropped.
+        // The reload may have been cancelled.
         let _: Result<(), _> = reply.send(credentials);
     }
 }

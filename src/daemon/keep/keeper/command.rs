@@ -13,13 +13,13 @@ use crate::lifecycle::{Policy, Reporter};
 use crate::store::source::CredentialSource;
 use crate::token::Grant;
 
-/// Where a caller is answered once the lifecycle has processed its command and the view shows the result.
+/// Channel that answers a caller once the lifecycle has processed its command and the view shows the result.
 pub(in super::super) type Done = oneshot::Sender<Heard>;
 
-/// What a command of a caller came to.
+/// The result of a caller's command.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in super::super) struct Heard {
-    /// Until when reports of the held token by this caller lead to no refresh. The moment may have passed.
+    /// Until when this caller's reports of the held token cause no refresh. The moment may have passed.
     pub cooling_until: Option<BootInstant>,
 }
 
@@ -34,13 +34,14 @@ pub(in super::super) enum Command {
         reporter: Reporter,
         done: Done,
     },
-    /// The issuer gave the client another token at this moment, past the daemon.
+    /// The issuer gave the client another token at this moment, not through this keeper.
     Superseded { at: BootInstant, done: Done },
-    /// A token that was granted for the stored credential past the attempts.
+    /// A token that was granted for the stored credential outside this keeper's attempts.
     Adopt { token: Box<Adopted>, done: Done },
-    /// A client seems to doubt the token of this generation, and says nothing of it.
+    /// A client seems to distrust the token of this generation, but has not reported it as rejected.
     Doubted { generation: u64, done: Done },
-    /// A person wants a new token. Answered with the count of refreshes before it, or why not and until when.
+    /// A user requests a new token. Answered with the number of refreshes so far, or with the reason for a refusal and
+    /// its end.
     Refresh {
         reply: oneshot::Sender<Result<u64, RefreshRefused>>,
     },
@@ -48,13 +49,13 @@ pub(in super::super) enum Command {
     Jumped(Jump),
     /// The store was locked.
     Lock { done: Done },
-    /// The configuration has another policy for the profile.
+    /// The configuration has a new policy for the profile.
     Policy(Policy),
-    /// The credential is kept elsewhere from now on.
+    /// The credential comes from another source from now on.
     Source(NewSource),
-    /// Another keeper takes this one's place. Answered with what it begins with.
+    /// Another keeper replaces this one. Answered with the state that the new one starts with.
     HandOver {
-        /// Whether the credentials that were rejected here may be rejected there.
+        /// Whether the new keeper inherits the rejections of credentials.
         rejections: bool,
         reply: oneshot::Sender<Credentials>,
     },
@@ -62,17 +63,17 @@ pub(in super::super) enum Command {
     Recheck { done: oneshot::Sender<()> },
 }
 
-/// A token that was granted past the attempts.
+/// A token that was granted outside the keeper's attempts.
 #[derive(Debug)]
 pub(in super::super) struct Adopted {
-    /// When its request was sent.
+    /// The moment at which its request was sent.
     pub sent: BootInstant,
     pub grant: Grant,
-    /// What the issuer's clock showed.
+    /// The issuer's time, if its answer stated one.
     pub date: Option<UnixTime>,
 }
 
-/// Where the credential is kept from now on.
+/// A new source of the credential.
 pub(in super::super) struct NewSource(pub Arc<dyn CredentialSource>);
 
 impl fmt::Debug for NewSource {
@@ -81,23 +82,23 @@ impl fmt::Debug for NewSource {
     }
 }
 
-/// Why a refresh on request is refused.
+/// The reason for refusing a requested refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum RefreshRefused {
-    /// The issuer rejected the credential. It is sent again when its probe is due.
+    /// The issuer rejected the credential. It is sent again when the next probe is due.
     Rejected {
         /// When the next attempt is due.
         until: Option<BootInstant>,
     },
-    /// The budget of requests is used up.
+    /// The budget of requested refreshes is used up.
     TooMany {
-        /// When the next one is allowed.
+        /// When the next requested refresh is allowed.
         until: BootInstant,
     },
-    /// No attempt may begin now: the issuer stated how long to wait, it rejects everything while it starts up, or too many
+    /// No attempt may begin now: the issuer stated a wait, it rejects everything while it starts up, or too many
     /// attempts have failed.
     HeldBack {
-        /// When one may.
+        /// When an attempt may begin.
         until: BootInstant,
     },
 }

@@ -1,11 +1,12 @@
-//! Refreshes because a client seems to doubt the held token.
+//! Refreshes for clients that seem to distrust the held token.
 
 use tracing::info;
 
 use super::Keeper;
 
 impl Keeper {
-    /// Refreshes the token of this generation once, if that does no harm and the budget of requested refreshes allows it.
+    /// Refreshes the token of this generation once, unless that could do harm or exceeds the budget of requested
+    /// refreshes.
     pub(super) fn doubted(&mut self, generation: u64) {
         let may_replace = self.lifecycle.may_replace(self.now(), generation);
         if may_replace && self.doubted != Some(generation) && self.refresh().is_ok() {

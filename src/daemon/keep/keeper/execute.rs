@@ -1,4 +1,4 @@
-//! Executes what the machines decide.
+//! Executes the decisions of the state machines.
 
 use std::sync::Arc;
 
@@ -14,13 +14,14 @@ use crate::lifecycle::credentials::{CallEnd, Decision};
 use crate::store::source::{Loaded, LoadedCredential};
 
 impl Keeper {
-    /// Executes a decision, and those that follow from it, until there is something to wait for.
+    /// Executes a decision and those that follow from it, until the keeper has to wait.
     pub(super) fn execute(&mut self, mut decision: Decision) {
         loop {
             decision = match decision {
                 Decision::Wait => return,
                 Decision::Recheck => {
-                    // Beginning again would starve it: requests may come faster than a keyring answers.
+                    // Do not restart a running read: requests may come faster than a keyring answers, and the read
+                    // would never finish.
                     if self.recheck.is_none() {
                         let source = Arc::clone(&self.parts.source);
                         self.recheck = Some(Running::start(async move { source.load().await }));
@@ -38,7 +39,8 @@ impl Keeper {
                 } => {
                     let mut loaded = self.loaded.iter();
                     let Some(found) = loaded.find(|loaded| loaded.id == credential) else {
-                        // The machine asks only for credentials that it still needs. The attempt must end in any case.
+                        // The state machine asks only for credentials that it still needs. If one is missing anyway,
+                        // the attempt must still end.
                         let fault = Fault::new(FaultKind::Connect, "the credential was lost");
                         let end = CallEnd::Failed { sent: None, fault };
                         decision = self.credentials.answered(self.now(), attempt, end);
@@ -72,7 +74,8 @@ impl Keeper {
         }
     }
 
-    /// Reads the store for the attempt: anew when the issuer has just rejected what was read before.
+    /// Reads the store for the attempt. The read is a fresh one if the issuer has just rejected the credential that was
+    /// read before.
     fn load_for(&self, attempt: u64) -> Running<Loaded> {
         let source = Arc::clone(&self.parts.source);
         let is_rejected = self.credentials.is_rejected_in(attempt);
@@ -84,8 +87,8 @@ impl Keeper {
         })
     }
 
-    /// Starts a call in a task of its own: a caller that goes away cancels nothing, and a slow issuer does not hold up
-    /// this task.
+    /// Starts a call in a task of its own, so that a caller that goes away cancels nothing and a slow issuer does not
+    /// block the keeper.
     fn call(
         &self,
         attempt: u64,

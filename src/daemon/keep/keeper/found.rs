@@ -1,4 +1,4 @@
-//! Takes up what was read of the store.
+//! Processes the results of reads of the store.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use crate::credential::Enrolment;
 use crate::lifecycle::credentials::{Found, Read};
 use crate::store::source::{Loaded, LoadedCredential};
 
-/// The credential that was read last, without its secret, for the rest of the daemon.
+/// The credential of the last read without its secret, for the rest of the daemon.
 pub(in super::super) type Enrolled = watch::Receiver<Option<Arc<Enrolment>>>;
 
 impl Keeper {
-    /// A receiver of the credential that was read last.
+    /// Returns a receiver for the credential of the last read.
     pub(in super::super) fn enrolled(&self) -> Enrolled {
         self.enrolled.subscribe()
     }
@@ -58,7 +58,7 @@ impl Keeper {
         }
     }
 
-    /// Forgets the secrets that no call will carry.
+    /// Drops the secrets that no call needs any more.
     pub(super) fn forget_unneeded(&mut self) {
         self.loaded.retain(|it| self.credentials.needs(it.id));
     }

@@ -1,13 +1,13 @@
-//! Forgets all that the store of encrypted files has opened, when it is locked.
+//! Drops what the store of encrypted files had opened, when the store is locked.
 
 use super::Keeper;
 use super::command::Heard;
 use crate::lifecycle::Event;
 
 impl Keeper {
-    /// Forgets the credential and the token, and ends what runs with them.
+    /// Drops the credential and the token, and cancels the work that uses them.
     pub(super) fn lock(&mut self) -> Heard {
-        // What it reads was opened before.
+        // A running read may have opened the store before the lock.
         self.recheck = None;
         self.credentials.lock(self.now());
         self.loaded.clear();

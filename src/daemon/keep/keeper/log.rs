@@ -1,4 +1,4 @@
-//! The log of a keeper: one line for each change of state.
+//! Log of a keeper: one line for each change of state.
 
 use tracing::{debug, info, warn};
 
@@ -18,7 +18,7 @@ impl Keeper {
             .valid(now)
             .map(|held| held.validity.remaining(now).as_secs());
         let next_in = after.next_attempt.map(|at| at.since(now).as_secs());
-        // A token that its issuer calls one of no time counts as both.
+        // A token that is granted with a lifetime of zero counts as a success and as a failure.
         let has_failed = after.failures > before.failures;
         let has_token = after.refreshes > before.refreshes && !has_failed;
         if has_token && after.generation == before.generation {
@@ -61,7 +61,8 @@ impl Keeper {
         }
     }
 
-    /// Logs one line for each reported token, and one when a further report of it leads to its refresh after a cool-down.
+    /// Logs one line for each token that is reported for the first time, and one when a later report causes its refresh
+    /// after a cool-down.
     pub(super) fn log_report(&self, before: &View, reporter: Reporter) {
         let after = self.lifecycle.view();
         let is_first = after.reports > before.reports;
@@ -85,7 +86,8 @@ impl Keeper {
         }
     }
 
-    /// Logs one line when the issuer grants a narrower scope than the profile asks for, and one when it is a whole one again.
+    /// Logs one line when the issuer grants a narrower scope than the profile asks for, and one when it grants the
+    /// whole scope again.
     pub(super) fn log_scope(&mut self) {
         let Some(held) = self.lifecycle.view().held else {
             return;
@@ -106,7 +108,7 @@ impl Keeper {
         self.logged.missing_scope = missing;
     }
 
-    /// Logs one line when the issuer's clock and this machine's are found to be far apart.
+    /// Logs one line when the issuer's clock and this machine's clock differ by more than the limit.
     pub(super) fn log_skew(&mut self) {
         let now = self.parts.clock.now();
         let Some(secs) = wire::clock_skew(&self.lifecycle.view(), now) else {
@@ -122,7 +124,7 @@ impl Keeper {
         self.logged.skew = far;
     }
 
-    /// Logs one line when the issuer rejects the stored credential, and which one is in use.
+    /// Logs one line when the issuer rejects the stored credential. The line says which credential is in use instead.
     pub(super) fn log_former(&mut self) {
         let rejected = self.credentials.rejected_successor();
         if let (Some(last), false) = (rejected, self.logged.former) {
@@ -143,7 +145,7 @@ impl Keeper {
     }
 
     /// Logs one line when the credential cannot be read or the reason changes, and one when it can be read again. A
-    /// profile that is stuck without a credential is logged elsewhere.
+    /// profile that is blocked for lack of a credential is logged elsewhere.
     pub(super) fn log_unreadable(&mut self, loaded: &Loaded, is_stuck: bool) {
         match loaded {
             Ok(_) => {
@@ -164,8 +166,9 @@ impl Keeper {
         }
     }
 
-    /// Logs one line when the held token has expired and could not be replaced, others while that lasts, and one when it
-    /// is over. That one is a warning too: a log that shows no more than warnings must show the end of what it reported.
+    /// Logs one line when the held token has expired without a replacement, further lines while that lasts, and one
+    /// when it is over. The last one is a warning as well, so that a log of warnings only also shows the end of the
+    /// outage.
     pub(super) fn log_outage(&mut self) {
         let (now, view) = (self.now(), self.lifecycle.view());
         let Some(report) = self.logged.outage.look(now, &view) else {
@@ -199,8 +202,8 @@ impl Keeper {
         warn!(kind, detail, failing_for, next_in, "{what}");
     }
 
-    /// Logs one line when the profile begins to rest, and one when a token is requested again. The published view still
-    /// shows the state before the change.
+    /// Logs one line when the profile begins to rest, and one when a token is requested again. Call it before the new
+    /// view is published: it compares that view with the lifecycle.
     pub(super) fn log_rest(&self) {
         let (before, after) = (self.view.borrow().resting, self.lifecycle.view().resting);
         if after && !before {

@@ -1,20 +1,20 @@
-//! What the log of a keeper says already, so that it is not said again.
+//! What a keeper has logged, so that it does not log the same state twice.
 
 use crate::lifecycle::Outage;
 
-/// What the log says already.
+/// The states that have been logged.
 #[derive(Debug, Default)]
 pub(super) struct Logged {
-    /// Whether it says that the issuer gives the same token until it expires.
+    /// Whether the log says that the issuer gives the same token until it expires.
     pub(super) repeated: bool,
-    /// Whether it says that the issuer's clock and this machine's are far apart.
+    /// Whether the log says that the issuer's clock and this machine's clock differ too much.
     pub(super) skew: bool,
-    /// Why the credential could not be read, as logged last.
+    /// The last logged reason why the credential could not be read.
     pub(super) unreadable: Option<String>,
-    /// Whether it says that the former credential stays in use.
+    /// Whether the log says that the former credential stays in use.
     pub(super) former: bool,
-    /// What the issuer did not grant of the scope, as logged last.
+    /// The last logged part of the scope that the issuer did not grant.
     pub(super) missing_scope: Option<Box<str>>,
-    /// What it says of the time without a valid token.
+    /// What has been logged about the time without a valid token.
     pub(super) outage: Outage,
 }

@@ -1,4 +1,4 @@
-//! Refreshes on a person's request.
+//! Refreshes that a user requests.
 
 use super::Keeper;
 use super::command::RefreshRefused;
@@ -6,7 +6,7 @@ use crate::lifecycle::credentials::Decision;
 use crate::schedule;
 
 impl Keeper {
-    /// Refreshes the token if the budget allows it. Returns the count of refreshes before it.
+    /// Refreshes the token if the budget allows it. Returns the number of refreshes so far.
     pub(super) fn refresh(&mut self) -> Result<u64, RefreshRefused> {
         let now = self.now();
         self.asked.at(now);

@@ -1,11 +1,11 @@
-//! What a keeper shows, and when that changes by itself.
+//! The published view of a keeper, and the moments at which it changes without an event.
 
 use super::Keeper;
 use crate::instant::BootInstant;
 
 impl Keeper {
-    /// The next moment to act: an attempt is due, the held token expires, the log has to say that there is none, or the
-    /// rest of a change of the credential was waited for long enough.
+    /// Returns the next moment to act: an attempt is due, the held token expires, a report of an outage is due, or the
+    /// wait for the second half of a changed credential ends.
     pub(super) fn wake(&self) -> Option<BootInstant> {
         let shown = self.view.borrow();
         let lapse = shown.held.as_ref().filter(|_| !shown.lapsed);
@@ -18,8 +18,8 @@ impl Keeper {
         moments.into_iter().flatten().min()
     }
 
-    /// Publishes the view if it has changed, and only then: callers that wait ask again when woken, so that two of them
-    /// would wake each other forever.
+    /// Publishes the view only if it has changed. Waiting callers ask again when woken, so a spurious wake-up would
+    /// make two of them wake each other forever.
     pub(super) fn publish(&self) {
         let now = self.now();
         self.view.send_if_modified(|shown| {

@@ -1,4 +1,4 @@
-//! Tokens that the issuer gave to the same client past this daemon.
+//! Tokens that the issuer gave to the same client without this keeper.
 
 use tracing::info;
 
@@ -8,7 +8,8 @@ use crate::instant::BootInstant;
 use crate::lifecycle::Event;
 
 impl Keeper {
-    /// The issuer gave the client another token at this moment. Logs one line where the held token has to be replaced.
+    /// Handles the news that the issuer gave the client another token at this moment. Logs one line if the held token
+    /// has to be replaced.
     pub(super) fn superseded(&mut self, at: BootInstant) -> Heard {
         let was_reported = self.lifecycle.view().reported;
         self.tell(Event::Superseded { at });

@@ -1,4 +1,4 @@
-//! What a keeper waits for.
+//! The tasks and timers that a keeper waits for.
 
 use crate::clock::Clock;
 use crate::fault::{Fault, FaultKind};
@@ -21,30 +21,31 @@ impl<T> Drop for Running<T> {
     }
 }
 
-/// The running step of an attempt, with the attempt's number.
+/// The running step of an attempt, with the number of the attempt.
 pub(super) enum Work {
-    /// It reads the store.
+    /// A read of the store.
     Load(u64, Running<Loaded>),
-    /// It calls the issuer.
+    /// A call to the issuer.
     Call(u64, Running<CallEnd>),
 }
 
-/// How a step of an attempt ended.
+/// The result of a step of an attempt.
 pub(super) enum Ended {
-    /// The store was read.
+    /// The result of a read of the store.
     Loaded(Loaded),
-    /// The call is over.
+    /// The result of a call to the issuer.
     Called(CallEnd),
 }
 
-/// Waits for the end of the running step, and returns it with the attempt's number.
+/// Waits for the running step to end, and returns its result with the number of the attempt.
 pub(super) async fn ended(work: &mut Option<Work>) -> (u64, Ended) {
     match work {
         None => std::future::pending().await,
         Some(Work::Load(attempt, task)) => (*attempt, Ended::Loaded(loaded(task).await)),
         Some(Work::Call(attempt, task)) => {
             let end = (&mut task.0).await;
-            // A task is not aborted while it is waited for, and a panic would have ended the process.
+            // Unreachable: a task is not aborted while the keeper waits for it, and a panic would have ended the
+            // process.
             let end = end.unwrap_or_else(|_| CallEnd::Failed {
                 sent: None,
                 fault: Fault::new(FaultKind::Connect, "the attempt was lost"),
@@ -67,7 +68,7 @@ async fn loaded(task: &mut Running<Loaded>) -> Loaded {
     (&mut task.0).await.unwrap_or_else(lost)
 }
 
-/// Waits until `wake`, the next moment to act; forever without one.
+/// Waits until `wake`, the next moment to act, or forever if there is none.
 pub(super) async fn alarm(clock: &dyn Clock, wake: Option<BootInstant>) {
     match wake {
         None => std::future::pending().await,

@@ -5,7 +5,7 @@ use super::*;
 use crate::clock::testing::TestClock;
 use crate::query::{KeyForm, KeyListing, KeyShown};
 
-/// A list that says which look-up it is of.
+/// A list with the number of the query that it answers.
 struct Numbered(usize);
 
 impl KeyList for Numbered {
@@ -28,7 +28,7 @@ impl KeyList for Numbered {
     }
 }
 
-/// What an API does with a look-up, after a second unless it says otherwise.
+/// How the API answers a query. It takes a second, unless the variant says otherwise.
 #[derive(Clone, Copy)]
 enum Play {
     Answers,

@@ -19,14 +19,14 @@ fn site(name: &str) -> Arc<str> {
     name.into()
 }
 
-/// Has so many attempts without a token wait at an issuer.
+/// Queues `attempts` attempts without a token at an issuer.
 fn fill(queue: &mut Queue, name: &str, attempts: usize) {
     for _ in 0..attempts {
         queue.join(&site(name), rank(false, None));
     }
 }
 
-/// Gives every free place.
+/// Grants every free place.
 fn admit(queue: &mut Queue) -> Vec<Place> {
     std::iter::from_fn(|| queue.next(NOW)).collect()
 }
@@ -39,7 +39,7 @@ fn attempts_at_an_issuer_are_served_by_need_then_by_expiry_then_by_arrival() {
         rank(false, at(1_200)),
         rank(false, None),
         rank(true, None),
-        // Expired: as good as none.
+        // An expired token ranks like no token.
         rank(false, at(1_000)),
         rank(true, at(900)),
     ];
@@ -104,7 +104,7 @@ fn the_limit_grows_while_answers_are_healthy_and_attempts_wait() {
         assert_eq!(running.len(), MOST_AT_ONE.min(AT_ONE + grown));
     }
     assert_eq!(queue.limit_in_all(), IN_ALL + MOST_AT_ONE - AT_ONE);
-    // The first failure resets it, and answers to calls that were made before it do not let it grow.
+    // The first failure resets the limit. Answers to calls from before the reset do not raise it.
     queue.end(&running.remove(0), Outcome::Failed);
     assert_eq!((queue.limit("a"), queue.limit_in_all()), (AT_ONE, IN_ALL));
     while running.len() > AT_ONE - 1 {
@@ -115,7 +115,7 @@ fn the_limit_grows_while_answers_are_healthy_and_attempts_wait() {
     let recent = queue.next(NOW).unwrap();
     queue.end(&recent, Outcome::Healthy);
     assert_eq!(queue.limit("a"), AT_ONE + 1);
-    // So does the first call that is slow, before it ends.
+    // A slow call resets the limit as well, even before it ends.
     let slow = queue.next(NOW).unwrap();
     queue.slow(&slow);
     assert_eq!(queue.limit("a"), AT_ONE);
@@ -162,7 +162,7 @@ fn issuers_that_have_grown_leave_places_for_others() {
 
 #[test]
 fn a_place_that_becomes_free_goes_to_the_issuer_with_the_fewest_calls() {
-    // Four issuers that hang have every place.
+    // Four issuers that hang occupy every place.
     let mut queue = Queue::new(IN_ALL);
     for name in ["a", "b", "c", "d"] {
         for _ in 0..20 {
@@ -206,8 +206,8 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Whatever happens: no limit is exceeded, no place stays free for which an attempt waits, at one issuer none overtakes
-    /// another of a smaller order, and every attempt gets its place once.
+    /// In every sequence of events: no limit is exceeded, no place stays free while an attempt may take it, no attempt
+    /// overtakes one with a smaller sort key at the same issuer, and every attempt gets its place once.
     #[test]
     fn limits_hold_the_order_holds_and_every_attempt_has_its_turn(
         most in 1..140_usize,

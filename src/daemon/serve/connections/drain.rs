@@ -5,16 +5,15 @@ use std::time::Duration;
 use super::{Connections, Place};
 use crate::clock;
 
-/// How long connections that have sent nothing may take for their first request, from the order to stop on. A client
-/// that has connected sends its request within this; a silent one must not hold up a restart.
+/// How long a connection that has sent nothing may take for its first request after the order to stop. A client sends
+/// its request within this time after connecting. A silent connection must not delay a restart.
 pub const FIRST_REQUEST: Duration = Duration::from_millis(250);
 
 // === impl Connections ===
 
 impl Connections {
-    /// Ends all connections, including later ones: each may finish its request within `grace`, and is closed after
-    /// that. Returns when the last one has ended, with the number of those that were closed. It can be dropped and
-    /// called again.
+    /// Ends all connections, including later ones. Each may finish its request within `grace` and is closed after that.
+    /// Returns the number of closed connections once the last one has ended. The call may be cancelled and repeated.
     pub async fn drain(&self, grace: Duration) -> usize {
         self.close();
         if tokio::time::timeout(grace, self.ended()).await.is_ok() {
@@ -26,7 +25,7 @@ impl Connections {
         left
     }
 
-    /// Waits until there is no connection. Only during a drain is that sure to happen.
+    /// Waits until there is no connection. This is certain to happen only during a drain.
     async fn ended(&self) {
         loop {
             // Subscribe before the check, so that no end is missed.
@@ -38,9 +37,9 @@ impl Connections {
         }
     }
 
-    /// Tells every connection that the daemon stops, including those still to come.
+    /// Tells every connection that the daemon stops, including connections that are accepted later.
     pub(in super::super) fn close(&self) {
-        // One moment for all, so that connections that are accepted late do not hold up the stop.
+        // Use one moment for all connections, so that late ones do not delay the stop.
         self.lock().close(clock::from_now(FIRST_REQUEST));
     }
 }
@@ -48,10 +47,10 @@ impl Connections {
 // === impl Place ===
 
 impl Place {
-    /// Waits until a stopping daemon no longer waits for the first request of a connection.
+    /// Waits until a stopping daemon stops waiting for the first request of a connection.
     pub(in super::super) async fn first_request_is_overdue(&self) {
         let until = self.spot.connections.lock().first_request_until;
-        // Only a connection that was told of the stop asks, so there is such a moment.
+        // Only a connection that was told of the stop calls this, so the moment is set.
         if let Some(until) = until {
             tokio::time::sleep_until(until).await;
         }
@@ -60,7 +59,7 @@ impl Place {
     /// Waits until the deadline of a drain has passed.
     pub(in super::super) async fn overdue(&self) {
         let mut overdue = self.spot.connections.overdue.subscribe();
-        // It fails only without a sender, and this place keeps the sender alive.
+        // An error would mean that the sender is gone, but this place keeps it alive.
         let _: Result<_, _> = overdue.wait_for(|overdue| *overdue).await;
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 const LONGEST: usize = 16 * 1024;
 const USER: u32 = 1_000;
 
-/// An intake, its framing, the peer's end, and the memory.
+/// Returns an intake, its framing, the peer's end, and the memory budget.
 fn pair(room: usize) -> (Intake<DuplexStream>, Framing, DuplexStream, Arc<Memory>) {
     let (ours, theirs) = tokio::io::duplex(room);
     let memory = Memory::new(0);
@@ -17,7 +17,7 @@ fn pair(room: usize) -> (Intake<DuplexStream>, Framing, DuplexStream, Arc<Memory
     (intake, framing, theirs, memory)
 }
 
-/// What one read hands over; `None` when it has to wait.
+/// Returns the bytes of one read, or `None` if it has to wait.
 async fn read(intake: &mut Intake<DuplexStream>) -> Option<Vec<u8>> {
     let mut bytes = vec![0; 8 * 1024];
     let read = tokio::time::timeout(std::time::Duration::from_millis(1), intake.read(&mut bytes));

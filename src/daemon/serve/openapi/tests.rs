@@ -1,5 +1,5 @@
-//! The document says what the code has, no more and no less. The suite checks each answer that it gets against the
-//! document.
+//! Compares the document with the code: it must describe exactly what the code has. The suite checks each answer that
+//! it gets against the document.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::profile::ProfileName;
 use crate::wire::rotation::StepEnd;
 use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, MAX_MAX_WAIT, MAX_MIN_VALID, SinkState};
 
-/// What a row is called in an answer, and the status of that answer.
+/// Returns the name of a row in an answer, and the status of that answer.
 type Named = fn(&Row) -> (&'static str, u16);
 
 fn document() -> Value {
@@ -30,7 +30,7 @@ fn texts(value: &Value) -> Vec<&str> {
     values.iter().map(|text| text.as_str().unwrap()).collect()
 }
 
-/// The target of a reference.
+/// Returns the target of a reference.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
         Some(reference) => document.pointer(&reference[1..]).expect(reference),
@@ -38,7 +38,7 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     }
 }
 
-/// Every object in a value.
+/// Collects every object in a value.
 fn objects<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
     match value {
         Value::Object(members) => {
@@ -50,7 +50,7 @@ fn objects<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
     }
 }
 
-/// The operations: method, path, and what the document says about each.
+/// Returns the operations: method, path, and what the document says about each.
 fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, item)| {
@@ -204,7 +204,7 @@ fn every_reference_leads_somewhere_and_every_component_is_used() {
     }
 }
 
-/// The names that a type is read from, as its error for an unknown name lists them.
+/// Returns the names that a type accepts, as listed in its error for an unknown name.
 fn names_of<T: DeserializeOwned>() -> Vec<String> {
     let Err(error) = serde_json::from_value::<T>(json!("no such name")) else {
         panic!("it takes any text")

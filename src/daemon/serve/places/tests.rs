@@ -1,4 +1,4 @@
-//! The table beside a model that looks at every connection each time.
+//! Compares the table with a model that examines every connection each time.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const ROOT: u32 = 0;
 
-/// What a test does to the table.
+/// A step of a test.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Admit(u32),
@@ -20,7 +20,7 @@ struct Open {
     key: u64,
     uid: u32,
     doing: Doing,
-    /// The step at which it began to do so.
+    /// The step at which it entered this state.
     since: usize,
     standing: Arc<Standing>,
 }
@@ -47,8 +47,8 @@ impl Model {
         self.open.iter().filter(|open| open.uid == uid).count()
     }
 
-    /// The rules as the issue of a reader would put them: the result is whom a newcomer replaces, if it has to replace
-    /// one.
+    /// Returns the result that the rules demand, in the simplest form: the connection that the new one replaces, if
+    /// any.
     fn expected(&self, uid: u32) -> Result<Option<u64>, Full> {
         let Limits {
             total,
@@ -125,7 +125,7 @@ impl Model {
             Step::End(at) if !self.open.is_empty() => {
                 let open = self.open.swap_remove(at % self.open.len());
                 self.places.remove(open.key);
-                // A second time changes nothing.
+                // A second removal changes nothing.
                 self.places.remove(open.key);
             }
             Step::Set(..) | Step::End(_) => {}
@@ -154,7 +154,7 @@ impl Model {
         assert_eq!(self.places.bids.len(), bids);
         for open in &self.open {
             let entry = &self.places.entries[&open.key];
-            // Answering is a position of its own: last, and in no queue.
+            // Connections that are being answered sort last, and are in no queue.
             let known = entry.position.unwrap_or((Doing::Answering, 0));
             let now = open.standing.get().position();
             assert!(known <= now, "{known:?} {now:?}");
@@ -175,7 +175,7 @@ fn limits(total: usize, per_uid: usize, kept: usize) -> Limits {
 }
 
 fn doing() -> impl Strategy<Value = Doing> {
-    // As in a daemon, most of them are answered or idle.
+    // As in a real daemon, most connections are being answered or idle.
     prop_oneof![
         1 => Just(Doing::HalfOpen),
         4 => Just(Doing::Idle),
@@ -227,7 +227,7 @@ proptest! {
     }
 }
 
-/// Admits connections of these users, each of which does this, in order; the result is the keys.
+/// Admits connections of these users in these states, in order. Returns their keys.
 fn table(limits: Limits, open: &[(u32, Doing)]) -> (Places, Vec<u64>) {
     let mut places = Places::new(limits);
     let keys = open.iter().map(|(uid, doing)| {
@@ -393,7 +393,7 @@ fn a_request_that_begins_or_ends_leaves_the_order_alone() {
         assert!(!standing.set(Doing::Answering));
         assert!(!standing.set(Doing::Idle));
     }
-    // Once it has been ordered as one that is being answered, its end is told.
+    // The table has now sorted the connection as being answered, so the end of that state must be reported.
     assert!(!standing.set(Doing::Answering));
     places.order_again(0);
     assert!(standing.set(Doing::Idle));

@@ -1,8 +1,8 @@
-//! Which requests are answered, and how the others are refused.
+//! Which requests are accepted, and how the others are refused.
 
 use super::*;
 
-/// What a request's line asks, in words.
+/// Describes the parsed request line in words.
 fn route(line: &str, door: Door) -> Result<String, &'static str> {
     let (method, target) = line.split_once(' ').unwrap();
     let (path, query) = target

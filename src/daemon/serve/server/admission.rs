@@ -1,4 +1,4 @@
-//! Which accepted connections are served, which are refused, and which wait for that.
+//! Decides which accepted connections are served, refused, or made to wait.
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::Server;
 use crate::policy::Peer;
 use crate::problem::{Code, Problem};
 
-/// What accepting a connection costs, in units of [`super::AT_ONCE`].
+/// Costs of accepting a connection, in units of [`super::AT_ONCE`].
 const SERVED: u32 = 16;
 const REFUSED: u32 = 4;
 const WAITS: u32 = 1;
@@ -24,7 +24,7 @@ const WAITS: u32 = 1;
 // === impl Server ===
 
 impl Server {
-    /// Serves or refuses a new connection, or lets it wait if its user has too many fruitless ones.
+    /// Serves or refuses a new connection, or makes it wait if its user has too many fruitless ones. Returns the cost.
     pub(super) fn receive(
         self: &Arc<Self>,
         stream: UnixStream,
@@ -51,10 +51,10 @@ impl Server {
         self.admit(first, door, faults)
     }
 
-    /// Serves or refuses the waiting connections whose turn it is.
+    /// Serves or refuses the waiting connections that are next.
     pub(super) fn tick(self: &Arc<Self>, door: Door, faults: &mut Faults) {
         self.connections.waiting().tick();
-        // Connections that have lost their place give their descriptors back first.
+        // Connections that have lost their place must free their descriptors first.
         while !self.connections.must_wait() {
             let next = self.connections.waiting().next();
             let Some(stream) = next else { break };
@@ -71,7 +71,7 @@ impl Server {
         }
     }
 
-    /// Serves or refuses a connection without a wait.
+    /// Serves or refuses a connection without a wait. Returns the cost.
     pub(super) fn admit(
         self: &Arc<Self>,
         stream: UnixStream,
@@ -139,7 +139,7 @@ impl Server {
         memory::limit_send_buffer(&stream);
         let stream = match tokio::net::UnixStream::from_std(stream) {
             Ok(stream) => stream,
-            // The event loop takes no more: there is no memory for it.
+            // The event loop has no memory for another connection.
             Err(error) => {
                 if faults.accept.came(self.service.clock.now().boot) {
                     warn!(%error, "refused: the connection cannot be served");
@@ -152,13 +152,13 @@ impl Server {
     }
 }
 
-/// Whether the peer has closed its end and had sent nothing: it expects no answer.
+/// Whether the peer has closed its end without sending anything. It expects no answer then.
 fn has_hung_up(stream: &UnixStream) -> bool {
     let peeked = recv(stream, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT);
     if !matches!(peeked, Ok((_, 0))) {
         return false;
     }
-    // A peer that only shut down its sending side still reads.
+    // A peer that has only shut down its sending side still reads.
     let mut both = [PollFd::new(stream, PollFlags::empty())];
     let polled = poll(&mut both, Some(&Timespec::default()));
     polled.is_ok()

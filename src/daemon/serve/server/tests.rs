@@ -1,4 +1,4 @@
-//! What a connection's timers do, on a paused clock over a pipe in memory.
+//! Timers of a connection, on a paused clock over an in-memory pipe.
 
 mod drain;
 mod memory;
@@ -21,10 +21,10 @@ use crate::process::program::ProgramFile;
 
 const OURS: u32 = 1_000;
 
-/// How long a request may take once the shutdown has begun.
+/// Time that requests in progress get once the shutdown has begun.
 const GRACE: Duration = secs(5);
 
-/// A client's end of a connection, and the end of the server's task.
+/// A client's end of a connection, and the state of its server.
 struct Client {
     from: ReadHalf<DuplexStream>,
     to: WriteHalf<DuplexStream>,
@@ -46,7 +46,7 @@ const fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
 }
 
-/// The only profile.
+/// Returns the only profile.
 fn profiles(handle: Arc<Handle>) -> Profiles {
     let name = handle.name().clone();
     let (rules, hosts) = ([].into(), [].into());
@@ -60,7 +60,7 @@ fn profiles(handle: Arc<Handle>) -> Profiles {
     Profiles::from([(name, entry)])
 }
 
-/// A daemon of `own_uid` whose only profile plays this scene, and the sender that tells its watches to stop.
+/// Creates a daemon of `own_uid` whose only profile's issuer plays this scene, and the sender that ends its watches.
 fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
     let (handle, clock) = keep(&ScriptedIssuer::new(&[scene]), &MemoryStore::new(Some("s")));
     let roster = Arc::new(Roster::new(Gate {
@@ -91,13 +91,13 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
     (server, close)
 }
 
-/// A connection of `uid` to a daemon whose only profile plays this scene.
+/// Connects as `uid` to a new daemon whose only profile's issuer plays this scene.
 fn connect_as(uid: u32, scene: Play) -> Client {
     let (server, close) = daemon(OURS, scene);
     connect_to(&server, close, uid)
 }
 
-/// A connection of `uid` to this daemon.
+/// Connects as `uid` to this daemon.
 fn connect_to(server: &Arc<Server>, close: watch::Sender<bool>, uid: u32) -> Client {
     let connections = Arc::clone(&server.connections);
     let roster = Arc::clone(&server.service.roster);
@@ -134,7 +134,7 @@ fn request(target: &str) -> String {
 }
 
 impl Client {
-    /// The result is the number of connections that were closed at the deadline.
+    /// Starts the shutdown. The task returns the number of connections that were closed at the deadline.
     fn stop_the_daemon(&self) -> JoinHandle<usize> {
         self.close.send_replace(true);
         let connections = Arc::clone(&self.connections);
@@ -145,7 +145,7 @@ impl Client {
         self.to.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// One answer: its status and its body.
+    /// Reads one answer. Returns its status and its body.
     async fn answer(&mut self) -> (u16, String) {
         let mut head = vec![];
         while !head.ends_with(b"\r\n\r\n") {
@@ -165,7 +165,7 @@ impl Client {
         self.answer().await.0
     }
 
-    /// Asserts that nothing more comes before the connection ends, and returns the time from the start to that end.
+    /// Asserts that nothing more is sent before the connection ends. Returns the time from the start to that end.
     async fn ended(&mut self) -> Duration {
         let mut rest = vec![];
         self.from.read_to_end(&mut rest).await.unwrap();
@@ -174,7 +174,7 @@ impl Client {
     }
 }
 
-/// Timers have a grain of a millisecond, and a few of them add up.
+/// Allows for the resolution of timers, a millisecond each.
 #[track_caller]
 fn assert_about(found: Duration, wanted: Duration) {
     let late = found.checked_sub(wanted).expect("not before");
@@ -241,7 +241,7 @@ async fn who_waits_while_the_profile_starts_anew_is_served_by_the_one_in_its_pla
     assert_eq!(client.answer().await.0, 200);
     assert_about(client.start.elapsed(), secs(11));
 
-    // The new profile gets what is left of the wait.
+    // The new profile gets the rest of the wait.
     let mut client = connect_as(OURS, Play::Hang);
     client.send(&request(target)).await;
     tokio::time::sleep(secs(10)).await;
@@ -272,7 +272,7 @@ async fn a_body_has_5_s() {
 async fn a_client_that_never_reads_is_dropped_after_10_s_without_progress() {
     let mut client = connect();
     let many = request("/v1/profiles").repeat(1_000);
-    // The server never reads the rest of the requests.
+    // The server never reads the remaining requests.
     let _: Result<_, _> = client.to.write_all(many.as_bytes()).await;
     assert_about(client.start.elapsed(), secs(10));
     let mut got = vec![];
@@ -393,7 +393,7 @@ async fn a_user_that_pipelines_on_many_connections_gets_few_requests_before_othe
         answered += came.matches("HTTP/1.1 200 ").count();
     }
     assert!(answered <= 3 * 64, "{answered} of {}", 64 * EACH);
-    // All of them are answered in the end.
+    // All requests are answered in the end.
     for stream in &mut greedy {
         stream
             .write_all(b"GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -1,4 +1,4 @@
-//! A store that is locked takes the token out of the files, too.
+//! Removal of tokens from the files when the store is locked.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::lifecycle::{Held, View};
 use crate::wire::SinkState;
 
 impl Task {
-    /// Removes the file if the store was locked since the last look, whatever `on-expiry` says. Returns the valid token
-    /// that the profile holds now.
+    /// Removes the file if the store was locked since the last check, whatever `on-expiry` says. Returns the valid
+    /// token that the profile holds now.
     pub(super) async fn heed_locks(
         &mut self,
         view: &mut watch::Receiver<View>,
@@ -32,7 +32,7 @@ impl Task {
         held
     }
 
-    /// Removes what is in place.
+    /// Removes the file.
     async fn leave(&mut self, now: Now) {
         let path = self.files.first().cloned().unwrap_or_default();
         if self.content.is_none() && self.shown.generation.is_none() {

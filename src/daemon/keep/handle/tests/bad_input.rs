@@ -1,4 +1,4 @@
-//! Nonsensical headers of an issuer, from their text to the caller's answer.
+//! Nonsensical headers of an issuer, from their text to the answer that a caller gets.
 
 use zeroize::Zeroizing;
 
@@ -36,7 +36,7 @@ fn too_many_requests(retry_after: &str) -> Fault {
     answer.into_grant(Spelling::Snake, asked).unwrap_err()
 }
 
-/// When the next attempt is due after a refusal with this `Retry-After`, in milliseconds. The token is served
+/// Returns the delay of the next attempt after a refusal with this `Retry-After`, in milliseconds. The token is served
 /// meanwhile.
 async fn next_attempt_after(retry_after: &str) -> u128 {
     let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Refuse(too_many_requests(retry_after))]);
@@ -121,7 +121,7 @@ async fn a_wait_that_ends_early_for_a_stated_retry_after_is_told_as_that() {
     assert_eq!(problem.code, Code::Unavailable);
     assert_eq!(problem.ended_early, Some(EarlyEnd::NextAttemptIsLater));
     assert!(clock.now().boot.since(start) < secs(30));
-    // Without a wait, and with one that outlasts the stated time, there is nothing to end early.
+    // A request that does not wait, or that waits past the stated time, does not end early.
     assert_eq!(handle.token(NOW, NOW).await.unwrap_err().ended_early, None);
     assert_eq!(text(&handle, NOW, secs(200)).await, "token-2");
 }
@@ -136,8 +136,8 @@ async fn a_wait_that_runs_out_during_an_attempt_did_not_end_early() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_that_fails_speaks_of_the_token_that_is_held_only_if_there_is_one() {
-    // Whether the first attempt brings a token, and whether later ones end with a stated wait, which holds the next
-    // refresh back.
+    // `is_held`: the first attempt brings a token. `is_stated`: later attempts fail with a stated wait, which delays
+    // the next refresh.
     for (is_held, is_stated) in [(true, false), (true, true), (false, false), (false, true)] {
         let failure = || match is_stated {
             true => Play::Refuse(too_many_requests("100")),

@@ -1,4 +1,4 @@
-//! A reload that changes the profile: another policy, or another keeper in this one's place.
+//! Reloads that change the profile's policy or replace its keeper.
 
 use super::*;
 use crate::clock::testing::TestClock;
@@ -85,7 +85,7 @@ async fn a_reported_token_is_replaced_as_soon_whatever_policy_comes() {
     assert!(report.await.unwrap().unwrap() > generation);
 }
 
-/// A keeper that takes the place of this one.
+/// Starts a keeper that replaces this one.
 async fn next(
     handle: &Handle,
     issuer: &Arc<ScriptedIssuer>,
@@ -107,7 +107,7 @@ async fn profiles_that_start_over_again_and_again_keep_the_limit_of_calls() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         handle = next(&handle, &issuer, &store, &clock, true).await;
     }
-    // One second has passed: two calls in it, and those that are due at its end.
+    // One second has passed: two calls ran in it, and more may be due at its end.
     assert!(issuer.seen().len() <= 4, "{}", issuer.seen().len());
     assert!(handle.token(NOW, secs(5)).await.is_ok());
 }
@@ -122,7 +122,7 @@ async fn a_rejected_credential_is_not_sent_again_by_the_next_keeper() {
     let handle = next(&handle, &issuer, &store, &clock, true).await;
     tokio::time::sleep(secs(10)).await;
     assert_eq!(issuer.seen().len(), calls);
-    // Unless the issuer is asked in another way.
+    // It is sent again if the configuration now asks the issuer in another way.
     let _handle = next(&handle, &issuer, &store, &clock, false).await;
     tokio::time::sleep(secs(1)).await;
     assert_eq!(issuer.seen().len(), calls + 1);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::clock::testing::TestClock;
 
-/// Handles of so many profiles at one issuer, which grants after `after`.
+/// Creates handles of `profiles` profiles at one issuer that answers after `after`.
 fn crowd(profiles: usize, lifetime: u64, after: Duration) -> (Vec<Arc<Handle>>, Arc<TestClock>) {
     let bulkhead = Bulkhead::default();
     let issuer = ScriptedIssuer::new(&[Play::Grant {
@@ -27,7 +27,7 @@ async fn of_a_thousand_profiles_the_one_that_is_asked_for_gets_its_token_first()
     let asked = clock.now().boot;
     text(&profiles[997], NOW, secs(5)).await;
     let waited = clock.now().boot.since(asked);
-    // The calls that ran, and its own.
+    // The calls that were running, and the profile's own.
     assert!(waited <= Duration::from_millis(400), "{waited:?}");
     let held = |profile: &&Arc<Handle>| profile.is_ready();
     let before = profiles.iter().filter(held).count();
@@ -48,7 +48,7 @@ async fn a_profile_that_waits_for_its_turn_shows_for_how_long() {
 #[tokio::test(start_paused = true)]
 async fn two_thousand_profiles_of_short_tokens_all_hold_one() {
     let (profiles, _) = crowd(2_000, 60, Duration::from_millis(200));
-    // The first tokens: 2,000 at 32 a time.
+    // The first tokens come within 20 s: 2,000 attempts, 32 at a time.
     tokio::time::sleep(secs(20)).await;
     for _ in 0..300 {
         let held = profiles.iter().filter(|profile| profile.is_ready()).count();

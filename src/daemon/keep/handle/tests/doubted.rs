@@ -5,7 +5,7 @@ use crate::clock::testing::TestClock;
 use crate::lifecycle::Policy;
 use crate::schedule::{REFRESH_BUDGET, Reissue};
 
-/// What a client gets that seems to doubt this token, and how long it waited.
+/// Returns the answer to a client that seems to distrust this token, and how long it waited.
 async fn instead_of(handle: &Handle, clock: &TestClock, generation: u64) -> (String, Duration) {
     let start = clock.now().boot;
     let answer = said(handle.instead_of(generation, secs(3)).await);
@@ -31,7 +31,7 @@ async fn one_refresh_follows_for_a_token_and_its_clients_wait_for_it() {
     assert_eq!(one, ("token-2".to_owned(), secs(2)));
     assert_eq!(other, one);
     assert_eq!(issuer.seen().len(), 2);
-    // One that still has the old token gets the new one, and causes nothing.
+    // A client that still has the old token gets the new one and causes no call.
     assert_eq!(
         instead_of(&handle, &clock, first).await,
         ("token-2".to_owned(), NOW)

@@ -1,4 +1,4 @@
-//! Suspends and steps of the wall clock, as callers meet them.
+//! Effects of suspends and steps of the wall clock on callers.
 
 use super::*;
 use crate::clock::testing::TestClock;
@@ -9,7 +9,7 @@ fn hours(h: u64) -> Duration {
     secs(h * 3_600)
 }
 
-/// Suspends the machine, and tells the handle.
+/// Suspends the machine and reports that to the handle.
 async fn sleep(handle: &Handle, clock: &TestClock, by: Duration) {
     clock.suspend(by);
     let suspended = Some(by);
@@ -33,7 +33,7 @@ async fn after_a_suspend_no_expired_token_is_served_and_a_new_one_comes_at_once(
     let issuer = ScriptedIssuer::new(&[grant(3_600), late]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
-    // Before the suspend is noticed.
+    // The suspend has not been noticed yet.
     clock.suspend(hours(4));
     assert_eq!(text(&handle, NOW, NOW).await, "unavailable");
     let start = clock.now().boot;
@@ -111,7 +111,7 @@ async fn a_wall_clock_that_is_set_changes_what_is_shown_and_nothing_else() {
     assert_eq!(issuer.seen().len(), 2, "at half of the lifetime, as ever");
 }
 
-/// The issuer's `Date` is shown, and decides nothing.
+/// The issuer's `Date` is shown, but no decision depends on it.
 #[tokio::test(start_paused = true)]
 async fn the_issuers_clock_is_compared_with_ours_however_absurd_and_nothing_is_judged_by_it() {
     const OURS: u64 = 1_800_000_000;
@@ -130,7 +130,7 @@ async fn the_issuers_clock_is_compared_with_ours_however_absurd_and_nothing_is_j
         assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
         let state = handle.state().reply;
         assert_eq!((state.clock_skew, state.expires_in), (ahead, Some(3_570)));
-        // Correcting our clock shows without another answer.
+        // A correction of our clock shows before the issuer's next answer.
         if let Some(ahead) = ahead.filter(|ahead| ahead.abs() < 1_000) {
             set(&handle, &clock, ahead).await;
             assert_eq!(skew(&handle).unwrap().abs(), 0);

@@ -28,7 +28,7 @@ async fn a_rejected_credential_is_tried_once_more_before_the_token_ends_and_that
             continue;
         }
         assert_eq!(text(&handle, NOW, NOW).await, "token-1");
-        // Neither its end nor a request brings the next one.
+        // Neither the token's expiry nor a request brings the next probe forward.
         tokio::time::sleep(secs(890)).await;
         assert_eq!(text(&handle, NOW, NOW).await, "rejected_by_provider");
         assert_eq!(issuer.seen().len(), 8);

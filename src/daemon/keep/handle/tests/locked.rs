@@ -1,4 +1,4 @@
-//! A store that is locked while a profile lives from it, and unlocked again.
+//! Locking and unlocking the store of a running profile.
 
 use super::*;
 
@@ -23,7 +23,7 @@ async fn a_lock_takes_the_token_from_all_and_an_unlock_brings_another() {
     assert_eq!(handle.state().reply.phase, Phase::Locked);
     assert!(handle.held().is_none() && handle.enrolment().is_none());
     for _ in 0..3 {
-        // At once, whatever the caller would wait.
+        // The refusal comes at once, however long the caller would wait.
         assert_eq!(text(&handle, NOW, secs(5)).await, "locked");
     }
     tokio::time::sleep(secs(600)).await;
@@ -66,7 +66,7 @@ async fn a_lock_breaks_off_the_call_and_the_read_that_run() {
     assert_eq!(waiting.await.unwrap(), "locked", "and it waits no longer");
     tokio::time::sleep(secs(30)).await;
     assert!(handle.held().is_none());
-    // A read that began before the lock brings nothing after it.
+    // A read that began before the lock must not restore the credential.
     store.lock(false);
     store.slow(secs(2));
     let looking = {

@@ -1,4 +1,4 @@
-//! Reports, as callers make them.
+//! Reports of rejected tokens, as callers make them.
 
 use super::*;
 use crate::clock::testing::TestClock;
@@ -15,7 +15,7 @@ fn generation(handle: &Handle) -> Rejected {
     Rejected::Generation(handle.state().reply.generation)
 }
 
-/// A profile that holds its third token, since the two before were reported.
+/// A profile that holds its third token, after the first two were reported.
 async fn reported_twice() -> (Arc<ScriptedIssuer>, Arc<Handle>, Arc<TestClock>) {
     let issuer = ScriptedIssuer::new(&[grant(3_600)]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));

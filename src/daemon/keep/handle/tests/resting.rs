@@ -1,9 +1,9 @@
-//! A profile without requests: its issuer is left alone until a caller asks.
+//! Profiles without requests: the daemon leaves their issuer alone until a caller asks.
 
 use super::*;
 use crate::lifecycle::Policy;
 
-/// A profile whose tokens hold for 100 s and come after a second.
+/// A profile whose tokens have a lifetime of 100 s and take a second to get.
 fn kept(policy: Policy) -> (Arc<Handle>, Arc<ScriptedIssuer>) {
     let issuer = ScriptedIssuer::new(&[Play::Grant {
         secs: 100,

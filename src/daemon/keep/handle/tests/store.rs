@@ -1,4 +1,4 @@
-//! The effect of a read of the store on running attempts, waiting callers and the circuit breaker.
+//! Effects of a read of the store on running attempts, waiting callers and the circuit breaker.
 
 use super::*;
 use crate::lifecycle::{Pace, Reporter};
@@ -29,14 +29,14 @@ async fn an_attempt_is_no_reason_to_read_anew_but_a_rejection_and_a_recheck_are(
     let store = MemoryStore::new(None);
     let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
     let (handle, _) = keep(&issuer, &store);
-    // Blocked, it looks for a credential again and again.
+    // A blocked profile keeps looking for a credential, but does not force a fresh read of the store.
     tokio::time::sleep(secs(600)).await;
     assert_eq!(store.reads(), 0);
     store.set("old");
     handle.recheck().await;
     tokio::time::sleep(secs(1)).await;
     assert_eq!((issuer.seen().len(), store.reads()), (1, 2));
-    // Each probe of the rejected secret is one more rejection.
+    // Each probe of the rejected secret causes one more read.
     tokio::time::sleep(secs(3_600)).await;
     let sent = issuer.seen().len();
     assert!(sent > 3, "{sent}");
@@ -117,7 +117,7 @@ async fn the_first_attempt_goes_on_with_what_a_look_finds_before_its_own_read_en
     assert_eq!(text(&handle, NOW, NOW).await, "token-1");
     tokio::time::sleep(secs(10)).await;
     assert_eq!(issuer.seen(), ["s"]);
-    // An attempt that is broken off counts as a failed one.
+    // A cancelled attempt counts as a failed one, so there must have been none.
     assert_eq!(handle.pace(), Pace::default());
 }
 
@@ -141,7 +141,7 @@ async fn nor_does_it_break_off_what_runs_after_there_was_nothing_to_ask_with() {
     }
 }
 
-/// A profile whose secret was rejected twice, and was not in the store when its probe was due.
+/// A profile whose secret was rejected twice and then was missing from the store when its probe was due.
 async fn rejected_and_gone() -> (Arc<ScriptedIssuer>, Arc<MemoryStore>, Arc<Handle>) {
     let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
     let store = MemoryStore::new(Some("old"));
@@ -217,7 +217,7 @@ async fn a_store_that_cannot_be_asked_is_a_failed_attempt_which_is_soon_made_aga
     tokio::time::sleep(secs(5)).await;
     assert_eq!(text(&handle, NOW, NOW).await, "token-1");
     assert_eq!(handle.state().reply.counts.failures, 2);
-    // The credential in use stays in use when the store cannot be read again.
+    // The daemon keeps using a credential when the store cannot be read again.
     store.refuse(1);
     handle.recheck().await;
     assert_eq!(text(&handle, NOW, NOW).await, "token-1");
@@ -238,7 +238,7 @@ async fn a_first_rejection_is_told_without_a_token_and_for_a_refresh() {
         assert_eq!(problem.code, code);
         assert!(problem.retry_at.is_some());
 
-        // A valid token is served; only a request for a newer one gets the error.
+        // A valid token is served. Only a request for a newer one gets the error.
         let issuer = ScriptedIssuer::new(&[grant(3_600), fail(kind)]);
         let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
         assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");

@@ -1,4 +1,4 @@
-//! Tokens that the issuer gave to the client past the daemon.
+//! Tokens that the issuer gave to the same client without the daemon's keeper.
 
 use super::*;
 use crate::clock::testing::TestClock;
@@ -25,7 +25,7 @@ async fn a_newer_token_elsewhere_leads_to_one_refresh_and_the_held_one_is_served
     assert!(handle.state().reply.reported);
     tokio::time::sleep(secs(2)).await;
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
-    // It is told once more of a moment before the request for this one.
+    // The keeper is notified again, of a moment before its own latest request.
     handle.superseded(ago(&clock, 3)).await;
     tokio::time::sleep(secs(60)).await;
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");

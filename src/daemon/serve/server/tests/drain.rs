@@ -1,4 +1,4 @@
-//! How a server ends when the daemon stops: on a paused clock over a pipe, and over real sockets.
+//! How a server ends when the daemon stops, on a paused clock over a pipe and over real sockets.
 
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -48,7 +48,7 @@ async fn half_a_request_is_closed_after_its_own_time_or_at_the_deadline() {
     }
 }
 
-/// All that comes until the connection ends.
+/// Returns everything until the connection ends.
 async fn to_the_end(client: &mut Client) -> String {
     let mut all = vec![];
     client.from.read_to_end(&mut all).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_connection_that_has_sent_nothing_has_250_ms_from_the_stop_on() {
             249,
         ),
         ("GET /healthz HTTP/1.0\r\n\r\n", 249, true, 249),
-        // Line ends before a request are none.
+        // Line ends do not count as the beginning of a request.
         ("\r\n", 100, false, 250),
         (
             "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -89,7 +89,7 @@ async fn a_connection_that_has_sent_nothing_has_250_ms_from_the_stop_on() {
         let stopped = now();
         let drain = client.stop_the_daemon();
         tokio::time::sleep(ms(sent)).await;
-        // Behind the 250 ms no reader is left.
+        // After the 250 ms nothing reads from the pipe any more.
         let _: Result<_, _> = client.to.write_all(text.as_bytes()).await;
         let all = to_the_end(&mut client).await;
         assert_eq!(
@@ -110,7 +110,7 @@ async fn the_250_ms_are_counted_for_all_from_the_stop_on() {
     let drain = early.stop_the_daemon();
     let stopped = now();
     tokio::time::sleep(ms(200)).await;
-    // It was accepted at the last moment, and its task begins late.
+    // The connection was accepted at the last moment, and its task starts late.
     let mut late = connect_to(&server, close, OURS);
     for client in [&mut early, &mut late] {
         assert_eq!(to_the_end(client).await, "");
@@ -158,7 +158,7 @@ async fn an_answer_being_made_at_the_stop_says_that_the_connection_ends() {
 async fn a_request_that_a_kept_connection_sent_as_the_daemon_stops_is_answered() {
     let mut client = connect();
     assert_eq!(client.get("/healthz").await, 200);
-    // The order is given first, and then the connection's task runs.
+    // The order comes first, before the connection's task runs.
     let drain = client.stop_the_daemon();
     client.send(&request("/healthz")).await;
     let all = to_the_end(&mut client).await;
@@ -170,7 +170,7 @@ async fn a_request_that_a_kept_connection_sent_as_the_daemon_stops_is_answered()
     assert_about(client.start.elapsed(), Duration::ZERO);
 }
 
-/// A server at a real socket in `folder`.
+/// A server on a real socket.
 struct Listening {
     server: Arc<Server>,
     close: watch::Sender<bool>,
@@ -205,14 +205,14 @@ async fn ask(folder: &Path, target: &str) -> UnixStream {
     stream
 }
 
-/// What comes until the end of the connection.
+/// Returns everything until the end of the connection.
 async fn rest(stream: &mut UnixStream) -> String {
     let mut text = vec![];
     stream.read_to_end(&mut text).await.unwrap();
     String::from_utf8(text).unwrap()
 }
 
-/// Waits until the first bytes of an answer are there.
+/// Waits for the first bytes of an answer.
 async fn answered(stream: &UnixStream) {
     stream.readable().await.unwrap();
 }
@@ -232,7 +232,7 @@ async fn over_sockets_a_silent_connection_may_ask_after_the_stop_and_later_ones_
     };
     let (stop, running) = run(Arc::clone(&server));
     let mut silent = UnixStream::connect(folder.join("s")).await.unwrap();
-    // Connections are accepted in their order.
+    // Connections are accepted in order, so the earlier one has been accepted as well.
     answered(&ask(folder, "/healthz").await).await;
     stop.order();
     tokio::task::yield_now().await;
@@ -297,7 +297,7 @@ async fn over_sockets_what_has_not_ended_at_the_deadline_is_closed() {
     let mut half = UnixStream::connect(folder.join("s")).await.unwrap();
     half.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
     let idle = ask(folder, "/healthz").await;
-    // Connections are accepted in their order.
+    // Connections are accepted in order, so the earlier ones have been accepted as well.
     answered(&idle).await;
     listening.stop();
     assert_eq!(rest(&mut waiting).await, "");

@@ -1,4 +1,4 @@
-//! What requests and answers may hold, on a paused clock over a pipe in memory.
+//! Memory of requests and answers, on a paused clock over an in-memory pipe.
 
 use super::*;
 use hyper::body::Bytes;
@@ -6,7 +6,7 @@ use hyper::body::Bytes;
 use crate::daemon::serve::memory::{FREE, SHARE};
 use crate::wire::MAX_FRAME;
 
-/// A connection of `uid` to this server, with room for this many bytes in each direction.
+/// Connects as `uid` to this server, with buffers of `room` bytes in each direction.
 fn connect_to(server: &Arc<Server>, uid: u32, room: usize) -> DuplexStream {
     let (place, leave) = server.connections.admit(uid).unwrap();
     let (ours, theirs) = tokio::io::duplex(room);
@@ -20,7 +20,7 @@ fn connect_to(server: &Arc<Server>, uid: u32, room: usize) -> DuplexStream {
     theirs
 }
 
-/// Sends a request for the companion that lacks its last byte.
+/// Sends a companion's request without its last byte.
 async fn hold_body(server: &Arc<Server>, length: usize) -> DuplexStream {
     let mut client = connect_to(server, OURS, 2 * MAX_FRAME);
     let head =
@@ -30,7 +30,7 @@ async fn hold_body(server: &Arc<Server>, length: usize) -> DuplexStream {
     client
 }
 
-/// What comes within a second, which no body of ours takes to arrive.
+/// Returns what is sent within a second. No body of these tests takes that long to arrive.
 async fn at_once(client: &mut DuplexStream) -> String {
     let mut answer = vec![0; 4_096];
     let read = tokio::time::timeout(secs(1), client.read(&mut answer)).await;
@@ -89,7 +89,8 @@ async fn a_request_that_waits_no_longer_holds_its_body() {
     assert!(whole.is_some());
 }
 
-/// Asks on a connection whose pipe takes nearly nothing of the answer, which stays with the server.
+/// Sends a request on a connection whose pipe holds almost nothing of the answer, so that the rest stays with the
+/// server.
 async fn leave_unread(server: &Arc<Server>, request: &str) -> DuplexStream {
     let mut client = connect_to(server, OURS, 64);
     client.write_all(request.as_bytes()).await.unwrap();
@@ -97,7 +98,7 @@ async fn leave_unread(server: &Arc<Server>, request: &str) -> DuplexStream {
     client
 }
 
-/// How many bytes of answers of our user are charged.
+/// Returns how many bytes of our user's answers are charged.
 fn charged(server: &Server) -> usize {
     let account = server.memory.account(OURS);
     let is_free = |size: &usize| account.take(*size).is_some();
@@ -108,7 +109,7 @@ fn charged(server: &Server) -> usize {
 #[tokio::test(start_paused = true)]
 async fn unread_answers_are_charged_until_they_are_written_or_given_up() {
     let (server, _close) = daemon(OURS, Play::Hang);
-    // It quotes nothing, but a list of profiles with a long fault would be as long.
+    // The same size as a list of profiles with a long fault.
     let long = Bytes::from(vec![b'a'; 10_000]);
     let account = server.memory.account(OURS);
     let held = account.hold(long.clone()).unwrap();
@@ -126,7 +127,7 @@ async fn unread_answers_are_charged_until_they_are_written_or_given_up() {
     let short = account.hold(Bytes::from(vec![b'a'; FREE])).unwrap();
     assert_eq!(charged(&server), 0);
     drop(short);
-    // One answer may be larger than a share, as the list of thousands of profiles.
+    // One answer may exceed a share, such as a list of thousands of profiles.
     let larger = Bytes::from(vec![b'a'; 2 * SHARE]);
     let first = account.hold(larger.clone()).unwrap();
     assert!(account.hold(larger.clone()).is_none());
