@@ -1,7 +1,8 @@
-//! The life of one profile's token as a state machine without I/O: events in, effects out.
+//! State machine of one profile's token, without I/O: events in, effects out.
 //!
-//! The held token is kept apart from the current activity, so a refresh can never hide a valid token. Every attempt has
-//! a number; the result of an attempt that is no longer the current one (its credential was replaced) is dropped.
+//! The held token is separate from the current activity, so a refresh can never hide a valid token. Every attempt has a
+//! number. The result of an attempt that is no longer the current one is dropped, for example after its credential was
+//! replaced.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,22 +38,23 @@ use report::Reports;
 use superseded::Superseded;
 pub use view::{Held, LastFault, Phase, View};
 
-/// Generations stay below this, so that every JSON reader keeps them exact.
+/// Exclusive upper bound of generations, so that every JSON reader keeps them exact.
 const GENERATION_END: u64 = 1 << 53;
 
-/// How long to wait before the credential is read again when it could not be used. Only our own disk is asked.
+/// Delay before a credential that could not be used is read again. This concerns only our own disk, not the issuer.
 const BLOCKED_RETRY: Duration = Duration::from_secs(60);
 
-/// One profile's state.
+/// State of one profile.
 #[derive(Debug)]
 pub struct Lifecycle {
     policy: Policy,
     held: Option<Arc<Held>>,
-    /// Whether the lifetime of the held token is a guess, because none was given.
+    /// Whether the lifetime of the held token is assumed, because the issuer stated none.
     assumed: bool,
-    /// The end that the held token shows itself. It is served no longer, whatever the issuer states when it repeats it.
+    /// The expiry that the held token itself contains. The token is not served after it, whatever the issuer states
+    /// when it repeats the token.
     shown_end: Option<BootInstant>,
-    /// Whether the issuer states that the held token holds for no time.
+    /// Whether the issuer stated a lifetime of zero for the held token.
     is_of_no_time: bool,
     /// Whether the issuer repeated the held token without extending it.
     repeated: bool,
@@ -81,14 +83,14 @@ enum Activity {
     Waiting {
         due: BootInstant,
     },
-    /// An attempt is due, but it is made only when a caller asks. It has nothing else to wait for.
+    /// An attempt is due but is made only when a caller asks. No timer is set.
     Resting,
 }
 
 // === impl Lifecycle ===
 
 impl Lifecycle {
-    /// Creates a profile that holds no token yet and fetches one at once; generations count on from `generation`.
+    /// Creates a profile that holds no token yet and fetches one at once. Generations count up from `generation`.
     pub fn new(now: BootInstant, generation: u64, policy: Policy) -> Self {
         Self {
             policy,
@@ -116,7 +118,7 @@ impl Lifecycle {
         }
     }
 
-    /// The same with the limits that an earlier life of the profile left.
+    /// Adopts the limits on attempts that the profile's previous keeper left.
     #[must_use]
     pub fn with_pace(mut self, now: BootInstant, pace: Pace) -> Self {
         self.pace = pace;
@@ -126,7 +128,7 @@ impl Lifecycle {
         self
     }
 
-    /// When [`Event::Due`] is to be sent; `None` while an attempt runs or the profile rests.
+    /// Returns when to send [`Event::Due`], or `None` while an attempt runs or the profile rests.
     pub fn next_wake(&self) -> Option<BootInstant> {
         match self.activity {
             Activity::Attempting | Activity::Resting => None,
@@ -189,7 +191,7 @@ impl Lifecycle {
         }
     }
 
-    /// The view that others may see.
+    /// Returns the view of this state for the rest of the daemon.
     pub fn view(&self) -> View {
         View {
             held: self.held.clone(),
@@ -252,7 +254,7 @@ impl Lifecycle {
                     self.activity = Activity::Resting;
                     Effect::None
                 } else {
-                    // The machine may have slept through the last call before the expiry.
+                    // The machine may have been suspended during the last attempt before the expiry.
                     self.attempt_when_allowed(now)
                 }
             }
@@ -260,10 +262,9 @@ impl Lifecycle {
         }
     }
 
-    /// Whether the profile may rest. Before its first token it never does: one is fetched at the start, however long
-    /// that takes.
+    /// Whether the profile may rest. It never rests before its first token, however long that takes.
     fn may_rest(&self, now: BootInstant, asked: BootInstant) -> bool {
-        // A lifetime that was stated as zero says nothing of how long callers keep the token.
+        // A stated lifetime of zero does not show how long callers keep the token.
         let lifetime = |held: &Held| match self.is_of_no_time {
             true => DEFAULT_LIFETIME,
             false => held.validity.lifetime,

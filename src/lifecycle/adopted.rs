@@ -1,4 +1,4 @@
-//! A token that was granted past the attempts, as the proof of a new secret that has just been put in force.
+//! Adoption of a token that was granted outside the attempts, as the proof of a new secret that is now in use.
 
 use super::{Activity, Effect, Lifecycle};
 use crate::instant::{BootInstant, RemoteClock, UnixTime};
@@ -6,8 +6,8 @@ use crate::schedule::Unit;
 use crate::token::{Grant, Validity};
 
 impl Lifecycle {
-    /// Holds this token in place of any other, unless it does not hold any more. An attempt that runs is dropped: it may
-    /// carry the secret before.
+    /// Replaces the held token by this one, unless this one has expired. Drops a running attempt, which may carry the
+    /// old secret.
     pub(super) fn adopted(
         &mut self,
         now: BootInstant,
@@ -18,7 +18,7 @@ impl Lifecycle {
     ) -> Effect {
         let is_valid = Validity::new(sent, grant.lifetime).holds(now);
         let held = self.valid(now).copied();
-        // A refresh after the proof brought a later one.
+        // A refresh after the proof brought a later token.
         let is_late = held.is_some_and(|held| sent < held.issued);
         if !is_valid || grant.is_ending() || grant.is_of_no_time() || is_late {
             return Effect::None;

@@ -1,4 +1,4 @@
-//! Begins an attempt: when it is allowed, and in place of one that runs.
+//! Start of attempts: when an attempt may begin, and when it replaces a running one.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use crate::instant::BootInstant;
 use crate::schedule::RejectionCount;
 
 impl Lifecycle {
-    /// The earliest moment at which an attempt may begin, whatever asks for it.
+    /// Returns the earliest moment at which an attempt may begin, whatever its reason.
     pub(super) fn allowed(&self, now: BootInstant) -> BootInstant {
         self.pace.allowed(now, self.valid(now), self.last_attempt)
     }
 
-    /// Until when no attempt may begin, whatever asks for it. It is `None` while one runs.
+    /// Returns until when no attempt may begin, whatever its reason. `None` while an attempt runs.
     pub fn held_back(&self, now: BootInstant) -> Option<BootInstant> {
         let is_attempting = self.activity == Activity::Attempting;
         Some(self.allowed(now)).filter(|at| now < *at && !is_attempting)
@@ -28,9 +28,9 @@ impl Lifecycle {
         }
     }
 
-    /// Begins an attempt with the new credential in place of any that runs. The issuer's word about when to ask again
-    /// holds for every credential. While a valid token is held and all is well, the next attempt takes the credential up
-    /// when it is due: the token stays as good as it was.
+    /// Begins an attempt with the new credential, replacing a running one. A wait that the issuer has stated applies to
+    /// every credential. If a valid token is held and there is no failure, the next scheduled attempt uses the
+    /// credential, because the token remains valid.
     pub(super) fn credential_changed(&mut self, now: BootInstant) -> Effect {
         let was_attempting = self.activity == Activity::Attempting;
         let is_well = self.failing == 0 && self.rejections.is_none() && self.block.is_none();
@@ -49,13 +49,13 @@ impl Lifecycle {
         }
     }
 
-    /// Restarts an attempt that ran during the suspend: its connection is dead, and it would notice that only at its
-    /// deadline. Restarts the back-off too, since the network that failed before is likely another one now. An attempt
-    /// that was overdue on resume runs before the suspend is noticed, and is not restarted.
+    /// Restarts an attempt that ran during the suspend: its connection is dead, and the attempt would notice that only
+    /// at its deadline. Restarts the back-off as well, because the network is probably a different one now. An overdue
+    /// attempt that begins on resume, before the suspend is noticed, is not restarted.
     pub(super) fn resumed(&mut self, now: BootInstant, suspended: Duration) -> Effect {
         let ran = |started: BootInstant| now.since(started) >= suspended;
         match self.activity {
-            // The last call before the expiry is not made twice: it ends by itself.
+            // Do not repeat the last attempt before the expiry. It ends on its own.
             Activity::Attempting
                 if self.last_attempt.is_some_and(ran) && self.allowed(now) <= now =>
             {

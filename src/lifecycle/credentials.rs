@@ -1,28 +1,29 @@
-//! Which credential the calls of a profile carry, as a state machine without I/O: it takes what was read, sent and
-//! answered, and returns a [`Decision`].
+//! Decides which credential the calls of a profile carry: a state machine without I/O. Its inputs are what was read,
+//! sent and answered. Its output is a [`Decision`].
 //!
-//! It stands beside the [`Lifecycle`](super::Lifecycle). That one says when an attempt is made; this one says what the
-//! attempt does, and what its end means for the lifecycle. It knows credentials by their ids alone.
+//! The [`Lifecycle`](super::Lifecycle) decides when to make an attempt. This machine decides what the attempt does, and
+//! what its result means for the lifecycle. It knows credentials only by their ids.
 //!
-//! An attempt is at most two calls, and a third where the key is being rotated. It begins with a read of the store unless the stored credential is known and good.
-//! When the issuer rejects the credential, the store is read again: it may have been replaced unnoticed, and then the
-//! new one is sent at once. It is not if the rejection states a wait: that holds for every credential, so the attempt
-//! ends, and the next one reads the store.
+//! An attempt makes at most two calls, or three while the key is being rotated. It begins with a read of the store,
+//! unless the stored credential is known and good. When the issuer rejects the credential, the attempt reads the store
+//! again. If the credential has been replaced unnoticed, the attempt sends the new one at once. But if the rejection
+//! states a wait, the wait applies to every credential: the attempt ends, and the next one reads the store.
 //!
-//! These invariants hold, each a property test:
-//! (a) a rejected credential is not sent again before its probe is due, whatever asks for an attempt; a probe that would come
-//! after the end of the held token is due before it;
-//! (b) a call carries what the store held when it was last read, so that a new credential is used at the next need, but
-//! for (e);
-//! (c) a read of the store never breaks off an attempt that carries the credential which was found, or that reads the store
-//! itself;
-//! (d) no three calls begin within one second: the third is put off, and not dropped;
-//! (e) while the issuer rejects the stored credential, calls carry the former one, which it accepted last and has not
-//! rejected since; the stored one is tried again when its probe is due, and the state says that it is rejected;
-//! (f) a client ID that changed without its secret, where the two are kept in two places, is used no earlier than after
-//! 5 s, in which the secret may change, too;
-//! (g) while the key of the record is being rotated, an attempt does not count as rejected before the issuer has rejected
-//! the other key of the record, too.
+//! These invariants hold, each checked by a property test:
+//! - (a) A rejected credential is not sent again before its probe is due, whatever asks for an attempt. A probe that
+//!   would come after the expiry of the held token is due before it.
+//! - (b) A call carries what the store held when it was last read, so that a new credential is used at the next need.
+//!   Invariant (e) is the exception.
+//! - (c) A read of the store never cancels an attempt that carries the credential which was found, or that reads the
+//!   store itself.
+//! - (d) No three calls begin within one second. The third is delayed, not dropped.
+//! - (e) While the issuer rejects the stored credential, calls carry the former one: the last one that the issuer
+//!   accepted and has not rejected since. The stored one is tried again when its probe is due. The state says that it
+//!   is rejected.
+//! - (f) Where the client ID and the secret are kept in two places, a client ID that changed without its secret is used
+//!   only after 5 s, in which the secret may change as well.
+//! - (g) While the key of the record is being rotated, an attempt counts as rejected only after the issuer has rejected
+//!   the record's other key as well.
 
 use std::time::Duration;
 
@@ -49,37 +50,37 @@ use former::Former;
 use half::Half;
 use rejections::Rejections;
 
-/// No three calls begin within this time: every reason for a call has a limit of its own, and this one bounds their
+/// No three calls begin within this time. Every reason for a call has a limit of its own, and this one bounds their
 /// sum.
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// The credentials of one profile.
 #[derive(Debug, Default)]
 pub struct Credentials {
-    /// What the store held when it was last read with success.
+    /// The credential that the last successful read of the store found.
     stored: Option<CredentialId>,
-    /// The other key of that record, while its key is being rotated.
+    /// The other key of that record, during a rotation.
     other: Option<CredentialId>,
-    /// Why the last attempt could not use what is stored.
+    /// Why the last attempt could not use the stored credential.
     obstacle: Option<Obstacle>,
     step: Step,
     rejections: Rejections,
-    /// What the issuer accepted last.
+    /// The credential that the issuer accepted last.
     former: Former,
-    /// What may be half a change of the stored credential.
+    /// A possible half of a change of the stored credential.
     half: Half,
-    /// The validity of the token that is held while the attempt runs.
+    /// Validity of the token that is held while the attempt runs.
     held: Option<Validity>,
-    /// When the last two calls began, the older one first.
+    /// The times at which the last two calls began, the older one first.
     calls: [Option<BootInstant>; 2],
 }
 
-/// What keeps an attempt from a call.
+/// A reason why an attempt cannot make a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Obstacle {
-    /// The store could not be read.
+    /// The store could not be read this time.
     Passing,
-    /// Something has to be put right first.
+    /// Something on this machine has to be put right first.
     Blocked,
 }
 
@@ -89,16 +90,16 @@ enum Step {
     /// No attempt runs.
     #[default]
     Idle,
-    /// It reads the store before its first call.
+    /// Reading the store before the first call.
     Loading { attempt: u64 },
-    /// It calls the issuer.
+    /// Calling the issuer.
     Calling {
         attempt: u64,
         credential: CredentialId,
         not_before: BootInstant,
         is_second: bool,
     },
-    /// The issuer rejected its credential with this fault; it reads the store for another one.
+    /// Reading the store for another credential, because the issuer rejected this one with this fault.
     Reloading {
         attempt: u64,
         credential: CredentialId,
@@ -109,23 +110,23 @@ enum Step {
 // === impl Credentials ===
 
 impl Credentials {
-    /// What the store held when it was last read with success.
+    /// Returns the credential that the last successful read of the store found.
     pub const fn stored(&self) -> Option<CredentialId> {
         self.stored
     }
 
-    /// Whether the profile waits for something on this machine to be put right, and no call runs.
+    /// Whether something on this machine has to be put right before the profile can make a call, and no call runs.
     pub fn is_blocked(&self) -> bool {
         self.obstacle == Some(Obstacle::Blocked) && self.carried().is_none()
     }
 
-    /// Takes note of the validity of the token that is held while the next attempt runs: before its end, a rejected
-    /// credential is sent once more.
+    /// Sets the validity of the token that is held while the next attempt runs. A rejected credential is sent once more
+    /// before that token expires.
     pub const fn hold(&mut self, held: Option<Validity>) {
         self.held = held;
     }
 
-    /// Begins this attempt of the lifecycle, in place of any other that runs.
+    /// Begins this attempt of the lifecycle, replacing a running one.
     pub fn begin(&mut self, now: BootInstant, attempt: u64) -> Decision {
         self.stop(now);
         let usable = self
@@ -140,7 +141,7 @@ impl Credentials {
         }
     }
 
-    /// Takes the result of a read of the store for this attempt.
+    /// Handles the result of a read of the store for this attempt.
     pub fn loaded(&mut self, now: BootInstant, attempt: u64, read: Read) -> Decision {
         match std::mem::take(&mut self.step) {
             Step::Loading { attempt: running } if running == attempt => match read {
@@ -159,7 +160,7 @@ impl Credentials {
                 credential,
                 fault,
             } if running == attempt => {
-                // A failed read does not change which credential the store held last, nor does half a change.
+                // Neither a failed read nor half a change affects which credential counts as stored.
                 let read = read
                     .ok()
                     .filter(|found| self.waits_for_rest(now, found.credential).is_none());
@@ -182,7 +183,7 @@ impl Credentials {
         }
     }
 
-    /// Takes the end of a call of this attempt.
+    /// Handles the end of a call of this attempt.
     pub fn answered(&mut self, now: BootInstant, attempt: u64, end: CallEnd) -> Decision {
         let Step::Calling {
             attempt: running,

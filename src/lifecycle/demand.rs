@@ -7,8 +7,8 @@ use crate::instant::BootInstant;
 use crate::schedule::Reissue;
 
 impl Lifecycle {
-    /// A caller waits for a token of this validity. A valid token satisfies it where an early refresh would bring the
-    /// same token, or would end the one that is held.
+    /// Handles a caller that waits for a token with this validity. If an early refresh would bring the same token or
+    /// invalidate the held one, any valid token satisfies the caller.
     pub(super) fn wanted(&mut self, now: BootInstant, min_valid: Duration) -> Effect {
         if let (Some(validity), Activity::Waiting { .. }) = (self.valid(now), self.activity) {
             let enough = validity.remaining(now) >= min_valid.min(validity.lifetime / 2);
@@ -20,9 +20,9 @@ impl Lifecycle {
         self.hasten(now)
     }
 
-    /// A caller reports that the token of this generation was rejected. Each token leads to one refresh, whatever the
-    /// issuer does with the old one. A later report counts as a request for a token: it ends a rest, and it hastens the
-    /// next attempt when the token has expired.
+    /// Handles a report that the token of this generation was rejected. Each token causes one refresh, whatever the
+    /// issuer does with the old one. A later report counts as a request for a token: it ends a rest, and brings the
+    /// next attempt forward if the token has expired.
     pub(super) fn reported(
         &mut self,
         now: BootInstant,
@@ -46,13 +46,14 @@ impl Lifecycle {
         effect
     }
 
-    /// Until when a report of the held token by this user leads to no refresh. The moment may have passed.
+    /// Returns until when this user's reports of the held token cause no refresh. The moment may have passed.
     pub fn cooling_of(&self, reporter: Reporter) -> Option<BootInstant> {
         self.reports.cooling_of(reporter)
     }
 
-    /// Begins an attempt earlier, but not within the back-off while a valid token is held, when the issuer stated how
-    /// long to wait or when the address has long had no token endpoint, and not after the credential was rejected. Otherwise a thousand callers would hammer an issuer in
+    /// Brings the next attempt forward, because a caller asks. Does nothing after a rejection or while the profile is
+    /// blocked. During a back-off it also does nothing if a valid token is held, if the issuer has stated a wait, or if
+    /// the address has had no token endpoint for long. Otherwise a thousand callers would overload an issuer in
     /// trouble, or open the circuit breaker before the issuer's replicas know a new secret.
     fn hasten(&mut self, now: BootInstant) -> Effect {
         let due = match self.activity {

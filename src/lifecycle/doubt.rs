@@ -1,13 +1,13 @@
-//! A client that seems to doubt the held token, without a word about it.
+//! Refreshes for a client that seems to distrust the held token without reporting it.
 
 use super::{Activity, Lifecycle};
 use crate::instant::BootInstant;
 use crate::schedule::Reissue;
 
 impl Lifecycle {
-    /// Whether a new token may be fetched because a client seems to doubt the one of this generation. That is no report, so
-    /// it must do no harm: not where a new token ends the old one or is the same one, and not during an outage, whose
-    /// back-off it would disturb.
+    /// Whether to fetch a new token because a client seems to distrust the one of this generation. The client has not
+    /// reported it, so the refresh must do no harm. It is refused if a new token would invalidate the held one or be
+    /// the same, and during an outage, because it would disturb the back-off.
     pub fn may_replace(&self, now: BootInstant, generation: u64) -> bool {
         let is_held = self.valid(now).is_some() && self.generation == generation;
         let brings_another = self.policy.reissue == Reissue::Normal && !self.repeated;

@@ -1,4 +1,4 @@
-//! What the end of an attempt changes: a token that was granted, or a failure.
+//! Effects of the end of an attempt: a token that was granted, or a failure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::token::{DEFAULT_LIFETIME, Grant, LastAnswer, MAX_LIFETIME, Validity};
 const DEAD_ON_ARRIVAL: &str =
     "the token had expired when the answer came: the answer took long, or the token is an old one";
 
-/// Detail for a token whose issuer states a lifetime of zero. It may hold for longer, so it is served for a moment; the
-/// next attempts keep the pace of failures, since the issuer will state the same of the next token.
+/// Detail for a token with a stated lifetime of zero. The token may work for longer, so it is served for a moment. The
+/// next attempts follow the back-off of failures, because the issuer will state the same for the next token.
 const OF_NO_TIME: &str = "the issuer states that its token holds for 0 s, and the token does not show its end; if you know for how long it holds, set it in the profile, for example: lifetime = \"1h\"";
 
-/// Detail for the held token that is given again when it has ended by what it shows itself.
+/// Detail for a repeated token that has expired according to its own content.
 const ENDED: &str = "the issuer gave the same token again, which has ended by what the token shows itself; does something in front of the issuer keep old answers?";
 
 impl Lifecycle {
@@ -36,7 +36,7 @@ impl Lifecycle {
             .held
             .as_ref()
             .is_some_and(|held| held.token == grant.token);
-        // An issuer that gives the same token until it ends gives it in its last second, too.
+        // An issuer that repeats a token until its expiry also repeats it in the last second.
         let is_dead = grant.is_ending() || !Validity::new(sent, grant.lifetime).holds(now);
         if !is_held && is_dead {
             return self.failed(now, jitter, Fault::new(FaultKind::Timeout, DEAD_ON_ARRIVAL));
@@ -65,7 +65,7 @@ impl Lifecycle {
         }));
         self.superseded.replaced(now, sent);
         if self.has_repeated_an_ended_token(now, &validity) {
-            // Unasked it goes on ever more rarely, as before the end.
+            // Without requests, the attempts become ever rarer, as they did before the expiry.
             let due = schedule::same_token_due(now, &validity, jitter);
             let effect = self.failed(now, jitter, Fault::new(FaultKind::Malformed, ENDED));
             if let Activity::Waiting { due: backed_off } = &mut self.activity {
@@ -74,7 +74,7 @@ impl Lifecycle {
             return effect;
         }
         if self.is_of_no_time {
-            // There is no last call before its end: that would be as fast a loop as its lifetime is short.
+            // Make no last attempt before the expiry: with such a short lifetime, that would be a fast loop.
             let fault = Fault::new(FaultKind::Malformed, OF_NO_TIME);
             return self.failed_while(now, None, jitter, fault);
         }
@@ -89,21 +89,21 @@ impl Lifecycle {
         self.replace_superseded(now)
     }
 
-    /// The validity of the held token after the issuer has repeated it.
+    /// Returns the validity of the held token after the issuer has repeated it.
     fn again(&mut self, held: Validity, sent: BootInstant, grant: &Grant) -> Validity {
         let stated = match grant.lifetime {
             Some(lifetime) if grant.stated => Some(lifetime),
             // An assumed lifetime is assumed again when the issuer repeats the token.
             None if self.assumed => Some(DEFAULT_LIFETIME),
-            // What the token shows itself counts from its issue, and is known already; but of a longer one only its first
-            // day was taken up.
+            // The lifetime in the token itself counts from its issue and is already known. The rest of it counts only
+            // if it was cut to the maximum.
             _ => {
                 let is_cut = held.lifetime == MAX_LIFETIME;
                 let shown_end = self.shown_end.filter(|_| is_cut);
                 shown_end.map(|end| end.since(sent))
             }
         };
-        // What an answer without a date says of the token's end is late by the age of the token.
+        // Without a date in the answer, the expiry that is computed from the token is too late by the age of the token.
         let shown_ends = self.shown_end.into_iter();
         self.shown_end = shown_ends
             .chain(grant.shown.map(|left| sent.after(left)))
@@ -121,23 +121,23 @@ impl Lifecycle {
         validity
     }
 
-    /// Whether the held token, which the issuer gave again, has ended even without our reserve. Until then an issuer that
-    /// gives the same token does what it always does; afterwards callers have none, and may not make it asked at the
-    /// pace of successes.
+    /// Whether the issuer has repeated the held token even after the token's real expiry, which is without our reserve.
+    /// Before that moment, repeating the token is the issuer's normal behaviour. After it, callers have no valid token,
+    /// and their requests must not cause attempts as frequent as after a success.
     fn has_repeated_an_ended_token(&self, now: BootInstant, validity: &Validity) -> bool {
-        /// Issuers tell their time in whole seconds.
+        /// Issuers state times in whole seconds.
         const SECOND: Duration = Duration::from_secs(1);
         let is_over = self.shown_end.is_some_and(|end| end.after(SECOND) <= now);
         is_over && !validity.holds(now) && self.repeated && !self.is_of_no_time
     }
 
-    /// Handles an attempt that failed.
+    /// Handles a failed attempt.
     pub(super) fn failed(&mut self, now: BootInstant, jitter: Unit, fault: Fault) -> Effect {
         let held = self.valid(now).copied();
         self.failed_while(now, held, jitter, fault)
     }
 
-    /// The same while a token of this validity is held.
+    /// Handles a failed attempt while a token of this validity is held.
     fn failed_while(
         &mut self,
         now: BootInstant,
@@ -163,7 +163,7 @@ impl Lifecycle {
         let due = if self.rejections.is_none() {
             backed_off
         } else if !self.rejections.has_opened_breaker() && !is_permanent {
-            // After a rejection a retry is due; while the issuer cannot be reached, the back-off delays it.
+            // A retry is due after a rejection. While the issuer cannot be reached, the back-off delays it.
             probe.max(backed_off)
         } else {
             probe

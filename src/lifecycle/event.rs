@@ -1,4 +1,4 @@
-//! The events of a profile, and their effects.
+//! Events of a profile, and their effects.
 
 use std::time::Duration;
 
@@ -12,48 +12,48 @@ use crate::token::Grant;
 /// An event of a profile.
 #[derive(Debug)]
 pub enum Event {
-    /// The moment given by [`next_wake`](super::Lifecycle::next_wake) has come, or may have.
+    /// The moment of [`next_wake`](super::Lifecycle::next_wake) has come, or may have come.
     Due {
-        /// When a caller last asked for a token; the start counts as a request.
+        /// When a caller last asked for a token. The start counts as a request.
         asked: BootInstant,
     },
     /// A caller waits for a token with at least this much validity left.
     Wanted {
-        /// As the caller asked, clamped to half the lifetime by [`step`](super::Lifecycle::step).
+        /// As in the request. [`step`](super::Lifecycle::step) clamps it to half the lifetime.
         min_valid: Duration,
     },
-    /// A person asked for a refresh, and the budget allowed it.
+    /// A user requested a refresh, and the budget allowed it.
     RefreshRequested,
     /// A caller reports that the resource rejected the token of this generation.
     Reported {
-        /// The generation. A report of any other than the held token changes nothing.
+        /// The generation. A report of any token but the held one changes nothing.
         generation: u64,
-        /// Who reports it.
+        /// The user that reports it.
         reporter: Reporter,
     },
-    /// The issuer gave the client another token past the daemon, which may have ended those before it.
+    /// The issuer gave the client another token, not through this profile. It may have invalidated earlier ones.
     Superseded {
-        /// When, at the latest.
+        /// The latest possible moment of that.
         at: BootInstant,
     },
-    /// The machine was suspended: its connections are dead without an error, so an attempt has to start over.
+    /// The machine was suspended. Its connections are dead without an error, so a running attempt must start over.
     Resumed {
-        /// For how long.
+        /// Duration of the suspend.
         suspended: Duration,
     },
     /// The wall clock was set, so the times that were shown have changed.
     ClockSet,
-    /// The configuration has another policy for the profile, whose token stays.
+    /// The configuration has a new policy for the profile. The token stays.
     PolicyChanged {
-        /// The new one.
+        /// The new policy.
         policy: Policy,
     },
-    /// The store was locked: the credential and the token are forgotten.
+    /// The store was locked, so the credential and the token are dropped.
     Locked,
-    /// The credential was replaced: an attempt with the old one no longer counts. It leads to an attempt at once, unless a
-    /// valid token is held and all is well.
+    /// The credential was replaced, so a running attempt with the old one no longer counts. A new attempt begins at
+    /// once, unless a valid token is held and there is no failure.
     CredentialChanged,
-    /// The reason that blocks the profile may be another one now; the next attempt shows which. Does not reset the
+    /// The reason that blocks the profile may have changed, which the next attempt will show. Does not reset the
     /// rejection count.
     LookAgain,
     /// An attempt brought a token.
@@ -64,35 +64,35 @@ pub enum Event {
         sent: BootInstant,
         /// What the issuer granted.
         grant: Grant,
-        /// What the issuer's clock showed, if the answer has a date.
+        /// The issuer's time, if the answer states a date.
         date: Option<UnixTime>,
     },
-    /// A token was granted for the stored credential, past the attempts.
+    /// A token was granted for the stored credential outside the attempts.
     Adopted {
         /// When its request was sent.
         sent: BootInstant,
         /// What the issuer granted.
         grant: Grant,
-        /// What the issuer's clock showed, if the answer has a date.
+        /// The issuer's time, if the answer states a date.
         date: Option<UnixTime>,
     },
     /// An attempt failed.
     Failed {
         /// The attempt's number.
         attempt: u64,
-        /// Why.
+        /// The reason.
         fault: Fault,
         /// How often in a row the issuer has rejected this attempt's credential, this time included.
         rejections: RejectionCount,
     },
-    /// An attempt could not be made.
+    /// An attempt could not make a call.
     Blocked {
         /// The attempt's number.
         attempt: u64,
-        /// Why.
+        /// The reason.
         block: Block,
     },
-    /// An attempt sent nothing: the issuer rejected its credential before, and the probe is not due yet.
+    /// An attempt sent nothing, because the issuer had rejected its credential and the probe is not due yet.
     Withheld {
         /// The attempt's number.
         attempt: u64,
@@ -106,7 +106,7 @@ pub enum Event {
 // === impl Event ===
 
 impl Event {
-    /// The attempt that ends with this event, if one does.
+    /// Returns the attempt that ends with this event, if one does.
     pub(super) const fn attempt(&self) -> Option<u64> {
         match self {
             Self::Fetched { attempt, .. }
@@ -129,17 +129,17 @@ impl Event {
     }
 }
 
-/// What the keeper has to do.
+/// Action that the keeper has to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Effect {
-    /// Nothing.
+    /// Do nothing.
     None,
-    /// Drop the attempt that runs: its credential was replaced, and none may begin now.
+    /// Drop the running attempt: its credential was replaced, and no attempt may begin now.
     Stop,
     /// Start this attempt, and drop any other that still runs.
     Fetch {
-        /// Its number, to be given back with its result.
+        /// The attempt's number, which comes back with its result.
         attempt: u64,
     },
 }

@@ -1,4 +1,4 @@
-//! A store that is locked while the profile lives: its token is forgotten with its credential.
+//! Effect of locking the store on the token: it is dropped together with its credential.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::fault::Block;
 use crate::instant::BootInstant;
 
 impl Lifecycle {
-    /// Forgets the token, and waits until the store is unlocked. Generations count on, and so do the limits on attempts.
+    /// Drops the token, and waits until the store is unlocked. The generations and the limits on attempts continue.
     pub(super) fn locked(&mut self, now: BootInstant) -> Effect {
         if self.activity == Activity::Attempting {
             self.pace.broken_off(now);

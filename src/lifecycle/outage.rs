@@ -1,32 +1,32 @@
-//! The time in which a profile has no valid token, and when the log reports it: when a failed attempt has left callers
-//! without one, and again ever more rarely while that lasts.
+//! Tracks the time in which a profile has no valid token, and decides when to log it: when a failed attempt has left
+//! callers without a token, and then at growing intervals.
 
 use std::time::Duration;
 
 use super::View;
 use crate::instant::BootInstant;
 
-/// When the log reports it for the second and the third time; later once for each further [`DAY`].
+/// When the second and the third report are due. Later ones are due once per [`DAY`].
 const REMINDERS: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(3_600)];
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What the log has to report.
+/// A line that the log has to report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutageReport {
     /// The held token has expired, and an attempt to replace it has failed.
     Expired {
-        /// For how long callers have had no token.
+        /// How long callers have had no token.
         failing_for: Duration,
     },
     /// Callers still have no token.
     Lasts {
-        /// For how long.
+        /// How long callers have had no token.
         failing_for: Duration,
     },
-    /// They have one again.
+    /// Callers have a token again.
     Over {
-        /// For how long they had none.
+        /// How long callers had none.
         failed_for: Duration,
     },
 }
@@ -34,31 +34,31 @@ pub enum OutageReport {
 /// Follows the view of one profile.
 #[derive(Debug, Default)]
 pub struct Outage {
-    /// Since when there is no valid token while callers may want one.
+    /// The time without a valid token while callers may want one, if it lasts.
     lack: Option<Lack>,
-    /// Whether the profile rested when it was looked at last.
+    /// Whether the profile rested at the last check.
     rested: bool,
 }
 
 #[derive(Debug)]
 struct Lack {
-    /// When callers began to fail; later by every rest since, in which none asked.
+    /// When callers began to fail. Each later rest moves it forward by its length, because no caller asked meanwhile.
     since: BootInstant,
-    /// Since when the profile rests.
+    /// Since when the profile has been resting.
     resting_since: Option<BootInstant>,
-    /// How many reports were due so far.
+    /// Number of reports that have been due so far.
     due: u32,
-    /// Whether one of them was made.
+    /// Whether any of them was made.
     is_reported: bool,
-    /// Whether callers fail for a fault that is known. Else nothing is reported, whatever is due.
+    /// Whether callers fail because of a known fault. Otherwise nothing is reported, even if a report is due.
     has_failed: bool,
 }
 
 // === impl Outage ===
 
 impl Outage {
-    /// Takes a look at the profile at `now`, and returns what is to be reported. Call it at each change of the view, at
-    /// the expiry of the held token, and at [`Self::next`].
+    /// Checks the profile at `now`, and returns what to report. Call it at each change of the view, at the expiry of
+    /// the held token, and at [`Self::next`].
     pub fn look(&mut self, now: BootInstant, view: &View) -> Option<OutageReport> {
         let rested = std::mem::replace(&mut self.rested, view.resting);
         if view.valid(now).is_some() {
@@ -67,7 +67,7 @@ impl Outage {
             return Some(OutageReport::Over { failed_for });
         }
         if self.lack.is_none() && view.resting {
-            // The expiry of a token that no caller asks for is no outage.
+            // If no caller asks for the token, its expiry is no outage.
             return None;
         }
         let expiry = view.held.as_ref().map(|held| held.validity.expires);
@@ -89,7 +89,7 @@ impl Outage {
         if !lack.is_due(failing_for) {
             return None;
         }
-        // The log has a line of its own for a first attempt that fails.
+        // A first attempt that fails has a log line of its own.
         if is_first && expiry.is_none() {
             return None;
         }
@@ -101,7 +101,7 @@ impl Outage {
         })
     }
 
-    /// When the next report is due, if there is one to come.
+    /// Returns when the next report is due, if another one will follow.
     pub fn next(&self) -> Option<BootInstant> {
         let lack = self.lack.as_ref()?;
         let is_awaited = lack.due > 0 && lack.has_failed && lack.resting_since.is_none();
@@ -112,7 +112,7 @@ impl Outage {
 // === impl Lack ===
 
 impl Lack {
-    /// Takes note of whether the profile rests.
+    /// Records whether the profile rests.
     fn rest(&mut self, now: BootInstant, rests: bool) {
         if rests {
             self.resting_since.get_or_insert(now);
@@ -121,12 +121,12 @@ impl Lack {
         }
     }
 
-    /// How long callers have had no token by now.
+    /// Returns how long callers have had no token at `now`.
     fn lasted(&self, now: BootInstant) -> Duration {
         self.resting_since.unwrap_or(now).since(self.since)
     }
 
-    /// Whether a report is due after this time. Of several that are due, after a suspend, one is made.
+    /// Whether a report is due after this time. If several are due, as after a suspend, only one is made.
     fn is_due(&mut self, after: Duration) -> bool {
         let before = self.due;
         while due_after(self.due) <= after {
@@ -136,7 +136,7 @@ impl Lack {
     }
 }
 
-/// After how long a time the report with this number is due, counted from 0.
+/// Returns the time after which the report with this number is due. Numbers start at 0.
 fn due_after(number: u32) -> Duration {
     match number {
         0 => Duration::ZERO,
@@ -159,7 +159,7 @@ mod tests {
         BootInstant::from_boot(Duration::from_secs(secs))
     }
 
-    /// A profile whose token expires at second 1,000.
+    /// Returns a profile whose token expires in second 1,000.
     fn healthy() -> View {
         let validity = Validity {
             expires: at(1_000),
@@ -218,7 +218,7 @@ mod tests {
             (86_399, None, 86_400),
             (86_400, lasts(86_400), 2 * 86_400),
             (2 * 86_400, lasts(2 * 86_400), 3 * 86_400),
-            // The machine slept over several of them.
+            // The machine was suspended while several reports became due.
             (400_000, lasts(400_000), 5 * 86_400),
             (5 * 86_400, lasts(5 * 86_400), 6 * 86_400),
         ] {
@@ -262,7 +262,7 @@ mod tests {
     fn nothing_is_awaited_while_no_fault_is_known() {
         let mut outage = Outage::default();
         assert_eq!(outage.look(at(1_000), &failing(healthy())), expired(0));
-        // Another credential, or another network: what failed before says nothing.
+        // The credential or the network has changed, so earlier failures do not count.
         for after in [100, 600, 700] {
             assert_eq!(outage.look(at(1_000 + after), &healthy()), None);
             assert_eq!(outage.next(), None, "else a look is due for ever");
@@ -278,7 +278,7 @@ mod tests {
         for secs in [1_000, 1_005] {
             assert_eq!((outage.look(at(secs), &view), outage.next()), (None, None));
         }
-        // It fails: callers have had no token since the expiry.
+        // The attempt fails: callers have had no token since the expiry.
         assert_eq!(outage.look(at(1_010), &failing(healthy())), expired(10));
         assert_eq!(outage.next(), Some(at(1_600)));
         let mut outage = Outage::default();
@@ -326,14 +326,14 @@ mod tests {
             ..view
         };
         let mut outage = Outage::default();
-        // It expires at rest, and the attempt of the next caller fails.
+        // The token expires during a rest, and the attempt for the next caller fails.
         assert_eq!(outage.look(at(900), &resting(healthy())), None);
         assert_eq!(outage.look(at(1_000), &resting(healthy())), None);
         assert_eq!(outage.next(), None);
         assert_eq!(outage.look(at(5_000), &healthy()), None);
         assert_eq!(outage.look(at(5_002), &failing(healthy())), expired(2));
         assert_eq!(outage.next(), Some(at(5_600)));
-        // It rests for a day.
+        // The profile rests for a day.
         let asleep = resting(failing(healthy()));
         assert_eq!(
             (outage.look(at(5_500), &asleep), outage.next()),

@@ -1,8 +1,9 @@
-//! What the issuer's answers and the failed attempts so far allow, whatever asks for an attempt.
+//! Limits on attempts that follow from the issuer's answers and from failed attempts. They apply to every reason for an
+//! attempt.
 //!
-//! A stated `Retry-After` is undercut by one attempt only: the last call before the expiry of the held token. More than
-//! five minutes are not believed at once: one probe is made after that time, and the stated wait is kept when the issuer
-//! states it again.
+//! Only one attempt may undercut a stated `Retry-After`: the last attempt before the expiry of the held token. A wait
+//! of more than five minutes is not accepted at once. One probe is made after five minutes, and if the issuer states
+//! the wait again, it is obeyed.
 
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use crate::instant::BootInstant;
 use crate::schedule::{self, FailureBudget, Unit};
 use crate::token::Validity;
 
-/// The limits on a profile's attempts. A profile that starts over with the same issuer keeps them, so that a reload is
-/// no way around them.
+/// The limits on a profile's attempts. A profile that starts over with the same issuer keeps them, so that a reload
+/// does not bypass them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Pace {
     failures: FailureBudget,
@@ -19,16 +20,16 @@ pub struct Pace {
     stated: Option<StatedWait>,
     /// The failures since the last token.
     outage: Option<Outage>,
-    /// When the first of the last attempts in a row began that found no token endpoint.
+    /// When the latest uninterrupted series of attempts without a token endpoint began.
     absent_since: Option<BootInstant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct StatedWait {
     until: BootInstant,
-    /// Whether it asks for a wait at all: zero and a date in the past do not.
+    /// Whether the issuer demands a wait at all. Zero and a date in the past do not.
     is_wait: bool,
-    /// Whether it is longer than what is believed at once.
+    /// Whether the wait is longer than what is accepted at once.
     is_long: bool,
     /// Whether the issuer stated such a wait again when it was probed.
     is_again: bool,
@@ -36,21 +37,22 @@ struct StatedWait {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Outage {
-    /// When its first attempt began.
+    /// When the first attempt of the outage began.
     since: BootInstant,
-    /// When its last attempt began.
+    /// When the last attempt of the outage began.
     last: BootInstant,
-    /// What decides when callers may cause the next one. It is drawn once: each caller would draw an earlier moment.
+    /// Decides when callers may cause the next attempt. It is drawn once per attempt, because a new draw for each
+    /// caller would tend towards the earliest moment.
     jitter: Unit,
 }
 
 /// An attempt that brought no token.
 pub(super) struct FailedAttempt {
-    /// When it began.
+    /// When the attempt began.
     pub began: BootInstant,
-    /// The wait that the issuer stated with it.
+    /// The wait that the issuer stated with the failure.
     pub retry_after: Option<Duration>,
-    /// Whether it found no token endpoint.
+    /// Whether the attempt found no token endpoint.
     pub is_absent: bool,
 }
 
@@ -83,7 +85,7 @@ impl Pace {
             })
         };
         self.stated = match self.stated {
-            // The attempt was the last call before the expiry, and the wait goes on.
+            // This was the last attempt before the expiry, and the stated wait continues.
             Some(before) if began < before.until => {
                 let stated = stated(before.is_again).unwrap_or(before);
                 Some(StatedWait {
@@ -96,7 +98,7 @@ impl Pace {
         };
     }
 
-    /// Records an attempt that was broken off: the issuer may have seen it.
+    /// Records an attempt that was cancelled. The issuer may have received it.
     pub(super) fn broken_off(&mut self, now: BootInstant) {
         self.failures.failed(now);
     }
@@ -106,34 +108,34 @@ impl Pace {
         (self.stated, self.outage, self.absent_since) = (None, None, None);
     }
 
-    /// Records that the network may be another one now, so that what failed before says little.
+    /// Records that the network may have changed, so that earlier failures mean little.
     pub(super) const fn network_changed(&mut self) {
         (self.outage, self.absent_since) = (None, None);
     }
 
-    /// Since when no attempt has found a token endpoint.
+    /// Returns since when no attempt has found a token endpoint.
     pub(super) const fn absent_since(&self) -> Option<BootInstant> {
         self.absent_since
     }
 
-    /// Whether the address is only probed, since it has had no token endpoint for long.
+    /// Whether the address is only probed, because it has had no token endpoint for long.
     pub(super) fn is_probing(&self, now: BootInstant) -> bool {
         self.absent_since
             .is_some_and(|since| schedule::is_absence_long(now, since))
     }
 
-    /// Whether the issuer stated a wait with the last failure, so that the back-off is what it asked for.
+    /// Whether the issuer stated a wait with the last failure. The back-off then follows the issuer's demand.
     pub(super) fn is_stated(&self) -> bool {
         self.stated.is_some_and(|stated| stated.is_wait)
     }
 
-    /// The end of the wait that the issuer stated. It may have passed.
+    /// Returns the end of the wait that the issuer stated. It may have passed.
     pub(super) fn stated_until(&self) -> Option<BootInstant> {
         self.stated.map(|stated| stated.until)
     }
 
-    /// The earliest moment at which an attempt may begin, whatever asks for it. `held` is the validity of the held token
-    /// and `last` when the last attempt began.
+    /// Returns the earliest moment at which an attempt may begin, whatever its reason. `held` is the validity of the
+    /// held token, and `last` is when the last attempt began.
     pub(super) fn allowed(
         &self,
         now: BootInstant,
@@ -142,7 +144,7 @@ impl Pace {
     ) -> BootInstant {
         let stated = self.stated.map_or(now, |stated| stated.until);
         let last_call = held.filter(|held| held.holds(now)).map(schedule::last_call);
-        // It is one attempt: any that began later than this moment was it.
+        // Only one attempt may undercut the wait. If an attempt has begun after this moment, it was that one.
         let last_call = last_call.filter(|call| last.is_none_or(|last| last < *call));
         let waited = match last_call {
             Some(call) => stated.min(call.max(now)),
@@ -151,7 +153,7 @@ impl Pace {
         waited.max(self.failures.next()).max(now)
     }
 
-    /// The earliest moment at which a caller without a token may cause an attempt.
+    /// Returns the earliest moment at which a caller without a token may cause an attempt.
     pub(super) fn demand(&self, now: BootInstant, last: Option<BootInstant>) -> BootInstant {
         match self.outage {
             Some(Outage {
@@ -163,7 +165,7 @@ impl Pace {
         }
     }
 
-    /// The limits for the profile's next life, which begins at `now` and breaks off an attempt that runs.
+    /// Returns the limits for the keeper that replaces this one at `now`. A running attempt is cancelled then.
     #[must_use]
     pub fn handed_on(mut self, now: BootInstant, is_attempting: bool) -> Self {
         if is_attempting {

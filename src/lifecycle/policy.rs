@@ -1,12 +1,12 @@
-//! When a profile's token is refreshed, as far as its configuration says.
+//! Refresh policy of a profile, as configured.
 
 use crate::schedule::Reissue;
 
-/// The refresh policy of a profile's configuration.
+/// Refresh policy of a profile, as configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Policy {
     /// Whether the token is refreshed even if no caller asks for it.
     pub keep_warm: bool,
-    /// What the issuer does when it is asked while its last token is still valid.
+    /// How the issuer answers a request while its last token is still valid.
     pub reissue: Reissue,
 }

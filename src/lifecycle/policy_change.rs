@@ -1,4 +1,4 @@
-//! Another policy for a profile that goes on: its token, its back-off and its rejections stay.
+//! Change of the policy of a running profile. Its token, its back-off and its rejections stay.
 
 use super::policy::Policy;
 use super::{Activity, Effect, Lifecycle};
@@ -6,8 +6,8 @@ use crate::instant::BootInstant;
 use crate::schedule::{self, Unit};
 
 impl Lifecycle {
-    /// Takes up another policy. The next refresh moves only where the policy decides when it is: not after a failure, and
-    /// not where a caller has it made earlier.
+    /// Replaces the policy. The next refresh moves only if the policy decides its time. It does not move after a
+    /// failure, or if a caller has caused an earlier refresh.
     pub(super) fn policy_changed(
         &mut self,
         now: BootInstant,
@@ -18,7 +18,7 @@ impl Lifecycle {
         let is_timed_otherwise = before.reissue != policy.reissue;
         let moves = match self.activity {
             Activity::Attempting => false,
-            // It rests since no caller asked, which no longer counts.
+            // The profile rests because no caller asked. With the new policy, that no longer matters.
             Activity::Resting => policy.keep_warm,
             Activity::Waiting { .. } => {
                 let is_after_a_failure =

@@ -1,19 +1,19 @@
-//! Reports that the resource rejected a token. Each reported token leads to one refresh. When fresh tokens keep being
-//! rejected, the refreshes become ever rarer, since then the resource is broken and not the token.
+//! Reports that a resource rejected a token. Each reported token causes one refresh. When fresh tokens keep being
+//! rejected, the refreshes become ever rarer, because then the resource is broken and not the token.
 //!
-//! Such a cool-down binds the user whose reports led to the refreshes, and no other: else one user could take the reports
-//! of all others away. Users other than the daemon's own and root share a budget instead.
+//! Such a cool-down applies only to the user whose reports caused the refreshes. Otherwise one user could disable the
+//! reports of all others. In addition, users other than the daemon's own and root share a budget.
 
 use crate::instant::BootInstant;
 use crate::schedule;
 
-/// How many users other than the daemon's own and root are told apart. All further ones count as one.
+/// Number of users, other than the daemon's own and root, with a row of their own. All further ones share a row.
 const REPORTERS: usize = 64;
 
-/// The user who reports a token.
+/// The user that reports a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reporter {
-    /// The daemon's own user, or root.
+    /// The daemon's own user or root.
     Ours(u32),
     /// Any other user that may use the profile.
     Other(u32),
@@ -22,7 +22,7 @@ pub enum Reporter {
 // === impl Reporter ===
 
 impl Reporter {
-    /// The user's number.
+    /// Returns the user's ID.
     pub const fn uid(self) -> u32 {
         match self {
             Self::Ours(uid) | Self::Other(uid) => uid,
@@ -30,54 +30,54 @@ impl Reporter {
     }
 }
 
-/// The reports of the held token, and the counts of reported tokens.
+/// The reports of the held token, and the number of reported tokens.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
-    /// What the reports of the held token have led to, if it was reported.
+    /// The effect of the reports of the held token, if it was reported.
     of_held: Option<Outcome>,
     rows: Vec<Row>,
-    /// When reports of [`Reporter::Other`] users led to a refresh in the last hour, oldest first.
+    /// When reports of [`Reporter::Other`] users caused a refresh in the last hour, oldest first.
     of_others: Vec<BootInstant>,
-    /// How many tokens were reported.
+    /// Number of tokens that were reported.
     count: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// Nothing yet: every reporter so far has to cool down first.
+    /// No effect yet: every reporter so far must cool down first.
     CoolingDown,
     /// The refresh of the token.
     Refresh,
 }
 
-/// The refreshes in a row that the reports of one user led to.
+/// The consecutive refreshes that the reports of one user caused.
 #[derive(Debug)]
 struct Row {
-    /// The user; `None` for all users that are not told apart.
+    /// The user, or `None` for the row of all users without one of their own.
     reporter: Option<Reporter>,
-    /// How many of its refreshes brought a token, up to the held one.
+    /// Number of these refreshes that brought a token, up to the held one.
     chain: u32,
-    /// When its last report came, or until when that had to cool down.
+    /// When the user's last report came, or until when that report had to cool down.
     quiet_since: BootInstant,
-    /// Its report of the held token.
+    /// The user's report of the held token.
     report: Option<Report>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Report {
-    /// It leads to nothing before this moment, and to the refresh if it is made again then.
+    /// The report has no effect before this moment. If the user repeats it after that, it causes the refresh.
     CoolingDown { until: BootInstant },
-    /// It led to the refresh.
+    /// The report caused the refresh.
     Cause,
-    /// It led to nothing, since the refresh was under way.
+    /// The report had no effect, because the refresh was already in progress.
     Late,
 }
 
 // === impl Reports ===
 
 impl Reports {
-    /// Records a report of the held token, which was issued at `issued`. Returns whether its refresh is due now, which
-    /// happens once for each token.
+    /// Records a report of the held token, which was issued at `issued`. Returns whether the token's refresh is due
+    /// now, which happens once per token.
     pub(super) fn hear(
         &mut self,
         now: BootInstant,
@@ -113,8 +113,8 @@ impl Reports {
         is_due
     }
 
-    /// Records that the report which was due began the refresh. One that came while an attempt ran, or that the back-off
-    /// puts off, did not, and costs its user nothing.
+    /// Records that the report which was due has started the refresh. Do not call it for a report that came during an
+    /// attempt or that the back-off delays: such a report costs its user nothing.
     pub(super) fn is_cause(&mut self, now: BootInstant, reporter: Reporter) {
         if let Reporter::Other(_) = reporter {
             self.of_others
@@ -132,7 +132,8 @@ impl Reports {
         for row in &mut self.rows {
             row.chain = match (row.report.take(), row.reporter) {
                 (Some(Report::Cause), _) => row.chain.saturating_add(1),
-                // It was content with a token in between. Of another user that proves nothing: it can ask for one.
+                // This user accepted the replaced token. For other users that proves nothing, because they can have a
+                // token replaced on purpose.
                 (None, Some(Reporter::Ours(_))) => 0,
                 _ => row.chain,
             };
@@ -144,13 +145,13 @@ impl Reports {
         self.of_held.is_some()
     }
 
-    /// Until when a report of the held token by this user leads to no refresh. The moment may have passed.
+    /// Returns until when this user's reports of the held token cause no refresh. The moment may have passed.
     pub(super) fn cooling_of(&self, reporter: Reporter) -> Option<BootInstant> {
         let of = |key| self.rows.iter().find(|row| row.reporter == key);
         self.cooling(of(Some(reporter)).or_else(|| of(None))?)
     }
 
-    /// Until when reports of the held token lead to no refresh, for the user who has to wait longest.
+    /// Returns until when reports of the held token cause no refresh, for the user that has to wait longest.
     pub(super) fn cooling_until(&self) -> Option<BootInstant> {
         self.rows.iter().filter_map(|row| self.cooling(row)).max()
     }
@@ -162,20 +163,20 @@ impl Reports {
         }
     }
 
-    /// How many tokens were reported.
+    /// Returns how many tokens were reported.
     pub(super) const fn count(&self) -> u64 {
         self.count
     }
 
-    /// When the budget of [`Reporter::Other`] users allows a refresh. The moment may have passed.
+    /// Returns when the budget of [`Reporter::Other`] users allows a refresh. The moment may have passed.
     fn next_of_others(&self, now: BootInstant) -> BootInstant {
         let full = self.of_others.len().checked_sub(schedule::REPORT_BUDGET);
         let oldest = full.and_then(|i| self.of_others.get(i));
         oldest.map_or(now, |at| at.after(schedule::REPORT_WINDOW))
     }
 
-    /// Takes the row of this user out of the table: a new one for a user that has none, or the one that all users share
-    /// for whom there is no room.
+    /// Takes the row of this user out of the table. Returns a new row if the user has none, or the shared one if there
+    /// is no room.
     fn take_row(&mut self, now: BootInstant, reporter: Reporter) -> Row {
         let is_other = |row: &Row| matches!(row.reporter, Some(Reporter::Other(_)));
         let mut key = Some(reporter);
@@ -201,12 +202,12 @@ impl Reports {
 
 #[cfg(test)]
 impl Reports {
-    /// How many users are told apart now, with one for all others.
+    /// Returns the number of rows, including the shared one.
     pub(super) fn rows(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether a report has led to the refresh of the held token.
+    /// Whether a report has caused the refresh of the held token.
     pub(super) fn answered(&self) -> bool {
         self.of_held == Some(Outcome::Refresh)
     }
@@ -215,7 +216,7 @@ impl Reports {
 // === impl Row ===
 
 impl Row {
-    /// Whether the user has reported nothing for so long that the next report begins a new row.
+    /// Whether the user has reported nothing for so long that the next report starts from zero.
     fn is_over(&self, now: BootInstant) -> bool {
         !matches!(self.reporter, Some(Reporter::Ours(_)))
             && !schedule::reported_early(now, self.quiet_since)

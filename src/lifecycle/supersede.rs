@@ -1,15 +1,15 @@
-//! A token that the issuer gave to the same client past the daemon: the held one counts as reported. It leads to one
-//! refresh, and is served meanwhile.
+//! Effect of a token that the issuer gave to the same client without this profile: the held token counts as reported.
+//! It is refreshed once, and is served meanwhile.
 
 use super::{Activity, Effect, Lifecycle};
 use crate::instant::BootInstant;
 use crate::schedule::Reissue;
 
 impl Lifecycle {
-    /// The issuer gave the client another token at `at`. The held token leads to one refresh, unless it was requested
-    /// later; an attempt that runs may bring a token that is dead already.
+    /// Handles the news that the issuer gave the client another token at `at`. The held token is refreshed once, unless
+    /// it was requested later. A running attempt may bring a token that is already invalid.
     pub(super) fn superseded(&mut self, now: BootInstant, at: BootInstant) -> Effect {
-        // Such an issuer gave the token that is held.
+        // With such an issuer, the other token is the same as the held one.
         if self.repeated || self.policy.reissue == Reissue::SameUntilExpiry {
             return Effect::None;
         }
@@ -17,14 +17,14 @@ impl Lifecycle {
         self.replace_superseded(now)
     }
 
-    /// Whether the held token may have ended at a newer one.
+    /// Whether a newer token may have invalidated the held one.
     pub(super) fn is_superseded(&self) -> bool {
         let held = self.held.as_ref();
         held.is_some_and(|held| self.superseded.ended(held.validity.issued))
     }
 
-    /// Refreshes a held token that may have ended, as soon as the spacing of attempts and the hourly budget allow it.
-    /// After a failure the next try is due in any case.
+    /// Refreshes a held token that may be invalid, as soon as the spacing of attempts and the hourly budget allow it.
+    /// After a failure, the next attempt is scheduled anyway.
     pub(super) fn replace_superseded(&mut self, now: BootInstant) -> Effect {
         if self.valid(now).is_none() || !self.is_superseded() {
             return Effect::None;

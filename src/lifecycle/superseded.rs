@@ -1,42 +1,42 @@
-//! Tokens that the issuer gave to the same client past the daemon, as to the proof of an enrolment. Some issuers end a
-//! client's old token at each new one.
+//! Tokens that the issuer gave to the same client without this profile, for example when an enrolment was tested. Some
+//! issuers invalidate a client's old token with each new one.
 
 use crate::instant::BootInstant;
 use crate::schedule;
 
-/// What is known of such tokens.
+/// What is known about such tokens.
 #[derive(Debug, Default)]
 pub(super) struct Superseded {
-    /// When the issuer gave the last one, unless a request sent later brought the held token.
+    /// When the issuer gave the last such token, unless the request for the held token was sent later.
     at: Option<BootInstant>,
-    /// Whether a refresh of the held token is in `refreshes`.
+    /// Whether `refreshes` contains a refresh of the held token.
     is_counted: bool,
-    /// When such refreshes began or are due, in the last hour, oldest first.
+    /// When such refreshes began or are due, for the last hour, oldest first.
     refreshes: Vec<BootInstant>,
 }
 
 impl Superseded {
-    /// The issuer gave another token at `at`.
+    /// Records that the issuer gave another token at `at`.
     pub(super) fn hear(&mut self, at: BootInstant) {
         self.at = self.at.max(Some(at));
     }
 
-    /// Whether a token that was requested at `issued` may have ended at a newer one.
+    /// Whether a newer token may have invalidated one that was requested at `issued`.
     pub(super) fn ended(&self, issued: BootInstant) -> bool {
         self.at.is_some_and(|at| issued <= at)
     }
 
-    /// A token came that was requested at `sent`.
+    /// Records a new held token, which was requested at `sent`.
     pub(super) fn replaced(&mut self, now: BootInstant, sent: BootInstant) {
-        // Another refresh may have come before the one that was put off.
+        // Drop the delayed refresh from the budget if another refresh has come before it.
         if std::mem::take(&mut self.is_counted) {
             self.refreshes.pop_if(|due| now < *due);
         }
         self.at = self.at.filter(|at| sent <= *at);
     }
 
-    /// Counts the refresh of the held token, once, as due at `soonest` or as soon as the hourly budget allows it. Returns
-    /// when that is.
+    /// Counts the refresh of the held token, once per token. Returns when it is due: at `soonest`, or as soon as the
+    /// hourly budget allows it.
     pub(super) fn due(&mut self, now: BootInstant, soonest: BootInstant) -> BootInstant {
         if let (true, Some(due)) = (self.is_counted, self.refreshes.last()) {
             return soonest.max(*due);

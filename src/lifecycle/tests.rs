@@ -17,7 +17,7 @@ fn at(s: u64) -> BootInstant {
     BootInstant::from_boot(Duration::from_secs(1_000 + s))
 }
 
-/// A due event at a moment at which a caller asks.
+/// Builds a due event at a moment at which a caller asks.
 const fn due(asked: BootInstant) -> Event {
     Event::Due { asked }
 }
@@ -42,7 +42,7 @@ fn fault(kind: FaultKind) -> Fault {
     Fault::new(kind, "x")
 }
 
-/// A machine that fetched `text` at second 0 with this lifetime.
+/// Creates a machine that fetched the token `text` with this lifetime in second 0.
 fn holding(text: &str, secs: u64) -> Lifecycle {
     let mut l = Lifecycle::new(at(0), 100, Policy::default());
     assert_eq!(l.step(at(0), u(), due(at(0))), Effect::Fetch { attempt: 1 });
@@ -187,7 +187,7 @@ fn a_new_credential_leads_to_an_attempt_at_once_only_where_no_valid_token_is_hel
     let wake = l.next_wake();
     assert_eq!(l.step(at(10), u(), Event::CredentialChanged), Effect::None);
     assert_eq!(l.next_wake(), wake, "the next attempt stays as it was");
-    // In trouble a new credential may be what helps.
+    // After a failure, a new credential may help.
     assert!(matches!(
         l.step(at(50), u(), due(at(50))),
         Effect::Fetch { .. }
@@ -253,7 +253,7 @@ fn a_bare_401_is_retried_for_a_minute_and_keeps_no_caller_from_a_token_till_the_
         ));
         fail_with(&mut l, at(second), fault(FaultKind::Rejected).in_doubt());
         assert_eq!(l.next_wake(), Some(at(next)));
-        // No caller hastens the retry.
+        // No caller brings the retry forward.
         let wanted = Event::Wanted {
             min_valid: Duration::ZERO,
         };
@@ -324,7 +324,7 @@ fn an_outage_after_one_rejection_is_backed_off_from_as_any_other() {
         waits.push(next.since(now).as_secs());
         now = next;
     }
-    // Half of 0.5 s, doubled each time, but no sooner than the quick retry.
+    // Half of 0.5 s, doubled each time, but at least the delay of the quick retry.
     assert_eq!(waits, [5, 5, 5, 5, 5, 8, 16, 30, 30, 30, 30]);
 }
 

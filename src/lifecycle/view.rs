@@ -1,4 +1,4 @@
-//! The view of a profile: its held token and its state, as others see them.
+//! View of a profile for the rest of the daemon: its held token and its state.
 
 use std::sync::Arc;
 
@@ -9,22 +9,22 @@ use crate::fault::{Block, Fault};
 use crate::instant::{BootInstant, RemoteClock};
 use crate::token::{AccessToken, LastAnswer, Scope, Validity};
 
-/// A held token, which callers share.
+/// A held token. Callers share it.
 #[derive(Debug)]
 pub struct Held {
     /// The token.
     pub token: AccessToken,
-    /// From when to when it is valid.
+    /// The time in which the token is valid.
     pub validity: Validity,
-    /// Its number; each new token of a profile has a larger one.
+    /// The token's number. Each new token of a profile has a larger one.
     pub generation: u64,
-    /// Its scope, where the issuer granted another one than was asked for.
+    /// The token's scope, if the issuer granted a different one than requested.
     pub scope: Option<Scope>,
-    /// The last answer that showed it in full.
+    /// The last complete answer that contained the token.
     pub last_answer: LastAnswer,
 }
 
-/// The state of a profile as shown to people.
+/// The state of a profile, as shown to users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -33,13 +33,13 @@ pub enum Phase {
     Starting,
     /// A valid token is held and the last attempt succeeded.
     Fresh,
-    /// The last attempt failed; a valid token may still be held.
+    /// The last attempt failed. A valid token may still be held.
     Retrying,
-    /// The issuer rejected the credential again and again: the breaker is open.
+    /// The issuer rejected the credential repeatedly, so the circuit breaker is open.
     Rejected,
     /// The held token has expired.
     Expired,
-    /// No caller asks for a token; the next request fetches one.
+    /// No caller asks for a token. The next request fetches one.
     Resting,
     /// Something on this machine has to be put right first.
     Misconfigured,
@@ -50,82 +50,82 @@ pub enum Phase {
 /// The last fault of a profile.
 #[derive(Debug, Clone)]
 pub struct LastFault {
-    /// Its kind and texts.
+    /// The fault's kind and texts.
     pub fault: Fault,
-    /// When it was seen.
+    /// When the fault occurred.
     pub at: BootInstant,
 }
 
-/// A snapshot of a profile, as others see it.
+/// A snapshot of a profile for the rest of the daemon.
 #[derive(Debug, Clone)]
 pub struct View {
-    /// The held token, valid or not: check its validity at the moment of use.
+    /// The held token, valid or expired. Check its validity at the moment of use.
     pub held: Option<Arc<Held>>,
-    /// Whether the held token had expired when this view was published. A view is published at that moment, for
+    /// Whether the held token had expired when this view was published. A new view is published at the expiry, for
     /// watchers.
     pub lapsed: bool,
-    /// The generation of the last token; before the first token, the number from which generations count on.
+    /// The generation of the last token. Before the first token, it is the number from which generations count up.
     pub generation: u64,
     /// Whether an attempt runs.
     pub attempting: bool,
-    /// Whether the next attempt waits for a request, since no caller has asked for a token for a while.
+    /// Whether the next attempt waits for a request, because no caller has asked for a token for a while.
     pub resting: bool,
-    /// Whether the issuer repeated the held token without extending it: there will be no new token before it expires.
+    /// Whether the issuer repeated the held token without extending it. There will be no new token before it expires.
     pub repeated: bool,
     /// When the next attempt is due, unless one runs or the profile rests.
     pub next_attempt: Option<BootInstant>,
-    /// Whether the breaker is open.
+    /// Whether the circuit breaker is open.
     pub rejected: bool,
     /// Whether the held token was reported as rejected.
     pub reported: bool,
-    /// Until when the reports of the held token lead to no refresh, since fresh tokens keep being rejected: for the user
-    /// who has to wait longest. The moment may have passed.
+    /// Until when reports of the held token cause no refresh, because fresh tokens keep being rejected. It is the
+    /// moment for the user that has to wait longest, and may have passed.
     pub cooling_until: Option<BootInstant>,
-    /// The limits on the profile's attempts, which its next life keeps.
+    /// The limits on the profile's attempts. A keeper that replaces the current one adopts them.
     pub pace: Pace,
-    /// How many tokens were reported as rejected.
+    /// Number of tokens that were reported as rejected.
     pub reports: u64,
-    /// How often the wall clock was set. Each time, the times that were shown before become wrong.
+    /// How often the wall clock was set. Each time, previously shown times become wrong.
     pub clock_steps: u64,
-    /// How often the store was locked while the profile lived. Each time, the files with its token go as well.
+    /// How often the store was locked since the profile started. Each lock also removes the files with the token.
     pub locks: u64,
-    /// The issuer's clock, as its last answer showed it. No decision depends on it.
+    /// The issuer's clock according to its last answer. No decision depends on it.
     pub issuer_clock: Option<RemoteClock>,
-    /// Why no call can be made, if so.
+    /// Why no call can be made, if that is so.
     pub block: Option<Arc<Block>>,
-    /// The last fault; it stays after a success, as history.
+    /// The last fault. It is kept after a success.
     pub last_fault: Option<Arc<LastFault>>,
     /// Why the issuer rejects the stored credential, while the former one stays in use.
     pub rejected_successor: Option<Arc<LastFault>>,
-    /// How many attempts brought a token.
+    /// Number of attempts that brought a token.
     pub refreshes: u64,
-    /// How many attempts failed.
+    /// Number of attempts that failed.
     pub failures: u64,
-    /// Failures since the last success.
+    /// Number of failures since the last success.
     pub failing: u32,
 }
 
 // === impl View ===
 
 impl View {
-    /// The held token if it is valid at `now`.
+    /// Returns the held token if it is valid at `now`.
     pub fn valid(&self, now: BootInstant) -> Option<&Arc<Held>> {
         self.held.as_ref().filter(|held| held.validity.holds(now))
     }
 
-    /// The end of the cool-down, if reports lead to no refresh at `now`.
+    /// Returns the end of the cool-down, if reports cause no refresh at `now`.
     pub fn cooling(&self, now: BootInstant) -> Option<BootInstant> {
         self.cooling_until.filter(|until| now < *until)
     }
 
-    /// Whether the credential is what keeps a caller from a token: the breaker is open, or the issuer rejected the
-    /// credential at the last attempt.
+    /// Whether the credential is the reason that a caller gets no token: the circuit breaker is open, or the issuer
+    /// rejected the credential in the last attempt.
     pub fn is_refused(&self) -> bool {
         let last = self.last_fault.as_ref().filter(|_| self.failing > 0);
         self.rejected || last.is_some_and(|last| last.fault.is_of_credential())
     }
 
-    /// Whether both views show the same. Shared parts are compared by pointer, since each is made once.
+    /// Whether both views are equal. Shared parts are compared by pointer, because each is created once.
     pub fn is(&self, other: &Self) -> bool {
         fn same<T: ?Sized>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
             match (a, b) {
@@ -158,20 +158,20 @@ impl View {
             )
     }
 
-    /// When a newer token can be expected: at the next attempt, unless it is likely to bring none.
+    /// Returns when a newer token is expected: at the next attempt, unless that will probably not bring one.
     pub fn next_refresh(&self) -> Option<BootInstant> {
         let is_doubtful =
             self.failing > 0 || self.rejected || self.block.is_some() || self.repeated;
         self.next_attempt.filter(|_| !is_doubtful)
     }
 
-    /// Whether a caller that asks at `now` may count on a token: a valid one is held, or the profile rests.
+    /// Whether a caller that asks at `now` can rely on a token: a valid one is held, or the profile rests.
     pub fn ready(&self, now: BootInstant) -> bool {
         self.valid(now).is_some() || self.phase(now) == Phase::Resting
     }
 
-    /// Why no valid token is held at `now`, for people: what blocks the profile, its last fault, or that it rests. Nothing
-    /// is known before the end of the first attempt.
+    /// Returns why no valid token is held at `now`, in words: what blocks the profile, its last fault, or that it
+    /// rests. Returns `None` before the end of the first attempt.
     pub fn trouble(&self, now: BootInstant) -> Option<String> {
         let fault = self.last_fault.as_ref().filter(|_| self.failing > 0);
         match (&self.block, fault) {
@@ -183,7 +183,7 @@ impl View {
         }
     }
 
-    /// The state shown to people at `now`. A problem that a person has to fix is shown even while the profile rests.
+    /// Returns the state to show at `now`. A problem that a user has to fix is shown even while the profile rests.
     pub fn phase(&self, now: BootInstant) -> Phase {
         match (&self.held, self.valid(now)) {
             _ if self.block.as_deref() == Some(&Block::Locked) => Phase::Locked,

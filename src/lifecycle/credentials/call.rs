@@ -5,17 +5,17 @@ use crate::credential::CredentialId;
 use crate::instant::BootInstant;
 
 impl Credentials {
-    /// Drops the attempt that runs.
+    /// Drops the running attempt.
     pub fn stop(&mut self, now: BootInstant) {
         if let Step::Calling { not_before, .. } = std::mem::take(&mut self.step)
             && not_before <= now
         {
-            // The call that is broken off may have been sent, so it counts.
+            // The cancelled call may have been sent, so it counts towards the limit of calls.
             self.called(now);
         }
     }
 
-    /// The credential that the attempt carries, once it has one.
+    /// Returns the credential that the attempt carries, once it has one.
     pub(super) const fn carried(&self) -> Option<CredentialId> {
         match self.step {
             Step::Idle | Step::Loading { .. } => None,
@@ -25,7 +25,7 @@ impl Credentials {
         }
     }
 
-    /// Decides on a call, which no three of begin within [`WINDOW`].
+    /// Decides on a call, and delays it if it would be the third within [`WINDOW`].
     pub(super) fn call(
         &mut self,
         now: BootInstant,
@@ -48,7 +48,7 @@ impl Credentials {
         }
     }
 
-    /// A call began at this moment.
+    /// Records that a call began at this moment.
     pub(super) fn called(&mut self, at: BootInstant) {
         let [_, newer] = self.calls;
         self.calls = [newer, Some(at)];

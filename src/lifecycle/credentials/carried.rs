@@ -1,11 +1,11 @@
-//! What goes over to the credentials of a profile that starts over.
+//! State that the credentials of a profile keep when the profile starts over.
 
 use super::{Credentials, Step};
 use crate::instant::BootInstant;
 
 impl Credentials {
-    /// What a profile that starts over begins with: the moments of its calls, and with `rejections` the credentials that
-    /// were rejected. Otherwise a reload that changes the profile again and again would call the issuer each time.
+    /// Returns the state for a profile that starts over: the times of the calls, and if `rejections` is set, the
+    /// rejected credentials. Without it, repeated reloads that change the profile would each call the issuer.
     #[must_use]
     pub fn carried_over(&self, now: BootInstant, rejections: bool) -> Self {
         let mut next = Self {

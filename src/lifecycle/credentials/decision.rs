@@ -1,4 +1,4 @@
-//! The inputs and outputs of the machine.
+//! Inputs and outputs of the state machine.
 
 use std::borrow::Cow;
 
@@ -8,44 +8,44 @@ use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::Event;
 use crate::token::Grant;
 
-/// The result of a read of the store: what was found, or the reason for nothing.
+/// Result of a read of the store.
 pub type Read = Result<Found, NotLoaded>;
 
-/// What a read of the store found.
+/// The credentials that a read of the store found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
-    /// The credential that is to be used.
+    /// The credential to use.
     pub credential: CredentialId,
-    /// The other key of the record, while its key is being rotated.
+    /// The other key of the record, during a rotation.
     pub other: Option<CredentialId>,
 }
 
-/// Why no credential was loaded.
+/// The reason why no credential was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotLoaded {
     /// No credential can be used until something on this machine is put right.
     Blocked(Block),
-    /// The store could not be read this time. The attempt failed, and the next one may succeed.
+    /// The store could not be read this time. The attempt has failed, and the next one may succeed.
     Failed(Fault),
 }
 
-/// How a call ended.
+/// The result of a call.
 #[derive(Debug)]
 pub enum CallEnd {
-    /// With a token.
+    /// The issuer granted a token.
     Granted {
         /// When the request was sent.
         sent: BootInstant,
         /// What the issuer granted.
         grant: Grant,
-        /// What the issuer's clock showed, if the answer has a date.
+        /// The issuer's time, if the answer states a date.
         date: Option<UnixTime>,
     },
-    /// Without a token.
+    /// The call failed.
     Failed {
-        /// When the request was sent; `None` when its time was over before that.
+        /// When the request was sent, or `None` if the call's time ran out before that.
         sent: Option<BootInstant>,
-        /// Why.
+        /// The reason.
         fault: Fault,
     },
 }
@@ -54,15 +54,14 @@ pub enum CallEnd {
 #[derive(Debug)]
 #[must_use]
 pub enum Decision {
-    /// Nothing.
+    /// Wait for the next event.
     Wait,
-    /// Read the store for the attempt, and give the result to [`loaded`](super::Credentials::loaded).
+    /// Read the store for the attempt, and pass the result to [`loaded`](super::Credentials::loaded).
     Load {
         /// The attempt's number.
         attempt: u64,
     },
-    /// Call the issuer with the credential that was read last, and give the end to
-    /// [`answered`](super::Credentials::answered).
+    /// Call the issuer with this credential, and pass the result to [`answered`](super::Credentials::answered).
     Call {
         /// The attempt's number.
         attempt: u64,
@@ -71,23 +70,23 @@ pub enum Decision {
         /// When the call may begin.
         not_before: BootInstant,
     },
-    /// Read the store apart from any attempt, and give the result to [`rechecked`](super::Credentials::rechecked).
+    /// Read the store outside any attempt, and pass the result to [`rechecked`](super::Credentials::rechecked).
     Recheck,
-    /// Give this event to the lifecycle. If that begins an attempt, [`begin`](super::Credentials::begin) is next.
+    /// Pass this event to the lifecycle. If that begins an attempt, call [`begin`](super::Credentials::begin) next.
     Tell(Event),
 }
 
 // === impl NotLoaded ===
 
 impl NotLoaded {
-    /// The error for a task that was lost.
+    /// Creates the error for a read whose task was lost.
     pub fn lost(what: &str) -> Self {
         Self::Blocked(Block::Unusable {
             detail: what.to_owned(),
         })
     }
 
-    /// The reason for people.
+    /// Returns the reason in words.
     pub fn detail(&self) -> Cow<'_, str> {
         match self {
             Self::Blocked(block) => Cow::Owned(block.to_string()),

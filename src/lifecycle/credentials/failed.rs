@@ -1,4 +1,4 @@
-//! The ends of an attempt that brought no token.
+//! Ends of an attempt that brought no token.
 
 use super::{Credentials, Decision, Obstacle};
 use crate::credential::CredentialId;
@@ -8,7 +8,7 @@ use crate::lifecycle::Event;
 use crate::schedule::RejectionCount;
 
 impl Credentials {
-    /// Ends the attempt without a call: this credential may not be sent before `until`.
+    /// Ends the attempt without a call, because this credential may not be sent before `until`.
     pub(super) fn withheld(
         &self,
         attempt: u64,
@@ -23,7 +23,7 @@ impl Credentials {
         })
     }
 
-    /// Ends the attempt with this fault of a call that carried this credential, or of a read.
+    /// Ends the attempt with the fault of a call that carried this credential, or with the fault of a read.
     pub(super) fn failed(
         &mut self,
         now: BootInstant,
@@ -36,7 +36,7 @@ impl Credentials {
             return self.blocked(attempt, Block::BindingChanged { detail });
         }
         let held = self.held.as_ref();
-        // Once the former credential is rejected, too, the next call waits for the probe of the stored one.
+        // If the former credential is rejected as well, the next call waits for the probe of the stored one.
         let is_rejected = fault.kind == FaultKind::Rejected;
         let stored = self
             .stored
@@ -44,7 +44,7 @@ impl Credentials {
         let rejections = stored.or(credential).map_or(RejectionCount::NONE, |it| {
             self.rejections.postpone(now, it, held)
         });
-        // As long as the other key may work, it is no matter of the credential.
+        // As long as the other key may work, the credential does not count as rejected.
         let may_work = self.untried(now).is_some();
         let rejections = if may_work {
             RejectionCount::NONE
@@ -58,7 +58,7 @@ impl Credentials {
         })
     }
 
-    /// Ends the attempt without a call, until something on this machine is put right.
+    /// Ends the attempt without a call. Something on this machine has to be put right first.
     pub(super) fn blocked(&mut self, attempt: u64, block: Block) -> Decision {
         self.obstacle = Some(Obstacle::Blocked);
         Decision::Tell(Event::Blocked { attempt, block })

@@ -1,18 +1,18 @@
-//! The former credential, which stays in use while the issuer rejects the one that took its place in the store.
+//! The former credential, which stays in use while the issuer rejects its successor in the store.
 //!
-//! A person may store a wrong secret, or one that the issuer does not know yet. The credential before it worked until
-//! then, so it goes on to work, and callers keep their tokens. The stored one is tried again when its probe is due. Once
-//! the issuer accepts it, or rejects the former one, the former one is forgotten.
+//! A user may store a wrong secret, or one that the issuer does not know yet. The previous credential still works, so
+//! callers keep getting tokens. The stored one is tried again when its probe is due. The former one is dropped once the
+//! issuer accepts the stored one or rejects the former one.
 
 use crate::credential::CredentialId;
 
-/// What the issuer accepted last.
+/// The credential that the issuer accepted last.
 #[derive(Debug, Default)]
 pub(super) struct Former {
     /// The credential that the issuer accepted last, unless it has rejected it since.
     pub(super) accepted: Option<CredentialId>,
-    /// Whether the next call carries another credential than the stored one, even if the probe of that one is due: the
-    /// attempt that sent the stored one ended with it.
+    /// Whether the next call carries another credential than the stored one, even if the stored one's probe is due.
+    /// True after the issuer has rejected the stored one, until another credential has been sent.
     is_next: bool,
 }
 
@@ -27,13 +27,13 @@ impl Former {
         };
     }
 
-    /// Records that the issuer rejected this credential, while the store holds this one.
+    /// Records that the issuer rejected `credential`, while the store holds `stored`.
     pub(super) fn reject(&mut self, credential: CredentialId, stored: Option<CredentialId>) {
         self.accepted.take_if(|accepted| *accepted == credential);
         self.is_next = stored == Some(credential);
     }
 
-    /// Whether another credential is to be sent before the stored one.
+    /// Whether another credential is sent before the stored one.
     pub(super) const fn is_next(&self) -> bool {
         self.is_next
     }

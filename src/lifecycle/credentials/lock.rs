@@ -1,4 +1,4 @@
-//! A store that is locked.
+//! Effect of locking the store on the credentials.
 
 use super::former::Former;
 use super::half::Half;
@@ -6,8 +6,8 @@ use super::{Credentials, Obstacle};
 use crate::instant::BootInstant;
 
 impl Credentials {
-    /// Forgets which credential is stored, and drops the attempt that runs. What the issuer rejected stays known: it would
-    /// be sent again otherwise.
+    /// Drops the stored credential and the running attempt. Keeps the rejections, because rejected credentials would be
+    /// sent again otherwise.
     pub fn lock(&mut self, now: BootInstant) {
         self.stop(now);
         (self.stored, self.other) = (None, None);

@@ -5,12 +5,12 @@ use crate::instant::BootInstant;
 use crate::lifecycle::Event;
 
 impl Credentials {
-    /// Takes the result of a read of the store outside any attempt: what was found, or `None` if nothing could be loaded.
-    /// An attempt that reads the store as well goes on with what was found.
+    /// Handles the result of a read outside any attempt, or `None` if no credential could be loaded. An attempt that is
+    /// reading the store continues with this result.
     pub fn rechecked(&mut self, now: BootInstant, read: Option<Found>) -> Decision {
         let Some(found) = read else {
             self.forget_overdue_half(now);
-            // A blocked profile shows the current reason, not that of its last attempt.
+            // Begin an attempt, so that a blocked profile shows the current reason rather than an old one.
             return if self.is_blocked() {
                 Decision::Tell(Event::LookAgain)
             } else {
@@ -22,7 +22,7 @@ impl Credentials {
             return Decision::Wait;
         }
         if let Step::Loading { attempt } = self.step {
-            // It is at least as new as what the attempt would read itself.
+            // This result is at least as recent as that of the attempt's own read.
             return self.loaded(now, attempt, Ok(found));
         }
         let before = self.stored.replace(credential);
@@ -31,8 +31,7 @@ impl Credentials {
             return Decision::Wait;
         }
         let may_help = if before == Some(credential) {
-            // A credential that could not be used may be usable now. A rejected one waits until the lifecycle probes
-            // it.
+            // A credential that could not be used may be usable now. A rejected one waits for its probe.
             let is_usable = self.obstacle.is_some() && self.rejections.times(credential).is_none();
             let beside = self.untried(now).filter(|_| is_other);
             is_usable || (beside.is_some() && self.former().is_none())
@@ -46,7 +45,7 @@ impl Credentials {
         Decision::Tell(Event::CredentialChanged)
     }
 
-    /// Decides on a refresh that a person asks for. A rejected credential is not sent for that, but the store may hold
+    /// Decides on a refresh that a user requests. It is no reason to send a rejected credential, but the store may hold
     /// a new one.
     pub fn refresh_requested(&self) -> Decision {
         let stored = self.stored.map(|stored| self.rejections.times(stored));

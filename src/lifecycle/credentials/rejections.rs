@@ -16,9 +16,9 @@ pub(super) struct Rejections(Vec<Rejection>);
 #[derive(Debug, Clone)]
 struct Rejection {
     credential: CredentialId,
-    /// How often in a row.
+    /// Number of rejections in a row.
     times: RejectionCount,
-    /// When it may be sent again.
+    /// When the credential may be sent again.
     probe: BootInstant,
     /// The last rejection.
     last: Arc<LastFault>,
@@ -27,8 +27,9 @@ struct Rejection {
 // === impl Rejections ===
 
 impl Rejections {
-    /// Records that the issuer rejected this credential with this fault. `stored` is the one that the store holds, and
-    /// `held` the validity of the held token. A doubtful rejection does not say that the credential is why.
+    /// Records that the issuer rejected this credential with this fault. `stored` is the credential in the store, and
+    /// `held` is the validity of the held token. After a doubtful rejection, it is not certain that the credential is
+    /// the cause.
     pub(super) fn add(
         &mut self,
         now: BootInstant,
@@ -37,7 +38,7 @@ impl Rejections {
         fault: &Fault,
         held: Option<&Validity>,
     ) {
-        // A credential that left the store long ago is forgotten, so that the list stays short.
+        // Drop credentials that left the store long ago, so that the list stays short.
         self.0.retain(|it| {
             let is_in_use = it.credential == credential || Some(it.credential) == stored;
             is_in_use || now < it.probe.after(schedule::PROBE_CAP)
@@ -60,8 +61,9 @@ impl Rejections {
         self.0.retain(|it| it.credential != credential);
     }
 
-    /// Restarts the time to a rejected credential's probe after a failed attempt, and returns how often in a row it was
-    /// rejected. The fault does not matter: an issuer that cannot be reached takes no rejection back.
+    /// Restarts the wait for a rejected credential's probe after a failed attempt. Returns how often in a row the
+    /// credential was rejected. The kind of the failure does not matter: if the issuer cannot be reached, the rejection
+    /// stands.
     pub(super) fn postpone(
         &mut self,
         now: BootInstant,
@@ -76,18 +78,18 @@ impl Rejections {
         })
     }
 
-    /// How often in a row this credential was rejected.
+    /// Returns how often in a row this credential was rejected.
     pub(super) fn times(&self, credential: CredentialId) -> RejectionCount {
         self.of(credential)
             .map_or(RejectionCount::NONE, |it| it.times)
     }
 
-    /// The last rejection of this credential.
+    /// Returns the last rejection of this credential.
     pub(super) fn last(&self, credential: CredentialId) -> Option<&Arc<LastFault>> {
         self.of(credential).map(|it| &it.last)
     }
 
-    /// When the probe of this credential is due, if it is due later than `now`.
+    /// Returns when the probe of this credential is due, if that is later than `now`.
     pub(super) fn probe(&self, now: BootInstant, credential: CredentialId) -> Option<BootInstant> {
         let probe = self.of(credential)?.probe;
         (now < probe).then_some(probe)

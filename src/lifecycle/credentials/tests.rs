@@ -16,7 +16,7 @@ fn at(seconds: u64) -> BootInstant {
     BootInstant::from_boot(Duration::from_secs(1_000 + seconds))
 }
 
-/// The id of the credential with this number.
+/// Returns the id of the credential with this number.
 fn id(number: u8) -> CredentialId {
     static IDS: LazyLock<Vec<CredentialId>> = LazyLock::new(|| {
         let key = RandomState::new();
@@ -26,7 +26,7 @@ fn id(number: u8) -> CredentialId {
     IDS[usize::from(number)]
 }
 
-/// A read that found this credential and no other key beside it.
+/// Builds a read that found this credential and no other key.
 fn alone(credential: CredentialId) -> Found {
     Found {
         credential,
@@ -67,7 +67,7 @@ fn assert_calls(decision: &Decision, number: u8, not_before: BootInstant) {
     }
 }
 
-/// How often in a row the credential was rejected, as the lifecycle learns at the end of a failed attempt.
+/// Returns how often in a row the credential was rejected, as reported to the lifecycle after a failed attempt.
 #[track_caller]
 fn rejections(decision: &Decision) -> u32 {
     match decision {
@@ -76,7 +76,7 @@ fn rejections(decision: &Decision) -> u32 {
     }
 }
 
-/// A machine whose attempt calls with credential 1 since second 0.
+/// Creates a machine whose attempt is calling with credential 1, since second 0.
 fn calling() -> Credentials {
     let mut machine = Credentials::default();
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
@@ -84,7 +84,7 @@ fn calling() -> Credentials {
     machine
 }
 
-/// A machine whose credential 1 was rejected in second 0, and is still what the store holds.
+/// Creates a machine whose credential 1 was rejected in second 0 and is still in the store.
 fn rejected() -> Credentials {
     let mut machine = calling();
     let end = failed(at(0), FaultKind::Rejected);
@@ -138,7 +138,7 @@ fn a_rejection_that_states_a_wait_ends_the_attempt() {
             continue;
         }
         assert_eq!(rejections(&next), 1, "{wait:?}");
-        // The next attempt finds the credential that took its place.
+        // The next attempt finds the replacement.
         assert!(matches!(machine.begin(at(60), 2), Decision::Load { .. }));
         assert_calls(&machine.loaded(at(60), 2, Ok(alone(id(2)))), 2, at(60));
     }
@@ -163,14 +163,14 @@ fn an_attempt_that_reads_the_store_goes_on_with_what_another_read_found() {
     let mut machine = Credentials::default();
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
     assert_calls(&machine.rechecked(at(1), Some(alone(id(1)))), 1, at(1));
-    // Its own read ends later.
+    // The attempt's own read ends later.
     assert!(matches!(
         machine.loaded(at(2), 1, Ok(alone(id(1)))),
         Decision::Wait
     ));
     let told = machine.answered(at(3), 1, granted(at(1)));
     assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
-    // A read that fails leaves the attempt its own.
+    // If the recheck fails, the attempt uses its own read.
     let mut machine = Credentials::default();
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
     assert!(matches!(machine.rechecked(at(1), None), Decision::Wait));
@@ -238,7 +238,7 @@ fn rejections_are_counted_until_the_issuer_accepts_the_credential() {
 #[test]
 fn a_doubtful_rejection_is_no_proof_and_still_leads_to_a_read_of_the_store() {
     let mut machine = calling();
-    // The retries at 5, 15, 30 and 60 s, and the first probe of the breaker.
+    // The retries at 5, 15, 30 and 60 s, and the first probe of the circuit breaker.
     for (attempt, second, next) in [
         (1, 0, 5),
         (2, 5, 15),
@@ -267,7 +267,7 @@ fn a_doubtful_rejection_is_no_proof_and_still_leads_to_a_read_of_the_store() {
         };
         assert_eq!(rejections.times(), u32::try_from(attempt).unwrap());
         assert_eq!(rejections.has_opened_breaker(), attempt == 5, "{attempt}");
-        // Nothing sends it earlier.
+        // No attempt sends it earlier.
         let early = 10 * attempt;
         assert!(matches!(
             machine.begin(at(next - 1), early),
@@ -299,13 +299,13 @@ fn another_endpoint_blocks_the_profile_unless_the_store_has_another_credential()
         let block = Block::BindingChanged { detail };
         let is_blocked = |next: &Decision| matches!(next, Decision::Tell(Event::Blocked { block: b, .. }) if *b == block);
         assert!(is_blocked(&next), "{next:?}");
-        // It was not rejected: the next read of the store may find the binding in order.
+        // The credential was not rejected, so the next read of the store may find the binding in order.
         let changed = machine.rechecked(at(1), Some(alone(id(stored))));
         assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     }
 }
 
-/// What a recheck leads to, by what was there before and what it finds.
+/// Checks the effect of a recheck for each combination of the previous state and the result.
 #[test]
 fn a_recheck_asks_for_an_attempt_only_where_one_may_help() {
     let blocked = || {

@@ -1,4 +1,4 @@
-//! Waits until a change of the credential is whole.
+//! Waits until a change of the credential is complete.
 
 use std::time::Duration;
 
@@ -6,23 +6,24 @@ use super::Credentials;
 use crate::credential::CredentialId;
 use crate::instant::BootInstant;
 
-/// How long the secret may take to follow its client ID.
+/// Time that the secret may take to follow its client ID.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Credentials {
-    /// Whether the client ID and the secret are kept in two places, so that one may change before the other.
+    /// Sets whether the client ID and the secret are kept in two places, so that one may change before the other.
     #[must_use]
     pub const fn in_two_places(mut self, are: bool) -> Self {
         self.half.is_in_two_places = are;
         self
     }
 
-    /// When the store is to be read outside any attempt, since the rest of a change has not been found until then.
+    /// Returns when to read the store outside any attempt, because the rest of a change has not been found yet.
     pub fn next_look(&self) -> Option<BootInstant> {
         self.half.found.map(|(_, until)| until)
     }
 
-    /// Until when the rest of the change is waited for whose first half this is; `None` if it may be used now.
+    /// Returns until when to wait for the rest of the change of which this is the first half. Returns `None` if the
+    /// credential may be used now.
     pub(super) fn waits_for_rest(
         &mut self,
         now: BootInstant,
@@ -43,7 +44,7 @@ impl Credentials {
         Some(until)
     }
 
-    /// The store could not be read: its next read decides.
+    /// Ends an overdue wait after a failed read of the store. The next read decides.
     pub(super) fn forget_overdue_half(&mut self, now: BootInstant) {
         self.half.found.take_if(|(_, until)| *until <= now);
     }

@@ -1,9 +1,9 @@
-//! An address that has no token endpoint.
+//! Addresses that have no token endpoint.
 
 use super::*;
 use crate::schedule::{ABSENCE_PATIENCE, ABSENCE_PROBE};
 
-/// Has every attempt that is due until `until` end with this fault, and returns when each began.
+/// Lets every attempt that is due before `until` fail with this fault. Returns when each began.
 fn attempts(l: &mut Lifecycle, until: BootInstant, kind: FaultKind) -> Vec<BootInstant> {
     let mut begun = vec![];
     while let Some(next) = l.next_wake().filter(|next| *next < until) {
@@ -53,7 +53,7 @@ fn callers_hasten_its_attempts_before_the_15_min_and_none_after() {
     let late: Vec<_> = begun.iter().filter(|begun| **begun > end).collect();
     assert!(early > 30, "{begun:?}");
     assert!((8..=10).contains(&late.len()), "{late:?}");
-    // A person is not kept from it.
+    // A requested refresh is still possible.
     assert!(matches!(
         l.step(at(3_600), u(), Event::RefreshRequested),
         Effect::Fetch { .. }
@@ -64,7 +64,7 @@ fn callers_hasten_its_attempts_before_the_15_min_and_none_after() {
 fn the_last_call_before_the_expiry_is_made_in_any_case() {
     let mut l = holding("a", 3_600);
     let begun = attempts(&mut l, at(3_600), FaultKind::NoEndpoint);
-    // The token expires 30 s early, and the last call is a minute before that.
+    // The token is served until 30 s before its expiry, and the last attempt is a minute before that.
     assert!(begun.contains(&at(3_600 - 30 - 60)), "{begun:?}");
     let gaps = begun.windows(2).map(|pair| pair[1].since(pair[0]));
     assert!(gaps.max() <= Some(ABSENCE_PROBE), "{begun:?}");
@@ -91,7 +91,7 @@ fn anything_else_that_comes_of_an_attempt_starts_the_15_min_over() {
             "{kind:?}"
         );
     }
-    // A suspend, after which the network may be another one.
+    // A suspend, after which the network may have changed.
     let (mut l, _) = probing();
     let now = l.last_attempt.unwrap().after(Duration::from_secs(100));
     let suspended = Duration::from_secs(60);
@@ -101,7 +101,7 @@ fn anything_else_that_comes_of_an_attempt_starts_the_15_min_over() {
     assert!(matches!(l.step(soon, u(), due(soon)), Effect::Fetch { .. }));
     fail(&mut l, soon, FaultKind::NoEndpoint);
     assert!(l.next_wake().unwrap().since(soon) < ABSENCE_PROBE);
-    // A token.
+    // A new token.
     let (mut l, _) = probing();
     assert!(matches!(l.step(next, u(), due(next)), Effect::Fetch { .. }));
     let got = Event::Fetched {

@@ -1,4 +1,4 @@
-//! What a lock of the store takes from a profile, and what it leaves.
+//! Effects of locking the store on a profile.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn a_lock_forgets_the_token_and_an_unlock_fetches_another_at_once() {
     assert_eq!(view.phase(at(10)), Phase::Locked);
     assert_eq!((view.generation, view.locks), (101, 1));
     assert!(!view.ready(at(10)));
-    // Neither a caller nor a person makes an attempt of it.
+    // Neither a caller nor a requested refresh causes an attempt.
     let min_valid = Duration::ZERO;
     for event in [
         Event::Wanted { min_valid },
@@ -55,7 +55,7 @@ fn a_lock_ends_the_attempt_that_runs_and_its_token_is_not_taken() {
     assert_eq!(l.step(at(12), u(), late), Effect::None);
     assert!(l.view().held.is_none());
     assert_eq!(l.view().phase(at(12)), Phase::Locked);
-    // Locked again, it stays so.
+    // After a second lock the profile is still locked.
     assert_eq!(l.step(at(13), u(), Event::Locked), Effect::Stop);
     assert_eq!(l.view().locks, 2);
 }

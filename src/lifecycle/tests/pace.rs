@@ -1,4 +1,4 @@
-//! What the issuer asked for, and what failed before, against everything that asks for an attempt.
+//! Stated waits and earlier failures, against every reason for an attempt.
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
 }
 
-/// The attempt that runs fails with this `Retry-After`.
+/// Lets the running attempt fail with this `Retry-After`.
 fn refuse(l: &mut Lifecycle, now: BootInstant, retry_after: Option<u64>) {
     let fault = fault(FaultKind::RateLimited).with_retry_after(retry_after.map(secs));
     let failed = Event::Failed {
@@ -22,7 +22,7 @@ fn refuse(l: &mut Lifecycle, now: BootInstant, retry_after: Option<u64>) {
     assert_eq!(l.step(now, u(), failed), Effect::None);
 }
 
-/// The attempt that runs brings a token.
+/// Lets the running attempt bring a token.
 fn grants(l: &mut Lifecycle, now: BootInstant, text: &str, lifetime: u64) {
     let got = Event::Fetched {
         attempt: l.attempt,
@@ -37,7 +37,7 @@ fn is_fetch(effect: Effect) -> bool {
     matches!(effect, Effect::Fetch { .. })
 }
 
-/// Everything that may ask for an attempt while none runs.
+/// Returns every event that may cause an attempt while none runs.
 fn askers(l: &Lifecycle, now: BootInstant) -> Vec<Event> {
     let generation = l.view().generation;
     let reported = |reporter| Event::Reported {
@@ -61,7 +61,7 @@ fn askers(l: &Lifecycle, now: BootInstant) -> Vec<Event> {
     ]
 }
 
-/// Has everything ask every 100 ms, and returns when the next attempt begins.
+/// Sends all these events every 100 ms, and returns when the next attempt begins.
 fn next_attempt(l: &mut Lifecycle, from: BootInstant, until: BootInstant) -> Option<BootInstant> {
     let mut now = from;
     while now <= until {
@@ -77,7 +77,7 @@ fn next_attempt(l: &mut Lifecycle, from: BootInstant, until: BootInstant) -> Opt
     None
 }
 
-/// A profile without a token whose first attempt failed at second 0 with this `Retry-After`.
+/// Creates a profile without a token whose first attempt failed in second 0 with this `Retry-After`.
 fn refused(retry_after: u64) -> Lifecycle {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     assert!(is_fetch(l.step(at(0), u(), due(at(0)))));
@@ -97,7 +97,7 @@ fn nothing_undercuts_a_stated_wait() {
 
 #[test]
 fn no_try_of_a_rejected_credential_undercuts_a_stated_wait() {
-    // The second try is due after 5 s, and the probes after 1, 2, 4 … 15 min.
+    // The second attempt is due after 5 s, and the probes after 1, 2, 4 … 15 min.
     for (rejections, own) in [(1, 5), (2, 60), (3, 120), (9, 900)] {
         for wait in [0, 1, 30, 300] {
             let rejected = || {
@@ -116,14 +116,14 @@ fn no_try_of_a_rejected_credential_undercuts_a_stated_wait() {
             assert_eq!(l.next_wake(), Some(at(own.max(wait))));
             let next = next_attempt(&mut l, at(0), at(1_000)).unwrap();
             assert!(next >= at(wait), "{rejections} {wait}: {next:?}");
-            // A new credential is not sent earlier, and at once after it.
+            // A new credential is sent as soon as the wait has passed, not earlier.
             let mut l = rejected();
             let effect = l.step(at(0), u(), Event::CredentialChanged);
             assert_eq!(effect, Effect::None);
             assert_eq!(l.next_wake(), Some(at(wait.max(1))));
         }
     }
-    // The last call before the expiry, which is 10 s before second 95.
+    // The last attempt before the expiry is 10 s before second 95.
     let mut l = holding("a", 100);
     assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
     let failed = Event::Failed {
@@ -143,7 +143,7 @@ fn callers_leave_a_stated_wait_and_its_back_off_alone() {
         assert!(is_fetch(l.step(next, u(), due(next))));
         refuse(&mut l, next, Some(3));
     }
-    // Half of 60 s is the back-off.
+    // The back-off is half of 60 s.
     let failed = l.last_attempt.unwrap();
     let wanted = Event::Wanted {
         min_valid: Duration::ZERO,
@@ -191,7 +191,7 @@ fn a_long_wait_that_is_not_stated_again_is_over_with_its_probe() {
         assert!(is_fetch(l.step(at(300), u(), due(at(300)))));
         refuse(&mut l, at(300), again);
         assert!(l.next_wake().unwrap() <= at(300 + wait), "{again:?}");
-        // The next long one is probed again.
+        // The next long wait is probed again.
         let next = next_attempt(&mut l, at(300), at(700)).unwrap();
         refuse(&mut l, next, Some(600));
         assert_eq!(l.next_wake(), Some(next.after(secs(300))));
@@ -200,12 +200,12 @@ fn a_long_wait_that_is_not_stated_again_is_over_with_its_probe() {
 
 #[test]
 fn the_last_call_before_the_expiry_is_one_whatever_asks() {
-    // It is served for 95 s, and the last call is due 10 s before that.
+    // The token is served for 95 s, and the last attempt is due 10 s before that.
     let mut l = holding("a", 100);
     assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
     refuse(&mut l, at(50), Some(200));
     assert_eq!(next_attempt(&mut l, at(50), at(400)), Some(at(85)));
-    // Its end says nothing of the wait, or less.
+    // The end of that attempt states no wait, or a shorter one.
     for retry_after in [None, Some(5)] {
         let mut l = Lifecycle::new(at(0), 0, Policy::default());
         assert!(is_fetch(l.step(at(0), u(), due(at(0)))));
@@ -255,7 +255,7 @@ fn a_profile_at_rest_keeps_to_the_stated_wait() {
         let mut l = holding("a", 100);
         assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
         refuse(&mut l, at(50), Some(300));
-        // No caller asked for two lifetimes when the last call is due.
+        // When the last attempt is due, no caller has asked for a token for two lifetimes.
         l.activity = Activity::Resting;
         let event = askers(&l, at(120)).remove(asker);
         assert_eq!(l.step(at(120), u(), event), Effect::None, "{asker}");
@@ -281,7 +281,7 @@ fn callers_without_a_token_ask_every_2_s_for_30_s_and_then_every_half_minute() {
         let wanted = Event::Wanted {
             min_valid: Duration::ZERO,
         };
-        // Only what callers cause.
+        // Keep only the attempts that callers cause.
         if let Activity::Waiting { .. } = l.activity {
             l.activity = Activity::Waiting { due: at(9_999) };
         }
@@ -296,12 +296,12 @@ fn callers_without_a_token_ask_every_2_s_for_30_s_and_then_every_half_minute() {
     assert_eq!(begun[16..], [60, 90, 120, 150, 180, 210, 240, 270]);
 }
 
-/// What happens next in a story, after so many milliseconds.
+/// An event of a test, which happens a number of milliseconds after the previous one.
 #[derive(Debug, Clone, Copy)]
 enum Happens {
-    /// The attempt that runs ends.
+    /// The running attempt ends.
     Ends(End),
-    /// What [`askers`] has at this place.
+    /// The event at this index of [`askers`].
     Asks(usize),
 }
 
@@ -330,7 +330,7 @@ fn happens() -> impl Strategy<Value = (u64, Happens)> {
     (pause, what)
 }
 
-/// One call of a story.
+/// A call in the record.
 #[derive(Debug, Clone, Copy)]
 struct Call {
     begun: BootInstant,
@@ -338,11 +338,11 @@ struct Call {
     failed: bool,
     /// The wait that was stated with its end.
     stated: Option<u64>,
-    /// The token held when it began, and when that was told last.
+    /// The token that was held when the call began, with its last known validity.
     held: Option<Validity>,
 }
 
-/// Plays a story, and returns the calls in it.
+/// Plays these events, and returns the calls.
 fn calls(story: &[(u64, Happens)]) -> Vec<Call> {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     let mut calls: Vec<Call> = vec![];
@@ -367,7 +367,7 @@ fn calls(story: &[(u64, Happens)]) -> Vec<Call> {
     };
     for (pause, happens) in story {
         let until = now.after(Duration::from_millis(*pause));
-        // What is due meanwhile.
+        // Handle what becomes due in between.
         while let Some(next) = l.next_wake().filter(|next| *next <= until) {
             now = next.max(now);
             step(&mut l, &mut calls, now, due(now));
@@ -401,7 +401,7 @@ proptest! {
     fn a_stated_wait_is_undercut_by_one_last_call_alone(story in proptest::collection::vec(happens(), 0..200)) {
         let calls = calls(&story);
         let mut until = at(0);
-        // How often in a row more than five minutes were stated, and obeyed.
+        // Whether the last call that obeyed the stated wait ended with a wait of more than five minutes.
         let mut long = false;
         for (index, call) in calls.iter().enumerate() {
             let is_inside = call.begun < until;
@@ -431,7 +431,7 @@ proptest! {
 }
 
 proptest! {
-    // Each case is thousands of events.
+    // Each case has thousands of events.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
@@ -440,7 +440,7 @@ proptest! {
         end in prop_oneof![Just(None), Just(Some(0)), Just(Some(1))],
         pause in 0u64..700,
     ) {
-        // The story, and then an outage in which everything asks all the time.
+        // The events, followed by an outage in which every reason for an attempt occurs all the time.
         let hammered = (0..9).flat_map(|place| [(pause, Happens::Asks(place)), (0, Happens::Ends(End::Fails(end)))]);
         let hammered: Vec<_> = hammered.collect();
         let mut story = story;
@@ -455,7 +455,7 @@ proptest! {
     }
 }
 
-/// How many calls an issuer sees before it gives a token, when each call inside its window prolongs that.
+/// Counts the calls until an issuer gives a token, if each call within its window prolongs the window.
 fn calls_until_a_token(window: u64) -> usize {
     let mut l = holding("a", 600);
     let mut opens = at(300 + window);
@@ -484,7 +484,7 @@ fn an_issuer_that_prolongs_its_window_for_each_call_inside_gives_a_token_at_last
     }
 }
 
-/// Each token is served for its second; what comes after it is as rare as after failures, whatever callers do.
+/// Each such token is served for a second. After that, calls are as rare as after failures, whatever callers do.
 #[test]
 fn tokens_of_no_time_are_asked_for_at_the_pace_of_failures() {
     for is_the_same in [true, false] {

@@ -1,11 +1,11 @@
-//! Issuers that do not simply give a new token beside the old one.
+//! Issuers that do more than give a new token in addition to the old one.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::schedule::Reissue;
 
-/// A machine of this kind, which has not fetched yet.
+/// Creates a machine with this setting that has not fetched a token yet.
 fn machine(reissue: Reissue) -> Lifecycle {
     let policy = Policy {
         reissue,
@@ -14,7 +14,7 @@ fn machine(reissue: Reissue) -> Lifecycle {
     Lifecycle::new(at(0), 100, policy)
 }
 
-/// Takes the next due attempt, answered at once by what `issuer` gives at that moment.
+/// Runs the next due attempt, which `issuer` answers at once.
 fn step(l: &mut Lifecycle, issuer: impl Fn(BootInstant) -> Grant) -> BootInstant {
     let now = l.next_wake().unwrap();
     assert!(matches!(l.step(now, u(), due(now)), Effect::Fetch { .. }));
@@ -28,12 +28,12 @@ fn step(l: &mut Lifecycle, issuer: impl Fn(BootInstant) -> Grant) -> BootInstant
     now
 }
 
-/// The seconds since the first one.
+/// Returns the seconds since the start.
 fn second(now: BootInstant) -> f64 {
     now.since(at(0)).as_secs_f64()
 }
 
-/// Gives the same token of 3,600 s until it has expired, and states its remaining lifetime rounded down.
+/// Grants the same token of 3,600 s until it has expired, and states the remaining lifetime rounded down.
 fn sticky(now: BootInstant) -> Grant {
     let second = now.since(at(0)).as_millis();
     let left = 3_600_000 - second % 3_600_000;
@@ -41,7 +41,7 @@ fn sticky(now: BootInstant) -> Grant {
     grant(&format!("t{number}"), u64::try_from(left / 1_000).unwrap())
 }
 
-/// The same token again and again, with a lifetime that only the token shows.
+/// Grants a token whose lifetime is only in the token itself.
 fn shown(text: &str, secs: u64) -> Grant {
     Grant {
         stated: false,
@@ -49,7 +49,7 @@ fn shown(text: &str, secs: u64) -> Grant {
     }
 }
 
-/// The same without a known lifetime.
+/// Grants a token without a known lifetime.
 fn silent(text: &str) -> Grant {
     Grant {
         lifetime: None,
@@ -58,8 +58,8 @@ fn silent(text: &str) -> Grant {
     }
 }
 
-/// A JWT of which this much is left by its own end, or this is its whole life where the answer has no date; and what the
-/// answer states.
+/// Grants a JWT. `left` is the rest of its lifetime according to its own content, or its whole lifetime if the answer
+/// has no date. `stated` is the lifetime in the answer.
 fn jwt(text: &str, left: u64, stated: Option<u64>) -> Grant {
     let (left, stated) = (Duration::from_secs(left), stated.map(Duration::from_secs));
     Grant {
@@ -121,7 +121,7 @@ fn a_token_that_never_changes_and_tells_no_lifetime_is_assumed_to_hold_as_often_
         assert_eq!(step(&mut l, |_| silent("a")), at(150 * n));
         assert_eq!(l.view().generation, 101);
     }
-    // Once a lifetime was stated, an assumed one does not extend it.
+    // Once a lifetime has been stated, an assumed one does not extend it.
     step(&mut l, |_| grant("a", 200));
     let stated = l.view().held.unwrap().validity;
     step(&mut l, |_| silent("a"));
@@ -141,7 +141,7 @@ fn a_token_that_shows_its_lifetime_is_not_served_past_it_however_often_it_is_giv
     }
     assert_eq!(l.view().phase(at(3_570)), Phase::Expired);
     assert!(attempts < 90, "{attempts}: after its end ever more rarely");
-    // Its successor is taken like any other.
+    // The next token is accepted like any other.
     step(&mut l, |_| shown("b", 3_600));
     assert_eq!(l.view().generation, 102);
     assert_eq!(l.view().phase(at(7_300)), Phase::Fresh);
@@ -201,7 +201,7 @@ fn a_jwt_that_is_given_again_after_its_end_counts_as_a_failure_whoever_asks() {
     step(&mut l, answer);
     let (mut attempts, mut moment) = (0, at(38));
     while moment < at(3_640) {
-        // Callers ask for a token without end.
+        // Callers ask for a token all the time.
         let wanted = Event::Wanted {
             min_valid: Duration::ZERO,
         };
@@ -271,7 +271,7 @@ fn a_jwt_that_is_stated_to_hold_for_less_is_extended_up_to_its_own_end() {
 proptest! {
     #![proptest_config(crate::testing::many_cases())]
 
-    /// Dates are cut to seconds, and an answer has one or not.
+    /// Dates are truncated to seconds, and an answer may have none.
     #[test]
     fn no_answer_lets_a_jwt_outlive_itself(
         life in 2_u64..7_200,
@@ -345,7 +345,7 @@ fn an_issuer_whose_new_token_kills_the_old_is_never_asked_early_and_there_is_no_
                     let margin = (lifetime / 10).min(Duration::from_secs(60));
                     assert!(now >= expires.before(margin * 2), "{secs}: early");
                     assert!(now <= expires.before(margin), "{secs}: a gap");
-                    // No request makes the attempt earlier.
+                    // No request brings the attempt forward.
                     let wanted = Event::Wanted {
                         min_valid: Duration::MAX,
                     };
@@ -381,7 +381,7 @@ fn whoever_wants_more_validity_causes_no_attempt_that_would_bring_the_same_token
         assert_eq!(l.step(later, u(), wanted()), Effect::None);
         assert_eq!(l.next_wake(), next);
     }
-    // Without a valid token, an attempt is worth making.
+    // Without a valid token, an attempt is useful.
     assert!(matches!(
         l.step(at(3_700), u(), wanted()),
         Effect::Fetch { .. }

@@ -1,4 +1,4 @@
-//! Reports that the resource rejects the held token.
+//! Reports that a resource rejected the held token.
 
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ fn report_by(l: &mut Lifecycle, now: BootInstant, reporter: Reporter) -> Effect 
     l.step(now, u(), report)
 }
 
-/// The attempt that runs brings this token at once.
+/// Lets the running attempt bring this token at once.
 fn fetch(l: &mut Lifecycle, now: BootInstant, text: &str) {
     let got = Event::Fetched {
         attempt: l.attempt,
@@ -30,7 +30,7 @@ fn fetch(l: &mut Lifecycle, now: BootInstant, text: &str) {
     assert_eq!(l.step(now, u(), got), Effect::None);
 }
 
-/// The attempt that is due now starts.
+/// Starts the attempt that is due now.
 fn start(l: &mut Lifecycle, now: BootInstant) {
     assert_eq!(l.next_wake(), Some(now));
     assert!(matches!(l.step(now, u(), due(now)), Effect::Fetch { .. }));
@@ -75,7 +75,7 @@ fn a_report_never_breaks_the_back_off_and_is_answered_by_its_end() {
     let due = l.next_wake().unwrap();
     assert_eq!(report(&mut l, at(10)), Effect::None);
     assert_eq!(l.next_wake(), Some(due));
-    // A rejected credential is not sent again for a report either.
+    // A report does not send a rejected credential again either.
     let mut l = holding("a", 3_600);
     start(&mut l, at(1_800));
     fail(&mut l, at(1_800), FaultKind::Rejected);
@@ -123,7 +123,7 @@ fn a_token_that_was_good_for_a_while_ends_the_row() {
         let at_once = matches!(report(&mut l, now), Effect::Fetch { .. });
         assert_eq!(at_once, reported_after == 900);
     }
-    // A token that replaced an unreported one ends the row, too.
+    // A token that replaced an unreported one also ends the row.
     let mut l = holding("a", 3_600);
     for (n, now) in [(1, at(10)), (2, at(20))] {
         assert!(matches!(report(&mut l, now), Effect::Fetch { .. }));
@@ -155,7 +155,7 @@ fn a_report_wakes_a_profile_that_rests() {
 
 #[test]
 fn a_report_that_is_no_news_asks_for_a_token_all_the_same() {
-    // The refresh that it led to has failed, and no caller asked again before the token expired.
+    // The refresh that the report caused has failed, and no caller asked again before the token expired.
     let mut l = holding("a", 100);
     assert!(matches!(report(&mut l, at(10)), Effect::Fetch { .. }));
     fail(&mut l, at(11), FaultKind::Connect);
@@ -189,7 +189,7 @@ fn a_cool_down_binds_the_user_whose_reports_caused_it_and_no_other() {
         report_by(&mut l, at(31), ALICE),
         Effect::Fetch { .. }
     ));
-    // The one that has to cool down waits for the same refresh, and is not told to cool down any more.
+    // The cooling-down reporter waits for the same refresh, and is no longer told to cool down.
     assert_eq!(report_by(&mut l, at(31), MALLORY), Effect::None);
     assert_eq!(
         (l.cooling_of(MALLORY), l.view().cooling_until),
@@ -215,7 +215,7 @@ fn a_user_whose_report_only_joins_a_refresh_does_not_come_nearer_to_a_cool_down(
     const JOINS: Reporter = Reporter::Other(1_002);
     let mut l = holding("a", 3_600);
     for n in 0..9 {
-        // Others cause the refresh, one after the other.
+        // Other users cause the refreshes, one after the other.
         let now = at(10 + n * 10);
         let other = Reporter::Other(2_000 + u32::try_from(n).unwrap());
         assert!(matches!(
@@ -230,7 +230,7 @@ fn a_user_whose_report_only_joins_a_refresh_does_not_come_nearer_to_a_cool_down(
         report_by(&mut l, at(200), JOINS),
         Effect::Fetch { .. }
     ));
-    // Nor does one whose report comes inside the back-off, or while the refresh runs for another reason.
+    // The same holds for a report that comes inside the back-off, or while the refresh runs for another reason.
     let mut l = holding("a", 3_600);
     for n in 0..9 {
         let now = at(10 + n * 10);
@@ -272,7 +272,7 @@ fn a_user_cannot_end_its_row_with_a_refresh_in_between() {
         Effect::None
     );
     assert_eq!(l.cooling_of(Reporter::Other(1_001)), Some(at(90)));
-    // Silence for a quarter of an hour does.
+    // A quarter of an hour without reports ends it.
     assert!(matches!(
         report_by(&mut l, at(90 + 900), Reporter::Other(1_001)),
         Effect::Fetch { .. }
@@ -321,7 +321,7 @@ fn reports_of_other_users_lead_to_twenty_refreshes_an_hour_in_all_and_those_of_o
 fn sixty_four_users_are_told_apart_and_all_others_count_as_one() {
     let mut l = holding("a", 86_400);
     let user = |n: u32| Reporter::Other(2_000 + n);
-    // A day without a refresh for each, so that neither the budget nor a row ends it.
+    // These users all report the same token, so only one of the reports causes a refresh.
     for n in 0..70 {
         assert_eq!(l.cooling_of(user(n)), None);
         let _ = report_by(&mut l, at(100), user(n));
@@ -330,7 +330,8 @@ fn sixty_four_users_are_told_apart_and_all_others_count_as_one() {
     fetch(&mut l, at(100), "b");
     let _ = report_by(&mut l, at(110), user(500));
     fetch(&mut l, at(110), "c");
-    // Of those that share a row, one had the last token replaced; with the one before it the row is two.
+    // One of the users that share a row caused the replacement of the last token. Together with the token before it,
+    // the row counts two.
     let _ = report_by(&mut l, at(120), user(501));
     fetch(&mut l, at(120), "d");
     assert_eq!(report_by(&mut l, at(130), user(502)), Effect::None);
@@ -349,7 +350,7 @@ fn sixty_four_users_are_told_apart_and_all_others_count_as_one() {
 proptest! {
     #![proptest_config(crate::testing::many_cases())]
 
-    /// One user does what it can; the tokens are refreshed for other reasons, too.
+    /// One user sends reports in any pattern, and the tokens are refreshed for other reasons as well.
     #[test]
     fn one_hostile_user_never_makes_the_first_report_of_another_wait(
         story in proptest::collection::vec((0u8..10, 0u64..60_000), 0..400), kind in 0u8..3,

@@ -1,14 +1,14 @@
-//! A profile without requests.
+//! Profiles without requests.
 
 use super::*;
 
-/// The next due moment, with the last request at second `asked`.
+/// Handles the next due moment, with the last request in second `asked`.
 fn alone(l: &mut Lifecycle, asked: u64) -> Option<(BootInstant, Effect)> {
     let next = l.next_wake()?;
     Some((next, l.step(next, u(), due(at(asked)))))
 }
 
-/// A machine that rests since second 2,000 with a token of 1,000 s, last requested at second 0.
+/// Creates a machine that has been resting since second 2,000 with a token of 1,000 s, last requested in second 0.
 fn resting() -> Lifecycle {
     let mut l = holding("a", 1_000);
     for n in 2u64..=4 {
@@ -146,7 +146,7 @@ fn what_a_person_has_to_put_right_is_told_though_it_rests() {
     assert!(view.resting && view.next_attempt.is_none());
     assert_eq!(view.phase(at(300)), Phase::Rejected);
     assert!(!view.ready(at(300)));
-    // The probe is overdue, so a request hastens nothing.
+    // The probe is overdue, so the request does not bring it forward.
     assert_eq!(l.step(at(301), u(), wanted()), Effect::Fetch { attempt: 5 });
 }
 

@@ -1,4 +1,4 @@
-//! Tokens that the issuer gave to the client past the daemon.
+//! Tokens that the issuer gave to the same client without this profile.
 
 use super::*;
 use crate::schedule::Reissue;
@@ -7,7 +7,7 @@ fn superseded(l: &mut Lifecycle, now: BootInstant, at: BootInstant) -> Effect {
     l.step(now, u(), Event::Superseded { at })
 }
 
-/// The attempt that runs was sent at this moment, and brings this token at once.
+/// Lets the running attempt, whose request was sent at `sent`, bring this token.
 fn fetch(l: &mut Lifecycle, now: BootInstant, sent: BootInstant, text: &str) -> Effect {
     let got = Event::Fetched {
         attempt: l.attempt,
@@ -31,7 +31,7 @@ fn a_token_from_before_the_newer_one_is_refreshed_once_and_served_meanwhile() {
     let view = l.view();
     assert_eq!((view.generation, view.reported), (102, false));
     assert_eq!(view.reports, 0, "it is no report of a caller");
-    // It was asked for after the newer one, and so is it told late.
+    // The held token was requested after the other one, but the news comes late.
     assert_eq!(superseded(&mut l, at(20), at(10)), Effect::None);
     assert_eq!(l.next_wake(), Some(at(11 + 1_800)));
 }
@@ -75,7 +75,7 @@ fn refreshes_are_two_seconds_apart_and_twenty_an_hour() {
             );
         }
     }
-    // Its ordinary refreshes, in the middle of each lifetime, are apart from them.
+    // The ordinary refreshes, in the middle of each lifetime, do not count against that budget.
     assert!((20..=22).contains(&asked), "{asked}");
     assert!(
         l.next_wake().unwrap() <= at(3_602),
@@ -98,7 +98,7 @@ fn an_issuer_that_repeats_its_token_is_not_asked_and_one_that_turns_out_so_once(
         superseded(&mut l, at(10), at(10)),
         Effect::Fetch { .. }
     ));
-    // The same token: it holds.
+    // The issuer gives the same token, which is therefore still valid.
     let got = Event::Fetched {
         attempt: l.attempt,
         sent: at(11),
@@ -148,11 +148,11 @@ fn a_resting_profile_replaces_a_valid_token_and_rests_again() {
     assert_eq!(l.step(at(901), u(), got), Effect::None);
     assert_eq!(l.step(at(1_401), u(), due(long_ago)), Effect::None);
     assert!(l.view().resting, "no caller asked since");
-    // One whose token has expired has nothing to replace.
+    // A profile whose token has expired has nothing to replace.
     let mut l = rest();
     assert_eq!(superseded(&mut l, at(970), at(970)), Effect::None);
     assert!(l.view().resting);
-    // Nor has one that never had a token.
+    // The same holds for a profile that never had a token.
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     assert_eq!(superseded(&mut l, at(0), at(0)), Effect::None);
     assert_eq!(l.next_wake(), Some(at(0)));

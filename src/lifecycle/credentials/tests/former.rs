@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A machine whose credential 1 was accepted in second 0.
+/// Creates a machine whose credential 1 was accepted in second 0.
 fn accepted() -> Credentials {
     let mut machine = calling();
     let told = machine.answered(at(0), 1, granted(at(0)));
@@ -10,7 +10,8 @@ fn accepted() -> Credentials {
     machine
 }
 
-/// The same after credential 2 took its place and was rejected in second 100, and the store was read again.
+/// Continues `accepted`: credential 2 replaced credential 1 and was rejected in second 100, and the store was read
+/// again.
 fn replaced() -> Credentials {
     let mut machine = accepted();
     let changed = machine.rechecked(at(50), Some(alone(id(2))));
@@ -32,12 +33,12 @@ fn a_new_credential_that_is_rejected_leaves_the_former_one_in_use_and_the_state_
     let told = machine.answered(at(100), 2, granted(at(100)));
     assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
     assert_eq!(says(&machine), Some(at(100)));
-    // Before the probe of the stored one the former one is sent alone.
+    // Before the probe of the stored credential is due, only the former one is sent.
     assert!(matches!(machine.begin(at(102), 3), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(102), 3, Ok(alone(id(2)))), 1, at(102));
     let told = machine.answered(at(102), 3, granted(at(102)));
     assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
-    // When it is due, the stored one is tried again.
+    // When its probe is due, the stored credential is tried again.
     assert!(matches!(machine.begin(at(200), 4), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(200), 4, Ok(alone(id(2)))), 2, at(200));
     let told = machine.answered(at(200), 4, granted(at(200)));
@@ -54,7 +55,7 @@ fn the_former_credential_is_forgotten_once_it_is_rejected_too() {
     assert_eq!(rejections(&machine.answered(at(100), 2, end)), 1);
     assert!(machine.rejected_successor().is_none());
     assert!(machine.needs(id(2)) && !machine.needs(id(1)));
-    // Both wait for their probes.
+    // Both credentials wait for their probes.
     assert!(matches!(machine.begin(at(101), 3), Decision::Load { .. }));
     let told = machine.loaded(at(101), 3, Ok(alone(id(2))));
     assert!(matches!(told, Decision::Tell(Event::Withheld { .. })));
@@ -83,7 +84,7 @@ fn after_a_rejection_that_states_a_wait_the_next_attempt_sends_the_former_creden
     let sent = Some(at(100));
     let told = machine.answered(at(100), 2, CallEnd::Failed { sent, fault });
     assert_eq!(rejections(&told), 1);
-    // The probe of the stored one is long due, and would end the attempt once more.
+    // The probe of the stored credential is long overdue, and would end the attempt early once more.
     assert!(matches!(machine.begin(at(400), 3), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(400), 3, Ok(alone(id(2)))), 1, at(400));
     let told = machine.answered(at(400), 3, granted(at(400)));

@@ -2,14 +2,14 @@
 
 use super::*;
 
-/// The ids of a credential, of the half of a change, of the whole change, and of another secret alone.
+/// Returns the ids of a credential, of half a change, of the whole change, and of a change of the secret only.
 fn ids() -> [CredentialId; 4] {
     let key = RandomState::new();
     [("a", "1"), ("b", "1"), ("b", "2"), ("a", "2")]
         .map(|(id, secret)| Credential::parse(id, secret).unwrap().id(&key))
 }
 
-/// A machine whose credential was accepted in second 0.
+/// Continues a machine until its credential is accepted in second 0.
 fn in_use(machine: Credentials, before: CredentialId) -> Credentials {
     let mut machine = machine;
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
@@ -29,7 +29,7 @@ fn half_a_change_is_waited_for_and_the_whole_is_taken_up_at_once() {
     assert!(matches!(wait, Decision::Wait));
     assert_eq!(machine.next_look(), Some(at(15)));
     assert!(machine.stored() == Some(before));
-    // A look in between waits no longer.
+    // A recheck in between does not extend the wait.
     let wait = machine.rechecked(at(12), Some(alone(half)));
     assert!(matches!(wait, Decision::Wait));
     assert_eq!(machine.next_look(), Some(at(15)));
@@ -80,7 +80,7 @@ fn a_store_that_cannot_be_read_in_time_leaves_no_look_overdue() {
 #[test]
 fn an_attempt_sends_no_half_of_a_change() {
     let [before, half, whole, _] = ids();
-    // The issuer knows the former secret no longer when its place is read.
+    // The issuer no longer knows the old secret by the time the store is read.
     let mut machine = in_use(Credentials::default().in_two_places(true), before);
     let call = machine.begin(at(10), 2);
     assert!(matches!(call, Decision::Call { .. }));
@@ -88,7 +88,7 @@ fn an_attempt_sends_no_half_of_a_change() {
     assert!(matches!(next, Decision::Load { .. }));
     assert_eq!(rejections(&machine.loaded(at(10), 2, Ok(alone(half)))), 1);
     assert_eq!(machine.next_look(), Some(at(15)));
-    // The next attempt finds the same.
+    // The next attempt finds the same half.
     assert!(matches!(machine.begin(at(14), 3), Decision::Load { .. }));
     let told = machine.loaded(at(14), 3, Ok(alone(half)));
     let Decision::Tell(Event::Withheld { until, .. }) = told else {

@@ -1,32 +1,32 @@
-//! The invariants of the machine, under any order of events.
+//! Invariants of the state machine in any order of events.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::schedule::{self, RejectionCount};
 
-/// What happens next.
+/// The next event of a test.
 #[derive(Debug, Clone)]
 enum Happens {
     /// Time passes, in milliseconds.
     Pass(u64),
-    /// The store holds this credential from now on; 0 is none.
+    /// The store holds this credential from now on, or none for 0.
     Store(u8),
-    /// The record has this other key from now on; 0 is none.
+    /// The record has this other key from now on, or none for 0.
     Beside(u8),
-    /// The store holds this credential from now on, and is read at once.
+    /// The store holds this credential from now on and is read at once.
     Replace(u8),
     /// The store cannot be read from now on.
     StoreFails,
-    /// The store is read apart from any attempt.
+    /// The store is read outside any attempt.
     Recheck,
-    /// A person asks for a refresh.
+    /// A user requests a refresh.
     Refresh,
-    /// The lifecycle begins an attempt, for any reason.
+    /// The lifecycle begins an attempt for any reason.
     Begin,
-    /// The attempt goes on: its read ends, its call is sent if it may begin, or its call ends with this answer.
+    /// The attempt continues: its read ends, its call is sent if it may begin, or its call ends with this answer.
     GoOn(Answer),
-    /// A call that was not sent yet runs out of time.
+    /// A call that has not been sent yet runs out of time.
     Expire,
 }
 
@@ -34,16 +34,16 @@ enum Happens {
 enum Answer {
     Grant,
     Fail(FaultKind),
-    /// A bare 401.
+    /// A 401 without details.
     Doubt,
 }
 
-/// What happened, in order.
+/// An entry of the record of events, in order.
 #[derive(Debug, Clone, Copy)]
 enum Entry {
-    /// The record that is read next has this other key; 0 is none.
+    /// The record that is read next has this other key, or none for 0.
     Beside(u8),
-    /// The store was read, and held this credential.
+    /// The store was read and held this credential.
     Read(u8),
     /// The machine decided on a call.
     Decided {
@@ -53,28 +53,28 @@ enum Entry {
     },
     /// A call with this credential was sent.
     Sent(u8, BootInstant),
-    /// A call ended before it was sent: another attempt began, or it ran out of time.
+    /// A call was cancelled before it was sent: another attempt began, or its time ran out.
     Cancelled,
     /// A call with this credential brought a token.
     Granted(u8),
     /// A call with this credential failed.
     Failed(u8, BootInstant, FaultKind),
-    /// A call with this credential was rejected, and it is not certain that the credential is why.
+    /// A call with this credential was rejected, and it is not certain that the credential is the cause.
     Doubted(u8, BootInstant),
-    /// An attempt ended without a call, since the stored credential was rejected.
+    /// An attempt ended without a call, because the stored credential had been rejected.
     Withheld,
-    /// An attempt ended after this number of calls, of which the last was rejected.
+    /// An attempt ended after this number of calls, the last of which was rejected.
     Rejected(u32),
-    /// The lifecycle was told that the credential was rejected.
+    /// The lifecycle was informed that the credential was rejected.
     Counted,
     /// Whether the state says that the former credential stays in use.
     Says(bool),
-    /// A recheck found a credential while the attempt carried this one, or read the store itself.
+    /// A recheck found a credential while the attempt carried the credential `carried`, or read the store itself.
     Recheck {
         found: u8,
         carried: Option<u8>,
         was_loading: bool,
-        /// Whether an attempt began for it.
+        /// Whether an attempt began because of it.
         has_begun: bool,
     },
 }
@@ -90,7 +90,7 @@ enum Pending {
     },
 }
 
-/// The surroundings of the machine: a store, an issuer, and a lifecycle that begins attempts at any time.
+/// The environment of the machine: a store, an issuer, and a lifecycle that begins attempts at any time.
 struct World {
     machine: Credentials,
     now: BootInstant,
@@ -101,13 +101,13 @@ struct World {
     /// How many calls the attempt has decided on.
     calls: u32,
     stored: Result<u8, ()>,
-    /// The other key of the record; 0 is none.
+    /// The other key of the record, or 0.
     beside: u8,
     record: Vec<Entry>,
 }
 
 impl World {
-    /// Plays this story, then lets the last attempt end, and returns what happened.
+    /// Plays these events, lets the last attempt end, and returns the record.
     fn record(story: &[Happens]) -> Vec<Entry> {
         let mut world = Self {
             machine: Credentials::default(),
@@ -123,7 +123,7 @@ impl World {
         for happens in story {
             world.take(happens);
         }
-        // An attempt is at most two reads and three calls, which are each sent and answered.
+        // An attempt makes at most two reads and three calls. Each call is sent and answered.
         for _ in 0..8 {
             world.take(&Happens::Pass(1_000));
             world.take(&Happens::GoOn(Answer::Fail(FaultKind::Connect)));
@@ -307,7 +307,7 @@ impl World {
     }
 }
 
-/// One number says what happens, the other how long it takes or what is stored.
+/// Generates an event. The first number selects the kind, the second one the duration or the credential.
 fn happens() -> impl Strategy<Value = Happens> {
     (0u8..22, 0u64..20_000).prop_map(|(kind, size)| match kind {
         0 => Happens::Pass(size % 1_500),
@@ -334,8 +334,8 @@ fn story() -> impl Strategy<Value = Vec<Happens>> {
     proptest::collection::vec(happens(), 0..50)
 }
 
-/// When a credential may be sent again after this record, by how often in a row it was rejected. A row ends when the
-/// issuer accepts the credential, and may end after the longest time between two probes.
+/// Returns when a credential may be sent again after this record, depending on the number of its rejections in a row. A
+/// row ends when the issuer accepts the credential. It may also end after the longest time between two probes.
 fn probe(record: &[Entry], credential: u8) -> Option<BootInstant> {
     let mut row: Option<(RejectionCount, BootInstant)> = None;
     for entry in record {
@@ -364,7 +364,7 @@ fn last_read(record: &[Entry]) -> Option<u8> {
     })
 }
 
-/// The credential that the issuer accepted last, unless it has rejected it since.
+/// Returns the credential that the issuer accepted last, unless it has rejected it since.
 fn accepted(record: &[Entry]) -> Option<u8> {
     record.iter().fold(None, |accepted, entry| match entry {
         Entry::Granted(number) => Some(*number),
@@ -375,7 +375,7 @@ fn accepted(record: &[Entry]) -> Option<u8> {
     })
 }
 
-/// When this credential was rejected last, unless the issuer has accepted it since.
+/// Returns when this credential was last rejected, unless the issuer has accepted it since.
 fn rejected(record: &[Entry], credential: u8) -> Option<BootInstant> {
     record.iter().fold(None, |rejected, entry| match entry {
         Entry::Granted(number) if *number == credential => None,
@@ -388,14 +388,14 @@ fn rejected(record: &[Entry], credential: u8) -> Option<BootInstant> {
     })
 }
 
-/// The former credential, if the stored one was rejected and the former one was not.
+/// Returns the former credential, if the stored one was rejected and the former one was not.
 fn former(record: &[Entry]) -> Option<u8> {
     let stored = last_read(record)?;
     let former = accepted(record).filter(|former| *former != stored)?;
     rejected(record, stored).map(|_| former)
 }
 
-/// The other key of the record that was read last, if the one in use was rejected.
+/// Returns the other key of the record that was read last, if the key in use was rejected.
 fn other(record: &[Entry]) -> Option<u8> {
     let stored = last_read(record)?;
     let beside = record.iter().rev().find_map(|entry| match entry {
@@ -406,7 +406,7 @@ fn other(record: &[Entry]) -> Option<u8> {
     rejected(record, stored).map(|_| other)
 }
 
-/// The last moment of this record that is known.
+/// Returns the last known moment of this record.
 fn last_moment(record: &[Entry]) -> BootInstant {
     let moments = record.iter().filter_map(|entry| match entry {
         Entry::Decided { at, .. }
@@ -444,7 +444,7 @@ proptest! {
                 }
                 Entry::Recheck { found, has_begun, .. } => {
                     let is_found = |entry: &&Entry| matches!(entry, Entry::Read(number) if number == found);
-                    // It may have been sent as the other key of a record, or in this attempt.
+                    // It may have been sent as the other key of a record, or earlier in this attempt.
                     let was_sent = |entry: &Entry| matches!(entry, Entry::Decided { credential, .. } if credential == found);
                     let is_new = before.iter().filter(is_found).count() == 1
                         && !before.iter().any(was_sent);
@@ -495,14 +495,14 @@ proptest! {
             let before = &record[..index];
             let is_known = |stored| {
                 let at = rejected(before, stored);
-                // A rejection is remembered for as long as its credential is stored, else for this time at least.
+                // A rejection is remembered while its credential is stored, otherwise for at least this time.
                 at.is_some_and(|at| last_moment(before).since(at) < schedule::PROBE_CAP)
             };
             let has_former = former(before).is_some() && last_read(before).is_some_and(is_known);
             match entry {
-                // What is withheld keeps no caller from a token that the former credential brings.
+                // A withheld attempt must not keep callers from a token that the former credential would bring.
                 Entry::Withheld => prop_assert!(!has_former, "{record:#?}"),
-                // The stored one is never the only one that an attempt sends.
+                // The stored credential is never the only one that such an attempt sends.
                 Entry::Rejected(calls) => prop_assert!(!has_former || *calls > 1, "{record:#?}"),
                 Entry::Says(says) => {
                     prop_assert!(!says || former(before).is_some(), "{record:#?}");
@@ -520,7 +520,7 @@ proptest! {
             if matches!(entry, Entry::Counted | Entry::Rejected(_) | Entry::Withheld) {
                 let before = &record[..index];
                 let untried = other(before).filter(|other| rejected(before, *other).is_none());
-                // One that the machine has forgotten counts as good.
+                // A rejected credential that the machine has dropped counts as good.
                 let stored = last_read(before).and_then(|stored| rejected(before, stored));
                 let is_known = stored.is_some_and(|at| last_moment(before).since(at) < schedule::PROBE_CAP);
                 prop_assert!(untried.is_none() || !is_known, "{record:#?}");

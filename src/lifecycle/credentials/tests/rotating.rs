@@ -1,8 +1,8 @@
-//! The other key of a record whose key is being rotated.
+//! The other key of a record during a rotation.
 
 use super::*;
 
-/// A read that found credential 1, and credential 2 beside it.
+/// Builds a read that found credential 1 and the other key 2.
 fn both() -> Read {
     Ok(pair(1, 2))
 }
@@ -14,7 +14,7 @@ fn pair(stored: u8, other: u8) -> Found {
     }
 }
 
-/// A machine whose attempt calls with credential 1 since second 0, and that knows credential 2.
+/// Creates a machine that knows credential 2 and whose attempt is calling with credential 1, since second 0.
 fn calling_of_two() -> Credentials {
     let mut machine = Credentials::default();
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
@@ -22,7 +22,7 @@ fn calling_of_two() -> Credentials {
     machine
 }
 
-/// The same after credential 1 was rejected in second 0: it calls with credential 2.
+/// Continues `calling_of_two`: credential 1 was rejected in second 0, and the attempt calls with credential 2.
 fn first_rejected() -> Credentials {
     let mut machine = calling_of_two();
     let end = failed(at(0), FaultKind::Rejected);
@@ -45,7 +45,7 @@ fn the_other_key_is_used_while_the_first_is_rejected_and_the_first_is_tried_agai
     let mut machine = first_rejected();
     assert!(machine.needs(id(1)) && machine.needs(id(2)));
     assert_fetched(&machine.answered(at(1), 1, granted(at(0))));
-    // The state shows that what is stored is rejected.
+    // The state shows that the stored credential is rejected.
     assert!(machine.rejected_successor().is_some());
     assert!(matches!(machine.begin(at(3), 2), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(3), 2, both()), 2, at(3));
@@ -95,7 +95,7 @@ fn after_a_rejection_that_states_a_wait_the_next_attempt_sends_the_other_key() {
     let sent = Some(at(0));
     let told = machine.answered(at(0), 1, CallEnd::Failed { sent, fault });
     assert_eq!(rejections(&told), 0, "the other key may work");
-    // The probe of the first is long due, and would end the attempt once more.
+    // The probe of the first key is long overdue, and would end the attempt early once more.
     assert!(matches!(machine.begin(at(300), 2), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(300), 2, both()), 2, at(300));
     assert_fetched(&machine.answered(at(300), 2, granted(at(300))));
@@ -126,7 +126,7 @@ fn another_key_that_appears_beside_a_rejected_one_is_tried_at_once() {
     assert!(matches!(found, Decision::Tell(Event::CredentialChanged)));
     assert!(matches!(machine.begin(at(2), 2), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(2), 2, both()), 2, at(2));
-    // A further read of the same begins nothing.
+    // Another read with the same result has no effect.
     let same = machine.rechecked(at(3), Some(pair(1, 2)));
     assert!(matches!(same, Decision::Wait));
 }
