@@ -1,7 +1,6 @@
-//! The vocabulary of the local interface: the requests to the daemon, and its answers.
+//! Requests to the daemon and its answers, independent of their form.
 //!
-//! Every question is paired with the printer of its own answer, so that no printer can be given the answer to another
-//! one.
+//! Every question comes with the printer of its own answer, so that no printer can get the answer to another question.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,12 +30,12 @@ pub use keys::{
 pub use rotation::{RotateQuery, RotationNews};
 pub use token::{Freshness, TokenAnswer};
 
-/// A question, with the printer of its answer. Without a name, the profile is the only one that the caller may use,
-/// unless the variant says otherwise.
+/// A question with the printer of its answer. If the question names no profile, it is about the only profile that the
+/// caller may use, unless the variant says otherwise.
 pub enum Asked {
     /// A token.
     Token(TokenQuery, Box<dyn Print<TokenAnswer>>),
-    /// A file with a token, which is kept fresh until the caller's process has ended.
+    /// A file with a token, kept up to date until the caller's process ends.
     File(TokenQuery, Box<dyn Print<FileAnswer>>),
     /// A token to send to an address.
     Address(AddressQuery, Box<dyn Print<AddressAnswer>>),
@@ -44,7 +43,7 @@ pub enum Asked {
     AddressReject(AddressRejectQuery, Box<dyn Print<()>>),
     /// The addresses of all profiles that the caller may use.
     Hosts(Box<dyn Print<[HostListing]>>),
-    /// Which profile an address gets, and why.
+    /// Which profile an address leads to, and why.
     Explain(ExplainQuery, Box<dyn Print<ExplainAnswer>>),
     /// The state of the named profile.
     Profile(ProfileName, Box<dyn Print<ProfileState>>),
@@ -52,40 +51,40 @@ pub enum Asked {
     Profiles(Option<ProfileName>, Box<dyn Print<DaemonState>>),
     /// Whether a profile is ready, or the daemon itself when none is named.
     Ready(ReadyQuery, Box<dyn Print<()>>),
-    /// A new token, now. The answer is the profile's state with it.
+    /// A new token, now. The answer is the profile's state after it.
     Refresh(RefreshQuery, Box<dyn Print<ProfileState>>),
-    /// The next token after one that was rejected.
+    /// The token that follows a rejected one.
     Reject(RejectQuery, Box<dyn Print<TokenAnswer>>),
     /// The events of a profile from now on, streamed.
     Watch(WatchQuery, Box<dyn Print<News>>),
     /// The keys of a control plane, or one of them.
     Keys(KeysQuery, Box<dyn Print<KeysAnswer>>),
-    /// Whose a profile's token is.
+    /// The identity that a profile's token belongs to.
     Whoami(WhoamiQuery, Box<dyn Print<WhoamiAnswer>>),
-    /// Another key, which only the admin socket gives. The steps are streamed.
+    /// The rotation of a key, which only the admin socket accepts. The steps are streamed.
     Rotate(RotateQuery, Box<dyn Print<RotationNews>>),
-    /// A reload of the configuration, which only the admin socket does.
+    /// A reload of the configuration, which only the admin socket accepts.
     Reload(Box<dyn Print<Reloaded>>),
 }
 
-/// Prints an answer: for a run of the companion, or as the body of an HTTP answer, which is the standard output then.
+/// Prints an answer, for a run of the companion or as the body of an HTTP response. The body is the standard output.
 pub trait Print<Answer: ?Sized>: Send {
-    /// The bytes and the exit code.
+    /// Returns the output and the exit code.
     fn print(&self, answer: &Answer, around: Surroundings<'_>) -> Reply;
 
-    /// What is printed when there is no answer, by a protocol that has a refusal of its own; `None` for the companion's
-    /// line.
+    /// Returns the output in place of an answer, for a protocol with refusals of its own. `None` selects the
+    /// companion's usual line.
     fn refuse(&self, _problem: &Problem, _around: Surroundings<'_>) -> Option<Reply> {
         None
     }
 }
 
-/// What a printer may need beside the answer.
+/// Context that a printer may need besides the answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
     /// The current time.
     pub now: Now,
-    /// The daemon's token socket.
+    /// The path of the daemon's token socket.
     pub socket: &'a str,
 }
 
@@ -94,16 +93,17 @@ pub struct Surroundings<'a> {
 pub struct TokenQuery {
     /// The profile.
     pub profile: Option<ProfileName>,
-    /// The validity it must have left.
+    /// The validity that the token must have left.
     pub min_valid: Duration,
-    /// How long to wait for it.
+    /// How long to wait for the token.
     pub max_wait: Duration,
 }
 
 /// A file with a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileAnswer {
-    /// Its path below the folder of the daemon's token socket, which has another path in a container.
+    /// The file's path relative to the folder of the daemon's token socket. In a container, that folder has another
+    /// path.
     pub path: String,
 }
 
@@ -112,7 +112,7 @@ pub struct FileAnswer {
 pub struct ReadyQuery {
     /// The profile.
     pub profile: Option<ProfileName>,
-    /// How long to wait until it is ready.
+    /// How long to wait until the profile is ready.
     pub wait: Duration,
 }
 
@@ -121,7 +121,7 @@ pub struct ReadyQuery {
 pub struct RefreshQuery {
     /// The profile.
     pub profile: Option<ProfileName>,
-    /// How long to wait for it.
+    /// How long to wait for the token.
     pub max_wait: Duration,
 }
 
@@ -132,7 +132,7 @@ pub struct RejectQuery {
     pub profile: Option<ProfileName>,
     /// The token that was rejected.
     pub which: Rejected,
-    /// How long to wait for the next one.
+    /// How long to wait for the next token.
     pub max_wait: Duration,
 }
 
@@ -145,31 +145,31 @@ pub struct WatchQuery {
     pub since: Option<u64>,
 }
 
-/// One event of a watch.
+/// An event of a watch.
 #[derive(Debug)]
 pub enum News {
     /// A new token.
     Token(TokenAnswer),
-    /// Another state.
+    /// A change of state.
     State(Box<ProfileReply>),
     /// Heartbeat: nothing has happened for a while.
     Quiet,
 }
 
-/// A profile's state, with the data that only a drawing of it needs.
+/// A profile's state, with additional data that only its graphical form needs.
 #[derive(Debug, Clone)]
 pub struct ProfileState {
-    /// The state as the interface shows it.
+    /// The state, as the interface shows it.
     pub reply: ProfileReply,
     /// The whole lifetime of the held token.
     pub lifetime: Option<Duration>,
-    /// Whether the next attempt waits until a token is asked for.
+    /// Whether the next attempt waits for a request.
     pub resting: bool,
-    /// Why the profile is blocked, for people.
+    /// Why the profile is blocked, in words.
     pub blocked: Option<Arc<str>>,
 }
 
-/// The state of profiles, and of the daemon that keeps them.
+/// The state of profiles and of their daemon.
 #[derive(Debug, Clone)]
 pub struct DaemonState {
     /// The profiles, by name.
@@ -178,22 +178,22 @@ pub struct DaemonState {
     pub version: VersionReply,
 }
 
-/// What a reload changed.
+/// The changes that a reload made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reloaded {
-    /// Profiles that are new.
+    /// Number of new profiles.
     pub added: usize,
-    /// Profiles that are gone.
+    /// Number of removed profiles.
     pub removed: usize,
-    /// Profiles that changed. They start over, unless only their refresh policy is another one.
+    /// Number of changed profiles. They start over, unless only their refresh policy has changed.
     pub changed: usize,
-    /// Profiles that did not change, and keep their token.
+    /// Number of unchanged profiles. They keep their token.
     pub kept: usize,
-    /// Whether the mode of the token socket takes more than a reload.
+    /// What a new mode of the token socket needs besides the reload.
     pub socket: SocketTakes,
 }
 
-/// What the token socket takes before its mode is the one of the configuration.
+/// What is needed until the token socket has the mode of the configuration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SocketTakes {
     /// Nothing more.
@@ -201,6 +201,6 @@ pub enum SocketTakes {
     Nothing,
     /// A restart of the daemon, which keeps the old mode until then.
     Restart,
-    /// Another setting of the socket unit: a service manager makes the socket, with another mode.
+    /// A different setting in the socket unit, because a service manager creates the socket with another mode.
     UnitSetting,
 }

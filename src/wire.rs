@@ -1,4 +1,4 @@
-//! The local interface: its paths, what its answers look like, and the caps on its requests.
+//! Local interface: its paths, the form of its answers, and the limits of its requests.
 
 pub mod events;
 pub mod frame;
@@ -26,43 +26,43 @@ pub use reject::Rejected;
 pub use seconds::seconds;
 pub use sink::{SinkReply, SinkState};
 
-/// The largest body of a request to `/v1/helper`, in bytes, and of its answer.
+/// Largest body of a request to `/v1/helper` and of its answer, in bytes.
 pub const MAX_FRAME: usize = 256 * 1024;
 
-/// The largest body of any other request, in bytes.
+/// Largest body of any other request, in bytes.
 pub const MAX_BODY: usize = 16 * 1024;
 
-/// The most validity that a caller may ask for (`min_valid`).
+/// Largest validity that a caller may ask for (`min_valid`).
 pub const MAX_MIN_VALID: Duration = Duration::from_secs(86_400);
 
-/// The longest that a caller may wait (`max_wait`).
+/// Longest wait that a caller may ask for (`max_wait`).
 pub const MAX_MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// A person is told when the issuer's clock and ours are further apart: certificates need it right, and so does whoever
-/// reads our times.
+/// A larger difference between the issuer's clock and ours is reported to the user: the check of certificates depends
+/// on a correct clock, and so do the times that we show.
 pub const SKEW_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a caller waits that did not say.
+/// Wait of a caller that states none.
 pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Room for the numbers of an answer to be written in.
+/// Buffers for the numbers in an answer.
 type Digits = [itoa::Buffer; 3];
 
 /// The answer to a request for a token.
 pub struct TokenReply<'a> {
     /// The profile.
     pub profile: &'a str,
-    /// The token as JSON spells it between its quotes; this is one of the doors through which it leaves.
+    /// The token as in a JSON string, without the quotes. This field exposes the secret.
     pub token_in_json: &'a str,
     /// Always `Bearer`.
     pub token_type: &'static str,
-    /// Whole seconds for which it is still served.
+    /// Whole seconds for which the token is still served.
     pub expires_in: u64,
-    /// Until when it is served, in Unix seconds.
+    /// Until when the token is served, in Unix seconds.
     pub expires_at: u64,
-    /// Its number.
+    /// The token's generation.
     pub generation: u64,
-    /// Whether it has less validity left than was asked for.
+    /// Whether the token has less validity left than requested, or was reported as rejected.
     pub stale: bool,
 }
 
@@ -71,70 +71,70 @@ pub struct TokenReply<'a> {
 pub struct ProfileReply {
     /// The profile.
     pub profile: String,
-    /// Its provider, as the configuration names it.
+    /// The kind of its provider, as in the configuration.
     pub provider: String,
-    /// What a person sees of it.
+    /// The phase, as shown to users.
     pub phase: Phase,
-    /// The generation of its token.
+    /// The generation of the token.
     pub generation: u64,
-    /// Whole seconds for which its token is still served.
+    /// Whole seconds for which the token is still served.
     pub expires_in: Option<u64>,
-    /// Until when its token is served, in Unix seconds.
+    /// Until when the token is served, in Unix seconds.
     pub expires_at: Option<u64>,
-    /// When the next attempt is due, in Unix seconds; absent while one runs or the profile rests.
+    /// When the next attempt is due, in Unix seconds. Absent while one runs or the profile rests.
     pub next_attempt_at: Option<u64>,
-    /// For how many whole seconds an attempt has waited for its turn at the issuer; absent while none does.
+    /// Whole seconds for which an attempt has waited for its turn at the issuer. Absent if none waits.
     #[serde(default)]
     pub queued_for: Option<u64>,
-    /// The last fault, kept after a success.
+    /// The last fault. It is kept after a success.
     pub last_fault: Option<FaultReply>,
-    /// Why the issuer rejects the credential that is stored now, while the former one stays in use.
+    /// Why the issuer rejects the stored credential, while the former one stays in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_credential_rejected: Option<FaultReply>,
-    /// Whether its token was reported as rejected, and no newer one is held yet.
+    /// Whether the token was reported as rejected and no newer one is held yet.
     #[serde(default)]
     pub reported: bool,
-    /// Until when reports lead to no refresh, in Unix seconds, since fresh tokens keep being reported.
+    /// Until when reports cause no refresh, in Unix seconds, because fresh tokens keep being reported.
     #[serde(default)]
     pub cooling_down_until: Option<u64>,
-    /// By how many seconds the issuer's clock is ahead of this machine's, negative when it is behind; absent while it has
-    /// not said what it shows.
+    /// Seconds by which the issuer's clock is ahead of this machine's, or behind if negative. Absent if the issuer has
+    /// not stated its time.
     #[serde(default)]
     pub clock_skew: Option<i64>,
-    /// The scope that the issuer granted, where it is narrower than the one that the configuration asks for.
+    /// The scope that the issuer granted, if it is narrower than the one in the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted_scope: Option<String>,
-    /// What it did not grant of that one.
+    /// The part of the configured scope that the issuer did not grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_scope: Option<String>,
-    /// The files that its token is written to.
+    /// The files that the token is written to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sinks: Vec<SinkReply>,
-    /// Whether the client of a tool was told the real expiry of its token, since no refresh is sure to come in time for it.
+    /// Whether a tool's client got the real expiry of the token, because a refresh in time is not certain.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub real_expiry_told: bool,
-    /// The age of its key, and its next rotation.
+    /// The age of the key, and its next rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyReply>,
-    /// The rotation of its key that is under way.
+    /// The open rotation of the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<RotationReply>,
-    /// What has been counted since the daemon knows the profile.
+    /// Counts since the daemon has kept the profile.
     pub counts: Counts,
 }
 
-/// A fault, as status shows it.
+/// A fault, as shown in the status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultReply {
-    /// What kind.
+    /// The kind of the fault.
     pub kind: FaultKind,
-    /// When, in Unix seconds.
+    /// When it occurred, in Unix seconds.
     pub at: u64,
-    /// One sentence for people.
+    /// One sentence for users.
     pub detail: String,
 }
 
-/// What has been counted of a profile.
+/// Counts of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Requests for its token.
@@ -155,17 +155,17 @@ pub struct ProfilesReply {
     pub profiles: Vec<ProfileReply>,
 }
 
-/// Which daemon runs.
+/// Identity of the running daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionReply {
-    /// The version of the program that runs.
+    /// The version of the running program.
     pub version: String,
-    /// Whether its file was replaced since it started, so that a restart runs another program; absent where the system
-    /// does not report it.
+    /// Whether the program's file was replaced since the start, so that a restart would run another program. Absent on
+    /// a system that does not report it.
     pub binary_replaced: Option<bool>,
 }
 
-/// By how many seconds the issuer's clock is ahead of ours.
+/// Returns the seconds by which the issuer's clock is ahead of ours.
 pub fn clock_skew(view: &View, now: Now) -> Option<i64> {
     let clock = view.issuer_clock.as_ref()?;
     Some(clock.ahead_of(now.boot, now.unix))
@@ -174,7 +174,7 @@ pub fn clock_skew(view: &View, now: Now) -> Option<i64> {
 // === impl TokenReply ===
 
 impl<'a> TokenReply<'a> {
-    /// The answer that hands out `held` at `now`.
+    /// Creates the answer that contains `held` at `now`.
     pub fn new(profile: &'a ProfileName, held: &'a Held, stale: bool, now: Now) -> Self {
         Self {
             profile: profile.as_str(),
@@ -187,8 +187,8 @@ impl<'a> TokenReply<'a> {
         }
     }
 
-    /// As [`TokenReply::to_line`], and made once for all who ask for this token in the same second: under load that is
-    /// most of the work of an answer.
+    /// As [`TokenReply::to_line`], but made once for all callers that ask for this token in the same second. Under
+    /// load, making the line is most of the work of an answer.
     pub fn line(profile: &'a ProfileName, held: &'a Held, stale: bool, now: Now) -> Pieces {
         let reply = Self::new(profile, held, stale, now);
         let shows = (reply.expires_in, reply.expires_at, stale);
@@ -199,9 +199,9 @@ impl<'a> TokenReply<'a> {
         })
     }
 
-    /// The answer as a line of JSON. A profile's name has no character that JSON escapes, and the token is spelled for JSON
-    /// already, so they are copied as they are; and into a buffer of its final size, since one that grows leaves copies
-    /// behind.
+    /// Returns the answer as a line of JSON. The profile's name contains no character that JSON escapes, and the token
+    /// is already in JSON form, so both are copied unchanged. The buffer has its final size, because a growing one
+    /// leaves copies of the token behind.
     pub fn to_line(&self) -> Vec<u8> {
         let mut digits = Digits::default();
         let (before, after) = self.around_token(&mut digits);
@@ -212,7 +212,7 @@ impl<'a> TokenReply<'a> {
             .into_bytes()
     }
 
-    /// The parts of the line before and after the token.
+    /// Returns the parts of the line before and after the token.
     fn around_token<'b>(&'b self, digits: &'b mut Digits) -> ([&'b str; 3], [&'b str; 9]) {
         let [expires_in, expires_at, generation] = digits;
         (
@@ -239,7 +239,7 @@ impl<'a> TokenReply<'a> {
 // === impl ProfileReply ===
 
 impl ProfileReply {
-    /// The state shown by `view` at `now`.
+    /// Creates the state that `view` shows at `now`.
     pub fn new(
         profile: &ProfileName,
         provider: &str,
@@ -345,7 +345,7 @@ mod tests {
         for (boot, unix, stale) in [
             (1_500, 1_800_000_000_500, false),
             (1_700, 1_800_000_000_700, false),
-            // It was reported as rejected.
+            // The token was reported as rejected.
             (1_800, 1_800_000_000_800, true),
             (1_900, 1_800_000_000_900, false),
             (2_500, 1_800_000_001_500, false),

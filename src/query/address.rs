@@ -1,4 +1,4 @@
-//! The question for a token to send to an address, which the protocols of other tools ask.
+//! Requests for a token to send to an address, as made through the protocols of other tools.
 
 use std::time::Duration;
 
@@ -12,38 +12,38 @@ use crate::wire::Rejected;
 /// A request for a token to send to an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressQuery {
-    /// The address that the client named; `None` where its protocol has none, or it named none.
+    /// The address that the client named. `None` if its protocol has none, or the client named none.
     pub address: Option<Address>,
-    /// The profile that the arguments name. It is still bound to its addresses.
+    /// The profile that the arguments name. It still applies only to its own addresses.
     pub profile: Option<ProfileName>,
-    /// The user name that the client named: an entry with another one of its own is not meant.
+    /// The user name that the client named. An entry with a different user name does not match.
     pub username: Option<String>,
-    /// What a client has to do that named no address although its protocol has one: the detail of the refusal of a profile
-    /// that has addresses. `None` where the protocol knows no address at all.
+    /// Advice to a client that named no address although its protocol has one. It becomes the detail of the refusal if
+    /// the profile has addresses. `None` if the protocol has no addresses at all.
     pub lacks: Option<&'static str>,
-    /// The validity the token must have left.
+    /// The validity that the token must have left.
     pub min_valid: Duration,
-    /// How long to wait for it.
+    /// How long to wait for the token.
     pub max_wait: Duration,
-    /// How long before the expiry that it is told the client comes back; `None` where its protocol tells none. The row of
-    /// the client sets it.
+    /// How long before the reported expiry the client comes back. `None` if its protocol reports no expiry. The table
+    /// row of the client sets it.
     pub window: Option<Duration>,
-    /// Whether the client keeps the token until its expiry or a 401, and a process asks no second time before. An early
-    /// second call then leads to one refresh; it rejects nothing.
+    /// Whether the client keeps the token until its expiry or a 401, and each process asks only once until then. An
+    /// early second call of such a client causes one refresh, but does not count as a rejection.
     pub keeps_until_401: bool,
 }
 
 /// A report that a server rejected the token for an address.
 pub struct AddressRejectQuery {
-    /// The address, as when the token was asked for, and how long to wait for a newer token.
+    /// The address, as in the request for the token, and how long to wait for a newer token.
     pub at: AddressQuery,
     /// The token that was rejected.
     pub which: Rejected,
-    /// Whether the report counts with the entry that decides for the address.
+    /// Whether the report counts for the matching entry of the address.
     pub counts: CountsWith,
 }
 
-/// Whether a report counts with this entry; `None` if no address was named.
+/// Decides whether a report counts for this entry. The entry is `None` if no address was named.
 pub type CountsWith = Box<dyn Fn(Option<&HostEntry>) -> bool + Send + Sync>;
 
 /// The token for an address.
@@ -51,13 +51,13 @@ pub type CountsWith = Box<dyn Fn(Option<&HostEntry>) -> bool + Send + Sync>;
 pub struct AddressAnswer {
     /// The token.
     pub token: TokenAnswer,
-    /// The entry by which the address gets it; `None` where no address was named.
+    /// The entry that matched. `None` if no address was named.
     pub entry: Option<HostEntry>,
-    /// The expiry that the client is told: not later than the real one. Round it down.
+    /// The expiry to tell the client, never later than the real one. Round it down.
     pub expires_at: UnixTime,
 }
 
-/// A request for what an address gets, without a token.
+/// A request for the profile that an address leads to, without a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainQuery {
     /// The address.
@@ -68,10 +68,10 @@ pub struct ExplainQuery {
     pub username: Option<String>,
 }
 
-/// What an address gets.
+/// The profile that an address leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainAnswer {
-    /// The profile and its entry; `None` if it gets no token.
+    /// The profile and the matching entry, or `None` if the address gets no token.
     pub found: Option<HostListing>,
     /// All entries of the profiles that the caller may use.
     pub hosts: Vec<HostListing>,
@@ -82,6 +82,6 @@ pub struct ExplainAnswer {
 pub struct HostListing {
     /// The profile.
     pub profile: ProfileName,
-    /// Its entry.
+    /// The entry of the address.
     pub entry: HostEntry,
 }

@@ -1,37 +1,38 @@
-//! The expiry that the client of a tool is told.
+//! The expiry to tell the clients of tools.
 //!
-//! Many clients keep a token until the expiry that they are told. With the real one they would keep it while a newer one
-//! is held already, and all of them would come back in the same second. So they are told an earlier one: after the next
-//! refresh, spread over the clients.
+//! Many clients keep a token until its expiry. If they got the real one, they would keep the token although a newer one
+//! is already held, and all of them would come back in the same second. So they get an earlier expiry: after the next
+//! refresh, and spread over the clients.
 
 use std::time::Duration;
 
 use crate::instant::BootInstant;
 
-/// How long the refresh has before the first client comes back: a tenth of what is left of the token, within these
-/// bounds. The least one also covers what is lost when the expiry is printed in whole seconds.
+/// Time that the refresh has before the first client comes back: a tenth of the token's remaining validity, within
+/// these bounds. The lower bound also covers the rounding to whole seconds.
 const REFRESH_TAKES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 
-/// The part of what is left over which clients are spread, as a divisor: a tenth.
+/// The clients are spread over this part of the remaining validity, as a divisor: a tenth.
 const SPREAD: u32 = 10;
 
-/// In how many steps they are spread.
+/// Number of steps of the spread.
 const STEPS: u32 = 1 << 20;
 
-/// What a client is told.
+/// The expiry to tell a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReportedExpiry {
-    /// The expiry that it is told: never later than the real one.
+    /// The expiry to tell the client, never later than the real one.
     pub at: BootInstant,
-    /// Whether the client comes back after the next refresh. Otherwise it was told the real expiry.
+    /// Whether the client will come back after the next refresh. If not, the expiry is the real one.
     pub is_planned: bool,
 }
 
-/// The expiry to tell a client that comes back `window` before it.
+/// Computes the expiry to tell a client that comes back `window` before it.
 ///
-/// The client then comes back after `next_refresh` and before `expires`, the real end. Where that cannot be, as with a
-/// token that ends too soon for the window or a refresh that is not known, the real expiry is told. The window is not
-/// subtracted: the client does that itself. `spread` is any number, the same for one peer and generation.
+/// The client then comes back after `next_refresh` and before `expires`, the real expiry. If that is impossible, the
+/// result is the real expiry. This is so if the token expires too soon for the window, or if the next refresh is not
+/// known. The window is not subtracted, because the client does that itself. `spread` is any number that stays the same
+/// for the same peer and generation.
 pub fn reported_expiry(
     now: BootInstant,
     expires: BootInstant,
@@ -71,7 +72,7 @@ mod tests {
         BootInstant::from_boot(Duration::from_secs(secs))
     }
 
-    /// What a client is told at second 10,000, in seconds from then, without any spread.
+    /// Returns the expiry for a client in second 10,000, in seconds from then, with no spread.
     fn told(expires_in: u64, refresh_in: Option<u64>, window: u64) -> (u64, bool) {
         let now = at(10_000);
         let after = |secs| now.after(Duration::from_secs(secs));
@@ -83,17 +84,18 @@ mod tests {
     #[test]
     fn a_client_comes_back_after_the_refresh_or_is_told_the_real_expiry() {
         for (expires_in, refresh_in, window, want, is_planned) in [
-            // A token of an hour: git takes the expiry as it is, Python's kubernetes comes back 5 min before.
+            // A token of an hour. git uses the expiry as it is, and the kubernetes client for Python comes back 5 min
+            // before it.
             (3_570, Some(1_800), 0, 1_810, true),
             (3_570, Some(1_800), 300, 2_110, true),
-            // Short of one, the refresh may take less.
+            // With little validity left, the refresh gets less time.
             (57, Some(30), 0, 35, true),
             (57, Some(51), 0, 56, true),
-            // No room for the window, or for the refresh.
+            // No room for the window or for the refresh.
             (570, Some(300), 300, 570, false),
             (57, Some(54), 0, 57, false),
             (57, Some(90), 0, 57, false),
-            // Nothing is known of the next refresh, or it is overdue.
+            // The next refresh is not known or overdue.
             (3_570, None, 0, 3_570, false),
             (3_570, Some(0), 0, 3_570, false),
         ] {
@@ -122,7 +124,7 @@ mod tests {
             let told = reported_expiry(now, expires, refresh, window, spread);
             prop_assert!(now <= told.at && told.at <= expires);
             if let (true, Some(refresh)) = (told.is_planned, refresh) {
-                // Printed in whole seconds.
+                // The client sees whole seconds.
                 let printed = told.at.before(Duration::from_secs(1));
                 prop_assert!(refresh < printed.before(window));
                 prop_assert!(told.at.before(window) < expires);
@@ -157,7 +159,7 @@ mod tests {
             (offset(0), offset(steps / 2), offset(steps - 1)),
             (0, 178, 356)
         );
-        // Less where the real end is nearer.
+        // The spread is smaller if the real expiry is near.
         let late = reported_expiry(now, at(1_820), refresh, Duration::ZERO, steps - 1).at;
         assert!(at(1_819) < late && late < at(1_820));
     }

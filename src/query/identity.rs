@@ -1,4 +1,4 @@
-//! The question whose a profile's token is.
+//! Requests for the identity that a profile's token belongs to.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::profile::ProfileName;
 use crate::wire::ProfileReply;
 
-/// A request to tell whose a profile's token is.
+/// A request for the identity that a profile's token belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WhoamiQuery {
     /// The profile.
@@ -15,34 +15,34 @@ pub struct WhoamiQuery {
     pub max_wait: Duration,
 }
 
-/// Whose a profile's token is.
+/// The identity that a profile's token belongs to.
 pub struct WhoamiAnswer {
     /// The profile.
     pub profile: ProfileName,
     /// Its state.
     pub state: Box<ProfileReply>,
-    /// Whose it is.
+    /// The identity.
     pub identity: Arc<dyn Identity>,
 }
 
-/// What an issuer says of a token's bearer. It prints itself.
+/// An issuer's information about a token's bearer. It formats itself.
 pub trait Identity: Send + Sync {
-    /// All of it, in far less than the 256 KiB of an answer.
+    /// Formats everything, in far less than the 256 KiB of an answer.
     fn print(&self, form: &WhoamiForm<'_>) -> String;
 }
 
-/// How it is printed.
+/// Form of the output.
 #[derive(Debug, Clone, Copy)]
 pub struct WhoamiForm<'a> {
-    /// As JSON, for programs.
+    /// Whether to use JSON, for programs.
     pub json: bool,
     /// The current time, in Unix seconds.
     pub now: u64,
     /// The profile.
     pub profile: &'a ProfileName,
-    /// What else people are told of its key: what it is about, and the words.
+    /// Further lines about the profile's key, for users. Each has a label and a text.
     pub lines: &'a [String],
-    /// What else programs are told of its key.
+    /// Further members about the profile's key, for programs.
     pub members: &'a Members,
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::instant::UnixTime;
 use crate::profile::ProfileName;
 
-/// Which keys a person asks for.
+/// The kind of keys that a user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KeyKind {
-    /// The user's own keys, by whichever name the server has for them; never the organisation's.
+    /// The user's own keys, under whichever name the server has for them. Never those of the organisation.
     #[default]
     Auto,
     /// The user's access keys (2.24 and later).
@@ -29,19 +29,19 @@ pub struct KeysQuery {
     pub profile: Option<ProfileName>,
     /// Which keys.
     pub kind: KeyKind,
-    /// Whether those of every user.
+    /// Whether to include the keys of every user.
     pub all: bool,
-    /// The key that is meant, by its name, ID or client ID; `None` for all of them.
+    /// The name, ID or client ID of the wanted key, or `None` for all keys.
     pub key: Option<String>,
     /// How long to wait for the answer.
     pub max_wait: Duration,
 }
 
-/// Keys, and which of our profiles use them.
+/// Keys, and the profiles that use them.
 pub struct KeysAnswer {
     /// The keys.
     pub keys: Arc<dyn KeyList>,
-    /// The client IDs of the profiles that the caller may use, at the same control plane.
+    /// The client IDs of the caller's profiles at the same control plane.
     pub users: Vec<KeyUser>,
 }
 
@@ -54,59 +54,60 @@ pub struct KeyUser {
     pub profile: ProfileName,
 }
 
-/// The keys that a control plane listed. They print themselves: their form is the API's, and `jetond app` prints the same.
+/// The keys that a control plane listed. They format themselves: their form is the API's, and `jetond app` prints the
+/// same.
 pub trait KeyList: Send + Sync {
-    /// All of them, or as many as fit into `room` bytes.
+    /// Formats all keys, or as many as fit into `room` bytes.
     fn list(&self, form: &KeyForm<'_>, room: usize) -> KeyListing;
-    /// The key of this name, ID or client ID.
+    /// Formats the key with this name, ID or client ID.
     fn show(&self, key: &str, form: &KeyForm<'_>) -> KeyShown;
-    /// Whether the list lacks the key of this name, ID or client ID and may be incomplete.
+    /// Whether the list does not contain the key with this name, ID or client ID, and may be incomplete.
     fn may_lack(&self, key: &str) -> bool;
-    /// What is said of the key of this client ID.
+    /// Returns the control plane's information about the key with this client ID.
     fn seen(&self, client_id: &str) -> Option<KeySeen>;
 }
 
-/// What a control plane says of one key.
+/// A control plane's information about one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySeen {
-    /// Its ID.
+    /// The key's ID.
     pub id: String,
-    /// When it was created.
+    /// When the key was created.
     pub created_at: Option<UnixTime>,
-    /// What the control plane's clock showed in the answer.
+    /// The control plane's time, as stated in the answer.
     pub date: Option<UnixTime>,
 }
 
-/// How keys are printed.
+/// Form of the output of keys.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyForm<'a> {
-    /// As JSON, for programs.
+    /// Whether to use JSON, for programs.
     pub json: bool,
     /// The current time, in Unix seconds.
     pub now: u64,
-    /// The profiles that use them.
+    /// The profiles that use the keys.
     pub users: &'a [KeyUser],
 }
 
-/// A printed list of keys.
+/// A formatted list of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyListing {
     /// The text.
     pub text: String,
-    /// How many keys it shows, from the first on.
+    /// Number of keys in the text, from the first one.
     pub shown: usize,
-    /// How many there are.
+    /// Number of all keys.
     pub total: usize,
 }
 
-/// A printed key, or why there is none.
+/// A formatted key, or the reason why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyShown {
-    /// The text.
+    /// The text of the key.
     One(String),
-    /// There is none. With what such a key is called.
+    /// There is no such key. Holds the term for such a key.
     Nothing(&'static str),
-    /// There are several of this name. With what such a key is called, and their IDs.
+    /// Several keys have this name. Holds the term for such a key, and their IDs.
     Several(&'static str, Vec<String>),
 }
 
@@ -122,7 +123,7 @@ impl KeyKind {
         Self::Application,
     ];
 
-    /// The kind as a person writes it.
+    /// Returns the name of the kind, as the user writes it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -133,7 +134,7 @@ impl KeyKind {
         }
     }
 
-    /// The kind that a person writes so.
+    /// Parses the name of a kind, as the user writes it.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }

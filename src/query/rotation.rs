@@ -1,4 +1,4 @@
-//! The request to rotate a profile's key, and what is told meanwhile.
+//! Request to rotate a profile's key, and the events of the rotation.
 
 use crate::profile::ProfileName;
 use crate::wire::rotation::StepReply;
@@ -8,19 +8,19 @@ use crate::wire::rotation::StepReply;
 pub struct RotateQuery {
     /// The profile.
     pub profile: Option<ProfileName>,
-    /// Whether the issuer replaces the secret of the key, in place of a second key.
+    /// Whether the issuer replaces the secret of the key, instead of creating a second key.
     pub in_place: bool,
-    /// Whether the old key is deleted without a wait for proof that it is not used.
+    /// Whether the old key is deleted without waiting for proof that it is no longer used.
     pub finish: bool,
-    /// Whether the rotation of another host is driven.
+    /// Whether to take over a rotation that another host started.
     pub take_over: bool,
     /// The profile whose token manages the keys.
     pub with: Option<ProfileName>,
-    /// Whether the answer ends with the rotation, and not with the switch.
+    /// Whether the answer ends with the whole rotation, rather than with the switch to the new key.
     pub wait: bool,
 }
 
-/// One event of a rotation.
+/// An event of a rotation.
 #[derive(Debug)]
 pub enum RotationNews {
     /// The next step.

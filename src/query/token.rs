@@ -1,27 +1,27 @@
-//! A token as a caller receives it.
+//! A token as served to a caller.
 
 use std::sync::Arc;
 
 use crate::lifecycle::Held;
 use crate::profile::ProfileName;
 
-/// A token as a caller receives it.
+/// A token as served to a caller.
 #[derive(Debug)]
 pub struct TokenAnswer {
     /// The profile.
     pub profile: ProfileName,
     /// The token.
     pub held: Arc<Held>,
-    /// Whether it is as good as the caller asked.
+    /// Whether the token meets the caller's request.
     pub freshness: Freshness,
 }
 
-/// How good a valid token is.
+/// How well a valid token meets a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// As it was asked for.
+    /// It meets the request.
     Good,
-    /// It has less validity left than was asked for.
+    /// It has less validity left than requested.
     Short,
     /// It was reported as rejected, and no newer one is held yet.
     Reported,
@@ -30,7 +30,7 @@ pub enum Freshness {
 // === impl Freshness ===
 
 impl Freshness {
-    /// Whether the interface calls the token stale.
+    /// Whether the local interface marks the token as stale.
     pub fn is_stale(self) -> bool {
         self != Self::Good
     }

@@ -1,20 +1,21 @@
-//! Server-sent events (WHATWG HTML, "Server-sent events"): what `/watch` writes.
+//! Server-sent events of `/watch` (WHATWG HTML, "Server-sent events").
 
 use super::{ProfileReply, TokenReply};
 
-/// A sign of life, which readers skip.
+/// A heartbeat, which readers skip.
 pub const COMMENT: &[u8] = b":\n\n";
 
-/// The event of a new token; its id is the generation, with which a reader comes back (`Last-Event-ID`).
+/// Returns the event of a new token. Its id is the generation, which a reconnecting reader sends as `Last-Event-ID`.
 pub fn token(reply: &TokenReply<'_>) -> Vec<u8> {
     let head = format!("event: token\nid: {}\ndata: ", reply.generation);
-    // The line ends with a newline of its own, and an empty line ends the event.
+    // The line already ends with a newline, and an empty line ends the event.
     [head.as_bytes(), &reply.to_line(), b"\n"].concat()
 }
 
-/// The event of a change of state. It has no id: a token that is still to come must not count as told.
+/// Returns the event of a change of state. It has no id, because a token that has not been sent yet must not count as
+/// received.
 pub fn state(reply: &ProfileReply) -> Vec<u8> {
-    // A struct of strings and numbers always serialises, without a line end.
+    // A struct of strings and numbers always serialises, and without a line break.
     let json = serde_json::to_vec(reply).unwrap_or_default();
     [b"event: state\ndata: ", json.as_slice(), b"\n\n"].concat()
 }

@@ -1,36 +1,37 @@
-//! The contract with the companion: a request's fields in, an answer's fields out (`POST /v1/helper`).
+//! Frames of the companion's protocol: the fields of a request and of an answer (`POST /v1/helper`).
 //!
-//! Byte `01`, then fields `u8 tag, u32 LE length, bytes`. A companion frozen in an image talks to every later
-//! daemon, so a tag's meaning never changes, and unknown tags are skipped on both sides. `tests/wire/README.md` has the table.
+//! A frame is the byte `01`, followed by fields `u8 tag, u32 LE length, bytes`. A companion frozen in an image talks to
+//! every later daemon, so a tag's meaning never changes, and both sides skip unknown tags. `tests/wire/README.md` has
+//! the table.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-/// The first byte of both frames.
+/// First byte of both frames.
 const VERSION: u8 = 1;
 
-/// How an answer opens that is written as it happens; fields follow.
+/// Opening of an answer that is streamed. Fields follow.
 pub const OPENING: &[u8] = &[VERSION];
 
-/// The most fields that a request may have: an argv longer than this is no honest one.
+/// Maximum number of fields of a request. No honest argv is longer.
 const MAX_FIELDS: usize = 4_096;
 
 /// One run of the companion.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invocation {
-    /// The arguments, the program's name first.
+    /// The arguments, with the program's name first.
     pub args: Vec<String>,
-    /// The part of its environment that it sends.
+    /// The environment variables that the companion sends.
     pub env: BTreeMap<String, String>,
-    /// Which of its streams are terminals.
+    /// Which of the companion's streams are terminals.
     pub terminal: Terminal,
-    /// The terminal's width in columns; 0 when there is none.
+    /// Width of the terminal in columns, or 0 without a terminal.
     pub columns: u16,
-    /// Its standard input, when it was asked for.
+    /// The companion's standard input, if it was requested.
     pub stdin: Option<Vec<u8>>,
-    /// The time left until it gives up.
+    /// The time left until the companion gives up.
     pub deadline: Option<Duration>,
 }
 
@@ -45,22 +46,22 @@ pub struct Terminal {
     pub error: bool,
 }
 
-/// What the companion is to do.
+/// Instructions for the companion.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Print these and exit.
+    /// Print this and exit.
     Done(Reply),
-    /// Read standard input and send the request again with it.
+    /// Read standard input, and send the request again with it.
     SendInput {
-        /// One line of it, or all.
+        /// Whether to read one line rather than everything.
         one_line: bool,
     },
-    /// Print this question on standard error, and send the request again with one line of standard input.
+    /// Print this question to standard error, and send the request again with one line of standard input.
     Prompt(String),
-    /// Send the request again at the admin socket.
+    /// Send the request again to the admin socket.
     SendToAdmin {
-        /// What is printed where that cannot be done: by a companion from before this answer, and by one that took the token
-        /// socket for the admin socket.
+        /// Printed if the companion cannot do that: it is older than this answer, or it mistook the token socket for
+        /// the admin socket.
         otherwise: Reply,
     },
 }
@@ -68,7 +69,7 @@ pub enum Answer {
 /// What the companion prints, and its exit code.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// Standard output; may hold a token.
+    /// Standard output. It may contain a token.
     pub stdout: Zeroizing<Vec<u8>>,
     /// Standard error.
     pub stderr: String,
@@ -76,17 +77,17 @@ pub struct Reply {
     pub exit: u8,
 }
 
-/// Why bytes are not a request: fixed sentences.
+/// Reason why bytes are not a request, as a fixed sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MalformedFrame(pub &'static str);
 
 // === impl Invocation ===
 
 impl Invocation {
-    /// Reads a request.
+    /// Parses a request.
     ///
     /// # Errors
-    /// [`MalformedFrame`] for another version, a length beyond the end, too many fields, a field of a wrong size, or
+    /// [`MalformedFrame`] for another version, a length beyond the end, too many fields, a field of the wrong size, or
     /// text that is not UTF-8.
     pub fn parse(bytes: &[u8]) -> Result<Self, MalformedFrame> {
         let Some((&VERSION, mut rest)) = bytes.split_first() else {
@@ -157,9 +158,9 @@ fn text(field: &[u8]) -> Result<&str, MalformedFrame> {
 // === impl Answer ===
 
 impl Answer {
-    /// The answer's bytes.
+    /// Returns the answer's bytes.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        // Of its final size, since a buffer that grows leaves copies behind: what is in it, and 5 bytes for each field.
+        // Allocate the final size, because a growing buffer leaves copies behind: the content, and 5 bytes per field.
         let fields = match self {
             Self::Done(reply) | Self::SendToAdmin { otherwise: reply } => {
                 reply.stdout.len() + reply.stderr.len()
@@ -177,7 +178,7 @@ impl Answer {
                 push(&mut bytes, 4, &[1]);
             }
             Self::SendToAdmin { otherwise } => {
-                // First, since a companion stays with an answer of which it has shown something.
+                // This field comes first, because a companion that has already printed something stays with the answer.
                 push(&mut bytes, 5, &[]);
                 push_reply(&mut bytes, otherwise);
             }
@@ -186,14 +187,14 @@ impl Answer {
     }
 }
 
-/// A field of standard output by itself. An empty one is a sign of life.
+/// Returns a single field of standard output. An empty one is a heartbeat.
 pub fn stdout(bytes: &[u8]) -> Vec<u8> {
     let mut field = Vec::with_capacity(bytes.len() + 5);
     push(&mut field, 1, bytes);
     field
 }
 
-/// The fields that end an answer which was written as it happened.
+/// Returns the fields that end a streamed answer.
 pub fn end(reply: &Reply) -> Vec<u8> {
     let mut fields = vec![];
     push(&mut fields, 2, reply.stderr.as_bytes());
@@ -212,7 +213,7 @@ fn push_reply(bytes: &mut Vec<u8>, reply: &Reply) {
 }
 
 fn push(bytes: &mut Vec<u8>, tag: u8, field: &[u8]) {
-    // Fields are capped far below 4 GiB; a longer one is cut rather than given a length that lies.
+    // Fields are limited to far less than 4 GiB. A longer one is truncated, so that its length stays correct.
     let len = u32::try_from(field.len()).unwrap_or(u32::MAX);
     bytes.push(tag);
     bytes.extend_from_slice(&len.to_le_bytes());

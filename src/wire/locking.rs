@@ -1,4 +1,4 @@
-//! `POST /v1/unlock` and `POST /v1/lock`, at the admin socket.
+//! `POST /v1/unlock` and `POST /v1/lock` on the admin socket.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnlockQuery<'a> {
-    /// The identity as age spells it, which takes no escapes in JSON.
+    /// The identity in age's text form, which needs no escapes in JSON.
     #[serde(borrow)]
     pub identity: &'a str,
 }
@@ -17,7 +17,7 @@ pub struct UnlockQuery<'a> {
 pub struct LockReply {
     /// The profiles whose records are encrypted.
     pub profiles: Vec<String>,
-    /// The files that still hold a token, since they could not be removed.
+    /// The files that still contain a token, because they could not be removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
 }
@@ -25,16 +25,16 @@ pub struct LockReply {
 // === impl UnlockQuery ===
 
 impl<'a> UnlockQuery<'a> {
-    /// Reads a body.
+    /// Parses a body.
     ///
     /// # Errors
-    /// What is wrong with it, without the text.
+    /// What is wrong with the body, without quoting it.
     pub fn from_json(body: &'a [u8]) -> Result<Self, &'static str> {
         serde_json::from_slice(body)
             .map_err(|_| "the body is not {\"identity\": \"AGE-SECRET-KEY-1…\"}")
     }
 
-    /// The body, in memory that is wiped. An identity has no character that JSON escapes.
+    /// Returns the body in memory that is wiped. An identity contains no character that JSON escapes.
     pub fn to_json(&self) -> Zeroizing<String> {
         let parts = ["{\"identity\":\"", self.identity, "\"}"];
         Zeroizing::new(parts.concat())
@@ -44,7 +44,7 @@ impl<'a> UnlockQuery<'a> {
 // === impl LockReply ===
 
 impl LockReply {
-    /// These profiles, and the files that are left.
+    /// Creates the reply from these profiles and the remaining files.
     pub const fn of(profiles: Vec<String>, left: Vec<String>) -> Self {
         Self { profiles, left }
     }

@@ -1,18 +1,18 @@
-//! Which token was rejected, as whoever says so names it.
+//! Identification of a rejected token in a report.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
 
-/// A generation is below this, as every number that a JSON reader keeps exact.
+/// Exclusive upper bound of generations. Every JSON reader keeps numbers below it exact.
 const GENERATION_END: u64 = 1 << 53;
 
-/// A token that was rejected by what it is for.
+/// The token that a resource rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejected {
-    /// By its generation.
+    /// Identified by its generation.
     Generation(u64),
-    /// By its SHA-256: whoever reports a token need not send it.
+    /// Identified by its SHA-256, so that a reporter need not send the token itself.
     Sha256([u8; 32]),
 }
 
@@ -25,16 +25,16 @@ struct Body<'a> {
     token_sha256: Option<Cow<'a, str>>,
 }
 
-/// A member that is there has a value: `null` is none.
+/// Deserialises a member that must have a value if it is present. `null` is an error.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
 
 impl Rejected {
-    /// Reads the body of a report: `{"generation": N}` or `{"token_sha256": "64 hexadecimal digits"}`.
+    /// Parses the body of a report: `{"generation": N}` or `{"token_sha256": "64 hexadecimal digits"}`.
     ///
     /// # Errors
-    /// A fixed sentence that says what a report has.
+    /// A fixed sentence that describes a valid report.
     pub fn from_json(body: &[u8]) -> Result<Self, &'static str> {
         const WANTED: &str =
             "a report is {\"generation\": NUMBER} or {\"token_sha256\": \"64 hexadecimal digits\"}";
@@ -48,7 +48,7 @@ impl Rejected {
         }
     }
 
-    /// Reads a SHA-256 in hexadecimal digits.
+    /// Parses a SHA-256 in hexadecimal digits.
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut hash = [0; 32];
         let (pairs, []) = text.as_bytes().as_chunks::<2>() else {

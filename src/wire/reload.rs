@@ -1,36 +1,38 @@
-//! `POST /v1/reload`: of which daemon it is meant, and which daemon has done it.
+//! `POST /v1/reload`: the daemon that the request is meant for, and the daemon that carried it out.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// What the body of a reload may say; no body says nothing.
+/// The body of a reload. An empty body sets none of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReloadQuery {
-    /// The reload is meant for the daemon that has this configuration and state, and for no other.
+    /// Identifies the daemon that the reload is meant for, by its configuration and state. Without it, the reload is
+    /// meant for any daemon.
     #[serde(
         default,
         deserialize_with = "text",
         skip_serializing_if = "Option::is_none"
     )]
     pub source: Option<String>,
-    /// Whether the daemon is only to say that it is the one, and reads nothing.
+    /// Whether the daemon only confirms that it is the one. It reads nothing then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
 }
 
-/// Which configuration and which state a daemon has.
+/// The configuration and the state of a daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Source {
-    /// The configuration's path, without links, as the daemon sees it.
+    /// The configuration's path with links resolved, as the daemon sees it.
     pub config: String,
-    /// The state folder's path, likewise.
+    /// The state folder's path with links resolved, as the daemon sees it.
     pub state: String,
-    /// The same for every program that sees the same files, by whatever paths; absent where that cannot be told.
+    /// An ID that is the same for every program that sees the same files, by whatever paths. Absent if it cannot be
+    /// determined.
     #[serde(rename = "source", skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 
-/// A text; `null` is none, and not the same as no member.
+/// Deserialises a text. `null` is an error, and differs from an absent member.
 fn text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
     String::deserialize(value).map(Some)
 }
@@ -38,7 +40,7 @@ fn text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error>
 // === impl ReloadQuery ===
 
 impl ReloadQuery {
-    /// Reads a body.
+    /// Parses a body.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -50,7 +52,7 @@ impl ReloadQuery {
             .map_err(|_| "the body is neither empty nor {\"source\": \"…\"}, with \"dry_run\": true or without")
     }
 
-    /// Whether it is meant for the daemon that has this.
+    /// Whether the request is meant for the daemon with this source.
     pub fn is_for(&self, source: &Source) -> bool {
         self.source.is_none() || self.source == source.id
     }

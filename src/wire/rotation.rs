@@ -1,21 +1,21 @@
-//! `POST /v1/profiles/{profile}/rotate`, at the admin socket, and what is told of a rotation.
+//! `POST /v1/profiles/{profile}/rotate` on the admin socket, and the progress of a rotation.
 
 use serde::{Deserialize, Serialize};
 
-/// How a key is to be rotated; no body says nothing.
+/// Options of a rotation. An empty body sets none of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RotateBody {
-    /// Whether the issuer replaces the secret of the key, in place of a second key.
+    /// Whether the issuer replaces the secret of the key, instead of creating a second key.
     pub in_place: bool,
-    /// Whether the old key is deleted without a wait for proof that it is not used.
+    /// Whether the old key is deleted without waiting for proof that it is no longer used.
     pub finish: bool,
-    /// Whether the rotation of another host is driven.
+    /// Whether to take over a rotation that another host started.
     pub take_over: bool,
     /// The profile whose token manages the keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub with: Option<String>,
-    /// Whether the answer ends with the rotation, and not with the switch.
+    /// Whether the answer ends with the whole rotation, rather than with the switch to the new key.
     pub wait: bool,
 }
 
@@ -26,70 +26,70 @@ pub struct StepReply {
     pub profile: String,
     /// The step's name.
     pub step: &'static str,
-    /// The step in one sentence, for people.
+    /// The step in one sentence.
     pub detail: String,
-    /// The name of the key that it concerns.
+    /// The name of the key that the step is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Until when it waits, in Unix seconds.
+    /// Until when the rotation waits, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
-    /// How the rotation ended, in its last step.
+    /// The result of the rotation, in its last step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<StepEnd>,
 }
 
-/// How a rotation ended.
+/// Result of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepEnd {
-    /// The new key is in force, and the old one is deleted.
+    /// The new key is in use, and the old one has been deleted.
     Done,
-    /// The new key is in force, and the old one stays at the issuer.
+    /// The new key is in use, and the old one remains at the issuer.
     Kept,
-    /// Nothing more is done: a person has to look.
+    /// The rotation does nothing more until a user acts.
     NeedsHuman,
-    /// The old key stays in force.
+    /// The old key remains in use.
     Failed,
 }
 
-/// A rotation that is under way.
+/// An open rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotationReply {
-    /// The name of its step.
+    /// The name of its current step.
     pub phase: String,
-    /// Since when this daemon drives it, in Unix seconds.
+    /// Since when this daemon has been running it, in Unix seconds.
     pub since: u64,
     /// What it does or waits for, in one sentence.
     pub detail: String,
     /// Until when it waits, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
-    /// The name of the key that is replaced.
+    /// The name of the key that is being replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_key: Option<String>,
-    /// The name of the key that replaces it.
+    /// The name of the new key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_key: Option<String>,
-    /// Whether the new key is in force.
+    /// Whether the new key is in use.
     pub switched: bool,
-    /// Whether it waits for a person.
+    /// Whether it waits for a user to act.
     pub needs_human: bool,
 }
 
 /// The age of a profile's key, and its next rotation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyReply {
-    /// When its secret was stored on this machine, in Unix seconds.
+    /// When the secret was stored on this machine, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_at: Option<u64>,
-    /// How old the key is by the issuer's clock, in seconds.
+    /// Age of the key by the issuer's clock, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age: Option<u64>,
-    /// When it is rotated by its age, in Unix seconds.
+    /// When the key will be rotated because of its age, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotates_at: Option<u64>,
-    /// Why it is not rotated although it is old enough, or why its age is not known.
+    /// Why the key is not rotated although it is due, or why its age is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
 }
@@ -97,7 +97,7 @@ pub struct KeyReply {
 // === impl RotateBody ===
 
 impl RotateBody {
-    /// Reads a body.
+    /// Parses a body.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -114,7 +114,7 @@ impl RotateBody {
 // === impl StepReply ===
 
 impl StepReply {
-    /// The step as a line of JSON.
+    /// Returns the step as a line of JSON.
     pub fn to_line(&self) -> Vec<u8> {
         // A struct of strings and numbers always serialises.
         let mut line = serde_json::to_vec(self).unwrap_or_default();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Reads seconds as the interface spells them: decimal digits, at most one point, no sign, no exponent, 0 to `max`. What
-/// is below a nanosecond is dropped: a program that divides has up to 17 digits.
+/// Parses seconds in the interface's form: decimal digits, at most one point, no sign, no exponent, from 0 to `max`.
+/// Fractions of a nanosecond are dropped, because the result of a program's division may have 17 digits.
 pub fn seconds(text: &str, max: Duration) -> Option<Duration> {
     const MAX_DIGITS: usize = 9;
     const MAX_DECIMALS: usize = 32;

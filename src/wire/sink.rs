@@ -1,55 +1,55 @@
-//! The state of a file that a token is written to.
+//! State of a file that a token is written to.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// A file that a profile's token is written to, without the token.
+/// State of a file that a profile's token is written to, without the token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SinkReply {
-    /// The file.
+    /// The path of the file.
     pub path: String,
-    /// Its form, as the configuration names it.
+    /// The file's format, as in the configuration.
     pub format: String,
-    /// What a person sees of it.
+    /// The state, as shown to users.
     pub state: SinkState,
-    /// When it was written last, in Unix seconds; absent while this daemon has not written it.
+    /// When the file was last written, in Unix seconds. Absent if this daemon has not written it.
     pub written_at: Option<u64>,
-    /// The generation of the token in it.
+    /// The generation of the token in the file.
     pub generation: Option<u64>,
     /// Until when that token is served, in Unix seconds.
     pub expires_at: Option<u64>,
-    /// Whether it is on a disk, where what was deleted can be read again, and not in memory alone.
+    /// Whether the file is on a disk, from which deleted data can be recovered, rather than in memory only.
     #[serde(default)]
     pub on_disk: bool,
-    /// The process that it is for, with `jeton exec --file`; absent for a file that the configuration names.
+    /// The process that the file is for, with `jeton exec --file`. Absent for a configured file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<i32>,
-    /// Why it is not fresh, in a sentence for people.
+    /// Why the file is not up to date, in one sentence.
     pub detail: Option<String>,
 }
 
-/// The state of a file, as shown to people.
+/// The state of a file, as shown to users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SinkState {
     /// There is no token to write yet.
     Waiting,
-    /// It holds the token.
+    /// The file holds the current token.
     Fresh,
-    /// It was not written or not removed; what was there before stays.
+    /// The file could not be written or removed. Its previous content remains.
     Failed,
-    /// Its token has expired, and it was removed.
+    /// The token has expired, and the file was removed.
     Removed,
-    /// Its token has expired, and it stays as the configuration says.
+    /// The token has expired, and the file remains, as configured.
     Expired,
 }
 
 // === impl SinkReply ===
 
 impl SinkReply {
-    /// A file that nothing was written to yet.
+    /// Creates the state of a file that nothing has been written to yet.
     pub fn waiting(path: &Path, format: &str) -> Self {
         Self {
             path: path.display().to_string(),
@@ -68,7 +68,7 @@ impl SinkReply {
 // === impl SinkState ===
 
 impl SinkState {
-    /// The word for people.
+    /// Returns the name of the state, as shown to users.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",

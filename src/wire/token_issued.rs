@@ -1,14 +1,15 @@
-//! `POST /v1/token-issued`: an issuer gave a client a token past the daemon, as to the proof of an enrolment.
+//! `POST /v1/token-issued`: an issuer gave a client a token without the daemon, for example when an enrolment was
+//! tested.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// The longest time that may have passed since, in seconds.
+/// Largest accepted age of the token, in seconds.
 const LONGEST_AGO: f64 = 3_600.0;
 
-/// Which client was given a token, and when. It holds no secret.
+/// The client that was given a token, and when. Contains no secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenIssued {
@@ -16,7 +17,8 @@ pub struct TokenIssued {
     pub origin: String,
     /// The client ID.
     pub client_id: String,
-    /// How many seconds ago the token came. Not a time: the clocks of two processes may differ, as one that was set.
+    /// Age of the token in seconds. It is not a time, because the clocks of two processes may differ, for example if
+    /// one was set.
     #[serde(default)]
     pub seconds_ago: f64,
 }
@@ -24,17 +26,17 @@ pub struct TokenIssued {
 /// The profiles of that client.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenIssuedReply {
-    /// Their names.
+    /// The names of the profiles.
     pub profiles: Vec<String>,
 }
 
 // === impl TokenIssued ===
 
 impl TokenIssued {
-    /// Reads a body.
+    /// Parses a body.
     ///
     /// # Errors
-    /// A fixed sentence that says what the body has.
+    /// A fixed sentence that describes a valid body.
     pub fn from_json(body: &[u8]) -> Result<Self, &'static str> {
         const WANTED: &str = "the body is {\"origin\": \"https://HOST\", \"client_id\": \"ID\"}, with \"seconds_ago\" from 0 to 3600 or without";
         let read: Self = serde_json::from_slice(body).map_err(|_| WANTED)?;
@@ -49,7 +51,7 @@ impl TokenIssued {
         Ok(Self { origin, ..read })
     }
 
-    /// How long ago the token came.
+    /// Returns the age of the token.
     pub fn ago(&self) -> Duration {
         Duration::try_from_secs_f64(self.seconds_ago).unwrap_or_default()
     }
