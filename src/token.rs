@@ -1,4 +1,4 @@
-//! The bearer token, how long it holds, and what an issuer grants. Redaction of tokens lives here.
+//! Bearer tokens, their validity, and what an issuer grants. Redaction of tokens is implemented here.
 
 mod last_answer;
 mod pieces;
@@ -19,65 +19,68 @@ pub use last_answer::LastAnswer;
 pub use pieces::{Pieces, around_in_json, share};
 pub use scope::Scope;
 
-/// The longest token that is taken, in bytes. Most are below 4 KiB; Keycloak with many roles was seen to give 10 to 30 KiB.
+/// Longest accepted token, in bytes. Most tokens are below 4 KiB. Keycloak with many roles has been seen to give 10 to
+/// 30 KiB.
 pub const MAX_TOKEN_LEN: usize = 65_536;
 
-/// The lifetime assumed when the issuer states none and the token shows none.
+/// Lifetime that is assumed if neither the issuer nor the token states one.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
-/// The shortest lifetime of a token. One whose issuer states 0 is held for this long, at the pace of a failure.
+/// Shortest lifetime of a token. A token with a stated lifetime of 0 is held for this long, and the next attempts
+/// follow the back-off of failures.
 pub const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
-/// The longest lifetime that is believed.
+/// Longest accepted lifetime. A longer one is cut to it.
 pub const MAX_LIFETIME: Duration = Duration::from_secs(86_400);
 
-/// A bearer token. It cannot be printed, cloned or serialised; it is shared behind an `Arc`.
+/// A bearer token. It cannot be printed, cloned or serialised. Holders share its text.
 pub struct AccessToken(Arc<Spelled>);
 
-/// Why a text is not a bearer token. It never quotes the text.
+/// Reason why a text is not a bearer token. Never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidToken {
-    /// No characters at all.
+    /// It has no characters.
     Empty,
-    /// More than [`MAX_TOKEN_LEN`] bytes.
+    /// It has more than [`MAX_TOKEN_LEN`] bytes.
     TooLong,
-    /// A character other than `!` to `~`: RFC 6749 section A.12 without the space, which would end a token in a header or a
-    /// shell's word. Real issuers use all of them, and not only `b64token` of RFC 6750 section 2.1.
+    /// It has a character outside `!` to `~`. This is RFC 6749 section A.12 without the space, which would end the
+    /// token in a header or a shell word. Real issuers use all of these characters, not only the `b64token` of RFC 6750
+    /// section 2.1.
     Characters,
 }
 
-/// What an issuer granted: the token and the lifetime it stated for it.
+/// An issuer's grant: the token and its stated lifetime.
 #[derive(Debug)]
 pub struct Grant {
     /// The token.
     pub token: AccessToken,
-    /// The lifetime from the moment of the request: the earlier of what the answer states and what the token shows. `None`
-    /// when neither can be used; zero when the answer states that, and the token shows none.
+    /// The lifetime from the moment of the request: the shorter of what the answer states and what the token itself
+    /// states. `None` if neither is usable. Zero if the answer states zero and the token states nothing.
     pub lifetime: Option<Duration>,
     /// Whether the answer itself stated a lifetime.
     pub stated: bool,
-    /// How long the token holds by the end that it shows itself, from the moment of the request; without a date in the
-    /// answer, its whole life however old it is. No answer lets the token hold any longer.
+    /// The remaining validity from the moment of the request, according to the expiry in the token itself. If the
+    /// answer has no date, it is the token's whole lifetime, however old the token is. No answer can extend it.
     pub shown: Option<Duration>,
-    /// The scope, where it is another one than was asked for.
+    /// The scope, if it differs from the requested one.
     pub scope: Option<Scope>,
 }
 
-/// From when to when a token holds, on the boot clock.
+/// The time in which a token is valid, on the boot clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Validity {
-    /// When the request for it was sent: network delay shortens a lifetime and never lengthens it.
+    /// When the request for it was sent. So network delay shortens a lifetime and never lengthens it.
     pub issued: BootInstant,
-    /// The lifetime that the issuer stated, clamped to 1 s … 24 h; what the schedule counts in.
+    /// The lifetime that the issuer stated, clamped to 1 s … 24 h. The schedule is based on it.
     pub lifetime: Duration,
-    /// When we stop serving it: the end of the lifetime less a reserve of min(30 s, 5 %).
+    /// When we stop serving it: at the end of the lifetime less a reserve of min(30 s, 5 %).
     pub expires: BootInstant,
 }
 
 // === impl Grant ===
 
 impl Grant {
-    /// This token, of which nothing else is said.
+    /// Creates a grant of this token with nothing else stated.
     pub const fn of(token: AccessToken) -> Self {
         Self {
             token,
@@ -88,7 +91,7 @@ impl Grant {
         }
     }
 
-    /// The same with this lifetime in place of what the answer states. The token holds no longer than it shows itself.
+    /// Replaces the lifetime that the answer states. The expiry in the token itself still limits it.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         let least = self.shown.map_or(lifetime, |shown| shown.min(lifetime));
@@ -96,12 +99,13 @@ impl Grant {
         self
     }
 
-    /// Whether the token ends in the very second of the answer, by the issuer's own clock.
+    /// Whether the token expires in the very second of the answer, by the issuer's own clock.
     pub fn is_ending(&self) -> bool {
         self.shown.is_some_and(|left| left.is_zero())
     }
 
-    /// Whether the issuer states that the token holds for no time. Nothing says then for how long it holds.
+    /// Whether the issuer states a lifetime of zero and the token itself states none. The real lifetime is unknown
+    /// then.
     pub fn is_of_no_time(&self) -> bool {
         self.lifetime.is_some_and(|lifetime| lifetime.is_zero()) && self.shown.is_none()
     }
@@ -110,10 +114,10 @@ impl Grant {
 // === impl AccessToken ===
 
 impl AccessToken {
-    /// Takes a token that has only the printable characters of ASCII, and no space.
+    /// Accepts a token that consists of printable ASCII characters without the space.
     ///
     /// # Errors
-    /// [`InvalidToken`] tells what is wrong, without the text.
+    /// [`InvalidToken`] says what is wrong, without quoting the text.
     pub fn parse(text: &str) -> Result<Self, InvalidToken> {
         if text.is_empty() {
             return Err(InvalidToken::Empty);
@@ -127,41 +131,41 @@ impl AccessToken {
         Ok(Self(Arc::new(Spelled::new(text))))
     }
 
-    /// The token's text, for the bytes of an answer that was asked for.
+    /// Returns the token's text, for an answer to a caller that asked for it.
     pub fn expose(&self) -> &str {
         self.0.expose(Spelling::Plain)
     }
 
-    /// The token as it stands in JSON, between the quotes: `"` and `\` are escaped.
+    /// Returns the token as in a JSON string, without the quotes: `"` and `\` are escaped.
     pub fn expose_json(&self) -> &str {
         self.0.expose(Spelling::Json)
     }
 
-    /// The same token for a call that outlives this holder. Its text is not copied.
+    /// Returns another holder of the same token, for a call that outlives this one. The text is not copied.
     #[must_use]
     pub fn share(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 
-    /// Where the token begins in an answer, and its bytes there, which are not copied: any number of unread answers holds
-    /// them once. `None` if the answer has it in neither spelling.
+    /// Finds the token in an answer. Returns its position and its shared bytes, so that any number of unread answers
+    /// keeps only one copy. Returns `None` if the answer contains the token in neither form.
     fn find_shared(&self, answer: &[u8]) -> Option<(usize, Bytes)> {
         self.0.find_shared(answer)
     }
 
-    /// Its bytes as JSON spells it, which are not copied.
+    /// Returns the shared bytes of the token's JSON form.
     fn share_in_json(&self) -> Bytes {
         self.0.shared(Spelling::Json)
     }
 
-    /// Its SHA-256, by which somebody names it who will not send it.
+    /// Returns the SHA-256 of the token, which identifies it in a report without the token itself.
     pub fn sha256(&self) -> [u8; 32] {
         Sha256::digest(self.expose()).into()
     }
 }
 
 impl PartialEq for AccessToken {
-    /// Compares every byte of both whatever the outcome, so that the time tells nothing but the length.
+    /// Compares all bytes whatever the result, so that the time reveals only the length.
     fn eq(&self, other: &Self) -> bool {
         let (a, b) = (self.expose().as_bytes(), other.expose().as_bytes());
         a.len() == b.len() && a.iter().zip(b).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
@@ -193,8 +197,9 @@ impl std::error::Error for InvalidToken {}
 // === impl Validity ===
 
 impl Validity {
-    /// The validity of a token requested at `sent` with the `stated` lifetime: clamped to 1 s … 24 h, and less
-    /// min(30 s, 5 %) so that a token handed out in its last moment still holds when it arrives.
+    /// Computes the validity of a token that was requested at `sent` with the `stated` lifetime. The lifetime is
+    /// clamped to 1 s … 24 h. The expiry is min(30 s, 5 %) earlier than its end, so that a token which is served in its
+    /// last moment is still valid when it arrives.
     pub fn new(sent: BootInstant, stated: Option<Duration>) -> Self {
         let lifetime = stated
             .unwrap_or(DEFAULT_LIFETIME)
@@ -207,12 +212,13 @@ impl Validity {
         }
     }
 
-    /// The validity once the issuer gave the same token again at `sent`, `stated` being the lifetime that it stated now;
-    /// and whether that is an extension, which is more than two requests of different speed make of one end.
+    /// Computes the validity after the issuer gave the same token again at `sent` with the lifetime `stated`. Returns
+    /// also whether that is an extension. Small differences, as between two requests of different speed, do not count
+    /// as one.
     ///
-    /// Where it is none, the lifetime stays the whole one and the end follows the answer: the reserve shrinks with what
-    /// is left. The smallest lifetime is no word for more than was known, since an issuer's 0 is read as one too: it would
-    /// be served past its end.
+    /// Without an extension, the lifetime stays that of the first grant and the expiry follows the new answer, so that
+    /// the reserve shrinks with the remaining time. The smallest lifetime never extends the validity: a stated 0 is
+    /// read as this lifetime too, and the token would be served past its end.
     pub fn again(&self, sent: BootInstant, stated: Duration) -> (Self, bool) {
         let new = Self::new(sent, Some(stated));
         let slack = (self.lifetime / 10).min(Duration::from_secs(10));
@@ -229,12 +235,12 @@ impl Validity {
         (Self { expires, ..*self }, false)
     }
 
-    /// How long it still holds at `now`.
+    /// Returns how long the token is still valid at `now`.
     pub const fn remaining(&self, now: BootInstant) -> Duration {
         self.expires.since(now)
     }
 
-    /// Whether it still holds at `now`.
+    /// Whether the token is still valid at `now`.
     pub fn holds(&self, now: BootInstant) -> bool {
         now < self.expires
     }
@@ -255,7 +261,7 @@ mod tests {
         for good in [
             "a",
             "eyJ.x-_~+/=",
-            // As Salesforce, Amazon and eBay give them.
+            // Tokens as Salesforce, Amazon and eBay give them.
             "00D5e000001N20Q!ASAAQEDBeG8bOwPu8NWGsvFwWNfqHOp5ZcjMpFsU6yEMxTKdBuRXNzSZ8xGVyAiY8xoy1KYkaadzRlA2F5Zd3JXqLVitOdNS",
             "Atza|IQEBLjAsAhRmHjNgHpi0U-Dme37rR6CuUpSR",
             "v^1.1#i^1#r^0#f^0#I^3#p^1#t^H4sIAAAA",
@@ -336,16 +342,16 @@ mod tests {
         let first = Validity::new(boot(0), Some(Duration::from_secs(3_600)));
         for (sent, stated, expires, extended) in [
             (1_800, 1_800, 3_570_000, false),
-            // The reserve shrinks with what is left.
+            // The reserve shrinks with the remaining time.
             (3_500, 100, 3_595_000, false),
-            // Rounding and the time on the way are no extension.
+            // Rounding and network delay are no extension.
             (1_800, 1_810, 3_580_000, false),
             (1_800, 1_811, 3_581_000, true),
             (1_800, 3_600, 5_370_000, true),
-            // The issuer's word counts for less, too.
+            // A shorter stated lifetime is accepted as well.
             (1_800, 60, 1_857_000, false),
             (1_800, 0, 1_800_950, false),
-            // A 0 is read as 1 s, and is no reason to serve it any longer.
+            // A 0 is read as 1 s, which must not extend the validity.
             (3_599, 1, 3_599_950, false),
             (3_600, 0, 3_600_000, false),
         ] {

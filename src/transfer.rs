@@ -1,7 +1,7 @@
-//! The content of a file in which credentials go to another machine: each with what it was enrolled for, and nothing else.
+//! Content of a file that carries credentials to another machine, each with what it was enrolled for.
 //!
-//! What a machine does with its tokens stays there: rules, hosts, files, commands and paths. So a file with more is refused,
-//! and its author can have nothing done but ask an issuer for a token.
+//! The way in which a machine uses its tokens stays on that machine: rules, hosts, files, commands and paths. A file
+//! with such data is refused, so its author cannot make the other machine do anything but ask an issuer for a token.
 
 mod content;
 mod form;

@@ -1,21 +1,22 @@
-//! The answer that hands a token out with all that is said of it, for all who ask in the same second.
+//! The last complete answer that contains a token, for all callers that ask in the same second.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use super::Pieces;
 
-/// The last answer that said all of a token. It is kept with the token and wiped with it, and cannot be printed.
+/// The last complete answer that contained a token. It is kept with the token, wiped with it, and cannot be printed.
 #[derive(Default)]
 pub struct LastAnswer(Mutex<Option<(Shows, Pieces)>>);
 
-/// What differs between two answers with one token: the seconds left, the Unix second of its end, and whether it is stale.
+/// The data in which answers with the same token differ: the seconds left, the Unix second of the expiry, and whether
+/// it is stale.
 type Shows = (u64, u64, bool);
 
 impl LastAnswer {
-    /// The answer that shows this; `make` writes it if the last one showed something else.
+    /// Returns the answer with this data. Calls `make` if the last answer had different data.
     pub fn expose_or_make(&self, shows: Shows, make: impl FnOnce() -> Pieces) -> Pieces {
-        // A panic in `make` leaves what was there before, so a poisoned lock guards nothing broken.
+        // A panic in `make` leaves the previous answer in place, so the data behind a poisoned lock is valid.
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
             Some((then, answer)) if *then == shows => answer.clone(),

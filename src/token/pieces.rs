@@ -1,4 +1,4 @@
-//! An answer in pieces, of which the token is shared with all other answers that carry it.
+//! Answers in pieces. All answers with the same token share its piece.
 
 use std::io::IoSlice;
 
@@ -6,17 +6,17 @@ use bytes::{Buf, Bytes};
 
 use super::AccessToken;
 
-/// An answer in its order: before the token, the token, and after it; or all in the first piece. It is sent from where its
-/// pieces are, in one system call.
+/// An answer in order: the part before the token, the token, and the part after it. It may also be all in the first
+/// piece. It is sent without joining the pieces, in one system call.
 #[derive(Clone, Default)]
 pub struct Pieces([Bytes; 3]);
 
-/// Answers up to this length, in bytes, are one piece: splitting one takes longer than copying a token of the usual
-/// length, and 4,096 of these that are never read hold 8 MiB.
+/// Answers up to this length, in bytes, stay in one piece. Splitting takes longer than copying a token of the usual
+/// length, and 4,096 such answers that are never read hold 8 MiB.
 const SMALL: usize = 2_048;
 
-/// Splits an answer around the token that it carries, as it is or as JSON spells it. The copy of the token in it is freed,
-/// so that an answer that is never read holds little memory however long its token is.
+/// Splits an answer around the token in it, which may be in plain or JSON form. The answer's own copy of the token is
+/// freed, so that an unread answer holds little memory, however long the token is.
 pub fn share(answer: Vec<u8>, token: &AccessToken) -> Pieces {
     let found = (answer.len() > SMALL)
         .then(|| token.find_shared(&answer))
@@ -35,8 +35,8 @@ pub fn share(answer: Vec<u8>, token: &AccessToken) -> Pieces {
     }
 }
 
-/// The answer with these texts before and after the token as JSON spells it. It is never put together, so that memory has
-/// the token once however long the answer is kept.
+/// Builds an answer from these texts and the token in JSON form between them. The pieces are never joined, so that
+/// memory holds the token only once, however long the answer is kept.
 pub fn around_in_json(before: String, token: &AccessToken, after: String) -> Pieces {
     Pieces([before.into(), token.share_in_json(), after.into()])
 }
@@ -123,7 +123,7 @@ mod tests {
                 let slices_left = room[..filled].iter().flat_map(|slice| slice.to_vec());
                 assert!(slices_left.eq(whole[sent..].iter().copied()));
                 assert!(sent > 0 || filled == slices);
-                // The room may be less than the pieces.
+                // The caller may ask for fewer slices than there are pieces.
                 let filled = left.chunks_vectored(&mut room[..1]);
                 assert_eq!(filled, usize::from(left.has_remaining()));
             }

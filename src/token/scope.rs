@@ -1,22 +1,22 @@
-//! The scope that an issuer granted.
+//! Scope that an issuer granted.
 
-/// A scope, where the issuer granted another one than was asked for. Both texts are as in RFC 6749 section 3.3: words
-/// with a space between, and no character that JSON or a terminal acts on.
+/// A scope that differs from the requested one. Both texts have the form of RFC 6749 section 3.3: words separated by
+/// single spaces, without characters that are special in JSON or on a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
-    /// What the issuer granted, in its order.
+    /// The scope that the issuer granted, in the issuer's order.
     pub granted: Box<str>,
-    /// What was asked for and not granted; empty where the scope is no narrower.
+    /// The requested part that was not granted. Empty if the scope is not narrower.
     pub missing: Box<str>,
 }
 
 impl Scope {
-    /// The words that were granted.
+    /// Returns the granted words.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.granted.split(' ')
     }
 
-    /// Whether something that was asked for is missing.
+    /// Whether a part of the requested scope is missing.
     pub fn is_narrower(&self) -> bool {
         !self.missing.is_empty()
     }

@@ -1,34 +1,34 @@
-//! A token's text and its spelling in JSON, both in memory that is wiped.
+//! A token's text in plain form and in JSON form, both in memory that is wiped.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// A token in the spellings in which answers carry it.
+/// A token in the forms in which answers contain it.
 pub(super) struct Spelled {
     plain: SecretString,
-    /// The spelling in JSON, where that is another one.
+    /// The JSON form, if it differs from the plain one.
     json: Option<SecretString>,
 }
 
-/// How a token is written.
+/// The form of a token in an answer.
 #[derive(Clone, Copy)]
 pub(super) enum Spelling {
     /// As the issuer gave it.
     Plain,
-    /// Between the quotes of JSON.
+    /// As in a JSON string, without the quotes.
     Json,
 }
 
-/// The bytes of a token in an answer. The token is wiped when the last answer that carries it has left.
+/// The bytes of a token in an answer. The token is wiped when the last answer that contains it has been sent.
 struct Shared(Arc<Spelled>, Spelling);
 
 // === impl Spelled ===
 
 impl Spelled {
-    /// The spellings of this text, which has no control characters. That of JSON is made here and not for each answer: an
-    /// answer shares the token's bytes with all others, however many of them are never read.
+    /// Prepares both forms of this text, which has no control characters. The JSON form is made once, because all
+    /// answers share the token's bytes, however many of them are never read.
     pub(super) fn new(plain: &str) -> Self {
         Self {
             plain: SecretString::from(plain),
@@ -43,13 +43,13 @@ impl Spelled {
         }
     }
 
-    /// The bytes of a spelling, which are not copied.
+    /// Returns the bytes of a form without copying them.
     pub(super) fn shared(self: &Arc<Self>, spelling: Spelling) -> Bytes {
         Bytes::from_owner(Shared(Arc::clone(self), spelling))
     }
 
-    /// Finds the token in an answer: where it begins, and its shared bytes. The longer spelling comes first, since the other
-    /// one may be a part of it.
+    /// Finds the token in an answer. Returns its position and its shared bytes. Searches for the longer form first,
+    /// because the other one may be a part of it.
     pub(super) fn find_shared(self: &Arc<Self>, answer: &[u8]) -> Option<(usize, Bytes)> {
         let found = |spelling| {
             let text = self.expose(spelling).as_bytes();
@@ -67,14 +67,14 @@ impl AsRef<[u8]> for Shared {
     }
 }
 
-/// The text with what JSON escapes of printable ASCII (RFC 8259 section 7), if there is any.
+/// Escapes the text for JSON (RFC 8259 section 7). Returns `None` if nothing has to be escaped.
 fn in_json(plain: &str) -> Option<SecretString> {
     let is_escaped = |c: &char| matches!(c, '"' | '\\');
     let escaped = plain.chars().filter(is_escaped).count();
     if escaped == 0 {
         return None;
     }
-    // Of its final size, since a buffer that grows leaves copies behind.
+    // Allocate the final size, because a growing buffer leaves copies behind.
     let mut json = String::with_capacity(plain.len() + escaped);
     for c in plain.chars() {
         if is_escaped(&c) {

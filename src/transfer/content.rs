@@ -1,4 +1,4 @@
-//! The profiles in a file, and why a content cannot be taken.
+//! The profiles in a file, and the reasons why its content is refused.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,42 +9,42 @@ use crate::config::{Provider, Proxy};
 use crate::profile::ProfileName;
 use crate::store::Key;
 
-/// The version of the form that this program writes and reads.
+/// The version of the format that this program writes and reads.
 pub(super) const VERSION: u64 = 1;
 
-/// The largest content, in bytes: a thousand profiles, or forty with the largest CA files.
+/// Largest content, in bytes. It fits a thousand profiles, or forty with the largest CA files.
 pub const MAX_LEN: usize = 16 * 1024 * 1024;
 
 /// The profiles in a file.
 pub type Exported = BTreeMap<ProfileName, ExportedProfile>;
 
-/// A profile in a file: its credential, and what that was enrolled for.
+/// A profile in a file: its credential, and what the credential was enrolled for.
 #[derive(Debug)]
 pub struct ExportedProfile {
-    /// Who issues its tokens, where, and what is asked for.
+    /// The issuer, its address, and what is requested from it.
     pub provider: Provider,
-    /// The whole address that its secret may be sent to.
+    /// The exact address that the secret may be sent to.
     pub endpoint: Url,
     /// The only certificates to trust, in PEM form; `None` means the system's.
     pub ca: Option<String>,
     /// How to reach the issuer.
     pub proxy: Proxy,
-    /// The credential. It is marked as shared unless it was removed from where it comes from.
+    /// The credential. It is marked as shared unless the exporting machine removed its own copy.
     pub key: Key,
 }
 
-/// Why a content cannot be taken. It never quotes a value.
+/// Reason why a content is refused. Never quotes a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidContent {
-    /// It is something else.
+    /// The content is something else.
     NotOurs,
-    /// A later program has made it.
+    /// A later version of the program wrote it.
     Version(u64),
-    /// It has this field, which does not belong there.
+    /// It contains this field, which is not part of the format.
     More(String),
-    /// A name of a profile is not valid, or there twice.
+    /// The name of a profile is invalid or occurs twice.
     Name,
-    /// Something is wrong with this profile.
+    /// This profile has a fault.
     Profile {
         /// The profile.
         name: ProfileName,

@@ -1,4 +1,4 @@
-//! The content's JSON. The secrets in it are read into and written from memory that is wiped.
+//! JSON format of the content. The secrets in it are read into and written from memory that is wiped.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,7 +17,7 @@ use crate::instant::UnixTime;
 use crate::profile::ProfileName;
 use crate::store::Key;
 
-/// What says that it is ours.
+/// Identifies the format.
 const FORMAT: &str = "jeton-export";
 
 #[derive(Serialize)]
@@ -74,7 +74,7 @@ struct ReadProfile {
     shared: bool,
 }
 
-/// What is read first: a later version may have any other form.
+/// The part that is read first, because a later version may have any other form.
 #[derive(Deserialize)]
 struct Head {
     format: String,
@@ -90,7 +90,7 @@ enum Value {
     Pairs(BTreeMap<String, String>),
 }
 
-/// The content with these profiles; `None` if it would be larger than [`MAX_LEN`].
+/// Formats these profiles. Returns `None` if the content would exceed [`MAX_LEN`].
 pub fn to_json(profiles: &Exported) -> Option<Zeroizing<Vec<u8>>> {
     let written = Written {
         format: FORMAT,
@@ -100,7 +100,7 @@ pub fn to_json(profiles: &Exported) -> Option<Zeroizing<Vec<u8>>> {
             .map(|(name, profile)| written(name, profile))
             .collect(),
     };
-    // Measured first, so that no growth leaves a copy behind.
+    // Measure the length first, so that no growing buffer leaves copies behind.
     let mut length = Length(0);
     serde_json::to_writer_pretty(&mut length, &written).ok()?;
     if length.0 > MAX_LEN {
@@ -135,7 +135,7 @@ fn written<'a>(name: &'a ProfileName, profile: &'a ExportedProfile) -> WrittenPr
 /// Parses a content.
 ///
 /// # Errors
-/// [`InvalidContent`] says what is wrong, and of which profile.
+/// [`InvalidContent`] says what is wrong, and in which profile.
 pub fn parse(json: &[u8]) -> Result<Exported, InvalidContent> {
     let Head { format, version } =
         serde_json::from_slice(json).map_err(|_| InvalidContent::NotOurs)?;
@@ -160,7 +160,7 @@ pub fn parse(json: &[u8]) -> Result<Exported, InvalidContent> {
     Ok(profiles)
 }
 
-/// Converts an error of serde. Its message may quote a value, but for one of a field that is not known.
+/// Converts an error of serde. Its message may quote a value, except for an unknown field.
 fn unread(error: &serde_json::Error) -> InvalidContent {
     let message = error.to_string();
     let field = message.strip_prefix("unknown field `");
@@ -192,7 +192,7 @@ impl ReadProfile {
             provider.ok_or_else(|| wrong("it does not say who issues its tokens".to_owned()))?;
         let endpoint = Url::parse(&self.endpoint)
             .map_err(|_| wrong("its endpoint is no address".to_owned()))?;
-        // What a person is shown and what is asked must be the same.
+        // The endpoint that the user sees must be the one that is asked.
         if provider.endpoint().is_some_and(|own| own != endpoint) {
             return Err(wrong(
                 "its endpoint is another one than its settings say".to_owned(),
@@ -217,14 +217,14 @@ impl ReadProfile {
                 key_id: self.key_id,
                 key_name: self.key_name,
                 created_at: UnixTime::from_epoch(Duration::from_secs(self.created_at)),
-                // An earlier version takes no file that has more than it knows.
+                // Not part of the format, because an earlier version would refuse a file with an unknown field.
                 server_date: None,
             },
         })
     }
 }
 
-/// The first of the faults of a provider's settings, without a value.
+/// Returns the first fault of a provider's settings, without quoting a value.
 fn first(faults: &[ConfigFault]) -> String {
     let message = faults.first().map(|fault| fault.message.clone());
     message.unwrap_or_else(|| "its settings cannot be used".to_owned())
@@ -252,7 +252,7 @@ impl From<Value> for Setting {
     }
 }
 
-/// Counts what is written.
+/// Counts the bytes that are written.
 struct Length(usize);
 
 impl io::Write for Length {

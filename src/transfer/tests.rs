@@ -172,7 +172,7 @@ fn what_is_wrong_is_told_without_a_value() {
     for bad in [&b"canary"[..], b"{}", b"", b"{\"format\":\"jeton-export\"}"] {
         assert_eq!(parse(bad).unwrap_err(), InvalidContent::NotOurs);
     }
-    // Twice the same field: programs differ in which one counts.
+    // A field that occurs twice is refused, because programs differ in which one they use.
     let twice = String::from_utf8(to_json(&all()).unwrap().to_vec()).unwrap();
     let twice = twice.replacen("\"client_id\"", "\"client_id\": \"x\",\n\"client_id\"", 1);
     assert_eq!(
