@@ -1,18 +1,18 @@
-//! When to refresh and when to try again: pure functions of the moment, the validity and the jitter.
+//! Decides when to refresh and when to retry: pure functions of the time, the validity and the jitter.
 //!
-//! Every function keeps these invariants, each a property test below:
-//! (a) nothing is due before now + [`FLOOR`], and a retry never later than 15 min, or 1 h where the issuer stated a longer
-//! `Retry-After` twice;
-//! (b) a soft refresh falls inside 0.40 … 0.60 of the lifetime, however short, unless that is already past;
-//! (c) jitter moves it inside that window only;
-//! (d) what is past its point is due at now + floor, never in a faster loop;
-//! (e) zero, reversed, tiny and enormous lifetimes neither panic nor overflow;
-//! (f) a retry decided before F = expiry − min(60 s, lifetime/10) is due no later than max(F, now + floor), whatever
-//! `Retry-After` says;
-//! (g) `Retry-After` is clamped to 1 … 300 s, and to 1 … 3,600 s when it is stated again;
-//! (h) at equal attempt and jitter a later now never gives an earlier answer.
+//! Every function keeps these invariants, each checked by a property test:
+//! - (a) Nothing is due before now + [`FLOOR`]. A retry is due within 15 min, or within 1 h if the issuer stated a
+//!   longer `Retry-After` twice.
+//! - (b) A soft refresh falls inside 0.40 … 0.60 of the lifetime, however short, unless that has already passed.
+//! - (c) Jitter moves it only inside that window.
+//! - (d) What is overdue is due at now + floor, never in a faster loop.
+//! - (e) Zero, reversed, tiny and enormous lifetimes neither panic nor overflow.
+//! - (f) A retry decided before F = expiry − min(60 s, lifetime/10) is due no later than max(F, now + floor), whatever
+//!   `Retry-After` says.
+//! - (g) `Retry-After` is clamped to 1 … 300 s, and to 1 … 3,600 s if it is stated again.
+//! - (h) At equal attempt and jitter, a later now never gives an earlier result.
 //!
-//! Where an early refresh is of no use or does harm ([`Reissue`]), the late window takes the place of (b).
+//! If an early refresh would be useless or harmful ([`Reissue`]), the late window replaces (b).
 
 use std::time::Duration;
 
@@ -32,80 +32,82 @@ pub use demand::{
 pub use probe::probe_due_holding;
 pub use rejections::{RejectionCount, probe_due};
 
-/// Nothing is ever due sooner than this: without a floor a clock or an answer of a strange kind makes a hot loop
+/// Smallest delay that any function returns. Without a floor, a strange clock or answer would cause a hot loop
 /// (hashicorp/vault#26382).
 pub const FLOOR: Duration = Duration::from_millis(500);
 
 /// The soft refresh is due at a uniformly random point between these two parts of the lifetime.
 ///
-/// At least 40 % of a lifetime is left to ride out an outage, and a fleet that started together spreads out: in a
-/// simulation of 10,000 daemons the busiest 10 s see 3.0 times the mean, against 286 times at 80 % ± 10 s.
+/// So at least 40 % of a lifetime remain to ride out an outage, and a fleet that started together spreads out. In a
+/// simulation of 10,000 daemons, the busiest 10 s see 3.0 times the mean, against 286 times with 80 % ± 10 s.
 pub const SOFT_WINDOW: (f64, f64) = (0.40, 0.60);
 
-/// The same token again: the next try is after a uniformly random part between these two of what is left of it.
+/// After the issuer has repeated a token, the next attempt is due after a uniformly random part of the remaining
+/// validity, between these two.
 const SAME_WINDOW: (f64, f64) = (0.75, 0.85);
 
-/// The first back-off; each further one is up to twice as long.
+/// First back-off. Each further one is up to twice as long.
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 
-/// The longest back-off while there is time.
+/// Longest back-off without a token, or while the held token is valid for longer than [`LATE`].
 const BACKOFF_CAP: Duration = Duration::from_secs(60);
 
-/// The longest back-off when less than [`LATE`] is left of the token held.
+/// Longest back-off when the held token is valid for less than [`LATE`].
 const BACKOFF_CAP_LATE: Duration = Duration::from_secs(10);
 
-/// When it is late: this long before the expiry.
+/// Remaining validity below which [`BACKOFF_CAP_LATE`] applies.
 const LATE: Duration = Duration::from_secs(300);
 
-/// The first probe with the breaker open; each further one comes after twice the time.
+/// Delay of the first probe while the circuit breaker is open. Each further delay is twice as long.
 const PROBE_FIRST: Duration = Duration::from_secs(60);
 
-/// The longest time between probes with the breaker open.
+/// Longest delay between two probes while the circuit breaker is open.
 pub const PROBE_CAP: Duration = Duration::from_secs(900);
 
-/// An attempt is never given less than this: a healthy issuer that is far away takes a part of it.
+/// Smallest time limit of an attempt. A healthy but distant issuer needs a part of it.
 const ATTEMPT_FLOOR: Duration = Duration::from_secs(2);
 
-/// A token with this much left is still of use: who waits for a longer one is given it before it has less.
+/// A token with this much validity left is still useful. A caller that waits for a longer one gets it before less is
+/// left.
 const USABLE: Duration = Duration::from_secs(10);
 
-/// A profile rests when nobody asked for this many lifetimes of its token.
+/// A profile rests after this many lifetimes of its token without a request.
 const FORGOTTEN_AFTER: u32 = 2;
 
-/// At most one requested refresh in this time.
+/// Shortest time between two requested refreshes.
 const REFRESH_SPACING: Duration = Duration::from_secs(10);
 
-/// At most [`REFRESH_BUDGET`] requested refreshes in this time.
+/// Period of [`REFRESH_BUDGET`].
 const REFRESH_WINDOW: Duration = Duration::from_secs(3_600);
 
-/// How many requested refreshes an hour may see.
+/// Maximum number of requested refreshes per hour.
 pub const REFRESH_BUDGET: usize = 20;
 
-/// At most [`REPORT_BUDGET`] refreshes in this time.
+/// Period of [`REPORT_BUDGET`].
 pub const REPORT_WINDOW: Duration = Duration::from_secs(3_600);
 
-/// How many refreshes an hour may see because of reports by users other than the daemon's own and root. One such user
-/// alone cannot use it up: its cool-down allows it fewer.
+/// Maximum number of refreshes per hour that reports of users other than the daemon's own and root may cause. One such
+/// user cannot use up the budget alone, because the cool-down allows each user fewer.
 pub const REPORT_BUDGET: usize = 20;
 
-/// What an issuer does that is asked for a token while the last one holds.
+/// How an issuer answers a request while its last token is still valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reissue {
-    /// It gives a new token, and the last one holds on.
+    /// It gives a new token, and the last one stays valid.
     #[default]
     Normal,
     /// It gives the same token until that one expires.
     SameUntilExpiry,
-    /// It gives a new token, and the last one is valid no longer.
+    /// It gives a new token, and the last one becomes invalid.
     KillsOld,
 }
 
-/// A random number in [0, 1): the jitter, as an argument.
+/// A random number in [0, 1) for jitter, passed as an argument.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Unit(f64);
 
 impl Unit {
-    /// Takes any number into [0, 1): what is not a number is 0.
+    /// Clamps any number to [0, 1). `NaN` becomes 0.
     pub fn new(x: f64) -> Self {
         if x.is_nan() {
             Self(0.0)
@@ -116,7 +118,7 @@ impl Unit {
 }
 
 impl Reissue {
-    /// The word for it in a configuration.
+    /// Returns the value's name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Normal => "normal",
@@ -126,7 +128,7 @@ impl Reissue {
     }
 }
 
-/// When the refresh of a new token is due.
+/// Returns when the refresh of a new token is due.
 pub fn due(now: BootInstant, validity: &Validity, reissue: Reissue, jitter: Unit) -> BootInstant {
     match reissue {
         Reissue::Normal => refresh_due(now, validity, jitter),
@@ -134,7 +136,7 @@ pub fn due(now: BootInstant, validity: &Validity, reissue: Reissue, jitter: Unit
     }
 }
 
-/// When the soft refresh of a token is due.
+/// Returns when the soft refresh of a token is due.
 pub fn refresh_due(now: BootInstant, validity: &Validity, jitter: Unit) -> BootInstant {
     let (from, to) = SOFT_WINDOW;
     let point = validity
@@ -143,8 +145,9 @@ pub fn refresh_due(now: BootInstant, validity: &Validity, jitter: Unit) -> BootI
     point.max(now.after(FLOOR))
 }
 
-/// When the refresh of a token is due that must not be early: at a uniformly random point between two and one times
-/// min(60 s, lifetime/10) before the expiry, so that there is still the last call of invariant (f).
+/// Returns when the refresh of a token is due that must not be refreshed early. It is a uniformly random point between
+/// 2 m and m before the expiry, with m = min(60 s, lifetime/10). This leaves room for the last attempt of invariant
+/// (f).
 pub fn late_refresh_due(now: BootInstant, validity: &Validity, jitter: Unit) -> BootInstant {
     let margin = margin(validity.lifetime);
     let point = validity
@@ -154,8 +157,8 @@ pub fn late_refresh_due(now: BootInstant, validity: &Validity, jitter: Unit) -> 
     point.max(now.after(FLOOR))
 }
 
-/// When to try again after the `attempt`-th failure in a row (0 for the first), `held` being the validity of the
-/// token still held, if any, and `not_before` the end of the wait that the issuer asked for.
+/// Returns when to retry after the `attempt`-th failure in a row (0 for the first). `held` is the validity of the held
+/// token, if any. `not_before` is the end of the wait that the issuer stated.
 pub fn retry_due(
     now: BootInstant,
     attempt: u32,
@@ -182,7 +185,7 @@ pub fn retry_due(
     }
 }
 
-/// F of invariant (f): the moment of the try that an outage always gets before the expiry.
+/// Returns F of invariant (f): the moment of the last attempt before the expiry, which is made in every outage.
 pub fn last_call(held: &Validity) -> BootInstant {
     held.expires.before(margin(held.lifetime))
 }
@@ -191,9 +194,10 @@ fn margin(lifetime: Duration) -> Duration {
     (lifetime / 10).min(Duration::from_secs(60))
 }
 
-/// How long an attempt may take that starts at `now`: while a valid token is held, half of the time until the last call,
-/// and from then on no longer than until the expiry, so that an issuer which hangs does not use up the time in which
-/// another try would have succeeded. Without a valid token there is nothing to lose by waiting.
+/// Returns the time limit of an attempt that starts at `now`. While a valid token is held, the limit is half of the
+/// time until the last attempt, and later the time until the expiry. So an issuer that hangs does not use up the time
+/// in which another attempt would have succeeded. Without a valid token there is no limit, because waiting costs
+/// nothing.
 pub fn attempt_limit(now: BootInstant, held: Option<&Validity>) -> Option<Duration> {
     let held = held.filter(|v| v.holds(now))?;
     let last_call = last_call(held);
@@ -205,8 +209,8 @@ pub fn attempt_limit(now: BootInstant, held: Option<&Validity>) -> Option<Durati
     Some(limit.max(ATTEMPT_FLOOR))
 }
 
-/// How long somebody may wait who would like a longer token than the one held: `wait`, but only until that one comes to be
-/// of no use. One that is so already, or has ended, is nothing to save.
+/// Returns how long a caller may wait that wants more validity than the held token has: at most `wait`, and no longer
+/// than the held token is useful. If that token is no longer useful or has expired, only `wait` limits the time.
 pub fn patience(now: BootInstant, held: Option<&Validity>, wait: Duration) -> Duration {
     let usable = held.map_or(Duration::ZERO, |held| {
         held.remaining(now).saturating_sub(USABLE)
@@ -218,19 +222,19 @@ pub fn patience(now: BootInstant, held: Option<&Validity>, wait: Duration) -> Du
     }
 }
 
-/// 1, 2, 4 … 15 min.
+/// Returns the delay of a probe: 1, 2, 4 … 15 min.
 fn probe_wait(doublings: u32) -> Duration {
     let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
     PROBE_FIRST.saturating_mul(factor).min(PROBE_CAP)
 }
 
-/// Whether nobody wants a token any more: the last one who asked did so at `asked`, two lifetimes of it ago or more.
+/// Whether the last request, made at `asked`, is at least two lifetimes of the token before `now`.
 pub fn forgotten(now: BootInstant, asked: BootInstant, lifetime: Duration) -> bool {
     now.since(asked) >= lifetime.saturating_mul(FORGOTTEN_AFTER)
 }
 
-/// The next refresh of a token that the issuer gave a second time: it gives a new one only when that one ends, so we come
-/// ever nearer to the end, and after it ask ever more rarely.
+/// Returns when to attempt the next refresh of a token that the issuer has repeated. The issuer gives a new one only
+/// when that one expires. So the attempts become more frequent towards the expiry, and ever rarer after it.
 pub fn same_token_due(now: BootInstant, validity: &Validity, jitter: Unit) -> BootInstant {
     let (from, to) = SAME_WINDOW;
     let part = from + (to - from) * jitter.0;
@@ -242,9 +246,10 @@ pub fn same_token_due(now: BootInstant, validity: &Validity, jitter: Unit) -> Bo
     now.after(wait.max(FLOOR))
 }
 
-/// When a report that the token issued at `issued` is rejected may lead to its refresh, `chain` being how many tokens in a
-/// row, up to this one, took the place of a reported one: at once for the first two, then 1, 2, 4 … 15 min after its issue.
-/// Where fresh tokens keep being rejected a new one is no help, and would only use up what the issuer gives us.
+/// Returns when a report that the token issued at `issued` was rejected may cause its refresh. `chain` is the number of
+/// tokens in a row, up to this one, that replaced a reported one. The first two are due at once, then 1, 2, 4 … 15 min
+/// after the token's issue. If fresh tokens keep being rejected, a new one does not help, and would only use up the
+/// issuer's quota.
 pub fn report_due(issued: BootInstant, chain: u32) -> BootInstant {
     match chain {
         0 | 1 => issued,
@@ -252,13 +257,12 @@ pub fn report_due(issued: BootInstant, chain: u32) -> BootInstant {
     }
 }
 
-/// Whether a token that is reported now, and was issued at `issued`, is so fresh that the resource may be what is broken.
+/// Whether a token that is reported at `now` and was issued at `issued` is so fresh that the resource may be at fault.
 pub fn reported_early(now: BootInstant, issued: BootInstant) -> bool {
     now.since(issued) < PROBE_CAP
 }
 
-/// When a requested refresh is allowed: at once, or at the moment given by `Err`. `granted` holds the moments of the
-/// earlier ones, oldest first.
+/// Checks whether a requested refresh is allowed now. `granted` holds the moments of the earlier ones, oldest first.
 ///
 /// # Errors
 /// The earliest moment at which the request would be allowed.

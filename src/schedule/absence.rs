@@ -1,4 +1,4 @@
-//! When to ask again at an address that has no token endpoint.
+//! Schedule for an address that has no token endpoint.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use super::{FLOOR, last_call};
 use crate::instant::BootInstant;
 use crate::token::Validity;
 
-/// For how long the address is asked as often as an issuer that fails: an ingress has no route while the issuer restarts,
-/// and a firewall blocks for a while.
+/// How long the address is asked as often as any issuer that fails. An ingress has no route while the issuer restarts,
+/// and a firewall may block for a while.
 pub const ABSENCE_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// The time between two attempts after that. The address is wrong, most likely, and a person has to mend it.
+/// Time between two attempts after that. The address is probably wrong, and the user has to correct it.
 pub const ABSENCE_PROBE: Duration = Duration::from_secs(5 * 60);
 
-/// Whether the address is only probed, since it has had no token endpoint since `since`.
+/// Whether the address has had no token endpoint for so long, since `since`, that it is only probed.
 pub fn is_absence_long(now: BootInstant, since: BootInstant) -> bool {
     now.since(since) >= ABSENCE_PATIENCE
 }
 
-/// When to try again instead of at `retry`, the moment that the back-off gives, where there has been no token endpoint
-/// since `since`. The last call before the expiry of the held token is made in any case.
+/// Returns when to retry at an address that has had no token endpoint since `since`. `retry` is the moment that the
+/// back-off gives. The last attempt before the expiry of the held token is made in any case.
 pub fn absence_due(
     now: BootInstant,
     since: BootInstant,

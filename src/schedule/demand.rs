@@ -1,46 +1,46 @@
-//! What limits the attempts that requests cause, and the failed attempts of a profile in all.
+//! Limits on the attempts that requests cause, and on all failed attempts of a profile.
 
 use std::time::Duration;
 
 use super::Unit;
 use crate::instant::BootInstant;
 
-/// A caller without any valid token may cause an attempt, but no two within this time.
+/// Shortest time between two attempts that callers without a valid token cause.
 pub const DEMAND_SPACING: Duration = Duration::from_secs(2);
 
-/// How long after the start of an outage [`DEMAND_SPACING`] is enough. Most disturbances are over by then; what lasts
-/// longer is not mended by asking every two seconds.
+/// How long after the start of an outage [`DEMAND_SPACING`] applies. Most disturbances are over by then, and frequent
+/// attempts do not end a longer one.
 const OUTAGE_EARLY: Duration = Duration::from_secs(30);
 
-/// The mean time between two attempts that callers cause later in an outage.
+/// Mean time between two attempts that callers cause later in an outage.
 const DEMAND_SPACING_LATER: Duration = Duration::from_secs(30);
 
-/// The part of [`DEMAND_SPACING_LATER`] that jitter adds or takes, so that a fleet does not ask in step.
+/// The part of [`DEMAND_SPACING_LATER`] that jitter adds or subtracts, so that a fleet does not ask in step.
 const DEMAND_JITTER: f64 = 0.25;
 
-/// The least wait that a `Retry-After` leads to: an issuer that states none, or a moment in the past, is still not asked
-/// in a loop.
+/// Shortest wait after a `Retry-After`. An issuer that states zero or a moment in the past is still not asked in a
+/// loop.
 const STATED_LEAST: Duration = Duration::from_secs(1);
 
-/// What is believed of a `Retry-After` that was stated once. A longer one is probed after this time.
+/// Longest wait for a `Retry-After` that was stated once. A longer one is probed after this time.
 pub const STATED_ONCE: Duration = Duration::from_secs(300);
 
-/// What is believed of a `Retry-After` that the issuer stated again when it was probed.
+/// Longest wait for a `Retry-After` that the issuer stated again when it was probed.
 pub const STATED_TWICE: Duration = Duration::from_secs(3_600);
 
-/// How many attempts of a profile may fail one after the other without a wait for [`FailureBudget`]. An outage that
-/// begins shortly before the expiry takes about half of them.
+/// Number of a profile's attempts that may fail in a row before [`FailureBudget`] delays the next one. An outage that
+/// begins shortly before the expiry uses about half of them.
 const FAILURES_AT_ONCE: u32 = 130;
 
-/// After that many, one further attempt may fail in this time: as often as the back-off of a long outage on the average.
+/// After that number, one further attempt may fail per this time. The back-off of a long outage has the same average.
 const FAILURE_SPACING: Duration = Duration::from_secs(30);
 
-/// The most failed attempts of a profile in any 60 minutes, whatever callers do: those at once, and one more for each
-/// `FAILURE_SPACING`.
+/// Maximum number of failed attempts of a profile in any 60 minutes, whatever callers do: `FAILURES_AT_ONCE`, and one
+/// more per `FAILURE_SPACING`.
 pub const FAILURES_HOURLY: u32 = FAILURES_AT_ONCE + 120;
 
-/// The failed attempts of a profile that are still allowed: a bucket of `FAILURES_AT_ONCE`, which gains one in each
-/// `FAILURE_SPACING`. Unlike a count of the last hour it never keeps a profile waiting for longer than that.
+/// The failed attempts that a profile may still have: a bucket of `FAILURES_AT_ONCE` that regains one per
+/// `FAILURE_SPACING`. Unlike a count over the last hour, it never delays an attempt by more than that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailureBudget {
     /// When the bucket is full again.
@@ -57,13 +57,13 @@ impl FailureBudget {
         }
     }
 
-    /// The earliest moment at which an attempt may begin, which may fail. It may have passed.
+    /// Returns the earliest moment at which an attempt may begin. It may have passed.
     pub const fn next(&self) -> BootInstant {
         let empty = FAILURE_SPACING.saturating_mul(FAILURES_AT_ONCE - 1);
         self.full_at.before(empty)
     }
 
-    /// Records an attempt that failed at `now`. It began when [`Self::next`] allowed it.
+    /// Records an attempt that failed at `now`. It must have begun when [`Self::next`] allowed it.
     pub fn failed(&mut self, now: BootInstant) {
         self.full_at = self.full_at.max(now).after(FAILURE_SPACING);
     }
@@ -75,13 +75,13 @@ impl Default for FailureBudget {
     }
 }
 
-/// The earliest moment at which a caller may cause an attempt, the last one having started at `last`.
+/// Returns the earliest moment at which a caller may cause an attempt. `last` is the start of the last attempt.
 pub fn demand_due(now: BootInstant, last: Option<BootInstant>) -> BootInstant {
     last.map_or(now, |at| at.after(DEMAND_SPACING)).max(now)
 }
 
-/// The same in an outage that began at `since`: 2 s after the last attempt for the first 30 s of it, and later 30 s ± 25 %,
-/// which `jitter` decides.
+/// Returns the earliest moment at which a caller may cause an attempt in an outage that began at `since`. It is 2 s
+/// after the last attempt in the first 30 s of the outage, and 30 s ± 25 % after it later, depending on `jitter`.
 pub fn demand_due_in_outage(
     now: BootInstant,
     last: BootInstant,
@@ -96,8 +96,8 @@ pub fn demand_due_in_outage(
     last.after(DEMAND_SPACING_LATER.mul_f64(part)).max(now)
 }
 
-/// How long to wait when the issuer states this `Retry-After`; `is_again` when it also stated more than
-/// [`STATED_ONCE`] before the attempt that probed it.
+/// Returns the wait for this `Retry-After`. `is_again` says that the issuer also stated more than [`STATED_ONCE`]
+/// before the attempt that probed it.
 pub fn stated_wait(retry_after: Duration, is_again: bool) -> Duration {
     let most = if is_again { STATED_TWICE } else { STATED_ONCE };
     retry_after.clamp(STATED_LEAST, most)
@@ -118,7 +118,7 @@ mod tests {
     proptest! {
         #![proptest_config(crate::testing::many_cases())]
 
-        /// Whichever moment of an attempt one counts: its begin, or its end.
+        /// The limit holds for the times at which attempts begin and for those at which they end.
         #[test]
         fn no_hour_sees_more_than_250_failed_attempts(
             start in 0u64..10_000_000,
@@ -128,7 +128,7 @@ mod tests {
             let mut now = at(start);
             let mut seen = vec![];
             for (kind, pause, takes) in attempts {
-                // Most come as soon as they may.
+                // Most attempts begin as soon as they may.
                 if kind == 0 {
                     now = now.after(Duration::from_millis(pause));
                 }

@@ -1,12 +1,13 @@
-//! When a rejected credential is tried again while a token is held.
+//! Schedule for a rejected credential while a token is held.
 
 use super::{ATTEMPT_FLOOR, FLOOR, RejectionCount, last_call, probe_due};
 use crate::instant::BootInstant;
 use crate::token::Validity;
 
-/// As [`probe_due`], but once more before the end of the held token: the probes grow to a quarter of an hour, in which a
-/// credential that works again would cost the token. The retries before the breaker opens keep their waits, where that
-/// leaves time for an answer: an issuer's replicas may lag behind.
+/// Like [`probe_due`], but makes one more attempt before the expiry of the held token. The probes become as rare as
+/// every quarter of an hour. A credential that works again within that time must not cost the token. The retries before
+/// the circuit breaker opens keep their delays if that leaves time for an answer, because an issuer's replicas may lag
+/// behind.
 pub fn probe_due_holding(
     now: BootInstant,
     rejections: RejectionCount,
@@ -39,7 +40,7 @@ mod tests {
         BootInstant::from_boot(Duration::from_secs(secs))
     }
 
-    /// A token of an hour: it is served for 3,570 s, and the last call is due 60 s before.
+    /// Returns the validity of an hour's token. It is served for 3,570 s, and the last attempt is due 60 s before that.
     fn hour() -> Validity {
         Validity::new(at(0), Some(Duration::from_secs(3_600)))
     }
@@ -54,7 +55,7 @@ mod tests {
             // The quick retry.
             (3_509, 1, 3_514),
             (3_566, 1, 3_568),
-            // The last call was made.
+            // The last attempt has been made.
             (3_510, 7, 4_410),
             (3_568, 1, 3_573),
             (4_000, 6, 4_900),

@@ -1,13 +1,13 @@
-//! When a credential is sent again that the issuer rejected.
+//! Schedule for sending a credential again that the issuer rejected.
 
 use std::time::Duration;
 
 use super::probe_wait;
 use crate::instant::BootInstant;
 
-/// The waits after the rejections of one credential in a row, until the breaker opens. A certain rejection takes the first
-/// of them alone: replicas of an issuer may lag behind a new secret. Doubtful ones take them all, which is 5, 15, 30 and
-/// 60 s after the first: an issuer that starts up rejects everything.
+/// Delays after consecutive rejections of a credential, until the circuit breaker opens. After a certain rejection only
+/// the first one is used: an issuer's replicas may lag behind a new secret. Doubtful rejections use all of them, that
+/// is 5, 15, 30 and 60 s after the first rejection: an issuer that starts up rejects everything.
 const RETRIES: [Duration; 4] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
@@ -15,14 +15,14 @@ const RETRIES: [Duration; 4] = [
     Duration::from_secs(30),
 ];
 
-/// How often an issuer rejected one credential in a row, and whether the circuit breaker is open for that.
+/// Number of consecutive rejections of a credential, and whether they have opened the circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RejectionCount {
-    /// All of them.
+    /// All rejections.
     times: u32,
-    /// Those that said that the credential is wrong.
+    /// The certain rejections, which state that the credential is wrong.
     certain: u32,
-    /// How many there were since the breaker opened, the one that opened it included.
+    /// The rejections since the circuit breaker opened, including the one that opened it.
     open: u32,
 }
 
@@ -36,7 +36,7 @@ impl RejectionCount {
         open: 0,
     };
 
-    /// This many rejections, each of which said that the credential is wrong.
+    /// Returns the count of this many certain rejections.
     pub const fn certain(times: u32) -> Self {
         Self {
             times,
@@ -45,7 +45,7 @@ impl RejectionCount {
         }
     }
 
-    /// One rejection more. A doubtful one does not say that the credential is why.
+    /// Adds a rejection. A doubtful one does not state that the credential is the cause.
     #[must_use]
     pub const fn and_one(self, is_doubtful: bool) -> Self {
         let times = self.times.saturating_add(1);
@@ -58,24 +58,24 @@ impl RejectionCount {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of rejections.
     pub const fn times(self) -> u32 {
         self.times
     }
 
-    /// Whether there is none.
+    /// Whether there is no rejection.
     pub const fn is_none(self) -> bool {
         self.times == 0
     }
 
-    /// Whether they have opened the circuit breaker: two certain ones, or five.
+    /// Whether the rejections have opened the circuit breaker. Two certain ones do so, or five of any kind.
     pub const fn has_opened_breaker(self) -> bool {
         self.open > 0
     }
 }
 
-/// When to try a rejected credential again: after the retries that its rejections are given, the breaker's probes at
-/// 1, 2, 4 … 15 min.
+/// Returns when to try a rejected credential again: first after the delays of the retries, then at the circuit
+/// breaker's probes after 1, 2, 4 … 15 min.
 pub fn probe_due(now: BootInstant, rejections: RejectionCount) -> BootInstant {
     let retry = rejections.times.saturating_sub(1) as usize;
     now.after(match (rejections.open, RETRIES.get(retry)) {

@@ -15,7 +15,7 @@ fn boot() -> impl Strategy<Value = BootInstant> {
     (0u64..4_000_000_000_000).prop_map(|ms| BootInstant::from_boot(Duration::from_millis(ms)))
 }
 
-/// Lifetimes of every size, whether an issuer states them or not: [`Validity::new`] clamps them.
+/// Generates validities with lifetimes of every size, stated or not. [`Validity::new`] clamps them.
 fn validity() -> impl Strategy<Value = Validity> {
     let stated = prop_oneof![
         (0u64..10_000).prop_map(Duration::from_millis),
@@ -25,7 +25,7 @@ fn validity() -> impl Strategy<Value = Validity> {
     (boot(), proptest::option::of(stated)).prop_map(|(at, l)| Validity::new(at, l))
 }
 
-/// Validities that no constructor makes: zero, reversed, at the ends of time.
+/// Generates validities that no constructor creates: zero, reversed, and at the ends of time.
 fn wild() -> impl Strategy<Value = Validity> {
     let any = (any::<u64>(), 0u32..1_000_000_000).prop_map(|(s, n)| Duration::new(s, n));
     let at = any.prop_map(BootInstant::from_boot);
@@ -44,12 +44,12 @@ fn unit() -> impl Strategy<Value = Unit> {
     ]
 }
 
-/// A stated wait, and whether it is stated again.
+/// Generates a stated wait, and whether it was stated again.
 fn hint() -> impl Strategy<Value = (Option<Duration>, bool)> {
     (stated(), any::<bool>())
 }
 
-/// The moment before which the issuer asked at `now` for no attempt.
+/// Returns the end of the wait that the issuer stated at `now`.
 fn not_before(now: BootInstant, hint: (Option<Duration>, bool)) -> Option<BootInstant> {
     let (stated, is_again) = hint;
     stated.map(|stated| now.after(stated_wait(stated, is_again)))
@@ -63,7 +63,7 @@ fn stated() -> impl Strategy<Value = Option<Duration>> {
     ])
 }
 
-/// A moment somewhere in or around the life of `v`.
+/// Returns a moment in or around the lifetime of `v`.
 fn during(v: &Validity, part: f64) -> BootInstant {
     v.issued.after(v.lifetime.mul_f64(part))
 }
@@ -115,7 +115,7 @@ proptest! {
         } else {
             prop_assert_eq!(due, now.after(FLOOR));
         }
-        // Seven tenths of any life are over.
+        // Seven tenths of any lifetime have passed.
         prop_assert!(due >= during(&v, 0.7));
     }
 
@@ -274,7 +274,8 @@ fn a_rejected_credential_is_tried_once_more_and_then_probed_ever_more_rarely() {
     assert_eq!(waits, [5, 60, 120, 240, 480, 900, 900, 900]);
 }
 
-/// The waits after each of these rejections, and whether the breaker is open: `?` is a doubtful one, `!` a certain one.
+/// Returns the delay after each of these rejections, and whether the circuit breaker is open. `?` stands for a doubtful
+/// rejection, `!` for a certain one.
 fn waits(rejections: &str) -> Vec<(u64, bool)> {
     let now = BootInstant::from_boot(Duration::ZERO);
     let mut count = RejectionCount::NONE;
@@ -305,7 +306,7 @@ fn a_bare_401_is_tried_again_at_5_15_30_and_60_s_before_the_breaker_opens() {
             (480, OPEN)
         ]
     );
-    // Two that are certain are enough.
+    // Two certain rejections are enough.
     assert_eq!(waits("?!!"), [(5, false), (10, false), (60, OPEN)]);
     assert_eq!(waits("!???"), closed(&[5, 10, 15, 30]));
     assert_eq!(waits("!????")[4..], [(60, OPEN)]);
