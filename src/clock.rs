@@ -1,4 +1,4 @@
-//! The only file that reads the machine's clocks.
+//! The machine's clocks. Only this module reads them.
 
 #[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
@@ -27,13 +27,13 @@ pub type Waiting<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 /// The readings of all clocks at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading {
-    /// The boot clock, which decides, and the wall clock, which is shown.
+    /// The boot clock, on which decisions are based, and the wall clock, which is only shown.
     pub now: Now,
-    /// How long the machine has run since an arbitrary moment, suspend excluded.
+    /// How long the machine has been running since an arbitrary moment, without suspends.
     pub running: Duration,
 }
 
-/// A source of the current time, and of waits for a later one.
+/// Source of the current time, and of waits for a later one.
 pub trait Clock: Send + Sync {
     /// Reads the boot clock and the wall clock.
     fn now(&self) -> Now;
@@ -41,8 +41,8 @@ pub trait Clock: Send + Sync {
     fn read(&self) -> Reading;
     /// Waits until the boot clock shows `at`, however long the machine is suspended meanwhile.
     fn sleep_until(&self, at: BootInstant) -> Waiting<'_>;
-    /// Waits until the machine may have been suspended or its wall clock set since the last call returned, and returns
-    /// at most two seconds after that. The caller reads the clocks to learn whether it was.
+    /// Waits until the machine may have been suspended or its wall clock set since the last call returned. Returns at
+    /// most two seconds after that. The caller then reads the clocks to find out.
     fn disturbed(&self) -> Waiting<'_>;
 }
 
@@ -50,10 +50,10 @@ pub trait Clock: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-/// The machine's clocks, for a daemon: its waits on the boot clock end at their moment, also after a suspend, and share
-/// one timer of the system. Suspends and steps are reported by a second timer.
+/// The machine's clocks, for a daemon. Its waits on the boot clock end on time even after a suspend, and share one
+/// system timer. A second timer reports suspends and steps of the wall clock.
 pub struct AlarmClock {
-    /// `None` where the system has no such timer, or no descriptor for it.
+    /// `None` if the system has no such timer, or no descriptor for it.
     #[cfg(target_os = "linux")]
     alarms: Option<alarms::Alarms>,
     /// The timer that the kernel cancels when the wall clock is set. It is kept between two waits, so that it also
@@ -93,7 +93,7 @@ impl Clock for SystemClock {
 }
 
 impl AlarmClock {
-    /// Makes the timers. It must be called on the event loop.
+    /// Creates the timers. Call it on the event loop.
     pub fn start() -> Self {
         Self {
             #[cfg(target_os = "linux")]
@@ -138,10 +138,10 @@ impl Clock for AlarmClock {
     }
 }
 
-/// Interval between two looks at the clocks, where no timer reports suspends and steps.
+/// Interval between two checks of the clocks on a system without a timer that reports suspends and steps.
 const NAP: Duration = Duration::from_secs(2);
 
-/// Waits until the boot clock shows `at`, in short sleeps: tokio's timers stand still in suspend.
+/// Waits until the boot clock shows `at`, in short sleeps, because tokio's timers stand still during a suspend.
 async fn naps(at: BootInstant) {
     loop {
         let left = at.since(boot_now());
@@ -152,7 +152,7 @@ async fn naps(at: BootInstant) {
     }
 }
 
-/// Reads the clock by which systemd compares moments, suspend excluded (sd_notify(3), `MONOTONIC_USEC`).
+/// Reads the clock by which systemd compares moments. It does not count suspends (sd_notify(3), `MONOTONIC_USEC`).
 pub fn monotonic() -> Duration {
     let t = rustix::time::clock_gettime(ClockId::Monotonic);
     Duration::new(
@@ -161,8 +161,8 @@ pub fn monotonic() -> Duration {
     )
 }
 
-/// Returns the moment that is `limit` from now, for timers of the event loop. Do not count a lifetime on it: like those
-/// timers, it stands still in suspend.
+/// Returns the moment that is `limit` from now, for timers of the event loop. Do not base a lifetime on it: like those
+/// timers, it stands still during a suspend.
 pub fn from_now(limit: Duration) -> tokio::time::Instant {
     #[expect(
         clippy::disallowed_methods,
@@ -175,7 +175,7 @@ pub fn from_now(limit: Duration) -> tokio::time::Instant {
 /// A time limit for a blocking call. Time in suspend does not count.
 #[derive(Debug, Clone, Copy)]
 pub struct Countdown {
-    /// As [`running`] shows it.
+    /// The end, as a reading of [`running`].
     end: Duration,
 }
 
@@ -187,15 +187,15 @@ impl Countdown {
         }
     }
 
-    /// Returns the time left; zero once the limit has passed.
+    /// Returns the time left, or zero once the limit has passed.
     pub fn left(self) -> Duration {
         self.end.saturating_sub(running())
     }
 }
 
-/// Returns how long the machine has run since the first call, suspend excluded. It uses std's clock, which does not
-/// count suspend on any system (rust#79462; `CLOCK_MONOTONIC` on Linux, `CLOCK_UPTIME_RAW` on macOS, which rustix does
-/// not name).
+/// Returns how long the machine has been running since the first call, without suspends. It uses std's clock, which
+/// does not count suspends on any system (rust#79462: `CLOCK_MONOTONIC` on Linux, and `CLOCK_UPTIME_RAW` on macOS,
+/// which rustix does not offer).
 fn running() -> Duration {
     #[expect(
         clippy::disallowed_methods,
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(later.now.boot.since(start.now.boot), secs(660));
         assert_eq!(later.now.unix.since_epoch(), WALL + secs(655));
 
-        // A timer continues after a resume; an overdue one fires at once.
+        // A timer continues after a resume. An overdue one fires at once.
         for (suspended, waited) in [(0, 90), (20, 70), (600, 10)] {
             let from = clock.running();
             let at = clock.now().boot.after(secs(90));

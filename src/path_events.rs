@@ -1,13 +1,13 @@
-//! Notices where paths lead to other files, and where files are changed, by inotify(7).
+//! Notices when paths lead to other files and when files are changed, by inotify(7).
 //!
 //! # Map
 //! | File | What it does | Names |
 //! |---|---|---|
-//! | [`path_watch`] | wakes its caller when one of a few paths may lead to another file | local walk |
-//! | [`folder_watch`] | tells which of many files may have another content, whoever writes or replaces them | local walk watched |
-//! | `watched` | what is watched for a path, and what happens there | |
-//! | `walk` | the parts of a path, as the kernel resolves it | |
-//! | `local` | whether the kernel learns of every change in a folder | |
+//! | [`path_watch`] | wakes its caller when one of a few paths may lead to a different file | local walk |
+//! | [`folder_watch`] | reports which of many files may have changed, however they are written or replaced | local walk watched |
+//! | `watched` | the watches of a path, and their events | |
+//! | `walk` | the parts of a path in the order in which the kernel resolves them | |
+//! | `local` | whether the kernel notices every change in a folder | |
 
 pub(crate) mod folder_watch;
 #[cfg(target_os = "linux")]

@@ -1,7 +1,7 @@
-//! All waits on the boot clock, with one timer of the system.
+//! Waits on the boot clock that share one system timer.
 //!
-//! A timer is a descriptor. With a timer for each profile, thousands of profiles would leave no descriptor for
-//! connections.
+//! A timer is a descriptor. One timer per profile would leave no descriptors for connections when there are thousands
+//! of profiles.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,7 +18,7 @@ use super::boot::boot_now;
 use super::timer::{self, created, set};
 use crate::instant::BootInstant;
 
-/// The waits, and the task that ends those that are due.
+/// All waits, and the task that ends the due ones.
 pub(super) struct Alarms {
     waits: Arc<Waits>,
     task: AbortHandle,
@@ -31,29 +31,29 @@ struct Waits {
 
 #[derive(Default)]
 struct Pending {
-    /// The number of the next wait, which tells two of the same moment apart.
+    /// The number of the next wait. It distinguishes two waits for the same moment.
     next: u64,
-    /// Whom to wake, by the moment and the wait's number.
+    /// The wakers, by the moment and the number of the wait.
     wakers: BTreeMap<(BootInstant, u64), Waker>,
-    /// For which moment the timer is set.
+    /// The moment that the timer is set for.
     set_for: Option<BootInstant>,
 }
 
-/// A wait until the boot clock shows a moment. It fails when the system does not take that moment.
+/// A wait until the boot clock shows a moment. It fails if the system does not accept that moment.
 struct Wait<'a> {
     waits: &'a Waits,
     at: BootInstant,
-    /// The wait's number once it has one.
+    /// The number of the wait, once it has been registered.
     number: Option<u64>,
 }
 
 // === impl Alarms ===
 
 impl Alarms {
-    /// Makes the timer. It must be called on the event loop that ends the waits.
+    /// Creates the timer. Call it on the event loop that is to end the waits.
     ///
     /// # Errors
-    /// The system has no descriptor for it.
+    /// The system has no descriptor for the timer.
     pub(super) fn new() -> io::Result<Self> {
         let waits = Arc::new(Waits {
             timer: created(TimerfdClockId::Boottime)?,
@@ -63,11 +63,11 @@ impl Alarms {
         Ok(Self { waits, task })
     }
 
-    /// Waits until the boot clock shows `at`. After a resume it returns at once if `at` is past: the timers of tokio and
-    /// std stand still in suspend (tokio#3185).
+    /// Waits until the boot clock shows `at`. After a suspend it returns at once if `at` has passed, unlike the timers
+    /// of tokio and std, which stand still during a suspend (tokio#3185).
     ///
     /// # Errors
-    /// The system does not take this moment.
+    /// The system does not accept this moment.
     pub(super) fn sleep_until(&self, at: BootInstant) -> impl Future<Output = io::Result<()>> {
         Wait {
             waits: &self.waits,
@@ -83,9 +83,9 @@ impl Drop for Alarms {
     }
 }
 
-/// Ends waits whenever the timer has fired.
+/// Ends due waits each time the timer fires.
 async fn run(waits: Arc<Waits>) {
-    // Only a runtime that is shutting down fails.
+    // This fails only when the runtime is shutting down.
     while timer::fired(&waits.timer).await.is_ok() {
         waits.end_due();
     }
@@ -95,18 +95,18 @@ async fn run(waits: Arc<Waits>) {
 
 impl Waits {
     fn lock(&self) -> MutexGuard<'_, Pending> {
-        // It is never left half changed: no code that can panic runs under the lock.
+        // Ignore poisoning: no code that can panic runs under the lock, so the state is always consistent.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes whom it is time for, and sets the timer for the next ones.
+    /// Wakes the waits that are due, and sets the timer for the next one.
     fn end_due(&self) {
         let mut pending = self.lock();
         pending.set_for = None;
         let later = pending.wakers.split_off(&(boot_now(), u64::MAX));
         let due = std::mem::replace(&mut pending.wakers, later);
         let next = pending.wakers.first_key_value().map(|((at, _), _)| *at);
-        // The system took this moment before, when its wait began.
+        // The system already accepted this moment when its wait began.
         let _: io::Result<()> = next.map_or(Ok(()), |at| pending.set(&self.timer, at));
         drop(pending);
         due.into_values().for_each(Waker::wake);
@@ -116,7 +116,7 @@ impl Waits {
 // === impl Pending ===
 
 impl Pending {
-    /// Sets the timer, unless it fires before that moment.
+    /// Sets the timer, unless it is already set for that moment or an earlier one.
     fn set(&mut self, timer: &AsyncFd<OwnedFd>, at: BootInstant) -> io::Result<()> {
         if self.set_for.is_some_and(|earlier| earlier <= at) {
             return Ok(());
@@ -131,7 +131,7 @@ fn timespec(at: BootInstant) -> Timespec {
     let at = at.since_boot();
     Timespec {
         tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX),
-        // Zero would disarm the timer, so the first nanosecond after boot stands in for it.
+        // Zero would disarm the timer, so use the first nanosecond after boot instead.
         tv_nsec: i64::from(at.subsec_nanos().max(1)),
     }
 }
@@ -168,7 +168,7 @@ impl Future for Wait<'_> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            // The timer stays set: it fires for no wait, which costs less than another call of the system.
+            // Leave the timer set. Firing for no wait costs less than another system call.
             self.waits.lock().wakers.remove(&(self.at, number));
         }
     }
@@ -206,7 +206,7 @@ mod tests {
         alarms.sleep_until(past).await.unwrap();
         tokio::join!(wait(60), wait(20), wait(40), wait(20), wait(0));
         assert!(alarms.waits.lock().wakers.is_empty());
-        // The timer is set for a later moment again.
+        // The timer can be set again for a later moment.
         assert_eq!(wait(80).await, 80);
     }
 
@@ -233,7 +233,7 @@ mod tests {
         for wait in &mut waits {
             assert!(wait.as_mut().poll(&mut context).is_pending());
         }
-        // Other tests of this process have some, too.
+        // Other tests of this process have timers as well.
         assert!(timers() < 500, "{}", timers());
         assert_eq!(alarms.waits.lock().wakers.len(), 3_000);
         drop(waits);

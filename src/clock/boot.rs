@@ -1,4 +1,4 @@
-//! The clock that counts suspend.
+//! The clock that counts suspends.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use rustix::time::ClockId;
 
 use crate::instant::BootInstant;
 
-/// The clock that counts suspend. On macOS that is CLOCK_MONOTONIC (clock_gettime(3): it is mach_continuous_time).
+/// The clock that counts suspends. On macOS that is CLOCK_MONOTONIC, which is mach_continuous_time (clock_gettime(3)).
 #[cfg(target_os = "linux")]
 const BOOT: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const BOOT: ClockId = ClockId::Monotonic;
 
-/// The time since the machine started, suspend included.
+/// Returns the time since the machine started, including suspends.
 pub(super) fn boot_now() -> BootInstant {
     let t = rustix::time::clock_gettime(BOOT);
     BootInstant::from_boot(Duration::new(

@@ -1,9 +1,9 @@
-//! The clock of all tests that control the time: the unit tests and the simulation, which run on tokio's paused time,
-//! and the interleavings, where time stands still.
+//! Clock of all tests that control the time: the unit tests and the simulation, which run on tokio's paused time, and
+//! the interleavings, in which time stands still.
 //!
-//! Each of them compiles this file with `#[path]`, beside the items that it uses from `super`. No feature of the
-//! library includes the file, so no build of the program can contain it. The interleavings also need it compiled
-//! against their scheduler's tokio.
+//! Each of them compiles this file with `#[path]`, in a module whose parent provides the items that it uses from
+//! `super`. No feature of the library includes the file, so no build of the program can contain it. The interleavings
+//! also need it compiled against their scheduler's tokio.
 #![allow(
     dead_code,
     clippy::disallowed_methods,
@@ -18,19 +18,19 @@ use tokio::time::Instant;
 
 use super::{BootInstant, Clock, Now, Reading, UnixTime, Waiting};
 
-/// What the wall clock shows at the start; far enough from 1970 for steps of ten years.
+/// Initial time of the wall clock, far enough from 1970 for steps of ten years.
 pub(crate) const WALL: Duration = Duration::from_secs(1_800_000_000);
 
-/// A clock whose suspends and wall-clock steps are controlled by the test.
+/// A clock with suspends and wall-clock steps that the test controls.
 pub(crate) struct TestClock {
-    /// When the clock was made, in tokio's time; `None` for a clock that stands still.
+    /// The moment of creation in tokio's time, or `None` for a clock that stands still.
     start: Option<Instant>,
-    /// What the boot clock showed at that moment.
+    /// The boot clock's reading at that moment.
     booted: BootInstant,
     apart: Mutex<Apart>,
     resumed: watch::Sender<()>,
     disturbed: watch::Sender<u32>,
-    /// How many of the disturbances a wait has reported.
+    /// Number of suspends and steps that waits have reported so far.
     reported: Mutex<u32>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct TestClock {
 #[derive(Clone, Copy, Default)]
 struct Apart {
     suspended: Duration,
-    /// By how many seconds the wall clock was set forward; negative for back.
+    /// Seconds by which the wall clock was set forward, or back if negative.
     stepped: i64,
 }
 
@@ -48,7 +48,7 @@ impl TestClock {
         Self::booted_at(BootInstant::from_boot(Duration::from_secs(1_000)))
     }
 
-    /// Creates a clock that follows tokio's time; the boot clock shows `booted` now.
+    /// Creates a clock that follows tokio's time. The boot clock shows `booted` now.
     pub(crate) fn booted_at(booted: BootInstant) -> Self {
         Self {
             start: Some(Instant::now()),
@@ -56,7 +56,7 @@ impl TestClock {
         }
     }
 
-    /// Creates a clock that stands still except for suspends: a wait for a later moment ends with a suspend or never.
+    /// Creates a clock that stands still except for suspends. A wait for a later moment ends with a suspend or never.
     pub(crate) fn still(booted: BootInstant) -> Self {
         Self {
             start: None,
@@ -68,12 +68,12 @@ impl TestClock {
         }
     }
 
-    /// How long the machine has run, suspend excluded.
+    /// Returns how long the machine has been running, without suspends.
     pub(crate) fn running(&self) -> Duration {
         self.start.map_or(Duration::ZERO, |start| start.elapsed())
     }
 
-    /// Suspends the machine for `by`: the boot clock and the wall clock move on, and tokio's time does not.
+    /// Suspends the machine for `by`. The boot clock and the wall clock advance, and tokio's time does not.
     pub(crate) fn suspend(&self, by: Duration) {
         self.set_apart(|apart| apart.suspended += by);
         self.resumed.send_replace(());
@@ -86,17 +86,17 @@ impl TestClock {
         self.disturbed.send_modify(|times| *times += 1);
     }
 
-    /// The sum of all steps of the wall clock, in seconds.
+    /// Returns the sum of all steps of the wall clock, in seconds.
     pub(crate) fn stepped(&self) -> i64 {
         self.apart().stepped
     }
 
-    /// A receiver that changes with each resume.
+    /// Returns a receiver that is notified of each resume.
     pub(crate) fn resumes(&self) -> watch::Receiver<()> {
         self.resumed.subscribe()
     }
 
-    /// Waits until there were more suspends and steps than are reported, and returns their number.
+    /// Waits until there is an unreported suspend or step. Returns the number of all suspends and steps so far.
     pub(crate) async fn unreported(&self) -> u32 {
         let mut disturbed = self.disturbed.subscribe();
         loop {
@@ -104,12 +104,12 @@ impl TestClock {
             if times != *self.reported() {
                 return times;
             }
-            // The sender lives as long as the clock.
+            // It cannot fail: the clock keeps the sender.
             let _: Result<(), _> = disturbed.changed().await;
         }
     }
 
-    /// Counts the first `times` suspends and steps as reported.
+    /// Marks the first `times` suspends and steps as reported.
     pub(crate) fn report(&self, times: u32) {
         *self.reported() = times;
     }
@@ -118,8 +118,8 @@ impl TestClock {
         self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits like a timer of the boot clock, until `left` returns zero. `left` is called again at each resume, because
-    /// tokio's timers stand still in suspend.
+    /// Waits like a timer on the boot clock, until `left` returns zero. Calls `left` again after each resume, because
+    /// tokio's timers stand still during a suspend.
     pub(crate) async fn alarm(&self, left: impl Fn() -> Duration) {
         let mut resumed = self.resumes();
         loop {
@@ -172,7 +172,7 @@ impl Clock for TestClock {
     }
 }
 
-/// Moves a time later by this many seconds, or earlier if negative.
+/// Moves a time forward by this many seconds, or back if negative.
 pub(crate) fn moved(time: Duration, by: i64) -> Duration {
     let far = Duration::from_secs(by.unsigned_abs());
     if by < 0 {

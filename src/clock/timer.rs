@@ -1,4 +1,4 @@
-//! Timers of the system, each of which is a descriptor.
+//! System timers. Each one is a descriptor.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -10,7 +10,7 @@ use rustix::time::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Creates a timer of this clock. It must be called on the event loop.
+/// Creates a timer on this clock. Call it on the event loop.
 pub(super) fn created(clock: TimerfdClockId) -> io::Result<AsyncFd<OwnedFd>> {
     let fd = timerfd_create(clock, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
     #[expect(
@@ -20,7 +20,7 @@ pub(super) fn created(clock: TimerfdClockId) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::with_interest(fd, Interest::READABLE)
 }
 
-/// Sets a timer to fire once, instead of whenever it was set for before.
+/// Sets a timer to fire once. This replaces its previous setting.
 pub(super) fn set(
     timer: &AsyncFd<OwnedFd>,
     flags: TimerfdTimerFlags,
@@ -40,14 +40,15 @@ pub(super) fn set(
 /// Waits until a timer has fired since the last call.
 pub(super) async fn fired(timer: &AsyncFd<OwnedFd>) -> io::Result<()> {
     let mut ready = timer.readable().await?;
-    // What is read is how often it has fired. It fails when the timer was set again meanwhile, or cancelled.
+    // The data is the number of times that the timer has fired. The read fails if the timer was set again meanwhile or
+    // cancelled.
     let _: rustix::io::Result<usize> = rustix::io::read(timer.as_fd(), &mut [0; 8]);
     ready.clear_ready();
     Ok(())
 }
 
-/// Creates a timer of the wall clock that never fires by time. It counts as fired each time that clock is set, which
-/// includes every resume from suspend (timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`).
+/// Creates a timer on the wall clock that never expires. It fires only when that clock is set, which includes each
+/// resume from a suspend (timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`).
 pub(super) fn cancelled_by_steps() -> io::Result<AsyncFd<OwnedFd>> {
     let timer = created(TimerfdClockId::Realtime)?;
     let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;

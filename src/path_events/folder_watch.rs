@@ -1,8 +1,9 @@
-//! Notices that files may have another content, however they are changed.
+//! Notices when the content of files may have changed, however they are written or replaced.
 //!
-//! The folders in which the names of a path are looked up are watched, not the file: a file that is replaced by a rename
-//! is another inode, and in a Kubernetes volume a link beside the file changes what the path leads to. The folders above
-//! are watched for their own removal and renaming alone, so that a busy `/home` or `/tmp` wakes no process.
+//! The watches are on the folders in which the names of a path are looked up, not on the file. A file that is replaced
+//! by a rename is another inode, and in a Kubernetes volume a link beside the file changes where the path leads. The
+//! folders further up are watched only for their own removal and renaming, so that a busy `/home` or `/tmp` wakes no
+//! process.
 //!
 //! One descriptor serves all paths.
 
@@ -21,7 +22,7 @@ pub(crate) struct FolderWatch {
     linux: linux::Watch,
 }
 
-/// Adds paths to a [`FolderWatch`]. It is for a thread of its own: a file system may hang.
+/// Adds paths to a [`FolderWatch`]. Use it on a separate thread, because a file system may hang.
 #[derive(Debug, Clone)]
 pub(crate) struct Adder {
     #[cfg(target_os = "linux")]
@@ -31,10 +32,10 @@ pub(crate) struct Adder {
 // === impl FolderWatch ===
 
 impl FolderWatch {
-    /// A watch on no path yet. It must be made on the event loop.
+    /// Creates a watch without paths. Call it on the event loop.
     ///
     /// # Errors
-    /// The system's: it has no inotify, or no descriptor or no further instance of it for this user.
+    /// The system's errors: it has no inotify, no descriptor, or no further inotify instance for this user.
     pub(crate) fn new() -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         return linux::Watch::new().map(|linux| Self { linux });
@@ -42,7 +43,7 @@ impl FolderWatch {
         return Err(io::ErrorKind::Unsupported.into());
     }
 
-    /// A way to add paths on another thread.
+    /// Returns a handle that adds paths from another thread.
     pub(crate) fn adder(&self) -> Adder {
         Adder {
             #[cfg(target_os = "linux")]
@@ -50,7 +51,7 @@ impl FolderWatch {
         }
     }
 
-    /// Watches this folder no longer.
+    /// Stops watching this folder.
     pub(crate) fn remove(&self, folder: WatchId) {
         #[cfg(target_os = "linux")]
         self.linux.remove(folder);
@@ -58,7 +59,7 @@ impl FolderWatch {
         let _ = folder;
     }
 
-    /// Waits until something has happened. It is not lost when the wait is dropped.
+    /// Waits for an event. Cancelling the wait does not lose the event.
     pub(crate) async fn stirred(&self) {
         #[cfg(target_os = "linux")]
         self.linux.stirred().await;
@@ -66,7 +67,7 @@ impl FolderWatch {
         std::future::pending::<()>().await;
     }
 
-    /// Takes what has happened so far.
+    /// Takes all events since the last call.
     pub(crate) fn take(&self) -> Events {
         #[cfg(target_os = "linux")]
         return self.linux.take();
@@ -78,10 +79,10 @@ impl FolderWatch {
 // === impl Adder ===
 
 impl Adder {
-    /// Watches an absolute path from now on. Blocks.
+    /// Starts to watch an absolute path. Blocks.
     ///
     /// # Errors
-    /// [`NotWatched`]. Then some of its folders may be watched all the same, until the path is added again.
+    /// [`NotWatched`]. Some of the path's folders may be watched anyway, until the path is added again.
     pub(crate) fn add(&self, path: &Path) -> Result<Watched, NotWatched> {
         #[cfg(target_os = "linux")]
         return self.linux.add(path);

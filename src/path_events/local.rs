@@ -1,4 +1,4 @@
-//! Whether the kernel learns of every change in a folder.
+//! Whether the kernel notices every change in a folder.
 
 use std::io;
 use std::path::Path;
@@ -21,13 +21,13 @@ const LOCAL: [u32; 8] = [
 /// Whether only this machine's kernel changes the file system of this folder.
 pub(super) fn is_local(folder: &Path) -> io::Result<bool> {
     let kind = rustix::fs::statfs(folder)?.f_type;
-    // The field has another type on each system; the numbers have 32 bits.
+    // The type of the field differs between systems. The numbers have 32 bits.
     let kind = i128::from(kind) & i128::from(u32::MAX);
     Ok(LOCAL.iter().any(|local| i128::from(*local) == kind))
 }
 
-/// Whether a file is mounted by itself, as one that is bound into a container: what happens to its name in the folder
-/// that it comes from shows nowhere else. A kernel that does not say so has no such file.
+/// Whether a file is a mount point of its own, like a file that is bind-mounted into a container. Changes of its name
+/// in the original folder are not visible here. Returns `false` on a kernel that does not report this.
 pub(super) fn is_mounted_by_itself(file: &Path) -> io::Result<bool> {
     let flags = AtFlags::SYMLINK_NOFOLLOW;
     let stat = rustix::fs::statx(rustix::fs::CWD, file, flags, StatxFlags::empty())?;

@@ -1,9 +1,9 @@
 //! Notices when a path may resolve to another file than before.
 //!
-//! The file itself, every folder above it and every symbolic link on the way have a watch of their own (inotify(7)),
-//! instead of one on the folder that contains them: so only events of these paths wake the daemon, however busy `/run`
-//! or `/tmp` is. A removal changes the link count of the socket, a rename moves it or a folder above it. A mount over
-//! the path changes the mount table.
+//! The watches are on the file itself, every folder above it and every symbolic link on the way (inotify(7)), not on
+//! the folder that contains the file. So only events of these paths wake the daemon, however busy `/run` or `/tmp` is.
+//! A removal changes the link count of the socket, and a rename moves the socket or a folder above it. A mount over the
+//! path changes the mount table.
 
 use std::io;
 use std::path::Path;
@@ -18,17 +18,18 @@ pub(crate) struct PathWatch {
 // === impl PathWatch ===
 
 impl PathWatch {
-    /// Watches these absolute paths from now on.
+    /// Starts to watch these absolute paths.
     ///
     /// # Errors
-    /// Fails when a part of the paths cannot be watched: the user's limit of watches is reached, a folder is not
-    /// readable, a file system is shared with other hosts, or the system has no inotify. The caller then has to poll.
+    /// Fails if a part of the paths cannot be watched: the user's limit of watches is reached, a folder is not
+    /// readable, a file system is shared with other hosts, or the system has no inotify. The caller must poll in that
+    /// case.
     #[cfg(target_os = "linux")]
     pub(crate) fn new<'a>(paths: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
         linux::Watch::new(paths).map(|linux| Self { linux })
     }
 
-    /// Fails: this system has no watch on paths.
+    /// Fails, because this system has no watch on paths.
     ///
     /// # Errors
     /// Always.
@@ -37,8 +38,8 @@ impl PathWatch {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Watches these absolute paths from now on, and no others. The kernel may take 30 ms to close a watch, so the one that
-    /// there is goes on with other paths.
+    /// Replaces the watched paths by these absolute ones. It keeps the kernel's watch instance, because the kernel may
+    /// take 30 ms to close one.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
@@ -48,10 +49,10 @@ impl PathWatch {
         Ok(self)
     }
 
-    /// Returns the watch unchanged: this system cannot watch paths.
+    /// Returns the watch unchanged, because this system cannot watch paths.
     ///
     /// # Errors
-    /// None.
+    /// Never.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn renewed<'a>(self, _: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
         Ok(self)
@@ -85,7 +86,7 @@ mod linux {
     #[derive(Debug)]
     pub(super) struct Watch {
         events: AsyncFd<OwnedFd>,
-        /// What is watched, by the kernel's number of the watch.
+        /// The watched events, by the kernel's number of the watch.
         watched: BTreeMap<i32, WatchFlags>,
         /// `/proc/self/mountinfo`, which has priority data after each mount and unmount (proc(5)).
         mounts: AsyncFd<File>,
@@ -117,7 +118,7 @@ mod linux {
             let events = self.events.get_ref();
             let mut watched: BTreeMap<i32, WatchFlags> = BTreeMap::new();
             for path in paths {
-                // The folder of the file, or the nearest one above that exists.
+                // The folder of the file, or the nearest existing one above it.
                 let mut folders = path.ancestors().skip(1);
                 let there = folders.find(|folder| folder.is_dir());
                 if !is_local(there.unwrap_or(Path::new("/")))? {
@@ -126,7 +127,7 @@ mod linux {
                 for (at, step) in steps(path)? {
                     let number = inotify::add_watch(events, &at, step.flags())?;
                     let flags = watched.entry(number).or_insert(WatchFlags::empty());
-                    // The call replaced the flags. Two paths may need different events of one folder.
+                    // The call has replaced the flags, but two paths may need different events of the same folder.
                     if !(*flags - step.flags()).is_empty() {
                         inotify::add_watch(events, &at, *flags | step.flags())?;
                     }
@@ -135,19 +136,19 @@ mod linux {
             }
             for number in self.watched.keys() {
                 if !watched.contains_key(number) {
-                    // The kernel has removed the watch of a file that no longer exists.
+                    // The kernel has already removed the watch of a file that no longer exists.
                     let _: Result<(), Errno> = inotify::remove_watch(events, *number);
                 }
             }
             self.watched = watched;
-            // The caller looks at the paths now, so what came before does not matter.
+            // Drop earlier events, because the caller checks the paths now.
             let mut old = [0; 1_024];
             while rustix::io::read(events, &mut old).is_ok_and(|length| length > 0) {}
             Ok(())
         }
 
         pub(super) async fn stirred(&self) {
-            // The caller renews the watch and looks at the paths, so the events themselves do not matter.
+            // Ignore the events themselves: the caller renews the watch and checks the paths.
             let _: io::Result<()> = tokio::select! { biased;
                 ready = self.events.ready(Interest::READABLE) => ready.map(|mut ready| ready.clear_ready()),
                 ready = self.mounts.ready(Interest::PRIORITY) => ready.map(|mut ready| ready.clear_ready()),
@@ -159,7 +160,7 @@ mod linux {
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Step {
         Folder,
-        /// A folder in which the next name is missing, and may appear.
+        /// A folder in which the next name is missing and may appear.
         LastFolder,
         /// A symbolic link, or the file at the end.
         Other,
@@ -206,7 +207,7 @@ mod linux {
 
         use super::*;
 
-        /// A socket below two folders, the upper one also reachable through a symbolic link.
+        /// A socket below two folders. The upper one can also be reached through a symbolic link.
         struct Spot {
             dir: tempfile::TempDir,
             socket: PathBuf,
@@ -251,7 +252,7 @@ mod linux {
             assert!(steps(&real("round/s")).is_err());
         }
 
-        /// Whether the watch notices what `act` does to a spot.
+        /// Whether the watch notices the effect of `act` on a spot.
         async fn notices(act: impl Fn(&Path)) -> bool {
             let spot = spot();
             let watch = Watch::new([spot.socket.as_path()].into_iter()).unwrap();
@@ -331,7 +332,7 @@ mod linux {
             assert!(notices(&|| std::fs::remove_file(&file).unwrap()).await);
             // The folder of the missing socket reports new files.
             assert!(notices(&|| std::fs::write(&file, "").unwrap()).await);
-            // Where the socket is again, it reports none.
+            // Once the socket exists again, its folder reports none.
             let other = spot.dir.path().join("real/jeton/other");
             assert!(!notices(&|| std::fs::write(&other, "").unwrap()).await);
             assert_eq!(watch.events.get_ref().as_raw_fd(), descriptor);

@@ -1,4 +1,4 @@
-//! The parts of a path, as the kernel resolves it.
+//! The parts of a path in the order in which the kernel resolves them.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -10,45 +10,45 @@ use rustix::io::Errno;
 
 use crate::trust::names;
 
-/// The most links that Linux follows on one path.
+/// Maximum number of links that Linux follows on a path.
 const MAX_LINKS: usize = 40;
 
 /// A part of a path.
 #[derive(Debug)]
 pub(super) struct Part {
-    /// Where it is. There is no link among the folders above it.
+    /// The path of the part. None of the folders above it is a link.
     pub(super) path: PathBuf,
     pub(super) kind: PartKind,
-    /// `None` if it is missing.
+    /// `None` if the part is missing.
     pub(super) meta: Option<Metadata>,
 }
 
-/// What a part of a path is.
+/// The kind of a part of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PartKind {
     Folder,
-    /// A symbolic link. What it leads to follows.
+    /// A symbolic link. The parts of its target follow.
     Link,
-    /// Anything else; it is the last part.
+    /// Anything else. It is the last part.
     File,
-    /// There is nothing of this name, and the way ends here.
+    /// The name does not exist, and the path ends here.
     Missing,
 }
 
-/// Whether a link in the last place of a path is followed.
+/// Whether a link at the end of a path is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Last {
-    /// The link itself is meant.
+    /// Stop at the link itself.
     Itself,
-    /// What it leads to is meant.
+    /// Follow the link to its target.
     Followed,
 }
 
-/// Returns every part of this absolute path in the order in which the kernel resolves it, including the targets of
-/// symbolic links, up to the first missing name. The root folder is left out: it can be neither moved nor removed.
+/// Returns every part of this absolute path in the order in which the kernel resolves them, including the targets of
+/// symbolic links, up to the first missing name. Omits the root folder, which can be neither moved nor removed.
 ///
 /// # Errors
-/// The system's, when a part cannot be looked at, or there are too many links.
+/// The system's errors if a part cannot be read, or an error if there are too many links.
 pub(super) fn walk(path: &Path, last: Last) -> io::Result<Vec<Part>> {
     let mut todo: VecDeque<OsString> = names(path);
     let (mut at, mut parts, mut links) = (PathBuf::from("/"), vec![], 0);

@@ -1,59 +1,59 @@
-//! What is watched for a path, and what happens there.
+//! The watches of a path, and their events.
 
 use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
 
-/// The number of a watched folder.
+/// The kernel's number of a watched folder.
 pub(crate) type WatchId = i32;
 
-/// What is watched for one path.
+/// The watches of one path.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
     /// The names on the path, each with the folder in which it is looked up.
     pub(crate) names: Vec<(WatchId, OsString)>,
-    /// The folders on the path, which may be removed or moved.
+    /// The folders on the path that may be removed or moved.
     pub(crate) folders: Vec<WatchId>,
-    /// Whether there is something at the end of the path.
+    /// Whether a file exists at the end of the path.
     pub(crate) is_there: bool,
-    /// When a link or the file at the end was changed last, since 1970.
+    /// When a link or the file at the end was last changed, since 1970.
     pub(crate) changed_at: Duration,
 }
 
-/// Why a path cannot be watched.
+/// The reason why a path cannot be watched.
 #[derive(Debug)]
 pub(crate) enum NotWatched {
-    /// Other hosts or programs may change it without a word to this machine's kernel.
+    /// Other hosts or programs may change it unnoticed by this machine's kernel.
     NotLocal,
-    /// The file is mounted by itself, as one that is bound into a container.
+    /// The file is a mount point of its own, like a file that is bind-mounted into a container.
     MountedByItself,
-    /// The system refuses: too many watches are in use, or a part of the path cannot be looked at.
+    /// The system refuses: too many watches are in use, or a part of the path cannot be read.
     Refused(io::Error),
 }
 
-/// What has happened in the watched folders.
+/// Events in the watched folders.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    /// These names were changed.
+    /// Names whose content may have changed.
     pub(crate) names: Vec<(WatchId, OsString)>,
-    /// These folders were removed, moved or unmounted, or are no longer watched.
+    /// Folders that were removed, moved or unmounted, or are no longer watched.
     pub(crate) folders: Vec<WatchId>,
-    /// Something was mounted or unmounted, so that any path may lead elsewhere.
+    /// Whether a file system was mounted or unmounted, so that any path may lead elsewhere.
     pub(crate) is_mounted: bool,
-    /// There were more events than the kernel keeps: anything may have happened.
+    /// Whether events were lost because the kernel's queue was full. Anything may have happened then.
     pub(crate) is_incomplete: bool,
 }
 
 // === impl Watched ===
 
 impl Watched {
-    /// Every watched folder, as often as it serves this path.
+    /// Returns every watched folder, as many times as this path needs it.
     pub(crate) fn ids(&self) -> impl Iterator<Item = WatchId> {
         let names = self.names.iter().map(|(id, _)| *id);
         names.chain(self.folders.iter().copied())
     }
 
-    /// Whether the path leads through the same folders and links.
+    /// Whether both paths lead through the same folders and links.
     pub(crate) fn leads_as(&self, other: &Self) -> bool {
         self.names == other.names && self.folders == other.folders
     }
@@ -62,7 +62,7 @@ impl Watched {
 // === impl NotWatched ===
 
 impl NotWatched {
-    /// Why, for people.
+    /// Returns the reason in words.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::NotLocal => "other hosts or programs can change it unnoticed".to_owned(),
@@ -74,7 +74,7 @@ impl NotWatched {
         }
     }
 
-    /// Whether it may be possible later, without another file system.
+    /// Whether watching may become possible later without a change of the file system.
     pub(crate) const fn may_pass(&self) -> bool {
         matches!(self, Self::Refused(_))
     }

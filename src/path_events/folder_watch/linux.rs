@@ -1,4 +1,4 @@
-//! The watch by inotify(7).
+//! Implementation of the watch with inotify(7).
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
@@ -20,12 +20,13 @@ use super::super::local::{is_local, is_mounted_by_itself};
 use super::super::walk::{Last, PartKind, walk};
 use super::super::watched::{Events, NotWatched, WatchId, Watched};
 
-/// What happens to a folder itself.
+/// Events of a folder itself.
 const ITSELF: WatchFlags = WatchFlags::ONLYDIR
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
 
-/// What gives a name another content. That a name is gone gives it none; a mode that changes may make it readable.
+/// Events that can give a name new content. The removal of a name cannot. A change of the mode may make the file
+/// readable.
 const NAMES: WatchFlags = ITSELF
     .union(WatchFlags::CREATE)
     .union(WatchFlags::MOVED_TO)
@@ -62,12 +63,12 @@ impl Watch {
     }
 
     pub(super) fn remove(&self, folder: WatchId) {
-        // The kernel has removed the watch of a folder that no longer exists.
+        // The kernel has already removed the watch of a folder that no longer exists.
         let _: Result<(), rustix::io::Errno> = inotify::remove_watch(self.events.get_ref(), folder);
     }
 
     pub(super) async fn stirred(&self) {
-        // An error is no event. The readiness stays until the events are taken.
+        // An error is not an event. The descriptors stay ready until the events are taken.
         let _: io::Result<()> = tokio::select! { biased;
             ready = self.events.ready(Interest::READABLE) => ready.map(drop),
             ready = self.mounts.ready(Interest::PRIORITY) => ready.map(drop),
@@ -101,7 +102,7 @@ impl Watch {
     }
 }
 
-/// The output of a future that has one already.
+/// Returns the output of a future that is ready.
 fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut context = Context::from_waker(Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {
@@ -137,7 +138,7 @@ impl Adder {
         Ok(watched)
     }
 
-    /// Adds these events to those for which the folder is watched.
+    /// Adds these events to the watch of the folder.
     fn watch(&self, folder: &Path, events: WatchFlags) -> io::Result<WatchId> {
         Ok(inotify::add_watch(
             &self.0,
@@ -161,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether what `act` does to a folder changes the file `s` in its subfolder `d`, as far as the watch knows.
+    /// Whether the watch reports a change of the file `s` in the subfolder `d` after `act`.
     async fn changes(prepare: impl Fn(&Path), act: impl Fn(&Path)) -> bool {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("d/s");
@@ -230,7 +231,7 @@ mod tests {
             fs::remove_dir_all(d.join("d/..1")).unwrap();
         };
         assert!(changes(volume, swap).await);
-        // The file behind the links is written in place.
+        // The file behind the links is changed in place.
         assert!(changes(volume, |d| write(d.join("d/..1/s"))).await);
         let beside = |d: &Path| write(d.join("d/..1/t"));
         assert!(!changes(volume, beside).await);
@@ -282,7 +283,7 @@ mod tests {
         assert!(names.contains(&one.names[0]) && !names.contains(&two.names[0]));
         assert!(add("one").is_there);
         assert_eq!(watch.events.get_ref().as_raw_fd(), descriptor);
-        // What was taken does not stir again.
+        // Taken events do not wake the watch again.
         let limit = Duration::from_millis(50);
         assert!(tokio::time::timeout(limit, watch.stirred()).await.is_err());
         watch.remove(one.names[0].0);
