@@ -1,28 +1,30 @@
-//! The addresses for which a client wants a token, and those that a profile is for: one parse for both, and one
-//! comparison.
+//! Addresses: the one that a client wants a token for, and the ones that a profile serves. One parser and one
+//! comparison for both.
 //!
-//! A helper's client is led by what others write: a repository's submodule, a registry's realm, a page of an index. What
-//! two programs may read in two ways is refused here before it is compared (CVE-2020-5260, CVE-2020-11008,
-//! CVE-2024-52006, CVE-2024-53263).
+//! Other people's content decides which address a helper's client names: a repository's submodule, a registry's realm,
+//! a page of an index. An address that two programs may read in two ways is therefore refused before it is compared
+//! (CVE-2020-5260, CVE-2020-11008, CVE-2024-52006, CVE-2024-53263).
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// An address as it is compared: scheme, host and port after one parse, and a path of whole segments.
+/// An address in the form in which addresses are compared: scheme, host and port after one parse, and a path of whole
+/// segments.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
-    /// `scheme://host[:port]` in lower case and punycode, the port only where it is not the scheme's own.
+    /// `scheme://host[:port]` in lower case and punycode, without the scheme's default port.
     origin: String,
-    /// The path without a slash at its end; empty for an address without a path.
+    /// The path without a trailing slash; empty for an address without a path.
     path: String,
 }
 
-/// Why an address is refused: a fixed sentence, since the address itself may hold a secret or terminal escapes.
+/// The reason for which an address is refused. It is a fixed sentence, since the address may hold a secret or terminal
+/// escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidAddress(pub &'static str);
 
-/// The longest address, in bytes: what is longer is no address that a client connects to.
+/// The longest accepted address, in bytes. No client connects to a longer one.
 const MAX_LEN: usize = 8_192;
 
 const CHARACTERS: InvalidAddress =
@@ -44,12 +46,12 @@ const SCHEME: InvalidAddress =
 // === impl Address ===
 
 impl Address {
-    /// Parses an address. A host alone, with or without a port, is taken as `https`; cargo's `sparse+` is left out, and
-    /// so is a query.
+    /// Parses an address. A host alone, with or without a port, counts as `https`. Cargo's prefix `sparse+` and a query
+    /// are dropped.
     ///
     /// # Errors
-    /// [`InvalidAddress`] for what is not `https` (or `http` to a loopback literal), has a user, an empty or doubtful
-    /// host or port, a fragment, or a path that programs read in more than one way.
+    /// [`InvalidAddress`] unless the scheme is `https` (or `http` to a loopback literal), and for a user, an empty or
+    /// ambiguous host or port, a fragment, and a path that programs read in more than one way.
     pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
         if text.len() > MAX_LEN {
             return Err(InvalidAddress("the address is longer than 8 KiB"));
@@ -83,7 +85,7 @@ impl Address {
         })
     }
 
-    /// The path without a slash at its end; empty for an address without a path.
+    /// The path without a trailing slash; empty for an address without a path.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -93,14 +95,15 @@ impl Address {
         &self.origin
     }
 
-    /// Whether this address covers another one: the same origin, and a path that ends at a segment of the other's.
+    /// Reports whether this address covers the other one: same origin, and this path is a prefix of the other's that
+    /// ends at a segment boundary.
     pub fn covers(&self, other: &Self) -> bool {
         let rest = other.path.strip_prefix(&*self.path);
         self.origin == other.origin
             && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// `host[:port]`, the port only where it is not the scheme's own.
+    /// `host[:port]`, without the scheme's default port.
     pub fn host(&self) -> String {
         let host = self.origin.split_once("://").map_or("", |(_, host)| host);
         host.to_owned()
@@ -108,19 +111,20 @@ impl Address {
 }
 
 impl fmt::Display for Address {
-    /// In lower case and punycode, without the default port and without a slash at the end. It is printable ASCII.
+    /// Writes the address in lower case and punycode, without the default port or a trailing slash. The result is
+    /// printable ASCII.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.origin, self.path)
     }
 }
 
-/// Whether a character is in no address, wherever it stands.
+/// Reports whether a character is refused anywhere in an address.
 fn is_refused(c: char) -> bool {
     c.is_control() || c.is_whitespace() || c == '\\' || is_invisible(c)
 }
 
-/// Whether a character shows nothing (Unicode's `Default_Ignorable_Code_Point`): a name with it looks like another one,
-/// and some programs leave it out.
+/// Reports whether a character is invisible (Unicode's `Default_Ignorable_Code_Point`). A name that contains one looks
+/// like another name, and some programs drop it.
 pub(crate) const fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -131,12 +135,12 @@ pub(crate) const fn is_invisible(c: char) -> bool {
     )
 }
 
-/// Judges `host[:port]` as it is written, and returns the host.
+/// Checks `host[:port]` as written, and returns the host.
 fn demand_authority(authority: &str) -> Result<&str, InvalidAddress> {
     if authority.contains('@') {
         return Err(USER);
     }
-    // Only the colon of a port is behind the brackets of an IPv6 address.
+    // After the brackets of an IPv6 address, a colon can only start the port.
     let bracket = authority.rfind(']').map_or(0, |at| at + 1);
     let (address, behind) = authority.split_at(bracket);
     let (name, port) = match behind.split_once(':') {
@@ -146,7 +150,7 @@ fn demand_authority(authority: &str) -> Result<&str, InvalidAddress> {
     if address.is_empty() == name.is_empty() {
         return Err(if name.is_empty() { NO_HOST } else { HOST });
     }
-    // A host is decoded by some programs.
+    // Some programs percent-decode the host.
     if authority.contains('%') || behind.contains('[') {
         return Err(HOST);
     }
@@ -161,23 +165,23 @@ fn demand_authority(authority: &str) -> Result<&str, InvalidAddress> {
     }
 }
 
-/// Judges the host as it is compared, and as it was written.
+/// Checks the parsed host against the host as written.
 fn demand_host(url: &Url, written: &str) -> Result<(), InvalidAddress> {
     let is_of_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    // Programs take a word with a dash before it for an option (CVE-2017-1000117).
+    // A host that starts with a dash may be taken for a command-line option (CVE-2017-1000117).
     let has_dash = |label: &str| label.starts_with('-') || label.ends_with('-');
     match url.host() {
         Some(Host::Domain(name)) if !name.bytes().all(is_of_name) => Err(HOST),
         Some(Host::Domain(name)) if name.split('.').any(has_dash) => Err(HOST),
         Some(Host::Domain(name)) if name.split('.').any(str::is_empty) => Err(DOTS),
-        // 127.1, 0x7f000001 and 0177.0.0.1 are other addresses to other programs.
+        // Some programs read 127.1, 0x7f000001 and 0177.0.0.1 as other addresses.
         Some(Host::Ipv4(ip)) if ip.to_string() != written => Err(HOST),
         Some(_) => Ok(()),
         None => Err(NO_HOST),
     }
 }
 
-/// Refuses a path that some programs shorten, decode or cut, and others do not.
+/// Refuses a path that some programs shorten, decode or cut, and others leave as it is.
 fn demand_path(path: &str) -> Result<(), InvalidAddress> {
     let is_dots = |segment: &str| matches!(segment, "." | "..");
     if path.contains("//") || path.contains(';') || path.split('/').any(is_dots) {
@@ -197,7 +201,7 @@ fn demand_path(path: &str) -> Result<(), InvalidAddress> {
     }
 }
 
-/// Whether a decoded path has a code that a program which decodes twice would decode.
+/// Reports whether a decoded path still has a percent-code, which a program that decodes twice would decode.
 fn has_code(decoded: &str) -> bool {
     let is_hex = |b: &u8| b.is_ascii_hexdigit();
     let three = decoded.as_bytes().windows(3);
@@ -206,8 +210,8 @@ fn has_code(decoded: &str) -> bool {
         .any(|three| matches!(three, [b'%', high, low] if is_hex(high) && is_hex(low)))
 }
 
-/// The byte of two hexadecimal digits; `None` if they are no such, and for a byte that some programs decode before they
-/// compare, cut or shorten a path, and others do not.
+/// Decodes two hexadecimal digits to a byte. `None` if they are not digits, or if the byte is one that only some
+/// programs decode before they compare, cut or shorten a path.
 fn encoded(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
     let byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
@@ -215,7 +219,7 @@ fn encoded(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     (!is_doubtful).then_some(byte)
 }
 
-/// A path with the digits of its codes in upper case, as most programs write them: `%c3` and `%C3` are one byte.
+/// Writes the digits of percent-codes in upper case, as most programs do: `%c3` and `%C3` are the same byte.
 fn in_one_case(path: &str) -> String {
     let mut digits = 0;
     path.chars()

@@ -1,7 +1,7 @@
-//! age files (age-encryption.org/v1): what is encrypted to a recipient or by a passphrase, and what opens it.
+//! age files (age-encryption.org/v1): encryption to a recipient or with a passphrase, and decryption.
 //!
-//! Of age's kinds two are used: X25519 keys, and a passphrase (scrypt). Plug-ins and SSH keys are not: a daemon could open
-//! nothing with them unless a person or a device is there.
+//! Only two of age's kinds are supported: X25519 keys and passphrases (scrypt). A plug-in or an SSH key would need a
+//! person or a device at hand, so a daemon could not decrypt with it.
 
 mod identity;
 mod opening;

@@ -1,4 +1,4 @@
-//! An identity: the secret that opens what was encrypted to its recipient.
+//! Identities: the secret key that decrypts what was encrypted to its recipient.
 
 use std::fmt;
 
@@ -9,18 +9,18 @@ use zeroize::Zeroizing;
 use super::opening::{self, Unopened};
 use super::recipient::Recipient;
 
-/// An X25519 identity. It cannot be printed, cloned or serialised, and is wiped when it is dropped. It stays where it is
-/// in memory, so that no move leaves a copy behind.
+/// An X25519 identity. It cannot be printed, cloned or serialised, and is wiped when dropped. It is boxed, so that a
+/// move leaves no copy behind.
 pub struct Identity(Box<x25519::Identity>);
 
-/// Why a text holds no identity. It never quotes the text.
+/// The reason why a text is not an identity. It never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidIdentity {
-    /// There is no identity in it.
+    /// The text holds no identity.
     Missing,
-    /// There is more than one.
+    /// The text holds more than one identity.
     Several,
-    /// It is one of a plug-in, such as a hardware key's.
+    /// The identity belongs to a plug-in, such as that of a hardware key.
     Plugin,
     /// A line is neither an identity nor a comment.
     Malformed,
@@ -29,15 +29,15 @@ pub enum InvalidIdentity {
 // === impl Identity ===
 
 impl Identity {
-    /// Makes a new one.
+    /// Generates a new identity.
     pub fn generate() -> Self {
         Self(Box::new(x25519::Identity::generate()))
     }
 
-    /// Reads an identity file, as `age-keygen` writes it: one line with the identity, and comments.
+    /// Reads an identity file in the form that `age-keygen` writes: one line with the identity, and comments.
     ///
     /// # Errors
-    /// [`InvalidIdentity`] tells what is wrong, without the text.
+    /// [`InvalidIdentity`] says what is wrong, without quoting the text.
     pub fn parse(text: &str) -> Result<Self, InvalidIdentity> {
         let lines = text.lines().map(str::trim);
         let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -52,21 +52,21 @@ impl Identity {
         }
     }
 
-    /// The recipient to which others encrypt for it.
+    /// The recipient that belongs to this identity.
     pub fn recipient(&self) -> Recipient {
         Recipient::of(&self.0.to_public())
     }
 
-    /// The identity's text: the one door to it, for the file that a passphrase wraps and for the daemon that opens records.
+    /// Exposes the identity's text. Only the file that a passphrase wraps and the daemon that decrypts records need it.
     pub fn expose(&self) -> Zeroizing<String> {
         let text: SecretString = self.0.to_string();
         Zeroizing::new(text.expose_secret().to_owned())
     }
 
-    /// Opens an age file of at most `limit` bytes of content.
+    /// Decrypts an age file whose content has at most `limit` bytes.
     ///
     /// # Errors
-    /// [`Unopened`] tells why not.
+    /// [`Unopened`] says why the file was not decrypted.
     pub fn open(&self, file: &[u8], limit: usize) -> Result<Zeroizing<Vec<u8>>, Unopened> {
         opening::open(file, &*self.0, limit)
     }
@@ -91,7 +91,7 @@ impl std::error::Error for InvalidIdentity {}
 mod tests {
     use super::*;
 
-    /// The pair of the age specification's test.
+    /// The key pair from the tests of the age specification.
     const SECRET: &str =
         "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
     const PUBLIC: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";

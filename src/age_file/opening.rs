@@ -1,4 +1,4 @@
-//! Opens an age file, into memory that is wiped.
+//! Decrypts age files, into memory that is wiped.
 
 use std::fmt;
 use std::io::Read;
@@ -10,37 +10,37 @@ use zeroize::Zeroizing;
 
 use super::work_factor::WorkFactor;
 
-/// Why an age file was not opened. It never quotes the file.
+/// The reason why an age file was not decrypted. It never quotes the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unopened {
-    /// It is no age file.
+    /// The file is not an age file.
     NotAge,
-    /// It is of a later version of the format.
+    /// The file uses a later version of the format.
     LaterVersion,
-    /// It is encrypted to another recipient, such as a plug-in's, or by a passphrase.
+    /// The file is encrypted to another recipient, such as that of a plug-in, or with a passphrase.
     NotForThisIdentity,
-    /// It is not encrypted by a passphrase.
+    /// The file is not encrypted with a passphrase.
     NotByPassphrase,
-    /// The passphrase is another one.
+    /// The passphrase is wrong.
     WrongPassphrase,
-    /// It takes more work to open than is allowed: its work factor, as a power of two.
+    /// The file's work factor, a power of two, is above the accepted maximum.
     WorkFactor(u8),
-    /// It is cut off or was changed.
+    /// The file is truncated or was changed.
     Damaged,
-    /// Its content is larger than is taken, in bytes.
+    /// The content is larger than this limit, in bytes.
     TooLarge(usize),
 }
 
-/// How a file of the version begins that is known.
+/// The first line of an age file of the supported version.
 const FIRST_LINE: &[u8] = b"age-encryption.org/v1\n";
 
-/// How an age file begins, of any version, and an armored one.
+/// The beginnings of age files of any version: binary, and armored.
 const BEGINNINGS: [&[u8]; 2] = [
     b"age-encryption.org/",
     b"-----BEGIN AGE ENCRYPTED FILE-----",
 ];
 
-/// Opens a file of at most `limit` bytes of content. An armored one (PEM) is taken too.
+/// Decrypts a file whose content has at most `limit` bytes. Armored files (PEM) are accepted too.
 pub(super) fn open(
     file: &[u8],
     identity: &dyn age::Identity,
@@ -48,7 +48,7 @@ pub(super) fn open(
 ) -> Result<Zeroizing<Vec<u8>>, Unopened> {
     let decryptor = decryptor(file)?;
     let content = decryptor.decrypt(iter::once(identity))?;
-    // One byte more than the limit, so that reading never makes the buffer grow and leave a copy behind.
+    // One byte more than the limit: otherwise the buffer might grow while reading and leave a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(limit + 1));
     let read = content.take(limit as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|_| Unopened::Damaged)?;
@@ -58,7 +58,7 @@ pub(super) fn open(
     Ok(bytes)
 }
 
-/// Whether a file is encrypted by a passphrase.
+/// Reports whether a file is encrypted with a passphrase.
 pub(super) fn is_by_passphrase(file: &[u8]) -> Result<bool, Unopened> {
     Ok(decryptor(file)?.is_scrypt())
 }
@@ -81,12 +81,13 @@ impl From<DecryptError> for Unopened {
         match error {
             DecryptError::UnknownFormat => Self::LaterVersion,
             DecryptError::NoMatchingKeys => Self::NotForThisIdentity,
-            // An identity that does not fit is told as no matching key.
+            // The age crate reports an identity that does not fit as "no matching keys".
             DecryptError::KeyDecryptionFailed | DecryptError::DecryptionFailed => {
                 Self::WrongPassphrase
             }
             DecryptError::ExcessiveWork { required, .. } => Self::WorkFactor(required),
-            // A file whose beginning is age's. Those of plug-ins, which are not built in, are further ones.
+            // The beginning is that of an age file, but the rest is broken. The further variants belong to plug-ins,
+            // which are not built in.
             _ => Self::Damaged,
         }
     }

@@ -1,4 +1,4 @@
-//! Passphrases.
+//! Passphrases: parsing, and encryption with them.
 
 use std::fmt;
 
@@ -10,30 +10,30 @@ use super::opening::{self, Unopened};
 use super::recipient::sealed_to;
 use super::work_factor::WorkFactor;
 
-/// The longest passphrase that is taken, in bytes: more than a person types, and less than a terminal's line takes.
+/// The longest accepted passphrase, in bytes: more than a person types, and less than a terminal's line holds.
 pub const MAX_PASSPHRASE_LEN: usize = 1_024;
 
 /// A passphrase. It cannot be printed, cloned or serialised.
 pub struct Passphrase(SecretString);
 
-/// Why a text is not a passphrase. It never quotes the text.
+/// The reason why a text is not a passphrase. It never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidPassphrase {
-    /// No characters at all.
+    /// The text is empty.
     Empty,
-    /// More than [`MAX_PASSPHRASE_LEN`] bytes.
+    /// The text has more than [`MAX_PASSPHRASE_LEN`] bytes.
     TooLong,
-    /// It has a control character, such as a line end within, which cannot be typed.
+    /// The text has a control character, such as a line end inside, which cannot be typed.
     Control,
 }
 
 // === impl Passphrase ===
 
 impl Passphrase {
-    /// Takes a passphrase as it was typed.
+    /// Accepts a passphrase as it was typed.
     ///
     /// # Errors
-    /// [`InvalidPassphrase`] tells what is wrong, without the text.
+    /// [`InvalidPassphrase`] says what is wrong, without quoting the text.
     pub fn parse(text: &str) -> Result<Self, InvalidPassphrase> {
         if text.is_empty() {
             return Err(InvalidPassphrase::Empty);
@@ -47,24 +47,24 @@ impl Passphrase {
         Ok(Self(SecretString::from(text)))
     }
 
-    /// Whether both are the same, as for one that was typed twice.
+    /// Compares two passphrases, such as one that was typed twice.
     pub fn is(&self, other: &Self) -> bool {
         self.0.expose_secret() == other.0.expose_secret()
     }
 
-    /// An age file with these bytes, which only the passphrase opens; `None` if the system gives no random numbers. It
-    /// takes as long as the work factor says.
+    /// Encrypts bytes to an age file that only this passphrase decrypts. The work factor decides how long it takes.
+    /// `None` if the system gives no random numbers.
     pub fn seal(&self, bytes: &[u8], work: WorkFactor) -> Option<Zeroizing<Vec<u8>>> {
         let mut recipient = scrypt::Recipient::new(self.copied());
         recipient.set_work_factor(work.number());
         sealed_to(&recipient, bytes)
     }
 
-    /// Opens an age file of at most `limit` bytes of content. It takes as long as the file's work factor says, which has a
-    /// limit.
+    /// Decrypts an age file whose content has at most `limit` bytes. The file's work factor, which has a maximum,
+    /// decides how long it takes.
     ///
     /// # Errors
-    /// [`Unopened`] tells why not.
+    /// [`Unopened`] says why the file was not decrypted.
     pub fn open(&self, file: &[u8], limit: usize) -> Result<Zeroizing<Vec<u8>>, Unopened> {
         if !opening::is_by_passphrase(file)? {
             return Err(Unopened::NotByPassphrase);
@@ -74,7 +74,7 @@ impl Passphrase {
         opening::open(file, &identity, limit)
     }
 
-    /// The age crate wants one of its own; it wipes it too.
+    /// Copies the passphrase, because the age crate takes ownership of one. It wipes that copy too.
     fn copied(&self) -> SecretString {
         SecretString::from(self.0.expose_secret())
     }

@@ -1,4 +1,4 @@
-//! A recipient, which is the public part of an identity: it encrypts, and only the identity decrypts.
+//! Recipients: the public part of an identity. Anyone encrypts to it; only the identity decrypts.
 
 use std::fmt;
 use std::io::Write as _;
@@ -8,33 +8,33 @@ use std::str::FromStr as _;
 use age::x25519;
 use zeroize::Zeroizing;
 
-/// What an age file has beside its content, at most, in bytes: the header with one recipient, and a tag for each 64 KiB.
+/// The most bytes that an age file has besides its content: the header with one recipient, and a tag for each 64 KiB.
 const AROUND: usize = 1_024;
 
-/// An X25519 recipient: `age1…`.
+/// An X25519 recipient, written `age1…`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Recipient(String);
 
-/// Why a text is not a recipient. It never quotes the text, which may be a misplaced secret.
+/// The reason why a text is not a recipient. It never quotes the text, which may be a misplaced secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidRecipient {
-    /// It is a secret identity.
+    /// The text is a secret identity.
     Identity,
-    /// It is one of a plug-in, such as a hardware key's.
+    /// The recipient belongs to a plug-in, such as that of a hardware key.
     Plugin,
-    /// It is an SSH key.
+    /// The text is an SSH key.
     Ssh,
-    /// It is not a recipient of age.
+    /// The text is not a recipient of age.
     Other,
 }
 
 // === impl Recipient ===
 
 impl Recipient {
-    /// Takes a recipient as `age-keygen` prints it.
+    /// Parses a recipient as `age-keygen` prints it.
     ///
     /// # Errors
-    /// [`InvalidRecipient`] tells what it is instead.
+    /// [`InvalidRecipient`] says what the text is instead.
     pub fn parse(text: &str) -> Result<Self, InvalidRecipient> {
         match x25519::Recipient::from_str(text) {
             Ok(recipient) => Ok(Self::of(&recipient)),
@@ -51,7 +51,7 @@ impl Recipient {
         &self.0
     }
 
-    /// An age file with these bytes, which only the recipient's identity opens; `None` if the system gives no random
+    /// Encrypts bytes to an age file that only the recipient's identity decrypts. `None` if the system gives no random
     /// numbers.
     pub fn seal(&self, bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let recipient = x25519::Recipient::from_str(&self.0).ok()?;
@@ -59,7 +59,7 @@ impl Recipient {
     }
 }
 
-/// An age file with these bytes for one recipient of any kind.
+/// Encrypts bytes to an age file for one recipient of any kind.
 pub(super) fn sealed_to(
     recipient: &dyn age::Recipient,
     bytes: &[u8],
@@ -131,7 +131,7 @@ impl std::error::Error for InvalidRecipient {}
 mod tests {
     use super::*;
 
-    /// The pair of the age specification's test.
+    /// The key pair from the tests of the age specification.
     const GOOD: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 
     #[test]

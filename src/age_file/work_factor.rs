@@ -1,25 +1,25 @@
-//! How much work it takes to guess a passphrase (scrypt, RFC 7914).
+//! Work factors of passphrases (scrypt, RFC 7914): the cost of one guess.
 
 use std::fmt;
 
-/// How much work it takes to try one passphrase: 2 to the power of this, times 1 KiB of memory. 18 takes about a second.
+/// The cost of trying one passphrase: 2 to the power of this number, times 1 KiB of memory. 18 takes about a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkFactor(u8);
 
-/// Why a number is not a work factor.
+/// The error for a number that is not a valid work factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidWorkFactor;
 
 // === impl WorkFactor ===
 
 impl WorkFactor {
-    /// The least that is taken for a new file: a hundredth of a second.
+    /// The smallest value for a new file: a hundredth of a second.
     pub const LEAST: Self = Self(12);
 
-    /// As age's own tools choose it: about a second and 256 MiB.
+    /// The default of age's own tools: about a second and 256 MiB.
     pub const USUAL: Self = Self(18);
 
-    /// The most that is taken, of any file: about four seconds and 1 GiB. What is beyond would fill the machine's memory.
+    /// The largest value accepted for any file: about four seconds and 1 GiB. More would fill the machine's memory.
     pub const MOST: Self = Self(20);
 
     /// The exponent.
@@ -27,7 +27,7 @@ impl WorkFactor {
         self.0
     }
 
-    /// Takes a number from [`Self::LEAST`] to [`Self::MOST`].
+    /// Parses a number from [`Self::LEAST`] to [`Self::MOST`].
     ///
     /// # Errors
     /// [`InvalidWorkFactor`] for any other text.
