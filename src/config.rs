@@ -95,7 +95,7 @@ impl Provider {
     }
 }
 
-/// A kind of provider: what is needed before a profile is known, for reading and for the options of `jetond add`.
+/// A kind of provider, before any profile is known: its names, its keys, and its options of `jetond add`.
 #[derive(Debug)]
 pub struct ProviderKind {
     /// The kind as the configuration spells it.
@@ -108,9 +108,9 @@ pub struct ProviderKind {
     pub needs: &'static str,
     /// The arguments of `jetond add` in an example.
     pub example: &'static str,
-    /// What it is, for a person who has to choose.
+    /// A description, for a person who has to choose.
     pub title: &'static str,
-    /// What its address looks like, in a question.
+    /// An example of its address, for a question.
     pub address: &'static str,
     instead_of_url: &'static str,
     docs: fn() -> Vec<KeyDoc>,
@@ -141,30 +141,30 @@ impl ProviderKind {
         }
     }
 
-    /// The kind with this name.
+    /// Finds the kind with this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::ALL.iter().find(|kind| kind.name == name)
     }
 
-    /// The reference's entries for its keys.
+    /// Returns the reference's entries for its keys.
     fn docs(&self) -> Vec<KeyDoc> {
         (self.docs)()
     }
 
-    /// The options of `jetond add` that set its keys.
+    /// Returns the options of `jetond add` that set its keys.
     pub fn options(&self) -> Vec<(KeyDoc, KeyOption)> {
         (self.options)()
     }
 
-    /// The addresses that a pasted one may stand for, the likeliest first.
+    /// Returns the addresses that a pasted text may stand for, the most likely first.
     ///
     /// # Errors
-    /// [`InvalidUrl`] if it is none.
+    /// [`InvalidUrl`] if the text stands for no address.
     pub fn pasted(&self, text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
         (self.pasted)(text)
     }
 
-    /// Reports faults in the values of its keys, in a profile of another kind.
+    /// Checks the values of this kind's keys in a profile of another kind, and reports faults.
     fn check(&self, reader: &mut Reader<'_>, section: &Section<'_>) {
         (self.check)(reader, section);
     }
@@ -191,10 +191,10 @@ impl ProviderKind {
             .map_err(InvalidOption::Refused)
     }
 
-    /// The provider that these settings describe; `None` if one of them is no key of this kind.
+    /// Builds the provider that these settings describe; `None` if one of them is not a key of this kind.
     ///
     /// # Errors
-    /// What is wrong or missing.
+    /// The faults of the settings: invalid and missing values.
     pub fn of_settings(
         &self,
         settings: &[(String, Setting)],
@@ -208,10 +208,10 @@ impl ProviderKind {
         Some(kind::take_settings(&known, self.read))
     }
 
-    /// The provider that the options describe.
+    /// Builds the provider that the options describe.
     ///
     /// # Errors
-    /// What is wrong or missing.
+    /// The faults of the options: invalid and missing values.
     pub fn provider(&self, given: Given<'_>) -> Result<Option<Provider>, Vec<ConfigFault>> {
         kind::take(&self.options(), given, self.read)
     }
@@ -225,7 +225,7 @@ impl Provider {
         self.described().0
     }
 
-    /// What its tokens are for.
+    /// Returns the purpose of its tokens.
     pub fn purpose(&self) -> Purpose {
         match self {
             Self::Runai(_) => Purpose::default(),
@@ -243,14 +243,14 @@ impl Provider {
         self.described().1.origin()
     }
 
-    /// The whole address to which a credential is bound: the token endpoint, or for Run:ai the base address. `None` if an
-    /// issuer determines it.
+    /// Returns the whole address to which a credential is bound: the token endpoint, or for Run:ai the base address.
+    /// `None` if the issuer's discovery document determines it.
     pub fn endpoint(&self) -> Option<Url> {
         self.described().1.endpoint()
     }
 
-    /// The issuer that determines where the secret is sent, as its identifier is written; `None` if the configuration
-    /// does.
+    /// Returns the identifier of the issuer whose discovery document determines where the secret is sent, as it is
+    /// written; `None` if the configuration determines it.
     pub fn issuer(&self) -> Option<&str> {
         self.described().1.issuer()
     }
@@ -260,10 +260,10 @@ impl Provider {
         self.described().1.reached_at()
     }
 
-    /// Its keys with their values. Defaults are left out.
+    /// Returns its keys with their values. Defaults are left out.
     pub fn settings(&self) -> Vec<(&'static str, Setting)> {
         let entries = self.entries().into_iter();
-        // No key of a provider has a value of another type.
+        // Every key of a provider has a value of a type that `Setting` knows.
         let settings = entries.filter_map(|(name, value)| Some((name, Setting::of(&value)?)));
         settings.collect()
     }

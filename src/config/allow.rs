@@ -40,7 +40,8 @@ pub enum SocketMode {
 // === impl Rule ===
 
 impl Rule {
-    /// The users or groups that it allows; `None` while it is off, since the machine has no number for its name.
+    /// Returns the users or groups that the rule allows. `None` turns the rule off: the machine has no number for its
+    /// name.
     pub fn who(&self) -> Option<Who> {
         let named = match &self.subject {
             Subject::Numbers(who) => return Some(*who),
@@ -53,13 +54,13 @@ impl Rule {
         })
     }
 
-    /// Whether these rules allow the same users and groups as those.
+    /// Reports whether two lists of rules allow the same users and groups.
     pub fn allow_alike(rules: &[Self], others: &[Self]) -> bool {
         let who = |rules: &[Self]| rules.iter().map(Self::who).collect::<Vec<_>>();
         who(rules) == who(others)
     }
 
-    /// The name of the rule, if it has one.
+    /// Returns the name in the rule, if the rule names its subject.
     pub const fn named(&self) -> Option<&Named> {
         match &self.subject {
             Subject::Numbers(_) => None,
@@ -85,7 +86,7 @@ impl fmt::Display for Rule {
 // === impl SocketMode ===
 
 impl SocketMode {
-    /// The mode for a group by name: private while the machine has no number for it.
+    /// Returns the mode for a group by name: private while the machine has no number for it.
     pub(super) fn of_group(named: &Named) -> Self {
         named.id().map_or(Self::Private, Self::Group)
     }

@@ -7,7 +7,7 @@ use super::lookup::Names;
 use super::profile::Config;
 use super::reader::{ReadProfile, Reader, encrypted, fields};
 
-/// Reads a configuration; `names` resolves its users and groups. A name without a number is no fault: see
+/// Reads a configuration; `names` resolves its users and groups. A name without a number is not a fault: see
 /// [`Config::doubts`].
 ///
 /// # Errors
@@ -69,7 +69,7 @@ pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> 
 /// Reads a configuration from bytes that may not be UTF-8.
 ///
 /// # Errors
-/// As [`parse`]; or the place of the first byte that is not UTF-8.
+/// The errors of [`parse`], or the place of the first byte that is not UTF-8.
 pub fn parse_bytes(bytes: &[u8], names: &dyn Names) -> Result<Config, Vec<ConfigFault>> {
     match std::str::from_utf8(bytes) {
         Ok(text) => parse(text, names),

@@ -1,7 +1,7 @@
 //! Adds a profile to a configuration's text, or removes one, and keeps every other byte.
 //!
-//! The text is appended to and cut, never rewritten. Each result is parsed again and must equal the old configuration
-//! with just that difference, so an unsupported form is refused and never damaged.
+//! An edit appends to the text or cuts from it; it never rewrites the rest. Each result is parsed again and must equal
+//! the old configuration with just that difference, so an unsupported form is refused and never damaged.
 
 use std::fmt;
 use std::ops::Range;
@@ -18,7 +18,7 @@ use crate::command_line;
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
 
-/// Why a configuration was not changed.
+/// The reason why a configuration was not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EditError {
@@ -28,7 +28,8 @@ pub enum EditError {
     Conflict(ProfileName),
     /// No profile of this name exists.
     Unknown(ProfileName),
-    /// The store of encrypted files has a recipient already, or its table is written in a form that cannot be edited here.
+    /// The store of encrypted files already has a recipient, or its table is written in a form that cannot be edited
+    /// here.
     Recipient,
     /// The profiles are written in a form that cannot be edited here, such as an inline table; or the profile cannot be
     /// written in TOML, for example with a path that is not UTF-8.
@@ -61,7 +62,7 @@ pub fn add_profile(text: &str, name: &ProfileName, profile: &Profile) -> Result<
     checked(new, &config, name)
 }
 
-/// The text of a configuration whose last profile was removed. An empty file would explain nothing, and could be a file
+/// The text that is left after the last profile was removed. An empty file would explain nothing, and could be a file
 /// that is still being written. The comment stays true when a profile is added again.
 const NONE_LEFT: &str = "# profiles are added here by: jetond add";
 
@@ -176,7 +177,7 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
     Some(lines)
 }
 
-/// Collects the lines of an item; for a table with its own header, from the header to its last value.
+/// Collects the lines of an item. A table with its own header reaches from the header to its last value.
 fn collect(key: Option<Range<usize>>, item: &Item, cuts: &mut Vec<Range<usize>>) {
     match item {
         Item::None => {}
@@ -199,7 +200,7 @@ fn collect(key: Option<Range<usize>>, item: &Item, cuts: &mut Vec<Range<usize>>)
     }
 }
 
-/// The last value under a table's own header.
+/// Finds the last value under a table's own header.
 fn last_value(table: &dyn TableLike) -> Option<Range<usize>> {
     table
         .iter()
@@ -211,7 +212,7 @@ fn last_value(table: &dyn TableLike) -> Option<Range<usize>> {
         .max_by_key(|span| span.end)
 }
 
-/// The range from the start of the first to the end of the last.
+/// Joins two ranges: from the start of the first to the end of the last.
 fn joined(first: Option<Range<usize>>, last: Option<Range<usize>>) -> Option<Range<usize>> {
     match (first, last) {
         (Some(first), Some(last)) => Some(first.start..last.end),

@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-/// A fault. It quotes names of keys but no values, since a value may be a misplaced secret; of an address only the parts
-/// that can hardly be one.
+/// A fault. It quotes names of keys but no values, since a value may be a misplaced secret. Of an address it quotes
+/// only the parts that are very unlikely to be one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFault {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The key with its tables, `profiles.research.url`; empty if the text is not TOML.
+    /// The key with its tables, such as `profiles.research.url`; empty if the text is not TOML.
     pub key: String,
     /// What is wrong, without the key.
     pub message: String,
@@ -21,7 +21,7 @@ pub struct ConfigFault {
 // === impl ConfigFault ===
 
 impl ConfigFault {
-    /// A fault at this byte of the text.
+    /// Creates a fault at this byte of the text.
     pub(crate) fn at(text: &str, offset: usize, key: &str, message: impl Into<String>) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -37,7 +37,7 @@ impl ConfigFault {
         }
     }
 
-    /// A fault for a byte that is not UTF-8; all bytes before it are.
+    /// Creates a fault for a byte that is not UTF-8; all bytes before it are.
     pub(crate) fn not_utf8(bytes: &[u8], offset: usize) -> Self {
         let before = String::from_utf8_lossy(bytes.get(..offset).unwrap_or(bytes));
         Self::at(
@@ -66,7 +66,7 @@ impl ConfigFault {
 }
 
 impl fmt::Display for ConfigFault {
-    /// `LINE:COLUMN: KEY: MESSAGE (did you mean …?)`, to follow the file's name and a colon.
+    /// Writes `LINE:COLUMN: KEY: MESSAGE (did you mean …?)`, to follow the file's name and a colon.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.line, self.column)?;
         if !self.key.is_empty() {

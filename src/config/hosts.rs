@@ -5,15 +5,15 @@ use crate::address::Address;
 /// One `hosts` entry of a profile: an address below which its tokens may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostEntry {
-    /// The address: this origin, and this path with all below it.
+    /// The address: it covers this origin, and this path with all paths below it.
     pub url: Address,
-    /// The user name that goes with the token where a client sends one.
+    /// The user name that clients send together with the token, if they send one.
     pub username: Option<String>,
-    /// How the server wants the token; `None` leaves it to what the server says.
+    /// How the server expects the token; `None` leaves it to the server's challenge.
     pub auth: Option<HostAuth>,
 }
 
-/// How a server wants a token.
+/// How a server expects a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostAuth {
     /// `Authorization: Bearer TOKEN`.
@@ -22,9 +22,8 @@ pub enum HostAuth {
     Basic,
 }
 
-/// The item for an address among those of which each has an entry: of the entries that cover the address, the one with the
-/// longest path. Without a path, only an entry without one covers it. No two entries have the same address, so there is
-/// no tie.
+/// Selects the item whose entry covers an address. If several do, the entry with the longest path wins; two entries
+/// never have the same address, so there is no tie. An address without a path is covered only by an entry without one.
 pub fn entry_for<T>(
     items: impl Iterator<Item = T>,
     entry: impl Fn(&T) -> &HostEntry,
@@ -38,10 +37,10 @@ pub fn entry_for<T>(
 // === impl HostAuth ===
 
 impl HostAuth {
-    /// Both.
+    /// Every way.
     pub const ALL: [Self; 2] = [Self::Bearer, Self::Basic];
 
-    /// The word in the configuration.
+    /// Returns the configuration's spelling.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Bearer => "bearer",

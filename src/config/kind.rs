@@ -1,4 +1,4 @@
-//! What a kind of provider defines: its keys, the options that set them, and what follows from them.
+//! The interface of a kind of provider: its keys, the options that set them, and what it derives from them.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::reader::{Field, Reader, Section};
 use super::setting::Setting;
 use super::url::{InvalidUrl, Origin};
 
-/// A provider as a profile's configuration describes it.
+/// A provider in a profile's configuration.
 pub(super) trait Described {
     /// The configured address, for messages.
     fn url(&self) -> String;
@@ -20,12 +20,12 @@ pub(super) trait Described {
     /// The origin of that address.
     fn origin(&self) -> Origin;
 
-    /// The whole address to which a credential is bound: the token endpoint, or the address below which the provider has
-    /// its endpoints. `None` if an issuer determines it.
+    /// The whole address to which a credential is bound: the token endpoint, or the address below which the provider
+    /// has its endpoints. `None` if the issuer's discovery document determines it.
     fn endpoint(&self) -> Option<Url>;
 
-    /// The issuer that determines where the secret is sent, as its identifier is written; `None` if the configuration
-    /// does.
+    /// The identifier of the issuer whose discovery document determines where the secret is sent, as it is written;
+    /// `None` if the configuration determines it.
     fn issuer(&self) -> Option<&str> {
         None
     }
@@ -53,29 +53,29 @@ pub(super) trait Kind: Described + Sized {
     const NEEDS: &'static str;
     /// The arguments of `jetond add` in an example.
     const EXAMPLE: &'static str;
-    /// What it is, for a person who has to choose.
+    /// A description, for a person who has to choose.
     const TITLE: &'static str;
-    /// What its address looks like, in a question.
+    /// An example of its address, for a question.
     const ADDRESS: &'static str;
     /// Its keys.
     const KEYS: &'static [Key<Self::Draft>];
     /// The values of its keys while they are read.
     type Draft: Default + 'static;
 
-    /// The addresses that a pasted one may stand for, the likeliest first.
+    /// Returns the addresses that a pasted text may stand for, the most likely first.
     ///
     /// # Errors
-    /// [`InvalidUrl`] if it is none.
+    /// [`InvalidUrl`] if the text stands for no address.
     fn pasted(text: &str) -> Result<Vec<Pasted>, InvalidUrl>;
 
     /// Makes a provider from the values of its keys, or reports faults.
     fn finish(draft: Self::Draft, reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Self>;
 }
 
-/// An address that a pasted one may stand for.
+/// One address that a pasted text may stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pasted {
-    /// The option of `jetond add` that takes it.
+    /// The option of `jetond add` that sets it.
     pub option: &'static str,
     /// The address.
     pub value: String,
@@ -84,17 +84,17 @@ pub struct Pasted {
 /// The values given for the options of a provider, by option name.
 pub type Given<'a> = &'a [(&'static str, Vec<&'a str>)];
 
-/// Why the value of an option is refused.
+/// The reason why the value of an option is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidOption {
-    /// Not `NAME=VALUE`.
+    /// It is not `NAME=VALUE`.
     NotAPair,
     /// The configuration refuses it.
     Refused(Vec<ConfigFault>),
 }
 
 impl fmt::Display for InvalidOption {
-    /// Starts with what is wrong, since the option itself gives the place.
+    /// Writes only what is wrong: the option itself shows the place.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAPair => f.write_str("this is not NAME=VALUE, such as tenant=acme"),
@@ -105,7 +105,7 @@ impl fmt::Display for InvalidOption {
 
 impl std::error::Error for InvalidOption {}
 
-/// The reference's entries for its keys.
+/// Returns the reference's entries for its keys.
 pub(super) fn docs<K: Kind>() -> Vec<KeyDoc> {
     let of_kind = |key: &Key<_>| KeyDoc {
         provider: K::NAME,
@@ -114,14 +114,14 @@ pub(super) fn docs<K: Kind>() -> Vec<KeyDoc> {
     K::KEYS.iter().map(of_kind).collect()
 }
 
-/// The options that set its keys.
+/// Returns the options that set its keys.
 pub(super) fn options<K: Kind>() -> Vec<(KeyDoc, KeyOption)> {
     let keys = K::KEYS.iter();
     keys.filter_map(|key| Some((key.doc, key.option?)))
         .collect()
 }
 
-/// Reports faults in the values of its keys, in a profile of another kind.
+/// Checks the values of this kind's keys in a profile of another kind, and reports faults.
 pub(super) fn check<K: Kind>(reader: &mut Reader<'_>, section: &Section<'_>) {
     reader.some_keys(section, K::KEYS, &mut K::Draft::default());
 }

@@ -1,7 +1,8 @@
 //! Users and groups by name, and the numbers that the machine has for them.
 //!
-//! The configuration is not at fault when the machine does not know a name: a user may have been deleted, and a directory
-//! service may come up later. So a name without a number is no fault; it turns off what names it, until it has a number.
+//! The configuration is not at fault when the machine does not know a name: a user may have been deleted, and a
+//! directory service may come up later. So a name without a number is not a fault; it turns off the entries that use it
+//! until the machine has a number.
 
 use std::fmt;
 
@@ -17,7 +18,7 @@ pub enum Name {
     Group(String),
 }
 
-/// Why the number of a name is in doubt.
+/// The reason why the number of a name is in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doubt {
     /// The machine says that it does not know the name.
@@ -28,7 +29,7 @@ pub enum Doubt {
     Failed(LookupFailed),
 }
 
-/// A name with its number in force.
+/// A name, and its number in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
     name: Name,
@@ -43,7 +44,7 @@ pub struct Doubtful {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The key with its tables, `profiles.research.allow.user`.
+    /// The key with its tables, such as `profiles.research.allow.user`.
     pub key: String,
     /// The name, which no message quotes: it may be a misplaced secret.
     pub named: Named,
@@ -59,7 +60,7 @@ impl Name {
         }
     }
 
-    /// Its number, by what looks names up.
+    /// Returns its number, which `names` looks up.
     ///
     /// # Errors
     /// [`LookupFailed`] if the system cannot answer.
@@ -72,7 +73,7 @@ impl Name {
 }
 
 impl fmt::Display for Name {
-    /// `user "alice"`
+    /// Writes it as `user "alice"`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::User(name) | Self::Group(name)) = self;
         write!(f, "{} \"{}\"", self.kind(), name.escape_debug())
@@ -93,7 +94,7 @@ impl Named {
         named
     }
 
-    /// Looks the name up again. Only an answer takes its number away; when the look-up fails, the number stays.
+    /// Looks the name up again. Only an answer removes the number; when the look-up fails, the number stays.
     pub(super) fn look_up_again(&mut self, names: &dyn Names) {
         (self.id, self.doubt) = match self.name.id(names) {
             Ok(Some(id)) if IdRange::one(id).is_some() => (Some(id), None),
@@ -103,7 +104,7 @@ impl Named {
         };
     }
 
-    /// Takes over the number in force, if the look-up failed and the number is that of the same name.
+    /// Takes over the number in force, if this look-up failed and the old number belongs to the same name.
     pub(super) fn keep_number_of(&mut self, before: &Self) {
         let is_failed = matches!(self.doubt, Some(Doubt::Failed(_)));
         if is_failed && self.id.is_none() && self.name == before.name {
@@ -121,7 +122,7 @@ impl Named {
         self.id
     }
 
-    /// Why the number is in doubt, or why there is none; `None` if the last look-up brought it.
+    /// Returns why the number is in doubt or missing; `None` if the last look-up returned the number.
     pub const fn doubt(&self) -> Option<&Doubt> {
         self.doubt.as_ref()
     }
@@ -133,18 +134,18 @@ impl Named {
 const SOCKET_GROUP: &str = "socket.group";
 
 impl Doubtful {
-    /// Whether it is the group of the token socket.
+    /// Reports whether the name is the group of the token socket.
     pub fn is_of_socket(&self) -> bool {
         self.key == SOCKET_GROUP
     }
 
-    /// Whether it is the owner or the group of a sink's file.
+    /// Reports whether the name is the owner or the group of a sink's file.
     fn is_of_sink(&self) -> bool {
         let table = self.key.rsplit_once('.').map(|(table, _)| table);
         table.is_some_and(|table| table.ends_with(".sinks"))
     }
 
-    /// What follows while the number is in doubt.
+    /// Says what happens while the number is in doubt.
     pub fn consequence(&self) -> &'static str {
         match self.named.id {
             Some(_) => "its number in force stays until a look-up is answered",
@@ -156,7 +157,7 @@ impl Doubtful {
         }
     }
 
-    /// What a person can do about it.
+    /// Says what a person can do about the doubt.
     pub fn remedy(&self) -> String {
         let kind = self.named.name.kind();
         let key = match &self.named.name {
@@ -175,7 +176,8 @@ impl Doubtful {
 }
 
 impl fmt::Display for Doubtful {
-    /// `LINE:COLUMN: KEY: MESSAGE`, to follow the file's name and a colon, as a fault of the configuration is shown.
+    /// Writes `LINE:COLUMN: KEY: MESSAGE`, to follow the file's name and a colon, in the form of a fault of the
+    /// configuration.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}: ", self.line, self.column, self.key)?;
         let kind = self.named.name.kind();
@@ -196,7 +198,7 @@ mod tests {
     use crate::profile::ProfileName;
     use crate::testing::FewNames;
 
-    /// A machine with one answer for every name.
+    /// A machine that gives the same answer for every name.
     struct Same(Result<Option<u32>, LookupFailed>);
 
     impl Names for Same {
@@ -290,7 +292,7 @@ mod tests {
 
     #[test]
     fn only_an_answer_takes_a_number_away() {
-        // What a look says, the number in force after it, and whether that is in doubt.
+        // The results of the look-ups, the number in force after them, and whether it is in doubt.
         for (looks, id, in_doubt) in [
             (vec![Ok(Some(7))], Some(7), false),
             (vec![Ok(Some(7)), Ok(Some(8))], Some(8), false),
@@ -333,7 +335,7 @@ mod tests {
             (failed(), "user = 'alice'", Some(1_001)),
             (Ok(None), "user = 'alice'", None),
             (Ok(Some(9)), "user = 'alice'", Some(9)),
-            // Another name, or a group of the same name, has no number yet.
+            // Another name, and a group of the same name, have no number yet.
             (failed(), "user = 'bob'", None),
             (failed(), "group = 'alice'", None),
         ] {

@@ -19,11 +19,11 @@ pub use endpoint_url::EndpointUrl;
 /// An OAuth 2.0 issuer with the client-credentials grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Oauth2 {
-    /// Where its token endpoint is.
+    /// How its token endpoint is found.
     pub at: At,
     /// How the client authenticates.
     pub client_auth: ClientAuth,
-    /// Whether the body has the client ID although the header has it too.
+    /// Whether the body carries the client ID even though the header does.
     pub client_id_in_body: bool,
     /// The scopes to ask for (RFC 6749 section 3.3).
     pub scope: Vec<String>,
@@ -33,26 +33,26 @@ pub struct Oauth2 {
     pub resource: Vec<String>,
     /// Further parameters of the request.
     pub extra: BTreeMap<String, String>,
-    /// The type of its bearer tokens, where it is another word than Bearer.
+    /// The type of its bearer tokens, if the issuer uses another name than `Bearer`.
     pub token_type: Option<String>,
 }
 
-/// Where the token endpoint is.
+/// How the token endpoint is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum At {
-    /// The address that the issuer's discovery document names.
+    /// The issuer with this address names it in its discovery document.
     Issuer(EndpointUrl),
-    /// This address.
+    /// It is this address.
     Token(EndpointUrl),
 }
 
 /// How the client authenticates (RFC 6749 section 2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ClientAuth {
-    /// In the header `Authorization`, for issuers that decode it and for most that do not.
+    /// In the header `Authorization`, form-encoded: for issuers that decode it, and for most that do not.
     #[default]
     Basic,
-    /// In the header `Authorization` as they are, for issuers that do not decode it.
+    /// In the header `Authorization` without encoding, for issuers that do not decode it.
     BasicRaw,
     /// In the request's body.
     Post,
@@ -100,10 +100,10 @@ impl At {
 // === impl ClientAuth ===
 
 impl ClientAuth {
-    /// The methods as the configuration spells them.
+    /// The methods, in the configuration's spelling.
     const WORDS: &'static [&'static str] = &["basic", "basic-raw", "post"];
 
-    /// The method as the configuration spells it.
+    /// Returns the method in the configuration's spelling.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Basic => "basic",
@@ -112,7 +112,7 @@ impl ClientAuth {
         }
     }
 
-    /// The method as it is registered (RFC 7591 section 2).
+    /// Returns the registered name of the method (RFC 7591 section 2).
     pub const fn method(self) -> &'static str {
         match self {
             Self::Basic | Self::BasicRaw => "client_secret_basic",

@@ -54,15 +54,15 @@ pub struct Profile {
     pub ca_file: Option<PathBuf>,
     /// How to reach the issuer. A loopback address is always reached directly; see [`Profile::proxy_in_use`].
     pub proxy: Proxy,
-    /// The certificate to show to the issuer, if any.
+    /// The certificate that authenticates the client to the issuer, if any.
     pub client_certificate: Option<ClientCertificate>,
-    /// Whether its token is refreshed even without requests.
+    /// Whether its token is refreshed even without requests for it.
     pub keep_warm: bool,
-    /// What the issuer does with a request while its last token is still valid.
+    /// How the issuer handles a token request while the last token is still valid.
     pub reissue: Reissue,
-    /// How long a token holds, in place of what the issuer states.
+    /// The lifetime of its tokens, which replaces the one that the issuer states.
     pub lifetime: Option<Duration>,
-    /// What it says about the rotation of its key.
+    /// The settings for the rotation of its key.
     pub rotation: Rotation,
 }
 
@@ -71,7 +71,7 @@ pub struct Profile {
 pub struct ClientCertificate {
     /// The certificate's file.
     pub cert: PathBuf,
-    /// The file of its key.
+    /// The file of its private key.
     pub key: PathBuf,
 }
 
@@ -88,7 +88,7 @@ impl Config {
         self.allow.get(profile).map_or(&[], Vec::as_slice)
     }
 
-    /// The addresses that the tokens of a profile are for.
+    /// Returns the addresses that the tokens of a profile are for.
     pub fn hosts(&self, profile: &ProfileName) -> &[HostEntry] {
         self.hosts.get(profile).map_or(&[], Vec::as_slice)
     }
@@ -98,41 +98,41 @@ impl Config {
         self.sinks.get(profile).map_or(&[], Vec::as_slice)
     }
 
-    /// Its users and groups by name, with their numbers in force.
+    /// Returns all users and groups that it gives by name, with their numbers in force.
     pub fn named(&self) -> impl Iterator<Item = &Named> {
         let rules = self.allow.values().flatten().filter_map(Rule::named);
         let sinks = self.sinks.values().flatten().flat_map(Sink::named);
         rules.chain(sinks).chain(&self.socket_group)
     }
 
-    /// The names to look up, each once.
+    /// Returns the names to look up, each once.
     pub fn names(&self) -> BTreeSet<Name> {
         self.named().map(|named| named.name().clone()).collect()
     }
 
-    /// Whether the last look-up brought a number for every name.
+    /// Reports whether the last look-up returned a number for every name.
     pub fn knows_all_names(&self) -> bool {
         self.named().all(|named| named.doubt().is_none())
     }
 
-    /// Whether the mode of the token socket has to wait until its group has a number.
+    /// Reports whether the token socket cannot have its mode yet, because its group has no number.
     pub fn waits_for_group(&self) -> bool {
         let group = self.socket_group.as_ref();
         group.is_some_and(|named| named.id().is_none())
     }
 
-    /// The group of the token socket, if its number was in doubt when the configuration was read.
+    /// Returns the group of the token socket, if its number was in doubt when the configuration was read.
     pub fn group_in_doubt(&self) -> Option<&Doubtful> {
         self.doubts.iter().find(|doubtful| doubtful.is_of_socket())
     }
 
-    /// Looks all names up again. A name that the machine does not know loses its number; where the look-up fails, the
+    /// Looks all names up again. A name that the machine does not know loses its number; when the look-up fails, the
     /// number in force stays.
     pub fn look_up(&mut self, names: &dyn Names) {
         self.renumber(|named| named.look_up_again(names));
     }
 
-    /// Keeps the numbers that are in force in `before`, for the same names, where the look-up failed.
+    /// Keeps the numbers that are in force in `before` for the same names, wherever the look-up failed.
     pub fn keep_numbers_of(&mut self, before: &Self) {
         let in_force: BTreeMap<_, _> = before.named().map(|named| (named.name(), named)).collect();
         let keep = |named: &mut Named| {
@@ -161,8 +161,8 @@ impl Config {
 // === impl Profile ===
 
 impl Profile {
-    /// Whether both get their tokens in the same way, and differ at most in when a token is asked for or the key is
-    /// rotated, and in where the credential is kept.
+    /// Reports whether both profiles get their tokens in the same way. They may differ in when a token is requested, in
+    /// when the key is rotated, and in which store keeps the credential.
     pub fn has_the_source_of(&self, other: &Self) -> bool {
         let alike = |other: &Self| {
             let (keep_warm, reissue) = (self.keep_warm, self.reissue);
@@ -181,12 +181,13 @@ impl Profile {
         self == other || alike(other)
     }
 
-    /// Whether its issuer ends a client's old token at each new one, so that a client can have one daemon alone.
+    /// Reports whether the issuer revokes a client's old token with each new one, so that only one daemon can use the
+    /// client.
     pub fn kills_old(&self) -> bool {
         self.reissue == Reissue::KillsOld
     }
 
-    /// The store of its credential; `None` if Jeton only reads it from a source.
+    /// Returns the store of its credential; `None` if Jeton only reads it from a source.
     pub const fn store(&self) -> Option<&StoreKind> {
         self.credential.store()
     }
@@ -202,7 +203,8 @@ impl Profile {
         self.provider.url()
     }
 
-    /// Where the secret is sent; `None` if an issuer determines it, which is asked at enrolment.
+    /// Returns the origin to which the secret is sent; `None` if the issuer's discovery document determines it, which
+    /// is read at enrolment.
     pub fn origin(&self) -> Option<Origin> {
         match self.issuer() {
             None => Some(self.provider.origin()),
@@ -210,25 +212,27 @@ impl Profile {
         }
     }
 
-    /// The whole address to which its credential is bound: the token endpoint, or for Run:ai the base address. `None` if
-    /// an issuer determines it, which is asked at enrolment.
+    /// Returns the whole address to which its credential is bound: the token endpoint, or for Run:ai the base address.
+    /// `None` if the issuer's discovery document determines it, which is read at enrolment.
     pub fn endpoint(&self) -> Option<Url> {
         self.provider.endpoint()
     }
 
-    /// The issuer that determines where the secret is sent, as its identifier is written.
+    /// Returns the identifier of the issuer whose discovery document determines where the secret is sent, as it is
+    /// written.
     pub fn issuer(&self) -> Option<&str> {
         self.provider.issuer()
     }
 
-    /// Identifies its issuer: the origin to which the secret is sent, or else the address of the issuer that determines
-    /// it.
+    /// Identifies its issuer: the origin to which the secret is sent, or else the address of the issuer whose discovery
+    /// document determines it.
     pub fn site(&self) -> String {
         self.origin()
             .map_or_else(|| self.url(), |origin| origin.to_string())
     }
 
-    /// The proxy that is actually used: never one for a loopback address, which would mean another machine there.
+    /// Returns the proxy that is actually used. A loopback address has none: at the proxy it would mean another
+    /// machine.
     pub fn proxy_in_use(&self) -> &Proxy {
         if self.provider.origin().is_loopback() {
             &Proxy::Direct

@@ -11,12 +11,12 @@ use super::url::{
 /// How to reach an issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Proxy {
-    /// Directly, ignoring the environment: the secret goes through a proxy only on request.
+    /// Directly, ignoring the environment: the secret passes through a proxy only if the configuration asks for it.
     #[default]
     Direct,
     /// Through the proxy that `HTTPS_PROXY` names.
     Environment,
-    /// Through this one.
+    /// Through this proxy.
     Http(ProxyUrl),
 }
 
@@ -30,7 +30,7 @@ pub struct ProxyUrl {
 // === impl Proxy ===
 
 impl Proxy {
-    /// The proxy as the configuration spells it; `None` without a proxy.
+    /// Returns the proxy in the configuration's spelling; `None` without a proxy.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Direct => None,
@@ -69,7 +69,8 @@ impl ProxyUrl {
             let why = "a proxy has no path, and is written http://HOST:PORT";
             return Err(taken_apart(why, &url));
         }
-        // The parser drops the default port, and the usual default ports of proxies differ from it.
+        // The parser drops port 80, the default of `http`, but a proxy's port is usually another one: it has to be
+        // written.
         let end = text.trim_end_matches('/').rsplit(':').next().unwrap_or("");
         match (url.host_str(), url.port_or_known_default()) {
             (Some(host), Some(port)) if end.parse() == Ok(port) => {
@@ -80,7 +81,7 @@ impl ProxyUrl {
         }
     }
 
-    /// `http://host:port`, in lower case.
+    /// Returns `http://host:port`, in lower case.
     pub fn as_str(&self) -> &str {
         &self.text
     }

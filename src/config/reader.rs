@@ -23,24 +23,24 @@ mod values;
 pub(super) use profile::ReadProfile;
 pub use profile::reference;
 
-/// The most faults to report at once, and the most names in doubt; fixing these comes first.
+/// The most faults, and the most names in doubt, that are reported at once. A person has to fix these first anyway.
 const MAX_FAULTS: usize = 50;
 
-/// The faults found so far, in a text.
+/// A walk through one text, with the faults found so far.
 pub(super) struct Reader<'a> {
     text: &'a str,
     names: &'a dyn Names,
     faults: Vec<Found>,
     doubts: Vec<Doubtful>,
-    /// The addresses of all profiles.
+    /// The addresses of all profiles, to find equal ones.
     hosts: Vec<Noted>,
     /// The places of the profiles whose records are encrypted, each with its key.
     encrypted: Vec<(usize, String)>,
-    /// Whether the text says to whom records are encrypted.
+    /// Whether the text names the recipient of encrypted records.
     has_recipient: bool,
 }
 
-/// A fault whose line is not counted yet.
+/// A fault whose line number is not computed yet.
 struct Found {
     at: usize,
     key: String,
@@ -48,7 +48,7 @@ struct Found {
     suggestion: Option<String>,
 }
 
-/// The address of an entry, and its place.
+/// The address of a `hosts` entry, and its place.
 struct Noted {
     at: usize,
     key: String,
@@ -99,7 +99,7 @@ pub(super) fn fields<'a>(prefix: &str, table: &'a dyn TableLike) -> Vec<Field<'a
         .collect()
 }
 
-/// A key as a terminal may show it; quoted as in TOML if it has a separator.
+/// Formats a key for a terminal; quoted as in TOML if it has a separator.
 fn shown(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !name.is_empty() && name.chars().all(bare) {
@@ -112,7 +112,7 @@ fn shown(name: &str) -> String {
 // === impl Field ===
 
 impl<'a> Field<'a> {
-    /// A value outside of any text.
+    /// Wraps a value that is not part of a text.
     pub(super) const fn whole(item: &'a Item) -> Self {
         Self {
             name: "",
@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
         self.fault_at(field.value, &field.path, message, suggestion);
     }
 
-    /// Notes a name whose number is in doubt, which is no fault.
+    /// Notes a name whose number is in doubt, which is not a fault.
     fn doubt(&mut self, field: &Field<'_>, named: Named) {
         if self.doubts.len() == MAX_FAULTS {
             return;
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// Returns the names that were noted.
+    /// Takes the noted names.
     pub(super) fn take_doubts(&mut self) -> Vec<Doubtful> {
         std::mem::take(&mut self.doubts)
     }
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
         self.fault_at(field.key, &field.path, message, suggestion);
     }
 
-    /// Returns what was read, or the faults.
+    /// Returns the read value, or the faults.
     pub(super) fn finish<T>(mut self, read: T) -> Result<T, Vec<ConfigFault>> {
         if self.faults.is_empty() {
             return Ok(read);

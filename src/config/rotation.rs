@@ -1,4 +1,4 @@
-//! What a profile says about the rotation of its key.
+//! The settings for the rotation of a profile's key.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use super::reader::{Reader, Section};
 use super::source::CredentialPlace;
 use crate::rotation::due::least_every;
 
-/// How long an old key is kept by default where the issuer does not tell whether it is used.
+/// The default time for which an old key is kept if the issuer does not report when it was last used.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What a profile says about the rotation of its key.
+/// The settings for the rotation of a profile's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
-    /// The age at which its key is rotated; `None` if only a command does it.
+    /// The age at which its key is rotated; `None` if only a command rotates it.
     pub every: Option<Duration>,
-    /// How long an old key is kept where the issuer does not tell whether it is used.
+    /// How long an old key is kept if the issuer does not report when it was last used.
     pub grace: Duration,
-    /// Whether another machine uses the same key, so that an old one is kept.
+    /// Whether another machine uses the same key. If so, an old key is kept.
     pub is_shared: bool,
 }
 
@@ -36,8 +36,8 @@ impl Default for Rotation {
 // === impl Reader ===
 
 impl Reader<'_> {
-    /// Reports an age for rotation that cannot be kept. The lifetime of tokens counts where the configuration says it;
-    /// otherwise the daemon learns it from the first token.
+    /// Reports a rotation age that cannot be kept. It is compared with the lifetime of tokens if the configuration sets
+    /// one; otherwise the daemon learns the lifetime from the first token.
     pub(super) fn check_rotation(
         &mut self,
         section: &Section<'_>,

@@ -29,7 +29,7 @@ pub enum Api {
     V1,
 }
 
-/// How many paths a pasted address is looked for at.
+/// The most paths at which a pasted address is tried.
 const MAX_PATHS: usize = 4;
 
 /// A control plane while its keys are read.
@@ -75,7 +75,8 @@ impl Kind for Runai {
     ];
     type Draft = Draft;
 
-    /// The server first: most have their API at its root. A page of the console may be below any of the others.
+    /// Returns the server's root first: most control planes have their API there. A page of the console may lie below
+    /// any of the other paths.
     fn pasted(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
         let meant = pasted::meant(text)?;
         let origin = Origin::of(&meant);
@@ -85,7 +86,7 @@ impl Kind for Runai {
             value,
         };
         if whole.path() != meant.path().trim_end_matches('/') {
-            // It has the path of the API in it, and so the one before that.
+            // The address contains the path of the API, and so also the path before it.
             return Ok(vec![url(whole.to_string())]);
         }
         let paths = pasted::paths(&meant).into_iter().take(MAX_PATHS);

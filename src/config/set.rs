@@ -11,11 +11,12 @@ use super::source::CredentialPlace;
 use super::store::StoreKind;
 use crate::profile::ProfileName;
 
-/// Sets how an OAuth 2.0 profile authenticates: in the place of the value that is there, or else right behind the provider,
-/// in the form in which that is written.
+/// Sets how an OAuth 2.0 profile authenticates: replaces the present value, or else adds the key right after
+/// `provider`, in the same notation.
 ///
 /// # Errors
-/// [`EditError`]; [`EditError::Unknown`] if no profile of this name exists, [`EditError::Form`] if it has no such key.
+/// [`EditError`]; [`EditError::Unknown`] if no profile of this name exists, [`EditError::Form`] if the profile has no
+/// such key.
 pub fn set_client_auth(
     text: &str,
     name: &ProfileName,
@@ -33,8 +34,8 @@ pub fn set_client_auth(
     checked(new.ok_or_else(form)?, &config, name)
 }
 
-/// Sets where a profile's credential is: in the place of the value that is there, or else right behind the provider, in the
-/// form in which that is written.
+/// Sets where a profile's credential is kept: replaces the present value, or else adds the key right after `provider`,
+/// in the same notation.
 ///
 /// # Errors
 /// [`EditError`]; [`EditError::Unknown`] if no profile of this name exists.
@@ -51,7 +52,7 @@ pub fn set_store(text: &str, name: &ProfileName, store: &StoreKind) -> Result<St
     )
 }
 
-/// The text with the key of this profile set to a word.
+/// Returns the text with this key of the profile set to a word.
 fn changed(text: &str, name: &ProfileName, key: &str, word: &str) -> Option<String> {
     let document = Document::parse(text).ok()?;
     let profiles = document.get("profiles").and_then(Item::as_table_like);
@@ -69,7 +70,7 @@ fn changed(text: &str, name: &ProfileName, key: &str, word: &str) -> Option<Stri
         let (before, after) = text.split_at_checked(end)?;
         return Some(format!("{before}, {key} = {value}{after}"));
     }
-    // The line begins as the other does: with its indentation, and with the names before a dotted key.
+    // The new line starts like that of `provider`: with its indentation, and with the names before a dotted key.
     let start = text.get(..beside.start)?.rfind('\n').map_or(0, |at| at + 1);
     let begin = text
         .get(start..beside.start)?

@@ -9,7 +9,7 @@ use crate::age_file::Recipient;
 /// Adds the recipient at the end of the text.
 ///
 /// # Errors
-/// [`EditError`]; [`EditError::Recipient`] if the table of the store is there already.
+/// [`EditError`]; [`EditError::Recipient`] if the table of the store exists already.
 pub fn set_recipient(text: &str, recipient: &Recipient) -> Result<String, EditError> {
     let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
     if config.recipient.replace(recipient.clone()).is_some() {

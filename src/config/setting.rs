@@ -1,4 +1,4 @@
-//! The value of a provider's key, apart from the form in which it is written.
+//! The value of a provider's key, independent of how it is written.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub enum Setting {
 // === impl Setting ===
 
 impl Setting {
-    /// The setting of this value; `None` if it is of another type.
+    /// Converts a TOML value; `None` if it is of another type.
     pub(super) fn of(value: &Value) -> Option<Self> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         Some(match value {
@@ -36,7 +36,7 @@ impl Setting {
         })
     }
 
-    /// The value in the configuration.
+    /// Converts the setting to a TOML value.
     pub(super) fn to_value(&self) -> Value {
         match self {
             Self::Text(text) => text.into(),

@@ -12,21 +12,21 @@ use crate::profile::ProfileName;
 pub struct Sink {
     /// The file with the token: absolute, or below the folder of the token socket. It has no `.` and no `..`.
     pub path: PathBuf,
-    /// Its form.
+    /// The format of the file.
     pub format: Format,
-    /// Its mode.
+    /// The mode of the file.
     pub mode: u16,
-    /// Whose it is; `None` means our own user. Only a daemon that is root can give it away.
+    /// The owner of the file; `None` means our own user. Only a daemon that runs as root can set another one.
     pub owner: Option<Account>,
-    /// Its group; `None` leaves the one that the system gives.
+    /// The group of the file; `None` keeps the one that the system assigns.
     pub group: Option<Account>,
-    /// Whether a file that is not ours may be replaced.
+    /// Whether a file that Jeton did not write may be replaced.
     pub replace: bool,
     /// Whether the file stays when its token has expired.
     pub keep_expired: bool,
 }
 
-/// A user or a group, as the configuration gives it.
+/// A user or a group, by number or by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Account {
     /// By number.
@@ -41,7 +41,8 @@ pub type Sinks = BTreeMap<ProfileName, Vec<Sink>>;
 // === impl Sink ===
 
 impl Sink {
-    /// Its files below the folder of the token socket, or where they are named: first the one with the token.
+    /// Returns its files, the one with the token first. Relative paths are resolved below the folder of the token
+    /// socket.
     pub fn files(&self, runtime: &Path) -> Vec<PathBuf> {
         let path = runtime.join(&self.path);
         let beside = self.format.beside();
@@ -49,7 +50,7 @@ impl Sink {
         [path].into_iter().chain(beside).collect()
     }
 
-    /// Whether it is below the folder of the token socket, and not at a place of its own.
+    /// Reports whether it is below the folder of the token socket, and not at an absolute path.
     pub fn is_relative(&self) -> bool {
         self.path.is_relative()
     }
@@ -59,7 +60,7 @@ impl Sink {
         matches!(self.format, Format::Raw | Format::Jwt)
     }
 
-    /// The users and groups that it gives by name.
+    /// Returns the users and groups that it gives by name.
     pub(super) fn named(&self) -> impl Iterator<Item = &Named> {
         [&self.owner, &self.group]
             .into_iter()

@@ -82,8 +82,8 @@ impl CredentialPlace {
 // === impl ReadOnlySource ===
 
 impl ReadOnlySource {
-    /// The files that the credential is read from, which may change at any time. A systemd credential never changes while
-    /// its service runs, and a command is run only when there is a reason to.
+    /// Returns the files that the credential is read from, which may change at any time. Other sources are not watched:
+    /// a systemd credential never changes while its service runs, and a command runs only when its output is needed.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let id = match &self.client_id {
             ClientIdSource::Text(_) => None,
@@ -128,7 +128,7 @@ fn table(key: &str, value: Value) -> Value {
 // === impl SecretSource ===
 
 impl fmt::Display for SecretSource {
-    /// For people. Of a command only its program: an argument may be private.
+    /// Describes the source for people. Of a command it shows only the program: an argument may be private.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "the file {}", path.display()),

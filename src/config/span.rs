@@ -1,10 +1,10 @@
-//! A length of time in a configuration: `1h`, `90s`, `1h 30m`.
+//! Durations in the configuration: `1h`, `90s`, `1h 30m`.
 
 use std::time::Duration;
 
 use super::url::{InvalidUrl, invalid};
 
-/// The units, from the longest on, each with the words that people write for it. The first one is ours.
+/// The units, the longest first, each with the spellings that people use. The first spelling is ours.
 const UNITS: [(u64, &[&str]); 4] = [
     (86_400, &["d", "day", "days"]),
     (3_600, &["h", "hr", "hour", "hours"]),
@@ -12,13 +12,13 @@ const UNITS: [(u64, &[&str]); 4] = [
     (1, &["s", "sec", "second", "seconds"]),
 ];
 
-/// The most digits of a number.
+/// The most digits that a number may have.
 const MAX_DIGITS: usize = 9;
 
-/// Parses a length of time of at least a second. A number without a unit counts seconds, as in a systemd unit.
+/// Parses a duration of at least a second. A number without a unit counts seconds, as in a systemd unit.
 ///
 /// # Errors
-/// Another text, and no time at all.
+/// [`InvalidUrl`] for any other text, and for zero.
 pub(super) fn parse(text: &str) -> Result<Duration, InvalidUrl> {
     let span = sum(text.trim()).filter(|span| !span.is_zero());
     span.ok_or_else(|| {
@@ -26,7 +26,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, InvalidUrl> {
     })
 }
 
-/// A length of time as [`parse`] reads it, in whole seconds.
+/// Formats a duration for [`parse`], in whole seconds.
 pub(super) fn shown(span: Duration) -> String {
     let mut left = span.as_secs();
     let parts = UNITS.into_iter().filter_map(|(unit, words)| {
@@ -60,7 +60,7 @@ fn sum(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// The beginning of a text whose characters are of this kind, and its rest.
+/// Splits a text after its longest prefix of characters of this kind.
 fn split(text: &str, is_of_it: impl Fn(char) -> bool) -> (&str, &str) {
     let end = text.find(|c| !is_of_it(c)).unwrap_or(text.len());
     text.split_at(end)

@@ -1,7 +1,7 @@
-//! The kinds of stores: the name of each in the configuration and on the command line, and the reference's text.
+//! The kinds of stores: their names in the configuration and on the command line, and their text in the reference.
 
-/// Where a profile's credential is kept. Passed by reference and not `Copy`: a kind may carry data about its place,
-/// such as a path.
+/// Where a profile's credential is kept. It is passed by reference and is not `Copy`: a later kind may carry data, such
+/// as a path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum StoreKind {
@@ -21,8 +21,8 @@ pub(super) const TAKES: &str = "\"file\", \"keyring\" or \"encrypted-file\"";
 pub(super) const ABOUT: &str = "where the credential is kept: a file in the state folder, the OS keyring, or an encrypted file";
 
 impl StoreKind {
-    /// The kinds with a name, from the simplest to the one that `jetond add` prefers. The last one is there only once a
-    /// person has made it, and then is what that person wants.
+    /// The kinds by name, from the simplest to the one that `jetond add` prefers. It prefers encrypted files once they
+    /// are set up, since a person did that on purpose.
     pub const WORDS: [Self; 3] = [Self::File, Self::Keyring, Self::EncryptedFile];
 
     /// The store as the configuration spells it.
@@ -45,7 +45,7 @@ impl StoreKind {
         }
     }
 
-    /// The kind with this name.
+    /// Finds the kind with this name.
     pub fn parse(word: &str) -> Option<Self> {
         Self::WORDS.into_iter().find(|kind| kind.as_str() == word)
     }

@@ -319,8 +319,8 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
 fn the_reference_tells_of_every_key_that_is_read() {
     let reference = reference();
     for (_, keys) in &reference {
-        // Another test covers what is read only to be refused; the keys of further providers are tested in their own
-        // files.
+        // Another test covers `unit`, which is read only to be refused. The keys of further providers are tested in
+        // their own files.
         let is_there = |provider: &str| FULL.contains(&format!("provider = \"{provider}\""));
         let is_ours = |key: &&KeyDoc| key.provider.is_empty() || is_there(key.provider);
         for key in keys.iter().filter(is_ours).filter(|key| key.name != "unit") {
@@ -550,7 +550,7 @@ fn the_addresses_and_the_files_of_a_profile_go_with_it() {
         )
     };
     let rest = format!("{}\n{}", profile("b"), more("b"));
-    // Its tables stand together, or apart.
+    // The tables of the profile stand together, or apart.
     for text in [
         format!("{}\n{}\n{rest}", profile("a"), more("a")),
         format!("{}\n{rest}\n{}", profile("a"), more("a")),
@@ -905,7 +905,7 @@ fn any_profile() -> impl Strategy<Value = Profile> {
                 rotation,
                 credential,
             )| {
-                // Only a stored key of Run:ai's is rotated by its age.
+                // Only a stored key of Run:ai can be rotated by age.
                 let may_rotate = matches!(provider, Provider::Runai(_))
                     && matches!(credential, CredentialPlace::Store(_));
                 Profile {

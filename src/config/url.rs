@@ -1,4 +1,4 @@
-//! The addresses in a configuration: normalises what a user writes or pastes to the one form that is compared.
+//! Addresses in the configuration: normalises what a user writes or pastes to the one form that is compared.
 
 use std::fmt;
 
@@ -46,20 +46,21 @@ impl BaseUrl {
         self.0.path().trim_end_matches('/')
     }
 
-    /// The address of an endpoint, such as `/api/v2/token`. Leaves out the part of a pasted address that belongs to an
-    /// endpoint already.
+    /// Returns the address of an endpoint, such as `/api/v2/token`. If the pasted address already ends in a part of an
+    /// endpoint's path, that part is dropped.
     #[must_use]
     pub fn endpoint(&self, path: &str) -> Url {
         self.origin().join(&format!("{}{path}", self.base_path()))
     }
 
-    /// The address below which the endpoints are. Two spellings of it that lead to the same endpoints are equal here.
+    /// Returns the address below which the endpoints are. Two spellings that lead to the same endpoints are equal here.
     #[must_use]
     pub fn base(&self) -> Url {
         self.origin().join(self.base_path())
     }
 
-    /// The address of an endpoint in words, with what was taken for what in the configured one.
+    /// Describes the address of an endpoint, and says which part of the configured address was taken as the server and
+    /// which as the path.
     pub fn asked_at(&self, path: &str) -> String {
         let endpoint = self.endpoint(path);
         match self.base_path() {
@@ -88,7 +89,7 @@ impl fmt::Display for BaseUrl {
 // === impl Origin ===
 
 impl Origin {
-    /// The origin of an address that [`secure`] accepted.
+    /// Returns the origin of an address that [`secure`] accepted.
     pub(super) fn of(url: &Url) -> Self {
         let mut origin = url.clone();
         origin.set_path("");
@@ -104,13 +105,13 @@ impl Origin {
         url
     }
 
-    /// Whether this is the origin of an address.
+    /// Reports whether an address has this origin.
     pub fn is_of(&self, url: &Url) -> bool {
         self.0.origin() == url.origin()
     }
 
-    /// Whether the host is a loopback address, which is never reached through a proxy and needs no TLS. Decided by the
-    /// number, never by a name: a resolver decides what a name means, but 127.0.0.1 has one meaning only.
+    /// Reports whether the host is a loopback address, which is never reached through a proxy and needs no TLS. The
+    /// number decides, never a name: a resolver decides what a name means, but 127.0.0.1 has one meaning only.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.0)
     }
@@ -122,7 +123,7 @@ impl Origin {
 }
 
 impl fmt::Display for Origin {
-    /// In lower case and punycode, without the default port.
+    /// Writes it in lower case and punycode, without the default port.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.origin().ascii_serialization())
     }
@@ -148,7 +149,7 @@ pub(super) fn secure(text: &str) -> Result<Url, InvalidUrl> {
     Ok(url)
 }
 
-/// The address with what may be a secret behind its `?` or `#` hidden.
+/// Formats the address with possible secrets after its `?` or `#` hidden.
 pub(super) fn shown(url: &Url) -> String {
     parts::shown(url)
 }
@@ -185,9 +186,9 @@ fn insecure(url: &Url) -> InvalidUrl {
     }
 }
 
-/// Parses an address with a host and without a user; a query and a fragment are for the caller to refuse. What the URL
-/// standard would silently repair (a missing slash, spaces, line ends, backslashes) is refused: it must be obvious where a secret is
-/// sent.
+/// Parses an address with a host and without a user. The caller has to refuse a query and a fragment. What the URL
+/// standard would silently repair (a missing slash, spaces, line ends, backslashes) is refused: it must be obvious
+/// where a secret is sent.
 pub(super) fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
     if !text.contains("://") {
         return Err(InvalidUrl {
@@ -223,8 +224,8 @@ pub(super) fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
     Ok(url)
 }
 
-/// A part in braces or angle brackets that instructions leave to their reader, such as `{tenantid}` or `<tenant>`; only
-/// where there can be no secret.
+/// Finds a placeholder that the reader of some instructions should have replaced, such as `{tenantid}` or `<tenant>`.
+/// It looks only where there can be no secret.
 fn placeholder(text: &str) -> Option<&str> {
     let text = text.split(['?', '#']).next()?;
     if authority(text).contains('@') {
@@ -241,13 +242,14 @@ fn placeholder(text: &str) -> Option<&str> {
         })
 }
 
-/// The text between `://` and the path.
+/// Returns the text between `://` and the path.
 fn authority(text: &str) -> &str {
     let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     rest.split(['/', '?', '#', '\\']).next().unwrap_or("")
 }
 
-/// The address that is meant by a text without a scheme, as a browser shows it; `None` for what may be a secret.
+/// Guesses the address that is meant by a text without a scheme, as browsers show it; `None` if the text may be a
+/// secret.
 fn with_scheme(text: &str, scheme: &str) -> Option<String> {
     let host = text.split(['/', '?', '#']).next()?;
     if !is_host(host) {
@@ -262,8 +264,8 @@ fn with_scheme(text: &str, scheme: &str) -> Option<String> {
     is_plain.then(|| shown(&url))
 }
 
-/// Whether a text looks like a host, with or without a port: with a dot, in lower case, no long part. A misplaced
-/// secret or token does not, and must not be repeated.
+/// Reports whether a text looks like a host, with or without a port: it has a dot, is in lower case, and has no long
+/// part. A misplaced secret or token does not look like that, and must not be quoted.
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.trim_end_matches('/').split_once(':') {
         Some((host, port)) => (host, Some(port)),
@@ -276,7 +278,7 @@ fn is_host(text: &str) -> bool {
         && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
-/// Whether the host is in 127.0.0.0/8 or is ::1, written as a number.
+/// Reports whether the host is the number ::1, or one in 127.0.0.0/8.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

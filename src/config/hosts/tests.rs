@@ -53,7 +53,7 @@ fn the_longest_entry_that_covers_an_address_decides() {
             "https://only.example/team/x",
             Some("https://only.example/team"),
         ),
-        // A client that names no path gets nothing of an entry that has one.
+        // An entry with a path does not match a client that names no path.
         ("only.example", None),
         ("https://only.example/", None),
         ("https://only.example/teams", None),
@@ -75,7 +75,7 @@ fn the_longest_entry_that_covers_an_address_decides() {
     }
 }
 
-/// A profile with these entries, and another one with those.
+/// A profile with the entries `a`, and another one with `b`.
 fn with_hosts(a: &str, b: &str) -> String {
     let profile = |name: &str, hosts: &str| {
         format!("[profiles.{name}]\nprovider='runai'\nurl='https://x'\n{hosts}\n")
@@ -111,7 +111,7 @@ fn an_address_is_that_of_one_entry_alone() {
             "{found:?}"
         );
     }
-    // The later one in the text is at fault, whichever profile begins first.
+    // The later entry in the text is at fault, whichever profile begins first.
     let late = [
         with_hosts("", &entry("b", "https://git.example")),
         entry("a", "https://git.example"),
@@ -122,7 +122,7 @@ fn an_address_is_that_of_one_entry_alone() {
         found[0].starts_with("12:7: profiles.a.hosts.url: line 9 has"),
         "{found:?}"
     );
-    // Three alike are two faults, and an inline table counts.
+    // Three equal entries are two faults, and an inline table counts.
     let inline = "hosts = [{ url = 'https://g' }, { url = 'https://G/' }, { url = 'g:443' }]";
     assert_eq!(faults(&with_hosts(inline, "")).len(), 2);
     for (first, second) in [

@@ -23,7 +23,7 @@ impl EndpointUrl {
     /// [`InvalidUrl`] if it is not valid.
     pub fn issuer(text: &str) -> Result<Self, InvalidUrl> {
         if let Some((before, document)) = text.split_once("/.well-known/") {
-            // RFC 8414 section 3.1 has the issuer's path behind the document's name.
+            // RFC 8414 section 3.1 puts the issuer's path after the document's name.
             let document = document.split(['?', '#']).next().unwrap_or_default();
             let path = document.split_once('/').map_or("", |(_, path)| path);
             let issuer = match path {
@@ -84,12 +84,12 @@ impl EndpointUrl {
         &self.url
     }
 
-    /// The whole of it, but for what may be a secret in its query.
+    /// Returns the whole address, with possible secrets in its query hidden.
     pub fn shown(&self) -> String {
         url::shown(&self.url)
     }
 
-    /// Its path without final slashes.
+    /// Returns its path without trailing slashes.
     pub fn path(&self) -> &str {
         self.url.path().trim_end_matches('/')
     }
@@ -101,7 +101,7 @@ impl EndpointUrl {
 }
 
 impl fmt::Display for EndpointUrl {
-    /// Without the query, which may hold private data.
+    /// Writes the address without the query, which may hold private data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text.split('?').next().unwrap_or_default())
     }

@@ -26,7 +26,7 @@ const SECRETS: &[&str] = &[
     "token",
 ];
 
-/// Why a parameter is refused. It never quotes the value, which may be a misplaced secret.
+/// The reason why a parameter is refused. It never quotes the value, which may be a misplaced secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InvalidParameter {
     /// Several scopes in one text.
@@ -35,9 +35,9 @@ pub(super) enum InvalidParameter {
     NotAScope,
     /// Not an absolute URI without a fragment.
     NotAResource,
-    /// Without a value.
+    /// An empty value.
     Empty,
-    /// With a line end or another control character.
+    /// A line end or another control character in the value.
     ControlCharacter,
     /// The name of a parameter that authenticates the client.
     Credential,
@@ -50,9 +50,9 @@ pub(super) enum InvalidParameter {
     },
     /// A name with an invalid character.
     BadName,
-    /// Not a type of tokens.
+    /// Not a token type.
     NotATokenType,
-    /// A type whose tokens take more than being sent.
+    /// A token type whose use takes more than sending the token.
     NotABearerType,
 }
 
@@ -89,7 +89,7 @@ pub(super) fn resource(text: &str) -> Result<String, InvalidParameter> {
 /// [`InvalidParameter`] if it is not valid.
 pub(super) fn value(text: &str) -> Result<String, InvalidParameter> {
     if text.is_empty() {
-        // RFC 6749 section 3.2: a parameter without a value is treated as if it were not there.
+        // RFC 6749 section 3.2: an issuer treats a parameter without a value as absent.
         Err(InvalidParameter::Empty)
     } else if text.contains(char::is_control) {
         Err(InvalidParameter::ControlCharacter)

@@ -1,16 +1,16 @@
-//! What a pasted address may be: a discovery document's, a token endpoint's, an issuer's, or a page of its console.
+//! Interprets a pasted address: that of a discovery document, a token endpoint, an issuer, or a page of its console.
 
 use super::EndpointUrl;
 use crate::config::kind::Pasted;
 use crate::config::url::{InvalidUrl, Origin, pasted};
 
-/// How many issuers a pasted address is looked for as.
+/// The most issuers that a pasted address is tried as.
 const MAX_ISSUERS: usize = 8;
 
-/// The addresses that it may stand for.
+/// Returns the addresses that a pasted text may stand for.
 ///
 /// # Errors
-/// [`InvalidUrl`] if it is none.
+/// [`InvalidUrl`] if the text stands for no address.
 pub(super) fn addresses(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
     let mut meant = pasted::meant(text)?;
     if is_token_endpoint(meant.path()) {
@@ -33,13 +33,13 @@ pub(super) fn addresses(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
         option: "issuer",
         value: format!("{origin}{path}{}", if slash { "/" } else { "" }),
     };
-    // An issuer is its address to the final slash, which people leave out and pages add.
+    // A final slash is part of an issuer's identifier, but people drop it and web pages add it.
     let both = |path: String| [has_slash, !has_slash].map(|slash| issuer(&path, slash));
     let paths = pasted::paths(&meant).into_iter().rev();
     Ok(paths.flat_map(both).take(MAX_ISSUERS).collect())
 }
 
-/// Whether the path ends as those of token endpoints do: `/token`, `/oauth/token`, `/as/token.oauth2`.
+/// Reports whether the path ends in the way of token endpoints: `/token`, `/oauth/token`, `/as/token.oauth2`.
 fn is_token_endpoint(path: &str) -> bool {
     let last = path.trim_end_matches('/').rsplit('/').next();
     let last = last.unwrap_or_default().to_ascii_lowercase();

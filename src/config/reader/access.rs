@@ -1,4 +1,4 @@
-//! Reads the access rules: the socket's mode and the `allow` rules, whose names become numbers here.
+//! Reads the access rules: the socket's mode and the `allow` rules, and looks up the numbers of their names.
 
 use super::super::allow::{Rule, SocketMode, Subject};
 use super::super::named::{Name, Named};
@@ -60,8 +60,8 @@ pub(super) const ALLOW: &[Key<Vec<Rule>>] = &[
 ];
 
 impl Reader<'_> {
-    /// The table of the socket: its mode, and its group if that is given by name. While the group has no number, the mode
-    /// is private.
+    /// Reads the table of the socket: its mode, and its group if the group is given by name. While the group has no
+    /// number, the mode is private.
     pub(in crate::config) fn socket(
         &mut self,
         field: &Field<'_>,
@@ -89,7 +89,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A group by its name or number.
+    /// Reads a group by its name or number.
     pub(super) fn group(&mut self, field: &Field<'_>) -> Option<Group> {
         if field.item.is_integer() {
             let number = self.ids(field).and_then(IdRange::only);
@@ -99,7 +99,7 @@ impl Reader<'_> {
         Some(Group::Name(self.look_up(field, name)))
     }
 
-    /// The rules of an array of tables.
+    /// Reads the rules of an array of tables.
     pub(in crate::config) fn rules(&mut self, field: &Field<'_>) -> Vec<Rule> {
         let mut rules = vec![];
         for (at, table) in self.tables(field) {
@@ -145,7 +145,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A number, or a range of them in a string.
+    /// Reads a number, or a range of numbers in a string.
     pub(super) fn ids(&mut self, field: &Field<'_>) -> Option<IdRange> {
         let text = match field.item.as_integer() {
             Some(number) => number.to_string(),
@@ -166,7 +166,7 @@ impl Reader<'_> {
         ids
     }
 
-    /// The name of a user or a group. An empty one is a fault of the text, whatever the machine knows.
+    /// Reads the name of a user or a group. An empty name is a fault of the text, whatever names the machine knows.
     pub(super) fn account(&mut self, field: &Field<'_>) -> Option<String> {
         let name = self.text(field)?;
         if name.is_empty() {

@@ -1,4 +1,4 @@
-//! Reads to whom the records of the store of encrypted files are encrypted.
+//! Reads the recipient to whom the store of encrypted files encrypts its records.
 
 use super::key::{Key, key};
 use super::{Field, Reader};
@@ -15,16 +15,16 @@ pub(super) const ENCRYPTED_FILE: &[Key<Option<Recipient>>] = &[
     }),
 ];
 
-/// Fault of a profile with encrypted records and nobody to encrypt them to.
+/// The fault of a profile with encrypted records while no recipient is set.
 const NO_RECIPIENT: &str = "[encrypted-file] has no recipient, to whom the records are encrypted: run `jetond encrypt-store`, which makes and writes it";
 
 impl Reader<'_> {
-    /// The recipient of the store of encrypted files.
+    /// Reads the recipient of the store of encrypted files.
     pub(in crate::config) fn encrypted_file(&mut self, field: &Field<'_>) -> Option<Recipient> {
         let table = self.table(field)?;
         let mut recipient = None;
         self.keys(&field.path, table, ENCRYPTED_FILE, &mut recipient);
-        // One that is a fault has been reported, and is not missing.
+        // An invalid recipient has been reported already, so it does not count as missing.
         self.has_recipient |= table.contains_key("recipient");
         recipient
     }
@@ -36,12 +36,12 @@ impl Reader<'_> {
             .ok()
     }
 
-    /// Notes a profile whose records are encrypted. The table of the recipient may come later in the text.
+    /// Notes a profile whose records are encrypted, to check later: the recipient's table may follow in the text.
     pub(super) fn needs_recipient(&mut self, field: &Field<'_>) {
         self.encrypted.push((field.value, field.path.clone()));
     }
 
-    /// Reports the profiles whose records are encrypted to nobody.
+    /// Reports the noted profiles if there is no recipient.
     pub(in crate::config) fn without_recipient(&mut self) {
         for (at, key) in std::mem::take(&mut self.encrypted) {
             if !self.has_recipient {

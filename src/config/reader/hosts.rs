@@ -14,7 +14,7 @@ pub(super) struct Draft {
     auth: Option<HostAuth>,
 }
 
-/// The longest user name, in bytes: what is longer is a misplaced token.
+/// The longest user name, in bytes. A longer text is a misplaced token.
 const MAX_USERNAME: usize = 255;
 
 #[rustfmt::skip]
@@ -31,7 +31,7 @@ pub(super) const HOST: &[Key<Draft>] = &[
 ];
 
 impl Reader<'_> {
-    /// The entries of an array of tables, in either TOML form.
+    /// Reads the entries of an array of tables, in either TOML form.
     pub(in crate::config) fn hosts(&mut self, field: &Field<'_>) -> Vec<HostEntry> {
         let mut hosts = vec![];
         for (at, table) in self.tables(field) {
@@ -76,8 +76,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports each entry whose address has one before it in the text, of whichever profile: neither would be the longer
-    /// one.
+    /// Reports each entry whose address an earlier entry of any profile has: with equal addresses, no path would be the
+    /// longest.
     pub(in crate::config) fn ties(&mut self) {
         let mut hosts = std::mem::take(&mut self.hosts);
         hosts.sort_by(|a, b| (&a.url, a.at).cmp(&(&b.url, b.at)));
@@ -97,7 +97,7 @@ impl Reader<'_> {
     }
 }
 
-/// A user name that every client and every protocol can carry.
+/// Checks that every client and every protocol can carry a user name.
 fn username(text: &str) -> Result<String, &'static str> {
     let is_refused = |c: char| {
         let is_space = c.is_whitespace() && c != ' ';
@@ -118,12 +118,12 @@ fn username(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// The address that was probably meant; `None` where a text may be a secret.
+/// Guesses the address that was meant; `None` if the text may be a secret.
 fn meant(text: &str) -> Option<Address> {
     let text = text.trim();
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (scheme, rest.to_owned()),
-        // As in `git clone git@HOST:PATH`.
+        // The form of `git clone git@HOST:PATH`.
         None => match text.split_once(':') {
             Some((login, path)) if login.contains('@') => ("ssh", format!("{login}/{path}")),
             _ if text.contains('@') => return None,

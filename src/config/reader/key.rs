@@ -9,30 +9,30 @@ use super::{Field, Reader, Section, fields};
 pub struct KeyDoc {
     /// The key.
     pub name: &'static str,
-    /// The values that it takes.
+    /// The values that the key accepts.
     pub takes: &'static str,
     /// The default; empty if the key is required.
     pub default: &'static str,
     /// The provider that the key belongs to; empty if it applies to every provider.
     pub provider: &'static str,
-    /// What it does, in a sentence.
+    /// The purpose of the key, in a sentence.
     pub about: &'static str,
 }
 
 /// The option of `jetond add` that sets a key: `--` and the key's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyOption {
-    /// How often it can be given, and what it takes.
+    /// How often the option can be given, and what value it takes.
     pub form: OptionForm,
     /// The placeholder for its value in the usage.
     pub value: &'static str,
-    /// What it does, for the help.
+    /// The purpose of the option, for the help.
     pub help: &'static str,
-    /// Another option of the same provider that excludes this one; empty without one.
+    /// Another option of the same provider that excludes this one; empty if there is none.
     pub excludes: &'static str,
 }
 
-/// How often an option can be given, and what it takes.
+/// How often an option can be given, and what value it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionForm {
     /// Once, without a value: it sets true.
@@ -75,7 +75,7 @@ pub(in crate::config) const fn key<D>(
     }
 }
 
-/// Sets the value, or keeps the default if the value was a fault, which has been reported.
+/// Sets the value; after a fault, which has been reported, the default stays.
 pub(in crate::config) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
@@ -85,7 +85,7 @@ pub(in crate::config) fn set<T>(place: &mut T, value: Option<T>) {
 // === impl Key ===
 
 impl<D> Key<D> {
-    /// The same key with an option that sets it.
+    /// Adds an option that sets the key.
     pub(in crate::config) const fn option(
         mut self,
         form: OptionForm,
@@ -101,7 +101,7 @@ impl<D> Key<D> {
         self
     }
 
-    /// The same key, with an option that excludes another one.
+    /// Declares that the key's option excludes another one.
     pub(in crate::config) const fn excludes(mut self, other: &'static str) -> Self {
         if let Some(option) = &mut self.option {
             option.excludes = other;

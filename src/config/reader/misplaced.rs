@@ -1,8 +1,8 @@
-//! Keys that are not ours and look like a credential, or like the source of one: what to do about each.
+//! Advice for unknown keys that look like a credential or like the source of one.
 
 use toml_edit::Item;
 
-/// Common names for a secret: no key of such a name may be in this file.
+/// Common names for a secret. No key with such a name may be in this file.
 pub(super) const SECRETS: &[&str] = &[
     "access-key",
     "access-token",
@@ -16,10 +16,10 @@ pub(super) const SECRETS: &[&str] = &[
     "token",
 ];
 
-/// The fault of a secret in this file.
+/// The fault for a secret in this file.
 pub(super) const SECRET_IN_FILE: &str = "this file never holds a credential: remove it, and name its source with client-secret = { … }, or let `jetond add` ask for it and store it";
 
-/// Advice for a key that is not one of a profile, and is meant to name the source of a credential.
+/// Returns advice for a key that no profile has, but that was meant to name the source of a credential.
 pub(super) fn advice(name: &str) -> Option<&'static str> {
     Some(match name {
         "systemd-credential" | "load-credential" | "loadcredential" => {
@@ -38,7 +38,7 @@ pub(super) fn advice(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a value of this key can be of no other form than a text, and so may be a secret.
+/// Reports whether the value of this key may be a secret: it is a text, where every valid value is a table.
 pub(super) fn may_be_secret(name: &str, value: &Item) -> bool {
     name == "client-secret" && value.is_str()
 }

@@ -39,13 +39,13 @@ struct Draft {
     sinks: Vec<Drafted>,
 }
 
-/// A profile that is read, with what is kept apart from it.
+/// A profile as read, with the settings that are kept apart from it.
 pub(in crate::config) struct ReadProfile {
     pub(in crate::config) name: ProfileName,
     pub(in crate::config) profile: Profile,
     /// The rules that say who may use it.
     pub(in crate::config) rules: Vec<Rule>,
-    /// The addresses that it is for.
+    /// The addresses that its tokens are for.
     pub(in crate::config) hosts: Vec<HostEntry>,
     /// The files that its token is written to, each with its place.
     pub(in crate::config) sinks: Vec<(usize, Sink)>,
@@ -58,7 +58,8 @@ struct Pair {
     key: Option<PathBuf>,
 }
 
-/// The keys of every profile. Those of its provider follow the first one, as `jetond add` writes them.
+/// The keys of every profile. A provider's own keys come after the first one, in the order in which `jetond add` writes
+/// them.
 #[rustfmt::skip]
 const PROFILE: &[Key<Draft>] = &[
     key("provider", PROVIDER.takes, "", PROVIDER.about, |r, f, d| {
@@ -127,7 +128,7 @@ const CERTIFICATE: &[Key<Pair>] = &[
     }),
 ];
 
-/// Every table with its keys, for the reference.
+/// Returns every table with its keys, for the reference.
 pub fn reference() -> Vec<(&'static str, Vec<KeyDoc>)> {
     vec![
         ("socket", SOCKET.iter().map(|key| key.doc).collect()),
@@ -163,12 +164,12 @@ pub fn reference() -> Vec<(&'static str, Vec<KeyDoc>)> {
     ]
 }
 
-/// The keys of a profile in the order of `jetond add`: the provider, its address, the store, and all others.
+/// Returns the keys of a profile in the order of `jetond add`: the provider, its address, the store, and all others.
 fn docs() -> Vec<KeyDoc> {
     let mut docs: Vec<_> = PROFILE.iter().map(|key| key.doc).collect();
     let of_kinds = ProviderKind::ALL.iter().flat_map(ProviderKind::docs);
     for (at, doc) in of_kinds.enumerate() {
-        // After the provider; all but the first address go after the store.
+        // The first address goes right after the provider, all others after the store.
         docs.insert(if at == 0 { 1 } else { at + 2 }, doc);
     }
     docs
@@ -230,7 +231,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Reports keys that belong to another kind than the chosen one.
+    /// Reports keys that belong to another kind of provider than the chosen one.
     fn foreign(&mut self, section: &Section<'_>, kind: &ProviderKind, chosen: &ProviderKind) {
         let docs = kind.docs();
         for field in section.fields() {

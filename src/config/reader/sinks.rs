@@ -31,7 +31,7 @@ pub(super) struct Draft {
     template: Option<Template>,
 }
 
-/// A sink that is read, before its profile is known as a whole.
+/// A sink as read, before the rest of its profile is known.
 pub(in crate::config) struct Drafted {
     at: usize,
     key: String,
@@ -76,18 +76,18 @@ pub(super) const SINK: &[Key<Draft>] = &[
     }),
 ];
 
-/// The formats that need a key of their own, and have it alone.
+/// The keys that only one format has, with that format, and whether the format requires the key.
 const KEYS_OF_ONE: [(&str, &str, bool); 3] = [
     ("cluster", "runai-cli", true),
     ("variable", "dotenv", false),
     ("template", "template", true),
 ];
 
-/// The longest path, in bytes: that of Linux, with room for a temporary name.
+/// The longest path, in bytes: Linux's limit, less the room for a temporary name.
 const LONGEST: usize = 4_000;
 
 impl Reader<'_> {
-    /// The sinks of an array of tables, in either TOML form. [`Reader::finish_sinks`] makes them whole.
+    /// Reads the sinks of an array of tables, in either TOML form. [`Reader::finish_sinks`] completes them.
     pub(in crate::config) fn sinks(&mut self, field: &Field<'_>) -> Vec<Drafted> {
         let mut sinks = vec![];
         for (at, table) in self.tables(field) {
@@ -117,7 +117,7 @@ impl Reader<'_> {
         sinks
     }
 
-    /// The sinks of a profile whose provider and hosts are read.
+    /// Completes the sinks of a profile, once its provider and hosts are known.
     pub(super) fn finish_sinks(
         &mut self,
         drafted: Vec<Drafted>,
@@ -147,7 +147,7 @@ impl Reader<'_> {
             let made = match format {
                 Some(Ok(format)) => file(&format, path).map(|path| (format, path)),
                 Some(Err(why)) => Err(why),
-                // The fault is reported already.
+                // The fault has been reported already.
                 None => continue,
             };
             let demanded = made.and_then(|made| match (name, draft.mode) {
@@ -175,7 +175,7 @@ impl Reader<'_> {
         sinks
     }
 
-    /// Reports each path that a sink has twice, and returns the sinks that are left.
+    /// Reports each path that two sinks share, and returns the other sinks.
     pub(in crate::config) fn distinct_sinks(
         &mut self,
         field: &Field<'_>,
@@ -199,7 +199,7 @@ impl Reader<'_> {
         distinct
     }
 
-    /// A user by name or number.
+    /// Reads a user by name or number.
     fn owner(&mut self, field: &Field<'_>) -> Option<Account> {
         if field.item.is_integer() {
             return self.ids(field)?.only().map(Account::Number);
@@ -210,7 +210,7 @@ impl Reader<'_> {
     }
 }
 
-/// A path of plain names: programs read `..` after a link in different ways.
+/// Reads a path of plain names. `..` is refused, since programs resolve it differently after a symbolic link.
 fn path(reader: &mut Reader<'_>, field: &Field<'_>, text: &str) -> Option<PathBuf> {
     let path = Path::new(text);
     let is_plain = |part| matches!(part, Component::Normal(_) | Component::RootDir);
@@ -223,14 +223,14 @@ fn path(reader: &mut Reader<'_>, field: &Field<'_>, text: &str) -> Option<PathBu
     } else if text.chars().any(char::is_control) || text.len() > LONGEST {
         "this must be a path of at most 4000 bytes, without a control character"
     } else {
-        // `a//b` is the same file as `a/b`, and has the same record.
+        // `a//b` and `a/b` are the same file, and must have the same record.
         return Some(path.components().collect());
     };
     reader.fault(field, message, None);
     None
 }
 
-/// An octal number: readable and writable by its owner, at most readable by others, never to be run.
+/// Reads an octal mode: the owner reads and may write, others at most read, and nobody may execute.
 fn mode(reader: &mut Reader<'_>, field: &Field<'_>, text: &str) -> Option<u16> {
     let is_octal =
         (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));

@@ -9,19 +9,19 @@ use super::misplaced::{SECRET_IN_FILE, may_be_secret};
 use super::{Field, Reader, Section};
 use crate::credential::client_id;
 
-/// The longest name of a systemd credential, in bytes: that of a file name.
+/// The longest name of a systemd credential, in bytes: the limit of a file name.
 const MAX_NAME: usize = 255;
 
-/// The default of each key of which exactly one is there.
+/// The text in place of a default, for keys of which exactly one has to be set.
 const ANOTHER: &str = "another key is there";
 
-/// What `client-id` takes.
+/// The values that `client-id` accepts.
 pub(super) const ID_TAKES: &str = "a string, or { file = \"PATH\" }";
 
-/// What `client-secret` takes.
+/// The values that `client-secret` accepts.
 pub(super) const SECRET_TAKES: &str = "{ file = \"PATH\" }, { systemd-credential = \"NAME\" } or { command = [\"/PATH\", \"ARGUMENT\", …] }";
 
-/// A place of a credential while its keys are read.
+/// The place of a credential, while its keys are read.
 #[derive(Default)]
 pub(super) struct PlaceDraft {
     pub(super) store: StoreKind,
@@ -49,7 +49,7 @@ pub(super) const SECRET: &[Key<Option<SecretSource>>] = &[
     }),
 ];
 
-/// A name that systemd takes for a credential: it is the name of a file, and of a descriptor.
+/// Checks a name by systemd's rules for credentials: it must be valid as a file name and as a descriptor's name.
 fn credential_name(name: &str) -> Result<String, &'static str> {
     let fits = !name.is_empty() && name.len() <= MAX_NAME;
     let is_of_file = !name.contains('/') && ![".", ".."].contains(&name);
@@ -66,7 +66,7 @@ fn credential_name(name: &str) -> Result<String, &'static str> {
 }
 
 impl Reader<'_> {
-    /// A client ID, or the file that holds it.
+    /// Reads a client ID, or the file that holds it.
     pub(super) fn client_id(&mut self, field: &Field<'_>) -> Option<ClientIdSource> {
         if field.item.is_str() {
             return self.checked(field, client_id).map(ClientIdSource::Text);
@@ -80,7 +80,7 @@ impl Reader<'_> {
         file.map(ClientIdSource::File)
     }
 
-    /// The source of a client secret. The secret itself is never in this file.
+    /// Reads the source of a client secret. The secret itself is never in this file.
     pub(super) fn client_secret(&mut self, field: &Field<'_>) -> Option<SecretSource> {
         if may_be_secret(field.name, field.item) {
             self.fault_at(field.key, &field.path, SECRET_IN_FILE, None);
@@ -102,7 +102,7 @@ impl Reader<'_> {
         None
     }
 
-    /// The words of a command. The first one is the path of its program, since no shell looks for it.
+    /// Reads the words of a command. The first one is the path of its program, since no shell searches for it.
     fn command(&mut self, field: &Field<'_>) -> Option<Vec<String>> {
         if field.item.is_str() {
             let wanted = "an array of strings, as [\"/usr/bin/op\", \"read\", \"…\"], since no shell takes a line apart";
@@ -116,7 +116,7 @@ impl Reader<'_> {
         let words = self.list(field, without_nul);
         match words.first() {
             Some(program) if program.starts_with('/') => Some(words),
-            // A word that was refused is missing here, and told already.
+            // A word that was refused is missing here, and its fault has been reported already.
             _ if field
                 .item
                 .as_array()

@@ -10,7 +10,7 @@ use super::{Field, Reader, fields};
 use crate::spelling;
 
 impl Reader<'_> {
-    /// The text of a value.
+    /// Reads a text.
     pub(in crate::config) fn text<'f>(&mut self, field: &Field<'f>) -> Option<&'f str> {
         let text = field.item.as_str();
         if text.is_none() {
@@ -19,7 +19,7 @@ impl Reader<'_> {
         text
     }
 
-    /// An absolute path.
+    /// Reads an absolute path.
     pub(in crate::config) fn absolute(&mut self, field: &Field<'_>) -> Option<PathBuf> {
         let text = self.text(field)?;
         let path = Path::new(text);
@@ -34,7 +34,7 @@ impl Reader<'_> {
         None
     }
 
-    /// The boolean of a value.
+    /// Reads a boolean.
     pub(in crate::config) fn flag(&mut self, field: &Field<'_>) -> Option<bool> {
         let flag = field.item.as_bool();
         if flag.is_none() {
@@ -43,7 +43,7 @@ impl Reader<'_> {
         flag
     }
 
-    /// One of these words; `known` are words with an error message of their own.
+    /// Reads one of these words; `known` are further words, each with its own error message.
     pub(in crate::config) fn one_of<T: Clone>(
         &mut self,
         field: &Field<'_>,
@@ -68,7 +68,7 @@ impl Reader<'_> {
         None
     }
 
-    /// A value with a parser of its own.
+    /// Reads a value with the parser `parse`.
     pub(in crate::config) fn parsed<T>(
         &mut self,
         field: &Field<'_>,
@@ -87,7 +87,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A text, checked.
+    /// Reads a text, and checks it.
     pub(in crate::config) fn checked<E: Display>(
         &mut self,
         field: &Field<'_>,
@@ -99,7 +99,7 @@ impl Reader<'_> {
             .ok()
     }
 
-    /// A key, checked itself.
+    /// Checks the name of a key.
     pub(in crate::config) fn name<E: Display>(
         &mut self,
         field: &Field<'_>,
@@ -109,7 +109,7 @@ impl Reader<'_> {
         check(field.name).map_err(fault).ok()
     }
 
-    /// The texts of an array, each checked; a fault is reported at its element.
+    /// Reads the texts of an array, and checks each; a fault is reported at its element.
     pub(in crate::config) fn list<E: Display>(
         &mut self,
         field: &Field<'_>,
@@ -139,7 +139,7 @@ impl Reader<'_> {
         texts
     }
 
-    /// One text, or the texts of an array.
+    /// Reads one text, or the texts of an array.
     pub(in crate::config) fn one_or_list<E: Display>(
         &mut self,
         field: &Field<'_>,
@@ -152,13 +152,13 @@ impl Reader<'_> {
         }
     }
 
-    /// The entries of a table whose keys the user chooses.
+    /// Returns the entries of a table whose keys the user chooses.
     pub(in crate::config) fn entries<'f>(&mut self, field: &Field<'f>) -> Vec<Field<'f>> {
         let table = self.table(field);
         table.map_or_else(Vec::new, |table| fields(&field.path, table))
     }
 
-    /// The tables of an array, in either TOML form, each with its place.
+    /// Returns the tables of an array, in either TOML form, each with its place.
     pub(in crate::config) fn tables<'f>(
         &mut self,
         field: &Field<'f>,

@@ -1,4 +1,4 @@
-//! Why an address is refused, and what is suggested instead.
+//! The error for an invalid address, with a suggestion of what was meant.
 
 use std::fmt;
 
@@ -6,18 +6,19 @@ use ::url::Url;
 
 use super::parts;
 
-/// Why an address is refused.
+/// The reason why an address is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidUrl {
     /// What is wrong with it. It never quotes the address, which may contain a password.
     pub message: String,
-    /// What it was taken for, with what may be a secret hidden. Only for the person who wrote the address.
+    /// How each part of the address was interpreted, with possible secrets hidden. Only for the person who wrote the
+    /// address.
     pub pasted: Option<String>,
     /// A suggestion of what was meant.
     pub suggestion: Option<String>,
 }
 
-/// Why an address is refused that has no place for a query.
+/// The reason for an address that must not have a query or a fragment.
 pub(in crate::config) const NO_QUERY: &str = "this address must not have a ? or # part";
 
 /// The last part that an address may have.
@@ -25,11 +26,12 @@ pub(in crate::config) const NO_QUERY: &str = "this address must not have a ? or 
 pub(in crate::config) enum Most {
     /// A path.
     Path,
-    /// A query, behind a path or none.
+    /// A query, with or without a path before it.
     Query,
 }
 
-/// Refuses an address with another part behind the last one that it may have: says why, and what was taken for what.
+/// Refuses an address that goes on after the last part that it may have. The error says why, and how each part was
+/// interpreted.
 ///
 /// # Errors
 /// [`InvalidUrl`] with what is suggested instead.
@@ -49,7 +51,7 @@ pub(in crate::config) fn demand_no_more(
     })
 }
 
-/// Why an address is refused, with the whole of it and what each part was taken for.
+/// Creates the error for an address, with the whole address and how each part was interpreted.
 pub(in crate::config) fn taken_apart(why: &str, url: &Url) -> InvalidUrl {
     InvalidUrl {
         pasted: Some(parts::apart(url)),
@@ -57,7 +59,7 @@ pub(in crate::config) fn taken_apart(why: &str, url: &Url) -> InvalidUrl {
     }
 }
 
-/// A refusal without more than its reason.
+/// Creates the error with a reason alone.
 pub(in crate::config) fn invalid(message: impl Into<String>) -> InvalidUrl {
     InvalidUrl {
         message: message.into(),

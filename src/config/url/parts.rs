@@ -1,23 +1,23 @@
-//! An address taken apart, for the person who pasted it: the whole of it, and what each part is taken for.
+//! An address and its parts, shown to the person who pasted it.
 //!
-//! A pasted address may have a secret behind its `?` or `#`: a token that a browser was given, a signature, a password. So
-//! of these two only the words that can hardly be one are shown. The path is shown whole.
+//! A pasted address may have a secret after its `?` or `#`: a token that a browser got, a signature, a password. So of
+//! these two parts, only words that are very unlikely to be one are shown. The path is shown whole.
 
 use ::url::{Url, form_urlencoded};
 
-/// What stands in the place of what may be a secret.
+/// The text that replaces a possible secret.
 const HIDDEN: &str = "[...]";
 
-/// Words in the name of a parameter whose value may be a secret, however it looks.
+/// Parts of parameter names whose values are always hidden.
 const SECRETS: [&str; 15] = [
     "assert", "auth", "code", "cred", "jwt", "key", "nonce", "pass", "pwd", "secret", "sess",
     "sig", "sid", "state", "token",
 ];
 
-/// The address with what may be a secret hidden.
+/// Formats the address with possible secrets hidden.
 pub(super) fn shown(url: &Url) -> String {
     let [path, query, fragment] = parts(url);
-    // As a URL has it: without a path there is a slash before the rest.
+    // A URL without a path has a slash before its query or fragment.
     let slash = if path.is_empty() && !(query.is_empty() && fragment.is_empty()) {
         "/"
     } else {
@@ -26,7 +26,7 @@ pub(super) fn shown(url: &Url) -> String {
     format!("{}{slash}{path}{query}{fragment}", server(url))
 }
 
-/// `in ADDRESS, SERVER is taken for the server, PATH for the path` and so on.
+/// Writes `in ADDRESS, SERVER is taken for the server, PATH for the path` and so on.
 pub(super) fn apart(url: &Url) -> String {
     let [path, query, fragment] = parts(url);
     let named = [(path, "path"), (query, "query"), (fragment, "fragment")];
@@ -45,7 +45,7 @@ fn server(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// The path, the query and the fragment, each with its sign; empty where the address lacks it.
+/// Returns the path, the query and the fragment, each with its leading sign; empty for a part that the address lacks.
 fn parts(url: &Url) -> [String; 3] {
     let path: Vec<_> = url.path().split('/').map(parameters).collect();
     let path = match &*path.join("/") {
@@ -61,7 +61,7 @@ fn parts(url: &Url) -> [String; 3] {
     ]
 }
 
-/// A piece of a path, without the values of its parameters (`;jsessionid=…`).
+/// Formats a path segment without the values of its parameters (`;jsessionid=…`).
 fn parameters(piece: &str) -> String {
     let mut parts = piece.split(';');
     let name = parts.next().unwrap_or_default();
@@ -75,7 +75,7 @@ fn query(text: &str) -> String {
     pairs.join("&")
 }
 
-/// What pages have behind `#`: a path of their own, parameters, or a word.
+/// Formats a fragment as web pages use it: a path of their own, parameters, or a word.
 fn fragment(text: &str) -> String {
     let (path, parameters) = match text.split_once('?') {
         Some((path, parameters)) => (path, Some(parameters)),
@@ -95,7 +95,7 @@ fn fragment(text: &str) -> String {
     }
 }
 
-/// `name=value`, or a word alone.
+/// Formats `name=value`, or a word alone.
 fn pair(text: &str) -> String {
     let Some((name, value)) = text.split_once('=') else {
         let is_word = text.len() <= 12 && text.bytes().all(|b| b.is_ascii_lowercase());
@@ -115,7 +115,7 @@ fn pair(text: &str) -> String {
     }
 }
 
-/// Whether it is made of words, short numbers and UUIDs, unlike what is random.
+/// Reports whether a text consists of words, short numbers and UUIDs, unlike random data.
 pub(super) fn is_plain(text: &str) -> bool {
     let is_sign = |b: u8| b"-._~/:,+@! ".contains(&b);
     let are_known = text
@@ -133,7 +133,7 @@ fn is_plain_run(run: &str) -> bool {
         (_, true) => 10,
         _ => 6,
     };
-    // What is encoded changes its case all the time.
+    // Encoded data changes between upper and lower case all the time.
     let case = |b: &u8| b.is_ascii_uppercase();
     let changes = run.as_bytes().chunk_by(|a, b| case(a) == case(b)).count();
     run.len() <= most && changes <= 5

@@ -1,13 +1,13 @@
-//! An address as a person pastes it: without a scheme, with the path of a page, in brackets.
+//! Addresses as people paste them: without a scheme, with the path of a page, in brackets.
 
 use url::Url;
 
 use super::{InvalidUrl, is_host, is_loopback, secure, strict};
 
-/// The whole address that is meant. Its query and its fragment are left for the caller to leave out.
+/// Completes a pasted text to the address that is meant. The caller has to drop its query and its fragment.
 ///
 /// # Errors
-/// [`InvalidUrl`] if it is none, or may be a secret that was pasted in the wrong place.
+/// [`InvalidUrl`] if the text is not an address, or may be a secret that was pasted in the wrong place.
 pub(in crate::config) fn meant(text: &str) -> Result<Url, InvalidUrl> {
     let text = text.trim_matches(|c: char| c.is_whitespace() || "<>\"'`".contains(c));
     let mut whole = text.to_owned();
@@ -23,7 +23,7 @@ pub(in crate::config) fn meant(text: &str) -> Result<Url, InvalidUrl> {
     let mut url = strict(&whole, "https")?;
     if url.scheme() == "http" && !is_loopback(&url) {
         let is_localhost = url.host_str() == Some("localhost");
-        // What cannot be set is refused below.
+        // If this fails, the check below refuses the address.
         let _: Result<(), ()> = match is_localhost {
             true => url.set_host(Some("127.0.0.1")).map_err(drop),
             false => url.set_scheme("https"),
@@ -32,7 +32,7 @@ pub(in crate::config) fn meant(text: &str) -> Result<Url, InvalidUrl> {
     secure(url.as_str())
 }
 
-/// The paths above and at the path of an address, without final slashes: the shortest first, which is empty.
+/// Returns the paths from the root to the address's own, without trailing slashes: the shortest first, which is empty.
 pub(in crate::config) fn paths(url: &Url) -> Vec<String> {
     let mut paths = vec![String::new()];
     let mut path = String::new();

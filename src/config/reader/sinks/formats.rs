@@ -1,4 +1,4 @@
-//! The formats of sinks that take more than their keys: the profile's addresses, or its control plane.
+//! The formats of sinks that depend on the rest of the profile: on its addresses, or on its control plane.
 
 use std::path::PathBuf;
 
@@ -9,8 +9,8 @@ use super::super::super::hosts::HostEntry;
 use crate::address::Address;
 use crate::file_format::{Format, Machine, RUNAI_TOKEN_FILE};
 
-/// The machines for the addresses of a profile. A netrc file knows no path and no port, so an address with one is left
-/// out; but for the ports of this machine.
+/// Converts the addresses of a profile to machines of a netrc file. Such a file has neither paths nor ports, so an
+/// address with either is left out, except for ports of loopback addresses.
 pub(super) fn netrc(hosts: &[HostEntry]) -> Result<Format, &'static str> {
     let mut machines: Vec<Machine> = vec![];
     for entry in hosts {
@@ -42,7 +42,7 @@ pub(super) fn netrc(hosts: &[HostEntry]) -> Result<Format, &'static str> {
     }
 }
 
-/// The name of the machine whose every path is meant, and every port.
+/// Returns the name of the machine, if the address covers all its paths and all its ports.
 fn machine(address: &Address) -> Option<String> {
     let host = address.host();
     let (name, port) = match host.rsplit_once(':') {
@@ -68,7 +68,7 @@ pub(super) fn runai_cli(provider: &Provider, cluster: String) -> Result<Format, 
     }
 }
 
-/// The file of a sink. That of `runai-cli` may be given by its folder, since the names in it are Run:ai's.
+/// Returns the path of a sink's file. For `runai-cli` the folder is enough, since Run:ai defines the names in it.
 pub(super) fn file(format: &Format, path: PathBuf) -> Result<PathBuf, &'static str> {
     if !matches!(format, Format::RunaiCli { .. }) || path.ends_with(RUNAI_TOKEN_FILE) {
         return Ok(path);
