@@ -1,4 +1,4 @@
-//! What proves to an issuer who we are: the client ID and the client secret.
+//! Credentials: the client ID and the client secret with which Jeton authenticates to an issuer.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -17,7 +17,7 @@ pub use enrolment::Enrolment;
 pub use raw_answer::RawAnswer;
 pub use wiped::Wiped;
 
-/// The longest client ID or secret that is taken, in bytes: twice what Run:ai's reference allows.
+/// The longest accepted client ID or secret, in bytes: twice what Run:ai's reference allows.
 pub const MAX_CREDENTIAL_LEN: usize = 1_024;
 
 /// A client secret. It cannot be printed, cloned or serialised; it is shared behind an `Arc`.
@@ -30,24 +30,24 @@ pub struct Credential {
     pub client_id: String,
     /// The client secret.
     pub client_secret: ClientSecret,
-    /// The address that it was enrolled for.
+    /// The address of the token endpoint that it was enrolled for.
     endpoint: Option<String>,
-    /// The certificates that it was enrolled with.
+    /// The certificates that were trusted at enrolment.
     ca: Option<Ca>,
-    /// When it was enrolled. The same secret enrolled again is another credential: the issuer has just accepted it, so it
-    /// does not inherit an earlier rejection.
+    /// The time of enrolment. The same secret enrolled again is another credential: the issuer has just accepted it, so
+    /// it does not inherit an earlier rejection.
     enrolled_at: Option<UnixTime>,
-    /// What the issuer's clock showed then.
+    /// The time on the issuer's clock at enrolment.
     server_date: Option<UnixTime>,
-    /// Whether another machine has it as well.
+    /// Whether another machine uses it too.
     shared: bool,
 }
 
-/// Tells one credential from another without holding it: a hash under a key that is random for each process.
+/// An identifier of a credential that does not contain it: a hash under a key that is random for each process.
 ///
-/// It can be compared with other ids of the same process, and nothing else can be done with it. The hash is the standard
-/// library's SipHash, a keyed pseudo-random function: without the key, an id does not help to guess a secret. A process
-/// knows a handful of credentials, for which 64 bits are ample.
+/// It can only be compared with other identifiers of the same process. The hash is the standard library's SipHash, a
+/// keyed pseudo-random function: without the key, an identifier does not help to guess a secret. A process knows a
+/// handful of credentials, for which 64 bits are ample.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CredentialId {
     whole: u64,
@@ -55,30 +55,30 @@ pub struct CredentialId {
     client_secret: u64,
 }
 
-/// Why a text is not a client ID or a client secret. It never quotes the text.
+/// The reason why a text is not a client ID or a client secret. It never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidCredential {
-    /// No characters at all.
+    /// The text is empty.
     Empty,
-    /// More than [`MAX_CREDENTIAL_LEN`] bytes.
+    /// The text has more than [`MAX_CREDENTIAL_LEN`] bytes.
     TooLong,
-    /// A control character or a byte outside of ASCII (RFC 6749 appendix A: `VSCHAR`).
+    /// The text has a control character or a byte outside of ASCII (RFC 6749 appendix A: `VSCHAR`).
     Characters,
 }
 
 // === impl ClientSecret ===
 
 impl ClientSecret {
-    /// Takes a secret of visible ASCII and spaces (RFC 6749 appendix A.2).
+    /// Accepts a secret of visible ASCII and spaces (RFC 6749 appendix A.2).
     ///
     /// # Errors
-    /// [`InvalidCredential`] tells what is wrong, without the text.
+    /// [`InvalidCredential`] says what is wrong, without quoting the text.
     pub fn parse(text: &str) -> Result<Self, InvalidCredential> {
         check(text)?;
         Ok(Self(SecretString::from(text)))
     }
 
-    /// The secret's text: the one door to it, for the body of a token request and for the store.
+    /// Exposes the secret's text. Only the body of a token request and the store need it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -91,7 +91,7 @@ impl fmt::Debug for ClientSecret {
 }
 
 impl PartialEq for ClientSecret {
-    /// Compares every byte of both whatever the outcome, so that the time tells nothing but the length.
+    /// Compares in constant time: every byte is compared whatever the outcome, so the time reveals only the length.
     fn eq(&self, other: &Self) -> bool {
         let (a, b) = (self.expose().as_bytes(), other.expose().as_bytes());
         a.len() == b.len() && a.iter().zip(b).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
@@ -101,10 +101,10 @@ impl PartialEq for ClientSecret {
 // === impl Credential ===
 
 impl Credential {
-    /// A credential of a checked ID and secret.
+    /// Creates a credential, and checks both parts.
     ///
     /// # Errors
-    /// [`InvalidCredential`] tells what is wrong with either, without the text.
+    /// [`InvalidCredential`] says what is wrong with either part, without quoting it.
     pub fn parse(client_id: &str, client_secret: &str) -> Result<Self, InvalidCredential> {
         check(client_id)?;
         Ok(Self {
@@ -118,10 +118,10 @@ impl Credential {
         })
     }
 
-    /// A credential of a checked ID and a secret that was read already.
+    /// Creates a credential of an ID, which is checked, and a secret that was parsed before.
     ///
     /// # Errors
-    /// [`InvalidCredential`] tells what is wrong with the ID, without the text.
+    /// [`InvalidCredential`] says what is wrong with the ID, without quoting it.
     pub fn new(client_id: &str, client_secret: ClientSecret) -> Result<Self, InvalidCredential> {
         check(client_id)?;
         Ok(Self {
@@ -135,49 +135,48 @@ impl Credential {
         })
     }
 
-    /// The same credential, for the token endpoint at this address and for no other; for Run:ai the address below which
-    /// the token endpoints are.
+    /// Binds the credential to the token endpoint at this address; for Run:ai, to the base address of the token
+    /// endpoints. It is sent nowhere else.
     #[must_use]
     pub fn bound_to(mut self, endpoint: &str) -> Self {
         self.endpoint = Some(endpoint.to_owned());
         self
     }
 
-    /// The same credential, for servers that these certificates vouch for and for no others.
+    /// Binds the credential to servers that these certificates vouch for.
     #[must_use]
     pub fn trusting(mut self, ca: Ca) -> Self {
         self.ca = Some(ca);
         self
     }
 
-    /// The same credential, as enrolled at this time.
+    /// Sets the time of enrolment.
     #[must_use]
     pub const fn enrolled_at(mut self, at: UnixTime) -> Self {
         self.enrolled_at = Some(at);
         self
     }
 
-    /// The same credential, with what the issuer's clock showed at its enrolment.
+    /// Sets the time on the issuer's clock at enrolment.
     #[must_use]
     pub const fn dated(mut self, date: Option<UnixTime>) -> Self {
         self.server_date = date;
         self
     }
 
-    /// The same credential, marked as one that another machine has as well, or as one that none has: a rotation must not
-    /// revoke what is still in use elsewhere.
+    /// Sets whether another machine uses the credential too: a rotation must not revoke what is still in use elsewhere.
     #[must_use]
     pub const fn shared(mut self, shared: bool) -> Self {
         self.shared = shared;
         self
     }
 
-    /// Whether another machine has it as well.
+    /// Reports whether another machine uses it too.
     pub const fn is_shared(&self) -> bool {
         self.shared
     }
 
-    /// Its id under the key of this process. Credentials that are equal have the same id.
+    /// Returns its identifier under the key of this process. Equal credentials have the same identifier.
     pub fn id(&self, key: &RandomState) -> CredentialId {
         let secret = self.client_secret.expose();
         CredentialId {
@@ -207,12 +206,13 @@ impl Credential {
 // === impl CredentialId ===
 
 impl CredentialId {
-    /// Whether an issuer sees the same client ID and secret of both, whatever else makes them differ.
+    /// Reports whether both send the same client ID and secret to an issuer, whatever else differs between them.
     pub const fn sends_the_same_as(self, other: Self) -> bool {
         self.client_id == other.client_id && self.client_secret == other.client_secret
     }
 
-    /// Whether this may be half of a change: the client ID is another one, and the secret is still that of `before`.
+    /// Reports whether this may be a change that is only half written: the client ID differs, and the secret is still
+    /// that of `before`.
     pub const fn may_be_half_a_change_of(self, before: Self) -> bool {
         self.client_id != before.client_id && self.client_secret == before.client_secret
     }
@@ -224,15 +224,15 @@ impl fmt::Debug for CredentialId {
     }
 }
 
-/// Takes a client ID of visible ASCII and spaces (RFC 6749 appendix A.1).
+/// Accepts a client ID of visible ASCII and spaces (RFC 6749 appendix A.1).
 ///
 /// # Errors
-/// [`InvalidCredential`] tells what is wrong, without the text.
+/// [`InvalidCredential`] says what is wrong, without quoting the text.
 pub fn client_id(text: &str) -> Result<String, InvalidCredential> {
     check(text).map(|()| text.to_owned())
 }
 
-/// RFC 6749 appendix A.1 and A.2: `*VSCHAR`, that is 0x20 to 0x7e.
+/// Checks RFC 6749 appendix A.1 and A.2: `*VSCHAR`, which is 0x20 to 0x7e.
 fn check(text: &str) -> Result<(), InvalidCredential> {
     if text.is_empty() {
         Err(InvalidCredential::Empty)
@@ -294,7 +294,7 @@ mod tests {
             parse("id", "secret"),
             parse("id", "secreT"),
             parse("iD", "secret"),
-            // The same bytes, cut at another place.
+            // The same bytes as above, split between ID and secret at another place.
             parse("ids", "ecret"),
             parse("id", "secret").bound_to("https://a"),
             parse("id", "secret").bound_to("https://b"),

@@ -1,45 +1,46 @@
-//! Which certificates a credential was enrolled with, and whether those of now are the same.
+//! The certificates that a credential was enrolled with, and their comparison with the present ones.
 
-/// The certificates that vouch for the server that gets a credential's secret, as they were at enrolment.
+/// The certificates that vouched at enrolment for the server that gets the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Ca {
-    /// Those of the operating system.
+    /// The operating system's certificates.
     System,
-    /// Those of a CA file, by the SHA-256 of its bytes: records of version 1 know no more of it.
+    /// The certificates of a CA file, identified by the SHA-256 of its bytes. Records of version 1 have only this.
     Bytes(String),
-    /// Those of a CA file, by the SHA-256 of each certificate's DER form: sorted, and each one once.
+    /// The certificates of a CA file, identified by the SHA-256 of each one's DER form: sorted, without duplicates.
     Set(Vec<String>),
 }
 
-/// The identity of a CA file's content at one reading.
+/// The identity of a CA file's content at one time of reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaContent {
     /// The SHA-256 of the bytes, in hexadecimal.
     pub bytes: String,
-    /// The SHA-256 of each certificate's DER form, in hexadecimal: sorted, and each one once.
+    /// The SHA-256 of each certificate's DER form, in hexadecimal: sorted, without duplicates.
     pub set: Vec<String>,
-    /// Whether no other user than root can change the file, or the path that leads to it.
+    /// Whether only root can change the file and the path that leads to it.
     pub only_root: bool,
 }
 
-/// How the certificates of now compare with those of the enrolment.
+/// How the present certificates compare with those at enrolment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaVerdict {
-    /// They are the same.
+    /// They are equal.
     Same,
-    /// They are others, and only root can have changed them.
+    /// They differ, and only root can have changed them.
     ChangedByRoot,
-    /// They are others.
+    /// They differ, and a user other than root may have changed them.
     Changed,
 }
 
 // === impl Ca ===
 
 impl Ca {
-    /// Compares the certificates of the enrolment with the content of the CA file; `None` stands for the system's
+    /// Compares the certificates at enrolment with the present content of the CA file; `None` stands for the system's
     /// certificates.
     ///
-    /// Root decides about the system's certificates as well, so a change by root does not count as a change of the configuration.
+    /// Root decides about the system's certificates as well, so a change by root does not count as a change of the
+    /// configuration.
     pub fn compare(&self, now: Option<&CaContent>) -> CaVerdict {
         let (same, now) = match (self, now) {
             (Self::System, None) => return CaVerdict::Same,

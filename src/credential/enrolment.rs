@@ -1,4 +1,4 @@
-//! What a credential says besides its secret.
+//! Everything that a credential holds besides its secret.
 
 use url::Url;
 
@@ -10,24 +10,24 @@ use crate::instant::UnixTime;
 pub struct Enrolment {
     /// The client ID.
     pub client_id: String,
-    /// The origin that it was enrolled for, as `scheme://host[:port]`; `None` before it is enrolled.
+    /// The origin that it was enrolled for, as `scheme://host[:port]`; `None` before enrolment.
     pub origin: Option<String>,
-    /// The certificates that it was enrolled with; `None` before it is enrolled.
+    /// The certificates that it was enrolled with; `None` before enrolment.
     pub ca: Option<Ca>,
-    /// When its secret was stored.
+    /// The time at which its secret was stored.
     pub enrolled_at: Option<UnixTime>,
-    /// What the issuer's clock showed then.
+    /// The time on the issuer's clock at enrolment.
     pub server_date: Option<UnixTime>,
 }
 
 impl Credential {
-    /// The origin of the token endpoint that it was enrolled for, as `scheme://host[:port]`.
+    /// Returns the origin of the token endpoint that it was enrolled for, as `scheme://host[:port]`.
     pub fn origin(&self) -> Option<String> {
         let endpoint = Url::parse(self.endpoint()?).ok()?;
         Some(endpoint.origin().ascii_serialization())
     }
 
-    /// The same without the secret.
+    /// Returns the credential's data without the secret.
     pub fn enrolment(&self) -> Enrolment {
         Enrolment {
             client_id: self.client_id.clone(),

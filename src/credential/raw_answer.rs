@@ -1,26 +1,26 @@
-//! An answer that has a new secret, as it came.
+//! The unparsed response of an issuer that contains a new secret.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// How much of an answer is kept, in bytes. A server's answer with a new secret takes less than one KiB.
+/// The most bytes of a response that are kept. A server's response with a new secret takes less than one KiB.
 const MAX_LEN: usize = 32 * 1024;
 
-/// The bytes of an answer that has a new secret, or may have one: its first 32 KiB. They are wiped when it is dropped, and
-/// cannot be printed, cloned or serialised.
+/// The first 32 KiB of a response that contains, or may contain, a new secret. They are wiped on drop, and cannot be
+/// printed, cloned or serialised.
 pub struct RawAnswer(Zeroizing<Vec<u8>>);
 
 // === impl RawAnswer ===
 
 impl RawAnswer {
-    /// Takes the bytes of an answer.
+    /// Copies the bytes of a response.
     pub fn of(bytes: &[u8]) -> Self {
         let cut = bytes.get(..MAX_LEN).unwrap_or(bytes);
         Self(Zeroizing::new(cut.to_vec()))
     }
 
-    /// The bytes, for the store and for whoever reads the secret in them.
+    /// Exposes the bytes. Only the store and the parser of the secret need them.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! A text in JSON that is read into memory that is wiped.
+//! JSON strings that are deserialised into memory that is wiped.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use zeroize::Zeroizing;
 
-/// A text that is wiped when it is dropped.
+/// A string that is wiped when it is dropped.
 pub struct Wiped(pub Zeroizing<String>);
 
 impl<'de> Deserialize<'de> for Wiped {
