@@ -21,7 +21,7 @@ pub(crate) mod testing;
 #[cfg(target_os = "linux")]
 mod timer;
 
-/// The boxed future of a [`Clock`]'s wait.
+/// The boxed future that a [`Clock`] returns for a wait.
 pub type Waiting<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// The readings of all clocks at one moment.
@@ -39,14 +39,14 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Now;
     /// Reads all clocks.
     fn read(&self) -> Reading;
-    /// Waits until the boot clock shows `at`, however long the machine is suspended meanwhile.
+    /// Waits until the boot clock shows `at`. Time in suspend counts.
     fn sleep_until(&self, at: BootInstant) -> Waiting<'_>;
     /// Waits until the machine may have been suspended or its wall clock set since the last call returned. Returns at
     /// most two seconds after that. The caller then reads the clocks to find out.
     fn disturbed(&self) -> Waiting<'_>;
 }
 
-/// The machine's clocks, for a program that rarely waits.
+/// The machine's clocks, for a program that waits only rarely.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -71,7 +71,7 @@ impl Clock for SystemClock {
         let unix = SystemTime::now();
         Now {
             boot: boot_now(),
-            // A wall clock before 1970 is shown as 1970. No decision depends on the wall clock.
+            // A wall clock before 1970 counts as 1970. No decision depends on the wall clock.
             unix: UnixTime::from_epoch(unix.duration_since(UNIX_EPOCH).unwrap_or_default()),
         }
     }

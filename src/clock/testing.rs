@@ -80,7 +80,7 @@ impl TestClock {
         self.disturbed.send_modify(|times| *times += 1);
     }
 
-    /// Sets the wall clock forward by this many seconds, or back if negative.
+    /// Sets the wall clock forward by this many seconds, or backward if negative.
     pub(crate) fn step(&self, seconds: i64) {
         self.set_apart(|apart| apart.stepped += seconds);
         self.disturbed.send_modify(|times| *times += 1);
