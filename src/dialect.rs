@@ -57,7 +57,7 @@ pub(crate) mod testing {
         }
     }
 
-    /// The answer to a request for a token of one hour, requested just now.
+    /// A reply to a token request: the token lasts one hour and was requested just now.
     pub(crate) fn token_answer(freshness: Freshness) -> TokenAnswer {
         TokenAnswer {
             freshness,
@@ -65,14 +65,14 @@ pub(crate) mod testing {
         }
     }
 
-    /// Tokens with all characters that one may have, and of the greatest length.
+    /// Tokens with every character that a token may have, and of the greatest length.
     pub(crate) fn hard_tokens() -> [String; 3] {
         let all: String = ('!'..='~').collect();
         let longest = all.chars().cycle().take(MAX_TOKEN_LEN).collect();
         [all, longest, "\"\\".repeat(MAX_TOKEN_LEN / 2)]
     }
 
-    /// The answer to a request for a token, which is this one.
+    /// A reply to a token request with this token.
     pub(crate) fn answer_with(token: &str) -> TokenAnswer {
         let validity = Validity::new(around().now.boot, Some(Duration::from_secs(3_600)));
         TokenAnswer {
@@ -88,7 +88,7 @@ pub(crate) mod testing {
         }
     }
 
-    /// The states of a healthy profile, of a rejected one, and of a resting one.
+    /// The states of three profiles: healthy, rejected and resting.
     pub(crate) fn states() -> Vec<ProfileState> {
         let now = around().now.unix.seconds_down();
         let fresh = ProfileReply {
@@ -165,7 +165,7 @@ pub(crate) mod testing {
         ]
     }
 
-    /// The request that a valid run makes.
+    /// Parses a valid run to its request.
     pub(crate) fn asked(run: &Invocation) -> Asked {
         match parse(run) {
             Parsed::Ask(asked) => asked,
@@ -173,7 +173,7 @@ pub(crate) mod testing {
         }
     }
 
-    /// What a run that asks for a token prints for this answer.
+    /// Returns the output of a run that requests a token, for this reply.
     pub(crate) fn printed(run: &Invocation, answer: &TokenAnswer) -> Reply {
         match asked(run) {
             Asked::Token(_, print) | Asked::Reject(_, print) => print.print(answer, around()),

@@ -12,7 +12,7 @@ use crate::wire;
 /// would reveal what it resembles.
 const LONGEST_WORD: usize = 12;
 
-/// The arguments of a verb, and its help.
+/// The grammar of a verb's arguments, and its help.
 pub(super) struct Grammar {
     /// The verb.
     pub(super) verb: &'static str,
@@ -29,11 +29,11 @@ pub(super) struct Grammar {
 /// Where a verb's profile comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Profile {
-    /// The verb takes none.
+    /// The verb takes no profile.
     None,
-    /// From an argument only: without one, the verb applies to all profiles.
+    /// From an argument. Without one, the verb applies to all profiles.
     Argument,
-    /// From an argument, else from `JETON_PROFILE`.
+    /// From an argument, or else from `JETON_PROFILE`.
     ArgumentOrVariable,
 }
 
@@ -42,7 +42,7 @@ pub(super) enum Profile {
 pub(super) struct Opt {
     /// Its name, with the dashes.
     pub(super) name: &'static str,
-    /// Its value.
+    /// The value that it takes.
     pub(super) takes: Takes,
     /// Its line in the verb's own help.
     pub(super) help: &'static str,
@@ -51,11 +51,11 @@ pub(super) struct Opt {
 /// The value of an option.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Takes {
-    /// None.
+    /// No value.
     Nothing,
-    /// Seconds up to this.
+    /// A number of seconds up to this maximum.
     Seconds(Duration),
-    /// Something else.
+    /// Any other word.
     Word {
         /// Its placeholder in the usage.
         name: &'static str,
@@ -95,12 +95,13 @@ enum Misuse {
 // === impl Grammar ===
 
 impl Grammar {
-    /// Parses the words of a call. After `--` no word is an option.
+    /// Parses the words of a call. After `--`, words that start with a dash are not options.
     pub(super) fn read<'a>(&'static self, call: &Call<'a>) -> Result<Args<'a>, Usage> {
         Ok(self.read_after(call, |_| 0)?.1)
     }
 
-    /// Parses the words of a call whose first operands are the verb's own; the first of them says how many.
+    /// Parses the words of a call whose first operands belong to the verb itself. `count` returns their number for the
+    /// first of them.
     pub(super) fn read_after<'a>(
         &'static self,
         call: &Call<'a>,
@@ -164,7 +165,7 @@ impl Grammar {
         }
     }
 
-    /// A usage error that is not about the value of an option.
+    /// Creates a usage error that is not about the value of an option.
     pub(super) const fn wrong(&self, what: &'static str) -> Usage {
         self.misused(Misuse::Other(what))
     }
@@ -186,19 +187,19 @@ impl Args<'_> {
         self.profile.clone()
     }
 
-    /// Whether an option is given.
+    /// Reports whether an option is given.
     pub(super) fn has(&self, option: &Opt) -> bool {
         self.value(option).is_some()
     }
 
-    /// The last value of an option.
+    /// Returns the last value of an option.
     pub(super) fn value(&self, option: &Opt) -> Option<&str> {
         let last = self.given.iter().rev();
         let mut values = last.filter(|(given, _)| given.name == option.name);
         values.next().map(|(_, value)| *value)
     }
 
-    /// The last value of an option, parsed by `read`.
+    /// Returns the last value of an option, parsed by `read`.
     pub(super) fn parsed<T>(
         &self,
         option: &'static Opt,
@@ -210,7 +211,7 @@ impl Args<'_> {
             .transpose()
     }
 
-    /// The last value of an option that takes seconds.
+    /// Returns the last value of an option that takes seconds.
     pub(super) fn seconds(&self, option: &'static Opt) -> Result<Option<Duration>, Usage> {
         self.parsed(option, |text| match option.takes {
             Takes::Seconds(max) => wire::seconds(text, max),
@@ -219,7 +220,7 @@ impl Args<'_> {
     }
 }
 
-/// The known word that is most similar to `word`, if `word` is short enough for a suggestion.
+/// Finds the known word that is most similar to `word`, if `word` is short enough for a suggestion.
 pub(super) fn nearest(
     word: &str,
     known: impl Iterator<Item = &'static str>,
@@ -233,7 +234,7 @@ pub(super) fn nearest(
 // === impl Takes ===
 
 impl Takes {
-    /// The placeholder for the value in the usage; empty without a value.
+    /// Returns the placeholder for the value in the usage; empty without a value.
     pub(super) const fn placeholder(&self) -> &'static str {
         match self {
             Self::Nothing => "",

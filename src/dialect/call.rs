@@ -12,10 +12,10 @@ pub(super) struct Call<'a> {
     pub(super) words: &'a [String],
 }
 
-/// How a run of the companion continues.
+/// The next step for a run of the companion.
 pub enum Parsed {
-    /// Ask the daemon, and print its answer.
+    /// Send a request to the daemon's core, and print the reply.
     Ask(Asked),
-    /// Answer at once: with help, with the usage if the arguments are invalid, or with a request for standard input.
+    /// Answer at once: with help, with the usage if the arguments are invalid, or by asking for standard input.
     Answer(Answer),
 }

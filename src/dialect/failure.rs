@@ -5,7 +5,7 @@ use crate::instant::Now;
 use crate::problem::{Code, Problem};
 use crate::wire::frame::{Answer, Reply};
 
-/// The output of a failed request.
+/// Formats the output of a failed request.
 pub fn failure(problem: &Problem, now: Now) -> Reply {
     let mut line = String::new();
     if let Some(profile) = &problem.profile {
@@ -20,15 +20,15 @@ pub fn failure(problem: &Problem, now: Now) -> Reply {
     refusal(problem.code, &line)
 }
 
-/// The answer at the token socket to a run that needs the admin socket: a redirect, and for companions that do not know
-/// redirects `why`, with the exit code of a refusal.
+/// Answers a run at the token socket that needs the admin socket: with a redirect. Companions that do not know
+/// redirects print `why` and exit with the code of a refusal.
 pub fn to_admin(why: &str) -> Answer {
     Answer::SendToAdmin {
         otherwise: refusal(Code::Forbidden, why),
     }
 }
 
-/// A refusal with this line and the exit code of `code`.
+/// Creates a refusal with this line and the exit code of `code`.
 pub(super) fn refusal(code: Code, line: &str) -> Reply {
     Reply {
         stderr: format!("jeton: {line}\n"),

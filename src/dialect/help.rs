@@ -1,5 +1,7 @@
-//! `jeton help`, and the usage of one verb. For when no daemon runs the companion includes a short text, without what the
-//! tools start and how they are set up: a test below writes it there and checks that it is the one.
+//! `jeton help`, and the usage of one verb.
+//!
+//! The companion contains a short text for when no daemon runs, without the verbs that tools start and without their
+//! set-up. A test below writes that text and checks that it is up to date.
 
 use super::args::{Grammar, Profile, Takes};
 use super::human;
@@ -31,19 +33,19 @@ usage: jeton VERB [PROFILE] [OPTION]...
 
 ";
 
-/// What stands in the short text for all that only the daemon tells.
+/// Replaces, in the short text, everything that only the daemon prints.
 #[cfg(test)]
 const OF_THE_DAEMON: &str = "
 While jetond runs, this also lists what git, docker and others start; to set
 them up: jetond setup
 ";
 
-/// Before the verbs that the tools start.
+/// The heading of the verbs that tools start.
 const OF_TOOLS: &str = "
 what git, docker and others start, once they are set up:
 ";
 
-/// Before what `jetond setup` knows.
+/// The heading of the names that `jetond setup` takes.
 const SETUP: &str = "
 to let a tool take its tokens from here, 'jetond setup NAME ADDRESS' prints the
 lines for it. NAME is one of these, by what you want to do:
@@ -95,7 +97,7 @@ pub(super) fn whole<'a>(
     text + TAIL
 }
 
-/// The help text for when no daemon runs. It is a part of the companion, whose size counts.
+/// Formats the help text for when no daemon runs. It is part of the companion, which has to stay small.
 #[cfg(test)]
 fn short<'a>(verbs: impl Iterator<Item = &'a Grammar>) -> String {
     let mut text = HEAD.to_owned();
@@ -110,7 +112,7 @@ fn push_verbs<'a>(text: &mut String, verbs: impl Iterator<Item = &'a Grammar>) {
     }
 }
 
-/// The usage of one verb.
+/// Formats the usage of one verb.
 pub(super) fn usage(verb: &Grammar) -> String {
     const WIDTH: usize = 20;
     let usage = format!("usage: jeton {} {}", verb.verb, verb.usage);
@@ -130,7 +132,7 @@ pub(super) fn usage(verb: &Grammar) -> String {
     text + "\n'jeton help' lists the other verbs, and the options that all of them take\n"
 }
 
-/// The part of a usage before the options.
+/// Returns the part of a usage before the options.
 fn operands(usage: &str) -> &str {
     usage.split(" [--").next().unwrap_or_default()
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// A duration in at most two units: `12 s`, `1 min 30 s`, `59 min`, `3 h 5 min`, `2 d 4 h`; no seconds from 10 min on.
+/// Formats a duration in at most two units: `12 s`, `1 min 30 s`, `59 min`, `3 h 5 min`, `2 d 4 h`. From 10 min on it
+/// leaves out seconds.
 pub(crate) fn duration(d: Duration) -> String {
     let s = d.as_secs();
     let two = |big: u64, big_unit: &str, small: u64, small_unit: &str| match small {
@@ -18,8 +19,8 @@ pub(crate) fn duration(d: Duration) -> String {
     }
 }
 
-/// `text` in at most `width` columns, its end replaced by `…`; control characters, which would move the cursor, become
-/// `?`.
+/// Shortens `text` to at most `width` columns; `…` replaces the cut end. Control characters, which would move the
+/// cursor, become `?`.
 pub(super) fn fit(text: &str, width: usize) -> String {
     let clean = text.chars().map(|c| if c.is_control() { '?' } else { c });
     if text.chars().count() <= width {
@@ -32,7 +33,7 @@ pub(super) fn fit(text: &str, width: usize) -> String {
     }
 }
 
-/// `text` in lines of at most `width` columns, broken between words if possible; control characters become `?`.
+/// Breaks `text` into lines of at most `width` columns, between words if possible. Control characters become `?`.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     if text.is_empty() {
         return vec![];

@@ -1,4 +1,4 @@
-//! What people and programs are told of the age of a profile's key and of its rotation.
+//! Shows the age of a profile's key and its rotation, to people and to programs.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use super::human;
 use crate::query::Members;
 use crate::wire::ProfileReply;
 
-/// Lines for people, at this moment in Unix seconds: the rotation that is under way, else the next one by the age of
-/// the key.
+/// Formats lines for people: the rotation in progress, or else the next one by the age of the key. `now` is in Unix
+/// seconds.
 pub(super) fn lines(reply: &ProfileReply, now: u64) -> Vec<String> {
     let left = |until: u64| human::duration(Duration::from_secs(until.saturating_sub(now)));
     if let Some(rotation) = &reply.rotation {
@@ -40,7 +40,7 @@ pub(super) fn lines(reply: &ProfileReply, now: u64) -> Vec<String> {
     }
 }
 
-/// The same for programs.
+/// Formats the same facts for programs.
 pub(super) fn members(reply: &ProfileReply) -> Members {
     let mut members = Members::new();
     let key = reply.key.clone().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What `jetond setup` knows, by what a person wants to do. The help of the companion lists it too.
+//! The names that `jetond setup` takes. The companion's help lists them too.
 
-/// The names that `jetond setup` takes, each with what a person wants to do, in the order in which they are listed.
+/// The names that `jetond setup` takes, each with what a person wants to do, in the order of the list.
 pub static SETUPS: [(&str, &str); 13] = [
     ("git", "clone, fetch and push with git"),
     (

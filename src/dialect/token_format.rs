@@ -1,4 +1,4 @@
-//! The formats in which `token` and `reject` print a token: for a shell or for a program.
+//! The output formats of `token` and `reject`, for a shell or for a program.
 
 use super::args::{Args, Opt, Takes};
 use super::token_request::{stale_note, token_between};
@@ -20,19 +20,19 @@ pub(super) static BEARER: Opt = Opt {
     help: "print it after the word Bearer, as a header has it",
 };
 
-/// How a token is printed.
+/// The output format of a token.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Format {
-    /// The bare token, and a newline.
+    /// The token alone, and a newline.
     Bare,
-    /// The whole value of the header `Authorization`, and a newline.
+    /// The complete value of the header `Authorization`, and a newline.
     Bearer,
-    /// The answer of the HTTP interface.
+    /// The JSON of the HTTP interface.
     Json,
 }
 
 impl Format {
-    /// The format that these arguments request.
+    /// Returns the format that these arguments request.
     pub(super) fn of(args: &Args<'_>) -> Self {
         if args.has(&JSON) {
             Self::Json
@@ -50,7 +50,7 @@ impl Print<TokenAnswer> for Format {
         let (stdout, stderr) = match self {
             Self::Bare => (token_between("", answer, "\n"), note()),
             Self::Bearer => (token_between("Bearer ", answer, "\n"), note()),
-            // A program that reads JSON finds `stale` there.
+            // A program that reads JSON finds `stale` in it, so no note is printed.
             Self::Json => {
                 let stale = answer.freshness.is_stale();
                 let reply = TokenReply::new(&answer.profile, &answer.held, stale, around.now);

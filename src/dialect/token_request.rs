@@ -1,4 +1,4 @@
-//! Shared by the verbs and dialects that hand out a token: the options that select it, and how it is printed.
+//! The options that select a token, and how it is printed: shared by all verbs and dialects that hand out a token.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ use crate::instant::BootInstant;
 use crate::query::{Freshness, TokenAnswer, TokenQuery};
 use crate::wire;
 
-/// The validity that the token must have left.
+/// The validity that the token must have left (minimum).
 pub(super) static MIN_VALID: Opt = Opt {
     name: "--min-valid",
     takes: Takes::Seconds(wire::MAX_MIN_VALID),
     help: "a token that is valid for S seconds more",
 };
 
-/// How long to wait for such a token.
+/// The longest wait for such a token.
 pub(super) static MAX_WAIT: Opt = Opt {
     name: "--max-wait",
     takes: Takes::Seconds(wire::MAX_MAX_WAIT),
     help: "wait at most S seconds for it (5)",
 };
 
-/// The token query of these arguments; it waits no longer than the companion does.
+/// Builds the token query of these arguments. It waits no longer than the companion does.
 pub(super) fn token_query(args: &Args<'_>, call: &Call<'_>) -> Result<TokenQuery, Usage> {
     Ok(TokenQuery {
         profile: args.profile(),
@@ -36,7 +36,7 @@ pub(super) fn token_query(args: &Args<'_>, call: &Call<'_>) -> Result<TokenQuery
     })
 }
 
-/// How long these arguments allow to wait for a token.
+/// Returns the longest wait for a token that these arguments allow.
 pub(super) fn max_wait(args: &Args<'_>, call: &Call<'_>) -> Result<Duration, Usage> {
     let max_wait = args.seconds(&MAX_WAIT)?;
     Ok(max_wait
@@ -44,7 +44,7 @@ pub(super) fn max_wait(args: &Args<'_>, call: &Call<'_>) -> Result<Duration, Usa
         .min(patience(call)))
 }
 
-/// How long the companion waits for the daemon, minus the time for the answer's way back, so that the answer arrives in
+/// Returns how long the companion waits for the daemon, less a reserve for sending the reply, so that it arrives in
 /// time.
 pub(super) fn patience(call: &Call<'_>) -> Duration {
     const WAY_BACK: Duration = Duration::from_millis(200);
@@ -53,20 +53,20 @@ pub(super) fn patience(call: &Call<'_>) -> Duration {
     })
 }
 
-/// The token between two texts.
+/// Writes the token between two texts.
 pub(super) fn token_between(before: &str, answer: &TokenAnswer, after: &str) -> Zeroizing<Vec<u8>> {
     token_among(&[before, after], answer)
 }
 
-/// The texts with the token between each two of them, in a buffer that has its final size from the start: a
-/// growing one leaves copies behind.
+/// Joins the texts with the token between each two of them. The buffer has its final size from the start, since a
+/// growing one leaves copies of the token behind.
 pub(super) fn token_among(texts: &[&str], answer: &TokenAnswer) -> Zeroizing<Vec<u8>> {
     let token = answer.held.token.expose();
     texts.join(token).into_bytes().into()
 }
 
-/// As [`token_between`], for a string of JSON: the token as it stands between its quotes. Other formats that quote as C
-/// does take it as well, since no token has more than `"` and `\\` to escape.
+/// Writes the token inside a JSON string, between two texts; otherwise like [`token_between`]. It also fits other
+/// formats that quote as C does: of the characters that need an escape, a token can only have `"` and `\\`.
 pub(super) fn json_token_between(
     before: &str,
     answer: &TokenAnswer,
@@ -77,7 +77,8 @@ pub(super) fn json_token_between(
     parts.concat().into()
 }
 
-/// The credentials of Basic authentication with the token as the password (RFC 7617 section 2), between two texts.
+/// Writes the credentials of Basic authentication, with the token as the password (RFC 7617 section 2), between two
+/// texts.
 pub(super) fn basic_between(
     before: &str,
     username: &str,
@@ -91,7 +92,7 @@ pub(super) fn basic_between(
     parts.concat().into()
 }
 
-/// A note for people if the token does not fully meet the request.
+/// Returns a note for people if the token does not fully meet the request.
 pub(super) fn stale_note(answer: &TokenAnswer, now: BootInstant) -> String {
     let profile = &answer.profile;
     match answer.freshness {

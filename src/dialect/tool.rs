@@ -1,7 +1,7 @@
 //! The table of other tools' protocols, one per file.
 //!
-//! A tool starts the companion under a name of its own (`docker-credential-jeton`) or with the protocol's verb (`jeton
-//! git get`). A row says how long its client keeps an answer and how long it waits for one.
+//! A tool starts the companion under a special name (`docker-credential-jeton`) or with the protocol's verb (`jeton git
+//! get`). A row says how long its client keeps a token and how long it waits for one.
 
 mod challenges;
 mod client;
@@ -31,7 +31,7 @@ pub(super) static TABLE: &[Tool] = &[
     mcp_headers::TOOL,
 ];
 
-/// A parsed call of `verb`, bound to what the client of its row needs. For a verb that is no tool's nothing changes.
+/// Applies the limits of the tool's client to a parsed call. A call of a verb that belongs to no tool stays as it is.
 pub(super) fn bound(verb: &Verb, parsed: Parsed) -> Parsed {
     match TABLE
         .iter()
@@ -57,7 +57,7 @@ mod tests {
         }
     }
 
-    /// A row of the table in `docs/integrations.md`.
+    /// Formats a row of the table in `docs/integrations.md`.
     fn documented(asked_by: &str, client: &Client) -> String {
         let time = |time: Duration| match time.as_secs() {
             secs if secs.is_multiple_of(60) => format!("{} min", secs / 60),
@@ -79,7 +79,7 @@ mod tests {
             Some(timeout) => time(timeout),
         };
         let columns = [
-            // What is behind the command stands outside of its quotes.
+            // The part after the command stands outside of its backquotes.
             format!("`jeton {asked_by}`").replace("` of cargo`", "` of cargo"),
             keeps,
             comes_back,

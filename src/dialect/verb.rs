@@ -48,17 +48,17 @@ pub(super) static TABLE: &[Verb] = &[
 
 /// The row that a run belongs to.
 enum Found<'a> {
-    /// By the program's name.
+    /// Found by the program's name.
     Program(&'a Verb, &'a [String]),
-    /// By the verb.
+    /// Found by the verb.
     Verb(&'a Verb, &'a [String]),
-    /// Help, for these words.
+    /// A request for help about these words.
     Help(&'a [String]),
-    /// No row, for this word or without a word.
+    /// No row fits this word, or there is no word.
     None(Option<&'a str>),
 }
 
-/// Whether a run requests a change, which only the admin socket accepts.
+/// Reports whether a run requests a change, which only the admin socket accepts.
 pub fn is_admin(run: &Invocation) -> bool {
     match find(run) {
         Found::Verb(_, words) if asks_for_help(words) => false,
@@ -80,12 +80,12 @@ pub fn parse(run: &Invocation) -> Parsed {
     parsed.unwrap_or_else(|usage| refuse(Code::BadRequest, &usage.to_string()))
 }
 
-/// The names under which other programs start the companion, each with the verb that it stands for.
+/// Returns the names under which other programs start the companion, each with the verb that it stands for.
 pub fn programs() -> impl Iterator<Item = (&'static str, &'static str)> {
     rows().filter_map(|row| Some((row.program?, row.grammar.verb)))
 }
 
-/// Every row: the companion's verbs, and the protocols of other tools.
+/// Returns every row: the companion's verbs, and the protocols of other tools.
 fn rows() -> impl Iterator<Item = &'static Verb> {
     TABLE
         .iter()
@@ -118,25 +118,25 @@ fn is_help(word: &str) -> bool {
     matches!(word, "--help" | "-h")
 }
 
-/// Whether the words request help, in any position: `--help` is more likely a request for help than the value of an
-/// option.
+/// Reports whether the words request help, in any position: `--help` is more likely a request for help than the value
+/// of an option.
 fn asks_for_help(words: &[String]) -> bool {
     let mut options = words.iter().take_while(|word| *word != "--");
     options.any(|word| is_help(word))
 }
 
-/// The verbs of Jeton's own, the daemon's and the companion's.
+/// Returns Jeton's own verbs: the daemon's and the companion's.
 pub(super) fn own() -> impl Iterator<Item = &'static Grammar> {
     let rows = TABLE.iter().map(|verb| verb.grammar);
     rows.chain(help::OF_THE_COMPANION)
 }
 
-/// The verbs of other tools' protocols.
+/// Returns the verbs of other tools' protocols.
 fn of_tools() -> impl Iterator<Item = &'static Grammar> {
     tool::TABLE.iter().map(|tool| tool.verb.grammar)
 }
 
-/// Every verb.
+/// Returns every verb.
 pub(super) fn all() -> impl Iterator<Item = &'static Grammar> {
     own().chain(of_tools())
 }
@@ -160,7 +160,7 @@ fn usage(grammar: &Grammar) -> Parsed {
     print(help::usage(grammar))
 }
 
-/// Suggests the nearest verb, and never quotes the word itself, which may be a misplaced secret.
+/// Suggests the most similar verb. It never quotes the word itself, which may be a misplaced secret.
 fn unknown(word: Option<&str>) -> Parsed {
     let names = all().map(|grammar| grammar.verb);
     let line = match word.and_then(|word| args::nearest(word, names)) {

@@ -1,7 +1,7 @@
-//! The token endpoint of OAuth 2.0 with the client credentials grant (RFC 6749 section 4.4), so that a program with an
-//! OAuth 2.0 client can get its tokens from Jeton unchanged.
+//! The token endpoint of OAuth 2.0 with the client credentials grant (RFC 6749 section 4.4). A program with an OAuth
+//! 2.0 client can get its tokens from Jeton unchanged.
 //!
-//! The client ID is the profile. The socket identifies the caller, so a client secret proves nothing: it is discarded
+//! The client ID is the profile. The socket identifies the caller, so a client secret proves nothing and is discarded
 //! unread. The token's scope, audience and resources are those of the profile. A request for others is refused, so that
 //! a client never gets a token for something else.
 
@@ -43,7 +43,7 @@ pub struct TokenRequest {
     resource: BTreeSet<String>,
 }
 
-/// The parameters that are read; all others are ignored.
+/// The parameters that Jeton reads; it ignores all others.
 #[derive(Default)]
 struct Form {
     grant_type: Option<String>,
@@ -96,8 +96,8 @@ impl TokenRequest {
         })
     }
 
-    /// Checks that the profile's tokens have the requested scope: the one that its configuration asks for, or the one
-    /// that the issuer granted for `held`. A request without a scope gets the profile's.
+    /// Checks that the profile's tokens have the requested scope: either the one that its configuration requests, or
+    /// the one that the issuer granted for `held`. A request without a scope gets the profile's.
     ///
     /// # Errors
     /// `invalid_scope`.
@@ -138,8 +138,8 @@ impl TokenRequest {
     }
 }
 
-/// The body of the answer (RFC 6749 section 5.1). Its scope is the one that the issuer granted, which may differ from the
-/// one that the client named.
+/// Formats the body of the response (RFC 6749 section 5.1). Its scope is the one that the issuer granted, which may
+/// differ from the one that the client requested.
 pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
     #[derive(Serialize)]
     struct Body<'a> {
@@ -149,7 +149,7 @@ pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
         #[serde(skip_serializing_if = "str::is_empty")]
         scope: &'a str,
     }
-    /// More than the names of the members and the longest number need.
+    /// An upper bound for the names of the members and the longest number.
     const REST: usize = 128;
     let scope = match &held.scope {
         Some(scope) => Cow::Borrowed(&*scope.granted),
@@ -161,7 +161,8 @@ pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
         expires_in: held.validity.remaining(now.boot).as_secs(),
         scope: &scope,
     };
-    // Allocated at its final size, since a growing buffer leaves copies behind; no character of a scope is escaped.
+    // Allocated at its final size, since a growing buffer leaves copies of the token behind. No character of a scope
+    // needs an escape.
     let mut out = Vec::with_capacity(held.token.expose_json().len() + scope.len() + REST);
     // A struct of strings and a number always serialises.
     let _: Result<(), _> = serde_json::to_writer(&mut out, &body);
@@ -169,12 +170,12 @@ pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
     out
 }
 
-/// Whether the requested values are the profile's, in any order.
+/// Compares the requested values with the profile's, in any order.
 fn same<'a>(asked: &mut dyn Iterator<Item = &'a str>, ours: &'a [String]) -> bool {
     asked.collect::<BTreeSet<_>>() == ours.iter().map(String::as_str).collect()
 }
 
-/// Whether a `Content-Type` is that of a form, with any parameters.
+/// Reports whether a `Content-Type` is that of a form, with any parameters.
 fn is_form(content_type: &[u8]) -> bool {
     let media = content_type.split(|b| *b == b';').next();
     media.is_some_and(|media| {
@@ -184,7 +185,7 @@ fn is_form(content_type: &[u8]) -> bool {
     })
 }
 
-/// The client, from the header or else from the body; if both name one, they must agree.
+/// Returns the client, from the header or else from the body. If both name one, they must agree.
 fn client(authorization: Option<&[u8]>, in_body: Option<String>) -> Result<ProfileName, Refusal> {
     let id = match (authorization.map(basic).transpose()?, in_body) {
         (Some(basic), Some(body)) if basic != body => {
@@ -204,8 +205,8 @@ fn client(authorization: Option<&[u8]>, in_body: Option<String>) -> Result<Profi
     })
 }
 
-/// The client ID of `Authorization: Basic` (RFC 7617); it is form-encoded before it is joined with the secret (RFC 6749
-/// section 2.3.1).
+/// Parses the client ID of `Authorization: Basic` (RFC 7617). The ID is form-encoded before it is joined with the
+/// secret (RFC 6749 section 2.3.1).
 fn basic(authorization: &[u8]) -> Result<String, Refusal> {
     const SCHEME: &[u8] = b"basic";
     let malformed = || no_client("Authorization is not Basic with a client ID and a client secret");
@@ -224,7 +225,7 @@ fn basic(authorization: &[u8]) -> Result<String, Refusal> {
     decoded(id).ok_or_else(malformed)
 }
 
-/// Decodes a single name or value of a form; `None` if the text is more than one.
+/// Decodes a single name or value of a form; `None` if the text has more than one.
 fn decoded(text: &[u8]) -> Option<String> {
     if text.contains(&b'&') || text.contains(&b'=') {
         return None;
@@ -494,7 +495,7 @@ mod tests {
         }
     }
 
-    /// A token for which the issuer granted this scope.
+    /// Creates a held token for which the issuer granted this scope.
     fn held(granted: Option<&str>) -> Held {
         let answer = token_answer(Freshness::Good);
         Held {

@@ -1,20 +1,20 @@
-//! The schemes that a server offers in `WWW-Authenticate` (RFC 9110 section 11.6.1).
+//! The authentication schemes that a server offers in `WWW-Authenticate` (RFC 9110 section 11.6.1).
 
-/// The schemes of one field's value, which may hold several challenges.
+/// Returns the schemes of one field value, which may hold several challenges.
 ///
-/// A comma separates both challenges and the parameters of one; a word without `=` behind it begins a challenge. What is
-/// no challenge is passed over.
+/// A comma separates challenges, and also the parameters of one challenge. A word without `=` after it begins a
+/// challenge. Elements that are not challenges are skipped.
 pub(super) fn schemes(field: &[u8]) -> impl Iterator<Item = &[u8]> {
     elements(field).filter_map(scheme)
 }
 
-/// Whether one of these fields offers a scheme.
+/// Reports whether one of these fields offers a scheme.
 pub(super) fn offers(fields: &[&[u8]], wanted: &[u8]) -> bool {
     let mut offered = fields.iter().flat_map(|field| schemes(field));
     offered.any(|scheme| scheme.eq_ignore_ascii_case(wanted))
 }
 
-/// The elements of a comma-separated list. A comma inside quotes separates nothing.
+/// Splits a comma-separated list into its elements. A comma inside quotes does not separate.
 fn elements(field: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     field.split(move |&byte| {
@@ -27,7 +27,7 @@ fn elements(field: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The scheme that an element begins with; `None` if the element is a further parameter.
+/// Returns the scheme with which an element begins; `None` if the element is only a parameter.
 fn scheme(element: &[u8]) -> Option<&[u8]> {
     let element = element.trim_ascii();
     let is_of_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);

@@ -1,21 +1,20 @@
-//! How a tool treats the answer of its helper, and what follows for a request.
+//! How a tool's client treats a token from its helper, and the limits for requests that follow from it.
 
 use std::time::Duration;
 
 use crate::dialect::call::Parsed;
 use crate::query::Asked;
 
-/// How a tool treats the answer of its helper.
+/// How a tool's client treats a token from its helper.
 pub(in crate::dialect) struct Client {
-    /// How long it keeps a token for which its protocol states no expiry; zero if it asks each time, or is told the
-    /// expiry.
+    /// How long the client keeps a token for which its protocol states no expiry. Zero if it asks each time, or if the
+    /// protocol states the expiry.
     pub(in crate::dialect) interval: Duration,
-    /// How long before the expiry that it is told it comes back by itself: the longest where several clients speak the
-    /// protocol.
+    /// How long before a stated expiry the client asks again. If several clients speak the protocol, the longest.
     pub(in crate::dialect) window: Duration,
-    /// How long it waits for its helper; `None` if it waits without end, or that is not known.
+    /// How long the client waits for its helper; `None` if it waits without a limit, or if the limit is unknown.
     pub(in crate::dialect) timeout: Option<Duration>,
-    /// Where that is written.
+    /// The source of these facts.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "tells the reader; a test demands it")
@@ -26,8 +25,8 @@ pub(in crate::dialect) struct Client {
 // === impl Client ===
 
 impl Client {
-    /// How long the daemon may take for an answer: a second less than the client waits; 4 s where that is not known; at
-    /// most 9 s.
+    /// Returns how long the daemon may take for a reply: a second less than the client waits, or 4 s if that is
+    /// unknown; at most 9 s.
     pub(in crate::dialect) fn deadline(&self) -> Duration {
         const UNKNOWN: Duration = Duration::from_secs(4);
         const MOST: Duration = Duration::from_secs(9);
@@ -35,7 +34,7 @@ impl Client {
         self.timeout.map_or(UNKNOWN, less).min(MOST)
     }
 
-    /// The validity that a token must have left for a client that keeps it and is told no expiry.
+    /// Returns the validity that a token must have left for a client that keeps it without knowing its expiry.
     pub(in crate::dialect) fn min_valid(&self) -> Duration {
         const MORE: Duration = Duration::from_secs(60);
         if self.interval.is_zero() {
@@ -45,7 +44,7 @@ impl Client {
         }
     }
 
-    /// Gives a request this client's deadline, validity and window, whatever its dialect and its arguments say.
+    /// Applies this client's deadline, validity and window to a request, whatever its dialect and arguments say.
     pub(super) fn bind(&self, parsed: Parsed) -> Parsed {
         let Parsed::Ask(mut asked) = parsed else {
             return parsed;
@@ -54,7 +53,7 @@ impl Client {
             Asked::Address(query, _) => {
                 query.max_wait = query.max_wait.min(self.deadline());
                 query.min_valid = query.min_valid.max(self.min_valid());
-                // One that keeps an interval of its own is told no expiry.
+                // A client with an interval of its own is not told the expiry.
                 query.window = Some(self.window).filter(|_| self.interval.is_zero());
             }
             Asked::Token(query, _) => {
@@ -66,7 +65,7 @@ impl Client {
         Parsed::Ask(asked)
     }
 
-    /// Whether the numbers fit together: a client that is told the expiry keeps no interval of its own.
+    /// Checks the numbers: a client that is told the expiry has no interval of its own, and so on.
     #[cfg(test)]
     pub(super) fn is_sound(&self) -> bool {
         let is_known = self
@@ -151,7 +150,7 @@ mod tests {
         let got = bound(query(), &client(300, Some(10)));
         assert_eq!((got.max_wait, got.min_valid), (secs(9), secs(360)));
         assert_eq!(got.window, None);
-        // Its own wishes count where they ask for more validity or less time.
+        // The request's own values count if they ask for more validity or for a shorter wait.
         let own = AddressQuery {
             max_wait: secs(1),
             min_valid: secs(1_000),

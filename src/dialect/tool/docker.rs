@@ -1,7 +1,7 @@
-//! docker's credential helper (docker-credential-helpers): one word says what to do, standard input says for which
+//! docker's credential helper (docker-credential-helpers): one word names the action, standard input names the
 //! registry, and errors go to standard output.
 //!
-//! Nothing is kept: `store` tells whether Jeton would be asked for that address, and `erase` changes nothing.
+//! Nothing is stored: `store` reports whether Jeton serves that address, and `erase` changes nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,7 +40,7 @@ static GRAMMAR: Grammar = Grammar {
     profile: Profile::None,
 };
 
-/// docker, podman, skopeo, buildah: none keeps what it is given longer than one command.
+/// docker, podman, skopeo, buildah: each keeps a token at most for one command.
 const CLIENT: Client = Client {
     interval: OF_A_COMMAND,
     window: Duration::ZERO,
@@ -48,16 +48,16 @@ const CLIENT: Client = Client {
     source: "docker/docker-credential-helpers client/command.go: no timeout; docker/cli asks twice per command",
 };
 
-/// The protocol's words for "there is none": its clients go on without a credential.
+/// The protocol's words for "no credential here". The client then goes on without one.
 const NONE: &str = "credentials not found in native keychain\n";
 
 /// The protocol's words for a request without an address.
 const NO_ADDRESS: &str = "no credentials server URL\n";
 
-/// Docker Hub under the name by which docker looks it up in a list.
+/// Docker Hub, under the name that docker looks up in a list.
 const HUB: &str = "https://index.docker.io/v1/";
 
-/// What standard input is for.
+/// The action that standard input belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Action {
     Get,
@@ -67,7 +67,7 @@ enum Action {
     Version,
 }
 
-/// What `store` has on standard input, but for the secret, which is not read.
+/// The input of `store`. Its secret is not read.
 #[derive(Deserialize)]
 struct Login {
     #[serde(rename = "ServerURL")]
@@ -75,7 +75,7 @@ struct Login {
 }
 
 struct Get {
-    /// The address as docker spells it: it comes back so.
+    /// The address in docker's spelling, to be returned unchanged.
     server: String,
 }
 
@@ -107,7 +107,7 @@ fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     }
 }
 
-/// The action and a profile, in either order: a script of a line appends docker's word to its own.
+/// Parses the action and a profile, in either order: a one-line wrapper script appends docker's word to its own.
 fn read(call: &Call<'_>) -> Result<(Action, Option<ProfileName>), Usage> {
     let (operands, _) = GRAMMAR.read_after(call, |_| 2)?;
     let (action, profile) = match operands.as_slice() {
@@ -133,7 +133,7 @@ fn with_input(
         Action::Store => serde_json::from_slice::<Login>(input)
             .ok()
             .map(|it| it.server),
-        // The clients end it with a newline, or with nothing.
+        // Some clients end the address with a newline, others do not.
         _ => {
             let text = std::str::from_utf8(input).ok();
             text.map(|text| text.strip_suffix('\n').unwrap_or(text).to_owned())
@@ -145,7 +145,7 @@ fn with_input(
     if server.is_empty() {
         return done(none(NO_ADDRESS, "standard input names no registry"));
     }
-    // `docker logout` erases a registry under each address that it may ever have had, `http` included.
+    // `docker logout` erases a registry under every address that it may ever have had, `http` included.
     if action == Action::Erase && !server.contains(char::is_control) {
         return done(Reply::default());
     }
@@ -162,7 +162,7 @@ fn with_input(
             Parsed::Ask(Asked::Address(query, Box::new(Get { server })))
         }
         Action::Store => Parsed::Ask(Asked::Hosts(Box::new(Store { address, profile }))),
-        // They need no address.
+        // These actions need no address.
         Action::List | Action::Erase | Action::Version => done(Reply::default()),
     }
 }
@@ -171,7 +171,7 @@ fn done(reply: Reply) -> Parsed {
     Parsed::Answer(reply.into())
 }
 
-/// The name under which docker finds a registry.
+/// Returns the name under which docker looks up a registry.
 fn server_of(address: &Address) -> String {
     let whole = address.to_string();
     match whole.strip_prefix("https://") {
@@ -397,7 +397,7 @@ mod tests {
             assert_eq!((got.stdout.as_slice(), got.exit), (NONE.as_bytes(), 1));
             assert_eq!(got.stderr.lines().count(), 1);
         }
-        // docker would go on without a token, and say that access is denied.
+        // Otherwise docker would go on without a token, and report that access is denied.
         for code in [Code::Unavailable, Code::Deadline, Code::RejectedByProvider] {
             assert!(refusal_of(&run, code).is_none());
         }

@@ -30,16 +30,16 @@ pub(super) const TOOL: Tool = Tool {
     client: CLIENT,
 };
 
-/// How git keeps what it is given.
+/// How git treats a token.
 const CLIENT: Client = Client {
-    // From 2.40 on it is told the expiry; before that it asks once in each of its processes.
+    // Git is told the expiry from 2.40 on. Earlier versions ask once in each process.
     interval: Duration::ZERO,
     window: Duration::ZERO,
     timeout: Some(Duration::MAX),
     source: "git/git credential.c: it drops what has expired, and waits for its helper without a limit",
 };
 
-/// How long an erase takes at most, so that the next git gets a newer token.
+/// The longest time that an erase takes. It waits so that the next git process gets a newer token.
 const NEWER_TOKEN: Duration = Duration::from_secs(3);
 
 static GRAMMAR: Grammar = Grammar {
@@ -50,30 +50,30 @@ static GRAMMAR: Grammar = Grammar {
     profile: Profile::None,
 };
 
-/// What git calls its helper for.
+/// The operation for which git calls its helper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Get,
     Store,
     Erase,
     Capability,
-    /// One of a later git. A helper ignores what it does not know (gitcredentials(7)).
+    /// An operation of a later version. A helper ignores what it does not know (gitcredentials(7)).
     Other,
 }
 
 /// The printer of a token for git.
 struct Credential {
-    /// Whether git can be told the header to send, in place of a user and a password.
+    /// Whether git accepts the header to send, instead of a user name and a password.
     has_authtype: bool,
-    /// Whether git gives back what it is told to.
+    /// Whether git returns a helper's state to it.
     has_state: bool,
-    /// Whether the server takes the token as Bearer, as far as its challenges say.
+    /// Whether the server accepts the token as Bearer, according to its challenges.
     offers_bearer: bool,
-    /// The user that the address names.
+    /// The user name in the address.
     username: Option<String>,
 }
 
-/// The printer of nothing: git reads no answer to feedback.
+/// Prints nothing: git reads no reply to feedback.
 struct Silence;
 
 /// Parses a call.
@@ -83,7 +83,7 @@ fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         [] => return Err(GRAMMAR.wrong("there is no operation")),
         [operation] => (Operation::of(operation), None),
         [first, last] => match Operation::of(last) {
-            // Git puts its operation last; a person may put it first.
+            // Git passes its operation last; a person may pass it first.
             Operation::Other => (Operation::of(first), Some(*last)),
             operation => (operation, Some(*first)),
         },
@@ -105,7 +105,7 @@ fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         Operation::Get => get(call, profile, input),
         Operation::Erase => erase(call, profile, input),
         Operation::Capability => Ok(done(b"version 0\ncapability authtype\ncapability state\n")),
-        // The token comes from the daemon whenever git asks.
+        // Nothing is stored: the daemon provides the token whenever git asks.
         Operation::Store | Operation::Other => Ok(done(b"")),
     };
     Ok(parsed.unwrap_or_else(|Refused(why)| {
@@ -130,7 +130,8 @@ fn get(call: &Call<'_>, profile: Option<ProfileName>, input: &[u8]) -> Result<Pa
     Ok(Parsed::Ask(Asked::Address(query, Box::new(print))))
 }
 
-/// Git erases what the server answered with a 401. Nothing is deleted: it may be feedback about one of our tokens.
+/// Handles `erase`, with which git reports a credential that the server answered with a 401. Nothing is deleted, but
+/// the credential may be a token of Jeton's that was rejected.
 fn erase(call: &Call<'_>, profile: Option<ProfileName>, input: &[u8]) -> Result<Parsed, Refused> {
     let message = Message::parse(input)?;
     let Some((which, only)) = feedback(&message) else {
@@ -150,9 +151,11 @@ fn erase(call: &Call<'_>, profile: Option<ProfileName>, input: &[u8]) -> Result<
     Ok(Parsed::Ask(Asked::AddressReject(query, Box::new(Silence))))
 }
 
-/// The token that was rejected, and where that counts only; `None` if the server did not reject a token of ours.
+/// Returns the rejected token, and the authentication kind for which the report counts; `None` if no token of Jeton's
+/// was rejected.
 fn feedback(message: &Message<'_>) -> Option<(Rejected, Option<HostAuth>)> {
-    // Git sends one form, and erases the token also when the server takes only the other one.
+    // Git sends one scheme. It also erases the token if the server accepts only the other one, which is not a
+    // rejection.
     let scheme = message.authtype.unwrap_or(b"Basic");
     if !message.challenges.is_empty() && !offers(&message.challenges, scheme) {
         return None;
@@ -164,14 +167,14 @@ fn feedback(message: &Message<'_>) -> Option<(Rejected, Option<HostAuth>)> {
     let hash = |sent: &[u8]| Rejected::Sha256(Sha256::digest(sent).into());
     let mut ours = message.states.iter().filter_map(|state| generation(state));
     match (ours.next(), ours.next()) {
-        // Git tells each of its helpers, also one for another profile, whose generations have the same numbers. The value
-        // that it sent belongs to one token alone.
+        // Git reports to each of its helpers, even to one for another profile, whose generations may have the same
+        // numbers. The value that git sent identifies exactly one token.
         (Some(generation), None) => {
             let which = sent.map_or(Rejected::Generation(generation), hash);
             Some((which, None))
         }
         (Some(_), Some(_)) => None,
-        // Git before 2.46 erases even a token that it could not send, to a server that takes only Bearer.
+        // Git before 2.46 also erases a token that it could not send, because the server accepts only Bearer.
         (None, _) if message.capabilities.is_empty() => {
             Some((hash(message.password?), Some(HostAuth::Basic)))
         }
@@ -179,7 +182,7 @@ fn feedback(message: &Message<'_>) -> Option<(Rejected, Option<HostAuth>)> {
     }
 }
 
-/// The generation in a `state[]` of ours.
+/// Parses the generation in a `state[]` that Jeton wrote.
 fn generation(state: &[u8]) -> Option<u64> {
     let number = std::str::from_utf8(state).ok()?.strip_prefix("jeton:")?;
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
@@ -236,7 +239,7 @@ impl Print<AddressAnswer> for Credential {
             middle.push_str(&format!("state[]=jeton:{}\n", held.generation));
         }
         middle.push_str(&format!("username={username}\npassword="));
-        // From 2.46 on git sends the header that it is told, even to a server that takes only a user and a password.
+        // From 2.46 on git sends the header as given, even to a server that accepts only a user name and a password.
         let stdout = if is_bearer && self.has_authtype {
             head.push_str("capability[]=authtype\nauthtype=Bearer\ncredential=");
             token_among(&[&head, &format!("\n{middle}"), "\n\n"], &answer.token)
@@ -257,7 +260,7 @@ impl Print<()> for Silence {
     }
 
     fn refuse(&self, problem: &Problem, _around: Surroundings<'_>) -> Option<Reply> {
-        // Git tells each of its helpers, also of what none of them gave.
+        // Git reports to each of its helpers, even a credential that none of them provided.
         (problem.code == Code::UnknownProfile).then(Reply::default)
     }
 }

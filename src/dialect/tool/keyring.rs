@@ -1,6 +1,6 @@
 //! The command `keyring` as pip and uv run it (jaraco/keyring, keyring/cli.py), for package indexes.
 //!
-//! A token is the password of an index's address. Another exit code than 0 means that there is none.
+//! The token is the password for an index's address. An exit code other than 0 means that there is no password.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::query::{AddressAnswer, Asked, Print, Surroundings};
 use crate::wire::frame::{Answer, Reply};
 
-/// What `get` prints.
+/// Selects what `get` prints.
 static MODE: Opt = Opt {
     name: "--mode",
     takes: Takes::Word {
@@ -25,7 +25,7 @@ static MODE: Opt = Opt {
     help: "the password alone, or with the user name before it",
 };
 
-/// How it prints it.
+/// Selects the form of the output.
 static OUTPUT: Opt = Opt {
     name: "--output",
     takes: Takes::Word {
@@ -52,7 +52,7 @@ static GRAMMAR: Grammar = Grammar {
     profile: Profile::None,
 };
 
-/// pip and uv keep what they are given for one command.
+/// pip and uv keep a password for one command.
 const CLIENT: Client = Client {
     interval: OF_A_COMMAND,
     window: Duration::ZERO,
@@ -60,11 +60,11 @@ const CLIENT: Client = Client {
     source: "pypa/pip _internal/network/auth.py, astral-sh/uv crates/uv-auth/src/keyring.rs: no timeout",
 };
 
-/// What is printed of the token.
+/// The output of `get`.
 struct Get {
-    /// The user name that the client has.
+    /// The user name that the client passed.
     username: Option<String>,
-    /// Whether the user name is printed as well.
+    /// Whether the user name is printed, too.
     creds: bool,
     json: bool,
 }
@@ -102,7 +102,7 @@ fn get(
     if username.is_some_and(|name| name.chars().any(is_hidden)) {
         return Err(GRAMMAR.wrong("the user name has a character that cannot be seen"));
     }
-    // An empty one is that of an address as https://:@pypi.example.
+    // An address such as https://:@pypi.example has an empty user name.
     let username = username.filter(|name| !name.is_empty());
     let address = match Address::parse(service) {
         Ok(address) => address,
@@ -119,7 +119,7 @@ fn get(
     Ok(Parsed::Ask(Asked::Address(query, Box::new(get))))
 }
 
-/// The refusal of `set` and `del`, after the password that the client writes.
+/// Refuses `set` and `del`, after the client has written the password.
 fn keeps_none(call: &Call<'_>) -> Parsed {
     if call.run.stdin.is_none() && !call.run.terminal.input {
         return Parsed::Answer(Answer::SendInput { one_line: false });
@@ -163,7 +163,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A run of the program `keyring`.
+    /// Creates a run of the program `keyring`.
     fn keyring(args: &[&str]) -> Invocation {
         let name = std::iter::once(&"keyring");
         Invocation {

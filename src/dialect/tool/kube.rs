@@ -1,7 +1,7 @@
 //! Kubernetes' exec credential plugin (`ExecCredential` of client.authentication.k8s.io, v1 and v1beta1).
 //!
-//! The client passes its request in `KUBERNETES_EXEC_INFO`, and keeps the answer until the expiry or a 401. The answer has
-//! the version that was asked for.
+//! The client passes its request in `KUBERNETES_EXEC_INFO`, and keeps the token until the expiry or a 401. The reply
+//! has the version that the client requested.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ static GRAMMAR: Grammar = Grammar {
     profile: Profile::Argument,
 };
 
-/// kubectl comes back at the expiry, Python's client 5 minutes before it; neither stops waiting for its plugin.
+/// kubectl asks again at the expiry, Python's client 5 minutes before it. Neither limits its wait for the plugin.
 const CLIENT: Client = Client {
     interval: Duration::ZERO,
     window: Duration::from_secs(300),
@@ -41,15 +41,15 @@ const CLIENT: Client = Client {
 
 const VARIABLE: &str = "KUBERNETES_EXEC_INFO";
 
-/// The two versions that clients ask for.
+/// The two versions that clients request.
 const V1: &str = "client.authentication.k8s.io/v1";
 const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
 
-/// Detail for a profile that is bound to addresses while the client names none.
+/// The detail for a profile that is bound to addresses, when the client names no address.
 const LACKS: &str = "the profile is bound to addresses, and the client named no server; set 'provideClusterInfo: true' in \
                      the exec section of the kubeconfig, as 'jetond setup kubectl' does";
 
-/// What the client passes, as far as it matters.
+/// The members of the client's request that Jeton uses.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ExecInfo {
@@ -114,7 +114,7 @@ fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     )))
 }
 
-/// The client's request; the default one where it passes none, as on a command line.
+/// Parses the client's request. Without one, as on a command line, it is the default request.
 fn info(call: &Call<'_>) -> Result<ExecInfo, Usage> {
     match call.run.env.get(VARIABLE).map(String::as_str) {
         None | Some("") => Ok(ExecInfo::default()),
@@ -147,7 +147,7 @@ mod tests {
     use crate::problem::Code;
     use crate::wire::frame::Invocation;
 
-    /// A run for a client that asks for this version and names this cluster.
+    /// Creates a run for a client that requests this version and names this cluster.
     fn kube(args: &[&str], version: &str, cluster: &str) -> Invocation {
         let info = format!(
             r#"{{"kind":"ExecCredential","apiVersion":"{version}","spec":{{{cluster}"interactive":false}}}}"#

@@ -1,7 +1,7 @@
-//! Claude Code's `headersHelper`: the headers for a connection to an MCP server, as an object of JSON.
+//! Claude Code's `headersHelper`: the headers for a connection to an MCP server, as a JSON object.
 //!
-//! The client names the server in two variables. Without the address nothing is printed, since a token would go to
-//! whatever server the client connects to.
+//! The client names the server in two variables. Without the address nothing is printed: the token would go to whatever
+//! server the client connects to.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ static GRAMMAR: Grammar = Grammar {
     profile: Profile::Argument,
 };
 
-/// Claude Code asks for each connection, and again after a 401 or a 403.
+/// Claude Code runs the helper for each connection, and again after a 401 or a 403.
 const CLIENT: Client = Client {
     interval: OF_A_COMMAND,
     window: Duration::ZERO,

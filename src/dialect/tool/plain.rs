@@ -1,11 +1,11 @@
-//! The clients of `jeton token`, which take a bare token and are told no expiry. Only cargo names an address.
+//! The clients of `jeton token`, which read a bare token and no expiry. Only cargo names an address.
 
 use std::time::Duration;
 
 use super::Client;
 use super::request::OF_A_COMMAND;
 
-/// cargo, which says by a variable that it asks (`cargo:token-from-stdout`).
+/// cargo, which identifies itself by a variable (`cargo:token-from-stdout`).
 pub(in super::super) static CARGO: Client = Client {
     interval: OF_A_COMMAND,
     window: Duration::ZERO,
@@ -13,7 +13,7 @@ pub(in super::super) static CARGO: Client = Client {
     source: "rust-lang/cargo src/cargo/util/credential/adaptor.rs: kept for the command; no timeout",
 };
 
-/// How long the agents keep a token: they ask again after 5 minutes, or after a 401.
+/// How long agents keep a token: they ask again after 5 minutes, or after a 401.
 const OF_AN_AGENT: Duration = Duration::from_secs(300);
 
 /// The clients, by the word after `--for`.

@@ -1,4 +1,4 @@
-//! Shared by the protocols of other tools: the query for the token of an address, and how one is refused.
+//! The query for the token of an address, and its refusal: shared by the protocols of other tools.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::profile::ProfileName;
 use crate::query::{AddressAnswer, AddressQuery, Surroundings};
 use crate::wire::frame::Reply;
 
-/// The user name beside a token where neither the entry nor the client has one: most servers ignore it.
+/// The user name beside a token if neither the entry nor the client has one. Most servers ignore it.
 pub(super) const USERNAME: &str = "oauth2";
 
-/// How long a client keeps a token that it was given without an expiry and holds for one command: a long command.
+/// How long a client holds a token without an expiry that it keeps for one command: the duration of a long command.
 pub(super) const OF_A_COMMAND: Duration = Duration::from_secs(300);
 
-/// The query for the token of an address. The row of the client bounds its times.
+/// Builds the query for the token of an address. The client's row of the table limits its times.
 pub(super) fn address_query(
     call: &Call<'_>,
     address: Option<Address>,
@@ -32,13 +32,13 @@ pub(super) fn address_query(
     }
 }
 
-/// The user name to send beside the token: the entry's, else the client's own.
+/// Selects the user name to send beside the token: the entry's, or else the client's own.
 pub(super) fn username<'a>(answer: &'a AddressAnswer, own: Option<&'a str>) -> &'a str {
     let of_entry = answer.entry.as_ref().and_then(|it| it.username.as_deref());
     of_entry.or(own).unwrap_or(USERNAME)
 }
 
-/// The refusal of an address by a protocol that has `words` for "there is none", which go to standard output.
+/// Refuses an address in a protocol whose `words` for "no credential" go to standard output.
 pub(super) fn none(words: &str, line: &str) -> Reply {
     Reply {
         stdout: words.as_bytes().to_vec().into(),
@@ -47,7 +47,8 @@ pub(super) fn none(words: &str, line: &str) -> Reply {
     }
 }
 
-/// The same for a problem, if it is that no profile of this caller is for the address. A forbidden one looks the same.
+/// Does the same for a problem, if it means that no profile of this caller serves the address. A forbidden profile
+/// looks the same.
 pub(super) fn none_for(words: &str, problem: &Problem, around: Surroundings<'_>) -> Option<Reply> {
     let is_none = matches!(problem.code, Code::UnknownProfile | Code::Forbidden);
     is_none.then(|| Reply {
@@ -57,14 +58,14 @@ pub(super) fn none_for(words: &str, problem: &Problem, around: Surroundings<'_>)
     })
 }
 
-/// A profile's name among the operands.
+/// Parses a profile's name among the operands.
 pub(super) fn profile_name(grammar: &Grammar, word: &str) -> Result<ProfileName, Usage> {
     const NAME: &str =
         "a profile's name has 1 to 63 of a-z 0-9 . _ - and starts with a letter or digit";
     ProfileName::parse(word).map_err(|_| grammar.wrong(NAME))
 }
 
-/// Quotes a text for JSON.
+/// Quotes a text as a JSON string.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

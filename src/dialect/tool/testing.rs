@@ -1,4 +1,4 @@
-//! What the tests of the protocols share.
+//! Test helpers shared by the protocols of other tools.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::profile::ProfileName;
 use crate::query::{AddressAnswer, AddressQuery, Asked, Freshness, HostListing, Print};
 use crate::wire::frame::{Answer, Invocation, Reply};
 
-/// A run of the verb with this standard input.
+/// Creates a run of the verb with this standard input.
 pub(super) fn run_with(args: &[&str], input: &[u8]) -> Invocation {
     Invocation {
         stdin: Some(input.to_vec()),
@@ -21,14 +21,14 @@ pub(super) fn run_with(args: &[&str], input: &[u8]) -> Invocation {
     }
 }
 
-/// A run of the verb with this variable.
+/// Creates a run of the verb with this variable.
 pub(super) fn run_in(args: &[&str], name: &str, value: &str) -> Invocation {
     let mut run = run(args);
     run.env.insert(name.to_owned(), value.to_owned());
     run
 }
 
-/// The question of a run for the token of an address, and its printer.
+/// Returns a run's query for the token of an address, and its printer.
 pub(super) fn asks(run: &Invocation) -> (AddressQuery, Box<dyn Print<AddressAnswer>>) {
     match testing::asked(run) {
         Asked::Address(query, print) => (query, print),
@@ -36,13 +36,13 @@ pub(super) fn asks(run: &Invocation) -> (AddressQuery, Box<dyn Print<AddressAnsw
     }
 }
 
-/// The address that a run asks for.
+/// Returns the address that a run asks for.
 pub(super) fn address_of(run: &Invocation) -> String {
     let (query, _) = asks(run);
     query.address.map_or_else(String::new, |it| it.to_string())
 }
 
-/// The question of a run for the addresses of all profiles.
+/// Returns the printer of a run that asks for the addresses of all profiles.
 pub(super) fn asks_hosts(run: &Invocation) -> Box<dyn Print<[HostListing]>> {
     match testing::asked(run) {
         Asked::Hosts(print) => print,
@@ -50,7 +50,7 @@ pub(super) fn asks_hosts(run: &Invocation) -> Box<dyn Print<[HostListing]>> {
     }
 }
 
-/// What a run is answered without a question.
+/// Returns the reply of a run that needs no query.
 pub(super) fn at_once(run: &Invocation) -> Reply {
     match parse(run) {
         Parsed::Answer(Answer::Done(reply)) => reply,
@@ -59,7 +59,7 @@ pub(super) fn at_once(run: &Invocation) -> Reply {
     }
 }
 
-/// Whether a run is to be sent again with its standard input.
+/// Reports whether the companion has to send the run again with its standard input.
 pub(super) fn wants_input(run: &Invocation) -> bool {
     matches!(
         parse(run),
@@ -67,7 +67,7 @@ pub(super) fn wants_input(run: &Invocation) -> bool {
     )
 }
 
-/// An entry.
+/// Creates an entry.
 pub(super) fn entry(url: &str, username: Option<&str>, auth: Option<HostAuth>) -> HostEntry {
     HostEntry {
         url: Address::parse(url).unwrap(),
@@ -76,7 +76,7 @@ pub(super) fn entry(url: &str, username: Option<&str>, auth: Option<HostAuth>) -
     }
 }
 
-/// The addresses of a profile.
+/// Creates the listing of a profile with this entry.
 pub(super) fn listed(profile: &str, entry: HostEntry) -> HostListing {
     HostListing {
         profile: ProfileName::parse(profile).unwrap(),
@@ -84,10 +84,10 @@ pub(super) fn listed(profile: &str, entry: HostEntry) -> HostListing {
     }
 }
 
-/// The expiry that clients are told: earlier than the real one.
+/// The expiry that clients are told. It is earlier than the real one.
 pub(super) const TOLD: UnixTime = UnixTime::from_epoch(Duration::from_secs(1_800_002_000));
 
-/// This token for an address with this entry.
+/// Creates a reply with this token, for an address with this entry.
 pub(super) fn answer_for(token: &str, entry: Option<HostEntry>) -> AddressAnswer {
     AddressAnswer {
         token: answer_with(token),
@@ -96,7 +96,7 @@ pub(super) fn answer_for(token: &str, entry: Option<HostEntry>) -> AddressAnswer
     }
 }
 
-/// What a run prints of this token.
+/// Returns what a run prints for this token.
 pub(super) fn prints(run: &Invocation, token: &str, entry: Option<HostEntry>) -> String {
     let (_, print) = asks(run);
     let reply = print.print(&answer_for(token, entry), around());
@@ -104,7 +104,7 @@ pub(super) fn prints(run: &Invocation, token: &str, entry: Option<HostEntry>) ->
     String::from_utf8(reply.stdout.to_vec()).unwrap()
 }
 
-/// What a run prints on standard error of a token that holds shorter than was asked for.
+/// Returns what a run prints on standard error for a token with less validity than requested.
 pub(super) fn note(run: &Invocation) -> String {
     let (_, print) = asks(run);
     let mut answer = answer_for("T0KEN", None);
@@ -112,13 +112,13 @@ pub(super) fn note(run: &Invocation) -> String {
     print.print(&answer, around()).stderr
 }
 
-/// What a run prints for a problem; `None` for the companion's own line.
+/// Returns what a run prints for a problem; `None` if the companion's own line is printed.
 pub(super) fn refusal_of(run: &Invocation, code: Code) -> Option<Reply> {
     let (_, print) = asks(run);
     print.refuse(&Problem::new(code), around())
 }
 
-/// The hosts of two profiles.
+/// The addresses of two profiles.
 pub(super) fn two_profiles() -> Vec<HostListing> {
     vec![
         listed(
@@ -134,7 +134,7 @@ pub(super) fn two_profiles() -> Vec<HostListing> {
     ]
 }
 
-/// Texts that no parser takes as an address, of which each has a control character or is read in two ways.
+/// Texts that are refused as addresses: each has a control character, or is read differently by different programs.
 pub(super) const NO_ADDRESSES: [&str; 18] = [
     "reg.example\nhost=evil.example",
     "reg.example\n\n",
@@ -156,7 +156,7 @@ pub(super) const NO_ADDRESSES: [&str; 18] = [
     "https://reg.example.",
 ];
 
-/// The validity that a token must have, and the wait, for this query.
+/// Returns the minimum validity and the longest wait of this query.
 pub(super) fn times(query: &AddressQuery) -> (Duration, Duration) {
     (query.min_valid, query.max_wait)
 }

@@ -1,5 +1,5 @@
-//! `jeton app list` and `jeton app show`: the keys of Run:ai's users, which the vendor has called applications, user
-//! applications and access keys. The daemon asks the control plane with the profile's token.
+//! `jeton app list` and `jeton app show`: the access keys of Run:ai's users, which the vendor has also called
+//! applications and user applications. The daemon asks the control plane with the profile's token.
 
 use std::time::Duration;
 
@@ -42,24 +42,24 @@ called user applications; KEY is a name or an ID",
     profile: Profile::ArgumentOrVariable,
 };
 
-/// How long a caller waits at most: for a token, for a look-up that runs, and for its own.
+/// The longest wait of a caller: for a token, for a look-up in progress, and for its own look-up.
 const LONGEST: Duration = Duration::from_secs(28);
 
-/// The longest name, ID or client ID that is looked for, in bytes.
+/// The longest name, ID or client ID to search for, in bytes.
 const MAX_KEY: usize = 1_024;
 
-/// Room in an answer for what is beside the standard output, in bytes.
+/// The room in a reply for everything besides standard output, in bytes.
 const BESIDE: usize = 4_096;
 
 const WHAT: &str =
     "say what to do: list, or show KEY (keys are made and deleted with 'jetond app')";
 const NO_KEY: &str = "KEY is the name, the ID or the client ID of a key";
 
-/// What `jeton app` prints.
+/// The output of `jeton app`.
 struct App {
     key: Option<String>,
     json: bool,
-    /// The arguments that all of it has: the profile, the kind, and so on.
+    /// The arguments that every suggested command repeats: the profile, the kind, and so on.
     arguments: String,
 }
 
@@ -90,7 +90,7 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     Ok(Parsed::Ask(Asked::Keys(query, Box::new(app))))
 }
 
-/// The arguments with which another command is about the same keys.
+/// Returns the arguments with which another command refers to the same keys.
 fn arguments(args: &Args<'_>, kind: KeyKind) -> String {
     let mut text = String::new();
     if let Some(profile) = args.profile() {
@@ -185,7 +185,7 @@ mod tests {
     use crate::profile::ProfileName;
     use crate::query::{KeyList, KeyListing, KeyUser};
 
-    /// Lists as many keys as it has room for, of 100 bytes each.
+    /// Lists up to as many keys as there is room for, assuming 100 bytes each.
     struct Keys(usize);
 
     impl KeyList for Keys {

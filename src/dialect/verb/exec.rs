@@ -1,7 +1,8 @@
-//! `jeton exec --env NAME`: the token for the variable, and one line with its expiry. `jeton exec --file NAME`: the path of
-//! a file with the token, below the folder of the socket.
+//! `jeton exec`: the output that the companion asks for before it starts the command. With `--env NAME` it is the token
+//! for the variable, and one line with its expiry. With `--file NAME` it is the path of a file with the token, below
+//! the folder of the socket.
 //!
-//! The companion does not print this output; it asks for each of the two alone, and without them for nothing at all.
+//! The companion does not print this output. It sends one request for each of the two options, and none without them.
 
 use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
@@ -36,7 +37,7 @@ with the token, or the path of a file kept fresh, in NAME",
     profile: Profile::ArgumentOrVariable,
 };
 
-/// Prints the token for a variable of this name.
+/// Prints the token for an environment variable of this name.
 struct Exec {
     name: String,
 }

@@ -1,4 +1,4 @@
-//! `jeton explain`: which profile an address gets, and why it gets none. It shows no token.
+//! `jeton explain`: says which profile serves an address, or why none does. It shows no token.
 
 use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
@@ -35,33 +35,33 @@ pub(super) static GRAMMAR: Grammar = Grammar {
 /// The most entries that a refusal names.
 const MOST: usize = 3;
 
-/// Why an address gets no token, in the order in which a reason is nearer than the next.
+/// The reasons why no entry serves an address, from the closest match to the most distant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Near {
-    /// The entry covers it, and is for another user name.
+    /// The entry covers the address, but is for another user name.
     User,
-    /// The entry covers it, and is of another profile than the one that was named.
+    /// The entry covers the address, but belongs to another profile than the named one.
     Profile,
-    /// The entry has a path and the address has none.
+    /// The entry has a path, and the address has none.
     NoPath,
     /// The entry is for another path of the same host.
     Path,
-    /// The entry is for another port, or for http in place of https.
+    /// The entry is for another port, or for http instead of https.
     Port,
-    /// The entry is for a name above or below.
+    /// The entry is for a parent or a subdomain of the host.
     Name,
 }
 
-/// What an address gets, for a program.
+/// The result for an address, as JSON.
 #[derive(serde::Serialize)]
 struct Body<'a> {
     address: String,
-    /// The profile, its entry and the rest; all are null if the address gets none.
+    /// The profile, its entry and the rest; all are null if no entry serves the address.
     profile: Option<&'a str>,
     entry: Option<String>,
     username: Option<&'a str>,
     auth: Option<&'static str>,
-    /// Why it gets none; null if it gets one.
+    /// The reason why no entry serves the address; null if one does.
     reason: Option<String>,
 }
 
@@ -88,7 +88,7 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     )))
 }
 
-/// A user name as clients have it, and nothing that may be a misplaced secret of another form.
+/// Accepts a user name as clients have it. Nothing else is accepted, since it may be a misplaced secret.
 fn username(text: &str) -> Option<String> {
     let is_of_name = |b: u8| b.is_ascii_alphanumeric() || b"._-@+<>".contains(&b);
     let is_name = !text.is_empty() && text.bytes().all(is_of_name);
@@ -174,7 +174,7 @@ fn table(address: &Address, found: &HostListing, hosts: &[HostListing]) -> Strin
 // === impl Explain ===
 
 impl Explain {
-    /// Why no entry gives a token, by the nearest of them.
+    /// Says why no entry serves the address, by the closest ones.
     fn why_none(&self, hosts: &[HostListing]) -> String {
         let near = hosts
             .iter()
@@ -209,7 +209,7 @@ impl Explain {
         format!("{shown} {says}")
     }
 
-    /// How near an entry is to the address; `None` if it has another host.
+    /// Returns how closely an entry matches the address; `None` if it has another host.
     fn near(&self, host: &HostListing) -> Option<Near> {
         let (address, url) = (&self.query.address, &host.entry.url);
         let is_named = self.is_named(&host.profile);
@@ -258,11 +258,11 @@ impl Explain {
     }
 }
 
-/// The host of an origin, without its port.
+/// Returns the host of an origin, without its port.
 fn name(origin: &str) -> &str {
     let host = origin.split_once("://").map_or(origin, |(_, host)| host);
     match host.rsplit_once(':') {
-        // The colons of an IPv6 address are in brackets.
+        // The colons of an IPv6 address are inside brackets.
         Some((name, port)) if !port.ends_with(']') => name,
         _ => host,
     }

@@ -1,5 +1,4 @@
-//! `jeton header`: the header that carries the token (RFC 6750 section 2.1), as `curl -H @-` reads it, or as `curl -K -`
-//! does.
+//! `jeton header`: prints the header that carries the token (RFC 6750 section 2.1), for `curl -H @-` or `curl -K -`.
 
 use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
@@ -9,7 +8,7 @@ use super::super::token_request::{
 use crate::query::{Asked, Print, Surroundings, TokenAnswer};
 use crate::wire::frame::Reply;
 
-/// Prints it for curl's configuration.
+/// Selects the form for curl's configuration.
 static CURL_CONFIG: Opt = Opt {
     name: "--curl-config",
     takes: Takes::Nothing,
@@ -42,7 +41,7 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
 impl Print<TokenAnswer> for Header {
     fn print(&self, answer: &TokenAnswer, around: Surroundings<'_>) -> Reply {
         let stdout = if self.for_curl {
-            // Between quotes curl takes `\\` and `\"` as JSON does (its manual, `--config`).
+            // Between quotes, curl reads `\\` and `\"` as JSON does (its manual, `--config`).
             json_token_between("header = \"Authorization: Bearer ", answer, "\"\n")
         } else {
             token_between("Authorization: Bearer ", answer, "\n")

@@ -1,4 +1,4 @@
-//! `jeton ready`: no output and exit code 0 when ready, for probes and scripts.
+//! `jeton ready`: exits with code 0 and no output when ready, for probes and scripts.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::wire::frame::Reply;
 
 static WAIT: Opt = Opt {
     name: "--wait",
-    // The start of a job may wait for a daemon, but not for ever.
+    // The start of a job may wait for a daemon, but not forever.
     takes: Takes::Seconds(Duration::from_secs(3_600)),
     help: "wait at most S seconds for it (0)",
 };

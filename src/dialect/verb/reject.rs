@@ -1,7 +1,7 @@
 //! `jeton reject`: reports that a resource rejected a token, and prints the next one.
 //!
-//! The token comes on standard input, or is named by its number or hash; it is never an argument, where other users of
-//! the machine could read it.
+//! The token comes on standard input, or is identified by its generation or its hash. It is never an argument, which
+//! other users of the machine could read.
 
 use sha2::{Digest, Sha256};
 

@@ -1,6 +1,6 @@
 //! `jeton rotate`: replaces the profile's key, and prints a line for each step.
 //!
-//! The rotation is the daemon's: a caller that leaves stops nothing.
+//! The daemon runs the rotation: a caller that leaves does not stop it.
 
 use super::super::args::{Args, Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
@@ -47,7 +47,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
     profile: Profile::ArgumentOrVariable,
 };
 
-/// The steps in their order, for the bar. `undoing` stands outside of it.
+/// The steps in their order, for the progress bar. `undoing` is not part of it.
 const STEPS: [&str; 10] = [
     "checking",
     "creating",
@@ -67,7 +67,7 @@ enum Form {
     Json,
     /// Lines for people.
     Lines,
-    /// The same, each with a bar; of block characters or of ASCII.
+    /// Lines for people, each with a progress bar of block characters or of ASCII.
     Bar {
         is_unicode: bool,
     },
@@ -100,7 +100,7 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     Ok(Parsed::Ask(Asked::Rotate(query, Box::new(form))))
 }
 
-/// What is asked before a rotation in place; `None` once the profile's name was typed.
+/// Asks for confirmation before a rotation in place; `None` once the person has typed the profile's name.
 fn confirmation(args: &Args<'_>, run: &Invocation) -> Result<Option<Answer>, Usage> {
     let Some(profile) = args.profile() else {
         return Err(GRAMMAR.wrong("--in-place takes the profile's name"));
@@ -155,7 +155,8 @@ impl Print<RotationNews> for Form {
     }
 }
 
-/// What a person reads of a step. What the issuer wrote in it moves no cursor.
+/// Formats a step for people. The issuer's text may be in it; its control characters, which could move the cursor,
+/// become `?`.
 fn line(step: &StepReply, around: Surroundings<'_>) -> String {
     let text = match step.until {
         Some(until) => {
@@ -172,7 +173,7 @@ fn line(step: &StepReply, around: Surroundings<'_>) -> String {
     format!("{}: {clean}\n", step.step)
 }
 
-/// How far the rotation is, in cells.
+/// Draws the progress of the rotation, in cells.
 fn bar(step: &StepReply, is_unicode: bool) -> String {
     let is_over = matches!(step.end, Some(StepEnd::Done | StepEnd::Kept));
     let at = STEPS.iter().position(|name| *name == step.step);

@@ -26,7 +26,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
     profile: Profile::Argument,
 };
 
-/// How the states are shown.
+/// The output form of the states.
 struct Status {
     json: bool,
     style: Style,

@@ -112,7 +112,7 @@ fn the_profile_comes_from_the_argument_else_from_the_environment() {
     assert_eq!(profile(&with_env), None, "empty counts as unset");
 }
 
-/// The line of a refused run.
+/// Returns the line of a refused run.
 fn refused(args: &[&str], exit: u8) -> String {
     let Parsed::Answer(Answer::Done(reply)) = parse(&run(args)) else {
         panic!("{args:?} is refused");
@@ -122,7 +122,7 @@ fn refused(args: &[&str], exit: u8) -> String {
     reply.stderr
 }
 
-/// The text that a run prints at once.
+/// Returns the text that a run prints without a query.
 fn text(args: &[&str]) -> String {
     let Parsed::Answer(Answer::Done(reply)) = parse(&run(args)) else {
         panic!("{args:?} is answered at once");
@@ -131,7 +131,7 @@ fn text(args: &[&str]) -> String {
     String::from_utf8(reply.stdout.to_vec()).unwrap()
 }
 
-/// A word with two adjacent letters swapped.
+/// Swaps two adjacent letters of a word.
 fn misspelt(word: &str) -> String {
     let mut letters: Vec<char> = word.chars().collect();
     let last = letters.len() - 1;

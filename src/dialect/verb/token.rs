@@ -1,7 +1,7 @@
-//! `jeton token`: prints the token and a newline; with `--json`, the answer of the HTTP interface.
+//! `jeton token`: prints the token and a newline; with `--json`, the JSON of the HTTP interface.
 //!
-//! Many tools take a command that prints a token. One that keeps it for a while says so with `--for`. cargo passes the
-//! address of its registry, so that the token goes only to one that the profile is for.
+//! Many tools run a command that prints a token. A tool that keeps the token for a while has to be named with `--for`.
+//! cargo passes the address of its registry, so that the token goes only to an address that the profile serves.
 
 use super::super::args::{Args, Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
@@ -12,7 +12,7 @@ use super::super::tool::plain::{CARGO, CLIENTS};
 use crate::address::Address;
 use crate::query::{AddressQuery, Asked};
 
-/// Asks for a token that suits a client which keeps it for a while.
+/// Requests a token that lasts long enough for a client which keeps it for a while.
 static FOR: Opt = Opt {
     name: "--for",
     takes: Takes::Word {
@@ -59,7 +59,7 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     Ok(Parsed::Ask(Asked::Address(query, format)))
 }
 
-/// The client that keeps the token.
+/// Returns the client that keeps the token.
 fn client(args: &Args<'_>) -> Result<Option<&'static Client>, Usage> {
     args.parsed(&FOR, |word| {
         let mut clients = CLIENTS.iter();
@@ -68,7 +68,7 @@ fn client(args: &Args<'_>) -> Result<Option<&'static Client>, Usage> {
     })
 }
 
-/// The registry's index, which cargo passes to a credential provider (`cargo:token-from-stdout`).
+/// Returns the registry's index, which cargo passes to a credential provider (`cargo:token-from-stdout`).
 fn registry(call: &Call<'_>) -> Result<Option<Address>, Usage> {
     let url = call.run.env.get("CARGO_REGISTRY_INDEX_URL");
     let url = url.filter(|url| !url.is_empty());
@@ -177,7 +177,7 @@ mod tests {
         let address = query.address.map(|it| it.to_string());
         assert_eq!(address.as_deref(), Some("https://crates.example/index"));
         assert_eq!(query.profile.unwrap().as_str(), "research");
-        // It keeps the token for a command.
+        // cargo keeps the token for one command.
         let times = [query.min_valid, query.max_wait].map(|it| it.as_secs());
         assert_eq!(times, [360, 4]);
         cargo
@@ -189,7 +189,7 @@ mod tests {
         assert!(matches!(asked(&cargo), Asked::Token(..)));
     }
 
-    /// The exit code and the line of a refused run.
+    /// Returns the exit code and the line of a refused run.
     fn refused(run: &Invocation) -> (u8, String) {
         match parse(run) {
             Parsed::Answer(Answer::Done(reply)) => (reply.exit, reply.stderr),

@@ -1,4 +1,4 @@
-//! `jeton watch`: prints a line of JSON for each new token and each change of state, for `while read`.
+//! `jeton watch`: prints a line of JSON for each new token and each change of state, for `while read` loops.
 
 use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
@@ -57,7 +57,7 @@ impl Print<News> for Watch {
     }
 }
 
-/// An object on one line, with the event's name as its first member.
+/// Formats an object on one line, with the event's name as its first member.
 fn named(event: &str, object: &[u8]) -> Vec<u8> {
     let members = object.strip_prefix(b"{").unwrap_or(object);
     let head = format!("{{\"event\":\"{event}\",");

@@ -1,4 +1,5 @@
-//! `jeton whoami`: whose the profile's token is: key, server, user and roles. The daemon asks the control plane.
+//! `jeton whoami`: shows whom the profile's token identifies: key, server, user and roles. The daemon asks the control
+//! plane.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
     profile: Profile::ArgumentOrVariable,
 };
 
-/// How long a caller waits at most: for a token, for a look-up that runs, and for its own.
+/// The longest wait of a caller: for a token, for a look-up in progress, and for its own look-up.
 const LONGEST: Duration = Duration::from_secs(28);
 
 struct Whoami {

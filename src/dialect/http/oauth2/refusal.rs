@@ -1,10 +1,10 @@
-//! Reports a failure to an OAuth 2.0 client (RFC 6749 section 5.2), which knows fewer kinds of errors than Jeton.
+//! Errors for an OAuth 2.0 client (RFC 6749 section 5.2), which knows fewer kinds than Jeton.
 //!
-//! One table maps Jeton's codes to OAuth's. The status keeps the detail that OAuth's error codes lack, so it is the
-//! problem's own, except the 401 that section 5.2 requires and the 503 of "not now".
+//! One table maps Jeton's codes to OAuth's. The status is the problem's own, since it keeps the distinctions that
+//! OAuth's codes lack. The exceptions are the 401 that section 5.2 requires, and the 503 of "not now".
 //!
-//! Section 5.2 has no code for "not now". `temporarily_unavailable` (section 4.1.2.1) with 503 and `Retry-After` is Jeton's
-//! own choice: every other code of the registry tells a client that a retry does not help.
+//! Section 5.2 has no code for "not now". Jeton chose `temporarily_unavailable` (section 4.1.2.1) with 503 and
+//! `Retry-After`: every other code of the registry tells a client that a retry does not help.
 
 use std::borrow::Cow;
 
@@ -18,17 +18,17 @@ use crate::problem::{Code, Problem};
 pub enum Error {
     /// The request is malformed.
     InvalidRequest,
-    /// An unknown client, or none in the request.
+    /// The client is unknown, or the request names none.
     InvalidClient,
-    /// Another grant than client credentials.
+    /// The grant is not client credentials.
     UnsupportedGrantType,
-    /// Another scope, audience or resource than the profile's.
+    /// The scope, audience or resource is not the profile's.
     InvalidScope,
     /// The caller may not have this profile's tokens.
     AccessDenied,
-    /// No token; a retry does not help.
+    /// There is no token, and a retry does not help.
     ServerError,
-    /// No token now; a retry helps later. Jeton's own at a token endpoint.
+    /// There is no token now; a later retry helps. Only Jeton uses this code at a token endpoint.
     TemporarilyUnavailable,
 }
 
@@ -39,13 +39,13 @@ pub struct Refusal {
     pub error: Error,
     /// The HTTP status.
     pub status: u16,
-    /// A sentence for people, in the characters that section 5.2 allows.
+    /// A sentence for people, with only the characters that section 5.2 allows.
     pub description: Cow<'static, str>,
-    /// When the next attempt is due, if it is known.
+    /// The time of the next attempt, if it is known.
     pub retry_at: Option<UnixTime>,
 }
 
-/// The table: Jeton's code to OAuth's.
+/// Maps Jeton's code to OAuth's.
 const fn error_of(code: Code) -> Error {
     match code {
         Code::BadRequest | Code::PayloadTooLarge | Code::MethodNotAllowed | Code::NotFound => {
@@ -72,7 +72,7 @@ const fn error_of(code: Code) -> Error {
 // === impl Error ===
 
 impl Error {
-    /// The code as spelled in the registry.
+    /// Returns the code as spelled in the registry.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
@@ -89,7 +89,7 @@ impl Error {
 // === impl Refusal ===
 
 impl Refusal {
-    /// A refusal of the request itself: 401 for an unknown client, else 400.
+    /// Creates a refusal of the request itself: 401 for an unknown client, else 400.
     pub const fn new(error: Error, description: &'static str) -> Self {
         let status = match error {
             Error::InvalidClient => 401,
@@ -103,14 +103,14 @@ impl Refusal {
         }
     }
 
-    /// When the client is to ask again, at the earliest, if that helps; at `now` for a wait that is not known, as of an
-    /// attempt that runs, since the next request waits for it.
+    /// Returns the earliest time at which a retry helps; `None` if it never does. If the time is unknown, it is `now`:
+    /// an attempt may be running, and the next request waits for it.
     pub fn again_at(&self, now: UnixTime) -> Option<UnixTime> {
         let is_passing = self.error == Error::TemporarilyUnavailable;
         self.retry_at.or(is_passing.then_some(now))
     }
 
-    /// The body of the answer: `application/json`.
+    /// Formats the body of the response: `application/json`.
     pub fn to_json(&self) -> Vec<u8> {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -142,7 +142,7 @@ impl From<Problem> for Refusal {
     }
 }
 
-/// Restricts a text to the characters that section 5.2 allows; a reason may quote a configuration.
+/// Replaces characters that section 5.2 does not allow. A reason may quote the configuration.
 fn allowed(text: Cow<'static, str>) -> Cow<'static, str> {
     let is_allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
     if text.chars().all(is_allowed) {

@@ -1,8 +1,8 @@
-//! What git writes to its helper: lines of `KEY=VALUE` up to a blank line or the end (git-credential(1)).
+//! Git's message to its helper: lines of `KEY=VALUE` up to a blank line or the end (git-credential(1)).
 
 use crate::address::{Address, InvalidAddress, is_invisible};
 
-/// A message of git. What it does not know is left out.
+/// A message of git, without its unknown keys.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Message<'a> {
     protocol: Option<&'a [u8]>,
@@ -11,28 +11,29 @@ pub(super) struct Message<'a> {
     username: Option<&'a [u8]>,
     /// The password that git sent to the server.
     pub(super) password: Option<&'a [u8]>,
-    /// The scheme by which git sent what is in `credential`.
+    /// The scheme with which git sent `credential`.
     pub(super) authtype: Option<&'a [u8]>,
-    /// What git sent by that scheme.
+    /// The credential that git sent with that scheme.
     pub(super) credential: Option<&'a [u8]>,
-    /// What git understands beside the lines of its first version; none before 2.46.
+    /// The extensions of the protocol that git understands; empty before 2.46.
     pub(super) capabilities: Vec<&'a [u8]>,
-    /// The server's `WWW-Authenticate` fields; none before 2.41.
+    /// The server's `WWW-Authenticate` fields; empty before 2.41.
     pub(super) challenges: Vec<&'a [u8]>,
-    /// What helpers gave git to be given back.
+    /// The states that helpers gave to git, which git returns.
     pub(super) states: Vec<&'a [u8]>,
 }
 
-/// Why a message is refused: a fixed sentence, since the message may hold a password or terminal escapes.
+/// The reason for which a message is refused. It is a fixed sentence, since the message may hold a password or terminal
+/// escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refused(pub(super) &'static str);
 
 impl<'a> Message<'a> {
-    /// Reads a message. Only a line feed ends a line, as git means it: a helper that ended one at a carriage return sent
-    /// the credential of one host to another (CVE-2024-50338).
+    /// Reads a message. Only a line feed ends a line, as in git itself. A helper that also ended lines at a carriage
+    /// return sent one host's credential to another host (CVE-2024-50338).
     ///
     /// # Errors
-    /// [`Refused`] for a control character, a line without `=`, and a second value where one is meant.
+    /// [`Refused`] for a control character, a line without `=`, and a second value of a key that may have only one.
     pub(super) fn parse(input: &'a [u8]) -> Result<Self, Refused> {
         let mut message = Self::default();
         let lines = input.split(|byte| *byte == b'\n');
@@ -74,11 +75,11 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The address for which git wants the credential. Git sends the path without its slash and decoded, and only with
-    /// `credential.useHttpPath`.
+    /// Returns the address for which git wants the credential. Git sends the path decoded, without its leading slash,
+    /// and only with `credential.useHttpPath`.
     ///
     /// # Errors
-    /// [`Refused`] for a message without a protocol or a host, and for what [`Address::parse`] refuses.
+    /// [`Refused`] for a message without a protocol or a host, and for everything that [`Address::parse`] refuses.
     pub(super) fn address(&self) -> Result<Address, Refused> {
         let text = |value: Option<&'a [u8]>| {
             let text = std::str::from_utf8(value.unwrap_or_default());
@@ -99,10 +100,10 @@ impl<'a> Message<'a> {
         address.map_err(|InvalidAddress(why)| Refused(why))
     }
 
-    /// The user that the address names.
+    /// Returns the user name in the address.
     ///
     /// # Errors
-    /// [`Refused`] for one that is not UTF-8 or has a character that cannot be seen: some of them end a line for some
+    /// [`Refused`] for a name that is not UTF-8 or has an invisible character: some of these end a line for some
     /// programs.
     pub(super) fn username(&self) -> Result<Option<String>, Refused> {
         let Some(name) = self.username.filter(|name| !name.is_empty()) else {
@@ -116,13 +117,14 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Whether git can be told something beside the lines of its first version.
+    /// Reports whether git understands this extension of the protocol.
     pub(super) fn has_capability(&self, name: &[u8]) -> bool {
         self.capabilities.contains(&name)
     }
 }
 
-/// The path as it stood in the address. One that has a doubtful code even now stays as it is, and is refused as that.
+/// Encodes the decoded path again. A path that still has a code for `.`, `/` or `\\` stays as it is, so that it is
+/// refused.
 fn encoded(path: &str) -> String {
     let lower = path.to_ascii_lowercase();
     if ["%2e", "%2f", "%5c"]
@@ -281,7 +283,7 @@ mod tests {
         );
     }
 
-    /// Messages of git, as it writes them.
+    /// Messages in the form in which git writes them.
     const FIXTURES: [&str; 3] = [
         "protocol=https\nhost=git.example\n",
         "capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=git.example:8443\npath=team/x.git\n\

@@ -38,7 +38,7 @@ fn report(input: &str) -> Option<AddressRejectQuery> {
     }
 }
 
-/// The kinds of entries with which a report counts.
+/// Returns the kinds of entries for which a report counts.
 fn counting(query: &AddressRejectQuery) -> Vec<Option<HostAuth>> {
     let kinds = [None, BEARER, BASIC].into_iter();
     let counts = |auth: &Option<HostAuth>| (query.counts)(Some(&entry(*auth, None)));
@@ -53,7 +53,7 @@ fn entry(auth: Option<HostAuth>, username: Option<&str>) -> HostEntry {
     }
 }
 
-/// What `get` prints with this input, where the entry says this.
+/// Returns what `get` prints for this input, if the entry has these settings.
 fn printed(input: &str, auth: Option<HostAuth>, username: Option<&str>) -> String {
     let Asked::Address(_, print) = asked(&call(&["get"], input)) else {
         panic!("asks for the token of an address")
@@ -316,7 +316,7 @@ fn a_report_names_the_token_by_the_value_that_git_sent() {
             "authtype=Bearer\ncredential=C\nusername=a\npassword=P\n",
             hash(b"C"),
         ),
-        // Without the value the generation is all that there is.
+        // Without the value, only the generation is known.
         ("username=a\n", Rejected::Generation(7)),
         (
             "authtype=Bearer\nusername=a\npassword=P\n",

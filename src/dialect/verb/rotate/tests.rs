@@ -1,4 +1,4 @@
-//! What the words ask for, what is asked back, and how steps look.
+//! Tests of the arguments, the confirmation and the printed steps of `jeton rotate`.
 
 use super::*;
 use crate::dialect::testing::*;

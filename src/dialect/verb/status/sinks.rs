@@ -1,11 +1,11 @@
-//! The files that a token is written to, a line for each below the profile's row.
+//! The lines of `jeton status` for the files that a token is written to, below the profile's row.
 
 use std::time::Duration;
 
 use crate::dialect::human;
 use crate::wire::{SinkReply, SinkState};
 
-/// What a person reads of a file, at this moment in Unix seconds.
+/// Describes a file to a person. `now` is in Unix seconds.
 pub(super) fn line(sink: &SinkReply, now: u64) -> String {
     let SinkReply { path, format, .. } = sink;
     let age = sink.written_at.map(|at| {

@@ -23,7 +23,7 @@ pub(super) struct Style {
 // === impl Style ===
 
 impl Style {
-    /// Colours and block characters only for a terminal that supports them, and colours only without `NO_COLOR`
+    /// Chooses colours and block characters only for a terminal that supports them, and colours only without `NO_COLOR`
     /// (no-color.org: set and not empty).
     pub(super) fn of(run: &Invocation) -> Self {
         let var = |name: &str| run.env.get(name).map_or("", String::as_str);
@@ -63,7 +63,7 @@ impl Style {
         } else {
             left.as_secs_f64() / whole.as_secs_f64()
         };
-        // At most BAR, and at least one cell while anything is left: an empty bar means expired.
+        // At most BAR cells, and at least one while any time is left: an empty bar means expired.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

@@ -11,7 +11,7 @@ use crate::lifecycle::Phase;
 use crate::query::{DaemonState, ProfileState, Surroundings};
 use crate::wire::SKEW_LIMIT;
 
-/// The complete text.
+/// Formats the complete text.
 pub(super) fn table(state: &DaemonState, around: Surroundings<'_>, style: Style) -> String {
     let profiles = &state.profiles[..];
     let mut out = String::new();
@@ -59,7 +59,7 @@ pub(super) fn table(state: &DaemonState, around: Surroundings<'_>, style: Style)
     out
 }
 
-/// The notes below the row of a profile: what is not healthy, and the files that its token is written to.
+/// Returns the notes below the row of a profile: its problems, and the files that its token is written to.
 fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a, str>> {
     let reply = &profile.reply;
     let mut notes = vec![];
@@ -139,7 +139,7 @@ impl Columns {
             room -= taken;
             taken
         };
-        // In order of importance to a reader.
+        // The most important columns first.
         let (name, state) = (
             take(longest.clamp(7, 24).min(style.columns / 2) + 1),
             take(14),
