@@ -1,4 +1,4 @@
-//! This process: hardening, log, signals, children, service manager, and the rights that it works with.
+//! The process itself: hardening, log, signals, children, service manager, and user rights.
 
 pub mod bounded;
 pub mod children;

@@ -1,5 +1,5 @@
-//! Runs a program for what it prints, within limits of time and size. Nothing that it starts in its process group outlives
-//! the run.
+//! Runs a program and returns its output, within limits of time and size. No process of its process group outlives the
+//! run.
 
 use std::ffi::OsString;
 use std::io;
@@ -20,14 +20,14 @@ mod error;
 
 pub use error::RunError;
 
-/// How many programs run at once: a start with many profiles must not fill the machine with them. The others wait, and
-/// their time begins when they do.
+/// How many programs run at once, so that a start with many profiles does not fill the machine with them. The others
+/// wait, and their time limit starts when they do.
 const AT_ONCE: usize = 16;
 
-/// How often to look whether the program has ended, where the system does not report it.
+/// The interval at which to check whether the program has ended, if the system does not report it.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How often a program is tried again whose file is open for writing, as just after it was replaced.
+/// How often to retry a program whose file is still open for writing, as just after an upgrade replaced it.
 const BUSY_TRIES: u32 = 20;
 
 /// The limits of a run.
@@ -39,7 +39,7 @@ pub struct Limits {
     pub output: usize,
 }
 
-/// The process groups of the programs that run.
+/// The process groups of the running programs.
 #[derive(Default)]
 struct Groups {
     running: Vec<Pid>,
@@ -57,13 +57,13 @@ struct Running {
     child: Child,
     group: Pid,
     status: Option<ExitStatus>,
-    /// Kept until the child has been waited for, which [`Drop`] does before this field is dropped.
+    /// Kept until [`Drop`] has waited for the child, which it does before this field is dropped.
     _owned: Option<Owned>,
 }
 
-/// Runs a program, the first of these words, with these variables as its whole environment, and returns what it prints.
-/// Its standard input is empty, and its standard error goes nowhere. It need not close its output: what it has printed
-/// when it ends counts. Blocks.
+/// Runs a program and returns its output. The first word is the program; `variables` are its whole environment. Its
+/// standard input is empty, and its standard error is discarded. The output is complete when the program ends, even if
+/// another process still holds the pipe open. Blocks.
 ///
 /// # Errors
 /// [`RunError`] if it cannot be started, exceeds a limit, or fails.
@@ -73,7 +73,7 @@ pub fn run(
     limits: Limits,
 ) -> Result<Zeroizing<Vec<u8>>, RunError> {
     let (mut running, stdout) = Running::start(words, variables)?;
-    // Allocated at its final size, so that no growth leaves a copy of a secret behind.
+    // Allocated at its final size, since a growing buffer leaves copies of a secret behind.
     let mut output = Zeroizing::new(Vec::with_capacity(limits.output));
     running.read(stdout, &mut output, limits)?;
     match running.end() {
@@ -83,8 +83,8 @@ pub fn run(
     }
 }
 
-/// Kills the programs that run, each with its whole process group, and lets no further one start. For the end of this
-/// process.
+/// Kills all running programs with their process groups, and prevents further ones from starting. Call it when this
+/// process ends.
 pub fn end_all() {
     let mut groups = groups();
     groups.is_ending = true;
@@ -99,7 +99,7 @@ fn groups() -> MutexGuard<'static, Groups> {
 }
 
 fn kill(group: Pid) {
-    // It fails where every process of the group has ended.
+    // This fails if every process of the group has ended.
     let _: rustix::io::Result<()> = kill_process_group(group, Signal::KILL);
 }
 
@@ -131,7 +131,7 @@ impl Running {
         if groups.is_ending {
             return Err(RunError::Ending);
         }
-        // The list stays locked until the group is in it, so that no group is missed at the end.
+        // The list stays locked until it contains the new group, so that `end_all` misses none.
         let mut busy = BUSY_TRIES;
         let (mut child, owned) = loop {
             match children::start(|| command.spawn(), |child| Some(child.id())) {
@@ -155,7 +155,7 @@ impl Running {
         Ok((running, stdout))
     }
 
-    /// Reads what the program prints until it has ended.
+    /// Reads the program's output until the program has ended.
     fn read(
         &self,
         stdout: ChildStdout,
@@ -186,7 +186,8 @@ impl Running {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(watched(error)),
             }
-            // Before the output is read: what the program printed before its end is there then.
+            // Checked before the output is read: then everything that the program printed before its end is already in
+            // the pipe.
             let has_ended = self.has_ended().map_err(watched)?;
             if is_open {
                 is_open = read_all(&stdout, output, limits.output)?;
@@ -197,7 +198,7 @@ impl Running {
         }
     }
 
-    /// A descriptor that can be read once the program has ended; `None` where the system has none to give.
+    /// Opens a descriptor that becomes readable when the program ends; `None` if the system cannot provide one.
     #[cfg(target_os = "linux")]
     fn end_descriptor(&self) -> Option<OwnedFd> {
         rustix::process::pidfd_open(self.group, rustix::process::PidfdFlags::empty()).ok()
@@ -208,7 +209,7 @@ impl Running {
         None
     }
 
-    /// Whether the program has ended. It keeps its status, and so its number, until [`Self::end`].
+    /// Reports whether the program has ended. It is not reaped before [`Self::end`], so its number stays its own.
     fn has_ended(&self) -> rustix::io::Result<bool> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         waitid(WaitId::Pid(self.group), options).map(|status| status.is_some())
@@ -218,7 +219,7 @@ impl Running {
     fn end(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
             kill(self.group);
-            // Before the program is waited for: until then no other group can get this number.
+            // Before the program is reaped: until then, no other group can get this number.
             let mut groups = groups();
             groups.running.retain(|group| *group != self.group);
             drop(groups);
@@ -239,15 +240,15 @@ fn is_busy(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::ExecutableFileBusy
 }
 
-/// Lets a writer close the file.
+/// Waits a moment, so that another process can close the file that it writes.
 fn pause() {
-    // A wait for nothing but its end. One that a signal cuts short is made up for by the next try.
+    // A plain sleep. If a signal interrupts it, the next try makes up for it.
     let _: rustix::io::Result<usize> = LOOK
         .try_into()
         .map_or(Ok(0), |wait| poll(&mut [], Some(&wait)));
 }
 
-/// Reads all that is there, up to the limit; returns whether more may come.
+/// Reads everything that is in the pipe, up to the limit. Returns whether more may come.
 fn read_all(stdout: &OwnedFd, output: &mut Vec<u8>, limit: usize) -> Result<bool, RunError> {
     let mut piece = Zeroizing::new([0; 4_096]);
     loop {

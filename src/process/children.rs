@@ -1,4 +1,5 @@
-//! Child processes: our own, each with an owner that waits for it, and orphans.
+//! Child processes: our own, which are registered with an owner that waits for them, and orphans, which are reaped
+//! here.
 //!
 //! When a process ends, the kernel gives its children to process 1 of its PID namespace, or to a nearer subreaper; in a
 //! pod that is often us. Zombies without a wait pile up until no process can be started. But a wait for *any* child
@@ -23,7 +24,7 @@ pub struct Owned(u32);
 /// Starts a child for a caller that waits for it, and registers it; `id` returns its process ID.
 ///
 /// # Errors
-/// Those of `start`.
+/// The errors of `start`.
 pub fn start<C>(
     start: impl FnOnce() -> io::Result<C>,
     id: impl FnOnce(&C) -> Option<u32>,
@@ -75,13 +76,13 @@ mod linux {
     use super::super::dispositions;
     use super::{CHANGED, OWNED};
 
-    /// Whether this process is process 1 of its namespace, or a subreaper (prctl(2)).
+    /// Reports whether this process is process 1 of its namespace, or a subreaper (prctl(2)).
     pub(super) fn orphans_are_ours() -> bool {
         rustix::process::getpid().is_init()
             || rustix::process::child_subreaper().is_ok_and(|set| set.is_some())
     }
 
-    /// Reaps orphans whenever a child has ended. Returns only when signals cannot be caught.
+    /// Reaps orphans whenever a child has ended. Returns only if signals cannot be caught.
     pub(super) async fn reap() {
         let ended = dispositions::stream(&[signal_hook::consts::SIGCHLD]);
         let mut ended = match ended.and_then(tokio::net::UnixStream::from_std) {

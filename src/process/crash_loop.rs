@@ -1,12 +1,12 @@
-//! Slows a crash loop down, so that the service manager does not give up on the service and its sockets.
+//! Slows down a crash loop, so that the service manager does not give up on the service and its sockets.
 //!
-//! A client that waits at a socket of systemd's makes it start the service again at once, whatever `RestartSec=` says.
-//! After 20 such starts in 2 s systemd closes the socket for good, and a start limit of the service would do the same. So
-//! a daemon whose last lives were all short waits before it does anything else.
+//! A client that waits at a socket of systemd's makes systemd restart the service at once, whatever `RestartSec=` says.
+//! After 20 such starts in 2 s, systemd closes the socket for good; a start limit of the service has the same effect.
+//! So a daemon whose last runs were all short waits before it does anything else.
 //!
-//! The record is a file in the runtime folder that systemd keeps over restarts: a byte for each short life in a row. It is
-//! written when a life begins, and removed when that has lasted long enough or ends by order. So it needs no clock, and
-//! counts a life that was killed as well.
+//! The record is a file in the runtime folder, which systemd keeps across restarts. It has one byte for each
+//! consecutive short run. The byte is written at the start, and the file is removed when the run has lasted long enough
+//! or is stopped by order. So the record needs no clock, and counts a killed run, too.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -16,22 +16,22 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags};
 use tracing::{debug, warn};
 
-/// How many short lives in a row there are before a start waits.
+/// The number of consecutive short runs after which a start waits.
 const ROW: usize = 5;
 
-/// A life that ends within this time, without an order to stop, is a short one.
+/// A run that ends within this time without an order to stop counts as short.
 const SHORT: Duration = Duration::from_secs(2);
 
-/// How long a start waits after such a row.
+/// How long such a start waits.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// The record's name in the runtime folder.
 const NAME: &str = "short-lives";
 
-/// The byte that stands for a life.
+/// The byte that represents a run.
 const LIFE: u8 = b'.';
 
-/// The life of this process, as the record counts it.
+/// The current run of this process, with its record.
 #[derive(Debug, Clone)]
 pub struct Life {
     record: PathBuf,
@@ -39,8 +39,8 @@ pub struct Life {
 }
 
 impl Life {
-    /// Begins a life whose record is in `folder`, after a wait if the lives before were short. `None` when the record
-    /// cannot be read or written: then nothing is braked. It blocks, so it is for before the event loop.
+    /// Registers this run in `folder`, after a wait if the previous runs were short. `None` if the record cannot be
+    /// read or written; then no start waits. It blocks, so call it before the event loop starts.
     pub fn begin(folder: &Path) -> Option<Self> {
         #[expect(
             clippy::disallowed_methods,
@@ -54,7 +54,8 @@ impl Life {
         let row = read(&record)?;
         let has_waited = row >= ROW;
         if has_waited {
-            // An order to stop during the wait ends this process at once, and clears the row.
+            // The record is removed before the wait: an order to stop ends this process at once, and such a run must
+            // not count.
             fs::remove_file(&record)?;
             wait(WAIT);
         }
@@ -62,7 +63,7 @@ impl Life {
         Ok(Self { record, has_waited })
     }
 
-    /// Clears the row as soon as this life is no short one. It is for a task of its own.
+    /// Clears the record once this run has lasted long enough. Run it in a task of its own.
     pub async fn outlast(self) {
         if self.has_waited {
             warn!(
@@ -74,7 +75,7 @@ impl Life {
         self.clear();
     }
 
-    /// Clears the row: this life ends by order.
+    /// Clears the record, because this run ends by order.
     pub fn clear(&self) {
         match fs::remove_file(&self.record) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -85,7 +86,7 @@ impl Life {
     }
 }
 
-/// The number of short lives in a row. What is no record counts as none.
+/// Returns the number of consecutive short runs. A file that is not a valid record counts as zero.
 fn read(record: &Path) -> io::Result<usize> {
     let file = match open(record, OFlags::RDONLY) {
         Ok(file) => file,
@@ -103,7 +104,7 @@ fn write(record: &Path, lives: usize) -> io::Result<()> {
     open(record, flags)?.write_all(&vec![LIFE; lives])
 }
 
-/// Opens a regular file, and waits for nothing.
+/// Opens a regular file without blocking.
 fn open(record: &Path, flags: OFlags) -> io::Result<File> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(record, flags, Mode::from_raw_mode(0o600))?);
@@ -120,19 +121,19 @@ mod tests {
 
     use super::*;
 
-    /// How a life ends.
+    /// The end of a run.
     #[derive(Clone, Copy)]
     enum End {
-        /// Within 2 s.
+        /// After less than 2 s.
         Short,
         /// By order.
         Ordered,
-        /// Later.
+        /// After 2 s or more.
         Long,
     }
     use End::{Long, Ordered, Short};
 
-    /// Begins a life; whether it has waited, and how it ended.
+    /// Starts a run and ends it. Returns whether the start waited.
     async fn lives(folder: &Path, end: End) -> bool {
         let mut waited = None;
         let life = Life::begin_after(folder, |time| waited = Some(time)).unwrap();

@@ -1,4 +1,4 @@
-//! Signals: inherited settings, and streams of signals that arrive.
+//! Signal dispositions: inherited settings, and streams of arriving signals.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -11,9 +11,10 @@ use signal_hook::{flag, low_level};
 #[derive(Debug, Clone, Copy)]
 pub struct InheritedMask(SigSet);
 
-/// Undoes what a parent may have set: unblocks all signals, and handles `SIGCHLD`. A blocked `SIGTERM` would never stop
-/// us, and while `SIGCHLD` is ignored the kernel discards the exit status of every child. Also handles `SIGXFSZ`, so
-/// that a write beyond the file size limit fails with `EFBIG` instead of ending the process (setrlimit(2)).
+/// Undoes settings that a parent may have made: unblocks all signals, and handles `SIGCHLD`. With `SIGTERM` blocked,
+/// the daemon could not be stopped; with `SIGCHLD` ignored, the kernel would discard the exit status of every child.
+/// Also handles `SIGXFSZ`, so that a write beyond the file size limit fails with `EFBIG` instead of ending the process
+/// (setrlimit(2)).
 ///
 /// Call it before any thread is started, since a thread inherits the mask of its creator.
 pub fn reset() -> InheritedMask {
@@ -43,7 +44,7 @@ impl InheritedMask {
 pub struct Ignored(u64);
 
 impl Ignored {
-    /// Reads them from `/proc/self/status` (proc(5)); none if that file does not exist.
+    /// Reads the ignored signals from `/proc/self/status` (proc(5)); empty if that file does not exist.
     pub fn by_this_process() -> Self {
         Self::of(&std::fs::read_to_string("/proc/self/status").unwrap_or_default())
     }
@@ -54,7 +55,7 @@ impl Ignored {
         Self(mask.unwrap_or(0))
     }
 
-    /// Whether this signal is ignored.
+    /// Reports whether this signal is ignored.
     pub fn contains(self, signal: i32) -> bool {
         // Bit 0 is signal 1.
         let bit = signal
@@ -66,10 +67,11 @@ impl Ignored {
 }
 
 /// Makes this process survive signals that end, warn or interrupt a whole job: `kill 0`, a control group that is
-/// stopped, the steps of a Slurm job. They are handled, not ignored, so that programs we start get their defaults.
+/// stopped, the steps of a Slurm job. They are handled and not ignored, so that programs that this process starts get
+/// the defaults.
 ///
 /// # Errors
-/// The system's.
+/// The system's error.
 pub fn disregard_those_of_a_job() -> io::Result<()> {
     for signal in [SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGXCPU] {
         flag::register(signal, std::sync::Arc::default())?;
@@ -77,11 +79,11 @@ pub fn disregard_those_of_a_job() -> io::Result<()> {
     Ok(())
 }
 
-/// A stream that gets a byte whenever one of these signals arrives: a handler may not safely do more. It does not
-/// block.
+/// Creates a stream that gets a byte whenever one of these signals arrives. A signal handler cannot safely do more. The
+/// stream does not block.
 ///
 /// # Errors
-/// The system's, when it has no descriptors left.
+/// The system's error if no descriptor is left.
 pub fn stream(signals: &[i32]) -> io::Result<UnixStream> {
     let (read, write) = UnixStream::pair()?;
     for signal in signals {
@@ -114,7 +116,7 @@ mod tests {
 
     #[test]
     fn nothing_is_blocked_except_while_the_inherited_mask_is_asked_for() {
-        // Each thread has a mask of its own.
+        // Each thread has a signal mask of its own.
         std::thread::spawn(|| {
             let blocked = || SigSet::thread_get_mask().unwrap();
             let mut theirs = SigSet::empty();

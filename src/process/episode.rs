@@ -1,4 +1,4 @@
-//! A recurring fault: logged when it begins and when it is over, and counted in between.
+//! Episodes of a recurring fault: logged at the start and at the end, and counted in between.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ pub struct Episode {
 }
 
 impl Episode {
-    /// An episode ends when the fault has not occurred for `quiet`. A fault that comes and goes faster is one episode,
-    /// so that it does not log two lines for each occurrence.
+    /// Creates an episode that ends when the fault has not occurred for `quiet`. A fault that comes and goes faster is
+    /// one episode, so that it does not log two lines for each occurrence.
     pub const fn new(quiet: Duration) -> Self {
         Self { quiet, last: None }
     }
@@ -26,13 +26,13 @@ impl Episode {
         count == 0
     }
 
-    /// Whether an episode is in progress.
+    /// Reports whether an episode is in progress.
     pub const fn is_on(&self) -> bool {
         self.last.is_some()
     }
 
-    /// Ends the episode if the fault has been absent for long enough. Returns the number of occurrences when the
-    /// episode ends now.
+    /// Ends the episode if the fault has been absent for long enough. Returns the number of occurrences if the episode
+    /// ends now.
     pub fn over(&mut self, now: BootInstant) -> Option<u64> {
         let (last, count) = self.last?;
         if now.since(last) < self.quiet {

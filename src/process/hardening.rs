@@ -39,7 +39,7 @@ pub fn raise_descriptor_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// What to do when the system refuses to start the daemon, to follow the error; empty where nothing is known.
+/// Returns advice to follow the error with which the system refuses to start the daemon; empty if there is none.
 pub fn remedy(error: &io::Error) -> &'static str {
     match rustix::io::Errno::from_io_error(error) {
         Some(rustix::io::Errno::MFILE) => {

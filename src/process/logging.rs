@@ -35,14 +35,13 @@ pub use self::output::FlushOnDrop;
 pub use self::panics::report_panics;
 pub use self::printable::{printable, printable_json};
 
-/// The name of the span around everything that a profile's task does (`keeper`): its field `profile` is part of each
-/// line.
+/// The name of the span around all work of a profile's task (`keeper`). Its field `profile` is part of each line.
 const PROFILE_SPAN: &str = "profile";
 
 /// Whether the lines of the log have colours.
 static IS_COLOURED: AtomicBool = AtomicBool::new(false);
 
-/// What the log looks like.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogFormat {
     /// Text; with colours on a terminal.
@@ -50,7 +49,7 @@ pub enum LogFormat {
     Auto,
     /// Text without colours.
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -66,34 +65,34 @@ impl std::fmt::Display for InvalidFilter {
 
 impl std::error::Error for InvalidFilter {}
 
-/// Whether a part of the filter is a mistyped level, such as `verbose`. The filter would take it for a target, and log
-/// nothing else.
+/// Reports whether a part of the filter is a mistyped level, such as `verbose`. The filter would interpret it as a
+/// target, and log nothing else.
 fn is_mistyped_level(part: &str) -> bool {
     let part = part.trim();
     let is_word = !part.is_empty() && !part.contains(['=', '[', ':']);
     is_word && part.parse::<LevelFilter>().is_err()
 }
 
-/// Gives each line on standard error its priority if that is the journal; `journal_stream` is the value of
+/// Detects whether standard error is the journal; if so, each line gets its priority. `journal_stream` is the value of
 /// `JOURNAL_STREAM`.
 pub fn recognize_journal(journal_stream: Option<&OsStr>) {
     let variable = journal_stream.and_then(OsStr::to_str);
     output::is_journal(variable.is_some_and(journal::is_stderr));
 }
 
-/// Prints a line for people on standard error, with what would act on a terminal shown.
+/// Prints a line for people on standard error, with control characters escaped.
 pub fn tell(level: Level, line: impl Display) {
     let line = line.to_string();
     output::print(level, &format!("jetond: {}\n", printable(&line)));
 }
 
-/// Prints a text for people on standard error as it is, line end included.
+/// Prints a text for people on standard error as it is. It has to include its line ends.
 pub fn tell_text(level: Level, text: &str) {
     output::print(level, text);
 }
 
-/// Puts standard error behind the log's queue: from now on neither the log nor [`tell`] waits for it. Without a format
-/// the process has no log, and only [`tell`] prints.
+/// Puts standard error behind the log's queue, so that neither the log nor [`tell`] waits for it from now on. Without a
+/// format the process has no log, and only [`tell`] prints.
 pub fn queue_stderr(format: Option<LogFormat>) -> FlushOnDrop {
     output::start(match format {
         None => Form::Plain,
@@ -102,10 +101,10 @@ pub fn queue_stderr(format: Option<LogFormat>) -> FlushOnDrop {
     })
 }
 
-/// Starts the log. `filter` is the value of `JETON_LOG`; without it, the level is `info`.
+/// Starts the log. `filter` is the value of `JETON_LOG`; the default level is `info`.
 ///
 /// # Errors
-/// [`InvalidFilter`].
+/// [`InvalidFilter`] if the filter cannot be parsed.
 pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<(), InvalidFilter> {
     let filter = filter.unwrap_or("info");
     if filter.split(',').any(is_mistyped_level) {
@@ -126,7 +125,7 @@ pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<
             .fmt_fields(JsonFields::new())
             .event_format(json::Json)
             .boxed(),
-        // The journal has the time of each line, and is no terminal.
+        // The journal adds the time of each line, and is not a terminal.
         LogFormat::Text | LogFormat::Auto if output::maker().for_journal => {
             lines.without_time().with_ansi(false).boxed()
         }
@@ -152,7 +151,7 @@ fn is_ours(meta: &Metadata<'_>) -> bool {
 /// Makes the writers for the lines of events.
 struct Lines;
 
-/// The writer for the line of an event of this level; it receives the line in one piece.
+/// The writer for the line of one event with this level. It receives the line in one piece.
 struct Line(Level);
 
 impl<'a> MakeWriter<'a> for Lines {
@@ -169,12 +168,12 @@ impl<'a> MakeWriter<'a> for Lines {
 
 impl io::Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // It is a string's, so this copies nothing.
+        // The bytes come from a string, so this copies nothing.
         let text = String::from_utf8_lossy(line);
         let body = text.strip_suffix('\n').unwrap_or(&text);
         let shown = match output::maker().form {
             Form::Json => printable_json(body),
-            // The values in it are without escape sequences already.
+            // The values in the line have no escape sequences any more.
             _ if IS_COLOURED.load(Ordering::Relaxed) => printable::printable_in_colour(body),
             _ => printable(body),
         };

@@ -1,4 +1,4 @@
-//! The service manager that listens at a socket on behalf of a service.
+//! The service manager: a systemd instance that listens at a socket on behalf of a service.
 
 use std::fs;
 use std::path::Path;
@@ -6,29 +6,31 @@ use std::path::Path;
 /// The command name of systemd's processes (`/proc/PID/comm`).
 const SYSTEMD: &str = "systemd";
 
-/// A manager of systemd.
+/// A systemd manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manager {
-    /// The machine's, which is process 1.
+    /// The manager of the machine, which is process 1.
     System,
-    /// A user's.
+    /// The manager of a user.
     User,
 }
 
 // === impl Manager ===
 
 impl Manager {
-    /// The manager, if this process is one. `pid` comes from a socket (`SO_PEERCRED`), where it names the process that
-    /// called `listen`: under socket activation that is the manager, and not the daemon that accepts.
+    /// Identifies the manager behind a socket; `None` if the process is not one. `pid` comes from `SO_PEERCRED`, which
+    /// names the process that called `listen`: under socket activation that is the manager, not the daemon that
+    /// accepts.
     pub fn of(pid: i32) -> Option<Self> {
         let comm = fs::read_to_string(format!("/proc/{pid}/comm"));
         let is_booted = || Path::new("/run/systemd/system").is_dir();
         Self::of_process(pid, comm.ok().as_deref(), is_booted)
     }
 
-    /// The manager that has started this process; `None` if another program has. `exec_pid` is `$SYSTEMD_EXEC_PID`, which
-    /// systemd sets from version 248 on and which children of a service inherit; before that, a service of ours is known by
-    /// `$NOTIFY_SOCKET`. A parent alone says nothing: a process may have lost its own, and got this one.
+    /// Identifies the manager that started this process; `None` if another program did. `exec_pid` is
+    /// `$SYSTEMD_EXEC_PID`, which systemd sets from version 248 on and which children of a service inherit. Before that
+    /// version, `$NOTIFY_SOCKET` is the sign of a service. The parent alone proves nothing: a process whose parent has
+    /// ended gets the manager as its new parent.
     pub fn of_this_process(exec_pid: Option<&str>, is_notified: bool) -> Option<Self> {
         let is_started = match exec_pid {
             Some(pid) => pid.parse() == Ok(std::process::id()),
@@ -38,13 +40,15 @@ impl Manager {
         Self::of(parent.as_raw_nonzero().get())
     }
 
-    /// The manager that listens at this socket for a service of ours; `None` too if the socket cannot be connected to.
+    /// Identifies the manager that listens at this socket for the jetond service; `None` also if the socket cannot be
+    /// connected to.
     pub fn listening_at(socket: &Path) -> Option<Self> {
         Self::of(listener_at(socket)?)
     }
 
-    /// In a container process 1 may be anything. The file system of processes may hide others' (`hidepid=`); then
-    /// `is_booted` tells whether the machine runs systemd (sd_booted(3)).
+    /// Identifies a manager by process ID and command name. In a container, process 1 may be any program. `/proc` may
+    /// hide the processes of other users (`hidepid=`); then `is_booted` decides, which reports whether the machine runs
+    /// systemd (sd_booted(3)).
     fn of_process(pid: i32, comm: Option<&str>, is_booted: impl Fn() -> bool) -> Option<Self> {
         match (pid, comm.map(str::trim_end)) {
             (1, Some(SYSTEMD)) => Some(Self::System),
@@ -54,7 +58,7 @@ impl Manager {
         }
     }
 
-    /// The service that it starts for our sockets, for messages.
+    /// Returns the service that it starts for our sockets, for messages.
     pub const fn service(self) -> &'static str {
         match self {
             Self::System => "the system's jetond.service",
@@ -62,7 +66,7 @@ impl Manager {
         }
     }
 
-    /// The command that controls its units.
+    /// Returns the command that controls its units.
     pub const fn systemctl(self) -> &'static str {
         match self {
             Self::System => "systemctl",
@@ -71,7 +75,7 @@ impl Manager {
     }
 }
 
-/// The process that listens at a socket.
+/// Returns the ID of the process that listens at a socket.
 #[cfg(target_os = "linux")]
 fn listener_at(socket: &Path) -> Option<i32> {
     let stream = std::os::unix::net::UnixStream::connect(socket).ok()?;
@@ -79,7 +83,7 @@ fn listener_at(socket: &Path) -> Option<i32> {
     Some(peer.pid.as_raw_nonzero().get())
 }
 
-/// Elsewhere no service manager of ours is known.
+/// On other systems, no service manager is supported.
 #[cfg(not(target_os = "linux"))]
 fn listener_at(_: &Path) -> Option<i32> {
     None
@@ -94,7 +98,7 @@ mod tests {
         let (system, user) = (Some(Manager::System), Some(Manager::User));
         for (pid, comm, is_booted, expected) in [
             (1, Some("systemd\n"), true, system),
-            // As in a container that was started with an own init.
+            // A container that was started with an init program of its own.
             (1, Some("systemd\n"), false, system),
             (812, Some("systemd\n"), true, user),
             (1, Some("jetond\n"), false, None),

@@ -1,11 +1,10 @@
 //! Messages to the service manager (sd_notify(3)).
 //!
-//! `Type=notify-reload` needs systemd 253, so a unit that runs on Debian 12 is `Type=notify`, and a reload is reported
-//! with `RELOADING=1` and `READY=1`.
+//! `Type=notify-reload` needs systemd 253, so a unit for Debian 12 has `Type=notify`, and a reload is reported with
+//! `RELOADING=1` and `READY=1`.
 //!
-//! This is our own code because the small crates for it open a socket for each message (which fails without
-//! descriptors), block while the manager does not read, and take abstract addresses (`@…`, of container managers) for
-//! paths.
+//! The small crates for this open a socket for each message (which fails when no descriptor is left), block while the
+//! manager does not read, and mistake abstract addresses (`@…`, of container managers) for paths. Hence this module.
 
 use std::ffi::OsStr;
 use std::io;
@@ -19,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::clock;
 
-/// How many attempts to make if the manager does not read, and the pause between two: a second in all.
+/// The number of attempts while the manager does not read, and the pause between them: one second in all.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -39,7 +38,7 @@ struct Manager {
 // === impl Notify ===
 
 impl Notify {
-    /// `address` is `NOTIFY_SOCKET`; without it nothing is sent.
+    /// Creates the connection. `address` is `NOTIFY_SOCKET`; without it, nothing is sent.
     pub fn new(address: Option<&OsStr>) -> Self {
         let manager = address.and_then(|address| {
             Manager::new(address)
@@ -52,12 +51,12 @@ impl Notify {
         Self(manager.map(Arc::new))
     }
 
-    /// Whether there is a service manager.
+    /// Reports whether there is a service manager.
     pub const fn listens(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Reports that the daemon serves, or has reloaded its configuration. `status` is one line.
+    /// Reports to the manager that the daemon serves, or has reloaded its configuration. `status` is one line.
     pub async fn ready(&self, status: &str) {
         self.tell(&format!("READY=1\nSTATUS={status}\n")).await;
     }
@@ -84,8 +83,8 @@ impl Notify {
         self.tell("STOPPING=1\nSTATUS=stopping\n").await;
     }
 
-    /// Sends a message. Logs when the manager becomes unreachable, since it may then end us, and when it is reachable
-    /// again.
+    /// Sends a message. Logs when the manager becomes unreachable, since it may then kill the daemon, and when it is
+    /// reachable again.
     async fn tell(&self, state: &str) {
         let Some(manager) = &self.0 else { return };
         match manager.send(state).await {

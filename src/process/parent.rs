@@ -1,27 +1,27 @@
-//! The parent of a process, which tells the calls of one program from those of another.
+//! The parent of a process, which distinguishes the calls of one program from those of another.
 
 use std::fs;
 
 use super::manager::Manager;
 
-/// A process, told from a later one with the same ID by when it started.
+/// A process, identified by its ID and its start time, since the ID may be reused later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Process {
     /// Its ID.
     pub pid: i32,
-    /// When it started, in ticks of the clock since the machine's start (proc_pid_stat(5)).
+    /// Its start time, in clock ticks since the machine's start (proc_pid_stat(5)).
     pub started: u64,
 }
 
-/// A process and its parent, as `/proc/PID/stat` shows them.
+/// A process's parent and start time, from `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stat {
     parent: i32,
     started: u64,
 }
 
-/// The parent of a living process that started it. `None` where `/proc` does not show both, and for a parent that takes in
-/// the children of others: the process 1, and systemd.
+/// Returns the living process that started another one. `None` if `/proc` does not show both, and if the parent is one
+/// that adopts orphans: process 1, or systemd.
 pub fn parent_of(pid: i32) -> Option<Process> {
     parent_by(pid, |pid| {
         let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
@@ -30,8 +30,9 @@ pub fn parent_of(pid: i32) -> Option<Process> {
     .filter(|parent| Manager::of(parent.pid).is_none())
 }
 
-/// A child has its parent's ID for as long as the parent lives. So what was read of the parent between two equal readings
-/// of the child is of that parent, and not of a later process with the same ID.
+/// Reads the child before and after the parent. A child keeps its parent's ID for as long as the parent lives, so two
+/// equal readings of the child prove that the reading in between is of its parent, and not of a later process with the
+/// same ID.
 fn parent_by(pid: i32, read: impl Fn(i32) -> Option<Stat>) -> Option<Process> {
     let child = read(pid)?;
     if child.parent <= 1 {
@@ -47,11 +48,12 @@ fn parent_by(pid: i32, read: impl Fn(i32) -> Option<Stat>) -> Option<Process> {
 // === impl Stat ===
 
 impl Stat {
-    /// Reads the line. The process's name stands in parentheses, and may have any characters, parentheses too.
+    /// Parses the line. The process's name is in parentheses, and may itself contain any characters, including
+    /// parentheses.
     fn parse(line: &[u8]) -> Option<Self> {
         let name_ends = line.iter().rposition(|byte| *byte == b')')?;
         let rest = std::str::from_utf8(line.get(name_ends + 1..)?).ok()?;
-        // The fields from the third on: the state, the parent; the start is the 22nd.
+        // The fields from the third on: the state, then the parent. The start time is field 22.
         let mut fields = rest.split_ascii_whitespace();
         let parent = fields.nth(1)?.parse().ok()?;
         let started = fields.nth(17)?.parse().ok()?;
@@ -119,7 +121,8 @@ mod tests {
         ] {
             assert_eq!(parent_by(pid, family), None, "{why}");
         }
-        // The parent ends while it is looked at, and the child gets another one; or another process gets the child's ID.
+        // While the parent is read, it may end and the child gets another parent, or another process gets the child's
+        // ID.
         for after in [Some(stat(1, 100)), Some(stat(812, 101)), None] {
             let reads = Cell::new(0);
             let found = parent_by(913, |pid| {

@@ -1,12 +1,12 @@
-//! The path of this program, for starting it again, and whether its file was replaced.
+//! The program's own file: its path, for starting it again, and whether an upgrade replaced it.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// The variables through which a service manager talks to the process that it has started (sd_notify(3),
-/// sd_watchdog_enabled(3), sd_listen_fds(3)). A process that we start must not use them.
+/// The variables through which a service manager communicates with a process that it started (sd_notify(3),
+/// sd_watchdog_enabled(3), sd_listen_fds(3)). Child processes must not inherit them.
 pub const SERVICE_VARIABLES: [&str; 7] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
@@ -20,29 +20,29 @@ pub const SERVICE_VARIABLES: [&str; 7] = [
 /// Linux's link to the program of a process, which stays valid after an upgrade has replaced the file (proc(5)).
 const RUNNING: &str = "/proc/self/exe";
 
-/// What the link ends with when the file has no name any more.
+/// The suffix of the link when the file has been deleted.
 const DELETED: &[u8] = b" (deleted)";
 
-/// The version of this program. It is read from one place in the program's file: a proof that a service runs another
-/// program than before gives a copy of the file another number there, and an optimised build would know it by heart.
+/// Returns the version of this program. It is read from one place in the program's file, and not inlined by the
+/// optimiser: a test of upgrades patches the number there in a copy of the file, to get a program with another version.
 pub fn version() -> &'static str {
     std::hint::black_box(env!("CARGO_PKG_VERSION"))
 }
 
-/// The file of this program, as it was at the start.
+/// The file of this program, with its path at the start.
 #[derive(Debug)]
 pub struct ProgramFile(Option<PathBuf>);
 
 // === impl ProgramFile ===
 
 impl ProgramFile {
-    /// The file of this process.
+    /// Records the file of this process.
     pub fn of_this_process() -> Self {
         Self(std::env::current_exe().ok())
     }
 
-    /// Whether the file was replaced, renamed or removed since the start, as an upgrade does; `None` where the system does
-    /// not report it. The kernel answers from memory, so a file system that hangs delays nothing.
+    /// Reports whether the file was replaced, renamed or removed since the start, as by an upgrade; `None` if the
+    /// system does not report it. The kernel answers from memory, so a file system that hangs delays nothing.
     pub fn is_replaced(&self) -> Option<bool> {
         if !cfg!(target_os = "linux") {
             return None;
@@ -52,7 +52,7 @@ impl ProgramFile {
     }
 }
 
-/// Whether a file that was at `start` was replaced, if the link leads to `now`.
+/// Reports whether the file was replaced: it was at `start`, and the link now leads to `now`.
 fn is_another(start: &Path, now: &Path) -> bool {
     now != start || now.as_os_str().as_bytes().ends_with(DELETED)
 }
@@ -61,7 +61,7 @@ fn is_another(start: &Path, now: &Path) -> bool {
 /// program, since `ps` shows a process under the name by which it was started.
 ///
 /// # Errors
-/// The system's, if it does not report the path.
+/// The system's error, if it does not report the path.
 pub fn this_program() -> io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     if cfg!(target_os = "linux") && !is_same_file(&path, Path::new(RUNNING)) {
@@ -84,9 +84,9 @@ mod tests {
         for (start, now, replaced) in [
             ("/usr/bin/jetond", "/usr/bin/jetond", false),
             ("/usr/bin/jetond", "/usr/bin/jetond (deleted)", true),
-            // Moved away for a newer one.
+            // Moved away in favour of a newer file.
             ("/usr/bin/jetond", "/usr/bin/jetond.old", true),
-            // Started again by its own link after an upgrade.
+            // Started again through its own link after an upgrade.
             (
                 "/usr/bin/jetond (deleted)",
                 "/usr/bin/jetond (deleted)",

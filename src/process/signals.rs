@@ -1,4 +1,4 @@
-//! Signals as a stream of requests.
+//! Signals as a stream of requests to reload or stop.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -9,12 +9,12 @@ use tokio::net::unix::pipe;
 
 use crate::process;
 
-/// What a signal asks for.
+/// The request that a signal makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignalRequest {
     /// Read the configuration again (`SIGHUP`).
     Reload,
-    /// Stop (`SIGTERM`, `SIGINT`; for a daemon with a lifeline only the end of the lifeline).
+    /// Stop (`SIGTERM`, `SIGINT`; a daemon with a lifeline stops only at the end of the lifeline).
     Stop,
 }
 
@@ -22,7 +22,7 @@ pub enum SignalRequest {
 pub struct Signals {
     reload: tokio::net::UnixStream,
     stop: Option<tokio::net::UnixStream>,
-    /// A pipe whose other end is held by the process that the daemon serves; its end is one request to stop.
+    /// A pipe whose other end is held by the process that the daemon serves. Its end is a request to stop.
     lifeline: Option<pipe::Receiver>,
 }
 
@@ -30,7 +30,7 @@ impl Signals {
     /// Catches the signals from now on.
     ///
     /// # Errors
-    /// The system's, when it has no descriptors left.
+    /// The system's error, if no descriptor is left.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             reload: caught(&[SIGHUP])?,
@@ -44,7 +44,7 @@ impl Signals {
     /// need tokens until it exits.
     ///
     /// # Errors
-    /// As [`Signals::new`], and [`io::ErrorKind::InvalidInput`] if `pipe` is not the reading end of a pipe.
+    /// The errors of [`Signals::new`], and [`io::ErrorKind::InvalidInput`] if `pipe` is not the reading end of a pipe.
     pub fn with_lifeline(pipe: OwnedFd) -> io::Result<Self> {
         process::dispositions::disregard_those_of_a_job()?;
         Ok(Self {
@@ -54,7 +54,7 @@ impl Signals {
         })
     }
 
-    /// The next request. Signals of one kind that arrive before this call count once.
+    /// Returns the next request. Signals of one kind that arrive before this call count once.
     pub async fn next(&mut self) -> SignalRequest {
         let mut bytes = [0; 64];
         let (read, request) = tokio::select! { biased;
@@ -64,7 +64,7 @@ impl Signals {
         };
         match read {
             Ok(n) if n > 0 => request,
-            // The signal handler holds the other end for ever, so this cannot happen.
+            // The signal handler holds the other end forever, so this cannot happen.
             _ => std::future::pending().await,
         }
     }
@@ -83,7 +83,7 @@ async fn stop(signals: &mut Option<tokio::net::UnixStream>) -> io::Result<usize>
     }
 }
 
-/// Waits for the lifeline's end, and reports it once; without a lifeline, waits for ever.
+/// Waits for the lifeline's end, and reports it once. Without a lifeline, waits forever.
 async fn ended(lifeline: &mut Option<pipe::Receiver>) {
     let Some(pipe) = lifeline else {
         return std::future::pending().await;

@@ -2,23 +2,23 @@
 
 use std::io;
 
-/// The groups that a service manager gives a service, beside those of its user (systemd.exec(5)).
+/// The groups that a service manager gives a service, besides those of its user (systemd.exec(5)).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceGroups {
-    /// The group that takes the place of the user's own (`Group=`).
+    /// The group that replaces the user's primary group (`Group=`).
     pub own: Option<u32>,
-    /// Further ones (`SupplementaryGroups=`).
+    /// Further groups (`SupplementaryGroups=`).
     pub more: Vec<u32>,
 }
 
-/// Does `work` with the rights of the user `uid`: its groups and those of its service, and no privileges. Without root's
-/// rights to become that user it is an error; as that user already, it is done at once.
+/// Does `work` with the rights of the user `uid`: with that user's groups, the groups of the service, and no
+/// privileges. It needs root's rights, unless this process already runs as that user; then it does the work at once.
 ///
-/// Only the effective user and group change, and only those of one thread, which ends with the work. The real user stays
-/// the one that started this process, and reads its messages.
+/// Only the effective user and group change, and only in one thread, which ends with the work. The real user stays the
+/// one that started this process and reads its messages.
 ///
 /// # Errors
-/// The system's word if it does not let us become that user, or refuses a thread. Then the work is not done.
+/// The system's error, if it refuses the change of user or a new thread. The work is not done then.
 pub fn with_rights_of<T: Send>(
     uid: u32,
     service: &ServiceGroups,
@@ -33,15 +33,15 @@ pub fn with_rights_of<T: Send>(
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().spawn_scoped(scope, as_user)?;
-        // It does not panic, since a panic aborts.
+        // A panic aborts the process, so this error cannot occur.
         thread
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("the thread has ended early")))
     })
 }
 
-/// Gives this thread the effective user, its group and its supplementary groups. A number that has no name has a group of
-/// the same number, as systemd and useradd make it, and no other.
+/// Gives this thread the effective user, its group and its supplementary groups. A user ID without a name gets the
+/// group of the same number, as systemd and useradd create it, and no other.
 #[cfg(target_os = "linux")]
 fn become_user(uid: u32, service: &ServiceGroups) -> io::Result<()> {
     use std::ffi::CString;
@@ -69,7 +69,7 @@ fn become_user(uid: u32, service: &ServiceGroups) -> io::Result<()> {
     Ok(())
 }
 
-/// Other systems change the user of the whole process alone.
+/// Other systems can change the user only for the whole process.
 #[cfg(not(target_os = "linux"))]
 fn become_user(_: u32, _: &ServiceGroups) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
@@ -109,11 +109,11 @@ mod tests {
         let (real, effective) = with_rights_of(60_001, &NONE, ids).unwrap();
         assert_eq!((real.as_raw(), effective.as_raw()), (0, 60_001));
         assert_eq!(ids(), (own, own), "the other threads keep theirs");
-        // Only the group of the same number.
+        // The user is in the group of the same number, and in no other.
         rustix::fs::chown(&file, None, Some(rustix::fs::Gid::from_raw(60_001))).unwrap();
         assert!(read_by(60_001, 0o640).unwrap());
         assert!(!read_by(60_002, 0o640).unwrap());
-        // A service may have more groups than its user, or another one.
+        // A service may have more groups than its user, or another primary group.
         for (own, more, reads) in [
             (None, vec![60_001], true),
             (None, vec![60_003, 60_001], true),

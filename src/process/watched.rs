@@ -2,17 +2,18 @@
 
 use std::io;
 
-/// A process that is watched until it ends. What it executes meanwhile changes nothing.
+/// A process that is watched until it ends. Executing another program does not end it.
 #[derive(Debug)]
 pub struct Watched {
     pid: i32,
-    /// When it started, in clock ticks since the machine did; with its number this names it for as long as the machine runs.
+    /// Its start time, in clock ticks since the machine's start. With the process ID it identifies the process for as
+    /// long as the machine runs.
     started: u64,
     #[cfg(target_os = "linux")]
     pidfd: tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>,
 }
 
-/// What `/proc/PID/status` tells of a process: its effective group and its supplementary groups.
+/// The effective group and the supplementary groups of a process, from `/proc/PID/status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Groups {
     /// The effective group.
@@ -23,10 +24,10 @@ pub struct Groups {
 
 #[cfg(target_os = "linux")]
 impl Watched {
-    /// Begins to watch the process that has this number now. It must be called on the event loop.
+    /// Starts to watch the process that has this ID now. Call it on the event loop.
     ///
     /// # Errors
-    /// The system's: there is no such process, or none that it shows, or no descriptor for it.
+    /// The system's error: the process does not exist or is hidden, or no descriptor is left.
     #[expect(
         deprecated,
         reason = "its successor is unsafe for types whose descriptor may change under it; this one keeps its own"
@@ -45,7 +46,7 @@ impl Watched {
             started,
             pidfd: AsyncFd::with_interest(pidfd, Interest::READABLE)?,
         };
-        // Until then the number was its own, and so was what was read.
+        // If it has not ended by now, the ID was its own while the data was read.
         if watched.has_ended()? {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -60,10 +61,10 @@ impl Watched {
         Ok(poll(&mut ends, Some(&now))? > 0)
     }
 
-    /// The groups that it is in.
+    /// Returns its groups.
     ///
     /// # Errors
-    /// The system's, or that the process has ended.
+    /// The system's error, or `NotFound` if the process has ended.
     pub fn groups(&self) -> io::Result<Groups> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         if self.has_ended()? {
@@ -72,9 +73,9 @@ impl Watched {
         Ok(groups(&status))
     }
 
-    /// Waits until it has ended.
+    /// Waits until the process has ended.
     pub async fn ended(&self) {
-        // An error is no end: then the process is watched for as long as this one lives.
+        // An error does not mean the end: the process then counts as running for as long as this value lives.
         if self.pidfd.readable().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -83,7 +84,7 @@ impl Watched {
 
 #[cfg(not(target_os = "linux"))]
 impl Watched {
-    /// No process is watched on other systems.
+    /// Fails: other systems do not support this.
     ///
     /// # Errors
     /// [`io::ErrorKind::Unsupported`]
@@ -91,7 +92,7 @@ impl Watched {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// There is no such process.
+    /// Fails: other systems do not support this.
     ///
     /// # Errors
     /// [`io::ErrorKind::Unsupported`]
@@ -99,20 +100,21 @@ impl Watched {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// There is no such process.
+    /// Never returns: other systems do not support this.
     pub async fn ended(&self) {
         std::future::pending().await
     }
 }
 
 impl Watched {
-    /// Its number, and when it started, in clock ticks since the machine did.
+    /// Returns its process ID, and its start time in clock ticks since the machine's start.
     pub const fn identity(&self) -> (i32, u64) {
         (self.pid, self.started)
     }
 }
 
-/// The start time in `/proc/PID/stat` (proc_pid_stat(5), field 22). The name of the program may hold anything.
+/// Parses the start time in `/proc/PID/stat` (proc_pid_stat(5), field 22). The name of the program may contain any
+/// characters.
 #[cfg_attr(
     not(target_os = "linux"),
     expect(dead_code, reason = "there is no such file")
@@ -122,7 +124,7 @@ fn started(stat: &str) -> Option<u64> {
     fields.split(' ').nth(19)?.parse().ok()
 }
 
-/// The groups in `/proc/PID/status`.
+/// Parses the groups in `/proc/PID/status`.
 #[cfg_attr(
     not(target_os = "linux"),
     expect(dead_code, reason = "there is no such file")
@@ -134,7 +136,7 @@ fn groups(status: &str) -> Groups {
         words.filter_map(|word| word.parse().ok()).collect()
     };
     Groups {
-        // Real, effective, saved, of the file system.
+        // The line has the real, effective, saved and file-system group.
         gid: numbers("Gid:").get(1).copied().unwrap_or(u32::MAX),
         groups: numbers("Groups:"),
     }
@@ -167,7 +169,7 @@ mod tests {
             groups: vec![9, 10],
         };
         assert_eq!(groups(status), read);
-        // No group: none that a rule names.
+        // A missing group becomes one that no rule names.
         assert_eq!(groups("").gid, u32::MAX);
     }
 
@@ -186,7 +188,7 @@ mod tests {
             rustix::process::getegid().as_raw()
         );
         drop(child.stdin.take());
-        // Also before its parent has waited for it.
+        // This works even before its parent has waited for it.
         watched.ended().await;
         assert!(watched.groups().is_err());
         child.wait().unwrap();

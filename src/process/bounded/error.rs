@@ -1,29 +1,29 @@
-//! Why a program that was run for what it prints has no output.
+//! The error of a program that was run for its output.
 
 use std::fmt;
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-/// Why a run has no output.
+/// The reason why a run has no output.
 #[derive(Debug)]
 pub enum RunError {
-    /// The program cannot be started, or not be watched.
+    /// The program cannot be started or watched.
     Start(io::Error),
-    /// It had not ended in time.
+    /// It did not end within this time.
     Late(Duration),
     /// It printed more than this many bytes.
     TooLong(usize),
-    /// It ended with a status that is not success.
+    /// It ended with a status other than success.
     Failed(ExitStatus),
-    /// This process is ending, and starts no programs any more.
+    /// This process is ending, and starts no more programs.
     Ending,
 }
 
 // === impl RunError ===
 
 impl RunError {
-    /// The system's error, if the program was not started.
+    /// Returns the system's error, if the program was not started.
     pub const fn system(&self) -> Option<&io::Error> {
         match self {
             Self::Start(error) => Some(error),
@@ -33,7 +33,7 @@ impl RunError {
 }
 
 impl fmt::Display for RunError {
-    /// To follow the program.
+    /// Writes a clause that follows the program's name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(error) => write!(f, "cannot be started ({error})"),

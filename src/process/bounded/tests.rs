@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::*;
 
-/// Longer than any test: only a limit that a test sets ends a program.
+/// Limits longer than any test, so that only a limit that a test sets ends a program.
 const LONG: Limits = Limits {
     time: Duration::from_secs(600),
     output: 64 * 1024,
@@ -18,7 +18,7 @@ fn printed(script: &str) -> String {
     String::from_utf8(sh(script, LONG).unwrap().to_vec()).unwrap()
 }
 
-/// Whether the process has ended, or is about to be reaped.
+/// Reports whether the process has ended, or is about to be reaped.
 fn is_gone(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.map_or(true, |stat| {
@@ -85,7 +85,7 @@ fn a_program_that_hangs_is_killed_with_all_that_it_started() {
 fn a_program_that_forks_and_exits_has_ended_and_its_child_is_killed() {
     let dir = tempfile::tempdir().unwrap();
     let pid = dir.path().join("pid");
-    // The child has the same standard output, which is never closed.
+    // The child has the same standard output, and never closes it.
     let script = format!("sleep 600 & echo $! > {}; echo secret", pid.display());
     assert_eq!(printed(&script), "secret\n");
     wait_until_gone(std::fs::read_to_string(pid).unwrap().trim());

@@ -1,23 +1,23 @@
-//! systemd's journal behind standard error: it takes a line's priority from a prefix such as `<4>` (sd-daemon(3)), and
-//! has a time of its own for each line.
+//! systemd's journal behind standard error. It reads a line's priority from a prefix such as `<4>` (sd-daemon(3)), and
+//! adds the time of each line.
 
 use std::fmt::Display;
 
 use tracing::Level;
 
-/// Whether standard error is the stream that `JOURNAL_STREAM` names. The variable alone says nothing, since children
-/// inherit it with other streams.
+/// Reports whether standard error is the stream that `JOURNAL_STREAM` names. The variable alone proves nothing, since
+/// children inherit it together with other streams.
 pub(super) fn is_stderr(variable: &str) -> bool {
     let stat = rustix::fs::fstat(rustix::stdio::stderr());
     stat.is_ok_and(|stat| names(variable, stat.st_dev, stat.st_ino))
 }
 
-/// Whether the value of `JOURNAL_STREAM` names this device and inode (systemd.exec(5)).
+/// Compares the value of `JOURNAL_STREAM` with a device and inode (systemd.exec(5)).
 fn names(variable: &str, device: impl Display, inode: impl Display) -> bool {
     variable == format!("{device}:{inode}")
 }
 
-/// The same text with the priority of `level` before each of its lines: the journal makes an entry of each.
+/// Puts the priority of `level` before each line of the text: the journal makes an entry of each line.
 pub(super) fn with_priority(level: Level, text: &str) -> String {
     let prefix = match level {
         Level::ERROR => "<3>",
@@ -58,7 +58,7 @@ mod tests {
             (Level::ERROR, "a\n", "<3>a\n"),
             (Level::WARN, "a\n\nb\n", "<4>a\n<4>\n<4>b\n"),
             (Level::INFO, "a\nb", "<6>a\n<6>b"),
-            // A prefix that the text brings along does not count.
+            // A prefix inside the text does not count.
             (Level::DEBUG, "a\n<0>b\n", "<7>a\n<7><0>b\n"),
             (Level::TRACE, "{}\n", "<7>{}\n"),
             (Level::INFO, "", ""),

@@ -1,5 +1,5 @@
-//! Lines made without `tracing`, in the same form: the notice about dropped lines must pass every filter, and the line
-//! of a panic must not depend on code that may have panicked.
+//! Log lines that are built without `tracing`, in the same form. The notice about dropped lines must pass every filter,
+//! and the line of a panic must not depend on code that may have panicked.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,10 +11,10 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use super::journal;
 
-/// The form of the lines of a process.
+/// The form of a process's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// As a command prints a message to a person.
+    /// The form of messages of a command for a person.
     Plain,
     /// A log line in text.
     Text,
@@ -22,18 +22,18 @@ pub(super) enum Form {
     Json,
 }
 
-/// Makes the lines of a process.
+/// Builds the lines of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Maker {
     pub(super) form: Form,
-    /// Whether the journal reads them: each has its priority then, and text has no time.
+    /// Whether the journal reads the lines. If so, each has its priority, and text has no time.
     pub(super) for_journal: bool,
 }
 
 // === impl Maker ===
 
 impl Maker {
-    /// Makes a line, with its line end.
+    /// Builds a line, including its line end.
     pub(super) fn line(
         self,
         level: Level,
@@ -74,7 +74,7 @@ impl Maker {
         self.with_priority(level, &line).into_owned()
     }
 
-    /// The text of an event or a message with its priority, if the journal reads it.
+    /// Adds the priority to the text of an event or a message, if the journal reads it.
     pub(super) fn with_priority(self, level: Level, text: &str) -> Cow<'_, str> {
         if self.for_journal {
             journal::with_priority(level, text).into()
@@ -83,7 +83,7 @@ impl Maker {
         }
     }
 
-    /// The notice that replaces dropped lines.
+    /// Builds the notice that replaces dropped lines.
     pub(super) fn gap(self, dropped: u64) -> String {
         let message = format!("{dropped} log lines were dropped");
         self.line(
@@ -95,7 +95,7 @@ impl Maker {
     }
 }
 
-/// The current time as log lines show it.
+/// Formats the current time for log lines.
 pub(super) fn now() -> String {
     let mut text = String::new();
     // A line without its time is better than no line.

@@ -13,7 +13,8 @@ use super::queue::{Chunk, Queue, count};
 use super::sink::{Stderr, can_take};
 use super::writer::Writer;
 
-/// How long the exit of the process waits for unwritten lines; ten times as long while standard error accepts more.
+/// How long the exit of the process waits for unwritten lines. It waits ten times as long while standard error accepts
+/// more.
 const FLUSH: Duration = Duration::from_millis(100);
 
 /// The name of the writer thread.
@@ -33,10 +34,10 @@ static FOR_JOURNAL: AtomicBool = AtomicBool::new(false);
 /// Whether the writer thread runs.
 static HAS_THREAD: AtomicBool = AtomicBool::new(false);
 
-/// Held by the writer thread for ever. Without that thread each line is written at once, if possible.
+/// The writer thread holds it forever. Without that thread, each line is written at once, if possible.
 static WRITER: Mutex<Writer<Stderr>> = Mutex::new(Writer::new(Stderr { patience: None }));
 
-/// Writes the queued lines when it is dropped, within 100 ms, or within a second while standard error accepts more.
+/// Writes the queued lines on drop, within 100 ms, or within a second while standard error accepts more.
 #[must_use = "when it is dropped, the last lines are written"]
 #[derive(Debug)]
 pub struct FlushOnDrop(());
@@ -50,12 +51,12 @@ pub(super) fn start(form: Form) -> FlushOnDrop {
     FlushOnDrop(())
 }
 
-/// From now on all lines are for the journal, or none is.
+/// Sets whether the journal reads the lines from now on.
 pub(super) fn is_journal(is_so: bool) {
     FOR_JOURNAL.store(is_so, Ordering::Relaxed);
 }
 
-/// What makes this process's lines.
+/// Returns the builder of this process's lines.
 pub(super) fn maker() -> Maker {
     Maker {
         form: FORM.get().copied().unwrap_or(Form::Plain),
@@ -63,7 +64,7 @@ pub(super) fn maker() -> Maker {
     }
 }
 
-/// Prints a text of this level, each of whose lines ends with a line end.
+/// Prints a text of this level. Each of its lines has to end with a line end.
 pub(super) fn print(level: Level, text: &str) {
     print_line(maker().with_priority(level, text).as_bytes());
 }
@@ -74,13 +75,13 @@ fn print_line(line: &[u8]) {
     } else if FORM.get().is_some() {
         print_at_once(line);
     } else {
-        // A command run by a person waits for that person's terminal. If the terminal is gone, there is no other place
-        // for the line.
+        // A command that a person runs may block on that person's terminal. If the terminal is gone, there is no other
+        // place for the line.
         let _: std::io::Result<()> = std::io::stderr().lock().write_all(line);
     }
 }
 
-/// Prints the last line of a process that panics. Waits only a short while for the write, and for no lock.
+/// Prints the last line of a panicking process. Waits only a short while for the write, and for no lock.
 pub(super) fn print_last(line: impl FnOnce(Maker) -> String) {
     let line = line(maker());
     // The writer thread cannot wait for itself.
@@ -95,7 +96,7 @@ pub(super) fn print_last(line: impl FnOnce(Maker) -> String) {
     }
 }
 
-/// Whether the writer thread runs; tries to start it.
+/// Reports whether the writer thread runs; tries to start it.
 fn has_thread() -> bool {
     if HAS_THREAD.swap(true, Ordering::Relaxed) {
         return true;
@@ -123,7 +124,7 @@ fn write() {
     }
 }
 
-/// Writes a line without the thread if that is possible now; else counts it as dropped.
+/// Writes a line without the thread if that is possible now; otherwise counts it as dropped.
 fn print_at_once(line: &[u8]) {
     let Ok(mut writer) = WRITER.try_lock() else {
         QUEUE.add_dropped(count(line));

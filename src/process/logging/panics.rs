@@ -9,10 +9,10 @@ use tracing::Level;
 use super::line::Maker;
 use super::output;
 
-/// Replaces a message that was built at run time: it may quote anything.
+/// Replaces a message that was built at run time, which may quote anything.
 const WITHHELD: &str = "(the message is left out, since it may quote a secret)";
 
-/// Makes a panic report in one line where it happened. It waits at most 100 ms for that line to be written, or a second
+/// Makes a panic print one line with its location. It waits at most 100 ms for that line to be written, or a second
 /// while standard error accepts more, and cannot fail. The panic's message is printed only if it is a literal of the
 /// program: an `expect` would print the error, and a slice error the whole string.
 pub fn report_panics() {
@@ -48,7 +48,7 @@ mod tests {
     use super::super::line::Form;
     use super::*;
 
-    /// The lines that this panic leaves, in this form.
+    /// Returns the lines that a panic prints in this form.
     fn left_by(form: Form, panics: fn()) -> String {
         let (left, own) = (Arc::new(Mutex::new(String::new())), thread::current().id());
         let usual = Arc::new(take_hook());

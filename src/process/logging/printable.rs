@@ -1,12 +1,12 @@
-//! Shows control characters instead of letting a terminal or a log act on them.
+//! Escapes control characters, so that a terminal or a log does not act on them.
 //!
-//! Paths, arguments and the values of variables are in messages as they are. With a line end in one of them a message could
-//! forge another, and with an escape sequence it could move the cursor.
+//! Messages quote paths, arguments and the values of variables unchanged. A line end in one of them could forge another
+//! message, and an escape sequence could move the cursor.
 
 use std::borrow::Cow;
 
-/// The text in one line, with `\x1b` or `\u{202e}` for what would act: control characters, and those that reorder or hide
-/// what stands around them.
+/// Returns the text in one line, with `\x1b` or `\u{202e}` for dangerous characters: control characters, and characters
+/// that reorder or hide the text around them.
 pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, acts, |code| match code {
         0..0x100 => format!("\\x{code:02x}"),
@@ -14,10 +14,10 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// A JSON text with what would act escaped in its strings: JSON itself demands that only of some control characters. Its line
-/// ends stay.
+/// Escapes dangerous characters in the strings of a JSON text. JSON itself requires that only for some control
+/// characters. Line ends stay.
 pub fn printable_json(text: &str) -> Cow<'_, str> {
-    // All of them have four digits.
+    // All these characters have four hexadecimal digits.
     escaped(
         text,
         |c| acts(c) && c != '\n',
@@ -25,7 +25,7 @@ pub fn printable_json(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// As [`printable`], with the escape sequences that colour a line.
+/// Works like [`printable`], but keeps the escape sequences that colour a line.
 pub(super) fn printable_in_colour(text: &str) -> Cow<'_, str> {
     match text.contains('\x1b') {
         false => printable(text),

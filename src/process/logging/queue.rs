@@ -1,4 +1,4 @@
-//! The log's queue: accepts lines without waiting, up to a limit in bytes, and counts those that it drops.
+//! The log's queue: accepts lines without waiting, up to a limit in bytes, and counts the lines that it drops.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,21 +7,21 @@ use std::time::Duration;
 use super::sink::ATOMIC;
 
 /// Memory limit of the queue, in bytes: some 5,000 lines of 200 bytes. At TRACE each request logs a line, so at 5,000
-/// requests a second the writer can be off the processor for a second before a line is dropped. A reader that stops for
-/// ever costs no more than this.
+/// requests a second the writer can be off the processor for a second before a line is dropped. A reader that stops
+/// forever costs no more memory than this.
 const LIMIT: usize = 1024 * 1024;
 
-/// How many bytes are written at once, unless a single line is longer. A pipe accepts this many atomically, without
-/// mixing in what other programs write.
+/// The bytes of one write, unless a single line is longer. A pipe accepts this many atomically, without mixing in the
+/// output of other programs.
 const CHUNK: usize = ATOMIC;
 
-/// The pause after a failed write, whatever lines arrive; they wait in the queue.
+/// The pause after a failed write. Lines that arrive meanwhile wait in the queue.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest pause while no line arrives. Pauses double up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How many times the time limit of a flush may pass while the log accepts more.
+/// How many times the time limit of a flush may pass while the log accepts more data.
 const PATIENCE: u32 = 10;
 
 /// The queue. One thread reads from it.
@@ -88,8 +88,8 @@ impl Queue {
         self.push_into(self.lock(), line);
     }
 
-    /// As [`Self::push`], but never waits for the queue's lock: returns `false` if another thread, or a caller on this
-    /// one, holds it.
+    /// Works like [`Self::push`], but never waits for the queue's lock: returns `false` if another thread, or a caller
+    /// on this thread, holds it.
     pub(super) fn try_push(&self, line: &[u8]) -> bool {
         let Ok(state) = self.state.try_lock() else {
             return false;
@@ -162,7 +162,7 @@ impl Queue {
         self.tell_if_empty(&state);
     }
 
-    /// Records that a chunk was not written: `lost` lines of this chunk are lost, and so are those queued behind it.
+    /// Records that a chunk was not written: `lost` lines of this chunk are lost, and so are those queued after it.
     pub(super) fn not_written(&self, chunk: Chunk, lost: u64) {
         let mut state = self.lock();
         let pause = state.pause.map_or(PAUSE, |pause| pause * 2);
@@ -176,8 +176,8 @@ impl Queue {
         self.tell_if_empty(&state);
     }
 
-    /// Waits until everything is written or cannot be written, at most for `limit`; ten times as long while the log
-    /// accepts more. In that case the writer is not stuck, but waits for the processor of a loaded machine.
+    /// Waits until everything is written or cannot be written, for at most `limit`. Waits ten times as long while the
+    /// log accepts more: then the writer is not stuck, but waits for the processor of a loaded machine.
     pub(super) fn flush(&self, limit: Duration, can_take: impl Fn() -> bool) {
         self.lock().is_flushed = true;
         self.filled.notify_all();
@@ -200,7 +200,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Poison means a panic, and a panic ends the process.
+        // A poisoned lock means a panic, and a panic ends the process.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// How much a pipe that is ready accepts without blocking, and atomically (PIPE_BUF, pipe(7)).
+/// How many bytes a ready pipe accepts without blocking, and atomically (PIPE_BUF, pipe(7)).
 pub(super) const ATOMIC: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
 /// The pause after a write that fails although `poll` reported readiness: a terminal may have room for one byte but not
@@ -16,7 +16,7 @@ const NAP: Duration = Duration::from_millis(20);
 
 /// Standard error.
 pub(super) struct Stderr {
-    /// How long a write may wait until it can begin; `None` means for ever.
+    /// How long a write may wait until it can begin; `None` means forever.
     pub(super) patience: Option<Duration>,
 }
 
@@ -34,7 +34,7 @@ impl Write for Stderr {
     }
 }
 
-/// Whether standard error accepts more now.
+/// Reports whether standard error accepts more now.
 pub(super) fn can_take() -> bool {
     is_ready(io::stderr().as_fd(), Some(Duration::ZERO)).unwrap_or(false)
 }
@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    /// A socket pair whose buffer is full, like a full pipe, and how many bytes it took.
+    /// Creates a socket pair whose buffer is full, like a full pipe, and returns how many bytes it took.
     fn full() -> (UnixStream, UnixStream, usize) {
         let (reader, writer) = UnixStream::pair().unwrap();
         let mut taken = 0;

@@ -7,7 +7,7 @@ use super::queue::{Chunk, Queue, count};
 /// Writes lines to a sink.
 pub(super) struct Writer<W> {
     sink: W,
-    /// Whether the last write ended within a line: the next line must not be joined to it.
+    /// Whether the last write ended inside a line: the next line must not be joined to it.
     is_torn: bool,
 }
 
@@ -25,7 +25,7 @@ impl<W: Write> Writer<W> {
         &mut self.sink
     }
 
-    /// Waits for the queue's next chunk and writes it. `notice` makes the line that reports dropped lines.
+    /// Waits for the queue's next chunk and writes it. `notice` builds the line that reports dropped lines.
     pub(super) fn step(&mut self, queue: &Queue, notice: &dyn Fn(u64) -> String) {
         let chunk = queue.next();
         match self.write(&chunk, notice) {
@@ -37,7 +37,7 @@ impl<W: Write> Writer<W> {
     /// Writes a chunk.
     ///
     /// # Errors
-    /// How many lines are now missing.
+    /// The number of lines that are now missing.
     pub(super) fn write(
         &mut self,
         chunk: &Chunk,

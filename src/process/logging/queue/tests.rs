@@ -141,7 +141,7 @@ fn what_cannot_be_written_is_counted_with_all_that_waits_behind_it() {
     assert_eq!(queue.lock().dropped, 200 - 3);
     assert_eq!(queue.lock().size, 0);
 
-    // A gap that waits behind a failed chunk is not forgotten.
+    // A gap behind a failed chunk is not forgotten.
     queue.push(&line(1, 100));
     let chunk = queue.next();
     queue.push(&line(2, 100));
@@ -152,7 +152,7 @@ fn what_cannot_be_written_is_counted_with_all_that_waits_behind_it() {
     assert_eq!((gap, queue.lock().dropped), (197, 197 + 1 + 1 + 5 + 1));
     queue.lock().dropped = 197;
 
-    // The next line comes after the gap; losing it as well keeps the count.
+    // The next line comes after the gap. Losing it, too, keeps the count.
     queue.push(&line(1, 100));
     let chunk = queue.next();
     assert_eq!((chunk.gap, count(&chunk.bytes)), (197, 1));
@@ -221,7 +221,7 @@ fn a_flush_waits_for_the_last_line() {
         while !queue.lock().is_flushed {
             thread::yield_now();
         }
-        // A flush that did not wait would have returned by now, or nearly.
+        // A flush that did not wait would have returned by now.
         for _ in 0..100 {
             thread::yield_now();
         }
@@ -259,7 +259,7 @@ fn a_flush_does_not_wait_for_a_log_that_is_stuck_or_broken() {
     queue.push(&line(2, 10));
     queue.flush(Duration::from_millis(1), || false);
 
-    // The two lines are lost, and a flush tries a broken log only once more.
+    // The two lines are lost, and a flush retries a broken log only once.
     queue.not_written(stuck, 1);
     queue.push(&line(3, 10));
     thread::scope(|scope| {

@@ -43,7 +43,7 @@ fn notice(dropped: u64) -> String {
     format!("-{dropped}\n")
 }
 
-/// Writes these chunks one after the other, as a queue hands them out; each gap is what was lost before.
+/// Writes these chunks one after the other, as a queue hands them out. Each gap is the number of lines lost before.
 fn written(script: &[Does], chunks: &[&str]) -> (String, u64) {
     let mut writer = Writer::new(Scripted {
         script: script.iter().copied().collect(),
@@ -67,14 +67,14 @@ fn no_line_is_joined_to_another_and_none_is_missing_uncounted() {
         (&[][..], "a\nb\nc\nd\ne\n", 0),
         (&[Takes(1), Takes(2)], "a\nb\nc\nd\ne\n", 0),
         (&[Fails(io::ErrorKind::Interrupted)], "a\nb\nc\nd\ne\n", 0),
-        // Fails at the first byte of the first chunk.
+        // The first byte of the first chunk fails.
         (&[FULL], "-2\nc\nd\ne\n", 0),
         (&[Takes(0)], "-2\nc\nd\ne\n", 0),
-        // Fails after its first line; in its second line before the line end; in its first line before the line end.
+        // The first chunk fails after its first line; inside its second line; inside its first line.
         (&[Takes(2), FULL], "a\n-1\nc\nd\ne\n", 0),
         (&[Takes(3), FULL], "a\nb\n-1\nc\nd\ne\n", 0),
         (&[Takes(1), FULL], "a\n-2\nc\nd\ne\n", 0),
-        // The second chunk fails as well: at once, after the end of the torn line, or within the notice.
+        // The second chunk fails as well: at once, after the end of the torn line, or inside the notice.
         (&[FULL, FULL], "-4\ne\n", 0),
         (&[Takes(1), FULL, FULL], "a\n-4\ne\n", 0),
         (&[Takes(1), FULL, Takes(1), FULL], "a\n-4\ne\n", 0),
@@ -82,7 +82,7 @@ fn no_line_is_joined_to_another_and_none_is_missing_uncounted() {
         // The second chunk fails after the notice, or half a line later.
         (&[FULL, Takes(3), FULL], "-2\n-2\ne\n", 0),
         (&[FULL, Takes(4), FULL], "-2\nc\n-2\ne\n", 0),
-        // Losses of the last chunk are still unreported.
+        // The losses of the last chunk are not reported yet.
         (&[FULL, FULL, FULL], "", 5),
     ] {
         let chunks = ["a\nb\n", "c\nd\n", "e\n"];
