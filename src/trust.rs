@@ -1,8 +1,8 @@
-//! Whom a file or a folder belongs to and who else can change it, judged before it is trusted.
+//! File trust: who owns a file or a folder and who else can change it, checked before it is used.
 //!
-//! A configuration decides where a secret is sent, so whoever can write it, or rename a folder above it, could have
-//! the secret sent elsewhere. A file is opened once and judged by its descriptor; the folders on the way to it, and
-//! the links among them, are judged before they are followed, so that nothing can be exchanged in between.
+//! A configuration decides where a secret is sent. A user who can write it, or rename a folder above it, could redirect
+//! the secret. So a file is opened once and judged by its descriptor. The folders on the way to it, and the links among
+//! them, are judged before they are followed, so that nothing can be exchanged in between.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -49,16 +49,16 @@ pub use volume::is_volume;
 use explained::explained;
 use facts::owned;
 
-/// The largest configuration that is read, in bytes: a thousand profiles take less than a quarter of it.
+/// The largest accepted configuration, in bytes: a thousand profiles take less than a quarter of it.
 pub const MAX_CONFIG_LEN: u64 = 1 << 20;
 
-/// As many links on one path as Linux follows.
+/// The most links on one path, as many as Linux follows.
 const MAX_LINKS: usize = 40;
 
-/// Reads a configuration file that nobody but root and `uid` can have written.
+/// Reads a configuration file that only root and `uid` can have written.
 ///
 /// # Errors
-/// [`Untrusted`] names what is wrong with the file or with a folder above it, and the remedy. A missing file is
+/// [`Untrusted`] names the problem with the file or with a folder above it, and the remedy. A missing file is
 /// [`Distrust::Missing`].
 pub fn open_config(path: &Path, uid: u32) -> Result<Vec<u8>, Untrusted> {
     let read = || {
@@ -90,21 +90,22 @@ fn judge_config(path: &Path, file: &File, uid: u32) -> Result<Vec<u8>, Untrusted
     Ok(bytes)
 }
 
-/// Opens a file to be judged. A fifo must not make us wait, and a link is not followed: `resolve` has done it.
+/// Opens a file to be judged. Opening a fifo must not block, and a link is not followed: `resolve` has already followed
+/// links.
 fn open_file(path: &Path) -> Result<File, Distrust> {
     let flags =
         OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
     match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => Ok(File::from(fd)),
-        // a socket, or a device without a driver
+        // A socket, or a device without a driver.
         Err(Errno::NXIO) => Err(Distrust::NotAFile),
         Err(Errno::LOOP) => Err(Distrust::IsALink),
         Err(e) => Err(Distrust::io("open", e.into())),
     }
 }
 
-/// Follows a path as the kernel would, judging each folder before it looks into it and each link before it follows
-/// it. The result has no link in it, and nobody but root and `uid` can change what it leads to.
+/// Follows a path as the kernel would, but judges each folder before it looks into it and each link before it follows
+/// it. The result has no link in it, and only root and `uid` can change what it leads to.
 ///
 /// # Errors
 /// [`Untrusted`] names the folder or link that others could change.
@@ -116,17 +117,18 @@ pub fn resolve(path: &Path, uid: u32) -> Result<PathBuf, Untrusted> {
 struct Way {
     /// The path without links.
     real: PathBuf,
-    /// The volume that it leads through, if every user can write to that one.
+    /// The volume that it leads through, if every user can write to that volume.
     volume: Option<PathBuf>,
-    /// Whether no other user than root can change any folder or link on it. The sticky bit does not count: in such a
-    /// folder other users can still put something where nothing is.
+    /// Whether only root can change any folder or link on it. A folder with the sticky bit does not qualify: other
+    /// users can still create missing entries in it.
     only_root: bool,
-    /// Whether it leads through root's link `..data`, by which Kubernetes replaces the content of a volume at once.
+    /// Whether it leads through root's link `..data`, with which Kubernetes replaces the content of a volume
+    /// atomically.
     is_in_data: bool,
 }
 
-/// As [`resolve`], but with `below` the way may lead through a volume that everybody can write to ([`is_volume`]), of
-/// which the result is at most so many folders below.
+/// Works like [`resolve`]. With `below`, the path may also lead through a volume that every user can write to
+/// ([`is_volume`]), if the result is at most this many folders below it.
 fn resolve_in_volume(path: &Path, uid: u32, below: Option<usize>) -> Result<Way, Untrusted> {
     let mut volume = None;
     let mut is_in_data = false;
@@ -184,7 +186,7 @@ fn resolve_in_volume(path: &Path, uid: u32, below: Option<usize>) -> Result<Way,
     })
 }
 
-/// The names of a path, without its root and its dots; `..` stays, since what it means depends on links.
+/// Returns the names of a path, without its root and its dots. `..` stays, since its meaning depends on links.
 pub(crate) fn names(path: &Path) -> VecDeque<OsString> {
     path.components()
         .filter_map(|part| match part {

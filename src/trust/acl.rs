@@ -1,7 +1,7 @@
-//! Whether an access list admits more users than the mode shows.
+//! Access lists, which may admit more users than a file's mode shows.
 //!
 //! With a list, the mode's group bits are its mask: the most that any entry of the list may do (acl(5)). Only the list
-//! says which users and groups have entries.
+//! itself names the users and groups that have entries.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -9,12 +9,12 @@ use std::path::Path;
 use rustix::fs::{fgetxattr, lgetxattr};
 use rustix::io::Errno;
 
-/// The lists that a file system may have: POSIX lists, and those of a server behind NFS version 4.
+/// The lists that a file system may have: POSIX lists, and the lists of a server behind NFS version 4.
 const LISTS: [&str; 2] = [POSIX, "system.nfs4_acl"];
 
 const POSIX: &str = "system.posix_acl_access";
 
-/// A list that is larger, of some 500 entries, is not read.
+/// The largest list that is read, in bytes: some 500 entries.
 const MAX_LIST: usize = 4_096;
 
 /// The only version of the kernel's form.
@@ -26,26 +26,26 @@ const USER: u8 = 0x02;
 /// The entry of a named group.
 const GROUP: u8 = 0x08;
 
-/// The most that named users and groups may do.
+/// The entry that limits named users and groups.
 const MASK: u8 = 0x10;
 
 /// The right to read.
 const READ: u8 = 4;
 
-/// Whether the folder `path`, which is not a link, has an access list.
+/// Reports whether the folder `path`, which is not a link, has an access list.
 pub(super) fn of_path(path: &Path) -> bool {
     any(|name| lgetxattr(path, name, &mut [0_u8; 1]))
 }
 
-/// Whether an opened file has an access list.
+/// Reports whether an opened file has an access list.
 pub(super) fn of_file(file: impl AsFd) -> bool {
     any(|name| fgetxattr(&file, name, &mut [0_u8; 1]))
 }
 
-/// Whether the POSIX access list of an opened file lets users read it whom its owner and its group do not name: another user
-/// than root and `uid`, or a further group. A list that cannot be read counts as one that does.
+/// Reports whether the POSIX access list of an opened file lets further users read it: a user other than root and
+/// `uid`, or a group besides the file's own. A list that cannot be read counts as one that does.
 pub(super) fn lets_others_read(file: impl AsFd, uid: u32) -> bool {
-    // Other systems have no such lists.
+    // Other systems do not have these lists.
     if !cfg!(target_os = "linux") {
         return false;
     }
@@ -57,7 +57,8 @@ pub(super) fn lets_others_read(file: impl AsFd, uid: u32) -> bool {
     }
 }
 
-/// Whether a list in the kernel's form (`linux/posix_acl_xattr.h`) has such an entry that its mask leaves in force.
+/// Reports whether a list in the kernel's form (`linux/posix_acl_xattr.h`) has such an entry, and its mask leaves it in
+/// force.
 fn others_read(list: &[u8], uid: u32) -> bool {
     let Some((VERSION, entries)) = list.split_first_chunk().map(|(v, rest)| (*v, rest)) else {
         return true;
@@ -78,7 +79,7 @@ fn others_read(list: &[u8], uid: u32) -> bool {
     !rest.is_empty() || (!is_masked && entries.clone().any(is_other))
 }
 
-/// Asks for each list with room for one byte: an existing list is longer. A list that cannot be asked for counts as
+/// Queries each list with room for one byte, which an existing list exceeds. A list that cannot be queried counts as
 /// existing.
 fn any(ask: impl Fn(&'static str) -> rustix::io::Result<usize>) -> bool {
     LISTS.iter().any(|name| {

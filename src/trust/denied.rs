@@ -1,15 +1,15 @@
-//! A file that a user may not read, and who could let it.
+//! Access to a file that the system denies, and the remedies.
 
 use std::path::Path;
 
-/// Access that the system refuses, with what decides about it.
+/// Access that the system denies, with the facts that decide about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Denied {
-    /// The user that was refused.
+    /// The user whose access was denied.
     pub uid: u32,
     /// The group of that user.
     pub gid: u32,
-    /// The user that must be able to read it. Another one looks only for a person's sake.
+    /// The user that has to read the file. If `uid` is another user, a person is only looking.
     pub daemon: u32,
     /// The owner of the file or folder.
     pub owner: u32,
@@ -17,22 +17,22 @@ pub struct Denied {
     pub group: u32,
     /// The mode's bits.
     pub mode: u32,
-    /// Whether it is a folder on the way to the file.
+    /// Whether access to a folder on the way to the file was denied.
     pub is_folder: bool,
 }
 
-/// The folder of the system's configuration. Others, such as a home or a folder of keys, stay closed.
+/// The folder of the system's configuration. No remedy opens other folders, such as a home or a folder of keys.
 const OURS: &str = "/etc/jeton";
 
 // === impl Denied ===
 
 impl Denied {
-    /// The bit of the mode that gives every user the missing right.
+    /// Returns the mode bit that gives every user the missing right.
     pub(super) const fn right(&self) -> u32 {
         if self.is_folder { 0o001 } else { 0o004 }
     }
 
-    /// Whether another user than the daemon's was refused, which says nothing about the daemon.
+    /// Reports whether a user other than the daemon's was denied, which says nothing about the daemon.
     pub const fn is_of_another(&self) -> bool {
         self.uid != self.daemon
     }
@@ -71,7 +71,7 @@ impl Denied {
             false if is_key => {
                 format!("chgrp {gid} {shown}; chmod 640 {shown}")
             }
-            // Whoever has taken the others' right away has left it to a group.
+            // Others have no right, but the group does: the file is meant for a group.
             false if reader == 0 && self.mode & 0o040 != 0 => format!("chgrp {gid} {shown}"),
             false => format!("chmod o+r {shown}"),
         };

@@ -1,4 +1,4 @@
-//! Why a file or a folder is not trusted, and its purpose.
+//! The reasons not to trust a file or a folder, and the purposes of files.
 
 use std::fmt;
 use std::io;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use super::denied::Denied;
 
-/// The user that stands for every user outside a user namespace.
+/// The user ID that stands for all users outside of the user namespace.
 pub(super) const OVERFLOW_UID: u32 = 65_534;
 
-/// The purpose of a file or folder, which decides where a person can use another one.
+/// The purpose of a file or folder. It decides how a person can choose another place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// The configuration.
@@ -41,7 +41,7 @@ pub enum Purpose {
     },
 }
 
-/// Why a file or folder is not trusted.
+/// The reason why a file or folder is not trusted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Distrust {
@@ -51,7 +51,7 @@ pub enum Distrust {
     NotAFile,
     /// It is not a folder.
     NotAFolder,
-    /// It is a symbolic link where none is followed.
+    /// It is a symbolic link, where links are not followed.
     IsALink,
     /// The path leads through more links than the kernel would follow.
     TooManyLinks,
@@ -61,7 +61,7 @@ pub enum Distrust {
         owner: u32,
         /// Our user.
         uid: u32,
-        /// Whether it is a regular file: then giving it away gives away nothing else.
+        /// Whether it is a regular file. Changing the owner of a file does not give away anything else.
         is_file: bool,
     },
     /// It must be ours, but belongs to another user.
@@ -79,7 +79,7 @@ pub enum Distrust {
         owner: u32,
         /// Its group.
         group: u32,
-        /// If only the group can write: the reason not to trust the group, if there is one to add.
+        /// If only the group can write: why the group is not trusted, if there is more to say.
         doubt: Option<GroupDoubt>,
     },
     /// It is a private key, and its group or others can read it.
@@ -90,7 +90,7 @@ pub enum Distrust {
         owner: u32,
         /// Its group.
         group: u32,
-        /// If only the group can read: the reason not to trust the group, if there is one to add.
+        /// If only the group can read: why the group is not trusted, if there is more to say.
         doubt: Option<GroupDoubt>,
     },
     /// It must be private to us, but its group or others can use it.
@@ -100,7 +100,7 @@ pub enum Distrust {
         /// Whether it is a folder.
         folder: bool,
     },
-    /// It admits more users than it must. Its mode, the right one, and the right group if its group is another one.
+    /// It admits more users than it should.
     Shared {
         /// The mode's bits.
         mode: u32,
@@ -109,7 +109,7 @@ pub enum Distrust {
         /// The right group, if its group is another one.
         group: Option<u32>,
     },
-    /// It is the folder of the system's sockets, and this daemon's sockets would take it from users who have access now.
+    /// It is the folder of the system's sockets, and using it for this daemon would lock out users who have access now.
     OfTheSystem {
         /// The mode's bits.
         mode: u32,
@@ -120,26 +120,26 @@ pub enum Distrust {
     HardLinks(u64),
     /// It is larger than this many bytes.
     TooLarge(u64),
-    /// The system refuses it to the user that must read it.
+    /// The system denies access to the user that has to read it.
     Denied(Denied),
     /// The system reported an error.
     Io {
-        /// The attempted action, as a verb.
+        /// The action that failed, as a verb.
         action: &'static str,
         /// The system's error.
         source: io::Error,
     },
 }
 
-/// Why a group's right to write is not private to one user.
+/// The reason why a group's access is not private to one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GroupDoubt {
     /// It is not this user's own group.
     NotOurs,
-    /// The user of this name is in the group as well.
+    /// The user with this name is in the group as well.
     Member(String),
-    /// It has a password, and with it anyone can enter the group.
+    /// It has a password, with which anyone can enter the group.
     Password,
     /// The list of users does not contain this user.
     NoAccount(u32),
@@ -147,7 +147,7 @@ pub enum GroupDoubt {
     Elsewhere(String),
     /// This list cannot be read.
     Unreadable(&'static str),
-    /// It is a group of an outer user namespace, whose members are unknown in ours.
+    /// It is a group of an outer user namespace, and its members are unknown in ours.
     Mapped,
     /// An access list names further users or groups.
     AccessList,
@@ -156,7 +156,7 @@ pub enum GroupDoubt {
 // === impl Distrust ===
 
 impl Distrust {
-    /// A failed `action`.
+    /// Converts the system's error of an `action`.
     pub(crate) fn io(action: &'static str, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::NotFound => Self::Missing,
@@ -167,7 +167,8 @@ impl Distrust {
 }
 
 impl Distrust {
-    /// That a file or folder is not `uid`'s, if that is so: a better explanation than that it cannot be opened.
+    /// Returns the fault that the file or folder does not belong to `uid`, if that is so. It explains more than that it
+    /// cannot be opened.
     pub(crate) fn not_ours(path: &Path, uid: u32) -> Option<Self> {
         let owner = rustix::fs::lstat(path).ok()?.st_uid;
         (owner != uid).then_some(Self::NotOurs { owner, uid })
@@ -177,9 +178,9 @@ impl Distrust {
 // === impl GroupDoubt ===
 
 impl GroupDoubt {
-    /// The doubt that the user of this name is in the group as well.
+    /// Creates the doubt that the user with this name is in the group as well.
     pub(super) fn has(name: &str) -> Self {
-        // A name can contain anything, and this text goes to terminals.
+        // A name can contain anything, and this text is printed on terminals.
         let shown = |c: char| if c.is_control() { '?' } else { c };
         Self::Member(name.chars().map(shown).take(64).collect())
     }

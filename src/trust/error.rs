@@ -22,7 +22,7 @@ pub struct Untrusted {
     pub(super) reader: u32,
 }
 
-/// Whether a retry may succeed without a repair: the system lacked a descriptor, a process or memory.
+/// Reports whether a retry may succeed without a repair: the system had no free descriptor, process or memory.
 pub fn is_passing(refused: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(refused),
@@ -33,13 +33,13 @@ pub fn is_passing(refused: &io::Error) -> bool {
 // === impl Untrusted ===
 
 impl Untrusted {
-    /// An error for `path`, a configuration unless [`Untrusted::meant_for`] says otherwise.
+    /// Creates an error for `path`, as a configuration unless [`Untrusted::meant_for`] says otherwise.
     pub(crate) fn new(path: &Path, why: Distrust) -> Self {
         Self {
             path: path.to_owned(),
             why,
             purpose: Purpose::Config,
-            // The real user: the effective one can be the daemon's, whose rights are tried.
+            // The real user reads the message. The effective user may be the daemon's, whose rights are being tried.
             reader: rustix::process::getuid().as_raw(),
         }
     }
@@ -50,12 +50,12 @@ impl Untrusted {
         Self { purpose, ..self }
     }
 
-    /// Whether a retry may succeed without a repair.
+    /// Reports whether a retry may succeed without a repair.
     pub fn is_passing(&self) -> bool {
         matches!(&self.why, Distrust::Io { source, .. } if is_passing(source))
     }
 
-    /// Whether it is ours, other users cannot change it, and only its mode or its group is not the right one.
+    /// Reports whether it is ours and other users cannot change it, so that only its mode or its group is wrong.
     pub(crate) const fn is_of_mode(&self) -> bool {
         matches!(
             self.why,
@@ -63,17 +63,17 @@ impl Untrusted {
         )
     }
 
-    /// Whether the disk or the quota is full.
+    /// Reports whether the disk or the quota is full.
     pub fn is_full(&self) -> bool {
         matches!(&self.why, Distrust::Io { source, .. } if is_full(source))
     }
 
-    /// Whether the file does not exist.
+    /// Reports whether the file does not exist.
     pub const fn is_missing(&self) -> bool {
         matches!(self.why, Distrust::Missing)
     }
 
-    /// A description of the fault.
+    /// Describes the fault.
     pub fn what(&self) -> String {
         match &self.why {
             Distrust::Missing => "there is no such file or folder".into(),
@@ -132,7 +132,7 @@ impl Untrusted {
         }
     }
 
-    /// What the reader can do about it, if known.
+    /// Returns what the reader can do about it, if known.
     pub fn remedy(&self) -> Option<String> {
         remedy(&self.path, &self.why, self.purpose, self.reader)
     }
@@ -152,14 +152,14 @@ impl fmt::Display for Untrusted {
 impl std::error::Error for Untrusted {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.why {
-            // With a remedy, the message contains the error before the remedy.
+            // A message with a remedy already quotes this error.
             Distrust::Io { source, .. } if self.remedy().is_none() => Some(source),
             _ => None,
         }
     }
 }
 
-/// A user by number, with the hint that 65534 often stands for another user.
+/// Formats a user by number, with the hint that 65534 often stands for another user.
 struct User(u32);
 
 impl fmt::Display for User {

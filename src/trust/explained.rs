@@ -9,7 +9,7 @@ use super::distrust::Distrust;
 use super::error::Untrusted;
 use super::facts::owned;
 
-/// Replaces a refusal by the system, while `daemon` was to read a file, by what decides about it.
+/// Replaces the system's refusal to let `daemon` read a file by the facts that decide about it.
 pub(super) fn explained(untrusted: Untrusted, daemon: u32) -> Untrusted {
     match explain(&untrusted, daemon) {
         Some((path, why)) => Untrusted {
@@ -32,7 +32,7 @@ fn explain(untrusted: &Untrusted, daemon: u32) -> Option<(&Path, Distrust)> {
             return None;
         }
         Distrust::Io { action: "open", .. } => (untrusted.path.as_path(), false),
-        // The folders above were looked into one by one.
+        // The folders above have been passed one by one, so it is the parent that denies access.
         Distrust::Io { action: "find", .. } => (untrusted.path.parent()?, true),
         _ => return None,
     };
@@ -50,6 +50,6 @@ fn explain(untrusted: &Untrusted, daemon: u32) -> Option<(&Path, Distrust)> {
         mode: stat.st_mode as u32 & 0o7777,
         is_folder,
     };
-    // With the right for everybody, something else decides, such as an access list.
+    // If every user has the right, something else decides, such as an access list.
     (denied.mode & denied.right() == 0).then_some((path, Distrust::Denied(denied)))
 }

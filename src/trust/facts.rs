@@ -1,4 +1,4 @@
-//! Facts about a file or a folder, and whether they are enough to trust it.
+//! The facts about a file or a folder that decide whether it is trusted.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -7,7 +7,7 @@ use rustix::fs::{FileType, Stat, StatVfsMountFlags};
 
 use super::distrust::{Distrust, GroupDoubt};
 
-/// Facts about a file or a folder that is judged.
+/// The facts about a file or a folder to be judged.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts {
     pub(crate) kind: FileType,
@@ -16,8 +16,8 @@ pub(crate) struct Facts {
     pub(crate) mode: u32,
     pub(crate) links: u64,
     pub(crate) len: u64,
-    /// On a file system that is mounted read-only: no process can write to it, whatever the mode says. The folder of a
-    /// Kubernetes configuration volume is 0777 and mounted like this.
+    /// Whether its file system is mounted read-only: then no process can write to it, whatever the mode says. The
+    /// folder of a Kubernetes configuration volume is 0777 and mounted like this.
     pub(crate) read_only: bool,
 }
 
@@ -74,8 +74,8 @@ impl Facts {
         Ok(())
     }
 
-    /// Judges a folder: it must belong to root or us, and no other user may replace what we or root have put there.
-    /// With the sticky bit, only an entry's owner can rename or remove it.
+    /// Judges a folder: it must belong to root or us, and no other user may replace entries of ours or of root. With
+    /// the sticky bit, only an entry's owner can rename or remove it.
     pub(crate) fn judge_folder(&self, uid: u32) -> Result<(), Distrust> {
         if self.kind != FileType::Directory {
             return Err(Distrust::NotAFolder);
@@ -87,14 +87,14 @@ impl Facts {
         Ok(())
     }
 
-    /// Whether no other user than root can write to it, by its owner and mode.
+    /// Reports whether only root can write to it, by its owner and mode.
     pub(super) const fn only_root(&self) -> bool {
         self.owner == 0 && self.mode & 0o022 == 0
     }
 
-    /// Judges who can read a private key, which [`Facts::judge_file`] has accepted.
+    /// Judges who can read a private key that [`Facts::judge_file`] has accepted.
     ///
-    /// Root's file may be readable by its group: root has chosen who is in it, as for `ssl-cert` on Debian or the
+    /// Root's file may be readable by its group: root has chosen the members, as with `ssl-cert` on Debian or the
     /// `fsGroup` of a pod. With `for_all`, root's file may be readable by every user.
     pub(super) fn judge_key(&self, for_all: bool) -> Result<(), Distrust> {
         let by_others = self.mode & 0o004 != 0 && !(self.owner == 0 && for_all);

@@ -1,4 +1,5 @@
-//! The folder of a file that is written for other programs: judged before a token gets there, and kept open.
+//! The folder of a sink, a file that is written for other programs: judged before a token is written there, and kept
+//! open.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -6,24 +7,24 @@ use std::path::{Path, PathBuf};
 use super::private::open_folder;
 use super::{Distrust, Facts, Purpose, Untrusted, acl, explained, group, resolve_in_volume};
 
-/// How deep a folder may be in a volume that several containers share, for their files to be written there.
+/// The deepest level below a volume shared by several containers at which a folder is accepted.
 const DEPTH: usize = 2;
 
-/// A folder that is open, and judged.
+/// An open folder that was judged.
 #[derive(Debug)]
 pub struct FileFolder {
     /// The folder.
     pub file: File,
     /// Its path without links.
     pub path: PathBuf,
-    /// Whether every user can make files in it, as in `/tmp`.
+    /// Whether every user can create files in it, as in `/tmp`.
     pub is_sticky: bool,
-    /// Whether what is in it is kept in memory alone, and never on a disk.
+    /// Whether its content stays in memory and never reaches a disk.
     pub is_in_memory: bool,
 }
 
-/// Opens the folder `path` for files of `uid` that other programs read. Links on the way are followed; no other user can
-/// change the way, nor replace what we put there, except the containers of a pod that share a volume.
+/// Opens the folder `path` for files of `uid` that other programs read. Links on the way are followed. No other user
+/// can change the way, or replace our files, except the containers of a pod that share a volume.
 ///
 /// # Errors
 /// [`Untrusted`] names the folder or link that others could change.
@@ -37,7 +38,7 @@ fn open(path: &Path, uid: u32) -> Result<FileFolder, Untrusted> {
     let untrusted = |why| Untrusted::new(&path, why);
     let file = open_folder(&path).map_err(untrusted)?;
     let facts = Facts::of(&file).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
-    // What was judged by its path has to be what was opened.
+    // The path was judged, so the opened folder has to be checked as well.
     if way.volume.as_deref() != Some(&path) {
         facts
             .judge_folder(uid)
@@ -57,7 +58,7 @@ fn open(path: &Path, uid: u32) -> Result<FileFolder, Untrusted> {
     clippy::useless_conversion,
     reason = "the field's width differs between processors"
 )]
-/// Whether what is in an open folder is kept in memory alone, and never on a disk.
+/// Reports whether the content of an open folder stays in memory and never reaches a disk.
 pub(crate) fn is_in_memory(file: &File) -> bool {
     const TMPFS: i64 = 0x0102_1994;
     const RAMFS: i64 = 0x8584_58f6;
@@ -66,7 +67,7 @@ pub(crate) fn is_in_memory(file: &File) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-/// Whether what is in an open folder is kept in memory alone, which is not known here.
+/// Returns false: this system does not report it.
 pub(crate) fn is_in_memory(_: &File) -> bool {
     false
 }

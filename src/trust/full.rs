@@ -1,8 +1,8 @@
-//! A disk without room, which is no fault of a file or a folder.
+//! Full disks, which are not a fault of a file or a folder.
 
 use std::io;
 
-/// Whether the disk or the quota is full: a retry may succeed when there is room again.
+/// Reports whether the disk or the quota is full. A retry may succeed when there is room again.
 pub fn is_full(refused: &io::Error) -> bool {
     matches!(
         refused.kind(),

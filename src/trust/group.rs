@@ -1,4 +1,4 @@
-//! Whether a group's right to write is private to one user: for a user private group, or in a container for root's
+//! Groups that are private to one user, and so may have write access: a user private group, or in a container root's
 //! group.
 //!
 //! Several distributions set umask 0002 and give each user a private group, so files of that user are writable by this
@@ -23,7 +23,7 @@ struct Us {
     gid: Option<u32>,
 }
 
-/// The lists of users and groups at one moment, as texts.
+/// The texts of the lists of users and groups at one moment.
 #[derive(Debug, Default)]
 struct Lists {
     /// `/etc/passwd` (passwd(5)).
@@ -36,13 +36,13 @@ struct Lists {
     gid_map: String,
 }
 
-/// Accepts access by others, to write or to read, if only the group has it, and no other user than `uid` is in that group; `has_list`
-/// returns whether an access list admits more users than the mode shows.
+/// Accepts write or read access by others, if only the group has it and no user other than `uid` is in that group.
+/// `has_list` reports whether an access list admits more users than the mode shows.
 ///
 /// Not for root: distributions with umask 0002 leave root at 0022, and services run in root's group.
 ///
 /// # Errors
-/// `why`, with the doubt about the group if the group is the reason.
+/// `why`, with the doubt about the group if that is the reason.
 pub(super) fn accept_private(
     why: Distrust,
     uid: u32,
@@ -74,7 +74,7 @@ pub(super) fn accept_private(
 /// # Errors
 /// [`GroupDoubt`] says which user may have it, or why that is unknown.
 fn judge(gid: u32, us: Us) -> Result<(), GroupDoubt> {
-    // On other systems the users are in a directory service, and the files list no users.
+    // On other systems the users are in a directory service, and these files do not list them.
     if !cfg!(target_os = "linux") {
         return Err(GroupDoubt::Elsewhere("a directory service".to_owned()));
     }
@@ -90,7 +90,7 @@ fn judge(gid: u32, us: Us) -> Result<(), GroupDoubt> {
 // === impl Us ===
 
 impl Us {
-    /// The user `uid`, which may be another user than this process's.
+    /// Describes the user `uid`, which may be another user than this process's.
     fn new(uid: u32) -> Self {
         let is_us = rustix::process::geteuid().as_raw() == uid;
         Self {
@@ -122,7 +122,7 @@ impl Lists {
         }
     }
 
-    /// Judges the group of a user that has the user's name and no other member.
+    /// Judges a user private group: it has the user's name and no other member.
     fn private(
         &self,
         gid: u32,
@@ -157,7 +157,8 @@ impl Lists {
     }
 }
 
-/// Judges root's group if it is also this process's group: a container with an arbitrary user in group 0, as on
+/// Judges root's group if it is also this process's group, as in a container with an arbitrary user in group 0
+/// (`OpenShift`).
 /// `OpenShift`.
 ///
 /// Images for it list further accounts in group 0, so accounts without a login do not count. The name service does not
@@ -179,9 +180,9 @@ fn roots(users: &[User<'_>], groups: &[Group<'_>], us: Us) -> Result<(), GroupDo
     }
 }
 
-/// Whether a group's number is in a range of numbers that our user namespace was given. A number that is mapped singly
-/// is a group of the outer namespace, whose members the lists in here do not contain: `unshare -r`, and root's group in
-/// a rootless container.
+/// Reports whether a group's number is in a range that was mapped to our user namespace. A number that is mapped on its
+/// own is a group of the outer namespace, and the lists in here do not contain its members: `unshare -r`, and root's
+/// group in a rootless container.
 fn is_of_a_range(gid_map: &str, gid: u32) -> bool {
     gid_map.lines().any(|line| {
         let numbers: Vec<u64> = line
@@ -239,7 +240,7 @@ mod tests {
             (&[ALICE, bob], &["alice:x:1000:bob"], 1000, false),
             (&[ALICE], &["alice:x:1000:alice,gone"], 1000, false),
             (&[ALICE], &["alice:x:1000:root"], 1000, false),
-            // It is the primary group of another account, which no list of members shows.
+            // The primary group of another account, which the lists of members do not show.
             (
                 &[ALICE, "bob:x:1001:1000::/:/usr/sbin/nologin"],
                 &["alice:x:1000:"],
@@ -256,7 +257,7 @@ mod tests {
             (&[ALICE], &["users:x:1000:"], 1000, false),
             (&[ALICE], &[], 1000, false),
             (&[ALICE], &["alice:x:999:", "staff:x:1000:"], 1000, false),
-            // We are not in the list.
+            // The list does not contain our user.
             (&[ROOT, bob], &["alice:x:1000:"], 1000, false),
             (&[], &[], 1000, false),
             // Anyone who knows the password can enter the group.
@@ -298,7 +299,7 @@ mod tests {
 
     #[test]
     fn roots_group_is_ours_alone_where_it_is_our_own_and_no_person_is_in_it() {
-        // As the RHEL family ships them.
+        // The accounts that the RHEL family ships.
         let family = [
             ROOT,
             "sync:x:5:0:sync:/sbin:/bin/sync",

@@ -1,4 +1,4 @@
-//! The folder of links that other programs start: judged before anything in it is believed, and kept open.
+//! The folder of links that other programs start: judged before its links are used, and kept open.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::private::open_folder;
 use super::{Distrust, Facts, Purpose, Untrusted, acl, explained, group, resolve};
 
-/// Opens the folder `path`, which links may lead to, and returns it with its path without links. Only root and `uid` can
-/// change the way to it, and what they have put there.
+/// Opens the folder `path`, following links, and returns it with its path without links. Only root and `uid` can change
+/// the way to it, and their entries in it.
 ///
 /// # Errors
 /// [`Untrusted`] names the folder or link that others could change.

@@ -1,4 +1,4 @@
-//! Files that a configuration names, judged and read in one go: the bytes that were judged are the bytes that are used.
+//! Files that a configuration names, judged and read together: the bytes that were judged are the bytes that are used.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -15,15 +15,16 @@ use super::{
 pub struct NamedFile {
     /// Its bytes.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// Whether no other user than root can change it, or any folder or link that leads to it.
+    /// Whether only root can change it, and every folder or link that leads to it.
     pub only_root: bool,
 }
 
-/// Reads a file, of at most `cap` bytes, that only root and `uid` can have changed. A private key
-/// ([`Purpose::ClientKey`]) can have been read only by root, `uid` and a group that root has chosen: not by what an access list names besides.
+/// Reads a file of at most `cap` bytes that only root and `uid` can have changed. A private key
+/// ([`Purpose::ClientKey`]) may be readable only by root, `uid` and a group that root has chosen; an access list that
+/// names further readers is refused.
 ///
 /// # Errors
-/// [`Untrusted`] names what is wrong with the file, or with a folder or link that leads to it, and the remedy.
+/// [`Untrusted`] names the problem with the file, or with a folder or link that leads to it, and the remedy.
 pub fn read_named(
     path: &Path,
     uid: u32,
@@ -48,8 +49,8 @@ fn read(path: &Path, uid: u32, purpose: Purpose, cap: u64) -> Result<NamedFile, 
     if purpose == Purpose::ClientKey {
         let verdict = facts.judge_key(way.is_in_data);
         verdict.or_else(accept).map_err(untrusted)?;
-        // With a list, the group's bits of the mode are what any entry may do at most. Root has chosen the group, and may
-        // have meant it alone.
+        // With an access list, the group bits of the mode are the maximum of every entry. Root has chosen the group,
+        // and may have meant only that group.
         let is_of_group = facts.mode & 0o044 == 0o040;
         if is_of_group && acl::lets_others_read(&file, uid) {
             return Err(untrusted(facts.readable(Some(GroupDoubt::AccessList))));
@@ -58,7 +59,7 @@ fn read(path: &Path, uid: u32, purpose: Purpose, cap: u64) -> Result<NamedFile, 
     if facts.len > cap {
         return Err(untrusted(Distrust::TooLarge(cap)));
     }
-    // Of the file's size, and one byte more: a buffer that grew would leave a key behind in the one that it outgrew.
+    // The file's size and one byte more: if the buffer grew, it would leave a copy of a key behind.
     let size = usize::try_from(facts.len).unwrap_or(0).saturating_add(1);
     let mut bytes = Zeroizing::new(Vec::with_capacity(size));
     (&file)

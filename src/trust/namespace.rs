@@ -1,12 +1,12 @@
-//! The root folder in a user namespace that maps no other user than ours.
+//! User namespaces: the root folder in a namespace that maps only our user.
 //!
-//! The kernel shows files of the outer root as the overflow user's there, so `/` seems to belong to a stranger. Only
+//! There, the kernel shows the outer root's files as the overflow user's, so `/` seems to belong to a stranger. Only
 //! `/` is accepted: any other folder of the overflow user may belong to any user.
 
 /// The overflow user, if the system does not report its number.
 const OVERFLOW_UID: u32 = 65_534;
 
-/// Whether `owner` stands for the users of an outer namespace, and `uid` is the only user of ours.
+/// Reports whether `owner` stands for the users of an outer namespace, and `uid` is the only user of ours.
 pub(super) fn is_outer_root(owner: u32, uid: u32) -> bool {
     let read = |path| std::fs::read_to_string(path).ok();
     let overflow = read("/proc/sys/kernel/overflowuid");
@@ -16,8 +16,8 @@ pub(super) fn is_outer_root(owner: u32, uid: u32) -> bool {
         && read("/proc/self/uid_map").is_some_and(|map| maps_alone(&map, uid))
 }
 
-/// Whether our user namespace has every user of the machine, so that uid 0 is the machine's root. Where the system does
-/// not say it, it is not.
+/// Reports whether our user namespace has every user of the machine, so that uid 0 is the machine's root. If the system
+/// does not report it, the answer is no.
 pub(super) fn has_every_user() -> bool {
     if !cfg!(target_os = "linux") {
         return true;
@@ -32,7 +32,7 @@ fn maps_everyone(uid_map: &str) -> bool {
         .eq(["0", "0", "4294967295"])
 }
 
-/// Whether a text in the form of `/proc/PID/uid_map` (user_namespaces(7)) maps `uid` and no other user.
+/// Reports whether a text in the form of `/proc/PID/uid_map` (user_namespaces(7)) maps `uid` and no other user.
 fn maps_alone(uid_map: &str, uid: u32) -> bool {
     let numbers: Vec<u32> = uid_map
         .split_ascii_whitespace()

@@ -34,15 +34,15 @@ pub(crate) fn make_folders(path: &Path, uid: u32, mode: u16) -> Result<(), Untru
     Ok(())
 }
 
-/// Makes the name of a new folder last: what is synced in it would otherwise be gone with it after a power failure. Some
-/// network file systems cannot, and say so: there it lasts as it does.
+/// Syncs the name of a new folder: otherwise a power failure could remove the folder, with everything that was synced
+/// in it. Some network file systems report that they cannot do this; there the folder is accepted without it.
 fn sync_above(path: &Path) -> Result<(), Distrust> {
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     let above = above.unwrap_or_else(|| Path::new("."));
     let synced = rustix::fs::open(above, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .and_then(rustix::fs::fsync);
     match synced {
-        // A folder that may be searched and not read cannot be synced either.
+        // A folder that may be searched but not read cannot be synced either.
         Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::ACCESS | Errno::ROFS) => Ok(()),
         Err(e) => Err(Distrust::io("sync the folder of", e.into())),
     }
@@ -60,14 +60,14 @@ pub(crate) fn open_private(path: &Path, uid: u32) -> Result<File, Untrusted> {
     Ok(folder)
 }
 
-/// Judges the lock of a socket in a folder that others can write to: they could hold a lock of their own for ever.
+/// Judges the lock of a socket in a folder that others can write to: another user's lock could be held forever.
 pub(crate) fn judge_lock(lock: &File, path: &Path, uid: u32) -> Result<(), Untrusted> {
     let untrusted = |why| Untrusted::new(path, why).meant_for(Purpose::Lock);
     let facts = Facts::of(lock).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
     facts.judge_own_file(uid).map_err(untrusted)
 }
 
-/// The folders to create, from the top down.
+/// Returns the folders to create, from the top down.
 pub(super) fn missing_folders(path: &Path) -> Vec<PathBuf> {
     let mut missing: Vec<_> = path
         .ancestors()
@@ -82,7 +82,7 @@ pub(super) fn missing_folders(path: &Path) -> Vec<PathBuf> {
     missing
 }
 
-/// Creates a folder with this owner, group and mode; it is private to us until it is handed over.
+/// Creates a folder with this owner, group and mode. It is private to us until it is handed over.
 pub(super) fn make(path: &Path, uid: u32, group: Option<u32>, mode: u16) -> Result<(), Distrust> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => {}
@@ -99,7 +99,7 @@ pub(super) fn make(path: &Path, uid: u32, group: Option<u32>, mode: u16) -> Resu
     set(&folder, group, mode)
 }
 
-/// Sets the group and then the mode of a folder of ours.
+/// Sets the group and then the mode of a folder that is ours.
 pub(super) fn set(folder: &File, group: Option<u32>, mode: u16) -> Result<(), Distrust> {
     if let Some(group) = group {
         match rustix::fs::fchown(folder, None, Some(Gid::from_raw(group))) {

@@ -1,4 +1,4 @@
-//! A program that is started for a secret: judged before it runs with our rights.
+//! Programs that are started for a secret: judged before they run with our rights.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use rustix::fs::CWD;
 use super::facts::Facts;
 use super::{Distrust, Purpose, Untrusted, acl, explained, group, resolve};
 
-/// Judges a program that the path leads to, through any links: only root and `uid` can have written it, or can put another
-/// one in its place. So what is started by this path next is what was judged, or another one of theirs.
+/// Judges a program at the end of a path with any links: only root and `uid` can have written it, or can replace it. So
+/// the program that is started by this path next is the judged one, or another one of theirs.
 ///
 /// # Errors
 /// [`Untrusted`] names the program, or the folder or link on the way to it, and the remedy.
@@ -19,7 +19,7 @@ pub fn judge_program(path: &Path, uid: u32) -> Result<(), Untrusted> {
 fn judge(path: &Path, uid: u32) -> Result<(), Untrusted> {
     let real = resolve(path, uid)?;
     let untrusted = |why| Untrusted::new(&real, why);
-    // Not opened: a program need not be readable to be run.
+    // It is not opened: a program may be executable without being readable.
     let stat = rustix::fs::statat(CWD, &real, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
     let stat = stat.map_err(|e| untrusted(Distrust::io("read the state of", e.into())))?;
     Facts::new(&stat, false)

@@ -1,7 +1,7 @@
 //! Remedies for a file or folder that is not trusted.
 //!
-//! They depend on the reader: no user is asked to change what only its owner or root can change. And no remedy breaks
-//! anything else, such as the mode of `/tmp` or the owner of a home.
+//! A remedy depends on the reader: no user is asked to change something that only its owner or root can change. And no
+//! remedy damages anything else, such as the mode of `/tmp` or the owner of a home.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use super::distrust::{Distrust, GroupDoubt, OVERFLOW_UID, Purpose};
 use super::full::is_full;
 use crate::command_line;
 
-/// Folders for every user's files, which is safe with the sticky bit.
+/// Folders for every user's files. That is safe because of the sticky bit.
 const FOR_EVERYBODY: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/var/lock"];
 
-/// System folders below other folders.
+/// System folders that are inside other folders.
 const OF_THE_SYSTEM: [&str; 8] = [
     "/dev/shm",
     "/run/lock",
@@ -24,18 +24,18 @@ const OF_THE_SYSTEM: [&str; 8] = [
     "/usr/local",
 ];
 
-/// The folder of the system's configuration, which is root's.
+/// The folder of the system's configuration, which belongs to root.
 const OF_THE_SYSTEMS_CONFIGURATION: &str = "/etc/jeton";
 
 const STICKY: u32 = 0o1000;
 
-/// What `reader` can do about `path`, if known.
+/// Returns what `reader` can do about `path`, if known.
 pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32) -> Option<String> {
     let is_system = command_line::is_of_the_system();
     remedy_in(is_system, path, why, purpose, reader)
 }
 
-/// The same; the system's daemon has its configuration and its state in one place alone.
+/// Does the same with `is_system` given. The system's daemon has only one place for its configuration and its state.
 fn remedy_in(
     is_system: bool,
     path: &Path,
@@ -69,7 +69,7 @@ fn remedy_in(
             is_file,
         } => match purpose {
             Purpose::Socket { .. } => elsewhere.into(),
-            // The daemon must not be able to change where its secret is sent; a key it must be able to read.
+            // The daemon must not be able to change where its secret is sent, but it must be able to read a key.
             _ if *is_file && reader == 0 && *owner != OVERFLOW_UID => match purpose {
                 Purpose::ClientKey | Purpose::SecretFile => format!("chown {uid} {shown}"),
                 _ => format!("chown 0 {shown}"),
@@ -140,8 +140,8 @@ fn remedy_in(
             match purpose {
                 Purpose::Socket { named: false } => elsewhere.into(),
                 Purpose::Socket { named: true } if denied => elsewhere.into(),
-                // Only for creating: a folder that exists and cannot be opened belongs to another user, and that user
-                // must look at it.
+                // Only for creating: an existing folder that cannot be opened belongs to another user, who has to check
+                // it.
                 Purpose::State if denied && *action == "make" => elsewhere.into(),
                 _ => return None,
             }
@@ -156,7 +156,7 @@ fn remedy_in(
     })
 }
 
-/// How to use another place.
+/// Says how to use another place.
 const fn elsewhere(purpose: Purpose, is_system: bool) -> &'static str {
     match purpose {
         Purpose::Config if is_system => {
@@ -184,8 +184,8 @@ const fn elsewhere(purpose: Purpose, is_system: bool) -> &'static str {
     }
 }
 
-/// A remedy that needs the owner. The overflow user stands for other users: no process runs as it, and its files cannot
-/// be given away.
+/// Formats a remedy that needs the owner. The overflow user stands for other users: no process runs as it, and its
+/// files cannot change owner.
 fn as_owner(owner: u32, elsewhere: &str) -> String {
     if owner == OVERFLOW_UID {
         elsewhere.to_owned()
@@ -214,7 +214,7 @@ fn not_ours(
         Purpose::Socket { .. } => elsewhere.to_owned(),
         _ if owner == OVERFLOW_UID => elsewhere.to_owned(),
         _ if is_file && reader == 0 => format!("chown {uid} {shown}"),
-        // Root sets it up for this user. A folder of root's own may be in the home of its owner.
+        // Root set it up for this user. A folder of root's own may be in the home of its owner.
         _ if reader == 0 && uid != 0 => format!("chown -R {uid} {shown}"),
         _ if owner == 0 => {
             let all = if is_file { "" } else { "-R " };
@@ -253,10 +253,10 @@ fn writable(
     }
 }
 
-/// The remedy for a private key that others can read.
+/// Returns the remedy for a private key that others can read.
 fn readable(path: &Path, reader: u32, owner: u32, has_list: bool) -> String {
     let shown = path.display();
-    // Root's key stays readable by its group: a daemon of another user needs it.
+    // Root's key stays readable by its group: a daemon that runs as another user needs it.
     let change = match owner {
         _ if has_list => format!("setfacl -b {shown}"),
         0 => format!("chmod o= {shown}"),
@@ -270,7 +270,7 @@ fn readable(path: &Path, reader: u32, owner: u32, has_list: bool) -> String {
     format!("{change}, and replace the key if somebody may have read it")
 }
 
-/// Suggests a folder for the socket only, below a folder that has other uses.
+/// Suggests a folder for the socket alone, below a folder that has other uses.
 fn folder_of_its_own(path: &Path) -> String {
     own_folder(&path.join("jeton/jeton.sock"))
 }
@@ -284,7 +284,7 @@ fn is_for_everybody(path: &Path) -> bool {
     FOR_EVERYBODY.iter().any(|folder| path == Path::new(folder))
 }
 
-/// Whether other programs use a folder, so that it must not be closed.
+/// Reports whether other programs use a folder, so that it must not be closed.
 fn is_shared(path: &Path, mode: u32) -> bool {
     mode & STICKY != 0
         || path.components().count() <= 2

@@ -1,5 +1,5 @@
-//! Creates and judges the folder of a socket, to which a group or every user may have access, but which no other user
-//! can change.
+//! The folder of a socket: created and judged here. A group or every user may have access to it, but no other user can
+//! change it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use rustix::io::Errno;
 use super::private::{make, missing_folders, open_folder, open_private, set};
 use super::{Distrust, Purpose, Untrusted, acl, group, is_volume, resolve_in_volume};
 
-/// The folder of the system's sockets, which systemd makes for the shipped units (`DirectoryMode=0755`). systemd does not set the mode
-/// of a folder that is there already.
+/// The folder of the system's sockets, which systemd creates for the shipped units (`DirectoryMode=0755`). systemd does
+/// not change the mode of an existing folder.
 const OF_THE_SYSTEM: &str = "/run/jeton";
 
 /// The users with access to a folder, besides its owner and root.
@@ -25,7 +25,7 @@ pub enum Sharing {
     Everybody,
 }
 
-/// The folder of a socket, and its required properties.
+/// The folder of a socket, with its required properties.
 #[derive(Debug, Clone, Copy)]
 pub struct SocketFolder<'a> {
     /// Its path.
@@ -34,19 +34,19 @@ pub struct SocketFolder<'a> {
     pub uid: u32,
     /// The other users with access.
     pub sharing: Sharing,
-    /// Whether the user named the place: then an existing folder is not ours to change.
+    /// Whether the user named the place: if so, an existing folder is not changed.
     pub named: bool,
-    /// How many folders deep it may be in a volume that every user can write to ([`super::is_volume`]); `None` if such
-    /// a volume is refused.
+    /// How many folders deep it may be in a volume that every user can write to ([`super::is_volume`]); `None` refuses
+    /// such a volume.
     pub below_volume: Option<usize>,
 }
 
 // === impl SocketFolder ===
 
 impl SocketFolder<'_> {
-    /// Makes sure that this is a folder of `uid`, that exactly these other users have access, and that no other user
-    /// can replace it. Creates it if it is missing, as well as missing folders above it. Returns the volume that it is
-    /// in if every user can write to that volume: they could then replace the folder nevertheless.
+    /// Ensures that this is a folder of `uid`, that exactly these other users have access, and that no other user can
+    /// replace it. Creates it if it is missing, as well as missing folders above it. If it is in a volume that every
+    /// user can write to, returns that volume: those users could still replace the folder.
     ///
     /// Adapts an existing folder, unless the user named it; a named folder must already have exactly the right access.
     /// At no moment is the folder open to more users than before or after.
@@ -58,10 +58,10 @@ impl SocketFolder<'_> {
         self.examine(true)
     }
 
-    /// Returns what [`SocketFolder::prepare`] would, and changes nothing.
+    /// Returns the result of [`SocketFolder::prepare`], but changes nothing.
     ///
     /// # Errors
-    /// As those of [`SocketFolder::prepare`], also if a missing folder could not be created.
+    /// The errors of [`SocketFolder::prepare`], also if a missing folder could not be created.
     pub fn judge(&self) -> Result<Option<PathBuf>, Untrusted> {
         self.examine(false)
     }
@@ -93,7 +93,7 @@ impl SocketFolder<'_> {
                     Err(e @ (Errno::ACCESS | Errno::ROFS)) => {
                         Err(Untrusted::new(first, Distrust::io("make", e.into())))
                     }
-                    // Without an answer from the kernel, only creating it would tell.
+                    // The kernel gives no answer; only creating the folder would show it.
                     _ => Ok(volume),
                 };
             }
@@ -103,7 +103,7 @@ impl SocketFolder<'_> {
     }
 }
 
-/// Creates and judges the folder itself, except whether others could replace it.
+/// Creates and judges the folder itself, but not whether others could replace it.
 fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted> {
     let SocketFolder {
         path, uid, sharing, ..
@@ -134,7 +134,7 @@ fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted
         })
         .map_err(untrusted)?;
     if is_made && adapt && !found.is(sharing) {
-        // Closed first: the old group must not get the access of the new one.
+        // Closed first, so that the old group does not get the access of the new one.
         set(&folder, None, 0o700)
             .and_then(|()| set(&folder, group, mode))
             .map_err(untrusted)?;
@@ -142,8 +142,9 @@ fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted
     Ok(folder)
 }
 
-/// The mode of the folder if it is that of the system's sockets, and to fit this place it would have to be closed to users
-/// who have access now. Those of the service need it, and while its sockets are stopped it cannot be told from a leftover.
+/// Returns the mode of the folder if it is the folder of the system's sockets and adapting it would lock out users who
+/// have access now. The service's users need that access. While the service's sockets are stopped, the folder looks
+/// like a leftover.
 fn taken_from_the_system(place: &SocketFolder<'_>) -> Option<u32> {
     let stat = rustix::fs::lstat(place.path).ok()?;
     let system = rustix::fs::stat(OF_THE_SYSTEM).ok()?;
@@ -155,8 +156,7 @@ fn taken_from_the_system(place: &SocketFolder<'_>) -> Option<u32> {
     (is_changed && found.would_lose_users(place.uid, place.sharing)).then_some(found.mode)
 }
 
-/// Converts the error if the folder belongs to another user: it may not even be possible to open it, and its owner is
-/// the better explanation.
+/// Replaces the error if the folder belongs to another user. Opening it may already fail, and its owner explains more.
 fn whose(path: &Path, uid: u32, untrusted: Untrusted) -> Untrusted {
     match (&untrusted.why, rustix::fs::lstat(path)) {
         (Distrust::Io { .. }, Ok(stat)) if stat.st_uid != uid => {
@@ -170,8 +170,8 @@ fn whose(path: &Path, uid: u32, untrusted: Untrusted) -> Untrusted {
     }
 }
 
-/// The nearest folder above the socket's folder that blocks the other users' access, if any. A user's runtime folder is
-/// one: it is private to that user, whatever it contains. Missing folders are skipped.
+/// Returns the nearest folder above the socket's folder that blocks the other users' access, if any. A user's runtime
+/// folder always does: it is private to that user, whatever it contains. Missing folders are skipped.
 pub fn barrier(socket: &Path, sharing: Sharing) -> Option<PathBuf> {
     let stops = |folder: &&Path| {
         rustix::fs::stat(*folder).is_ok_and(|stat| {
@@ -197,7 +197,7 @@ struct Found {
 // === impl Sharing ===
 
 impl Sharing {
-    /// Who has access to a folder as it is; `None` if it cannot be looked at.
+    /// Returns who has access to an existing folder; `None` if it cannot be read.
     pub fn of_folder(path: &Path) -> Option<Self> {
         let found = Found::new(&rustix::fs::lstat(path).ok()?);
         Some(match (found.mode & 0o007, found.mode & 0o070) {
@@ -214,7 +214,7 @@ impl Sharing {
         }
     }
 
-    /// The mode to set.
+    /// Returns the mode to set.
     const fn mode(self) -> u16 {
         match self {
             Self::Nobody => 0o700,
@@ -223,7 +223,7 @@ impl Sharing {
         }
     }
 
-    /// The largest and the smallest access of others in a folder that the user named.
+    /// Returns the largest and the smallest access of others in a folder that the user named.
     const fn most_and_least(self) -> (u32, u32) {
         match self {
             Self::Nobody => (0, 0),
@@ -249,14 +249,13 @@ impl Found {
         }
     }
 
-    /// Whether it is as it would be created.
+    /// Reports whether its access is that of a newly created folder.
     fn is(self, sharing: Sharing) -> bool {
         self.mode & 0o777 == u32::from(sharing.mode())
             && sharing.group().is_none_or(|group| group == self.group)
     }
 
-    /// Whether it is a sound folder of `uid`, and users have access now who would have none once it is as it would be
-    /// created.
+    /// Reports whether it is a sound folder of `uid`, and adapting it would lock out users who have access now.
     fn would_lose_users(self, uid: u32, sharing: Sharing) -> bool {
         let is_sound = self.owner == uid && self.mode & 0o022 == 0;
         let is_of_another_group = sharing.group().is_some_and(|group| group != self.group);
@@ -359,7 +358,7 @@ mod tests {
             (0o755, Sharing::Everybody, false),
             (0o711, Sharing::Everybody, false),
             (0o710, Sharing::Everybody, false),
-            // What others can write to has a fault of its own.
+            // A folder that others can write to has a fault of its own.
             (0o777, nobody, false),
             (0o775, team, false),
         ] {

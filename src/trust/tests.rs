@@ -9,7 +9,7 @@ fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// A folder whose path contains no link, so that faults name the path that a test expects.
+/// Creates a folder whose path contains no link, so that faults name the path that a test expects.
 fn folder() -> (TempDir, PathBuf) {
     let dir = TempDir::new().unwrap();
     let path = dir.path().canonicalize().unwrap();

@@ -1,4 +1,4 @@
-//! A volume that several containers share: a mount point owned by root that every user can write to, such as the
+//! Volumes that several containers share: a mount point owned by root that every user can write to, such as the
 //! `emptyDir` of a pod.
 //!
 //! Kubernetes creates it with mode 0777, or 2777 with an `fsGroup`, without the sticky bit. Every container that shares
@@ -15,7 +15,7 @@ struct Described {
     is_mount_root: Option<bool>,
 }
 
-/// Whether `path` itself is such a volume. The root folder is not, whatever its mode.
+/// Reports whether `path` itself is such a volume. The root folder is not, whatever its mode.
 pub fn is_volume(path: &Path) -> bool {
     path != Path::new("/") && describe(path).is_some_and(Described::is_volume)
 }
@@ -34,7 +34,7 @@ fn describe(path: &Path) -> Option<Described> {
     })
 }
 
-/// Other systems have no containers that share volumes like this.
+/// Other systems do not have containers that share volumes like this.
 #[cfg(not(target_os = "linux"))]
 fn describe(_: &Path) -> Option<Described> {
     None

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 
 use crate::trust::GroupDoubt;
 
-/// Larger than any list of users, in bytes.
+/// The largest accepted list, in bytes: larger than any list of users.
 const MAX_LIST_LEN: u64 = 16 << 20;
 
 /// The shells of accounts without a login, by file name. Distributions ship such accounts in root's group: `sync`,
@@ -89,7 +89,7 @@ fn entries<'a, T>(
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        // For these lines the name service looks into another list (nsswitch.conf(5), compat).
+        // On such lines, the name service looks into another list (nsswitch.conf(5), compat).
         if line.starts_with(['+', '-']) {
             return Err(GroupDoubt::Elsewhere("NIS".to_owned()));
         }

@@ -18,8 +18,8 @@ const RECORDS: [&str; 5] = [
 /// The folder of services that offer users and groups to systemd (<https://systemd.io/USER_GROUP_API>).
 const SERVICES: &str = "/run/systemd/userdb";
 
-/// Services that offer only the users of running services and of containers, each with a group of its own, and users
-/// that are listed elsewhere.
+/// Services that offer only these: the users of running services and of containers, each with a group of its own, and
+/// users that are listed elsewhere.
 const KNOWN_SERVICES: [&str; 5] = [
     "io.systemd.DropIn",
     "io.systemd.DynamicUser",
@@ -28,7 +28,7 @@ const KNOWN_SERVICES: [&str; 5] = [
     "io.systemd.NameServiceSwitch",
 ];
 
-/// A source of users or groups that cannot be listed, if any.
+/// Returns a source of users or groups that cannot be listed, if any.
 pub(super) fn not_listed() -> Option<String> {
     let configured = match fs::read_to_string("/etc/nsswitch.conf") {
         Ok(text) => text,
@@ -40,7 +40,7 @@ pub(super) fn not_listed() -> Option<String> {
     (source != "systemd" || systemd_has_records()).then_some(source)
 }
 
-/// The first source that the name service asks besides the files; `systemd` only if there is no other.
+/// Returns the first source that the name service uses besides the files; `systemd` only if there is no other.
 fn beside_files(nsswitch: &str) -> Option<String> {
     let mut systemd = None;
     for line in nsswitch.lines() {
@@ -57,7 +57,7 @@ fn beside_files(nsswitch: &str) -> Option<String> {
             in_action |= word.starts_with('[');
             if !in_action {
                 match word {
-                    // compat asks NIS only for certain lines of the files, which are detected when the files are read.
+                    // compat uses NIS only for certain lines of the files, which are detected when the files are read.
                     "files" | "compat" => {}
                     "systemd" => systemd = Some(word.to_owned()),
                     _ => return Some(word.to_owned()),
@@ -69,7 +69,7 @@ fn beside_files(nsswitch: &str) -> Option<String> {
     systemd
 }
 
-/// Whether systemd may know users or groups that are in no file.
+/// Reports whether systemd may know users or groups that are in no file.
 fn systemd_has_records() -> bool {
     let names = |folder: &str| -> io::Result<Vec<_>> {
         match fs::read_dir(folder) {

@@ -56,7 +56,7 @@ fn only_root_can_change_what_is_roots_and_closed_to_all_others() {
         (0, 0o644, true),
         (0, 0o775, false),
         (0, 0o757, false),
-        // In a folder such as /tmp, others can put something where nothing is.
+        // In a folder such as /tmp, others can create entries that are missing.
         (0, 0o1777, false),
         (1000, 0o755, false),
     ] {
@@ -92,7 +92,7 @@ fn a_file_that_others_can_write_to_is_refused_with_a_remedy() {
             (read, _) => panic!("{folder_mode:o} {mode:o}: {read:?}"),
         }
     }
-    // A link is followed, and what it leads through is judged as well.
+    // A link is followed, and the folders that it leads through are judged as well.
     let link = dir.join("link");
     symlink(&path, &link).unwrap();
     assert_eq!(read(&link).unwrap_err().path, inner);

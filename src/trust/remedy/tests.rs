@@ -100,7 +100,7 @@ fn what_others_can_write_to_is_closed_by_those_who_can_close_it() {
             "chmod 700 /run/user/1000/jeton",
         ),
         ("/run", 0o777, 0, USUAL, 0, "chmod go-w /run"),
-        // As the folder of a socket itself it would not be trusted with the sticky bit either.
+        // As the folder of a socket, it would not be trusted with the sticky bit either.
         (
             "/tmp",
             0o1777,
@@ -188,7 +188,7 @@ fn what_must_be_ours_alone_is_closed_unless_it_is_for_more_than_that() {
 #[test]
 fn what_is_anothers_is_left_to_its_owner() {
     for (path, why, purpose, reader, expected) in [
-        // Root gives away what it set up for another user, but nothing that belongs to that user.
+        // Root hands over what it set up for another user, but no other property of that user.
         (
             "/var/lib/jeton/credentials",
             not_ours(0, 900),
@@ -287,7 +287,7 @@ fn the_systems_daemon_is_put_right_in_its_own_places() {
     const STATE_ALONE: &str =
         "put it right as root: the system's daemon has its state in /var/lib/jeton alone";
     for (path, why, purpose, reader, expected) in [
-        // As root judges for the daemon's user; it must not become the owner of its configuration.
+        // Root judges on behalf of the daemon's user, which must not become the owner of its configuration.
         (
             "/etc/jeton/c",
             owner(1000, 998, true),
@@ -316,7 +316,7 @@ fn the_systems_daemon_is_put_right_in_its_own_places() {
             0,
             "chown 998 /etc/key",
         ),
-        // As the daemon says it itself.
+        // The daemon itself prints it.
         (
             "/etc/jeton/c",
             owner(1000, 998, true),
@@ -356,7 +356,7 @@ fn a_usual_place_that_cannot_be_made_names_the_three_ways() {
     assert!(remedy(Path::new("/s"), &broken, STATE, 1000).is_none());
 }
 
-/// Changes that no remedy may ever ask for.
+/// No remedy may ever ask for these changes.
 #[test]
 fn no_remedy_breaks_anything_else() {
     let doubted = Distrust::Writable {
