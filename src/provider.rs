@@ -1,11 +1,11 @@
 //! The client of an issuer's token endpoint: one request with a credential returns one token or one fault.
 //!
-//! A provider does not decide *when* to ask: it makes one attempt, with a deadline of its own, and keeps no token. Pure
-//! functions judge the answer (`answer` and what it uses); `http::classify` classifies the faults of the connection;
-//! `http` is the only file that touches the network.
+//! A provider does not decide *when* to request a token. It makes one attempt, with a deadline of its own, and keeps no
+//! token. Pure functions judge the answer (`answer` and what it uses). `http::classify` classifies connection faults,
+//! and only `http` touches the network.
 //!
-//! This file lists the providers: a new provider is a file here and an arm of `speaker`. It takes its part of the
-//! configuration as it is.
+//! This file lists the providers: a new provider is a file here and an arm of `speaker`. It gets its part of the
+//! configuration unchanged.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub use auth_methods::AuthMethods;
 pub use claims::{Claims, claims};
 pub use quote::{quote_of_api, without_token};
 
-/// The provider that a configuration describes. Opens and sends nothing yet.
+/// Builds the provider that a configuration describes. Opens and sends nothing yet.
 fn speaker(
     described: &config::Provider,
     settings: http::Settings,

@@ -1,8 +1,8 @@
-//! What a token endpoint answered, judged without I/O: a token, or the kind of failure and a sentence about it.
+//! The answer of a token endpoint, judged without I/O: a token, or the kind of failure and a sentence about it.
 //!
-//! Strict about what decides (one JSON object, a token that can go into a header), lenient about what does not (the
-//! spelling of a lifetime). What an issuer says is quoted only from the members that exist for it, never from the
-//! rest of a body, and a parser's error is never printed: it would quote what it read.
+//! Strict about facts that decide (one JSON object, a token that fits into a header), lenient about others (the
+//! spelling of a lifetime). An issuer's text is quoted only from the members that exist for it, never from the rest of
+//! a body. A parser's error is never printed: it would quote its input.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +23,7 @@ mod undecodable;
 mod wait;
 mod word;
 
-/// An answer's parts that matter, as they came.
+/// The relevant parts of an HTTP answer, unparsed.
 pub struct Answer {
     /// The status code.
     pub status: u16,
@@ -31,20 +31,21 @@ pub struct Answer {
     pub content_type: Option<String>,
     /// `Date`.
     pub date: Option<String>,
-    /// `Retry-After`, each in a line when there are several.
+    /// `Retry-After`; several fields are separated by line ends.
     pub retry_after: Option<String>,
     /// `Location`.
     pub location: Option<String>,
-    /// What `Content-Encoding` names, unless the body is as it is or was in gzip and is decoded.
+    /// The name in `Content-Encoding`, if the body is still encoded. `None` for a plain body, and for one in gzip,
+    /// which has been decoded.
     pub coding: Option<String>,
     /// Whether there is a `WWW-Authenticate`.
     pub is_challenge: bool,
-    /// The body, wiped when it is freed. It may be left empty unless the status is 200 or 201.
+    /// The body, wiped when it is freed. It may be empty unless the status is 200 or 201.
     pub body: Zeroizing<Vec<u8>>,
 }
 
-/// How an endpoint spells its members. Both spellings are understood from either, because gateways in front of a
-/// control plane are known to translate; its own wins where an answer has both.
+/// How an endpoint spells the names of its members. Each endpoint may use either spelling, because gateways in front of
+/// a control plane are known to translate. If an answer has both, the endpoint's own spelling wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
     /// `access_token`: OAuth 2.0 (RFC 6749 section 5.1), Run:ai's v2.
@@ -53,23 +54,23 @@ pub enum Spelling {
     Camel,
 }
 
-/// An answer's questioner: for messages, and to keep the secret out of them.
+/// The request behind an answer: for messages, and to keep the secret out of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     /// `scheme://host:port` of the endpoint.
     pub at: &'a str,
     /// The credential that was sent.
     pub credential: &'a Credential,
-    /// The type that its bearer tokens have, where it is another word than Bearer.
+    /// The type of the issuer's bearer tokens, if it is another word than Bearer.
     pub token_type: Option<&'a str>,
-    /// Whether `{code, message}`, Run:ai's own `Error`, speaks of the credential.
+    /// Whether `{code, message}`, Run:ai's own `Error`, is a statement about the credential.
     pub has_vendor_errors: bool,
 }
 
 // === impl Answer ===
 
 impl Answer {
-    /// Whether the body claims to be JSON.
+    /// Reports whether the body claims to be JSON.
     pub fn is_json(&self) -> bool {
         let kind = self.content_type.as_deref().unwrap_or_default();
         let kind = kind
@@ -81,24 +82,25 @@ impl Answer {
         kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
     }
 
-    /// The same with a body that can be read though it has bytes that are not UTF-8. None of them can be in a token.
+    /// Returns the answer with a readable body: bytes that are not UTF-8 are replaced. A token never contains such
+    /// bytes.
     pub(super) fn decodable(mut self) -> Self {
         undecodable::mark(&mut self.body);
         self
     }
 
-    /// Whether the body looks like JSON, whatever its type says.
+    /// Reports whether the body looks like JSON, whatever its type says.
     pub(super) fn is_json_like(&self) -> bool {
         self.has_json_in(&self.body)
     }
 
-    /// Whether a body of this answer that begins so looks like JSON.
+    /// Reports whether a body of this answer looks like JSON, by its beginning.
     pub(super) fn has_json_in(&self, body: &[u8]) -> bool {
         envelope::is_json_like(body, self.is_json())
     }
 
-    /// Whether there is no token endpoint at the address: 404 or 405, or a 200 that is not JSON, since a single-page
-    /// application answers every unknown path with its start page.
+    /// Reports whether there is no token endpoint at the address: 404 or 405, or a 200 that is not JSON, since a
+    /// single-page application answers every unknown path with its start page.
     pub fn is_absent(&self) -> bool {
         match self.status {
             404 | 405 => self.word(self.status, false) == Word::Stranger,
@@ -107,21 +109,21 @@ impl Answer {
         }
     }
 
-    /// Whether the body gives an OAuth 2.0 error code (RFC 6749 section 5.2) other than `invalid_request`: the request
-    /// was understood, and something in it is wrong.
+    /// Reports whether the body has an OAuth 2.0 error code (RFC 6749 section 5.2) other than `invalid_request`. Such a
+    /// code means that the request was understood, and that something in it is wrong.
     pub fn is_understood(&self) -> bool {
         let code = self.members().and_then(|members| members.text("error"));
         code.is_some_and(|code| code.as_str() != "invalid_request")
     }
 
-    /// The issuer's clock at the answer.
+    /// Returns the time of the issuer's clock in the answer.
     pub fn server_date(&self) -> Option<UnixTime> {
         let since_epoch =
             wait::http_date(self.date.as_deref()?)?.duration_since(SystemTime::UNIX_EPOCH);
         since_epoch.ok().map(UnixTime::from_epoch)
     }
 
-    /// The token, or why there is none.
+    /// Returns the token, or the reason why there is none.
     ///
     /// # Errors
     /// A [`Fault`] of any kind that an answer can have.
@@ -189,10 +191,10 @@ impl Answer {
         }
     }
 
-    /// What an answer without a token means.
+    /// Determines the fault for an answer without a token.
     fn refusal(&self, asked: Asked<'_>) -> Fault {
         let at = asked.at;
-        // A success without a token is the refusal that a gateway made one of.
+        // A gateway may turn a refusal into a success without a token.
         let status = if self.is_granting() { 400 } else { self.status };
         let members = self.members();
         let said = match (&members, &self.coding) {
@@ -218,7 +220,7 @@ impl Answer {
         self.asks_to_wait(Fault::new(kind, what))
     }
 
-    /// How it answered whose body is not the JSON that it should be, after "answered".
+    /// Says why the body is not readable JSON, to follow "answered".
     pub(super) fn unreadable(&self) -> String {
         match &self.coding {
             Some(coding) => format!("in a coding that was not asked for ({coding})"),
@@ -226,31 +228,31 @@ impl Answer {
         }
     }
 
-    /// The fault, with the wait that the answer states. Every status may state one.
+    /// Adds the wait that the answer states to the fault. Any status may state one.
     fn asks_to_wait(&self, fault: Fault) -> Fault {
         fault
             .with_retry_after(self.wait())
             .with_retry_at(self.wait_until())
     }
 
-    /// Whose word the answer is, judged as one of this status of 4xx.
+    /// Classifies the refusal as one with this status of 4xx.
     fn word(&self, status: u16, has_vendor_errors: bool) -> Word {
         let members = self.members();
         let members = members.as_ref();
         Word::of(status, self.is_challenge, members, has_vendor_errors)
     }
 
-    /// The members of a body that is one JSON object, whatever its type says.
+    /// Returns the members of a body that is one JSON object, whatever its type says.
     pub(super) fn members(&self) -> Option<Members<'_>> {
         Members::parse(envelope::text_of(&self.body))
     }
 
-    /// The error codes, whichever members have them, as the RFC spells them.
+    /// Returns the error codes of all members, in the RFC's spelling.
     pub(super) fn codes(&self) -> Vec<Zeroizing<String>> {
         self.members().map_or_else(Vec::new, |it| word::codes(&it))
     }
 
-    /// Whether it is a 400, or the success that a gateway made of one.
+    /// Reports whether it is a 400, or a success that a gateway made of a 400.
     pub(super) fn is_bad_request(&self) -> bool {
         let is_refusal = |it: Members<'_>| {
             let is_vendors = word::is_vendor_error_of(&it, &["400"]);
@@ -259,24 +261,24 @@ impl Answer {
         self.status == 400 || self.is_granting() && self.members().is_some_and(is_refusal)
     }
 
-    /// Whether the status is one that comes with a token.
+    /// Reports whether the status is one that comes with a token.
     pub(super) const fn is_granting(&self) -> bool {
         matches!(self.status, 200 | 201)
     }
 
-    /// `Retry-After` (RFC 9110 section 10.2.3).
+    /// Returns the wait in `Retry-After` (RFC 9110 section 10.2.3).
     pub fn wait(&self) -> Option<Duration> {
         wait::stated(self.retry_after.as_deref(), self.date.as_deref())
     }
 
-    /// The date in `Retry-After`, in Unix time, when the answer has no `Date` that it could be compared with.
+    /// Returns the date in `Retry-After`, in Unix time, if the answer has no `Date` to compare it with.
     pub(super) fn wait_until(&self) -> Option<Duration> {
         wait::until(self.retry_after.as_deref(), self.date.as_deref())
     }
 }
 
-/// `: "…"` of what the issuer says, in either shape: OAuth 2.0's `error` and `error_description`, Run:ai's `message`
-/// and `details`. Which of them an endpoint uses for what is not documented, so each may come from any.
+/// Formats `: "…"` with the issuer's text in either form: OAuth 2.0's `error` and `error_description`, or Run:ai's
+/// `message` and `details`. Which form an endpoint uses when is not documented, so any endpoint may use any of them.
 fn said(members: &Members<'_>, asked: Asked<'_>) -> String {
     let parts: Vec<_> = ["error", "error_description", "message", "details"]
         .into_iter()

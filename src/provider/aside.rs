@@ -1,5 +1,4 @@
-//! Speaks to issuers on threads of their own, so that no answer of an issuer, however expensive to read, delays those who
-//! are served meanwhile.
+//! Runs the requests to issuers on separate threads, so that an expensive answer never delays the daemon's own clients.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -17,19 +16,19 @@ use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::offload::{Lost, SideLoop};
 
-/// The most threads. With more than one, an issuer whose answers keep its thread busy delays the attempts of the profiles
-/// whose issuers share that thread, and of no others.
+/// The most threads. An issuer whose answers keep its thread busy delays only the profiles whose issuers share that
+/// thread.
 const THREADS: usize = 4;
 
-/// How much longer than the provider's own deadline an attempt may take: the deadline is kept by the other thread, which
-/// may be busy.
+/// How much longer than the provider's own deadline an attempt may take. The other thread keeps that deadline, and may
+/// be busy.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The threads on which issuers are spoken to. Each starts when it is first needed.
+/// The threads for requests to issuers. Each starts when it is first needed.
 #[derive(Debug)]
 pub struct Threads {
     loops: [Arc<SideLoop>; THREADS],
-    /// The thread of each issuer that a profile has.
+    /// The thread of each issuer that a profile uses.
     issuers: Mutex<HashMap<String, Weak<Issuer>>>,
 }
 
@@ -40,7 +39,7 @@ struct Issuer {
     side: Arc<SideLoop>,
 }
 
-/// An issuer's thread, for calls beside the attempts.
+/// The thread of an issuer, for calls other than token attempts.
 #[derive(Debug, Clone)]
 pub struct IssuerThread(Arc<Issuer>);
 
@@ -53,20 +52,20 @@ struct Aside {
 // === impl Threads ===
 
 impl Threads {
-    /// Has `provider` speak to the issuer at `site` on that issuer's thread.
+    /// Makes `provider` run its attempts on the thread of the issuer at `site`.
     pub fn moved(&self, site: &str, provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
         let issuer = self.of(site);
         Arc::new(Aside { provider, issuer })
     }
 
-    /// The thread of the issuer at `site`.
+    /// Returns the thread of the issuer at `site`.
     pub fn thread_of(&self, site: &str) -> IssuerThread {
         IssuerThread(self.of(site))
     }
 
-    /// The issuer's thread: for a new issuer the one with the fewest issuers.
+    /// Returns the issuer's thread. A new issuer gets the thread with the fewest issuers.
     fn of(&self, site: &str) -> Arc<Issuer> {
-        // Nothing panics while it is locked.
+        // No code panics while it is locked.
         let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
         issuers.retain(|_, issuer| issuer.strong_count() > 0);
         if let Some(known) = issuers.get(site).and_then(Weak::upgrade) {
@@ -102,10 +101,10 @@ impl Default for Threads {
 // === impl IssuerThread ===
 
 impl IssuerThread {
-    /// Makes a call there. Dropping the future drops the call.
+    /// Makes a call on that thread. Dropping the future cancels the call.
     ///
     /// # Errors
-    /// [`Lost`] when the thread's event loop ended, which happens only when the process ends.
+    /// [`Lost`] if the thread's event loop has ended, which happens only when the process ends.
     pub async fn run<T: Send + 'static>(
         &self,
         call: impl Future<Output = T> + Send + 'static,
@@ -117,7 +116,7 @@ impl IssuerThread {
 // === impl Aside ===
 
 impl Provider for Aside {
-    /// Asks on this thread: a borrowed credential cannot leave it.
+    /// Makes the attempt on this thread: a borrowed credential cannot leave it.
     fn fetch<'a>(&'a self, credential: &'a Credential) -> Fetching<'a> {
         self.provider.fetch(credential)
     }
@@ -145,7 +144,7 @@ impl Provider for Aside {
     }
 }
 
-/// Waits until an exchange, or the attempt, has taken longer than the provider itself allows. Returns what it may take.
+/// Waits until an exchange, or the whole attempt, exceeds the provider's own limit. Returns that limit.
 async fn late(mut exchanges: watch::Receiver<u32>) -> Duration {
     let Timeouts {
         exchange, fetch, ..
@@ -154,7 +153,7 @@ async fn late(mut exchanges: watch::Receiver<u32>) -> Duration {
         loop {
             match timeout(exchange + GRACE, exchanges.changed()).await {
                 Ok(Ok(())) => {}
-                // The attempt has ended, and its result is on the way.
+                // The attempt has ended, and its result is about to arrive.
                 Ok(Err(_)) => pending().await,
                 Err(_) => return exchange,
             }
@@ -172,7 +171,7 @@ mod tests {
     use super::*;
     use crate::provider::Granted;
 
-    /// Notes the thread of each attempt; one that hangs says when it is dropped.
+    /// Records the thread of each attempt. With `hangs`, an attempt never ends, and reports when it is dropped.
     #[derive(Default)]
     struct Noting {
         threads: Mutex<Vec<ThreadId>>,

@@ -1,8 +1,8 @@
-//! Names the whole address in the faults that may mean that it is the wrong one.
+//! Adds the requested address to faults that may mean that the address is wrong.
 
 use crate::fault::{Fault, FaultKind};
 
-/// The fault, with the address that was asked if a token endpoint would not answer so.
+/// Adds the requested address to the fault, unless the answer shows that it was a token endpoint.
 pub(super) fn asked_at(mut fault: Fault, address: impl FnOnce() -> String) -> Fault {
     let is_of_a_right_one = fault.is_of_credential()
         || matches!(fault.kind, FaultKind::ServerError | FaultKind::RateLimited);

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::config::oauth2::ClientAuth;
 
-/// The registered methods (RFC 8414 section 7.1.1 and IANA's registry). A stranger's words are not repeated, so only these are.
+/// The registered methods (RFC 8414 section 7.1.1 and IANA's registry). Only these are quoted; other words may come
+/// from a stranger.
 const REGISTERED: [&str; 8] = [
     ClientAuth::Basic.method(),
     ClientAuth::Post.method(),
@@ -22,15 +23,15 @@ const REGISTERED: [&str; 8] = [
 /// The methods that a document lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthMethods {
-    /// The registered ones, in the document's order.
+    /// The registered methods, in the document's order.
     known: Vec<&'static str>,
-    /// Whether it lists others as well.
+    /// Whether it lists other methods as well.
     has_others: bool,
 }
 
 impl AuthMethods {
-    /// Reads the member's JSON: an array of names, or a text with several, as some issuers write it. `None` if it lists
-    /// nothing.
+    /// Parses the member's JSON: an array of names, or a text with several names, as some issuers write it. `None` if
+    /// it lists nothing.
     pub fn parse(raw: &str) -> Option<Self> {
         let names: Vec<String> = match serde_json::from_str(raw).ok()? {
             Value::Array(values) => {
@@ -57,12 +58,12 @@ impl AuthMethods {
         (!names.is_empty()).then_some(listed)
     }
 
-    /// Whether it lists the method of this client authentication.
+    /// Reports whether it lists the method of this client authentication.
     pub fn has(&self, client_auth: ClientAuth) -> bool {
         self.known.contains(&client_auth.method())
     }
 
-    /// The client authentication with the secret, if it lists one and not the other.
+    /// Returns the client authentication with the secret, if the document lists exactly one of the two.
     pub fn only(&self) -> Option<ClientAuth> {
         let both = [ClientAuth::Basic, ClientAuth::Post];
         let mut listed = both.into_iter().filter(|auth| self.has(*auth));
@@ -72,7 +73,7 @@ impl AuthMethods {
 }
 
 impl fmt::Display for AuthMethods {
-    /// The methods, as a part of a sentence.
+    /// Writes the methods as a part of a sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut names = self.known.clone();
         match (names.is_empty(), self.has_others) {

@@ -1,4 +1,5 @@
-//! What is sent with a secret in it: each is written once, into a buffer that is wiped when it is freed.
+//! Request bodies and headers that contain a secret. Each is written once, into a buffer that is wiped when it is
+//! freed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,10 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::credential::ClientSecret;
 
-/// A value that is sent.
+/// A value to send.
 #[derive(Clone, Copy)]
 pub(super) enum Sent<'a> {
-    /// One that anybody may see.
+    /// A value that is not secret.
     Open(&'a str),
     /// The secret.
     Secret(&'a ClientSecret),
@@ -20,7 +21,7 @@ pub(super) enum Sent<'a> {
 pub(super) type SecretBody = Zeroizing<Vec<u8>>;
 
 impl<'a> Sent<'a> {
-    /// The text as it is.
+    /// Returns the text unchanged.
     fn text(self) -> &'a str {
         match self {
             Self::Open(text) => text,
@@ -35,7 +36,7 @@ impl<'a> From<&'a str> for Sent<'a> {
     }
 }
 
-/// `application/x-www-form-urlencoded` (RFC 6749 appendix B), in the given order.
+/// Writes `application/x-www-form-urlencoded` (RFC 6749 appendix B), in the given order.
 pub(super) fn form(fields: &[(&str, Sent<'_>)]) -> SecretBody {
     let mut out = buffer(fields, 3);
     for (name, value) in fields {
@@ -49,7 +50,7 @@ pub(super) fn form(fields: &[(&str, Sent<'_>)]) -> SecretBody {
     out
 }
 
-/// A JSON object of strings, in the given order.
+/// Writes a JSON object of strings, in the given order.
 pub(super) fn json(fields: &[(&str, Sent<'_>)]) -> SecretBody {
     let mut out = buffer(fields, 6);
     out.push(b'{');
@@ -65,17 +66,18 @@ pub(super) fn json(fields: &[(&str, Sent<'_>)]) -> SecretBody {
     out
 }
 
-/// How a client ID and its secret are written into a `Basic` header.
+/// The form of a client ID and its secret in a `Basic` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pair {
-    /// What a decoder would change is encoded: `%`, `+`, the space, and in the ID the colon that ends it.
+    /// Encodes only what a decoder would change: `%`, `+`, the space, and in the ID also the colon.
     Encoded,
-    /// Both are as they are.
+    /// Leaves both unchanged.
     Raw,
 }
 
-/// `Basic …` (RFC 7617). RFC 6749 section 2.3.1 encodes ID and secret as in a form before they are joined, and many issuers
-/// compare them as they come. So no more is encoded than a decoder needs: both kinds of issuers read the rest alike.
+/// Writes `Basic …` (RFC 7617). RFC 6749 section 2.3.1 form-encodes ID and secret before they are joined, but many
+/// issuers compare them without decoding. So only the necessary characters are encoded: both kinds of issuers read the
+/// rest the same way.
 pub(super) fn basic(id: &str, secret: Sent<'_>, form: Pair) -> SecretBody {
     const SCHEME: &[u8] = b"Basic ";
     let mut pair = buffer(&[(id, secret)], 3);
@@ -95,24 +97,24 @@ pub(super) fn basic(id: &str, secret: Sent<'_>, form: Pair) -> SecretBody {
     out.extend_from_slice(SCHEME);
     out.resize(SCHEME.len() + len, 0);
     let room = out.get_mut(SCHEME.len()..).unwrap_or_default();
-    // The room is exactly what it takes.
+    // The room is exactly large enough.
     let _: Result<usize, _> = STANDARD.encode_slice(&*pair, room);
     out
 }
 
-/// Whether the two forms of a `Basic` header differ for this client.
+/// Reports whether the two forms of a `Basic` header differ for this client.
 pub(super) fn has_two_forms(id: &str, secret: Sent<'_>) -> bool {
     let has = |text: &str, changed: &[u8]| text.bytes().any(|b| changed.contains(&b));
     has(id, CHANGED_IN_ID) || has(secret.text(), CHANGED)
 }
 
-/// What a decoder of a secret would change.
+/// The characters that a decoder of a secret would change.
 const CHANGED: &[u8] = b"%+ ";
 
-/// What a decoder of a client ID would change, and the separator.
+/// The characters that a decoder of a client ID would change, and the separator.
 const CHANGED_IN_ID: &[u8] = b"%+ :";
 
-/// A digit of an encoded byte (RFC 3986 section 2.1).
+/// Returns a digit of an encoded byte (RFC 3986 section 2.1).
 fn digit(n: u8) -> u8 {
     const HEX: [u8; 16] = *b"0123456789ABCDEF";
     HEX.get(usize::from(n)).copied().unwrap_or(b'0')
@@ -124,7 +126,7 @@ fn encode(out: &mut SecretBody, text: &str) {
     }
 }
 
-/// Room for the longest encoding from the start: a buffer that grew would leave the secret in the one it outgrew.
+/// Allocates room for the longest encoding: a buffer that grew would leave a copy of the secret behind.
 fn buffer(fields: &[(&str, Sent<'_>)], widest: usize) -> SecretBody {
     let len = |(name, value): &(&str, Sent<'_>)| widest * (name.len() + value.text().len()) + 8;
     Zeroizing::new(Vec::with_capacity(
@@ -180,7 +182,7 @@ mod tests {
             ("a:b", "c:d", "a%3Ab:c:d"),
             ("my id", "a b+c%d", "my%20id:a%20b%2Bc%25d"),
             ("100%+", "%2B", "100%25%2B:%252B"),
-            // The secrets that issuers generate: base64, with a tilde, of every sign.
+            // Secrets in the forms that issuers generate: base64, with a tilde, with every sign.
             ("app", "dGhlIHNlY3JldA==", "app:dGhlIHNlY3JldA=="),
             ("app", "ab/cd+ef=", "app:ab/cd%2Bef="),
             ("app", "aB8~Q.x-_Y~", "app:aB8~Q.x-_Y~"),
@@ -193,7 +195,7 @@ mod tests {
             let header = basic(id, secret.into(), Pair::Encoded);
             assert_eq!(decoded(&header), pair.as_bytes());
             assert_eq!(header.len(), header.capacity(), "the buffer never grew");
-            // As a server does that decodes: at the first colon, then each part as of a form.
+            // Parsed as a decoding server does: split at the first colon, then each part decoded as a form value.
             let (name, password) = pair.split_once(':').unwrap();
             let read = [name, password].map(|part| {
                 let whole = format!("x={part}").replace('&', "%26");

@@ -1,11 +1,12 @@
-//! What a token says of its bearer, where it is a JWT. Nothing is verified: it is for people to read, and decides nothing.
+//! The claims of a token about its bearer, if it is a JWT. They are not verified: they are for people to read, and
+//! decide nothing.
 
 use super::lifetime::payload;
 use super::members::Members;
 use crate::token::AccessToken;
 
-/// What a token says of its bearer (RFC 7519 section 4.1, OpenID Connect Core section 5.1, RFC 9068 section 2.2). The texts
-/// are as the issuer wrote them: they may hold any character.
+/// The claims of a token about its bearer (RFC 7519 section 4.1, OpenID Connect Core section 5.1, RFC 9068 section
+/// 2.2). The texts are unchanged and may contain any character.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Claims {
     /// `sub`.
@@ -18,7 +19,7 @@ pub struct Claims {
     pub issuer: Option<String>,
 }
 
-/// What this token says; `None` if it is no JWT.
+/// Reads the claims of this token; `None` if it is not a JWT.
 pub fn claims(token: &AccessToken) -> Option<Claims> {
     let payload = payload(token.expose())?;
     let members = Members::parse(&payload)?;

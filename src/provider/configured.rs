@@ -1,4 +1,4 @@
-//! Builds the provider that a profile's configuration names.
+//! Builds the provider that a profile's configuration describes.
 
 use std::io;
 use std::sync::Arc;
@@ -15,24 +15,24 @@ use crate::fault::{Fault, FaultKind};
 
 pub use super::http::{Call, Http, Method, Reached};
 
-/// Who may change the files that a profile names, and what is known of the profile already.
+/// The owner of the files that a profile names, and facts about the profile that are known already.
 #[derive(Debug, Clone)]
 pub struct Files {
-    /// The only user besides root who may change them: the daemon's.
+    /// The only user besides root who may change the files: the daemon's.
     pub owner: u32,
-    /// The CA file, if it was read already; otherwise each client reads it when it is built.
+    /// The CA file, if it was read already; otherwise each client reads it while it is built.
     pub ca_file: Option<Arc<CaFile>>,
-    /// Where the issuer's document was, for the next client that looks for it.
+    /// Where the issuer's document was found, for the next client that searches for it.
     pub last_document: Arc<LastPlace>,
 }
 
 impl Files {
-    /// The files of this user's daemon, to be read when they are needed.
+    /// Describes the files of this user's daemon, which are read when they are needed.
     pub fn of(owner: u32) -> Self {
         Self::with_ca(owner, None)
     }
 
-    /// The same, with a CA file that was read already.
+    /// Does the same, with a CA file that was read already.
     pub fn with_ca(owner: u32, ca_file: Option<Arc<CaFile>>) -> Self {
         Self {
             owner,
@@ -42,7 +42,7 @@ impl Files {
     }
 }
 
-/// The provider of a profile. Opens and sends nothing yet.
+/// Builds the provider of a profile. Opens and sends nothing yet.
 pub fn provider(profile: &Profile, files: &Files) -> Arc<dyn Provider> {
     let provider = speaker(
         &profile.provider,
@@ -55,25 +55,26 @@ pub fn provider(profile: &Profile, files: &Files) -> Arc<dyn Provider> {
     }
 }
 
-/// A client for the API of a profile's issuer, over the same route as its token requests. Opens and sends nothing yet.
+/// Builds a client for the API of a profile's issuer, over the same route as its token requests. Opens and sends
+/// nothing yet.
 pub fn api(profile: &Profile, files: &Files) -> Http {
     Http::new(profile.provider.origin(), settings(profile, files))
 }
 
-/// Starts a thread for name look-ups, so that they work when the system refuses more threads later.
+/// Starts the thread for name look-ups, so that they still work if the system refuses more threads later.
 ///
 /// # Errors
-/// The system's, if it refuses this thread. The next look-up tries again.
+/// The system's error, if it refuses this thread. The next look-up tries again.
 pub fn prepare() -> io::Result<()> {
     Resolver::shared().start()
 }
 
-/// The whole address of the profile's token endpoint, to which its credential is to be bound; for Run:ai the base
-/// address. Asks the issuer if the configuration does not say it, and takes along what its document says beside that;
-/// sends no secret.
+/// Returns the whole address of the profile's token endpoint, to which its credential is to be bound; for Run:ai the
+/// base address. If the configuration does not name it, asks the issuer, and also returns the other facts of the
+/// issuer's document. Sends no secret.
 ///
 /// # Errors
-/// A [`Fault`] if the issuer does not say it either.
+/// A [`Fault`] if the issuer does not name it either.
 pub async fn destination(profile: &Profile, files: &Files) -> Result<Located, Fault> {
     match profile.endpoint() {
         Some(endpoint) => Ok(Located {
@@ -84,11 +85,11 @@ pub async fn destination(profile: &Profile, files: &Files) -> Result<Located, Fa
     }
 }
 
-/// Looks whether a server of the profile's kind answers at its address, over the same route as token requests. Sends no
-/// secret.
+/// Checks whether a server of the profile's kind answers at its address, over the same route as token requests. Sends
+/// no secret.
 ///
 /// # Errors
-/// A [`Fault`] that says why not.
+/// A [`Fault`] with the reason.
 pub async fn look(profile: &Profile, files: &Files) -> Result<(), Fault> {
     provider(profile, files).look().await
 }
@@ -97,7 +98,7 @@ pub async fn look(profile: &Profile, files: &Files) -> Result<(), Fault> {
 /// credential.
 ///
 /// # Errors
-/// A [`Fault`] that says why there is no answer.
+/// A [`Fault`] with the reason why there is no answer.
 pub async fn reach(profile: &Profile, files: &Files, limit: Duration) -> Result<Reached, Fault> {
     let mut settings = settings(profile, files);
     settings.timeouts = Timeouts {
@@ -106,7 +107,7 @@ pub async fn reach(profile: &Profile, files: &Files, limit: Duration) -> Result<
         fetch: limit,
     };
     let http = Http::new(profile.provider.origin(), settings);
-    // Applies the limit once more, since blocking work runs on threads that cannot be aborted.
+    // The limit is applied once more, since blocking work runs on threads that cannot be aborted.
     match tokio::time::timeout(limit, http.reach(profile.provider.reached_at())).await {
         Ok(reached) => reached,
         Err(_) => {

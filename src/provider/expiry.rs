@@ -1,5 +1,5 @@
-//! When a token ends, from all that an answer and the token say of it. Issuers spell it in many ways, and contradict
-//! themselves: the earlier end counts.
+//! The expiry of a token, from all statements in an answer and in the token. Issuers spell it in many ways and
+//! contradict themselves; the earliest expiry counts.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -14,29 +14,29 @@ const LIFETIMES: [(&str, &str); 2] = [
     ("expires_in_sec", "expiresInSec"),
 ];
 
-/// The members that are read without those, in this order.
+/// The members that are read if there are none of those, in this order.
 const ENDS: [(&str, &str); 3] = [
     ("expires_on", "expiresOn"),
     ("expires_at", "expiresAt"),
     ("expires", "expires"),
 ];
 
-/// What is known of a token's end, from the moment of the request.
+/// The known facts about a token's expiry, relative to the moment of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Expiry {
-    /// What the answer states; zero where it states nothing else.
+    /// The lifetime that the answer states; zero if that is the only statement.
     stated: Option<Duration>,
-    /// What the token shows; zero where it ends in this second of the issuer's own clock.
+    /// The lifetime that the token shows; zero if it expires within the current second of the issuer's clock.
     pub(super) shown: Option<Duration>,
-    /// Whether the token has ended by that clock.
+    /// Whether the token has expired by that clock.
     pub(super) is_over: bool,
 }
 
 // === impl Expiry ===
 
 impl Expiry {
-    /// Reads it. `pick` gives the value of a member in the endpoint's spelling, as it was written; `date` is the `Date` of
-    /// the answer, with which moments are compared: our own clock may be wrong.
+    /// Reads the facts. `pick` returns the raw value of a member in the endpoint's spelling. `date` is the answer's
+    /// `Date`, with which points in time are compared, since our own clock may be wrong.
     pub(super) fn read<'a>(
         pick: impl Fn(&'static str, &'static str) -> Option<&'a str>,
         token: &str,
@@ -52,7 +52,7 @@ impl Expiry {
         };
         let shown = shown(token, date);
         Self {
-            // A lifetime of zero states none, and is no reason not to look further.
+            // A lifetime of zero is not a statement, so the other members are read as well.
             stated: lifetime
                 .filter(|lifetime| !lifetime.is_zero())
                 .or_else(end)
@@ -62,7 +62,8 @@ impl Expiry {
         }
     }
 
-    /// Whether the answer states the lifetime. Zero counts as not stated where the token shows its end.
+    /// Reports whether the answer states the lifetime. Zero does not count as a statement if the token shows its
+    /// expiry.
     pub(super) fn is_stated(&self) -> bool {
         match self.stated {
             Some(Duration::ZERO) => self.shown.is_none(),
@@ -70,16 +71,16 @@ impl Expiry {
         }
     }
 
-    /// The lifetime: the earlier of both ends. Zero where the answer states that, and the token shows none.
+    /// Returns the lifetime: the earlier of both expiries. Zero if the answer states zero and the token shows nothing.
     pub(super) fn lifetime(&self) -> Option<Duration> {
         let stated = self.stated.filter(|_| self.is_stated());
         stated.into_iter().chain(self.shown).min()
     }
 }
 
-/// How long it is until an end as it was written: milliseconds or seconds since 1970, seconds from now, or a date.
+/// Returns the time until an expiry in any notation: milliseconds or seconds since 1970, seconds from now, or a date.
 fn end(raw: &str, date: Option<UnixTime>) -> Option<Duration> {
-    /// A number above this is a moment, and no lifetime: 31 years.
+    /// A larger number is a point in time, not a lifetime: it is 31 years.
     const MOMENT: f64 = 1e9;
     let text: Cow<'_, str> = plain(raw)?;
     let moment = match number(&text) {
@@ -90,9 +91,9 @@ fn end(raw: &str, date: Option<UnixTime>) -> Option<Duration> {
     Some(clamp((moment - seconds(date?)).max(0.0)))
 }
 
-/// The seconds since 1970 of a date (RFC 3339, or one of HTTP's own forms).
+/// Parses a date to seconds since 1970 (RFC 3339, or one of HTTP's own forms).
 fn parsed(text: &str) -> Option<u64> {
-    /// The longest that is read: RFC 9110 section 5.6.7 has forms of up to 33 characters.
+    /// The longest accepted date, in bytes. RFC 9110 section 5.6.7 has forms of up to 33 characters.
     const MAX: usize = 64;
     if text.len() > MAX {
         return None;
@@ -112,14 +113,14 @@ mod tests {
     use super::*;
     use crate::provider::members::Members;
 
-    /// What the issuer's clock shows.
+    /// The time on the issuer's clock.
     const DATE: u64 = 1_796_000_000;
 
     fn jwt(payload: &str) -> String {
         format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(payload))
     }
 
-    /// The lifetime in seconds and whether it is stated, for these members and this token.
+    /// Returns the lifetime in seconds, and the stated one, for these members and this token.
     fn read(members: &str, token: &str, is_dated: bool) -> (Option<u64>, bool) {
         let body = format!("{{{members}}}");
         let members = Members::parse(body.as_bytes()).unwrap();
@@ -133,7 +134,7 @@ mod tests {
     fn an_end_is_read_in_every_spelling() {
         for (members, dated, undated) in [
             (r#""expires_in":3600"#, Some(3_600), Some(3_600)),
-            // Entra, first version: all are texts.
+            // Entra, first version: all values are texts.
             (
                 r#""expires_in":"3599","ext_expires_in":"3599","expires_on":"1796009999","not_before":"1""#,
                 Some(3_599),
@@ -165,7 +166,7 @@ mod tests {
             (r#""expires_at":true,"expires":60"#, Some(60), Some(60)),
             (r#""expires_at":null,"expires":60"#, Some(60), Some(60)),
             (r#""expires_at":-1"#, None, None),
-            // What comes first counts, and what cannot be used is passed over.
+            // The first usable member counts; unusable ones are skipped.
             (r#""expires_in":-1,"expires_at":90"#, Some(90), Some(90)),
             (r#""expires_in":30,"expires_at":90"#, Some(30), Some(30)),
             (r#""expires_in":0,"expires_at":90"#, Some(90), Some(90)),

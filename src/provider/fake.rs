@@ -1,4 +1,4 @@
-//! A token endpoint on loopback that plays scripted bytes, one script a connection, and keeps what it was sent.
+//! A token endpoint on loopback for tests. It plays one script of bytes per connection, and records the requests.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,20 +8,20 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What happens after a request was read.
+/// The reaction to a request.
 #[derive(Clone)]
 pub(super) enum Play {
-    /// These bytes, then an orderly end.
+    /// Sends these bytes, then ends in order.
     Answer(Vec<u8>),
-    /// These bytes, then a reset.
+    /// Sends these bytes, then resets the connection.
     Reset(Vec<u8>),
-    /// These bytes, then others without end.
+    /// Sends these bytes, then further ones without end.
     Endless(Vec<u8>),
-    /// These bytes, then a blank now and then.
+    /// Sends these bytes, then a blank from time to time.
     Drip(Vec<u8>),
 }
 
-/// A request as it came.
+/// A recorded request.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) head: String,
@@ -45,7 +45,7 @@ impl Sent {
         self.head.lines().next().unwrap()
     }
 
-    /// The names of the headers, sorted, in lower case.
+    /// Returns the names of the headers, sorted, in lower case.
     pub(super) fn header_names(&self) -> Vec<String> {
         let name = |line: &str| line.split_once(':').unwrap().0.to_ascii_lowercase();
         let mut names: Vec<_> = self.head.lines().skip(1).map(name).collect();
@@ -66,12 +66,12 @@ impl Sent {
 }
 
 impl Fake {
-    /// Listens on a free port; connections play the scripts in order, and all after that the last one.
+    /// Listens on a free port. Connections play the scripts in order; all further connections play the last one.
     pub(super) async fn start(plays: Vec<Play>) -> Self {
         Self::start_with(|_| plays).await
     }
 
-    /// The same with scripts that depend on its own URL.
+    /// Does the same with scripts that depend on the endpoint's own URL.
     pub(super) async fn start_with(plays: impl FnOnce(&str) -> Vec<Play>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -98,7 +98,7 @@ impl Fake {
         self.seen.connections.load(Ordering::SeqCst)
     }
 
-    /// How many bytes of an endless answer were taken off our hands.
+    /// Returns how many bytes of an endless answer were accepted.
     pub(super) fn written(&self) -> usize {
         self.seen.written.load(Ordering::SeqCst)
     }
@@ -164,7 +164,7 @@ async fn read(stream: &mut TcpStream) -> Option<Sent> {
     Some(sent)
 }
 
-/// A whole answer; `headers` are further lines, each with its line end.
+/// Builds a complete answer. `headers` are further lines, each with its line end.
 pub(super) fn answer(status: u16, content_type: &str, headers: &str, body: &str) -> Play {
     let len = body.len();
     Play::Answer(

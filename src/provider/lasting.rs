@@ -1,4 +1,4 @@
-//! A provider whose tokens hold for as long as the profile says, whatever its issuer states.
+//! A provider whose tokens get the lifetime from the profile's configuration, whatever the issuer states.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::attempt::{Fetching, Locating, Looking, Provider};
 use crate::credential::Credential;
 
-/// A provider, and the lifetime of its tokens.
+/// A provider, and the configured lifetime of its tokens.
 pub(super) struct Lasting {
     provider: Arc<dyn Provider>,
     lifetime: Duration,
 }
 
 impl Lasting {
-    /// The tokens of `provider` with this lifetime. One that shows its own end holds no longer than that.
+    /// Gives the tokens of `provider` this lifetime. A token that shows its own expiry lasts no longer than that.
     pub(super) fn new(provider: Arc<dyn Provider>, lifetime: Duration) -> Self {
         Self { provider, lifetime }
     }

@@ -1,4 +1,4 @@
-//! How long a token holds, from what issuers write about it: their numbers are checked, never trusted.
+//! Parses lifetimes and expiries from issuers, whose numbers are checked and never trusted.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,26 +12,26 @@ use super::members::Members;
 use crate::instant::UnixTime;
 use crate::token::MAX_LIFETIME;
 
-/// The longest JWT payload that is looked into, in bytes before base64: that of the longest token.
+/// The longest JWT payload that is decoded, in bytes before base64: that of the longest token.
 const MAX_PAYLOAD: usize = 48 * 1_024;
 
-/// Padding is not part of a JWT (RFC 7515 section 2), and some issuers write it all the same.
+/// Padding is not part of a JWT (RFC 7515 section 2), but some issuers write it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The lifetime that `expires_in` states, from the value as it was written. RFC 6749 section 5.1 wants a number; text
-/// and numbers with a fraction or an exponent are common all the same (its erratum 5379).
+/// Parses the lifetime that `expires_in` states, from the raw value. RFC 6749 section 5.1 requires a number, but texts
+/// and numbers with a fraction or an exponent are common (its erratum 5379).
 ///
-/// The answer is within 0 s … 24 h. A zero stays one: what it means is for [`Expiry`](super::expiry::Expiry) to say,
-/// since it has been read as "for ever" before. `None` for what is no lifetime: negative, a word, a list.
+/// The result is within 0 s … 24 h. Zero stays zero: [`Expiry`](super::expiry::Expiry) decides what it means, since
+/// zero was once mistaken for "forever". `None` if the value is not a lifetime: negative, a word, a list.
 pub(super) fn stated(raw: &str) -> Option<Duration> {
     plain(raw).and_then(|text| number(&text)).map(clamp)
 }
 
-/// The text of a member: of a string without the blanks around it, else the value as it was written. `None` for a string
-/// that is a number with an exponent, and for what is no JSON.
+/// Returns the text of a member: the trimmed content of a string, or else the raw value. `None` for a string that is a
+/// number with an exponent, and for invalid JSON.
 pub(super) fn plain(raw: &str) -> Option<Cow<'_, str>> {
     if !raw.starts_with('"') {
         return Some(Cow::Borrowed(raw));
@@ -42,23 +42,23 @@ pub(super) fn plain(raw: &str) -> Option<Cow<'_, str>> {
     (!has_exponent).then(|| Cow::Owned(text.to_owned()))
 }
 
-/// How long a token holds by the end that it shows itself: `exp` of a JWT (RFC 7519 section 4.1.4), less what the
-/// issuer's clock showed when it answered, and never more than the token's whole life, `exp − iat`. Without a date of the
-/// answer it is the whole life, however old the token may be. In seconds; less than none for a token that has ended.
+/// Returns how long a token is valid, in seconds, by its own expiry: `exp` of a JWT (RFC 7519 section 4.1.4), minus the
+/// time on the issuer's clock in the answer, and never more than the token's whole lifetime, `exp − iat`. Without a
+/// date in the answer, it is the whole lifetime, however old the token may be. It is negative for an expired token.
 ///
-/// Nothing is verified, and whatever is odd about the token means that it shows nothing. Only differences of the issuer's
-/// own clock are used, so that it need not agree with ours.
+/// Nothing is verified, and a token with any irregularity shows nothing. Only differences on the issuer's own clock are
+/// used, so that clock need not agree with ours.
 pub(super) fn shown(token: &str, date: Option<UnixTime>) -> Option<f64> {
     let payload = payload(token)?;
     let claims = Members::parse(&payload)?;
-    // A moment beyond is odd; to subtract there would be exact no more.
+    // A later point in time is irregular, and floating-point subtraction would no longer be exact.
     let moment = |name| unix(number(claims.raw(name)?)?).filter(|at| *at < 9e15);
     let exp = moment("exp").filter(|exp| *exp > 0.0)?;
-    // Older servers write from when a token holds, and not when it was made.
+    // Older servers write the start of the validity instead of the time of issue.
     let whole = moment("iat")
         .or_else(|| moment("nbf"))
         .map(|from| exp - from);
-    // Some servers write 0 for "never": an end before the beginning says nothing.
+    // Some servers write 0 for "never": an expiry before the start is no information.
     if whole.is_some_and(|whole| whole < 1.0) {
         return None;
     }
@@ -66,7 +66,7 @@ pub(super) fn shown(token: &str, date: Option<UnixTime>) -> Option<f64> {
     whole.into_iter().chain(left).min_by(f64::total_cmp)
 }
 
-/// A number of Unix time in seconds: one that is above 10^12 counts milliseconds.
+/// Reads a number as Unix time in seconds. A number above 10^12 counts milliseconds.
 pub(super) fn unix(number: f64) -> Option<f64> {
     if !number.is_finite() {
         return None;
@@ -74,12 +74,12 @@ pub(super) fn unix(number: f64) -> Option<f64> {
     Some(if number > 1e12 { number / 1e3 } else { number })
 }
 
-/// Whole seconds since 1970.
+/// Returns whole seconds since 1970.
 pub(super) fn seconds(time: UnixTime) -> f64 {
     time.seconds_down() as f64
 }
 
-/// The payload of a JWT, unverified; `None` for a token of another form.
+/// Decodes the payload of a JWT without verification; `None` for a token of another form.
 pub(super) fn payload(token: &str) -> Option<Zeroizing<Vec<u8>>> {
     let mut parts = token.splitn(4, '.');
     let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
@@ -89,8 +89,8 @@ pub(super) fn payload(token: &str) -> Option<Zeroizing<Vec<u8>>> {
     BASE64.decode(payload).ok().map(Zeroizing::new)
 }
 
-/// A JSON number that is not negative; one that is out of every range is infinite. Words that Rust would read as
-/// numbers ("inf", "nan") do not begin with a digit.
+/// Parses a JSON number that is not negative; one beyond the range of floats is infinite. Words that Rust parses as
+/// numbers ("inf", "nan") are excluded, since they do not start with a digit.
 pub(super) fn number(raw: &str) -> Option<f64> {
     if !raw.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
@@ -98,24 +98,24 @@ pub(super) fn number(raw: &str) -> Option<f64> {
     raw.parse().ok()
 }
 
-/// From seconds to 0 s … 24 h, rounded down.
+/// Converts seconds to 0 s … 24 h, rounded down.
 pub(super) fn clamp(seconds: f64) -> Duration {
     clamp_to(MAX_LIFETIME, seconds)
 }
 
-/// What is left until the end that a token shows itself: 0 s … 100 years, rounded down. An issuer may give the same token
-/// for longer than the day for which one answer is believed.
+/// Converts the seconds until the token's own expiry to 0 s … 100 years, rounded down. An issuer may return the same
+/// token for longer than the day that is the limit of one stated lifetime.
 pub(super) fn clamp_shown(seconds: f64) -> Duration {
     const MAX_SHOWN: Duration = Duration::from_secs(100 * 365 * 86_400);
     clamp_to(MAX_SHOWN, seconds)
 }
 
-/// In this order, because making a `Duration` of a float panics on what it cannot hold.
+/// Clamps before it converts, because creating a `Duration` from a float panics if the value does not fit.
 fn clamp_to(most: Duration, seconds: f64) -> Duration {
     if seconds >= most.as_secs_f64() {
         return most;
     }
-    // A conversion with `as` saturates; below the most it only drops the fraction.
+    // A conversion with `as` saturates; below the maximum it only drops the fraction.
     Duration::from_secs(seconds as u64)
 }
 
@@ -210,17 +210,17 @@ mod tests {
                 r#"{"exp":1700003600,"iat":1700000000}"#,
                 [(None, 3_600), (Some(0), 3_600), (Some(60), 3_540)],
             ),
-            // Entra's tokens are dated back by five minutes.
+            // Entra's tokens are backdated by five minutes.
             (
                 r#"{"exp":1700003600,"iat":1699999700}"#,
                 [(None, 3_900), (Some(0), 3_600), (Some(3_599), 1)],
             ),
-            // A clock that is behind says no more than the token's own.
+            // An issuer's clock that is behind does not extend the token's own lifetime.
             (
                 r#"{"exp":1700003600,"iat":1700003000}"#,
                 [(None, 600), (Some(0), 600), (Some(3_300), 300)],
             ),
-            // From IdentityServer before its version 4.
+            // IdentityServer before version 4.
             (
                 r#"{"exp":1700003600,"nbf":1700000000}"#,
                 [(None, 3_600), (Some(0), 3_600), (Some(3_600), 0)],
@@ -244,7 +244,7 @@ mod tests {
         let date = Some(UnixTime::from_epoch(Duration::from_secs(FULL)));
         let alone = r#"{"exp":1700003600}"#;
         assert_eq!(shown(&jwt(alone), date), Some(3_600.0));
-        // Keycloak's tokens without an end say 0.
+        // Keycloak's tokens without an expiry have 0.
         assert_eq!(shown(&jwt(r#"{"exp":0}"#), date), None);
     }
 
@@ -264,7 +264,7 @@ mod tests {
                 "{payload}"
             );
         }
-        // The alphabet is the URL-safe one, and padding is borne.
+        // The alphabet is the URL-safe one, and padding is accepted.
         assert_eq!(
             hint("e30=.eyJleHAiOjYwLCJpYXQiOjAsImEiOiI_In0=.c2ln"),
             Some(Duration::from_secs(60))
@@ -304,7 +304,7 @@ mod tests {
             let claim = "a".repeat(length - rest);
             jwt(&format!(r#"{{"exp":60,"iat":0,"a":"{claim}"}}"#))
         };
-        // Keycloak lists every role of a client.
+        // Keycloak lists every role of a client in the token.
         for length in [8_193, 30_000, 49_152] {
             assert_eq!(hint(&of_length(length)), Some(Duration::from_secs(60)));
         }

@@ -1,4 +1,4 @@
-//! The members of a JSON object, read strictly: an answer that two readers could understand differently is refused.
+//! The members of a JSON object, parsed strictly: an answer that two parsers could interpret differently is refused.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,15 +7,15 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-/// The deepest nesting that is read; a token answer has one level.
+/// The deepest accepted nesting; a token answer has one level.
 const MAX_DEPTH: usize = 32;
 
-/// The members of one JSON object, each still as it was written.
+/// The members of one JSON object, with raw values.
 pub(super) struct Members<'a>(BTreeMap<String, &'a RawValue>);
 
 impl<'a> Members<'a> {
-    /// Reads bytes that are one JSON object and nothing else: no second document, no byte order mark, no name twice.
-    /// There is no reason beside `None`, because a parser's own words quote what it read.
+    /// Parses bytes that are one JSON object and nothing else: no second document, no byte order mark, no name twice.
+    /// `None` carries no reason, because a parser's error would quote the input.
     pub(super) fn parse(body: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?;
         if depth(text) > MAX_DEPTH {
@@ -24,13 +24,13 @@ impl<'a> Members<'a> {
         serde_json::from_str(text).ok()
     }
 
-    /// The text of the member's value as it was written, unless there is none or it is `null`.
+    /// Returns the member's raw value; `None` if the member is missing or `null`.
     pub(super) fn raw(&self, name: &str) -> Option<&'a str> {
         let raw = self.0.get(name)?.get();
         (raw != "null").then_some(raw)
     }
 
-    /// The member's value, if it is a string.
+    /// Returns the member's value, if it is a string.
     pub(super) fn text(&self, name: &str) -> Option<Zeroizing<String>> {
         serde_json::from_str(self.raw(name)?)
             .ok()
@@ -52,7 +52,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = BTreeMap::new();
                 while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
-                    // Names are compared as they read, not as they are written: `\u0061` is an `a`.
+                    // Names are compared after decoding: `\u0061` is an `a`.
                     if members.insert(name, value).is_some() {
                         return Err(A::Error::custom("a name occurs twice"));
                     }
@@ -65,7 +65,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-/// How deep brackets and braces nest. Our own count, since the parser skips values it is not asked for without one.
+/// Returns the nesting depth of brackets and braces. The parser does not limit the depth of values that it skips, hence
+/// this count.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut in_string, mut escaped) = (false, false);

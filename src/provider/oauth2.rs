@@ -1,8 +1,8 @@
 //! Any OAuth 2.0 issuer with the client-credentials grant (RFC 6749 section 4.4).
 //!
-//! Where the secret goes is decided by a person: either the configuration names the token endpoint, or the issuer's
-//! discovery document does, and then the secret goes only to the origin that it named when the credential was enrolled.
-//! Whoever can change that document later, can stop the tokens but not collect the secret.
+//! A person decides where the secret is sent. Either the configuration names the token endpoint, or the issuer's
+//! discovery document does; then the secret goes only to the endpoint that the document named when the credential was
+//! enrolled. A party that can change the document later can stop the tokens, but cannot collect the secret.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,19 +48,20 @@ struct Discovered {
     /// The issuer's identifier.
     issuer: EndpointUrl,
     http: Http,
-    /// What the discovery document said, once the credential's origin agreed with it.
+    /// The content of the discovery document, once it agreed with the credential's binding.
     remembered: Mutex<Option<Remembered>>,
-    /// Where the document was, for the next time that it is looked for.
+    /// Where the document was found, for the next search.
     last: Arc<LastPlace>,
 }
 
-/// A token endpoint, and the certificates that vouched for the issuer that named it.
+/// A token endpoint, and the certificates that vouched for the issuer whose document names it.
 type Remembered = (Arc<Target>, Option<Ca>);
 
 // === impl Oauth2 ===
 
 impl Oauth2 {
-    /// The issuer that the configuration names, and where its document was the last time. Nothing is opened yet.
+    /// Creates the provider for a configured issuer. `last` is where its document was found last time. Opens nothing
+    /// yet.
     pub fn new(configured: config::Oauth2, settings: Settings, last: Arc<LastPlace>) -> Self {
         let place = match &configured.at {
             At::Token(endpoint) => {
@@ -80,7 +81,7 @@ impl Oauth2 {
         }
     }
 
-    /// Asks once, with this client authentication.
+    /// Makes one request with this client authentication.
     async fn ask(
         &self,
         client_auth: ClientAuth,
@@ -91,7 +92,8 @@ impl Oauth2 {
         let request = request::build(url, asked, client_auth, credential);
         let sent = target.http.send(request, credential.ca()).await;
         let answer = sent.inspect_err(|fault| {
-            // The endpoint's name is gone, or is somebody else's now: the issuer may have moved it.
+            // The endpoint's name does not resolve any more, or belongs to another server: the issuer may have moved
+            // the endpoint.
             if matches!(fault.kind, FaultKind::Dns | FaultKind::TlsName) {
                 self.forget();
             }
@@ -119,7 +121,7 @@ impl Oauth2 {
         Ok(Granted { grant, server_date })
     }
 
-    /// Asks as the configuration says, and once more where that may have been misread.
+    /// Makes the configured request, and a second one if the issuer may have misread it.
     async fn ask_twice(&self, credential: &Credential) -> Result<Proof, Unproved> {
         let first = self.configured.client_auth;
         let asked = |client_auth| self.in_time(self.ask(client_auth, credential));
@@ -139,7 +141,7 @@ impl Oauth2 {
         };
         match asked(other).await {
             Ok(granted) => Ok(proved(granted, other)),
-            // Neither is right, or the other form cannot be read at all: the first says what is wrong.
+            // Both forms were refused, or the issuer cannot read the second one: the first fault is the useful one.
             Err(again) if again.subject != Subject::Other => {
                 Err(unproved(refused, vec![first, other], None))
             }
@@ -147,11 +149,11 @@ impl Oauth2 {
         }
     }
 
-    /// The token endpoint, if it is one that this credential may be sent to.
+    /// Returns the token endpoint, if this credential may be sent to it.
     async fn target_for(&self, credential: &Credential) -> Result<Arc<Target>, Fault> {
         let place = match &self.place {
             Place::Known(target) => {
-                // The configuration names the endpoint, and so decides for a credential that is not enrolled yet.
+                // The configuration names the endpoint, and so also decides for a credential that is not enrolled yet.
                 if let Some(bound_to) = credential.endpoint() {
                     target.demand(bound_to)?;
                 }
@@ -163,7 +165,8 @@ impl Oauth2 {
         let known = lock(&place.remembered).clone();
         let may_have_it = |target: &Target| match credential.endpoint() {
             Some(bound_to) => target.endpoint.url().as_str() == bound_to,
-            // A document decides nothing for a credential that is not enrolled: its secret stays with the issuer.
+            // The document decides nothing for a credential that is not enrolled: its secret may only go to the
+            // issuer's own origin.
             None => target.origin() == issuers_own,
         };
         let known =
@@ -171,14 +174,14 @@ impl Oauth2 {
         if let Some((known, _)) = known {
             return Ok(known);
         }
-        // An issuer that was sent the secret before can put it into an address.
+        // An issuer that got the secret earlier can put it into an address.
         let clean = |fault| without_secret(fault, credential);
         let found = self.discover(place, credential.ca()).await.map_err(clean)?;
         let found = Arc::new(Target::discovered(found.endpoint, &self.settings));
         if !may_have_it(&found) {
             let bound_to = credential.endpoint().unwrap_or(&issuers_own);
             let who = format!("the issuer at {issuers_own}");
-            // Whole, but for the secret: a person decides by this address whether to enrol again.
+            // The whole address without the secret: a person decides by it whether to enrol again.
             let named = found.endpoint.url().as_str();
             return Err(clean(refusal(named, bound_to, &who)));
         }
@@ -194,7 +197,7 @@ impl Oauth2 {
         discovery::discover(issuer, http, mutual_tls, ca, last).await
     }
 
-    /// Lets the next attempt ask the issuer again where its token endpoint is.
+    /// Makes the next attempt ask the issuer again for its token endpoint.
     fn forget(&self) {
         if let Place::Discovered(place) = &self.place {
             *lock(&place.remembered) = None;
@@ -233,7 +236,7 @@ impl Provider for Oauth2 {
     fn look(&self) -> Looking<'_> {
         Box::pin(async {
             match &self.place {
-                // What it answers without a credential says nothing.
+                // The endpoint's answer to a request without a credential would prove nothing.
                 Place::Known(_) => Ok(()),
                 Place::Discovered(_) => self.destination().await.map(drop),
             }
@@ -257,7 +260,7 @@ impl Provider for Oauth2 {
     }
 }
 
-/// A proof that failed after this was sent.
+/// Creates a failed proof; `sent` are the client authentications that were sent.
 fn unproved(failed: Failed, sent: Vec<ClientAuth>, untried: Option<ClientAuth>) -> Unproved {
     let Failed { fault, subject } = failed;
     let sent = if subject == Subject::Other {

@@ -1,8 +1,9 @@
-//! An issuer's words in our messages: without our secret, without anything that a terminal or a log would act on.
+//! Quotes an issuer's text in messages: without our secret, and without characters that a terminal or a log would act
+//! on.
 //!
-//! Two rules stand behind each other. What repeats a secret in a spelling that it may have been sent in is replaced by its
-//! name ([`echo`]). Of the rest only what can carry no secret is kept ([`readable`]), which hides the spellings that are
-//! not listed.
+//! Two filters are applied one after the other. First, everything that repeats a secret, in a spelling in which it may
+//! have been sent, is replaced by a label ([`echo`]). Of the rest, only words that cannot carry a secret are kept
+//! ([`readable`]), which also hides spellings that are not listed.
 
 use std::fmt::Write as _;
 
@@ -37,9 +38,8 @@ pub(super) const TOKEN_MEMBERS: [&str; 6] = [
     "idToken",
 ];
 
-/// What is said about an issuer's words: quoted, escaped, shortened, and without anything that repeats the secret or one
-/// of these tokens, since an issuer may answer with what it was sent or has given. `at` is the issuer's address, which it
-/// may repeat.
+/// Quotes an issuer's text: escaped, shortened, and without anything that repeats the secret or one of these tokens,
+/// since an issuer may echo what it received or issued. `at` is the issuer's address, which the text may contain.
 pub(super) fn quote(
     text: &str,
     at: &str,
@@ -52,15 +52,16 @@ pub(super) fn quote(
     escape(&readable(&echo::without(text, &hidden), &known))
 }
 
-/// Whether a text repeats the secret or one of these tokens, in part or in another spelling: it must not be shown then.
+/// Reports whether a text repeats the secret or one of these tokens, in part or in another spelling. Such a text must
+/// not be shown.
 pub(super) fn repeats(text: &str, credential: &Credential, tokens: &[Zeroizing<String>]) -> bool {
     let mut hidden = vec![of_credential(credential, true)];
     hidden.extend(tokens.iter().map(|token| of_token(token)));
     *echo::without(text, &hidden) != *text
 }
 
-/// An address that an issuer names, quoted and shortened; `None` if it is not made of the characters of an `http` or `https`
-/// address, among which braces are counted for placeholders. Take the secret out of the whole sentence afterwards
+/// Quotes an address that an issuer names, shortened; `None` if it has characters that no `http` or `https` address
+/// has. Braces are accepted, since they mark placeholders. Afterwards, remove the secret from the whole sentence
 /// ([`without_secret`]).
 pub(super) fn quote_address(text: &str) -> Option<String> {
     let is_of_one = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%{}".contains(&b);
@@ -70,8 +71,8 @@ pub(super) fn quote_address(text: &str) -> Option<String> {
     (!rest.is_empty() && text.bytes().all(is_of_one)).then(|| escape(text))
 }
 
-/// What is said about an API's words: quoted, escaped, shortened, and without anything that repeats the token of the call
-/// or one of these texts.
+/// Quotes the text of an API: escaped, shortened, and without anything that repeats the token of the call or one of
+/// these secrets.
 pub fn quote_of_api(text: &str, token: &AccessToken, secrets: &[Zeroizing<String>]) -> String {
     let of_secret = |text| Hidden {
         text,
@@ -84,16 +85,16 @@ pub fn quote_of_api(text: &str, token: &AccessToken, secrets: &[Zeroizing<String
     escape(&readable(&echo::without(text, &hidden), &Known::new(&[])))
 }
 
-/// Takes out of a fault's sentence what repeats the credential's secret: for a sentence with words of an issuer's that
-/// were read before this credential was sent.
+/// Removes everything from a fault's sentence that repeats the credential's secret. It is for sentences with texts of
+/// an issuer that were read before this credential was sent.
 pub(super) fn without_secret(mut fault: Fault, credential: &Credential) -> Fault {
-    // The sentence has words of ours, too.
+    // Short secrets are not searched for: the sentence has words of ours, too.
     let hidden = of_credential(credential, false);
     fault.detail = echo::without(&fault.detail, &[hidden]).to_string();
     fault
 }
 
-/// Takes out of a fault's sentence what repeats a token that its issuer gave before.
+/// Removes everything from a fault's sentence that repeats a token which the issuer issued before.
 pub fn without_token(fault: &mut Fault, token: &AccessToken) {
     let clean = echo::without(&fault.detail, &[of_token(token.expose())]);
     if *clean != fault.detail {
@@ -119,7 +120,8 @@ const fn of_token(text: &str) -> Hidden<'_> {
     }
 }
 
-/// Printable ASCII as it is, the rest as `\x1b` or `\u{202e}`: escape sequences and reversed text reach nobody.
+/// Quotes a text: printable ASCII unchanged, the rest as `\x1b` or `\u{202e}`, so that no escape sequence or reversed
+/// text is printed.
 fn escape(text: &str) -> String {
     let mut out = String::from("\"");
     let mut len = 0;
@@ -185,7 +187,7 @@ mod tests {
             "client_secret=Can%26ary%2Bse%25cret+%22%5C&x",
             r#"got {"clientSecret":"Can&ary+se%cret \"\\"}"#,
             "bad header: Basic aWQ6Q2FuJTI2YXJ5JTJCc2UlMjVjcmV0KyUyMiU1Qw==",
-            // As it is sent in a header, as it is, and in base64 with another client ID.
+            // In the encoding of a header, unchanged, and in base64 with another client ID.
             "got id:Can&ary%2Bse%25cret%20\"\\",
             "bad header: Basic aWQ6Q2FuJmFyeSUyQnNlJTI1Y3JldCUyMCJc",
             "bad header: Basic eHk6Q2FuJmFyeSUyQnNlJTI1Y3JldCUyMCJc",

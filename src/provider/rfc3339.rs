@@ -1,7 +1,6 @@
-//! Dates in the answers of issuers and of their APIs (RFC 3339), without a clock.
+//! Dates in the answers of issuers and of their APIs (RFC 3339), parsed without a clock.
 
-/// The seconds since 1970 that a date such as `2025-01-02T03:04:05.678Z` names, rounded down.
-/// `None` for a date before 1970.
+/// Parses a date such as `2025-01-02T03:04:05.678Z` to seconds since 1970, rounded down. `None` for a date before 1970.
 pub fn seconds(text: &str) -> Option<u64> {
     let (date, time) = text.split_at_checked(10)?;
     let time = time.strip_prefix(['T', 't', ' '])?;
@@ -25,7 +24,7 @@ pub fn seconds(text: &str) -> Option<u64> {
     u64::try_from(here - offset(zone)?).ok()
 }
 
-/// Three numbers of these many digits.
+/// Parses three numbers with these numbers of digits.
 fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[i64; 3]> {
     let mut parts = text.split(between);
     let mut numbers = [0; 3];
@@ -37,7 +36,7 @@ fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[i64; 3]> {
     parts.next().is_none().then_some(numbers)
 }
 
-/// The seconds by which a zone is ahead of UTC.
+/// Parses the seconds by which a zone is ahead of UTC.
 fn offset(zone: &str) -> Option<i64> {
     if matches!(zone, "Z" | "z") {
         return Some(0);
@@ -57,7 +56,7 @@ fn offset(zone: &str) -> Option<i64> {
     }
 }
 
-/// Days since 1970 of a date in the calendar of today.
+/// Returns the days since 1970 of a date in the Gregorian calendar.
 const fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year / 400, year % 400);

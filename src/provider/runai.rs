@@ -1,7 +1,8 @@
 //! NVIDIA Run:ai: user access keys (once called applications) and service accounts.
 //!
-//! A control plane has one of several token endpoints, by its age: `/api/v2/token` (2.24 and later) is OAuth 2.0;
-//! `/api/v1/token` is JSON of its own, with the grant `client_credentials` since 2.20, and up to 2.19 with `app_token`.
+//! The token endpoint of a control plane depends on its age. `/api/v2/token` (2.24 and later) is OAuth 2.0.
+//! `/api/v1/token` is a JSON protocol of its own, with the grant `client_credentials` since 2.20, and with `app_token`
+//! up to 2.19.
 
 use std::sync::Arc;
 
@@ -32,21 +33,21 @@ pub struct Runai {
     clock: Arc<dyn Clock>,
 }
 
-/// What came of asking at one endpoint.
+/// The outcome of a request to one endpoint.
 enum Outcome {
     Granted(Granted),
-    /// There is no such endpoint: another may be tried.
+    /// The endpoint does not exist; another one may be tried.
     Absent(Fault),
-    /// There is an endpoint, and it does not have this grant: it may have another.
+    /// The endpoint exists, but does not have this grant; it may have another.
     NoGrant(Fault),
-    /// The request was not understood, by a server that does not say that the credential is wrong.
+    /// The server did not understand the request, and does not say that the credential is wrong.
     NotUnderstood(Fault),
 }
 
 // === impl Runai ===
 
 impl Runai {
-    /// The control plane that the configuration names. Nothing is opened yet.
+    /// Creates the provider for the configured control plane. Opens nothing yet.
     pub fn new(configured: config::Runai, settings: Settings) -> Self {
         Self {
             http: Http::new(configured.url.origin(), settings),
@@ -56,11 +57,12 @@ impl Runai {
         }
     }
 
-    /// Asks where a token was got the last time, then where there may be one. On to the next only where an endpoint or
-    /// its grant is *absent*, or where nothing says that the credential is wrong and an older grant is left to try: one
-    /// that rejects the credential or fails has answered the question, and asking others would send the secret about
-    /// for nothing. One that states a wait ends the attempt. An absence of the known endpoint ends it too, until there
-    /// were several over a while: for a moment anything may answer in a server's place.
+    /// Requests a token at the endpoint that gave the last one, then at the others. It goes on to the next one only if
+    /// an endpoint or its grant is *absent*, or if the server does not say that the credential is wrong and an older
+    /// grant is left to try. An endpoint that rejects the credential or fails has decided the attempt: further requests
+    /// would send the secret around for nothing. An answer that states a wait ends the attempt. So does an absence of
+    /// the known endpoint, until several absences over some time have confirmed it: another server may answer in its
+    /// place for a moment.
     async fn ask(&self, credential: &Credential) -> Result<Granted, Fault> {
         let known = self.known.endpoint();
         let (mut absent, mut not_understood) = (None, None);
@@ -76,19 +78,20 @@ impl Runai {
                 {
                     return Err(fault);
                 }
-                // What is absent may come back, so it stays the known one.
+                // The absent endpoint may come back, so it stays the known one.
                 Outcome::Absent(fault) => {
                     absent = Some(fault);
                     absent_path = Some(endpoint.path());
                 }
                 Outcome::NoGrant(fault) => {
-                    // It was there and is not any more: whatever was learnt about this server may have changed.
+                    // The grant existed and is gone: everything that was learnt about this server may have changed.
                     if known == Some(endpoint) {
                         self.known.forget();
                     }
                     absent = Some(fault);
                 }
-                // It gave a token by this very grant, and this one stays: it is something else that it does not like.
+                // This very grant gave a token before, and it still exists: the server refuses something else in the
+                // request.
                 Outcome::NotUnderstood(fault)
                     if known == Some(endpoint) && endpoint != Endpoint::V1AppToken =>
                 {
@@ -104,8 +107,8 @@ impl Runai {
             .unwrap_or_else(|| Fault::no_endpoint("there is no token endpoint to ask")))
     }
 
-    /// The known one first, then the others that the configuration allows. An endpoint that is known to take
-    /// `client_credentials` is not asked by the grant of its ancestors.
+    /// Returns the known endpoint first, then the others that the configuration allows. If the known endpoint accepts
+    /// `client_credentials`, the older grant at the same path is left out.
     fn candidates(&self, known: Option<Endpoint>) -> Vec<Endpoint> {
         let allowed = |endpoint: &Endpoint| match self.configured.api {
             Api::Auto => true,
@@ -134,7 +137,8 @@ impl Runai {
         };
         match self.ask_at(other, credential).await {
             Ok(Outcome::Granted(granted)) => Ok(Outcome::Granted(granted)),
-            // Not understood in both: the first is the spelling that worked before, or else the specification's.
+            // Neither spelling was understood. The first one is the spelling that worked before, or else the
+            // specification's.
             Ok(_) => Ok(Outcome::NotUnderstood(rejected)),
             Err(fault) => Err(fault),
         }
@@ -171,7 +175,7 @@ impl Runai {
                 grant.scope = scope;
                 Ok(Outcome::Granted(Granted { grant, server_date }))
             }
-            // Another endpoint of the same server would be asked within the wait.
+            // The next endpoint of the same server would be requested within the stated wait.
             Err(fault) if fault.states_a_wait() => Err(fault),
             Err(fault) if absent => Ok(Outcome::Absent(fault)),
             Err(fault) if no_grant => Ok(Outcome::NoGrant(fault)),
@@ -208,7 +212,7 @@ impl Provider for Runai {
 
     fn look(&self) -> Looking<'_> {
         Box::pin(async {
-            // Every line has it, for a token alone.
+            // Every version has this path, and answers only requests with a token.
             let url = self.configured.url.endpoint("/api/v1/clusters");
             match self.http.reach(url).await?.status {
                 401 | 403 => Ok(()),

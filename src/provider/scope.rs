@@ -1,5 +1,5 @@
-//! The scope that a token answer grants (RFC 6749 section 5.1). Issuers write it as words with spaces or commas between,
-//! or as a list of them.
+//! The scope that a token answer grants (RFC 6749 section 5.1). Issuers write it as words that are separated by spaces
+//! or commas, or as a list.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,17 @@ use super::quote::{TOKEN_MEMBERS, repeats};
 use crate::credential::Credential;
 use crate::token::Scope;
 
-/// The longest scope that is kept, in bytes.
+/// The longest accepted scope, in bytes.
 const MAX_SCOPE: usize = 4_096;
 
-/// The scope that an answer with these members grants where it is another one than was asked for. `None` where the answer
-/// does not say it, which means the same one (RFC 6749 section 5.1), and where what it says is no scope or repeats a
-/// secret.
+/// Returns the granted scope if it differs from the requested one. `None` if the answer does not state it, which means
+/// the requested one (RFC 6749 section 5.1), and if the value is not a scope or repeats a secret.
 pub(super) fn granted(
     members: &Members<'_>,
     asked: &[String],
     credential: &Credential,
 ) -> Option<Scope> {
-    // Bitbucket writes the plural.
+    // Bitbucket uses the plural.
     let scope = members.raw("scope").or_else(|| members.raw("scopes"))?;
     let words = words(scope, asked)?;
     let is_other = words.iter().map(String::as_str).collect::<BTreeSet<_>>()
@@ -38,7 +37,7 @@ pub(super) fn granted(
         return None;
     }
     let missing = asked.iter().filter(|word| {
-        // ".default" stands for all that the client was given, which the issuer names.
+        // ".default" stands for everything that the client was given; the issuer returns the individual names.
         !words.contains(word) && !word.ends_with("/.default") && *word != ".default"
     });
     let missing: Vec<_> = missing.map(String::as_str).collect();
@@ -48,7 +47,7 @@ pub(super) fn granted(
     })
 }
 
-/// The words of a scope as it was written, each once. `None` if it is none.
+/// Splits a raw scope into its words, without duplicates. `None` if the value is not a scope.
 fn words(raw: &str, asked: &[String]) -> Option<Vec<String>> {
     let texts: Vec<String> = match serde_json::from_str::<String>(raw) {
         Ok(text) => vec![text],
@@ -57,7 +56,7 @@ fn words(raw: &str, asked: &[String]) -> Option<Vec<String>> {
     let texts = Zeroizing::new(texts);
     let mut words: Vec<String> = vec![];
     for word in texts.iter().flat_map(|text| text.split_ascii_whitespace()) {
-        // A comma is a character of a scope, too.
+        // A comma may also be a character of a scope.
         let is_one = asked.iter().any(|asked| asked == word);
         let parts = word.split(|c| c == ',' && !is_one);
         for part in parts.filter(|part| !part.is_empty()) {
@@ -72,7 +71,7 @@ fn words(raw: &str, asked: &[String]) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// A character of a scope (RFC 6749 section 3.3).
+/// Reports whether a byte may be in a scope (RFC 6749 section 3.3).
 const fn is_of_scope(b: u8) -> bool {
     matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
 }
@@ -115,7 +114,7 @@ mod tests {
             assert_eq!(of(&body, &["read", "write"]), None, "{scope}");
         }
         assert_eq!(of(r#"{"access_token":"t"}"#, &["read"]), None);
-        // One scope with a comma.
+        // One scope that contains a comma.
         let body = r#"{"access_token":"t","scope":"role:a,b"}"#;
         assert_eq!(of(body, &["role:a,b"]), None);
     }

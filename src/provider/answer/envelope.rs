@@ -1,26 +1,26 @@
-//! What is around a token in an answer: where its JSON begins, whether it tells of an error, and the token's type.
+//! The parts of an answer around the token: where its JSON begins, whether it reports an error, and the token's type.
 
 use zeroize::Zeroizing;
 
 use super::word;
 use crate::provider::members::Members;
 
-/// What a UTF-8 text may begin with. RFC 8259 section 8.1 lets a reader ignore it.
+/// An optional prefix of a UTF-8 text. RFC 8259 section 8.1 lets a reader ignore it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why a token's type cannot be used.
+/// The reason why a token's type cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum OtherType {
-    /// A use that takes more than the token.
+    /// A known type whose use takes more than sending the token.
     Known(&'static str),
-    /// A word that is not the type of a bearer token, as far as is known here.
+    /// A word that is not known as a type of bearer tokens.
     Unknown(Zeroizing<String>),
-    /// Not a text.
+    /// A value that is not a text.
     NotText,
 }
 
 impl OtherType {
-    /// The type in words that follow "a token". The issuer's own word for it is `quoted`.
+    /// Describes the type in words that follow "a token". `quoted` quotes the issuer's own word for it.
     pub(super) fn described(&self, quoted: impl FnOnce(&str) -> String) -> String {
         match self {
             Self::Known(what) => format!("{what}; ask the issuer for a bearer token"),
@@ -33,13 +33,13 @@ impl OtherType {
     }
 }
 
-/// The body behind a byte order mark.
+/// Returns the body after a byte order mark.
 pub(super) fn text_of(body: &[u8]) -> &[u8] {
     body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
 }
 
-/// Whether a body looks like JSON, whatever its type says: gateways and old servers give objects as text or as HTML.
-/// What begins as neither an object nor markup is what the type says, `is_claimed`.
+/// Reports whether a body looks like JSON, whatever its type says: gateways and old servers send objects as text or as
+/// HTML. If it starts neither as an object nor as markup, the type decides (`is_claimed`).
 pub(super) fn is_json_like(body: &[u8], is_claimed: bool) -> bool {
     match text_of(body).trim_ascii_start().first() {
         Some(b'{' | b'[') => true,
@@ -48,8 +48,8 @@ pub(super) fn is_json_like(body: &[u8], is_claimed: bool) -> bool {
     }
 }
 
-/// Whether the member `error` tells of an error. Some issuers have it in every answer, as a text without a character, a
-/// zero or a false.
+/// Reports whether the member `error` reports an error. Some issuers put it into every answer, as an empty text, a zero
+/// or a false.
 pub(super) fn tells_error(members: &Members<'_>) -> bool {
     match members.raw("error") {
         None | Some("0" | "false") => false,
@@ -59,23 +59,23 @@ pub(super) fn tells_error(members: &Members<'_>) -> bool {
     }
 }
 
-/// Whether an answer tells of an error, in whichever member its code is, and has no token: some gateways pass a refusal on
-/// as a success.
+/// Reports whether an answer reports an error, whichever member has the code, and has no token. Some gateways pass a
+/// refusal on as a success.
 pub(super) fn is_refusal(members: &Members<'_>) -> bool {
     !has_token(members) && (tells_error(members) || word::said(members).is_some())
 }
 
-/// Whether an answer has a token, in either spelling.
+/// Reports whether an answer has a token, in either spelling.
 pub(super) fn has_token(members: &Members<'_>) -> bool {
     let has = |name| members.text(name).is_some_and(|token| !token.is_empty());
     has("access_token") || has("accessToken")
 }
 
-/// Judges the value of `token_type` as it was written. A bearer token has the type Bearer in any case (RFC 6749 section
-/// 5.1), `BearerToken` at Apigee, and the type that its profile declares; some issuers leave it empty.
+/// Judges the raw value of `token_type`. Valid are Bearer in any case (RFC 6749 section 5.1), `BearerToken` (Apigee),
+/// the type that the profile declares, and an empty text, which some issuers send.
 ///
 /// # Errors
-/// [`OtherType`]: a token of any other type is to be used in another way (RFC 6749 section 7.1).
+/// [`OtherType`] for any other type: such a token has to be used in another way (RFC 6749 section 7.1).
 pub(super) fn bearer(raw: &str, declared: Option<&str>) -> Result<(), OtherType> {
     let text = serde_json::from_str(raw).map(Zeroizing::<String>::new);
     let text = text.map_err(|_| OtherType::NotText)?;

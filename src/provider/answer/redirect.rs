@@ -1,11 +1,11 @@
-//! Where a redirect leads, for messages.
+//! The target of a redirect, for messages.
 
 use url::Url;
 
 use crate::credential::Credential;
 use crate::provider::quote::quote;
 
-/// ` to scheme://host:port` of the address in `Location`, when it names another one. `at` is the issuer's own address.
+/// Formats ` to scheme://host:port` of the address in `Location`, if it differs from the issuer's own address `at`.
 pub(super) fn target(location: Option<&str>, at: &str, credential: &Credential) -> String {
     let Some(url) = location.and_then(|text| Url::parse(text).ok()) else {
         return String::new();

@@ -157,7 +157,7 @@ fn json_is_known_by_its_shape_whatever_its_type_says() {
                 );
             }
         }
-        // What begins as neither is what the type says.
+        // If the body starts as neither, the type decides.
         for body in ["", "canary", "access_token=canary"] {
             let answer = answer(200, kind, body.as_bytes());
             assert_eq!(answer.is_absent(), !claims, "{kind} {body}");
@@ -267,7 +267,7 @@ fn an_odd_lifetime_does_not_cost_the_token() {
         let grant = ok(&format!(r#"{{"access_token":"t","expires_in":{raw}}}"#)).unwrap();
         assert_eq!(grant.lifetime, read.map(Duration::from_secs), "{raw}");
         assert_eq!((grant.stated, grant.shown), (read.is_some(), None), "{raw}");
-        // What the token itself shows is the latest end; e30 is {}, the payload exp 60, iat 0.
+        // The end in the token itself is the latest possible one. e30 is {}; the payload is exp 60, iat 0.
         let jwt = "e30.eyJleHAiOjYwLCJpYXQiOjB9.c2ln";
         let grant = ok(&format!(r#"{{"access_token":"{jwt}","expires_in":{raw}}}"#)).unwrap();
         let shown = Some(Duration::from_secs(60));
@@ -358,7 +358,7 @@ fn a_200_without_a_usable_token_is_malformed() {
 fn every_printable_character_but_the_space_may_be_in_a_token() {
     for token in [
         ('!'..='~').collect(),
-        // Salesforce, Amazon, eBay
+        // Salesforce, Amazon, eBay.
         "00D!AQ4AQPzX".to_owned(),
         "Atza|IQEBLjAsAhRmHjNgHpi0U".to_owned(),
         "v^1.1#i^1#p^1#r^0#I^3#f^0#t^H4sIAAAA".to_owned(),
@@ -651,7 +651,7 @@ fn the_servers_date_is_read_if_it_is_one() {
     }
 }
 
-/// With the answer's own `Date`, since the token may be an old one.
+/// The answer's own `Date` is used, since the token may be an old one.
 #[test]
 fn a_jwt_that_has_ended_by_the_answers_date_is_no_token() {
     let jwt = "e30.eyJleHAiOjYwLCJpYXQiOjB9.c2ln";

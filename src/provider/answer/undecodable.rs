@@ -1,10 +1,11 @@
-//! Bytes of a body that are not UTF-8: old servers and servlets write names and descriptions in ISO 8859-1 or a code page.
+//! Replaces bytes of a body that are not UTF-8. Old servers and servlets write names and descriptions in ISO 8859-1 or
+//! a code page.
 
-/// DEL, which stands for each of them: JSON may have it in a text, and a token may not have it.
+/// DEL, which replaces each such byte. JSON texts may contain it, and tokens may not.
 const MARK: u8 = 0x7f;
 
-/// Puts the mark in the place of each byte that is not UTF-8, so that the rest can be read. It is done in place: a copy of a
-/// token would stay behind.
+/// Replaces each byte that is not UTF-8, so that the rest can be parsed. It works in place: a copy would leave a token
+/// behind in memory.
 pub(super) fn mark(body: &mut [u8]) {
     let mut rest = body;
     while let Err(error) = std::str::from_utf8(rest) {

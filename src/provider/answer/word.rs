@@ -1,44 +1,44 @@
-//! Whose word an answer of 4xx is: the issuer's about the credential, the issuer's about itself, or that of something that
-//! answered in the issuer's place, as an ingress or a firewall does.
+//! Classifies answers of 4xx by their author and subject: the issuer about the credential, the issuer about itself, or
+//! another server in the issuer's place, such as an ingress or a firewall.
 //!
-//! Only the first says that the credential is wrong. The others pass, or need another address.
+//! Only the first kind means that the credential is wrong. The others pass, or need another address.
 
 use zeroize::Zeroizing;
 
 use crate::fault::{Fault, FaultKind};
 use crate::provider::members::Members;
 
-/// Members that hold an error code: OAuth 2.0's (RFC 6749 section 5.2), and those of Okta, Apigee and others.
+/// The members that hold an error code: those of OAuth 2.0 (RFC 6749 section 5.2), and of Okta, Apigee and others.
 const CODES: [&str; 5] = ["error", "error_code", "errorCode", "ErrorCode", "code"];
 
-/// Members that hold an object with the code in it, as gateways and web frameworks wrap it.
+/// The members in which gateways and web frameworks wrap an object with the code.
 const WRAPPERS: [&str; 3] = ["error", "fault", "detail"];
 
-/// The longest code that is looked at, in bytes.
+/// The longest accepted code, in bytes.
 const MAX_CODE: usize = 64;
 
-/// Whose word an answer of 4xx is, and about what.
+/// The author and the subject of an answer of 4xx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
-    /// The issuer's about the credential or the request: the same request will be rejected again.
+    /// The issuer rejects the credential or the request, and will reject the same request again.
     Credential,
-    /// A bare 401: the issuer's about the credential, or about itself while it starts up.
+    /// A bare 401: the issuer rejects the credential, or is still starting up.
     Doubtful,
-    /// The issuer's about itself: it fails.
+    /// The issuer reports a failure of its own.
     Trouble,
-    /// The issuer's about itself: it is asked too often.
+    /// The issuer reports too many requests.
     SlowDown,
-    /// That of a proxy that demands a credential of its own.
+    /// A proxy demands a credential of its own.
     Proxy,
-    /// That of something else than a token endpoint.
+    /// The server is not a token endpoint.
     Stranger,
 }
 
 // === impl Word ===
 
 impl Word {
-    /// Judges a status of 4xx, whether it has a `WWW-Authenticate`, and the body if that is JSON. With
-    /// `has_vendor_errors`, Run:ai's own `Error` speaks of the credential.
+    /// Classifies an answer by its 4xx status, its `WWW-Authenticate`, and its body if that is JSON. With
+    /// `has_vendor_errors`, Run:ai's own `Error` is a statement about the credential.
     pub(super) fn of(
         status: u16,
         is_challenge: bool,
@@ -63,7 +63,7 @@ impl Word {
         }
     }
 
-    /// The fault of the answer of this `status` from `at`; `said` is what the issuer says, as a quotation.
+    /// Creates the fault of an answer with this `status` from `at`. `said` is the issuer's text, as a quotation.
     pub(super) fn fault(self, at: &str, status: u16, said: &str) -> Fault {
         let (kind, what) = match self {
             Self::Credential => (
@@ -105,7 +105,7 @@ impl Word {
     }
 }
 
-/// What the error codes in a body say. What passes counts before what does not.
+/// Classifies the error codes in a body. A code for a passing problem takes precedence.
 pub(super) fn said(members: &Members<'_>) -> Option<Word> {
     let codes = codes(members);
     let words: Vec<_> = codes.iter().filter_map(|code| word_of(code)).collect();
@@ -115,14 +115,14 @@ pub(super) fn said(members: &Members<'_>) -> Option<Word> {
         .or_else(|| first(Word::Credential))
 }
 
-/// The objects within a body that gateways and web frameworks wrap an error in.
+/// Returns the objects in a body in which gateways and web frameworks wrap an error.
 fn wrapped<'a>(members: &Members<'a>) -> Vec<Members<'a>> {
     let wrapped = WRAPPERS.into_iter().filter_map(|name| members.raw(name));
     let wrapped = wrapped.filter_map(|raw| Members::parse(raw.as_bytes()));
     wrapped.collect()
 }
 
-/// The error codes in a body, as the RFC spells them; of a wrapped error, too.
+/// Returns the error codes in a body, also those of a wrapped error, in the RFC's spelling.
 pub(super) fn codes(members: &Members<'_>) -> Vec<Zeroizing<String>> {
     let wrapped = wrapped(members);
     let all = wrapped.iter().chain([members]);
@@ -130,7 +130,7 @@ pub(super) fn codes(members: &Members<'_>) -> Vec<Zeroizing<String>> {
     texts.filter_map(|text| spelled(&text)).collect()
 }
 
-/// A code that was written with any separator and in any case. `None` for what is too long to be one.
+/// Normalises a code with any separator and in any case. `None` if the text is too long for a code.
 fn spelled(code: &str) -> Option<Zeroizing<String>> {
     if code.len() > MAX_CODE {
         return None;
@@ -142,10 +142,10 @@ fn spelled(code: &str) -> Option<Zeroizing<String>> {
     Some(code)
 }
 
-/// What a code means.
+/// Classifies a code.
 fn word_of(code: &str) -> Option<Word> {
-    /// Codes that begin so are about the client, its secret, the grant, the scope or the request. The last two are how
-    /// Slack and GitHub say `invalid_client`.
+    /// Prefixes of codes that are about the client, its secret, the grant, the scope or the request. The last two are
+    /// Slack's and GitHub's words for `invalid_client`.
     const OF_CREDENTIAL: [&str; 5] = [
         "invalid_",
         "unauthorized_",
@@ -166,21 +166,21 @@ fn word_of(code: &str) -> Option<Word> {
         | "rate_limit_exceeded"
         | "too_many_requests" => Some(Word::SlowDown),
         "access_denied" => Some(Word::Credential),
-        // The reason phrase of 415, which web frameworks repeat in their own error bodies.
+        // The reason phrase of 415, which web frameworks repeat in their error bodies.
         "unsupported_media_type" => None,
         code if OF_CREDENTIAL.iter().any(|begin| code.starts_with(begin)) => Some(Word::Credential),
         _ => None,
     }
 }
 
-/// Whether the body is Run:ai's own `Error`: a number `code` and a text `message`.
+/// Reports whether the body is Run:ai's own `Error`: a number `code` and a text `message`.
 fn is_vendor_error(members: &Members<'_>) -> bool {
     let code = members.raw("code");
     let is_number = code.is_some_and(|raw| raw.bytes().all(|b| b.is_ascii_digit()));
     is_number && members.text("message").is_some()
 }
 
-/// Whether the body is Run:ai's own `Error` of one of these statuses, which its code repeats.
+/// Reports whether the body is Run:ai's own `Error` with one of these statuses, which its code repeats.
 pub(super) fn is_vendor_error_of(members: &Members<'_>, statuses: &[&str]) -> bool {
     let code = members.raw("code").unwrap_or_default();
     statuses.contains(&code) && is_vendor_error(members)

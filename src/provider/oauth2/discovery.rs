@@ -1,7 +1,7 @@
-//! Finding an issuer's token endpoint: authorization server metadata (RFC 8414), or an `OpenID` provider's.
+//! Finds an issuer's token endpoint: by authorization server metadata (RFC 8414), or by that of an `OpenID` provider.
 //!
-//! Nothing secret is sent for it. What is read of a document is what decides where the secret goes, so it is judged as
-//! strictly as a token answer, and none of its words are passed on.
+//! No secret is sent for this. The document decides where the secret goes, so it is judged as strictly as a token
+//! answer, and its texts are not passed on.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ mod unfound;
 
 pub use places::LastPlace;
 
-/// What an issuer's document says.
+/// The content of an issuer's document.
 #[derive(Debug)]
 pub(super) struct Document {
     /// Its token endpoint.
@@ -33,13 +33,13 @@ pub(super) struct Document {
     pub(super) auth_methods: Option<AuthMethods>,
 }
 
-/// How long one address may take to give the document. All of them together leave the rest of the attempt to the token
-/// endpoint.
+/// How long one address may take to return the document. All addresses together leave the rest of the attempt's time to
+/// the token endpoint.
 pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
-/// Asks the issuer where its token endpoint is, at each address where its document may be until one gives it: at any of
-/// them there may be a stranger's document, a page, or nothing. Only a server that the certificates `ca` vouch for is
-/// believed, if a credential is bound to some.
+/// Asks the issuer for its token endpoint: requests the document at each address where it may be, until one returns it.
+/// An address may have another issuer's document, a page, or nothing. If a credential is bound to certificates, only a
+/// server that the certificates `ca` vouch for is trusted.
 pub(super) async fn discover(
     issuer: &EndpointUrl,
     http: &Http,
@@ -61,7 +61,7 @@ pub(super) async fn discover(
     Err(most_telling(all))
 }
 
-/// Asks at one address.
+/// Requests the document at one address.
 async fn look(
     url: &Url,
     issuer: &EndpointUrl,
@@ -87,7 +87,7 @@ async fn look(
     )
 }
 
-/// Judges an answer, without I/O.
+/// Judges an answer without I/O.
 fn read(
     answer: &Answer,
     url: &Url,
@@ -109,7 +109,8 @@ fn read(
     let Some(named) = members.text("issuer") else {
         return Err(unlike("names no issuer"));
     };
-    // By its characters (RFC 8414 section 3.3): a document of somebody else must not stand in for this issuer's.
+    // The identifiers are compared character by character (RFC 8414 section 3.3): another issuer's document must not
+    // replace this issuer's.
     if *named != issuer.as_str() {
         let (telling, what) = difference::explain(&named, issuer);
         return Err(Unfound::document(telling, url, &what));
@@ -135,8 +136,8 @@ fn read(
     })
 }
 
-/// The token endpoint; for mutual TLS the one that asks for a certificate, where the issuer has one of its own for that
-/// (RFC 8705 section 5).
+/// Returns the token endpoint. For mutual TLS, this is the endpoint that requests a certificate, if the issuer has a
+/// separate one (RFC 8705 section 5).
 fn token_endpoint(members: &Members<'_>, mutual_tls: bool) -> Option<zeroize::Zeroizing<String>> {
     const NAME: &str = "token_endpoint";
     let aliases = members
@@ -144,7 +145,7 @@ fn token_endpoint(members: &Members<'_>, mutual_tls: bool) -> Option<zeroize::Ze
         .filter(|_| mutual_tls)
         .map(|raw| Members::parse(raw.as_bytes()));
     match aliases {
-        // One that cannot be read decides nothing: neither for the alias nor for the other.
+        // An alias object that cannot be parsed decides nothing, so neither endpoint is used.
         Some(None) => None,
         Some(Some(aliases)) if aliases.raw(NAME).is_some() => aliases.text(NAME),
         _ => members.text(NAME),

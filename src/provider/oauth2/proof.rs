@@ -1,4 +1,5 @@
-//! What an answer at enrolment says of the client's authentication, and which other form of it is left to try.
+//! Interprets an answer at enrolment: whether it is about the client's authentication, and which other form of it is
+//! left to try.
 
 use crate::config::oauth2::ClientAuth;
 use crate::credential::Credential;
@@ -6,18 +7,18 @@ use crate::fault::{Fault, FaultKind};
 use crate::provider::answer::Answer;
 use crate::provider::body::{self, Sent};
 
-/// What a refusal is about.
+/// The subject of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     /// The client's authentication.
     Client,
-    /// The answer does not say.
+    /// The answer does not name its subject.
     Unclear,
     /// Something else.
     Other,
 }
 
-/// An attempt that brought no token.
+/// An attempt that returned no token.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) fault: Fault,
@@ -25,7 +26,8 @@ pub(super) struct Failed {
 }
 
 impl Failed {
-    /// An attempt whose answer has this subject, unless the issuer only tells of its own trouble with it.
+    /// Creates a failed attempt. The subject counts only if the issuer rejects the request, and not if it reports
+    /// trouble of its own.
     pub(super) fn answered(fault: Fault, subject: Subject) -> Self {
         let subject = match fault.kind {
             FaultKind::Rejected | FaultKind::NoEndpoint => subject,
@@ -36,16 +38,17 @@ impl Failed {
 }
 
 impl From<Fault> for Failed {
-    /// A fault without an answer.
+    /// Converts a fault without an answer.
     fn from(fault: Fault) -> Self {
         let subject = Subject::Other;
         Self { fault, subject }
     }
 }
 
-/// What a refusal is about: the client with 401 or `invalid_client`, whichever status that has (RFC 6749 section 5.2);
-/// something else with the codes of what was asked for (RFC 8707 has one, too), and where a page stands in for an answer.
-/// Some issuers, such as glewlwyd, refuse a client with an empty 403: it does not say that it speaks of the client.
+/// Determines the subject of a refusal. It is the client for 401 or `invalid_client` with any status (RFC 6749 section
+/// 5.2). It is something else for codes about the requested scope or target (RFC 8707 has one, too), and for a page
+/// instead of an answer. Some issuers, such as glewlwyd, refuse a client with an empty 403, which does not name its
+/// subject.
 pub(super) fn subject(answer: &Answer) -> Subject {
     let codes = answer.codes();
     let codes: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
@@ -58,7 +61,7 @@ fn judge(status: u16, codes: &[&str], is_page: bool) -> Subject {
     let is_of_client = codes.iter().copied().any(is_invalid_client);
     match (status, codes.first()) {
         (401, _) => Subject::Client,
-        // A proxy's word, or the issuer's about itself.
+        // A proxy's refusal, or a statement of the issuer about itself.
         (407 | 408 | 425 | 429, _) => Subject::Other,
         (200 | 201 | 400..500, _) if is_of_client => Subject::Client,
         (_, Some(&("invalid_scope" | "invalid_target" | "unsupported_grant_type"))) => {
@@ -71,14 +74,14 @@ fn judge(status: u16, codes: &[&str], is_page: bool) -> Subject {
     }
 }
 
-/// Whether a code says that the client is not known or its secret is wrong: the RFC's, Zoho's `invalid_client_secret`,
-/// Slack's `bad_client_secret`, GitHub's `incorrect_client_credentials`.
+/// Reports whether a code means that the client is unknown or its secret is wrong: the RFC's, Zoho's
+/// `invalid_client_secret`, Slack's `bad_client_secret`, GitHub's `incorrect_client_credentials`.
 fn is_invalid_client(code: &str) -> bool {
     let says = ["invalid_client", "bad_client_", "incorrect_client_"];
     says.iter().any(|begin| code.starts_with(begin))
 }
 
-/// The other form of the same header; `None` where both are alike, or where there is no header.
+/// Returns the other form of the same header; `None` if both forms are equal, or if there is no header.
 pub(super) fn other_form(client_auth: ClientAuth, credential: &Credential) -> Option<ClientAuth> {
     let other = match client_auth {
         ClientAuth::Basic => ClientAuth::BasicRaw,
@@ -127,7 +130,7 @@ mod tests {
                 "{status} {code:?}"
             );
         }
-        // A firewall's page says nothing of a client, but with 401.
+        // A firewall's page says nothing about a client, except with 401.
         assert_eq!(judge(403, &[], true), Subject::Other);
         assert_eq!(judge(401, &[], true), Subject::Client);
     }
@@ -175,7 +178,7 @@ mod tests {
         }
         let other = r#"{"message":"invalid_client"}"#;
         assert_eq!(of(other, None), Subject::Unclear);
-        // A type without a body is no page.
+        // A type without a body does not make a page.
         let html = Some("text/html");
         assert_eq!(of("", html), Subject::Unclear);
         assert_eq!(of("<html>", html), Subject::Other);

@@ -7,8 +7,8 @@ use crate::credential::Credential;
 use crate::provider::body::{self, Pair, Sent};
 use crate::provider::http::Request;
 
-/// The request for a token, with this client authentication. The secret is in the header or in the body, never in both
-/// and never in the address.
+/// Builds the token request with this client authentication. The secret is either in the header or in the body, and
+/// never in the address.
 pub(super) fn build(
     endpoint: &Url,
     asked: &Oauth2,

@@ -1,4 +1,4 @@
-//! A token endpoint of an OAuth 2.0 issuer, and the refusal of another one than a credential was enrolled for.
+//! A token endpoint of an OAuth 2.0 issuer; refuses a credential that was enrolled for another endpoint.
 
 use crate::config::oauth2::EndpointUrl;
 use crate::fault::{Fault, FaultKind};
@@ -8,19 +8,19 @@ use crate::provider::http::{Http, Settings};
 pub(super) struct Target {
     pub(super) endpoint: EndpointUrl,
     pub(super) http: Http,
-    /// Who says that it is one, for messages.
+    /// The source of the endpoint's address, for messages.
     named_by: &'static str,
 }
 
 // === impl Target ===
 
 impl Target {
-    /// The one that the configuration names.
+    /// Creates the target that the configuration names.
     pub(super) fn configured(endpoint: EndpointUrl, settings: &Settings) -> Self {
         Self::new(endpoint, settings, "which is the configured token-url")
     }
 
-    /// One that an issuer's document names.
+    /// Creates a target that an issuer's document names.
     pub(super) fn discovered(endpoint: EndpointUrl, settings: &Settings) -> Self {
         let named_by = "which the issuer's document names as its token endpoint";
         Self::new(endpoint, settings, named_by)
@@ -35,7 +35,7 @@ impl Target {
         }
     }
 
-    /// The whole of its address, and who says that it is a token endpoint.
+    /// Returns the whole address, and the source that names it.
     pub(super) fn whole(&self) -> String {
         format!("{}, {}", self.endpoint.shown(), self.named_by)
     }
@@ -44,7 +44,7 @@ impl Target {
         self.endpoint.origin().to_string()
     }
 
-    /// Refuses another token endpoint than this one.
+    /// Refuses any other token endpoint than this one.
     pub(super) fn demand(&self, endpoint: &str) -> Result<(), Fault> {
         let named = self.endpoint.url().as_str();
         if named == endpoint {
@@ -55,8 +55,8 @@ impl Target {
     }
 }
 
-/// `who` names the endpoint `named`, and the credential was enrolled for another one. Neither is said with its query, which
-/// may hold private data.
+/// Creates the fault if `who` names the endpoint `named`, but the credential was enrolled for another one. Both are
+/// shown without their queries, which may hold private data.
 pub(super) fn refusal(named: &str, enrolled: &str, who: &str) -> Fault {
     let without_query = |text: &str| text.split('?').next().unwrap_or_default().to_owned();
     let named = without_query(named);

@@ -29,7 +29,7 @@ fn token(text: &str) -> Play {
     )
 }
 
-/// Plays from the listener's own address on: `{issuer}` in an answer stands for it.
+/// Starts a fake issuer; `{issuer}` in an answer stands for its own address.
 async fn start(plays: Vec<Play>) -> Fake {
     Fake::start_with(|url| {
         let named = |play: Play| match play {
@@ -58,7 +58,7 @@ fn document(token_endpoint: &str) -> Play {
     )
 }
 
-/// An issuer of which nothing is asked beyond a token.
+/// Configures an issuer with nothing but the token request.
 fn plain(at: At) -> config::Oauth2 {
     config::Oauth2 {
         at,
@@ -91,7 +91,7 @@ fn at_issuer(fake: &Fake) -> Oauth2 {
     Oauth2::new(plain(at), Settings::default(), Arc::default())
 }
 
-/// The token of one attempt, or its fault, which must hold nothing of the secret.
+/// Returns the token of one attempt, or its fault, which must not contain the secret.
 async fn ask(provider: &Oauth2, credential: &Credential) -> Result<String, Fault> {
     let result = provider.fetch(credential).await;
     if let Err(fault) = &result {
@@ -178,7 +178,7 @@ async fn a_raw_header_and_an_id_in_the_body_are_sent_where_they_are_configured()
             Some(BASIC),
             "grant_type=client_credentials&client_id=my+id",
         ),
-        // It is there already, and once.
+        // The client ID is in the body already, and only once.
         (ClientAuth::Post, true, None, FORM),
     ] {
         let fake = start(vec![token("t")]).await;
@@ -354,7 +354,7 @@ async fn a_discovered_endpoint_is_asked_for_once_and_remembered() {
     );
 }
 
-/// What an address gives that has no document of the issuer: none of it says anything about the other addresses.
+/// Answers of an address without the issuer's document. None of them says anything about the other addresses.
 fn no_documents() -> Vec<Play> {
     vec![
         json(404, "{}"),
@@ -402,7 +402,7 @@ fn at_issuer_with_path(fake: &Fake) -> Oauth2 {
     Oauth2::new(plain(at), quick(), Arc::default())
 }
 
-/// An answer that does not come is waited for a moment only.
+/// Settings with a short wait for missing answers.
 fn quick() -> Settings {
     let timeouts = Timeouts {
         exchange: Duration::from_secs(1),
@@ -428,7 +428,7 @@ async fn each_address_of_a_document_is_asked_although_the_others_fail() {
     let all = [INSERTED, APPENDED, OPENID_OF_PATH];
     for good_at in 0..3 {
         for (at, first) in bad.iter().enumerate() {
-            // Each beside another one.
+            // Each answer beside another one.
             let second = &bad[(at + 1) % bad.len()];
             let mut plays = [first, second].map(Clone::clone)[..good_at].to_vec();
             plays.push(good.clone());
@@ -463,7 +463,7 @@ async fn an_address_that_hangs_is_left_and_the_place_of_the_document_is_asked_fi
     ])
     .await;
     let (provider, credential) = (at_issuer_with_path(&fake), enrolled(&fake));
-    // The token endpoint is gone, then it is back.
+    // The token endpoint disappears, then it is back.
     ask(&provider, &credential).await.unwrap_err();
     assert_eq!(ask(&provider, &credential).await.unwrap(), "t");
     ask(&provider, &credential).await.unwrap_err();
@@ -545,7 +545,7 @@ async fn without_a_document_nothing_is_sent_and_the_more_telling_reason_is_told(
 async fn a_server_that_cannot_be_connected_to_is_not_asked_at_each_address() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/x", listener.local_addr().unwrap());
-    // For its copies too: a child of another test has one between its fork and its exec.
+    // This also closes copies of the descriptor: a child of another test has one between its fork and its exec.
     rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
     let at = At::Issuer(EndpointUrl::issuer(&url).unwrap());
     let provider = Oauth2::new(plain(at), Settings::default(), Arc::default());
@@ -581,7 +581,7 @@ async fn the_secret_goes_to_no_other_endpoint_than_the_enrolled_one_whatever_the
     let endpoint = format!("{}/token", thief.url());
     let fake = start(vec![document(&endpoint)]).await;
     let provider = at_issuer(&fake);
-    // Neither one that was enrolled for the issuer's own, nor one for a third, nor one that is not enrolled.
+    // Credentials that were enrolled for the issuer's own endpoint, for third ones, and not at all.
     for bound in [
         enrolled(&fake),
         credential().bound_to("https://tokens.example/token"),
@@ -597,7 +597,7 @@ async fn the_secret_goes_to_no_other_endpoint_than_the_enrolled_one_whatever_the
         assert!(fault.detail.contains("--rebind"), "{fault:?}");
     }
     assert_eq!((thief.connections(), sent_the_secret(&fake)), (0, false));
-    // A person who is shown the endpoint and enrols the credential for it has decided.
+    // A person who sees the endpoint and enrols the credential for it has decided.
     let shown = destination(&provider).await;
     assert_eq!(shown, endpoint);
     assert_eq!(
@@ -635,7 +635,7 @@ async fn a_document_that_is_right_again_or_a_credential_enrolled_anew_is_taken_u
     let fault = ask(&provider, &home).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::BindingChanged);
     assert_eq!(ask(&provider, &home).await.unwrap(), "home");
-    // What is remembered is no reason to refuse a credential that was enrolled for the new place meanwhile.
+    // A remembered endpoint must not refuse a credential that was meanwhile enrolled for the new one.
     let enrolled_anew = enrolled(&moved);
     assert_eq!(ask(&provider, &enrolled_anew).await.unwrap(), "moved");
     assert_eq!(lines(&fake.requests()), [OAUTH, OAUTH, TOKEN, OAUTH]);
@@ -659,7 +659,7 @@ async fn an_endpoint_that_is_gone_is_looked_for_again_and_one_that_fails_is_not(
         .await;
         let (provider, credential) = (at_issuer(&fake), enrolled(&fake));
         ask(&provider, &credential).await.unwrap_err();
-        // Another one, even of the same origin, is for a person to confirm.
+        // A person has to confirm any other endpoint, even of the same origin.
         let fault = ask(&provider, &credential).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::BindingChanged);
         assert_eq!(ask(&provider, &credential).await.unwrap(), "t");

@@ -1,21 +1,21 @@
-//! An address that an issuer names, of which only the readable parts are kept.
+//! Addresses in an issuer's text, of which only the readable parts are kept.
 
 use std::net::IpAddr;
 
 use super::known::Known;
 
-/// The ends of a host's name that stands alone.
+/// The top-level domains that identify a host's name without a scheme.
 const DOMAINS: [&str; 9] = [
     "com", "net", "org", "io", "ai", "dev", "cloud", "local", "example",
 ];
 
-/// What stands in the place of what is not readable.
+/// The text that replaces an unreadable part.
 pub(super) const HIDDEN: &str = "[...]";
 
-/// A host has one label at most that is not a known word, and it is no longer than this.
+/// The longest unknown label. A host may have at most one label that is not a known word.
 const MAX_LABEL: usize = 12;
 
-/// An address with what is not readable in it hidden; `None` if it is none.
+/// Hides the unreadable parts of an address; `None` if the text is not an address.
 pub(super) fn address(text: &str, known: &Known) -> Option<String> {
     let Some((scheme, rest)) = text.split_once("://") else {
         let is_name = text
@@ -51,7 +51,7 @@ pub(super) fn address(text: &str, known: &Known) -> Option<String> {
     Some(format!("{scheme}://{name}{port}{}{query}", path.join("/")))
 }
 
-/// A host's name with the labels hidden that are not readable; `None` if none is.
+/// Hides the unreadable labels of a host's name; `None` if no label is readable.
 fn host(name: &str, known: &Known) -> Option<String> {
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     if bare.parse::<IpAddr>().is_ok() {
@@ -72,7 +72,7 @@ fn host(name: &str, known: &Known) -> Option<String> {
         .then(|| labels.join("."))
 }
 
-/// Whether it may be a word of a language that the vocabulary does not have: a company's name. What is encoded has digits
+/// Reports whether a label may be a word that the vocabulary lacks, such as a company's name. Encoded data has digits,
 /// or no vowels between its consonants.
 fn is_pronounceable(label: &str) -> bool {
     let is_vowel = |b: u8| b"aeiouy".contains(&b);

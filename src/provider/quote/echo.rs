@@ -1,8 +1,8 @@
-//! Finds what an issuer repeats of a secret: whole or in part, as it was sent or in another spelling.
+//! Finds the parts of a text that repeat a secret: whole or in part, as it was sent or in another spelling.
 //!
-//! A part of [`RUN`] characters counts, of any spelling of [`spellings`]. Upper and lower case are the same here, and so
-//! are the two alphabets of base64. The text is searched as it is and with its escapes undone, so that a spelling may
-//! be mixed or nested.
+//! [`RUN`] characters in a row count as a repetition, in any spelling of [`spellings`]. Upper and lower case are equal
+//! here, and so are the two alphabets of base64. The text is searched both unchanged and with its escapes undone, so
+//! that spellings may be mixed or nested.
 
 use std::fmt::Write as _;
 
@@ -11,29 +11,30 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::spellings::{Spelling, spellings};
 use super::views::{View, views};
 
-/// The shortest part of a secret's spelling that is taken out, in characters. A shorter spelling is taken out whole.
+/// The shortest part of a secret's spelling that is removed, in characters. A shorter spelling is removed only as a
+/// whole.
 pub(super) const RUN: usize = 8;
 
-/// A spelling other than the secret itself that is shorter than this is found in ordinary words.
+/// The shortest spelling that is searched for, except for the secret itself. A shorter one would match ordinary words.
 const SHORTEST: usize = 4;
 
-/// The longest text that is searched, in bytes. A quotation is shorter; what is longer shrinks only by what is taken out.
+/// The longest text that is searched, in bytes. A longer text is cut; quotations are shorter anyway.
 const MAX_TEXT: usize = 4_096;
 
-/// A text that must not be repeated, and what stands in its place.
+/// A text that must not be repeated, and its replacement.
 #[derive(Clone, Copy)]
 pub(super) struct Hidden<'a> {
-    /// The text.
+    /// The secret text.
     pub(super) text: &'a str,
     /// The client ID that was joined with it in a header, if it was.
     pub(super) client_id: Option<&'a str>,
-    /// What a person reads instead.
+    /// The replacement that a person reads.
     pub(super) label: &'static str,
-    /// Whether a text of fewer than [`RUN`] characters is looked for as well.
+    /// Whether to search for a text of fewer than [`RUN`] characters as well.
     pub(super) even_short: bool,
 }
 
-/// The text without what repeats one of the hidden texts, and without what is longer than [`MAX_TEXT`].
+/// Removes everything from the text that repeats one of the hidden texts, and everything beyond [`MAX_TEXT`].
 pub(super) fn without(text: &str, hidden: &[Hidden<'_>]) -> Zeroizing<String> {
     let text = text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or("");
     let mut search = Search::new(text);
@@ -45,15 +46,16 @@ pub(super) fn without(text: &str, hidden: &[Hidden<'_>]) -> Zeroizing<String> {
     search.result()
 }
 
-/// One text that is searched.
+/// A search in one text.
 struct Search<'t> {
     text: &'t str,
     views: Vec<View>,
-    /// Every run of [`RUN`] characters in the views with the view and the place where it begins, in order.
+    /// Every run of [`RUN`] characters in the views, with its view and its start, sorted.
     runs: Vec<(u64, usize, usize)>,
-    /// A bit for each run, by its hash: most runs of a spelling are not in the text, and this says so quickly.
+    /// A bit for each run, by its hash. Most runs of a spelling are not in the text, and this check rules them out
+    /// quickly.
     seen: Vec<u64>,
-    /// For each byte of the text what stands in its place, if it is taken out.
+    /// For each byte of the text its replacement, if it is removed.
     marks: Vec<Option<&'static str>>,
 }
 
@@ -127,7 +129,8 @@ impl<'t> Search<'t> {
             };
             let (mut from, mut to) = view.source(*at, RUN);
             if is_opaque {
-                // The characters beside it depend on its first and last bits, or on what it was joined with.
+                // The adjacent characters depend on the secret's first and last bits, or on the text that it was joined
+                // with.
                 let is_of_word = |b: &&u8| b.is_ascii_alphanumeric() || b"+/=_-".contains(*b);
                 let bytes = self.text.as_bytes();
                 let before = bytes.get(..from).unwrap_or_default();
@@ -139,7 +142,8 @@ impl<'t> Search<'t> {
         }
     }
 
-    /// Where the text escapes single characters, fewer than [`RUN`] of them may be written with as many characters.
+    /// Finds escaped characters: if the text escapes single characters, fewer than [`RUN`] of them may take as many
+    /// characters of text.
     fn look_for_escaped(&mut self, secret: &[u8], label: &'static str) {
         for view in self.views.iter().filter(|view| !view.is_dense) {
             for at in view.escapes() {
@@ -162,9 +166,9 @@ impl<'t> Search<'t> {
         }
     }
 
-    /// The text with its marked parts replaced.
+    /// Returns the text with its marked parts replaced.
     fn result(&self) -> Zeroizing<String> {
-        // Room for the longest outcome, so that no growth leaves a copy behind.
+        // Enough room for the longest result, so that no growth leaves a copy behind.
         let mut out = Zeroizing::new(String::with_capacity(self.text.len() * 10));
         let mut last = None;
         for (at, c) in self.text.char_indices() {
@@ -193,12 +197,12 @@ fn mark(marks: &mut [Option<&'static str>], (from, to): (usize, usize), label: &
     }
 }
 
-/// The run that ends with this byte, after the run that ended before it.
+/// Appends a byte to a run, and drops its first byte.
 const fn push(run: u64, b: u8) -> u64 {
     (run << 8) | b as u64
 }
 
-/// The bit of a run: the number of its word, and the bit in it.
+/// Returns the bit of a run: the index of the word, and the bit in it.
 const fn place(run: u64) -> (usize, u64) {
     let hash = run.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
     ((hash >> 6) as usize, 1 << (hash & 63))

@@ -1,15 +1,15 @@
-//! What a word of an issuer's may be: one of the vocabulary, or one of the texts that a message may repeat.
+//! The known words: the vocabulary, and the words of the texts that a message may repeat.
 
 use std::collections::HashSet;
 
 use super::vocabulary::is_word;
 
-/// What may stand between the words of a name, such as an error code or a piece of JSON.
+/// The signs between the words of a name, such as an error code or a piece of JSON.
 const SIGNS: [char; 18] = [
     '_', '-', '.', '/', ':', '=', ',', '@', '\'', '(', ')', '[', ']', '{', '}', ';', '"', '\\',
 ];
 
-/// No more of them stand between two words.
+/// The most signs between two words.
 const MOST_SIGNS: usize = 3;
 
 /// The words of the texts that a message may repeat.
@@ -18,7 +18,7 @@ pub(super) struct Known(HashSet<String>);
 // === impl Known ===
 
 impl Known {
-    /// The words of these texts.
+    /// Collects the words of these texts.
     pub(super) fn new(texts: &[&str]) -> Self {
         let words = texts
             .iter()
@@ -28,7 +28,7 @@ impl Known {
         Self(words.map(str::to_ascii_lowercase).collect())
     }
 
-    /// Whether this is a known word, or several with signs between them.
+    /// Reports whether this is a known word, or several with signs between them.
     pub(super) fn has(&self, text: &str) -> bool {
         let text = without_version(text);
         if self.has_word(text) {
@@ -49,13 +49,13 @@ impl Known {
         are_known && has_words && numbers <= 1 && signs.map(str::len).max() <= Some(MOST_SIGNS)
     }
 
-    /// Whether this is one known word.
+    /// Reports whether this is one known word.
     pub(super) fn has_word(&self, word: &str) -> bool {
         is_word(word) || self.0.contains(&word.to_ascii_lowercase())
     }
 }
 
-/// The name without its version: `HTTP/1.1`, `TLSv1.2`.
+/// Returns the name without its version: `HTTP/1.1`, `TLSv1.2`.
 pub(super) fn without_version(text: &str) -> &str {
     let bytes = text.as_bytes();
     let Some(at) = text.len().checked_sub(3) else {

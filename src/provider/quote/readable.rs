@@ -1,41 +1,41 @@
-//! Keeps of an issuer's words only those that can carry no secret.
+//! Keeps only those words of an issuer's text that cannot carry a secret.
 //!
-//! A secret may come back in more spellings than one can list and look for. So the question is turned round: what is
-//! kept is made of known words, short numbers between them, moments, error codes, random UUIDs, and addresses of such
-//! parts. All the rest is [`HIDDEN`].
+//! A secret may come back in more spellings than a list can have. So the filter works the other way round and lists
+//! what is kept: known words, short numbers between them, dates and times, error codes, random UUIDs, and addresses of
+//! such parts. All the rest is [`HIDDEN`].
 
 use super::address::{HIDDEN, address};
 use super::known::{self, Known};
 use super::shapes;
 
-/// What may stand before a word and behind it.
+/// The signs that may stand before and after a word.
 const EDGES: (&[u8], &[u8]) = (b"\"'([{<", b"\"')]}>.,;:!?");
 
-/// What stands for a secret or a token that was found.
+/// The labels of a secret or a token that was found.
 const LABELS: [&str; 2] = ["[secret]", "[token]"];
 
-/// A message has no more numbers than this, and more would make a list of bytes.
+/// The most numbers in a message. More could be a list of bytes.
 const MAX_NUMBERS: usize = 4;
 
-/// Up to so many short words in a row between hidden parts are hidden, too: they may be parts of a secret that happen to be
+/// The most short words in a row that are hidden between hidden parts: they may be parts of a secret that happen to be
 /// words.
 const FEW: usize = 2;
 
 /// The longest short word, in characters.
 const SHORT: usize = 4;
 
-/// One part of a text, which stands between blanks.
+/// One part of a text, between blanks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
-    /// It is kept. It has so many characters without the signs around it.
+    /// A part that is kept. `len` is its length in characters without the signs around it.
     Kept { text: String, len: usize },
-    /// It is kept unless it stands beside what is hidden or beside another number.
+    /// A number, which is kept unless it stands beside a hidden part or another number.
     Number(String),
-    /// The place of something hidden, with the quotation marks and brackets around it.
+    /// A hidden part, with the quotation marks and brackets around it.
     Hidden(String),
 }
 
-/// The text with [`HIDDEN`] in the place of what could carry a secret.
+/// Replaces everything that could carry a secret by [`HIDDEN`].
 pub(super) fn readable(text: &str, known: &Known) -> String {
     let blank = |c: char| c.is_whitespace() || c.is_control();
     let parts = text.split(blank).filter(|part| !part.is_empty());
@@ -49,7 +49,7 @@ pub(super) fn readable(text: &str, known: &Known) -> String {
             Part::Kept { text, .. } | Part::Number(text) => (text, false),
             Part::Hidden(text) => (text, true),
         };
-        // One mark for several parts.
+        // One mark replaces several parts.
         let rest = text.strip_prefix(HIDDEN).filter(|_| ends_hidden);
         match rest {
             Some(rest) => out.push_str(rest),
@@ -120,7 +120,7 @@ fn judge(part: &str, known: &Known) -> Part {
     }
 }
 
-/// Whether a number is among the words of a name. One of a version does not count, nor one that is part of a word.
+/// Reports whether a word of a name is a number. The number of a version does not count, nor do digits inside a word.
 fn has_number(name: &str) -> bool {
     let is_number = |word: &str| word.bytes().all(|b| b.is_ascii_digit()) && !word.is_empty();
     let name = known::without_version(name);
@@ -128,7 +128,7 @@ fn has_number(name: &str) -> bool {
         .any(is_number)
 }
 
-/// `key=value` or `key:value`, with the value hidden if it is not readable.
+/// Handles `key=value` or `key:value`, and hides the value if it is not readable.
 fn of_pair(pair: &str, known: &Known) -> String {
     if known.has(pair) {
         return pair.to_owned();
@@ -163,7 +163,7 @@ fn of_pair(pair: &str, known: &Known) -> String {
     }
 }
 
-/// Splits off the quotation marks, the brackets and the punctuation around a word, at most two characters on each side.
+/// Splits off the quotation marks, brackets and punctuation around a word, at most two characters on each side.
 fn edges(part: &str) -> (&str, &str, &str) {
     let (open, close) = EDGES;
     let from = part
@@ -171,7 +171,7 @@ fn edges(part: &str) -> (&str, &str, &str) {
         .take(2)
         .take_while(|b| open.contains(b))
         .count();
-    // They are of one byte each.
+    // Each of them is one byte long.
     let (before, rest) = part.split_at(from);
     let closing = rest.bytes().rev().take(2);
     let to = rest.len() - closing.take_while(|b| close.contains(b)).count();
@@ -179,7 +179,7 @@ fn edges(part: &str) -> (&str, &str, &str) {
     (before, core, behind)
 }
 
-/// Hides numbers beside numbers and beside what is hidden, and all of them if they are many.
+/// Hides numbers beside other numbers and beside hidden parts; hides all numbers if there are many.
 fn hide_numbers(parts: &mut [Part]) {
     let is_number = |part: &Part| matches!(part, Part::Number(_));
     let are_many = parts.iter().filter(|part| is_number(part)).count() > MAX_NUMBERS;
@@ -196,7 +196,7 @@ fn hide_numbers(parts: &mut [Part]) {
     }
 }
 
-/// Hides the few short words between what is hidden.
+/// Hides short words between hidden parts, if they are few.
 fn hide_short_words(parts: &mut [Part]) {
     let is_hidden = |part: &Part| matches!(part, Part::Hidden(_));
     if !parts.iter().any(is_hidden) {

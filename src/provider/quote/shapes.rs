@@ -1,19 +1,19 @@
-//! The shapes of what is kept of a message beside its words: too short or too regular to carry a secret.
+//! The shapes of message parts that are kept besides words: too short or too regular to carry a secret.
 
-/// A longer number may be one of a secret.
+/// The most digits of a number. A longer one may be part of a secret.
 const MAX_DIGITS: usize = 5;
 
-/// The units that a number may have.
+/// The accepted units of a number.
 const UNITS: [&str; 6] = ["", "%", "s", "ms", "h", "min"];
 
-/// Codes by which issuers tell errors apart, and how many digits they have at most.
+/// The prefixes of issuers' error codes, each with its most digits.
 const CODES: [(&str, usize); 3] = [("AADSTS", 8), ("E", 7), ("IDX", 5)];
 
 fn are_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// A short number with up to one point, and its unit.
+/// Reports whether a text is a short number with up to one point, and its unit.
 pub(super) fn is_number(text: &str) -> bool {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -24,7 +24,8 @@ pub(super) fn is_number(text: &str) -> bool {
     is_short && are_digits(whole) && are_digits(part) && UNITS.contains(&unit)
 }
 
-/// A date, a time of day or both, as in RFC 3339. Decimal numbers of bytes are none: no letter is an hour.
+/// Reports whether a text is a date, a time of day or both, as in RFC 3339. Decimal codes of bytes do not match: no
+/// letter's code is an hour.
 pub(super) fn is_moment(text: &str) -> bool {
     let (date, time) = match text.split_once('T') {
         Some((date, time)) => (Some(date), Some(time)),
@@ -58,14 +59,14 @@ fn is_time(text: &str) -> bool {
     is_clock(clock) && are_digits(part) && part.len() <= 6 && zone.is_none_or(is_clock)
 }
 
-/// Whether it is a number in this range, with two digits or more.
+/// Reports whether a text is a number in this range, with two digits or more.
 fn is_in(text: &str, from: u32, to: u32) -> bool {
     let number = text.parse().ok().filter(|_| are_digits(text));
     (2..=4).contains(&text.len()) && number.is_some_and(|number| (from..=to).contains(&number))
 }
 
-/// A UUID of the kinds that are random or made of a time (RFC 9562 section 4.1): by it a request is found in the issuer's
-/// log. The bytes of a text are none, since the two bits that say the kind are those of no letter.
+/// Reports whether a text is a UUID of a random or time-based kind (RFC 9562 section 4.1), which identifies a request
+/// in the issuer's log. The bytes of a text do not match, since no letter has the bits that mark the kind.
 pub(super) fn is_uuid(text: &str) -> bool {
     let groups: Vec<_> = text.split('-').collect();
     let [_, _, version, variant, _] = groups[..] else {
@@ -80,7 +81,7 @@ pub(super) fn is_uuid(text: &str) -> bool {
         && variant.starts_with(['8', '9', 'a', 'b', 'A', 'B'])
 }
 
-/// An error code of a known issuer.
+/// Reports whether a text is an error code of a known issuer.
 pub(super) fn is_code(text: &str) -> bool {
     CODES.iter().any(|(name, most)| {
         let digits = text.strip_prefix(name);

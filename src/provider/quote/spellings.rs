@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::views::folded;
 
-/// What stands before each pair of digits where bytes are written in hexadecimal, and behind it.
+/// The prefix and the suffix of each pair of digits in the hexadecimal notations.
 const HEX: [(&str, &str); 13] = [
     ("", ""),
     (":", ""),
@@ -27,13 +27,13 @@ type Bytes = Zeroizing<Vec<u8>>;
 pub(super) struct Spelling {
     /// The characters, each of them [`folded`].
     pub(super) bytes: Bytes,
-    /// Whether it is the secret as it is.
+    /// Whether it is the unchanged secret.
     pub(super) is_plain: bool,
-    /// Whether it reads as one word, in which the secret cannot be told from what it was joined with.
+    /// Whether it looks like one word, in which the secret cannot be separated from the text that it was joined with.
     pub(super) is_opaque: bool,
 }
 
-/// The spellings of a secret, and of the client ID with it as it is put into a header.
+/// Returns the spellings of a secret, and of the client ID joined with it as in a header.
 pub(super) fn spellings<'a>(
     secret: &'a str,
     client_id: Option<&'a str>,
@@ -46,7 +46,7 @@ pub(super) fn spellings<'a>(
             escaped.push(spelled);
         }
     }
-    // The ways in which it can have been put into base64 are those in which it can have been sent.
+    // Base64 is applied to every form in which the secret may have been sent.
     let sent = escaped.clone().into_iter().chain([bare.clone()]);
     let in_base64 = sent.flat_map(|sent| [0, 1, 2].map(|shift| base64(&sent, shift)));
     let pairs = client_id.into_iter().flat_map(move |id| {
@@ -89,11 +89,11 @@ pub(super) fn spellings<'a>(
         .chain(opaque.map(spelling(false, true)))
 }
 
-/// Writes one byte of a secret.
+/// Writes one byte of a secret in an escaped form.
 type Escape = fn(u8, &mut Vec<u8>);
 
-/// Forms (HTML's, then RFC 3986's, in both cases of their digits, which differ in base64; then JavaScript's two), the one
-/// of our headers, JSON (plain, with `/` escaped, as in a web page, and JSON in JSON).
+/// Escapes of forms (HTML's, then RFC 3986's, each with upper-case and lower-case digits, which differ in base64; then
+/// JavaScript's two), of our headers, and of JSON (plain, with `/` escaped, as in a web page, and JSON in JSON).
 const ESCAPES: [Escape; 11] = [
     |b, out| form(b, out, upper_hex),
     |b, out| form(b, out, hex),
@@ -115,7 +115,7 @@ const ESCAPES: [Escape; 11] = [
 ];
 
 fn spell(secret: &[u8], write: impl Fn(u8, &mut Vec<u8>)) -> Bytes {
-    // Room for the longest spelling, so that no growth leaves a copy behind.
+    // Enough room for the longest spelling, so that no growth leaves a copy behind.
     let mut out = Zeroizing::new(Vec::with_capacity(8 * secret.len()));
     secret.iter().for_each(|b| write(*b, &mut out));
     out
@@ -128,7 +128,7 @@ fn form(b: u8, out: &mut Vec<u8>, hex: Escape) {
     }
 }
 
-/// A secret in our header, where only what a decoder would change is encoded.
+/// Writes a byte of a secret as in our header, which encodes only the characters that a decoder would change.
 fn header_secret(b: u8, out: &mut Vec<u8>) {
     match b {
         b'%' | b'+' | b' ' => percent(b, out, b"", upper_hex),
@@ -136,7 +136,7 @@ fn header_secret(b: u8, out: &mut Vec<u8>) {
     }
 }
 
-/// A client ID in our header: the colon is encoded as well.
+/// Writes a byte of a client ID as in our header, which also encodes the colon.
 fn header_id(b: u8, out: &mut Vec<u8>) {
     match b {
         b':' => percent(b, out, b"", upper_hex),
@@ -180,7 +180,7 @@ fn upper_hex(b: u8, out: &mut Vec<u8>) {
     digits.make_ascii_uppercase();
 }
 
-/// The characters of base64 that depend on these bytes alone when `shift` bytes stand before them.
+/// Returns the base64 characters that depend only on these bytes, if `shift` bytes come before them.
 fn base64(bytes: &[u8], shift: usize) -> Bytes {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bit = |n: usize| {

@@ -1,22 +1,22 @@
-//! A text as it is and with its escapes undone, each character with its place in the text.
+//! Views of a text: unchanged and with its escapes undone, each character with its position in the text.
 
 use zeroize::Zeroizing;
 
-/// How many escapes around each other are undone.
+/// How many nested escapes are undone.
 const DEPTH: usize = 2;
 
-/// A text in one reading. [`folded`] has been applied to its characters.
+/// One view of a text. [`folded`] has been applied to its characters.
 pub(super) struct View {
     /// The characters.
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    /// Where each of them begins and ends in the text, in bytes.
+    /// The start and the end of each character in the text, in bytes.
     places: Vec<(usize, usize)>,
     /// Whether blanks between the characters are left out.
     pub(super) is_dense: bool,
 }
 
-/// The text as it is, with its escapes undone once and twice, and at last without blanks and control characters, which
-/// some programs put between pairs of digits or at the end of a line of base64.
+/// Returns the text unchanged, with its escapes undone once and twice, and finally without blanks and control
+/// characters. Some programs put these between pairs of digits or at the line ends of base64.
 pub(super) fn views(text: &str) -> Vec<View> {
     let mut views = vec![View {
         bytes: Zeroizing::new(text.bytes().collect()),
@@ -37,7 +37,7 @@ pub(super) fn views(text: &str) -> Vec<View> {
     views
 }
 
-/// The character that stands for all that are taken for the same one.
+/// Maps characters that count as equal to one character.
 pub(super) const fn folded(b: u8) -> u8 {
     match b {
         b'-' => b'+',
@@ -49,7 +49,7 @@ pub(super) const fn folded(b: u8) -> u8 {
 // === impl View ===
 
 impl View {
-    /// Where `len` characters from `at` on begin and end in the text; nowhere if there are fewer.
+    /// Returns the start and the end in the text of `len` characters from `at` on; an empty range if there are fewer.
     pub(super) fn source(&self, at: usize, len: usize) -> (usize, usize) {
         let last = (at + len)
             .checked_sub(1)
@@ -60,7 +60,7 @@ impl View {
         }
     }
 
-    /// The characters that are written with more than one.
+    /// Returns the positions of the characters that the text writes with more than one.
     pub(super) fn escapes(&self) -> impl Iterator<Item = usize> {
         let places = self.places.iter().enumerate();
         places.filter_map(|(at, (from, to))| (to - from > 1).then_some(at))
@@ -105,8 +105,8 @@ impl View {
     }
 }
 
-/// The character that an escape at the beginning stands for, and the escape's length. Backslashes in a row count as one:
-/// each JSON text in another doubles them.
+/// Decodes an escape at the beginning, and returns its character and its length. Several backslashes count as one: each
+/// nesting of JSON doubles them.
 fn escape(text: &[u8]) -> Option<(u8, usize)> {
     let hex = |from: usize, len: usize| {
         let digits = std::str::from_utf8(text.get(from..from + len)?).ok()?;

@@ -1,4 +1,4 @@
-//! The words that messages of issuers are made of.
+//! The vocabulary of issuers' messages.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 static WORDS: LazyLock<HashSet<&str>> =
     LazyLock::new(|| include_str!("vocabulary.txt").split_whitespace().collect());
 
-/// The endings that a word may have, and what they stand in the place of.
+/// The endings that a word may have, and what they replace.
 const ENDINGS: [(&str, &str); 11] = [
     ("s", ""),
     ("es", ""),
@@ -25,10 +25,10 @@ const ENDINGS: [(&str, &str); 11] = [
 /// Names whose capitals follow no rule.
 const NAMES: [&str; 6] = ["OAuth", "OAuth2", "OpenID", "GitHub", "macOS", "RunAI"];
 
-/// The shortest word that may have an ending: others with one are too easily hit by chance.
+/// The shortest stem of a word with an ending. Shorter ones match too easily by chance.
 const SHORTEST_STEM: usize = 3;
 
-/// Whether this is a known word, in lower case, in upper case or with a capital, or several in camel case.
+/// Reports whether this is a known word, in lower case, in upper case or capitalised, or several in camel case.
 pub(super) fn is_word(text: &str) -> bool {
     if !text.is_ascii() || text.is_empty() {
         return false;
@@ -45,7 +45,8 @@ pub(super) fn is_word(text: &str) -> bool {
     !is_even && is_camel_case(text)
 }
 
-/// Whether each part of a word in camel case is a known word of two letters or more, and one is longer.
+/// Reports whether each part of a word in camel case is a known word of two letters or more, and at least one is longer
+/// than a short stem.
 fn is_camel_case(text: &str) -> bool {
     let mut parts: Vec<String> = vec![];
     let mut was_lower = false;
@@ -61,7 +62,7 @@ fn is_camel_case(text: &str) -> bool {
             part.push(c);
         }
     }
-    // One part alone would be looked at without end.
+    // A single part would recurse forever.
     parts.len() > 1
         && parts.iter().any(|part| part.len() > SHORTEST_STEM)
         && parts.iter().all(|part| part.len() > 1 && is_word(part))

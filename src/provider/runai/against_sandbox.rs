@@ -1,4 +1,4 @@
-//! The provider against every line of the sandbox.
+//! Tests of the provider against every version of the sandbox.
 
 use super::*;
 use crate::config::BaseUrl;
@@ -29,7 +29,7 @@ async fn ask(provider: &Runai) -> Result<Granted, Fault> {
         .await
 }
 
-/// The requests so far, as the path and the member of the client's ID.
+/// Returns the requests so far, each with its path and its member of the client ID.
 fn asked(sandbox: &Sandbox) -> Vec<String> {
     let id = |name: &String| name.to_ascii_lowercase().ends_with("id");
     let seen = sandbox.requests();
@@ -45,7 +45,7 @@ const V2: &str = "/api/v2/token client_id";
 const V1: &str = "/api/v1/token clientID";
 const APP_TOKEN: &str = "/api/v1/token appID";
 
-/// What the first attempt needs on each line.
+/// The requests of the first attempt on each version.
 const NEEDED: [(Line, &[&str]); 5] = [
     (Line::V2_18, &[V2, V1, APP_TOKEN]),
     (Line::V2_20, &[V2, V1]),
@@ -117,7 +117,8 @@ async fn a_configured_form_is_the_only_one_and_has_both_grants_of_its_path() {
     assert_eq!(asked(&without), [V2]);
 }
 
-/// The server is upgraded under a provider that knows it, and says that it does not have the grant, or says less.
+/// The server is upgraded while the provider knows its endpoint. It reports that the grant is missing, or answers more
+/// vaguely.
 #[tokio::test]
 async fn a_server_that_loses_app_token_is_asked_in_the_newer_ways() {
     for (line, vague, newer) in [
@@ -147,7 +148,7 @@ async fn a_server_that_loses_app_token_is_asked_in_the_newer_ways() {
     }
 }
 
-/// A known way that suddenly is not understood is not a reason to send the secret in ways that never worked.
+/// If the known grant suddenly is not understood, the secret must not be sent with grants that never worked.
 #[tokio::test]
 async fn a_known_grant_that_is_not_understood_any_more_is_not_replaced_by_an_older_one() {
     let sandbox = start(Line::V2_23).await;
@@ -159,7 +160,7 @@ async fn a_known_grant_that_is_not_understood_any_more_is_not_replaced_by_an_old
     assert_eq!(asked(&sandbox), [V2, V1, V1, "/api/v1/token clientId"]);
 }
 
-/// What a server says to a grant that it does not have, or to a wrong secret, is documented nowhere.
+/// How a server refuses a missing grant or a wrong secret is not documented.
 #[tokio::test]
 async fn a_vague_400_is_tried_in_the_older_grant_and_a_clear_one_is_final() {
     let vague = [V1, "/api/v1/token clientId", APP_TOKEN];

@@ -1,4 +1,4 @@
-//! The ways to ask a Run:ai control plane for a token: path, body, and what a refusal means there.
+//! The variants of Run:ai's token request: path, body, and the meaning of a refusal.
 
 use zeroize::Zeroizing;
 
@@ -6,19 +6,19 @@ use crate::credential::Credential;
 use crate::provider::answer::{Answer, Spelling};
 use crate::provider::body::{self, SecretBody, Sent};
 
-/// A way to ask for a token.
+/// A variant of the token request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
     V2,
-    /// With `clientID`, as the specification has it.
+    /// With `clientID`, as in the specification.
     V1,
-    /// With `clientId`, as the guides have it. Which of the two a server reads, or both, is not documented.
+    /// With `clientId`, as in the guides. Which of the two a server reads, or whether it reads both, is not documented.
     V1ClientId,
-    /// With the grant `app_token`, the only one for keys up to 2.19. 3.0 does not have it any more.
+    /// With the grant `app_token`, the only one for keys up to 2.19. Version 3.0 no longer has it.
     V1AppToken,
 }
 
-/// The ways to ask, newest first.
+/// The variants to try, the newest first.
 pub(super) const BY_AGE: [Endpoint; 3] = [Endpoint::V2, Endpoint::V1, Endpoint::V1AppToken];
 
 impl Endpoint {
@@ -29,7 +29,7 @@ impl Endpoint {
         }
     }
 
-    /// The lines of the control plane that give a token here, when it is asked for at the newest endpoint first.
+    /// Describes the versions of the control plane that give a token here, if the newest endpoint was tried first.
     pub(super) const fn server(self) -> &'static str {
         match self {
             Self::V2 => "Run:ai 2.24 or later: it gives tokens at /api/v2/token",
@@ -62,7 +62,8 @@ impl Endpoint {
         }
     }
 
-    /// No endpoint gets the credential in a header: the documents' "Authorization required" is an artefact.
+    /// Writes the body. No endpoint reads the credential from a header: "Authorization required" in the documents is an
+    /// artefact.
     pub(super) fn body(self, credential: &Credential) -> SecretBody {
         let id = Sent::Open(&credential.client_id);
         let secret = Sent::Secret(&credential.client_secret);
@@ -90,8 +91,9 @@ impl Endpoint {
         }
     }
 
-    /// A 400 of the JSON endpoint that does not say that the credential is wrong: another spelling or an older grant may
-    /// be what it wants. What is not JSON is not its word, and no reason to send the secret again.
+    /// Reports whether the JSON endpoint answered 400 without saying that the credential is wrong: it may expect
+    /// another spelling or an older grant. An answer that is not JSON does not come from the endpoint, so the secret is
+    /// not sent again.
     pub(super) fn is_not_understood(self, answer: &Answer) -> bool {
         self != Self::V2
             && answer.is_bad_request()
@@ -99,8 +101,8 @@ impl Endpoint {
             && !answer.is_understood()
     }
 
-    /// A 400 of the JSON endpoint that is about the grant. How a server says so that does not have it is not
-    /// documented: OAuth 2.0's code (RFC 6749 section 5.2), or a message that names the member or its meaning.
+    /// Reports whether the JSON endpoint answered 400 because of the grant. How a server says so is not documented:
+    /// with OAuth 2.0's code (RFC 6749 section 5.2), or with a message that names the member or its meaning.
     pub(super) fn has_no_such_grant(self, answer: &Answer) -> bool {
         if self == Self::V2 || !answer.is_bad_request() {
             return false;

@@ -1,4 +1,4 @@
-//! Which endpoint of a control plane gave the last token, and for how long it has been absent since.
+//! The endpoint of a control plane that gave the last token, and how long it has been absent since.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::endpoint::Endpoint;
 use crate::instant::BootInstant;
 
-/// How often, and for how long, the known endpoint has to be absent before others are asked. A server that restarts has no
-/// route for a moment, and its secret is not sent to older endpoints for that.
+/// How often, and for how long, the known endpoint must be absent before others are tried. A restarting server has no
+/// route for a moment; its secret must not be sent to older endpoints because of that.
 const ABSENCES: u32 = 3;
 const ABSENT_FOR: Duration = Duration::from_secs(60);
 
@@ -21,7 +21,7 @@ struct State {
     absence: Absence,
 }
 
-/// The answers in a row that the known endpoint is not there.
+/// The consecutive answers that the known endpoint is absent.
 #[derive(Debug, Clone, Copy, Default)]
 struct Absence {
     times: u32,
@@ -31,7 +31,7 @@ struct Absence {
 // === impl Known ===
 
 impl Known {
-    /// The endpoint; `None` before the first token.
+    /// Returns the endpoint; `None` before the first token.
     pub(super) fn endpoint(&self) -> Option<Endpoint> {
         self.state().endpoint
     }
@@ -44,7 +44,7 @@ impl Known {
         };
     }
 
-    /// Records that this endpoint is there: it judged the request.
+    /// Records that this endpoint exists: it judged the request.
     pub(super) fn is_there(&self, endpoint: Endpoint) {
         let mut state = self.state();
         if state.endpoint == Some(endpoint) {
@@ -52,18 +52,19 @@ impl Known {
         }
     }
 
-    /// Records that the known endpoint was absent at `now`. Returns whether it has been so for long enough to ask others.
+    /// Records that the known endpoint was absent at `now`. Returns whether it has been absent for long enough to try
+    /// others.
     pub(super) fn is_gone(&self, now: BootInstant) -> bool {
         self.state().absence.goes_on(now)
     }
 
-    /// Lets the next attempt look for an endpoint: the known one does not have its grant any more.
+    /// Makes the next attempt search for an endpoint, because the known one no longer has its grant.
     pub(super) fn forget(&self) {
         *self.state() = State::default();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is locked.
+        // No code panics while it is locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

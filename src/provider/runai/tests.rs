@@ -65,7 +65,7 @@ fn settings(exchange: Duration, fetch: Duration) -> Settings {
     }
 }
 
-/// The token of one attempt, or its fault, which must hold nothing of the secret or of a body.
+/// Returns the token of one attempt, or its fault, which must not contain the secret or a body.
 async fn ask(provider: &Runai) -> Result<String, Fault> {
     let result = provider.fetch(&credential()).await;
     if let Err(fault) = &result {
@@ -85,7 +85,7 @@ async fn play(api: Api, plays: Vec<Play>) -> (Result<String, Fault>, Vec<Sent>) 
     (result, fake.requests())
 }
 
-/// One attempt at v2 alone, which must fail.
+/// Makes one attempt at v2 alone, which must fail, and returns its fault.
 async fn fault(script: Play) -> Fault {
     let (result, requests) = play(Api::V2, vec![script]).await;
     assert_eq!(requests.len(), 1, "{result:?}");
@@ -171,7 +171,7 @@ async fn v2_is_asked_with_a_form_and_nothing_that_is_not_needed() {
     assert_eq!(granted.server_date.unwrap().seconds_down(), 784_111_777);
     let requests = fake.requests();
     assert_eq!((lines(&requests), requests[0].text()), (vec![V2], FORM));
-    // No Authorization, no Cookie, no Referer, no Accept-Encoding.
+    // No Authorization, no Cookie, no Referer; Accept-Encoding is fixed.
     assert_eq!(
         requests[0].header_names(),
         [
@@ -303,7 +303,7 @@ async fn without_any_endpoint_the_address_is_what_is_wrong() {
     assert_eq!(result.unwrap_err().kind, FaultKind::Malformed);
 }
 
-/// A provider on a clock that stands still until the test has it go on.
+/// Creates a provider on a clock that stands still until the test advances it.
 async fn timed(plays: Vec<Play>) -> (Runai, Fake, Arc<TestClock>) {
     let fake = Fake::start(plays).await;
     let booted = BootInstant::from_boot(Duration::from_secs(1_000));
@@ -335,7 +335,7 @@ async fn what_worked_is_asked_first_from_then_on() {
         let got = ask(&provider).await.unwrap_or_else(|_| "failed".to_owned());
         assert_eq!(got, expected);
     }
-    // The server was upgraded after the fifth request: v1 is gone, v2 is there, and stays the first.
+    // The server was upgraded after the fifth request: v1 is gone, and v2 exists and stays the first.
     let asked = [V2, V1, V1, V1, V1, V1, V1, V1, V2, V2];
     assert_eq!(lines(&fake.requests()), asked);
 }
@@ -348,7 +348,7 @@ async fn an_endpoint_that_worked_is_not_forgotten_for_a_moments_absence() {
         answer(404, "text/html", "", "default backend - 404"),
         json(405, "{}"),
     ] {
-        // First many in 59 s, then two over an hour, with a token between them.
+        // First many absences in 59 s, then two over an hour, with a token between them.
         let mut plays = vec![snake()];
         plays.extend(vec![missing.clone(); 5]);
         plays.push(snake());
@@ -383,7 +383,7 @@ async fn when_all_endpoints_are_gone_for_long_the_known_one_stays_the_first() {
         clock.suspend(Duration::from_secs(30));
     }
     assert_eq!(ask(&provider).await.unwrap(), "t2");
-    // From the third absence on, v1 is asked as well.
+    // From the third absence on, v1 is tried as well.
     let asked = [V2, V2, V2, V2, V1, V2, V1, V2];
     assert_eq!(lines(&fake.requests()), asked);
 }
@@ -429,7 +429,7 @@ async fn a_v1_that_understands_nothing_is_asked_once_in_each_way_and_no_more() {
         fault.detail.contains("Required parameter is missing"),
         "{fault:?}"
     );
-    // A failure on the second try is no rejection.
+    // A failure of the second request is not a rejection.
     let (result, _) = play(Api::V1, vec![missing(), json(503, "{}")]).await;
     assert_eq!(result.unwrap_err().kind, FaultKind::ServerError);
 }
@@ -494,7 +494,7 @@ async fn no_redirect_is_followed_whatever_its_status() {
         }
         assert_eq!(elsewhere.connections(), 0, "{status}");
     }
-    // Nor one to the address itself.
+    // Nor is a redirect to the same address followed.
     let fault = fault(answer(
         307,
         "application/json",
@@ -559,14 +559,14 @@ async fn an_endless_answer_is_read_up_to_the_cap() {
             32 << 20,
         ),
         (chunked, 32 << 20),
-        // Headers without end: `X: ` and blanks.
+        // Endless headers: `X: ` and blanks.
         (format!("{head}X: "), 32 << 20),
     ] {
         let fake = Fake::start(vec![Play::Endless(head.into_bytes())]).await;
         let provider = at(&fake.url(), Api::V2, Settings::default());
         let fault = ask(&provider).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::TooLarge, "{fault:?}");
-        // What the kernel's buffers hold beside what we read.
+        // The kernel's buffers hold more than was read.
         assert!(fake.written() < most, "{}", fake.written());
     }
     let headers = "X: canary\r\n".repeat(100_000);
@@ -660,7 +660,7 @@ async fn a_wait_that_is_asked_for_is_passed_on() {
 
 #[tokio::test]
 async fn nobody_listening_is_a_failure_to_connect() {
-    // Bound, so that no other test gets the port, and not listening.
+    // Bound, so that no other test gets the port, but not listening.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());

@@ -19,7 +19,7 @@ fn an_error_code_of_oauth_speaks_of_the_credential_whatever_the_status() {
         "unsupported_grant_type",
         "invalid_scope",
         "access_denied",
-        // Entra, Salesforce, Zoho, RFC 8707, Slack, GitHub
+        // Entra, Salesforce, Zoho, RFC 8707, Slack, GitHub.
         "invalid_resource",
         "invalid_client_id",
         "invalid_client_secret",

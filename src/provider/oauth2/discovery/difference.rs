@@ -1,11 +1,12 @@
-//! What is different in the issuer that a document names, for the person who has to write the right one.
+//! Explains how the issuer in a document differs from the configured one, to the person who has to correct the
+//! configuration.
 
 use super::unfound::Telling;
 use crate::config::oauth2::EndpointUrl;
 use crate::provider::quote::quote_address;
 
-/// How telling it is that a document names this issuer instead of the configured one, and what follows "the discovery
-/// document": the name is quoted, unless it is not an address.
+/// Returns how informative the difference between the two issuers is, and the text after "the discovery document". The
+/// text quotes the issuer's name, unless the name is not an address.
 pub(super) fn explain(named: &str, issuer: &EndpointUrl) -> (Telling, String) {
     let Some(quoted) = quote_address(named) else {
         let what =
@@ -49,7 +50,7 @@ pub(super) fn explain(named: &str, issuer: &EndpointUrl) -> (Telling, String) {
     (Telling::OtherIssuer, what)
 }
 
-/// A part in braces, such as `{tenantid}` of Entra's `common`.
+/// Finds a part in braces, such as `{tenantid}` of Entra's `common`.
 fn placeholder(named: &str) -> Option<&str> {
     let (_, from) = named.split_at_checked(named.find('{')?)?;
     let (part, _) = from.split_at_checked(from.find('}')? + 1)?;

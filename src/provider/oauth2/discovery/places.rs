@@ -1,4 +1,4 @@
-//! Where an issuer's document may be, and which of these addresses is asked first.
+//! The addresses where an issuer's document may be, and the order in which they are requested.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -6,18 +6,18 @@ use url::Url;
 
 use crate::config::oauth2::EndpointUrl;
 
-/// A rule by which a document's address is made from the issuer's.
+/// A rule that derives a document's address from the issuer's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// The well-known part before the issuer's path (RFC 8414 section 3.1).
     Inserted,
-    /// The same part behind it, as Okta and others have it.
+    /// The same part after the path, as Okta and others place it.
     Appended,
-    /// `OpenID` Connect Discovery section 4: behind it.
+    /// The part of `OpenID` Connect Discovery section 4, after the path.
     OpenId,
 }
 
-/// The place of the last document that was taken, which is asked first the next time.
+/// The rule that found the last document. It is tried first the next time.
 #[derive(Debug, Default)]
 pub struct LastPlace(AtomicU8);
 
@@ -38,14 +38,15 @@ impl Place {
     }
 }
 
-/// The addresses at which the issuer's document may be, each once, in the order in which they are asked.
+/// Returns the addresses where the issuer's document may be, without duplicates, in the order in which they are
+/// requested.
 pub(super) fn documents(issuer: &EndpointUrl, last: &LastPlace) -> Vec<(Place, Url)> {
     let mut places = Place::ALL;
     places.sort_by_key(|place| Some(*place) != last.get());
     let mut documents: Vec<(Place, Url)> = vec![];
     for place in places {
         let url = place.url(issuer);
-        // Without a path the first two are the same.
+        // Without a path, the first two are the same.
         if !documents.iter().any(|(_, known)| *known == url) {
             documents.push((place, url));
         }
@@ -63,7 +64,7 @@ impl LastPlace {
             .and_then(|at| Place::ALL.get(at).copied())
     }
 
-    /// A document was taken from this place.
+    /// Records that a document was found by this rule.
     pub(super) fn set(&self, place: Place) {
         self.0.store(place as u8 + 1, Ordering::Relaxed);
     }
@@ -133,7 +134,7 @@ mod tests {
             all.sort();
             assert_eq!(asked, all);
         }
-        // Of two places with one address either is right.
+        // If two rules give the same address, either is right.
         let last = LastPlace::default();
         last.set(Place::Appended);
         let asked = addresses("https://a.example", &last);

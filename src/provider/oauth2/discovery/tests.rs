@@ -35,14 +35,14 @@ fn read_for(issuer: &str, body: &str, mutual_tls: bool) -> Result<String, Fault>
     }
 }
 
-/// What is wrong with a document, told without its words.
+/// Returns the problem with a document, which must not quote the document.
 fn fault(issuer: &str, body: &str) -> String {
     let detail = fault_quoting(issuer, body);
     assert!(!detail.contains("canary"), "{detail}");
     detail
 }
 
-/// The same where the document's issuer is quoted.
+/// Does the same if the document's issuer is quoted.
 fn fault_quoting(issuer: &str, body: &str) -> String {
     let fault = read_for(issuer, body, false).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Malformed, "{body}");

@@ -1,4 +1,4 @@
-//! Why addresses gave no token endpoint, and which of the reasons is told.
+//! The reasons why addresses gave no token endpoint, and the choice of the one to report.
 
 use url::Url;
 
@@ -6,39 +6,39 @@ use crate::config::oauth2::EndpointUrl;
 use crate::fault::{Fault, FaultKind};
 use crate::provider::answer::Answer;
 
-/// Why an address gave no token endpoint.
+/// The reason why an address gave no token endpoint.
 #[derive(Debug)]
 pub(super) struct Unfound {
     pub(super) telling: Telling,
-    /// The same in a word or two, for a list.
+    /// A short form of the reason, for a list.
     brief: String,
     pub(super) fault: Fault,
 }
 
-/// How much the reason tells, the least first. That there is nothing at one address says little while another one has
-/// something to say.
+/// How informative the reason is, the least first. An address without a document says little if another address has a
+/// more specific problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Telling {
     /// There is nothing at this address.
     Absent,
-    /// There is something, and it is no document.
+    /// There is something, but not a document.
     NoDocument,
-    /// The address failed, and may give a document later.
+    /// The address failed, and may return a document later.
     Failed,
     /// A document of another issuer.
     OtherIssuer,
-    /// A document of an issuer that is most likely the one that is meant.
+    /// A document of an issuer that is most likely the intended one.
     SimilarIssuer,
-    /// This issuer's document, which cannot be used.
+    /// This issuer's document, which is not usable.
     Unusable,
-    /// The other addresses must not be asked now, or would fail like this one.
+    /// The other addresses must not be requested now, or would fail in the same way.
     Stop,
 }
 
 // === impl Unfound ===
 
 impl Unfound {
-    /// A document that cannot be taken.
+    /// Creates the reason for a document that is not accepted.
     pub(super) fn document(telling: Telling, url: &Url, what: &str) -> Self {
         let brief = match telling {
             Telling::OtherIssuer | Telling::SimilarIssuer => "another issuer",
@@ -52,14 +52,14 @@ impl Unfound {
         }
     }
 
-    /// There was no answer, or not the whole of one.
+    /// Creates the reason for a missing or incomplete answer.
     pub(super) fn unanswered(fault: Fault) -> Self {
         let (telling, brief) = match fault.kind {
             FaultKind::Timeout => (Telling::Failed, "no answer in time"),
             FaultKind::Reset => (Telling::Failed, "the connection broke"),
             FaultKind::Malformed => (Telling::NoDocument, "no HTTP"),
             FaultKind::TooLarge => (Telling::NoDocument, "too large"),
-            // All of the addresses are of one server.
+            // All addresses are on one server.
             _ => (Telling::Stop, ""),
         };
         Self {
@@ -69,7 +69,7 @@ impl Unfound {
         }
     }
 
-    /// An answer without a document. The words of a stranger are not passed on.
+    /// Creates the reason for an answer without a document. Texts from the server are not passed on.
     pub(super) fn answered(answer: &Answer, url: &Url, issuer: &EndpointUrl) -> Self {
         let status = answer.status;
         let failed = |kind, what: &str| Fault::new(kind, format!("{url} {what}"));
@@ -123,7 +123,7 @@ impl Unfound {
         };
         let fault = fault.with_retry_after(answer.wait());
         let fault = fault.with_retry_at(answer.wait_until());
-        // Another document would be asked for within the wait.
+        // The next address would be requested within the stated wait.
         let telling = if fault.states_a_wait() {
             Telling::Stop
         } else {
@@ -141,7 +141,7 @@ impl Unfound {
     }
 }
 
-/// The most telling reason, of as telling ones the first, with the others in a list.
+/// Returns the most informative reason, with the others in a list. Among equals, the first one wins.
 pub(super) fn most_telling(unfound: Vec<(Url, Unfound)>) -> Fault {
     let first_of = |best: Option<usize>, at: usize| {
         let telling = |at: usize| unfound.get(at).map(|(_, it)| it.telling);

@@ -20,7 +20,7 @@ fn joined(secret: &str, separator: &str, write: fn(u8) -> String) -> String {
     bytes.join(separator)
 }
 
-/// The spellings that an echo may have, each by its own words rather than by those of the program.
+/// Returns the spellings of an echo, written independently of the program.
 fn echoes(secret: &str, before: &str, behind: &str) -> Vec<String> {
     let as_form: String = byte_serialize(secret.as_bytes()).collect();
     let as_json = serde_json::to_string(secret).unwrap();
@@ -52,7 +52,7 @@ fn echoes(secret: &str, before: &str, behind: &str) -> Vec<String> {
     }
     for text in [secret, &as_form, &as_header, &as_json] {
         for before in [before, "my-client:"] {
-            // The characters that say something of the text alone.
+            // The characters that depend on the text alone.
             let from = (8 * before.len()).div_ceil(6);
             let to = 8 * (before.len() + text.len()) / 6;
             let whole = format!("{before}{text}{behind}");
@@ -97,7 +97,7 @@ proptest! {
 
     #[test]
     fn a_mixture_of_escapes_hides_nothing(
-        // A backslash or a percent sign of the secret's own would make another text of what follows.
+        // A backslash or a percent sign in the secret would combine with the characters after it.
         secret in r"[!-$&-\[\]-~]{12,40}",
         choice in prop::collection::vec(0..5_u8, 40),
     ) {
@@ -122,7 +122,7 @@ proptest! {
 fn a_header_is_taken_out_with_all_that_was_joined_in_it() {
     for (secret, echo) in [
         ("a-long-secret", "bXktY2xpZW50OmEtbG9uZy1zZWNyZXQ="),
-        // Shorter than a part that counts.
+        // Shorter than a run.
         ("abc", "bXktY2xpZW50OmFiYw=="),
         ("a+c", "bXktY2xpZW50OmErYw=="),
         ("a+c", "bXktY2xpZW50OmElMkJj"),

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Secrets of several lengths and of several alphabets.
+/// Secrets of several lengths and alphabets.
 const SECRETS: [&str; 12] = [
     "hunter2",
     "s3cr3t-8",
@@ -23,7 +23,7 @@ fn said(text: &str) -> String {
     )
 }
 
-/// The digits of the bytes as one large number in this base.
+/// Encodes the bytes as one large number in this base.
 fn in_base(bytes: &[u8], digits: &str) -> String {
     let (digits, mut number, mut out) = (digits.as_bytes(), bytes.to_vec(), vec![]);
     while number.iter().any(|digit| *digit != 0) {
@@ -39,7 +39,7 @@ fn in_base(bytes: &[u8], digits: &str) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// Bytes in groups of so many bits, from the left.
+/// Encodes the bytes in groups of this many bits, from the left.
 fn in_bits(bytes: &[u8], bits: usize, digits: &str) -> String {
     let bit = |n: usize| bytes.get(n / 8).map_or(0, |b| (b >> (7 - n % 8)) & 1);
     let digit = |n: usize| {
@@ -49,7 +49,7 @@ fn in_bits(bytes: &[u8], bits: usize, digits: &str) -> String {
     (0..(8 * bytes.len()).div_ceil(bits)).map(digit).collect()
 }
 
-/// Four bytes as five digits.
+/// Encodes four bytes as five digits.
 fn in_85(bytes: &[u8], digits: &[u8]) -> String {
     let group = |bytes: &[u8]| {
         let mut number = bytes.iter().fold(0, |n, b| n * 256 + usize::from(*b));
@@ -70,7 +70,7 @@ fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// A gzip file with one stored block.
+/// Builds a gzip file with one stored block.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let len = u16::try_from(bytes.len()).unwrap();
     let head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1];
@@ -168,14 +168,14 @@ fn encodings(secret: &str) -> Vec<(&'static str, String)> {
     all
 }
 
-/// How many characters of an encoding may be left: a part that is a short word by chance.
+/// How many characters of an encoding may remain: a part that is a short word by chance.
 const LEFT: usize = 4;
 
 #[test]
 fn no_encoding_of_a_secret_is_left() {
     for secret in SECRETS {
         for (name, echo) in encodings(secret) {
-            // Words of a secret's own are looked for elsewhere.
+            // Another check covers words that are part of a secret.
             let own = ["correct", "horse", "battery", "secret"];
             let is_own = own.iter().any(|word| echo.contains(word));
             for (before, behind) in [
