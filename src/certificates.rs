@@ -1,5 +1,5 @@
-//! The certificates and keys that a configuration names: each is read once, and judged by who can change it. What was
-//! judged is what is used.
+//! The certificates and keys that a configuration names. Each is read once and judged by who can change it, so the
+//! judged bytes are the bytes that are used.
 
 mod ca_file;
 mod client;

@@ -20,15 +20,15 @@ pub use lock::{ConfigLock, LockError, lock_config};
 pub use unusable::{Gone, Unusable};
 pub use write::{Readers, WriteError, write_config};
 
-/// How long reading a configuration may wait for the numbers of all its names. The name service may have to ask another
-/// machine, and a start or a reload waits for this.
+/// How long reading a configuration may wait for the numbers of all its names. The name service may have to query
+/// another machine, and a start or a reload waits for it.
 const NAMES: Duration = Duration::from_secs(2);
 
-/// Reads the configuration at `path`, whose users and groups the machine's name service knows. Whether it may be missing
-/// is for the caller to say: see [`Found`].
+/// Reads the configuration at `path`, and looks up its users and groups. The caller decides whether the file may be
+/// missing: see [`Found`].
 ///
 /// # Errors
-/// [`Unusable`], whose lines say every fault.
+/// [`Unusable`], whose lines name every fault.
 pub fn read(path: &Path, uid: u32) -> Result<Found, Unusable> {
     match trust::open_config(path, uid) {
         Ok(bytes) => {
@@ -40,7 +40,7 @@ pub fn read(path: &Path, uid: u32) -> Result<Found, Unusable> {
             Ok(Found {
                 config,
                 content: Content::of(&bytes),
-                // What is not UTF-8 has a fault.
+                // A text that is not UTF-8 has a fault.
                 text: String::from_utf8(bytes).unwrap_or_default(),
             })
         }

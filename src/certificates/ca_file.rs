@@ -1,4 +1,4 @@
-//! A CA file: the certificates to trust, and no others.
+//! A CA file: the only certificates to trust.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use super::untrusted::words;
 use crate::credential::CaContent;
 use crate::trust::{Purpose, Untrusted, read_named};
 
-/// The largest CA file that is read, in bytes: four times the largest bundles of today's distributions, and more.
+/// The largest accepted CA file, in bytes: more than four times the largest bundles of today's distributions.
 const MAX_LEN: u64 = 1 << 20;
 
-/// The most certificates of a CA file, each counted once: twice as many as today's largest bundles have. Their hashes
+/// The most certificates of a CA file, without duplicates: twice as many as today's largest bundles have. Their hashes
 /// must fit into a record.
 pub const MAX_CERTIFICATES: usize = 512;
 
-/// The content of a CA file at one reading.
+/// The content of a CA file at one time of reading.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CaFile {
     /// Its path in the configuration.
@@ -31,7 +31,7 @@ pub struct CaFile {
     pub certificates: Vec<CertificateDer<'static>>,
 }
 
-/// Why a CA file cannot be used.
+/// The reason why a CA file cannot be used.
 #[derive(Debug)]
 pub struct CaFileError {
     /// Its path in the configuration.
@@ -47,9 +47,9 @@ pub enum CaFileErrorKind {
     Untrusted(Untrusted),
     /// A block that should be a certificate in PEM form is not.
     NotPem,
-    /// It holds no certificate in PEM form. These words name another form that can be converted, if it has one.
+    /// It holds no certificate in PEM form. If it has one in another form, the text says how to convert it.
     Empty(String),
-    /// It holds a certificate in a form of OpenSSL's own. These words name it and the command that converts it.
+    /// It holds a certificate in a form of OpenSSL's own. The text names it and the command that converts it.
     OpenSsl(String),
     /// It holds this many certificates, more than [`MAX_CERTIFICATES`].
     TooMany(usize),
@@ -72,7 +72,7 @@ impl CaFile {
         Self::of_bytes(path, &file.bytes, file.only_root)
     }
 
-    /// A CA file at this path that is to hold this text, with nothing read or written.
+    /// Creates a CA file with this path and text, without reading or writing anything.
     ///
     /// # Errors
     /// [`CaFileError`] names the path, the reason and the remedy.
@@ -103,7 +103,7 @@ impl CaFile {
         })
     }
 
-    /// Its certificates alone, in PEM form, without what stands between them.
+    /// Returns only its certificates, in PEM form, without any text between them.
     pub fn to_pem(&self) -> String {
         let certificates = self.certificates.iter();
         certificates.map(|der| pem::certificate(der)).collect()
@@ -112,7 +112,7 @@ impl CaFile {
 
 fn parse(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, CaFileErrorKind> {
     let pem = Pem::new(bytes);
-    // Beside others, too: left out, it would be missed at a handshake, where nothing says why.
+    // Also if it stands beside others: if it were left out, a handshake would fail without a reason.
     if let Some(words) = openssl::words(&pem, path) {
         return Err(CaFileErrorKind::OpenSsl(words));
     }
@@ -133,7 +133,7 @@ fn sha256(bytes: &[u8]) -> String {
 // === impl CaFileError ===
 
 impl CaFileError {
-    /// Whether a retry may succeed without a repair.
+    /// Reports whether a retry may succeed without a repair.
     pub fn is_passing(&self) -> bool {
         matches!(&self.kind, CaFileErrorKind::Untrusted(why) if why.is_passing())
     }

@@ -1,4 +1,4 @@
-//! The client certificate to show to an issuer, and its private key (mutual TLS).
+//! The client certificate for an issuer, and its private key (mutual TLS).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,27 +19,27 @@ use super::x509::Facts;
 use crate::config::ClientCertificate;
 use crate::trust::{Purpose, Untrusted, read_named};
 
-/// The largest certificate or key file that is read, in bytes: a long chain of large certificates has a quarter of it.
+/// The largest accepted certificate or key file, in bytes: four times a long chain of large certificates.
 const MAX_LEN: u64 = 65_536;
 
-/// The pauses before the files are read again when they do not fit together: at 0.5, 1 and 2 s. A renewal writes two files,
-/// and a reader may come in between.
+/// The pauses before the files are read again if they do not match: at 0.5, 1 and 2 s. A renewal writes two files, and
+/// a reader may come between.
 pub const PAUSES: [Duration; 3] = [
     Duration::from_millis(500),
     Duration::from_millis(500),
     Duration::from_secs(1),
 ];
 
-/// A client certificate and its key, as they were read together.
+/// A client certificate and its key, read together.
 pub struct ClientFiles {
     files: ClientCertificate,
     cert: Zeroizing<Vec<u8>>,
     key: Zeroizing<Vec<u8>>,
-    /// The SHA-256 of both: whether they were renewed since.
+    /// The SHA-256 of both, which detects a renewal.
     pub sha256: [u8; 32],
 }
 
-/// Why a client certificate or its key cannot be used.
+/// The reason why a client certificate or its key cannot be used.
 #[derive(Debug)]
 pub struct ClientFileError {
     part: Part,
@@ -61,17 +61,17 @@ enum Why {
     Untrusted(Untrusted),
     /// A block in it has no end, or holds something other than base64.
     NotPem,
-    /// It holds no block of its kind. These words name a form that can be converted.
+    /// It holds no block of its kind. If it has one in another form, the text says how to convert it.
     Empty(String),
-    /// It holds a certificate in a form of OpenSSL's own. These words name it and the command that converts it.
+    /// It holds a certificate in a form of OpenSSL's own. The text names it and the command that converts it.
     OpenSsl(String),
     /// The key is encrypted with a pass phrase.
     Encrypted,
-    /// The certificate is of this version, and cannot be used.
+    /// The certificate has this version, which cannot be used.
     OldVersion(u8),
-    /// The certificate is not for the key in this file.
+    /// The certificate does not belong to the key in this file.
     Mismatch(PathBuf),
-    /// It is of a kind that cannot be used.
+    /// Its kind cannot be used.
     Unusable,
 }
 
@@ -99,11 +99,11 @@ impl ClientFiles {
         })
     }
 
-    /// The certificates, the client's own first, with the key that belongs to it.
+    /// Returns the certificates, the client's own first, with the matching key.
     ///
     /// # Errors
-    /// [`ClientFileError`] names the file, the reason and the remedy. If it
-    /// [is passing](ClientFileError::is_passing), the files may be right after one of the [`PAUSES`].
+    /// [`ClientFileError`] names the file, the reason and the remedy. If it [is passing](ClientFileError::is_passing),
+    /// a retry after one of the [`PAUSES`] may succeed.
     pub fn identity(&self, provider: &CryptoProvider) -> Result<CertifiedKey, ClientFileError> {
         let ClientCertificate { cert, key } = &self.files;
         let of_certificate = |why| Part::Certificate.failed(cert, why);
@@ -123,7 +123,7 @@ impl ClientFiles {
     /// Blocks for up to two seconds.
     ///
     /// # Errors
-    /// As those of [`Self::read`] and [`Self::identity`].
+    /// The errors of [`Self::read`] and [`Self::identity`].
     pub fn examine(files: &ClientCertificate, uid: u32) -> Result<(), ClientFileError> {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let look = || Self::read(files, uid)?.identity(&provider).map(drop);
@@ -135,7 +135,7 @@ impl ClientFiles {
     }
 }
 
-/// Looks again after each of the pauses while the error is one that passes.
+/// Retries after each of the pauses while the error is a passing one.
 fn settled<T>(
     mut look: impl FnMut() -> Result<T, ClientFileError>,
     mut wait: impl FnMut(Duration),
@@ -215,7 +215,7 @@ impl Part {
 // === impl ClientFileError ===
 
 impl ClientFileError {
-    /// Whether the files may be right in a moment: they are as a reader sees them that comes between two writes.
+    /// Reports whether a retry may succeed soon: the files look as if they were read between two writes.
     pub const fn is_passing(&self) -> bool {
         matches!(self.why, Why::Mismatch(_) | Why::NotPem | Why::Empty(_))
     }
@@ -308,7 +308,7 @@ mod tests {
         files.identity(&rustls::crypto::aws_lc_rs::default_provider())
     }
 
-    /// The text with a byte order mark and line ends of Windows.
+    /// Converts the text to one with a byte order mark and Windows line ends.
     fn of_windows(pem: &[u8]) -> Vec<u8> {
         let text = std::str::from_utf8(pem).unwrap().replace('\n', "\r\n");
         format!("\u{feff}{text}").into_bytes()
@@ -434,7 +434,7 @@ mod tests {
             let at = [0, 500, 1_000, 2_000, 2_000][right_at];
             assert_eq!(waited, Duration::from_millis(at), "{right_at}");
         }
-        // What does not pass is not waited for.
+        // There is no wait for other errors.
         let encrypted = || Err::<(), _>(Part::Key.failed(Path::new("/k"), Why::Encrypted));
         assert!(settled(encrypted, |_| panic!("a wait")).is_err());
     }

@@ -1,18 +1,18 @@
 //! Certificates in other forms, and the commands that convert them.
 //!
-//! One form is OpenSSL's own. Beside a certificate it holds the purposes that it is trusted for, or not trusted for: read
-//! without them, it would be trusted for more than its owner meant.
+//! One form is OpenSSL's own. In addition to a certificate, it holds the purposes for which the certificate is trusted
+//! or rejected. Without these, the certificate would be trusted for more than its owner intended.
 
 use std::path::Path;
 
 use super::pem::Pem;
 use super::x509::Facts;
 
-/// The label of a block of OpenSSL's own.
+/// The label of a block in OpenSSL's own form.
 const LABEL: &str = "TRUSTED CERTIFICATE";
 
-/// The words for a file with such a block, after its name and its path: what is in it, and the command that converts it.
-/// `None` if it has none.
+/// Returns the text for a file with such a block, to follow its name and its path: what is in it, and the command that
+/// converts it. `None` if there is no such block.
 pub(super) fn words(pem: &Pem, path: &Path) -> Option<String> {
     if pem.count(LABEL) == 0 {
         return None;
@@ -20,7 +20,7 @@ pub(super) fn words(pem: &Pem, path: &Path) -> Option<String> {
     let path = word(path);
     let command = match pem.count(LABEL) + pem.count("CERTIFICATE") {
         1 => format!("openssl x509 -in {path} -out NEW.pem"),
-        // The first one would convert the first certificate alone.
+        // The command for one certificate would convert only the first one.
         _ => format!(
             "openssl crl2pkcs7 -nocrl -certfile {path} | openssl pkcs7 -print_certs -out NEW.pem"
         ),
@@ -30,7 +30,7 @@ pub(super) fn words(pem: &Pem, path: &Path) -> Option<String> {
     ))
 }
 
-/// The words that follow "holds no certificate in PEM form" if it holds one in another form.
+/// Returns the text that follows "holds no certificate in PEM form", if the file holds one in another form.
 pub(super) fn hint(bytes: &[u8], pem: &Pem, path: &Path) -> String {
     let path = word(path);
     if Facts::read(bytes).is_some() {
@@ -46,7 +46,7 @@ pub(super) fn hint(bytes: &[u8], pem: &Pem, path: &Path) -> String {
     String::new()
 }
 
-/// A path as one word of a shell.
+/// Quotes a path as one word of a shell.
 pub(super) fn word(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);

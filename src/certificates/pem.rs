@@ -1,15 +1,15 @@
-//! PEM files as people have them: with a byte order mark, in UTF-16, with line ends of Windows, with blocks of other
-//! kinds (RFC 7468).
+//! PEM files in the variants that people have: with a byte order mark, in UTF-16, with Windows line ends, with blocks
+//! of other kinds (RFC 7468).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use zeroize::Zeroizing;
 
-/// The byte order mark of UTF-8. An editor puts it at the start, and joining two files puts it in the middle.
+/// The byte order mark of UTF-8. Editors put it at the start, and joining two files puts it in the middle.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The bytes of a block and its label.
+/// A block's kind and its bytes.
 pub(super) type Block = (SectionKind, Vec<u8>);
 
 /// The text of a PEM file, without byte order marks.
@@ -18,7 +18,7 @@ pub(super) struct Pem(Zeroizing<Vec<u8>>);
 // === impl Pem ===
 
 impl Pem {
-    /// Takes the bytes of a file.
+    /// Normalises the bytes of a file.
     pub(super) fn new(bytes: &[u8]) -> Self {
         let text = match bytes {
             [0xff, 0xfe, rest @ ..] => of_utf16(rest, u16::from_le_bytes),
@@ -28,7 +28,7 @@ impl Pem {
         Self(text)
     }
 
-    /// The blocks whose kind is known, in the file's order.
+    /// Returns the blocks of known kinds, in the file's order.
     ///
     /// # Errors
     /// `None` if a block has no end, or holds something other than base64.
@@ -37,7 +37,7 @@ impl Pem {
         blocks.ok()
     }
 
-    /// How many blocks with this label begin in the text.
+    /// Counts the blocks with this label.
     pub(super) fn count(&self, label: &str) -> usize {
         let begins = |line: &&[u8]| {
             let rest = line.strip_prefix(b"-----BEGIN ");
@@ -47,7 +47,7 @@ impl Pem {
         self.lines().filter(begins).count()
     }
 
-    /// Whether a line says that a block is encrypted with a pass phrase (RFC 1421 section 4.6.1.1).
+    /// Reports whether a block is encrypted with a pass phrase (RFC 1421 section 4.6.1.1).
     pub(super) fn is_encrypted(&self) -> bool {
         let says = |line: &[u8]| line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED");
         self.count("ENCRYPTED PRIVATE KEY") > 0
@@ -59,7 +59,7 @@ impl Pem {
     }
 }
 
-/// A certificate as a block, with lines of 64 characters (RFC 7468 section 2).
+/// Formats a certificate as a block, with lines of 64 characters (RFC 7468 section 2).
 pub(super) fn certificate(der: &[u8]) -> String {
     let base64 = STANDARD.encode(der);
     let mut block = "-----BEGIN CERTIFICATE-----\n".to_owned();
@@ -77,9 +77,9 @@ pub(super) fn certificate(der: &[u8]) -> String {
     block
 }
 
-/// The text without the marks at the starts of its lines.
+/// Removes the byte order marks at the starts of lines.
 fn without_marks(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
-    // Of the full size from the start: a buffer that grew would leave a key in the one that it outgrew.
+    // Allocated at its full size, since a growing buffer would leave a copy of a key behind.
     let mut text = Zeroizing::new(Vec::with_capacity(bytes.len()));
     for line in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
         let mut line = line;
@@ -91,7 +91,7 @@ fn without_marks(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     text
 }
 
-/// The ASCII characters of a text in UTF-16. All that counts in a PEM file is ASCII; what is not cannot be of a block.
+/// Returns the ASCII characters of a text in UTF-16. The blocks of a PEM file are pure ASCII.
 fn of_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Zeroizing<Vec<u8>> {
     let mut text = Zeroizing::new(Vec::with_capacity(bytes.len() / 2));
     let (units, _) = bytes.as_chunks::<2>();

@@ -1,10 +1,10 @@
-//! The words for a file that is not trusted, after its name and its path.
+//! The text for a file that is not trusted, to follow its name and its path.
 
 use std::path::Path;
 
 use crate::trust::{Distrust, Untrusted};
 
-/// What is wrong with the file at `path`, and the remedy.
+/// Describes the problem with the file at `path`, and the remedy.
 pub(super) fn words(path: &Path, untrusted: &Untrusted) -> String {
     let is_itself = untrusted.path == path;
     match &untrusted.why {

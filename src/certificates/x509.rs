@@ -1,5 +1,5 @@
-//! What a certificate says of itself that the TLS library does not tell: who may use it, and whether it is its own issuer
-//! (RFC 5280 section 4.1). No signature is checked, and nothing is trusted for what is read here alone.
+//! Facts in a certificate that the TLS library does not expose: who may use it, and whether it is its own issuer (RFC
+//! 5280 section 4.1). No signature is checked, so these facts alone never create trust.
 
 /// Tags of ASN.1 (X.690 section 8).
 mod tag {
@@ -25,7 +25,7 @@ mod oid {
 /// `keyCertSign` in the first byte of a key usage.
 const SIGNS_CERTIFICATES: u8 = 0x04;
 
-/// What a certificate says of itself.
+/// The facts in a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts<'a> {
     /// Its version, from 1 to 3.
@@ -36,16 +36,16 @@ pub struct Facts<'a> {
     pub subject: &'a [u8],
     /// `cA` of its basic constraints, if it has them.
     states_ca: Option<bool>,
-    /// The key usage, if it states one: whether it may sign certificates.
+    /// Whether the key usage allows it to sign certificates, if it has a key usage.
     states_signing: Option<bool>,
-    /// The extended key usage, if it states one: whether it is for servers.
+    /// Whether the extended key usage includes servers, if it has an extended key usage.
     states_server: Option<bool>,
 }
 
 // === impl Facts ===
 
 impl<'a> Facts<'a> {
-    /// Reads a certificate; `None` if it is not one.
+    /// Parses a certificate; `None` if the bytes are not one.
     pub fn read(der: &'a [u8]) -> Option<Self> {
         let (certificate, _) = expect(tag::SEQUENCE, der)?;
         let (tbs, _) = expect(tag::SEQUENCE, certificate)?;
@@ -80,18 +80,18 @@ impl<'a> Facts<'a> {
         Some(facts)
     }
 
-    /// Whether it names itself as its issuer.
+    /// Reports whether it names itself as its issuer.
     pub fn is_self_issued(&self) -> bool {
         self.issuer == self.subject
     }
 
-    /// Whether it may vouch for other certificates. A certificate of version 1 cannot say that it may not.
+    /// Reports whether it may vouch for other certificates. Version 1 has no way to deny it.
     pub fn is_ca(&self) -> bool {
         let without_constraints = self.version < 3 || self.states_signing == Some(true);
         self.states_ca.unwrap_or(without_constraints)
     }
 
-    /// Whether a server may show it. One that states no usage is for all.
+    /// Reports whether a server may use it. Without a stated usage, it may be used for everything.
     pub fn is_for_servers(&self) -> bool {
         self.states_server.unwrap_or(true)
     }
@@ -117,21 +117,21 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// `BasicConstraints`, whose `cA` is false unless it is there.
+/// Parses `BasicConstraints`, whose `cA` is false by default.
 fn is_ca(value: &[u8]) -> Option<bool> {
     let (constraints, _) = expect(tag::SEQUENCE, value)?;
     let stated = expect(tag::BOOLEAN, constraints);
     Some(stated.is_some_and(|(ca, _)| ca != b"\x00"))
 }
 
-/// `KeyUsage`: a byte that counts unused bits, and the bits.
+/// Parses `KeyUsage`: a byte with the number of unused bits, then the bits.
 fn may_sign(value: &[u8]) -> Option<bool> {
     let (bits, _) = expect(tag::BIT_STRING, value)?;
     let first = bits.get(1).copied().unwrap_or_default();
     Some(first & SIGNS_CERTIFICATES != 0)
 }
 
-/// `ExtKeyUsageSyntax`.
+/// Parses `ExtKeyUsageSyntax`.
 fn is_for_servers(value: &[u8]) -> Option<bool> {
     let (mut usages, _) = expect(tag::SEQUENCE, value)?;
     let mut is_for_servers = false;
@@ -143,14 +143,14 @@ fn is_for_servers(value: &[u8]) -> Option<bool> {
     Some(is_for_servers)
 }
 
-/// The content of an element with this tag, and what follows it.
+/// Returns the content of an element with this tag, and the rest of the input.
 fn expect(tag: u8, input: &[u8]) -> Option<(&[u8], &[u8])> {
     let (found, content, rest) = take(input)?;
     (found == tag).then_some((content, rest))
 }
 
-/// The tag and the content of the first element, and what follows it. Lengths have at most three bytes: a certificate is
-/// shorter than 16 MiB.
+/// Returns the tag and the content of the first element, and the rest of the input. Lengths have at most three bytes: a
+/// certificate is shorter than 16 MiB.
 fn take(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, first], rest) = input.split_first_chunk()?;
     let (len, rest) = match first {

@@ -1,7 +1,7 @@
-//! What was found where a configuration is looked for, and whether that may be put in force.
+//! The configuration file as found, and whether it may take effect.
 //!
-//! A file that is gone, or that an editor has just cut to nothing, is no instruction to drop every profile. So nothing
-//! but a file with something in it takes the place of a configuration that came from one.
+//! A file that is gone, or that an editor has just truncated, is not an instruction to drop every profile. So a
+//! configuration that came from a file is replaced only by a file that is not empty.
 
 use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
@@ -9,39 +9,39 @@ use std::path::{Path, PathBuf};
 use super::unusable::{Gone, Unusable};
 use crate::config::Config;
 
-/// What was read of a configuration.
+/// A configuration as found.
 #[derive(Debug)]
 pub struct Found {
-    /// The configuration; without profiles where there is no text.
+    /// The configuration; it has no profiles if there is no text.
     pub config: Config,
-    /// What it was read from.
+    /// Its origin.
     pub content: Content,
     /// The text.
     pub text: String,
 }
 
-/// What a configuration was read from, in the order of what it says.
+/// The origin of a configuration: how much was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Content {
-    /// There is no file; where a symbolic link on the way leads nowhere, this is the link.
+    /// No file was found. If a symbolic link on the path is dangling, `link` is that link.
     Missing {
         /// The link.
         link: Option<PathBuf>,
     },
-    /// A file of no bytes, or of blank ones.
+    /// The file has no bytes, or only blank ones.
     Empty,
-    /// A file that says something, be it a comment.
+    /// The file has a text, even if only a comment.
     Text,
 }
 
 // === impl Found ===
 
 impl Found {
-    /// Whether a daemon can begin with it, and a command say what is in it: without a file only where none was `named`,
-    /// since the usual one may not have been made yet.
+    /// Returns it if a daemon can start with it, and a command can show it. A missing file is accepted unless it was
+    /// `named`: the default file may not exist yet.
     ///
     /// # Errors
-    /// [`Unusable::Gone`].
+    /// [`Unusable::Gone`] otherwise.
     pub fn to_begin_with(self, path: &Path, named: bool) -> Result<Self, Unusable> {
         self.unless(path, |content| match content {
             Content::Missing { link: Some(link) } => Some(Gone::Dangling(link.clone())),
@@ -50,10 +50,10 @@ impl Found {
         })
     }
 
-    /// Whether it takes the place of the configuration in force, which was read from `before`.
+    /// Returns it if it may replace the configuration in force, which was read from `before`.
     ///
     /// # Errors
-    /// [`Unusable::Gone`].
+    /// [`Unusable::Gone`] otherwise.
     pub fn to_go_on_with(
         self,
         path: &Path,
@@ -68,10 +68,11 @@ impl Found {
             })
     }
 
-    /// Whether a command may change it that has read `before` of the same file, or [`Content::Missing`] if it has read
-    /// nothing yet: a file that has gone meanwhile is not made again, and none is made where a link leads nowhere.
+    /// Returns it if a command may change it. `before` is what the command has read of the same file, or
+    /// [`Content::Missing`] if it has read nothing yet. A file that has gone meanwhile is not created again, and none
+    /// is created at the end of a dangling link.
     ///
-    /// # Errors
+    /// [`Unusable::Gone`] otherwise.
     /// [`Unusable::Gone`].
     pub fn to_change(self, path: &Path, before: &Content) -> Result<Self, Unusable> {
         self.to_go_on_with(path, false, before)
@@ -95,7 +96,7 @@ impl Found {
 // === impl Content ===
 
 impl Content {
-    /// That of a path at which no file was found.
+    /// Describes a path at which no file was found.
     pub(super) fn missing(path: &Path) -> Self {
         let leads_nowhere = |path: &&Path| {
             path.is_symlink() && path.metadata().is_err_and(|error| error.kind() == NotFound)
@@ -105,7 +106,7 @@ impl Content {
         }
     }
 
-    /// That of a file with these bytes.
+    /// Describes a file with these bytes.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if text.trim_ascii().is_empty() {
@@ -174,7 +175,7 @@ mod tests {
                 (Content::Empty, missing(), Some(Gone::Removed)),
                 (Content::Empty, Content::Empty, None),
                 (Content::Empty, Content::Text, None),
-                // It was never there.
+                // The file never existed.
                 (missing(), missing(), named.then_some(Gone::NoSuchFile)),
                 (missing(), Content::Empty, None),
                 (missing(), Content::Text, None),
@@ -204,7 +205,7 @@ mod tests {
             fs::write(&path, text).unwrap();
             assert_eq!(content(), says, "{text:?}");
         }
-        // A link that leads nowhere is told, the file itself or a folder on the way.
+        // A dangling link is named, whether it is the file itself or a folder on the path.
         let nowhere = dir.path().join("nowhere");
         for link in [path.clone(), dir.path().join("a")] {
             fs::remove_file(&link)

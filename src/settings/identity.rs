@@ -1,20 +1,20 @@
-//! Which file it is, whatever path leads to it.
+//! The identity of a configuration, whatever path leads to it.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// The path without links and dots, as far as it leads to something.
+/// Resolves links and dots in a path, as far as the path exists.
 pub fn real_path(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     match nearest(&absolute) {
-        // Joined to nothing, a file would become a folder.
+        // Joined with an empty path, a file would become a folder.
         (real, rest) if rest.as_os_str().is_empty() => real,
         (folder, rest) => folder.join(rest),
     }
 }
 
-/// What is the same for two processes of this machine exactly when the path of one leads to the same file as that of the
-/// other, in whichever container either is. It counts by the folder, since the file is another one after each change.
+/// Returns a text that is equal for two processes of this machine exactly if their paths lead to the same file, even if
+/// they are in different containers. It is based on the folder's inode, since each change replaces the file.
 fn identity(path: &Path) -> Option<String> {
     let real = real_path(path);
     let (folder, rest) = nearest(real.parent()?);
@@ -24,13 +24,14 @@ fn identity(path: &Path) -> Option<String> {
     Some(format!("{device}:{inode}:{}", rest.display()))
 }
 
-/// What tells the daemon of this configuration and state from every other one of this machine.
+/// Returns an identifier of this configuration and state, which distinguishes their daemon from every other one of this
+/// machine.
 pub fn source_id(config: &Path, state: &Path) -> Option<String> {
     let state = identity(&state.join("credentials"))?;
     Some(format!("{} {state}", identity(config)?))
 }
 
-/// The longest beginning of a path that leads to something, without links, and the rest.
+/// Returns the longest existing prefix of a path, without links, and the rest.
 fn nearest(path: &Path) -> (PathBuf, PathBuf) {
     path.ancestors()
         .find_map(|beginning| {

@@ -1,8 +1,8 @@
-//! The lock under which a configuration is changed: a file of mode 0600 beside it, which is removed with the lock.
+//! The lock for changes of a configuration: a file of mode 0600 beside it, which is removed when the lock is released.
 //!
-//! Not a lock of the folder itself: every user who may list the folder could hold that, and network file systems refuse it,
-//! since they lock only files that are open for writing. There is one for each folder, since it also guards the temporary
-//! files that a killed writer has left there.
+//! The folder itself cannot serve as the lock: every user who may list the folder could hold that lock, and network
+//! file systems lock only files that are open for writing. There is one lock per folder, since it also guards the
+//! temporary files that a killed writer has left there.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -18,40 +18,40 @@ use super::write::{Readers, WriteError, place};
 use crate::file_lock::{FileLock, NotLocked};
 use crate::folder::{Attributes, Folder};
 
-/// The file.
+/// The name of the lock file.
 const NAME: &str = ".jeton.lock";
 
-/// How often we look whether another writer has finished, and how long we wait in between: 10 s in all. One holds the lock
-/// while it changes a store and a file; a keyring may take 3 s of that.
+/// The number of attempts to get the lock, and the pause between them: 10 s in all. A writer holds the lock while it
+/// changes a store and a file, and a keyring may take 3 s of that.
 const TRIES: u32 = 400;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// The right to change a configuration. It ends with this value.
+/// The right to change a configuration, until it is dropped.
 #[derive(Debug)]
 pub struct ConfigLock {
     folder: Folder,
-    /// `None` where the file system has no locks.
+    /// `None` if the file system has no locks.
     file: Option<FileLock>,
 }
 
-/// Why a configuration cannot be changed now.
+/// The reason why a configuration cannot be changed now.
 #[derive(Debug)]
 pub enum LockError {
-    /// Another process is changing it, and goes on to.
+    /// Another process is changing it, and has not finished in time.
     Busy {
         /// The configuration.
         config: PathBuf,
         /// The lock.
         lock: PathBuf,
     },
-    /// The system refused something.
+    /// The system reported an error.
     Io(WriteError),
 }
 
-/// Takes the lock of a configuration, and makes its folder if need be: see [`super::write_config`].
+/// Takes the lock of a configuration, and creates its folder if necessary: see [`super::write_config`].
 ///
 /// # Errors
-/// [`LockError`]; then nothing was changed.
+/// [`LockError`]; then nothing has changed.
 pub fn lock_config(path: &Path, uid: u32, readers: Readers) -> Result<ConfigLock, LockError> {
     take(path, uid, readers, TRIES)
 }
@@ -66,7 +66,7 @@ fn take(path: &Path, uid: u32, readers: Readers, tries: u32) -> Result<ConfigLoc
     for again in (0..tries).rev() {
         match open(&folder, &at) {
             Ok(file) => match FileLock::try_exclusive(file) {
-                // Its last holder may have removed it meanwhile: then another file is the lock.
+                // The last holder may have removed the file meanwhile. The lock is then another file.
                 Ok(lock) if folder.is(OsStr::new(NAME), lock.file()) => {
                     folder.sweep();
                     let file = Some(lock);
@@ -93,7 +93,7 @@ fn take(path: &Path, uid: u32, readers: Readers, tries: u32) -> Result<ConfigLoc
     })
 }
 
-/// Opens the file, or makes it for the owner of the folder: root may change a user's configuration.
+/// Opens the file, or creates it for the owner of the folder: root may change a user's configuration.
 fn open(folder: &Folder, at: &Path) -> io::Result<File> {
     let name = OsStr::new(NAME);
     match folder.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
@@ -104,13 +104,13 @@ fn open(folder: &Folder, at: &Path) -> io::Result<File> {
                 group: None,
                 mode: 0o600,
             };
-            // In a folder of root's that lets us write, ours is good as well.
+            // In a root-owned folder that we may write to, a file of our own is good enough.
             let _: io::Result<()> = attributes.apply(&file);
             Ok(file)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             match folder.open_file(name, OFlags::RDWR) {
-                // Its holder has removed it just now.
+                // Its holder has just removed it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => open(folder, at),
                 opened => opened,
             }
@@ -130,17 +130,17 @@ fn pause() {
 // === impl ConfigLock ===
 
 impl ConfigLock {
-    /// Whether no other program can have it at the same time. Where the file system has no locks, two programs that change
-    /// a configuration at once may still undo each other's change.
+    /// Reports whether the lock excludes other programs. If the file system has no locks, two programs that change a
+    /// configuration at the same time may still undo each other's change.
     pub const fn is_exclusive(&self) -> bool {
         self.file.is_some()
     }
 }
 
 impl Drop for ConfigLock {
-    /// Removes the file before it lets the lock go: a program that gets the lock of a file without a name looks again.
+    /// Removes the file before it releases the lock: a program that then gets the lock of the removed file tries again.
     fn drop(&mut self) {
-        // What cannot be removed is taken up by the next one.
+        // If it cannot be removed, the next holder reuses it.
         let _: Result<bool, _> = self.folder.remove(OsStr::new(NAME));
     }
 }
@@ -227,7 +227,7 @@ mod tests {
         assert!(matches!(busy, LockError::Busy { .. }));
         assert!(busy.to_string().contains("another process is changing it"));
         drop(held);
-        // What a killed process leaves.
+        // The files that a killed process leaves.
         fs::write(dir.path().join(NAME), "").unwrap();
         fs::write(dir.path().join(".jeton-new-abc"), "").unwrap();
         drop(take(&config, uid(), Readers::Owner, 1).unwrap());

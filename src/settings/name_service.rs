@@ -1,4 +1,5 @@
-//! Asks the machine's name service inside a limit, on a thread of its own: a directory that hangs holds up nothing else.
+//! Queries the machine's name service within a time limit, on a separate thread: a directory that hangs blocks nothing
+//! else.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,10 +12,10 @@ use crate::clock::Countdown;
 use crate::config::{LookupFailed, Name, Names};
 use crate::offload;
 
-/// What a look-up brings: the number, or `None` for a name that the machine does not know.
+/// The result of a look-up: the number, or `None` for a name that the machine does not know.
 pub type Answer = Result<Option<u32>, LookupFailed>;
 
-/// A look-up of names, which ends at its limit. Each name is asked for once.
+/// A look-up of names that ends at its limit. Each name is queried once.
 pub struct Look {
     service: Arc<Service>,
     limit: Duration,
@@ -24,7 +25,8 @@ pub struct Look {
     answers: RefCell<BTreeMap<Name, Answer>>,
 }
 
-/// The name service. It is asked for one name at a time, however many wait: one that hangs holds one thread.
+/// The name service. It is queried for one name at a time, however many callers wait: a query that hangs blocks one
+/// thread only.
 struct Service {
     ask: fn(&Name) -> Answer,
     queue: Mutex<Queue>,
@@ -32,9 +34,9 @@ struct Service {
 
 #[derive(Default)]
 struct Queue {
-    /// Whether the thread runs. It ends with the last question.
+    /// Whether the thread runs. It ends after the last question.
     is_running: bool,
-    /// The look-up in progress; gone once nobody waits for it.
+    /// The look-up in progress. The reference is dead once no caller waits for it.
     in_progress: Option<Weak<()>>,
     questions: VecDeque<Question>,
 }
@@ -42,17 +44,17 @@ struct Queue {
 struct Question {
     name: Name,
     answer: SyncSender<Answer>,
-    /// Gone once nobody waits for the answer.
+    /// Dead once no caller waits for the answer.
     wanted: Weak<()>,
 }
 
 static SYSTEM: LazyLock<Arc<Service>> = LazyLock::new(|| Service::new(|name| name.id(&System)));
 
-/// What look-ups have brought, by name.
+/// The results of look-ups, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Answers(BTreeMap<Name, Answer>);
 
-/// Looks these names up. A look-up that still hangs, for which nobody waits any more, may end in this time.
+/// Looks these names up. An abandoned look-up that still hangs may finish within this time.
 pub fn look_up(names: impl IntoIterator<Item = Name>, limit: Duration) -> Answers {
     let look = Look {
         is_patient: true,
@@ -95,7 +97,7 @@ impl Service {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for a name and waits for the answer, until the end of the countdown.
+    /// Queries a name and waits for the answer, until the end of the countdown.
     fn answer(self: &Arc<Self>, name: &Name, end: Countdown, is_patient: bool) -> Option<Answer> {
         if end.left().is_zero() {
             return None;
@@ -130,7 +132,7 @@ impl Service {
         receiver.recv_timeout(end.left()).ok()
     }
 
-    /// Answers questions until there is none left.
+    /// Answers questions until the queue is empty.
     fn work(&self) {
         loop {
             let question = {
@@ -145,7 +147,7 @@ impl Service {
             if question.wanted.strong_count() > 0 {
                 let answer = (self.ask)(&question.name);
                 self.lock().in_progress = None;
-                // The caller may have gone away.
+                // The caller may have gone.
                 let _: Result<(), _> = question.answer.try_send(answer);
             }
         }
@@ -155,7 +157,7 @@ impl Service {
 // === impl Queue ===
 
 impl Queue {
-    /// Whether a look-up is in progress that has outlived the patience of its caller.
+    /// Reports whether the look-up in progress has been abandoned by its caller.
     fn hangs(&self) -> bool {
         let in_progress = self.in_progress.as_ref();
         in_progress.is_some_and(|wanted| wanted.strong_count() == 0)
@@ -165,8 +167,8 @@ impl Queue {
 // === impl Look ===
 
 impl Look {
-    /// Starts a look-up of the machine's users and groups. A name that has no answer when `limit` is over could not be
-    /// looked up; and none can be while one hangs that was given up, so that many who look do not all wait for it.
+    /// Starts a look-up of the machine's users and groups. A name without an answer after `limit` counts as failed.
+    /// While an abandoned look-up hangs, every name fails at once, so that many callers do not all wait for it.
     pub fn within(limit: Duration) -> Self {
         Self::at(Arc::clone(&SYSTEM), limit)
     }
@@ -214,7 +216,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(600);
     const SHORT: Duration = Duration::from_millis(20);
 
-    /// What the service was asked for, in order; and while this is locked, it hangs.
+    /// The names that were queried, in order. While this is locked, the service hangs.
     static ASKED: Mutex<Vec<Name>> = Mutex::new(vec![]);
 
     fn ask(name: &Name) -> Answer {
@@ -243,13 +245,13 @@ mod tests {
         let late = look(SHORT);
         let failed = late.user("8").unwrap_err();
         assert!(failed.0.contains("did not answer within 20ms"), "{failed}");
-        // What is left of the limit is for all names together.
+        // The rest of the limit applies to all names together.
         let failed = late.user("9").unwrap_err();
         assert!(failed.0.contains("did not answer within 20ms"), "{failed}");
         let queue = service.lock();
         assert!(queue.is_running && queue.questions.len() <= 2);
         drop(queue);
-        // One that waits for nobody else fails at once, and a patient one gets its turn.
+        // An impatient look-up fails at once, and a patient one gets its turn.
         let failed = look(LONG).user("9").unwrap_err();
         assert!(failed.0.contains("an earlier look-up"), "{failed}");
         let (sender, answers) = channel();
@@ -271,7 +273,7 @@ mod tests {
         }
         drop(asked);
         assert_eq!(answers.recv().unwrap(), Ok(Some(10)));
-        // At most one of those that gave up was being answered.
+        // At most one of the abandoned look-ups was being answered.
         let asked = ASKED.lock().unwrap();
         assert!(
             asked.len() <= 2 && asked.ends_with(&[user("10")]),

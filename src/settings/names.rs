@@ -1,4 +1,4 @@
-//! The users and groups that this machine knows, by its name service: files, LDAP, or whatever it is set up for.
+//! The users and groups of this machine, from its name service: files, LDAP, or other sources.
 
 use nix::unistd::{Gid, Group, Uid, User};
 
@@ -21,8 +21,8 @@ impl Names for System {
 }
 
 impl System {
-    /// Whether the user `uid` is in the group `gid`; `None` where the machine does not know, as with a number that has
-    /// no name.
+    /// Reports whether the user `uid` is in the group `gid`; `None` if the machine does not know, as for a number
+    /// without a name.
     pub fn is_member(self, uid: u32, gid: u32) -> Option<bool> {
         let user = User::from_uid(Uid::from_raw(uid)).ok()??;
         let group = Gid::from_raw(gid);

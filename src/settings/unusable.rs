@@ -1,4 +1,4 @@
-//! Why there is no valid configuration, told to a person.
+//! The reason why there is no valid configuration, with a message for a person.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,16 +7,16 @@ use crate::causes::Causes;
 use crate::config::ConfigFault;
 use crate::trust::Untrusted;
 
-/// Why there is no valid configuration.
+/// The reason why there is no valid configuration.
 #[derive(Debug)]
 pub enum Unusable {
-    /// The file cannot be read, or not be trusted.
+    /// The file cannot be read or is not trusted.
     File(Untrusted),
-    /// There is no file, or nothing in it, where there has to be something.
+    /// There is no file, or it is empty, where a configuration is required.
     Gone {
         /// The file.
         path: PathBuf,
-        /// Why it is taken for gone.
+        /// The reason why it counts as gone.
         why: Gone,
     },
     /// The file has faults.
@@ -28,24 +28,24 @@ pub enum Unusable {
     },
 }
 
-/// Why a configuration is taken for gone.
+/// The reason why a configuration counts as gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gone {
-    /// The command line or the environment names the file, and it is not there.
+    /// The command line or the environment names the file, but it does not exist.
     NoSuchFile,
-    /// This link leads nowhere.
+    /// This link is dangling.
     Dangling(PathBuf),
-    /// There was a file when the configuration in force was read.
+    /// The file existed when the configuration in force was read.
     Removed,
-    /// There was something in the file when the configuration in force was read.
+    /// The file had a content when the configuration in force was read.
     Emptied,
 }
 
 // === impl Unusable ===
 
 impl Unusable {
-    /// Whether the machine is at fault, and not the text: what the machine keeps from being read now may be there later, as
-    /// on a disk that is not mounted yet.
+    /// Reports whether the machine is at fault, and not the text. Such a problem may pass, as with a disk that is not
+    /// mounted yet.
     pub const fn is_of_the_machine(&self) -> bool {
         match self {
             Self::File(_) | Self::Gone { .. } => true,
@@ -53,12 +53,12 @@ impl Unusable {
         }
     }
 
-    /// The first fault and how many more there are, as one line of a bounded length: for an answer or a status.
+    /// Returns the first fault and the number of others, as one line of limited length, for a reply or a status.
     pub fn summary(&self) -> String {
         const LONGEST: usize = 600;
         let lines = self.lines();
         let first = lines.first().map_or("", String::as_str);
-        // A path can hold anything, and this goes to terminals and to the service manager.
+        // A path can contain anything, and this line is sent to terminals and to the service manager.
         let mut line: String = first
             .chars()
             .map(|c| if c.is_control() { '?' } else { c })
@@ -99,7 +99,7 @@ impl std::error::Error for Unusable {}
 // === impl Gone ===
 
 impl Gone {
-    /// The fault and what to do about it, for a person.
+    /// Describes the fault and its remedy, for a person.
     pub(super) fn sentence(&self, path: &Path) -> String {
         const BACK: &str = "put it back, or, to remove every profile, write a comment into it";
         let path = path.display();

@@ -1,4 +1,4 @@
-//! Writing the configuration: the old file or the new one is there, never a part of either.
+//! Writes the configuration atomically: either the old file or the new one is in place.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -9,35 +9,35 @@ use std::path::{Path, PathBuf};
 use crate::folder::{Attributes, Folder};
 use crate::trust::{Distrust, is_full, make_folders};
 
-/// As many links as Linux follows.
+/// The most links that are followed, as many as Linux follows.
 const MAX_LINKS: usize = 40;
 
-/// Who may read a file that is made.
+/// The users who may read a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readers {
-    /// Its owner alone: a user's own configuration.
+    /// The owner alone: a user's own configuration.
     Owner,
-    /// Everybody: a system's configuration, which root writes and the daemon's user reads. It holds no secret.
+    /// Every user: a system's configuration, which root writes and the daemon's user reads. It holds no secret.
     Everyone,
 }
 
-/// Why a configuration was not written, or not surely.
+/// The reason why a configuration was not written, or not certainly.
 #[derive(Debug)]
 pub struct WriteError {
     /// The file.
     pub path: PathBuf,
-    /// What we tried to do, as a verb with its object.
+    /// The action that failed, as a verb with its object.
     pub action: &'static str,
-    /// Whether the new text is in place all the same: it then might not outlive a power failure.
+    /// Whether the new text is in place anyway. It might then be lost in a power failure.
     pub replaced: bool,
     source: io::Error,
 }
 
-/// Replaces the configuration. An existing file keeps its owner, group and mode, and where `path` is a link its target is
-/// replaced; a new file and the folders made for it are `uid`'s, and for these `readers`.
+/// Replaces the configuration. An existing file keeps its owner, group and mode; if `path` is a link, its target is
+/// replaced. A new file and the folders created for it belong to `uid` and are readable for `readers`.
 ///
 /// # Errors
-/// [`WriteError`] when the file could not be replaced: then it is as it was, unless it says otherwise.
+/// [`WriteError`] if the file could not be replaced. It is then unchanged, unless the error says otherwise.
 pub fn write_config(path: &Path, text: &str, uid: u32, readers: Readers) -> Result<(), WriteError> {
     let fail = |action| move |source| WriteError::new(path, action, source);
     let (folder, target) = place(path, uid, readers)?;
@@ -54,7 +54,7 @@ pub fn write_config(path: &Path, text: &str, uid: u32, readers: Readers) -> Resu
             mode: file_mode,
         },
         Some(meta) if meta.is_file() => Attributes {
-            // Only root can give a file to another user; what another user lets us write becomes ours.
+            // Only root can give a file to another user. A file that another user lets us write becomes ours.
             owner: if is_root { meta.uid() } else { uid },
             group: Some(meta.gid()),
             mode: u16::try_from(meta.permissions().mode() & 0o777).unwrap_or(file_mode),
@@ -82,7 +82,7 @@ pub(super) struct Target {
     existing: Option<std::fs::Metadata>,
 }
 
-/// The folder in which a configuration is, links followed, and the file in it. A folder that is missing is made.
+/// Finds the folder of a configuration, following links, and the file in it. Creates a missing folder.
 pub(super) fn place(
     path: &Path,
     uid: u32,
@@ -98,7 +98,7 @@ pub(super) fn place(
         Readers::Everyone => 0o755,
     };
     make_folders(folder, uid, mode).map_err(|e| {
-        // The system's own error, so that a full disk is known as one.
+        // The system's own error, so that a full disk is recognised.
         let full = match &e.why {
             Distrust::Io { source, .. } if is_full(source) => source.raw_os_error(),
             _ => None,
@@ -115,7 +115,7 @@ pub(super) fn place(
     Ok((folder.to_owned(), Target { name, existing }))
 }
 
-/// Where a path leads, and what is there; a link may lead to a file that is not there yet.
+/// Follows a path to its target, and returns the target's metadata. A link may lead to a file that does not exist yet.
 fn target(path: &Path) -> io::Result<(PathBuf, Option<std::fs::Metadata>)> {
     let mut path = path.to_owned();
     for _ in 0..=MAX_LINKS {
@@ -135,7 +135,7 @@ fn target(path: &Path) -> io::Result<(PathBuf, Option<std::fs::Metadata>)> {
 // === impl WriteError ===
 
 impl WriteError {
-    /// The system refused `action`, and nothing is changed.
+    /// Creates an error of the system's for `action`, with nothing changed.
     pub(super) fn new(path: &Path, action: &'static str, source: io::Error) -> Self {
         Self {
             path: path.to_owned(),
@@ -145,7 +145,7 @@ impl WriteError {
         }
     }
 
-    /// Whether the disk or the quota is full.
+    /// Reports whether the disk or the quota is full.
     pub fn is_full(&self) -> bool {
         is_full(&self.source)
     }
@@ -174,7 +174,7 @@ impl fmt::Display for WriteError {
 
 impl std::error::Error for WriteError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // The message of a full disk has it, before what to do.
+        // The message about a full disk already contains this error.
         let is_told = self.is_full() && !self.replaced;
         (!is_told).then_some(&self.source as _)
     }
