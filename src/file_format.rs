@@ -1,7 +1,7 @@
-//! The content of a file that holds a token: a token in, bytes out.
+//! File formats of sinks: converts a token to the bytes of a file.
 //!
-//! A file with a token is read by a program that knows nothing of Jeton. So a token that such programs would read in
-//! different ways, as one with a quote in a `.env` file, is not written at all.
+//! The file is read by programs that know nothing of Jeton. A token that such programs would read in different ways,
+//! such as one with a quote in a `.env` file, is therefore not written at all.
 
 mod issued;
 mod jwt;
@@ -21,15 +21,15 @@ pub use unwritable::Unwritable;
 /// The name of the file that `runai-cli` writes the token to.
 pub const RUNAI_TOKEN_FILE: &str = "authentication.json";
 
-/// The name of the file that `runai-cli` writes beside it.
+/// The name of the second file, which `runai-cli` writes beside it.
 const RUNAI_CONFIG_FILE: &str = "config.json";
 
-/// The form of a file.
+/// The format of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Format {
     /// The token alone, without a newline: botocore sends the whole file.
     Raw,
-    /// The same, if the token is a JWT.
+    /// The same, but only if the token is a JWT.
     Jwt,
     /// `Authorization: Bearer TOKEN`, as curl reads it with `-H @FILE`.
     Header,
@@ -42,7 +42,7 @@ pub enum Format {
     },
     /// A line of netrc(5) for each machine.
     Netrc(Vec<Machine>),
-    /// What runapy's `CLIv2Config` reads.
+    /// The two files that runapy's `CLIv2Config` reads.
     RunaiCli {
         /// The address of the control plane.
         url: String,
@@ -55,18 +55,18 @@ pub enum Format {
     Template(Template),
 }
 
-/// The bytes of a file, and of a second one that some formats have.
+/// The bytes of a file, and of the second one that some formats have.
 pub struct Content {
     /// The file with the token.
     pub token_file: Zeroizing<Vec<u8>>,
-    /// A file beside it, without a secret: its name and its bytes.
+    /// A second file beside it, without a secret: its name and its bytes.
     pub beside: Option<(&'static str, Vec<u8>)>,
 }
 
 // === impl Format ===
 
 impl Format {
-    /// Every name of a format.
+    /// The names of all formats.
     pub const NAMES: [&'static str; 9] = [
         "raw",
         "jwt",
@@ -79,7 +79,7 @@ impl Format {
         "template",
     ];
 
-    /// The name in the configuration.
+    /// Returns the configuration's spelling.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Raw => "raw",
@@ -94,7 +94,7 @@ impl Format {
         }
     }
 
-    /// The name of the second file, if this format has one.
+    /// Returns the name of the second file, if this format has one.
     pub const fn beside(&self) -> Option<&'static str> {
         match self {
             Self::RunaiCli { .. } => Some(RUNAI_CONFIG_FILE),
@@ -102,7 +102,7 @@ impl Format {
         }
     }
 
-    /// The content of the file for this token.
+    /// Formats the content of the file for this token.
     ///
     /// # Errors
     /// [`Unwritable`] if programs could not read the token from it.

@@ -1,12 +1,12 @@
-//! Writes files that hold tokens, and knows its own again.
+//! Sinks: writes the files that hold tokens, and recognises its own files again.
 //!
-//! The folder of a file is opened and judged, and all else is done relative to its descriptor. A new content gets a
-//! temporary name there, its owner and mode, and a record that is synced; then it is filled, synced and renamed, so that a
-//! reader sees the old file or the new one, never a part. The record in the state folder has the inode of the temporary
-//! file, which the rename keeps. So a file is known as ours wherever the writer was killed, and a file of another program
-//! is never overwritten unasked.
+//! The folder of a file is opened and judged, and everything else is done relative to its descriptor. A new file is
+//! created there under a temporary name, with its owner and mode, and a record of it is synced. Then it is filled,
+//! synced and renamed, so that a reader sees the old file or the new one, never a part. The record in the state folder
+//! has the inode of the temporary file, which the rename keeps. So a file is recognised as ours even if its writer was
+//! killed at any point, and a file of another program is never overwritten unasked.
 //!
-//! Every call blocks: it is for a thread of its own.
+//! Every call blocks, so run it on a separate thread.
 
 mod error;
 mod record;
@@ -22,14 +22,14 @@ use crate::trust::{self, Untrusted, open_file_folder};
 pub(crate) use error::{SinkError, SinkErrorKind};
 use record::{Record, Records};
 
-/// The name of the folder of the records, in the state folder.
+/// The folder of the records, inside the state folder.
 const FOLDER: &str = "sinks";
 
 /// The files that one daemon writes.
 #[derive(Debug)]
 pub(crate) struct Sinks {
     records: Records,
-    /// The daemon: the path of its token socket.
+    /// The daemon, identified by the path of its token socket.
     daemon: String,
     uid: u32,
 }
@@ -41,32 +41,32 @@ pub(crate) struct SinkFile {
     pub(crate) path: PathBuf,
     /// The profile whose token it holds.
     pub(crate) profile: ProfileName,
-    /// Whose it is; `None` means our own user.
+    /// The owner; `None` means our own user.
     pub(crate) owner: Option<u32>,
-    /// Its group; `None` leaves the one that the system gives.
+    /// The group; `None` keeps the one that the system assigns.
     pub(crate) group: Option<u32>,
     /// Its mode.
     pub(crate) mode: u16,
-    /// Whether a file that is not ours may be replaced, where no other user can have put it.
+    /// Whether a file that is not ours may be replaced, provided that no other user can have created it.
     pub(crate) replace: bool,
-    /// Whether missing folders above it are made, private to our user.
+    /// Whether to create missing folders above it, private to our user.
     pub(crate) make_folders: bool,
 }
 
-/// What is known of a file that is in place.
+/// The known facts about a file that is in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InPlace {
-    /// When its token expires, in Unix seconds; `None` if it stays.
+    /// The expiry of its token, in Unix seconds; `None` if the file stays.
     pub(crate) until: Option<u64>,
-    /// Whether its token is another profile's.
+    /// Whether its token belongs to another profile.
     pub(crate) is_anothers: bool,
 }
 
 // === impl Sinks ===
 
 impl Sinks {
-    /// The files of the daemon with this token socket, which runs as `uid`; their records are below this state folder.
-    /// Touches nothing before the first call.
+    /// Creates the writer for the daemon with this token socket, which runs as `uid`. The records are below this state
+    /// folder. Touches nothing before the first call.
     pub(crate) fn new(state: &Path, socket: &Path, uid: u32) -> Self {
         Self {
             records: Records::new(state.join(FOLDER), uid),
@@ -75,11 +75,11 @@ impl Sinks {
         }
     }
 
-    /// Puts a file with these bytes in place, to stay until this Unix time. Returns whether it is kept in memory alone,
-    /// and not on a disk.
+    /// Puts a file with these bytes in place, to stay until this Unix time. Returns whether the file system keeps it in
+    /// memory and not on a disk.
     ///
     /// # Errors
-    /// [`SinkError`]; the file that was there stays.
+    /// [`SinkError`]; the previous file stays.
     pub(crate) fn write(
         &self,
         file: &SinkFile,
@@ -148,18 +148,18 @@ impl Sinks {
         }
     }
 
-    /// The path of another file that we have written, if it leads to this one.
+    /// Returns the path of another file that we have written, if it leads to this one.
     fn other_sink(&self, path: &Path, there: Identity) -> Option<String> {
         let mut records = self.records.all().unwrap_or_default().into_iter();
         let other = records.find(|record| Path::new(&record.path) != path && record.owns(&there));
         other.map(|record| record.path)
     }
 
-    /// Removes a file if this daemon has written it last, or if its token has expired by `now`, in Unix seconds, with what a
-    /// killed writer left beside it. Returns whether there was one.
+    /// Removes a file if this daemon was the last to write it, or if its token has expired by `now`, in Unix seconds.
+    /// Also removes what a killed writer left beside it. Returns whether there was a file.
     ///
     /// # Errors
-    /// [`SinkError`]; then it may still be there.
+    /// [`SinkError`]; the file may still be there.
     pub(crate) fn remove(&self, path: &Path, now: u64) -> Result<bool, SinkError> {
         let has_expired = |record: &Record| record.until.is_some_and(|until| until <= now);
         self.remove_if(path, |record| {
@@ -197,11 +197,11 @@ impl Sinks {
         Ok(removed)
     }
 
-    /// What is known of a file that is in place and ours, as an earlier daemon left it, and that is to hold this profile's
-    /// token from now on. Removes what a killed writer left beside it.
+    /// Adopts a file that an earlier daemon left in place, and that is to hold this profile's token from now on.
+    /// Returns the known facts about it. Removes what a killed writer left beside it.
     ///
     /// # Errors
-    /// [`SinkError`]
+    /// [`SinkError`] if the folder or the file cannot be read.
     pub(crate) fn take_up(
         &self,
         path: &Path,
@@ -231,15 +231,15 @@ impl Sinks {
         }))
     }
 
-    /// Removes what a writer of this file left that was killed before it had a record. Where every user can put something,
-    /// only what is ours.
+    /// Removes the files of a writer that was killed before it wrote a record. In a folder where every user can create
+    /// files, it removes only our own.
     fn sweep_empty(&self, folder: &Folder, path: &Path, is_sticky: bool) {
         let is_ours = |owner| owner == self.uid || !is_sticky;
         folder.sweep_empty_of(&self.records.key(path), is_ours);
     }
 
-    /// Removes what earlier daemons left: of this one's the files that are not among `kept`, and of those at other sockets
-    /// the files whose token has expired by `now`, in Unix seconds. What cannot be removed stays for the next start.
+    /// Removes files that earlier daemons left: this daemon's own files that are not in `kept`, and other sockets'
+    /// files whose token has expired by `now`, in Unix seconds. A file that cannot be removed stays for the next start.
     pub(crate) fn sweep(&self, kept: &[PathBuf], now: u64) -> Vec<SinkError> {
         self.records.sweep();
         let records = match self.records.all() {
@@ -261,7 +261,7 @@ impl Sinks {
         failed
     }
 
-    /// The lock of all who write this file: daemons of one state.
+    /// Takes the lock that all writers of this file share: the daemons with the same state.
     fn lock(&self, path: &Path) -> Result<Option<FileLock>, SinkError> {
         match self.records.lock(path)? {
             Ok(lock) => Ok(Some(lock)),
@@ -281,12 +281,12 @@ fn sweep(folder: &Folder, name: &OsStr, record: Option<&Record>) {
     let is_it = |there: &Identity| *there == record.current && temporary != name;
     let there = folder.identity(temporary).ok().flatten();
     if there.as_ref().is_some_and(is_it) {
-        // One that cannot be removed is tried again at the next write.
+        // If it cannot be removed, the next write tries again.
         let _ = folder.unlink(temporary);
     }
 }
 
-/// The folder of a file and its name in it.
+/// Splits a path into its folder and the name in it.
 fn parts(path: &Path) -> (&Path, &OsStr) {
     let parent = path.parent().unwrap_or(Path::new("/"));
     (parent, path.file_name().unwrap_or_default())

@@ -1,17 +1,17 @@
-//! A token, with what a file says of it.
+//! A token with the facts that a file states about it.
 
 use crate::profile::ProfileName;
 use crate::token::AccessToken;
 
-/// A token that is written.
+/// A token to write.
 #[derive(Debug, Clone, Copy)]
 pub struct Issued<'a> {
     /// Its profile.
     pub profile: &'a ProfileName,
     /// The token.
     pub token: &'a AccessToken,
-    /// Until when it is served, in Unix seconds.
+    /// Its expiry as served, in Unix seconds.
     pub expires_at: u64,
-    /// Its number.
+    /// Its generation.
     pub generation: u64,
 }

@@ -1,9 +1,9 @@
-//! Whether a token is a JWT: a JWS in the compact form (RFC 7515 section 7.1) whose payload is a JSON object.
+//! Recognises JWTs: a JWS in the compact form (RFC 7515 section 7.1) whose payload is a JSON object.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Whether this is a JWT. Neither its signature nor its claims are judged.
+/// Reports whether a token is a JWT. Neither its signature nor its claims are checked.
 pub(super) fn is_jwt(token: &str) -> bool {
     let parts: Vec<_> = token.split('.').collect();
     let [header, payload, signature] = parts[..] else {

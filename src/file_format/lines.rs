@@ -1,4 +1,4 @@
-//! The formats of lines that other programs define: `.env`, netrc(5), and the files of Run:ai's command line.
+//! Line formats that other programs define: `.env`, netrc(5), and the files of Run:ai's command line.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::unwritable::Unwritable;
 
-/// A machine in netrc(5).
+/// A machine entry of netrc(5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     /// The host.
@@ -16,13 +16,13 @@ pub struct Machine {
     pub login: String,
 }
 
-/// Characters that a shell, systemd, Docker and every `.env` reader take as they are.
+/// Reports whether a shell, systemd, Docker and every `.env` reader leave a character unchanged.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=:@%,".contains(&byte)
 }
 
-/// `NAME=TOKEN`. A token with other characters stands between single quotes, which Docker's `--env-file` would keep; one
-/// with a quote, a backslash or a dollar sign is read in different ways.
+/// Writes `NAME=TOKEN`. A token with other characters is put into single quotes, which Docker's `--env-file` would
+/// keep. A token with a quote, a backslash or a dollar sign is refused, since programs read it in different ways.
 pub(super) fn dotenv(variable: &str, token: &str) -> Result<String, Unwritable> {
     if token.bytes().all(is_plain) {
         return Ok(format!("{variable}={token}\n"));
@@ -33,12 +33,13 @@ pub(super) fn dotenv(variable: &str, token: &str) -> Result<String, Unwritable> 
     Ok(format!("{variable}='{token}'\n"))
 }
 
-/// A line for each machine. curl, Python and git disagree about quotes, backslashes and `#`.
+/// Writes a line for each machine. A token with quotes, backslashes or `#` is refused, since curl, Python and git read
+/// these differently.
 pub(super) fn netrc(machines: &[Machine], token: &str) -> Result<String, Unwritable> {
     if token.contains(['"', '\'', '\\', '#']) {
         return Err(Unwritable::Ambiguous("netrc"));
     }
-    // Of its final size from the start: a buffer that grows leaves copies of the token behind.
+    // Allocated at its final size: a growing buffer leaves copies of the token behind.
     let size: usize = machines
         .iter()
         .map(|machine| machine.host.len() + machine.login.len() + token.len() + 32)
@@ -51,12 +52,12 @@ pub(super) fn netrc(machines: &[Machine], token: &str) -> Result<String, Unwrita
     Ok(text)
 }
 
-/// The file `authentication.json`.
+/// Writes the file `authentication.json`.
 pub(super) fn runai_token(token: &str) -> String {
     format!("{{\"accessToken\":\"{}\"}}\n", STANDARD.encode(token))
 }
 
-/// The file `config.json`.
+/// Writes the file `config.json`.
 pub(super) fn runai_config(url: &str, cluster: &str) -> Vec<u8> {
     let config =
         serde_json::json!({ "control_plane": { "url": url }, "cluster": { "uuid": cluster } });

@@ -1,10 +1,10 @@
-//! A text with placeholders, from a closed set.
+//! Templates: texts with placeholders from a fixed set.
 
 use std::fmt;
 
 use super::issued::Issued;
 
-/// A text with placeholders, parsed.
+/// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     pieces: Vec<Piece>,
@@ -16,15 +16,15 @@ enum Piece {
     Text(String),
     /// `{{token}}`
     Token,
-    /// `{{token|json}}`, for between the quotes of a JSON string.
+    /// `{{token|json}}`, to stand between the quotes of a JSON string.
     TokenInJson,
-    /// `{{token|shell}}`, a whole word of a shell, with its quotes.
+    /// `{{token|shell}}`, a complete shell word with its quotes.
     TokenInShell,
     /// `{{expires_at}}`, in Unix seconds.
     ExpiresAt,
 }
 
-/// What a template may have between its braces.
+/// The placeholders, as written between the braces.
 const PLACEHOLDERS: [(&str, Piece); 4] = [
     ("token", Piece::Token),
     ("token|json", Piece::TokenInJson),
@@ -32,10 +32,10 @@ const PLACEHOLDERS: [(&str, Piece); 4] = [
     ("expires_at", Piece::ExpiresAt),
 ];
 
-/// How many characters of an unknown placeholder a message shows.
+/// The most characters of an unknown placeholder that a message shows.
 const LONGEST_SHOWN: usize = 40;
 
-/// Why a text is not a template.
+/// The reason why a text is not a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidTemplate {
     /// This placeholder is unknown.
@@ -49,10 +49,10 @@ pub enum InvalidTemplate {
 // === impl Template ===
 
 impl Template {
-    /// Parses a text.
+    /// Parses a template.
     ///
     /// # Errors
-    /// [`InvalidTemplate`]
+    /// [`InvalidTemplate`] says what is wrong.
     pub fn parse(text: &str) -> Result<Self, InvalidTemplate> {
         let mut pieces = vec![];
         let mut rest = text;
@@ -76,7 +76,7 @@ impl Template {
         Ok(Self { pieces })
     }
 
-    /// The text for a token.
+    /// Fills in a token.
     pub(super) fn fill(&self, issued: &Issued<'_>) -> String {
         let expires_at = issued.expires_at.to_string();
         let shell = quoted(issued.token.expose());
@@ -101,7 +101,7 @@ impl Piece {
     }
 }
 
-/// A word of a shell between single quotes, in which only the quote itself is special.
+/// Quotes a text as a shell word: between single quotes only the quote itself is special.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }

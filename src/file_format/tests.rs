@@ -99,7 +99,7 @@ fn what_is_no_jwt_is_not_written_as_one() {
         "opaque",
         "a.b.c",
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0",
-        // The payload is text, and then an array.
+        // The payload is a text, and then an array.
         "eyJhbGciOiJSUzI1NiJ9.InRleHQi.c2ln",
         "eyJhbGciOiJSUzI1NiJ9.WzFd.c2ln",
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.si!g",

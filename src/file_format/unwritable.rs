@@ -1,8 +1,8 @@
-//! Why a token is not written in a format.
+//! The error for a token that a format cannot hold.
 
 use std::fmt;
 
-/// Why a token cannot be written in a format.
+/// The reason why a token cannot be written in a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unwritable {
     /// The token is not a JWT.

@@ -1,4 +1,4 @@
-//! Why a file was not written or not removed.
+//! The error of a sink: why a file was not written or not removed.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use crate::folder::ReplaceError;
 use crate::trust::{Untrusted, is_full};
 
-/// Why a file was not written or not removed.
+/// The error of a file that was not written or not removed.
 #[derive(Debug)]
 pub(crate) struct SinkError {
     /// The file.
@@ -18,18 +18,18 @@ pub(crate) struct SinkError {
     pub(crate) kind: SinkErrorKind,
 }
 
-/// The kinds of what goes wrong.
+/// The kinds of sink errors.
 #[derive(Debug)]
 pub(crate) enum SinkErrorKind {
-    /// Its folder, or that of the records, is not trusted.
+    /// Its folder, or the folder of the records, is not trusted.
     Untrusted(Untrusted),
-    /// Something is there that this daemon has not written.
+    /// A file exists that this daemon has not written.
     NotOurs,
-    /// The same, in a folder where every user can put something.
+    /// The same, in a folder where every user can create files.
     NotOursForAll,
-    /// What is there is the file of another sink, which leads to it by this path.
+    /// The existing file belongs to another sink, whose path is this one.
     OfAnotherSink(String),
-    /// A folder is there.
+    /// A folder has this name.
     AFolder,
     /// A file is mounted there.
     Mounted,
@@ -37,13 +37,13 @@ pub(crate) enum SinkErrorKind {
     OwnerNeedsRoot(u32),
     /// The daemon is not in this group.
     NotOurGroup(u32),
-    /// Another daemon writes it at this moment.
+    /// Another daemon is writing it at this moment.
     Busy,
     /// The disk or the quota is full.
     Full,
     /// The system reported an error.
     Io {
-        /// The attempted action, as a verb.
+        /// The action that failed, as a verb.
         action: &'static str,
         /// The system's error.
         source: io::Error,
@@ -72,7 +72,7 @@ impl SinkError {
         Self::new(path, kind)
     }
 
-    /// A replacement that failed, of a file that was to get this group.
+    /// Creates the error of a failed replacement, for a file with this intended group.
     pub(super) fn replace(path: &Path, group: Option<u32>, error: ReplaceError) -> Self {
         match (Errno::from_io_error(&error.source), group) {
             (Some(Errno::PERM), Some(group)) if error.action == "keep its owner and mode" => {
@@ -86,7 +86,7 @@ impl SinkError {
 }
 
 impl fmt::Display for SinkError {
-    /// What happened and what to do, without the path.
+    /// Writes what happened and what to do, without the path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             SinkErrorKind::Untrusted(untrusted) => write!(f, "the folder is not used: {untrusted}"),

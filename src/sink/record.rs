@@ -1,4 +1,4 @@
-//! The records of the files that are ours: one for each path, in a private folder of the state.
+//! The records of our own files: one per path, in a private folder of the state.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _};
@@ -13,28 +13,29 @@ use crate::file_lock::{FileLock, NotLocked};
 use crate::folder::{Attributes, Folder, Identity};
 use crate::trust::{open_private, private_dir};
 
-/// The largest record that is read, in bytes: two paths and a few numbers.
+/// The largest accepted record, in bytes: two paths and a few numbers.
 const MAX_LEN: u64 = 16_384;
 
-/// The end of a record's name.
+/// The suffix of a record's name.
 const ENDING: &str = ".json";
 
-/// How a file is known again.
+/// A record, by which a file is recognised as ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     /// The path of the file.
     pub(super) path: String,
     /// The profile whose token it holds.
     pub(super) profile: String,
-    /// The daemon that wrote it last: its token socket.
+    /// The daemon that wrote it last, identified by its token socket.
     pub(super) daemon: String,
-    /// The temporary name of the last writing.
+    /// The temporary name of the last write.
     pub(super) temporary: String,
-    /// What was written last.
+    /// The identity of the file of the last write.
     pub(super) current: Identity,
-    /// What was in place before. It counts until the next writing: the last one may have been killed before its rename.
+    /// The identity of the previous file. It stays valid until the next write, since the last writer may have been
+    /// killed before its rename.
     pub(super) former: Option<Identity>,
-    /// When its token expires, in Unix seconds; `None` if it stays.
+    /// The expiry of its token, in Unix seconds; `None` if the file stays.
     pub(super) until: Option<u64>,
 }
 
@@ -48,7 +49,7 @@ pub(super) struct Records {
 // === impl Record ===
 
 impl Record {
-    /// Whether this file is ours.
+    /// Reports whether this file is ours.
     pub(super) fn owns(&self, there: &Identity) -> bool {
         *there == self.current || Some(*there) == self.former
     }
@@ -61,7 +62,7 @@ impl Records {
         Self { folder, uid }
     }
 
-    /// A name for the path that is safe in a file's name.
+    /// Derives a name for the path that is safe as a file name.
     pub(super) fn key(&self, path: &Path) -> String {
         let hash: [u8; 32] = Sha256::digest(path.as_os_str().as_encoded_bytes()).into();
         let half = hash.iter().take(16);
@@ -72,7 +73,8 @@ impl Records {
         format!("{}{ENDING}", self.key(path)).into()
     }
 
-    /// The record of this path. One that cannot be understood counts as none: then the file is another's.
+    /// Reads the record of this path. An unreadable record counts as missing; the file then counts as another
+    /// program's.
     pub(super) fn read(&self, path: &Path) -> Result<Option<Record>, SinkError> {
         let Some(folder) = self.existing(path)? else {
             return Ok(None);
@@ -82,7 +84,7 @@ impl Records {
         Ok(record.filter(|record| Path::new(&record.path) == path))
     }
 
-    /// Every record that can be read.
+    /// Returns every record that can be read.
     pub(super) fn all(&self) -> Result<Vec<Record>, SinkError> {
         let Some(folder) = self.existing(&self.folder)? else {
             return Ok(vec![]);
@@ -97,7 +99,7 @@ impl Records {
             .collect())
     }
 
-    /// Makes a record last.
+    /// Writes a record, and syncs it.
     pub(super) fn write(&self, record: &Record) -> Result<(), SinkError> {
         let path = Path::new(&record.path);
         let folder = self.made(path)?;
@@ -112,7 +114,7 @@ impl Records {
         replaced.map_err(|e| failed(e.source))
     }
 
-    /// Removes what writers that were killed have left beside the records: those whose lock no other one holds.
+    /// Removes the files that killed writers have left beside the records: those whose lock is free.
     pub(super) fn sweep(&self) {
         if let Ok(Some(folder)) = self.existing(&self.folder) {
             let is_free = |key: &str| lock_in(&folder, key).is_ok_and(|lock| lock.is_ok());

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder for files, the state, and a daemon.
+/// A folder for files, a state, and a daemon.
 struct Place {
     dir: TempDir,
     sinks: Sinks,
@@ -108,7 +108,7 @@ fn a_file_of_another_program_is_replaced_only_where_the_configuration_says_so() 
     };
     place.write(&replacing, "T").unwrap();
     assert_eq!(text(&file.path), "T");
-    // From now on it is ours, until another program puts one there.
+    // From now on it is ours, until another program puts a file there.
     place.write(&file, "U").unwrap();
     std::fs::remove_file(&file.path).unwrap();
     std::fs::write(&file.path, "another's").unwrap();
@@ -196,7 +196,7 @@ fn a_writer_that_was_killed_at_any_point_leaves_a_file_that_is_known() {
         group: None,
         mode: 0o600,
     };
-    // Before the rename: the old file is there, and a temporary one.
+    // Killed before the rename: there is the old file and a temporary one.
     let folder = open();
     let new = folder
         .begin_as(&records.key(&file.path), attributes)
@@ -219,7 +219,7 @@ fn a_writer_that_was_killed_at_any_point_leaves_a_file_that_is_known() {
     );
     assert_eq!(place.names(), ["t"]);
     place.write(&file, "two").unwrap();
-    // After the rename, and with a temporary file of a later writer.
+    // Killed after the rename, with a temporary file of a later writer.
     let left = records.read(&file.path).unwrap().unwrap();
     let new = folder
         .begin_as(&records.key(&file.path), attributes)
@@ -323,12 +323,12 @@ fn a_writer_that_was_killed_before_its_record_leaves_nothing_for_good() {
         group: None,
         mode: 0o600,
     };
-    // Before the first record, and beside one.
+    // Before the first record, and beside a record.
     for _ in 0..2 {
         for key in [records.key(&file.path), records.key(&place.at("other"))] {
             std::mem::forget(folder.begin_as(&key, attributes).unwrap());
         }
-        // What has content is not such a left-over.
+        // A file with content is not such a left-over.
         let name = format!(".jeton-new-{}-abc", records.key(&file.path));
         std::fs::write(place.at(&name), "x").unwrap();
         place.sinks.take_up(&file.path, &research()).unwrap();
@@ -343,7 +343,7 @@ fn a_writer_that_was_killed_before_its_record_leaves_nothing_for_good() {
         std::fs::remove_file(place.at(&name)).unwrap();
         place.write(&file, "T").unwrap();
     }
-    // So it is beside the records, where nobody holds the lock of the writer.
+    // The same beside the records, if no process holds the writer's lock.
     let state = place.dir.path().join("state/sinks");
     let [free, held] = ["t", "u"].map(|name| records.key(&place.at(name)));
     for key in [&free, &held] {
@@ -414,7 +414,7 @@ fn a_file_of_another_profile_or_of_a_daemon_that_runs_is_known_as_such() {
         found.unwrap().is_anothers
     };
     assert!(!is_anothers("research") && is_anothers("ci"));
-    // It is the other daemon's until its token has expired.
+    // The file belongs to the other daemon until its token has expired.
     assert!(!place.sinks.remove(&file.path, 99).unwrap());
     assert_eq!(text(&file.path), "T");
     assert!(place.sinks.remove(&file.path, 100).unwrap());
