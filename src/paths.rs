@@ -1,8 +1,8 @@
-//! Where things are: the configuration, the sockets and the state, as pure functions of the environment.
+//! Locations of the configuration, the sockets and the state, as pure functions of the environment.
 //!
-//! Nothing here touches a file. Whether a file or a folder exists is asked of a predicate, so that every rule can be
-//! tested as a table. No rule ends in `/tmp`: a socket or a secret in a folder that everybody can write to is worse
-//! than an error that says what to set.
+//! Nothing here touches a file. A predicate reports whether a file or a folder exists, so that every rule can be tested
+//! as a table. No rule ends in `/tmp`: a socket or a secret in a folder that every user can write to is worse than an
+//! error that says what to set.
 
 use std::path::{Path, PathBuf};
 
@@ -14,17 +14,17 @@ pub use env::{CA_VARIABLES, Env, Platform, ProxyText};
 pub use error::PathError;
 pub use sockets::SocketPlaces;
 
-/// The configuration of the whole machine.
+/// The system-wide configuration.
 pub const SYSTEM_CONFIG: &str = "/etc/jeton/config.toml";
 
-/// The state of the daemon of the whole machine.
+/// The state folder of the system-wide daemon.
 pub const SYSTEM_STATE: &str = "/var/lib/jeton";
 
 // === impl Env ===
 
 impl Env {
-    /// The configuration files that could be meant, the first that exists being the one: they are never merged, so
-    /// that no file can change a part of another's profile.
+    /// Returns the possible configuration files, of which the first existing one counts. They are never merged, so that
+    /// no file can change a part of a profile in another file.
     pub fn config_candidates(&self) -> Vec<PathBuf> {
         if let Some(path) = &self.config {
             return vec![path.clone()];
@@ -37,8 +37,8 @@ impl Env {
             .collect()
     }
 
-    /// The configuration file: `explicit`, else the first candidate that exists, else the first of them, which is
-    /// where a new one is written.
+    /// Returns the configuration file: `explicit`, else the first existing candidate, else the first candidate, where a
+    /// new file is created.
     pub fn config_file(&self, explicit: Option<&Path>, exists: impl Fn(&Path) -> bool) -> PathBuf {
         if let Some(path) = explicit {
             return path.to_owned();
@@ -51,10 +51,10 @@ impl Env {
             .unwrap_or_else(|| PathBuf::from(SYSTEM_CONFIG))
     }
 
-    /// The folder of the state: `explicit`, else systemd's, else XDG's, else below the home.
+    /// Returns the folder of the state: `explicit`, else systemd's, else XDG's, else one below the home.
     ///
     /// # Errors
-    /// [`PathError::NoHome`] when nothing says where it is.
+    /// [`PathError::NoHome`] if no variable determines it.
     pub fn state_dir(&self, explicit: Option<&Path>) -> Result<PathBuf, PathError> {
         let xdg = || self.xdg_state_home.as_ref().map(|base| base.join("jeton"));
         let home = || {
@@ -275,7 +275,7 @@ mod tests {
                 "{err}"
             );
         }
-        // The admin socket's path is the longer one of the two, and counts as well.
+        // The admin socket has the longer path, which counts as well.
         let deep = format!("/{}/jeton.sock", "x".repeat(94));
         let err = env
             .sockets(Some(Path::new(&deep)), None, |_| true)

@@ -18,7 +18,7 @@ const LOCAL: [u32; 8] = [
     0x2fc1_2fc1,
 ];
 
-/// Whether only this machine's kernel changes the file system of this folder.
+/// Reports whether only this machine's kernel changes the file system of this folder.
 pub(super) fn is_local(folder: &Path) -> io::Result<bool> {
     let kind = rustix::fs::statfs(folder)?.f_type;
     // The type of the field differs between systems. The numbers have 32 bits.

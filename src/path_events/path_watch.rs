@@ -1,4 +1,4 @@
-//! Notices when a path may resolve to another file than before.
+//! Detects that a path may resolve to another file than before.
 //!
 //! The watches are on the file itself, every folder above it and every symbolic link on the way (inotify(7)), not on
 //! the folder that contains the file. So only events of these paths wake the daemon, however busy `/run` or `/tmp` is.
@@ -42,7 +42,7 @@ impl PathWatch {
     /// take 30 ms to close one.
     ///
     /// # Errors
-    /// As for [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     #[cfg(target_os = "linux")]
     pub(crate) fn renewed<'a>(mut self, paths: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
         self.linux.renew(paths)?;

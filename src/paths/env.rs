@@ -1,4 +1,4 @@
-//! What of the environment counts.
+//! The parts of the environment that Jeton uses.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use super::error::PathError;
 
-/// Which system's habits count. An argument, so that both are tested on either.
+/// The operating system whose conventions apply. It is an argument, so that both are tested on either system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Platform {
-    /// Linux and what is like it.
+    /// Linux and similar systems.
     Linux,
     /// macOS.
     Macos,
 }
 
-/// The variables by which other programs are told which certificates to trust (OpenSSL, Python's requests, curl). Here they
-/// decide nothing.
+/// The variables that tell other programs which certificates to trust (OpenSSL, Python's requests, curl). Jeton does
+/// not follow them.
 pub const CA_VARIABLES: [&str; 4] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
@@ -25,21 +25,22 @@ pub const CA_VARIABLES: [&str; 4] = [
     "CURL_CA_BUNDLE",
 ];
 
-/// What of the environment counts, read once at the start; empty values count as unset.
+/// The environment variables that Jeton uses, read once at the start. Empty values count as unset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Env {
-    /// `HOME`, when it is absolute.
+    /// `HOME`, if it is absolute.
     pub home: Option<PathBuf>,
-    /// `XDG_CONFIG_HOME`, when it is absolute: the XDG specification demands that a relative one is ignored.
+    /// `XDG_CONFIG_HOME`, if it is absolute. The XDG specification requires a relative path to be ignored.
     pub xdg_config_home: Option<PathBuf>,
-    /// `XDG_RUNTIME_DIR`, when it is absolute.
+    /// `XDG_RUNTIME_DIR`, if it is absolute.
     pub xdg_runtime_dir: Option<PathBuf>,
-    /// `XDG_STATE_HOME`, when it is absolute.
+    /// `XDG_STATE_HOME`, if it is absolute.
     pub xdg_state_home: Option<PathBuf>,
-    /// The first entry of `STATE_DIRECTORY` (systemd's `StateDirectory=`), when it is absolute.
+    /// The first entry of `STATE_DIRECTORY` (systemd's `StateDirectory=`), if it is absolute.
     pub state_directory: Option<PathBuf>,
-    /// The daemon's own entry of `RUNTIME_DIRECTORY` (systemd's `RuntimeDirectory=`), when it is absolute: the one that is
-    /// called `jetond`, else the first, but never one called `jeton`, which is the folder of the sockets.
+    /// The daemon's own entry of `RUNTIME_DIRECTORY` (systemd's `RuntimeDirectory=`), if it is absolute: the entry
+    /// named `jetond`, else the first one. An entry named `jeton` is never chosen, since it is the folder of the
+    /// sockets.
     pub runtime_directory: Option<PathBuf>,
     /// `JETON_CONFIG`.
     pub config: Option<PathBuf>,
@@ -55,55 +56,55 @@ pub struct Env {
     pub no_color: bool,
     /// `NOTIFY_SOCKET`: where a service manager listens (sd_notify(3)).
     pub notify: Option<OsString>,
-    /// `WATCHDOG_USEC`: within how many microseconds it expects a ping (sd_watchdog_enabled(3)).
+    /// `WATCHDOG_USEC`: the interval of the expected watchdog pings, in microseconds (sd_watchdog_enabled(3)).
     pub watchdog_usec: Option<String>,
-    /// `WATCHDOG_PID`: the process of which it expects that.
+    /// `WATCHDOG_PID`: the process that has to send them.
     pub watchdog_pid: Option<String>,
-    /// `LISTEN_FDNAMES`: the names of the sockets that a service manager passes, with colons between them
+    /// `LISTEN_FDNAMES`: the names of the sockets that a service manager passes, separated by colons
     /// (sd_listen_fds(3)).
     pub listen_names: Option<String>,
-    /// `CREDENTIALS_DIRECTORY`, when it is absolute: where systemd passes credentials (systemd.exec(5)).
+    /// `CREDENTIALS_DIRECTORY`, if it is absolute: the folder where systemd passes credentials (systemd.exec(5)).
     pub credentials_directory: Option<PathBuf>,
-    /// `TERM`: what kind of terminal there is.
+    /// `TERM`: the type of the terminal.
     pub term: Option<String>,
-    /// `USER`, else `LOGNAME`: what the user is called.
+    /// `USER`, else `LOGNAME`: the user's name.
     pub user: Option<String>,
-    /// `PATH`: the folders in which a shell looks for programs.
+    /// `PATH`: the folders in which a shell searches for programs.
     pub path: Option<OsString>,
-    /// `KUBECONFIG`: the files of kubectl, with colons between them.
+    /// `KUBECONFIG`: the files of kubectl, separated by colons.
     pub kubeconfig: Option<OsString>,
     /// `GIT_CONFIG_GLOBAL`: the user's configuration of git.
     pub git_config_global: Option<PathBuf>,
-    /// `SYSTEMD_EXEC_PID`: the process that systemd has started (systemd.exec(5)).
+    /// `SYSTEMD_EXEC_PID`: the process that systemd started (systemd.exec(5)).
     pub systemd_exec_pid: Option<String>,
-    /// The variables that a command gets which prints a client secret, and no others: `HOME`, `PATH`, `XDG_*`,
+    /// The only variables that are passed to a command that prints a client secret: `HOME`, `PATH`, `XDG_*`,
     /// `SSH_AUTH_SOCK` and `DBUS_SESSION_BUS_ADDRESS`.
     pub for_commands: Vec<(OsString, OsString)>,
     /// `https_proxy`, else `HTTPS_PROXY`.
     pub https_proxy: Option<ProxyText>,
-    /// The variables of [`CA_VARIABLES`] that are set, in that order. They are for messages alone.
+    /// The variables of [`CA_VARIABLES`] that are set, in that order. They are used only in messages.
     pub ca_variables: Vec<(&'static str, PathBuf)>,
-    /// The user that we are.
+    /// The user ID of this process.
     pub uid: u32,
-    /// The system that we run on.
+    /// The operating system.
     pub platform: Platform,
 }
 
-/// The address of a proxy as the environment has it. It can hold a password, and so does not show itself.
+/// The address of a proxy from the environment. It may hold a password, so `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyText(String);
 
 // === impl Platform ===
 
 impl Platform {
-    /// The system that this was compiled for.
+    /// The operating system that this program was compiled for.
     pub const CURRENT: Self = if cfg!(target_os = "macos") {
         Self::Macos
     } else {
         Self::Linux
     };
 
-    /// The longest path of a Unix socket, in bytes: `sun_path` less its final NUL.
+    /// Returns the longest path of a Unix socket, in bytes: the size of `sun_path` without the final NUL.
     pub const fn max_socket_path(self) -> usize {
         match self {
             Self::Linux => 107,
@@ -126,7 +127,7 @@ impl Platform {
 // === impl ProxyText ===
 
 impl ProxyText {
-    /// The address, for the client of the token endpoint.
+    /// Exposes the address, for the client of the token endpoint.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -141,8 +142,8 @@ impl fmt::Debug for ProxyText {
 // === impl Env ===
 
 impl Env {
-    /// Reads what counts from the variables given (those of the process, or a test's). A variable that is not UTF-8
-    /// is taken where it is a path, and counts as unset where it is a text.
+    /// Reads the relevant variables of the process, or of a test. A variable that is not UTF-8 is accepted as a path,
+    /// and counts as unset where a text is expected.
     pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>, uid: u32) -> Self {
         let mut env = Self {
             home: None,
@@ -223,13 +224,14 @@ impl Env {
         env
     }
 
-    /// The daemon's folder that a service manager keeps over restarts; `None` where there is no service manager.
+    /// Returns the daemon's folder that a service manager keeps across restarts; `None` without a service manager.
     pub fn service_folder(&self) -> Option<&Path> {
         self.notify.as_ref().and(self.runtime_directory.as_deref())
     }
 }
 
-/// Whether a command that prints a client secret gets this variable: where it finds its files, its agent and its session.
+/// Reports whether a command that prints a client secret gets this variable. It needs these to find its files, its
+/// agent and its session.
 fn is_for_commands(name: &[u8]) -> bool {
     const NAMES: [&[u8]; 4] = [
         b"HOME",
@@ -240,18 +242,18 @@ fn is_for_commands(name: &[u8]) -> bool {
     NAMES.contains(&name) || name.starts_with(b"XDG_")
 }
 
-/// A path that can be trusted to mean the same from every folder.
+/// Accepts only absolute paths, which mean the same in every working folder.
 fn absolute(value: OsString) -> Option<PathBuf> {
     Some(PathBuf::from(value)).filter(|path| path.is_absolute())
 }
 
-/// The first of a list of paths that colons separate.
+/// Returns the first of a list of paths that colons separate.
 fn first_entry(list: &OsStr) -> Option<PathBuf> {
     let first = list.as_bytes().split(|&b| b == b':').next()?;
     absolute(OsString::from_vec(first.to_vec()))
 }
 
-/// The entry of a list of runtime folders that is the daemon's own.
+/// Returns the daemon's own entry in a list of runtime folders.
 fn own_entry(list: &OsStr) -> Option<PathBuf> {
     let entries = list.as_bytes().split(|&b| b == b':');
     let entries = entries.filter_map(|entry| absolute(OsString::from_vec(entry.to_vec())));

@@ -1,28 +1,28 @@
-//! Why there is no place for a socket or the state.
+//! The error for a location that cannot be determined.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Why there is no place.
+/// The reason why there is no location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PathError {
-    /// Neither a home nor anything else says where this goes.
+    /// Neither a home nor any other variable determines it.
     NoHome {
-        /// What has no place.
+        /// The thing without a location.
         what: &'static str,
-        /// What to set.
+        /// The variable or option to set.
         set: &'static str,
     },
-    /// A socket's path that names no file in a folder.
+    /// The socket's path does not name a file in a folder.
     NoFolder(PathBuf),
-    /// The admin socket would be in the token socket's folder, and so be given away with it.
+    /// The admin socket would be in the token socket's folder, and so be shared together with it.
     SharedFolder(PathBuf),
-    /// The path is longer than a socket's address holds.
+    /// The path is longer than a socket's address allows.
     TooLong {
         /// The path.
         path: PathBuf,
-        /// The longest that is possible, in bytes.
+        /// The longest possible path, in bytes.
         limit: usize,
     },
 }

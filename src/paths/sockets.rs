@@ -1,4 +1,4 @@
-//! Where the daemon's sockets and their lock go.
+//! The locations of the daemon's sockets and of their lock.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -9,43 +9,45 @@ use super::error::PathError;
 /// The name of the token socket in its folder.
 const SOCKET_NAME: &str = "jeton.sock";
 
-/// The name of the admin socket's folder where that is in the token socket's.
+/// The admin socket's folder, if it is inside the token socket's folder.
 const ADMIN_INSIDE: &str = "jeton-admin";
 
 /// The name of the admin socket in its folder.
 const ADMIN_NAME: &str = "admin.sock";
 
-/// How many folders a socket that the user has named may be below a volume that several containers share: such a place
-/// is meant by whoever names it, and what is deeper in such a volume was hardly made for a socket.
+/// How many folders deep a socket that the user has named may be below a volume shared by several containers. A named
+/// place is intentional; a deeper folder in such a volume was probably not made for a socket.
 const VOLUME_DEPTH: usize = 1;
 
-/// Where the daemon's sockets and their lock go.
+/// The locations of the daemon's sockets and of their lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketPlaces {
-    /// The socket that gives tokens.
+    /// The socket that serves tokens.
     pub token: PathBuf,
-    /// The lock that is held as long as the token socket is served.
+    /// The lock that is held for as long as the token socket is served.
     pub lock: PathBuf,
-    /// The socket that changes things, in a folder of its own.
+    /// The socket for administration, in a folder of its own.
     pub admin: PathBuf,
-    /// Whether the token socket's place was given by the user: then a folder that is there is the user's to change.
+    /// Whether the user named the token socket's place. If so, only the user changes an existing folder.
     pub explicit: bool,
-    /// Whether the admin socket's place was given by the user.
+    /// Whether the user named the admin socket's place.
     pub admin_explicit: bool,
-    /// How many folders a socket may be below a volume that several containers share, where the user has named it.
+    /// How many folders deep a socket may be below a volume shared by several containers, if the user has named its
+    /// place.
     pub volume_depth: usize,
 }
 
 // === impl Env ===
 
 impl Env {
-    /// Where the sockets go: `token` and `admin` are what the command line says, and win over the environment.
+    /// Determines the sockets' locations. `token` and `admin` come from the command line, and take precedence over the
+    /// environment.
     ///
-    /// `is_folder` tells whether the user's runtime folder `/run/user/UID` exists: after `su`, or in a cron job,
-    /// it does although `XDG_RUNTIME_DIR` is not set.
+    /// `is_folder` reports whether the user's runtime folder `/run/user/UID` exists: after `su`, or in a cron job, it
+    /// does although `XDG_RUNTIME_DIR` is not set.
     ///
     /// # Errors
-    /// [`PathError`] when a path cannot be that of a socket.
+    /// [`PathError`] if a path cannot be that of a socket.
     pub fn sockets(
         &self,
         token: Option<&Path>,
@@ -64,7 +66,8 @@ impl Env {
         let admin_given = admin.or(self.admin_socket.as_deref());
         let admin = match admin_given {
             Some(admin) => admin.to_owned(),
-            // The folder beside it needs a name to be made from: not `jeton.sock`, `./jeton.sock` or `/jeton.sock`.
+            // The folder beside it is named after this folder, so the folder needs a name: not `jeton.sock`,
+            // `./jeton.sock` or `/jeton.sock`.
             None => match folder.file_name() {
                 Some(name) => folder
                     .with_file_name(joined(name, "-admin"))
@@ -112,22 +115,22 @@ impl Env {
 // === impl SocketPlaces ===
 
 impl SocketPlaces {
-    /// How many folders the token socket may be below a volume that everybody can write to; `None` where such a volume
-    /// is refused: nobody has named it.
+    /// Returns how many folders deep the token socket may be below a volume that every user can write to; `None`
+    /// refuses such a volume, because the user has not named the place.
     pub fn below_volume(&self) -> Option<usize> {
         self.explicit.then_some(self.volume_depth)
     }
 
-    /// The same for the admin socket, which is beside the token socket where nobody has named it.
+    /// Does the same for the admin socket, which is beside the token socket unless the user has named its place.
     pub fn admin_below_volume(&self) -> Option<usize> {
         (self.explicit || self.admin_explicit).then_some(self.volume_depth)
     }
 
-    /// The same places with the admin socket in a folder of its own inside that of the token socket. For a token socket
-    /// at the very mount point of a volume: what is beside the volume is not of it, and often cannot be made.
+    /// Moves the admin socket into a folder inside that of the token socket. This is for a token socket right at the
+    /// mount point of a volume: a folder beside the mount point is not part of the volume, and often cannot be created.
     ///
     /// # Errors
-    /// [`PathError::TooLong`].
+    /// [`PathError::TooLong`] if the new path is too long.
     pub fn with_admin_inside(mut self, platform: Platform) -> Result<Self, PathError> {
         self.admin = self.token.with_file_name(ADMIN_INSIDE).join(ADMIN_NAME);
         platform.fits(&self.admin)?;
