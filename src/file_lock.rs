@@ -1,8 +1,8 @@
 //! Locks on files (`flock`) that end with their guard.
 //!
-//! Closing a file is not enough to let its lock go: a duplicate of the descriptor holds the same lock, and every child
-//! has one between its `fork` and its `exec`, also a child that another thread starts. An unlock ends the lock for all
-//! duplicates.
+//! Closing a file is not enough to release its lock: a duplicate of the descriptor holds the same lock, and every child
+//! has one between its `fork` and its `exec`, even a child that another thread starts. An unlock releases the lock for
+//! all duplicates.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -13,10 +13,10 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub(crate) struct FileLock(File);
 
-/// Why a file was not locked.
+/// The reason why a file was not locked.
 #[derive(Debug)]
 pub(crate) enum NotLocked {
-    /// Another process, or another guard of this one, has the lock.
+    /// Another process, or another guard of this process, holds the lock.
     Held,
     /// The file system has no locks.
     Unsupported(io::Error),
@@ -25,19 +25,19 @@ pub(crate) enum NotLocked {
 }
 
 impl FileLock {
-    /// Takes the lock for this guard alone, without waiting.
+    /// Takes an exclusive lock, without waiting.
     ///
     /// # Errors
-    /// [`NotLocked`]
+    /// [`NotLocked`] with the reason.
     #[expect(clippy::disallowed_methods, reason = "this makes the guard")]
     pub(crate) fn try_exclusive(file: File) -> Result<Self, NotLocked> {
         Self::from_result(file.try_lock(), file)
     }
 
-    /// Takes a lock that other shared locks of the file may exist beside, without waiting.
+    /// Takes a shared lock, which allows other shared locks of the file, without waiting.
     ///
     /// # Errors
-    /// [`NotLocked`]
+    /// [`NotLocked`] with the reason.
     #[expect(clippy::disallowed_methods, reason = "this makes the guard")]
     pub(crate) fn try_shared(file: File) -> Result<Self, NotLocked> {
         Self::from_result(file.try_lock_shared(), file)
@@ -62,7 +62,7 @@ impl FileLock {
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        // Closing the file unlocks it as well, if only later.
+        // Closing the file also unlocks it, but maybe later.
         let _: io::Result<()> = self.0.unlock();
     }
 }

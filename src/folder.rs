@@ -1,7 +1,7 @@
-//! A folder held by its descriptor, and the replacing of one file in it as a whole.
+//! A folder held by its descriptor, with atomic replacement of the files in it.
 //!
-//! Everything is relative to the descriptor, so what was judged is what is written to, even when the folder's path
-//! leads elsewhere a moment later; root may write into the folder of an unprivileged daemon this way.
+//! Everything is relative to the descriptor, so the judged folder is the one that is written to, even if its path leads
+//! elsewhere a moment later. This lets root write into the folder of an unprivileged daemon.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -22,15 +22,15 @@ pub(crate) use error::ReplaceError;
 pub(crate) use identity::Identity;
 pub(crate) use new_file::NewFile;
 
-/// The beginning of a temporary file's name: no profile's name begins with a dot.
+/// The prefix of a temporary file's name. No profile's name begins with a dot.
 const TEMPORARY: &str = ".jeton-new-";
 
-/// Whether this is the name of a temporary file, which a killed process may have left.
+/// Reports whether this is the name of a temporary file, which a killed process may have left.
 pub(crate) fn is_temporary(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
 }
 
-/// The writer that the name of a temporary file ends with, before a last part by chance; see [`Folder::replace_as`].
+/// Returns the writer's key in the name of a temporary file. A random part follows it; see [`Folder::replace_as`].
 fn writer_of(name: &[u8]) -> Option<&str> {
     let name = std::str::from_utf8(name).ok()?.strip_prefix(TEMPORARY)?;
     name.rsplit_once('-').map(|(writer, _)| writer)
@@ -44,7 +44,8 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// `file` is the folder at `path`, opened and judged; the path is only for cleaning up and for messages.
+    /// Wraps the folder at `path`, which was opened and judged as `file`. The path is used only for cleaning up and for
+    /// messages.
     pub(crate) fn new(file: File, path: &Path) -> Self {
         Self {
             file,
@@ -64,11 +65,11 @@ impl Folder {
         new_file::open_in(&self.file, name, flags)
     }
 
-    /// Puts a file with these bytes in the place of `name`: readers see the old one or the new one, never a part,
-    /// and after a crash one of them is there. When it fails, the temporary file is removed.
+    /// Replaces the file `name` by one with these bytes. Readers see the old file or the new one, never a part, and
+    /// after a crash one of them is there. If it fails, the temporary file is removed.
     ///
-    /// An fsync that failed is not tried again on the same file: the kernel may have dropped the pages and say yes
-    /// the second time (PostgreSQL's "fsyncgate").
+    /// A failed fsync is not retried on the same file: the kernel may have dropped the pages and report success the
+    /// second time (PostgreSQL's "fsyncgate").
     pub(crate) fn replace(
         &self,
         name: &OsStr,
@@ -78,7 +79,8 @@ impl Folder {
         self.replace_through(TEMPORARY, name, bytes, attributes)
     }
 
-    /// The same where each writer has a lock of its own: the name of the temporary file says whose it is.
+    /// Does the same for writers that each have a lock of their own: the temporary file's name contains the writer's
+    /// key.
     pub(crate) fn replace_as(
         &self,
         writer: &str,
@@ -102,8 +104,8 @@ impl Folder {
         new.put(name)
     }
 
-    /// Makes an empty file with these attributes, to be filled and put in place in further steps. The name of the
-    /// temporary file says whose it is.
+    /// Creates an empty file with these attributes, to be filled and put in place in further steps. The temporary
+    /// file's name contains the writer's key.
     pub(crate) fn begin_as(
         &self,
         writer: &str,
@@ -117,12 +119,12 @@ impl Folder {
         )
     }
 
-    /// What has this name; `None` if nothing has.
+    /// Returns the identity of the entry `name`; `None` if there is none.
     pub(crate) fn identity(&self, name: &OsStr) -> io::Result<Option<Identity>> {
         Identity::at(&self.file, name)
     }
 
-    /// Removes the file `name`; whether there was one.
+    /// Removes the file `name`. Returns whether there was one.
     pub(crate) fn remove(&self, name: &OsStr) -> Result<bool, ReplaceError> {
         match rustix::fs::unlinkat(&self.file, name, AtFlags::empty()) {
             Ok(()) => {}
@@ -137,15 +139,15 @@ impl Folder {
         Ok(true)
     }
 
-    /// Removes the temporary files that a killed process has left: they may hold a secret. Only for the holder of the
-    /// lock of all writers. A file that cannot be removed stays for the next writer.
+    /// Removes the temporary files that killed processes have left: they may hold a secret. Call it only while holding
+    /// the lock of all writers. A file that cannot be removed stays for the next writer.
     pub(crate) fn sweep(&self) {
         self.sweep_of(|_| true);
     }
 
-    /// The same where each writer has a lock of its own. `has_ended` tells whether no process is this writer now; `None`
-    /// is one that the name does not tell. It is asked when the file was seen, so a file made later is not taken for a
-    /// left-over.
+    /// Does the same for writers that each have a lock of their own. `has_ended` reports whether no process is this
+    /// writer now; its argument is `None` if the name does not contain a key. It is called after the file was seen, so
+    /// a file that is created later is not mistaken for a left-over.
     pub(crate) fn sweep_of(&self, mut has_ended: impl FnMut(Option<&str>) -> bool) {
         let Ok(entries) = rustix::fs::Dir::read_from(&self.file) else {
             return;
@@ -158,8 +160,8 @@ impl Folder {
         }
     }
 
-    /// Removes the empty temporary files of a writer that was killed before it wrote anything, as far as `is_ours` says of
-    /// their owners.
+    /// Removes the empty temporary files of a writer that was killed before it wrote anything. `is_ours` decides by the
+    /// file's owner.
     pub(crate) fn sweep_empty_of(&self, writer: &str, is_ours: impl Fn(u32) -> bool) {
         let Ok(entries) = rustix::fs::Dir::read_from(&self.file) else {
             return;
@@ -180,13 +182,13 @@ impl Folder {
         }
     }
 
-    /// Removes the name of a file without making that last, as of a lock.
+    /// Removes the name of a file without syncing the folder, as for a lock.
     pub(crate) fn unlink(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.file, name, AtFlags::empty())?)
     }
 
-    /// Whether the file is the one of this name. A network file system may know the name a while longer than the file, which
-    /// then has no name by its own count.
+    /// Reports whether the file is the one with this name. A network file system may keep the name in its cache for
+    /// longer than the file exists; the file's link count is then zero.
     pub(crate) fn is(&self, name: &OsStr, file: &File) -> bool {
         let there = rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW);
         let (Ok(ours), Ok(there)) = (rustix::fs::fstat(file), there) else {
@@ -195,7 +197,7 @@ impl Folder {
         ours.st_nlink != 0 && (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
     }
 
-    /// The names of what is in it.
+    /// Returns the names of the entries in it.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = vec![];
         for entry in rustix::fs::Dir::read_from(&self.file)? {
@@ -254,7 +256,7 @@ mod tests {
     fn a_failed_replacement_leaves_the_old_file_and_no_temporary_one() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
-        // A folder in the file's place is what makes the rename fail for root, too.
+        // A folder in the file's place makes the rename fail even for root.
         std::fs::create_dir(dir.path().join("f")).unwrap();
         std::fs::write(dir.path().join("f/old"), "").unwrap();
         let err = folder
@@ -301,7 +303,7 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         let (folder, file) = (Folder::open(&path).unwrap(), File::open(&path).unwrap());
         assert!(folder.is(name, &file));
-        // Of a folder the dot stays, as a name does in the cache of a network file system.
+        // A removed folder still has its dot, like a name in the cache of a network file system.
         std::fs::remove_dir(&path).unwrap();
         assert!(rustix::fs::statat(&folder.file, name, AtFlags::empty()).is_ok());
         assert!(!folder.is(name, &file));

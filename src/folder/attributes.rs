@@ -1,4 +1,4 @@
-//! Whose a file is, and its mode.
+//! The owner, group and mode of a file.
 
 use std::fs::File;
 use std::io;
@@ -6,17 +6,17 @@ use std::os::fd::AsFd as _;
 
 use rustix::fs::{Gid, Mode, Uid};
 
-/// Whose a new file is, and its mode.
+/// The owner, group and mode of a new file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attributes {
     pub(crate) owner: u32,
-    /// `None` leaves the group that the system gives.
+    /// `None` keeps the group that the system assigns.
     pub(crate) group: Option<u32>,
     pub(crate) mode: u16,
 }
 
 impl Attributes {
-    /// Gives a file that was just made to its owner.
+    /// Applies the attributes to a file that was just created.
     pub(crate) fn apply(self, file: &File) -> io::Result<()> {
         let stat = rustix::fs::fstat(file)?;
         let owner = Some(self.owner).filter(|&owner| owner != stat.st_uid);
@@ -28,7 +28,7 @@ impl Attributes {
                 group.map(Gid::from_raw),
             )?;
         }
-        // After the owner, whose change takes some bits away.
+        // After the change of owner, which clears some mode bits.
         Ok(rustix::fs::fchmod(
             file,
             Mode::from_raw_mode(self.mode.into()),

@@ -1,14 +1,14 @@
-//! Why a file was not replaced.
+//! The error of a file that was not replaced.
 
 use std::io;
 
-/// Why a file was not replaced, or not surely.
+/// The reason why a file was not replaced, or not certainly.
 #[derive(Debug)]
 pub(crate) struct ReplaceError {
-    /// What we tried to do, as a verb with its object.
+    /// The action that failed, as a verb with its object.
     pub(crate) action: &'static str,
     pub(crate) source: io::Error,
-    /// Whether the new file is in place all the same: it then might not outlive a power failure.
+    /// Whether the new file is in place anyway. It might then be lost in a power failure.
     pub(crate) replaced: bool,
 }
 

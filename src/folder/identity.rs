@@ -1,4 +1,4 @@
-//! What tells one file from every other, also from one that has its name later.
+//! The identity of a file, which distinguishes it from a later file with the same name.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -9,13 +9,13 @@ use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-/// A file's device and inode. An inode is soon given to another file, so where the file system tells when a file was made,
-/// that counts as well.
+/// A file's device and inode. An inode may soon be reused for another file, so the creation time counts as well if the
+/// file system records it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     device: u64,
     inode: u64,
-    /// When it was made, in nanoseconds since 1970.
+    /// Its creation time, in nanoseconds since 1970.
     made: Option<i128>,
 }
 
@@ -35,7 +35,7 @@ impl Identity {
     }
 }
 
-/// The file of this name, or with an empty name the open one. A link is not followed.
+/// Reads the identity of the file with this name, or of the open one if the name is empty. A link is not followed.
 #[cfg(target_os = "linux")]
 fn read(file: impl AsFd, name: &OsStr) -> rustix::io::Result<Identity> {
     use rustix::fs::{StatxFlags, statx};

@@ -1,4 +1,4 @@
-//! A file under a temporary name, on its way to its own.
+//! A new file under a temporary name, before it gets its final name.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,7 +13,7 @@ use super::attributes::Attributes;
 use super::error::ReplaceError;
 use super::identity::Identity;
 
-/// A file of a folder that has a temporary name. Dropping it removes the file.
+/// A file with a temporary name. Dropping it removes the file.
 #[derive(Debug)]
 pub(crate) struct NewFile<'a> {
     folder: &'a File,
@@ -22,8 +22,8 @@ pub(crate) struct NewFile<'a> {
 }
 
 impl<'a> NewFile<'a> {
-    /// Makes an empty file in an open folder, whose path is only for cleaning up. Its name begins with `prefix`. It has
-    /// these attributes before it has any content.
+    /// Creates an empty file in an open folder, whose path is used only for cleaning up. Its name begins with `prefix`.
+    /// It has these attributes before it has any content.
     pub(super) fn make(
         folder: &'a File,
         path: &Path,
@@ -46,31 +46,31 @@ impl<'a> NewFile<'a> {
         Ok(Self { folder, file, path })
     }
 
-    /// Its temporary name.
+    /// Returns its temporary name.
     pub(crate) fn name(&self) -> &OsStr {
         self.path.file_name().unwrap_or_default()
     }
 
-    /// What it is, which stays when it gets its name.
+    /// Returns its identity, which the rename keeps.
     pub(crate) fn identity(&self) -> io::Result<Identity> {
         Identity::of(&self.file)
     }
 
-    /// Writes its content, and makes that last.
+    /// Writes its content, and syncs it.
     pub(crate) fn fill(&mut self, bytes: &[u8]) -> Result<(), ReplaceError> {
         let step = |action| move |source| ReplaceError::before(action, source);
         self.file.write_all(bytes).map_err(step("write it"))?;
         self.file.sync_all().map_err(step("sync it"))
     }
 
-    /// Gives it its name, in the place of what has that name.
+    /// Renames it to its final name, and replaces any existing file.
     pub(crate) fn put(self, name: &OsStr) -> Result<(), ReplaceError> {
         rustix::fs::renameat(self.folder, self.name(), self.folder, name)
             .map_err(|e| ReplaceError::before("rename it into place", e.into()))?;
         self.finish()
     }
 
-    /// Gives it its name, if nothing has that name; the error of a name that is taken is [`io::ErrorKind::AlreadyExists`].
+    /// Renames it to its final name, if that is free. Otherwise the error is [`io::ErrorKind::AlreadyExists`].
     pub(crate) fn put_new(self, name: &OsStr) -> Result<(), ReplaceError> {
         self.take_name(name)
             .map_err(|source| ReplaceError::before("rename it into place", source))?;
@@ -83,14 +83,14 @@ impl<'a> NewFile<'a> {
         {
             use rustix::fs::{RenameFlags, renameat_with};
             match renameat_with(folder, self.name(), folder, name, RenameFlags::NOREPLACE) {
-                // Some network file systems cannot.
+                // Some network file systems do not support this.
                 Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
                 result => return Ok(result?),
             }
         }
         match rustix::fs::linkat(folder, self.name(), folder, name, AtFlags::empty()) {
             Ok(()) => Ok(rustix::fs::unlinkat(folder, self.name(), AtFlags::empty())?),
-            // Nor links: then what somebody makes there in this moment is lost.
+            // The file system has no hard links either. A file that is created there at this very moment is lost.
             Err(Errno::PERM | Errno::NOTSUP | Errno::NOSYS) => match Identity::at(folder, name)? {
                 Some(_) => Err(Errno::EXIST.into()),
                 None => Ok(rustix::fs::renameat(folder, self.name(), folder, name)?),
@@ -117,7 +117,8 @@ pub(super) fn open_in(folder: &File, name: &OsStr, flags: OFlags) -> io::Result<
     Ok(File::from(fd))
 }
 
-/// Makes the renames in a folder last. Some network file systems cannot, and say so: there they last as they do.
+/// Syncs the renames in a folder. Some network file systems report that they cannot do this; there the renames stay
+/// unsynced.
 pub(super) fn sync(folder: &File) -> io::Result<()> {
     match rustix::fs::fsync(folder) {
         Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
