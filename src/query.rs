@@ -33,31 +33,31 @@ pub use token::{Freshness, TokenAnswer};
 /// A question with the printer of its answer. If the question names no profile, it is about the only profile that the
 /// caller may use, unless the variant says otherwise.
 pub enum Asked {
-    /// A token.
+    /// Asks for a token.
     Token(TokenQuery, Box<dyn Print<TokenAnswer>>),
     /// A file with a token, kept up to date until the caller's process ends.
     File(TokenQuery, Box<dyn Print<FileAnswer>>),
-    /// A token to send to an address.
+    /// Asks for a token to send to an address.
     Address(AddressQuery, Box<dyn Print<AddressAnswer>>),
-    /// A report that the token for an address was rejected.
+    /// Reports that the token for an address was rejected.
     AddressReject(AddressRejectQuery, Box<dyn Print<()>>),
-    /// The addresses of all profiles that the caller may use.
+    /// Asks for the addresses of all profiles that the caller may use.
     Hosts(Box<dyn Print<[HostListing]>>),
     /// Which profile an address leads to, and why.
     Explain(ExplainQuery, Box<dyn Print<ExplainAnswer>>),
-    /// The state of the named profile.
+    /// Asks for the state of the named profile.
     Profile(ProfileName, Box<dyn Print<ProfileState>>),
-    /// The state of one profile, or of all that the caller may use when none is named.
+    /// Asks for the state of one profile, or of all that the caller may use if none is named.
     Profiles(Option<ProfileName>, Box<dyn Print<DaemonState>>),
-    /// Whether a profile is ready, or the daemon itself when none is named.
+    /// Asks whether a profile is ready, or the daemon itself if none is named.
     Ready(ReadyQuery, Box<dyn Print<()>>),
     /// A new token, now. The answer is the profile's state after it.
     Refresh(RefreshQuery, Box<dyn Print<ProfileState>>),
     /// The token that follows a rejected one.
     Reject(RejectQuery, Box<dyn Print<TokenAnswer>>),
-    /// The events of a profile from now on, streamed.
+    /// Asks for the events of a profile from now on, as a stream.
     Watch(WatchQuery, Box<dyn Print<News>>),
-    /// The keys of a control plane, or one of them.
+    /// Asks for the keys of a control plane, or for one of them.
     Keys(KeysQuery, Box<dyn Print<KeysAnswer>>),
     /// The identity that a profile's token belongs to.
     Whoami(WhoamiQuery, Box<dyn Print<WhoamiAnswer>>),
@@ -125,7 +125,7 @@ pub struct RefreshQuery {
     pub max_wait: Duration,
 }
 
-/// A report that a token was rejected, which asks for the next one.
+/// A report that a token was rejected, and a request for the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectQuery {
     /// The profile.
@@ -152,7 +152,7 @@ pub enum News {
     Token(TokenAnswer),
     /// A change of state.
     State(Box<ProfileReply>),
-    /// Heartbeat: nothing has happened for a while.
+    /// Heartbeat: there was no event for a while.
     Quiet,
 }
 
@@ -161,7 +161,7 @@ pub enum News {
 pub struct ProfileState {
     /// The state, as the interface shows it.
     pub reply: ProfileReply,
-    /// The whole lifetime of the held token.
+    /// The complete lifetime of the held token.
     pub lifetime: Option<Duration>,
     /// Whether the next attempt waits for a request.
     pub resting: bool,

@@ -48,7 +48,7 @@ pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(5);
 /// Buffers for the numbers in an answer.
 type Digits = [itoa::Buffer; 3];
 
-/// The answer to a request for a token.
+/// The reply to a token request.
 pub struct TokenReply<'a> {
     /// The profile.
     pub profile: &'a str,
@@ -139,7 +139,7 @@ pub struct FaultReply {
 pub struct Counts {
     /// Requests for its token.
     pub requests: u64,
-    /// Attempts that brought a token.
+    /// Attempts that returned a token.
     pub refreshes: u64,
     /// Attempts that failed.
     pub failures: u64,

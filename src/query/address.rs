@@ -62,9 +62,9 @@ pub struct AddressAnswer {
 pub struct ExplainQuery {
     /// The address.
     pub address: Address,
-    /// The profile that a client's arguments would name.
+    /// The profile in a client's arguments.
     pub profile: Option<ProfileName>,
-    /// The user name that a client would name.
+    /// The user name that a client names.
     pub username: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use crate::wire::ProfileReply;
 pub struct WhoamiQuery {
     /// The profile.
     pub profile: Option<ProfileName>,
-    /// How long to wait for the answer.
+    /// The longest wait for the answer.
     pub max_wait: Duration,
 }
 

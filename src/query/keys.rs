@@ -1,4 +1,4 @@
-//! Questions about the keys that a control plane manages.
+//! Queries for the keys that a control plane manages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,18 +22,18 @@ pub enum KeyKind {
     Application,
 }
 
-/// A request for keys.
+/// A query for keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeysQuery {
     /// The profile whose token is used.
     pub profile: Option<ProfileName>,
-    /// Which keys.
+    /// The kind of keys.
     pub kind: KeyKind,
     /// Whether to include the keys of every user.
     pub all: bool,
     /// The name, ID or client ID of the wanted key, or `None` for all keys.
     pub key: Option<String>,
-    /// How long to wait for the answer.
+    /// The longest wait for the answer.
     pub max_wait: Duration,
 }
 

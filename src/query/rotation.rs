@@ -25,6 +25,6 @@ pub struct RotateQuery {
 pub enum RotationNews {
     /// The next step.
     Step(StepReply),
-    /// Heartbeat: nothing has happened for a while.
+    /// Heartbeat: there was no event for a while.
     Quiet,
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// The body of an unlock: the secret identity that opens the store's records. It borrows from memory that is wiped.
+/// The body of an unlock request: the secret identity that decrypts the store's records. It borrows from memory that is
+/// wiped.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnlockQuery<'a> {

@@ -43,7 +43,7 @@ impl ReloadQuery {
     /// Parses a body.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A description of the problem.
     pub fn from_json(body: &[u8]) -> Result<Self, &'static str> {
         if body.is_empty() {
             return Ok(Self::default());

@@ -60,9 +60,9 @@ pub struct RotationReply {
     pub phase: String,
     /// Since when this daemon has been running it, in Unix seconds.
     pub since: u64,
-    /// What it does or waits for, in one sentence.
+    /// Its current action or wait, in one sentence.
     pub detail: String,
-    /// Until when it waits, in Unix seconds.
+    /// The end of its wait, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
     /// The name of the key that is being replaced.
@@ -100,7 +100,7 @@ impl RotateBody {
     /// Parses a body.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A description of the problem.
     pub fn from_json(body: &[u8]) -> Result<Self, &'static str> {
         if body.is_empty() {
             return Ok(Self::default());

@@ -1,4 +1,4 @@
-//! Seconds in a request.
+//! Seconds in a request's parameters.
 
 use std::time::Duration;
 

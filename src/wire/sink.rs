@@ -17,7 +17,7 @@ pub struct SinkReply {
     pub written_at: Option<u64>,
     /// The generation of the token in the file.
     pub generation: Option<u64>,
-    /// Until when that token is served, in Unix seconds.
+    /// The expiry of that token as served, in Unix seconds.
     pub expires_at: Option<u64>,
     /// Whether the file is on a disk, from which deleted data can be recovered, rather than in memory only.
     #[serde(default)]
