@@ -1,4 +1,5 @@
-//! Two kinds of time that must never be mixed: the boot clock, which decides, and Unix time, which is shown.
+//! Two kinds of time that must never be mixed: the boot clock, on which decisions depend, and Unix time, which is
+//! shown.
 
 use std::time::Duration;
 
@@ -6,18 +7,19 @@ mod date;
 
 /// A moment on the boot clock: the time since the machine started, suspend included (`CLOCK_BOOTTIME`).
 ///
-/// Lifetimes are counted on it because the monotonic clock stands still in suspend and the wall clock can be
-/// set (tokio#3185, rust#87906): either would let an expired token be served.
+/// Lifetimes are measured on it, because the monotonic clock stops during suspend and the wall clock can be set
+/// (tokio#3185, rust#87906): with either, an expired token could be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BootInstant(Duration);
 
-/// A moment in Unix time, for people and programs to read; nothing is decided by it.
+/// A moment in Unix time, for people and programs to read. No decision depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(Duration);
 
 /// The clock of another machine, read once.
 ///
-/// It is kept by the boot clock, so what it shows now is known however our own wall clock was set since.
+/// Its reading is stored relative to the boot clock, so it can be extrapolated even if our own wall clock was set
+/// since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoteClock {
     showed: UnixTime,
@@ -36,29 +38,29 @@ pub struct Now {
 // === impl BootInstant ===
 
 impl BootInstant {
-    /// The moment `since_boot` after the machine started.
+    /// Creates the moment `since_boot` after the machine's start.
     pub const fn from_boot(since_boot: Duration) -> Self {
         Self(since_boot)
     }
 
-    /// The time since the machine started.
+    /// Returns the time since the machine's start.
     pub const fn since_boot(self) -> Duration {
         self.0
     }
 
-    /// This moment and `by` more, at most the end of time: a sum never overflows.
+    /// Returns the moment `by` after this one. It saturates, so the sum never overflows.
     #[must_use]
     pub const fn after(self, by: Duration) -> Self {
         Self(self.0.saturating_add(by))
     }
 
-    /// `by` before this moment, at least the start of the machine.
+    /// Returns the moment `by` before this one, but not before the machine's start.
     #[must_use]
     pub const fn before(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(by))
     }
 
-    /// How long it is from `earlier` to this moment; zero when `earlier` is later.
+    /// Returns the time from `earlier` to this moment; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
@@ -67,22 +69,22 @@ impl BootInstant {
 // === impl UnixTime ===
 
 impl UnixTime {
-    /// The moment `since_epoch` after 1970.
+    /// Creates the moment `since_epoch` after 1970.
     pub const fn from_epoch(since_epoch: Duration) -> Self {
         Self(since_epoch)
     }
 
-    /// The time since 1970.
+    /// Returns the time since 1970.
     pub const fn since_epoch(self) -> Duration {
         self.0
     }
 
-    /// Whole seconds since 1970, rounded down: right for an expiry, which must not seem later than it is.
+    /// Returns whole seconds since 1970, rounded down: right for an expiry, which must not seem later than it is.
     pub const fn seconds_down(self) -> u64 {
         self.0.as_secs()
     }
 
-    /// Whole seconds since 1970, rounded up: right for a retry, which must not seem earlier than it is.
+    /// Returns whole seconds since 1970, rounded up: right for a retry, which must not seem earlier than it is.
     pub const fn seconds_up(self) -> u64 {
         if self.0.subsec_nanos() == 0 {
             self.0.as_secs()
@@ -91,7 +93,7 @@ impl UnixTime {
         }
     }
 
-    /// The Unix time of the boot moment `at`, given the two clocks' reading at one moment.
+    /// Converts the boot moment `at` to Unix time, given the readings of both clocks at one moment.
     #[must_use]
     pub const fn of_boot(at: BootInstant, boot_now: BootInstant, unix_now: Self) -> Self {
         Self(
@@ -106,8 +108,8 @@ impl UnixTime {
 // === impl RemoteClock ===
 
 impl RemoteClock {
-    /// A clock that showed `date`, cut to whole seconds (RFC 9110 section 6.6.1), at some moment between two: the middle of
-    /// both is the best guess.
+    /// Creates the clock of a machine that showed `date`, cut to whole seconds (RFC 9110 section 6.6.1), at some moment
+    /// between `from` and `to`. The middle of both is the best estimate.
     pub fn read(date: UnixTime, from: BootInstant, to: BootInstant) -> Self {
         Self {
             showed: UnixTime(date.0.saturating_add(Duration::from_millis(500))),
@@ -115,11 +117,12 @@ impl RemoteClock {
         }
     }
 
-    /// By how many seconds it is ahead of the wall clock that shows `unix_now` at `boot_now`; negative when it is behind.
+    /// Returns by how many seconds it is ahead of the wall clock, which shows `unix_now` at `boot_now`; negative if it
+    /// is behind.
     pub fn ahead_of(&self, boot_now: BootInstant, unix_now: UnixTime) -> i64 {
         let shows = self.showed.0.saturating_add(boot_now.since(self.at));
         let seconds = |by: Duration| {
-            // Half a second is what the cut date leaves open.
+            // The cut date leaves half a second of uncertainty.
             let nearest = by.saturating_add(Duration::from_millis(499));
             i64::try_from(nearest.as_secs()).unwrap_or(i64::MAX)
         };
@@ -134,7 +137,7 @@ impl RemoteClock {
 // === impl Now ===
 
 impl Now {
-    /// The Unix time of a boot moment.
+    /// Converts a boot moment to Unix time.
     pub const fn unix_of(&self, at: BootInstant) -> UnixTime {
         UnixTime::of_boot(at, self.boot, self.unix)
     }

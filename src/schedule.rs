@@ -96,7 +96,7 @@ pub enum Reissue {
     /// It gives a new token, and the last one stays valid.
     #[default]
     Normal,
-    /// It gives the same token until that one expires.
+    /// It returns the same token until that one expires.
     SameUntilExpiry,
     /// It gives a new token, and the last one becomes invalid.
     KillsOld,
@@ -265,7 +265,7 @@ pub fn reported_early(now: BootInstant, issued: BootInstant) -> bool {
 /// Checks whether a requested refresh is allowed now. `granted` holds the moments of the earlier ones, oldest first.
 ///
 /// # Errors
-/// The earliest moment at which the request would be allowed.
+/// The earliest time at which the request would be allowed.
 pub fn refresh_budget(now: BootInstant, granted: &[BootInstant]) -> Result<(), BootInstant> {
     let spaced = granted.last().map(|last| last.after(REFRESH_SPACING));
     let hourly = granted

@@ -1,12 +1,13 @@
-//! Unix time as a date for programs.
+//! Formats Unix time as a date.
 
 use super::UnixTime;
 
 impl UnixTime {
-    /// The moment in whole seconds, rounded down: `2025-01-02T03:04:05Z` (RFC 3339).
+    /// Formats the moment in whole seconds, rounded down: `2025-01-02T03:04:05Z` (RFC 3339).
     pub fn rfc3339(self) -> String {
         let (days, second) = (self.seconds_down() / 86_400, self.seconds_down() % 86_400);
-        // Days from 0000-03-01 on, so that a leap day ends its year; then eras of 400 years, which are all alike.
+        // Days are counted from 0000-03-01, so that a leap day ends its year; then in eras of 400 years, which are all
+        // equal.
         let days = days + 719_468;
         let (era, day) = (days / 146_097, days % 146_097);
         let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

@@ -43,7 +43,7 @@ pub const FAILURES_HOURLY: u32 = FAILURES_AT_ONCE + 120;
 /// `FAILURE_SPACING`. Unlike a count over the last hour, it never delays an attempt by more than that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailureBudget {
-    /// When the bucket is full again.
+    /// The time when the bucket is full again.
     full_at: BootInstant,
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Spelled {
 /// The form of a token in an answer.
 #[derive(Clone, Copy)]
 pub(super) enum Spelling {
-    /// As the issuer gave it.
+    /// Unchanged.
     Plain,
     /// As in a JSON string, without the quotes.
     Json,
