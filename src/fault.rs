@@ -1,4 +1,4 @@
-//! Why an attempt to get a token failed: a kind for the program to decide on, and texts for people.
+//! The failure of an attempt to get a token: a kind for the program, and texts for people.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::command_line;
 use crate::profile::ProfileName;
 
-/// What went wrong between us and the issuer. The kind decides what happens next; the texts decide nothing.
+/// The kind of a failure between Jeton and the issuer. It decides what happens next; the texts decide nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FaultKind {
     /// The issuer's name could not be resolved.
     Dns,
-    /// No connection: refused, unreachable, or no route.
+    /// There was no connection: refused, unreachable, or no route.
     Connect,
     /// The certificate is for another name.
     TlsName,
@@ -23,51 +23,54 @@ pub enum FaultKind {
     TlsExpired,
     /// The certificate's issuer is not trusted, or the handshake failed otherwise.
     TlsUntrusted,
-    /// No root certificates to trust: the system has none, or the CA file cannot be used.
+    /// There are no root certificates: the system has none, or the CA file cannot be used.
     NoCa,
-    /// No complete answer in time.
+    /// There was no complete answer in time.
     Timeout,
-    /// The connection broke in the middle of the exchange.
+    /// The connection broke during the exchange.
     Reset,
     /// The issuer answered with a redirect, which is never followed: it would carry the secret elsewhere.
     Redirect,
-    /// An answer that is not a token answer.
+    /// The answer is not a token answer.
     Malformed,
-    /// An answer over the size cap.
+    /// The answer exceeds the size limit.
     TooLarge,
-    /// The issuer rejected the credential: trying again changes nothing until a person does something
-    /// (RFC 6749 section 5.2).
+    /// The issuer rejected the credential. A retry will not help until a person changes something (RFC 6749 section
+    /// 5.2).
     Rejected,
-    /// The issuer asked us to slow down (429).
+    /// The issuer demands fewer requests (429).
     RateLimited,
     /// The issuer failed (5xx, 408, 425).
     ServerError,
-    /// There is no token endpoint at the address, the issuer names none, or something in front of the issuer answered in
-    /// its place: this says nothing of the credential.
+    /// There is no token endpoint at the address, the issuer names none, or another server answered in the issuer's
+    /// place. This says nothing about the credential.
     NoEndpoint,
-    /// The issuer now names another token endpoint than the credential was enrolled for. Nothing secret was sent, so
-    /// this is no failed attempt: the profile is blocked until a person enrols the credential anew.
+    /// The issuer now names another token endpoint than the one that the credential was enrolled for. No secret was
+    /// sent, so this does not count as a failed attempt. The profile is blocked until a person enrols the credential
+    /// again.
     BindingChanged,
 }
 
 /// A failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// What the program decides on.
+    /// The kind, on which the program decides.
     pub kind: FaultKind,
-    /// How long the issuer asked us to wait (`Retry-After`), unclamped; the schedule clamps it.
+    /// The wait that the issuer demands (`Retry-After`), unclamped; the schedule clamps it.
     pub retry_after: Option<Duration>,
-    /// Until when it asked us to wait, in Unix time, where only our own clock can tell how long that is: it stated a date
-    /// and did not say what its clock shows.
+    /// The end of the wait that the issuer demands, in Unix time, if the issuer stated a date without its own clock's
+    /// time. Only our own clock can then tell how long the wait is.
     pub retry_at: Option<Duration>,
-    /// Whether a rejection does not say that the credential is why: a bare 401, as issuers answer that start up.
+    /// Whether the rejection may have another cause than the credential: a bare 401, which issuers also send while they
+    /// start up.
     pub is_doubtful: bool,
-    /// One sentence for people: which address, what it said. It is made of our own words, of numbers, and of the
-    /// issuer's `error` and `error_description` with everything unprintable escaped; never of the answer's body.
+    /// One sentence for people: which address, and what it said. It contains our own words, numbers, and the issuer's
+    /// `error` and `error_description` with everything unprintable escaped, but never the answer's body.
     pub detail: String,
 }
 
-/// Why a profile cannot ask its issuer: something on this machine has to be put right first. Nothing is sent meanwhile.
+/// The reason why a profile cannot make requests to its issuer: a problem on this machine has to be fixed first.
+/// Nothing is sent meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Block {
     /// No credential is stored for this profile.
@@ -89,12 +92,12 @@ pub enum Block {
 // === impl FaultKind ===
 
 impl FaultKind {
-    /// Whether asking again with the same credential is useless until something is changed by a person.
+    /// Reports whether a retry with the same credential is useless until a person changes something.
     pub const fn is_permanent(self) -> bool {
         matches!(self, Self::Rejected | Self::BindingChanged)
     }
 
-    /// The kind as the local interface spells it.
+    /// Returns the local interface's spelling of the kind.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Dns => "dns",
@@ -120,7 +123,7 @@ impl FaultKind {
 // === impl Fault ===
 
 impl Fault {
-    /// A fault of this kind with a sentence for people. The sentence must hold nothing of an answer's body.
+    /// Creates a fault of this kind with a sentence for people. The sentence must not contain an answer's body.
     pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
@@ -131,43 +134,44 @@ impl Fault {
         }
     }
 
-    /// A fault of an address without a token endpoint.
+    /// Creates the fault of an address without a token endpoint.
     pub fn no_endpoint(detail: impl Into<String>) -> Self {
         Self::new(FaultKind::NoEndpoint, detail)
     }
 
-    /// Whether the issuer says that the credential is not a good one.
+    /// Reports whether the issuer says that the credential is wrong.
     pub fn is_of_credential(&self) -> bool {
         self.kind == FaultKind::Rejected && !self.is_doubtful
     }
 
-    /// The same rejection, of which it is not certain that the credential is why.
+    /// Marks the rejection as doubtful: its cause may not be the credential.
     #[must_use]
     pub const fn in_doubt(mut self) -> Self {
         self.is_doubtful = true;
         self
     }
 
-    /// Whether the issuer asked us to wait. `Retry-After: 0` does not.
+    /// Reports whether the issuer demands a wait. `Retry-After: 0` does not.
     pub fn states_a_wait(&self) -> bool {
         self.retry_at.is_some() || self.retry_after.is_some_and(|wait| !wait.is_zero())
     }
 
-    /// The same fault with the wait that the issuer asked for.
+    /// Sets the wait that the issuer demands.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
     }
 
-    /// The same fault with the date until which the issuer asked us to wait, in Unix time.
+    /// Sets the end of the wait that the issuer demands, in Unix time.
     #[must_use]
     pub fn with_retry_at(mut self, date: Option<Duration>) -> Self {
         self.retry_at = date;
         self
     }
 
-    /// Turns a date into a wait by our own clock, which shows `now` in Unix time. It may be wrong; a wait is clamped.
+    /// Converts a date to a wait by our own clock, which shows `now` in Unix time. The clock may be wrong; a wait is
+    /// clamped.
     pub fn resolve_retry_at(&mut self, now: Duration) {
         let wait = self.retry_at.take().map(|date| date.saturating_sub(now));
         self.retry_after = self.retry_after.or(wait);
@@ -177,7 +181,7 @@ impl Fault {
 // === impl Block ===
 
 impl fmt::Display for Block {
-    /// One sentence for people.
+    /// Writes one sentence for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotEnrolled(profile) => {

@@ -1,11 +1,11 @@
-//! The rule for a key's name.
+//! Names for access keys, and the rule that they follow.
 
 use std::fmt;
 
-/// The rule for people (`^[a-z][-_a-z0-9]*[a-z0-9]$`, in the documents from 2.20 on).
+/// The rule, worded for people (`^[a-z][-_a-z0-9]*[a-z0-9]$`, in the documents from 2.20 on).
 pub const NAME_RULE: &str = "a name has at least two characters, begins with a lowercase letter, ends with a lowercase letter or a digit, and has only lowercase letters, digits, '-' and '_' between them";
 
-/// The longest name that is sent, in characters. The documents name no limit.
+/// The longest accepted name, in characters. The documents name no limit.
 const MAX_LEN: usize = 255;
 
 /// A name for a new key.
@@ -13,10 +13,10 @@ const MAX_LEN: usize = 255;
 pub struct KeyName(String);
 
 impl KeyName {
-    /// Takes a name that follows the rule.
+    /// Parses a name that follows the rule.
     ///
     /// # Errors
-    /// The rule, for people. What was given is not repeated: it may be a secret in the wrong place.
+    /// The rule, worded for people. The text itself is not quoted: it may be a misplaced secret.
     pub fn parse(text: &str) -> Result<Self, String> {
         let is_end = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         let follows = match text.as_bytes() {

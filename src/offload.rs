@@ -1,8 +1,9 @@
-//! Blocking calls on threads of their own, and the event loop. The system may refuse either, and that is an error.
+//! Runs blocking calls on separate threads, and creates event loops. The system may refuse a thread or an event loop,
+//! which is an error.
 //!
-//! tokio's pool for blocking calls panics when the system refuses its first thread. With `panic = "abort"` that would end
-//! the daemon at its user's limit of processes. Here it is the error of one call. A call that never returns, as on a disk
-//! that hangs, holds its own thread and its own caller.
+//! tokio's pool for blocking calls panics if the system refuses its first thread. With `panic = "abort"` that would end
+//! the daemon as soon as its user's limit of processes is reached. Here it is the error of one call. A call that never
+//! returns, as on a disk that hangs, blocks only its own thread and its own caller.
 
 use std::error::Error;
 use std::fmt;
@@ -19,22 +20,22 @@ mod aside;
 
 pub use aside::{Lost, SideLoop};
 
-/// How many calls of [`run_in_turn`] run at once, if they end soon: a daemon with a thousand profiles reads their
-/// credentials with this many threads, not with a thousand.
+/// How many calls of [`run_in_turn`] run at once, if they end soon. A daemon with a thousand profiles reads their
+/// credentials with this many threads instead of a thousand.
 const AT_ONCE: usize = 32;
 
-/// How long a call counts among those. After that it may hang, and others no longer wait for it.
+/// How long a call counts towards that limit. A longer call may hang, so other calls no longer wait for it.
 const COUNTED: Duration = Duration::from_secs(1);
 
-/// How many calls of one [`Lane`] run or hang at once. With one, a call that hangs for good, as after its disk was taken
-/// away, would keep all later calls from a disk that works.
+/// How many calls of one [`Lane`] run or hang at once. With a limit of one, a call that hangs forever, as after its
+/// disk was removed, would block all later calls, even to a disk that works.
 const IN_A_LANE: usize = 4;
 
-/// The most threads for calls, those that hang included.
+/// The most threads for calls, including calls that hang.
 const MOST: usize = 512;
 
-/// How long to wait before each further try to get a thread: calls of ours that are about to end may have reached the
-/// limit for a moment.
+/// The pauses before each further attempt to start a thread: calls that are about to end may have reached the limit for
+/// a moment.
 const PAUSES: [Duration; 3] = [
     Duration::from_millis(10),
     Duration::from_millis(40),
@@ -44,7 +45,7 @@ const PAUSES: [Duration; 3] = [
 static RUNNING: Semaphore = Semaphore::const_new(AT_ONCE);
 static THREADS: Semaphore = Semaphore::const_new(MOST);
 
-/// Why a call was not made.
+/// The reason why a call was not made.
 #[derive(Debug)]
 pub enum Refused {
     /// The system refuses another thread.
@@ -53,30 +54,31 @@ pub enum Refused {
     TooMany,
 }
 
-/// A concurrency limit for the calls of one caller. A call that hangs counts even when its caller no longer waits for it,
-/// so that a caller that tries again and again holds no more than a few threads. Clones share the limit.
+/// A concurrency limit for the calls of one caller. A call that hangs counts even if its caller no longer waits for it,
+/// so that a caller that retries occupies only a few threads. Clones share the limit.
 #[derive(Debug, Clone)]
 pub struct Lane(Arc<Semaphore>);
 
-/// Runs a blocking call on a thread of its own, at once. When the future is dropped, the call goes on and its result is
-/// dropped.
+/// Runs a blocking call on a separate thread, at once. If the future is dropped, the call continues and its result is
+/// discarded.
 ///
 /// # Errors
-/// [`Refused`] when there is no thread for it; the call was not made then.
+/// [`Refused`] if there is no thread for it; the call was not made then.
 pub async fn run<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refused> {
     finish(start(call).await?.await)
 }
 
-/// The same, after other calls of this function when there are many: for what every profile does.
+/// Does the same, but waits for other calls of this function if there are many. Use it for work that every profile
+/// does.
 ///
 /// # Errors
-/// As [`run`].
+/// The errors of [`run`].
 pub async fn run_in_turn<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refused> {
-    // It is never closed.
+    // The semaphore is never closed.
     let counted = RUNNING.acquire().await.ok();
     let mut result = start(call).await?;
     let soon = tokio::time::timeout(COUNTED, &mut result).await;
@@ -87,18 +89,18 @@ pub async fn run_in_turn<T: Send + 'static>(
     }
 }
 
-/// A thread ends without a result only by a panic, which ends the process.
+/// Converts a missing result. A thread ends without a result only by a panic, which ends the process.
 fn finish<T>(result: Result<T, oneshot::error::RecvError>) -> Result<T, Refused> {
     result.map_err(|_| Refused::NoThread(io::ErrorKind::Interrupted.into()))
 }
 
-/// Starts the call, or finds out that it cannot be started.
+/// Starts the call; an error means that it cannot be started.
 async fn start<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Result<oneshot::Receiver<T>, Refused> {
     let place = THREADS.try_acquire().map_err(|_| Refused::TooMany)?;
     let (sender, receiver) = oneshot::channel();
-    // Outside of the thread's own closure, which is lost when the thread is refused.
+    // Kept outside of the thread's closure, which is lost if the system refuses the thread.
     let job = Arc::new(Mutex::new(Some((call, sender, place))));
     let mut pauses = PAUSES.into_iter();
     loop {
@@ -108,7 +110,7 @@ async fn start<T: Send + 'static>(
             if let Some((call, sender, place)) = job {
                 let result = call();
                 drop(place);
-                // The caller may have gone away.
+                // The caller may have gone.
                 let _: Result<(), T> = sender.send(result);
             }
         });
@@ -120,27 +122,27 @@ async fn start<T: Send + 'static>(
     }
 }
 
-/// Starts a thread of this name, of at most 15 bytes.
+/// Starts a thread with this name, of at most 15 bytes.
 ///
 /// # Errors
-/// The system's, when it refuses another thread; the work was not begun then, and is lost.
+/// The system's error, if it refuses another thread; the work was not begun then, and is lost.
 pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let builder = thread::Builder::new().name(name.to_owned());
     builder.spawn(work).map(drop)
 }
 
-/// An event loop on this thread.
+/// Creates an event loop on this thread.
 ///
 /// # Errors
-/// The system's, when it has no descriptors for it.
+/// The system's error, if no descriptors are left.
 pub fn event_loop() -> io::Result<Runtime> {
     unstarted()?.build()
 }
 
-/// The builder of an event loop for one thread.
+/// Creates the builder of an event loop for one thread.
 fn unstarted() -> io::Result<Builder> {
-    // tokio panics when it cannot make the pair of sockets that it has for signals. So twice the descriptors that it needs
-    // are taken first, and given back.
+    // tokio panics if it cannot create the socket pair that it needs for signals. So twice the needed descriptors are
+    // opened first, and closed again.
     let spare: Result<Vec<_>, _> = (0..6).map(|_| UnixStream::pair()).collect();
     drop(spare?);
     let mut builder = Builder::new_current_thread();
@@ -151,10 +153,10 @@ fn unstarted() -> io::Result<Builder> {
 // === impl Lane ===
 
 impl Lane {
-    /// Runs a call as [`run`] does, when there is a place for it.
+    /// Runs a call like [`run`], once the limit allows it.
     ///
     /// # Errors
-    /// As [`run`].
+    /// The errors of [`run`].
     pub async fn run<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,
@@ -162,10 +164,10 @@ impl Lane {
         run(self.next(call).await).await
     }
 
-    /// Runs a call as [`run_in_turn`] does, when there is a place for it.
+    /// Runs a call like [`run_in_turn`], once the limit allows it.
     ///
     /// # Errors
-    /// As [`run`].
+    /// The errors of [`run`].
     pub async fn run_in_turn<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,
@@ -173,9 +175,9 @@ impl Lane {
         run_in_turn(self.next(call).await).await
     }
 
-    /// The call with its place, which it gives back when it ends.
+    /// Wraps the call with its permit, which it releases at its end.
     async fn next<T, F: FnOnce() -> T>(&self, call: F) -> impl FnOnce() -> T + use<T, F> {
-        // It is never closed.
+        // The semaphore is never closed.
         let place = Arc::clone(&self.0).acquire_owned().await.ok();
         move || {
             let result = call();
@@ -221,7 +223,7 @@ mod tests {
         assert_eq!(run(|| 1).await.unwrap(), 1);
         let (go, gate) = channel::<()>();
         let hanging = tokio::spawn(run_in_turn(move || gate.recv()));
-        // Others would fill the places, were they not given back.
+        // If the permits were not released, further calls would use up the limit.
         let calls: Vec<_> = (0..2 * AT_ONCE)
             .map(|n| tokio::spawn(run_in_turn(move || n)))
             .collect();
@@ -241,7 +243,7 @@ mod tests {
                 (go, tokio::spawn(run_in_turn(move || gate.recv())))
             })
             .collect();
-        // A call that takes no turn never waits for one.
+        // `run` does not wait for the limit of `run_in_turn`.
         assert_eq!(run(|| 1).await.unwrap(), 1);
         assert_eq!(run_in_turn(|| 1).await.unwrap(), 1);
         for (go, hanging) in gates {
@@ -285,7 +287,7 @@ mod tests {
                 hanging.run_in_turn(hang).await
             });
             begun.await.unwrap();
-            // Its caller goes away, and it hangs on.
+            // Its caller goes away, but the call still hangs.
             hanging.abort();
             assert!(hanging.await.unwrap_err().is_cancelled());
             gates.push(go);

@@ -1,9 +1,9 @@
-//! Who may ask: a pure function of numbers that the kernel gave.
+//! Access decisions, as pure functions of the numbers that the kernel provides.
 
 use std::fmt;
 
-/// The overflow user or group: what the kernel shows for one that has no number in our user namespace, so it may be
-/// anybody.
+/// The overflow user or group. The kernel shows it for every user or group without a number in our user namespace, so
+/// it may be anyone.
 const OVERFLOW_ID: u32 = 65_534;
 
 /// No user or group at all: `(uid_t) -1`.
@@ -14,50 +14,50 @@ const NO_ID: u32 = u32::MAX;
 pub enum UserNamespace {
     /// The full identity map, as on the host.
     Identity,
-    /// Another map, as in a container: other users may share numbers with somebody else.
+    /// Another map, as in a container: a number here may belong to several users outside.
     Other,
 }
 
-/// Who asks, by the kernel's word at the moment of the connection. It has no default: an error is never somebody
-/// (CVE-2021-3560).
+/// The user and groups of a caller, reported by the kernel at the moment of connection. It has no default: an error
+/// must never yield a valid caller (CVE-2021-3560).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// Its effective user.
     pub uid: u32,
     /// Its effective group.
     pub gid: u32,
-    /// Its supplementary groups; empty where the kernel does not tell them, which can only refuse.
+    /// Its supplementary groups. They are empty if the kernel does not report them, which can only lead to a refusal.
     pub groups: Box<[u32]>,
 }
 
-/// A process at the other end of a connection, by the kernel's word at the moment when it connected. A descriptor that it
-/// hands on stays its own.
+/// The process at the other end of a connection, reported by the kernel at the moment of connection. If the process
+/// passes its descriptor on, the peer stays the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// All that a decision may depend on.
+    /// The facts on which access decisions depend.
     pub caller: Caller,
-    /// Its process ID; `None` where the kernel shows none, as for a process outside of our PID namespace. By now it may be
-    /// the number of another process: what must be sure of it asks the socket for a descriptor (`SO_PEERPIDFD`).
+    /// Its process ID; `None` if the kernel shows none, as for a process outside of our PID namespace. The ID may have
+    /// been reused since; code that has to be certain asks the socket for a descriptor (`SO_PEERPIDFD`).
     pub pid: Option<i32>,
 }
 
-/// Numbers of users or groups, from the first to the last. No user and no group is never among them.
+/// A range of user or group numbers, including both ends. It never contains -1, which means no user or group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdRange {
     first: u32,
     last: u32,
 }
 
-/// Whom a rule allows to use a profile.
+/// The callers that a rule allows to use a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     /// These users.
     Users(IdRange),
-    /// Whoever is in one of these groups, be it its effective or a supplementary one.
+    /// Members of these groups, by effective or supplementary group.
     Groups(IdRange),
 }
 
-/// What every decision depends on: who we are, and in which namespace.
+/// The facts on which every decision depends: the daemon's own user, and the namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gate {
     /// The daemon's effective user.
@@ -66,12 +66,12 @@ pub struct Gate {
     pub namespace: UserNamespace,
 }
 
-/// Users who have every profile beside our own user, because who started the daemon says so: the command that it serves
-/// runs as one of them. They administer nothing.
+/// Users who may use every profile besides our own user, because the program that started the daemon says so: the
+/// command that the daemon serves runs as one of them. They have no administrative rights.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guests(Box<[u32]>);
 
-/// All users and groups that any of several rules names, merged so that many rules cost no more than a few.
+/// All users and groups in several rules, merged so that many rules are checked as fast as a few.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Named {
     users: Box<[IdRange]>,
@@ -81,7 +81,8 @@ pub struct Named {
 // === impl UserNamespace ===
 
 impl UserNamespace {
-    /// Reads the texts of `/proc/self/uid_map` and `gid_map` (user_namespaces(7)); what cannot be read is another map.
+    /// Reads the texts of `/proc/self/uid_map` and `gid_map` (user_namespaces(7)). A map that cannot be read counts as
+    /// another map.
     pub fn of_maps(uid_map: Option<&str>, gid_map: Option<&str>) -> Self {
         if [uid_map, gid_map].into_iter().all(is_identity) {
             Self::Identity
@@ -100,7 +101,7 @@ fn is_identity(map: Option<&str>) -> bool {
 // === impl IdRange ===
 
 impl IdRange {
-    /// The numbers from `first` to `last`; `None` when there are none, or when -1 is among them.
+    /// Creates the range from `first` to `last`; `None` if it is empty or contains -1.
     pub const fn new(first: u32, last: u32) -> Option<Self> {
         if first <= last && last != NO_ID {
             Some(Self { first, last })
@@ -109,15 +110,15 @@ impl IdRange {
         }
     }
 
-    /// This number alone; `None` for -1.
+    /// Creates a range with one number; `None` for -1.
     pub const fn one(id: u32) -> Option<Self> {
         Self::new(id, id)
     }
 
-    /// Reads `1000` or `1000-1999`.
+    /// Parses `1000` or `1000-1999`.
     pub fn parse(text: &str) -> Option<Self> {
         let number = |digits: &str| {
-            // `parse` alone would take a sign as well.
+            // `parse` alone would accept a sign as well.
             let digits = Some(digits).filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
             digits.parse::<u32>().ok()
         };
@@ -127,12 +128,12 @@ impl IdRange {
         }
     }
 
-    /// Whether this number is one of them.
+    /// Reports whether the range contains this number.
     pub const fn contains(self, id: u32) -> bool {
         self.first <= id && id <= self.last
     }
 
-    /// The number, when it is only one.
+    /// Returns the number, if the range has only one.
     pub const fn only(self) -> Option<u32> {
         if self.first == self.last {
             Some(self.first)
@@ -154,7 +155,7 @@ impl fmt::Display for IdRange {
 // === impl Who ===
 
 impl Who {
-    /// Whether it names this caller.
+    /// Reports whether the rule names this caller.
     fn names(self, caller: &Caller) -> bool {
         match self {
             Self::Users(uids) => uids.contains(caller.uid),
@@ -168,7 +169,7 @@ impl Who {
 // === impl Named ===
 
 impl Named {
-    /// All that these rules name.
+    /// Collects the users and groups of these rules.
     pub fn by(rules: impl Iterator<Item = Who>) -> Self {
         let (mut users, mut groups) = (vec![], vec![]);
         for rule in rules {
@@ -183,17 +184,17 @@ impl Named {
         }
     }
 
-    /// Whether a rule for users names this one.
+    /// Reports whether a user rule names this user.
     pub fn names_user(&self, uid: u32) -> bool {
         contain(&self.users, uid)
     }
 
-    /// Whether there are rules for groups.
+    /// Reports whether there are group rules.
     pub const fn names_groups(&self) -> bool {
         !self.groups.is_empty()
     }
 
-    /// Whether any of the rules names this caller.
+    /// Reports whether any of the rules names this caller.
     pub fn names(&self, caller: &Caller) -> bool {
         let in_group = |gid: &u32| contain(&self.groups, *gid);
         caller.uid != NO_ID
@@ -203,7 +204,7 @@ impl Named {
     }
 }
 
-/// The same numbers as ranges in order that do not touch.
+/// Sorts the ranges, and merges those that overlap or touch.
 fn merged(mut ranges: Vec<IdRange>) -> Box<[IdRange]> {
     ranges.sort_unstable_by_key(|range| range.first);
     let mut merged: Vec<IdRange> = vec![];
@@ -218,7 +219,7 @@ fn merged(mut ranges: Vec<IdRange>) -> Box<[IdRange]> {
     merged.into()
 }
 
-/// Whether one of these ranges in order contains a number.
+/// Reports whether one of these sorted ranges contains a number.
 fn contain(ranges: &[IdRange], id: u32) -> bool {
     let at = ranges.partition_point(|range| range.last < id);
     ranges.get(at).is_some_and(|range| range.contains(id))
@@ -227,10 +228,11 @@ fn contain(ranges: &[IdRange], id: u32) -> bool {
 // === impl Gate ===
 
 impl Gate {
-    /// Whether this user, by the kernel's word, may do everything whatever the rules say: the daemon's own and root.
+    /// Reports whether this user, as the kernel reports it, may do everything whatever the rules say: the daemon's own
+    /// user, and root.
     ///
-    /// In another namespace than the host's only our own uid is let in: root there may be somebody else's root, and
-    /// all whom the map leaves out share one number.
+    /// In another namespace than the host's, only our own uid is accepted. Root there may be another machine user's
+    /// root, and all users outside of the map share one number.
     pub const fn is_ours(&self, uid: u32) -> bool {
         match (uid, self.namespace) {
             (NO_ID, _) | (OVERFLOW_ID, UserNamespace::Other) => false,
@@ -239,14 +241,15 @@ impl Gate {
         }
     }
 
-    /// Whether rules can let in anybody else here at all.
+    /// Reports whether rules have any effect in this namespace.
     pub const fn heeds_rules(&self) -> bool {
         matches!(self.namespace, UserNamespace::Identity)
     }
 
-    /// Whether a caller may use what these rules are about: those who may do everything, and whom a rule names.
+    /// Reports whether a caller may use the object of these rules: either the caller may do everything, or a rule names
+    /// the caller.
     ///
-    /// In another namespace no rule counts: its numbers are not those of the host.
+    /// In another namespace no rule applies, because its numbers are not those of the host.
     pub fn allows(&self, caller: &Caller, mut rules: impl Iterator<Item = Who>) -> bool {
         self.is_ours(caller.uid)
             || (self.heeds_rules() && caller.uid != NO_ID && rules.any(|who| who.names(caller)))
@@ -256,18 +259,19 @@ impl Gate {
 // === impl Guests ===
 
 impl Guests {
-    /// These users.
+    /// Creates the list of these users.
     pub fn new(uids: impl IntoIterator<Item = u32>) -> Self {
         Self(uids.into_iter().collect())
     }
 
-    /// Whether there are none.
+    /// Reports whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether this user, by the kernel's word, is one of them. In another namespace than the host's too, for there they
-    /// were named by the numbers that count there; but all whom the map leaves out share one number, which names nobody.
+    /// Reports whether this user, as the kernel reports it, is one of them. This also holds in another namespace than
+    /// the host's, since the users were named by the numbers of that namespace. The overflow number is excluded: all
+    /// users outside of the map share it.
     pub fn include(&self, uid: u32, namespace: UserNamespace) -> bool {
         match (uid, namespace) {
             (NO_ID, _) | (OVERFLOW_ID, UserNamespace::Other) => false,
@@ -391,7 +395,7 @@ mod tests {
                 allowed,
                 "{who:?} {caller:?}"
             );
-            // Wherever it stands among others, it says the same (CVE-2023-51384).
+            // Its position among other rules does not matter (CVE-2023-51384).
             let other = groups("77");
             for rules in [[who, other], [other, who]] {
                 assert_eq!(gate.allows(&caller, rules.into_iter()), allowed);

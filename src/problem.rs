@@ -1,7 +1,7 @@
-//! Every way in which a request can fail: one table of code, HTTP status, exit code and texts.
+//! Problems: every way in which a request can fail, as one table of code, HTTP status, exit code and texts.
 //!
-//! The texts are fixed, so a client's screen never shows what an issuer or another client wrote. Only what is wrong with
-//! the configuration is told in its own words: they name files and keys, and quote no value.
+//! The texts are fixed, so a client's screen never shows what an issuer or another client wrote. Only faults of the
+//! configuration are described in their own words, which name files and keys and quote no value.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,36 +16,36 @@ mod code;
 
 pub use code::{Code, Row, TABLE};
 
-/// A failed request, as its client is told of it (RFC 9457).
+/// A failed request, as reported to its client (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// What kind of failure.
+    /// The kind of failure.
     pub code: Code,
-    /// A fixed sentence that is nearer to the case than the code's own.
+    /// A fixed sentence that is more specific than the code's own.
     pub detail: Option<&'static str>,
-    /// What is wrong with the configuration, as it tells it itself.
+    /// The fault of the configuration, in its own words.
     pub reason: Option<Arc<str>>,
     /// The profile concerned.
     pub profile: Option<ProfileName>,
     /// When the next attempt is due.
     pub retry_at: Option<UnixTime>,
-    /// Why the caller's wait ended early, if it did.
+    /// The reason why the caller's wait ended early, if it did.
     pub ended_early: Option<EarlyEnd>,
 }
 
-/// Why the wait of a caller ended before its limit.
+/// The reason why a caller's wait ended before its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EarlyEnd {
     /// The next attempt is due after the limit.
     NextAttemptIsLater,
-    /// The daemon needed the place of the caller's connection for another user.
+    /// The daemon needed the slot of the caller's connection for another user.
     PlaceIsNeeded,
 }
 
 // === impl Problem ===
 
 impl Problem {
-    /// A problem with the code's own text.
+    /// Creates a problem with the code's own text.
     pub const fn new(code: Code) -> Self {
         Self {
             code,
@@ -57,7 +57,7 @@ impl Problem {
         }
     }
 
-    /// A malformed request, with the fixed sentence that says what is wrong.
+    /// Creates the problem of a malformed request, with a fixed sentence that says what is wrong.
     pub fn bad_request(detail: &'static str) -> Self {
         Self {
             detail: Some(detail),
@@ -65,42 +65,42 @@ impl Problem {
         }
     }
 
-    /// The same problem with a fixed sentence nearer to the case.
+    /// Sets a more specific fixed sentence.
     #[must_use]
     pub fn with_detail(mut self, detail: &'static str) -> Self {
         self.detail = Some(detail);
         self
     }
 
-    /// The same problem with what is wrong with the configuration.
+    /// Sets the fault of the configuration.
     #[must_use]
     pub fn because(mut self, reason: Arc<str>) -> Self {
         self.reason = Some(reason);
         self
     }
 
-    /// The same problem with its profile.
+    /// Sets the profile.
     #[must_use]
     pub fn of(mut self, profile: &ProfileName) -> Self {
         self.profile = Some(profile.clone());
         self
     }
 
-    /// The same problem with the moment of the next attempt.
+    /// Sets the time of the next attempt.
     #[must_use]
     pub fn until(mut self, retry_at: Option<UnixTime>) -> Self {
         self.retry_at = retry_at;
         self
     }
 
-    /// The same problem, and why the caller's wait ended early, if it did.
+    /// Sets the reason why the caller's wait ended early, if it did.
     #[must_use]
     pub fn ended_early(mut self, early: Option<EarlyEnd>) -> Self {
         self.ended_early = early;
         self
     }
 
-    /// The sentence for people.
+    /// Returns the sentence for people.
     pub fn detail(&self) -> Cow<'static, str> {
         let fixed = self.detail.unwrap_or(self.code.row().detail);
         let mut text = command_line::proposed(fixed, self.profile.as_ref());
@@ -114,7 +114,7 @@ impl Problem {
         text
     }
 
-    /// The body of the answer: `application/problem+json`.
+    /// Formats the body of the response: `application/problem+json`.
     pub fn to_json(&self) -> Vec<u8> {
         #[derive(Serialize)]
         struct Body<'a> {

@@ -1,16 +1,16 @@
-//! The name of a profile, parsed once, so that as a path segment, a file name, a log field or a label it is always safe.
+//! Profile names, parsed once, so that a name is safe as a path segment, a file name, a log field or a label.
 
 use std::fmt;
 
 /// The name of a profile: `[a-z0-9][a-z0-9._-]{0,62}`.
 ///
-/// The alphabet has no separator, no upper case (file systems that fold case), no control character and no
-/// leading dot, so a name can be a file name, a URL segment and a line of a protocol without escaping
-/// (CVE-2020-5260 is what happens otherwise).
+/// The alphabet has no separator, no upper case (some file systems fold case), no control character and no leading dot,
+/// so a name can be a file name, a URL segment and a line of a protocol without escaping. CVE-2020-5260 shows what
+/// happens otherwise.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProfileName(Box<str>);
 
-/// Why a text is not the name of a profile. It never quotes the text, which may hold terminal escapes.
+/// The error for a text that is not the name of a profile. It never quotes the text, which may hold terminal escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidProfileName;
 
@@ -23,7 +23,7 @@ impl ProfileName {
     /// Parses a name.
     ///
     /// # Errors
-    /// [`InvalidProfileName`] when the text has another form than `[a-z0-9][a-z0-9._-]{0,62}`.
+    /// [`InvalidProfileName`] if the text does not have the form `[a-z0-9][a-z0-9._-]{0,62}`.
     pub fn parse(text: &str) -> Result<Self, InvalidProfileName> {
         let first_ok = text
             .bytes()

@@ -1,4 +1,4 @@
-//! A second event loop, on a thread of its own at a lower priority: for work that peers may make arbitrarily expensive.
+//! A second event loop on a separate thread at a lower priority, for work that peers can make arbitrarily expensive.
 
 use std::future::pending;
 use std::io;
@@ -10,12 +10,12 @@ use tracing::{debug, warn};
 
 use super::{thread, unstarted};
 
-/// By how much the thread is nicer than the others (setpriority(2)): while both have work on one processor, the others get
-/// three quarters of it. With more, the thread would hardly get on beside busy processes of other users.
+/// How much nicer the thread is than the others (setpriority(2)). While both have work on one processor, the others get
+/// three quarters of it. A larger value would starve the thread beside busy processes of other users.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 5;
 
-/// A second event loop, on a thread of its own. The thread starts with the first work, and stays.
+/// A second event loop, on a separate thread. The thread starts with the first work, and stays.
 #[derive(Debug)]
 pub struct SideLoop {
     name: &'static str,
@@ -25,24 +25,24 @@ pub struct SideLoop {
 
 #[derive(Debug)]
 enum State {
-    /// No work has come yet.
+    /// No work has been submitted yet.
     NotStarted,
-    /// The system refused the thread. It is asked again for the next work.
+    /// The system refused the thread. The next work tries again.
     Refused,
     Running(Handle),
 }
 
-/// The work was dropped before it ended: the event loop is gone.
+/// The error for work that was dropped before it ended, because the event loop is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lost;
 
-/// Work on the other event loop. Dropping it drops the work there.
+/// Work on the other event loop. Dropping it cancels the work.
 struct Task<T>(JoinHandle<T>);
 
 // === impl SideLoop ===
 
 impl SideLoop {
-    /// Creates one whose thread has this name, of at most 15 bytes.
+    /// Creates an event loop whose thread has this name, of at most 15 bytes.
     pub const fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -51,11 +51,11 @@ impl SideLoop {
         }
     }
 
-    /// Runs `work` on the other event loop, or on this one while the system refuses a thread. Dropping the future drops
-    /// the work.
+    /// Runs `work` on the other event loop, or on this one while the system refuses a thread. Dropping the future
+    /// cancels the work.
     ///
     /// # Errors
-    /// [`Lost`] when the other event loop ended, which happens only when the process ends.
+    /// [`Lost`] if the other event loop has ended, which happens only when the process ends.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -68,7 +68,7 @@ impl SideLoop {
     }
 
     fn handle(&self) -> Option<Handle> {
-        // Nothing panics while it is locked.
+        // No code panics while it is locked.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Running(handle) = &*state {
             return Some(handle.clone());
@@ -91,8 +91,8 @@ impl SideLoop {
 
 /// Starts the thread. It inherits the signal mask of its creator, as every thread of this process does.
 fn start(name: &'static str) -> io::Result<Handle> {
-    // After each step of a task it looks for timers and for orders from the other thread, so that a task which is always
-    // ready delays them by one step.
+    // The event loop checks for timers and for messages from the other thread after each step of a task, so that a task
+    // which is always ready delays them by one step at most.
     let runtime = unstarted()?
         .event_interval(1)
         .global_queue_interval(1)
@@ -104,7 +104,7 @@ fn start(name: &'static str) -> io::Result<Handle> {
         if let Err(error) = give_way() {
             debug!(thread = name, %error, "the system refuses a lower priority");
         }
-        // It is there, since only a thread that does not start leaves it to us.
+        // It is still there: this thread takes it only if the new thread did not start.
         if let Some(runtime) = taken(&theirs) {
             runtime.block_on(pending::<()>());
         }
@@ -118,16 +118,16 @@ fn start(name: &'static str) -> io::Result<Handle> {
     started.map(|()| handle)
 }
 
-/// The event loop, for the one who takes it first.
+/// Takes the event loop; `None` if it was taken before.
 fn taken(runtime: &Mutex<Option<Runtime>>) -> Option<Runtime> {
-    // Nothing panics while it is locked.
+    // No code panics while it is locked.
     runtime
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take()
 }
 
-/// Lowers the priority of this thread. Elsewhere than on Linux the priority is the process's.
+/// Lowers the priority of this thread. On systems other than Linux, the priority belongs to the whole process.
 fn give_way() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {

@@ -1,6 +1,6 @@
-//! The codes of failures, and the table that gives each its HTTP status, exit code and texts.
+//! The codes of failures, and the table with the HTTP status, exit code and texts of each.
 
-/// What kind of failure it is.
+/// The code of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Code {
@@ -8,13 +8,13 @@ pub enum Code {
     BadRequest,
     /// The request is larger than its cap.
     PayloadTooLarge,
-    /// The path exists, the method does not.
+    /// The path exists, but the method does not.
     MethodNotAllowed,
-    /// No such path.
+    /// The path does not exist.
     NotFound,
-    /// The caller may not.
+    /// The caller lacks permission.
     Forbidden,
-    /// No such profile.
+    /// The profile does not exist.
     UnknownProfile,
     /// The profile has no credential.
     NotEnrolled,
@@ -24,27 +24,27 @@ pub enum Code {
     BindingChanged,
     /// The issuer rejects the credential.
     RejectedByProvider,
-    /// No valid token now.
+    /// There is no valid token now.
     Unavailable,
-    /// No valid token in time; an attempt is still running.
+    /// There was no valid token in time, and an attempt is still running.
     Deadline,
     /// The budget of requested refreshes is used up.
     TooManyRequests,
     /// Fresh tokens keep being reported as rejected.
     CoolingDown,
-    /// It exists already, or somebody else is changing it.
+    /// It exists already, or another program is changing it.
     Conflict,
     /// A person has to do something.
     NeedsHuman,
     /// The credential is encrypted, and the store is locked.
     Locked,
-    /// This daemon cannot do that.
+    /// This daemon does not support the request.
     NotSupported,
-    /// A fault of ours.
+    /// The daemon itself is at fault.
     Internal,
 }
 
-/// The row of a code in the table.
+/// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
     /// The code, as the row states it.
@@ -55,9 +55,9 @@ pub struct Row {
     pub status: u16,
     /// The companion's exit code (sysexits.h, but for 1).
     pub exit: u8,
-    /// A few words for people.
+    /// A short title for people.
     pub title: &'static str,
-    /// A sentence for people: what to do.
+    /// A sentence for people that says what to do.
     pub detail: &'static str,
 }
 
@@ -240,9 +240,9 @@ const fn row(
 // === impl Code ===
 
 impl Code {
-    /// The code's row.
+    /// Returns the code's row.
     pub fn row(self) -> &'static Row {
-        // Every code has its row: a test walks them all.
+        // Every code has a row: a test checks them all.
         TABLE
             .iter()
             .find(|row| row.code == self)
