@@ -1,6 +1,7 @@
-/* glibc gives each of up to eight threads a processor a heap of its own, and keeps it when the thread has ended. A reload
- * of many profiles reads their credentials on short-lived threads, and would leave megabytes behind each time. The daemon
- * allocates on one thread nearly always, so two heaps are enough. In C, since no safe crate calls mallopt. */
+/* Limits the number of heaps. glibc gives each thread its own heap, up to eight per processor, and keeps it after
+ * the thread's end. A reload of many profiles reads their credentials on short-lived threads, and would leave
+ * megabytes behind each time. The daemon allocates almost always on one thread, so two heaps are enough. This is C,
+ * because no safe crate calls mallopt. */
 #include <stdlib.h>
 
 #ifdef __GLIBC__

@@ -1,10 +1,10 @@
-/* Gives the pages of connections' buffers back to the system as soon as they are freed.
+/* Returns the pages of connections' buffers to the system as soon as they are freed.
  *
- * hyper makes two buffers of 8 KiB for each connection, of which most connections touch a page. Freed memory is wiped,
- * which touches all of it, and the C library keeps it: after a crowd of 4,096 connections the next one found all of their
- * buffers resident, 32 MiB more than the first. Here a buffer is a slot of its own, and a slot that is freed is no memory
- * any more. Sizes other than that of these buffers are the C library's. In C, since this has to stand below Rust's
- * allocator, and with glibc only, whose own functions have these second names. */
+ * hyper allocates two buffers of 8 KiB per connection, and most connections touch only one page of each. Wiping freed
+ * memory touches all pages, and the C library keeps them. After a crowd of 4,096 connections all their buffers were
+ * resident, so the next crowd took 32 MiB more than the first. Here each buffer is a slot in a region of its own, and a
+ * freed slot loses its pages. The C library serves all other sizes. This is C, because it has to sit below Rust's
+ * allocator. It works only with glibc, whose own functions have a second name (`__libc_malloc` and so on). */
 #ifdef __linux__
 #include <features.h>
 #endif
@@ -26,19 +26,20 @@ enum {
     SIZE = 8192,
     /* Two for each of 4,096 connections at the token socket and 64 at the admin socket, and some for other uses. */
     SLOTS = 2 * (4096 + 64) + 128,
-    /* So many freed slots keep their pages: a daemon with few connections makes no system call for them. */
+    /* This many freed slots keep their pages, so that a daemon with few connections makes no system calls for them. */
     WARM = 32,
-    /* With more slots in use than this none does: each would come back with both of its pages resident, and connections
-     * that come and go would make all of them so. */
+    /* If more slots than this are in use, no freed slot keeps its pages: each would come back with both of its pages
+     * resident, and connections that come and go would soon make all slots resident. */
     CROWD = 512,
 };
 
 static unsigned char *slots;
 static uint16_t spare[SLOTS];
-/* The numbers of free slots are a stack: those below `cold` have no pages, those from it up to `spares` do. */
+/* `spare` is a stack with the numbers of free slots: those below `cold` have no pages, those from `cold` to `spares`
+ * do. */
 static unsigned spares, cold;
-/* A lock that sleeps: threads that speak to issuers run at a lower priority, and spinning would keep the processor from
- * the one that holds it. */
+/* A sleeping lock, not a spin lock: the threads for issuers run at a lower priority, and spinning would keep the
+ * processor from the thread that holds the lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool ready;
 
@@ -59,7 +60,7 @@ __attribute__((constructor)) static void reserve_slots(void) {
     for (unsigned n = 0; n < SLOTS; n++)
         spare[n] = (uint16_t)(SLOTS - 1 - n);
     spares = cold = SLOTS;
-    /* A child has a copy of the lock: it must not be one that another thread holds. */
+    /* A forked child gets a copy of the lock, which must not be held by another thread at that moment. */
     if (pthread_atfork(enter, leave, leave) != 0)
         return;
     atomic_store(&ready, 1);

@@ -1,7 +1,8 @@
-/* Rust's start-up puts the null device, open for reading and writing, in the place of a standard output that is closed:
- * what a command prints is lost then, and it ends as if it had been read. This runs before, and puts it there open for
- * reading alone, so that every write fails with EBADF as it does on a closed descriptor, while no other file can get its
- * number. (glibc does the same for set-user-ID programs: csu/check_fds.c.) In C, since Rust has no safe code before main. */
+/* Makes writes to a closed standard output fail. Rust's start-up replaces a closed standard output by the null
+ * device, open for reading and writing: a command's output would be lost, and the command would still succeed. This
+ * runs earlier, and opens the null device for reading only. Every write then fails with EBADF, as on a closed
+ * descriptor, and no other file can get the descriptor's number. (glibc does the same for set-user-ID programs:
+ * csu/check_fds.c.) This is C, because Rust has no safe code before main. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>

@@ -15,7 +15,7 @@ pub(super) const VERSION: u64 = 1;
 /// Largest content, in bytes. It fits a thousand profiles, or forty with the largest CA files.
 pub const MAX_LEN: usize = 16 * 1024 * 1024;
 
-/// The profiles in a file.
+/// The profiles in an export file.
 pub type Exported = BTreeMap<ProfileName, ExportedProfile>;
 
 /// A profile in a file: its credential, and what the credential was enrolled for.
@@ -48,7 +48,7 @@ pub enum InvalidContent {
     Profile {
         /// The profile.
         name: ProfileName,
-        /// What is wrong.
+        /// The problem.
         what: String,
     },
 }

@@ -132,7 +132,7 @@ fn written<'a>(name: &'a ProfileName, profile: &'a ExportedProfile) -> WrittenPr
     }
 }
 
-/// Parses a content.
+/// Parses an export file.
 ///
 /// # Errors
 /// [`InvalidContent`] says what is wrong, and in which profile.
