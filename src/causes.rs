@@ -1,9 +1,9 @@
-//! An error with its causes, in one line for people.
+//! Formats an error and its causes in one line.
 
 use std::error::Error;
 use std::fmt;
 
-/// Shows an error, then each cause behind a colon: what an error says of itself is only what we tried to do.
+/// Writes an error, then each cause after a colon. The error's own text says only what was tried.
 pub(crate) struct Causes<'a>(pub(crate) &'a dyn Error);
 
 impl fmt::Display for Causes<'_> {

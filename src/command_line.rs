@@ -1,27 +1,29 @@
-//! The `jetond` commands that messages propose. They are for this process's daemon, so they need the options that name its
-//! configuration and state.
+//! The `jetond` commands that messages suggest.
+//!
+//! They are for this process's daemon, so they need the options that name its configuration and state.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use crate::profile::ProfileName;
 
-/// What the commands need. A process works on one configuration, and learns which one before it says anything about it.
+/// The daemon that suggested commands refer to. A process works on one configuration, and learns which one before it
+/// writes any message about it.
 static TARGET: OnceLock<Target> = OnceLock::new();
 
-/// How commands name the daemon of this process.
+/// How suggested commands refer to the daemon of this process.
 #[derive(Debug)]
 struct Target {
-    /// The options of `jetond`, each with a space before it; none for a user's usual daemon.
+    /// The options of `jetond`, each with a space before it; empty for a user's default daemon.
     options: String,
-    /// The command that has the daemon read its configuration again.
+    /// The command that makes the daemon read its configuration again.
     reload: &'static str,
 }
 
-/// The command of a user's usual daemon, and so of fixed texts.
+/// The reload command of a user's default daemon, which fixed texts contain.
 const RELOAD: &str = "jeton reload";
 
-/// The commands as fixed texts spell them, the longer first. `NAME` stands for the profile.
+/// The commands as fixed texts spell them; a longer one stands before its prefix. `NAME` stands for the profile.
 const COMMANDS: [&str; 5] = [
     "jetond add NAME --provider runai --url https://…",
     "jetond add NAME --rebind",
@@ -30,23 +32,23 @@ const COMMANDS: [&str; 5] = [
     "jetond setup socket",
 ];
 
-/// The options of the system's daemon.
+/// The option for the system's daemon.
 pub(crate) const SYSTEM: &str = " --system";
 
-/// Whether this process works on the system's daemon.
+/// Reports whether this process works on the system's daemon.
 pub(crate) fn is_of_the_system() -> bool {
     TARGET.get().is_some_and(|target| target.options == SYSTEM)
 }
 
-/// Sets the options that name the configuration and the state of this process, and the command that has the daemon read
-/// them again; only the first call counts.
+/// Sets the options that name the configuration and the state of this process, and the command that makes the daemon
+/// reload. Only the first call has an effect.
 pub(crate) fn name_target(options: String, reload: &'static str) {
-    // A second call would come from a second target, and a command has one.
+    // A second call would mean a second target, but a command has only one.
     let _: Result<(), Target> = TARGET.set(Target { options, reload });
 }
 
-/// This text with the commands in it as a person has to run them: with the profile's name, if it is known, and with the
-/// options of this process's target.
+/// Completes the commands in a text, so that a person can run them: fills in the profile's name, if it is known, and
+/// the options for this process's target.
 pub fn proposed<'a>(text: &'a str, profile: Option<&ProfileName>) -> Cow<'a, str> {
     fitted(text, profile, TARGET.get())
 }

@@ -1,6 +1,6 @@
-//! Finds the word that was probably meant.
+//! Suggestions for misspelt words.
 
-/// The known word that is nearest to `text`, if at most a third of its letters are wrong.
+/// Returns the known word that is most similar to `text`, if at most a third of its letters are wrong.
 pub(crate) fn nearest<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     known
         .into_iter()

@@ -1,10 +1,10 @@
-//! What unit tests share.
+//! Helpers that several unit tests share.
 
 use proptest::prelude::ProptestConfig;
 
 use crate::config::{LookupFailed, Names};
 
-/// Two thousand cases of a property, or as many as `PROPTEST_CASES` says beyond that.
+/// Configures two thousand cases of a property, or more if `PROPTEST_CASES` says so.
 pub(crate) fn many_cases() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig {
@@ -14,7 +14,7 @@ pub(crate) fn many_cases() -> ProptestConfig {
     }
 }
 
-/// A machine that knows alice and bob, and the group team; it cannot say who carol is.
+/// A machine with the users alice and bob and the group team. A look-up of carol fails.
 pub(crate) struct FewNames;
 
 impl Names for FewNames {

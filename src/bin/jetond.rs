@@ -1,4 +1,4 @@
-//! `jetond`: see the library.
+//! The daemon's program: see the library.
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {
