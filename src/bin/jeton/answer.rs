@@ -1,4 +1,4 @@
-//! The answer: an HTTP head, then fields that are written out as they arrive, wherever the stream splits them.
+//! The daemon's reply: an HTTP head, then fields that are written out as they arrive, wherever the stream splits them.
 
 use crate::bytes::copy;
 use crate::input::Extent;
@@ -13,13 +13,13 @@ const TAG_EXIT: u8 = 3;
 const TAG_SEND_INPUT: u8 = 4;
 const TAG_SEND_TO_ADMIN: u8 = 5;
 
-/// Limit for the HTTP head of an answer; the daemon's has some 150 bytes.
+/// Limit for the HTTP head of a reply; the daemon's has some 150 bytes.
 const HEAD_CAP: usize = 16 * 1024;
 
 /// Length of `HTTP/1.1 200`.
 const STATUS_LINE: usize = 12;
 
-/// What to do after an answer.
+/// The next step after a reply.
 pub(crate) enum Next {
     Exit(u8),
     /// Send the same request once more, with standard input.
@@ -28,10 +28,10 @@ pub(crate) enum Next {
     SendToAdmin,
 }
 
-/// Where the fields for standard output go.
+/// The destination of the fields for standard output.
 pub(crate) enum Sink<'a> {
     Stdout,
-    /// Kept instead of shown, after the first `used` bytes of `room`: the token of `exec --env`, or help.
+    /// Kept instead of printed, after the first `used` bytes of `room`: the token of `exec --env`, or help.
     Kept {
         room: &'a mut [u8],
         used: &'a mut usize,
@@ -54,7 +54,7 @@ impl Sink<'_> {
     }
 }
 
-/// The part of the answer that the next byte belongs to.
+/// The part of the reply that the next byte belongs to.
 enum Part {
     Head {
         line: usize,
@@ -72,15 +72,15 @@ enum Part {
     Problem,
 }
 
-/// Reads one answer.
+/// Parses one reply.
 pub(crate) struct Answer<'a> {
     sink: Sink<'a>,
-    /// How many bytes of the body may still arrive. A `watch` has no end, and a rotation may take days, but each
-    /// of their fields ends.
+    /// How many bytes of the body may still arrive. A `watch` has no end, and a rotation may take days, so for these
+    /// the limit applies to each field.
     left: usize,
     endless: bool,
-    /// Whether the answer may send the request to the admin socket: not if it comes from there, and not after a field
-    /// was shown, because the next answer would be shown beside it.
+    /// Whether the reply may send the request to the admin socket. It may not if it comes from there, or after a field
+    /// was printed, because the next reply would be printed in addition.
     may_send_to_admin: bool,
     status_line: [u8; STATUS_LINE],
     head: usize,
@@ -106,7 +106,7 @@ impl<'a> Answer<'a> {
         })
     }
 
-    /// Starts the next answer, with the same destination.
+    /// Prepares for the next reply, with the same destination.
     pub(crate) fn again(mut self, from_admin: bool) -> Self {
         self.problem.clear();
         Self {
@@ -120,7 +120,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Takes the bytes that have arrived. Returns a result as soon as a field decides; later bytes are ignored.
+    /// Processes the bytes that have arrived. Returns a result as soon as a field decides; later bytes are ignored.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<Option<Next>, Exit> {
         while !bytes.is_empty() {
             match &mut self.part {
@@ -234,7 +234,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Counts announced bytes before any of them is shown.
+    /// Counts announced bytes before any of them is printed.
     fn spend(&mut self, bytes: usize) -> Result<(), Exit> {
         self.left = self
             .left
@@ -267,7 +267,7 @@ fn split_first(bytes: &[u8]) -> (u8, &[u8]) {
         .map_or((0, bytes), |(&byte, rest)| (byte, rest))
 }
 
-/// The status of `HTTP/1.x NNN`.
+/// Parses the status in `HTTP/1.x NNN`.
 fn status(line: [u8; STATUS_LINE]) -> Option<u16> {
     let [
         b'H',

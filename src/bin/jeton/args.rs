@@ -1,4 +1,4 @@
-//! The arguments: the companion's own options apart from the words that are sent.
+//! Parses the arguments: separates the companion's own options from the words that are sent.
 
 use crate::output::{Exit, USAGE, complain};
 use crate::sys::Arg;
@@ -20,20 +20,20 @@ const OWN: [(&[u8], Own); 3] = [
     (b"--timeout", Own::Timeout),
 ];
 
-/// How the companion was called.
+/// The parsed call of the companion.
 pub(crate) struct Call {
     /// The last component of argv\[0\].
     pub(crate) name: &'static [u8],
-    /// Whether the companion was called by its own name. Under another name it is another tool's helper, and every
-    /// argument is for that tool.
+    /// Whether the companion was called by its own name. Under another name it acts as another tool's helper, and every
+    /// argument belongs to that tool's protocol.
     pub(crate) is_jeton: bool,
     /// The arguments after argv\[0\], with the closing null pointer.
     pub(crate) rest: &'static [Option<Arg<'static>>],
     pub(crate) socket: Option<&'static [u8]>,
     pub(crate) admin_socket: Option<&'static [u8]>,
-    /// In milliseconds.
+    /// The timeout, in milliseconds.
     pub(crate) timeout: Option<u32>,
-    /// `ready --wait`, in milliseconds.
+    /// The value of `ready --wait`, in milliseconds.
     pub(crate) wait: Option<u32>,
 }
 
@@ -41,7 +41,7 @@ impl Call {
     pub(crate) fn parse(argv: &'static [Option<Arg<'static>>]) -> Result<Self, Exit> {
         let (name, rest) = match argv.split_first() {
             Some((Some(name), rest)) => (name.bytes(), rest),
-            // A program can be started without any argument, not even a name.
+            // A program can be started without any arguments, not even its name.
             _ => (b"jeton".as_slice(), argv),
         };
         let name = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
@@ -75,7 +75,7 @@ impl Call {
         Ok(call)
     }
 
-    /// The words to send after the name.
+    /// Returns the words to send after the name.
     pub(crate) fn words(&self) -> impl Iterator<Item = &'static [u8]> {
         self.pieces().filter_map(|piece| match piece {
             Piece::Word(word) => Some(word),
@@ -83,14 +83,14 @@ impl Call {
         })
     }
 
-    /// Whether the usage of the verb is asked for. What stands after `--` is not the verb's own.
+    /// Reports whether the call requests the usage of the verb. Words after `--` do not count.
     #[inline(never)]
     pub(crate) fn asks_for_help(&self) -> bool {
         let mut own = self.words().take_while(|word| *word != b"--");
         own.any(|word| matches!(word, b"--help" | b"-h"))
     }
 
-    /// The first word; `None` under another name, where there are no verbs.
+    /// Returns the first word; `None` under another name, where there are no verbs.
     #[inline(never)]
     pub(crate) fn verb(&self) -> Option<&'static [u8]> {
         self.words().next().filter(|_| self.is_jeton)
@@ -103,7 +103,8 @@ impl Call {
         }
     }
 
-    /// The daemon handles `--wait S`, so it is sent; while no daemon runs, the companion waits instead.
+    /// Parses the value of `--wait`. It is also sent, since a running daemon handles it; while no daemon runs, the
+    /// companion waits instead.
     #[inline(never)]
     fn ready_wait(&self) -> Result<Option<u32>, Exit> {
         let mut words = self.words().take_while(|&word| word != b"--");
@@ -163,8 +164,8 @@ impl Iterator for Pieces {
     }
 }
 
-/// Seconds, decimals allowed, as milliseconds. The message does not repeat the value: it may be a secret that was pasted
-/// into the wrong place.
+/// Parses seconds with decimals to milliseconds. The message does not repeat the value: it may be a secret that was
+/// pasted into the wrong place.
 fn seconds(option: &[u8], text: &[u8], least_ms: u32) -> Result<u32, Exit> {
     milliseconds(text)
         .filter(|&ms| ms >= least_ms && ms <= LONGEST_SECONDS * 1000)
@@ -178,7 +179,7 @@ fn seconds(option: &[u8], text: &[u8], least_ms: u32) -> Result<u32, Exit> {
         })
 }
 
-/// Parses `30`, `0.3`, `.3` as thousandths; drops decimals after the third.
+/// Parses `30`, `0.3`, `.3` to thousandths; drops decimals after the third.
 pub(crate) fn milliseconds(text: &[u8]) -> Option<u32> {
     let mut digits = text.splitn(2, |&byte| byte == b'.');
     let (whole, part) = (digits.next()?, digits.next().unwrap_or_default());

@@ -1,5 +1,6 @@
-//! One conversation with the daemon: connect and ask; ask again if the connection broke, if the answer asks for
-//! standard input, or if it sends the request to the admin socket. One deadline covers everything.
+//! One conversation with the daemon: connects, sends the request and reads the reply. It sends the request again if the
+//! connection broke, if the reply asks for standard input, or if the reply redirects to the admin socket. One deadline
+//! covers everything.
 
 use crate::answer::{Answer, Next, Sink};
 use crate::args::{Call, milliseconds};
@@ -11,13 +12,13 @@ use crate::places::{Place, Places, Room};
 use crate::request::{CAP, Request, Terminal, Words};
 use crate::sys::{Env, Large};
 
-/// Default timeout in milliseconds, since a helper that hangs hangs its caller; `--timeout` overrides it.
+/// The default timeout in milliseconds, since a helper that hangs also blocks its caller. `--timeout` overrides it.
 const TIMEOUT_MS: u32 = 30_000;
 
-/// How long to wait for the answer beyond `ready --wait`, in milliseconds.
+/// How long to wait for the reply beyond `ready --wait`, in milliseconds.
 const ANSWER_MS: u32 = 1_000;
 
-/// The deadline of this call.
+/// Determines the deadline of this call.
 pub(crate) fn deadline_of(call: &Call) -> Deadline {
     match (call.wait, call.timeout) {
         (Some(wait), _) => Deadline::after(wait, ANSWER_MS),
@@ -28,14 +29,14 @@ pub(crate) fn deadline_of(call: &Call) -> Deadline {
     }
 }
 
-/// Whether the answer is written as things happen, for as long as they do.
-// Not inlined, as the next: each copy of the comparison is a hundred bytes.
+/// Reports whether the reply is a stream of events without a known end.
+// Not inlined, and neither is the next function: each copy of the comparison takes a hundred bytes.
 #[inline(never)]
 fn is_streamed(call: &Call) -> bool {
     matches!(call.verb(), Some(b"watch" | b"rotate"))
 }
 
-/// Whether the answer looks the same on a terminal.
+/// Reports whether the reply is the same for a terminal and for a pipe.
 #[inline(never)]
 fn prints_a_token(call: &Call) -> bool {
     matches!(call.verb(), Some(b"token" | b"header"))
@@ -46,7 +47,7 @@ fn is_reload(call: &Call) -> bool {
     call.verb() == Some(b"reload")
 }
 
-/// Asks the daemon. Returns the exit code that the daemon chose, or the one for its problem.
+/// Sends a request to the daemon. Returns the exit code that the daemon chose, or the one for its problem.
 #[inline(never)]
 pub(crate) fn ask(
     call: &Call,
@@ -58,7 +59,7 @@ pub(crate) fn ask(
     ask_somewhere(call, words, env, sink, &mut room).map(|(code, _)| code)
 }
 
-/// Asks the daemon. Returns also the place of the socket that it was asked at.
+/// Does the same, and also returns the place of the socket that it used.
 #[inline(never)]
 pub(crate) fn ask_somewhere<'a>(
     call: &Call,
@@ -68,11 +69,11 @@ pub(crate) fn ask_somewhere<'a>(
     room: &'a mut Room,
 ) -> Result<(u8, Place<'a>), Exit> {
     let mut deadline = deadline_of(call);
-    // systemd names the daemon's process to what it runs as `ExecReload=`.
+    // systemd passes the daemon's process ID to the command in `ExecReload=`.
     if is_reload(call)
         && let Some(pid) = env.get(b"MAINPID").and_then(milliseconds)
     {
-        // Of the highest number that a process can have, 2^22, the thousandfold is a u32.
+        // The highest process ID is 2^22, so a thousand times that still fits into a u32.
         deadline.end_with(pid / 1000)?;
     }
     let places = Places::of(call, env, room)?;
@@ -91,7 +92,7 @@ pub(crate) fn ask_somewhere<'a>(
     turn(&places, &request, call, answer)
 }
 
-/// Sends one request and does what its answer asks for: standard input and the admin socket, at most once each.
+/// Sends one request, and again as its reply demands: with standard input and to the admin socket, at most once each.
 fn turn<'a>(
     places: &Places<'a>,
     request: &Request<'_>,
@@ -110,7 +111,7 @@ fn turn<'a>(
     }
 }
 
-/// The rejected token, or what else a verb reads.
+/// The input of a verb, such as the rejected token.
 static INPUT: Large<[u8; CAP]> = Large::new([0; CAP]);
 
 /// Sends the request with standard input.
@@ -130,7 +131,7 @@ fn with_input<'a>(
 }
 
 /// Sends the request to the admin socket of the daemon whose token socket was `taken`. Not inlined, so that only this
-/// function pays for the room on the stack.
+/// function takes its room on the stack.
 #[inline(never)]
 fn at_admin(
     taken: Place<'_>,
@@ -143,9 +144,9 @@ fn at_admin(
     turn(&places, request, call, answer.again(true)).map(|(code, _)| code)
 }
 
-/// Sends one request, and once more if the connection broke before the first byte of the answer: a restart of the
-/// daemon goes unnoticed. Not `reload`: the next daemon reads the configuration anyway, and as `ExecReload=` it would wait
-/// for a daemon that systemd starts only when `ExecReload=` has ended.
+/// Sends one request, and again if the connection broke before the first byte of the reply, so that a restart of the
+/// daemon goes unnoticed. `reload` is not sent again: the next daemon reads the configuration anyway. As `ExecReload=`
+/// it would wait for a daemon that systemd starts only after `ExecReload=` has ended.
 fn converse<'a>(
     places: &Places<'a>,
     request: &Request<'_>,
@@ -158,7 +159,7 @@ fn converse<'a>(
         match exchange(&stream, request, is_streamed(call), answer) {
             Ok(next) => {
                 if matches!(next, Next::Exit(_)) {
-                    // The end of the process closes it, or the command that replaces it.
+                    // The descriptor is closed by the end of the process, or by the command that replaces it.
                     core::mem::forget(stream);
                 }
                 return Ok((next, taken));

@@ -1,21 +1,21 @@
-//! The deadline of a call, and waiting until then.
+//! The deadline of a call, and waits that respect it.
 
 use core::cell::Cell;
 
 use crate::output::{self, Exit, TRY_AGAIN, complain, complain_of};
 use crate::sys::{self, PollFd, errno};
 
-/// A call's limits in milliseconds; `None` means no deadline (`watch`). They count from the first time that the companion
-/// waits: most calls never do, and need not read the clock, which is a system call here.
+/// A call's limits in milliseconds; `None` means no deadline (`watch`). They start with the companion's first wait:
+/// most calls never wait, and so do not need to read the clock, which is a system call here.
 pub(crate) struct Deadline {
-    /// How long the daemon may take.
+    /// How long the daemon may take, as sent to it.
     told: Option<u32>,
-    /// How much longer the companion waits, where the caller chose how long the daemon waits (`ready --wait`), so that
-    /// the answer still arrives.
+    /// How much longer the companion waits, if the caller chose how long the daemon waits (`ready --wait`). This lets
+    /// the reply still arrive.
     grace: u32,
-    /// When the limits began to count, in milliseconds of the monotonic clock; `None` before the first wait.
+    /// The start of the limits, in milliseconds of the monotonic clock; `None` before the first wait.
     began: Cell<Option<u64>>,
-    /// The process whose end is the end of the call too, as a descriptor; negative for none.
+    /// A descriptor of the process whose end also ends the call; negative if there is none.
     process: i32,
 }
 
@@ -37,20 +37,20 @@ impl Deadline {
         }
     }
 
-    /// Also ends when the process with this number does. Without it a request that a daemon has not accepted when it ends
-    /// would wait in the service manager's socket for the next daemon.
+    /// Also ends the call when the process with this ID ends. Otherwise, a request that the daemon has not accepted
+    /// before its end would wait in the service manager's socket for the next daemon.
     #[cold]
     pub(crate) fn end_with(&mut self, pid: u32) -> Result<(), Exit> {
         match sys::process(pid) {
             Ok(process) => self.process = process,
             Err(errno::ESRCH) => return Err(ended()),
-            // An old kernel.
+            // The kernel is too old to support this.
             Err(_) => {}
         }
         Ok(())
     }
 
-    /// The milliseconds until the daemon's deadline.
+    /// Returns the milliseconds until the daemon's deadline.
     pub(crate) fn left_ms(&self) -> Option<u32> {
         self.told.map(|told| match self.began.get() {
             Some(_) => self.left(told),
@@ -58,12 +58,12 @@ impl Deadline {
         })
     }
 
-    /// Whether the daemon's deadline has passed.
+    /// Reports whether the daemon's deadline has passed.
     pub(crate) fn told_is_over(&self) -> bool {
         self.told.is_some_and(|told| self.left(told) == 0)
     }
 
-    /// What is left of `ms`, which begin to count now if they did not before.
+    /// Returns the rest of a limit of `ms` milliseconds. The limits start now if they have not started before.
     #[inline(never)]
     fn left(&self, ms: u32) -> u32 {
         let now = sys::now_ms();
@@ -73,7 +73,7 @@ impl Deadline {
         ms.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
     }
 
-    /// The timeout for `poll`; -1 means no timeout.
+    /// Returns the timeout for `poll`; -1 means no timeout.
     #[inline(never)]
     fn poll_ms(&self) -> Result<i32, Exit> {
         let Some(told) = self.told else {
@@ -85,12 +85,12 @@ impl Deadline {
         }
     }
 
-    /// Waits until the descriptor is ready for `events` or has failed; the next call on it returns the error.
+    /// Waits until the descriptor is ready for `events` or has failed; the next call on it then returns the error.
     ///
-    /// With `reader`, also ends when standard output has lost its reader: a `watch` that waits for hours must not
-    /// outlive its pipe.
+    /// With `reader`, the wait also ends when standard output has lost its reader: a `watch` that waits for hours must
+    /// not outlive its pipe.
     pub(crate) fn wait(&self, fd: i32, events: i16, reader: bool) -> Result<(), Exit> {
-        // poll skips a negative descriptor.
+        // poll skips negative descriptors.
         let mut fds = [
             PollFd::new(fd, events),
             PollFd::new(if reader { 1 } else { -1 }, 0),
@@ -136,7 +136,7 @@ fn late() -> Exit {
     )
 }
 
-/// Reports a failed system call for which the only remedy is to try again.
+/// Reports a failed system call for which the only remedy is a retry.
 #[cold]
 #[inline(never)]
 pub(crate) fn sys_failed(call: &[u8], error: sys::Errno) -> Exit {

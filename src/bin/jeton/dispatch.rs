@@ -6,18 +6,18 @@ use crate::output::{self, Exit};
 use crate::sys::{self, Arg, Env};
 use crate::{ask, exec, help, line, request, text};
 
-/// The body of the program, called once by `start`. Returns the exit code.
+/// The main function of the program, called once by `start`. Returns the exit code.
 pub(crate) fn run(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> u8 {
     match dispatch(argv, env) {
         Ok(code) | Err(Exit(code)) => code,
     }
 }
 
-/// Handles what needs no daemon, then `exec`, then everything else: the daemon handles verbs that the companion does
-/// not know.
+/// Handles calls that need no daemon, then `exec`, then everything else: the daemon handles verbs that the companion
+/// does not know.
 fn dispatch(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> Result<u8, Exit> {
     let call = Call::parse(argv)?;
-    // A command that replaces the companion must inherit the signal's setting unchanged.
+    // A command that replaces the companion must inherit the signal disposition unchanged.
     if call.verb() != Some(b"exec") {
         sys::ignore_broken_pipes();
     }

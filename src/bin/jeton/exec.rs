@@ -1,5 +1,5 @@
-//! `exec [--env NAME] [--file NAME] [PROFILE] -- COMMAND…`: replaces the companion by the command, which finds the daemon
-//! through its environment.
+//! `exec [--env NAME] [--file NAME] [PROFILE] -- COMMAND…`: replaces the companion by the command, whose environment
+//! names the daemon's socket.
 
 use core::ffi::CStr;
 
@@ -29,13 +29,13 @@ const LONGEST_NAME: usize = 512;
 /// The longest environment string that Linux accepts (MAX_ARG_STRLEN).
 const LONGEST_VARIABLE: usize = 128 * 1024;
 
-/// `NAME=token`.
+/// The variable `NAME=token`.
 static VARIABLE: Large<[u8; LONGEST_VARIABLE]> = Large::new([0; LONGEST_VARIABLE]);
-/// `JETON_SOCKET=PATH`: the current folder, then the path as named.
+/// The variable `JETON_SOCKET=PATH`: the current folder, then the path as named.
 static SOCKET: Large<[u8; 2 * PATH_MAX]> = Large::new([0; 2 * PATH_MAX]);
-/// `NAME=PATH`, of the file with the token.
+/// The variable `NAME=PATH` of the file with the token.
 static FILE: Large<[u8; 2 * PATH_MAX]> = Large::new([0; 2 * PATH_MAX]);
-/// `JETON_PROFILE=NAME`.
+/// The variable `JETON_PROFILE=NAME`.
 static PROFILE: Large<[u8; PATH_MAX]> = Large::new([0; PATH_MAX]);
 /// The command's environment.
 static VARIABLES: Large<List> = Large::new([None; POINTERS]);
@@ -63,7 +63,7 @@ pub(crate) fn run(call: &Call, env: Env<'static>) -> Result<u8, Exit> {
 }
 
 impl Plan {
-    /// Parses the arguments; `None` is a request for help.
+    /// Parses the arguments; `None` if they request help.
     fn parse(call: &Call) -> Result<Option<Self>, Exit> {
         let at = call
             .rest
@@ -74,7 +74,7 @@ impl Plan {
             .unwrap_or_default();
         let mut slots = [None; 3];
         let mut open = None;
-        // One call of the iterator: each copy of it is hundreds of bytes.
+        // Called at one place only: each copy of the iterator takes hundreds of bytes.
         for word in call.words().skip(1).take_while(|&word| word != b"--") {
             let mut options = OPTIONS.iter().enumerate();
             let option =
@@ -115,7 +115,7 @@ impl Plan {
             profile,
             command,
         };
-        // There must be a command before the null pointer.
+        // The list must have a command before its null pointer.
         if matches!(plan.command, [] | [None]) {
             Err(usage())
         } else {
@@ -128,7 +128,7 @@ fn usage() -> Exit {
     complain(USAGE, &[text::EXEC_USAGE.as_bytes()])
 }
 
-/// Whether this is a variable name for a shell, and not one of the two that `exec` itself sets.
+/// Reports whether a name is valid for a shell variable, and is not one of the two that `exec` itself sets.
 fn is_variable_name(name: &[u8]) -> bool {
     let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
     matches!(name, [first, rest @ ..] if letter(*first) && rest.iter().all(|&byte| letter(byte) || byte.is_ascii_digit()))
@@ -136,7 +136,7 @@ fn is_variable_name(name: &[u8]) -> bool {
         && name != b"JETON_PROFILE"
 }
 
-/// Asks for the token and puts it into the command's environment: never on standard output, never in an argument.
+/// Requests the token and puts it into the command's environment: never on standard output, never into an argument.
 #[inline(never)]
 fn with_token(call: &Call, env: Env<'static>, plan: &Plan, name: &[u8]) -> Result<u8, Exit> {
     let kept = VARIABLE.take()?;
@@ -153,7 +153,7 @@ fn with_token(call: &Call, env: Env<'static>, plan: &Plan, name: &[u8]) -> Resul
     start(call, env, plan, Some(Arg::new(variable)))
 }
 
-/// Asks for what an option is for, and keeps the answer.
+/// Sends the request for an option, and keeps the reply.
 #[inline(never)]
 fn request<'a>(
     call: &Call,
@@ -172,7 +172,7 @@ fn request<'a>(
     ask_somewhere(call, Words::Fixed(words), env, sink, room)
 }
 
-/// Makes `NAME=token` a C string: drops one final newline; the rest must be printable and non-empty.
+/// Converts `NAME=token` to a C string: drops one final newline; the token must be printable and not empty.
 fn finish(room: &mut [u8], begin: usize, used: usize) -> Option<&CStr> {
     let token = one_line(room.get(begin..used)?)?;
     let end = begin + token.len();
@@ -183,7 +183,7 @@ fn finish(room: &mut [u8], begin: usize, used: usize) -> Option<&CStr> {
     CStr::from_bytes_with_nul(room.get(..=end)?).ok()
 }
 
-/// Finds the daemon, so that JETON_SOCKET is correct, and runs the command in place of this process.
+/// Finds the daemon, so that JETON_SOCKET is correct, and replaces this process by the command.
 #[inline(never)]
 fn start(
     call: &Call,
@@ -242,8 +242,8 @@ fn is_same_name(one: &[u8], other: &[u8]) -> bool {
     one.split(|&byte| byte == b'=').next() == other.split(|&byte| byte == b'=').next()
 }
 
-/// Makes the path absolute, since the child may run in another folder. Does not normalise it, since a `..` may follow a
-/// link.
+/// Writes JETON_SOCKET with an absolute path, since the child may run in another folder. The path is not normalised,
+/// since a `..` may follow a link.
 fn socket_variable<'a>(room: &'a mut [u8], place: Place<'_>) -> Result<Arg<'a>, Exit> {
     let mut folder = [0; PATH_MAX];
     let (folder, slash): (&[u8], &[u8]) = match place.base {
@@ -261,7 +261,8 @@ fn socket_variable<'a>(room: &'a mut [u8], place: Place<'_>) -> Result<Arg<'a>, 
     .ok_or_else(too_long)
 }
 
-/// `NAME=PATH`. The answer is relative to the folder of the socket, which may have another path in a container.
+/// Writes `NAME=PATH`. The daemon's reply is relative to the folder of the socket, which may have another path in a
+/// container.
 fn file_variable<'a>(
     room: &'a mut [u8],
     name: &[u8],
@@ -291,7 +292,7 @@ fn too_long() -> Exit {
     complain(USAGE, &[b"an argument is too long"])
 }
 
-/// Joins the parts into a C string: the last one ends with the only zero byte.
+/// Joins the parts to a C string. The last part must end with the only zero byte.
 #[inline(never)]
 fn c_string<'a>(room: &'a mut [u8], parts: &[&[u8]]) -> Option<Arg<'a>> {
     CStr::from_bytes_with_nul(join(room, parts)?)

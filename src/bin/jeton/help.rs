@@ -1,4 +1,5 @@
-//! Help: from the daemon, which knows its own verbs; without a daemon, the text that this companion was built with.
+//! Prints help: the daemon's text, since it knows its own verbs; without a daemon, the text that this companion was
+//! built with.
 
 use crate::answer::Sink;
 use crate::args::Call;
@@ -8,15 +9,15 @@ use crate::request::Words;
 use crate::sys::{Env, Large};
 use crate::text;
 
-/// The longest text that is accepted from the daemon. A longer one is not shown.
+/// The longest text that is accepted from the daemon. A longer one is not printed.
 const LONGEST: usize = 32 * 1024;
 
 static ROOM: Large<[u8; LONGEST]> = Large::new([0; LONGEST]);
 
-/// Timeout for the daemon's text, in milliseconds. Short, since users read help when something does not work.
+/// The timeout for the daemon's text, in milliseconds. It is short, since users read help when something does not work.
 const PATIENCE_MS: u32 = 2_000;
 
-/// The call with the timeout of help, unless it names one.
+/// Returns the call with the timeout of help, unless it has a timeout of its own.
 pub(crate) fn patient(call: &Call) -> Call {
     Call {
         timeout: call.timeout.or(Some(PATIENCE_MS)),
@@ -24,7 +25,7 @@ pub(crate) fn patient(call: &Call) -> Call {
     }
 }
 
-/// Prints the help that these words ask for.
+/// Prints the help that these words request.
 pub(crate) fn print(call: &Call, words: Words<'_>, env: Env<'static>) -> Result<u8, Exit> {
     let call = patient(call);
     let room = ROOM.take()?;
@@ -38,13 +39,13 @@ pub(crate) fn print(call: &Call, words: Words<'_>, env: Env<'static>) -> Result<
     output::set_mute(false);
     match asked {
         Ok(0) if used > 0 => output::stdout(room.get(..used).unwrap_or_default()).map(|()| 0),
-        // The daemon does not know the verb: show the daemon's own message.
+        // The daemon does not know the verb, so its own message is printed.
         Ok(USAGE) if is_of_a_verb(&call) => ask(&call, words, env, Sink::Stdout),
         _ => output::stdout(text::HELP.as_bytes()).map(|()| 0),
     }
 }
 
-/// Whether this is `help VERB`, and not `exec --help`.
+/// Reports whether this is `help VERB`, and not `exec --help`.
 fn is_of_a_verb(call: &Call) -> bool {
     call.verb() != Some(b"exec") && call.words().nth(1).is_some()
 }

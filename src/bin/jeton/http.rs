@@ -1,4 +1,4 @@
-//! One HTTP/1.0 exchange on a connection: sends the request, then reads the answer to its end.
+//! One HTTP/1.0 exchange on a connection: sends the request, then reads the reply to its end.
 
 use crate::answer::{Answer, Next};
 use crate::bytes::copy;
@@ -7,16 +7,15 @@ use crate::output::{Decimal, Exit, USAGE, complain};
 use crate::request::{CAP, Request, Unsent};
 use crate::sys::{self, Large, Lent, Stream, errno};
 
-/// The size of the read buffer. Usual answers fit.
+/// The size of the read buffer. Usual replies fit.
 const READ: usize = 8 * 1024;
 
 static CHUNK: Large<[u8; READ]> = Large::new([0; READ]);
 static OUTGOING: Large<[u8; 4096]> = Large::new([0; 4096]);
 
-/// Why an exchange ended without a result.
+/// The reason why an exchange ended without a result.
 pub(crate) enum Failure {
-    /// The connection broke before the first byte of the answer. Nothing has been shown, so the request may be sent
-    /// again.
+    /// The connection broke before the first byte of the reply. Nothing was printed, so the request may be sent again.
     Broken,
     /// The program must exit.
     Exit(Exit),
@@ -28,7 +27,7 @@ impl From<Exit> for Failure {
     }
 }
 
-/// Sends the request, and feeds the answer to `answer` as it arrives.
+/// Sends the request, and passes the reply to `answer` as it arrives.
 pub(crate) fn exchange(
     stream: &Stream,
     request: &Request<'_>,
@@ -42,7 +41,7 @@ pub(crate) fn exchange(
     send(stream, request, length)?;
     let mut chunk = CHUNK.lend()?;
     let mut answered = false;
-    // The daemon has to be woken first: a read before that would find nothing.
+    // The daemon first needs time to answer: an immediate read would find nothing.
     request.deadline.wait(stream.fd(), sys::POLLIN, endless)?;
     loop {
         let got = match stream.receive(&mut *chunk) {
@@ -52,7 +51,8 @@ pub(crate) fn exchange(
                 request.deadline.wait(stream.fd(), sys::POLLIN, endless)?;
                 continue;
             }
-            // The kernel reports this error after all bytes that arrived before it: treat it as the end of the stream.
+            // The kernel reports this error after all bytes that arrived before it, so it counts as the end of the
+            // stream.
             Err(errno::ECONNRESET | errno::EPIPE) => 0,
             Err(error) => return Err(sys_failed(b"recv", error).into()),
         };
@@ -69,8 +69,8 @@ pub(crate) fn exchange(
     }
 }
 
-/// Sends the head, then the frame. A broken pipe is not yet a failure: a daemon that closes early may have sent an
-/// answer.
+/// Sends the head, then the frame. A broken pipe is not yet a failure: a daemon that closes early may have sent a
+/// reply.
 fn send(stream: &Stream, request: &Request<'_>, length: usize) -> Result<(), Exit> {
     let mut out = Outgoing {
         stream,
@@ -78,7 +78,7 @@ fn send(stream: &Stream, request: &Request<'_>, length: usize) -> Result<(), Exi
         held: OUTGOING.lend()?,
         used: 0,
     };
-    // At most CAP.
+    // The length is at most CAP.
     let digits = Decimal::new(length as u32);
     let head: [&[u8]; 3] = [
         b"POST /v1/helper HTTP/1.0\r\nContent-Type: application/octet-stream\r\nContent-Length: ",
@@ -95,7 +95,7 @@ fn send(stream: &Stream, request: &Request<'_>, length: usize) -> Result<(), Exi
     }
 }
 
-/// Collects small pieces, so that a usual request is one system call.
+/// A buffer for small pieces, so that a usual request is one system call.
 struct Outgoing<'a> {
     stream: &'a Stream,
     deadline: &'a Deadline,

@@ -1,4 +1,4 @@
-//! Standard input, read only when the daemon asks for it.
+//! Reads standard input, but only if the daemon asks for it.
 
 use crate::deadline::Deadline;
 use crate::output::{Exit, FAILED, USAGE, complain, complain_of};
@@ -22,7 +22,7 @@ pub(crate) fn read<'a>(
     let mut used = 0;
     loop {
         let free = room.get_mut(used..).unwrap_or_default();
-        // Read a line byte by byte: the bytes after it in a pipe may be meant for the next reader.
+        // A line is read byte by byte: the bytes after it in a pipe may be meant for the next reader.
         let free = match extent {
             Extent::All => free,
             Extent::Line => free.get_mut(..1).unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! The verbs that print a token: one line, which goes into a header, a variable or a file.
+//! Prints a token as one line, which is used in a header, a variable or a file.
 
 use crate::answer::Sink;
 use crate::args::Call;
@@ -8,16 +8,16 @@ use crate::plain::one_line;
 use crate::request::{CAP, Words};
 use crate::sys::{Env, Large};
 
-/// An answer may fill it.
+/// Room for the largest reply.
 static ROOM: Large<[u8; CAP]> = Large::new([0; CAP]);
 
-/// Whether the verb prints a token and nothing else.
+/// Reports whether the verb prints a token and nothing else.
 pub(crate) fn is_for(verb: Option<&[u8]>) -> bool {
     matches!(verb, Some(b"token" | b"header" | b"reject"))
 }
 
-/// Asks the daemon, and prints its answer if that is one line of printable ASCII. Nothing is printed before the answer is
-/// complete.
+/// Sends the request, and prints the reply if that is one line of printable ASCII. Nothing is printed before the reply
+/// is complete.
 pub(crate) fn print(call: &Call, env: Env<'static>) -> Result<u8, Exit> {
     let room = ROOM.take()?;
     let mut used = 0;

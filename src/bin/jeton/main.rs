@@ -1,7 +1,7 @@
-//! `jeton`, the companion: one request to the daemon from its arguments, one exit code from the answer.
+//! `jeton`, the companion: sends one request with its arguments to the daemon, and exits with the code in the reply.
 //!
-//! It only carries bytes: every format lives in the daemon. On x86_64 Linux it is static and without a C library, so
-//! that the same file runs in any container image; elsewhere the same body starts from a C `main`.
+//! It only carries bytes: every format is in the daemon. On x86_64 Linux it is static and without a C library, so that
+//! the same file runs in any container image. On other systems the same code starts from a C `main`.
 //!
 //! ```text
 //! start ─▶ dispatch ─▶ args ─▶ places ─▶ request ─▶ http ─▶ answer ─▶ output
@@ -35,7 +35,7 @@ mod text;
 
 use output::{Exit, complain};
 
-/// Nothing here is meant to panic. A panic is a bug, so it must not end in success.
+/// Nothing here is meant to panic. A panic is a bug, so it must not end with a success code.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     let Exit(code) = complain(output::FAILED, &[b"internal error"]);

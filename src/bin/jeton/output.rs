@@ -4,34 +4,34 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::sys::{self, Errno, errno};
 
-/// No token, rejected, or an internal fault (the daemon's `internal`).
+/// There is no token, it was rejected, or the daemon has an internal fault.
 pub(crate) const FAILED: u8 = 1;
-/// EX_USAGE of sysexits.h, as are the four below.
+/// EX_USAGE of sysexits.h, like the four codes below.
 pub(crate) const USAGE: u8 = 64;
-/// EX_UNAVAILABLE: no daemon.
+/// EX_UNAVAILABLE: no daemon is running.
 pub(crate) const UNREACHABLE: u8 = 69;
-/// EX_TEMPFAIL: try again later.
+/// EX_TEMPFAIL: a later attempt may succeed.
 pub(crate) const TRY_AGAIN: u8 = 75;
-/// EX_NOPERM: refused.
+/// EX_NOPERM: the request was refused.
 pub(crate) const REFUSED: u8 = 77;
-/// EX_CONFIG: the configuration does not allow it.
+/// EX_CONFIG: the configuration does not allow the request.
 pub(crate) const CONFIGURATION: u8 = 78;
-/// The exit code that a shell reports for a program ended by SIGPIPE, so that a pipeline ends as with other programs.
+/// The exit code that a shell reports for a program that SIGPIPE ended, so that a pipeline ends as with other programs.
 /// The signal itself is ignored, so that the companion can still print an error.
 const BROKEN_PIPE: u8 = 128 + 13;
 
-/// An exit with this code; every message has been printed.
+/// An exit with this code, after every message has been printed.
 #[derive(Debug)]
 pub(crate) struct Exit(pub(crate) u8);
 
-/// Writes to standard output. Reports any failure with the system's message, since the output is lost.
+/// Writes to standard output. Any failure is reported with the system's message, since the output is lost.
 pub(crate) fn stdout(bytes: &[u8]) -> Result<(), Exit> {
     write_all(1, bytes).map_err(lost)
 }
 
-/// Exits because standard output has lost its reader, although there was nothing to write.
+/// Returns the exit for a standard output without a reader, even if there was nothing to write.
 pub(crate) fn reader_gone() -> Exit {
-    // `poll` reports a closed descriptor in the same way, but its error is another one.
+    // `poll` reports a closed descriptor in the same way, but a write returns the exact error.
     lost(sys::write(1, b"").err().unwrap_or(errno::EPIPE))
 }
 
@@ -45,7 +45,7 @@ fn lost(error: Errno) -> Exit {
     complain_of(code, &[b"cannot write to standard output: "], error)
 }
 
-/// As [`complain`], with the system's message for an error, or its number, at the end.
+/// Works like [`complain`], with the system's message or number of an error at the end.
 #[cold]
 pub(crate) fn complain_of(code: u8, parts: &[&[u8]], error: Errno) -> Exit {
     let mut all: [&[u8]; 8] = [&[]; 8];
@@ -59,10 +59,10 @@ pub(crate) fn complain_of(code: u8, parts: &[&[u8]], error: Errno) -> Exit {
     complain(code, &all)
 }
 
-/// Whether nothing is written to standard error.
+/// Whether messages on standard error are suppressed.
 static MUTE: AtomicBool = AtomicBool::new(false);
 
-/// Suppresses messages on standard error, for an attempt whose failure has a fallback.
+/// Suppresses messages on standard error, for an attempt that has a fallback.
 pub(crate) fn set_mute(mute: bool) {
     MUTE.store(mute, Ordering::Relaxed);
 }
@@ -75,10 +75,10 @@ pub(crate) fn stderr(bytes: &[u8]) {
     }
 }
 
-/// Prints one line on standard error: `jeton: ` and the parts. Returns the exit code to leave with.
+/// Prints one line on standard error: `jeton: ` and the parts. Returns the exit with this code.
 ///
-/// The parts may come from outside (paths, the daemon's text), so control characters are escaped: a terminal would obey
-/// them.
+/// The parts may come from outside (paths, the daemon's text), so control characters are escaped: a terminal would act
+/// on them.
 #[cold]
 #[inline(never)]
 pub(crate) fn complain(code: u8, parts: &[&[u8]]) -> Exit {
@@ -92,7 +92,7 @@ pub(crate) fn complain(code: u8, parts: &[&[u8]]) -> Exit {
     Exit(code)
 }
 
-/// Writes everything, through interruptions, short writes and a descriptor that another process set to non-blocking.
+/// Writes everything, despite interruptions, short writes and a descriptor that another process set to non-blocking.
 fn write_all(fd: i32, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         match sys::write(fd, bytes) {
@@ -107,7 +107,7 @@ fn write_all(fd: i32, mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Collects a line so that it reaches a shared log in one write.
+/// A buffer for one line, so that the line reaches a shared log in one write.
 pub(crate) struct Line {
     held: [u8; 512],
     used: usize,
@@ -134,13 +134,14 @@ impl Line {
         }
     }
 
-    /// Escapes control characters of one byte and of two (U+0080 to U+009F), and invalid UTF-8, as `\x1b`.
+    /// Appends bytes. Control characters of one byte and of two (U+0080 to U+009F), and invalid UTF-8, become `\x1b`
+    /// and so on.
     #[inline(never)]
     pub(crate) fn push_escaped(&mut self, bytes: &[u8]) {
         for chunk in bytes.utf8_chunks() {
             for character in chunk.valid().chars() {
                 if character.is_control() {
-                    // A control character is below U+00A0.
+                    // Control characters are below U+00A0.
                     self.push_hex(character as u8);
                 } else {
                     self.push(character.encode_utf8(&mut [0; 4]).as_bytes());
@@ -163,7 +164,7 @@ impl Line {
     }
 }
 
-/// A number as decimal digits.
+/// A number formatted in decimal.
 pub(crate) struct Decimal {
     held: [u8; 10],
     from: usize,

@@ -1,4 +1,4 @@
-//! The places where the daemon's sockets may be.
+//! The possible locations of the daemon's sockets.
 
 use crate::args::Call;
 use crate::bytes::join;
@@ -14,7 +14,7 @@ mod trust;
 /// The longest path of a folder that the kernel reports (PATH_MAX).
 pub(crate) const PATH_MAX: usize = 4096;
 
-/// Memory for the paths that are built at run time; the caller owns it so that [`Places`] can borrow it.
+/// Memory for paths that are built at run time. The caller owns it, so that [`Places`] can borrow it.
 pub(crate) struct Room {
     runtime: [u8; "/run/user/4294967295".len()],
     folder: [u8; PATH_MAX],
@@ -29,42 +29,43 @@ impl Room {
     }
 }
 
-/// A path in two parts, joined only in the socket address and in messages.
+/// A path in two parts, which are joined only in the socket address and in messages.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) base: &'a [u8],
     pub(crate) tail: &'static [u8],
-    /// Whether the user named it, so that any peer is believed there.
+    /// Whether the user named the place. If so, any peer there is trusted.
     pub(crate) named: bool,
 }
 
 /// The places to try, in order.
 pub(crate) struct Places<'a> {
     list: [Option<Place<'a>>; 3],
-    /// Whether the user chose the place, or it lies beside the socket already connected to: then there is no other
-    /// place to try.
+    /// Whether there is no other place to try: the user chose this one, or it is beside the socket that was already
+    /// used.
     explicit: bool,
     door: Door,
 }
 
-/// Which socket the places are for. For the admin socket it also says how the call got there, which decides the message
-/// when the socket is missing.
+/// The socket that the places are for. For the admin socket it also records why the call goes there, which decides the
+/// message if the socket is missing.
 #[derive(Clone, Copy)]
 enum Door {
     Tokens,
     Admin,
-    /// The daemon's answer at the token socket sent the request there.
+    /// The admin socket, because the daemon's reply at the token socket redirected the request.
     AdminByAnswer,
 }
 
 impl<'a> Places<'a> {
-    /// The places for this call: the admin socket for `reload` and where that socket is named, else the token socket.
-    /// For any other admin verb the daemon's answer redirects the request, so that a later daemon can add such verbs.
+    /// Returns the places for this call: the admin socket for `reload` and if that socket is named, else the token
+    /// socket. For other admin verbs, the daemon's reply redirects the request, so that a later daemon can add such
+    /// verbs.
     pub(crate) fn of(call: &Call, env: Env<'static>, room: &'a mut Room) -> Result<Self, Exit> {
         if let Some(path) = call.admin_socket {
             return Ok(Self::one(by_option(path), Door::Admin));
         }
-        // Any daemon tells the usage of a verb at its token socket.
+        // Every daemon prints the usage of a verb at its token socket.
         if call.verb() != Some(b"reload") || call.asks_for_help() {
             return Ok(Self::tokens(call, env, room));
         }
@@ -76,7 +77,7 @@ impl<'a> Places<'a> {
         })
     }
 
-    /// The places of the token socket.
+    /// Returns the places of the token socket.
     pub(crate) fn tokens(call: &Call, env: Env<'static>, room: &'a mut Room) -> Self {
         match Self::token_socket(call, env) {
             Some(place) => Self::one(place, Door::Tokens),
@@ -84,7 +85,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The admin socket of the daemon that redirected the request from its token socket, `taken`.
+    /// Returns the admin socket of the daemon that redirected the request from its token socket, `taken`.
     pub(crate) fn admin_of(
         taken: Place<'a>,
         env: Env<'static>,
@@ -96,15 +97,15 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The token socket that the caller chose, if any.
+    /// Returns the token socket that the caller chose, if any.
     fn token_socket(call: &Call, env: Env<'static>) -> Option<Place<'static>> {
         let by_option = call.socket.map(by_option);
         by_option.or_else(|| by_variable(env, b"JETON_SOCKET"))
     }
 
-    /// The admin socket beside a token socket.
+    /// Returns the admin socket beside a token socket.
     fn beside(tokens: Place<'a>, room: &'a mut Room, door: Door) -> Result<Self, Exit> {
-        // A chosen place is a whole path; any other place has the usual tail.
+        // A chosen place is a complete path; a default place has a tail.
         if tokens.tail.is_empty() {
             let base = folder_of(tokens.base, &mut room.folder)?;
             let inside = |tail| {
@@ -115,7 +116,7 @@ impl<'a> Places<'a> {
                 })
             };
             Ok(Self {
-                // If the token socket is at a volume's mount point, the admin socket may be inside it.
+                // If the token socket is at the mount point of a volume, the admin socket may be inside the volume.
                 list: [
                     inside(b"-admin/admin.sock"),
                     inside(b"/jeton-admin/admin.sock"),
@@ -142,7 +143,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// A single place, which the caller chose.
+    /// Returns a single place, which the caller chose.
     fn one(place: Place<'a>, door: Door) -> Self {
         Self {
             list: [Some(place), None, None],
@@ -151,13 +152,13 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Whether these are places of the admin socket.
+    /// Reports whether these are places of the admin socket.
     pub(crate) fn are_admin(&self) -> bool {
         !matches!(self.door, Door::Tokens)
     }
 }
 
-/// The place that an option names.
+/// Creates a place that an option names.
 fn by_option(base: &[u8]) -> Place<'_> {
     Place {
         base,
@@ -166,8 +167,8 @@ fn by_option(base: &[u8]) -> Place<'_> {
     }
 }
 
-/// The place in a variable. Root's variables may be another user's, as under `su` and `sudo -E`, so they do not count as
-/// named.
+/// Returns the place that a variable names. Root's variables may come from another user, as with `su` and `sudo -E`, so
+/// for root the place does not count as named.
 #[inline(never)]
 fn by_variable(env: Env<'static>, name: &[u8]) -> Option<Place<'static>> {
     let named = sys::uid() != 0;
@@ -177,7 +178,7 @@ fn by_variable(env: Env<'static>, name: &[u8]) -> Option<Place<'static>> {
     })
 }
 
-/// A place that the user did not name.
+/// Creates a default place, which the user did not name.
 fn by_custom<'a>(base: &'a [u8], tail: &'static [u8]) -> Place<'a> {
     Place {
         base,
@@ -186,7 +187,7 @@ fn by_custom<'a>(base: &'a [u8], tail: &'static [u8]) -> Place<'a> {
     }
 }
 
-/// What follows the runtime folder in the usual place of the token socket, and of the admin socket.
+/// The paths of the token socket and of the admin socket, below the runtime folder.
 #[cfg(not(target_os = "macos"))]
 const TOKEN_TAIL: &[u8] = b"/jeton/jeton.sock";
 #[cfg(not(target_os = "macos"))]
@@ -196,10 +197,10 @@ const TOKEN_TAIL: &[u8] = b"/Library/Application Support/jeton/jeton.sock";
 #[cfg(target_os = "macos")]
 const ADMIN_TAIL: &[u8] = b"/Library/Application Support/jeton-admin/admin.sock";
 
-/// The default places.
+/// Returns the default places.
 #[cfg(not(target_os = "macos"))]
 fn usual<'a>(env: Env<'static>, tail: &'static [u8], room: &'a mut [u8]) -> [Option<Place<'a>>; 3] {
-    // XDG specification: a relative path must be ignored.
+    // The XDG specification requires a relative path to be ignored.
     let session = env
         .get(b"XDG_RUNTIME_DIR")
         .filter(|folder| folder.starts_with(b"/"));
@@ -217,7 +218,7 @@ fn usual<'a>(env: Env<'static>, tail: &'static [u8], _: &'a mut [u8]) -> [Option
     ]
 }
 
-/// The folder D of a named token socket, to find `D-admin` beside it.
+/// Returns the folder D of a named token socket, to find `D-admin` beside it.
 fn folder_of<'a>(socket: &'a [u8], room: &'a mut [u8]) -> Result<&'a [u8], Exit> {
     let folder = socket
         .iter()

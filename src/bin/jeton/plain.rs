@@ -1,19 +1,19 @@
-//! Text of the daemon without control characters: a terminal would obey them, and a program that reads a header line by
-//! line would take a second line for another header.
+//! Filters control characters from the daemon's text: a terminal would act on them, and a program that reads a header
+//! line by line would interpret a second line as another header.
 
 use crate::output::Line;
 
-/// The text without its final newline, if the rest is printable ASCII.
+/// Returns the text without its final newline, if the rest is printable ASCII.
 pub(crate) fn one_line(text: &[u8]) -> Option<&[u8]> {
     let line = text.strip_suffix(b"\n").unwrap_or(text);
     let is_plain = line.iter().all(|byte| matches!(byte, b' '..=b'~'));
     is_plain.then_some(line)
 }
 
-/// Text for standard error. Escapes control characters but newline and tab, and what is no UTF-8, as `\x1b`, wherever the
-/// stream splits it.
+/// A filter for standard error. It escapes control characters other than newline and tab, and invalid UTF-8, as `\x1b`
+/// and so on, wherever the stream splits the text.
 pub(crate) struct Errors {
-    /// A character of which more is to come.
+    /// The first bytes of an incomplete character.
     begun: [u8; 4],
     used: usize,
 }
@@ -26,11 +26,11 @@ impl Errors {
         }
     }
 
-    /// Prints the bytes, with `end` to the last one.
+    /// Prints the bytes. `end` marks the last ones.
     pub(crate) fn print(&mut self, bytes: &[u8], end: bool) {
         let mut line = Line::new();
         for &byte in bytes {
-            // A byte that continues no character begins the next one.
+            // A byte that does not continue a character begins the next one.
             if !matches!(byte, 0x80..=0xBF) {
                 self.take(&mut line);
             }
@@ -48,7 +48,7 @@ impl Errors {
         line.flush();
     }
 
-    /// The length of the character that the first byte begins; 1 if it begins none.
+    /// Returns the length of the character that starts with the first byte; 1 if no character starts with it.
     fn length(&self) -> usize {
         match self.begun {
             [0xC2..=0xDF, ..] => 2,
@@ -58,7 +58,7 @@ impl Errors {
         }
     }
 
-    /// Moves what there is to the line, where what is no character is escaped.
+    /// Appends the collected bytes to the line, and escapes them unless they are a printable character.
     #[inline(never)]
     fn take(&mut self, line: &mut Line) {
         match self.begun.get(..self.used).unwrap_or_default() {

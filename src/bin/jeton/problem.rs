@@ -1,10 +1,11 @@
-//! Answers other than 200: RFC 9457 problems. The `detail` is shown, and the `code` decides the exit code.
+//! Handles replies other than 200, which are RFC 9457 problems: prints the `detail`, and derives the exit code from the
+//! `code`.
 
 use crate::bytes::{copy, same};
 use crate::output::{CONFIGURATION, Decimal, Exit, FAILED, REFUSED, TRY_AGAIN, USAGE, complain};
 use crate::sys::{Large, Lent};
 
-/// How many bytes of a problem are kept. The daemon's problems are short.
+/// How many bytes of a problem are kept. The daemon's problems are shorter.
 const KEPT: usize = 4096;
 
 /// The daemon's problem codes and their exit codes.
@@ -32,7 +33,7 @@ const CODES: [(&[u8], u8); 19] = [
 
 static ROOM: Large<[u8; KEPT]> = Large::new([0; KEPT]);
 
-/// The body of an answer other than 200.
+/// The body of a reply other than 200.
 pub(crate) struct Problem {
     held: Lent<[u8; KEPT]>,
     used: usize,
@@ -44,12 +45,12 @@ impl Problem {
         Ok(Self { held, used: 0 })
     }
 
-    /// Drops what is kept.
+    /// Drops the kept bytes.
     pub(crate) fn clear(&mut self) {
         self.used = 0;
     }
 
-    /// Keeps the bytes that fit. A member that is cut off counts as missing; the HTTP status then decides.
+    /// Keeps the bytes that fit. A truncated member counts as missing; the HTTP status then decides.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.used += copy(self.held.get_mut(self.used..).unwrap_or_default(), bytes);
     }
@@ -75,7 +76,8 @@ impl Problem {
     }
 }
 
-/// The exit code by HTTP status: for the codes of a later daemon, and for answers that are not the daemon's.
+/// Returns the exit code for an HTTP status: for the codes of a later daemon, and for replies that do not come from the
+/// daemon.
 fn by_status(status: u16) -> u8 {
     match status {
         403 => REFUSED,
@@ -86,11 +88,11 @@ fn by_status(status: u16) -> u8 {
     }
 }
 
-/// The value of a string member of the outermost object, unescaped into `room`.
+/// Finds the value of a string member of the outermost object, and unescapes it into `room`.
 fn member<'a>(json: &[u8], name: &[u8], room: &'a mut [u8; KEPT]) -> Option<&'a [u8]> {
     let mut depth = 0_usize;
     let mut at = 0;
-    // Whether the next string of the outermost object is a name, and whether the last one was the name.
+    // Whether the next string of the outermost object is a name, and whether the last name was the wanted one.
     let (mut is_name, mut found) = (true, false);
     while let Some(&byte) = json.get(at) {
         at += 1;
@@ -115,8 +117,8 @@ fn member<'a>(json: &[u8], name: &[u8], room: &'a mut [u8; KEPT]) -> Option<&'a 
     None
 }
 
-/// Unescapes a JSON string after its opening quote. Returns its length with the closing quote, and the length of its
-/// text.
+/// Unescapes a JSON string after its opening quote. Returns its length with the closing quote, and the length of the
+/// unescaped text.
 fn unescape(text: &[u8], room: &mut [u8; KEPT]) -> Option<(usize, usize)> {
     let (mut at, mut used) = (0, 0);
     loop {
@@ -149,7 +151,7 @@ fn unescape(text: &[u8], room: &mut [u8; KEPT]) -> Option<(usize, usize)> {
                 }
             }
             _ => {
-                // A byte that needs no unescaping, possibly part of a multi-byte character.
+                // A byte that needs no unescaping, maybe a part of a multi-byte character.
                 *room.get_mut(used)? = byte;
                 used += 1;
                 continue;
@@ -157,7 +159,7 @@ fn unescape(text: &[u8], room: &mut [u8; KEPT]) -> Option<(usize, usize)> {
         };
         let mut encoded = [0; 4];
         let encoded = character.encode_utf8(&mut encoded).as_bytes();
-        // If this one does not fit, the next one does not either.
+        // If this character does not fit, the next one does not fit either.
         used += copy(room.get_mut(used..)?, encoded);
     }
 }

@@ -1,6 +1,7 @@
 //! The request: byte `01`, then fields of `u8 tag, u32 LE length, bytes`.
 //!
-//! It is written directly from where its parts are stored, so it needs no memory of its own and can be sent again.
+//! The request is written directly from where its parts are stored, so it needs no memory of its own and can be sent
+//! again.
 
 use crate::args::Call;
 use crate::bytes::same;
@@ -8,13 +9,13 @@ use crate::deadline::Deadline;
 use crate::output::Exit;
 use crate::sys::{self, Env};
 
-/// Limit of a frame, both ways: 256 KiB. A daemon reads no more.
+/// The limit of a frame in both directions: 256 KiB. A daemon reads no more.
 pub(crate) const CAP: usize = 256 * 1024;
 
-/// The version of the frame, both ways.
+/// The version of the frame in both directions.
 pub(crate) const VERSION: u8 = 1;
 
-/// Tag and length of a field.
+/// The length of a field's tag and length.
 pub(crate) const FIELD_HEAD: usize = 5;
 
 const TAG_ARGUMENT: u8 = 1;
@@ -23,9 +24,9 @@ const TAG_TERMINAL: u8 = 3;
 const TAG_INPUT: u8 = 4;
 const TAG_DEADLINE: u8 = 5;
 
-/// The variables to send: Jeton's own, those that decide how text looks, and those in which a tool passes parameters to
-/// its helper. The list is final, since a companion may be frozen in an image. The names are complete, since a secret's
-/// name may have one of them as a prefix (`CARGO_REGISTRY_TOKEN`). Sources: the manuals of kubectl, of cargo's
+/// The variables to send: Jeton's own, those that affect the text's form, and those with which a tool passes parameters
+/// to its helper. The list is final, since a companion may be frozen in an image. The names are complete, since a
+/// secret's name may have one of them as a prefix (`CARGO_REGISTRY_TOKEN`). Sources: the manuals of kubectl, of cargo's
 /// credential providers, and of the MCP header helpers of Claude Code.
 const VARIABLES: [&[u8]; 9] = [
     b"JETON_PROFILE",
@@ -38,7 +39,7 @@ const VARIABLES: [&[u8]; 9] = [
     b"CLAUDE_CODE_MCP_SERVER_NAME",
     b"CLAUDE_CODE_MCP_SERVER_URL",
 ];
-/// Variables with this prefix are sent too: Google's executable-sourced credentials, which pass the parameters of a
+/// The prefix of further variables to send: Google's executable-sourced credentials, which pass the parameters of a
 /// token (audience, type, address) and no secret.
 const VARIABLE_PREFIX: &[u8] = b"GOOGLE_EXTERNAL_ACCOUNT_";
 
@@ -51,10 +52,10 @@ pub(crate) enum Words<'a> {
     Fixed(&'a [&'a [u8]]),
 }
 
-/// Why a request could not be sent.
+/// The reason why a request could not be sent.
 #[derive(Debug)]
 pub(crate) enum Unsent {
-    /// The peer has closed the connection. It may have sent an answer first.
+    /// The peer has closed the connection. It may have sent a reply before.
     Closed,
     /// The program must exit.
     Exit(Exit),
@@ -71,12 +72,12 @@ pub(crate) struct Request<'a> {
     pub(crate) env: Env<'static>,
     pub(crate) terminal: Terminal,
     pub(crate) deadline: &'a Deadline,
-    /// Standard input, once the daemon has asked for it.
+    /// Standard input, once the daemon has requested it.
     pub(crate) input: Option<&'a [u8]>,
 }
 
 impl Request<'_> {
-    /// The length of the frame.
+    /// Returns the length of the frame.
     pub(crate) fn len(&self) -> usize {
         let mut length = 1_usize;
         let counted = self.fields(&mut |_, payload| {
@@ -97,7 +98,7 @@ impl Request<'_> {
         put(&[VERSION])?;
         self.fields(&mut |tag, payload| {
             put(&[tag])?;
-            // At most the length of the frame, which was checked.
+            // The length is at most that of the frame, which was checked.
             put(&(payload.len() as u32).to_le_bytes())?;
             put(payload)
         })
@@ -130,7 +131,7 @@ fn is_sent(variable: &[u8]) -> bool {
     name.starts_with(VARIABLE_PREFIX) || VARIABLES.iter().any(|sent| same(sent, name))
 }
 
-/// Which of the standard descriptors are terminals, and how wide they are.
+/// Which of the standard descriptors are terminals, and the width of the terminal in columns.
 #[derive(Clone, Copy)]
 pub(crate) struct Terminal {
     bits: u8,
@@ -138,13 +139,13 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Not looked at.
+    /// The value without a query of the descriptors.
     pub(crate) const NONE: Self = Self {
         bits: 0,
         columns: 0,
     };
 
-    /// Asks the kernel: the call for a terminal's width fails on everything else.
+    /// Queries the kernel: the call for a terminal's width fails on everything else.
     pub(crate) fn look() -> Self {
         let [input, output, errors] = [0, 1, 2].map(sys::columns);
         let bit = |found: Option<u16>, bit| if found.is_some() { bit } else { 0 };

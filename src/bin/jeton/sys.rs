@@ -41,7 +41,7 @@ pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, process, read, writ
 
 use abi::{AF_UNIX, SOCK_STREAM};
 
-/// The environment, `NAME=VALUE` each.
+/// The environment, as strings `NAME=VALUE`.
 #[derive(Clone, Copy)]
 pub(crate) struct Env<'a>(&'a [Option<Arg<'a>>]);
 
@@ -50,7 +50,7 @@ impl<'a> Env<'a> {
         Self(variables)
     }
 
-    /// The value of a variable; an empty one counts as absent.
+    /// Returns the value of a variable; an empty one counts as absent.
     pub(crate) fn get(self, name: &[u8]) -> Option<&'a [u8]> {
         self.get_even_empty(name).filter(|value| !value.is_empty())
     }
@@ -73,10 +73,10 @@ impl<'a> Env<'a> {
     }
 }
 
-/// The effective user, which the system is asked for once.
+/// Returns the effective user. The system is queried only once.
 #[inline(never)]
 pub(crate) fn uid() -> u32 {
-    // No user has this number.
+    // No user has this ID.
     const UNKNOWN: u32 = u32::MAX;
     static UID: AtomicU32 = AtomicU32::new(UNKNOWN);
     match UID.load(Ordering::Relaxed) {
@@ -89,18 +89,19 @@ pub(crate) fn uid() -> u32 {
     }
 }
 
-/// The width of the terminal behind a descriptor, 0 if the terminal does not know it; `None` if it is not a terminal.
+/// Returns the width of the terminal behind a descriptor, 0 if the terminal does not report it; `None` if it is not a
+/// terminal.
 pub(crate) fn columns(fd: i32) -> Option<u16> {
-    // `struct winsize`: rows, columns, and the same in pixels.
+    // `struct winsize`: rows, columns, and the size in pixels.
     let mut size = [0_u16; 4];
     os::window_size(fd, &mut size).ok().map(|()| size[1])
 }
 
-/// The current folder, absolute.
+/// Returns the absolute path of the current folder.
 pub(crate) fn cwd(room: &mut [u8]) -> Option<&[u8]> {
     os::getcwd(room).ok()?;
     let folder = room.split(|&byte| byte == 0).next()?;
-    // Linux returns a path that begins with "(unreachable)" for a folder outside our root.
+    // For a folder outside of our root, Linux returns a path that begins with "(unreachable)".
     folder.starts_with(b"/").then_some(folder)
 }
 
@@ -113,14 +114,14 @@ pub(crate) fn execve(file: &CStr, argv: &[Option<Arg<'_>>], env: &[Option<Arg<'_
     }
 }
 
-/// A connection. It never blocks; its user waits with a deadline.
+/// A connection that never blocks; its user waits with a deadline.
 pub(crate) struct Stream(i32);
 
 impl Stream {
     pub(crate) fn open() -> Result<Self, Errno> {
         let low = Self(os::socket(AF_UNIX.into(), SOCK_STREAM)?);
-        // If the companion was started with standard output closed, the socket must not get its number: output would go
-        // to the socket.
+        // If the companion was started with standard output closed, the socket must not get its number: output would be
+        // sent to the socket.
         if low.0 > 2 {
             Ok(low)
         } else {
@@ -132,7 +133,7 @@ impl Stream {
         os::connect(self.0, address)
     }
 
-    /// The effective user of the process that called `listen` at the other end.
+    /// Returns the effective user of the process that called `listen` at the other end.
     pub(crate) fn peer(&self) -> Result<u32, Errno> {
         os::peer(self.0).map(|peer| peer.uid)
     }
@@ -162,7 +163,7 @@ pub(crate) struct File(i32);
 
 #[cfg(target_os = "linux")]
 impl File {
-    /// Stands for the path as it is now: what happens to the path later does not change it.
+    /// Opens a descriptor that pins the present target of a path: later changes to the path do not affect it.
     pub(crate) fn pin(path: &CStr) -> Result<Self, Errno> {
         os::open_path(path).map(Self)
     }

@@ -1,4 +1,4 @@
-//! Runs a command in place of this process, as execvp(3) does.
+//! Replaces this process by a command, like execvp(3).
 
 use core::ffi::CStr;
 
@@ -7,18 +7,18 @@ use crate::output::{Exit, complain, complain_of};
 use crate::places::PATH_MAX;
 use crate::sys::{self, Arg, Env, Errno, Large, errno};
 
-/// As in env(1): the command was found but cannot be run.
+/// As in env(1): the command was found but cannot be executed.
 const CANNOT_RUN: u8 = 126;
-/// As in env(1): there is no such command.
+/// As in env(1): the command does not exist.
 const NOT_FOUND: u8 = 127;
 
-/// The most pointers to pass on: with strings of the usual length, more would exceed a quarter of the usual stack.
+/// The most pointers to pass on. With strings of the usual length, more would exceed a quarter of the usual stack.
 pub(super) const POINTERS: usize = 32 * 1024;
 
 /// A list of C strings that ends with a null pointer.
 pub(super) type List = [Option<Arg<'static>>; POINTERS];
 
-/// Arguments of the shell.
+/// The arguments of the shell.
 static ARGUMENTS: Large<List> = Large::new([None; POINTERS]);
 /// The script that the shell runs.
 static SCRIPT: Large<[u8; PATH_MAX]> = Large::new([0; PATH_MAX]);
@@ -40,7 +40,7 @@ pub(super) fn fill(list: &mut List, args: impl Iterator<Item = Arg<'static>>) ->
     Ok(())
 }
 
-/// As execvp(3): searches PATH for a name without a slash. Returns only on failure.
+/// Works like execvp(3): searches PATH for a name without a slash. Returns only on failure.
 pub(super) fn become_command(
     command: &'static [Option<Arg<'static>>],
     env: Env<'static>,
@@ -51,7 +51,7 @@ pub(super) fn become_command(
         .copied()
         .flatten()
         .map_or(b"".as_slice(), Arg::bytes);
-    // An empty PATH is one empty element; without PATH, the C library's default applies.
+    // An empty PATH is a list with one empty element; without PATH, the C library's default applies.
     let path = env.get_even_empty(b"PATH").unwrap_or(b"/bin:/usr/bin");
     let (folders, slash): (&[u8], &[u8]) = if name.contains(&b'/') {
         (b"", b"")
@@ -60,7 +60,7 @@ pub(super) fn become_command(
     };
     let mut worst = errno::ENOENT;
     for folder in folders.split(|&byte| byte == b':') {
-        // An empty element is the current folder.
+        // An empty element means the current folder.
         let slash = if folder.is_empty() { b"" } else { slash };
         let mut room = [0; PATH_MAX];
         let Some(file) =
@@ -93,7 +93,7 @@ pub(super) fn become_command(
     }
 }
 
-/// Runs a file. If the kernel does not know its format, it is a shell script without a `#!` line.
+/// Executes a file. If the kernel does not know its format, it is taken as a shell script without a `#!` line.
 fn try_file(
     file: &CStr,
     command: &'static [Option<Arg<'static>>],
@@ -121,7 +121,7 @@ fn with_shell(
         list,
         [Arg::new(SHELL), Arg::new(script)].into_iter().chain(rest),
     )?;
-    // Without a shell, report that the file cannot be run.
+    // Without a shell, report that the file cannot be executed.
     match sys::execve(SHELL, list, variables) {
         errno::ENOENT => Ok(errno::ENOEXEC),
         error => Ok(error),

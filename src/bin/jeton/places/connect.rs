@@ -1,4 +1,4 @@
-//! Connecting to the first of the places where a daemon listens.
+//! Connects to the first of the places where a daemon listens.
 
 use super::dial::dial;
 use super::trust::judge;
@@ -7,10 +7,10 @@ use crate::deadline::Deadline;
 use crate::output::{Decimal, Exit, REFUSED, UNREACHABLE, USAGE, complain, complain_of};
 use crate::sys::{Address, Errno, Stream, errno};
 
-/// How long `ready --wait` sleeps between two attempts, at first and at most, in milliseconds.
+/// The pause between two attempts of `ready --wait`, at first and at most, in milliseconds.
 const RETRY_MS: (i32, i32) = (50, 200);
 
-/// Why no connection could be made. In ascending order of relevance to the user.
+/// The reason why no connection could be made, in ascending order of relevance to the user.
 enum Fault<'a> {
     Absent,
     Failed(Place<'a>, Errno),
@@ -22,7 +22,7 @@ enum Fault<'a> {
 impl<'a> Places<'a> {
     /// Connects to the first place where a daemon listens, and returns that place.
     ///
-    /// With `retry`, waits for a daemon that does not run yet.
+    /// With `retry`, it waits for a daemon that does not run yet.
     pub(crate) fn connect(
         &self,
         deadline: &Deadline,
@@ -151,7 +151,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Whether a socket is in the private folder of a daemon that serves a single command.
+/// Reports whether a socket is in the private folder of a daemon that serves a single command.
 fn is_of_a_command(socket: &[u8]) -> bool {
     let folder = b"/jeton-run-";
     socket.windows(folder.len()).any(|part| part == folder)

@@ -1,13 +1,13 @@
-//! Connecting to one address.
+//! Connects to one address.
 
 use crate::deadline::{Deadline, sys_failed};
 use crate::output::Exit;
 use crate::sys::{Address, Errno, Stream, errno};
 
-/// How long to sleep while the daemon's queue of connections is full, in milliseconds.
+/// The pause while the daemon's queue of connections is full, in milliseconds.
 const QUEUE_FULL_MS: i32 = 10;
 
-/// Connects, through interruptions and a full queue.
+/// Connects, despite interruptions and a full queue.
 #[inline(never)]
 pub(super) fn dial(address: &Address, deadline: &Deadline) -> Result<Result<Stream, Errno>, Exit> {
     loop {

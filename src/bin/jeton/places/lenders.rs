@@ -1,5 +1,5 @@
-//! The two kinds of folder in which other users' daemons are believed: the system's own, and a volume that the containers
-//! of a pod share.
+//! The two kinds of folder in which other users' daemons are trusted: the system's own, and a volume that the
+//! containers of a pod share.
 
 use core::ffi::CStr;
 
@@ -9,27 +9,28 @@ use crate::output::Decimal;
 use crate::sys::linux::{AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, Statx};
 use crate::sys::{self, Address, File};
 
-/// The number of every user of another namespace that ours does not map. It may be a user of ours too.
+/// The ID that stands for every user of another namespace without an ID in ours. It may also be a user of ours.
 const UNMAPPED: u32 = 65_534;
 
-/// Whose daemons are believed in a folder, beside our user's and root's.
+/// The users, besides our own and root, whose daemons are trusted in a folder.
 pub(super) enum Lent {
     ToNoUser,
     Of(u32),
     ToEveryUser,
 }
 
-/// The folders of a daemon that serves the machine. Only root can make them.
+/// The folders of the system's daemon. Only root can create them.
 const SYSTEM: [&CStr; 2] = [c"/run/jeton", c"/run/jeton-admin"];
 
-/// Permission bits of a volume: as Kubernetes makes an `emptyDir`, without and with an `fsGroup`. Every container that
-/// shares it can replace what is in it. A folder with the sticky bit is one for many users, such as `/tmp`.
+/// The permission bits of a volume: those of a Kubernetes `emptyDir`, without and with an `fsGroup`. Every container
+/// that shares it can replace its content. A folder with the sticky bit is not a volume, but a folder for many users,
+/// such as `/tmp`.
 const VOLUME_MODES: [u16; 2] = [0o777, 0o2777];
 
 /// Write permission of the group and of others.
 const OTHERS_WRITE: u16 = 0o022;
 
-/// The folder of a place, pinned, and the socket's address through it.
+/// Pins the folder of a place, and returns the socket's address through the pinned folder.
 pub(super) fn pin(place: Place<'_>) -> Option<(File, Address)> {
     let mut room = [0; Address::LONGEST];
     let path = join(&mut room, &[place.base, place.tail])?;
@@ -41,13 +42,13 @@ pub(super) fn pin(place: Place<'_>) -> Option<(File, Address)> {
     let mut room = [0; Address::LONGEST + 1];
     let folder = join(&mut room, &[folder, b"\0"])?;
     let folder = File::pin(CStr::from_bytes_with_nul(folder).ok()?).ok()?;
-    // At least 0.
+    // The descriptor is at least 0.
     let fd = Decimal::new(folder.fd().unsigned_abs());
     let address = Address::new(&[b"/proc/self/fd/", fd.digits(), b"/", name])?;
     Some((folder, address))
 }
 
-/// Whose daemons this folder makes believed.
+/// Returns the users whose daemons are trusted in this folder.
 pub(super) fn lent_by(folder: &File) -> Lent {
     let look = |path: &CStr| sys::statx(folder.fd(), path, AT_EMPTY_PATH | AT_NO_AUTOMOUNT).ok();
     let Some(here) = look(c"") else {
@@ -63,7 +64,7 @@ pub(super) fn lent_by(folder: &File) -> Lent {
     Lent::ToNoUser
 }
 
-/// Whether a folder is a volume that containers share. The root folder does not count as one, whatever its mode.
+/// Reports whether a folder is a volume that containers share. The root folder is not, whatever its mode.
 #[inline(never)]
 fn is_volume(folder: &Statx) -> bool {
     let mode = folder.folder_mode();
@@ -73,8 +74,8 @@ fn is_volume(folder: &Statx) -> bool {
         && !look_at(c"/").is_some_and(|root| root.is(folder))
 }
 
-/// Whether the folder above [`SYSTEM`] is root's alone to write, as it is on every usual system. In a container it may be
-/// open to every user.
+/// Reports whether only root can write to the folder above [`SYSTEM`], as on every usual system. In a container, every
+/// user may be able to.
 fn only_root_makes_them() -> bool {
     look_at(c"/run").is_some_and(|run| {
         let mode = run.folder_mode();
@@ -82,23 +83,23 @@ fn only_root_makes_them() -> bool {
     })
 }
 
-/// Whether root owns it. In another user namespace the machine's root is one of the users without a number.
+/// Reports whether root owns it. In another user namespace the machine's root is one of the users without an ID.
 fn is_roots(folder: &Statx) -> bool {
     folder.owner() == 0 || is_unmapped(folder.owner())
 }
 
-/// What is at a path itself, be it a link.
+/// Returns the data of the entry at a path, without following a link.
 #[inline(never)]
 fn look_at(path: &CStr) -> Option<Statx> {
     sys::statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT).ok()
 }
 
-/// Whether this number may stand for any user of another namespace.
+/// Reports whether this ID may stand for any user of another namespace.
 pub(super) fn is_unmapped(uid: u32) -> bool {
     uid == UNMAPPED && is_foreign_namespace()
 }
 
-/// Whether our users are not those of the machine; if the kernel does not tell, they are.
+/// Reports whether our users are not those of the machine. If the kernel does not report it, they are the machine's.
 #[inline(never)]
 fn is_foreign_namespace() -> bool {
     let mut map = [0; 64];
@@ -109,6 +110,6 @@ fn is_foreign_namespace() -> bool {
     let words = map.get(..length).unwrap_or_default();
     let words = words.split(u8::is_ascii_whitespace);
     let words = words.filter(|word| !word.is_empty());
-    // From 0 on, as outside from 0 on, all of them.
+    // The map of the initial namespace: all IDs from 0 on map to the same IDs outside.
     !words.eq([b"0".as_slice(), b"0", b"4294967295"])
 }

@@ -1,8 +1,8 @@
-//! Whether a daemon is believed at a place that the user did not name.
+//! Decides whether a daemon is trusted at a place that the user did not name.
 //!
-//! Another user may have made the folder or left the variable, and what listens there would get a token that is to be
-//! reported and choose what the companion prints. So the kernel's word about the peer decides: the user of the process
-//! that called `listen`, which under socket activation is the service manager.
+//! Another user may have created the folder or set the variable. The process that listens there would get the token of
+//! a rejection report, and could choose what the companion prints. So the kernel's data about the peer decides: the
+//! user of the process that called `listen`, which under socket activation is the service manager.
 
 use super::Place;
 use super::dial::dial;
@@ -12,7 +12,7 @@ use crate::deadline::Deadline;
 use crate::output::Exit;
 use crate::sys::{self, Stream};
 
-/// Returns a connection to a daemon that is believed, or the user of one that is not.
+/// Returns a connection to a trusted daemon, or the user of an untrusted one.
 pub(super) fn judge(
     stream: Stream,
     place: Place<'_>,
@@ -30,8 +30,8 @@ pub(super) fn judge(
     Ok(again.ok_or(peer))
 }
 
-/// Connects again, where a folder lends its trust to others: through the descriptor of that folder, since the path may
-/// lead to another one by now.
+/// Connects again if the folder makes other users' daemons trusted. It uses the folder's descriptor, since the path may
+/// lead to another folder by now.
 #[cfg(target_os = "linux")]
 #[inline(never)]
 fn elsewhere(place: Place<'_>, deadline: &Deadline) -> Result<Option<Stream>, Exit> {
@@ -53,13 +53,13 @@ fn elsewhere(place: Place<'_>, deadline: &Deadline) -> Result<Option<Stream>, Ex
     }))
 }
 
-/// No folder lends its trust on other systems.
+/// Returns none: on other systems, no folder makes other users' daemons trusted.
 #[cfg(not(target_os = "linux"))]
 fn elsewhere(_: Place<'_>, _: &Deadline) -> Result<Option<Stream>, Exit> {
     Ok(None)
 }
 
-/// The user at the other end; -1, which no user has, if the kernel does not tell.
+/// Returns the user at the other end; -1, which no user has, if the kernel does not report it.
 fn user_of(stream: &Stream) -> u32 {
     stream.peer().unwrap_or(u32::MAX)
 }
@@ -69,7 +69,7 @@ fn is_ours(peer: u32) -> bool {
     peer == 0 || peer == sys::uid() && peer != u32::MAX && !is_unmapped(peer)
 }
 
-/// Other systems have no user namespaces.
+/// Returns false: other systems have no user namespaces.
 #[cfg(not(target_os = "linux"))]
 fn is_unmapped(_: u32) -> bool {
     false

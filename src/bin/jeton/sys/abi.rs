@@ -6,12 +6,12 @@ use core::ptr::NonNull;
 
 use crate::bytes::join;
 
-/// The same number on every system.
+/// SIGPIPE has the same number on every system.
 pub(super) const SIGPIPE: i32 = 13;
 /// SIG_IGN as a number; the same on every system.
 pub(super) const IGNORE: usize = 1;
 
-/// `poll` for reading; the same number on every system, as is the next.
+/// `poll` for reading. This number and the next are the same on every system.
 pub(crate) const POLLIN: i16 = 1;
 /// `poll` for writing.
 pub(crate) const POLLOUT: i16 = 4;
@@ -33,7 +33,7 @@ impl PollFd {
         }
     }
 
-    /// Whether an event was reported, including an error.
+    /// Reports whether an event was reported, including an error.
     pub(crate) const fn is_ready(&self) -> bool {
         self.revents != 0
     }
@@ -69,19 +69,19 @@ impl<'a> Arg<'a> {
 /// `struct sockaddr_un`.
 #[repr(C)]
 pub(crate) struct Address {
-    /// The family; on macOS the length precedes it, one byte each.
+    /// The address family; on macOS preceded by the length, one byte each.
     family: [u8; 2],
     path: [u8; SUN_PATH],
 }
 
 const SUN_PATH: usize = if cfg!(target_os = "macos") { 104 } else { 108 };
 
-/// The same number on every system, as is the next.
+/// These two numbers are the same on every system.
 pub(super) const AF_UNIX: u8 = 1;
 pub(super) const SOCK_STREAM: i32 = 1;
 
 impl Address {
-    /// The longest path in bytes; one more is for the closing zero.
+    /// The longest path in bytes; one more byte is for the closing zero.
     pub(crate) const LONGEST: usize = SUN_PATH - 1;
 
     /// Joins the parts; `None` if the path is too long.

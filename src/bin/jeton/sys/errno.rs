@@ -1,5 +1,5 @@
-//! Error numbers that the companion handles, and those with a message of their own. Sources: Linux
-//! `asm-generic/errno.h`, macOS `sys/errno.h`; the messages are those of `strerror`.
+//! Error numbers that the companion handles, and numbers with a message. Sources: Linux `asm-generic/errno.h`, macOS
+//! `sys/errno.h`; the messages are those of `strerror`.
 
 /// An error number from the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,7 +54,7 @@ const WORDS: [(Errno, &[u8]); 15] = [
 ];
 
 impl Errno {
-    /// The system's message for the error, if known here.
+    /// Returns the system's message for the error, if it is in the table.
     pub(crate) fn word(self) -> Option<&'static [u8]> {
         let found = WORDS.iter().find(|(error, _)| *error == self);
         found.map(|(_, word)| *word)

@@ -1,4 +1,4 @@
-//! Memory that is too large for a stack of 64 KiB (`ulimit -s 64`). It lies in the program's own pages, which the kernel
+//! Memory that is too large for a stack of 64 KiB (`ulimit -s 64`). It is in the program's own pages, which the kernel
 //! fills with zeros on first use.
 #![expect(unsafe_code, reason = "a static that is written to")]
 
@@ -8,20 +8,20 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::output::{Exit, FAILED, complain};
 
-/// Memory that one function uses at a time.
+/// A buffer that has one user at a time.
 pub(crate) struct Large<T: 'static> {
     taken: AtomicBool,
     room: UnsafeCell<T>,
 }
 
-/// The use of a room; dropping it lets the next one use it.
+/// The use of a buffer; dropping it allows the next use.
 pub(crate) struct Lent<T: 'static>(&'static Large<T>);
 
-// SAFETY: the process has one thread, and the room has one user at a time.
+// SAFETY: the process has one thread, and the buffer has one user at a time.
 unsafe impl<T> Sync for Large<T> {}
 
 impl<T> Large<T> {
-    /// Stays out of the file if `zeros` is all zeros.
+    /// Creates a buffer. It takes no space in the program's file if `zeros` is all zeros.
     pub(crate) const fn new(zeros: T) -> Self {
         Self {
             taken: AtomicBool::new(false),
@@ -29,16 +29,16 @@ impl<T> Large<T> {
         }
     }
 
-    /// Lends the room. A second use at the same time is a bug, which this reports.
+    /// Lends the buffer. A second use at the same time is a bug, which this reports.
     pub(crate) fn lend(&'static self) -> Result<Lent<T>, Exit> {
         claim(&self.taken).map(|()| Lent(self))
     }
 
-    /// Lends the room for the rest of the process.
+    /// Lends the buffer for the rest of the process.
     #[expect(clippy::mut_from_ref, reason = "a room is lent to one user at a time")]
     pub(crate) fn take(&'static self) -> Result<&'static mut T, Exit> {
         core::mem::forget(self.lend()?);
-        // SAFETY: the only use, which is never given back.
+        // SAFETY: the only use, which never ends.
         Ok(unsafe { &mut *self.room.get() })
     }
 }
@@ -47,14 +47,14 @@ impl<T> Deref for Lent<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: there is one `Lent` of this room at a time, and it is borrowed.
+        // SAFETY: there is one `Lent` of this buffer at a time, and it is borrowed.
         unsafe { &*self.0.room.get() }
     }
 }
 
 impl<T> DerefMut for Lent<T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: there is one `Lent` of this room at a time, and it is borrowed for writing.
+        // SAFETY: there is one `Lent` of this buffer at a time, and it is borrowed for writing.
         unsafe { &mut *self.0.room.get() }
     }
 }

@@ -1,6 +1,6 @@
 //! System calls through the C library: on macOS, on other processors, and with the feature `companion-libc`.
 //!
-//! `libc/macos.rs` has what differs on macOS. Sources: POSIX.1-2017, the Linux and macOS headers.
+//! `libc/macos.rs` has the differences of macOS. Sources: POSIX.1-2017, the Linux and macOS headers.
 #![expect(unsafe_code, reason = "the C library's functions")]
 
 use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
@@ -80,7 +80,7 @@ pub(super) fn connect(fd: i32, address: &Address) -> Result<(), Errno> {
 }
 
 pub(super) fn close(fd: i32) {
-    // There is nothing to do about a failure.
+    // A failure has no remedy.
     let _ = c_close(fd);
 }
 
@@ -92,11 +92,11 @@ pub(crate) fn poll(fds: &mut [PollFd], ms: i32) -> Result<usize, Errno> {
 
 /// Makes a write without a reader fail instead of ending the process.
 pub(crate) fn ignore_broken_pipes() {
-    // It cannot fail for this signal.
+    // This cannot fail for this signal.
     let _ = signal(SIGPIPE, IGNORE);
 }
 
-/// Milliseconds of the monotonic clock.
+/// Returns milliseconds of the monotonic clock.
 pub(crate) fn now_ms() -> u64 {
     let mut time = [0; 2];
     // SAFETY: writes a timespec: seconds and nanoseconds, of 64 bits each on every 64-bit system. It cannot fail on

@@ -1,4 +1,4 @@
-//! Numbers and layouts of Linux that its two variants share. Sources: `uapi/linux/stat.h`, `uapi/linux/fcntl.h` and
+//! Numbers and layouts of Linux, shared by its two variants. Sources: `uapi/linux/stat.h`, `uapi/linux/fcntl.h` and
 //! `asm-generic/fcntl.h`, socket(7), unix(7).
 
 pub(crate) const AT_FDCWD: i32 = -100;
@@ -29,7 +29,7 @@ pub(crate) struct Ucred {
     gid: u32,
 }
 
-/// `struct statx`: what is not read is filled up to its 256 bytes.
+/// `struct statx`; the unused rest is padding up to its 256 bytes.
 #[repr(C)]
 pub(crate) struct Statx {
     mask: u32,
@@ -76,17 +76,17 @@ impl Statx {
         self.uid
     }
 
-    /// The permission bits with the sticky bit and its kin; `None` if this is no folder.
+    /// Returns the permission bits with the set-ID bits and the sticky bit; `None` if this is not a folder.
     pub(crate) fn folder_mode(&self) -> Option<u16> {
         (self.mode & S_IFMT == S_IFDIR).then_some(self.mode & !S_IFMT)
     }
 
-    /// Whether both are the same file.
+    /// Reports whether both are the same file.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.inode == other.inode && self.device == other.device
     }
 
-    /// Whether a file system is mounted here; not if the kernel does not tell.
+    /// Reports whether a file system is mounted here; false if the kernel does not report it.
     pub(crate) fn is_mount_point(&self) -> bool {
         self.attributes & self.attributes_mask & STATX_ATTR_MOUNT_ROOT != 0
     }

@@ -57,7 +57,7 @@ unsafe fn call_with_five(number: usize, arguments: [usize; 5]) -> Result<usize, 
         asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") 0,
              lateout("rcx") _, lateout("r11") _, options(nostack));
     }
-    // The kernel returns an error as its negated number, in the last page of the address space.
+    // The kernel returns an error as its negated number, which lies in the last page of the address space.
     usize::try_from(result).map_err(|_| Errno(-result as i32))
 }
 
@@ -126,11 +126,11 @@ pub(super) fn connect(fd: i32, address: &Address) -> Result<(), Errno> {
 }
 
 pub(super) fn close(fd: i32) {
-    // SAFETY: no pointers. There is nothing to do about a failure.
+    // SAFETY: no pointers. A failure has no remedy.
     let _ = unsafe { call(CLOSE, [arg(fd), 0, 0, 0]) };
 }
 
-/// Opens a descriptor that is ready when the process has ended.
+/// Opens a descriptor that becomes ready when the process ends.
 pub(crate) fn process(pid: u32) -> Result<i32, Errno> {
     // SAFETY: no pointers.
     unsafe { call(PIDFD_OPEN, [pid as usize, 0, 0, 0]) }.map(|fd| fd as i32)
@@ -155,7 +155,7 @@ pub(crate) fn ignore_broken_pipes() {
     };
 }
 
-/// Milliseconds of the monotonic clock.
+/// Returns milliseconds of the monotonic clock.
 pub(crate) fn now_ms() -> u64 {
     let mut time = [0_u64; 2];
     // SAFETY: the kernel writes a timespec: seconds and nanoseconds of 64 bits each. It cannot fail on this clock.
@@ -179,7 +179,7 @@ pub(super) fn uid() -> u32 {
     unsafe { call(GETEUID, [0; 4]) }.map_or(u32::MAX, |uid| uid as u32)
 }
 
-/// The credentials of the process that called `listen` at the other end.
+/// Returns the credentials of the process that called `listen` at the other end.
 pub(super) fn peer(fd: i32) -> Result<Ucred, Errno> {
     let mut ucred = Ucred::default();
     let mut length = size_of::<Ucred>() as u32;
@@ -199,7 +199,7 @@ pub(super) fn peer(fd: i32) -> Result<Ucred, Errno> {
     .map(|_| ucred)
 }
 
-/// Opens a path for no access: a descriptor that only stands for it.
+/// Opens a path without any access: the descriptor only identifies it.
 pub(super) fn open_path(path: &CStr) -> Result<i32, Errno> {
     open(path, O_PATH | O_CLOEXEC)
 }
@@ -220,7 +220,7 @@ fn open(path: &CStr, flags: i32) -> Result<i32, Errno> {
     .map(|fd| fd as i32)
 }
 
-/// What the kernel tells of a path, seen from a descriptor.
+/// Returns the kernel's data about a path, relative to a descriptor.
 pub(crate) fn statx(fd: i32, path: &CStr, flags: i32) -> Result<Statx, Errno> {
     let mut statx = Statx::new();
     // SAFETY: the kernel reads `path`, a C string, and writes a `struct statx`.

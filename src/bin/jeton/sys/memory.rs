@@ -1,8 +1,8 @@
 //! Functions that the compiler calls by name, and that a C library would provide.
 //!
 //! Copying and filling are one instruction each: fast on every processor of the last ten years, and the optimiser
-//! cannot turn it into a call of the function that contains it. Comparing is a loop, for which the optimiser has no
-//! such function.
+//! cannot turn it into a call of the very function that contains it. Comparing is a loop, which the optimiser does not
+//! replace by a call.
 #![expect(
     unsafe_code,
     reason = "memcpy and its kin work on raw pointers and are found by their names"
@@ -22,7 +22,7 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, n: usize) -> *mut u8 {
 }
 
 /// # Safety
-/// As in C: as `memcpy`, but they may overlap.
+/// As for `memcpy` in C, but the two may overlap.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, n: usize) -> *mut u8 {
     if to.addr().wrapping_sub(from.addr()) >= n {
@@ -77,8 +77,8 @@ unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, n: usize) -> i32 {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn strlen(text: *const u8) -> usize {
     let mut length = 0;
-    // SAFETY: reads no further than the zero byte. Volatile, or the optimiser would replace the loop by a call of
-    // strlen.
+    // SAFETY: reads no further than the zero byte. The read is volatile, or the optimiser would replace the loop by a
+    // call of strlen.
     while unsafe { text.add(length).read_volatile() } != 0 {
         length += 1;
     }

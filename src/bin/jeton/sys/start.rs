@@ -47,7 +47,7 @@ unsafe extern "C" fn main(
     unsafe { enter(usize::try_from(argc).unwrap_or(0), argv, envp) }.into()
 }
 
-/// The unwinder's hook. Nothing unwinds here, but the prebuilt `core` refers to it.
+/// The unwinder's hook. Nothing unwinds here, but the precompiled `core` refers to it.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 

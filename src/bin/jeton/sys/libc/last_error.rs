@@ -1,4 +1,4 @@
-//! How the C library reports that a function has failed.
+//! The C library's error reports.
 
 use core::ffi::c_int;
 
@@ -10,7 +10,7 @@ unsafe extern "C" {
     fn errno_location() -> *mut c_int;
 }
 
-/// The error of the last function that failed.
+/// Returns the error of the last function that failed.
 pub(super) fn last_error() -> Errno {
     // SAFETY: the C library's errno of this thread, which is the only one.
     Errno(unsafe { *errno_location() })

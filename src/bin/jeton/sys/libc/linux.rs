@@ -1,4 +1,4 @@
-//! The numbers of Linux: the same on every processor that Rust supports on Linux, except MIPS, PowerPC and SPARC.
+//! Numbers of Linux: the same on every processor that Rust supports on Linux, except MIPS, PowerPC and SPARC.
 
 use core::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
 
@@ -17,7 +17,7 @@ pub(super) const MSG_NOSIGNAL: c_int = 0x4000;
 const SOCK_CLOEXEC: c_int = 0o2_000_000;
 const SOCK_NONBLOCK: c_int = 0o4_000;
 const F_DUPFD_CLOEXEC: c_int = 1030;
-/// C libraries have no function for it before glibc 2.36.
+/// C libraries have no function for this call before glibc 2.36.
 const PIDFD_OPEN: c_long = 434;
 
 unsafe extern "C" {
@@ -43,7 +43,7 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// Opens a socket that is closed on exec and does not block.
+/// Opens a socket that is closed on exec and never blocks.
 pub(crate) fn socket(family: i32, kind: i32) -> Result<i32, Errno> {
     checked(c_socket(family, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) as isize).map(|fd| fd as i32)
 }
@@ -54,13 +54,13 @@ pub(crate) fn dup_above_stderr(fd: i32) -> Result<i32, Errno> {
     checked(unsafe { fcntl(fd, F_DUPFD_CLOEXEC, 3_i32) } as isize).map(|fd| fd as i32)
 }
 
-/// Opens a descriptor that is ready when the process has ended.
+/// Opens a descriptor that becomes ready when the process ends.
 pub(crate) fn process(pid: u32) -> Result<i32, Errno> {
     // SAFETY: no pointers.
     checked(unsafe { syscall(PIDFD_OPEN, pid, 0_u32) } as isize).map(|fd| fd as i32)
 }
 
-/// The credentials of the process that called `listen` at the other end.
+/// Returns the credentials of the process that called `listen` at the other end.
 pub(crate) fn peer(fd: i32) -> Result<Ucred, Errno> {
     let mut ucred = Ucred::default();
     let mut length = size_of::<Ucred>() as c_uint;
@@ -77,7 +77,7 @@ pub(crate) fn peer(fd: i32) -> Result<Ucred, Errno> {
     checked(result as isize).map(|_| ucred)
 }
 
-/// Opens a path for no access: a descriptor that only stands for it.
+/// Opens a path without any access: the descriptor only identifies it.
 pub(crate) fn open_path(path: &CStr) -> Result<i32, Errno> {
     open(path, O_PATH | O_CLOEXEC)
 }
@@ -92,7 +92,7 @@ fn open(path: &CStr, flags: c_int) -> Result<i32, Errno> {
     checked(unsafe { openat(AT_FDCWD, path.as_ptr(), flags) } as isize).map(|fd| fd as i32)
 }
 
-/// What the kernel tells of a path, seen from a descriptor.
+/// Returns the kernel's data about a path, relative to a descriptor.
 pub(crate) fn statx(fd: i32, path: &CStr, flags: i32) -> Result<Statx, Errno> {
     let mut statx = Statx::new();
     // SAFETY: reads `path`, a C string, and writes a `struct statx`.

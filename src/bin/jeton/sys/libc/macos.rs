@@ -1,4 +1,4 @@
-//! The numbers of macOS, and what needs a second call there.
+//! Numbers of macOS, and functions that need further calls there.
 
 use core::ffi::{c_int, c_uint, c_ulong, c_void};
 
@@ -10,7 +10,7 @@ pub(super) type Count = c_uint;
 
 pub(super) const TIOCGWINSZ: c_ulong = 0x4008_7468;
 pub(super) const CLOCK_MONOTONIC: c_int = 6;
-/// macOS has no such flag; the socket carries the option instead.
+/// macOS has no such flag; an option of the socket replaces it.
 pub(super) const MSG_NOSIGNAL: c_int = 0;
 const F_SETFD: c_int = 2;
 const FD_CLOEXEC: c_int = 1;
@@ -36,17 +36,17 @@ unsafe extern "C" {
     fn getpeereid(fd: c_int, uid: *mut c_uint, gid: *mut c_uint) -> c_int;
 }
 
-/// There is no descriptor that stands for a process.
+/// Fails: macOS has no descriptors of processes.
 pub(crate) fn process(_: u32) -> Result<i32, Errno> {
     Err(ENOSYS)
 }
 
-/// Credentials of a process.
+/// The credentials of a process.
 pub(crate) struct Ucred {
     pub(crate) uid: u32,
 }
 
-/// Opens a socket that is closed on exec, does not block and raises no SIGPIPE.
+/// Opens a socket that is closed on exec, never blocks and raises no SIGPIPE.
 pub(crate) fn socket(family: i32, kind: i32) -> Result<i32, Errno> {
     let fd = checked(c_socket(family, kind, 0) as isize).map(|fd| fd as i32)?;
     let on: c_int = 1;
@@ -82,7 +82,7 @@ pub(crate) fn dup_above_stderr(fd: i32) -> Result<i32, Errno> {
     checked(unsafe { fcntl(fd, F_DUPFD_CLOEXEC, 3 as c_int) } as isize).map(|fd| fd as i32)
 }
 
-/// The credentials of the process that called `listen` at the other end.
+/// Returns the credentials of the process that called `listen` at the other end.
 pub(crate) fn peer(fd: i32) -> Result<Ucred, Errno> {
     let (mut uid, mut gid) = (0, 0);
     // SAFETY: writes two numbers.
