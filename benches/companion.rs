@@ -1,8 +1,8 @@
-//! The companion beside a static C twin that does the same work, run in turns against the same responder.
+//! The companion compared with a static C twin that does the same work. Both run in turns against the same responder.
 //!
-//! Held: the median run of `token` takes no more than 1.3 times the twin's; that of `git get`, which sends its request
-//! again with standard input, no more than 1.4 times; and the program is static and of at most 56 KiB.
-//! Without `musl-gcc` nothing is measured, which is a failure when `JETON_BENCH_STRICT=1`.
+//! The limits: the median run of `token` takes at most 1.3 times the twin's. That of `git get`, which sends its request
+//! again with standard input, takes at most 1.4 times. The program is static and has at most 56 KiB. Without `musl-gcc`
+//! nothing is measured, which is a failure with `JETON_BENCH_STRICT=1`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -25,10 +25,10 @@ const COMPANION: &str = env!("CARGO_BIN_EXE_jeton");
 struct Recorded {
     arguments: &'static [&'static str],
     stdin: &'static [u8],
-    /// The bodies of the answers, one for each exchange.
+    /// The bodies of the replies, one for each exchange.
     answers: &'static [&'static [u8]],
     stdout: &'static [u8],
-    /// The most that it may take, as a multiple of the twin's time.
+    /// The largest accepted time, as a multiple of the twin's.
     worst_ratio: f64,
 }
 
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether the first program makes the call in the time that the second one allows it.
+/// Reports whether the first program makes the call within the time that the second one allows.
 fn is_fast(call: &Recorded, programs: [&Path; 2], socket: &Path) -> bool {
     for program in programs {
         let mut child = start(call, program, socket, Stdio::piped());
@@ -96,7 +96,7 @@ fn is_fast(call: &Recorded, programs: [&Path; 2], socket: &Path) -> bool {
             call.arguments
         );
     }
-    // In turns, so that whatever else the machine does meets both; the first runs warm the caches.
+    // In turns, so that other load of the machine affects both; the first runs warm the caches.
     let mut times = [Vec::new(), Vec::new()];
     for run in 0..RUNS + 50 {
         for (program, times) in programs.into_iter().zip(&mut times) {
@@ -130,7 +130,8 @@ fn is_strict() -> bool {
     std::env::var_os("JETON_BENCH_STRICT").is_some_and(|value| value == "1")
 }
 
-/// The companion's size and that it is static: no interpreter (3) and no dynamic section (2) among its program headers.
+/// Checks the companion's size and that it is static: no interpreter (3) and no dynamic section (2) among its program
+/// headers.
 fn footprint() -> bool {
     let file = fs::read(COMPANION).unwrap();
     let number = |at: usize, length: usize| {
@@ -151,7 +152,7 @@ fn footprint() -> bool {
     is_static && length <= LARGEST
 }
 
-/// Answers the requests in turn as it is recorded, each in one write: one caller at a time makes all of them.
+/// Answers the requests with the recorded replies in turn, each in one write. One caller at a time sends all requests.
 #[expect(
     clippy::disallowed_methods,
     reason = "without a thread there is nothing to measure"
@@ -185,7 +186,7 @@ fn start(call: &Recorded, program: &Path, socket: &Path, stdout: Stdio) -> Child
 fn timed(call: &Recorded, program: &Path, socket: &Path) -> Duration {
     let begun = std::time::Instant::now();
     let mut child = start(call, program, socket, Stdio::null());
-    // As git does it: what it asks for is in the pipe at once, and then the pipe is closed.
+    // As git does it: the input is in the pipe at once, and then the pipe is closed.
     let _ = child.stdin.take().unwrap().write_all(call.stdin);
     let status = child.wait().unwrap();
     let time = begun.elapsed();

@@ -1,11 +1,11 @@
-//! A fleet against one issuer: ten thousand daemons that start in the same second, with tokens of an hour, and what the
-//! issuer sees of them, with and without an outage.
+//! A fleet against one issuer: ten thousand daemons that start in the same second, with tokens of one hour, and the
+//! load on the issuer with and without an outage.
 //!
-//! Every daemon is the shipped state machine with the shipped schedule; only its surroundings are simulated: an issuer
-//! that answers after 100 ms or refuses at once, and a seeded generator for the jitter. One seed is one run, to the byte.
-//! A figure over its limit fails the run. The plot is written to `benches/fleet.svg`, which the README shows.
+//! Every daemon is the real state machine with the real schedule. Only its surroundings are simulated: an issuer that
+//! answers after 100 ms or refuses at once, and a seeded generator for the jitter. A seed reproduces its run to the
+//! byte. A figure over its limit fails the run. The plot is written to `benches/fleet.svg`, which the README shows.
 //!
-//! `JETON_FLEET_SEED` is the seed (default 1).
+//! `JETON_FLEET_SEED` sets the seed (default 1).
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -30,15 +30,15 @@ use plotters::prelude::*;
 const DAEMONS: usize = 10_000;
 const LIFETIME: Duration = Duration::from_secs(3_600);
 const HOUR: usize = 3_600;
-/// How long the fleet is watched.
+/// The simulated time, in seconds.
 const END: usize = 9 * HOUR;
-/// What is counted as one: calls in this many seconds.
+/// The length of a step, in seconds. Calls are counted per step.
 const STEP: usize = 10;
-/// The calls of one step, were they spread evenly: each daemon twice in a lifetime.
+/// The mean number of calls in a step: each daemon makes two in a lifetime.
 const MEAN: f64 = (DAEMONS * STEP) as f64 / (HOUR as f64 / 2.0);
-/// How long an issuer that works takes.
+/// How long a working issuer takes to answer.
 const ANSWER: Duration = Duration::from_millis(100);
-/// How long it takes to be refused.
+/// How long a refusal takes.
 const REFUSAL: Duration = Duration::from_millis(1);
 
 fn main() -> ExitCode {
@@ -108,31 +108,31 @@ fn main() -> ExitCode {
     }
 }
 
-/// One simulated fleet, and what its issuer saw.
+/// One simulated fleet, and the load on its issuer.
 struct Run {
-    /// When the issuer refuses, in seconds from the start.
+    /// The seconds from the start in which the issuer refuses.
     outage: Range<usize>,
-    /// Whether callers ask for an attempt all the time while it refuses.
+    /// Whether callers continually ask for an attempt during the outage.
     is_hammered: bool,
-    /// The calls of each step, the daemons' first ones left out.
+    /// The calls in each step, without the daemons' first ones.
     calls: Vec<u32>,
-    /// The most calls that one daemon made in the outage.
+    /// The most calls of one daemon during the outage.
     most_calls: u32,
-    /// The most calls that one daemon made in any second.
+    /// The most calls of one daemon in any second.
     most_in_a_second: u32,
-    /// The largest part of a lifetime that was over when a daemon asked for the next token.
+    /// The largest part of a lifetime that had passed when a daemon requested the next token.
     latest_refresh: f64,
-    /// How often a daemon held a token that had expired when its next came.
+    /// How often a daemon's held token had expired when the next one came.
     without_token: u32,
 }
 
 /// One daemon of the fleet.
 struct Daemon {
     lifecycle: Lifecycle,
-    /// The attempt that runs, when it was sent, and whether it will succeed.
+    /// The running attempt: its number, the time it was sent, and whether it will succeed.
     attempt: Option<(u64, BootInstant, bool)>,
     calls_in_outage: u32,
-    /// When its last calls were.
+    /// The times of its last calls.
     last_calls: [Option<BootInstant>; 3],
 }
 
@@ -143,8 +143,8 @@ impl Run {
         Self::play(seed, outage, false)
     }
 
-    /// The same with callers that ask for an attempt every two seconds of the outage, and a daemon that heeds no budget
-    /// of requested refreshes.
+    /// Does the same with callers that ask for an attempt every two seconds of the outage, and a daemon that ignores
+    /// the budget of requested refreshes.
     fn hammered(seed: u64, outage: Range<usize>) -> Self {
         Self::play(seed, outage, true)
     }
@@ -184,7 +184,7 @@ impl Run {
         run
     }
 
-    /// One event of one daemon; gives back when its next one is.
+    /// Processes one event of one daemon; returns the time of its next one.
     fn step(
         &mut self,
         daemon: &mut Daemon,
@@ -195,7 +195,7 @@ impl Run {
         let hammers = self.is_hammered && self.outage.contains(&second);
         let event = match daemon.attempt.take() {
             None if hammers => Event::RefreshRequested,
-            // Somebody asks all the time: what rests makes no calls.
+            // Callers ask all the time: a resting daemon would make no calls.
             None => Event::Due { asked: now },
             Some((attempt, sent, true)) => {
                 let held = daemon.lifecycle.view().held;
@@ -235,7 +235,7 @@ impl Run {
         }
     }
 
-    /// The most calls of a step in these seconds, over the mean.
+    /// Returns the most calls of a step in these seconds, divided by the mean.
     fn peak(&self, seconds: Range<usize>) -> f64 {
         let steps = &self.calls[seconds.start / STEP..seconds.end / STEP];
         f64::from(*steps.iter().max().unwrap()) / MEAN
@@ -254,7 +254,7 @@ impl Daemon {
         }
     }
 
-    /// Remembers a call; gives back how many there were in the second that ends with it.
+    /// Records a call; returns the number of calls in the second that ends with it.
     fn called(&mut self, now: BootInstant) -> u32 {
         self.last_calls.rotate_right(1);
         self.last_calls[0] = Some(now);
@@ -264,12 +264,12 @@ impl Daemon {
     }
 }
 
-/// A moment this many seconds after the start; no machine's boot clock begins with its fleet.
+/// Returns the moment this many seconds after the start. The boot clock does not start at zero, as on a real machine.
 fn at(second: u64) -> BootInstant {
     BootInstant::from_boot(Duration::from_secs(100_000 + second))
 }
 
-/// A token unlike every other.
+/// Creates a unique token.
 fn grant(now: BootInstant) -> Grant {
     Grant {
         lifetime: Some(LIFETIME),
@@ -278,7 +278,7 @@ fn grant(now: BootInstant) -> Grant {
     }
 }
 
-/// Both fleets as the issuer sees them, one above the other.
+/// Plots both fleets from the issuer's side, one above the other.
 fn plot(calm: &Run, outage: &Run) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/fleet.svg");
     let root = SVGBackend::new(path, (900, 520)).into_drawing_area();

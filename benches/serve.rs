@@ -1,10 +1,10 @@
-//! The daemon under load, beside a bare hyper server that answers as many bytes from memory.
+//! The daemon under load, compared with a bare hyper server that answers with as many bytes from memory.
 //!
-//! Both are programs of their own, on one thread each, and are loaded in turns by one client over eight kept
-//! connections, so that whatever else the machine does meets both. The daemon's tokens live for a few seconds, so it
-//! is refreshing all the while. A request that fails fails the run; the figures are goals and only printed.
+//! Both are separate programs with one thread each. One client loads them in turns over eight kept connections, so that
+//! other load of the machine affects both. The daemon's tokens have a lifetime of a few seconds, so it refreshes all
+//! the time. A failed request fails the run; the figures are goals and are only printed.
 //!
-//! `JETON_BENCH_SECONDS` says how long each of the two loads lasts (default 6).
+//! `JETON_BENCH_SECONDS` sets the duration of each of the two loads (default 6).
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         }
     }
     let ratios = [&speeds, &costs].map(|[daemon, bare]| {
-        // Of two slices that are neighbours, since the machine may be twice as fast a second later.
+        // The ratio is of two consecutive slices, since the machine may be twice as fast a second later.
         median(daemon.iter().zip(bare).map(|(d, b)| d / b).collect())
     });
     let (speeds, costs) = (speeds.map(median), costs.map(median));
@@ -122,7 +122,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What half of them are below: a slice in which the machine did something else counts no more than any other.
+/// Returns the median: a slice with other load on the machine counts no more than any other.
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
@@ -130,14 +130,14 @@ fn median(mut figures: Vec<f64>) -> f64 {
 
 // === The servers ===
 
-/// A folder, and a sandbox with a thread of its own.
+/// A folder, and a sandbox with its own thread.
 struct Place {
     folder: tempfile::TempDir,
     sandbox: Sandbox,
     _runtime: tokio::runtime::Runtime,
 }
 
-/// A server that runs as a program, and ends with this value.
+/// A server that runs as a program, and ends when this value is dropped.
 struct Server {
     child: Child,
     socket: PathBuf,
@@ -190,7 +190,7 @@ impl Place {
         command
     }
 
-    /// The daemon, with a token.
+    /// Starts the daemon, with a token.
     fn daemon(&self) -> Server {
         let url = self.sandbox.url();
         let added = self
@@ -216,7 +216,7 @@ impl Place {
         server
     }
 
-    /// The bare server, whose answers have bodies of this length.
+    /// Starts the bare server, whose replies have bodies of this length.
     fn bare(&self, length: usize) -> Server {
         let socket = self.folder.path().join("bare.sock");
         let child = Command::new(std::env::current_exe().unwrap())
@@ -245,7 +245,7 @@ impl Server {
         }
     }
 
-    /// One answer; the result is the length of its body.
+    /// Makes one request; returns the length of the reply's body.
     fn ask_once(&self) -> usize {
         let mut stream = UnixStream::connect(&self.socket).unwrap();
         stream.write_all(REQUEST).unwrap();
@@ -262,7 +262,7 @@ impl Server {
         }
     }
 
-    /// RssAnon, VmRSS and VmHWM of proc(5), in KiB, when the server has come to rest.
+    /// Returns RssAnon, VmRSS and VmHWM of proc(5), in KiB, once the server is idle.
     fn memory(&self) -> [u64; 3] {
         std::thread::sleep(Duration::from_millis(300));
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))
@@ -277,7 +277,7 @@ impl Server {
         })
     }
 
-    /// The processor time of its main thread, on which it serves.
+    /// Returns the processor time of its main thread, which serves the requests.
     fn cpu_time(&self) -> Duration {
         let path = format!("/proc/{}/schedstat", self.child.id());
         let text = fs::read_to_string(path).expect("a system with /proc");
@@ -292,8 +292,8 @@ impl Drop for Server {
     }
 }
 
-/// The bare server: the same runtime, allocator, timers and HTTP settings as the daemon, and the same head of an
-/// answer.
+/// Runs the bare server: the same runtime, allocator, timers and HTTP settings as the daemon, and the same head of a
+/// reply.
 fn bare(socket: &Path, length: usize) -> ! {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -329,8 +329,8 @@ fn bare(socket: &Path, length: usize) -> ! {
 
 // === The load ===
 
-/// Eight kept connections, each with at most one request under way. It never sleeps: waking it would be work of the
-/// server, and it would wake late.
+/// Eight kept connections, each with at most one pending request. The client never sleeps: waking it would be work for
+/// the server, and it would wake late.
 struct Client {
     connections: Vec<Connection>,
     socket: PathBuf,
@@ -341,7 +341,7 @@ struct Client {
 struct Connection {
     stream: UnixStream,
     answer: Vec<u8>,
-    /// When the request that is under way was due.
+    /// When the pending request was due.
     due: Option<Instant>,
 }
 
@@ -355,7 +355,7 @@ impl Client {
         }
     }
 
-    /// Keeps every connection busy for this long; the result is the number of answers.
+    /// Keeps every connection busy for this long; returns the number of replies.
     fn as_fast_as_possible(&mut self, time: Duration) -> u32 {
         let start = Instant::now();
         let (mut sending, mut answers) = (true, 0);
@@ -376,7 +376,8 @@ impl Client {
         answers
     }
 
-    /// Sends at an even rate whatever comes back, and adds how long each answer took since its request was due.
+    /// Sends requests at an even rate, whatever comes back, and adds the time from each request's due time to its
+    /// reply.
     fn at_a_rate(&mut self, time: Duration, times: &mut Vec<Duration>) {
         let start = Instant::now();
         let requests = PER_SECOND * u32::try_from(time.as_millis()).unwrap() / 1000;
@@ -404,11 +405,11 @@ impl Client {
         self.sent += 1;
         connection.due = Some(due);
         connection.answer.clear();
-        // A connection that is gone shows when its answer is read.
+        // A closed connection is detected when its reply is read.
         let _ = connection.stream.write_all(REQUEST);
     }
 
-    /// When the request that has just come to its end, a good one or a bad one, was due.
+    /// Returns when the request that has just ended, successfully or not, was due.
     fn has_come(&mut self, n: usize) -> Option<Instant> {
         let connection = &mut self.connections[n];
         connection.due?;
@@ -448,8 +449,8 @@ impl Connection {
     }
 }
 
-/// The lengths of an answer's head and body: `None` when it is no 200 with a length, `Some(None)` while its head is
-/// not whole.
+/// Returns the lengths of a reply's head and body: `None` unless it is a 200 with a length, `Some(None)` while its head
+/// is incomplete.
 fn extent(answer: &[u8]) -> Option<Option<(usize, usize)>> {
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\n";
     const LENGTH: &[u8] = b"\r\ncontent-length: ";

@@ -1,5 +1,5 @@
-/* The companion's measure: what it does for `token` and `git`, written in C against musl, static. benches/companion.rs runs
- * both. */
+/* The C twin of the companion: does the same work for `token` and `git`, static, against musl. benches/companion.rs
+ * compares the times of both. */
 #define _GNU_SOURCE /* memmem */
 #include <errno.h>
 #include <poll.h>
@@ -86,7 +86,7 @@ static void wait_for(int fd, short events, long end) {
     if (left <= 0 || poll(&ready, 1, (int)left) == 0) _exit(75);
 }
 
-/* What the program was called with, without the last fields, which change from one request to the next. */
+/* Writes the constant part of a request: the arguments and the environment. The other fields change with each request. */
 static void begin(int argc, char **argv) {
     const char *name = strrchr(argv[0], '/');
     name = name ? name + 1 : argv[0];
@@ -124,7 +124,8 @@ static void send_frame(int fd, long end) {
     }
 }
 
-/* The answer: its head, then fields; the last one is the exit code, or asks for standard input: then it returns. */
+/* Reads a reply: its head, then fields. The last field is the exit code, with which it exits, or a request for standard
+ * input, with which it returns. */
 static void receive(int fd, long end) {
     static unsigned char answer[262144];
     size_t got = 0, at = 0;

@@ -1,14 +1,14 @@
-//! What an attack is.
+//! The definition of an attack.
 
 use std::path::Path;
 
 use super::party::Party;
 
-/// An attack on whoever listens at a socket.
+/// An attack on the server at a socket.
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
-    /// Whether the daemon holds the longest token there can be, as the token of `big`.
+    /// Whether the daemon holds the longest possible token, as that of the profile `big`.
     pub(crate) long_token: bool,
-    /// Starts the attackers, who work until their party is ended.
+    /// Starts the attackers, which run until their party is ended.
     pub(crate) start: fn(&Path) -> Party,
 }

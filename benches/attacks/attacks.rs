@@ -1,4 +1,4 @@
-//! The attacks, one a file. A new one is a file and a row in [`ALL`].
+//! The attacks, one per file. A new attack is a file and a row in [`ALL`].
 
 mod bodies;
 mod connects;
@@ -11,7 +11,7 @@ mod unread;
 
 use super::attack::Attack;
 
-/// All of them.
+/// All attacks.
 pub(crate) static ALL: &[Attack] = &[
     half_open::STRANGERS,
     idle::TWO_USERS,

@@ -1,4 +1,4 @@
-//! Holds many connections at once, and opens another one for each that ends.
+//! Holds many connections at once, and replaces each one that ends.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::mem::MaybeUninit;
@@ -12,35 +12,35 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::party::{Stop, Tally};
 
-/// What an attacker does with its connections.
+/// The behaviour of an attacker's connections.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hold {
-    /// How many it holds.
+    /// The number of connections to hold.
     pub(crate) connections: usize,
-    /// What it sends on each, once.
+    /// The bytes that are sent once on each connection.
     pub(crate) opening: Vec<u8>,
-    /// What it sends after that, again and again.
+    /// The bytes that are sent repeatedly after that.
     pub(crate) flood: Vec<u8>,
-    /// Whether it reads what comes.
+    /// Whether the attacker reads the replies.
     pub(crate) reads: bool,
 }
 
 struct Held {
     stream: UnixStream,
-    /// How much of the opening has been sent, then of the flood.
+    /// How many bytes of the opening, and then of the flood, have been sent.
     sent: usize,
     is_opened: bool,
     is_answered: bool,
 }
 
-/// New connections in one turn, so that those that are open get theirs.
+/// The most new connections in one turn, so that the open ones get their turn as well.
 const AT_ONCE: usize = 512;
 
-/// Between two turns: an attacker that spins takes the processor from those who measure.
+/// The pause between two turns: an attacker in a busy loop would take the processor from the measuring clients.
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl Hold {
-    /// Holds connections until it is told to stop.
+    /// Holds connections until `stop` is set.
     pub(crate) fn run(&self, socket: &Path, stop: &Stop) -> Tally {
         let mut tally = Tally::default();
         let epoll = epoll::create(CreateFlags::CLOEXEC).unwrap();
@@ -87,14 +87,14 @@ impl Hold {
     }
 
     fn interest(&self, has_written: bool) -> EventFlags {
-        // An end shows as HUP, which is always told.
+        // The end of a connection is reported as HUP, which needs no flag.
         let mut flags = EventFlags::empty();
         flags.set(EventFlags::IN, self.reads);
         flags.set(EventFlags::OUT, !has_written);
         flags
     }
 
-    /// Writes and reads what it can; `false` when the connection has ended.
+    /// Writes and reads as much as possible; `false` if the connection has ended.
     fn serve(
         &self,
         one: &mut Held,
@@ -145,7 +145,7 @@ impl Hold {
     }
 }
 
-/// Connects without waiting; `None` when the backlog is full.
+/// Connects without waiting; `None` if the backlog is full.
 pub(crate) fn connect(socket: &Path) -> Option<UnixStream> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let stream =

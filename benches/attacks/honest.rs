@@ -1,5 +1,5 @@
-//! The honest clients: one of the daemon's user and one of another user, each with a connection that it keeps and with
-//! a new one for each request.
+//! The honest clients: for the daemon's user and for another user, one client each with a kept connection and with a
+//! new connection per request.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -8,29 +8,29 @@ use std::time::{Duration, Instant};
 
 use super::users::{CAROL, OWNER, User};
 
-/// A request that takes longer has failed.
+/// A request that takes longer counts as failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Between two requests of one client.
+/// The pause between two requests of one client.
 const GAP: Duration = Duration::from_millis(4);
 
 const REQUEST: &[u8] = b"GET /v1/profiles/p1/token HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// What the honest clients met, kept and new connections apart.
+/// The results of the honest clients, separately for kept and new connections.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Met {
     pub(crate) kept: Times,
     pub(crate) new: Times,
 }
 
-/// How long the requests took, and why others failed.
+/// The durations of the requests, and the reasons of failures.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Times {
     pub(crate) times: Vec<Duration>,
     pub(crate) failed: Vec<String>,
 }
 
-/// Asks for this long.
+/// Sends requests for this long.
 pub(crate) fn ask(socket: &Path, time: Duration) -> Met {
     let end = Instant::now() + time;
     std::thread::scope(|scope| {
@@ -46,7 +46,7 @@ pub(crate) fn ask(socket: &Path, time: Duration) -> Met {
     })
 }
 
-/// One request on a connection of its own; an error says why there is no answer 200.
+/// Sends one request on a new connection; an error says why there is no 200.
 pub(crate) fn once(socket: &Path, request: &[u8]) -> io::Result<()> {
     answered(&mut open(socket)?, request)
 }
@@ -137,7 +137,8 @@ impl Times {
             .push(format!("uid {}, {kind} connection: {why}", user.0));
     }
 
-    /// The time that so many of a thousand do not exceed, in µs; a client that got nothing waited for ever.
+    /// Returns the time that this many of a thousand requests do not exceed, in µs. A client without any reply counts
+    /// as having waited for the full timeout.
     pub(crate) fn at(&self, per_mille: usize) -> f64 {
         let mut times = self.times.clone();
         times.sort();

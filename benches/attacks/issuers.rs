@@ -1,4 +1,4 @@
-//! An issuer that fails one profile while requests for another one are measured.
+//! Measures requests for one profile while the issuer of another profile fails.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::place::Place;
 use super::report::times;
 use super::round::Extent;
 
-/// How long the tokens of the profile live that meets the faults: without one it is refreshed every second.
+/// The lifetime of the tokens of the profile with the faults. Without a fault it is refreshed every second.
 const LIFE: Duration = Duration::from_secs(2);
 
-/// How much longer a request may take than without the fault.
+/// The largest accepted ratio between the times of a request with and without the fault.
 const RATIO: f64 = 1.5;
 
-/// The faults that need TLS, or that concern other requests than those for tokens.
+/// The faults that need TLS, or that affect requests other than those for tokens.
 const OTHERS: [&str; 8] = [
     "tls:",
     "keys:",
@@ -27,11 +27,11 @@ const OTHERS: [&str; 8] = [
     "secret:",
 ];
 
-/// Measures under every fault of the sandbox, each beside a run without one. Each run has a daemon of its own: its
-/// first attempt meets the fault, and none waits for the back-off of the run before.
+/// Measures under every fault of the sandbox, each beside a run without a fault. Each run has its own daemon, so that
+/// its first attempt meets the fault and does not wait for the back-off of the previous run.
 pub(crate) fn measure(extent: Extent) -> (bool, bool) {
     let place = Place::new(LIFE);
-    // There are many faults, and one run of each is no measurement anyway.
+    // There are many faults, and a single run of each is not a precise measurement anyway.
     let time = extent.time / if extent.runs == 1 { 4 } else { 1 };
     let (mut holds, mut in_time) = (true, true);
     for (spelling, _) in Fault::HELP {

@@ -1,14 +1,14 @@
-//! The daemon under attack: other users of the machine do their worst, and honest clients ask for tokens all the while.
+//! The daemon under attack: other users of the machine attack it while honest clients request tokens.
 //!
-//! Each attack (`attacks`) is made by users of its own (`users`, `party`, `hold`) on the daemon and on a bare hyper
-//! server (`twin`) in turns (`round`), which are programs in a place of their own (`place`). The honest clients
-//! (`honest`) are one of the daemon's user and one of another user whom a rule names. After that the daemon's own
-//! issuer does its worst with one profile, and requests for another one are measured with and without (`issuers`).
+//! Each attack (`attacks`) is made by separate users (`users`, `party`, `hold`), in turns on the daemon and on a bare
+//! hyper server (`twin`) (`round`). Both servers are programs in a hermetic place (`place`). The honest clients
+//! (`honest`) run as the daemon's user and as another user whom a rule names. After that, the daemon's own issuer
+//! attacks one profile, and requests for another profile are measured with and without that (`issuers`).
 //!
-//! A request that fails fails the run, and so do memory above its bound and a reload by root that is refused. The times
-//! are goals, compared in ratios, and only printed; `JETON_BENCH_STRICT=1` makes them count. What one run says of them
-//! is little: `JETON_ATTACK_RUNS=5` takes the medians of five, and `JETON_ATTACK_SECONDS` says how long each lasts.
-//! Arguments choose the attacks whose names contain one of them. Only root can be several users.
+//! A failed request fails the run, and so do memory above its limit and a refused reload by root. The times are goals,
+//! compared as ratios, and only printed; with `JETON_BENCH_STRICT=1` they count as well. A single run says little about
+//! them: `JETON_ATTACK_RUNS=5` uses the medians of five runs, and `JETON_ATTACK_SECONDS` sets the duration of each.
+//! Arguments select the attacks whose names contain one of them. Only root can act as several users.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -37,7 +37,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use round::Extent;
 
-/// The length of the answers that the twin gives to honest clients, about that of a token of the sandbox.
+/// The length of the twin's replies to honest clients, about that of a token of the sandbox.
 const ANSWER: usize = 1_000;
 
 fn main() -> ExitCode {
@@ -87,7 +87,7 @@ fn number(variable: &str, default: f64) -> f64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
 
-/// Thousands of connections have their ends here.
+/// The ends of thousands of connections are in this process.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

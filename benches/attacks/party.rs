@@ -1,4 +1,4 @@
-//! The attackers of one run: threads, each of one user.
+//! The attackers of one run: threads, each with its own user.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,32 +9,32 @@ use std::thread::JoinHandle;
 
 use super::users::User;
 
-/// The attackers that are at work.
+/// The running attackers.
 #[derive(Default)]
 pub(crate) struct Party {
     stop: Stop,
     threads: Vec<JoinHandle<Tally>>,
 }
 
-/// Tells the attackers to end.
+/// The signal that ends the attackers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop(Arc<AtomicBool>);
 
-/// What the attackers did, and what they got.
+/// The counts of the attackers: what they did and received.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) connected: u64,
     pub(crate) refused_connects: u64,
-    /// The connections that each held at the end.
+    /// The connections that each attacker held at the end.
     pub(crate) held: usize,
     pub(crate) sent: u64,
     pub(crate) received: u64,
-    /// The statuses of the first answers of connections.
+    /// The statuses of the first reply on each connection.
     pub(crate) answers: BTreeMap<String, u64>,
 }
 
 impl Party {
-    /// Adds an attacker: a thread of this user that works until it is told to stop.
+    /// Adds an attacker: a thread of this user that works until it is stopped.
     pub(crate) fn with(
         mut self,
         user: User,

@@ -16,20 +16,20 @@ use super::users::{ALLOWED, OWNER};
 
 const SECRET: &str = "not-a-secret";
 
-/// The longest token that a daemon takes.
+/// The longest token that the daemon accepts, in bytes.
 const LONG_TOKEN: usize = 65_536;
 
-/// Profiles that nobody has enrolled, so that the list of all is long.
+/// The number of profiles without a credential, which make the list of all profiles long.
 const LISTED: usize = 200;
 
-/// The place. Its profiles: `p1`, which the honest clients ask for, and `big`, whose token is as long as one can be.
+/// The place, with two profiles: `p1`, for the honest clients, and `big`, with the longest possible token.
 pub(crate) struct Place {
     folder: TempDir,
     pub(crate) sandboxes: [Sandbox; 2],
     pub(crate) runtime: tokio::runtime::Runtime,
 }
 
-/// A server that runs as a program, and ends with this value.
+/// A server that runs as a program, and ends when this value is dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) socket: PathBuf,
@@ -38,7 +38,7 @@ pub(crate) struct Server {
 }
 
 impl Place {
-    /// The place, with both profiles enrolled. Tokens of the second sandbox live for `life`.
+    /// Creates the place, with both profiles enrolled. Tokens of the second sandbox have the lifetime `life`.
     pub(crate) fn new(life: Duration) -> Self {
         let folder = tempfile::Builder::new().prefix("jt").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -57,7 +57,8 @@ impl Place {
         chown(&secret, Some(OWNER.0), Some(OWNER.0)).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
-            // An issuer runs on another machine: what its flood takes of this one's processors is not measured.
+            // A real issuer runs on another machine, so the processor time of its flood must not affect the
+            // measurement.
             .on_thread_start(|| {
                 let _ = rustix::process::nice(15);
             })
@@ -94,7 +95,7 @@ impl Place {
         assert!(added.success(), "jetond add failed: {}", self.log_end());
     }
 
-    /// Opens the socket to all, and the profiles to those who are allowed.
+    /// Opens the socket to all users, and the profiles to the allowed ones.
     fn configure(&self) {
         let path = self.folder.path().join("config/jeton/config.toml");
         let mut text = fs::read_to_string(&path).unwrap();
@@ -138,13 +139,13 @@ impl Place {
         command
     }
 
-    /// Puts a fault in force at the second sandbox, or ends it.
+    /// Sets or ends a fault at the second sandbox.
     pub(crate) fn fault(&self, fault: Option<Fault>) {
         let put = self.sandboxes[1].set_fault(fault);
         self.runtime.block_on(put).unwrap();
     }
 
-    /// A daemon that holds a token of `p1`, and, if it is wanted, the longest one of `big`.
+    /// Starts a daemon, and waits until it holds a token of `p1` and, with `long_token`, the longest one of `big`.
     pub(crate) fn daemon(&self, long_token: bool) -> Server {
         if long_token {
             let token = "t".repeat(LONG_TOKEN);
@@ -181,7 +182,7 @@ impl Place {
         server
     }
 
-    /// The twin, whose answers have bodies of this length.
+    /// Starts the twin, whose replies have bodies of this length.
     pub(crate) fn twin(&self, length: usize) -> Server {
         let socket = self.folder.path().join("twin.sock");
         let _ = fs::remove_file(&socket);
@@ -201,7 +202,7 @@ impl Place {
         server
     }
 
-    /// The last lines of the daemon's log.
+    /// Returns the last lines of the daemon's log.
     pub(crate) fn log_end(&self) -> String {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
@@ -219,7 +220,7 @@ impl Server {
         }
     }
 
-    /// A figure of `/proc/PID/status` in KiB, such as `VmHWM`.
+    /// Returns a figure of `/proc/PID/status` in KiB, such as `VmHWM`.
     pub(crate) fn memory(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -227,7 +228,7 @@ impl Server {
         figure.trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// How it ended, if it did.
+    /// Returns how the server ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }

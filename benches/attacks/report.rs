@@ -1,34 +1,34 @@
-//! What came of one attack, and whether it holds.
+//! The result of one attack, and whether it is within the limits.
 
 use super::honest::Met;
 use super::party::Tally;
 
-/// The connections that the admin socket allows beside those of the token socket, where the descriptors suffice.
+/// The connections that the admin socket allows besides those of the token socket, if there are enough descriptors.
 const ADMIN: u64 = 64;
 
-/// The most memory that the daemon may have had, in KiB: 12 MiB, 12 KiB for each connection that is allowed, and 8 MiB.
+/// The most memory that the daemon may use, in KiB: 12 MiB, 12 KiB for each allowed connection, and 8 MiB.
 pub(crate) const MEMORY: u64 =
     (12 + 8) * 1024 + 12 * (jetond::daemon::serve::connections::MAX_TOTAL as u64 + ADMIN);
 
-/// How much more the same attack may take the second time, in KiB.
+/// How much more memory the same attack may take the second time, in KiB.
 const AGAIN: u64 = 4 * 1024;
 
-/// How much longer a request may take than at the bare server under the same attack.
+/// The largest accepted ratio between a request's time at the daemon and at the bare server under the same attack.
 const RATIO: f64 = 2.0;
 
-/// What came of an attack.
+/// The result of an attack.
 pub(crate) struct Report {
     name: &'static str,
     daemon: Vec<Met>,
     twin: Vec<Met>,
     peaks: Vec<u64>,
-    /// Every honest request at the daemon.
+    /// The number of honest requests to the daemon.
     requests: usize,
     failed: Vec<String>,
     attackers: String,
 }
 
-/// The honest requests of two loads by their connections and percentiles.
+/// The figures of the honest requests: by kind of connection and percentile.
 pub(crate) const FIGURES: [(&str, Figure); 4] = [
     ("kept p50", |met| met.kept.at(500)),
     ("kept p99", |met| met.kept.at(990)),
@@ -52,13 +52,13 @@ impl Report {
         }
     }
 
-    /// A run at the daemon, and the most memory that it has had by now, in KiB.
+    /// Adds a run against the daemon, with the daemon's peak memory so far, in KiB.
     pub(crate) fn attacked(&mut self, met: Met, tally: &Tally, reloads: Vec<String>, peak: u64) {
         self.repeated(&met, tally, reloads, peak);
         self.daemon.push(met);
     }
 
-    /// A run at the daemon whose times are not looked at.
+    /// Adds a run against the daemon without its times.
     pub(crate) fn repeated(&mut self, met: &Met, tally: &Tally, reloads: Vec<String>, peak: u64) {
         self.requests += met.requests();
         self.failed.extend(met.failed().cloned());
@@ -67,7 +67,7 @@ impl Report {
         self.attackers = tally.to_string();
     }
 
-    /// A run at the twin.
+    /// Adds a run against the twin.
     pub(crate) fn compared(&mut self, met: Met) {
         self.twin.push(met);
     }
@@ -76,7 +76,7 @@ impl Report {
         self.failed.push(why);
     }
 
-    /// Prints it all. Tells whether the counts hold, and whether the times do.
+    /// Prints everything. Returns whether the counts are within the limits, and whether the times are.
     pub(crate) fn print(mut self) -> (bool, bool) {
         let requests = self.requests;
         let worst = self.daemon.iter().map(Met::worst).max().unwrap_or_default();
@@ -84,7 +84,7 @@ impl Report {
         if last > MEMORY {
             self.fail(format!("it took {last} KiB, and {MEMORY} KiB are allowed"));
         }
-        // The kernel counts approximately: a peak that is read later can be a little smaller.
+        // The kernel counts approximately: a later reading of the peak can be a little smaller.
         let more = last.saturating_sub(first);
         if more > AGAIN {
             self.fail(format!(
@@ -108,8 +108,8 @@ impl Report {
     }
 }
 
-/// Prints how two series of loads compare, and tells whether none of the ratios' medians is above the bar. A ratio is
-/// of two runs that are neighbours, since the machine may be twice as fast a minute later.
+/// Prints how two series of runs compare, and returns whether all medians of the ratios are at most `bar`. Each ratio
+/// is of two consecutive runs, since the machine may be twice as fast a minute later.
 pub(crate) fn times(here: &[Met], there: &[Met], other: &str, bar: f64) -> bool {
     let mut holds = true;
     for (name, figure) in FIGURES {

@@ -1,4 +1,4 @@
-//! One attack, on the daemon and on its twin in turns.
+//! Runs one attack, in turns on the daemon and on its twin.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use super::party::Tally;
 use super::place::{Place, Server};
 use super::report::Report;
 
-/// How long the attackers work before anybody measures: they open thousands of connections first.
+/// How long the attackers work before the measurement, since they first open thousands of connections.
 const WARM_UP: Duration = Duration::from_millis(800);
 
 /// How often root reloads the configuration under each attack.
 const RELOADS: usize = 3;
 
-/// How many runs there are, and how long each of them lasts.
+/// The number of runs, and the duration of each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
     pub(crate) runs: usize,
     pub(crate) time: Duration,
 }
 
-/// Attacks both in turns, so that what else the machine does meets both.
+/// Attacks both in turns, so that other load of the machine affects both.
 pub(crate) fn attack(place: &Place, attack: &Attack, extent: Extent, token: usize) -> Report {
     let mut daemon = place.daemon(attack.long_token);
     let twin = place.twin(token);
@@ -33,7 +33,7 @@ pub(crate) fn attack(place: &Place, attack: &Attack, extent: Extent, token: usiz
         report.compared(met);
     }
     if extent.runs == 1 {
-        // The same again must not take more memory.
+        // A repetition must not take more memory.
         let (met, tally, reloads) = run(attack, &daemon, Duration::from_millis(300), RELOADS);
         report.repeated(&met, &tally, reloads, daemon.memory("VmHWM"));
     }

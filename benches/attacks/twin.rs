@@ -1,4 +1,4 @@
-//! The twin: a bare hyper server that answers every request from memory, and asks of nobody who they are.
+//! The twin: a bare hyper server that answers every request from memory, and does not check who the caller is.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -14,10 +14,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use jetond::daemon::serve::pace::Pace;
 use jetond::daemon::serve::stream::Timed;
 
-/// The length of its answers where a test wants long ones (`/v1/openapi.json`, the token of `big`, the list).
+/// The length of its replies to requests that want long ones (`/v1/openapi.json`, the token of `big`, the list).
 const LONG: usize = 16 * 1024;
 
-/// Serves for ever, with the same runtime, timers and HTTP settings as the daemon.
+/// Serves forever, with the same runtime, timers and HTTP settings as the daemon.
 pub(crate) fn serve(socket: &Path, length: usize) -> ! {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -47,7 +47,7 @@ pub(crate) fn serve(socket: &Path, length: usize) -> ! {
                     long.clone()
                 };
                 async move {
-                    // What is cut off in its body gets an answer too; nobody reads it.
+                    // A request whose body is cut off also gets a reply, which nobody reads.
                     let _ = request.into_body().collect().await;
                     drop(busy);
                     let mut response = Response::new(Full::new(body));

@@ -1,18 +1,18 @@
-//! The users of the machine that take part. By numbers alone: the system has to know none of them.
+//! The users that take part, by numbers: the system need not know them.
 
 use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-/// A user, and the group of the same number.
+/// A user, with the group of the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct User(pub(crate) u32);
 
 /// The user of the daemon.
 pub(crate) const OWNER: User = User(60_100);
-/// Users whom a rule lets use every profile.
+/// Users whom a rule allows to use every profile.
 pub(crate) const ALICE: User = User(60_101);
 pub(crate) const BOB: User = User(60_102);
-/// The honest one among them.
+/// The honest user among them.
 pub(crate) const CAROL: User = User(60_103);
 /// Users whom no rule names.
 pub(crate) const DAVE: User = User(60_104);
@@ -22,7 +22,7 @@ pub(crate) const ERIN: User = User(60_105);
 pub(crate) const ALLOWED: [User; 3] = [ALICE, BOB, CAROL];
 
 impl User {
-    /// Makes this thread, and no other one, a thread of this user.
+    /// Makes this thread, and no other one, run as this user.
     pub(crate) fn become_it(self) {
         let (uid, gid) = (Uid::from_raw(self.0), Gid::from_raw(self.0));
         set_thread_groups(&[]).unwrap();
@@ -30,7 +30,7 @@ impl User {
         set_thread_res_uid(uid, uid, uid).unwrap();
     }
 
-    /// The arguments that let `setpriv` run a program as this user.
+    /// Returns the arguments with which `setpriv` runs a program as this user.
     pub(crate) fn setpriv(self) -> [String; 3] {
         [
             format!("--reuid={}", self.0),

@@ -1,4 +1,4 @@
-//! One of the clients: it asks for the token of one profile after the other until the run is over.
+//! A client: requests the tokens of random profiles until the run is over.
 
 use std::io;
 use std::sync::Arc;
@@ -10,38 +10,38 @@ use super::stage::{HELD, Scene, Stage};
 use super::tally::Tally;
 use super::wire::{self, Answer};
 
-/// One of so many requests asks for more than is usual, with a deadline.
+/// One of this many requests asks for more validity than usual, with a deadline.
 const WAITING: usize = 16;
 
-/// One of so many has a connection of its own.
+/// One of this many requests uses a new connection.
 const ALONE: usize = 15;
 
-/// The longest pause between two requests; half of it on the average. 64 clients that never rest would measure how they
-/// get in each other's way.
+/// The longest pause between two requests; on average it is half of that. Without a pause, 64 clients would measure how
+/// they delay each other.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What those ask for who ask for more, in seconds: the least that is to be left, the first of which is for those who know
-/// of no token; and the deadline, the last of which is longer than most pauses between two attempts.
+/// The parameters of requests for more validity, in seconds. The first `min_valid` is for clients that know of no
+/// token. The last `max_wait` is longer than most pauses between two attempts.
 const MIN_VALID: [f64; 4] = [0.0, 12.5, 30.0, 86_400.0];
 const MAX_WAIT: [f64; 7] = [0.0, 0.2, 0.5, 1.0, 2.5, 6.0, 12.0];
 
-/// With less left, in seconds, a token may have ended when the request comes to the daemon.
+/// With less time left, in seconds, a token may have expired when the request reaches the daemon.
 const EDGE: f64 = 1.0;
 
-/// What takes longer is a request that waited.
+/// A request that takes longer counts as one that waited.
 const WAITED: Duration = Duration::from_millis(100);
 
-/// How long after its deadline an answer is waited for, so that the run ends.
+/// How long to wait for a reply after its deadline, so that the run ends.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs a client; the result is what it saw under each fault.
+/// Runs a client; the result is its counts under each fault.
 pub(crate) async fn run(number: usize, stage: Arc<Stage>) -> Vec<Tally> {
     let profiles = stage.ways.len();
     let mut random = fastrand::Rng::with_seed(number as u64);
     let mut tallies = vec![Tally::default(); profiles + 1];
     let mut last: Vec<Last> = (0..profiles).map(|_| Last::default()).collect();
     let mut kept = wire::Kept::default();
-    // So that those who wait are not all of the clients at once.
+    // A different start for each client, so that they do not all wait at the same time.
     let mut n = number;
     while !stage.is_over() {
         tokio::time::sleep(PAUSE.mul_f64(random.f64())).await;
@@ -77,7 +77,7 @@ pub(crate) async fn run(number: usize, stage: Arc<Stage>) -> Vec<Tally> {
     tallies
 }
 
-/// What is asked for: mostly what a client asks for that just wants the token.
+/// Chooses the parameters: usually those of a client that just wants the token.
 fn choose(
     n: usize,
     profile: usize,
@@ -92,7 +92,7 @@ fn choose(
             MAX_WAIT[random.usize(..MAX_WAIT.len())],
         )
     } else {
-        // The usual deadline, or else all of them would soon wait for those profiles that have none.
+        // The usual deadline, since otherwise all clients would soon wait for the profiles without a token.
         (0.0, if is_held { 5.0 } else { 0.0 })
     };
     Asked {
@@ -114,7 +114,7 @@ fn judge(
     asked.judge(&answer, sent, came, last)
 }
 
-/// Counts a request; the result is what must not have happened.
+/// Counts a request; the result describes a violation.
 fn count(
     tally: &mut Tally,
     asked: &Asked,
@@ -126,7 +126,7 @@ fn count(
     let took = came.at - sent.at;
     tally.requests += 1;
     tally.waited += u64::from(took >= WAITED);
-    // Who asks for no more than is held has nothing to wait for, whatever the deadline.
+    // A request for no more than the held validity does not have to wait, whatever its deadline.
     let left = scene.left(sent.unix);
     let has_to_wait = left < asked.wanted() + EDGE;
     let wait = if has_to_wait {
@@ -139,7 +139,7 @@ fn count(
     if is_served && !has_to_wait {
         tally.held(took);
     }
-    // Who asks for more, and waits for it until the token held has ended, was not refused for nothing.
+    // A request for more validity that waited until the held token expired was refused rightly.
     let left_then = scene.left(came.unix);
     let what = if is_served {
         None

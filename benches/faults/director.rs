@@ -1,4 +1,4 @@
-//! Puts the faults in force: a director for each profile.
+//! The directors, one for each profile, which set and end its faults.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,32 +11,32 @@ use super::tally::Tally;
 use super::way::Way;
 use super::wire;
 
-/// How long a profile is without a first token: less than the 5 s after which a rejected credential is tried again, and
-/// then for a minute no more.
+/// How long a profile is without a first token. It is less than the 5 s after which a rejected credential is retried;
+/// the next attempt would come a minute later.
 const COLD: Duration = Duration::from_secs(4);
 
-/// A token with so much left, in seconds, is a new one.
+/// A token with this much time left, in seconds, is a new one.
 const NEW: u64 = 30;
 
-/// How long a fault outlasts the token.
+/// How long a fault continues after the token's expiry.
 const OUTLASTS: Duration = Duration::from_secs(6);
 
-/// How often the profile's state is looked at.
+/// The interval at which the profile's state is read.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How long a profile may take to recover: an attempt that hangs has 10 s. Each outage here is longer than the 30 s in
-/// which callers cause the next attempt soon, so it comes with the back-off at the latest: within a minute, as does that
-/// with a credential that was rejected twice.
+/// How long a profile may take to recover. A hanging attempt takes 10 s. Each outage here is longer than the 30 s in
+/// which callers cause the next attempt soon, so that attempt comes with the back-off at the latest, which is within a
+/// minute. The same holds for the attempt with a credential that was rejected twice.
 const RECOVERY: Duration = Duration::from_secs(75);
 
-/// A profile's state, as its director needs it.
+/// A profile's state, as far as its director needs it.
 struct State {
     expires_in: Option<u64>,
     failures: u64,
     kind: Option<String>,
 }
 
-/// Looks at one profile.
+/// Reads the state of one profile.
 struct Watch {
     name: String,
     stage: Arc<Stage>,
@@ -44,7 +44,7 @@ struct Watch {
 }
 
 impl Watch {
-    /// Its state now; an answer that is none is told, and looks like no news.
+    /// Returns its state now. An invalid reply is reported, and counts as no change.
     async fn look(&mut self, last: State) -> State {
         let target = format!("/v1/profiles/{}", self.name);
         let answer = self
@@ -58,12 +58,12 @@ impl Watch {
         })
     }
 
-    /// Has an attempt made now, and waits for what comes of it no longer than it takes to ask.
+    /// Triggers an attempt now, without waiting for its result.
     async fn refresh(&self) {
         let target = format!("/v1/profiles/{}/refresh", self.name);
         let socket = self.stage.socket.clone();
         tokio::spawn(async move {
-            // It fails, as it must.
+            // It fails, as it has to.
             let _ = wire::Kept::default().ask(&socket, "POST", &target).await;
         });
     }
@@ -88,8 +88,8 @@ impl State {
     }
 }
 
-/// Leads a profile, which is under its first fault already, through the faults until the run is over; the result is how
-/// often the daemon met each.
+/// Takes a profile, which already has its first fault, through all faults until the run is over. The result is how
+/// often the daemon met each fault.
 pub(crate) async fn direct(profile: usize, stage: Arc<Stage>, place: Arc<Place>) -> Vec<Tally> {
     let faults = stage.ways.len();
     let mut tallies = vec![Tally::default(); faults + 1];
@@ -120,7 +120,7 @@ pub(crate) async fn direct(profile: usize, stage: Arc<Stage>, place: Arc<Place>)
     tallies
 }
 
-/// Waits for a new token; without one when the run is over.
+/// Waits for a new token; `None` if the run is over before.
 async fn recovered(watch: &mut Watch, tally: &mut Tally) -> Option<State> {
     let start = Instant::now();
     let mut state = State::unknown();
@@ -133,7 +133,7 @@ async fn recovered(watch: &mut Watch, tally: &mut Tally) -> Option<State> {
         if start.elapsed() > RECOVERY {
             let what = format!("no token {RECOVERY:?} after {:?} was over", state.kind);
             watch.stage.note(format!("{}: {what}", watch.name));
-            // Nobody waits for it any longer.
+            // No client waits for it any longer.
             watch.stage.opened();
             return None;
         }
@@ -142,7 +142,8 @@ async fn recovered(watch: &mut Watch, tally: &mut Tally) -> Option<State> {
     None
 }
 
-/// Counts how often the fault is met until it has outlasted the token, and tells whether it did before the run was over.
+/// Counts how often the fault is met until it has lasted long enough after the token's expiry. Returns whether that was
+/// before the run was over.
 async fn endured(watch: &mut Watch, way: &Way, before: State, tally: &mut Tally) -> bool {
     let mut ended: Option<Instant> = None;
     let mut state = before;

@@ -1,15 +1,15 @@
-//! The daemon while its issuers fail in every way, in real time: 64 clients ask for tokens all the while, and none may
-//! fail while a token with 10 s left is held, nor wait for longer than it said it would.
+//! The daemon while its issuers fail in every way, in real time. 64 clients request tokens all the time. No request may
+//! fail while a token with 10 s left is held, and none may take longer than its deadline.
 //!
-//! There is one profile for each fault of the table, at a sandbox of its own whose tokens live for 36 s, so that an hour
-//! of a usual token fits into 36 s. A profile meets its first fault before it ever had a token, then once more from a
-//! fresh token until some seconds after its end, and after that the other faults (`way`) in turn (`director`). The daemon is a
-//! program; it, its sandboxes and its clients are started here and speak over real sockets (`place`, `names`, `wire`).
-//! Most requests ask for what is held, and one of each client's 16 for more than that, with a deadline (`client`). Every
-//! answer is held against what is promised (`promise`), and counted (`tally`).
+//! There is one profile for each fault of the table, with a sandbox of its own whose tokens have a lifetime of 36 s, so
+//! that an hour of a usual token corresponds to 36 s. A profile meets its first fault before it has a token, then again
+//! from a fresh token until some seconds after its expiry, and after that the other faults (`way`) in turn
+//! (`director`). The daemon is a program. It, its sandboxes and its clients are started here and communicate over real
+//! sockets (`place`, `names`, `wire`). Most requests ask for the held token, and one of 16 asks for more validity, with
+//! a deadline (`client`). Every reply is compared with the daemon's promises (`promise`), and counted (`tally`).
 //!
-//! `JETON_FAULT_REQUESTS` says how many requests are made (default 100,000, which takes a good minute). There are never
-//! fewer than it takes until every fault has come to its end.
+//! `JETON_FAULT_REQUESTS` sets the number of requests (default 100,000, which takes a good minute). The run always
+//! continues until every fault has ended.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -40,7 +40,7 @@ use way::{DNS, FAULTS, Way};
 
 const CLIENTS: usize = 64;
 
-/// How much of a processor the daemon may take; more than that it needs only when it turns in circles.
+/// How much of a processor the daemon may use. More would mean a busy loop.
 const BUSY: f64 = 0.25;
 
 fn main() -> ExitCode {
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the directors, on the sandboxes' thread, and the clients, which have this one to themselves.
+/// Runs the directors, on the sandboxes' thread, and the clients, which have this thread to themselves.
 fn run(stage: &Arc<Stage>, place: &Arc<Place>) -> Vec<Tally> {
     let faults = stage.ways.len();
     let directors: Vec<_> = (0..faults)
@@ -89,7 +89,7 @@ fn run(stage: &Arc<Stage>, place: &Arc<Place>) -> Vec<Tally> {
     })
 }
 
-/// Prints all that was counted, and tells whether it is as promised.
+/// Prints all counts, and returns whether the promises were kept.
 fn report(stage: &Stage, tallies: &[Tally], lasted: Duration, daemon: &mut Daemon) -> bool {
     tally::print(&stage.ways, tallies);
     let all = tally::total(tallies);
@@ -118,7 +118,7 @@ fn report(stage: &Stage, tallies: &[Tally], lasted: Duration, daemon: &mut Daemo
     }
     let mut holds = notes.is_empty() && all.holds();
     for (way, tally) in stage.ways.iter().zip(tallies) {
-        // A run that has ended early has not come so far.
+        // A run that ended early may not have come this far.
         if !tally.was_met() && notes.is_empty() {
             println!(
                 "FAILED: {} was not met while a token was held, or not until its end, or nobody waited",

@@ -1,4 +1,5 @@
-//! Names that only the daemon knows, and that cease to resolve on demand: a mount namespace with its own hosts file.
+//! Host names that only the daemon resolves, and that stop resolving on demand: a mount namespace with its own hosts
+//! file.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -6,21 +7,21 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// Runs a program with hosts of its own, which alone are asked: a resolver that asked the network as well would take as
-/// long as it likes to say that a name does not exist.
+/// Runs a program with its own hosts file as the only source of names. If the resolver also asked the network, it could
+/// take any time to report that a name does not exist.
 const WITH_NAMES: &str =
     r#"mount --bind "$0" /etc/hosts && mount --bind "$1" /etc/nsswitch.conf && shift && exec "$@""#;
 
-/// Where the programs of every system are.
+/// The folders of programs on every system.
 pub(crate) const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The names, in a folder of their own.
+/// The names, in a separate folder.
 pub(crate) struct Names {
     folder: TempDir,
     hosts: File,
 }
 
-/// The name of a profile's issuer. It can never be one of the network's (RFC 6761 section 6.4).
+/// Returns the name of a profile's issuer. It never exists in the network (RFC 6761 section 6.4).
 pub(crate) fn name(profile: usize) -> String {
     format!("issuer-{profile:02}.invalid")
 }
@@ -30,10 +31,10 @@ fn line(profile: usize) -> String {
 }
 
 impl Names {
-    /// Names for so many profiles, all of which resolve.
+    /// Creates names for this many profiles, all of which resolve.
     ///
     /// # Errors
-    /// Why this machine has no mount namespaces for us.
+    /// The reason why this process cannot have a mount namespace.
     pub(crate) fn new(count: usize) -> Result<Self, String> {
         let folder = tempfile::Builder::new().prefix("jt").tempdir().unwrap();
         let lines: String = (0..count).map(line).collect();
@@ -57,7 +58,8 @@ impl Names {
         }
     }
 
-    /// A program that knows the names. It takes the place of those that lead to it, so its number is the child's.
+    /// Builds the command of a program with the names. It replaces the helper programs that start it, so its process ID
+    /// is the child's.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("unshare");
         command
@@ -68,8 +70,8 @@ impl Names {
         command
     }
 
-    /// Has a profile's name resolve from now on, or not: a single byte makes its line a comment, so that nobody reads half
-    /// of a change.
+    /// Makes a profile's name resolve from now on, or not. A single byte turns its line into a comment, so that no
+    /// reader sees half of a change.
     pub(crate) fn resolve(&self, profile: usize, resolves: bool) {
         let first = if resolves { b"1" } else { b"#" };
         let at = (0..profile).map(|before| line(before).len()).sum::<usize>();

@@ -1,4 +1,4 @@
-//! A hermetic place: folders and an environment of its own, the sandboxes, and the daemon as a program.
+//! A hermetic place: folders and an environment, the sandboxes, and the daemon as a program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::names::{Names, PATH, name};
 use super::way::{DNS, Way};
 
-/// How long a token lives.
+/// The lifetime of a token.
 pub(crate) const LIFE: Duration = Duration::from_secs(36);
 
 const SECRET: &str = "not-a-secret";
@@ -23,25 +23,25 @@ const SECRET: &str = "not-a-secret";
 /// A place with its sandboxes, whose credentials are enrolled.
 pub(crate) struct Place {
     folder: TempDir,
-    /// Without them the issuers' addresses are IP literals.
+    /// `None` if the issuers' addresses are IP literals.
     names: Option<Names>,
     sandboxes: Vec<Sandbox>,
     runtime: tokio::runtime::Runtime,
 }
 
-/// The daemon, which ends with this value.
+/// The daemon, which ends when this value is dropped.
 pub(crate) struct Daemon {
     child: Child,
     pub(crate) socket: PathBuf,
 }
 
-/// A profile's name.
+/// Returns a profile's name.
 pub(crate) fn profile_name(profile: usize) -> String {
     format!("p{profile:02}")
 }
 
 impl Place {
-    /// So many profiles, each enrolled at a sandbox of its own.
+    /// Creates this many profiles, each enrolled at its own sandbox.
     pub(crate) fn new(profiles: usize, names: Option<Names>) -> Self {
         let folder = tempfile::Builder::new().prefix("jt").tempdir().unwrap();
         for name in ["run", "state", "config"] {
@@ -124,7 +124,7 @@ impl Place {
         command
     }
 
-    /// The daemon, as soon as it can be connected to: it has no token yet.
+    /// Starts the daemon, and waits until it accepts connections. It has no token yet.
     pub(crate) fn daemon(&self) -> Daemon {
         let child = self.jetond().arg("run").spawn().unwrap();
         let socket = self.folder.path().join("run/jeton/jeton.sock");
@@ -137,7 +137,7 @@ impl Place {
         daemon
     }
 
-    /// Runs something beside the sandboxes.
+    /// Runs a future on the sandboxes' thread.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
@@ -145,12 +145,12 @@ impl Place {
         self.runtime.spawn(future)
     }
 
-    /// Puts a profile's first fault in force.
+    /// Sets a profile's first fault.
     pub(crate) fn start_with(&self, profile: usize, way: &Way) {
         self.runtime.block_on(self.put(profile, Some(way)));
     }
 
-    /// Puts a fault in force at a profile's issuer, or ends it.
+    /// Sets or ends a fault at a profile's issuer.
     pub(crate) async fn put(&self, profile: usize, way: Option<&Way>) {
         if let Some(names) = &self.names {
             names.resolve(profile, way.is_none_or(|way| way.fault != DNS));
@@ -160,7 +160,7 @@ impl Place {
         self.sandboxes[profile].set_fault(fault).await.unwrap();
     }
 
-    /// The last lines of the daemon's log.
+    /// Returns the last lines of the daemon's log.
     pub(crate) fn log_end(&self) -> String {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
         let lines: Vec<_> = log.lines().collect();
@@ -169,7 +169,7 @@ impl Place {
 }
 
 impl Daemon {
-    /// The processor time of its main thread, on which it serves.
+    /// Returns the processor time of its main thread, which serves the requests.
     pub(crate) fn cpu_time(&self) -> Duration {
         let path = format!("/proc/{}/schedstat", self.child.id());
         let text = fs::read_to_string(path).unwrap_or_default();
@@ -177,7 +177,7 @@ impl Daemon {
         Duration::from_nanos(nanos.unwrap_or(0))
     }
 
-    /// How it ended, if it did.
+    /// Returns how the daemon ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }

@@ -1,4 +1,4 @@
-//! What is promised of every answer, and whether it was kept.
+//! The promises about every reply, and checks that they are kept.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,19 +9,19 @@ use serde::Deserialize;
 use super::place::LIFE;
 use super::wire::Answer;
 
-/// How far two readings of the clocks may be apart that mean the same moment: the daemon reads its own, and the wall
-/// clock is slewed.
+/// The largest difference between two clock readings that count as the same moment: the daemon has its own readings,
+/// and the wall clock is slewed.
 const SLACK: f64 = 0.05;
 
-/// One reading of both clocks.
+/// A reading of both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     pub(crate) at: Instant,
-    /// In Unix seconds.
+    /// The Unix time in seconds.
     pub(crate) unix: f64,
 }
 
-/// What was asked of which profile.
+/// The parameters of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) profile: String,
@@ -31,22 +31,22 @@ pub(crate) struct Asked {
     pub(crate) rejecting: bool,
 }
 
-/// The last token that a client was given of a profile.
+/// The last token that a client got from a profile.
 #[derive(Debug, Default)]
 pub(crate) struct Last {
     token: String,
     generation: u64,
     expires_at: u64,
-    /// By the token's own word, as a resource would judge it.
+    /// The expiry in the token itself, which a resource would check.
     exp: u64,
 }
 
-/// An answer that keeps what is promised.
+/// A reply that keeps the promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
     /// A token, which is served until then.
     Served { until: u64 },
-    /// None.
+    /// A refusal.
     Refused,
 }
 
@@ -76,7 +76,7 @@ struct Claims {
 }
 
 impl Moment {
-    /// Now.
+    /// Reads both clocks now.
     pub(crate) fn now() -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self {
@@ -87,7 +87,7 @@ impl Moment {
 }
 
 impl Asked {
-    /// The request's target.
+    /// Returns the request's target.
     pub(crate) fn target(&self) -> String {
         format!(
             "/v1/profiles/{}/token?min_valid={}&max_wait={}",
@@ -97,15 +97,15 @@ impl Asked {
         )
     }
 
-    /// How much has to be left of a token, in seconds, so that nobody waits for another one.
+    /// Returns the remaining validity, in seconds, with which a token is served without a wait.
     pub(crate) fn wanted(&self) -> f64 {
         self.min_valid.min(LIFE / 2).as_secs_f64()
     }
 
-    /// Holds an answer against what is promised. That it is a refusal at all, or late, is the caller's to judge.
+    /// Checks a reply against the promises. The caller decides whether a refusal or a late reply is allowed at all.
     ///
     /// # Errors
-    /// The promise that was broken.
+    /// The broken promise.
     pub(crate) fn judge(
         &self,
         answer: &Answer,
@@ -165,7 +165,7 @@ impl Asked {
                 from - came.unix
             ));
         }
-        // By the shortest and the longest that can have been left when it was judged.
+        // With the shortest and the longest time that can have been left when the daemon decided.
         let wanted = self.wanted();
         let stale = from - came.unix < wanted + SLACK;
         let fresh = until - sent.unix > wanted - SLACK;
@@ -210,7 +210,7 @@ impl Asked {
                     Ok(Kept::Refused)
                 }
             }
-            // An attempt runs: there is no next one yet.
+            // An attempt is running, so the time of the next one is unknown.
             (504, "deadline", None) if early => Err("the deadline, before it had come"),
             (504, "deadline", None) => Ok(Kept::Refused),
             // The same while a rejected credential is probed.
@@ -222,7 +222,7 @@ impl Asked {
     }
 }
 
-/// The `exp` of a sandbox's token.
+/// Returns the `exp` of a sandbox's token.
 fn exp(token: &str) -> Option<u64> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Claims = serde_json::from_slice(&payload).ok()?;

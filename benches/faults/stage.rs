@@ -1,4 +1,4 @@
-//! What the clients and the directors of one run share.
+//! The state that the clients and the directors of one run share.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -6,48 +6,48 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::way::Way;
 
-/// With so much left of a token, in seconds, nobody may be refused.
+/// With this much time left of a token, in seconds, no request may be refused.
 pub(crate) const HELD: u64 = 10;
 
-/// So many surprises are told, and no more: the run is over with them.
+/// The most violations to report. The run ends with the next one.
 const NOTES: usize = 20;
 
-/// What is shared.
+/// The shared state.
 pub(crate) struct Stage {
-    /// The daemon's.
+    /// The daemon's socket.
     pub(crate) socket: PathBuf,
     /// The faults of this run.
     pub(crate) ways: Vec<&'static Way>,
-    /// The profiles: as many, and each meets the fault of its number first.
+    /// The profiles: as many as faults, and each meets the fault with its number first.
     profiles: Vec<Mutex<Scene>>,
     goal: u64,
     requests: AtomicU64,
-    /// How many profiles have come to the end of their first fault.
+    /// How many profiles have completed their first fault.
     opened: AtomicUsize,
     notes: Mutex<Vec<String>>,
     has_failed: AtomicBool,
 }
 
-/// How a profile is at a moment.
+/// The state of a profile at one moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Scene {
-    /// The fault in force, by its number; the number after the last is none.
+    /// The number of the fault in force; the number after the last fault means none.
     pub(crate) way: usize,
-    /// Whether the issuer rejects the credential, or did so last.
+    /// Whether the issuer rejects the credential, or did so most recently.
     pub(crate) rejecting: bool,
-    /// Until when the newest token is served that anybody was given, in Unix seconds, rounded down.
+    /// The expiry of the newest token that any client got, in Unix seconds, rounded down.
     pub(crate) held_until: u64,
 }
 
 impl Scene {
-    /// How much is left of what is known to be held, in seconds; below zero when it has ended.
+    /// Returns the remaining seconds of the token that is known to be held; negative after its expiry.
     pub(crate) fn left(&self, unix: f64) -> f64 {
         self.held_until as f64 - unix
     }
 }
 
 impl Stage {
-    /// Every profile is under its first fault.
+    /// Creates the state, with every profile under its first fault.
     pub(crate) fn new(socket: PathBuf, ways: Vec<&'static Way>, goal: u64) -> Self {
         let stage = Self {
             socket,
@@ -65,12 +65,12 @@ impl Stage {
         stage
     }
 
-    /// How a profile is.
+    /// Returns the state of a profile.
     pub(crate) fn scene(&self, profile: usize) -> Scene {
         *self.profiles[profile].lock().unwrap()
     }
 
-    /// A fault is in force from now on, or none.
+    /// Records that a fault is in force from now on, or none.
     pub(crate) fn put(&self, profile: usize, way: Option<usize>) {
         let mut scene = self.profiles[profile].lock().unwrap();
         if let Some(way) = way {
@@ -79,12 +79,12 @@ impl Stage {
         scene.way = way.unwrap_or(self.ways.len());
     }
 
-    /// What the fault of this number is called.
+    /// Returns the name of the fault with this number.
     pub(crate) fn called(&self, way: usize) -> &'static str {
         self.ways.get(way).map_or("no fault", |way| way.shown())
     }
 
-    /// Somebody was given a token.
+    /// Records that a client got a token.
     pub(crate) fn given(&self, profile: usize, held_until: u64) {
         let mut scene = self.profiles[profile].lock().unwrap();
         scene.held_until = scene.held_until.max(held_until);
@@ -95,19 +95,19 @@ impl Stage {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A profile's first fault has come to its end.
+    /// Records that a profile has completed its first fault.
     pub(crate) fn opened(&self) {
         self.opened.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether all requests were made and every fault was seen to its end, or enough was seen.
+    /// Reports whether all requests were made and every fault has ended, or there were too many violations.
     pub(crate) fn is_over(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)
             || self.requests.load(Ordering::Relaxed) >= self.goal
                 && self.opened.load(Ordering::Relaxed) >= self.ways.len()
     }
 
-    /// Remembers what must not happen.
+    /// Records a violation.
     pub(crate) fn note(&self, what: String) {
         let mut notes = self.notes.lock().unwrap();
         if notes.len() < NOTES {
@@ -117,7 +117,7 @@ impl Stage {
         }
     }
 
-    /// What must not happen, and did.
+    /// Returns the recorded violations.
     pub(crate) fn notes(&self) -> Vec<String> {
         self.notes.lock().unwrap().clone()
     }

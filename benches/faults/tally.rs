@@ -1,47 +1,49 @@
-//! What was counted under each fault, and whether it is as promised.
+//! The counts under each fault, and whether the promises were kept.
 
 use std::time::Duration;
 
 use super::way::Way;
 
-/// How much later than its deadline an answer may come.
+/// How much later than its deadline a reply may arrive.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What was counted under one fault.
+/// The counts under one fault.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
-    /// Attempts of the daemon that failed by it, and how many of them while a token with 10 s or more left was held.
+    /// The daemon's attempts that failed because of the fault, and how many of them while a token with 10 s or more
+    /// left was held.
     pub(crate) met: u64,
     pub(crate) met_held: u64,
     pub(crate) requests: u64,
-    /// Of these, those that were not answered at once.
+    /// Of the requests, those that were not answered at once.
     pub(crate) waited: u64,
-    /// Those without a token although one with 10 s or more left was held.
+    /// Of the requests, those without a token although one with 10 s or more left was held.
     pub(crate) failed: u64,
-    /// Those without a token although one with less than that was held.
+    /// Of the requests, those without a token although one with less than that was held.
     pub(crate) early: u64,
-    /// Those refused when no token was held.
+    /// Of the requests, those that were refused when no token was held.
     pub(crate) refused: u64,
-    /// Of these, those that had asked for more than was left when it was 10 s or more, and waited until nothing was.
+    /// Of the refused ones, those that asked for more validity than was left when that was 10 s or more, and waited
+    /// until the token expired.
     pub(crate) outwaited: u64,
-    /// Answers that broke another promise.
+    /// Replies that broke another promise.
     pub(crate) wrong: u64,
-    /// The latest answer, counted from its deadline, or from its request where nothing had to be waited for.
+    /// The latest reply, counted from its deadline, or from the request if it did not have to wait.
     pub(crate) late: Duration,
-    /// The longest time from the fault's end to the next token.
+    /// The longest time between the end of the fault and the next token.
     pub(crate) recovery: Duration,
-    /// How long those took who asked for the token held, in microseconds.
+    /// The durations of the requests for the held token, in microseconds.
     held: Vec<u32>,
 }
 
 impl Tally {
-    /// A held token was served, so fast.
+    /// Counts a request for the held token, with its duration.
     pub(crate) fn held(&mut self, took: Duration) {
         self.held
             .push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
     }
 
-    /// The median and the 99th percentile of how long that took.
+    /// Returns the median and the 99th percentile of these durations.
     pub(crate) fn p50_p99(&self) -> [u32; 2] {
         let mut held = self.held.clone();
         held.sort_unstable();
@@ -49,13 +51,13 @@ impl Tally {
         [50, 99].map(|percent| held.get(last * percent / 100).copied().unwrap_or(0))
     }
 
-    /// Whether nothing happened that must not.
+    /// Reports whether there was no violation.
     pub(crate) fn holds(&self) -> bool {
         self.failed + self.early + self.wrong == 0 && self.late <= GRACE
     }
 
-    /// Whether the fault was one: it failed attempts while a token was held, which was served, and it lasted until there was
-    /// none, and requests waited.
+    /// Reports whether the fault had its effects: it failed attempts while a token was held and served, it lasted until
+    /// no token was held, and requests waited.
     pub(crate) fn was_met(&self) -> bool {
         self.met_held > 0 && !self.held.is_empty() && self.refused > 0 && self.waited > 0
     }
@@ -76,14 +78,14 @@ impl Tally {
     }
 }
 
-/// Adds what another one counted, fault by fault.
+/// Adds the counts of another client or director, fault by fault.
 pub(crate) fn add(sums: &mut [Tally], more: Vec<Tally>) {
     for (sum, tally) in sums.iter_mut().zip(more) {
         sum.take(tally);
     }
 }
 
-/// All of them in one.
+/// Returns the sum of all counts.
 pub(crate) fn total(tallies: &[Tally]) -> Tally {
     let mut all = Tally::default();
     for tally in tallies {
@@ -92,7 +94,7 @@ pub(crate) fn total(tallies: &[Tally]) -> Tally {
     all
 }
 
-/// The table.
+/// Prints the table.
 pub(crate) fn print(ways: &[&Way], tallies: &[Tally]) {
     println!(
         "{:<20} {:<13} {:>9} {:>8} {:>7} {:>6} {:>5} {:>7}   {:>7} {:>7}  {:>7} {:>6}",

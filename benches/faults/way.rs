@@ -1,17 +1,17 @@
-//! The ways in which an issuer fails.
+//! The faults of an issuer.
 
-/// A way in which an issuer fails.
+/// A fault of an issuer.
 pub(crate) struct Way {
-    /// As the sandbox spells it, or [`DNS`].
+    /// Its name at the sandbox, or [`DNS`].
     pub(crate) fault: &'static str,
-    /// The kind that the daemon tells.
+    /// The fault kind that the daemon reports.
     pub(crate) told_as: &'static str,
 }
 
-/// The one that is not the sandbox's: the name does not resolve any more.
+/// The only fault that is not the sandbox's: the name no longer resolves.
 pub(crate) const DNS: &str = "dns";
 
-/// Every way.
+/// Every fault.
 #[rustfmt::skip]
 pub(crate) static FAULTS: [Way; 25] = [
     way("refuse", "connect"),
@@ -46,7 +46,7 @@ const fn way(fault: &'static str, told_as: &'static str) -> Way {
 }
 
 impl Way {
-    /// The fault, short enough for a table.
+    /// Returns the fault's name, short enough for a table.
     pub(crate) fn shown(&self) -> &'static str {
         self.fault
             .split_once(":http")

@@ -1,4 +1,4 @@
-//! The clients' side of the socket: a kept connection, or one for a single request as the companion's, by HTTP/1.0.
+//! The clients' side of the socket: a kept connection, or one for a single HTTP/1.0 request like the companion's.
 
 use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-/// Longer than any answer that there is.
+/// Longer than any reply, in bytes.
 const LONGEST: usize = 256 * 1024;
 
-/// An answer.
+/// A reply.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) is_problem: bool,
@@ -17,12 +17,12 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// A client's connection, which it keeps for as long as the daemon does.
+/// A client's connection, which is kept for as long as the daemon allows.
 #[derive(Default)]
 pub(crate) struct Kept(Option<UnixStream>);
 
 impl Kept {
-    /// Asks on the kept connection; when that fails, the next request has a new one.
+    /// Sends a request on the kept connection. If that fails, the next request uses a new one.
     pub(crate) async fn ask(
         &mut self,
         socket: &Path,
@@ -42,7 +42,7 @@ impl Kept {
     }
 }
 
-/// Asks on a connection of its own, and reads that to its end.
+/// Sends a request on a new connection, and reads it to its end.
 pub(crate) async fn ask_once(socket: &Path, target: &str) -> Result<Answer> {
     let mut stream = UnixStream::connect(socket).await?;
     let request = format!("GET {target} HTTP/1.0\r\n\r\n");
@@ -69,7 +69,7 @@ async fn read(stream: &mut UnixStream) -> Result<Answer> {
     }
 }
 
-/// The answer that these bytes are, unless something is missing yet.
+/// Parses a complete reply; `None` if some bytes are still missing.
 fn whole(bytes: &[u8]) -> Result<Option<Answer>> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);

@@ -1,14 +1,14 @@
-//! Requests whose bodies are held short of their end.
+//! Attack: requests whose bodies stop short of their end.
 
 use super::super::attack::Attack;
 use super::super::hold::Hold;
 use super::super::party::Party;
 use super::super::users::ALICE;
 
-/// The longest body that a request of the companion's may have.
+/// The longest body of a companion's request, in bytes.
 const LENGTH: usize = 256 * 1024;
 
-/// Frames of one field of a tag that no daemon knows, ten bytes short.
+/// Frames with one field of an unknown tag, ten bytes short.
 pub(super) const HELD_SHORT: Attack = Attack {
     name: "3,072 bodies of 256 KiB short of their end",
     long_token: false,

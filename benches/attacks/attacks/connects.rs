@@ -1,4 +1,4 @@
-//! Connections that are closed as soon as they are there.
+//! Attack: connections that are closed as soon as they are open.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::super::hold::connect;
 use super::super::party::{Party, Stop, Tally};
 use super::super::users::{ALICE, DAVE};
 
-/// A user who may ask and one who may not connect and close all the while.
+/// An allowed user and a forbidden one connect and close in a loop.
 pub(super) const OPEN_AND_CLOSE: Attack = Attack {
     name: "connect and close, two users",
     long_token: false,

@@ -1,11 +1,11 @@
-//! Connections on which a request never comes to its end.
+//! Attack: connections on which a request never ends.
 
 use super::super::attack::Attack;
 use super::super::hold::Hold;
 use super::super::party::Party;
 use super::super::users::{DAVE, ERIN};
 
-/// Two users whom no rule names fill a table of 4,096, and open another connection for each that is closed.
+/// Two users whom no rule names fill the table of 4,096 connections, and open another one for each that is closed.
 pub(super) const STRANGERS: Attack = Attack {
     name: "4,096 half-open of two strangers",
     long_token: false,

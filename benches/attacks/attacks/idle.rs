@@ -1,4 +1,4 @@
-//! Connections that have had an answer and want nothing more, and watches that stay open.
+//! Attack: connections that are idle after a reply, and watches that stay open.
 
 use std::path::Path;
 
@@ -7,21 +7,21 @@ use super::super::hold::Hold;
 use super::super::party::Party;
 use super::super::users::{ALICE, BOB};
 
-/// Two users who may ask hold all that they can.
+/// Two allowed users hold as many idle connections as they can.
 pub(super) const TWO_USERS: Attack = Attack {
     name: "2 x 3,072 idle of two allowed users",
     long_token: false,
     start: |socket| two_users(socket, "/healthz"),
 };
 
-/// They watch as often as they can, and read what comes.
+/// The two users hold as many watches as they can, and read the events.
 pub(super) const WATCHES: Attack = Attack {
     name: "2 x 3,072 watches of two allowed users",
     long_token: false,
     start: |socket| two_users(socket, "/v1/profiles/p1/watch"),
 };
 
-/// Each asks for this once on each connection.
+/// Makes both users send this request once on each connection.
 fn two_users(socket: &Path, target: &str) -> Party {
     let hold = Hold {
         connections: 3_072,

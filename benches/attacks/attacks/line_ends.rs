@@ -1,11 +1,11 @@
-//! Bytes that a server has to look at, and that never become a request.
+//! Attack: bytes that a server has to parse, but that never become a request.
 
 use super::super::attack::Attack;
 use super::super::hold::Hold;
 use super::super::party::Party;
 use super::super::users::ALICE;
 
-/// Empty lines, which may stand before a request.
+/// Empty lines, which are allowed before a request.
 pub(super) const EMPTY_LINES: Attack = Attack {
     name: "2,000 connections of bare line ends",
     long_token: false,

@@ -1,11 +1,11 @@
-//! Connections that always have another request waiting.
+//! Attack: connections that always have another request pending.
 
 use super::super::attack::Attack;
 use super::super::hold::Hold;
 use super::super::party::Party;
 use super::super::users::ALICE;
 
-/// Short requests with short answers, which are read.
+/// Short requests with short replies, which are read.
 pub(super) const SHORT_ANSWERS: Attack = Attack {
     name: "64 connections pipelining",
     long_token: false,

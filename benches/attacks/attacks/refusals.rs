@@ -1,12 +1,12 @@
-//! Requests of a user whom no rule names.
+//! Attack: requests of a user whom no rule names.
 
 use super::super::attack::Attack;
 use super::super::hold::Hold;
 use super::super::party::Party;
 use super::super::users::DAVE;
 
-/// Each request says that a body follows, which never does; each connection that is closed after its 403 is followed by
-/// the next.
+/// Each request announces a body that never follows. Each connection that is closed after its 403 is replaced by the
+/// next.
 pub(super) const CHURN: Attack = Attack {
     name: "403 churn of a stranger",
     long_token: false,

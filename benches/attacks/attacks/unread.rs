@@ -1,4 +1,4 @@
-//! Answers that are never read.
+//! Attack: replies that are never read.
 
 use std::path::Path;
 
@@ -7,21 +7,21 @@ use super::super::hold::Hold;
 use super::super::party::Party;
 use super::super::users::ALICE;
 
-/// The longest tokens.
+/// Replies with the longest tokens.
 pub(super) const TOKENS: Attack = Attack {
     name: "3,000 connections that read no token",
     long_token: true,
     start: |socket| ask_for(socket, "/v1/profiles/big/token"),
 };
 
-/// The state of 202 profiles.
+/// Replies with the state of 202 profiles.
 pub(super) const LISTS: Attack = Attack {
     name: "3,000 connections that read no list",
     long_token: false,
     start: |socket| ask_for(socket, "/v1/profiles"),
 };
 
-/// The longest answer that is always the same.
+/// The longest reply with constant content.
 pub(super) const DOCUMENTS: Attack = Attack {
     name: "3,000 connections that read no document",
     long_token: false,
