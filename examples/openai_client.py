@@ -5,7 +5,7 @@ import sys
 import jeton
 import openai
 
-# The client calls this for each request, so that a key which has been replaced is never sent.
+# The client calls this for each request, so that a replaced key is never sent.
 client = openai.OpenAI(api_key=lambda: jeton.token(sys.argv[1]).access_token)
 
 for question in ("Is a token a coin?", "And in French?"):

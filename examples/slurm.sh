@@ -7,6 +7,7 @@ set -euo pipefail
 : "${API:?the address that the tasks fetch from}"
 export JETON_PROFILE=${JETON_PROFILE:-research}
 
-# `jetond run -- CMD` is a daemon for the life of a command, as `ssh-agent CMD` is. Each task has its own, since they may
-# run on several nodes. The credential is read from the state folder of the user, which the nodes share.
+# `jetond run -- CMD` runs a daemon for the life of a command, as `ssh-agent CMD` does. Each task has its own daemon,
+# since the tasks may run on several nodes. The daemon reads the credential from the user's state folder, which the
+# nodes share.
 srun --kill-on-bad-exit jetond run -- python train.py "$API"

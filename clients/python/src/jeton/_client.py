@@ -83,7 +83,7 @@ class Client:
         return Token.parse(members(*exchange(self._socket, request, deadline)))
 
     def _query(self, max_wait: Optional[float], **more: Optional[float]) -> str:
-        # The daemon has to answer while there is somebody to hear it.
+        # The daemon has to answer before this client stops waiting.
         longest = self._timeout * 0.9
         wait = min(_MAX_WAIT if max_wait is None else max_wait, longest)
         asked = {name: f"{value:.3f}" for name, value in {**more, "max_wait": wait}.items() if value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional, Tuple
 
-# The codes after which the same call may succeed later, without anybody mending anything.
+# The codes after which the same call may succeed later, without a repair.
 _TEMPORARY = frozenset(
     {
         "broken",
@@ -58,7 +58,8 @@ class JetonError(Exception):
         about = f"{self.profile}: " if self.profile else ""
         return f"{about}{self.detail} ({self.code})"
 
-    # An exception of a worker process reaches its parent by pickle, which by itself knows only positional arguments.
+    # An exception of a worker process reaches its parent by pickle, which by default supports only positional
+    # arguments.
     def __reduce__(self) -> Tuple[Any, ...]:
         return (_rebuilt, (type(self), self.code, self.detail, self.__dict__))
 

@@ -7,8 +7,9 @@ import socket
 import threading
 import weakref
 
-# Held while a socket is made or closed, and during a fork: else a fork in another thread could meet one that is not in the
-# list yet, or that is no longer in Python's hands and still open. Reentrant, since a signal handler may come in between.
+# Held while a socket is created or closed, and during a fork. Otherwise a fork in another thread could find a socket
+# that is not in the list yet, or one that Python has already released but that is still open. It is reentrant, since a
+# signal handler may interrupt.
 _changing = threading.RLock()
 
 
@@ -29,7 +30,7 @@ _open: "weakref.WeakSet[Connection]" = weakref.WeakSet()
 
 
 def _close_all() -> None:
-    # Closed, not shut down: the connection itself is the parent's.
+    # It is closed, not shut down: the connection itself belongs to the parent.
     for sock in list(_open):
         sock.close()
     _open.clear()

@@ -10,7 +10,7 @@ from ._deadline import Deadline
 from ._errors import JetonError, RefusedError, UnreachableError
 from ._places import Path, connect
 
-# The longest answer that is taken, in bytes: a token has up to 64 KiB, which JSON may double.
+# The longest accepted response, in bytes: a token has up to 64 KiB, which JSON may double.
 _CAP = 512 * 1024
 _HEAD_CAP = 16 * 1024
 
@@ -66,7 +66,7 @@ def begin(sock: socket.socket, request: Request, deadline: Deadline) -> Tuple[He
         sock.settimeout(deadline.left())
         sock.sendall(request.to_bytes())
     except (BrokenPipeError, ConnectionResetError):
-        # A caller that may not ask is answered before it has sent anything.
+        # A caller without permission gets its response before it has sent anything.
         pass
     except (TimeoutError, socket.timeout):
         raise deadline.missed() from None
@@ -114,7 +114,7 @@ def _piece(sock: socket.socket, deadline: Deadline) -> bytes:
 def _parse(head: bytes) -> Head:
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ")
-    # Not isdigit(), which takes a superscript for a digit.
+    # isdigit() would also accept a superscript digit.
     if len(words) < 2 or not words[0].startswith("HTTP/1.") or len(words[1]) != 3 or not words[1].isdecimal():
         raise _not_http()
     pairs = (line.partition(":") for line in lines)
@@ -127,7 +127,7 @@ def members(head: Head, body: bytes) -> Dict[str, Any]:
     if head.status != 200:
         _refuse(head, answer if isinstance(answer, dict) else {})
     if not isinstance(answer, dict):
-        # Without the cause: it may quote a token.
+        # The cause is dropped: it may quote a token.
         raise _not_http() from None
     return answer
 

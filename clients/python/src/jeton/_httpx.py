@@ -35,7 +35,7 @@ class Flow(Source):
 
 
 def _is_rejection(response: Any, token: Token) -> bool:
-    # What a redirect led to may not have got the token, and may be somebody else's.
+    # The target of a redirect may not have got the token, and may belong to another party.
     return bool(response.status_code == 401 and response.request.headers.get("Authorization") == token.header)
 
 

@@ -14,13 +14,13 @@ from ._errors import JetonError, UnreachableError, UntrustedError
 
 Path = Union[str, "os.PathLike[str]"]
 
-# How long to sleep while the daemon's queue of connections is full, in seconds.
+# The pause while the daemon's queue of connections is full, in seconds.
 _QUEUE_FULL = 0.01
 
-# Nothing listens there, so the next place is tried.
+# The errors that mean that nothing listens there, so the next place is tried.
 _ABSENT = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
 
-# What trying again cannot help.
+# The errors for which a retry does not help.
 _CODES: Dict[Optional[int], str] = {None: "bad_request", errno.EACCES: "forbidden", errno.EPERM: "forbidden"}
 
 
@@ -36,14 +36,14 @@ def places(named: Optional[Path]) -> Tuple[List[Place], bool]:
         return [Place(os.fspath(named), True)], True
     variable = os.environ.get("JETON_SOCKET")
     if variable:
-        # Root's variables may be another user's, as under `su` and `sudo -E`.
+        # Root's variables may come from another user, as with `su` and `sudo -E`.
         return [Place(variable, os.geteuid() != 0)], True
     if sys.platform == "darwin":
         home = os.environ.get("HOME")
         return [Place(f"{home}/Library/Application Support/jeton/jeton.sock", False)] if home else [], False
     user = f"/run/user/{os.geteuid()}"
     session = os.environ.get("XDG_RUNTIME_DIR", "")
-    # XDG's specification: a relative path must be ignored.
+    # The XDG specification requires a relative path to be ignored.
     folders = [session] if session.startswith("/") else []
     if session != user:
         folders.append(user)
@@ -60,7 +60,7 @@ def connect(named: Optional[Path], deadline: Deadline) -> socket.socket:
         except UntrustedError as error:
             worst = worst if isinstance(worst, UntrustedError) else error
         except OSError as error:
-            # Python itself refuses a path that is too long for an address, without a number.
+            # Python refuses a path that is too long for an address, without an error number.
             absent = error.errno in _ABSENT or (error.errno is None and not chosen)
             if not absent and worst is None:
                 code = _CODES.get(error.errno, "unreachable")

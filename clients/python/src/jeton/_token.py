@@ -59,7 +59,7 @@ class Token:
                 _ends=_clock() + float(answer["expires_in"]),
             )
         except (KeyError, TypeError, ValueError, OverflowError):
-            # The cause may quote the answer, and so the token.
+            # The cause may quote the response, and so the token.
             raise JetonError("malformed", "what listens there is not jetond: its answer holds no token") from None
 
 

@@ -15,14 +15,14 @@ import sys
 from contextlib import contextmanager
 from typing import Callable, Iterator, Optional
 
-# The number of every user of another namespace that ours does not map. It may be a user of ours too.
+# The ID that stands for every user of another namespace without an ID in ours. It may also be a user of ours.
 _UNMAPPED = 65534
 
-# The folder of a daemon that serves the machine. Only root can make it.
+# The folder of the system's daemon. Only root can create it.
 _SYSTEM = "/run/jeton"
 
-# A volume that the containers of a pod share: as Kubernetes makes an `emptyDir`, without and with an `fsGroup`. A folder
-# with the sticky bit is one for many users, such as /tmp.
+# The modes of a volume that the containers of a pod share: those of a Kubernetes `emptyDir`, without and with an
+# `fsGroup`. A folder with the sticky bit is not a volume, but a folder for many users, such as /tmp.
 _VOLUME_MODES = (0o777, 0o2777)
 
 

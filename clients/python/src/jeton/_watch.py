@@ -16,10 +16,11 @@ from ._token import State, Token
 
 Event = Union[Token, State]
 
-# The daemon sends a comment every 15 s. A connection that is silent for longer than this, in seconds, is dead.
+# The longest silence of a connection, in seconds. The daemon sends a comment every 15 s, so a connection that is silent
+# for longer is dead.
 _SILENCE = 45.0
 
-# The pause before a broken connection is made again, at first and at most, in seconds.
+# The pause before a broken connection is opened again, at first and at most, in seconds.
 _PAUSE = (0.1, 5.0)
 
 # The longest line of an event, in bytes: a token in JSON.
@@ -42,7 +43,8 @@ class Watch(Iterator[Event]):
         self._sock: Optional[sockets.socket] = None
         self._held = b""
         self._fields: Dict[str, str] = {}
-        # What is wrong from the start is the caller's to hear at once. A daemon that is being restarted is not wrong.
+        # A problem that exists at the start is reported to the caller at once. A daemon that is just restarting is not
+        # one.
         try:
             self._open()
         except Broken:
@@ -62,7 +64,7 @@ class Watch(Iterator[Event]):
     def close(self) -> None:
         """Ends it; a thread that waits for the next event is woken."""
         self._closed = True
-        # The thread that waits may drop it meanwhile.
+        # The waiting thread may drop the connection meanwhile.
         sock = self._sock
         if sock is not None:
             try:
@@ -80,14 +82,14 @@ class Watch(Iterator[Event]):
             try:
                 if self._sock is None or self._process != os.getpid():
                     self._open()
-                # Closed while it connected, when there was no connection to shut down yet.
+                # It was closed while it connected, when there was no connection to shut down yet.
                 if self._closed:
                     break
                 self._read()
                 pause = _PAUSE[0]
             except (JetonError, OSError) as error:
                 self._drop()
-                # The daemon says that it will not, or is not jetond: trying again cannot help.
+                # The daemon refuses, or the server is not jetond: a retry does not help.
                 if isinstance(error, JetonError) and not error.temporary:
                     raise
                 if not self._closed:
@@ -144,7 +146,7 @@ class Watch(Iterator[Event]):
             return
         told = parsed(data)
         if not isinstance(told, dict):
-            # Without the cause: it may quote a token.
+            # The cause is dropped: it may quote a token.
             raise JetonError("malformed", "an event is not JSON") from None
         if kind == "token":
             token = Token.parse(told)

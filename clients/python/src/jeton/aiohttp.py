@@ -49,7 +49,7 @@ class Auth(Source):
         if response.status != 401:
             return response
         newer = await loop.run_in_executor(None, self.after, token)
-        # A body that was streamed is gone.
+        # A streamed body cannot be sent again.
         if newer is None or getattr(request.body, "consumed", False):
             return response
         response.release()

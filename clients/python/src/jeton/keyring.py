@@ -14,11 +14,11 @@ from ._errors import JetonError
 
 __all__ = ["Backend"]
 
-# How long a look-up may take, in seconds. A program that looks up a password may show no sign of life meanwhile.
+# The longest time of a look-up, in seconds. A program may appear to hang while it looks up a password.
 _TIMEOUT = 9.0
 
 
-# Whatever asks several backends in turn takes NotImplementedError for "ask the next one".
+# A program that asks several backends in turn interprets NotImplementedError as "ask the next one".
 class _CannotSet(PasswordSetError, NotImplementedError):
     pass
 
@@ -30,7 +30,8 @@ class _CannotDelete(PasswordDeleteError, NotImplementedError):
 class Backend(KeyringBackend):
     """The passwords for the addresses that a profile names: its tokens."""
 
-    # Above the backends that store passwords, so that an old one which was typed in once does not hide the token.
+    # Higher than the backends that store passwords, so that an old password which a person once typed does not hide the
+    # token.
     priority = 9
 
     def get_password(self, service: str, username: str) -> Optional[str]:

@@ -38,7 +38,7 @@ class _Hook:
 
     def __call__(self, response: Response, **settings: Any) -> Response:
         sent = response.request
-        # What a redirect led to may not have got the token, and may be somebody else's.
+        # The target of a redirect may not have got the token, and may belong to another party.
         if response.status_code != 401 or sent.headers.get("Authorization") != self._token.header:
             return response
         newer = self._source.after(self._token)
@@ -49,11 +49,12 @@ class _Hook:
                 rewind_body(sent)
             except UnrewindableBodyError:
                 return response
-        # The connection is free for the next request only when the answer is read.
+        # The connection is free for the next request only after the response has been read.
         response.content  # noqa: B018
         response.close()
         response.request = sent.copy()
-        # The request itself is changed, since redirects are made of it: they would have the old token else.
+        # The request itself is changed, because redirects are derived from it: they would otherwise carry the old
+        # token.
         self._token = newer
         extract_cookies_to_jar(sent._cookies, sent, response.raw)  # type: ignore[attr-defined, no-untyped-call]
         sent.prepare_cookies(sent._cookies)  # type: ignore[attr-defined]
