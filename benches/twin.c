@@ -86,7 +86,7 @@ static void wait_for(int fd, short events, long end) {
     if (left <= 0 || poll(&ready, 1, (int)left) == 0) _exit(75);
 }
 
-/* Writes the constant part of a request: the arguments and the environment. The other fields change with each request. */
+/* Writes the constant part of a request: the arguments and the environment. The other fields differ per request. */
 static void begin(int argc, char **argv) {
     const char *name = strrchr(argv[0], '/');
     name = name ? name + 1 : argv[0];

@@ -85,12 +85,12 @@ impl Address {
         })
     }
 
-    /// The path without a trailing slash; empty for an address without a path.
+    /// Returns the path without a trailing slash; empty for an address without a path.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// `scheme://host[:port]`.
+    /// Returns `scheme://host[:port]`.
     pub fn origin(&self) -> &str {
         &self.origin
     }
@@ -103,7 +103,7 @@ impl Address {
             && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// `host[:port]`, without the scheme's default port.
+    /// Returns `host[:port]`, without the scheme's default port.
     pub fn host(&self) -> String {
         let host = self.origin.split_once("://").map_or("", |(_, host)| host);
         host.to_owned()

@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-/// Writes an error, then each cause after a colon. The error's own text says only what was tried.
+/// An error that is shown with its causes: its own text, then each cause after a colon. The error's own text says only
+/// what was tried.
 pub(crate) struct Causes<'a>(pub(crate) &'a dyn Error);
 
 impl fmt::Display for Causes<'_> {

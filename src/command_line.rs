@@ -11,7 +11,7 @@ use crate::profile::ProfileName;
 /// writes any message about it.
 static TARGET: OnceLock<Target> = OnceLock::new();
 
-/// How suggested commands refer to the daemon of this process.
+/// The daemon of this process, in the form in which suggested commands refer to it.
 #[derive(Debug)]
 struct Target {
     /// The options of `jetond`, each with a space before it; empty for a user's default daemon.

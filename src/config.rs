@@ -220,7 +220,7 @@ impl ProviderKind {
 // === impl Provider ===
 
 impl Provider {
-    /// The kind as the configuration spells it.
+    /// Returns the kind in the configuration's spelling.
     pub const fn as_str(&self) -> &'static str {
         self.described().0
     }
@@ -233,12 +233,12 @@ impl Provider {
         }
     }
 
-    /// The configured address, for messages.
+    /// Returns the configured address, for messages.
     pub fn url(&self) -> String {
         self.described().1.url()
     }
 
-    /// The origin of that address.
+    /// Returns the origin of that address.
     pub fn origin(&self) -> Origin {
         self.described().1.origin()
     }
@@ -255,7 +255,7 @@ impl Provider {
         self.described().1.issuer()
     }
 
-    /// The URL to request when only checking whether the address can be reached.
+    /// Returns the URL to request when only checking whether the address can be reached.
     pub fn reached_at(&self) -> Url {
         self.described().1.reached_at()
     }

@@ -192,12 +192,12 @@ impl Credential {
         }
     }
 
-    /// The address that it was enrolled for; `None` before it is enrolled.
+    /// Returns the address that it was enrolled for; `None` before it is enrolled.
     pub fn endpoint(&self) -> Option<&str> {
         self.endpoint.as_deref()
     }
 
-    /// The certificates that it was enrolled with; `None` before it is enrolled.
+    /// Returns the certificates that it was enrolled with; `None` before it is enrolled.
     pub const fn ca(&self) -> Option<&Ca> {
         self.ca.as_ref()
     }

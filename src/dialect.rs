@@ -57,7 +57,7 @@ pub(crate) mod testing {
         }
     }
 
-    /// A reply to a token request: the token lasts one hour and was requested just now.
+    /// Creates a reply to a token request: the token lasts one hour and was requested just now.
     pub(crate) fn token_answer(freshness: Freshness) -> TokenAnswer {
         TokenAnswer {
             freshness,
@@ -72,7 +72,7 @@ pub(crate) mod testing {
         [all, longest, "\"\\".repeat(MAX_TOKEN_LEN / 2)]
     }
 
-    /// A reply to a token request with this token.
+    /// Creates a reply to a token request with this token.
     pub(crate) fn answer_with(token: &str) -> TokenAnswer {
         let validity = Validity::new(around().now.boot, Some(Duration::from_secs(3_600)));
         TokenAnswer {
@@ -88,7 +88,7 @@ pub(crate) mod testing {
         }
     }
 
-    /// The states of three profiles: healthy, rejected and resting.
+    /// Creates the states of three profiles: healthy, rejected and resting.
     pub(crate) fn states() -> Vec<ProfileState> {
         let now = around().now.unix.seconds_down();
         let fresh = ProfileReply {

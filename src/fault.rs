@@ -75,7 +75,8 @@ pub struct Fault {
 pub enum Block {
     /// No credential is stored for this profile.
     NotEnrolled(ProfileName),
-    /// The credential was enrolled for another provider, address, CA or proxy than the configuration or the issuer names now.
+    /// The credential was enrolled for another provider, address, CA or proxy than the configuration or the issuer
+    /// names now.
     BindingChanged {
         /// One sentence for people: what changed, and what to do.
         detail: String,

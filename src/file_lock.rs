@@ -54,7 +54,7 @@ impl FileLock {
         }
     }
 
-    /// The locked file.
+    /// Returns the locked file.
     pub(crate) const fn file(&self) -> &File {
         &self.0
     }

@@ -102,7 +102,8 @@ pub mod transfer;
 pub mod trust;
 pub mod wire;
 
-/// Wipes memory when it is freed. Otherwise copies of secrets and tokens in the buffers of HTTP and TLS would stay readable.
+/// Wipes memory when it is freed. Otherwise copies of secrets and tokens in the buffers of HTTP and TLS would stay
+/// readable.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);

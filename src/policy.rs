@@ -9,7 +9,7 @@ const OVERFLOW_ID: u32 = 65_534;
 /// No user or group at all: `(uid_t) -1`.
 const NO_ID: u32 = u32::MAX;
 
-/// Whether our user namespace shows every user and group under its own number.
+/// The kind of our user namespace: whether it shows every user and group under its own number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserNamespace {
     /// The full identity map, as on the host.

@@ -87,7 +87,7 @@ fn number(variable: &str, default: f64) -> f64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
 
-/// The ends of thousands of connections are in this process.
+/// Raises the limit of descriptors: thousands of connections end in this process.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

@@ -36,7 +36,7 @@ struct State {
     kind: Option<String>,
 }
 
-/// Reads the state of one profile.
+/// A reader of one profile's state.
 struct Watch {
     name: String,
     stage: Arc<Stage>,

@@ -92,7 +92,7 @@ fn what_programs_read_in_two_ways_is_refused() {
         ("https:git.example", PORT),
         ("sparse+sparse+https://git.example", SCHEME),
         ("git+https://git.example", SCHEME),
-        // Names that look like the one that is meant.
+        // Hosts that look like the intended one.
         ("https://git.example.", DOTS),
         ("https://git.example.:443", DOTS),
         ("https://.git.example", DOTS),
@@ -129,7 +129,7 @@ fn what_programs_read_in_two_ways_is_refused() {
         ("https://[fe80::1%25lo]", HOST),
         ("https://x[::1]", HOST),
         ("::1", NO_HOST),
-        // The address of one number, in other forms.
+        // One IP address in other notations.
         ("https://127.1", HOST),
         ("https://2130706433", HOST),
         ("https://0x7f000001", HOST),

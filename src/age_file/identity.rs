@@ -52,7 +52,7 @@ impl Identity {
         }
     }
 
-    /// The recipient that belongs to this identity.
+    /// Returns the recipient that belongs to this identity.
     pub fn recipient(&self) -> Recipient {
         Recipient::of(&self.0.to_public())
     }

@@ -46,7 +46,7 @@ impl Recipient {
         Self(recipient.to_string())
     }
 
-    /// The recipient as the configuration spells it.
+    /// Returns the recipient in the configuration's spelling.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -22,7 +22,7 @@ impl WorkFactor {
     /// The largest value accepted for any file: about four seconds and 1 GiB. More would fill the machine's memory.
     pub const MOST: Self = Self(20);
 
-    /// The exponent.
+    /// Returns the exponent.
     pub(super) const fn number(self) -> u8 {
         self.0
     }

@@ -78,8 +78,8 @@ enum Why {
 // === impl ClientFiles ===
 
 impl ClientFiles {
-    /// Reads a client certificate and its key. Only root and `uid` can have changed them, and no other user can have read
-    /// the key. Blocks.
+    /// Reads a client certificate and its key. Only root and `uid` can have changed them, and no other user can have
+    /// read the key. Blocks.
     ///
     /// # Errors
     /// [`ClientFileError`] names the file, the reason and the remedy.
@@ -119,7 +119,7 @@ impl ClientFiles {
         })
     }
 
-    /// Checks whether a client certificate and its key can be used, and waits for the end of a renewal that is in progress.
+    /// Checks whether a client certificate and its key can be used, and waits for the end of a renewal in progress.
     /// Blocks for up to two seconds.
     ///
     /// # Errors

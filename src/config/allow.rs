@@ -25,7 +25,8 @@ pub(super) enum Subject {
     Name(Named),
 }
 
-/// Who can connect to the token socket. It does not decide who may ask for which profile; the rules do.
+/// The users who can connect to the token socket. The mode does not decide which profiles a user may request; the rules
+/// do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SocketMode {
     /// Our own user, and root: 0600 in a folder of mode 0700.
@@ -77,7 +78,7 @@ impl Rule {
 }
 
 impl fmt::Display for Rule {
-    /// The rule as it is written in the configuration: `user = "alice"`.
+    /// Writes the rule as it is written in the configuration: `user = "alice"`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} = \"{}\"", self.key, self.value.escape_debug())
     }
@@ -91,7 +92,7 @@ impl SocketMode {
         named.id().map_or(Self::Private, Self::Group)
     }
 
-    /// The mode as the configuration spells it.
+    /// Returns the mode in the configuration's spelling.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Private => "private",

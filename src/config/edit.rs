@@ -116,7 +116,7 @@ pub(super) fn checked(
     }
 }
 
-/// The line end that the text uses.
+/// Returns the line end that the text uses.
 pub(super) fn line_end(text: &str) -> &'static str {
     match text.split_once('\n') {
         Some((line, _)) if line.ends_with('\r') => "\r\n",
@@ -124,7 +124,7 @@ pub(super) fn line_end(text: &str) -> &'static str {
     }
 }
 
-/// The lines of a profile. Defaults are left out, except the store: it is decided once, so it is written down.
+/// Writes the lines of a profile. Defaults are left out, except the store: it is decided once, so it is written down.
 fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
     let quoted = |text: &str| Value::from(text).to_string();
     let line = |key: &str, text: &str| format!("{key} = {}", quoted(text));

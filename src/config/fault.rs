@@ -57,7 +57,7 @@ impl ConfigFault {
         }
     }
 
-    /// The same fault with a suggestion.
+    /// Adds a suggestion.
     #[must_use]
     pub(crate) fn suggest(mut self, suggestion: Option<String>) -> Self {
         self.suggestion = suggestion;

@@ -13,7 +13,7 @@ pub struct HostEntry {
     pub auth: Option<HostAuth>,
 }
 
-/// How a server expects a token.
+/// The form in which a server expects a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostAuth {
     /// `Authorization: Bearer TOKEN`.

@@ -14,28 +14,28 @@ use super::url::{InvalidUrl, Origin};
 
 /// A provider in a profile's configuration.
 pub(super) trait Described {
-    /// The configured address, for messages.
+    /// Returns the configured address, for messages.
     fn url(&self) -> String;
 
-    /// The origin of that address.
+    /// Returns the origin of that address.
     fn origin(&self) -> Origin;
 
-    /// The whole address to which a credential is bound: the token endpoint, or the address below which the provider
-    /// has its endpoints. `None` if the issuer's discovery document determines it.
+    /// Returns the whole address to which a credential is bound: the token endpoint, or the address below which the
+    /// provider has its endpoints. `None` if the issuer's discovery document determines it.
     fn endpoint(&self) -> Option<Url>;
 
-    /// The identifier of the issuer whose discovery document determines where the secret is sent, as it is written;
-    /// `None` if the configuration determines it.
+    /// Returns the identifier of the issuer whose discovery document determines where the secret is sent, as it is
+    /// written; `None` if the configuration determines it.
     fn issuer(&self) -> Option<&str> {
         None
     }
 
-    /// The URL to request when only checking whether the address can be reached.
+    /// Returns the URL to request when only checking whether the address can be reached.
     fn reached_at(&self) -> Url {
         self.origin().join("")
     }
 
-    /// Its entries in the configuration, the address first. Defaults are left out.
+    /// Returns its entries in the configuration, the address first. Defaults are left out.
     fn entries(&self) -> Vec<(&'static str, Value)>;
 }
 

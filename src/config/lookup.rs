@@ -1,28 +1,28 @@
-//! Looking up users and groups by name.
+//! The look-up of users and groups by name.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Looks up users and groups by name. A trait, since the system's accounts are not part of the configuration.
+/// A source of users and groups by name. It is a trait, since the system's accounts are not part of the configuration.
 pub trait Names {
-    /// The number of a user; `None` if there is no user of this name.
+    /// Returns the number of a user; `None` if there is no user with this name.
     ///
     /// # Errors
     /// [`LookupFailed`] if the system cannot answer.
     fn user(&self, name: &str) -> Result<Option<u32>, LookupFailed>;
 
-    /// The number of a group; `None` if there is no group of this name.
+    /// Returns the number of a group; `None` if there is no group with this name.
     ///
     /// # Errors
     /// [`LookupFailed`] if the system cannot answer.
     fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed>;
 }
 
-/// Why a user or a group could not be looked up, in the system's words.
+/// The reason why a user or a group could not be looked up, in the system's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookupFailed(pub Cow<'static, str>);
 
-/// Resolves every name to the same number: for callers that need the rest of a configuration only.
+/// A source that resolves every name to the same number, for callers that only need the rest of a configuration.
 pub(super) struct NotLookedUp;
 
 // === impl LookupFailed ===

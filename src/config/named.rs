@@ -112,12 +112,12 @@ impl Named {
         }
     }
 
-    /// The name.
+    /// Returns the name.
     pub const fn name(&self) -> &Name {
         &self.name
     }
 
-    /// The number in force, if there is one.
+    /// Returns the number in force, if there is one.
     pub const fn id(&self) -> Option<u32> {
         self.id
     }

@@ -37,7 +37,7 @@ pub struct Oauth2 {
     pub token_type: Option<String>,
 }
 
-/// How the token endpoint is found.
+/// The way in which the token endpoint is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum At {
     /// The issuer with this address names it in its discovery document.
@@ -46,7 +46,7 @@ pub enum At {
     Token(EndpointUrl),
 }
 
-/// How the client authenticates (RFC 6749 section 2.3.1).
+/// The method by which the client authenticates (RFC 6749 section 2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ClientAuth {
     /// In the header `Authorization`, form-encoded: for issuers that decode it, and for most that do not.
@@ -89,7 +89,7 @@ const LATER: &str = "is not supported in this version";
 // === impl At ===
 
 impl At {
-    /// The configured address.
+    /// Returns the configured address.
     pub const fn url(&self) -> &EndpointUrl {
         match self {
             Self::Issuer(url) | Self::Token(url) => url,
@@ -124,7 +124,7 @@ impl ClientAuth {
 // === impl Oauth2 ===
 
 impl Oauth2 {
-    /// The purpose of its tokens.
+    /// Returns the purpose of its tokens.
     pub fn purpose(&self) -> Purpose {
         Purpose {
             scope: self.scope.clone(),

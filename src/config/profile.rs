@@ -78,12 +78,12 @@ pub struct ClientCertificate {
 // === impl Config ===
 
 impl Config {
-    /// Whether there is no profile yet. A daemon still runs, and explains how to add one.
+    /// Reports whether there is no profile yet. A daemon still runs, and explains how to add one.
     pub fn is_empty(&self) -> bool {
         self.profiles.is_empty()
     }
 
-    /// The rules that say who may use a profile.
+    /// Returns the rules that say who may use a profile.
     pub fn rules(&self, profile: &ProfileName) -> &[Rule] {
         self.allow.get(profile).map_or(&[], Vec::as_slice)
     }
@@ -93,7 +93,7 @@ impl Config {
         self.hosts.get(profile).map_or(&[], Vec::as_slice)
     }
 
-    /// The files that the token of a profile is written to.
+    /// Returns the files that the token of a profile is written to.
     pub fn sinks(&self, profile: &ProfileName) -> &[Sink] {
         self.sinks.get(profile).map_or(&[], Vec::as_slice)
     }
@@ -192,13 +192,13 @@ impl Profile {
         self.credential.store()
     }
 
-    /// Whether its secret comes from a command.
+    /// Reports whether its secret comes from a command.
     pub fn has_command(&self) -> bool {
         let source = self.credential.source();
         source.is_some_and(ReadOnlySource::is_command)
     }
 
-    /// The configured address, for messages.
+    /// Returns the configured address, for messages.
     pub fn url(&self) -> String {
         self.provider.url()
     }

@@ -8,7 +8,7 @@ use super::url::{
     InvalidUrl, Most, NO_QUERY, Origin, demand_no_more, invalid, strict, taken_apart,
 };
 
-/// How to reach an issuer.
+/// The way to an issuer: direct, or through a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Proxy {
     /// Directly, ignoring the environment: the secret passes through a proxy only if the configuration asks for it.
@@ -86,7 +86,7 @@ impl ProxyUrl {
         &self.text
     }
 
-    /// The address to connect to.
+    /// Returns the address to connect to.
     pub const fn url(&self) -> &Url {
         &self.url
     }

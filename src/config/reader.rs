@@ -61,9 +61,9 @@ pub(super) struct Field<'a> {
     pub(super) name: &'a str,
     /// The key with its tables, as messages show it.
     path: String,
-    /// Where the key is.
+    /// The position of the key in the text.
     key: usize,
-    /// Where the value is.
+    /// The position of the value in the text.
     value: usize,
     item: &'a Item,
 }
@@ -74,7 +74,7 @@ pub(super) struct Section<'a> {
     pub(super) table: &'a dyn TableLike,
 }
 
-/// The entries of a table, with the path of each.
+/// Returns the entries of a table, with the path of each.
 pub(super) fn fields<'a>(prefix: &str, table: &'a dyn TableLike) -> Vec<Field<'a>> {
     table
         .iter()
@@ -127,12 +127,12 @@ impl<'a> Field<'a> {
 // === impl Section ===
 
 impl<'a> Section<'a> {
-    /// The entries of the table.
+    /// Returns the entries of the table.
     pub(super) fn fields(&self) -> Vec<Field<'a>> {
         fields(&self.field.path, self.table)
     }
 
-    /// Whether the table has this key.
+    /// Reports whether the table has this key.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }

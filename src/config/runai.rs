@@ -42,7 +42,7 @@ pub(super) struct Draft {
 // === impl Api ===
 
 impl Api {
-    /// The API as the configuration spells it.
+    /// Returns the API in the configuration's spelling.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",

@@ -55,7 +55,7 @@ impl Sink {
         self.path.is_relative()
     }
 
-    /// Whether the file holds the token and nothing else.
+    /// Reports whether the file holds the token and nothing else.
     pub const fn is_bare(&self) -> bool {
         matches!(self.format, Format::Raw | Format::Jwt)
     }

@@ -19,13 +19,13 @@ pub enum CredentialPlace {
 /// A source of a client ID and of a client secret, which Jeton only reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadOnlySource {
-    /// Where the client ID is.
+    /// The place of the client ID.
     pub client_id: ClientIdSource,
-    /// Where the client secret is.
+    /// The place of the client secret.
     pub client_secret: SecretSource,
 }
 
-/// Where a client ID is.
+/// The place of a client ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientIdSource {
     /// In the configuration: it is not a secret.
@@ -34,7 +34,7 @@ pub enum ClientIdSource {
     File(PathBuf),
 }
 
-/// Where a client secret is.
+/// The place of a client secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
     /// In this file.
@@ -54,7 +54,7 @@ impl Default for CredentialPlace {
 }
 
 impl CredentialPlace {
-    /// The store; `None` if it is a source.
+    /// Returns the store; `None` if it is a source.
     pub const fn store(&self) -> Option<&StoreKind> {
         match self {
             Self::Store(store) => Some(store),
@@ -62,7 +62,7 @@ impl CredentialPlace {
         }
     }
 
-    /// The source; `None` if it is a store.
+    /// Returns the source; `None` if it is a store.
     pub fn source(&self) -> Option<&ReadOnlySource> {
         match self {
             Self::Store(_) => None,
@@ -96,7 +96,7 @@ impl ReadOnlySource {
         id.into_iter().chain(secret)
     }
 
-    /// Whether its secret comes from a command.
+    /// Reports whether its secret comes from a command.
     pub const fn is_command(&self) -> bool {
         matches!(self.client_secret, SecretSource::Command(_))
     }

@@ -1,7 +1,7 @@
 //! The kinds of stores: their names in the configuration and on the command line, and their text in the reference.
 
-/// Where a profile's credential is kept. It is passed by reference and is not `Copy`: a later kind may carry data, such
-/// as a path.
+/// The kind of store that keeps a profile's credential. It is passed by reference and is not `Copy`: a later kind may
+/// carry data, such as a path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum StoreKind {
@@ -25,7 +25,7 @@ impl StoreKind {
     /// are set up, since a person did that on purpose.
     pub const WORDS: [Self; 3] = [Self::File, Self::Keyring, Self::EncryptedFile];
 
-    /// The store as the configuration spells it.
+    /// Returns the kind in the configuration's spelling.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::File => "file",
@@ -34,7 +34,7 @@ impl StoreKind {
         }
     }
 
-    /// A short description.
+    /// Returns a short description.
     pub const fn about(&self) -> &'static str {
         match self {
             Self::File => "A file of mode 0600 in the state folder",

@@ -41,7 +41,7 @@ impl BaseUrl {
         Origin::of(&self.0)
     }
 
-    /// The path below which the API is, without a trailing slash: usually empty.
+    /// Returns the path below which the API is, without a trailing slash. Usually it is empty.
     pub fn path(&self) -> &str {
         self.0.path().trim_end_matches('/')
     }
@@ -98,7 +98,7 @@ impl Origin {
         Self(origin)
     }
 
-    /// The address of `path`, which starts with a slash or is empty.
+    /// Returns the address of `path`, which starts with a slash or is empty.
     pub fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();
         url.set_path(path);
@@ -116,7 +116,7 @@ impl Origin {
         is_loopback(&self.0)
     }
 
-    /// Whether connections to it are encrypted.
+    /// Reports whether connections to it are encrypted.
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
     }
@@ -154,7 +154,7 @@ pub(super) fn shown(url: &Url) -> String {
     parts::shown(url)
 }
 
-/// The path up to the start of an API's path, without trailing slashes.
+/// Returns the path up to the start of an API's path, without trailing slashes.
 fn base_path(path: &str) -> String {
     let parts: Vec<_> = path.split('/').collect();
     let api = parts

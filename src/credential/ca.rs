@@ -22,7 +22,7 @@ pub struct CaContent {
     pub only_root: bool,
 }
 
-/// How the present certificates compare with those at enrolment.
+/// The result of comparing the present certificates with those at enrolment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaVerdict {
     /// They are equal.

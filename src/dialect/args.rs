@@ -26,7 +26,7 @@ pub(super) struct Grammar {
     pub(super) profile: Profile,
 }
 
-/// Where a verb's profile comes from.
+/// The source of a verb's profile.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Profile {
     /// The verb takes no profile.
@@ -182,7 +182,7 @@ impl Grammar {
 // === impl Args ===
 
 impl Args<'_> {
-    /// The profile.
+    /// Returns the profile.
     pub(super) fn profile(&self) -> Option<ProfileName> {
         self.profile.clone()
     }

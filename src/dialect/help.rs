@@ -81,7 +81,7 @@ exit codes:
 exec ends as COMMAND does, or with 126 (cannot be run) or 127 (not found).
 ";
 
-/// The complete help text, with the verbs that the tools start.
+/// Formats the complete help text, with the verbs that the tools start.
 pub(super) fn whole<'a>(
     verbs: impl Iterator<Item = &'a Grammar>,
     tools: impl Iterator<Item = &'a Grammar>,

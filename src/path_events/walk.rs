@@ -35,7 +35,7 @@ pub(super) enum PartKind {
     Missing,
 }
 
-/// Whether a link at the end of a path is followed.
+/// The treatment of a link at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Last {
     /// Stop at the link itself.

@@ -20,7 +20,8 @@ pub enum Code {
     NotEnrolled,
     /// The configuration or the stored credential cannot be used.
     Misconfigured,
-    /// The credential was enrolled for another provider, address, CA or proxy than the configuration or the issuer names.
+    /// The credential was enrolled for another provider, address, CA or proxy than the configuration or the issuer
+    /// names.
     BindingChanged,
     /// The issuer rejects the credential.
     RejectedByProvider,

@@ -148,7 +148,7 @@ fn is_ours(meta: &Metadata<'_>) -> bool {
     meta.target().starts_with(env!("CARGO_CRATE_NAME"))
 }
 
-/// Makes the writers for the lines of events.
+/// The maker of writers for the lines of events.
 struct Lines;
 
 /// The writer for the line of one event with this level. It receives the line in one piece.

@@ -83,7 +83,7 @@ fn listener_at(socket: &Path) -> Option<i32> {
     Some(peer.pid.as_raw_nonzero().get())
 }
 
-/// On other systems, no service manager is supported.
+/// Returns none: on other systems, no service manager is supported.
 #[cfg(not(target_os = "linux"))]
 fn listener_at(_: &Path) -> Option<i32> {
     None

@@ -69,7 +69,7 @@ fn become_user(uid: u32, service: &ServiceGroups) -> io::Result<()> {
     Ok(())
 }
 
-/// Other systems can change the user only for the whole process.
+/// Fails: other systems can change the user only for the whole process.
 #[cfg(not(target_os = "linux"))]
 fn become_user(_: u32, _: &ServiceGroups) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())

@@ -44,8 +44,8 @@ pub struct Answer {
     pub body: Zeroizing<Vec<u8>>,
 }
 
-/// How an endpoint spells the names of its members. Each endpoint may use either spelling, because gateways in front of
-/// a control plane are known to translate. If an answer has both, the endpoint's own spelling wins.
+/// The spelling of an endpoint's members. Each endpoint may use either spelling, because gateways in front of a control
+/// plane are known to translate. If an answer has both, the endpoint's own spelling wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
     /// `access_token`: OAuth 2.0 (RFC 6749 section 5.1), Run:ai's v2.

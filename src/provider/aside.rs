@@ -171,7 +171,8 @@ mod tests {
     use super::*;
     use crate::provider::Granted;
 
-    /// Records the thread of each attempt. With `hangs`, an attempt never ends, and reports when it is dropped.
+    /// A provider that records the thread of each attempt. With `hangs`, an attempt never ends, and reports when it is
+    /// dropped.
     #[derive(Default)]
     struct Noting {
         threads: Mutex<Vec<ThreadId>>,

@@ -16,7 +16,7 @@ pub struct TokenAnswer {
     pub freshness: Freshness,
 }
 
-/// How well a valid token meets a request.
+/// The degree to which a valid token meets a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
     /// It meets the request.

@@ -75,7 +75,7 @@ impl Unusable {
         line
     }
 
-    /// One line for each fault.
+    /// Returns one line for each fault.
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::File(untrusted) => vec![Causes(untrusted).to_string()],

@@ -252,7 +252,7 @@ impl From<Value> for Setting {
     }
 }
 
-/// Counts the bytes that are written.
+/// A writer that only counts the bytes.
 struct Length(usize);
 
 impl io::Write for Length {

@@ -44,7 +44,7 @@ impl Untrusted {
         }
     }
 
-    /// The same error for another purpose.
+    /// Sets another purpose.
     #[must_use]
     pub(crate) fn meant_for(self, purpose: Purpose) -> Self {
         Self { purpose, ..self }
@@ -159,7 +159,7 @@ impl std::error::Error for Untrusted {
     }
 }
 
-/// Formats a user by number, with the hint that 65534 often stands for another user.
+/// A user by number, shown with the hint that 65534 often stands for another user.
 struct User(u32);
 
 impl fmt::Display for User {

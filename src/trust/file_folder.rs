@@ -38,7 +38,7 @@ fn open(path: &Path, uid: u32) -> Result<FileFolder, Untrusted> {
     let untrusted = |why| Untrusted::new(&path, why);
     let file = open_folder(&path).map_err(untrusted)?;
     let facts = Facts::of(&file).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
-    // The path was judged, so the opened folder has to be checked as well.
+    // So far only the path was judged, so the folder that was opened has to be judged as well.
     if way.volume.as_deref() != Some(&path) {
         facts
             .judge_folder(uid)

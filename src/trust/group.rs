@@ -159,7 +159,6 @@ impl Lists {
 
 /// Judges root's group if it is also this process's group, as in a container with an arbitrary user in group 0
 /// (`OpenShift`).
-/// `OpenShift`.
 ///
 /// Images for it list further accounts in group 0, so accounts without a login do not count. The name service does not
 /// count either: these images name `sss`, which serves no user or group below 1 (`min_id`, sssd.conf(5)).

@@ -34,7 +34,7 @@ fn describe(path: &Path) -> Option<Described> {
     })
 }
 
-/// Other systems do not have containers that share volumes like this.
+/// Returns none: other systems do not have containers that share volumes like this.
 #[cfg(not(target_os = "linux"))]
 fn describe(_: &Path) -> Option<Described> {
     None

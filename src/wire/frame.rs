@@ -35,7 +35,7 @@ pub struct Invocation {
     pub deadline: Option<Duration>,
 }
 
-/// Which standard streams are terminals.
+/// The standard streams that are terminals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Terminal {
     /// Standard input.
@@ -66,7 +66,7 @@ pub enum Answer {
     },
 }
 
-/// What the companion prints, and its exit code.
+/// The output of the companion, and its exit code.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Reply {
     /// Standard output. It may contain a token.

@@ -127,7 +127,7 @@ enum Piece {
     Option(&'static [u8], Own, Option<&'static [u8]>),
 }
 
-/// Iterates over the arguments. Options may stand before or after the verb, up to `--`.
+/// An iterator over the arguments. Options may stand before or after the verb, up to `--`.
 struct Pieces {
     rest: &'static [Option<Arg<'static>>],
     own_options: bool,

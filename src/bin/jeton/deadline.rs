@@ -115,7 +115,7 @@ impl Deadline {
         }
     }
 
-    /// Sleeps, but not beyond the deadline.
+    /// Sleeps for `ms` milliseconds, but not beyond the deadline.
     pub(crate) fn pause(&self, ms: i32) -> Result<(), Exit> {
         let left = self.poll_ms()?;
         let _ = sys::poll(&mut [], if left < 0 { ms } else { ms.min(left) });

@@ -6,7 +6,7 @@ use crate::output::{self, Exit};
 use crate::sys::{self, Arg, Env};
 use crate::{ask, exec, help, line, request, text};
 
-/// The main function of the program, called once by `start`. Returns the exit code.
+/// Runs the whole program, and returns the exit code. `start` calls it once.
 pub(crate) fn run(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> u8 {
     match dispatch(argv, env) {
         Ok(code) | Err(Exit(code)) => code,

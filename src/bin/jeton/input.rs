@@ -4,7 +4,7 @@ use crate::deadline::Deadline;
 use crate::output::{Exit, FAILED, USAGE, complain, complain_of};
 use crate::sys::{self, errno};
 
-/// How much of standard input to read.
+/// The part of standard input to read.
 #[derive(Clone, Copy)]
 pub(crate) enum Extent {
     /// To its end.

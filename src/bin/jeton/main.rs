@@ -35,7 +35,7 @@ mod text;
 
 use output::{Exit, complain};
 
-/// Nothing here is meant to panic. A panic is a bug, so it must not end with a success code.
+/// Reports a panic. Nothing here is meant to panic: it is a bug, so it must not end with a success code.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     let Exit(code) = complain(output::FAILED, &[b"internal error"]);

@@ -131,7 +131,7 @@ fn is_sent(variable: &[u8]) -> bool {
     name.starts_with(VARIABLE_PREFIX) || VARIABLES.iter().any(|sent| same(sent, name))
 }
 
-/// Which of the standard descriptors are terminals, and the width of the terminal in columns.
+/// The standard descriptors that are terminals, and the width of the terminal in columns.
 #[derive(Clone, Copy)]
 pub(crate) struct Terminal {
     bits: u8,

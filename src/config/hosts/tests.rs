@@ -75,7 +75,7 @@ fn the_longest_entry_that_covers_an_address_decides() {
     }
 }
 
-/// A profile with the entries `a`, and another one with `b`.
+/// Writes a configuration of two profiles, one with the entries `a` and one with `b`.
 fn with_hosts(a: &str, b: &str) -> String {
     let profile = |name: &str, hosts: &str| {
         format!("[profiles.{name}]\nprovider='runai'\nurl='https://x'\n{hosts}\n")

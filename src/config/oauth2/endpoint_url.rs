@@ -74,12 +74,12 @@ impl EndpointUrl {
         Self { text, url }
     }
 
-    /// The address as written.
+    /// Returns the address as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The address that requests go to, including its query.
+    /// Returns the address that requests go to, including its query.
     pub const fn url(&self) -> &Url {
         &self.url
     }
@@ -94,7 +94,7 @@ impl EndpointUrl {
         self.url.path().trim_end_matches('/')
     }
 
-    /// Its origin.
+    /// Returns its origin.
     pub fn origin(&self) -> Origin {
         Origin::of(&self.url)
     }

@@ -45,7 +45,7 @@ pub(super) enum InvalidParameter {
     Reserved {
         /// The name.
         name: &'static str,
-        /// Where it is set.
+        /// The place where it is set.
         why: &'static str,
     },
     /// A name with an invalid character.

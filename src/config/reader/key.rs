@@ -32,7 +32,7 @@ pub struct KeyOption {
     pub excludes: &'static str,
 }
 
-/// How often an option can be given, and what value it takes.
+/// The form of an option: how often it can be given, and what value it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionForm {
     /// Once, without a value: it sets true.

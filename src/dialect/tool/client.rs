@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::dialect::call::Parsed;
 use crate::query::Asked;
 
-/// How a tool's client treats a token from its helper.
+/// The behaviour of a tool's client towards a token from its helper.
 pub(in crate::dialect) struct Client {
     /// How long the client keeps a token for which its protocol states no expiry. Zero if it asks each time, or if the
     /// protocol states the expiry.
@@ -53,7 +53,7 @@ impl Client {
             Asked::Address(query, _) => {
                 query.max_wait = query.max_wait.min(self.deadline());
                 query.min_valid = query.min_valid.max(self.min_valid());
-                // A client with an interval of its own is not told the expiry.
+                // A client with an interval of its own does not learn the expiry.
                 query.window = Some(self.window).filter(|_| self.interval.is_zero());
             }
             Asked::Token(query, _) => {
@@ -65,7 +65,7 @@ impl Client {
         Parsed::Ask(asked)
     }
 
-    /// Checks the numbers: a client that is told the expiry has no interval of its own, and so on.
+    /// Checks the numbers: a client that learns the expiry has no interval of its own, and so on.
     #[cfg(test)]
     pub(super) fn is_sound(&self) -> bool {
         let is_known = self

@@ -32,7 +32,7 @@ pub(super) const TOOL: Tool = Tool {
 
 /// How git treats a token.
 const CLIENT: Client = Client {
-    // Git is told the expiry from 2.40 on. Earlier versions ask once in each process.
+    // Git reads the expiry from 2.40 on. Earlier versions ask once in each process.
     interval: Duration::ZERO,
     window: Duration::ZERO,
     timeout: Some(Duration::MAX),
@@ -73,7 +73,7 @@ struct Credential {
     username: Option<String>,
 }
 
-/// Prints nothing: git reads no reply to feedback.
+/// The printer of nothing: git reads no reply to feedback.
 struct Silence;
 
 /// Parses a call.

@@ -84,7 +84,7 @@ pub(super) fn listed(profile: &str, entry: HostEntry) -> HostListing {
     }
 }
 
-/// The expiry that clients are told. It is earlier than the real one.
+/// The expiry that is reported to clients. It is earlier than the real one.
 pub(super) const TOLD: UnixTime = UnixTime::from_epoch(Duration::from_secs(1_800_002_000));
 
 /// Creates a reply with this token, for an address with this entry.
@@ -118,7 +118,7 @@ pub(super) fn refusal_of(run: &Invocation, code: Code) -> Option<Reply> {
     print.refuse(&Problem::new(code), around())
 }
 
-/// The addresses of two profiles.
+/// Returns the addresses of two profiles.
 pub(super) fn two_profiles() -> Vec<HostListing> {
     vec![
         listed(

@@ -185,7 +185,7 @@ mod tests {
     use crate::profile::ProfileName;
     use crate::query::{KeyList, KeyListing, KeyUser};
 
-    /// Lists up to as many keys as there is room for, assuming 100 bytes each.
+    /// A list of keys that prints as many as there is room for, assuming 100 bytes each.
     struct Keys(usize);
 
     impl KeyList for Keys {

@@ -37,7 +37,7 @@ with the token, or the path of a file kept fresh, in NAME",
     profile: Profile::ArgumentOrVariable,
 };
 
-/// Prints the token for an environment variable of this name.
+/// The printer of the token for an environment variable with this name.
 struct Exec {
     name: String,
 }
@@ -76,7 +76,7 @@ impl Print<TokenAnswer> for Exec {
     }
 }
 
-/// Prints the path of the file.
+/// The printer of the file's path.
 struct FilePath;
 
 impl Print<FileAnswer> for FilePath {

@@ -55,7 +55,7 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     Ok(Parsed::Ask(Asked::Reject(query, Box::new(format))))
 }
 
-/// The rejected token; `None` if it must still be read from standard input.
+/// Returns the rejected token; `None` if it must still be read from standard input.
 fn which(args: &Args<'_>, call: &Call<'_>) -> Result<Option<Rejected>, Usage> {
     const NO_TOKEN: &str = "there is no token on standard input";
     let generation = args.parsed(&GENERATION, |number| number.parse().ok())?;

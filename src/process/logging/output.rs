@@ -37,7 +37,7 @@ static HAS_THREAD: AtomicBool = AtomicBool::new(false);
 /// The writer thread holds it forever. Without that thread, each line is written at once, if possible.
 static WRITER: Mutex<Writer<Stderr>> = Mutex::new(Writer::new(Stderr { patience: None }));
 
-/// Writes the queued lines on drop, within 100 ms, or within a second while standard error accepts more.
+/// A guard that writes the queued lines on drop, within 100 ms, or within a second while standard error accepts more.
 #[must_use = "when it is dropped, the last lines are written"]
 #[derive(Debug)]
 pub struct FlushOnDrop(());
@@ -109,7 +109,7 @@ fn has_thread() -> bool {
     started.is_ok()
 }
 
-/// The body of the writer thread.
+/// Writes the queued lines forever, as the body of the writer thread.
 fn write() {
     // Blocks two signals that must not stop or end the process: SIGTTOU, from a terminal that stops background
     // processes when they write, and SIGXFSZ, at a file's size limit. With them blocked, the write succeeds or fails.

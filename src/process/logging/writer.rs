@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::queue::{Chunk, Queue, count};
 
-/// Writes lines to a sink.
+/// A writer of lines to a sink.
 pub(super) struct Writer<W> {
     sink: W,
     /// Whether the last write ended inside a line: the next line must not be joined to it.

@@ -72,7 +72,7 @@ fn plain(at: At) -> config::Oauth2 {
     }
 }
 
-/// A credential that was enrolled for the token endpoint of this issuer.
+/// Creates a credential that was enrolled for the token endpoint of this issuer.
 fn enrolled(fake: &Fake) -> Credential {
     credential().bound_to(&format!("{}/token", fake.url()))
 }

@@ -89,7 +89,7 @@ pub(super) fn spellings<'a>(
         .chain(opaque.map(spelling(false, true)))
 }
 
-/// Writes one byte of a secret in an escaped form.
+/// A function that writes one byte of a secret in an escaped form.
 type Escape = fn(u8, &mut Vec<u8>);
 
 /// Escapes of forms (HTML's, then RFC 3986's, each with upper-case and lower-case digits, which differ in base64; then

@@ -188,7 +188,7 @@ fn what_must_be_ours_alone_is_closed_unless_it_is_for_more_than_that() {
 #[test]
 fn what_is_anothers_is_left_to_its_owner() {
     for (path, why, purpose, reader, expected) in [
-        // Root hands over what it set up for another user, but no other property of that user.
+        // Root hands over what it set up for another user, but never takes over what belongs to that user.
         (
             "/var/lib/jeton/credentials",
             not_ours(0, 900),

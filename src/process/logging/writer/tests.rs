@@ -10,7 +10,7 @@ enum Does {
 }
 use Does::{Fails, Takes};
 
-/// Follows its script, then accepts everything.
+/// A sink that follows its script, then accepts everything.
 #[derive(Default)]
 struct Scripted {
     script: VecDeque<Does>,

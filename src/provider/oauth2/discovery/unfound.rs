@@ -15,8 +15,8 @@ pub(super) struct Unfound {
     pub(super) fault: Fault,
 }
 
-/// How informative the reason is, the least first. An address without a document says little if another address has a
-/// more specific problem.
+/// The information in a reason, the least informative first. An address without a document says little if another
+/// address has a more specific problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Telling {
     /// There is nothing at this address.
