@@ -54,7 +54,7 @@ pub struct Row {
     pub name: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// The companion's exit code (sysexits.h, but for 1).
+    /// The companion's exit code (sysexits.h, except 1).
     pub exit: u8,
     /// A short title for people.
     pub title: &'static str,

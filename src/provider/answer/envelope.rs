@@ -48,7 +48,7 @@ pub(super) fn is_json_like(body: &[u8], is_claimed: bool) -> bool {
     }
 }
 
-/// Reports whether the member `error` reports an error. Some issuers put it into every answer, as an empty text, a zero
+/// Reports whether the member `error` names an error. Some issuers put it into every answer, as an empty text, a zero
 /// or a false.
 pub(super) fn tells_error(members: &Members<'_>) -> bool {
     match members.raw("error") {
@@ -59,8 +59,8 @@ pub(super) fn tells_error(members: &Members<'_>) -> bool {
     }
 }
 
-/// Reports whether an answer reports an error, whichever member has the code, and has no token. Some gateways pass a
-/// refusal on as a success.
+/// Reports whether an answer contains an error code, in whichever member, and no token. Some gateways pass a refusal on
+/// as a success.
 pub(super) fn is_refusal(members: &Members<'_>) -> bool {
     !has_token(members) && (tells_error(members) || word::said(members).is_some())
 }
