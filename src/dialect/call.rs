@@ -14,7 +14,7 @@ pub(super) struct Call<'a> {
 
 /// The next step for a run of the companion.
 pub enum Parsed {
-    /// Send a request to the daemon's core, and print the reply.
+    /// Query the daemon, and print the answer.
     Ask(Asked),
     /// Answer at once: with help, with the usage if the arguments are invalid, or by asking for standard input.
     Answer(Answer),

@@ -24,7 +24,7 @@ pub type Looking<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + '
 /// A running proof at enrolment.
 pub type Proving<'a> = Pin<Box<dyn Future<Output = Result<Proof, Unproved>> + Send + 'a>>;
 
-/// A source of tokens.
+/// A client that requests tokens from an issuer.
 pub trait Provider: Send + Sync {
     /// Requests a token once, within the provider's own deadline.
     ///

@@ -73,7 +73,7 @@ impl Records {
         format!("{}{ENDING}", self.key(path)).into()
     }
 
-    /// Reads the record of this path. An unreadable record counts as missing; the file then counts as another
+    /// Reads the record of this path. A record that cannot be parsed counts as missing; the file then counts as another
     /// program's.
     pub(super) fn read(&self, path: &Path) -> Result<Option<Record>, SinkError> {
         let Some(folder) = self.existing(path)? else {

@@ -261,8 +261,7 @@ fn socket_variable<'a>(room: &'a mut [u8], place: Place<'_>) -> Result<Arg<'a>, 
     .ok_or_else(too_long)
 }
 
-/// Writes `NAME=PATH`. The daemon's reply is relative to the folder of the socket, which may have another path in a
-/// container.
+/// Writes `NAME=PATH`. The reply is relative to the socket's folder, which may have another path in a container.
 fn file_variable<'a>(
     room: &'a mut [u8],
     name: &[u8],
