@@ -14,6 +14,7 @@
 //! | [`bulkhead`] | limits how many calls run at once | crowds queue waiters | clock |
 //! | `crowds` | log messages about issuers at which attempts have to wait | | process |
 //! | `queue` | decides which attempt may call its issuer next, and how many may run at once | | |
+//! | `mailbox` | the queue of commands to a keeper | | |
 //! | [`patience`] | how long a caller may wait, and why a wait may end early | | |
 //! | [`sink_board`] | the state of the files that a profile's token is written to | | |
 //! | `waiters` | counts the callers that wait for a profile's token, and times its queued attempt | | |
@@ -29,6 +30,7 @@ pub mod jumps;
 pub mod keeper;
 pub mod looks;
 pub mod lookups;
+mod mailbox;
 pub mod patience;
 mod queue;
 pub mod roster;

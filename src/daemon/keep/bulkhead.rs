@@ -141,13 +141,13 @@ impl Compartment {
         held_until: Option<BootInstant>,
         waiters: &Waiters,
     ) -> Permit {
-        let mut callers = waiters.follow();
+        let mut changed = pin!(waiters.changed());
         let since = clock.now().boot;
         let _queued = waiters.queued(since);
         let mut noticed = false;
         let mut long = pin!(tokio::time::sleep(NOTICED_AFTER));
         loop {
-            let wanted = *callers.borrow_and_update() > 0;
+            let wanted = waiters.is_wanted();
             let mut turn = self.turn(clock, Rank { wanted, held_until });
             loop {
                 tokio::select! { biased;
@@ -156,8 +156,9 @@ impl Compartment {
                         // Unreachable: the state drops a sender only after the turn itself was dropped.
                         Err(_) => break,
                     },
-                    Ok(()) = callers.changed() => {
-                        let wanted = *callers.borrow_and_update() > 0;
+                    () = &mut changed => {
+                        changed.set(waiters.changed());
+                        let wanted = waiters.is_wanted();
                         let rank = Rank { wanted, held_until };
                         lock(&self.state).queue.rank(&self.site, turn.ticket, rank);
                     }

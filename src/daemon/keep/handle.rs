@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use super::jumps::Jump;
 use super::keeper::{Asked, Command, Done, Enrolled, Keeper, NewSource, Parts};
 use super::lookups::Lookups;
+use super::mailbox::{Sender, mailbox};
 use super::sink_board::SinkBoard;
 use super::waiters::Waiters;
 use crate::clock::Clock;
@@ -39,16 +40,13 @@ mod told;
 
 pub use token::Served;
 
-/// Capacity of a keeper's command queue. When it is full, senders wait within their own deadlines.
-const QUEUE: usize = 64;
-
 /// Access to a profile: its published view, and the channel to its keeper.
 pub struct Handle {
     name: ProfileName,
     provider: &'static str,
     purpose: Purpose,
     view: watch::Receiver<View>,
-    commands: mpsc::Sender<Command>,
+    commands: Sender<Command>,
     clock: Arc<dyn Clock>,
     requests: AtomicU64,
     asked: Arc<Asked>,
@@ -78,7 +76,7 @@ impl Handle {
         provider: &'static str,
         purpose: Purpose,
     ) -> Self {
-        let (commands, inbox) = mpsc::channel(QUEUE);
+        let (commands, inbox) = mailbox();
         let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
         let waiters = Arc::<Waiters>::default();
         let change_sources = parts.source.change_sources();
@@ -139,7 +137,7 @@ impl Handle {
     /// Asks the keeper for an attempt without waiting for it. If the queue is full, other callers have asked already.
     fn ask_and_leave(&self, ask: impl FnOnce(Done) -> Command) {
         let (done, _) = oneshot::channel();
-        let _: Result<(), _> = self.commands.try_send(ask(done));
+        self.commands.try_send(ask(done));
     }
 
     /// Asks the keeper to check whether the credential was replaced. Waits for that as long as a read of the store may

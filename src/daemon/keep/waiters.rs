@@ -1,17 +1,19 @@
 //! State that a profile's handles and its attempt share without the keeper: how many callers wait for a token, and
 //! since when the attempt has been waiting for its turn at the issuer.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::instant::BootInstant;
 
 /// Counts the callers that wait for one profile's token, and times its queued attempt.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Waiters {
-    callers: watch::Sender<usize>,
+    callers: AtomicUsize,
+    /// Notified when the first caller begins to wait, and when the last one leaves.
+    changed: Notify,
     /// Nanoseconds of the boot clock; 0 while no attempt waits.
     queued_since: AtomicU64,
 }
@@ -24,25 +26,24 @@ pub(super) struct Queued<'a>(&'a Waiters);
 
 // === impl Waiters ===
 
-impl Default for Waiters {
-    fn default() -> Self {
-        Self {
-            callers: watch::channel(0).0,
-            queued_since: AtomicU64::new(0),
-        }
-    }
-}
-
 impl Waiters {
     /// Counts a waiting caller.
     pub(super) fn wait(&self) -> Caller<'_> {
-        self.callers.send_modify(|callers| *callers += 1);
+        if self.callers.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.changed.notify_waiters();
+        }
         Caller(self)
     }
 
-    /// Returns a receiver for the number of waiting callers.
-    pub(super) fn follow(&self) -> watch::Receiver<usize> {
-        self.callers.subscribe()
+    /// Whether a caller waits.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.callers.load(Ordering::SeqCst) > 0
+    }
+
+    /// Waits for a change of [`is_wanted`](Self::is_wanted) since this call.
+    pub(super) fn changed(&self) -> impl Future<Output = ()> + '_ {
+        // It counts from its creation, not from the first poll (tokio's `Notify::notify_waiters`).
+        self.changed.notified()
     }
 
     /// Records that the attempt has been waiting for its turn since this moment.
@@ -62,8 +63,9 @@ impl Waiters {
 
 impl Drop for Caller<'_> {
     fn drop(&mut self) {
-        let left = |callers: &mut usize| *callers = callers.saturating_sub(1);
-        self.0.callers.send_modify(left);
+        if self.0.callers.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.changed.notify_waiters();
+        }
     }
 }
 

@@ -26,7 +26,7 @@ impl Handle {
 
     /// Returns the stored credential without its secret, as of the last read.
     pub fn enrolment(&self) -> Option<Arc<Enrolment>> {
-        self.enrolled.borrow().clone()
+        self.enrolled.get()
     }
 
     /// Returns what the issuer reports about the user's key with this client ID, or `None` if the issuer does not list

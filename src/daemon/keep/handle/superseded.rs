@@ -9,8 +9,7 @@ use crate::instant::BootInstant;
 impl Handle {
     /// Whether the credential, as of the last read, belongs to this client and was enrolled for this origin.
     pub fn is_of_client(&self, origin: &str, client_id: &str) -> bool {
-        let enrolled = self.enrolled.borrow();
-        let enrolled = enrolled.as_ref();
+        let enrolled = self.enrolled.get();
         enrolled.is_some_and(|it| it.client_id == client_id && it.origin.as_deref() == Some(origin))
     }
 

@@ -1,8 +1,7 @@
 //! Processes the results of reads of the store.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
 use tracing::{debug, info};
 
 use super::Keeper;
@@ -10,13 +9,31 @@ use crate::credential::Enrolment;
 use crate::lifecycle::credentials::{Found, Read};
 use crate::store::source::{Loaded, LoadedCredential};
 
-/// The credential of the last read without its secret, for the rest of the daemon.
-pub(in super::super) type Enrolled = watch::Receiver<Option<Arc<Enrolment>>>;
+/// The credential of the last read without its secret, which the keeper shares with the rest of the daemon.
+#[derive(Clone, Default)]
+pub(in super::super) struct Enrolled(Arc<Mutex<Option<Arc<Enrolment>>>>);
+
+impl Enrolled {
+    /// Returns the credential, if one was read.
+    pub(in super::super) fn get(&self) -> Option<Arc<Enrolment>> {
+        self.lock().clone()
+    }
+
+    /// Replaces the credential.
+    pub(super) fn set(&self, enrolment: Option<Arc<Enrolment>>) {
+        *self.lock() = enrolment;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Enrolment>>> {
+        // A poisoned lock is harmless: no code panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Keeper {
-    /// Returns a receiver for the credential of the last read.
+    /// Returns shared access to the credential of the last read.
     pub(in super::super) fn enrolled(&self) -> Enrolled {
-        self.enrolled.subscribe()
+        self.enrolled.clone()
     }
 
     pub(super) fn rechecked(&mut self, loaded: Loaded) {
@@ -43,7 +60,7 @@ impl Keeper {
             other: other.as_ref().map(|other| other.id),
         };
         let enrolment = Arc::new(stored.credential.enrolment());
-        self.enrolled.send_replace(Some(enrolment));
+        self.enrolled.set(Some(enrolment));
         self.hold(stored);
         if let Some(other) = other {
             self.hold(*other);
