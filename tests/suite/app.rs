@@ -1,4 +1,4 @@
-//! `jetond app`: keys are listed, made, renewed and deleted, and no secret that the issuer made comes out.
+//! `jetond app`: listing, creating, renewing and deleting keys without a leak of any secret that the issuer made.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 
-/// A place with a sandbox of this line, a profile `research` and a running daemon.
+/// A test environment with a sandbox of this server line, an enrolled profile `research` and a running daemon.
 pub(crate) fn place(line: Line, token_life: u64) -> (TestEnv, Daemon) {
     let env = TestEnv::with_line(line, token_life);
     env.enrol("research");
@@ -36,7 +36,7 @@ pub(crate) fn place(line: Line, token_life: u64) -> (TestEnv, Daemon) {
     (env, daemon)
 }
 
-/// Stops the daemon, and has every secret that the sandbox made among what must not have come out.
+/// Stops the daemon, and adds every secret that the sandbox made to the ones whose leak fails the test.
 pub(crate) fn end(mut env: TestEnv, mut daemon: Daemon) {
     env.stop(&mut daemon);
     for secret in env.sandbox().secrets() {
@@ -44,18 +44,18 @@ pub(crate) fn end(mut env: TestEnv, mut daemon: Daemon) {
     }
 }
 
-/// The sandbox's key of this name.
+/// Returns the sandbox's key of this name.
 pub(crate) fn key(env: &TestEnv, name: &str) -> Option<Application> {
     let keys = env.sandbox().applications();
     keys.into_iter().find(|key| key.name == name)
 }
 
-/// The names in the journal of calls that have not ended.
+/// Returns the journal of the profile `research`: the calls that have not finished. Empty without a journal.
 pub(crate) fn journal(env: &TestEnv) -> String {
     fs::read_to_string(env.path("state/jeton/key-intents/research.json")).unwrap_or_default()
 }
 
-/// Writes the journal that an interrupted command leaves: the calls with the profile's token that have not ended.
+/// Writes the journal that an interrupted command leaves: the calls with the profile's token that have not finished.
 pub(crate) fn write_journal(env: &TestEnv, calls: &Value) {
     let folder = env.path("state/jeton/key-intents");
     let _ = fs::create_dir(&folder);
@@ -69,21 +69,21 @@ pub(crate) fn write_journal(env: &TestEnv, calls: &Value) {
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
 }
 
-/// The secret that is stored for a profile.
+/// Returns the secret that is stored for a profile.
 pub(crate) fn stored_secret(env: &TestEnv, profile: &str) -> String {
     let record: Value = serde_json::from_slice(&fs::read(env.record(profile)).unwrap()).unwrap();
     record["client_secret"].as_str().unwrap().to_owned()
 }
 
-/// Puts a fault in force for so many requests.
+/// Makes the sandbox fail in this way for the given number of requests.
 pub(crate) fn fault_for(env: &TestEnv, fault: &str, requests: u64) {
     let fault = Fault::parse(fault).unwrap();
     let set = env.sandbox().set_fault_for(fault, requests);
     env.block_on(set).unwrap();
 }
 
-/// Makes a call of the sandbox's API with the profile's token, and gives back the status. What it answers is not kept: it may
-/// have a secret.
+/// Calls the sandbox's API with the profile's token and returns the status. Drops the answer's body, because it may
+/// contain a secret.
 pub(crate) fn call(env: &TestEnv, daemon: &Daemon, method: &str, path: &str, body: &str) -> u16 {
     let token = env.token(daemon, "research");
     let url = env.sandbox().url();

@@ -1,4 +1,4 @@
-//! The code is as its maps say. Every check is also given a tree with one bad line in it, which it must find.
+//! Checks that the code follows its maps. Each check also gets a tree with one bad line, which it must find.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -19,7 +19,7 @@ use check::{Check, finds, holds};
 use maps::of_table;
 use tree::{ROOTS, Tree};
 
-/// What does not belong in the core, where time, randomness and surroundings are arguments.
+/// Crates and modules that the core must not use: time, randomness and the environment are arguments there.
 const OUTSIDE: [&str; 14] = [
     "tokio",
     "hyper",
@@ -37,43 +37,43 @@ const OUTSIDE: [&str; 14] = [
     "async ",
 ];
 
-/// Where a secret or a token leaves its type, and how often.
+/// Every place where a secret or a token leaves its type, with the number of times.
 const DOORS: [(&str, usize); 24] = [
-    // the types themselves, comparing two secrets or two tokens, and hashing one
+    // the types themselves: comparing and hashing secrets and tokens
     ("src/credential.rs", 4),
     ("src/token.rs", 5),
     ("src/token/spelled.rs", 4),
-    // a passphrase and an identity: wrapped, typed twice, and handed to the daemon
+    // a passphrase and an identity: wrapped, typed twice, and passed to the daemon
     ("src/age_file/passphrase.rs", 3),
     ("src/age_file/identity.rs", 1),
     ("src/store/encrypted/identity_file.rs", 1),
     ("src/cli/unlock.rs", 1),
-    // what is stored, and what is sent or must not be quoted
+    // stored text, sent text, and text that must not be quoted
     ("src/store/record.rs", 1),
     ("src/store/kept/form.rs", 2),
-    // an answer with a new secret, which is read again
+    // an answer with a new secret, which is parsed again
     ("src/applications/made.rs", 1),
     ("src/transfer/form.rs", 1),
     ("src/provider/quote.rs", 3),
     ("src/provider/http/call.rs", 1),
     ("src/provider/body.rs", 1),
-    // what it says of its bearer
+    // the claims in a token
     ("src/provider/claims.rs", 1),
     ("src/cli/app/secret_file.rs", 1),
-    // what a control plane of our own gives to who makes a key
+    // the sandbox returns the secret of a new key
     ("src/sandbox/manage.rs", 2),
-    // what was asked for
+    // answers to requests
     ("src/daemon/serve/reply.rs", 1),
     ("src/wire.rs", 2),
     ("src/dialect/token_request.rs", 3),
     ("src/dialect/http/oauth2.rs", 2),
-    // what a file is to hold
+    // the content of a file
     ("src/daemon/command_files/task.rs", 1),
     ("src/file_format.rs", 3),
     ("src/file_format/template.rs", 3),
 ];
 
-/// Commands that enrol: they hold the secret that they were given.
+/// The command that enrols. It holds the secret that it got as input.
 const ENROLLING: (&str, usize) = ("src/cli/add/credential.rs", 2);
 
 // === The core ===
@@ -176,7 +176,8 @@ fn unsafe_code_is_in_the_companions_system_calls_alone() {
 
 // === Event loops ===
 
-/// tokio panics when the system has no descriptors for one. The lint cannot tell ours from those of `#[tokio::test]`.
+/// tokio panics if the system has no descriptors left for an event loop. The lint cannot tell our event loops from
+/// those of `#[tokio::test]`.
 fn event_loops_are_made_in_one_place(tree: &Tree) -> Vec<String> {
     let makers = ["new_current_thread", "new_multi_thread", "Runtime::new"];
     let library = tree.library();

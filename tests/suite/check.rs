@@ -1,4 +1,4 @@
-//! `jetond check` says every fault, and `jetond run` does not start with one.
+//! `jetond check` reports every fault, and `jetond run` does not start if there is one.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -16,7 +16,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Runs `jetond check`, and sees that `jetond run` says the same faults, starts nothing and leaves nothing.
+/// Runs `jetond check`. Asserts that `jetond run` reports the same faults, starts nothing and leaves no files.
 fn check_and_run(env: &TestEnv) -> Output {
     let checked = env.jetond(&["check"]);
     let ran = env.jetond(&["run"]);

@@ -1,5 +1,5 @@
-//! How the client authenticates at an issuer: enrolment finds the form that the issuer reads, once, and a daemon keeps to
-//! it.
+//! Client authentication at an issuer: enrolment finds the form that the issuer accepts, once, and the daemon keeps
+//! using it.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -15,21 +15,21 @@ use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 use crate::support::env::Output;
 
-/// How an issuer reads the pair in a header.
+/// How an issuer reads the client ID and secret in the `Authorization` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Reads {
-    /// As RFC 6749 has it: it decodes both parts.
+    /// As RFC 6749 requires: decodes both parts.
     #[default]
     Decoded,
-    /// It compares them as they come.
+    /// Compares both parts without decoding.
     Raw,
-    /// It knows the body alone.
+    /// Accepts the credential in the request body only.
     Body,
-    /// It refuses everything.
+    /// Refuses every request.
     Nothing,
 }
 
-/// An issuer that knows one client.
+/// An issuer with one client.
 struct Issuer {
     url: String,
     inner: Arc<Mutex<Inner>>,
@@ -40,11 +40,11 @@ struct Inner {
     reads: Reads,
     id: String,
     secret: String,
-    /// The answer to a client that it does not know: the status line's rest, and the body.
+    /// The answer to an unknown client: the rest of the status line, and the body.
     refusal: (String, String),
-    /// The member of its document that lists the methods, with a comma before it.
+    /// The member of the discovery document that lists the methods, with a comma before it.
     listed: String,
-    /// What it was sent: the pair of the header, and the body.
+    /// What it received: the credential from the header, and the body.
     sent: Vec<(Option<String>, String)>,
 }
 
@@ -62,10 +62,10 @@ impl Issuer {
         };
         let inner = Arc::new(Mutex::new(inner));
         let (own, address) = (Arc::clone(&inner), url.clone());
-        // It ends with the process.
+        // The thread ends with the process.
         thread::spawn(move || {
             for stream in listener.incoming() {
-                // A client that goes away in the middle is no fault of the issuer's.
+                // A client may close its connection at any time.
                 let _ = stream.and_then(|stream| answer(stream, &own, &address));
             }
         });
@@ -76,14 +76,14 @@ impl Issuer {
         self.inner.lock().unwrap()
     }
 
-    /// The pairs of the headers that it was sent since the last look.
+    /// Takes the header credentials received since the last call.
     fn pairs(&self) -> Vec<Option<String>> {
         let sent = std::mem::take(&mut self.inner().sent);
         sent.into_iter().map(|(pair, _)| pair).collect()
     }
 }
 
-/// One request a connection.
+/// Serves one request on a connection.
 fn answer(mut stream: TcpStream, inner: &Mutex<Inner>, url: &str) -> io::Result<()> {
     let mut head = vec![];
     let mut byte = [0];
@@ -153,7 +153,7 @@ impl Inner {
     }
 }
 
-/// A place whose outputs must not have this secret.
+/// A test environment whose outputs must not contain this secret.
 fn place(secret: &str) -> TestEnv {
     let mut env = TestEnv::new();
     env.watch_for_secret("the client secret", secret);
@@ -168,7 +168,7 @@ fn add(env: &TestEnv, id: &str, secret: &str, args: &[&str]) -> Output {
     env.finish("jetond", command, format!("{secret}\n").as_bytes(), false)
 }
 
-/// The arguments for a token endpoint.
+/// Returns the arguments for a token endpoint.
 fn at_token(issuer: &Issuer) -> Vec<String> {
     let url = format!("{}/token", issuer.url);
     ["--provider", "oauth2", "--token-url", &url]
@@ -194,7 +194,7 @@ fn config(env: &TestEnv) -> String {
     fs::read_to_string(env.config()).unwrap()
 }
 
-/// A secret with all that a decoder changes.
+/// A secret with every kind of character that a decoder changes.
 const SECRET: &str = "canary-4f2a%2B+91 c7~=:/d";
 
 #[test]
@@ -237,7 +237,7 @@ fn an_issuer_that_decodes_is_asked_once_and_by_both_words() {
     for (given, sent) in [
         (&[][..], 1),
         (&["--client-auth", "basic"], 1),
-        // What a person chose is tried first.
+        // The method that the user chose is tried first.
         (&["--client-auth", "basic-raw"], 2),
     ] {
         let env = place(SECRET);
@@ -420,7 +420,7 @@ fn the_client_id_is_in_the_body_too_where_the_profile_says_so() {
     }
 }
 
-/// The address of the token endpoint is known from the credential then, not from the configuration.
+/// Then the token endpoint's address comes from the credential, not from the configuration.
 #[test]
 fn a_profile_by_discovery_is_told_of_a_token_that_its_client_got_past_it() {
     let secret = "canary-7be0d15c3a";
@@ -443,7 +443,7 @@ fn a_profile_by_discovery_is_told_of_a_token_that_its_client_got_past_it() {
     assert_eq!(env.token(&daemon, name), token);
     assert_eq!(told(&issuer.url), json!([name]));
     wait_until("the refresh", || env.token(&daemon, name) != token);
-    // The proof of a new secret is one as well.
+    // Verifying a new secret also obtains a token.
     let token = env.token(&daemon, name);
     let rebound = add(&env, "app", secret, &["--rebind"]);
     assert_eq!(rebound.code, 0, "{rebound:?}");

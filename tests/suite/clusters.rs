@@ -1,4 +1,4 @@
-//! `jetond doctor` and `jetond check` name the clusters that are below 2.20, with the token that a running daemon holds.
+//! Warnings of `jetond doctor` and `jetond check` about clusters below 2.20, read with the token of a running daemon.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -16,7 +16,7 @@ fn set(env: &TestEnv, setting: &str) {
     env.sandbox().set(Setting::parse(setting).unwrap());
 }
 
-/// What `check` prints, with its warnings.
+/// Runs `check`, which must succeed, and returns its output and warnings.
 fn check(env: &TestEnv, args: &[&str]) -> Output {
     let checked = env.jetond(&[&["check"], args].concat());
     assert_eq!(checked.code, 0, "{checked:?}");
@@ -77,7 +77,7 @@ fn what_a_role_may_not_see_cannot_be_told_and_the_minimal_list_is_enough() {
             "{checked:?}"
         );
     }
-    // A practitioner sees no more of clusters than the minimal.
+    // A practitioner only sees the minimal view of clusters.
     set(&env, "clusters:2.9.1");
     set(&env, "access-rules:user=practitioner");
     let (_, findings) = doctor(&env, &[]);
@@ -148,7 +148,7 @@ fn a_token_goes_nowhere_but_where_the_credential_is_bound_to() {
     assert_about(&findings, "clusters", "skip", "not tried");
     assert_eq!(env.jetond(&["check"]).code, 78);
     std::fs::write(env.config(), &config).unwrap();
-    // Another configuration and another state, whose daemon is not the one that runs.
+    // Another configuration or another state, which belongs to a daemon that is not running.
     let copy = env.path("home/other.toml");
     std::fs::copy(env.config(), &copy).unwrap();
     for (args, verdict) in [

@@ -1,4 +1,5 @@
-//! Commands do what was asked: on the configuration that was named, on what it names, and on nothing else.
+//! Scope of commands: they change what they were asked to change, in the configuration that was given, and nothing
+//! else.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -13,7 +14,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 use crate::support::env::Output;
 
-/// The bytes of the configuration and of a profile's record.
+/// Returns the bytes of the configuration and of a profile's record.
 fn both(env: &TestEnv, profile: &str) -> (Vec<u8>, Vec<u8>) {
     (
         fs::read(env.config()).unwrap(),
@@ -27,7 +28,7 @@ fn other_config(env: &TestEnv, text: &str) -> PathBuf {
     path
 }
 
-/// What is written down of a removal that was interrupted.
+/// Returns the file that records an interrupted removal.
 fn intent(env: &TestEnv, profile: &str) -> PathBuf {
     env.path(&format!("state/jeton/removals/{profile}.json"))
 }
@@ -131,7 +132,7 @@ fn a_credential_that_is_elsewhere_is_not_said_to_be_removed() {
     }
 }
 
-/// Writes down an interrupted removal, as it is before the profile goes.
+/// Records an interrupted removal, as it looks before the profile is deleted.
 fn begin(env: &TestEnv, profile: &str, config: &Path, store: &str) {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
     let folder = env.path("state/jeton/removals");
@@ -182,11 +183,11 @@ fn an_interrupted_removal_of_another_configuration_touches_nothing() {
     fs::write(env.config(), "# none\n").unwrap();
     let removed = env.jetond(&["remove", "a", "--yes"]);
     assert_eq!(removed.code, 78, "{removed:?}");
-    // In the store that it names, which has none of this name.
+    // The store that this record names has no credential of this name.
     begin(&env, "a", &env.config(), "keyring");
     let removed = env.jetond(&["remove", "a", "--yes"]);
     assert_eq!(removed.code, 78, "{removed:?}");
-    // Nor does one that cannot be understood.
+    // A record that cannot be parsed removes nothing either.
     fs::write(intent(&env, "a"), "{}").unwrap();
     let removed = env.jetond(&["remove", "a", "--yes"]);
     assert_eq!(removed.code, 78, "{removed:?}");
@@ -207,9 +208,9 @@ fn a_profile_that_is_added_again_is_not_removed_by_what_was_interrupted_before()
     assert!(env.record("a").exists());
 }
 
-// === several at once ===
+// === several commands at once ===
 
-/// `jetond add` that waits for its secret on standard input.
+/// Starts a `jetond add` that waits for its secret on standard input.
 pub(crate) fn start_add(env: &TestEnv, name: &str) -> Child {
     let url = env.sandbox().url();
     env.jetond_command(&["add", name, "--provider", "runai", "--url", &url])
@@ -221,7 +222,7 @@ pub(crate) fn start_add(env: &TestEnv, name: &str) -> Child {
         .unwrap()
 }
 
-/// Gives it the secret, and waits for its end.
+/// Sends the secret and waits for the command to end.
 pub(crate) fn finish(env: &TestEnv, mut child: Child, secret: &str) -> Output {
     let mut stdin = child.stdin.take().unwrap();
     std::io::Write::write_all(&mut stdin, secret.as_bytes()).unwrap();
@@ -236,7 +237,7 @@ pub(crate) fn finish(env: &TestEnv, mut child: Child, secret: &str) -> Output {
     }
 }
 
-/// Waits until it reads its standard input, so that it has read the configuration.
+/// Waits until the command reads its standard input, because by then it has read the configuration.
 pub(crate) fn wait_for_prompt(child: &Child) {
     let wchan = format!("/proc/{}/syscall", child.id());
     wait_until("jetond add to read its secret", || {
@@ -323,7 +324,7 @@ fn what_was_changed_while_a_person_is_asked_stays_changed() {
         "{now}"
     );
 
-    // One that became invalid is not written to, and the credential does not stay.
+    // A configuration that became invalid is not written to, and the credential is removed again.
     let adding = start_add(&env, "late");
     wait_for_prompt(&adding);
     fs::write(env.config(), format!("{now}\n[profile.typo]\n")).unwrap();
@@ -401,7 +402,7 @@ fn a_name_whose_credential_is_another_configurations_is_refused_before_anything_
         "{refused:?}"
     );
     assert!(both(&env, "a") == before && !Path::new(other).exists());
-    // The folder is below the one in which the search for leaks allows secrets.
+    // The folder is inside the one in which the search for leaks allows secrets.
     let state = env.path("state/jeton/credentials/elsewhere");
     let state = state.to_str().unwrap();
     assert_eq!(
@@ -431,13 +432,13 @@ fn a_daemon_with_another_state_is_not_said_to_have_read_it() {
             && !added.stdout.contains("has read it"),
         "{added:?}"
     );
-    // It was not made to read anything.
+    // The daemon was not asked to reload.
     assert!(!daemon.log().contains("reloaded"), "{}", daemon.log());
     let removed = env.jetond(&["remove", "a", "--state", state, "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
     assert!(!removed.stdout.contains("has read it"), "{removed:?}");
 
-    // By another path to the same, it is the same.
+    // Another path to the same configuration is recognized.
     std::os::unix::fs::symlink(env.path("config"), env.path("home/link")).unwrap();
     let link = env.path("home/link/jeton/../jeton/config.toml");
     let added = add(&env, "b", &["--config", link.to_str().unwrap()]);
@@ -487,7 +488,7 @@ fn a_daemon_that_does_not_say_what_it_has_is_not_said_to_have_read_it() {
     fs::create_dir_all(env.path("run/jeton-admin")).unwrap();
     let admin = env.path("run/jeton-admin/admin.sock");
     let listener = std::os::unix::net::UnixListener::bind(&admin).unwrap();
-    // As an earlier version answers.
+    // An answer of an earlier version.
     let old = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut request = [0; 4096];

@@ -1,4 +1,4 @@
-//! The companion as a program, against a scripted daemon, in an environment of its own.
+//! The companion program against a scripted daemon, in an environment of its own.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

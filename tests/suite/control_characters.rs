@@ -1,4 +1,4 @@
-//! Control characters in paths, in arguments and in the values of variables come out of no program as they are.
+//! Control characters in paths, arguments and variables: no program prints them unescaped.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -8,10 +8,10 @@ use std::process::Command;
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
-/// A line end, a carriage return, escape sequences of both kinds, text from right to left, and bytes that are no text.
+/// A line end, a carriage return, escape sequences of both kinds, right-to-left text, and bytes that are not UTF-8.
 const ODD: &[u8] = b"x\n\r\x1b]0;title\x07\x1b[2J\xc2\x9b2J\xe2\x80\xae\xff";
 
-/// Fails when something in the output acts on a terminal, or a line does not begin as lines of the program do.
+/// Fails if the output has a character that a terminal acts on, or a line that does not begin like the program's lines.
 fn shows_all(what: &str, output: &[u8]) {
     let text = String::from_utf8(output.to_vec()).unwrap_or_else(|_| panic!("{what}: no text"));
     let acts = |c: &char| (c.is_control() && *c != '\n') || *c == '\u{202e}';
@@ -21,7 +21,7 @@ fn shows_all(what: &str, output: &[u8]) {
     assert!(!text.lines().any(is_torn), "{what}: {text:?}");
 }
 
-/// Runs it, and looks at what it prints. Returns that.
+/// Runs the command, checks what it prints, and returns that.
 fn look(what: &str, mut command: Command) -> String {
     let output = command.stdin(std::process::Stdio::null()).output().unwrap();
     assert!(output.status.code().is_some(), "{what}: {output:?}");
@@ -79,7 +79,7 @@ fn no_command_prints_a_control_character_of_a_variable_or_a_path() {
             shown += usize::from(said.contains("\\x1b]0;title") || said.contains("\\033]0;title"));
         }
     }
-    // Where `add` took it for the folder of its state, the secret is in it.
+    // `add` used the folder for its state, so it contains the secret.
     fs::remove_dir_all(&odd).unwrap();
     assert!(shown > 10, "the values are in the messages: {shown}");
 }
@@ -107,7 +107,7 @@ fn no_command_prints_a_control_character_of_an_argument_or_a_file() {
         command.arg(option).arg(path);
         look(&format!("{args:?} {option}"), command);
     }
-    // A configuration of this name with a fault in it, whose lines are told one by one.
+    // A configuration of this name with two faults, each reported on its own line.
     fs::write(&odd, "profils = 1\nx = 1\n").unwrap();
     let mut command = env.jetond_command(&["check", "--config"]);
     command.arg(path);
@@ -135,7 +135,7 @@ fn the_log_shows_no_control_character_of_a_path() {
         match format {
             "text" => shows_all(format, log.as_bytes()),
             _ => log.lines().for_each(|line| {
-                // Before the log begins, lines are those of a command.
+                // Before the log begins, the lines have the form of a command's messages.
                 if line.starts_with("jetond: ") {
                     shows_all(format, line.as_bytes());
                 } else {

@@ -1,4 +1,5 @@
-//! A credential that is replaced in its store, by whatever program, is in use without a restart and without a reload.
+//! Changed credentials: the daemon uses a credential that any program replaced in the store, without a restart or a
+//! reload.
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
@@ -19,13 +20,13 @@ use crate::support::keyring::Bus;
 use crate::support::mounts::can_mount;
 use crate::support::{TestEnv, ignored};
 
-/// How soon a replaced credential is loaded.
+/// The time within which a replaced credential must be loaded.
 const SOON: Duration = Duration::from_secs(2);
 
-/// What the log says once.
+/// The message that the log has once for each change.
 const REPLACED: &str = "the credential was replaced";
 
-/// The text of this record with another secret.
+/// Returns this record's text with another secret.
 fn with_secret(record: &str, secret: &str) -> String {
     let mut record: serde_json::Value = serde_json::from_str(record).unwrap();
     assert!(record["client_secret"].is_string());
@@ -33,12 +34,12 @@ fn with_secret(record: &str, secret: &str) -> String {
     record.to_string()
 }
 
-/// A record whose secret is another one, as the store would keep it.
+/// Returns the stored record with another secret, in the store's form.
 fn record_with(env: &TestEnv, secret: &str) -> String {
     with_secret(&fs::read_to_string(env.record("research")).unwrap(), secret)
 }
 
-/// Puts this record in the place of the one of the store, as its writers do.
+/// Replaces the record in the store as its writers do.
 fn put(env: &TestEnv, record: &str) {
     let path = env.record("research");
     let new = path.with_file_name(".new");
@@ -55,13 +56,14 @@ fn is_rejected(env: &TestEnv, daemon: &Daemon) -> bool {
     status(env, daemon)["phase"] == "rejected"
 }
 
-/// Whether a token is served.
+/// Returns whether a token is served.
 fn is_served(env: &TestEnv, daemon: &Daemon) -> bool {
     let ready = env.get(daemon, "/v1/profiles/research");
     ready.json()["expires_in"].is_u64()
 }
 
-/// A daemon with a token, whose application gets a new secret that nobody has told it of. Returns the record with it.
+/// Starts a daemon with a token, then changes the application's secret at the issuer without a message to the daemon.
+/// Returns the record with the new secret.
 fn start(env: &mut TestEnv) -> (Daemon, String) {
     env.enrol("research");
     let daemon = env.start();
@@ -81,7 +83,7 @@ fn a_replaced_record_is_loaded_within_two_seconds_and_carried_by_the_next_attemp
     put(&env, &record);
     daemon.wait_for_log(REPLACED);
     assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
-    // The token that is held is as good as it was.
+    // The held token stays valid.
     assert_eq!(env.token(&daemon, "research"), held);
     assert_eq!(env.sandbox().stats().token_requests, asked);
     let refreshed = env.jeton(&["refresh", "research"]);
@@ -99,7 +101,7 @@ fn a_replaced_record_leads_to_an_attempt_at_once_where_no_token_is_held() {
     let good = record_with(&env, env.secret());
     let mut daemon = env.start();
     wait_until("the breaker to open", || is_rejected(&env, &daemon));
-    // In place, as an editor may write it.
+    // Written in place, as an editor may do it.
     fs::write(env.record("research"), &good).unwrap();
     wait_until("a token", || is_served(&env, &daemon));
     assert_eq!(env.sandbox().stats().rejected, 2);
@@ -154,7 +156,7 @@ fn a_new_secret_that_is_rejected_leaves_the_former_one_in_use_and_the_state_says
     let found = env.jetond(&["doctor"]);
     assert!(found.stdout.contains("the former credential"), "{found:?}");
 
-    // A second mistake is as harmless, and the good one puts everything right.
+    // A second wrong credential is as harmless, and the good one ends the problem.
     put(&env, &good);
     wait_until("the state to say so", || {
         status(&env, &daemon)["stored_credential_rejected"].is_null()
@@ -174,7 +176,7 @@ fn a_folder_of_credentials_that_is_exchanged_is_watched_again() {
     put(&env, &record);
     daemon.wait_for_log(REPLACED);
     let good = fs::read_to_string(away.join("research.json")).unwrap();
-    // The place is searched for secrets where none may be.
+    // This folder is searched for secrets and must not contain one.
     fs::remove_dir_all(away).unwrap();
     put(&env, &good);
     wait_until("it to be replaced again", || {
@@ -189,7 +191,7 @@ fn file(path: &Path) -> String {
     format!("{{ file = \"{}\" }}", path.display())
 }
 
-/// Makes the next content of a volume as the kubelet does: the link `..data` is exchanged by one rename.
+/// Writes a volume's next content as the kubelet does: one rename replaces the link `..data`.
 fn swap(volume: &Path, number: u32, files: &[(&str, &str)]) {
     let folder = format!("..{number}");
     fs::create_dir(volume.join(&folder)).unwrap();
@@ -233,7 +235,7 @@ fn a_secret_volume_of_kubernetes_that_is_swapped_is_loaded_within_two_seconds() 
     assert_ne!(env.token(&daemon, "research"), held);
     assert_eq!(env.sandbox().stats().rejected, 0);
     env.stop(&mut daemon);
-    // The place is searched for secrets where none may be.
+    // This folder is searched for secrets and must not contain one.
     fs::remove_dir_all(volume).unwrap();
 }
 
@@ -243,7 +245,7 @@ fn a_client_id_that_changes_before_its_secret_is_never_sent_with_the_old_one() {
     let (id, secret) = (env.path("id"), env.secret_file());
     fs::write(&id, "other-client").unwrap();
     write_config(&env, profile(&env, &file(&id), &file(&secret)));
-    // The sandbox knows no other client, so no token is held, and each change leads to an attempt at once.
+    // The sandbox knows no other client. So the daemon holds no token, and each change leads to an attempt at once.
     let mut daemon = env.start();
     wait_until("the breaker to open", || is_rejected(&env, &daemon));
     assert_eq!(env.sandbox().stats().rejected, 2);
@@ -257,9 +259,10 @@ fn a_client_id_that_changes_before_its_secret_is_never_sent_with_the_old_one() {
     env.stop(&mut daemon);
 }
 
-// === Systems where nothing can be watched ===
+// === Systems without working watches ===
 
-/// Starts a daemon in a user namespace with this limit of inotify set to zero; `None` where there are none.
+/// Starts a daemon in a user namespace in which this inotify limit is zero. Returns `None` on a system without user
+/// namespaces.
 fn start_without(env: &TestEnv, limit: &str, test: &str) -> Option<Daemon> {
     let unshare = ["--user", "--map-root-user", "/bin/sh", "-c"];
     let none_left = format!("echo 0 >/proc/sys/user/{limit}");
@@ -303,7 +306,7 @@ fn where_the_limit_of_watches_is_used_up_a_look_every_30_s_finds_a_replaced_reco
 
 // === Mounts of a container ===
 
-/// Starts a daemon in mounts of its own, which these lines make.
+/// Starts a daemon in a mount namespace of its own, in which these lines have run.
 fn start_in_mounts(env: &TestEnv, mounts: &str) -> Daemon {
     let mut command = env.command("unshare");
     let script = format!("set -e; {mounts}; exec \"$0\" run");
@@ -344,7 +347,7 @@ fn a_file_that_is_bound_into_a_container_by_itself_is_looked_at_every_30_s() {
     env.token(&daemon, "research");
     daemon.wait_for_log("it is mounted by itself");
     env.replace_secret();
-    // In place: the mount goes on to show the same file.
+    // Written in place, because the mount keeps showing the same file.
     assert_eq!(env.secret_file(), real);
     daemon.wait_for_log(REPLACED);
     assert_eq!(env.sandbox().stats().rejected, 0);
@@ -384,7 +387,7 @@ fn a_file_on_a_fuse_file_system_is_looked_at_every_30_s() {
 
 // === The OS keyring ===
 
-/// Stores this record in the keyring as a program that is not ours does.
+/// Stores this record in the keyring as a foreign program does.
 fn store(env: &TestEnv, record: &str) {
     let mut command = env.command("secret-tool");
     command.args(["store", "--label", "Jeton: research"]);
@@ -421,7 +424,7 @@ fn a_secret_that_is_replaced_in_the_keyring_is_loaded_by_the_keyrings_signal() {
         assert_ne!(env.token(&daemon, "research"), held);
         assert_eq!(env.sandbox().stats().rejected, 0);
 
-        // A writer of ours that cannot tell the daemon has the keyring tell it.
+        // One of our own writers that cannot reach the daemon. The daemon learns of the change from the keyring.
         let old = env.secret_file();
         env.sandbox()
             .set_secret(jetond::credential::ClientSecret::parse(&before).unwrap());
@@ -434,7 +437,7 @@ fn a_secret_that_is_replaced_in_the_keyring_is_loaded_by_the_keyrings_signal() {
             daemon.log().matches(REPLACED).count() == 2
         });
 
-        // The bus goes away, which holds up nothing.
+        // The bus ends. Requests still do not wait.
         drop(bus);
         daemon.wait_for_log("the keyring is not watched");
         env.token(&daemon, "research");
@@ -443,7 +446,7 @@ fn a_secret_that_is_replaced_in_the_keyring_is_loaded_by_the_keyrings_signal() {
     env.watch_for_secret("the new secret", &format!("new-{before}"));
 }
 
-/// The processes of this daemon that watch a keyring.
+/// Returns the processes of this daemon that watch a keyring.
 fn watchers(daemon: &Daemon) -> usize {
     let parent = format!("\nPPid:\t{}\n", daemon.child.id());
     let is_watcher = |proc: &Path| {

@@ -1,4 +1,4 @@
-//! Clients stop waiting for their helpers. However an issuer hangs, each helper ends before that.
+//! Deadlines of helper requests: however an issuer hangs, each helper answers before its client gives up.
 
 use std::fs;
 use std::io::Write as _;
@@ -12,13 +12,13 @@ use crate::support::tools::{self, Filled, Request};
 
 const OURS: &str = "https://git.example:8443";
 
-/// A request with what its client does, and for how many seconds that one waits.
+/// A verb, words that its arguments contain, and how many seconds the client waits.
 type Row = (&'static str, &'static [&'static str], u64);
 
-/// How long clients wait for their helpers, by what is in the arguments. One that is in no row waits for a time that is not
-/// known, taken as that of the most impatient one.
+/// How long clients wait for their helpers, by verb and arguments. A request without a row has an unknown wait, for
+/// which the test uses the shortest one.
 const WAITS: [Row; 5] = [
-    // It waits without a limit, and a person with it.
+    // git waits without a limit, and the user waits with it.
     ("git", &[], 10),
     ("mcp-headers", &[], 10),
     ("token", &["claude-code"], 10),
@@ -35,8 +35,8 @@ fn waits(request: &Request, filled: &Filled) -> u64 {
     row.map_or(UNKNOWN, |(_, _, waits)| *waits)
 }
 
-/// The requests that tools make, for an address of the profile. With other plain tokens and headers, a person says how long
-/// to wait.
+/// Returns the requests that tools make for an address of the profile. For other plain tokens and headers, the user
+/// sets the wait.
 fn of_tools() -> Vec<(Request, Filled)> {
     let mut found = vec![];
     for request in tools::all().into_iter().filter(Request::gets_a_token) {
@@ -74,7 +74,7 @@ fn a_helper_ends_before_its_client_stops_waiting_while_the_issuer_hangs() {
             let began = Instant::now();
             let mut child = command.spawn().unwrap();
             let mut stdin = child.stdin.take().unwrap();
-            // One that does not read it may be gone already.
+            // A command that does not read its input may have ended already.
             let _ = stdin.write_all(filled.stdin.as_bytes());
             drop(stdin);
             let output = child.wait_with_output().unwrap();
@@ -92,7 +92,7 @@ fn a_helper_ends_before_its_client_stops_waiting_while_the_issuer_hangs() {
             (Some(75), 0),
             "{argv:?}: {line}"
         );
-        // The daemon answers a second before the client goes away; what remains is for the processes themselves.
+        // The daemon answers one second before the client gives up. The remaining time is for the processes.
         let bound = Duration::from_secs(waits) - Duration::from_millis(500);
         assert!(took < bound, "{argv:?} took {took:?} of {waits} s");
         assert!(took > Duration::from_secs(3), "{argv:?} took {took:?}");

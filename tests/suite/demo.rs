@@ -1,4 +1,4 @@
-//! `jetond demo` as a newcomer runs it: true, tidy, and gone without a trace.
+//! `jetond demo` as a new user runs it: it shows real behaviour and leaves no files or processes.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -17,7 +17,7 @@ use crate::support::TestEnv;
 
 const SCORE: &str = " 1 application, 2 outages at the issuer, 0 failed";
 
-/// Starts a demo whose output is read here.
+/// Starts a demo and captures its output.
 fn start(env: &TestEnv) -> Child {
     env.jetond_command(&["demo", "--quick"])
         .stdin(Stdio::null())
@@ -27,7 +27,7 @@ fn start(env: &TestEnv) -> Child {
         .unwrap()
 }
 
-/// What nobody should see: a whole token. The start of one is shown.
+/// Asserts that no whole token is shown. The beginning of one may be.
 fn assert_no_token(text: &str) {
     for (at, _) in text.match_indices("eyJ") {
         let (_, rest) = text.split_at(at);
@@ -42,7 +42,7 @@ fn assert_no_folder_left(env: &TestEnv) {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// The processes that this one has started; none where there is no `/proc`.
+/// Returns the processes that this process has started, or an empty list without `/proc`.
 fn children(parent: u32) -> Vec<String> {
     let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
     ids.filter(|entry| parent_of(&entry.path().join("stat")) == Some(parent))
@@ -50,14 +50,14 @@ fn children(parent: u32) -> Vec<String> {
         .collect()
 }
 
-/// The fourth field of proc_pid_stat(5); the second is in brackets and may have spaces.
+/// Returns the fourth field of proc_pid_stat(5). The second field is in brackets and may contain spaces.
 fn parent_of(stat: &std::path::Path) -> Option<u32> {
     let stat = fs::read_to_string(stat).ok()?;
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-/// Reads to this text, and returns what was read.
+/// Reads up to and including the line with this text, and returns what was read.
 fn read_to(out: &mut impl BufRead, text: &str) -> String {
     let mut all = String::new();
     while !all.contains(text) {
@@ -133,7 +133,7 @@ fn a_signal_ends_it_at_once_and_nothing_is_left_behind() {
     }
 }
 
-/// What is on a terminal after all of this; it knows what the demo uses, and no more.
+/// Returns the lines that a terminal shows after this output. Handles only the escape sequences that the demo uses.
 fn screen(bytes: &str) -> Vec<String> {
     let mut pieces = bytes.split("\x1b[");
     let mut text = pieces.next().unwrap().to_owned();
@@ -142,7 +142,7 @@ fn screen(bytes: &str) -> Vec<String> {
         let (number, rest) = piece.split_at(end);
         match rest.split_at(1) {
             ("m", rest) => text.push_str(rest),
-            // up so many lines, and all from there on is cleared
+            // moves up this many lines, and clears everything from there on
             ("A", _) => {
                 for _ in 0..=number.parse::<usize>().unwrap() {
                     text.truncate(text.rfind('\n').unwrap_or(0));
@@ -183,10 +183,10 @@ fn on_a_terminal_it_fits_one_screen_and_the_live_part_is_gone_at_the_end() {
         .stdout(theirs)
         .spawn()
         .unwrap();
-    // Else the terminal stays open as long as we hold it.
+    // Closes our copy of the terminal's other side. While it is open, the read below does not end.
     drop(command);
     let mut bytes = vec![];
-    // Linux ends it with EIO when the last one has closed the other side.
+    // On Linux, the read ends with EIO once the last process has closed the other side.
     let _: std::io::Result<usize> = File::from(ours).read_to_end(&mut bytes);
     assert_eq!(demo.wait().unwrap().code(), Some(0));
     let all = String::from_utf8(bytes).unwrap().replace("\r\n", "\n");

@@ -1,4 +1,4 @@
-//! Few descriptors: whatever one user holds open, tokens are kept fresh, and the log stays readable.
+//! Descriptor limits: however many connections one user holds open, tokens stay fresh and the log stays readable.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -20,16 +20,16 @@ use crate::support::wire::{Wire, get};
 const HALF_A_REQUEST: &str = "G";
 const WATCH: &str = "GET /v1/profiles/research/watch HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// Connections of one user; as soon as the daemon ends one, the next one is opened.
+/// Connections of one user. Whenever the daemon closes one, the next is opened.
 struct Crowd {
     stop: Arc<AtomicBool>,
-    /// How many were opened so far.
+    /// The number of connections opened so far.
     opened: Arc<AtomicUsize>,
     thread: Option<JoinHandle<Vec<u8>>>,
 }
 
 impl Crowd {
-    /// As many as `size` at once, each of which has sent this.
+    /// Opens `size` connections at a time and sends this on each.
     fn new(socket: PathBuf, size: usize, sends: &'static str) -> Self {
         let (stop, opened) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let (stopped, count) = (Arc::clone(&stop), Arc::clone(&opened));
@@ -39,7 +39,7 @@ impl Crowd {
                 while open.len() < size {
                     let mut stream = UnixStream::connect(&socket).unwrap();
                     stream.set_nonblocking(true).unwrap();
-                    // It may have been turned away already.
+                    // The daemon may have refused the connection already.
                     let _ = stream.write_all(sends.as_bytes());
                     open.push(stream);
                     count.fetch_add(1, Ordering::Relaxed);
@@ -70,14 +70,14 @@ impl Crowd {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Closes all of them, and gives what came over them.
+    /// Closes all connections and returns everything received on them.
     fn leave(mut self) -> Vec<u8> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().unwrap()
     }
 }
 
-/// A daemon that may have this many descriptors open, whose profile is refreshed every few seconds.
+/// Starts a daemon with this limit on open descriptors. Its profile is refreshed every few seconds.
 fn start(env: &TestEnv, descriptors: usize) -> Daemon {
     raise_descriptor_limit();
     env.enrol("research");
@@ -91,7 +91,7 @@ fn start(env: &TestEnv, descriptors: usize) -> Daemon {
     env.start_command(command)
 }
 
-/// Waits for this many more refreshes, which takes some seconds.
+/// Waits for this many further refreshes, which takes some seconds.
 fn refreshes(env: &TestEnv, more: usize) {
     let before = env.sandbox().issued().len();
     wait_until("refreshes", || {
@@ -103,7 +103,7 @@ fn failures(env: &TestEnv, daemon: &Daemon) -> serde_json::Value {
     env.get(daemon, "/v1/profiles/research").json()["counts"]["failures"].clone()
 }
 
-/// The lines of the log that are no news of a refresh or of a reload.
+/// Returns the log lines other than those about a refresh or a reload.
 fn lines(daemon: &Daemon) -> Vec<String> {
     let expected = ["new token", "reloaded", "profile is kept", " serving"];
     let log = daemon.log();
@@ -113,7 +113,7 @@ fn lines(daemon: &Daemon) -> Vec<String> {
         .collect()
 }
 
-/// Has one user hold many connections to a daemon that may have this many descriptors open.
+/// One user opens many connections to a daemon with this limit on open descriptors.
 fn crowd(descriptors: usize) {
     for sends in [HALF_A_REQUEST, WATCH] {
         let env = TestEnv::with_sandbox(3);
@@ -126,8 +126,9 @@ fn crowd(descriptors: usize) {
             let reload = env.jeton(&["reload"]);
             assert_eq!(reload.code, 0, "{descriptors} {sends}: {reload:?}");
         }
-        // One of them makes room, be it half-open or a watch. A client that is held up between connecting and asking may be
-        // the one, as the oldest that has not asked yet, and connects again.
+        // The daemon closes one of them to make room, whether it is half-open or a watch. It may also close a client
+        // that is delayed between its connect and its request, as the oldest connection without a request. Such a
+        // client connects again.
         wait_until("a token beside the crowd", || {
             let got = env.jeton(&["token", "research"]);
             got.code == 0 && got.stdout.trim() != token
@@ -137,7 +138,7 @@ fn crowd(descriptors: usize) {
         env.came_out("a crowd", &came, sends == WATCH);
         wait_until("room", || env.get(&daemon, "/healthz").status == 200);
         assert_eq!(failures(&env, &daemon), 0, "{descriptors} {sends}");
-        // Nothing is refused, so there is nothing to log.
+        // No connection is refused, so there is nothing to log.
         let log = lines(&daemon);
         assert!(log.is_empty(), "{log:#?}");
         env.stop(&mut daemon);
@@ -222,10 +223,10 @@ fn with_few_descriptors_eight_connections_of_a_user_are_served_and_all_else_goes
     }
 }
 
-/// How many timers of the system the daemon has open.
+/// Returns the number of system timers that the daemon has open.
 fn timers(daemon: &Daemon) -> usize {
     let listing = fs::read_dir(format!("/proc/{}/fd", daemon.child.id())).unwrap();
-    // A descriptor may be closed meanwhile.
+    // A descriptor may be closed in the meantime.
     let links = listing.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
     links
         .filter(|link| link.to_string_lossy().contains("timerfd"))
@@ -259,7 +260,7 @@ fn thousands_of_profiles_cost_no_descriptors() {
                 env.get(&daemon, &target).status == 200
             });
         }
-        // As many callers at once as the smallest limit allows.
+        // The smallest limit allows this many callers at once.
         let mut kept: Vec<_> = (0..8)
             .map(|_| Wire::new(&env, &daemon.socket).asks_for_token())
             .collect();

@@ -1,5 +1,5 @@
-//! One table over all protocols: however a request for a token fails, standard output is empty or has the protocol's own
-//! refusal, the exit code is its own, and standard error has one line.
+//! Failures in every dialect: standard output is empty or has the dialect's own refusal, the exit code is the
+//! dialect's, and standard error has one line.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -25,14 +25,14 @@ use crate::support::env::Output;
 use crate::support::tools::{self, Filled, Request};
 use crate::support::users::{are_root, install};
 
-/// An address of the profile `research`, and one of `empty`, which has no token.
+/// An address of the profile `research`, and one of the profile `empty`, which has no token.
 const RESEARCH: &str = "https://git.example:8443";
 const EMPTY: &str = "https://empty.example:8443";
 
-/// An address of no profile.
+/// An address that belongs to no profile.
 const ABSENT: &str = "https://absent.example:8443";
 
-/// The requests for a token whose protocol this daemon knows.
+/// Returns the requests for a token in the dialects that this daemon knows.
 fn requests() -> Vec<Request> {
     let mut requests = tools::all();
     requests.retain(|request| request.gets_a_token() && request.is_known());
@@ -43,7 +43,7 @@ fn requests() -> Vec<Request> {
     requests
 }
 
-/// What is wrong with the end of a request that failed with this code.
+/// Describes what is wrong with the result of a request that failed with this code. Returns `None` if it is right.
 fn fault(request: &Request, code: Code, exit: i32, stdout: &str, stderr: &str) -> Option<String> {
     let row = code.row();
     let (own_exit, own_stdout) = match request.refusal(row.name) {
@@ -61,12 +61,12 @@ fn demand(faults: &[String]) {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// What is wrong with the output of a request that failed with this code.
+/// Describes what is wrong with the output of a request that failed with this code. Returns `None` if it is right.
 fn fault_of(request: &Request, code: Code, output: &Output) -> Option<String> {
     fault(request, code, output.code, &output.stdout, &output.stderr)
 }
 
-/// A place whose profile `research` has a token, and whose profile `empty` has none since its issuer fails.
+/// Starts a daemon whose profile `research` has a token and whose profile `empty` has none, because its issuer fails.
 fn serving() -> (TestEnv, Daemon) {
     let mut env = TestEnv::with_sandbox(3_600);
     let fails = env.add_sandbox(jetond::sandbox::Line::V2_24, 3_600);
@@ -109,7 +109,7 @@ fn every_code_of_the_problem_table_is_refused_in_the_form_of_the_protocol() {
     demand(&faults);
 }
 
-/// What a request prints for this problem.
+/// Returns the output of a request that fails with this problem.
 fn refused(filled: &Filled, problem: &Problem) -> Reply {
     let run = Invocation::parse(&filled.frame()).unwrap();
     let around = Surroundings {
@@ -134,7 +134,7 @@ fn every_protocol_gets_a_token_and_refuses_what_it_has_none_for() {
     let mut faults = vec![];
     for request in &requests {
         let served = request.filled(RESEARCH, "research").run(&env, true);
-        // A second call of kube by this process has the token refreshed.
+        // A second kube request from the same process triggers a refresh of the token.
         let has_token = served.stdout.contains(&env.token(&daemon, "research"));
         if (served.code, served.stderr.as_str(), has_token) != (0, "", true) {
             faults.push(format!("{} {}: {served:?}", request.tool, request.name));
@@ -145,7 +145,7 @@ fn every_protocol_gets_a_token_and_refuses_what_it_has_none_for() {
         };
         if request.has_address() {
             faults.extend(wrong(ABSENT, "research", Code::UnknownProfile));
-            // The address of another profile than the one that is named.
+            // The address belongs to another profile than the named one.
             if request.has_profile() {
                 faults.extend(wrong(EMPTY, "research", Code::UnknownProfile));
                 faults.extend(wrong(RESEARCH, "empty", Code::UnknownProfile));
@@ -168,8 +168,8 @@ fn every_protocol_gets_a_token_and_refuses_what_it_has_none_for() {
     demand(&faults);
 }
 
-/// What is wrong with the ends of requests for a profile without a token. All are made at once, since each waits for its
-/// own deadline.
+/// Describes what is wrong with the results of requests for a profile without a token. All run at the same time,
+/// because each waits until its own deadline.
 fn without_a_token(env: &TestEnv, requests: &[Request]) -> Vec<String> {
     let start = |request: &Request| {
         let filled = request.filled(EMPTY, "empty");
@@ -178,7 +178,7 @@ fn without_a_token(env: &TestEnv, requests: &[Request]) -> Vec<String> {
         command.stdin(piped()).stdout(piped()).stderr(piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        // One that does not read it may be gone already.
+        // A command that does not read its input may have ended already.
         let _ = stdin.write_all(filled.stdin.as_bytes());
         child
     };
@@ -270,7 +270,8 @@ fn a_forbidden_profile_looks_like_none_in_every_protocol() {
             RESEARCH
         };
         if request.gets_a_token() {
-            // What she may use she gets, below a forbidden entry as well, as if that were not there.
+            // The caller gets the profiles that it may use, also below the address of a forbidden entry, as if that
+            // entry did not exist.
             for url in [
                 "https://ci.example:8443",
                 "https://ci.example:8443/secret/x",

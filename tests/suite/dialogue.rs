@@ -1,4 +1,4 @@
-//! `jetond add` without all of its arguments, on a terminal.
+//! `jetond add` on a terminal, asking for the arguments that are missing.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -23,7 +23,8 @@ const ID: &str = "Client ID: ";
 const SECRET: &str = "(not shown): ";
 const NAME: &str = "Name of the profile (Enter takes ";
 
-/// Answers the questions one after the other: each is waited for as often as it was asked.
+/// Answers the questions in order. A question may be repeated: each answer waits until its question has been asked
+/// often enough.
 fn answer(terminal: &mut Terminal, answers: &[(&str, &str)]) {
     for (n, (question, text)) in answers.iter().enumerate() {
         let before = answers[..n].iter().filter(|(asked, _)| asked == question);
@@ -35,7 +36,7 @@ fn answer(terminal: &mut Terminal, answers: &[(&str, &str)]) {
     }
 }
 
-/// What is asked of the client, and the answers.
+/// Returns the answers to the questions about the client.
 fn client(env: &TestEnv) -> String {
     format!("test-client\n{}\n", env.secret())
 }
@@ -82,7 +83,7 @@ fn a_dialogue_asks_for_all_and_ends_with_three_ways_to_use_it() {
     assert!(config.contains(&format!("url = \"{url}\"")), "{config}");
     let stats = env.sandbox().stats();
     assert_eq!(stats.granted, stats.token_requests);
-    // The lines work as they are printed.
+    // The printed commands work as shown.
     let token = env.jeton(&["token", "runai"]);
     assert_eq!(token.code, 0, "{token:?}");
     let script = ["exec", "--env", "TOKEN", "runai", "--", "sh", "-c"];
@@ -171,7 +172,7 @@ fn an_answer_that_cannot_be_used_is_asked_for_again() {
             (ADDRESS, "\n"),
             (ADDRESS, "canary-of-a-secret-2\n"),
             (ADDRESS, "https://me:canary@a.example\n"),
-            // Nothing listens there.
+            // Nothing listens at this address.
             (ADDRESS, "http://127.0.0.1:1\n"),
             (ADDRESS, &format!("{url}\nsecond line\n")),
             (ID, &client(&env)),
@@ -263,7 +264,7 @@ fn what_was_given_as_an_argument_is_not_asked_for() {
     for name in ["a", "b", "c", "d", "e"] {
         assert!(env.record(name).exists(), "{name}");
     }
-    // A name that is taken is told before anything is asked.
+    // A name that is already used is reported before the first question.
     let terminal = Terminal::start(&env, &["add", "a"], &[]);
     let (status, shown) = terminal.end(&env);
     assert_eq!(status.code(), Some(78), "{shown}");
@@ -275,7 +276,7 @@ fn what_was_given_as_an_argument_is_not_asked_for() {
 fn another_issuer_is_found_by_its_token_endpoint() {
     let env = TestEnv::with_sandbox(60);
     let endpoint = format!("{}/api/v2/token", env.sandbox().url());
-    // The sandbox takes the credential in the body alone.
+    // The sandbox accepts the credential only in the body.
     let mut terminal = Terminal::start(&env, &["add", "--client-auth", "post"], &[]);
     answer(
         &mut terminal,
@@ -345,7 +346,7 @@ fn without_a_terminal_the_usage_is_told() {
             || refused.stderr.contains("--provider oauth2 needs --issuer");
         assert!(is_told, "{args:?}: {refused:?}");
     }
-    // Nor is a profile that is bound again guessed.
+    // With `--rebind`, the name of the profile is not guessed either.
     let terminal = Terminal::start(&env, &["add", "--rebind"], &[]);
     let (status, shown) = terminal.end(&env);
     assert_eq!(status.code(), Some(64), "{shown}");

@@ -1,5 +1,5 @@
-//! Discovery documents that are not right, through the real programs: nothing is enrolled by one, no secret goes where
-//! it points, and a daemon serves what it holds. And of two profiles with one issuer, the one that is broken is alone.
+//! Invalid discovery documents, with the real programs: no enrolment succeeds, no secret goes where the document
+//! points, and the daemon keeps serving the tokens it holds. Of two profiles, a broken one does not affect the other.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -15,7 +15,7 @@ use crate::support::daemon::{Daemon, wait_until};
 use crate::support::env::Output;
 use crate::terminal::Terminal;
 
-/// An issuer whose every word a test decides.
+/// An issuer whose answers the test sets.
 struct Issuer {
     url: String,
     inner: Arc<Mutex<Inner>>,
@@ -23,15 +23,15 @@ struct Issuer {
 
 #[derive(Default)]
 struct Inner {
-    /// The answer to who asks for the metadata of RFC 8414, but for its end: status line, headers, body.
+    /// The answer for the metadata of RFC 8414 without the end of the head: status line, headers, body.
     document: String,
-    /// The same for the metadata of an `OpenID` provider; empty if there is none.
+    /// The same for the metadata of an `OpenID` provider. Empty if it has none.
     openid: String,
-    /// The connections that wait for a document that is [`HANG`].
+    /// The open connections of requests that were answered with [`HANG`].
     hanging: Vec<TcpStream>,
     /// The client that is rejected.
     rejected: Option<String>,
-    /// What was asked: method and path.
+    /// The requests received: method and path.
     asked: Vec<String>,
     tokens: Vec<String>,
 }
@@ -46,10 +46,10 @@ impl Issuer {
         };
         issuer.is_well();
         let inner = Arc::clone(&issuer.inner);
-        // It ends with the process.
+        // The thread ends with the process.
         thread::spawn(move || {
             for stream in listener.incoming() {
-                // Whoever goes away in the middle is no fault of the issuer's.
+                // A client may close its connection at any time.
                 let _ = stream.and_then(|stream| answer(stream, &inner));
             }
         });
@@ -60,7 +60,7 @@ impl Issuer {
         self.inner.lock().unwrap()
     }
 
-    /// Who asks for the document is given this; `ISSUER` stands for the issuer's address.
+    /// Sets the answer to a request for the document. `ISSUER` stands for the issuer's address.
     fn says(&self, head: &str, body: &str) {
         let text = format!("HTTP/1.1 {head}\r\n\r\n{body}").replace("ISSUER", &self.url);
         self.inner().document = text;
@@ -70,13 +70,13 @@ impl Issuer {
         self.says(JSON, GOOD);
     }
 
-    /// Has it answer with the right document where an `OpenID` provider has it.
+    /// Serves the right document at the path of an `OpenID` provider.
     fn is_an_openid_provider(&self) {
         let text = format!("HTTP/1.1 {JSON}\r\n\r\n{GOOD}").replace("ISSUER", &self.url);
         self.inner().openid = text;
     }
 
-    /// How many requests with this method there were.
+    /// Returns the number of requests with this method.
     fn count(&self, method: &str) -> usize {
         let inner = self.inner();
         inner
@@ -87,7 +87,7 @@ impl Issuer {
     }
 }
 
-/// One request a connection.
+/// Serves one request on a connection.
 fn answer(mut stream: TcpStream, inner: &Mutex<Inner>) -> io::Result<()> {
     let mut head = vec![];
     let mut byte = [0];
@@ -137,13 +137,14 @@ fn answer(mut stream: TcpStream, inner: &Mutex<Inner>) -> io::Result<()> {
     stream.write_all(answer.as_bytes())
 }
 
-/// In the place of a status line: the answer does not come.
+/// Used instead of a status line: the issuer does not answer.
 const HANG: &str = "(hangs)";
 const TYPE: &str = "Content-Type: application/json\r\nConnection: close";
 const JSON: &str = "200 OK\r\nContent-Type: application/json\r\nConnection: close";
 const GOOD: &str = r#"{"issuer":"ISSUER","token_endpoint":"ISSUER/token"}"#;
 
-/// Documents that are not right: the head and the body, the exit code of `jetond add`, the kind, and what is told.
+/// Invalid documents: the head and the body, the exit code of `jetond add`, the kind of fault, and a part of the
+/// message.
 #[rustfmt::skip]
 const BAD: &[(&str, &str, i32, &str, &str)] = &[
     (JSON, r#"{"issuer":"https://stranger.example","token_endpoint":"ISSUER/token"}"#, 78, "malformed", "names another issuer than the configured one, \"https://stranger.example\""),
@@ -162,7 +163,7 @@ const BAD: &[(&str, &str, i32, &str, &str)] = &[
     ("503 Unavailable", "canary", 75, "server_error", "(503)"),
 ];
 
-/// `jetond add` of a client of this name with the place's secret.
+/// Runs `jetond add` for a client of this name with the environment's secret.
 fn add(env: &TestEnv, name: &str, issuer: &Issuer) -> Output {
     add_with(env, name, issuer, env.secret())
 }
@@ -179,7 +180,7 @@ fn status(env: &TestEnv, daemon: &Daemon, profile: &str) -> Value {
     env.get(daemon, &format!("/v1/profiles/{profile}")).json()
 }
 
-/// The first token of a profile.
+/// Returns the first token of a profile.
 fn first_token(env: &TestEnv, daemon: &Daemon, profile: &str) -> String {
     let target = format!("/v1/profiles/{profile}/token?max_wait=30");
     let answer = env.get(daemon, &target);
@@ -231,7 +232,7 @@ fn a_pasted_address_leads_to_the_issuer_that_the_document_names() {
     watch(&mut env, &issuer);
 }
 
-/// What the issuer gave must be nowhere but where it was asked for.
+/// Makes the test fail if a token of this issuer appears anywhere but in the answer to a request for it.
 fn watch(env: &mut TestEnv, issuer: &Issuer) {
     for token in &issuer.inner().tokens {
         env.watch_for_token(token);
@@ -274,7 +275,7 @@ fn an_issuer_is_enrolled_by_the_one_address_that_has_its_document() {
     issuer.is_an_openid_provider();
     let others = [
         (HANG, ""),
-        // Broken in the middle.
+        // The body breaks off.
         (
             "200 OK\r\nContent-Type: application/json\r\nContent-Length: 99",
             "{",
@@ -286,10 +287,11 @@ fn an_issuer_is_enrolled_by_the_one_address_that_has_its_document() {
         let before = issuer.count("GET");
         let added = add(&env, &format!("p{n}"), &issuer);
         assert_eq!(added.code, 0, "{head} {body}: {added:?}");
-        // Two to find the document, and one more for the proof: what gave it is asked first.
+        // Two requests to find the document, and one more to verify the credential. The second time, the location that
+        // worked is asked first.
         assert_eq!(issuer.count("GET"), before + 3, "{head} {body}");
     }
-    // One that asks to slow down is not asked elsewhere.
+    // After an answer that asks to slow down, no other location is tried.
     issuer.says("429 Too Many Requests\r\nConnection: close", "");
     let before = issuer.count("GET");
     let added = add(&env, "later", &issuer);
@@ -312,7 +314,7 @@ fn doctor_reads_the_document_behind_an_address_that_hangs() {
     watch(&mut env, &issuer);
 }
 
-/// What the document said at enrolment does not outlive the process.
+/// The document read at enrolment is not kept after the process ends.
 #[test]
 fn a_daemon_that_starts_by_a_wrong_document_sends_nothing_and_recovers() {
     let mut env = TestEnv::new();
@@ -338,12 +340,12 @@ fn a_daemon_that_starts_by_a_wrong_document_sends_nothing_and_recovers() {
             detail.contains(&why) && !detail.contains("canary"),
             "{detail}"
         );
-        // The one of its enrolment.
+        // The request of the enrolment.
         assert_eq!(issuer.count("POST"), 1, "{body}");
         issuer.is_well();
     }
     for (n, (issuer, (_, body, _, kind, _))) in issuers.iter().zip(BAD).enumerate() {
-        // What was rejected may wait for a probe of the breaker's, a minute later.
+        // After a rejection, the next token may wait for the circuit breaker's probe, a minute later.
         if *kind != "rejected" {
             let token = first_token(&env, &daemon, &format!("p{n}"));
             assert_eq!(issuer.inner().tokens.last(), Some(&token), "{body}");
@@ -381,7 +383,7 @@ fn of_two_profiles_with_one_issuer_the_broken_one_is_alone() {
         "{state}"
     );
 
-    // A broken record, as after a restore from the wrong backup: the daemon starts, and serves the other.
+    // A corrupt record, as after a restore from the wrong backup. The daemon starts and serves the other profile.
     env.stop(&mut daemon);
     fs::write(env.record("broken"), "{}").unwrap();
     let mut daemon = env.start();
@@ -392,7 +394,8 @@ fn of_two_profiles_with_one_issuer_the_broken_one_is_alone() {
     watch(&mut env, &issuer);
 }
 
-/// Nothing in the configuration names the endpoint, so the issuer's word at the first use is what binds the secret.
+/// The configuration does not name the endpoint. So the endpoint that the issuer names at the first use is the one to
+/// which the secret is bound.
 #[test]
 fn a_source_is_bound_at_its_first_use_to_the_endpoint_that_the_issuer_names() {
     let mut env = TestEnv::new();
@@ -407,7 +410,7 @@ fn a_source_is_bound_at_its_first_use_to_the_endpoint_that_the_issuer_names() {
     let binding = env.path("state/jeton/bindings/reports.json");
     let token = "/v1/profiles/reports/token?min_valid=1&max_wait=5";
 
-    // As long as it names none, nothing is recorded and nothing is sent.
+    // While the issuer names no endpoint, nothing is recorded and nothing is sent.
     issuer.says("503 Unavailable\r\nConnection: close", "");
     let mut daemon = env.start();
     wait_until("a fault", || {
@@ -423,7 +426,7 @@ fn a_source_is_bound_at_its_first_use_to_the_endpoint_that_the_issuer_names() {
     assert_eq!(env.jetond(&["check"]).code, 0);
     env.stop(&mut daemon);
 
-    // Another endpoint is another use of the secret, whoever says so.
+    // A different endpoint is a new use of the secret, even if the issuer itself names it.
     let moved = GOOD.replace("ISSUER/token", &format!("{}/token", other.url));
     issuer.says(JSON, &moved);
     let sent = issuer.count("POST");

@@ -1,4 +1,4 @@
-//! `jetond doctor`: each thing that is wrong is found and named, with what to do; nothing secret is sent or shown.
+//! `jetond doctor`: it finds and names each fault, with a remedy, and neither sends nor shows a secret.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::enrol::write_config;
 use crate::support::TestEnv;
 
-/// The exit code and the findings.
+/// Runs `doctor` and returns the exit code and the findings.
 pub(crate) fn doctor(env: &TestEnv, args: &[&str]) -> (i32, Vec<Value>) {
     let examined = env.jetond(&[&["doctor", "--json"], args].concat());
     let findings = serde_json::from_str(&examined.stdout);
@@ -28,7 +28,7 @@ pub(crate) fn doctor(env: &TestEnv, args: &[&str]) -> (i32, Vec<Value>) {
     )
 }
 
-/// The verdict of the one finding about this, and its text with the remedy.
+/// Returns the verdict of the only finding of this check, and its text with the remedy.
 #[track_caller]
 fn about(findings: &[Value], check: &str) -> (String, String) {
     let found: Vec<_> = findings.iter().filter(|f| f["check"] == check).collect();
@@ -87,13 +87,13 @@ fn a_daemon_whose_socket_is_missing_is_seen_by_the_lock_that_it_holds() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
-    // It must not create the socket again meanwhile.
+    // Stopped, so that it cannot create the socket again.
     daemon.signal(Signal::STOP);
     fs::remove_file(&daemon.socket).unwrap();
     let (code, findings) = doctor(&env, &[]);
     assert_eq!(code, 1, "{findings:#?}");
     assert_about(&findings, "daemon", "fail", "its socket is missing");
-    // A second daemon could not serve beside it.
+    // A second daemon could not run while the first one holds the lock.
     for check in ["credential", "issuer"] {
         assert_about(&findings, check, "skip", "; see to the daemon first");
     }
@@ -278,7 +278,7 @@ fn an_issuer_that_hangs_is_given_up_and_its_clock_is_looked_at() {
 #[test]
 fn a_name_that_does_not_resolve_and_a_proxy_that_is_not_used_are_told() {
     let mut env = TestEnv::new();
-    // The name of a host that is reserved never to be (RFC 6761), and the password of a proxy.
+    // The host's name is reserved and never resolves (RFC 6761). The proxy's address has a password.
     write_config(
         &env,
         "[profiles.research]\nprovider = 'runai'\nurl = 'https://acme.invalid'\n",

@@ -1,4 +1,4 @@
-//! The store of encrypted files: made, unlocked, locked, and opened by Debian's own `age`.
+//! The store of encrypted files: created, unlocked, locked, and readable by Debian's `age`.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -21,10 +21,10 @@ use crate::terminal::Terminal;
 
 const PASSPHRASE: &str = "a passphrase of the test";
 
-/// As little work as is taken: what is tested is not how long a guess takes.
+/// The smallest accepted work factor. These tests do not measure how long guessing takes.
 const QUICK: [&str; 2] = ["--work-factor", "12"];
 
-/// A place whose store is encrypted. Neither the passphrase nor the identity may come out.
+/// A test environment with an encrypted store. Neither the passphrase nor the identity may leak.
 fn place(token_life: u64) -> TestEnv {
     let mut env = TestEnv::with_sandbox(token_life);
     env.watch_for("the passphrase", PASSPHRASE);
@@ -33,7 +33,8 @@ fn place(token_life: u64) -> TestEnv {
     env
 }
 
-/// A file with this passphrase, of mode 0600. It is outside of the place, which is searched for the passphrase.
+/// Creates a file of mode 0600 with this passphrase. It is outside the environment's folder, which is searched for the
+/// passphrase.
 fn passphrase_file(text: &str) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), text).unwrap();
@@ -71,7 +72,7 @@ fn identity(env: &TestEnv) -> PathBuf {
     env.path("state/jeton/encrypted-file/identity.age")
 }
 
-/// The status and the code of a request for a token.
+/// Returns the status and the problem code of a request for a token.
 fn answer(env: &TestEnv, daemon: &Daemon, profile: &str) -> (u16, String) {
     let answer = env.get(daemon, &format!("/v1/profiles/{profile}/token"));
     match answer.status {
@@ -102,7 +103,7 @@ fn a_store_is_made_once_and_moves_no_profile() {
     assert_eq!(fs::read(env.record("plain")).unwrap(), before);
     let mode = identity(&env).metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // It is never made twice: the first identity would be lost.
+    // A second identity is refused, because the first one would be lost.
     let kept = fs::read(identity(&env)).unwrap();
     let again = encrypt(&env, &[]);
     assert_eq!(again.code, 78, "{again:?}");
@@ -128,7 +129,7 @@ fn an_interrupted_encrypt_store_goes_on_with_the_identity_that_is_there() {
     };
     let now = fs::read_to_string(env.config()).unwrap();
     assert!(line(&now).is_some() && line(&now) == line(&config), "{now}");
-    // Where the identity is gone, the recipient is not replaced by another.
+    // If the identity is missing, the recipient is not replaced by a new one.
     fs::remove_file(identity(&env)).unwrap();
     let refused = encrypt(&env, &[]);
     assert_eq!(refused.code, 78, "{refused:?}");

@@ -1,4 +1,4 @@
-//! Enrolment: `jetond add` and `jetond remove`, and what they leave on the disk.
+//! Enrolment: `jetond add` and `jetond remove`, and the files they leave.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -13,7 +13,7 @@ use jetond::sandbox::Line;
 use crate::support::env::Output;
 use crate::support::{TestEnv, ignored};
 
-/// Runs `jetond add` for the sandbox's application, with its secret in a file, and with these arguments more.
+/// Runs `jetond add` for the sandbox's application, with its secret in a file and these extra arguments.
 pub(crate) fn add(env: &TestEnv, name: &str, more: &[&str]) -> Output {
     let (url, secret) = (env.sandbox().url(), env.secret_file());
     let enrolment = ["add", name, "--provider", "runai", "--url", &url];
@@ -50,7 +50,7 @@ pub(crate) fn write_config(env: &TestEnv, text: impl AsRef<[u8]>) {
     fs::set_permissions(env.config(), Permissions::from_mode(0o600)).unwrap();
 }
 
-/// That neither a configuration nor any state was made.
+/// Asserts that neither a configuration nor any state was written.
 pub(crate) fn assert_nothing_written(env: &TestEnv) {
     for folder in ["config", "state"] {
         let entries: Vec<_> = fs::read_dir(env.path(folder)).unwrap().collect();
@@ -161,7 +161,7 @@ fn a_running_daemon_serves_what_was_added_and_no_longer_what_was_removed() {
     let token = env.token(&daemon, "research");
     assert!(env.sandbox().issued().contains(&token));
 
-    // A daemon with another configuration must not be said to have read this one.
+    // A daemon with another configuration must not be reported to have read this one.
     let other = env.path("home/other.toml");
     let other = add(&env, "other", &["--config", other.to_str().unwrap()]);
     assert_eq!(other.code, 0, "{other:?}");
@@ -239,7 +239,7 @@ fn an_issuer_that_cannot_be_reached_is_another_try_and_nothing_is_written() {
         ("reset", 75),
         ("status:503", 75),
         ("status:429", 75),
-        // Something else answers there: trying again cannot help.
+        // A different server answers there, so a retry cannot help.
         ("html", 78),
         ("garbage", 78),
         ("status:404", 78),
@@ -589,7 +589,7 @@ fn a_configuration_is_named_by_argument_then_by_environment_then_by_folder() {
         expected += 1;
         assert_eq!(all.iter().filter(|path| path.exists()).count(), expected);
     }
-    // Without XDG_CONFIG_HOME it is below the home.
+    // Without XDG_CONFIG_HOME, the configuration is below the home folder.
     let mut command = env.jetond_command(&["check"]);
     command.env_remove("XDG_CONFIG_HOME");
     let checked = env.finish("jetond check", command, b"", false);
@@ -607,7 +607,7 @@ fn a_configuration_is_named_by_argument_then_by_environment_then_by_folder() {
 fn a_daemon_takes_its_configuration_state_and_socket_from_its_arguments() {
     let env = TestEnv::with_sandbox(60);
     let config = env.path("home/named.toml");
-    // The folder is below the one in which the search for leaks allows secrets.
+    // The folder is inside the one in which the search for leaks allows secrets.
     let state = env.path("state/jeton/credentials/elsewhere");
     let folder = env.path("run/mine");
     fs::create_dir(&folder).unwrap();
@@ -655,7 +655,8 @@ fn a_filter_that_is_none_is_a_usage_error() {
     }
 }
 
-/// A user of a machine that has a daemon for all reads its configuration until there is one of the user's own.
+/// On a machine with a daemon for all users, a user's commands read its configuration until the user has one of their
+/// own.
 #[test]
 fn a_users_own_profile_is_never_written_into_the_systems_configuration() {
     let env = TestEnv::with_sandbox(60);

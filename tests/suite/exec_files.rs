@@ -1,4 +1,4 @@
-//! `jeton exec --file`: a file with a token for the life of a command.
+//! `jeton exec --file`: a file with a token that exists while a command runs.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -16,7 +16,7 @@ use crate::sinks::is_in_memory;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::{TestEnv, ignored};
 
-/// A command that says where its file is, and lives until its standard input ends.
+/// Arguments of a command that prints the path of its file and runs until its standard input ends.
 const COMMAND: &[&str] = &[
     "exec",
     "--file",
@@ -28,14 +28,14 @@ const COMMAND: &[&str] = &[
     "echo \"$TOKEN_FILE\"; exec cat",
 ];
 
-/// A command that runs.
+/// A running command.
 pub(crate) struct Running {
     child: Child,
-    /// Where its file is.
+    /// The path of its token file.
     pub(crate) file: PathBuf,
 }
 
-/// Starts a command that says where its file is.
+/// Starts a command that prints the path of its file.
 pub(crate) fn start(mut command: Command) -> Running {
     let mut child = command
         .stdin(Stdio::piped())
@@ -75,7 +75,7 @@ fn holds(running: &Running, token: &str) -> bool {
     fs::read_to_string(&running.file).is_ok_and(|text| text == token)
 }
 
-/// Reports the token, and gives back the next one.
+/// Reports the token as rejected and returns the next one.
 fn reject(env: &TestEnv, daemon: &Daemon, token: &str) -> String {
     let mut command = env.command(env!("CARGO_BIN_EXE_jeton"));
     command
@@ -135,7 +135,7 @@ fn the_file_is_fresh_as_long_as_the_command_lives() {
         !env.jeton(&["status"]).stdout.contains(&gone)
     });
     assert!(holds(&other, &newer));
-    // However it ends.
+    // However the command ends, its folder is removed.
     let mut other = other;
     other.child.kill().unwrap();
     wait_until("the folder to go", || !other.folder().exists());
@@ -160,7 +160,7 @@ fn the_next_daemon_goes_on_with_the_files_of_the_last_one() {
     let newer = env.token(&daemon, "research");
     wait_until("its new token", || holds(&lives, &newer));
     wait_until("the other folder to go", || !ends.folder().exists());
-    // One that is told to stop leaves the file as well.
+    // A daemon that is asked to stop leaves the file of a running command as well.
     env.stop(&mut daemon);
     assert!(holds(&lives, &newer));
     let mut daemon = env.start();

@@ -1,4 +1,4 @@
-//! The shortest whole story: enrol, start, get a token, see it refreshed.
+//! End to end in the fewest steps: enrol, start, get a token, see it refreshed.
 
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;

@@ -1,4 +1,5 @@
-//! What the companion is made of. The proofs on the release builds are in `.ci/footprint` and in `benches/companion.rs`.
+//! Contents of the companion's executable. The checks of release builds are in `.ci/footprint` and
+//! `benches/companion.rs`.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,7 +13,7 @@ use std::fs;
 const DYNAMIC: u32 = 2;
 const INTERPRETER: u32 = 3;
 
-/// The types of the program headers of a 64-bit little-endian ELF file.
+/// Returns the types of the program headers of a 64-bit little-endian ELF file.
 fn program_headers(path: &str) -> Vec<u32> {
     let file = fs::read(path).unwrap();
     assert_eq!(file[..6], *b"\x7fELF\x02\x01");

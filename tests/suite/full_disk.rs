@@ -1,4 +1,4 @@
-//! A disk that is full or read-only while a credential is enrolled: real ones, mounted where only the test sees them.
+//! A full or read-only disk during enrolment: real file systems, mounted in the test's own mount namespace.
 use std::fs;
 
 use jetond::credential::ClientSecret;
@@ -7,7 +7,7 @@ use jetond::sandbox::{Line, Options, Sandbox};
 use crate::support::env::Output;
 use crate::support::{TestEnv, ignored};
 
-/// Runs a shell script in a mount namespace of its own; `None`, with the reason, where that is not possible.
+/// Runs a shell script in a mount namespace of its own. Prints the reason and returns `None` if that is not possible.
 fn in_namespace(env: &TestEnv, script: &str) -> Option<Output> {
     let run = |script: &str| {
         let mut command = env.command("unshare");
@@ -101,7 +101,7 @@ fn a_configuration_that_cannot_be_written_leaves_the_store_as_it_was() {
         secret,
     )));
     let before = before.unwrap();
-    // Of a profile that was taken out of the configuration by hand.
+    // The record of a profile that was removed from the configuration by hand.
     let (url, file) = (before.url(), env.secret_file());
     let left = env.jetond(&[
         "add",

@@ -1,4 +1,4 @@
-//! git's credential helper: as a conversation by pipes, and with the gits of this machine.
+//! git's credential helper: the protocol over pipes, and the versions of git on this machine.
 
 mod server;
 mod setup;
@@ -18,10 +18,10 @@ use crate::support::{TestEnv, ignored};
 
 const JETON: &str = env!("CARGO_BIN_EXE_jeton");
 
-/// What git from 2.46 on begins its messages with.
+/// The first lines of a message from git 2.46 or later.
 const MODERN: &str = "capability[]=authtype\ncapability[]=state\n";
 
-/// A place whose profile `research` has these lines in its entry of `hosts`.
+/// A test environment whose profile `research` has these lines in its entry of `hosts`.
 fn place(entry: &str) -> TestEnv {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
@@ -41,7 +41,7 @@ fn helper(env: &TestEnv, operation: &str, message: &str) -> Output {
     env.finish("jeton git", command, message.as_bytes(), operation == "get")
 }
 
-/// What the helper answers, by key.
+/// Returns the helper's answer by key.
 fn answer(output: &Output) -> Vec<(&str, &str)> {
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     let lines = output.stdout.lines().take_while(|line| !line.is_empty());
@@ -155,7 +155,7 @@ fn a_report_reaches_no_token_of_another_profile() {
         .iter()
         .map(|(key, value)| format!("{key}={value}\n"))
         .collect();
-    // Git tells all of its helpers. The tokens of two profiles may have one number.
+    // git sends this message to all of its helpers. The tokens of two profiles may have the same generation.
     let (ci, research) = (generation("ci"), generation("research"));
     let same = sent.replace(&format!("jeton:{ci}\n"), &format!("jeton:{research}\n"));
     for (profile, sent) in [("ci", &sent), ("research", &same)] {
@@ -174,7 +174,7 @@ fn what_is_not_ours_gets_no_token_and_one_line() {
     let env = place("url = \"https://git.example/team\"");
     let mut daemon = env.start();
     for (message, exit) in [
-        // Without credential.useHttpPath git names no path.
+        // Without credential.useHttpPath, git sends no path.
         ("protocol=https\nhost=git.example\n", 78),
         ("protocol=https\nhost=git.example\npath=teams/x.git\n", 78),
         (
@@ -215,7 +215,7 @@ fn eight_processes_get_the_right_token_ten_thousand_times() {
     gets(10_000);
 }
 
-/// Runs the helper this many times, from eight threads at once.
+/// Runs the helper this many times in total, from eight threads at once.
 fn gets(total: usize) {
     let env = place("url = \"https://git.example\"");
     let mut daemon = env.start();
@@ -253,7 +253,8 @@ fn piped(command: &mut Command, input: &[u8]) -> std::process::Output {
 
 // === With the gits of this machine ===
 
-/// The gits of this machine, one of each kind: before 2.46, which knows a user and a password alone, and since.
+/// Returns up to two versions of git on this machine, each with whether it is 2.46 or later. Earlier ones only know a
+/// user name and a password.
 pub(crate) fn gits() -> Vec<(PathBuf, bool)> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let installed = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -274,7 +275,7 @@ pub(crate) fn gits() -> Vec<(PathBuf, bool)> {
     gits
 }
 
-/// The minor number of a git 2.
+/// Returns the minor version of a git 2.
 fn minor(git: &Path) -> Option<u32> {
     let output = Command::new(git).arg("--version").output().ok()?;
     let version = String::from_utf8(output.stdout).ok()?;
@@ -282,7 +283,7 @@ fn minor(git: &Path) -> Option<u32> {
     version.split('.').next()?.parse().ok()
 }
 
-/// git in the place, which asks no person and reads no file of the machine's.
+/// Runs git in the test environment, without prompts and without the machine's configuration.
 fn git(env: &TestEnv, program: &Path, args: &[&str]) -> Output {
     let mut command = env.command(program);
     command
@@ -292,7 +293,7 @@ fn git(env: &TestEnv, program: &Path, args: &[&str]) -> Output {
     env.finish("git", command, b"", false)
 }
 
-/// A place with a server that takes the token, and the lines of its entry beside the address.
+/// A test environment with a server that accepts the token. The entry has these lines beside the address.
 fn serving(scheme: Scheme, entry: &str) -> (TestEnv, Server, Daemon) {
     let server = Server::start(scheme);
     let env = place(&format!("url = \"{}\"\n{entry}", server.url));
@@ -338,16 +339,17 @@ fn a_token_that_the_server_rejects_is_replaced_where_git_says_so() {
             (Scheme::Basic, "", is_modern),
             (Scheme::Basic, "auth = \"basic\"", true),
             (Scheme::Bearer, "", is_modern),
-            // It sends what the server does not take, and says so by the server's challenge.
+            // The entry makes git send a scheme that the server does not accept. The server's challenge shows that, and
+            // git passes it on.
             (Scheme::Basic, "auth = \"bearer\"", false),
-            // A git that sends no challenges is believed where the entry says so.
+            // An earlier git passes on no challenges. Its report counts only if the entry names that scheme.
             (Scheme::Bearer, "auth = \"basic\"", !is_modern),
         ] {
             let (env, server, mut daemon) = serving(scheme, entry);
             server.take("another one");
             let what = format!("{} {scheme:?} {entry}", program.display());
             assert_ne!(ls_remote(&env, &program, &server).code, 0, "{what}");
-            // It erases a token only once per process.
+            // One git process erases a token only once.
             assert_eq!(
                 reports(&env, &daemon),
                 u64::from(is_reported),
@@ -370,7 +372,8 @@ fn an_old_git_rejects_no_token_in_a_thousand_fetches() {
     fetches(1_000);
 }
 
-/// Fetches this many times with a git below 2.46 from a server that takes Bearer alone. That git erases each token.
+/// Fetches this many times from a server that accepts only Bearer, with a git earlier than 2.46. That git erases each
+/// token.
 fn fetches(times: usize) {
     let Some((program, _)) = gits().into_iter().find(|(_, is_modern)| !is_modern) else {
         return;
@@ -403,7 +406,7 @@ fn an_entry_that_wrongly_says_basic_costs_few_refreshes() {
         for _ in 0..30 {
             assert_ne!(ls_remote(&env, &program, &server).code, 0);
         }
-        // It says nothing that tells it from a server which rejects the token.
+        // These messages are the same as those about a server that rejects the token.
         let refreshes = env.sandbox().stats().token_requests - before;
         let most = if is_modern { 0 } else { 3 };
         assert!(refreshes <= most, "{refreshes}");

@@ -1,4 +1,4 @@
-//! A configuration that is gone is no instruction: what is in force stays, and says so.
+//! A missing or empty configuration: the daemon keeps the one in force, and reports the fault.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -19,7 +19,7 @@ fn reload(env: &TestEnv, daemon: &Daemon) -> Response {
     env.request(&daemon.admin, "POST", "/v1/reload", &[], b"")
 }
 
-/// A reload fails with this reason, by each of its ways, and the token stays.
+/// Asserts that a reload fails with this reason, however it is requested, and that the token is still served.
 #[track_caller]
 fn stays(env: &TestEnv, daemon: &Daemon, why: &str) {
     let held = env.token(daemon, "research");
@@ -64,7 +64,7 @@ fn a_configuration_that_is_gone_at_a_reload_leaves_the_old_one_in_force() {
         symlink(env.path("nowhere"), &config).unwrap();
         stays(&env, &daemon, "this symbolic link leads nowhere");
         fs::remove_file(&config).unwrap();
-        // A folder that is gone, as with a home that is not mounted any more.
+        // The folder is missing, as with a home that is no longer mounted.
         fs::rename(&folder, env.path("aside")).unwrap();
         stays(&env, &daemon, "the file is gone: put it back");
         symlink(env.path("nowhere"), &folder).unwrap();
@@ -72,7 +72,7 @@ fn a_configuration_that_is_gone_at_a_reload_leaves_the_old_one_in_force() {
         fs::remove_file(&folder).unwrap();
         fs::rename(env.path("aside"), &folder).unwrap();
 
-        // It comes back, and then a comment says that every profile is to go.
+        // The file returns. Then a file with only a comment asks for the removal of every profile.
         write_config(&env, &text);
         assert_eq!(reload(&env, &daemon).json()["kept"], 1);
         fs::write(&config, "# none any more\n").unwrap();
@@ -141,7 +141,7 @@ fn a_link_that_leads_nowhere_is_a_fault_at_the_start_and_no_other_file_takes_its
         let said = format!("{}{}", failed.stdout, failed.stderr);
         assert!(said.contains("this symbolic link leads nowhere"), "{said}");
     }
-    // A home that is not mounted, perhaps: nothing is made where it leads, and nothing is stored.
+    // Possibly a home that is not mounted: no file is created at the link's target, and nothing is stored.
     let more = &["remove", "research", "--yes"][..];
     for refused in [add(&env, "research", &[]), env.jetond(more)] {
         assert_eq!(refused.code, 78, "{refused:?}");
@@ -153,10 +153,10 @@ fn a_link_that_leads_nowhere_is_a_fault_at_the_start_and_no_other_file_takes_its
     assert_eq!(env.sandbox().stats().token_requests, 0);
 }
 
-/// What is done to a configuration that was there.
+/// Ways in which an existing configuration disappears.
 const GOES: [&str; 4] = ["emptied", "blanked", "removed", "moved"];
 
-/// Takes the configuration away, and gives what brings it back.
+/// Makes the configuration disappear, and returns a function that restores it.
 fn take_away(env: &TestEnv, how: &str) -> impl FnOnce() {
     let (config, folder, aside) = (env.config(), env.path("config/jeton"), env.path("aside"));
     let text = fs::read(&config).unwrap();
@@ -206,7 +206,7 @@ fn an_enrolment_does_not_drop_the_profiles_of_a_configuration_that_is_gone() {
     assert_eq!(add(&env, "n", &[]).code, 0);
     env.token(&daemon, "n");
     env.stop(&mut daemon);
-    // Without a daemon, and beside one that has another configuration, it begins with a new file.
+    // Without a daemon, or beside one with another configuration, `add` creates a new file.
     fs::remove_file(env.config()).unwrap();
     assert_eq!(add(&env, "m", &[]).code, 0);
     let mut daemon = env.start();
@@ -243,7 +243,7 @@ fn an_enrolment_refuses_a_configuration_that_goes_while_a_person_is_asked() {
     }
 }
 
-/// Under a service manager it runs all the same, and callers are told what is wrong.
+/// Under a service manager the daemon starts anyway, and callers get the reason.
 #[test]
 fn under_a_service_manager_a_named_file_that_is_missing_is_waited_for() {
     let env = TestEnv::with_sandbox(3_600);

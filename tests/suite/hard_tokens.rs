@@ -1,4 +1,4 @@
-//! Tokens with every character that one may have, and of 64 KiB: each byte goes through every door as it came.
+//! Tokens with every valid character and of 64 KiB: each dialect returns them byte for byte.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -12,17 +12,17 @@ use crate::support::http::Response;
 use crate::support::{TestEnv, http, ignored};
 use jetond::sandbox::Fault;
 
-/// Every character of RFC 6749 section A.12 but the space.
+/// Returns every character of RFC 6749, appendix A.12, except the space.
 fn all() -> String {
     ('!'..='~').collect()
 }
 
-/// The longest token, of all characters.
+/// Returns the longest token, with all characters.
 fn longest() -> String {
     all().chars().cycle().take(65_536).collect()
 }
 
-/// A daemon whose profile `research` holds this token.
+/// Starts a daemon whose profile `research` holds this token.
 fn holding(token: &str) -> (TestEnv, Daemon) {
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
@@ -39,7 +39,7 @@ fn holding(token: &str) -> (TestEnv, Daemon) {
     (env, daemon)
 }
 
-/// What a command prints that may print the token.
+/// Returns the output of a command that is allowed to print the token.
 fn printed(env: &TestEnv, mut command: Command, args: &[&str], stdin: &[u8]) -> String {
     command.args(args);
     let output = env.finish("a door of the token", command, stdin, true);
@@ -97,12 +97,12 @@ fn every_door_lets_each_byte_of_a_token_through() {
 
         assert_eq!(first_event(&env, &daemon), token);
         assert_eq!(first_line_of_a_watch(&env), token);
-        // Each line must be whole in the log too: the search for leaks reads it.
+        // Each log line must be complete as well, because the search for leaks reads it.
         env.stop(&mut daemon);
     }
 }
 
-/// The token in the first server-sent event that has one.
+/// Returns the token of the first server-sent event that has one.
 fn first_event(env: &TestEnv, daemon: &Daemon) -> String {
     let mut stream = http::connect(&daemon.socket);
     let watch = b"GET /v1/profiles/research/watch HTTP/1.0\r\n\r\n";
@@ -117,7 +117,7 @@ fn first_event(env: &TestEnv, daemon: &Daemon) -> String {
     in_json(data.strip_prefix("data: ").unwrap())
 }
 
-/// The token in the first line of `jeton watch` that has one.
+/// Returns the token in the first line of `jeton watch` that has one.
 fn first_line_of_a_watch(env: &TestEnv) -> String {
     let mut command = env.command(env!("CARGO_BIN_EXE_jeton"));
     command.args(["watch", "research"]).stdout(Stdio::piped());
@@ -148,7 +148,7 @@ fn a_token_of_64_kib_is_reported_by_standard_input() {
     env.stop(&mut daemon);
 }
 
-/// The `Authorization` of the first request that a server of HTTP gets.
+/// Returns the `Authorization` header of the first request that an HTTP server gets.
 fn authorization(listener: &TcpListener) -> String {
     let (mut stream, _) = listener.accept().unwrap();
     let mut head = vec![];

@@ -1,5 +1,5 @@
-//! `jetond install-helpers` and `jetond uninstall-helpers`: links to the companion, over nothing and in no folder that
-//! others can change.
+//! `jetond install-helpers` and `jetond uninstall-helpers`: links to the companion that replace no file and are not
+//! created in a folder that other users can change.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -23,7 +23,7 @@ fn folder(env: &TestEnv, name: &str) -> PathBuf {
     path
 }
 
-/// Runs one of the commands on a folder, which is on `PATH`.
+/// Runs one of the two commands on a folder, which is on `PATH`.
 fn run(env: &TestEnv, command: &str, dir: &Path, more: &[&str]) -> Output {
     let mut jetond = env.jetond_command(&[command]);
     jetond.arg(dir).args(more);
@@ -64,7 +64,7 @@ fn the_helpers_are_links_to_the_companion_and_go_again() {
         let to = fs::read_link(dir.join(name)).unwrap();
         assert_eq!(to.to_str(), Some(JETON), "{name}");
     }
-    // A helper is found by its name: without a daemon it says so in its own way, or as the companion does.
+    // The link's name selects the helper: without a daemon, the error has the form of that dialect or of the companion.
     let helper = env.command(dir.join(DOCKER)).arg("list").output().unwrap();
     assert!(!helper.status.success(), "{helper:?}");
     fs::write(dir.join("mine"), "").unwrap();
@@ -116,7 +116,7 @@ fn what_is_there_already_is_never_replaced_nor_removed() {
         );
         assert_eq!(names(&dir), [DOCKER], "{what}");
         if what == "other companion" {
-            // It is one of that companion's.
+            // The link belongs to the other companion.
             let removed = uninstall(&env, &dir, &["--jeton", other.to_str().unwrap()]);
             assert_eq!(removed.code, 0, "{removed:?}");
             assert!(names(&dir).is_empty());
@@ -149,7 +149,7 @@ fn a_folder_that_others_can_change_gets_no_links() {
         refused(&dir, "others can write to it (mode 0777): chmod go-w");
         fs::set_permissions(open, Permissions::from_mode(0o755)).unwrap();
     }
-    // A link on the way is followed, and what it leads to is judged.
+    // A symbolic link in the path is followed, and the permissions of its target are checked.
     let link = env.path("home/link");
     symlink(&dir, &link).unwrap();
     assert_eq!(install(&env, &link, &[DOCKER]).code, 0);
@@ -203,11 +203,11 @@ fn keyring_has_a_folder_of_its_own_and_is_never_made_unasked() {
         assert_eq!(made.code, 0, "{made:?}");
         assert_eq!(names(&own), ["keyring"]);
     }
-    // Nor is anything else made beside it.
+    // No other link is created beside it either.
     let refused = install(&env, &own, &[]);
     assert_eq!(refused.code, 78, "{refused:?}");
     assert_eq!(names(&own), ["keyring"]);
-    // Another one on PATH is told, wherever it stands.
+    // A file of the same name elsewhere on PATH is reported, whether it comes first or last.
     fs::write(other.join("keyring"), "#!/bin/sh\n").unwrap();
     fs::set_permissions(other.join("keyring"), Permissions::from_mode(0o755)).unwrap();
     for path in [[&own, &other], [&other, &own]] {
@@ -218,7 +218,7 @@ fn keyring_has_a_folder_of_its_own_and_is_never_made_unasked() {
         assert_eq!(made.code, 0, "{made:?}");
         assert!(made.stderr.contains("PATH has another keyring"), "{made:?}");
     }
-    // All links go, this one too.
+    // Without names, `uninstall-helpers` removes all links, including this one.
     assert_eq!(uninstall(&env, &own, &[]).code, 0);
     assert!(names(&own).is_empty());
 }
@@ -271,7 +271,7 @@ fn arguments_that_make_no_sense_change_nothing() {
         64
     );
     assert!(names(&dir).is_empty());
-    // What was installed by a companion that is gone can be removed.
+    // Links to a companion that no longer exists can be removed.
     let gone = env.path("home/jeton");
     symlink(&gone, dir.join(DOCKER)).unwrap();
     let removed = uninstall(&env, &dir, &["--jeton", gone.to_str().unwrap()]);

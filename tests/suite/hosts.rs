@@ -1,4 +1,4 @@
-//! The addresses that profiles are for: what the commands say of them, and what a reload does with them.
+//! Addresses of profiles (`hosts`): what the commands report about them, and how a reload applies them.
 
 use std::fs;
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use crate::enrol::write_config;
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
-/// A place with two profiles, and these lines behind them in the configuration.
+/// A test environment with two profiles, and with these lines after them in the configuration.
 fn place(lines: &str) -> (TestEnv, String) {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");

@@ -1,4 +1,4 @@
-//! The sockets' folders, locks and modes; and what may not be in their place.
+//! Folders, locks and modes of the sockets, and what is refused in their place.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -25,7 +25,7 @@ fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
-/// The daemon under a parent that masks nothing.
+/// A daemon whose parent process has an umask of 0.
 fn without_umask(env: &TestEnv) -> Command {
     let mut command = env.command("/bin/sh");
     command.args([
@@ -36,10 +36,10 @@ fn without_umask(env: &TestEnv) -> Command {
     command
 }
 
-/// Runs a daemon that has to refuse to start.
+/// Runs a daemon that must refuse to start.
 #[track_caller]
 fn refused(env: &TestEnv, args: &[&str], code: i32, says: &str) {
-    // One that starts all the same is ended when this fails.
+    // If the daemon starts anyway, it is ended when the assertion fails.
     let mut daemon = env.spawn(args);
     let status = daemon.wait();
     let log = daemon.log();
@@ -82,7 +82,7 @@ fn no_mode_is_wider_for_a_moment() {
         "run/jeton-admin/admin.sock",
     ]
     .map(|path| env.path(path));
-    /// Ends the watching, also when a test fails.
+    /// Ends the watching thread, also when the test fails.
     struct End<'a>(&'a AtomicBool);
     impl Drop for End<'_> {
         fn drop(&mut self) {
@@ -128,7 +128,7 @@ fn a_second_daemon_says_so_and_leaves_the_first_alone() {
     let before = inodes(&daemon);
     let says = format!("a daemon already serves {}", daemon.socket.display());
     refused(&env, &[], 75, &says);
-    // Also where only the admin socket is taken.
+    // Also if only the admin socket is taken.
     let elsewhere = env.path("run/other/jeton.sock");
     let args = [
         "--socket",
@@ -200,7 +200,7 @@ fn whatever_is_in_a_sockets_place_and_is_none_stays_untouched() {
         fs::write(path.join("kept"), "").unwrap();
         refused(&env, &[], 78, "is not a socket; move it away");
         assert!(path.join("kept").exists());
-        // Nothing of ours is left at the other place either.
+        // No socket is left at the other path either.
         assert!(!env.path("run/jeton/jeton.sock").is_file());
         let sockets = [
             env.path("run/jeton/jeton.sock"),
@@ -235,7 +235,7 @@ fn a_folder_that_others_can_write_to_or_that_is_a_link_is_refused_and_not_change
         assert_eq!(fs::read_dir(env.path("home/real")).unwrap().count(), 0);
         fs::remove_file(&folder).unwrap();
     }
-    // Who can write to the folder above can exchange ours.
+    // A user who can write to the parent folder could replace our folder.
     chmod(&env.path("run"), 0o777);
     refused(&env, &[], 78, "the socket's folder");
 }
@@ -251,7 +251,7 @@ fn a_folder_of_ours_at_the_usual_place_that_others_could_only_read_is_closed() {
         assert_eq!((mode(&folder), mode(&daemon.socket)), (0o700, 0o600));
         env.stop(&mut daemon);
     }
-    // One that the user named is the user's to change.
+    // A folder that the user named must be changed by the user.
     chmod(&folder, 0o755);
     let socket = folder.join("jeton.sock");
     refused(

@@ -1,5 +1,5 @@
-//! Answers of a token endpoint that are none, through the real daemon: each is told by its kind, costs nobody the token
-//! that is held, and leaves nothing of its body behind.
+//! Invalid answers of a token endpoint, with the real daemon: each is reported with its kind of fault, the held token
+//! stays served, and nothing of the answer's body appears elsewhere.
 
 use std::fs;
 use std::time::Instant;
@@ -11,13 +11,14 @@ use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::http;
 
-/// A text that the answers below have where nothing may be quoted from.
+/// A text in the answers below whose leak fails the test.
 const BODY: &str = "body-canary-5d0f3c7e91ab";
 
-/// The answers, and what each is told as. `BODY` stands for the text above, `SECRET` for the client secret as JSON.
+/// The answers, each with the kind of fault reported. `BODY` stands for the text above, `SECRET` for the client secret
+/// as JSON.
 #[rustfmt::skip]
 const ANSWERS: &[(&str, &str)] = &[
-    // 200 and no token
+    // 200 without a token
     (r#"raw:{"error":"invalid_request","x":"BODY"}"#, "rejected"),
     (r#"raw:{"error":"server_error","x":"BODY"}"#, "server_error"),
     (r#"raw:{"error":"","x":"BODY"}"#, "malformed"),
@@ -35,7 +36,7 @@ const ANSWERS: &[(&str, &str)] = &[
     (r#"raw:{"access_token":"BODY","expires_in":NaN}"#, "malformed"),
     (r#"raw:{"access_token":"BODY","expires_in":Infinity}"#, "malformed"),
     (r#"raw:{"access_token":"BODY","x":DEPTH}"#, "malformed"),
-    // 200 and a token that cannot be one
+    // 200 with an invalid token
     (r#"raw:{"access_token":"","x":"BODY"}"#, "malformed"),
     (r#"raw:{"access_token":null,"x":"BODY"}"#, "malformed"),
     (r#"raw:{"access_token":["BODY"]}"#, "malformed"),
@@ -74,15 +75,15 @@ const ANSWERS: &[(&str, &str)] = &[
     (r#"answer:502:<html>BODY</html>"#, "server_error"),
     (r#"answer:503:{"x":"BODY"}"#, "server_error"),
     (r#"answer:599:{"x":"BODY"}"#, "server_error"),
-    // What may be quoted holds our secret, or a token.
+    // the part that may be quoted contains our secret or a token
     (r#"answer:400:{"error":"invalid_request","error_description":"bad secret SECRET"}"#, "rejected"),
     (r#"answer:401:{"code":401,"message":"got {\"client_secret\":\"SECRET\"}","details":"SECRET"}"#, "rejected"),
     (r#"answer:503:{"message":"could not store $TOKEN"}"#, "server_error"),
     (r#"raw:{"error":"server_error","error_description":"$TOKEN","access_token":"$TOKEN"}"#, "malformed"),
 ];
 
-/// The lifetimes that answers state (`None`: the member is not there), and what the daemon makes of each, in seconds;
-/// 0 for an answer that is refused. The sandbox's JWT shows 600, beyond which no answer makes it last.
+/// The lifetimes in answers (`None`: the member is missing), each with the lifetime that the daemon uses, in seconds. 0
+/// means that the answer is refused. The sandbox's JWT lasts 600 s, which caps every lifetime.
 #[rustfmt::skip]
 const LIFETIMES: &[(Option<&str>, u64)] = &[
     (Some("300"), 300), (Some("\"300\""), 300), (Some("300.0"), 300), (Some("3e2"), 300), (Some("\"300.5\""), 300),
@@ -96,7 +97,7 @@ const LIFETIMES: &[(Option<&str>, u64)] = &[
     (Some("NaN"), 0), (Some("3600,\"expires_in\":3600"), 0), (Some("01"), 0), (Some(""), 0),
 ];
 
-/// The fault of a row, its placeholders filled in.
+/// Returns the sandbox fault of a row, with the placeholders replaced.
 fn fault(row: &str, secret: &str) -> String {
     let json = serde_json::to_string(secret).unwrap();
     row.replace("SECRET", json.trim_matches('"'))
@@ -109,7 +110,7 @@ fn status(env: &TestEnv, daemon: &Daemon, profile: &str) -> Value {
     env.get(daemon, &format!("/v1/profiles/{profile}")).json()
 }
 
-/// Enrols this many profiles, each at a sandbox of its own whose tokens hold for 600 s.
+/// Enrols this many profiles, each at a sandbox of its own whose tokens last 600 s.
 fn enrol(env: &mut TestEnv, count: usize) -> Vec<String> {
     (0..count)
         .map(|n| {
@@ -151,7 +152,7 @@ fn an_answer_that_is_none_is_told_by_its_kind_and_leaves_the_token() {
         let (row, kind) = ANSWERS[n];
         let start = Instant::now();
         let asked = refresh(&env, &daemon, profile);
-        // An issuer that starts up may answer so, whatever the credential is.
+        // An issuer may answer like this while it starts, so the daemon does not yet count it as a rejection.
         let is_doubtful = row.contains("Unauthorized");
         if kind == "rejected" && !is_doubtful {
             assert_eq!(asked.status, 502, "{row}: {asked:?}");
@@ -169,12 +170,12 @@ fn an_answer_that_is_none_is_told_by_its_kind_and_leaves_the_token() {
         let detail = status["last_fault"]["detail"].as_str().unwrap();
         assert!(detail.contains(&env.sandboxes()[n].url()), "{detail}");
         assert!(detail.len() < 500 && detail.is_ascii(), "{detail}");
-        // The one that was asked for, then the back-off's.
+        // One attempt for the request, and the retries of the back-off.
         let made = env.sandboxes()[n].stats().token_requests - before[n].1;
         let most = 1 + (start.elapsed().as_secs_f64() / 0.5) as u64;
         assert!((1..=most).contains(&made), "{row}: {made}");
     }
-    // Nobody changes this by asking.
+    // Requests do not change what is held.
     for (profile, held) in profiles.iter().zip(&held) {
         assert_eq!(&env.token(&daemon, profile), held);
     }
@@ -210,7 +211,7 @@ fn a_stated_lifetime_is_taken_within_a_second_and_a_day_or_not_at_all() {
             "{stated:?}: {left} s of {lifetime}"
         );
     }
-    // What is said to hold for a second is not asked for in a hot loop.
+    // A token with a stated lifetime of one second does not cause a hot loop of attempts.
     let start = Instant::now();
     let refreshes = |n: usize| {
         let status = status(&env, &daemon, &profiles[n]);
@@ -233,7 +234,7 @@ fn a_stated_lifetime_is_taken_within_a_second_and_a_day_or_not_at_all() {
     env.stop(&mut daemon);
 }
 
-/// A token that shows nothing, from an issuer that says nothing.
+/// Neither the token nor the issuer states a lifetime.
 #[test]
 fn an_opaque_token_without_a_lifetime_holds_for_five_minutes() {
     let env = TestEnv::with_sandbox(600);
@@ -247,7 +248,8 @@ fn an_opaque_token_without_a_lifetime_holds_for_five_minutes() {
     env.stop(&mut daemon);
 }
 
-/// The token is served for a second; the profile can say for how long it really holds.
+/// A token with a stated lifetime of 0 counts as a failure. With a lifetime in the profile's configuration, it is
+/// accepted.
 #[test]
 fn an_opaque_token_of_no_time_is_a_failure_until_the_profile_has_a_lifetime() {
     let env = TestEnv::with_sandbox(600);
@@ -274,7 +276,7 @@ fn an_opaque_token_of_no_time_is_a_failure_until_the_profile_has_a_lifetime() {
     env.stop(&mut daemon);
 }
 
-/// It takes the place of what the issuer states, and not of the token's own end.
+/// The profile's lifetime overrides the one that the issuer states, but not the expiry in the token.
 #[test]
 fn a_lifetime_of_the_profile_is_not_longer_than_the_jwt_holds() {
     let mut env = TestEnv::new();
@@ -293,7 +295,7 @@ fn a_lifetime_of_the_profile_is_not_longer_than_the_jwt_holds() {
     env.stop(&mut daemon);
 }
 
-/// The most memory that the process ever had, in KiB.
+/// Returns the process's peak memory in KiB.
 fn peak(daemon: &Daemon) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", daemon.child.id())).unwrap();
     let line = status
@@ -312,7 +314,7 @@ fn a_gibibyte_of_answer_costs_no_memory() {
     let before = peak(&daemon);
     env.fault("huge");
     assert_eq!(refresh(&env, &daemon, "research").status, 503);
-    // A few more of the back-off.
+    // Some more attempts from the back-off.
     wait_until("three failures", || {
         status(&env, &daemon, "research")["counts"]["failures"].as_u64() >= Some(3)
     });

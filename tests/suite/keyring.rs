@@ -1,4 +1,4 @@
-//! The OS keyring, against a real one on a bus of our own: unlocked, locked, hanging, and not there.
+//! The OS keyring, with a real one on a private bus: unlocked, locked, hanging, and absent.
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
@@ -27,10 +27,10 @@ fn add(env: &TestEnv, profile: &str, more: &[&str]) -> Output {
     env.jetond(&args)
 }
 
-/// The threads of a daemon that is idle.
+/// The threads of an idle daemon.
 const OWN_THREADS: [&str; 4] = ["jetond", "resolver", "log", "issuers"];
 
-/// The processes in which the daemon asks a keyring.
+/// Returns the processes in which the daemon calls a keyring.
 fn calls(daemon: &Daemon) -> Vec<u32> {
     let parent = format!("\nPPid:\t{}\n", daemon.child.id());
     let processes = fs::read_dir("/proc").unwrap();
@@ -39,14 +39,14 @@ fn calls(daemon: &Daemon) -> Vec<u32> {
         .filter(|pid: &u32| {
             let status = fs::read_to_string(format!("/proc/{pid}/status"));
             let cmdline = fs::read_to_string(format!("/proc/{pid}/cmdline"));
-            // One that has just been started is still as its parent is.
+            // Before its exec, a new process still has its parent's command line.
             status.is_ok_and(|status| status.contains(&parent))
                 && cmdline.is_ok_and(|cmdline| cmdline.contains("keyring-call"))
         })
         .collect()
 }
 
-/// What the descriptors of a process are.
+/// Returns what the descriptors of a process refer to.
 fn descriptors(pid: u32) -> Vec<String> {
     fs::read_dir(format!("/proc/{pid}/fd"))
         .unwrap()
@@ -76,7 +76,7 @@ fn a_credential_lives_in_the_keyring_and_nowhere_else() {
     assert!(config.contains("store = \"keyring\""), "{config}");
     assert!(!env.record("research").exists());
 
-    // It is in the real one: another program finds it there.
+    // The record is in the real keyring, where another program finds it.
     let record: serde_json::Value = serde_json::from_str(&bus.lookup("research")).unwrap();
     assert_eq!(record["client_secret"], env.secret());
     let checked = env.jetond(&["check"]);
@@ -86,7 +86,7 @@ fn a_credential_lives_in_the_keyring_and_nowhere_else() {
         "{checked:?}"
     );
 
-    // It outlives the keyring, whose file is encrypted.
+    // The record survives a restart of the keyring, whose file is encrypted.
     bus.keyring(PASSWORD);
     let mut daemon = env.start();
     let token = env.token(&daemon, "research");
@@ -106,7 +106,7 @@ fn a_state_that_cannot_be_made_keeps_no_credential_out_of_the_keyring() {
         return;
     };
     bus.keyring(PASSWORD);
-    // Even root can make no folder here.
+    // Even root can create no folder here.
     let state = ["--state", "/proc/jeton"];
     let added = add(
         &env,
@@ -158,7 +158,7 @@ fn a_locked_keyring_is_left_alone_and_says_how_to_unlock_it() {
         "{chosen:?}"
     );
 
-    // The daemon runs, says why, and takes it up when it is unlocked.
+    // The daemon runs, reports why there is no token, and loads the credential once the keyring is unlocked.
     let mut daemon = env.start();
     let answer = env.get(&daemon, "/v1/profiles/research/token");
     assert_eq!(
@@ -209,7 +209,7 @@ fn a_keyring_that_hangs_holds_up_nobody() {
     }
     daemon.wait_for_log("it does not answer");
     bus.hang(false);
-    // What was asked of it meanwhile may still be in its way.
+    // An earlier call to the keyring may still be pending.
     wait_until("the token", || {
         daemon.signal(Signal::HUP);
         env.get(&daemon, "/v1/profiles/research/token").status == 200
@@ -259,7 +259,7 @@ fn a_keyring_that_denies_or_returns_another_type_is_not_used_and_its_words_are_n
         "{chosen:?}"
     );
 
-    // The daemon serves what it can, and takes up the keyring when it is one again.
+    // The daemon serves the other profiles, and uses the keyring again once it works.
     let mut daemon = env.start();
     env.token(&daemon, "chosen");
     let answer = env.get(&daemon, "/v1/profiles/research/token");
@@ -306,7 +306,7 @@ fn the_process_that_asks_a_keyring_holds_nothing_of_the_daemons_and_its_end_is_a
         .filter(|is| is.starts_with("socket:") && descriptors(daemon.child.id()).contains(is))
         .collect();
     assert_eq!(shared, Vec::<String>::new());
-    // As the daemon, it gives up what it does not need before it gets a secret.
+    // Like the daemon, the process gives up its rights before it gets a secret.
     wait_until("the process to give up its rights", || {
         let status = String::from_utf8(proc(call, "status")).unwrap();
         let limits = String::from_utf8(proc(call, "limits")).unwrap();
@@ -315,7 +315,7 @@ fn the_process_that_asks_a_keyring_holds_nothing_of_the_daemons_and_its_end_is_a
         status.contains("\nNoNewPrivs:\t1\n") && core.get(4..6) == Some(&["1", "1"])
     });
 
-    // As a panic in it would end it.
+    // As if the process ended by a panic.
     let pid = Pid::from_raw(i32::try_from(call).unwrap()).unwrap();
     kill_process(pid, Signal::ABORT).unwrap();
     daemon.wait_for_log("the process that asks it was ended by signal: 6 (SIGABRT)");

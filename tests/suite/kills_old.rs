@@ -1,4 +1,5 @@
-//! An issuer that ends a client's old token at each new one, while commands get tokens with the client of a profile.
+//! An issuer that revokes a client's old token whenever it issues a new one, while commands get tokens with the client
+//! of a profile.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -16,7 +17,8 @@ use crate::wrap::script;
 
 const PATH: &str = "/v1/token-issued";
 
-/// A place whose issuer ends old tokens, with a profile `research` and a running daemon that holds its token.
+/// A test environment with an issuer that revokes old tokens, a profile `research`, and a running daemon that holds its
+/// token.
 fn place() -> (TestEnv, Daemon) {
     let env = TestEnv::with_sandbox(3_600);
     env.sandbox()
@@ -27,7 +29,7 @@ fn place() -> (TestEnv, Daemon) {
     (env, daemon)
 }
 
-/// The one token that the issuer still takes.
+/// Returns the only token that the issuer still accepts.
 fn alive(env: &TestEnv) -> String {
     env.sandbox().issued().pop().unwrap()
 }
@@ -42,7 +44,7 @@ fn wait_for_a_live_token(env: &TestEnv, daemon: &Daemon) {
     });
 }
 
-/// Has the configuration say what the issuer of each profile does.
+/// Sets `reissue` in the configuration of every profile.
 fn say_kills_old(env: &TestEnv) {
     let text = fs::read_to_string(env.config()).unwrap();
     let text = text.replace("provider = ", "reissue = \"kills-old\"\nprovider = ");
@@ -98,7 +100,8 @@ fn a_proof_whose_enrolment_is_not_written_counts_too() {
     let before = requests(&env);
     let config = env.path("other/config.toml");
     let elsewhere = ["--config", config.to_str().unwrap()];
-    // What stands in the place of the lock shows when the enrolment is written.
+    // The command finds the folder in the lock's place only when it writes the enrolment, after it has obtained a
+    // token.
     fs::create_dir_all(env.path("other/.jeton.lock")).unwrap();
     let refused = add(&env, "other", &elsewhere);
     assert_ne!(refused.code, 0, "{refused:?}");
@@ -195,7 +198,7 @@ fn check_and_a_commands_own_daemon_say_that_two_daemons_end_each_others_tokens()
             say_kills_old(&env);
         }
     }
-    // The one daemon of a machine has no second one to fear.
+    // The only daemon of a machine does not warn about a second one.
     let mut daemon = env.start();
     env.stop(&mut daemon);
     assert!(!daemon.log().contains("end each other's tokens"));

@@ -1,4 +1,4 @@
-//! What no local tool sends is refused, and nobody who is slow, silent or greedy costs anybody else anything.
+//! Limits on requests: what no local tool sends is refused, and slow, silent or greedy clients do not affect others.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"

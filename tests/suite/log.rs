@@ -1,5 +1,5 @@
-//! The log never harms: whatever standard error is, and whether or not it is read, the daemon serves, obeys signals and
-//! ends as it should; and what the log had to leave out is counted in it.
+//! The log cannot harm the daemon: whether or not standard error is read or writable, the daemon serves, obeys signals
+//! and ends properly. Log lines that were dropped are counted in the log.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -30,17 +30,17 @@ use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, accepts, wait_until};
 use crate::support::http;
 
-/// What a daemon may take to end when its log is stuck: 100 ms for the log, and the time of a busy machine.
+/// The time in which a daemon with a stuck log must end: 100 ms for the log, and a reserve for a busy machine.
 const END: Duration = Duration::from_secs(4);
 
-/// A place with an enrolled profile.
+/// A test environment with an enrolled profile.
 fn enrolled() -> TestEnv {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env
 }
 
-/// Starts a daemon whose log goes there, and waits until it serves.
+/// Starts a daemon that logs to `log`, and waits until it serves.
 fn start(env: &TestEnv, args: &[&str], log: impl Into<Stdio>) -> Daemon {
     start_command(env, env.jetond_command(&[&["run"], args].concat()), log)
 }
@@ -56,7 +56,7 @@ fn start_command(env: &TestEnv, command: Command, log: impl Into<Stdio>) -> Daem
     daemon
 }
 
-/// Starts it without waiting.
+/// Starts the daemon without waiting.
 fn spawn(env: &TestEnv, mut command: Command, log: impl Into<Stdio>) -> Daemon {
     let child = command
         .stdin(Stdio::null())
@@ -73,7 +73,7 @@ fn spawn(env: &TestEnv, mut command: Command, log: impl Into<Stdio>) -> Daemon {
     }
 }
 
-/// The daemon serves tokens, takes a reload, and ends in order.
+/// Asserts that the daemon serves tokens, obeys a reload and ends properly.
 #[track_caller]
 fn assert_serves_and_stops(env: &TestEnv, daemon: &mut Daemon) {
     assert_serves(env, daemon);
@@ -95,7 +95,7 @@ fn assert_serves(env: &TestEnv, daemon: &mut Daemon) {
     assert_eq!(daemon.child.try_wait().unwrap(), None);
 }
 
-/// Makes so many requests, each of which is a line at TRACE.
+/// Makes this many requests. Each writes one line at TRACE.
 fn chatter(daemon: &Daemon, requests: usize) {
     for _ in 0..requests {
         let answer = http::request(&daemon.socket, "GET", "/healthz", &[], b"");
@@ -103,7 +103,7 @@ fn chatter(daemon: &Daemon, requests: usize) {
     }
 }
 
-/// Makes requests whose lines at TRACE are more than a pipe and the queue hold.
+/// Makes requests whose lines at TRACE exceed the capacity of a pipe and the log's queue.
 fn chatter_of_megabytes(daemon: &Daemon) {
     let path = format!("/{}", "long".repeat(1_000));
     for _ in 0..400 {
@@ -112,9 +112,9 @@ fn chatter_of_megabytes(daemon: &Daemon) {
     }
 }
 
-/// The pipe takes no more.
+/// Fills the pipe.
 fn fill(pipe: &OwnedFd) {
-    // By a description of its own: the daemon's must not become a non-blocking one.
+    // Opened again, because O_NONBLOCK must not affect the open file description that the daemon uses.
     let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut end = File::from(rustix::fs::open(path, flags, Mode::empty()).unwrap());
@@ -123,7 +123,7 @@ fn fill(pipe: &OwnedFd) {
     }
 }
 
-/// The lines of a log in JSON; each has to be whole. What the test wrote there itself is left out.
+/// Parses the lines of a JSON log, each of which must be complete. Skips lines that the test wrote.
 fn lines(log: &str) -> Vec<Value> {
     log.lines()
         .filter(|line| !line.is_empty() && !line.starts_with("--"))
@@ -134,7 +134,7 @@ fn lines(log: &str) -> Vec<Value> {
         .collect()
 }
 
-/// How many lines the log says that it lacks.
+/// Returns the number of lines that the log reports as dropped.
 fn dropped(lines: &[Value]) -> u64 {
     lines
         .iter()
@@ -147,7 +147,7 @@ fn dropped(lines: &[Value]) -> u64 {
         .sum()
 }
 
-/// What comes out of the other end of a log, from now on.
+/// Collects what arrives at the other end of a log from now on.
 struct Reader {
     read: Arc<Mutex<Vec<u8>>>,
     thread: JoinHandle<()>,
@@ -160,7 +160,7 @@ impl Reader {
         let all = Arc::clone(&read);
         let thread = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // A terminal that no program has open any more is an error, not an end.
+            // A terminal that no program has open any more gives an error, not an end of file.
             while let Ok(n @ 1..) = end.read(&mut bytes) {
                 all.lock().unwrap().extend_from_slice(&bytes[..n]);
             }
@@ -178,7 +178,7 @@ impl Reader {
         });
     }
 
-    /// All of it, when the program has ended; it is searched for secrets.
+    /// Returns everything, once the program has ended. The text is searched for secrets.
     fn end(self, env: &TestEnv) -> String {
         self.thread.join().unwrap();
         let text = String::from_utf8_lossy(&self.read.lock().unwrap()).into_owned();

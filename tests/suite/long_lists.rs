@@ -6,14 +6,14 @@ use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::wire::{Wire, get};
 
-/// The token of `research`, once all that begins with the daemon has let it come.
+/// Returns the token of `research`, after the work at the daemon's start has let it arrive.
 fn first_token(env: &TestEnv, daemon: &Daemon) -> String {
     let target = "/v1/profiles/research/token?max_wait=5";
     wait_until("a token", || env.get(daemon, target).status == 200);
     env.token(daemon, "research")
 }
 
-/// A place with this many profiles beside `research`, which are not enrolled.
+/// A test environment with this many profiles beside `research`. They are not enrolled.
 fn place(more: usize) -> TestEnv {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");

@@ -1,4 +1,4 @@
-//! The integration tests: one binary, a module a topic. `support` holds what they share.
+//! The integration tests: one binary with a module for each topic. Shared code is in `support`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! A socket that goes missing under a running daemon: it is made again, or the daemon ends and says why.
+//! A socket that disappears while the daemon runs: it is created again, or the daemon ends and reports why.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -37,7 +37,7 @@ fn inode(path: &Path) -> u64 {
     path.symlink_metadata().unwrap().ino()
 }
 
-/// Waits until both sockets are there again, each with its mode in a folder with its mode, and serve.
+/// Waits until both sockets exist again and serve, each with its mode and in a folder with its mode.
 #[track_caller]
 fn assert_serves_again(env: &TestEnv, daemon: &Daemon) {
     for socket in [&daemon.socket, &daemon.admin] {
@@ -54,7 +54,7 @@ fn assert_serves_again(env: &TestEnv, daemon: &Daemon) {
     assert_eq!(second.code, 75, "the place is taken: {second:?}");
 }
 
-/// The one line with which a daemon ends, after what it logs.
+/// Asserts that the daemon ended with one line that contains these texts, after its log.
 #[track_caller]
 fn assert_lost(daemon: &mut Daemon, says: &[&str]) {
     assert_eq!(daemon.wait().code(), Some(75), "{}", daemon.log());
@@ -123,12 +123,12 @@ fn folders_that_are_removed_or_moved_are_created_again() {
     assert_serves_again(&env, &daemon);
     fs::rename(folder, env.path("run/moved")).unwrap();
     assert_serves_again(&env, &daemon);
-    // Also while a process has it open, so that its inode stays.
+    // Also while a process has the folder open, so that its inode remains.
     let inside = fs::File::open(folder).unwrap();
     fs::remove_dir_all(folder).unwrap();
     assert_serves_again(&env, &daemon);
     drop(inside);
-    // And with the folders above, as at a logout.
+    // Also when the folders above disappear, as at a logout.
     fs::rename(env.path("run"), env.path("gone")).unwrap();
     assert_serves_again(&env, &daemon);
     fs::remove_dir_all(env.path("run")).unwrap();
@@ -217,7 +217,7 @@ fn repeated_removals_cause_neither_a_hot_loop_nor_a_long_log() {
     let mut daemon = start(&env);
     let made = "missing again; created it again";
     wait_until("the socket to be made some times", || {
-        // A socket that is not there yet cannot be removed.
+        // A socket that does not exist yet cannot be removed.
         let _ = fs::remove_file(&daemon.socket);
         daemon.log().matches(made).count() >= 3
     });
@@ -230,14 +230,14 @@ fn repeated_removals_cause_neither_a_hot_loop_nor_a_long_log() {
             .count(),
         1
     );
-    // The seconds at which it was made: one of them at most every second.
+    // The seconds in which the socket was created: at most once per second.
     let mut seconds: Vec<_> = times.iter().map(|line| line.split('.').next()).collect();
     seconds.dedup();
     assert!(seconds.len() + 1 >= times.len(), "{times:#?}");
     env.stop(&mut daemon);
 }
 
-// === Places that do not allow it ===
+// === Paths where it cannot be created again ===
 
 const ALICE: User = User {
     uid: 54_321,
@@ -245,7 +245,7 @@ const ALICE: User = User {
     groups: &[],
 };
 
-/// Gives the whole place to Alice, but for the folder in which it is.
+/// Gives the whole test environment to Alice, except its parent folder.
 fn give_to_alice(env: &TestEnv) {
     fn give(path: &Path) {
         chown(path, Some(ALICE.uid), Some(ALICE.gid)).unwrap();
@@ -299,7 +299,7 @@ fn a_folder_that_others_can_write_to_is_refused_as_at_the_start() {
     assert_lost(&mut daemon, &["others can write to it"]);
 }
 
-// === Mounts, and systems where nothing can be watched ===
+// === Mounts, and systems without working watches ===
 
 #[test]
 fn a_mount_over_its_folder_is_noticed_and_so_is_its_end() {
@@ -369,7 +369,7 @@ fn without_watches_it_is_looked_at_every_30_s_and_at_a_reload() {
     env.stop(&mut daemon);
 }
 
-// === Sockets of others ===
+// === Sockets of other programs ===
 
 #[test]
 fn a_missing_socket_that_was_passed_is_logged_and_not_created() {
@@ -466,7 +466,7 @@ fn a_missing_runtime_folder_of_a_command_is_told_once_and_its_return_suffices() 
     let socket = fs::read_to_string(out.join("socket")).unwrap();
     let socket = Path::new(socket.trim()).to_owned();
     fs::rename(env.path("run"), env.path("gone")).unwrap();
-    // The last of these waits is 2 s long: in it a second line would be said.
+    // The last of these waits takes 2 s. A second such line would be logged in it.
     supervisor.wait_for_log("the next one starts");
     supervisor.wait_for_log("cannot be created again: the command has no tokens");
     fs::create_dir(env.path("run")).unwrap();
@@ -486,6 +486,6 @@ fn a_missing_runtime_folder_of_a_command_is_told_once_and_its_return_suffices() 
     std::io::Write::write_all(&mut file.unwrap(), b"\n").unwrap();
     assert_eq!(supervisor.wait().code(), Some(5), "{}", supervisor.log());
     assert!(!socket.exists());
-    // The token that the command has asked for.
+    // Remove the token that the command has requested.
     fs::remove_file(&supervisor.output).unwrap();
 }

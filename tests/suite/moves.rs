@@ -1,4 +1,4 @@
-//! A credential moves from one place to another, and is in force in one of them at every moment.
+//! Moving a credential from one place to another: at every moment it is in force in one of them.
 
 mod bad_stores;
 mod export;

@@ -1,4 +1,4 @@
-//! A rotation that has begun and not ended is listed: how far it is, whose it is, and what a person does.
+//! Reports about unfinished rotations: how far each one is, which machine runs it, and what the user should do.
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ fn put_journal(env: &TestEnv, text: &str) -> PathBuf {
     file
 }
 
-/// A journal that this host wrote in this run of the kernel, or that another one wrote.
+/// Returns a rotation journal with this host name and boot ID.
 fn journal(host: &str, boot: &str) -> String {
     let former = serde_json::json!({ "client_id": "c", "key_id": "k", "name": "first-key" });
     serde_json::json!({
@@ -61,7 +61,7 @@ fn a_rotation_of_this_machine_goes_on_and_one_of_another_is_left_to_it() {
         assert_eq!((checked.code, &*checked.stderr), (0, ""), "{checked:?}");
         assert!(checked.stdout.contains(whose), "{checked:?}");
     }
-    // A host name of another machine may hold anything.
+    // The host name of another machine may contain any characters.
     put_journal(&env, &journal("other\u{1b}[2J-host", &boot));
     let whose = "on another machine, other[2J-host: the phase is 'in-grace'";
     let (_, findings) = doctor(&env, &[]);

@@ -1,5 +1,5 @@
-//! Outages: while a valid token is held nobody notices, afterwards nobody is given an expired one, and the end of the
-//! outage is noticed within seconds.
+//! Outages: clients notice nothing while a valid token is held, never get an expired one, and recover within seconds of
+//! the outage's end.
 
 use std::io::Write as _;
 use std::time::SystemTime;
@@ -13,21 +13,21 @@ use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::http;
 
-/// A profile with a sandbox of its own, as a client sees it that asks again and again.
+/// A client that keeps requesting a token, with a profile and a sandbox of its own.
 struct Client {
     profile: String,
     sandbox: usize,
     fault: &'static str,
-    /// The last token, when it ends, and its number, by what the daemon said.
+    /// The last token, with its expiry and generation as the daemon reported them.
     token: String,
     expires_at: u64,
     generation: u64,
     served: u64,
-    /// The codes of what was refused.
+    /// The problem codes of refused requests.
     refused: Vec<String>,
 }
 
-/// What a sandbox's fault is called, and what it is meant to be told as.
+/// The sandbox's faults, each with the kind of fault that the daemon must report.
 const FAULTS: [(&str, &str); Fault::HELP.len()] = [
     ("refuse", "connect"),
     ("hang-connect", "timeout"),
@@ -55,7 +55,7 @@ const FAULTS: [(&str, &str); Fault::HELP.len()] = [
     ("revoke", ""),
     ("non-ascii", ""),
     ("same-token", ""),
-    // These concern keys, and no token.
+    // These affect keys, not tokens.
     ("swallow", ""),
     ("keys", ""),
     ("executed", ""),
@@ -88,7 +88,7 @@ fn unix_now() -> f64 {
     since.unwrap().as_secs_f64()
 }
 
-/// The `exp` of a sandbox's token: by it, and not by what the daemon says, a resource would judge.
+/// Returns the `exp` of a sandbox's token. A resource judges the token by it, not by the daemon's answer.
 fn exp(token: &str) -> u64 {
     let payload = token.split('.').nth(1).unwrap();
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
@@ -124,11 +124,11 @@ impl Client {
         clients
     }
 
-    /// Asks for the token, and holds the answer against the promises.
+    /// Requests the token, and checks the answer against the promises.
     fn ask(&mut self, env: &TestEnv, daemon: &Daemon, max_wait: &str) {
         let target = format!("/v1/profiles/{}/token?max_wait={max_wait}", self.profile);
         let before = unix_now();
-        // Not by the place's own method, which would keep every one of thousands of tokens.
+        // Not with the method of `TestEnv`, which would keep each of thousands of tokens.
         let answer = http::request(&daemon.socket, "GET", &target, &[], b"");
         let after = unix_now();
         let what = format!("{} under {}", self.profile, self.fault);
@@ -150,7 +150,7 @@ impl Client {
             self.served += 1;
             return;
         }
-        // Judged before `after`, so refused while a valid token was held.
+        // The daemon decided before `after`. If the token was still valid then, the refusal was wrong.
         assert!(
             after >= self.expires_at as f64,
             "{what}: {} s of the token were left: {answer:?}",
@@ -167,7 +167,7 @@ impl Client {
                     "{what}: {answer:?}"
                 );
             }
-            // An attempt runs: there is no next one yet.
+            // An attempt is running, so there is no time for the next one yet.
             (504, "deadline") => assert!(problem.get("retry_at").is_none(), "{what}: {problem}"),
             (502, "rejected_by_provider") => assert!(problem["retry_at"].is_u64()),
             other => panic!("{what}: {other:?}: {answer:?}"),
@@ -175,7 +175,7 @@ impl Client {
         self.refused.push(answer.code());
     }
 
-    /// Asks for a refresh and does not wait for what comes of it.
+    /// Requests a refresh without waiting for its result.
     fn refresh(&self, daemon: &Daemon) {
         let request = format!(
             "POST /v1/profiles/{}/refresh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
@@ -195,14 +195,15 @@ impl Client {
     }
 }
 
-/// Promises 1 and 2: a fault of any kind during a refresh is noticed by nobody who asks for the token.
+/// Promises 1 and 2: callers notice no fault that occurs during a refresh, whatever its kind.
 #[test]
 fn every_fault_of_the_sandbox_passes_unnoticed_while_a_token_is_held() {
     let faults: Vec<&str> = Fault::HELP
         .iter()
         .map(|(example, _)| *example)
-        // The next token of the one comes when the last has ended, and not before (reissue.rs). The other keeps a
-        // thread busy that a fourth of so many issuers share, for seconds at a time in a debug build; tests/attacks has it.
+        // `same-token` gives the next token only after the last one has expired (reissue.rs). `early-hints` keeps a
+        // thread busy for seconds in a debug build, and a fourth of these issuers share that thread; tests/attacks
+        // covers it.
         .filter(|example| !["same-token", "early-hints"].contains(example))
         .collect();
     let mut env = TestEnv::new();
@@ -221,7 +222,7 @@ fn every_fault_of_the_sandbox_passes_unnoticed_while_a_token_is_held() {
     for client in &clients {
         client.refresh(&daemon);
     }
-    // Each lasts until its profile has met it. Meanwhile clients ask without a pause.
+    // Each fault lasts until its profile has met it. Meanwhile clients make requests without a pause.
     let mut met = vec![None; clients.len()];
     wait_until("every fault to be met", || {
         for (client, met) in clients.iter_mut().zip(&mut met) {
@@ -254,7 +255,7 @@ fn every_fault_of_the_sandbox_passes_unnoticed_while_a_token_is_held() {
         assert_eq!(status["phase"], "retrying", "{what}: {status}");
         assert_eq!(status["generation"], *generation, "{what}: {status}");
         if what.starts_with("ra") || what.starts_with("retry") {
-            // Both examples ask for 7 s; a date has whole seconds.
+            // Both examples ask for 7 s. A date has a resolution of one second.
             let next = status["next_attempt_at"].as_u64().unwrap();
             let waits = next - status["last_fault"]["at"].as_u64().unwrap();
             assert!((6..=9).contains(&waits), "{what}: {status}");
@@ -268,14 +269,15 @@ fn every_fault_of_the_sandbox_passes_unnoticed_while_a_token_is_held() {
     for (client, (_, attempts)) in clients.iter().zip(&first) {
         assert_eq!(client.refused, Vec::<String>::new(), "{}", client.fault);
         assert!(client.served > 10, "{}", client.fault);
-        // Nobody's asking caused an attempt: there was the requested one, and those of the back-off until it ended.
+        // Requests caused no attempt: there was only the refresh that was requested, and the back-off's attempts until
+        // it ended.
         let made = client.attempts(&env) - attempts;
         assert!(made <= 8, "{}: {made} requests", client.fault);
     }
     env.stop(&mut daemon);
 }
 
-/// Promises 3 and 4: an outage longer than a token's life.
+/// Promises 3 and 4: an outage that is longer than the token's lifetime.
 #[test]
 fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
     let faults = [
@@ -312,7 +314,7 @@ fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
         let status = client.status(&env, &daemon);
         let (code, phase) = match client.fault {
             "hang" => ("deadline", "expired"),
-            // The second rejection comes 5 s after the first, which may be before or after the token's end.
+            // The second rejection comes 5 s after the first. That may be before or after the token's expiry.
             "invalid-client" if status["phase"] == "rejected" => {
                 ("rejected_by_provider", "rejected")
             }
@@ -320,7 +322,7 @@ fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
             _ => ("unavailable", "expired"),
         };
         let told = client.refused.last().unwrap();
-        // An attempt may be on its way at any moment.
+        // An attempt may be running at any moment.
         assert!(
             told == code || told == "deadline",
             "{}: {told}, {status}",
@@ -338,18 +340,18 @@ fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
         let made = client.attempts(&env) - start;
         let most = match client.fault {
             "refuse" | "tls:expired" => 0,
-            // An attempt that hangs is ended after 2 s at the soonest while the token holds.
+            // While the token is valid, a hanging attempt is ended after 2 s at the earliest.
             "hang" => 2 + (lasted / 2.0) as u64,
-            // Once more after 5 s.
+            // One retry after 5 s.
             "invalid-client" => 2,
-            // A request every second endpoint.
+            // An attempt sends two requests, one to each endpoint.
             "html" => 2 * (2 + (lasted / 0.5) as u64),
             _ => 2 + (lasted / 0.5) as u64,
         };
         assert!(made <= most, "{}: {made} in {lasted} s", client.fault);
         env.fault_at(client.sandbox, "none");
     }
-    // A rejected credential waits for its probe or for a new secret.
+    // After a rejection, the next attempt waits for the probe or for a new secret.
     clients.retain(|client| client.fault != "invalid-client");
     let ended = unix_now();
     let generations: Vec<u64> = clients.iter().map(|client| client.generation).collect();
@@ -358,8 +360,8 @@ fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
         let mut pairs = clients.iter().zip(&generations);
         pairs.all(|(client, generation)| client.generation > *generation)
     });
-    // What hangs is given up after 10 s. Callers cause an attempt 2 s after the last one while the outage is young, and
-    // within 37.5 s later; after a stated wait the back-off decides.
+    // A hanging attempt times out after 10 s. Requests cause an attempt 2 s after the last one early in an outage, and
+    // within 37.5 s later. After a wait that the issuer stated, the back-off decides.
     assert!(unix_now() - ended < 60.0);
     env.stop(&mut daemon);
 }
@@ -392,7 +394,7 @@ fn a_cold_start_during_an_outage_waits_as_told_and_then_succeeds() {
     for (n, (fault, profile)) in cases.iter().enumerate() {
         env.fault_at(n, "none");
         if *fault == "hang" {
-            // The attempt may hang for 10 s yet; how that ends is seen where an outage outlasts a token.
+            // The attempt may hang for another 10 s. The test of an outage that outlasts the token covers its end.
             continue;
         }
         let asked = env.jeton(&["token", profile, "--max-wait", "25"]);
@@ -422,7 +424,7 @@ fn sixty_four_cold_callers_get_one_token_and_those_who_leave_cancel_nothing() {
         .map(|_| ask())
         .enumerate()
         .partition(|(n, _)| n % 3 == 0);
-    // Until the attempt runs for sure: the first who asked is among those who leave.
+    // Wait for the attempt to run: the first caller, which started it, is among those that leave.
     wait_until("the attempt", || {
         env.sandbox().stats().token_requests > before.token_requests
     });
@@ -442,7 +444,7 @@ fn sixty_four_cold_callers_get_one_token_and_those_who_leave_cancel_nothing() {
     env.stop(&mut daemon);
 }
 
-/// The secret is replaced at the issuer, and nobody tells us.
+/// The secret is replaced at the issuer without a message to the daemon.
 #[test]
 fn a_rejected_secret_is_tried_twice_told_and_replaced_at_once() {
     let mut env = TestEnv::with_sandbox(10);
@@ -511,7 +513,7 @@ fn a_rejected_secret_is_tried_twice_told_and_replaced_at_once() {
     assert!(shown.stdout.contains("invalid_client"), "{shown:?}");
     assert_eq!(env.sandbox().stats().rejected, 3);
 
-    // The old secret once more is no new one; the new one is taken up without a restart and without a wait.
+    // Storing the old secret once more changes nothing. A new secret is used without a restart and without a wait.
     let rebind = |secret: &std::path::Path| {
         let secret = secret.to_str().unwrap();
         env.jetond(&[
@@ -533,7 +535,7 @@ fn a_rejected_secret_is_tried_twice_told_and_replaced_at_once() {
     env.stop(&mut daemon);
 }
 
-/// The issuer has rejected a good secret by mistake, and it is enrolled once more.
+/// The issuer rejected a valid secret by mistake, and the user enrols it once more.
 #[test]
 fn the_same_secret_enrolled_again_is_used_at_once() {
     let env = TestEnv::with_sandbox(3_600);
@@ -544,7 +546,7 @@ fn the_same_secret_enrolled_again_is_used_at_once() {
     wait_until("the breaker to open", || phase() == "rejected");
     env.fault("none");
     let secret = env.secret_file();
-    // A second later than at the first time, as the record tells them.
+    // The record's times are in seconds, and this enrolment comes at least a second after the first one.
     let added = env.jetond(&[
         "add",
         "research",
@@ -555,7 +557,7 @@ fn the_same_secret_enrolled_again_is_used_at_once() {
         secret.to_str().unwrap(),
     ]);
     assert_eq!(added.code, 0, "{added:?}");
-    // The breaker's own probe comes a minute after the rejection.
+    // The circuit breaker's own probe would come a minute after the rejection.
     let asked = env.jeton(&["token", "research", "--max-wait", "10"]);
     assert_eq!(asked.code, 0, "{asked:?}");
     env.stop(&mut daemon);

@@ -1,5 +1,4 @@
-//! The README and `docs/` are true: their links lead somewhere, their blocks of code run, and their tables are the
-//! program's own.
+//! Truth of the README and `docs/`: links lead somewhere, code blocks run, and tables match the program.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -17,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use page::Page;
 
-/// The most lines that the README may have.
+/// The maximum number of lines of the README.
 const README_LINES: usize = 200;
 
 fn root() -> &'static Path {
@@ -28,7 +27,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The README and every page of `docs/`, in the order of their names.
+/// Returns the README and every page of `docs/`, sorted by name.
 fn pages() -> Vec<Page> {
     let entries = fs::read_dir(root().join("docs")).unwrap();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();

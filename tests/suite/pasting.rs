@@ -1,4 +1,4 @@
-//! A client ID and its secret, pasted as people copy them, on terminals of every kind.
+//! Pasting: a client ID and a secret as users copy them, on terminals of every kind.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -16,7 +16,7 @@ use crate::support::daemon::wait_until;
 use crate::support::env::Output;
 use crate::terminal::Terminal;
 
-/// `jetond add` at the question for the ID.
+/// Starts `jetond add` and waits for the question for the ID.
 fn asking(env: &TestEnv, name: &str) -> Terminal {
     let url = env.sandbox().url();
     let args = ["add", name, "--provider", "runai", "--url", &url];
@@ -26,7 +26,7 @@ fn asking(env: &TestEnv, name: &str) -> Terminal {
     terminal
 }
 
-/// The text with the ID and the secret of the sandbox's client in it.
+/// Fills the sandbox's client ID and secret into the text.
 fn filled(env: &TestEnv, text: &str) -> String {
     text.replace("%i", "test-client")
         .replace("%s", env.secret())
@@ -83,7 +83,7 @@ fn an_id_and_its_secret_are_taken_in_one_paste() {
         }
         let ended = terminal.end(&env);
         assert_enrolled(&env, &name, &ended, pasted);
-        // The address is shown whatever was pasted.
+        // The address is shown, whatever was pasted.
         let question = format!("Client secret for {}", env.sandbox().url());
         let is_shown = ended.1.contains(&question) || questions == [GAP];
         assert!(is_shown, "{pasted:?}: {}", ended.1);
@@ -108,7 +108,7 @@ fn a_pasted_secret_without_a_line_end_is_taken_by_enter() {
 fn what_is_pasted_behind_the_secret_is_thrown_away_and_said() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
-    // What the shell would read next, for 0.3 s.
+    // Shows what the shell would read next within 0.3 s.
     let script = "\"$@\"; echo \"ended $?\"; stty -icanon -echo min 0 time 3; echo \"left: [$(dd bs=999 count=1 2>/dev/null)]\"";
     for (name, pasted, said) in [
         ("a", "%i\n%s\nthird\n", "one more line was typed or pasted"),
@@ -130,7 +130,7 @@ fn what_is_pasted_behind_the_secret_is_thrown_away_and_said() {
             assert!(!shown.contains(line), "{shown}");
         }
     }
-    // Also behind a secret that is asked for alone, and behind a name.
+    // Also after a secret that is the answer to its own question, and after a name.
     let args = ["add", "c", "--provider", "runai", "--url", &url];
     let mut terminal = Terminal::shell(&env, script, &args);
     terminal.wait_for("Client ID: ");
@@ -274,11 +274,11 @@ fn what_stands_around_a_typed_secret_stays_if_the_person_says_so() {
     terminal.wait_for("The client secret was typed with a space after it: remove that? [Y/n]: ");
     terminal.type_in("n\n");
     let (status, shown) = terminal.end(&env);
-    // It is another secret.
+    // With the space it is a different secret, which the issuer rejects.
     assert_eq!(status.code(), Some(1), "{shown}");
     assert_eq!(env.sandbox().stats().token_requests, 1);
     assert_nothing_written(&env);
-    // Enter is a yes.
+    // Enter means yes.
     let mut terminal = asking(&env, "a");
     terminal.type_in(&filled(&env, "%i\n%s \n"));
     terminal.wait_for(KEEP);
@@ -287,7 +287,7 @@ fn what_stands_around_a_typed_secret_stays_if_the_person_says_so() {
     assert_enrolled(&env, "a", &ended, "a space");
 }
 
-// === Where nobody can be asked ===
+// === Without a terminal ===
 
 fn add_by(env: &TestEnv, how: &str, id: &str, secret: &str) -> Output {
     let url = env.sandbox().url();
@@ -342,7 +342,7 @@ fn what_stands_around_a_secret_is_refused_where_nobody_can_be_asked() {
 
 // === Secrets that cannot be sent, each in every way in which one is given ===
 
-/// Refuses this secret, or takes it, from a file, from standard input, and from a terminal.
+/// Asserts that this secret is refused from a file, from standard input and from a terminal.
 #[track_caller]
 fn refused_everywhere(secret: &str, why: &str) {
     let env = TestEnv::with_sandbox(60);
@@ -377,7 +377,7 @@ fn a_secret_with_a_control_character_is_refused() {
 #[test]
 fn a_secret_of_4_kib_is_refused() {
     refused_everywhere(&"canary-canary-12".repeat(256), "longer than 1024 bytes");
-    // As one that is just too long; a line on a terminal is read to its end.
+    // A secret that is just too long is also refused. The line on the terminal is read to its end.
     refused_everywhere(&format!("canary{}", "x".repeat(1_019)), "longer than 1024");
 }
 

@@ -1,4 +1,5 @@
-//! Who is served: the kernel's word decides. The folders are opened up here so that nothing else does.
+//! Peer check: the user that the kernel reports decides about access. The tests open the folders, so that nothing else
+//! protects the sockets.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -14,18 +15,18 @@ use crate::support::daemon::{Daemon, wait_until};
 use crate::support::users::{Installed, User, are_root, install};
 use crate::support::{TestEnv, ignored};
 
-/// A user that nobody is.
+/// A user that does not exist.
 const STRANGER: User = User {
     uid: 65_533,
     gid: 65_533,
     groups: &[],
 };
 
-/// Opens every folder on the way, and both sockets, to everybody.
+/// Opens every parent folder and both sockets to all users.
 fn open_up(env: &TestEnv, daemon: &Daemon) {
     let chmod =
         |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
-    // The daemon that serves may still be making the other socket.
+    // The daemon serves on one socket before it has created the other one.
     wait_until("the admin socket", || daemon.admin.exists());
     for folder in ["", "run", "run/jeton", "run/jeton-admin"] {
         chmod(&env.path(folder), 0o755);
@@ -87,7 +88,7 @@ fn another_user_is_told_no_and_nothing_else_whatever_the_modes() {
     env.stop(&mut daemon);
 }
 
-/// Gives the place to the stranger, and a daemon to run.
+/// Gives the test environment to the stranger, and installs a daemon that the stranger can run.
 fn give_away(env: &TestEnv) -> Installed {
     fs::set_permissions(env.path(""), PermissionsExt::from_mode(0o711)).unwrap();
     for folder in ["home", "run", "state", "config", "tmp"] {
@@ -149,11 +150,11 @@ fn in_a_user_namespace_the_daemons_own_user_alone_is_served() {
         return;
     }
     let env = TestEnv::new();
-    // A rule's numbers are those of the host, so none counts in there.
+    // The IDs in a rule are those of the host, so no rule applies inside the user namespace.
     let everybody = "[socket]\nmode = 'all'\n[profiles.a]\nprovider = 'runai'\nurl = 'https://127.0.0.1:1'\n\
                      [[profiles.a.allow]]\nuid = '0-4294967294'\n[[profiles.a.allow]]\ngid = '0-4294967294'\n";
     write_config(&env, everybody);
-    // Root is root in there as well, and nobody else has a number.
+    // Inside, root is still root, and no other user has an ID.
     let mut command = env.command("unshare");
     command.args(["-Ur", env!("CARGO_BIN_EXE_jetond"), "run"]);
     let mut daemon = env.start_command(command);

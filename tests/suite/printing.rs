@@ -1,4 +1,4 @@
-//! What a command prints may not arrive: the exit code says so, with the system's word on standard error.
+//! Failed writes to standard output: the exit code reports them, and standard error has the system's message.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -11,7 +11,7 @@ use crate::enrol::write_config;
 use crate::support::TestEnv;
 use crate::support::ends::unread_pipe;
 
-/// What stands for a standard output that takes nothing, and what the system says of it.
+/// Returns a command whose standard output fails in this way, and the system's error message.
 fn broken(env: &TestEnv, args: &[&str], how: &str) -> (Command, &'static str) {
     let mut command = env.jetond_command(args);
     match how {
@@ -84,7 +84,7 @@ fn what_was_asked_for_is_done_although_it_cannot_be_said() {
             said.contains(&format!("jetond: {name} is enrolled")),
             "{how}: {said}"
         );
-        // The daemon was told, too.
+        // The daemon learned of the profile anyway.
         env.token(&daemon, &name);
     }
     for (n, how) in WAYS.into_iter().enumerate() {

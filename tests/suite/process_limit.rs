@@ -1,5 +1,5 @@
-//! The user's limit of processes, reached before the daemon starts or while it runs: whatever cannot be done without
-//! another thread fails, with the reason, and everything else goes on.
+//! The user's process limit, reached before the daemon starts or while it runs: what needs another thread fails with
+//! the reason, and everything else continues.
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
@@ -19,14 +19,14 @@ use crate::support::http::Response;
 use crate::support::users::{Installed, User, are_root, install};
 use crate::support::{TestEnv, ignored};
 
-/// A user with no other process, since the limit counts them all.
+/// A user with no other process, because the limit counts all of them.
 const LIMITED: User = User {
     uid: 60_071,
     gid: 60_071,
     groups: &[],
 };
 
-/// And others, for tests that run at the same time.
+/// More such users, for tests that run at the same time.
 const LIMITED_FROM_THE_START: User = User {
     uid: 60_072,
     gid: 60_072,
@@ -43,10 +43,10 @@ const LIMITED_COMMANDS: User = User {
     groups: &[],
 };
 
-/// The name of an issuer that the place's own hosts file knows.
+/// A host name that only the test environment's hosts file resolves.
 const NAME: &str = "issuer.jeton.test";
 
-/// A place of this user with two profiles: `literal` at an address, `named` at a name.
+/// An environment that belongs to this user, with two profiles: `literal` at an IP address, `named` at a host name.
 struct Place {
     env: TestEnv,
     user: User,
@@ -55,7 +55,7 @@ struct Place {
 }
 
 impl Place {
-    /// `None`, and a line that says so, where this machine cannot show it.
+    /// Prints the reason and returns `None` if this machine cannot run the test.
     fn new(test: &str, user: User, token_life: u64) -> Option<Self> {
         if !are_root(test) {
             return None;
@@ -104,7 +104,8 @@ impl Place {
         Some(place)
     }
 
-    /// `jetond` as the user, in a mount namespace with the place's hosts file; `before` comes between the two.
+    /// Runs `jetond` as the user in a mount namespace with the environment's hosts file. `before` precedes it on the
+    /// command line.
     fn command(&self, before: &[&str], args: &[&str]) -> Command {
         let mut command = self.env.command("unshare");
         command
@@ -120,7 +121,7 @@ impl Place {
         command
     }
 
-    /// The state of a profile.
+    /// Returns the state of a profile.
     fn state(&self, daemon: &Daemon, profile: &str) -> serde_json::Value {
         self.env
             .get(daemon, &format!("/v1/profiles/{profile}"))
@@ -133,7 +134,8 @@ impl Place {
     }
 }
 
-/// Sets how many processes and threads the daemon's user may have, as that user: not every root may do it.
+/// Limits the processes and threads of the daemon's user. Done as that user, because in some containers root may not do
+/// it.
 fn limit(daemon: &Daemon, user: User, most: Option<u64>) {
     let most = most.or(getrlimit(Resource::Nproc).maximum);
     let most = most.map_or("unlimited".to_owned(), |most| most.to_string());
@@ -163,7 +165,7 @@ fn at_the_process_limit_a_reload_fails_with_the_reason_and_tokens_stay_fresh() {
     }
     limit(&daemon, place.user, Some(1));
     let before = profiles.map(|profile| generation(&place.state(&daemon, profile)));
-    // A configuration that would end both profiles, if it were read.
+    // A configuration that would remove both profiles if the daemon read it.
     let config = fs::read(place.env.config()).unwrap();
     fs::write(place.env.config(), "# no profiles\n").unwrap();
     wait_until("two more tokens of each profile", || {
@@ -183,7 +185,7 @@ fn at_the_process_limit_a_reload_fails_with_the_reason_and_tokens_stay_fresh() {
         })
     });
     assert!(daemon.child.try_wait().unwrap().is_none());
-    // What panics when it gets no thread has none to reuse either.
+    // There is no idle thread left. Otherwise code that panics without a new thread could reuse one and pass the test.
     let names = daemon.threads();
     assert!(
         names
@@ -212,7 +214,7 @@ fn a_daemon_that_starts_at_the_process_limit_serves_as_soon_as_it_is_lifted() {
         wait_until("the fault", || {
             let target = format!("/v1/profiles/{profile}/token?max_wait=0");
             let refused = place.env.get(&daemon, &target);
-            // An attempt may be on its way at any moment.
+            // An attempt may be running at any moment.
             let codes = ["unavailable", "deadline"];
             assert!(codes.contains(&&*refused.code()), "{refused:?}");
             let state = place.state(&daemon, profile);
@@ -263,7 +265,7 @@ fn no_command_is_aborted_at_the_process_limit() {
         assert!(!output.stderr.contains("panicked"), "{args:?}: {output:?}");
     }
     assert!(!Path::new(&place.env.record("more")).exists());
-    // With a few more it can do some of its work.
+    // With a few more processes, the command can do some of its work.
     for most in 2..6 {
         let limited = ["prlimit", &format!("--nproc={most}:")];
         let command = place.command(&limited, &["doctor"]);
@@ -281,7 +283,7 @@ fn no_command_is_aborted_at_the_process_limit() {
     }
 }
 
-/// As `LimitNPROC=8` of the service: it does not limit the user's other programs, and counts them.
+/// As with `LimitNPROC=8` of the service: the limit counts the user's other programs, but does not restrict them.
 #[test]
 fn eight_processes_are_enough_to_get_hold_serve_and_reload() {
     let test = "eight_processes_are_enough_to_get_hold_serve_and_reload";

@@ -1,5 +1,5 @@
-//! What parents, containers and job managers do to processes: an ignored `SIGCHLD`, a blocked mask, orphans, signals to
-//! all.
+//! Process environments set by parents, containers and job managers: an ignored `SIGCHLD`, blocked signals, orphans,
+//! and signals to a whole job.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -17,7 +17,7 @@ use crate::wrap;
 const JETOND: &str = env!("CARGO_BIN_EXE_jetond");
 const JETON: &str = env!("CARGO_BIN_EXE_jeton");
 
-/// What runs a program as process 1 of a namespace, if that is possible here.
+/// Returns a command that runs a program as process 1 of a namespace, or `None` if that is impossible here.
 fn as_process_one(env: &TestEnv, test: &str) -> Option<Command> {
     let unshare = ["--pid", "--fork", "--kill-child", "--mount-proc"];
     let possible = Command::new("unshare")
@@ -41,7 +41,7 @@ fn children(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Makes orphans: some that end, some that a real-time signal ends, all at about the same moment.
+/// Creates orphans that end at about the same moment, some of them killed by a real-time signal.
 const ORPHANS: &str = r#"
 orphans() { for i in 1 2 3 4 5 6 7 8 9 10; do sh -c 'sleep 0.02 & sh -c "kill -40 \$\$" & exit 0'; done; }
 zombies() { awk '/^State:/ { z = $2 == "Z" } /^PPid:/ && z && $2 == 1 { n++ } END { print n + 0 }' /proc/[0-9]*/status 2>/dev/null; }
@@ -120,7 +120,7 @@ fn as_a_subreaper_it_reaps_orphans() {
         .arg(&pid);
     let mut supervisor = env.spawn_command(command);
     let command = wrap::pid_in(&env, "out/pid");
-    // The daemon and the command.
+    // The daemon and the command remain.
     wait_until("the orphans to be reaped", || {
         children(supervisor.child.id()).len() == 2
     });
@@ -128,16 +128,16 @@ fn as_a_subreaper_it_reaps_orphans() {
     assert_eq!(supervisor.wait().code(), Some(143));
 }
 
-// === What is inherited ===
+// === Inherited signal settings ===
 
-/// A program that is started with these signals blocked and `SIGCHLD` ignored.
+/// Returns a command that starts a program with these signals blocked and `SIGCHLD` ignored.
 fn badly_started(env: &TestEnv) -> Command {
     let mut command = env.command("env");
     command.args(["--ignore-signal=CHLD", "--block-signal=TERM,HUP,CHLD"]);
     command
 }
 
-/// A mask of `/proc/PID/status`.
+/// Parses a signal mask of `/proc/PID/status`.
 fn mask(status: &str, name: &str) -> u64 {
     let mut lines = status.lines();
     let line = lines.find_map(|line| line.strip_prefix(name)).unwrap();
@@ -191,7 +191,7 @@ fn a_command_inherits_the_mask_and_its_exit_status_is_not_lost() {
     let ended = env.finish("run", command, b"", false);
     assert_eq!(ended.code, 3, "{ended:?}");
 
-    // The supervisor gets blocked signals, too.
+    // Here the supervisor itself starts with blocked signals.
     let mut command = badly_started(&env);
     let (pid, text) = (env.path("out/pid"), "echo $$ >\"$0\"; exec sleep 600");
     command
@@ -200,7 +200,7 @@ fn a_command_inherits_the_mask_and_its_exit_status_is_not_lost() {
     let mut supervisor = env.spawn_command(command);
     let command = wrap::pid_in(&env, "out/pid");
     supervisor.signal(Signal::TERM);
-    // What it is sent, the command has blocked; so the test ends it.
+    // The command has blocked the signal that is passed to it, so the test kills it.
     wait_until("the signal to be handed on", || {
         let status = fs::read_to_string(format!("/proc/{}/status", command.as_raw_pid())).unwrap();
         mask(&status, "ShdPnd") & bit(Signal::TERM) != 0
@@ -229,7 +229,7 @@ fn variables_of_a_service_manager_reach_the_command_but_not_the_daemon() {
     let command = wrap::pid_in(&env, "out/pid");
     let of_command = fs::read_to_string(environ).unwrap();
     let daemon = wrap::daemons(&env)[0];
-    // Only root can look into a process that is not dumpable.
+    // Only root can read the environment of a process that is not dumpable.
     match fs::read_to_string(format!("/proc/{}/environ", daemon.as_raw_pid())) {
         Ok(of_daemon) => {
             for (name, value) in variables {
@@ -243,7 +243,7 @@ fn variables_of_a_service_manager_reach_the_command_but_not_the_daemon() {
     assert_eq!(supervisor.wait().code(), Some(143));
 }
 
-// === A signal to all ===
+// === Signals to a whole job ===
 
 #[test]
 fn a_job_that_is_ended_as_a_whole_has_tokens_until_its_command_ends() {
@@ -276,7 +276,7 @@ fn a_job_that_is_ended_as_a_whole_has_tokens_until_its_command_ends() {
     let target = "/v1/profiles/research/token";
     assert_eq!(env.request(&socket, "GET", target, &[], b"").status, 200);
     assert_eq!(wrap::daemons(&env), [daemon], "it is still the same");
-    // Its configuration it does read again.
+    // The daemon still obeys a reload.
     kill_process(daemon, Signal::HUP).unwrap();
     supervisor.wait_for_log("reloaded");
     fs::write(go, "\n").unwrap();
@@ -285,7 +285,7 @@ fn a_job_that_is_ended_as_a_whole_has_tokens_until_its_command_ends() {
     assert_ended(&env, &supervisor);
 }
 
-/// Nothing is left, and the daemon was not started a second time.
+/// Asserts that nothing is left and that the daemon was not started a second time.
 #[track_caller]
 fn assert_ended(env: &TestEnv, supervisor: &Daemon) {
     wrap::assert_nothing_left(env);

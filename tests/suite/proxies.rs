@@ -1,4 +1,4 @@
-//! A proxy in trouble: it is told that it is the proxy, nothing secret was sent, and the daemon serves what it holds.
+//! Failing proxies: the error names the proxy, no secret was sent, and the daemon keeps serving the tokens it holds.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
-/// What a proxy does when it is asked for a tunnel.
+/// How a proxy answers a request for a tunnel.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Through,
@@ -20,7 +20,7 @@ enum Way {
     Close,
 }
 
-/// The ways in which there is no tunnel, each with its kind and what is told of it.
+/// The failures to make a tunnel, each with the kind of fault and a part of its message.
 const TROUBLE: [(Way, &str, &str); 5] = [
     (
         Way::Answer("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
@@ -43,7 +43,7 @@ const TROUBLE: [(Way, &str, &str); 5] = [
     (Way::Hang, "timeout", "no connection to https://localhost:"),
 ];
 
-/// A forward proxy that leads to one place, whatever it is asked for.
+/// A forward proxy that connects to one fixed address, whatever the request names.
 struct Proxy {
     address: SocketAddr,
     way: Arc<Mutex<Way>>,
@@ -59,12 +59,12 @@ impl Proxy {
             heads: Arc::default(),
         };
         let (way, heads) = (Arc::clone(&proxy.way), Arc::clone(&proxy.heads));
-        // It ends with the process, as do its connections at the latest.
+        // The thread and its connections end with the process at the latest.
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let way = *way.lock().unwrap();
                 let heads = Arc::clone(&heads);
-                // Whoever goes away in the middle is no fault of the proxy's.
+                // A peer may close its connection at any time.
                 thread::spawn(move || answer(stream?, way, to, &heads));
             }
         });
@@ -111,7 +111,7 @@ fn answer(
     }
 }
 
-/// A sandbox with TLS, reached by its name: a loopback literal would be reached without the proxy.
+/// A sandbox with TLS, reached by its host name. The client would bypass the proxy for a loopback IP address.
 struct Behind {
     env: TestEnv,
     url: String,
@@ -138,14 +138,14 @@ impl Behind {
         self.env.try_enrol_with(profile, &self.url, &more)
     }
 
-    /// A profile for each trouble, enrolled while its proxy was well.
+    /// Enrols a profile for each failure while its proxy still works.
     fn enrol_each(&self) -> Vec<(String, Proxy, Way, &'static str, &'static str)> {
         let each = TROUBLE.iter().enumerate();
         each.map(|(n, (way, kind, why))| {
             let proxy = Proxy::start(Way::Through, self.at);
             let profile = format!("p{n}");
             let mut added = self.enrol(&profile, &proxy.url());
-            // On a busy machine a handshake takes longer than the 3 s that a connection may.
+            // On a busy machine, a handshake can take longer than the 3 s that a connection attempt may.
             wait_until("the enrolment", || {
                 if added.code == 75 {
                     added = self.enrol(&profile, &proxy.url());
@@ -158,7 +158,7 @@ impl Behind {
         .collect()
     }
 
-    /// It was asked for tunnels to the control plane, and was told nothing else.
+    /// Asserts that the proxy only got requests for tunnels to the control plane.
     fn look_at(&self, proxy: &Proxy) {
         let wanted = format!(
             "CONNECT {} HTTP/1.1\r\n",
@@ -202,7 +202,7 @@ fn nothing_is_enrolled_through_a_proxy_that_gives_no_tunnel() {
         proxy.turn(way);
         refused(&url, &format!("{way:?}"), why);
     }
-    // Bound, so that no other test gets the port, and not listening.
+    // Bound without listening, so that no other test gets the port.
     let nobody = tokio::net::TcpSocket::new_v4().unwrap();
     nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let absent = format!("http://{}", nobody.local_addr().unwrap());
@@ -290,7 +290,7 @@ fn without_a_token_who_asks_is_told_to_come_again() {
         assert_eq!(lines.next(), None, "{asked:?}");
         behind.look_at(proxy);
     }
-    // Whoever looks into it finds the proxy named.
+    // The status names the proxy.
     let (refusing, proxy, ..) = &profiles[0];
     wait_until("the fault", || {
         status(env, &daemon, refusing)["last_fault"].is_object()

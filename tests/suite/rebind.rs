@@ -1,4 +1,4 @@
-//! A secret goes to the address that it was enrolled for and to no other, until a person says so.
+//! Binding of secrets: a secret is sent only to the address it was enrolled for, until the user allows another one.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -14,14 +14,14 @@ use crate::enrol::{add, write_config};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
-/// A second control plane that knows this secret.
+/// Starts a second control plane that accepts this secret.
 fn second_sandbox(env: &TestEnv, client_id: &str, secret: &str) -> Sandbox {
     let secret = ClientSecret::parse(secret).unwrap();
     let options = Options::new(Line::V2_24, client_id, secret);
     env.block_on(Sandbox::start(options)).unwrap()
 }
 
-/// Has the configuration name this address for `research`, and nothing else.
+/// Writes a configuration in which `research` has this address.
 fn point_to(env: &TestEnv, url: &str) {
     write_config(
         env,
@@ -72,7 +72,7 @@ fn another_address_in_the_configuration_gets_nothing_until_it_is_confirmed() {
     }
     assert_eq!(other.stats().token_requests, 0);
     assert!(other.requests().is_empty());
-    // The next start is no way around it.
+    // A restart does not circumvent the check.
     env.stop(&mut daemon);
     let mut daemon = env.start();
     assert_eq!(env.get(&daemon, target).code(), "binding_changed");
@@ -125,7 +125,7 @@ fn a_new_secret_takes_the_place_of_the_old_one_and_the_client_id_stays() {
     let mut daemon = env.start();
     let first = env.token(&daemon, "research");
     let config = fs::read(env.config()).unwrap();
-    // Allowed in the store alone, as the first one is.
+    // The new secret contains the first one, so the search for leaks allows it only in the store.
     let new = format!("new-{}", env.secret());
     env.sandbox().set_secret(ClientSecret::parse(&new).unwrap());
     let command = env.jetond_command(&["add", "research", "--rebind", "--client-secret-stdin"]);
@@ -134,7 +134,7 @@ fn a_new_secret_takes_the_place_of_the_old_one_and_the_client_id_stays() {
     let record = record(&env);
     assert!(record["client_id"] == "test-client" && record["client_secret"] == *new);
     assert!(config == fs::read(env.config()).unwrap());
-    // The running daemon has it, and there was a token at any time.
+    // The running daemon uses it, and a token was served at every moment.
     wait_until("a token for the new secret", || {
         env.token(&daemon, "research") != first
     });
@@ -179,7 +179,7 @@ fn only_a_profile_of_the_configuration_can_be_bound_anew() {
         unknown.stderr.contains("there is no profile research in "),
         "{unknown:?}"
     );
-    // Enrolled on another machine: the configuration was copied, and the credential was not.
+    // A profile that was enrolled on another machine: the configuration was copied, but not the credential.
     let enrolled = add(&env, "research", &[]);
     assert_eq!(enrolled.code, 0, "{enrolled:?}");
     fs::remove_file(env.record("research")).unwrap();

@@ -1,5 +1,5 @@
-//! Neither the client secret nor a token comes out anywhere but where it was asked for. Every test of the suite searches
-//! all that came out of it; here is that the search sees, and the places in which secrets are known to get lost.
+//! Leaks: the client secret and tokens appear only where they were requested. Every test of the suite searches all of
+//! its output. These tests check that the search finds leaks, and cover places where secrets are known to leak.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
-/// A text in the forms in which programs print what they should not.
+/// Returns a text in the forms in which programs print secrets by mistake.
 fn disguises(text: &str) -> Vec<String> {
     let hex: String = text.bytes().map(|b| format!("{b:02x}")).collect();
     let mut forms = vec![
@@ -62,7 +62,7 @@ fn a_planted_secret_is_found_in_every_form_wherever_it_is() {
         assert_eq!(env.leaks().len(), 1, "{folder}");
         fs::remove_file(path).unwrap();
     }
-    // A token has no business even in the store.
+    // A token must not even be in the store.
     let left = env.record("research").with_file_name("left-behind");
     fs::write(&left, &token).unwrap();
     assert_eq!(env.leaks().len(), 1);
@@ -100,7 +100,7 @@ fn the_token_comes_out_where_it_is_asked_for_and_nowhere_else() {
     assert_eq!(json["access_token"], token.as_str());
     let asked = env.jeton(&["header", "research"]);
     assert_eq!(asked.stdout, format!("Authorization: Bearer {token}\n"));
-    // Each of these is searched when the place is left.
+    // Each output is searched at the end of the test.
     for args in [
         &["status"][..],
         &["status", "--json"],
@@ -128,7 +128,7 @@ fn the_token_comes_out_where_it_is_asked_for_and_nowhere_else() {
     env.stop(&mut daemon);
 }
 
-/// Whoever pastes a secret where none belongs finds it repeated nowhere.
+/// A secret that a user pastes in the wrong place is not repeated anywhere.
 #[test]
 fn a_secret_in_the_wrong_place_is_not_repeated() {
     let env = TestEnv::with_sandbox(600);
@@ -145,7 +145,7 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
             &["refresh", text],
             &[text],
         ] {
-            // Not by the place's own method, for which a token on standard output would be right.
+            // Not with the method of `TestEnv`, which would allow a token on standard output.
             let mut command = env.command(env!("CARGO_BIN_EXE_jeton"));
             command.args(args);
             let asked = env.finish("jeton, misused", command, text.as_bytes(), false);
@@ -201,7 +201,7 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
             format!("/v1/profiles/research?client_secret={encoded}"),
             format!("/v1/profiles/research/token?min_valid={encoded}"),
         ] {
-            // What is asked is not what came out.
+            // Only the answer is searched, because the request contains the text.
             let answer = crate::support::http::request(&daemon.socket, "GET", &target, &[], b"");
             assert_eq!(answer.status, 400, "{answer:?}");
             env.came_out("a refusal", &answer.body, false);
@@ -242,7 +242,7 @@ fn a_file_that_cannot_be_read_is_not_quoted() {
     daemon.wait_for_log("cannot be read");
     env.stop(&mut daemon);
 
-    // Nor a configuration into which somebody wrote a secret, well-formed or not.
+    // The content of a configuration is not repeated either, whether or not it is well-formed.
     let config = fs::read_to_string(env.config()).unwrap();
     let quoted = json!(secret).to_string();
     for line in [
@@ -265,7 +265,7 @@ fn a_file_that_cannot_be_read_is_not_quoted() {
     fs::write(env.config(), config).unwrap();
 }
 
-/// Which processes show the text, and where: arguments or environment.
+/// Returns the processes that show the text, and whether in their arguments or their environment.
 fn seen_in_proc(text: &str) -> BTreeSet<(u32, &'static str)> {
     let mut seen = BTreeSet::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -277,7 +277,7 @@ fn seen_in_proc(text: &str) -> BTreeSet<(u32, &'static str)> {
             continue;
         };
         for name in ["cmdline", "environ"] {
-            // Processes end, and those of others are none of our business.
+            // Processes may end meanwhile, and other users' processes may be unreadable. Both are skipped.
             let bytes = fs::read(entry.path().join(name)).unwrap_or_default();
             let hit = bytes
                 .windows(text.len())
@@ -356,7 +356,7 @@ fn no_process_shows_a_secret_but_the_variable_that_was_named() {
     env.came_out("stderr of exec", &output.stderr, false);
     assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
 
-    // Without a name no variable at all.
+    // Without `--env`, no variable is set.
     let mut exec = env.command(env!("CARGO_BIN_EXE_jeton"));
     exec.args(["exec", "research", "--", "env"]);
     let output = env.finish("exec of env", exec, b"", false);

@@ -1,5 +1,5 @@
-//! The client secret goes to the address that it was enrolled for, and nowhere else: not to a redirect, not to a proxy
-//! that nobody configured, and not in the clear through one that somebody did.
+//! Redirects and proxies: the client secret is sent only to the address it was enrolled for. It is not sent to a
+//! redirect's target, not to a proxy that was not configured, and not unencrypted through a configured one.
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
-/// A host that must hear nothing.
+/// A host that must receive nothing.
 struct Stranger(TcpListener);
 
 impl Stranger {
@@ -26,7 +26,7 @@ impl Stranger {
         self.0.local_addr().unwrap().to_string()
     }
 
-    /// Whoever has connected; what comes later is not waited for.
+    /// Returns a connection that is already there. Does not wait for one.
     fn accept(&self) -> Option<TcpStream> {
         match self.0.accept() {
             Ok((stream, _)) => Some(stream),
@@ -86,7 +86,7 @@ fn no_redirect_of_any_kind_is_followed() {
             names_target,
             "{code} {location}: {detail}"
         );
-        // Each attempt is one request: not even a redirect to the same host leads to a second.
+        // Each attempt is a single request. Even a redirect to the same host is not followed.
         let sandbox = &env.sandboxes()[*sandbox];
         let attempts = status(&env, &daemon, profile)["counts"]["failures"].as_u64();
         let paths: Vec<String> = sandbox
@@ -98,11 +98,11 @@ fn no_redirect_of_any_kind_is_followed() {
             paths.iter().all(|path| path == "/api/v2/token"),
             "{paths:?}"
         );
-        // Enrolment, and one that may be on its way.
+        // The request of the enrolment, and one that may be running.
         let most = attempts.unwrap() + 2;
         assert!(sandbox.stats().token_requests <= most, "{code} {location}");
     }
-    // An answer of the stranger's would have come by now: all that it is asked is that nothing has.
+    // By now a followed redirect would have reached the stranger, so it is enough to check for a connection.
     assert!(
         stranger.accept().is_none(),
         "somebody has followed a redirect"
@@ -126,7 +126,7 @@ fn nothing_is_enrolled_at_an_address_that_redirects() {
     assert!(stranger.accept().is_none());
 }
 
-/// Puts a credential into the store as if it had been enrolled at this address, which gives no tokens here.
+/// Stores a credential as if it had been enrolled at this address, at which the test gets no tokens.
 fn enrol_elsewhere(env: &TestEnv, profile: &str, url: &str, proxy: Option<&str>) {
     env.enrol("model");
     let record = fs::read_to_string(env.record("model")).unwrap();
@@ -162,7 +162,7 @@ fn a_proxy_of_the_environment_is_not_used_unasked() {
     assert!(stranger.accept().is_none(), "the proxy was asked");
 }
 
-/// Answers whoever connects with this, and gives back what was asked.
+/// Waits for a connection, answers it with this, and returns the request.
 fn answer_one(stranger: &Stranger, answer: &str) -> String {
     let mut stream = None;
     wait_until("a connection at the proxy", || {
@@ -181,7 +181,7 @@ fn answer_one(stranger: &Stranger, answer: &str) -> String {
         head.push(byte[0]);
     }
     stream.write_all(answer.as_bytes()).unwrap();
-    // Whatever was sent beside the question.
+    // Anything that was sent after the request's head.
     let mut rest = vec![];
     let _ = stream.shutdown(std::net::Shutdown::Write);
     let _ = stream.read_to_end(&mut rest);
@@ -200,7 +200,7 @@ fn a_configured_proxy_is_asked_for_a_tunnel_and_told_nothing_else() {
         &stranger,
         "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
     );
-    // The place searches this for the secret as well.
+    // The environment searches this text for the secret as well.
     env.came_out("what the proxy was told", asked.as_bytes(), false);
     assert!(
         asked.starts_with("CONNECT issuer.invalid:443 HTTP/1.1\r\n"),
@@ -217,7 +217,7 @@ fn a_configured_proxy_is_asked_for_a_tunnel_and_told_nothing_else() {
     env.stop(&mut daemon);
 }
 
-/// An issuer's challenge names a realm, which some clients ask with the credential (CVE-2020-15157).
+/// An issuer's challenge names a realm's address. Some clients send the credential there (CVE-2020-15157).
 #[test]
 fn the_realm_of_a_challenge_is_never_asked() {
     let env = TestEnv::with_sandbox(600);
@@ -241,7 +241,7 @@ fn the_realm_of_a_challenge_is_never_asked() {
     assert!(stranger.accept().is_none(), "the realm was asked");
 }
 
-/// The other way round: a proxy that is configured for a loopback address is not used for it.
+/// The reverse: a configured proxy is not used for a loopback address.
 #[test]
 fn a_loopback_address_is_reached_without_any_proxy() {
     let env = TestEnv::with_sandbox(600);

@@ -1,4 +1,4 @@
-//! An issuer that gives the same token until it expires.
+//! An issuer that returns the same token until it expires.
 
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
@@ -19,7 +19,7 @@ fn the_same_token_until_it_expires_is_noticed_and_served_to_its_end_and_then_the
     let generation = number();
     let news = "the issuer gives the same token until it expires";
     wait_until("it to be noticed", || {
-        // Every answer is 200, here and below.
+        // Every answer has status 200, here and below.
         env.token(&daemon, "research");
         daemon.log().contains(news)
     });
@@ -32,7 +32,7 @@ fn the_same_token_until_it_expires_is_noticed_and_served_to_its_end_and_then_the
         assert_eq!(number(), generation + n);
         assert_eq!(env.sandbox().issued().len() as u64, n + 1);
     }
-    // About eight for each token.
+    // About eight requests for each token.
     let made = env.sandbox().stats().token_requests - requests;
     assert!(made <= 24, "{made} requests");
     assert_eq!(daemon.log().matches(news).count(), 1, "told once");

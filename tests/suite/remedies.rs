@@ -1,4 +1,5 @@
-//! What a message proposes works as it stands: it names the target in force, and every file that is left over.
+//! Remedies in messages: each proposed command works as printed. It names the configuration in use and every leftover
+//! file.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -11,7 +12,7 @@ use std::path::Path;
 use crate::enrol::{add, write_config};
 use crate::support::TestEnv;
 
-/// Writes a file of the state that is its owner's alone.
+/// Writes a state file that only its owner can access.
 fn write_state(path: &Path, text: &str) {
     let mut folder = fs::DirBuilder::new();
     folder.recursive(true).mode(0o700);
@@ -23,7 +24,7 @@ fn write_state(path: &Path, text: &str) {
 #[test]
 fn a_proposed_command_line_names_the_target_in_force() {
     let env = TestEnv::with_sandbox(60);
-    // Its folder is one in which the search for leaks allows secrets.
+    // Inside a folder in which the search for leaks allows secrets.
     let state = env.path("state/jeton/credentials/it's one");
     let config = env.path("home/my other.toml");
     let options = format!(
@@ -106,12 +107,12 @@ fn a_credential_that_no_profile_names_is_named_with_what_to_do() {
     env.enrol("kept");
     let clean = env.jetond(&["check"]);
     assert_eq!((clean.code, clean.stderr.as_str()), (0, ""));
-    // What an add leaves that was killed before it wrote the configuration.
+    // Leftovers of an `add` that was killed before it wrote the configuration.
     fs::copy(env.record("kept"), env.record("lost")).unwrap();
     let record = env.record("lost");
     let temporary = record.with_file_name(".jeton-new-abc");
     fs::copy(&record, &temporary).unwrap();
-    // Somebody's own file is not Jeton's to judge.
+    // A user's own file is not reported.
     fs::write(record.with_file_name("notes"), "").unwrap();
     let checked = env.jetond(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
@@ -136,7 +137,7 @@ fn a_credential_that_no_profile_names_is_named_with_what_to_do() {
         verdicts.len() == 2 && verdicts.iter().all(|finding| finding["verdict"] == "warn"),
         "{examined:?}"
     );
-    // Also where the configuration has no profile at all.
+    // Also if the configuration has no profile at all.
     write_config(&env, "# none\n");
     let checked = env.jetond(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
@@ -145,7 +146,7 @@ fn a_credential_that_no_profile_names_is_named_with_what_to_do() {
         3,
         "{checked:?}"
     );
-    // As it says.
+    // Does what the warnings say.
     fs::remove_file(temporary).unwrap();
     assert_eq!(add(&env, "lost", &[]).code, 0);
     assert_eq!(add(&env, "kept", &[]).code, 0);
@@ -185,7 +186,7 @@ fn a_removal_that_was_begun_is_named_with_the_line_that_ends_it() {
     );
     let examined = env.jetond(&["doctor"]);
     assert!(examined.stdout.contains(line), "{examined:?}");
-    // One of another configuration is ended with that one.
+    // A removal for another configuration is completed with that configuration.
     begin(&env.path("home/other.toml"));
     let checked = env.jetond(&["check"]);
     let other = env.path("home/other.toml");

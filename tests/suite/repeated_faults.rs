@@ -1,4 +1,4 @@
-//! A fault that stays is one line in the log when it begins, and one when it is over.
+//! Persistent faults in the log: one line when a fault begins, and one when it ends.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,7 +12,7 @@ use jetond::sandbox::Line;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
-/// How many lines of the log say this.
+/// Returns the number of log lines with this text.
 fn count(daemon: &Daemon, text: &str) -> usize {
     let log = daemon.log_up_to_now();
     log.lines().filter(|line| line.contains(text)).count()
@@ -40,7 +40,7 @@ fn faults_of_a_configuration_that_stays_invalid_are_logged_once() {
             count(&daemon, "still invalid for the same reasons"),
             4 * round - 2
         );
-        // Another fault is news.
+        // A different fault is logged.
         fs::write(env.config(), format!("{good}size = 3\n")).unwrap();
         reload(&env, 78);
         assert_eq!(count(&daemon, "profiles.research.size"), round);
@@ -95,7 +95,7 @@ fn a_token_that_expires_in_an_outage_is_logged_once_and_so_is_the_recovery() {
     let good = fs::read_to_string(env.config()).unwrap();
     fs::write(env.config(), format!("{good}keep-warm = true\n")).unwrap();
     let mut command = env.jetond_command(&["run", "--log-format", "json"]);
-    // What the log shows of an outage where it shows warnings alone.
+    // A log with warnings only, to show what it reports about an outage.
     command.env("JETON_LOG", "warn,jetond::daemon::serve=trace");
     let mut daemon = env.start_command(command);
     for round in 1..=2 {
@@ -135,7 +135,7 @@ fn a_token_that_expires_in_an_outage_is_logged_once_and_so_is_the_recovery() {
     assert_eq!(seen, 4, "{log}");
 }
 
-/// Asks for the token, which may cause an attempt, and returns how many have failed.
+/// Requests the token, which may cause an attempt. Returns the number of failed attempts.
 fn failures(env: &TestEnv, daemon: &Daemon) -> u64 {
     let _ = env.get(daemon, "/v1/profiles/research/token?max_wait=0");
     let state = env.get(daemon, "/v1/profiles/research").json();

@@ -1,4 +1,4 @@
-//! A profile that nobody asks for.
+//! Idle profiles: the daemon does nothing for a profile without requests.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -33,13 +33,13 @@ fn the_issuer_is_left_alone_while_nobody_asks_and_whoever_asks_wakes_the_profile
     env.stop(&mut daemon);
 }
 
-/// How long the daemon is watched: longer than any period it could have. `.ci/long` has ten minutes.
+/// How long the daemon is observed: longer than any period that it could have. `.ci/long` sets ten minutes.
 fn at_rest() -> Duration {
     let seconds = std::env::var("JETON_REST_SECONDS").ok();
     Duration::from_secs(seconds.map_or(65, |seconds| seconds.parse().unwrap()))
 }
 
-/// The voluntary context switches of all threads of a process: a thread that sleeps makes one whenever it was woken.
+/// Returns the voluntary context switches of all threads of a process. A sleeping thread makes one each time it wakes.
 fn switches(daemon: &Daemon) -> u64 {
     let threads = fs::read_dir(format!("/proc/{}/task", daemon.child.id())).unwrap();
     threads
@@ -59,7 +59,7 @@ fn a_daemon_at_rest_is_never_woken() {
     env.enrol("research");
     let mut daemon = env.start();
     env.token(&daemon, "research");
-    // Threads that have done their work end after ten seconds.
+    // Idle threads end after ten seconds.
     let mut quiet = (switches(&daemon), Instant::now());
     wait_until("twelve quiet seconds", || {
         let now = switches(&daemon);

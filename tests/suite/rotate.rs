@@ -1,4 +1,4 @@
-//! Who may ask for a rotation, and how it is asked.
+//! Requests for a rotation: access rights and form.
 
 use jetond::sandbox::Line;
 use serde_json::Value;
@@ -25,7 +25,7 @@ fn a_rotation_is_asked_for_at_the_admin_socket_alone() {
         let refused = env.request(&daemon.admin, "POST", target, &[], body.as_bytes());
         assert_eq!((refused.status, refused.code()), (status, code.into()));
     }
-    // The companion is sent on to the admin socket, and has its answer from there.
+    // The companion repeats the request at the admin socket, and prints the answer from there.
     let unknown = env.jeton(&["rotate", "b"]);
     assert_eq!((unknown.code, unknown.stdout.as_str()), (78, ""));
     let status = env.get(&daemon, "/v1/profiles/a").json();
@@ -51,7 +51,7 @@ fn a_rotation_in_place_is_asked_about_at_a_terminal_and_needs_a_word_elsewhere()
     let (status, shown) = terminal.end(&env);
     assert_eq!(status.code(), Some(64), "{shown}");
     assert!(shown.contains("nothing was done"), "{shown}");
-    // The key is as it was.
+    // The key is unchanged.
     let refreshed = env.jeton(&["refresh", "a"]);
     assert_eq!(refreshed.code, 0, "{refreshed:?}");
     env.stop(&mut daemon);
@@ -59,7 +59,7 @@ fn a_rotation_in_place_is_asked_about_at_a_terminal_and_needs_a_word_elsewhere()
 
 #[test]
 fn a_rotation_tells_its_steps_returns_at_the_switch_and_is_finished_by_another_call() {
-    // The old key's tokens have to expire before it is deleted.
+    // The old key's tokens must expire before the key is deleted.
     let (env, daemon) = app::place(Line::V2_24, 10);
     let made = env.jetond(&["app", "create", "batch-jobs", "--enrol", "batch"]);
     assert_eq!(made.code, 0, "{made:?}");
@@ -78,7 +78,7 @@ fn a_rotation_tells_its_steps_returns_at_the_switch_and_is_finished_by_another_c
     assert!(app::stored_secret(&env, "batch") != before);
     env.token(&daemon, "batch");
 
-    // It goes on without a caller: the old key waits for its tokens to expire.
+    // The rotation continues without a caller: the old key stays until its tokens have expired.
     let status = env.get(&daemon, "/v1/profiles/batch").json();
     assert_eq!(status["rotation"]["switched"], true, "{status}");
     let table = env.jeton(&["status", "batch"]);

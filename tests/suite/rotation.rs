@@ -1,4 +1,4 @@
-//! A rotation in the real daemon: it goes on where an earlier process was killed, and no caller notices.
+//! Rotations in the real daemon: each continues after a kill of an earlier process, and callers notice nothing.
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ fn line_of(path: &str) -> String {
     fs::read_to_string(path).unwrap().trim().to_owned()
 }
 
-/// Leaves what a process leaves that is killed when it is about to create the key.
+/// Leaves the state of a process that was killed just before it creates the key.
 fn leave_rotation(env: &TestEnv) {
     let own = env.sandbox().applications().remove(0);
     let journal = json!({
@@ -52,7 +52,7 @@ fn record(env: &TestEnv) -> Value {
     serde_json::from_slice(&fs::read(env.record("research")).unwrap()).unwrap()
 }
 
-/// Gets tokens until this is so: each request is answered with one that the issuer gave.
+/// Requests tokens until the condition holds. Asserts that each one is a token that the issuer gave.
 fn serve_until(env: &TestEnv, daemon: &Daemon, what: &str, mut so: impl FnMut() -> bool) {
     wait_until(what, || {
         let token = env.token(daemon, "research");

@@ -1,4 +1,4 @@
-//! `jetond sandbox` as a program: what it prints is ready to be pasted.
+//! `jetond sandbox` as a program: its output can be pasted into a shell.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -18,14 +18,14 @@ use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 use crate::support::env::Output;
 
-/// A sandbox that runs as a program.
+/// A running sandbox program.
 struct Program {
     child: Child,
     output: PathBuf,
 }
 
 impl Program {
-    /// Starts it, with this folder for what is temporary, and waits until it has printed everything.
+    /// Starts the program with this temporary folder, and waits until it has printed everything.
     fn start(env: &TestEnv, args: &[&str], tmp: &Path) -> Self {
         let output = env.path("out/sandbox");
         let file = File::create(&output).unwrap();
@@ -50,7 +50,7 @@ impl Program {
         fs::read_to_string(&self.output).unwrap()
     }
 
-    /// What stands on the line that begins so.
+    /// Returns the printed line that begins with this text.
     fn line(&self, start: &str) -> String {
         let printed = self.printed();
         let line = printed
@@ -61,7 +61,7 @@ impl Program {
             .to_owned()
     }
 
-    /// Runs the line that it prints for enrolling, as a shell would.
+    /// Runs the printed enrolment command in a shell.
     fn enrol(&self, env: &TestEnv) -> Output {
         let line = self
             .line("jetond add ")
@@ -71,7 +71,7 @@ impl Program {
         env.finish("the printed line", command, b"", false)
     }
 
-    /// Sends what a printed curl line says.
+    /// Sends the request of a printed curl command.
     fn curl(&self, start: &str, fault: &str) -> String {
         let line = self.line(start);
         let words: Vec<_> = line.split(' ').collect();
@@ -114,7 +114,7 @@ impl Drop for Program {
 #[test]
 fn the_printed_line_enrols_with_a_secret_that_goes_with_the_sandbox() {
     let mut env = TestEnv::new();
-    // A shell must read the line back, whatever is in the path.
+    // The printed path must survive the shell, whatever characters it has.
     let tmp = env.path("tmp/it's here");
     fs::create_dir(&tmp).unwrap();
     let mut program = Program::start(&env, &["--token-life", "2.5"], &tmp);
@@ -190,7 +190,7 @@ fn faults_are_switched_at_the_printed_address() {
 #[test]
 fn with_tls_the_printed_line_names_the_certificate_to_trust() {
     let env = TestEnv::new();
-    // A shell must read the line back, whatever is in the path.
+    // The printed path must survive the shell, whatever characters it has.
     let tmp = env.path("tmp/it's here");
     fs::create_dir(&tmp).unwrap();
     let secret = env.secret_file();

@@ -1,5 +1,5 @@
-//! Clients that ask for a token again. That alone rejects nothing. Of Kubernetes clients alone, which keep the token until
-//! its expiry or a 401, an early second call of one process leads to one refresh.
+//! Repeated requests from one client: in general they reject nothing. Only for Kubernetes clients, which keep a token
+//! until its expiry or a 401, does an early second request from the same process lead to one refresh.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -14,12 +14,12 @@ use crate::enrol::write_config;
 use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 
-/// A place with a profile `research` that has addresses, and a running daemon that holds its token.
+/// A test environment with a profile `research` that has addresses, and a running daemon that holds its token.
 fn place() -> (TestEnv, Daemon) {
     place_with("")
 }
 
-/// The same with these lines in the profile.
+/// The same, with these lines in the profile.
 fn place_with(lines: &str) -> (TestEnv, Daemon) {
     const HOSTS: &str = "
 [[profiles.research.hosts]]
@@ -41,7 +41,7 @@ url = \"https://reg.example:5000\"
     (env, daemon)
 }
 
-/// Runs a script of the shell, where `$jeton` is the companion.
+/// Runs a shell script in which `$jeton` is the companion.
 fn script(env: &TestEnv, script: &str) -> String {
     let mut command = env.command("sh");
     command
@@ -56,7 +56,7 @@ fn script(env: &TestEnv, script: &str) -> String {
     output.stdout
 }
 
-/// The tokens of the credentials that were printed, one a line.
+/// Returns the tokens of the printed credentials, one per line.
 fn tokens(printed: &str) -> Vec<String> {
     let token = |line: &str| {
         let credential: Value = serde_json::from_str(line).unwrap();
@@ -69,7 +69,7 @@ fn requests(env: &TestEnv) -> u64 {
     env.sandbox().stats().token_requests
 }
 
-/// Nothing was rejected, and nothing refreshed since `before`.
+/// Asserts that nothing was rejected, and that there was no request to the issuer since `before`.
 fn nothing_followed(env: &TestEnv, daemon: &Daemon, before: u64) {
     let state = env.get(daemon, "/v1/profiles/research").json();
     assert_eq!(state["counts"]["reports"], 0, "{state}");
@@ -82,7 +82,8 @@ fn nothing_followed(env: &TestEnv, daemon: &Daemon, before: u64) {
 fn a_thousand_kubernetes_clients_cause_nothing() {
     let (env, mut daemon) = place();
     let before = requests(&env);
-    // The companion's parent is a shell of its own: one that has more to do starts a process for it.
+    // Each companion gets a shell of its own as parent. The `:` keeps the shell from replacing itself with the
+    // companion.
     let printed = script(
         &env,
         "i=0; while [ $i -lt 1000 ]; do (\"$jeton\" kube research; :) || exit; i=$((i+1)); done",
@@ -111,7 +112,7 @@ fn a_second_call_of_one_kubernetes_client_brings_one_newer_token() {
     let log = daemon.log_up_to_now();
     let line = "a client that keeps its token asked for it a second time";
     assert_eq!(log.matches(line).count(), 1, "{log}");
-    // Another one begins with its own first call.
+    // A different process starts with a first call of its own.
     let given = tokens(&script(&env, "\"$jeton\" kube research && :"));
     assert_eq!(given, std::slice::from_ref(second));
     nothing_followed(&env, &daemon, before + 1);
@@ -148,7 +149,7 @@ fn a_thousand_calls_of_each_other_client_cause_nothing() {
         "printf reg.example:5000 | \"$jeton\" docker get",
         "\"$jeton\" keyring get https://git.example oauth2",
     ] {
-        // All of one parent.
+        // All calls have the same parent.
         let printed = script(
             &env,
             &format!("i=0; while [ $i -lt 1000 ]; do {call} || exit; i=$((i+1)); done"),

@@ -1,4 +1,4 @@
-//! What the sockets serve, by path and by the companion.
+//! Requests on the sockets, by path and through the companion.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::support::unix_now;
 
-/// The names of an object's members, sorted.
+/// Returns the names of an object's members, sorted.
 fn members(object: &Value) -> Vec<&str> {
     object
         .as_object()

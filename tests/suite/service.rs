@@ -1,4 +1,4 @@
-//! As a service: sockets that are passed, what the service manager is told, and the units.
+//! Running as a service: inherited sockets, messages to the service manager, and the units.
 
 mod activation;
 mod modes;

@@ -1,4 +1,4 @@
-//! `jetond setup`: the lines that people paste, and the changes that it makes and takes back by the tools' own commands.
+//! `jetond setup`: the lines that users paste, and the changes that it makes and undoes with the tools' own commands.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -11,7 +11,7 @@ use crate::enrol::write_config;
 use crate::support::env::Output;
 use crate::support::{TestEnv, ignored};
 
-/// Two profiles: `research` has a host of each kind, `plain` has none.
+/// A test environment with two profiles: `research` has a host of each kind, `plain` has none.
 fn place() -> TestEnv {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
@@ -34,7 +34,7 @@ fn setup(env: &TestEnv, args: &[&str]) -> Output {
     env.jetond(&[&["setup"], args].concat())
 }
 
-/// The folder of this machine's pip; says so if there is none.
+/// Returns the folder of this machine's pip. Prints a message and returns `None` if there is none.
 fn folder_of_pip() -> Option<PathBuf> {
     let script = "import sys, os; print(os.path.dirname(os.path.realpath(sys.executable)))";
     let printed = std::process::Command::new("python3")
@@ -51,7 +51,7 @@ fn folder_of_pip() -> Option<PathBuf> {
     folder
 }
 
-/// The program of this name on the `PATH` of a place, if this machine has it there; says so if not.
+/// Returns whether a program of this name is on the environment's `PATH`. Prints a message if not.
 fn has(env: &TestEnv, program: &str) -> bool {
     let shown = env
         .command("sh")
@@ -100,7 +100,7 @@ fn the_lines_are_of_the_profile_that_the_address_gets() {
             "{JETON} header research | curl --fail-with-body -H @- https://git.example/api"
         )]
     );
-    // Without an entry for the address, the lines to add come first, as comments.
+    // If no entry has the address, the lines to add come first, as comments.
     let other = setup(
         &env,
         &["curl", "https://other.example", "--profile", "plain"],
@@ -119,7 +119,7 @@ fn the_lines_are_of_the_profile_that_the_address_gets() {
         ]
     );
     for (args, part) in [
-        // Two profiles, and none for this address.
+        // Two profiles, neither of which has this address.
         (
             &["curl", "https://other.example"][..],
             "say for which profile",
@@ -204,14 +204,14 @@ fn a_file_of_the_systems_daemon_is_where_that_can_write() {
     }
 }
 
-// === What is applied and undone ===
+// === Changes that are applied and undone ===
 
-/// The bytes of a file, if there is one.
+/// Returns the bytes of a file, if it exists.
 fn bytes(path: &Path) -> Option<Vec<u8>> {
     fs::read(path).ok()
 }
 
-/// The records that are kept of changes.
+/// Returns the number of records of applied changes.
 fn records(env: &TestEnv) -> usize {
     let entries = fs::read_dir(env.path("state/jeton/setup"));
     let entries = entries.into_iter().flatten().flatten();
@@ -220,7 +220,7 @@ fn records(env: &TestEnv) -> usize {
         .count()
 }
 
-/// A kubeconfig with a comment, which kubectl's own commands lose.
+/// A kubeconfig with a comment. kubectl's own commands would remove the comment.
 const KUBECONFIG: &str = "\
 # mine
 apiVersion: v1
@@ -402,7 +402,7 @@ fn pip_is_set_up_by_its_own_command_and_restored_byte_by_byte() {
         let undone = setup(&[&args[..], &["--undo"]].concat());
         assert_eq!(undone.code, 0, "{undone:?}");
         assert_eq!(bytes(&path).as_deref(), before.map(str::as_bytes));
-        // Where the file was changed meanwhile, what is ours goes and the rest stays.
+        // If the file has changed in the meantime, our settings are removed and the rest stays.
         assert_eq!(setup(&[&args[..], &["--apply"]].concat()).code, 0);
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replace("[global]\n", "[global]\nretries = 7\n")).unwrap();
@@ -440,7 +440,7 @@ fn a_tool_that_others_could_change_is_not_started() {
         refused.stderr.contains("others could change it"),
         "{refused:?}"
     );
-    // A relative folder of PATH is passed over.
+    // A relative folder on PATH is skipped.
     let refused = run("bin:.:".to_owned());
     assert_eq!(refused.code, 78, "{refused:?}");
     assert!(

@@ -1,4 +1,5 @@
-//! One daemon for several users, and several daemons of several users: the socket's mode, the `allow` rules, the places.
+//! One daemon for several users, and several daemons of several users: the socket's mode, the `allow` rules, and where
+//! sockets may be.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -27,10 +28,10 @@ use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, accepts, wait_until};
 use crate::support::users::User;
 
-/// A group for the socket; nobody has to know a name for it.
+/// The ID of a group for the socket. It has no name.
 const TEAM: u32 = 60_050;
 
-/// Users of the machine. All but Mallory are in the team.
+/// Users of the machine. All except Mallory are in the team.
 pub(crate) const ALICE: User = User {
     uid: 60_001,
     gid: 60_001,
@@ -52,7 +53,7 @@ const MALLORY: User = User {
     groups: &[],
 };
 
-/// The mode, the owner and the group of what is there.
+/// Returns the mode, the owner and the group of a file.
 fn found(path: &Path) -> (u32, u32, u32) {
     let meta = path.symlink_metadata().unwrap();
     (meta.permissions().mode() & 0o7777, meta.uid(), meta.gid())
@@ -62,7 +63,7 @@ fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
-/// The place with profiles `research` and `ci`, and others let through to its folders.
+/// A test environment with the profiles `research` and `ci`. Its folders are open to other users.
 pub(crate) fn shared_place() -> TestEnv {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
@@ -71,7 +72,7 @@ pub(crate) fn shared_place() -> TestEnv {
     env
 }
 
-/// The profiles as they were enrolled, with this before and these rules after them.
+/// Writes a configuration: the `[socket]` table, the enrolled profiles, and these rules.
 fn configure(env: &TestEnv, profiles: &str, socket: &str, rules: &[(&str, &str)]) {
     let mut text = format!("[socket]\n{socket}\n\n{profiles}\n");
     for (profile, rule) in rules {
@@ -80,12 +81,12 @@ fn configure(env: &TestEnv, profiles: &str, socket: &str, rules: &[(&str, &str)]
     write_config(env, text);
 }
 
-/// Where the shared socket is.
+/// Returns the path of the shared socket.
 fn shared_socket(env: &TestEnv) -> PathBuf {
     env.path("shared/jeton.sock")
 }
 
-/// Starts a daemon by this command, whose token socket is there.
+/// Starts a daemon whose token socket is at this path.
 fn start_at(env: &TestEnv, command: Command, socket: &Path) -> Daemon {
     let mut daemon = env.spawn_command(command);
     socket.clone_into(&mut daemon.socket);

@@ -1,4 +1,4 @@
-//! Files that a profile's token is written to, as programs read them.
+//! Sinks: files that contain a profile's token, as programs read them.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -15,7 +15,7 @@ use crate::support::{TestEnv, ignored};
 
 mod many;
 
-/// Appends a sink of the profile to the configuration. Returns its file.
+/// Appends a sink of the profile to the configuration. Returns the path of its file.
 fn add_sink(env: &TestEnv, path: &str, keys: &str) -> PathBuf {
     let config = fs::read_to_string(env.config()).unwrap();
     let sink = format!("\n[[profiles.research.sinks]]\npath = \"{path}\"\n{keys}\n");
@@ -61,14 +61,14 @@ fn reload(env: &TestEnv) {
     assert_eq!(done.code, 0, "{done:?}");
 }
 
-/// Whether a folder is on a tmpfs, as stat(1) says.
+/// Returns whether a folder is on a tmpfs, according to stat(1).
 pub(crate) fn is_in_memory(folder: &Path) -> bool {
     let mut stat = std::process::Command::new("stat");
     let out = stat.args(["-f", "-c", "%T"]).arg(folder).output().unwrap();
     out.stdout.starts_with(b"tmpfs")
 }
 
-/// Stops a daemon hard.
+/// Kills a daemon.
 fn kill(daemon: &mut Daemon) {
     daemon.child.kill().unwrap();
     daemon.child.wait().unwrap();
@@ -81,7 +81,7 @@ fn a_file_stays_fresh_although_nobody_asks_for_a_token() {
     let file = add_sink(&env, "one/token", "format = \"raw\"");
     let mut daemon = env.start();
     let first = wait_for_newest(&env, &file);
-    // Without the sink it would rest after two lifetimes.
+    // Without the sink, the profile would go idle after two lifetimes.
     let before = env.sandbox().stats().token_requests;
     wait_until("six more refreshes", || {
         env.sandbox().stats().token_requests >= before + 6
@@ -205,7 +205,7 @@ fn a_stop_keeps_a_valid_token_and_the_next_start_removes_an_expired_one() {
     let token = wait_for_newest(&env, &file);
     env.stop(&mut daemon);
     assert_eq!(text(&file), token);
-    // The token ends while no daemon runs, and its issuer stays away.
+    // The token expires while no daemon runs, and the issuer is unreachable.
     env.fault("refuse");
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(text(&file), token);
@@ -213,7 +213,7 @@ fn a_stop_keeps_a_valid_token_and_the_next_start_removes_an_expired_one() {
     wait_until("the file to be removed", || !file.exists());
     env.fault("none");
     wait_for_newest(&env, &file);
-    // A daemon that was killed, and a sink that is gone when the next one starts.
+    // The daemon is killed, and the sink is not in the configuration at the next start.
     kill(&mut daemon);
     fs::write(env.config(), bare).unwrap();
     let mut daemon = env.start();
@@ -231,7 +231,7 @@ fn a_stop_leaves_no_file_half_written() {
     }
     for wait in [0, 50, 100, 150, 200, 250] {
         let mut daemon = env.start();
-        // At another moment of the writing each time.
+        // At a different moment of the write each time.
         std::thread::sleep(Duration::from_millis(wait));
         env.stop(&mut daemon);
         let left = if folder.exists() {
@@ -262,7 +262,7 @@ fn what_is_no_jwt_is_not_written_and_status_and_doctor_say_so() {
     assert_eq!(finding["verdict"], "fail", "{finding}");
     assert!(finding["found"].as_str().unwrap().contains("no JWT"));
     assert!(finding["remedy"].as_str().unwrap().contains("raw"));
-    // The next token is one.
+    // The next token is a JWT.
     env.fault("none");
     let generation = status(&env)["generation"].to_string();
     let reported = env.jeton(&["reject", "research", "--generation", &generation]);
@@ -342,7 +342,7 @@ fn a_full_disk_leaves_the_old_file_and_status_says_so() {
     assert_eq!(sink(&env)["on_disk"], false);
     let mut fill = fs::File::create(inside.join("fill")).unwrap();
     while std::io::Write::write_all(&mut fill, &[0; 1024]).is_ok() {}
-    // An open file would keep its room.
+    // An open file would keep its disk space.
     drop(fill);
     let generation = status(&env)["generation"].to_string();
     let reported = env.jeton(&["reject", "research", "--generation", &generation]);
@@ -372,7 +372,7 @@ fn a_daemon_of_one_command_takes_its_files_with_it() {
     let folder = Path::new(ran.stdout.trim());
     assert!(folder.is_absolute() && !folder.exists(), "{ran:?}");
     assert!(!other.exists(), "that is the place of another daemon");
-    // The record goes with the next daemon's start.
+    // The record is removed when the next daemon starts.
     let mut daemon = env.start();
     wait_for_newest(&env, &other);
     let records = || {
@@ -383,12 +383,12 @@ fn a_daemon_of_one_command_takes_its_files_with_it() {
     env.stop(&mut daemon);
 }
 
-/// The configuration with this sink of a profile.
+/// Returns the configuration with this sink of a profile.
 fn with_sink(bare: &str, profile: &str, path: &str) -> String {
     format!("{bare}\n[[profiles.{profile}.sinks]]\npath = \"{path}\"\nformat = \"raw\"\n")
 }
 
-/// The sinks of a profile, as its state shows them.
+/// Returns the sinks of a profile as its status shows them.
 fn sinks_of(env: &TestEnv, profile: &str) -> Value {
     let shown = env.jeton(&["status", profile, "--json"]);
     let all: Value = serde_json::from_str(&shown.stdout).unwrap();
@@ -425,13 +425,13 @@ fn a_file_that_changes_hands_does_not_keep_the_other_profiles_token() {
         Some(text(&file)) == newest(second)
     });
 
-    // So it is where the file changes hands while no daemon runs.
+    // The same when the file changes to another profile while no daemon runs.
     env.stop(&mut daemon);
     put(with_sink(&bare, "research", "token\"\non-expiry = \"keep"));
     env.fault("refuse");
     let mut daemon = env.start();
     wait_until("the token of the other profile to go", || !file.exists());
-    // With a token at hand there is no moment without a file.
+    // If a token is held, there is no moment without a file.
     env.fault("none");
     let refreshed = env.jeton(&["refresh", "research"]);
     assert_eq!(refreshed.code, 0, "{refreshed:?}");
@@ -485,11 +485,11 @@ fn of_two_sinks_that_write_one_file_the_second_is_a_fault() {
             .contains("another sink, of the profile other"),
         "{checked:?}"
     );
-    // The daemon's own socket is nobody's, either.
+    // The daemon's own socket cannot be a sink either.
     fs::write(env.config(), with_sink(&bare, "other", "jeton.sock")).unwrap();
     let checked = env.jetond(&["check"]);
     assert_eq!(checked.code, 78, "{checked:?}");
-    // Without the first one the second writes it, and nothing of the first one is left to do so.
+    // After the first sink is removed, the second one writes the file, and no task of the first one still does.
     fs::write(env.config(), with_sink(&bare, "research", "token")).unwrap();
     reload(&env);
     let token = env.token(&daemon, "research");

@@ -1,4 +1,4 @@
-//! Credentials that Jeton only reads: the configuration names where they come from.
+//! Credential sources: credentials that Jeton only reads, from where the configuration says.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -18,7 +18,7 @@ use crate::enrol::write_config;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
-/// A profile `research` of the sandbox, whose client secret comes from this source.
+/// Returns the configuration of a profile `research` at the sandbox, with its client ID and secret from these sources.
 pub(crate) fn profile(env: &TestEnv, id: &str, secret: &str) -> String {
     let url = env.sandbox().url();
     format!(
@@ -71,18 +71,18 @@ fn a_profile_with_a_source_is_removed_and_its_source_stays() {
     assert!(secret.exists());
 }
 
-/// The file that records what the credential of `research` is for.
+/// Returns the file that records the endpoint to which the credential of `research` is bound.
 fn binding(env: &TestEnv) -> PathBuf {
     env.path("state/jeton/bindings/research.json")
 }
 
-/// The same profile at another address.
+/// Writes a configuration with the same profile at another address.
 fn at(env: &TestEnv, other: &Sandbox, secret: &str) {
     let profile = profile(env, "\"test-client\"", secret);
     write_config(env, profile.replace(&env.sandbox().url(), &other.url()));
 }
 
-/// Another control plane that takes the same credential.
+/// Starts another control plane that accepts the same credential.
 fn another(env: &TestEnv) -> Sandbox {
     let secret = ClientSecret::parse(env.secret()).unwrap();
     let options = Options::new(Line::V2_24, "test-client", secret);
@@ -128,7 +128,7 @@ fn a_credential_is_bound_at_its_first_use_until_a_person_rebinds_it() {
     ] {
         assert!(checked.stderr.contains(says), "{says}: {checked:?}");
     }
-    // The next start is no way around it.
+    // A restart does not circumvent the check.
     env.stop(&mut daemon);
     let mut daemon = env.start();
     assert_eq!(env.get(&daemon, TOKEN).code(), "binding_changed");
@@ -174,14 +174,14 @@ fn a_rebind_that_the_issuer_refuses_or_that_is_given_a_secret_records_nothing() 
 #[test]
 fn a_mounted_secret_of_kubernetes_is_read_through_its_links_and_again_after_a_swap() {
     let mut env = TestEnv::with_sandbox(60);
-    // Beside the place, whose every byte is searched for secrets.
+    // Outside the test environment's folder, in which every file is searched for secrets.
     let beside = TempDir::new().unwrap();
     let volume = beside.path().to_owned();
     let write = |env: &TestEnv, data: &str| {
         let folder = volume.join(data);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("secret"), env.secret()).unwrap();
-        // As kubelet does it: the link is made beside and renamed.
+        // As the kubelet does it: it creates the link under another name and renames it.
         symlink(data, volume.join("..data_tmp")).unwrap();
         fs::rename(volume.join("..data_tmp"), volume.join("..data")).unwrap();
     };
@@ -236,7 +236,7 @@ fn a_systemd_credential_is_read_where_systemd_passes_it() {
     command.env("CREDENTIALS_DIRECTORY", folder);
     let mut daemon = env.start_command(command);
     env.token(&daemon, "research");
-    // A command is not passed it.
+    // systemd passes the credential only to the service, not to a command.
     let checked = env.jetond(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
     let says = "research: the systemd credential ci.secret was not read";

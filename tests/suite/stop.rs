@@ -1,4 +1,4 @@
-//! Signals and the log.
+//! Shutdown by a signal, and the daemon's last log lines.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -16,7 +16,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::wire::{Wire, get};
 
-/// A daemon without a token, whose issuer hangs, and a caller who waits for one this long.
+/// Starts a daemon without a token whose issuer hangs, and a caller that waits for a token for this long.
 fn waiting(env: &TestEnv, seconds: u32) -> (Daemon, Wire<'_>) {
     env.enrol("research");
     env.fault("hang");
@@ -65,7 +65,7 @@ fn a_request_in_flight_is_answered_before_the_end() {
     assert_told_to_leave(&daemon);
 }
 
-/// The connections left when they were told to, and not when the time for it was up.
+/// Asserts that the connections ended when they were asked to, not at the timeout.
 fn assert_told_to_leave(daemon: &Daemon) {
     let log = daemon.log();
     assert!(!log.contains("did not end in time"), "{log}");
@@ -121,7 +121,7 @@ fn a_reload_that_is_asked_for_during_the_stop_is_refused_at_once() {
     let mut wire = Wire::new(&env, &daemon.admin);
     wire.send("POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n")
         .unwrap();
-    // Connections are accepted in their order.
+    // Connections are accepted in order.
     let mut later = Wire::new(&env, &daemon.admin);
     later.send(get("/healthz")).unwrap();
     later.answer();
@@ -165,7 +165,7 @@ fn a_hangup_reloads_and_a_broken_configuration_is_told_whole_and_changes_nothing
     env.stop(&mut daemon);
 }
 
-/// The lines of a log in JSON.
+/// Parses the lines of a JSON log.
 fn lines(daemon: &Daemon) -> Vec<Value> {
     daemon
         .log()

@@ -1,4 +1,5 @@
-//! Every store: what is kept is replaced only by who has read it, one program at a time.
+//! Concurrent changes in a store: a program replaces a credential only if it has read it, and only one program writes
+//! at a time.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -14,7 +15,7 @@ use crate::enrol::{add, write_config};
 use crate::support::TestEnv;
 use crate::support::env::Output;
 
-/// Starts `jetond add a --rebind`, which has looked into the store when it waits for the secret.
+/// Starts `jetond add a --rebind`. When it waits for the secret, it has already read the store.
 fn start_rebind(env: &TestEnv) -> Child {
     let child = env
         .jetond_command(&["add", "a", "--rebind", "--client-id", "test-client"])
@@ -28,7 +29,7 @@ fn start_rebind(env: &TestEnv) -> Child {
     child
 }
 
-/// Gives the record another date, as if another program had written it.
+/// Changes the record's date, as if another program had written it.
 fn set_date(env: &TestEnv, seconds: u64) -> Vec<u8> {
     let record = fs::read(env.record("a")).unwrap();
     let mut record: serde_json::Value = serde_json::from_slice(&record).unwrap();
@@ -107,7 +108,7 @@ fn a_record_that_another_program_replaced_or_removed_meanwhile_is_left_as_it_is(
     assert_conflict(&finish(&env, rebinding, env.secret()));
     assert!(!env.record("a").exists());
     assert!(fs::read(env.config()).unwrap() == config);
-    // What is the same again has not changed for anybody.
+    // A record written again with the same content does not count as changed.
     let rebinding = start_rebind(&env);
     assert_eq!(finish(&env, rebinding, env.secret()).code, 0);
     assert!(env.record("a").exists());
@@ -133,7 +134,7 @@ fn a_profile_that_another_program_changes_is_waited_for_and_others_are_not() {
     let removed = env.jetond(&["remove", "b", "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
     assert_eq!(add(&env, "c", &[]).code, 0);
-    // The lock is no name of a profile, and nothing that was left.
+    // The lock file is not taken for a profile or a leftover.
     let checked = env.jetond(&["check"]);
     assert_eq!(
         (checked.code, checked.stderr.as_str()),

@@ -1,4 +1,4 @@
-//! Nothing that the system lacks or says aborts a program: each ends with an exit code, or serves.
+//! Missing resources and system errors: no program aborts. Each one ends with an exit code, or serves.
 #![cfg(target_os = "linux")]
 
 use std::ffi::{OsStr, OsString};
@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::support::TestEnv;
 use crate::support::daemon::{accepts, wait_until};
 
-/// `jetond` with these arguments, which may have this many descriptors.
+/// Returns a `jetond` command with this limit on open descriptors.
 fn limited(env: &TestEnv, descriptors: u32, args: &[&str]) -> Command {
     let mut command = env.command("prlimit");
     command
@@ -23,7 +23,7 @@ fn limited(env: &TestEnv, descriptors: u32, args: &[&str]) -> Command {
     command
 }
 
-/// Runs a program to its end, which must not be a signal's.
+/// Runs a program to its end. Asserts that no signal ended it.
 fn ends(env: &TestEnv, what: &str, command: Command) -> i32 {
     let output = env.finish(what, command, b"", false);
     assert!(output.code >= 0, "{what}: {output:?}");
@@ -47,7 +47,7 @@ fn too_few_descriptors_are_an_error_and_never_an_abort() {
             ends(&env, &what, limited(&env, descriptors, args));
         }
         for args in [&["demo", "--quick"][..], &["run", "--", "true"]] {
-            // Where it can do its work, there is nothing to see.
+            // With enough descriptors, these commands succeed, so there is nothing to test.
             if descriptors < 16 {
                 let what = format!("{args:?} with {descriptors} descriptors");
                 ends(&env, &what, limited(&env, descriptors, args));
@@ -64,7 +64,7 @@ fn too_few_descriptors_are_an_error_and_never_an_abort() {
             daemon.child.try_wait().unwrap().is_some() || accepts(&daemon.admin)
         });
         if let Ok(mut stream) = UnixStream::connect(&daemon.socket) {
-            // What it answers, if anything, is another matter.
+            // The test does not check whether or what it answers.
             stream
                 .set_read_timeout(Some(Duration::from_secs(5)))
                 .unwrap();

@@ -1,11 +1,11 @@
-//! Root's commands on a machine with a daemon of the system: they are about that daemon, and their remedies as well. The
-//! machine is `/etc`, `/var/lib` and `/run` in mounts of their own.
+//! Commands of root on a machine with a system daemon: they and their remedies are about that daemon. The machine
+//! consists of `/etc`, `/var/lib` and `/run` in a mount namespace.
 
 use crate::support::TestEnv;
 use crate::support::env::Output;
 use crate::support::mounts::can_mount;
 
-/// Makes the machine, with the user of the service. `enrol NAME …` and `rebind NAME …` do without questions.
+/// Sets up the machine with the service's user. `enrol NAME …` and `rebind NAME …` ask no questions.
 const MACHINE: &str = r#"
 mount -t tmpfs tmpfs /mnt
 cp -a /etc /mnt/etc
@@ -35,7 +35,7 @@ doctor() {
 set +e
 "#;
 
-/// Runs these lines of a shell on the machine.
+/// Runs these shell commands on the machine.
 fn on_machine(env: &TestEnv, lines: &str) -> Output {
     let script = format!("{MACHINE}{lines}");
     let mut command = env.command("unshare");
@@ -48,7 +48,7 @@ fn on_machine(env: &TestEnv, lines: &str) -> Output {
     env.finish("a script", command, b"", false)
 }
 
-/// The part of what was printed that `check NAME` printed.
+/// Returns the part of the output that `check NAME` printed.
 #[track_caller]
 fn part<'a>(output: &'a Output, name: &str) -> &'a str {
     let begin = format!("[{name}]\n");
@@ -128,7 +128,7 @@ ls -A "$XDG_STATE_HOME" "$XDG_CONFIG_HOME"
     says(&out, "both", 0, &[ok, "second: ok"]);
     says(&out, "missing", 78, &["none.toml: there is no such file"]);
     assert_eq!(part(&out, "both").matches("ok, ").count(), 2, "{out:?}");
-    // Nothing of root's own was made.
+    // Root got no configuration or state of its own.
     let (config, state) = (env.path("config"), env.path("state"));
     let left = format!("{}:\n\n{}:\n", config.display(), state.display());
     assert!(out.stdout.ends_with(&left), "{out:?}");

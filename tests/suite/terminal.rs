@@ -1,4 +1,4 @@
-//! What a person sees who is asked on a terminal: a pseudo-terminal that the program has for its own.
+//! Questions on a terminal, as the user sees them: a pseudo-terminal that belongs to the program.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -36,7 +36,7 @@ impl Terminal {
         Self::run(env, &line, vars)
     }
 
-    /// A shell with job control that runs this script, in which `$@` is `jetond` with these arguments.
+    /// Starts a shell with job control that runs this script. In it, `$@` is `jetond` with these arguments.
     pub(crate) fn shell(env: &TestEnv, script: &str, args: &[&str]) -> Self {
         let script = format!("set -m\n{script}");
         let shell = ["sh", "-c", &script, "sh", env!("CARGO_BIN_EXE_jetond")];
@@ -45,7 +45,7 @@ impl Terminal {
 
     pub(crate) fn run(env: &TestEnv, line: &[&str], vars: &[(&str, &str)]) -> Self {
         let (keyboard, screen) = pty();
-        // It makes the terminal the program's own, as a login does.
+        // setsid makes the terminal the program's controlling terminal, as a login does.
         let mut command = env.command("setsid");
         let child = command
             .args(["--ctty", "--wait"])
@@ -56,13 +56,13 @@ impl Terminal {
             .stderr(Stdio::from(screen))
             .spawn()
             .unwrap();
-        // Its copies of the terminal are closed with it, so that the reader sees the end.
+        // Closes this process's copies of the terminal. Otherwise the reader would not see its end.
         drop(command);
         let (mut master, shown) = (keyboard.try_clone().unwrap(), Arc::new(Mutex::default()));
         let seen: Arc<Mutex<Vec<u8>>> = Arc::clone(&shown);
         let reader = std::thread::spawn(move || {
             let mut bytes = [0; 1024];
-            // A terminal that nobody has open any more is an error, not an end.
+            // A terminal that no program has open any more gives an error, not an end of file.
             while let Ok(n @ 1..) = master.read(&mut bytes) {
                 seen.lock().unwrap().extend_from_slice(&bytes[..n]);
             }
@@ -85,7 +85,7 @@ impl Terminal {
         });
     }
 
-    /// Whether what is typed is shown, and whether Ctrl-C is a signal.
+    /// Returns whether typed text is shown, and whether Ctrl-C sends a signal.
     pub(crate) fn modes(&self) -> (bool, bool) {
         let modes = tcgetattr(&self.keyboard).unwrap().local_modes;
         (
@@ -94,7 +94,7 @@ impl Terminal {
         )
     }
 
-    /// Whether the terminal edits lines itself, as shells leave it to.
+    /// Returns whether the terminal edits lines itself, which is the shells' default.
     pub(crate) fn edits_lines(&self) -> bool {
         let modes = tcgetattr(&self.keyboard).unwrap().local_modes;
         modes.contains(LocalModes::ICANON)
@@ -126,7 +126,7 @@ impl Terminal {
         self.keyboard.write_all(text.as_bytes()).unwrap();
     }
 
-    /// Waits for the end, and puts what was shown among what is searched for secrets.
+    /// Waits for the end. What was shown is then searched for secrets.
     pub(crate) fn end(mut self, env: &TestEnv) -> (ExitStatus, String) {
         let mut status = None;
         wait_until("jetond to end", || {
@@ -156,7 +156,7 @@ fn the_client_id_and_the_secret_are_asked_for_without_echo_and_the_id_is_shown()
         &[],
     );
     terminal.wait_for("Client ID: ");
-    // A secret may be pasted with it.
+    // A secret may be pasted together with the ID.
     assert_eq!(terminal.modes(), (false, true));
     terminal.type_in("test-client\n");
     terminal.wait_for(&format!("Client secret for {url} (not shown): "));
@@ -216,7 +216,7 @@ fn ctrl_c_at_the_secret_gives_the_echo_back_and_ends_as_by_the_signal() {
     terminal.wait_for("(not shown): ");
     terminal.wait_for_no_echo();
     terminal.type_in("half\u{3}");
-    // The program is gone when the modes are looked at, and the terminal is still open here.
+    // The program has ended when the modes are read, and the terminal is still open in the test.
     wait_until("jetond to end", || {
         terminal.child.try_wait().unwrap().is_some()
     });
@@ -319,7 +319,7 @@ const ADD: [&str; 6] = [
     "test-client",
 ];
 
-/// `jetond add` that asks for the secret.
+/// Starts a `jetond add` and waits for the question for the secret.
 fn asking(env: &TestEnv) -> (Terminal, String) {
     let url = env.sandbox().url();
     let terminal = Terminal::start(env, &[&ADD[..], &["--url", &url]].concat(), &[]);
@@ -345,7 +345,7 @@ fn a_signal_at_a_question_gives_the_terminal_back_and_ends_as_the_signal_does() 
         assert!(!shown.contains("half"), "{shown}");
         assert_nothing_written(&env);
 
-        // At a line that is shown as well.
+        // Also at a question whose answer is shown.
         let url = env.sandbox().url();
         let args = ["add", "research", "--provider", "runai", "--url", &url];
         let terminal = Terminal::start(&env, &args, &[]);
@@ -388,7 +388,7 @@ fn a_program_that_is_stopped_gives_the_terminal_back_and_asks_again() {
         });
         terminal.wait_for_no_echo();
     }
-    // SIGSTOP cannot be caught: the terminal is prepared again all the same.
+    // SIGSTOP cannot be caught. The program still sets the terminal's modes again.
     terminal.signal(Signal::STOP);
     terminal.wait_for_state('T');
     terminal.signal(Signal::CONT);
@@ -450,7 +450,8 @@ fn ctrl_z_without_a_shell_that_could_go_on_stops_nothing() {
 fn a_line_without_an_end_is_refused() {
     let env = TestEnv::with_sandbox(60);
     let (mut terminal, _) = asking(&env);
-    // A terminal ends a line that is too long only where it is told to: by Ctrl-D, which passes on what there is.
+    // A terminal cuts off a line that is too long. Ctrl-D passes on what was typed so far, so that a longer line gets
+    // through.
     for _ in 0..2 {
         terminal.type_in(&format!("{}\u{4}", "x".repeat(3_000)));
     }
@@ -512,9 +513,10 @@ fn a_question_is_seen_although_standard_error_goes_elsewhere() {
     assert_eq!(fs::read_to_string(errors).unwrap(), "");
 }
 
-// === A PID namespace, in which the terminal's group and session are of another one ===
+// === A PID namespace to which the terminal's process group and session do not belong ===
 
-/// `jetond add` as process 1, at its question for the secret; `None` where there are no such namespaces.
+/// Starts `jetond add` as process 1 and waits for the question for the secret. Returns `None` on a system without such
+/// namespaces.
 fn asking_as_process_one(env: &TestEnv, test: &str) -> Option<Terminal> {
     let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
     let possible = std::process::Command::new(unshare[0])

@@ -1,12 +1,11 @@
-//! A boot clock that shows something else than that of the rest of the machine, as after a container was moved: only
-//! differences count.
+//! A boot clock with an offset from the machine's, as after a container was moved: only differences count.
 
 use std::process::{Command, Stdio};
 
 use crate::support::daemon::wait_until;
 use crate::support::{TestEnv, ignored, unix_now};
 
-/// In seconds: ahead of the machine's, and behind it.
+/// Offsets in seconds: ahead of the machine's clock, and behind it.
 const OFFSETS: [&str; 2] = ["864000", "-60"];
 
 #[test]
@@ -34,7 +33,7 @@ fn a_constant_offset_of_the_boot_clock_changes_nothing() {
         let expires_at = first["expires_at"].as_u64().unwrap();
         let now = unix_now();
         assert!(expires_at.abs_diff(now) <= 4, "{first} at {now}");
-        // Refreshed when it is due, by a timer of that clock; and nothing is taken for a suspend.
+        // The refresh happens when it is due, by a timer on that clock. The offset is not taken for a suspend.
         wait_until("two refreshes", || {
             let status = env.get(&daemon, "/v1/profiles/research").json();
             env.token(&daemon, "research");

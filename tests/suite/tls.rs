@@ -1,5 +1,4 @@
-//! What `jetond add` says of an issuer whose certificate is not right, and of roots that cannot be used: nothing is
-//! written, and nothing was sent.
+//! Invalid issuer certificates and unusable roots: `jetond add` reports them, writes nothing and sends nothing.
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
@@ -19,7 +18,7 @@ use crate::doctor::doctor;
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
-/// A place whose sandbox has TLS, and the file with its CA.
+/// A test environment with a TLS sandbox, and the file with the sandbox's CA.
 fn encrypted() -> (TestEnv, String) {
     let mut env = TestEnv::new();
     env.add_sandbox_that(Line::V2_24, 600, |options| options.tls = true);
@@ -27,8 +26,8 @@ fn encrypted() -> (TestEnv, String) {
     (env, ca)
 }
 
-/// Puts TLS with this certificate in front of a server: the address, and the certificate in PEM form. It ends with the
-/// process.
+/// Starts a TLS proxy with this certificate in front of a server. Returns its address, and the certificate in PEM form.
+/// The proxy ends with the process.
 fn front(params: &CertificateParams, to: SocketAddr) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap();
@@ -51,7 +50,7 @@ fn front(params: &CertificateParams, to: SocketAddr) -> (String, String) {
             while let Ok((client, _)) = listener.accept().await {
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
-                    // A handshake that the client ends is the client's affair.
+                    // The client may end a handshake.
                     let mut client = acceptor.accept(client).await?;
                     let mut server = TcpStream::connect(to).await?;
                     tokio::io::copy_bidirectional(&mut client, &mut server).await
@@ -62,7 +61,7 @@ fn front(params: &CertificateParams, to: SocketAddr) -> (String, String) {
     (url, certificate.pem())
 }
 
-/// It is refused, in these words, before anything was sent or written.
+/// Asserts that the enrolment is refused with this message, before anything was sent or written.
 fn refused(env: &TestEnv, more: &[&str], code: i32, why: &str) {
     let added = env.try_enrol_with("research", &env.sandbox().url(), more);
     assert_eq!((added.code, added.stdout.as_str()), (code, ""), "{added:?}");
@@ -120,7 +119,7 @@ fn a_ca_file_that_cannot_be_used_is_told_by_its_name() {
         let path = path.to_str().unwrap();
         refused(&env, &["--ca-file", path], 78, &format!("{path} {why}"));
     }
-    // What cannot be read at all cannot be bound to either.
+    // A credential cannot be bound to a file that cannot be read.
     let folder = env.path("tmp");
     refused(
         &env,
@@ -135,14 +134,14 @@ fn a_ca_file_that_cannot_be_used_is_told_by_its_name() {
         78,
         "No such",
     );
-    // Root reads what nobody may read.
+    // Root can read every file.
     if !rustix::process::geteuid().is_root() {
         fs::set_permissions(&ca, Permissions::from_mode(0o000)).unwrap();
         refused(&env, &["--ca-file", &ca], 78, "Permission denied");
     }
 }
 
-/// A certificate as `openssl req -x509` makes it: of a CA, for this address.
+/// Returns a certificate as `openssl req -x509` makes it: a CA's certificate for this address.
 fn of_ca() -> CertificateParams {
     let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -170,7 +169,7 @@ fn a_self_signed_certificate_is_trusted_where_the_ca_file_is_that_certificate() 
     assert!(refused.stderr.contains(why), "{refused:?}");
     assert_eq!(env.sandbox().stats().token_requests, 0);
 
-    // As Notepad saves it.
+    // The file as Notepad saves it.
     fs::write(&path, format!("\u{feff}{}", pem.replace('\n', "\r\n"))).unwrap();
     let added = add();
     assert_eq!(added.code, 0, "{added:?}");
@@ -178,7 +177,7 @@ fn a_self_signed_certificate_is_trusted_where_the_ca_file_is_that_certificate() 
     let token = env.token(&daemon, "research");
     assert_eq!(env.sandbox().issued().last(), Some(&token));
 
-    // The set of certificates is what the credential is bound to, not the text.
+    // The credential is bound to the set of certificates, not to the text of the file.
     env.stop(&mut daemon);
     fs::write(&path, &pem).unwrap();
     let mut daemon = env.start();
@@ -275,7 +274,7 @@ fn doctor_advises_no_ca_file_that_is_set() {
                 .is_some_and(|found| found.contains("self-signed"))
         })
         .collect();
-    // The issuer's own, and that of the daemon's attempt.
+    // One finding about the issuer, and one about the daemon's attempt.
     assert!(about.len() >= 2, "{findings:#?}");
     for finding in about {
         let remedy = finding["remedy"].as_str().unwrap();

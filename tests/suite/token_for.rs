@@ -1,14 +1,15 @@
-//! `jeton token --for CLIENT`: a token that holds for as long as the client keeps it, as programs ask for it.
+//! `jeton token --for CLIENT`: a token that stays valid for as long as the client keeps it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
-/// How long the tokens hold, in seconds. A client that keeps one for minutes gets one that has half of this left.
+/// The lifetime of the tokens in seconds. A client that keeps its token for minutes gets one with at least half of this
+/// left.
 const LIFE: u64 = 24;
 
-/// What `jeton token` prints with these arguments.
+/// Returns the output of `jeton token` with these arguments.
 fn printed(env: &TestEnv, args: &[&str]) -> String {
     let output = env.jeton(&[&["token", "research"], args].concat());
     assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{args:?}");
@@ -22,7 +23,8 @@ fn now() -> u64 {
         .as_secs()
 }
 
-/// When the held token expires, and when the daemon replaces it if nobody asks for a longer one: in Unix seconds.
+/// Returns when the held token expires, and when the daemon replaces it if no caller wants a longer one, in Unix
+/// seconds.
 fn times(env: &TestEnv, daemon: &Daemon) -> (u64, u64) {
     let state = env.get(daemon, "/v1/profiles/research").json();
     let of = |name: &str| state[name].as_u64().unwrap();
@@ -40,7 +42,8 @@ fn replaces(client: &str) {
     let env = TestEnv::with_sandbox(LIFE);
     env.enrol("research");
     loop {
-        // Each start draws another moment for the refresh, between 40 and 60 % of the lifetime: one that is late.
+        // Each start chooses a random moment for the refresh, between 40 and 60 % of the lifetime. This test needs a
+        // late one.
         let mut daemon = env.start();
         let first = env.token(&daemon, "research");
         let (expires, due) = times(&env, &daemon);
@@ -61,7 +64,7 @@ fn replaces(client: &str) {
         assert_eq!(bare, first);
         assert_ne!(kept, first, "--for {client}");
         assert_eq!(env.sandbox().stats().token_requests, asked + 1);
-        // Asked for again, it is long enough.
+        // For the next request, the token's remaining lifetime is long enough.
         assert_eq!(printed(&env, &["--for", client]), kept);
         assert_eq!(env.sandbox().stats().token_requests, asked + 1);
         env.stop(&mut daemon);

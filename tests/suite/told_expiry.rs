@@ -1,4 +1,4 @@
-//! The expiry that the clients of tools are told, by the programs.
+//! The expiry that helpers report to the clients of tools.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -12,7 +12,8 @@ use crate::enrol::write_config;
 use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 
-/// A place whose tokens hold this many seconds, with a profile `research` that has an address, and a running daemon.
+/// A test environment with tokens of this lifetime in seconds, a profile `research` with an address, and a running
+/// daemon.
 fn place(token_life: u64) -> (TestEnv, Daemon) {
     const HOSTS: &str = "
 [[profiles.research.hosts]]
@@ -27,9 +28,9 @@ url = \"https://git.example\"
     (env, daemon)
 }
 
-/// What a tool prints for this input.
+/// Returns what a tool's helper prints for this input.
 fn prints(env: &TestEnv, args: &[&str], stdin: &[u8]) -> String {
-    // Each call has a parent of its own, since a second one of the same client would lead to a refresh.
+    // Each call has a different parent, because a second call of the same client would lead to a refresh.
     let mut command = env.command("sh");
     let jeton = env!("CARGO_BIN_EXE_jeton");
     command.args(["-c", "\"$@\"; exit $?", "sh", jeton]);
@@ -42,7 +43,7 @@ fn prints(env: &TestEnv, args: &[&str], stdin: &[u8]) -> String {
     output.stdout
 }
 
-/// The expiry that git is told, in Unix seconds.
+/// Returns the expiry that git gets, in Unix seconds.
 fn told_git(env: &TestEnv) -> u64 {
     let printed = prints(
         env,
@@ -54,7 +55,7 @@ fn told_git(env: &TestEnv) -> u64 {
     told.unwrap().parse().unwrap()
 }
 
-/// The same for a client of Kubernetes.
+/// The same for a Kubernetes client.
 fn told_kube(env: &TestEnv) -> u64 {
     let printed = prints(env, &["kube", "research"], b"");
     let credential: Value = serde_json::from_str(&printed).unwrap();
@@ -99,7 +100,7 @@ fn a_client_is_told_an_expiry_after_the_next_refresh_and_before_the_real_end() {
 #[test]
 fn a_token_too_short_for_its_client_is_told_with_its_real_end_and_status_says_so_once() {
     let (env, mut daemon) = place(300);
-    // Python's client would come back 5 minutes before.
+    // The Python client would come back 5 minutes before that.
     for _ in 0..5 {
         let told = told_kube(&env);
         let state = state(&env, &daemon);

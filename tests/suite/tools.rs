@@ -1,4 +1,4 @@
-//! The helper protocols of other tools with a real daemon, under the names by which the tools start them.
+//! Helper protocols of other tools with a real daemon, under the names by which the tools start them.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -32,7 +32,7 @@ username = "me"
 url = "https://crates.example/index"
 "#;
 
-/// A daemon with two profiles. `ci` has no address.
+/// Starts a daemon with two profiles. `ci` has no address.
 fn serving() -> (TestEnv, Daemon) {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
@@ -43,7 +43,7 @@ fn serving() -> (TestEnv, Daemon) {
     (env, daemon)
 }
 
-/// The companion under this name, as a link has it.
+/// Returns the companion under this name, as a link.
 fn named(env: &TestEnv, name: &str) -> Command {
     let link = env.path("tmp").join(name);
     if !link.exists() {
@@ -52,14 +52,14 @@ fn named(env: &TestEnv, name: &str) -> Command {
     env.command(link)
 }
 
-/// What the companion does under this name, in this environment, with this standard input.
+/// Runs the companion under this name, with these environment variables and this standard input.
 fn run(env: &TestEnv, name: &str, args: &[&str], set: &[(&str, &str)], stdin: &str) -> Output {
     let mut command = named(env, name);
     command.args(args).envs(set.iter().copied());
     env.finish(name, command, stdin.as_bytes(), true)
 }
 
-/// What a protocol prints where all is well.
+/// Returns the output of a request that must succeed.
 fn done(env: &TestEnv, name: &str, args: &[&str], set: &[(&str, &str)], stdin: &str) -> String {
     let output = run(env, name, args, set, stdin);
     let ends = (output.code, output.stderr.as_str());
@@ -102,7 +102,7 @@ fn each_tool_gets_the_token_of_the_address_in_its_own_form() {
             let answer = in_json(&answer);
             assert_eq!(answer["apiVersion"], version);
             assert_eq!(answer["kind"], "ExecCredential");
-            // From the second call of this one client on, it is a newer one.
+            // From this client's second call on, the token is a newer one.
             let held = env.token(&daemon, "research");
             assert_eq!(answer["status"]["token"], held.as_str());
             let expires = answer["status"]["expirationTimestamp"].as_str().unwrap();
@@ -304,7 +304,7 @@ fn without_a_daemon_each_protocol_says_so_in_one_line() {
     }
 }
 
-/// A moment as the protocols write it.
+/// Parses a time as the protocols write it.
 fn humantime(text: &str) -> u64 {
     let output = Command::new("date")
         .args(["-u", "+%s", "-d", text])

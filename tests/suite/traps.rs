@@ -1,11 +1,11 @@
-//! The traps of Run:ai's API, each met on the wire. T6 (redirects) has a module of its own.
+//! Traps of Run:ai's API, each tested on the wire. T6 (redirects) has a module of its own.
 
 use jetond::sandbox::{Line, Seen, UnknownPath};
 
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
-/// The paths that a sandbox was asked for tokens at, in order.
+/// Returns the paths of a sandbox's requests for tokens, in order.
 fn paths(env: &TestEnv, sandbox: usize) -> Vec<String> {
     let requests = env.sandboxes()[sandbox].requests();
     requests.into_iter().map(|seen| seen.path).collect()
@@ -17,7 +17,7 @@ fn refreshes(env: &TestEnv, daemon: &Daemon, profile: &str) -> u64 {
     status["counts"]["refreshes"].as_u64().unwrap()
 }
 
-/// How long the daemon serves the token that it holds, in seconds.
+/// Returns for how many seconds the daemon will serve the token that it holds.
 fn held_for(env: &TestEnv, daemon: &Daemon, profile: &str) -> u64 {
     let target = format!("/v1/profiles/{profile}/token");
     let answer = env.get(daemon, &target);
@@ -25,19 +25,20 @@ fn held_for(env: &TestEnv, daemon: &Daemon, profile: &str) -> u64 {
     answer.json()["expires_in"].as_u64().unwrap()
 }
 
-/// T1: lines up to 2.23 tell no expiry; the JWT does.
+/// T1: server lines up to 2.23 state no expiry. The JWT does.
 #[test]
 fn t1_a_token_without_a_stated_expiry_ends_when_its_jwt_does() {
     let env = TestEnv::with_line(Line::V2_23, 700);
     env.enrol("research");
     let mut daemon = env.start();
     let left = held_for(&env, &daemon, "research");
-    // 670, and not the 285 of a token that shows nothing.
+    // About 670, not the 285 of an opaque token.
     assert!((640..=670).contains(&left), "{left}");
     env.stop(&mut daemon);
 }
 
-/// T1 and T2: v1 is asked in camel case and JSON, with the specification's `clientID`; v2 in snake case and a form.
+/// T1 and T2: requests to v1 use camel case and JSON, with the specification's `clientID`. Requests to v2 use snake
+/// case and a form.
 #[test]
 fn t2_each_endpoint_is_asked_in_its_own_spelling() {
     let mut env = TestEnv::new();
@@ -70,13 +71,13 @@ fn t2_each_endpoint_is_asked_in_its_own_spelling() {
         )
     };
     let seen = |n: usize| -> Vec<_> { env.sandboxes()[n].requests().iter().map(look).collect() };
-    // Enrolment and the daemon's start each find out for themselves.
+    // The enrolment and the daemon's start each find the endpoint.
     assert_eq!(seen(0), [form(), json(), form(), json()]);
     assert_eq!(seen(1), [form(), form()]);
     env.stop(&mut daemon);
 }
 
-/// T3: v2, then v1, by absence alone; what was found is remembered.
+/// T3: v2 is tried first, then v1, but only if v2 does not exist. The result is remembered.
 #[test]
 fn t3_an_older_endpoint_is_found_once_and_remembered() {
     let mut env = TestEnv::new();
@@ -104,7 +105,8 @@ fn t3_an_older_endpoint_is_found_once_and_remembered() {
     }
 }
 
-/// T3 and T10: a credential that is rejected is not tried elsewhere, and not again and again, whoever asks.
+/// T3 and T10: a rejected credential is not sent to another endpoint, and not sent again and again, however many
+/// requests there are.
 #[test]
 fn t3_a_rejected_credential_is_not_sent_to_another_endpoint() {
     let env = TestEnv::with_sandbox(600);
@@ -113,7 +115,7 @@ fn t3_a_rejected_credential_is_not_sent_to_another_endpoint() {
     let mut daemon = env.start();
     let mut rejected_at = vec![];
     wait_until("the second rejection", || {
-        // Somebody without any token, who would take one.
+        // A request while no token is held, which would take any token.
         let asked = env.get(&daemon, "/v1/profiles/research/token?max_wait=0");
         assert!(asked.status >= 500, "{asked:?}");
         let status = env.get(&daemon, "/v1/profiles/research").json();
@@ -123,7 +125,7 @@ fn t3_a_rejected_credential_is_not_sent_to_another_endpoint() {
         }
         failures == 2
     });
-    // 5 s, in whole seconds.
+    // At least 5 s, in whole seconds.
     assert!(rejected_at[1] - rejected_at[0] >= 4, "{rejected_at:?}");
     assert_eq!(env.jeton(&["token", "research"]).code, 1);
     let paths = paths(&env, 0);
@@ -131,7 +133,7 @@ fn t3_a_rejected_credential_is_not_sent_to_another_endpoint() {
     env.stop(&mut daemon);
 }
 
-/// T4: 200 with a web page is no token, at any path.
+/// T4: a web page with status 200 is not a token, at any path.
 #[test]
 fn t4_a_web_page_is_not_taken_for_an_answer() {
     let mut env = TestEnv::new();
@@ -149,8 +151,8 @@ fn t4_a_web_page_is_not_taken_for_an_answer() {
     }
 }
 
-/// T5: what v1 says to a wrong secret is not documented: an OAuth error on any 4xx is a rejection and is quoted, and so is
-/// v1's own shape on those statuses that are about a caller's identity or request.
+/// T5: the answer of v1 to a wrong secret is not documented. An OAuth error with any 4xx status counts as a rejection
+/// and is quoted. The same goes for v1's own form on statuses that are about the caller's identity or request.
 #[test]
 fn t5_v1_may_reject_a_secret_in_either_shape() {
     let mut env = TestEnv::new();
@@ -186,14 +188,14 @@ fn t5_v1_may_reject_a_secret_in_either_shape() {
     env.stop(&mut daemon);
 }
 
-/// T7: the credential is in the body alone, whatever the documents say of a header; and nothing else is told.
+/// T7: the credential is sent only in the body, although the documents mention a header. Nothing else is sent.
 #[test]
 fn t7_a_token_call_has_no_authorization_header() {
     for line in Line::ALL {
         let env = TestEnv::with_line(line, 4);
         env.enrol("research");
         let mut daemon = env.start();
-        // Also once a token is held.
+        // Also in requests while a token is held.
         wait_until("a refresh", || refreshes(&env, &daemon, "research") >= 2);
         env.stop(&mut daemon);
         for seen in env.sandbox().requests() {
@@ -241,7 +243,7 @@ fn t8_a_token_holds_as_long_as_its_issuer_says() {
     env.stop(&mut daemon);
 }
 
-/// T9: a refresh token, if one comes, is neither used nor kept; the credential asks again.
+/// T9: a refresh token in an answer is neither used nor kept. The daemon sends the credential again.
 #[test]
 fn t9_a_refresh_token_is_not_used() {
     let mut env = TestEnv::with_sandbox(600);
@@ -266,7 +268,7 @@ fn t9_a_refresh_token_is_not_used() {
     }
 }
 
-/// T15: base addresses as people paste them.
+/// T15: base addresses as users paste them.
 #[test]
 fn t15_a_pasted_address_is_understood() {
     let mut env = TestEnv::new();

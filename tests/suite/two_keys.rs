@@ -1,4 +1,4 @@
-//! A record whose key is being rotated has two keys: while the issuer rejects the one in use, the other one gives tokens.
+//! Records with two keys, during a rotation: if the issuer rejects the key in use, the other one gets tokens.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -15,8 +15,8 @@ use crate::support::daemon::{Daemon, wait_until};
 /// The secret of a key that the issuer does not know.
 const REVOKED: &str = "revoked-secret-8c1f0d";
 
-/// Makes this record one in the middle of a rotation: its key in use is one that the issuer does not know, and the
-/// good one is in this member.
+/// Changes the record to one in the middle of a rotation: the issuer does not know its key in use, and the valid key is
+/// in `member`.
 fn rotate(env: &TestEnv, record: &[u8], member: &str) {
     let mut record: Value = serde_json::from_slice(record).unwrap();
     let members = [
@@ -32,11 +32,11 @@ fn rotate(env: &TestEnv, record: &[u8], member: &str) {
     record["rotation_id"] = "0".repeat(32).into();
     record["client_id"] = "revoked-client".into();
     record["client_secret"] = REVOKED.into();
-    // In place, as an editor may write it.
+    // Written in place, as an editor may do it.
     fs::write(env.record("a"), record.to_string()).unwrap();
 }
 
-/// Cuts the journal of the rotation, so that the daemon does nothing to the keys and leaves both in the record.
+/// Truncates the rotation's journal, so that the daemon does not touch the keys and leaves both in the record.
 fn leave_alone(env: &TestEnv) {
     let folder = env.path("state/jeton/rotations");
     DirBuilder::new().mode(0o700).create(&folder).unwrap();

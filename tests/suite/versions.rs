@@ -1,4 +1,4 @@
-//! What runs is told: a daemon's version, and whether an upgrade has replaced its program since.
+//! Versions: the daemon's version is reported, and whether an upgrade has replaced its program since the start.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::support::daemon::Daemon;
 
 const OURS: &str = env!("CARGO_PKG_VERSION");
 
-/// What `jeton status --json` says about the daemon.
+/// Returns the daemon's version from `jeton status --json`, and whether its program has been replaced.
 fn status(env: &TestEnv) -> (String, serde_json::Value) {
     let shown = env.jeton(&["status", "--json"]);
     assert_eq!(shown.code, 0, "{shown:?}");
@@ -17,7 +17,7 @@ fn status(env: &TestEnv) -> (String, serde_json::Value) {
     (version, json["binary_replaced"].clone())
 }
 
-/// The verdict of the doctor about the version, what it found, and its remedy.
+/// Returns the verdict of `doctor` about the version, what it found, and its remedy.
 fn doctor(env: &TestEnv) -> [String; 3] {
     let examined = env.jetond(&["doctor", "--json"]);
     assert_eq!(examined.code, 0, "{examined:?}");
@@ -26,7 +26,7 @@ fn doctor(env: &TestEnv) -> [String; 3] {
     ["verdict", "found", "remedy"].map(|key| about[key].as_str().unwrap_or_default().to_owned())
 }
 
-/// A daemon whose program is at this path.
+/// Starts a daemon whose program is at this path.
 fn start(env: &TestEnv, program: &Path) -> Daemon {
     fs::hard_link(env!("CARGO_BIN_EXE_jetond"), program).unwrap();
     let mut command = env.command(program);

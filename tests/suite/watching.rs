@@ -1,4 +1,4 @@
-//! Watching a profile: server-sent events, and lines of JSON by the companion.
+//! Watching a profile: server-sent events, and the companion's JSON lines.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,7 +15,7 @@ use crate::support::http;
 
 const WATCH: &str = "/v1/profiles/research/watch";
 
-/// A watch by HTTP/1.0, whose answer is nothing but the events.
+/// A watch over HTTP/1.0, whose answer consists of the events only.
 struct Watch(BufReader<UnixStream>);
 
 impl Watch {
@@ -28,7 +28,7 @@ impl Watch {
         watch
     }
 
-    /// The lines up to the next empty one, but for signs of life; none at the end.
+    /// Returns the lines up to the next empty one, without signs of life. Empty at the end of the watch.
     fn block(&mut self) -> Vec<String> {
         let mut lines = vec![];
         loop {
@@ -43,7 +43,7 @@ impl Watch {
         }
     }
 
-    /// The next event of this name.
+    /// Returns the next event with this name.
     fn next(&mut self, name: &str) -> Value {
         loop {
             let block = self.block();
@@ -65,8 +65,8 @@ fn ask(last_event_id: Option<u64>) -> String {
     format!("GET {WATCH} HTTP/1.0\r\n{id}\r\n")
 }
 
-/// One of many watchers: the generations of the first tokens that it is told, and when it comes back after them, of the
-/// next ones.
+/// Runs one of many watchers. Returns the generations of the first `wanted` tokens that it receives. If `coming_back`,
+/// it reconnects after each of them.
 async fn generations(socket: std::path::PathBuf, wanted: usize, coming_back: bool) -> Vec<u64> {
     let mut got: Vec<u64> = vec![];
     while got.len() < wanted {
@@ -104,7 +104,7 @@ fn of_a_thousand_watchers_none_is_told_twice_or_out_of_order_and_none_misses_a_t
     env.enrol("research");
     let mut daemon = env.start();
     env.token(&daemon, "research");
-    // Some ask and never read: nobody waits for them.
+    // Some clients start a watch and never read. The other watchers must not wait for them.
     let deaf: Vec<UnixStream> = (0..50)
         .map(|_| {
             let mut stream = http::connect(&daemon.socket);
@@ -115,7 +115,7 @@ fn of_a_thousand_watchers_none_is_told_twice_or_out_of_order_and_none_misses_a_t
     let socket = daemon.socket.clone();
     let seen: Vec<Vec<u64>> = env.block_on(async {
         let watchers: Vec<_> = (0..WATCHERS)
-            // Every tenth comes back after each token, with the number of the last one.
+            // Every tenth watcher reconnects after each token, with the last generation.
             .map(|n| tokio::spawn(generations(socket.clone(), TOKENS, n % 10 == 0)))
             .collect();
         let mut seen = vec![];
@@ -127,7 +127,7 @@ fn of_a_thousand_watchers_none_is_told_twice_or_out_of_order_and_none_misses_a_t
     let given: BTreeSet<u64> = seen.iter().flatten().copied().collect();
     for watcher in &seen {
         assert!(watcher.is_sorted_by(|a, b| a < b), "{watcher:?}");
-        // Between its first token and its last it was told each one that anybody was told.
+        // Between its first and its last token, it received each token that any watcher received.
         let (first, last) = (watcher[0], watcher[TOKENS - 1]);
         assert_eq!(
             given.range(first..=last).count(),
@@ -165,7 +165,7 @@ fn a_watcher_is_told_what_is_and_then_what_happens() {
     assert!(second["generation"].as_u64() > first["generation"].as_u64());
     assert_eq!(watch.next("state")["phase"], "fresh");
 
-    // Who comes back is told the newest, unless it knows it.
+    // A watcher that reconnects gets the newest token, unless it has it already.
     let known = second["generation"].as_u64();
     assert_eq!(Watch::open(&daemon, known).block()[0], "event: state");
     let mut late = Watch::open(&daemon, first["generation"].as_u64());
@@ -173,7 +173,7 @@ fn a_watcher_is_told_what_is_and_then_what_happens() {
     let refused = env.request(&daemon.socket, "GET", WATCH, &[("Last-Event-ID", "x")], b"");
     assert_eq!(refused.code(), "bad_request");
 
-    // A stop ends it in order.
+    // A shutdown ends the watch properly.
     daemon.signal(Signal::TERM);
     let mut rest = String::new();
     watch.0.read_to_string(&mut rest).unwrap();

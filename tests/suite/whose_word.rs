@@ -1,5 +1,5 @@
-//! Whose word a 4xx is, through the real daemon: what answers in an issuer's place for a while, or an issuer that starts
-//! up, says nothing of the credential.
+//! Misleading 4xx answers, with the real daemon: an answer from another server at the issuer's address, or from an
+//! issuer that is starting up, does not count as a rejection of the credential.
 
 use jetond::sandbox::Line;
 use serde_json::Value;
@@ -46,7 +46,7 @@ fn what_answers_in_the_issuers_place_for_a_moment_is_no_rejection() {
         assert_eq!(state["phase"], "retrying", "{fault}: {state}");
         let answer = env.get(&daemon, &format!("/v1/profiles/{profile}/token?max_wait=0"));
         let asked = answer.code();
-        // An attempt may be on its way at any moment.
+        // An attempt may be running at any moment.
         assert!(
             ["unavailable", "deadline"].contains(&asked.as_str()),
             "{fault}: {answer:?}"
@@ -55,7 +55,7 @@ fn what_answers_in_the_issuers_place_for_a_moment_is_no_rejection() {
         let why = format!("no token endpoint at this address ({number})");
         assert!(shown.stdout.contains(&why), "{fault}: {shown:?}");
     }
-    // The route is there: the next attempt of the back-off brings the token, and no probe of a breaker is waited for.
+    // The route works again. The next retry gets a token, without waiting for a circuit breaker's probe.
     for n in 0..faults.len() {
         env.fault_at(n, "none");
     }
@@ -82,7 +82,7 @@ fn an_issuer_that_answers_401_while_it_starts_opens_no_breaker() {
     let answer = env.get(&daemon, "/v1/profiles/research/token?max_wait=0");
     assert_eq!(answer.code(), "unavailable", "{answer:?}");
     env.fault("none");
-    // The retry at 15 s.
+    // Waits for the retry at 15 s.
     let answer = env.get(&daemon, "/v1/profiles/research/token?max_wait=30");
     assert_eq!(answer.status, 200, "{answer:?}");
     env.stop(&mut daemon);

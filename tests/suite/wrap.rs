@@ -1,4 +1,4 @@
-//! `jetond run -- CMD`: the command is as its user meant it, it has tokens, and nothing is left behind.
+//! `jetond run -- CMD`: the command runs as its user intended, has tokens, and leaves nothing behind.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -18,17 +18,17 @@ use crate::terminal::Terminal;
 
 const JETON: &str = env!("CARGO_BIN_EXE_jeton");
 
-/// A shell script with a daemon of its own.
+/// Returns a command that runs a shell script with a daemon of its own.
 pub(crate) fn script(env: &TestEnv, script: &str) -> Command {
     env.jetond_command(&["run", "--", "/bin/sh", "-c", script])
 }
 
-/// Runs one to its end. Its standard output may hold a token when the script asks for one.
+/// Runs a script to its end. Its standard output may contain a token if the script requests one.
 fn run(env: &TestEnv, text: &str) -> Output {
     env.finish("run", script(env, text), b"", text.contains(" token"))
 }
 
-/// The private folders that are there now.
+/// Returns the private folders that exist now.
 pub(crate) fn folders(env: &TestEnv) -> Vec<PathBuf> {
     ["run", "tmp"]
         .iter()
@@ -38,14 +38,14 @@ pub(crate) fn folders(env: &TestEnv) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The daemons that serve in a private folder of this place. Their arguments say so.
+/// Returns the daemons that serve in a private folder of this environment. Found by their arguments.
 pub(crate) fn daemons(env: &TestEnv) -> Vec<Pid> {
     let (root, flag) = (env.path("").display().to_string(), "--stop-at-eof");
     fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<i32>().ok())
         .filter(|pid| {
-            // It may end at this moment; a zombie has no arguments.
+            // The process may end at this moment. A zombie has no arguments.
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line);
             line.contains(flag) && line.contains(&root)
@@ -60,7 +60,7 @@ pub(crate) fn assert_nothing_left(env: &TestEnv) {
     assert_eq!(daemons(env), []);
 }
 
-/// The number of a process that a script wrote into a file.
+/// Returns the process ID that a script wrote to a file.
 pub(crate) fn pid_in(env: &TestEnv, file: &str) -> Pid {
     let path = env.path(file);
     let read = || fs::read_to_string(&path).unwrap_or_default();
@@ -68,7 +68,7 @@ pub(crate) fn pid_in(env: &TestEnv, file: &str) -> Pid {
     Pid::from_raw(read().trim().parse().unwrap()).unwrap()
 }
 
-/// A command that ends when `gate` is made, after it has said its number in `pid`.
+/// Starts a command that writes its process ID to `pid` and runs until the gate opens.
 pub(crate) fn held(env: &TestEnv) -> Daemon {
     let (pid, gate) = (env.path("out/pid"), env.path("out/gate"));
     let text = format!(
@@ -238,7 +238,7 @@ fn what_the_daemon_gives_up_is_not_lost_to_the_command() {
             text
         });
         pid_in(&env, "out/pid");
-        // The daemon itself has given it up, and has left the terminal.
+        // The daemon itself has set its own values, and has left the terminal.
         let pid = daemons(&env)[0].as_raw_pid();
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         assert!(
@@ -292,7 +292,7 @@ fn a_signal_that_is_sent_reaches_the_command_and_the_command_decides() {
 #[test]
 fn a_key_of_the_terminal_reaches_the_command_once() {
     let env = TestEnv::new();
-    // It says a word at each signal; the waits are interrupted, and so come again.
+    // The script prints a word for each signal. A signal interrupts the shell's `wait`, so it is in a loop.
     let text = "n=0; trap 'n=$((n+1)); echo int' INT; trap 'echo usr1' USR1; \
                 trap 'kill $!; echo n=$n; exit 4' USR2; sleep 600 & echo ready; while :; do wait; done";
     let args = ["run", "--", "/bin/sh", "-c", text];
@@ -301,7 +301,8 @@ fn a_key_of_the_terminal_reaches_the_command_once() {
     terminal.type_in("\u{3}");
     terminal.wait_for("int\r\n");
     let pid = Pid::from_raw(terminal.child.id().cast_signed()).unwrap();
-    // One after the other: with the first answer, what the key did to the supervisor is past or ahead of the second.
+    // One signal after the other. If the key also sent a signal to the supervisor, its effect reaches the command
+    // before that of the second signal.
     kill_process(pid, Signal::USR1).unwrap();
     terminal.wait_for("usr1\r\n");
     kill_process(pid, Signal::USR2).unwrap();
@@ -373,7 +374,7 @@ fn a_daemon_that_is_killed_is_started_again() {
         };
         kill_process(old, signal).unwrap();
         wait_until("another daemon", || {
-            // One that is dying has no arguments already, and may still accept.
+            // A dying daemon has no arguments any more, but may still accept connections.
             daemons(&env).iter().any(|pid| *pid != old) && accepts(&socket)
         });
         let target = "/v1/profiles/research/token";

@@ -1,4 +1,4 @@
-//! What a person is asked on a terminal.
+//! The questions of `jetond app` on a terminal.
 
 use jetond::sandbox::Line;
 

@@ -1,4 +1,4 @@
-//! Bad names, bad answers, and keys that are not there.
+//! Invalid names, unexpected answers, and keys that do not exist.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use jetond::sandbox::{Line, Setting};
 
 use super::{call, end, fault_for, journal, key, place};
 
-/// Names that the rule forbids get the rule as the answer, and nothing is sent.
+/// Asserts that an invalid name is answered with the rule for names and that no request is sent.
 fn assert_the_rule_is_said(names: &[&str]) {
     let (env, daemon) = place(Line::V2_24, 600);
     for name in names {
@@ -16,7 +16,7 @@ fn assert_the_rule_is_said(names: &[&str]) {
             refused.stderr.contains("begins with a lowercase letter"),
             "{name:?}: {refused:?}"
         );
-        // Of another character than the one that stands for the value, nothing is repeated.
+        //     The message repeats no character of the value other than the `…` that stands for it.
         let shown = refused.stderr.replace('…', "");
         let shown = shown
             .bytes()
@@ -218,7 +218,7 @@ fn a_secret_that_is_missing_or_empty_in_a_201_leaves_no_key() {
     for fault in ["secret:missing", "secret:empty", "secret:null"] {
         let (env, daemon) = place(Line::V2_24, 600);
         env.token(&daemon, "research");
-        // Also where the server does not tell of logins: the answer has the ID.
+        // Also on a server that does not report logins: the answer to the creation has the ID.
         env.sandbox()
             .set(Setting::parse("last-login:null").unwrap());
         fault_for(&env, fault, 1);
@@ -261,7 +261,7 @@ fn a_regeneration_without_a_secret_is_made_good_by_a_second_one() {
 #[test]
 fn a_token_that_expires_between_list_and_create_makes_nothing() {
     let (env, daemon) = place(Line::V2_24, 2);
-    // The list, and the clusters that are read after it, take longer than the token holds.
+    // Reading the keys and then the clusters takes longer than the token's lifetime.
     env.fault("reads:slow:1.5");
     let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
     env.fault("none");
@@ -289,7 +289,7 @@ fn a_profile_whose_own_key_was_deleted_by_hand_says_so() {
     );
     let deleted = env.jetond(&["app", "delete", &id, "--yes"]);
     assert_eq!(deleted.code, 1, "{deleted:?}");
-    // Where its tokens die with it.
+    // On a server that revokes the tokens of a deleted key.
     env.sandbox().revoke_all();
     let refused = env.jetond(&["app", "list"]);
     assert_eq!(refused.code, 1, "{refused:?}");

@@ -1,4 +1,4 @@
-//! What commands that were interrupted have left.
+//! Recovery after commands that were interrupted.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{call, end, fault_for, journal, key, place, write_journal};
 use crate::support::{TestEnv, unix_now};
 
-/// A creation of a key with a new profile `new`, which has begun and not ended.
+/// Returns the journal entry of an unfinished creation of a key with a new profile `new`.
 fn creation(name: &str, known: &[&str]) -> Value {
     json!({"creations": [{"name": name, "path": "/api/v1/access-keys", "known": known, "at": unix_now(), "enrol": "new", "store": "file", "secret_file": null}]})
 }
@@ -26,13 +26,13 @@ fn a_key_that_an_interrupted_creation_left_is_deleted_by_the_next_command() {
         call(&env, &daemon, "POST", "/api/v1/access-keys", &body),
         201
     );
-    // One that was there before the call is not ours.
+    // A key that existed before the call was not created by it.
     let lost = key(&env, "lost-key").unwrap().id;
     write_journal(&env, &creation("lost-key", &[&first, &lost]));
     let listed = env.jetond(&["app", "list"]);
     assert_eq!(listed.code, 0, "{listed:?}");
     assert!(key(&env, "lost-key").is_some());
-    // One that gets tokens is somebody's.
+    // A key that gets tokens is in use.
     write_journal(&env, &creation("first-key", &[]));
     let listed = env.jetond(&["app", "list"]);
     assert_eq!(listed.code, 0, "{listed:?}");
@@ -46,7 +46,7 @@ fn a_key_that_an_interrupted_creation_left_is_deleted_by_the_next_command() {
     );
     assert!(key(&env, "lost-key").is_none());
     assert_eq!(journal(&env), "");
-    // A server may execute a call late.
+    // The server may still execute the call later.
     write_journal(&env, &creation("lost-key", &[&first]));
     for command in [&["app", "list"][..], &["check"]] {
         let told = env.jetond(command);
@@ -144,7 +144,7 @@ fn a_key_that_was_made_at_another_time_or_whose_file_was_moved_is_left() {
         "{listed:?}"
     );
     assert!(key(&env, "lost-key").is_some());
-    // An empty one has no secret.
+    // An empty file contains no secret.
     let path = env.path("moved-away");
     fs::write(&path, "").unwrap();
     let listed = env.jetond(&["app", "list"]);
@@ -294,7 +294,7 @@ fn an_interrupted_regeneration_is_told_by_every_command_until_it_is_over() {
     let checked = env.jetond(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
     assert_eq!(journal(&env), "");
-    // It has, and the new secret is lost.
+    // The server has executed the call, and the new secret is lost.
     let path = format!("/api/v1/access-keys/{}/secret", first.id);
     assert_eq!(call(&env, &daemon, "POST", &path, ""), 200);
     write(unix_now() - 4_000);
@@ -333,7 +333,7 @@ fn a_creation_that_was_interrupted_after_its_store_is_finished_by_the_same_comma
     let made = env.jetond(&create);
     assert_eq!(made.code, 0, "{made:?}");
     let after = fs::read_to_string(env.config()).unwrap();
-    // As if it had been killed before it wrote the profile.
+    // As if the command had been killed before it wrote the profile.
     fs::write(env.config(), &before).unwrap();
     write_journal(&env, &creation("new-key", &[&first]));
     let id = key(&env, "new-key").unwrap().id;

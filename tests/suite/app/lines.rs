@@ -1,4 +1,4 @@
-//! Every command of `jetond app` on every line of the server.
+//! Every command of `jetond app` on every server line.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{end, journal, key, place};
 use crate::support::TestEnv;
 
-/// Each line, and the kind that has to be named there.
+/// Each server line, with the `--kind` arguments that it requires.
 const LINES: [(Line, &[&str]); 5] = [
     (Line::V2_18, &["--kind", "application"]),
     (Line::V2_20, &[]),
@@ -17,14 +17,14 @@ const LINES: [(Line, &[&str]); 5] = [
     (Line::V3_0, &[]),
 ];
 
-/// What a command prints that succeeds.
+/// Returns the output of a command that must succeed.
 fn app(env: &TestEnv, args: &[&str], kind: &[&str]) -> String {
     let done = env.jetond(&[&["app"], args, kind].concat());
     assert_eq!(done.code, 0, "{args:?}: {done:?}");
     done.stdout
 }
 
-/// What is in a file that `--secret-file` named.
+/// Returns the content of a file that was given as `--secret-file`.
 fn secret(env: &TestEnv, name: &str) -> String {
     let text = fs::read_to_string(env.path(name)).unwrap();
     text.trim_end().to_owned()
@@ -63,7 +63,7 @@ fn every_command_works_on_every_line_and_its_secrets_are_the_servers() {
         let listed = app(&env, &["list"], kind);
         assert!(!listed.contains("new-key"), "{line}: {listed:?}");
         assert_eq!(journal(&env), "", "{line}");
-        // They may have a secret; nothing else may.
+        // These two files may contain a secret; no other file may.
         fs::remove_file(first).unwrap();
         fs::remove_file(second).unwrap();
         end(env, daemon);

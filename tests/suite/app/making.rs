@@ -1,4 +1,4 @@
-//! Making keys.
+//! Creating keys.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -122,7 +122,7 @@ fn at_20_keys_nothing_is_sent_and_it_is_said_which_could_go() {
 #[test]
 fn where_the_secret_cannot_be_kept_the_key_is_deleted_by_its_id() {
     let (env, daemon) = place(Line::V2_24, 600);
-    // No token can be got with the new key, so nothing proves it.
+    // No token can be obtained with the new key, so the new secret stays unproven.
     env.token(&daemon, "research");
     env.fault("invalid-client");
     let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);

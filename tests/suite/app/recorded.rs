@@ -1,5 +1,5 @@
-//! Everything that the commands say on a terminal that script(1) records, beside a daemon that logs at TRACE: no secret and
-//! no token is in it, nor in any file outside of the stores.
+//! Leaks of `jetond app` on a terminal: no secret and no token is in what script(1) records, in the log of a daemon at
+//! level TRACE, or in any file outside the stores.
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -12,24 +12,24 @@ use crate::support::daemon::wait_until;
 use crate::support::{TestEnv, ignored};
 use crate::terminal::Terminal;
 
-/// What is typed after a text is shown.
+/// Input to type once a given text is shown.
 enum Typed<'a> {
-    /// With echo.
+    /// Typed with echo.
     Shown(&'a str),
-    /// While the terminal does not echo.
+    /// Typed while the terminal does not echo.
     Hidden(&'a str),
 }
 
 use Typed::{Hidden, Shown};
 
-/// A terminal whose sessions are recorded, each to a file of its own among what is searched for secrets.
+/// Records terminal sessions. Each goes to a file of its own that is searched for secrets.
 struct Recorder<'a> {
     env: &'a TestEnv,
     sessions: usize,
 }
 
 impl Recorder<'_> {
-    /// Runs `jetond` and answers its questions; gives back how it ended, and what was recorded.
+    /// Runs `jetond` and answers its questions. Returns the exit code and what was recorded.
     fn run(&mut self, arguments: &str, answers: &[(&str, Typed<'_>)]) -> (i32, String) {
         self.sessions += 1;
         let record = self.env.path(&format!("out/typescript-{}", self.sessions));
@@ -157,7 +157,7 @@ fn no_recorded_command_shows_a_secret() {
         ("check".into(), vec![], 0, "research: ok"),
     ] {
         if arguments.starts_with("app delete filed") {
-            // It was for the eyes of its reader alone.
+            // The file legitimately contains a secret, so remove it before the search.
             let _ = fs::remove_file(&file);
         }
         let (ended, recorded) = recorder.run(&arguments, &answers);
@@ -181,7 +181,7 @@ fn no_recorded_command_that_fails_shows_a_secret() {
     };
     let mut made = 0;
     for fault in [
-        // What is half of the right answer, or the whole of another one, may have the secret.
+        // Half of the right answer, or a whole other answer, may contain the secret.
         "keys:truncated",
         "keys:reset",
         "executed:status:500",
@@ -190,7 +190,7 @@ fn no_recorded_command_that_fails_shows_a_secret() {
         "secret:empty",
         "twice:first",
         "twice:last",
-        // What an issuer says of a request may have its token.
+        // An issuer's error message may quote the request's token.
         r#"keys:answer:400:{"code":400,"message":"not by $TOKEN"}"#,
         r#"keys:answer:500:$TOKEN"#,
     ] {

@@ -35,12 +35,12 @@ fn a_new_secret_of_a_key_of_ours_works_at_once_and_its_token_is_served_meanwhile
         assert_eq!(secrets, [stored_secret(&env, "research")], "{line}");
         let served = env.token(&daemon, "research");
         assert!(env.sandbox().issued().contains(&served), "{line}");
-        // The daemon's next token is one of the new secret, whatever token it serves until then.
+        // The daemon serves the old token until it expires. The next one must come from the new secret.
         env.sandbox().revoke_all();
         let refreshed = env.jeton(&["refresh", "research"]);
         assert_eq!(refreshed.code, 0, "{line}: {refreshed:?}");
         assert_ne!(env.token(&daemon, "research"), before, "{line}");
-        // On 2.18 every first request is one that the line does not know.
+        // On line 2.18 the first request of each command goes to a path that the server does not know.
         if line != Line::V2_18 {
             assert_eq!(env.sandbox().stats().rejected, 0, "{line}");
         }
@@ -96,7 +96,7 @@ fn a_lost_answer_is_made_good_by_a_second_call_and_a_late_execution_is_looked_fo
             "{told:?}"
         );
     }
-    // A revoked secret is sent once, and not by every command.
+    // A revoked secret is sent once, not by every command.
     let rejected = env.sandbox().stats().rejected;
     let told = env.jetond(&["app", "list"]);
     assert!(
@@ -126,7 +126,7 @@ fn a_key_is_regenerated_at_most_twice_and_then_it_is_said_that_it_is_locked_out(
         assert!(failed.stderr.contains(says), "{says}: {failed:?}");
     }
     assert_eq!(env.sandbox().stats().keys_regenerated, 2);
-    // The token that is held does it.
+    // The token that the daemon holds is enough to renew the key.
     let renewed = env.jetond(&["app", "regenerate", KEY, "--yes"]);
     assert_eq!(renewed.code, 0, "{renewed:?}");
     assert_eq!(journal(&env), "");
@@ -171,7 +171,7 @@ fn without_a_proved_store_and_a_token_for_a_second_call_nothing_is_sent() {
     end(env, daemon);
 }
 
-/// Regenerates the key while its store is out of order from after the first call to after the call of this number.
+/// Regenerates the key while its store cannot be written: from after the first call until after call number `until`.
 fn regenerate_without_store(until: u64) -> (TestEnv, Daemon, Output) {
     let (env, daemon) = place(Line::V2_24, 3_600);
     env.token(&daemon, "research");

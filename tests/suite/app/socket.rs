@@ -186,7 +186,7 @@ fn what_an_answer_means_is_said_with_what_to_do() {
         );
         assert!(refused.stderr.contains(says), "{fault}: {refused:?}");
         assert_eq!(refused.stderr.lines().count(), 1, "{fault}: {refused:?}");
-        // The daemon has not taken it for a rejection of the token.
+        // The daemon did not count this as a rejection of the token.
         let state = env.get(&daemon, "/v1/profiles/research").json();
         assert_eq!(state["counts"]["refreshes"], 1, "{fault}: {state}");
         end(env, daemon);
@@ -211,7 +211,7 @@ fn without_a_token_it_says_what_jeton_token_says() {
     let mut daemon = env.start();
     let refused = env.jeton(&["app", "list"]);
     assert_eq!(refused.code, 75, "{refused:?}");
-    // As `jeton token` says it: while an attempt runs at the end of the wait, and between two of them.
+    // The message is that of `jeton token`. It depends on whether an attempt is running when the wait ends.
     let running = refused.stderr.contains("has not answered yet");
     let between = refused.stderr.contains("no valid token is held");
     assert!(running || between, "{refused:?}");

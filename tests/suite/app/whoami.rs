@@ -1,4 +1,4 @@
-//! `jeton whoami`: whose a profile's token is.
+//! `jeton whoami`: the identity behind a profile's token.
 
 use jetond::sandbox::{Line, Setting};
 use serde_json::Value;

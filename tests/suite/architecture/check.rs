@@ -1,18 +1,18 @@
-//! What a test does with a check.
+//! Checks on the source tree, and how a test runs them.
 
 use super::tree::Tree;
 
-/// What is wrong with a tree, one fault a line.
+/// A check: returns what is wrong with a tree, one line for each fault.
 pub(crate) type Check = fn(&Tree) -> Vec<String>;
 
-/// Fails with the faults of the tree as it is.
+/// Fails if the check finds faults in the real tree.
 #[track_caller]
 pub(crate) fn holds(check: Check) {
     let faults = check(&Tree::read());
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// Fails unless the check finds this line in this file, without which it would prove nothing.
+/// Fails unless the check finds this line in this file. A check that finds nothing proves nothing.
 #[track_caller]
 pub(crate) fn finds(check: Check, file: &str, line: &str) {
     let faults = check(&Tree::read().with(file, line));

@@ -1,4 +1,5 @@
-//! Files that name each other's items, however many files are between them, cannot be read or changed apart.
+//! Cycles of files that name each other's items, directly or through other files. Such files cannot be read or changed
+//! separately.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -6,7 +7,7 @@ use super::check::{finds, holds};
 use super::names::{Edges, Names};
 use super::tree::{ROOTS, Tree};
 
-/// The cycles of each program, and of the library.
+/// Returns the cycles of each program and of the library.
 fn no_cycles(tree: &Tree) -> Vec<String> {
     let mut faults = vec![];
     for root in ROOTS {
@@ -18,7 +19,7 @@ fn no_cycles(tree: &Tree) -> Vec<String> {
     faults
 }
 
-/// The sets of files each of which can be reached from each other one.
+/// Returns the strongly connected components: sets of files that can all be reached from each other.
 fn knots(edges: &Edges) -> BTreeSet<BTreeSet<&str>> {
     let reached: BTreeMap<&str, BTreeSet<&str>> = edges
         .keys()
@@ -37,7 +38,7 @@ fn knots(edges: &Edges) -> BTreeSet<BTreeSet<&str>> {
     knots
 }
 
-/// The files that are reached from this one.
+/// Returns the files that can be reached from this one.
 fn reach<'a>(edges: &'a Edges, from: &'a str) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut open = vec![from];
@@ -51,8 +52,9 @@ fn reach<'a>(edges: &'a Edges, from: &'a str) -> BTreeSet<&'a str> {
     reached
 }
 
-/// The cycles of a knot as an engineer reads them: file by file, with what is named. Each is the shortest that is left
-/// when of those before it the step that names least is gone, so that nothing is left of the knot without these steps.
+/// Describes a strongly connected component as a list of cycles, file by file, with the names that each step uses. Each
+/// cycle is the shortest one left after removing, from every earlier cycle, the step that uses the fewest names.
+/// Removing all these steps therefore breaks the component.
 fn told(edges: &Edges, knot: &BTreeSet<&str>) -> Vec<String> {
     let mut left = edges.clone();
     left.retain(|file, _| knot.contains(file.as_str()));
@@ -76,7 +78,7 @@ fn told(edges: &Edges, knot: &BTreeSet<&str>) -> Vec<String> {
     told
 }
 
-/// The files on the shortest way from this one back to it.
+/// Returns the files on the shortest path from this file back to it.
 fn shortest(edges: &Edges, file: &str) -> Option<Vec<String>> {
     let mut before: BTreeMap<&str, &str> = BTreeMap::new();
     let mut open = VecDeque::from([file]);
@@ -103,7 +105,7 @@ fn shortest(edges: &Edges, file: &str) -> Option<Vec<String>> {
 
 // === The test of the test ===
 
-/// What is between small files, the files, and the cycle in them if there is one.
+/// What the files have in common, the files, and their cycle if there is one.
 const CASES: [(&str, &str, &str); 30] = [
     (
         "two files that name each other",
@@ -326,7 +328,7 @@ const CASES: [(&str, &str, &str); 30] = [
     ),
 ];
 
-/// One file a line: what it is called below `src`, and its text.
+/// Builds a tree from one line for each file: its name below `src`, and its text.
 fn small(files: &str) -> Tree {
     let files = files.lines().map(|line| {
         let (name, text) = line.trim().split_once(": ").unwrap();
@@ -377,7 +379,7 @@ fn every_name_leads_somewhere(tree: &Tree) -> Vec<String> {
         .collect()
 }
 
-/// The compiler has found them all, so what is not found is a hole in this test.
+/// The compiler has resolved all names, so a name that is not found is a hole in this test.
 #[test]
 fn every_name_of_our_own_is_found() {
     holds(every_name_leads_somewhere);

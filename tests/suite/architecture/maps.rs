@@ -1,14 +1,14 @@
-//! A parent's map: a table in its documentation with a row for each module below it, which says what that module names.
+//! Maps: tables in a parent module's documentation with a row for each child, which lists what the child names.
 //!
-//! The crate and the daemon have one, and any other file may. The column `Names` lists other rows, all further down; the
-//! column `Edges`, where there is one, lists what is named of the crate's edges.
+//! The crate and the daemon have a map, and any other file may have one. The column `Names` lists other rows, all of
+//! them further down. The optional column `Edges` lists what the module names of the crate's edges.
 
 use std::collections::BTreeSet;
 
 use super::check::{Check, finds, holds};
 use super::tree::{Module, Table, Tree};
 
-/// Whose map must be there.
+/// The files that must have a map.
 const MAPS: [&str; 2] = ["src/lib.rs", "src/daemon.rs"];
 
 fn the_code_is_as_its_maps(tree: &Tree) -> Vec<String> {
@@ -18,14 +18,14 @@ fn the_code_is_as_its_maps(tree: &Tree) -> Vec<String> {
         .collect()
 }
 
-/// The tables that are a map.
+/// Returns the tables that are maps.
 fn map(tree: &Tree, file: &str) -> Vec<Table> {
     let mut tables = tree.tables(file);
     tables.retain(|table| table.head.iter().any(|head| head == "Names"));
     tables
 }
 
-/// What is wrong with the map on this module's page.
+/// Checks the map in this module's documentation.
 fn map_faults(tree: &Tree, parent: &Module) -> Vec<String> {
     let file = &parent.file;
     let tables = map(tree, file);
@@ -88,7 +88,7 @@ fn map_faults(tree: &Tree, parent: &Module) -> Vec<String> {
     faults
 }
 
-/// The modules of the crate's map that stand in this table of it.
+/// Returns the modules in that table of the crate's map whose title is `title`.
 pub(crate) fn of_table(tree: &Tree, title: &str) -> BTreeSet<String> {
     let mut tables = map(tree, "src/lib.rs");
     tables.retain(|table| table.head[0].starts_with(title));
@@ -96,7 +96,7 @@ pub(crate) fn of_table(tree: &Tree, title: &str) -> BTreeSet<String> {
     rows.map(|row| row[0].clone()).collect()
 }
 
-/// The keeper's programs of tests are linked with `keep` alone.
+/// The test programs of the keeper are linked with `keep` alone.
 fn keep_names_nothing_else_of_the_daemon(tree: &Tree) -> Vec<String> {
     let keep = ["daemon", "keep"].map(str::to_owned);
     let mut faults = vec![];
@@ -114,7 +114,7 @@ fn keep_names_nothing_else_of_the_daemon(tree: &Tree) -> Vec<String> {
     faults
 }
 
-/// Implementations are named where things are put together, and by themselves.
+/// Only the code that wires the parts together may name an implementation, apart from the implementation.
 fn only_the_wiring_names_implementations(tree: &Tree) -> Vec<String> {
     let implementations = [
         ["provider", "http"],

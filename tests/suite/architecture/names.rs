@@ -1,4 +1,4 @@
-//! Which file names what of which file: names are followed through imports and re-exports to the item's definition.
+//! Name resolution: which file names which items of which file, through imports and re-exports to the definition.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::source::{Path, Scope, Source};
 use super::tree::Tree;
 
-/// File, file that defines what it names, and the names.
+/// For each file, the files that define what it names, with the names.
 pub(crate) type Edges = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// The names that are being looked up, each with its module.
+/// The names that are being looked up, each with its module. Guards against endless recursion.
 type Seen = BTreeSet<(Path, String)>;
 
-/// The modules of one program, library or test, without those for unit tests.
+/// The modules of one program, library or test, without unit tests.
 pub(crate) struct Names {
-    /// Several by one path are for several systems.
+    /// Several modules have the same path if they are for different systems.
     modules: BTreeMap<Path, Vec<Module>>,
 }
 
@@ -25,11 +25,11 @@ struct Module {
     scope: usize,
 }
 
-/// What a path leads to.
+/// What a path refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Meaning {
     Module(Path),
-    /// A type, or whatever else a path can go on behind.
+    /// A type, or anything else that a path can continue after.
     Type(Item),
     /// A function or a constant.
     Value(Item),
@@ -56,13 +56,13 @@ impl Module {
     }
 }
 
-/// Whether a path begins in the crate that it is written in.
+/// Returns whether a path begins in the crate in which it is written.
 fn is_ours(path: &[String]) -> bool {
     ["crate", "self", "super"].contains(&path[0].as_str())
 }
 
 impl Names {
-    /// The modules that are reached from this file.
+    /// Collects the modules that can be reached from this file.
     pub(crate) fn of(tree: &Tree, root: &str) -> Self {
         let mut modules: BTreeMap<Path, Vec<Module>> = BTreeMap::new();
         for module in tree
@@ -84,7 +84,8 @@ impl Names {
         Self { modules }
     }
 
-    /// Every file with the files that define what it names. A parent's re-export of what is below it is left out.
+    /// Returns each file with the files that define what it names. A parent's re-export of its children's items is left
+    /// out.
     pub(crate) fn edges(&self) -> Edges {
         let mut edges = Edges::new();
         for module in self.modules.values().flatten() {
@@ -102,7 +103,7 @@ impl Names {
             };
             for import in &module.scope().imports {
                 let mut meanings = self.follow(module, &import.path, &mut Seen::new());
-                // Of a module and a function that share a name, the code tells which one is meant.
+                // If a module and a function share the name, the code shows which of them is meant.
                 if meanings
                     .iter()
                     .any(|meaning| matches!(meaning, Meaning::Module(_)))
@@ -118,7 +119,8 @@ impl Names {
         edges
     }
 
-    /// The paths of the crate's own that lead nowhere, each with its file. Each would be a name that no cycle shows.
+    /// Returns the paths into the crate that lead nowhere, each with its file. Each would be a name that the search for
+    /// cycles misses.
     pub(crate) fn lost(&self) -> Vec<(&str, &Path)> {
         let mut lost = vec![];
         for module in self.modules.values().flatten() {
@@ -135,7 +137,7 @@ impl Names {
         lost
     }
 
-    /// Whether a name on the path is one of another crate, imported by the module that the path has led to.
+    /// Returns whether a name on the path was imported from another crate, by the module that the path has led to.
     fn is_imported_from_elsewhere(&self, module: &Module, path: &[String]) -> bool {
         (1..path.len()).any(|at| {
             let (before, behind) = path.split_at(at);
@@ -151,12 +153,12 @@ impl Names {
         })
     }
 
-    /// The modules that have this path.
+    /// Returns the modules that have this path.
     fn called(&self, path: &[String]) -> Vec<&Module> {
         self.modules.get(path).into_iter().flatten().collect()
     }
 
-    /// What a path means that is written in this module.
+    /// Returns what a path means in this module.
     fn follow(&self, module: &Module, path: &[String], seen: &mut Seen) -> BTreeSet<Meaning> {
         let mut base = module.path.clone();
         let mut rest = path;
@@ -174,10 +176,10 @@ impl Names {
             let mut next = BTreeSet::new();
             for meaning in meanings {
                 match meaning {
-                    // What stands behind a type is its variant or its function.
+                    // After a type comes its variant or its function.
                     Meaning::Type(_) => drop(next.insert(meaning)),
                     Meaning::Value(_) => {}
-                    // Of two files for two systems, neither sees the other.
+                    // Two files for two systems do not see each other.
                     Meaning::Module(path) if path == module.path => {
                         next.extend(self.look_up(&path, &[module], name, seen));
                     }
@@ -197,7 +199,7 @@ impl Names {
         meanings
     }
 
-    /// What this name means in the modules that are called `path`.
+    /// Returns what this name means in the modules whose path is `path`.
     fn look_up(
         &self,
         path: &[String],
@@ -218,7 +220,8 @@ impl Names {
         if self.modules.contains_key(&child) {
             meanings.insert(Meaning::Module(child));
         }
-        // `pub use run::run` leads back to this name, and `use super::*` to a module that imports from here.
+        // Guards against a loop: `pub use run::run` leads back to this name, and `use super::*` to a module that
+        // imports from here.
         let here = (path.to_vec(), name.to_owned());
         if !seen.insert(here.clone()) {
             return meanings;

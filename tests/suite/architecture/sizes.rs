@@ -1,11 +1,11 @@
-//! What is longer than a few screens is two things.
+//! Limit on the length of a file: a longer one is about two things.
 
 use std::collections::BTreeSet;
 
 use super::check::{finds, holds};
 use super::tree::Tree;
 
-/// The longest file, in lines, tests left out.
+/// The maximum number of lines of a file, without its tests.
 const LONGEST: usize = 300;
 
 fn files_are_short(tree: &Tree) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! One file as the compiler reads it: what it defines, declares, imports and names, without its tests.
+//! One parsed source file: what it defines, declares, imports and names, without its tests.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -9,30 +9,30 @@ use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Ident, Item, Meta, UseTree, Visibility};
 
-/// A path as it is written, such as `["super", "wire", "Reply"]`; one that begins with `::` has an empty first segment.
+/// A path as it is written, such as `["super", "wire", "Reply"]`. If it begins with `::`, its first segment is empty.
 pub(crate) type Path = Vec<String>;
 
-/// One file without what `#[cfg(test)]` leaves out of the programs.
+/// One file without the parts that only tests compile.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// The file's own module, and the modules that are written out in it.
+    /// The file's own module, and the modules that are written inline in it.
     pub(crate) scopes: Vec<Scope>,
     /// The text without tests.
     pub(crate) text: String,
-    /// Lines without those of tests.
+    /// The number of lines without those of tests.
     pub(crate) lines: usize,
 }
 
 /// One module's part of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
-    /// Where it is, below the file's own module.
+    /// The path below the file's own module.
     pub(crate) path: Path,
-    /// Its types, traits and macros: what a path can go on behind.
+    /// Its types, traits and macros: names that a path can continue after.
     pub(crate) types: BTreeSet<String>,
-    /// Its functions and constants, at which a path ends.
+    /// Its functions and constants: names that a path ends with.
     pub(crate) values: BTreeSet<String>,
-    /// The modules whose files it declares.
+    /// The modules that it declares and that have files of their own.
     pub(crate) declared: Vec<Declared>,
     pub(crate) imports: Vec<Import>,
     /// Whether it calls a macro that may define more.
@@ -41,11 +41,11 @@ pub(crate) struct Scope {
     pub(crate) paths: BTreeSet<Path>,
 }
 
-/// `mod name;`
+/// A declaration `mod name;`.
 #[derive(Debug)]
 pub(crate) struct Declared {
     pub(crate) name: String,
-    /// What `#[path = "…"]` says.
+    /// The value of `#[path = "…"]`.
     pub(crate) elsewhere: Option<String>,
     pub(crate) is_test: bool,
 }
@@ -54,14 +54,14 @@ pub(crate) struct Declared {
 #[derive(Debug)]
 pub(crate) struct Import {
     pub(crate) path: Path,
-    /// The name it has here, which is `None` for a glob.
+    /// The name that the import has here, or `None` for a glob.
     pub(crate) name: Option<String>,
-    /// Whether other modules see it by `pub`, however restricted.
+    /// Whether it is `pub` in any form, so that other modules can see it.
     pub(crate) is_public: bool,
 }
 
 impl Source {
-    /// Reads a file. The checks read the same tree many times, and each text is parsed once.
+    /// Reads a file. Each text is parsed once, because the checks read the same tree many times.
     pub(crate) fn of(file: &str, text: &str) -> Arc<Self> {
         static READ: LazyLock<Mutex<HashMap<String, Arc<Source>>>> = LazyLock::new(Mutex::default);
         let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,11 +96,11 @@ impl Source {
     }
 }
 
-/// Walks a file's syntax. A module inside the file is a scope of its own.
+/// Walks the syntax of a file. An inline module is a scope of its own.
 struct Reader {
     scopes: Vec<Scope>,
     at: usize,
-    /// The bytes of what is compiled for tests alone, in order.
+    /// The byte ranges that only tests compile, in order.
     tests: Vec<Range<usize>>,
     test_lines: BTreeSet<usize>,
 }
@@ -110,7 +110,8 @@ impl Reader {
         &mut self.scopes[self.at]
     }
 
-    /// Whether these attributes leave the node out of the programs, and is therefore not read.
+    /// Returns whether these attributes exclude the node from the programs. Such a node is recorded as a test and not
+    /// read.
     fn skips(&mut self, attributes: &[Attribute], node: proc_macro2::Span) -> bool {
         let skips = attributes.iter().any(needs_test);
         if skips {
@@ -148,7 +149,7 @@ impl Reader {
         };
         let mut path = path.clone();
         let is_self = last.as_deref() == Some("self");
-        // `a::{self}` is `a`, by the name of `a`.
+        // `a::{self}` imports `a` under the name `a`.
         let name = match name {
             Some(name) if name == "self" => path.last().cloned(),
             name => name,
@@ -161,7 +162,7 @@ impl Reader {
         });
     }
 
-    /// Finds the paths among tokens, as in a macro's arguments, which are no syntax yet.
+    /// Finds the paths among tokens that are not parsed yet, such as the arguments of a macro.
     fn scan(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let is = |at: usize, c: char| matches!(tokens.get(at), Some(TokenTree::Punct(p)) if p.as_char() == c);
@@ -173,7 +174,7 @@ impl Reader {
                     at += 1;
                 }
                 TokenTree::Ident(first) => {
-                    // A field or a method is no path, nor is what follows generic arguments.
+                    // A field or a method is not a path, and neither is what follows generic arguments.
                     let is_member = at > 0 && is(at - 1, '.') && !(at > 1 && is(at - 2, '.'));
                     let is_rest = at > 1 && is(at - 1, ':') && is(at - 2, ':');
                     let mut path = vec![text(first)];
@@ -311,7 +312,7 @@ impl<'ast> Visit<'ast> for Reader {
         visit::visit_path(self, path);
     }
 
-    /// A pattern of one word is a constant or a new variable; a constant may be another file's.
+    /// A pattern that is a single word is a constant or a new variable. A constant may come from another file.
     fn visit_pat_ident(&mut self, pattern: &'ast syn::PatIdent) {
         let name = text(&pattern.ident);
         if name.starts_with(char::is_uppercase) {
@@ -352,13 +353,13 @@ impl Reader {
     }
 }
 
-/// A name as it is compared: `r#type` is `type`.
+/// Returns a name in the form used for comparisons: `r#type` becomes `type`.
 fn text(name: &Ident) -> String {
     let name = name.to_string();
     name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
 }
 
-/// Whether the attribute is a `cfg` that never holds without `test`.
+/// Returns whether the attribute is a `cfg` that never holds without `test`.
 fn needs_test(attribute: &Attribute) -> bool {
     fn needs(tokens: TokenStream) -> bool {
         let mut tokens = tokens.into_iter();
@@ -383,7 +384,7 @@ fn needs_test(attribute: &Attribute) -> bool {
     }
 }
 
-/// What stands between the commas.
+/// Splits tokens at the commas.
 fn members(tokens: TokenStream) -> Vec<TokenStream> {
     let mut members = vec![vec![]];
     for token in tokens {

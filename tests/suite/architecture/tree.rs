@@ -1,4 +1,4 @@
-//! The source as it is read here: files, the modules that they are, and the paths that their code names.
+//! The source tree as the checks see it: files, their modules, and the paths that their code names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::source::{Path, Source};
 
-/// The crates of the package, by the file that each begins with.
+/// The first file of each crate of the package.
 pub(crate) const ROOTS: [&str; 14] = [
     "src/lib.rs",
     "src/bin/jetond.rs",
@@ -26,19 +26,19 @@ pub(crate) const ROOTS: [&str; 14] = [
     "tests/suite/main.rs",
 ];
 
-/// Files of the package by their paths.
+/// The files of the package by path.
 #[derive(Clone)]
 pub(crate) struct Tree(pub(crate) BTreeMap<String, String>);
 
-/// A file that a root reaches.
+/// A file that can be reached from a root.
 #[derive(Debug)]
 pub(crate) struct Module {
     pub(crate) file: String,
-    /// Below the crate: `["daemon", "keeper"]`.
+    /// The path below the crate, such as `["daemon", "keeper"]`.
     pub(crate) path: Vec<String>,
-    /// The folder that the modules are in which it declares.
+    /// The folder that contains the modules that it declares.
     below: String,
-    /// Whether it is compiled for unit tests alone.
+    /// Whether only unit tests compile it.
     pub(crate) is_test: bool,
 }
 
@@ -52,7 +52,7 @@ impl Tree {
                 &mut files,
             );
         }
-        // A package of its own, half of which is `src/daemon` by a link.
+        // This is a separate package; half of it is a link to `src/daemon`.
         files.retain(|file, _| !file.starts_with("tests/interleavings/"));
         Self(files)
     }
@@ -65,7 +65,8 @@ impl Tree {
         Source::of(file, self.text(file))
     }
 
-    /// The tree with one more line in a file: documentation behind what there is of it, anything else at the end.
+    /// Returns the tree with one more line in a file. A documentation line goes after the existing documentation, any
+    /// other line to the end.
     pub(crate) fn with(&self, file: &str, line: &str) -> Self {
         let mut tree = self.clone();
         let text = tree.0.entry(file.to_owned()).or_default();
@@ -80,7 +81,7 @@ impl Tree {
         tree
     }
 
-    /// The modules that are reached from this file, itself included.
+    /// Returns the modules that can be reached from this file, including itself.
     pub(crate) fn modules(&self, root: &str) -> Vec<Module> {
         let mut modules = vec![Module {
             file: root.to_owned(),
@@ -126,20 +127,20 @@ impl Tree {
         children
     }
 
-    /// The library's modules without those for tests.
+    /// Returns the library's modules without those for tests.
     pub(crate) fn library(&self) -> Vec<Module> {
         let mut modules = self.modules("src/lib.rs");
         modules.retain(|module| !module.is_test);
         modules
     }
 
-    /// A file's code: no comments, no contents of strings, no tests.
+    /// Returns a file's code without comments, contents of strings and tests.
     pub(crate) fn code(&self, file: &str) -> String {
         code(&self.source(file).text)
     }
 
-    /// The paths in a module's code that begin with `crate`, `self` or `super`, as they are written, from the crate's
-    /// root on.
+    /// Returns the paths in a module's code that begin with `crate`, `self` or `super`, made absolute from the crate's
+    /// root.
     pub(crate) fn named(&self, module: &Module) -> BTreeSet<Path> {
         let mut named = BTreeSet::new();
         for scope in &self.source(&module.file).scopes {
@@ -154,7 +155,7 @@ impl Tree {
         named
     }
 
-    /// The tables in a file's documentation.
+    /// Returns the tables in a file's documentation.
     pub(crate) fn tables(&self, file: &str) -> Vec<Table> {
         let mut tables: Vec<Table> = vec![];
         let mut is_inside = false;
@@ -183,14 +184,14 @@ impl Tree {
     }
 }
 
-/// A table of a file's documentation.
+/// A table in a file's documentation.
 pub(crate) struct Table {
     pub(crate) head: Vec<String>,
     pub(crate) rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// The words in this column of a row, and `None` without such a column.
+    /// Returns the words in this column of a row, or `None` if the table has no such column.
     pub(crate) fn words(&self, row: &[String], column: &str) -> Option<BTreeSet<String>> {
         let at = self.head.iter().position(|head| head == column)?;
         let words = row.get(at).map_or("", String::as_str).split_whitespace();
@@ -210,12 +211,12 @@ fn collect(root: &FilePath, folder: &str, files: &mut BTreeMap<String, String>) 
     }
 }
 
-/// Where a file is.
+/// Returns the folder of a file.
 fn folder(file: &str) -> &str {
     file.rsplit_once('/').unwrap().0
 }
 
-/// A path without `..`.
+/// Returns the path with `..` resolved.
 fn normal(path: &str) -> String {
     let mut parts = vec![];
     for part in path.split('/') {
@@ -227,7 +228,7 @@ fn normal(path: &str) -> String {
     parts.join("/")
 }
 
-/// A path that begins with `crate`, `self` or `super`, from the crate's root on.
+/// Makes a path that begins with `crate`, `self` or `super` absolute from the crate's root.
 fn absolute(path: &[String], module: &[String]) -> Option<Path> {
     let mut base = module.to_vec();
     let words = path
@@ -245,7 +246,7 @@ fn absolute(path: &[String], module: &[String]) -> Option<Path> {
     (!words.is_empty()).then_some(base)
 }
 
-/// The text with comments and the contents of strings and characters left out.
+/// Removes comments and the contents of strings and characters.
 fn code(text: &str) -> String {
     let mut code = String::new();
     let mut rest = text;
@@ -274,7 +275,7 @@ fn code(text: &str) -> String {
     code
 }
 
-/// The length of what stands between two of `quote`, both included.
+/// Returns the length of a quoted text, including both quotes.
 fn quoted(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     let end = text.char_indices().skip(1).find(|(_, c)| {
@@ -285,7 +286,7 @@ fn quoted(text: &str, quote: char) -> Option<usize> {
     end.map(|(at, _)| at + 1)
 }
 
-/// A character's length, and none for a lifetime.
+/// Returns the length of a character literal, or `None` for a lifetime.
 fn character(text: &str) -> Option<usize> {
     let mut characters = text.chars().skip(1);
     match (characters.next()?, characters.next()?) {

@@ -1,4 +1,4 @@
-//! The admin socket: which calls go straight to it, and how an answer sends a request there.
+//! The admin socket: which verbs go straight to it, and how an answer redirects a request to it.
 
 use std::fs;
 use std::io::Read as _;
@@ -12,11 +12,11 @@ use super::daemon::{Asked, Daemon, Step, ok};
 use super::run::{assert_refusal, feed, jeton, jeton_at, outcome};
 use crate::support::daemon::leave_stale;
 
-/// What a daemon answers at the token socket to a verb of the admin socket.
+/// The answer at the token socket to a verb of the admin socket.
 const ADMIN_ONLY: &[(u8, &[u8])] = &[(5, b""), (2, b"jeton: admin only\n"), (3, &[77])];
 const DONE: &[(u8, &[u8])] = &[(1, b"done\n"), (3, &[0])];
 
-/// A folder with a daemon's two sockets in it.
+/// A folder with a daemon's two sockets.
 struct Pair {
     folder: TempDir,
     tokens: Daemon,
@@ -33,7 +33,7 @@ impl Pair {
         }
     }
 
-    /// One that sends the first request to the admin socket, where it is answered so.
+    /// A pair whose token socket redirects the first request to the admin socket, which then answers with these steps.
     fn sending(admin: Vec<Step>) -> Self {
         Self::new(vec![Step::Answer(ok(ADMIN_ONLY))], admin)
     }
@@ -42,19 +42,19 @@ impl Pair {
         jeton_at(&self.tokens.socket, args)
     }
 
-    /// The requests at the token socket and at the admin socket.
+    /// Returns the requests at the token socket and at the admin socket.
     fn asked(self) -> (Vec<Asked>, Vec<Asked>) {
         (self.tokens.asked(), self.admin.asked())
     }
 
-    /// How many they were.
+    /// Returns the number of requests at each socket.
     fn counts(self) -> (usize, usize) {
         let (tokens, admin) = self.asked();
         (tokens.len(), admin.len())
     }
 }
 
-/// A request without what is left until the deadline, which shrinks.
+/// Returns a request's fields without the deadline, because that depends on the time already used.
 fn fields(asked: &Asked) -> Vec<(u8, Vec<u8>)> {
     let mut fields = super::daemon::fields(&asked.frame);
     fields.retain(|(tag, _)| *tag != 5);
@@ -67,7 +67,7 @@ fn done() -> (i32, String, String) {
 
 #[test]
 fn an_answer_sends_the_request_to_the_admin_socket() {
-    // Both stay connected, so that a companion that reads on would end by its deadline.
+    // Both connections stay open, so a companion that reads past the answer would run into its deadline.
     let pair = Pair::new(
         vec![Step::Hold(ok(&[(5, b"")]))],
         vec![Step::Hold(ok(DONE))],
@@ -88,10 +88,10 @@ fn an_answer_sends_the_request_to_the_admin_socket() {
 fn nothing_after_the_word_to_go_there_is_shown() {
     for answer in [
         ADMIN_ONLY.to_vec(),
-        // A later daemon may say more in the field, or before it.
+        // A later daemon may send more in the field, or fields before it.
         [&[(5, b"more".as_slice())], &ADMIN_ONLY[1..]].concat(),
         [&[(99, b"unknown".as_slice())], ADMIN_ONLY].concat(),
-        // The word counts once, however often it comes.
+        // A repeated redirect counts once.
         [&ADMIN_ONLY[..1], ADMIN_ONLY].concat(),
         vec![(5, b""), (1, b"not this"), (3, &[0])],
         vec![(5, b""), (3, &[])],
@@ -117,7 +117,7 @@ fn the_word_comes_too_late_once_something_was_to_be_shown() {
             vec![(2, b"b"), (5, b""), (5, b"x"), (1, b"a"), (3, &[77])],
             (77, "a", "b"),
         ),
-        // A sign of life.
+        // An empty field, sent as a sign of life.
         (vec![(1, b""), (5, b""), (1, b"a"), (3, &[0])], (0, "a", "")),
         (vec![(3, &[9]), (5, b"")], (9, "", "")),
     ] {
@@ -136,7 +136,7 @@ fn the_word_comes_too_late_once_something_was_to_be_shown() {
 #[test]
 fn the_admin_socket_cannot_send_a_request_on() {
     let refused = (77, String::new(), "jeton: admin only\n".into());
-    // It was sent there, it goes there by its verb, and it goes there since the socket is named.
+    // Three cases: an answer redirected it there, its verb goes there, and the user named the socket.
     let pair = Pair::sending(vec![Step::Answer(ok(ADMIN_ONLY))]);
     let output = pair.jeton(&["lock"]).output().unwrap();
     assert_eq!((outcome(&output), pair.counts()), (refused.clone(), (1, 1)));
@@ -150,7 +150,7 @@ fn the_admin_socket_cannot_send_a_request_on() {
     let output = command.arg(&pair.admin.socket).output().unwrap();
     assert_eq!((outcome(&output), pair.counts()), (refused.clone(), (0, 1)));
 
-    // The variable names a token socket: its daemon is asked again, once.
+    // The variable names a token socket, whose daemon gets the request again, once.
     let mut steps = vec![];
     steps.resize_with(2, || Step::Answer(ok(ADMIN_ONLY)));
     let daemon = Daemon::new(steps);
@@ -167,7 +167,7 @@ fn standard_input_and_the_admin_socket_are_two_turns_in_either_order() {
     let read = vec![b"{\"v\":1}\n".to_vec()];
     let wants_input = || Step::Answer(ok(&[(4, &[1])]));
 
-    // The admin socket asks for it. An answer with both words is taken at the first of them.
+    // The admin socket asks for standard input. If an answer has both fields, the first one counts.
     for first in [ADMIN_ONLY, &[(5, b""), (4, &[1])]] {
         let pair = Pair::new(
             vec![Step::Answer(ok(first))],
@@ -180,7 +180,7 @@ fn standard_input_and_the_admin_socket_are_two_turns_in_either_order() {
         assert_eq!(inputs(&admin), [vec![], read.clone()]);
     }
 
-    // The token socket asks for it, and what was read goes on with the request.
+    // The token socket asks for standard input. What was read is sent with the redirected request.
     for first in [&[(4, [1].as_slice())][..], &[(4, &[1]), (5, b"")]] {
         let pair = Pair::new(
             vec![Step::Answer(ok(first)), Step::Answer(ok(ADMIN_ONLY))],
@@ -193,7 +193,7 @@ fn standard_input_and_the_admin_socket_are_two_turns_in_either_order() {
         assert_eq!(inputs(&admin), std::slice::from_ref(&read));
     }
 
-    // No third turn.
+    // A third exchange is refused.
     let pair = Pair::sending(vec![wants_input(), wants_input()]);
     let output = feed(&mut pair.jeton(&["unlock"]), line);
     assert_refusal(&output, 75, "standard input again");
@@ -219,14 +219,14 @@ fn one_deadline_covers_both_sockets() {
 
 #[test]
 fn what_the_admin_socket_answers_is_the_answer() {
-    // A problem in its own words.
+    // A problem is reported in the daemon's words.
     let problem = b"HTTP/1.1 403 x\r\n\r\n{\"code\":\"forbidden\",\"detail\":\"not you\"}";
     let pair = Pair::sending(vec![Step::Answer(problem.to_vec())]);
     assert_refusal(&pair.jeton(&["lock"]).output().unwrap(), 77, "not you");
-    // What broke off.
+    // An answer that breaks off.
     let pair = Pair::sending(vec![Step::Answer(ok(&[(1, b"")]))]);
     assert_refusal(&pair.jeton(&["lock"]).output().unwrap(), 75, "broke off");
-    // A connection that broke before the answer is tried once more, at this socket as at the other one.
+    // At both sockets, a connection that breaks before the answer is retried once.
     let pair = Pair::new(
         vec![Step::Close, Step::Answer(ok(ADMIN_ONLY))],
         vec![Step::Close, Step::Answer(ok(DONE))],
@@ -237,7 +237,7 @@ fn what_the_admin_socket_answers_is_the_answer() {
     let output = pair.jeton(&["lock"]).output().unwrap();
     assert_refusal(&output, 75, "broke before the answer");
     assert_eq!(pair.counts(), (1, 2));
-    // As long as that of the token socket may be.
+    // The size limit is that of the token socket.
     let long = vec![b'x'; 200_000];
     let pair = Pair::new(
         vec![Step::Answer(ok(&[(99, &long), (5, b"")]))],
@@ -265,14 +265,14 @@ fn an_admin_socket_that_is_not_there_is_one_line() {
         assert_refusal(&output, 69, &format!("{absent}{} (", admin.display()));
         tokens.asked_once();
     }
-    // Nowhere beside a path that says nothing of its folder.
+    // A relative path above the current folder does not say which folder it is in, so the companion guesses nothing.
     let pair = Pair::sending(vec![]);
     let mut command = jeton_at(Path::new("../jeton.sock"), &["lock"]);
     let within = pair.folder.path().join("jeton/within");
     fs::create_dir(&within).unwrap();
     let output = command.current_dir(within).output().unwrap();
     assert_refusal(&output, 64, "name it with --admin-socket: ../jeton.sock");
-    // No other daemon's: that of the usual place is not the one that answered.
+    // Not another daemon's: the one at the usual place is not the one that answered.
     let (pair, other) = (Pair::sending(vec![]), Pair::sending(vec![]));
     fs::remove_file(&pair.admin.socket).unwrap();
     let mut command = pair.jeton(&["lock"]);
@@ -281,7 +281,7 @@ fn an_admin_socket_that_is_not_there_is_one_line() {
     assert_eq!(other.counts(), (0, 0));
 }
 
-/// A call that asks a daemon whose folder is this one.
+/// Builds a command whose daemon has its sockets in this folder.
 type Call = fn(&Path) -> Command;
 
 #[test]
@@ -311,7 +311,7 @@ fn the_admin_socket_is_the_one_beside_the_token_socket_that_answered() {
         assert_eq!(outcome(&command.arg("lock").output().unwrap()), done());
         assert_eq!(pair.counts(), (1, 1));
     }
-    // Where the variable names one, it is that.
+    // If the variable names a socket, that one is used.
     let pair = Pair::sending(vec![]);
     let named = Daemon::new(vec![Step::Answer(ok(DONE))]);
     let mut command = pair.jeton(&["lock"]);
@@ -341,7 +341,7 @@ fn reload_and_a_named_admin_socket_go_straight_there() {
         assert_eq!((tokens.len(), admin.len()), (0, 1), "{words:?}");
         assert_eq!(&admin[0].words()[1..], words);
     }
-    // One that is not there is told, and no other place is tried.
+    // If the named socket is missing, the companion says so and tries no other place.
     let pair = Pair::new(vec![], vec![]);
     let output = pair.jeton(&["lock", "--admin-socket=/nowhere"]).output();
     assert_refusal(
@@ -350,7 +350,7 @@ fn reload_and_a_named_admin_socket_go_straight_there() {
         "nothing listens at /nowhere (start it with 'jetond run', or name its socket with --admin-socket",
     );
     assert_eq!(pair.counts(), (0, 0));
-    // The variable alone sends no verb there.
+    // The variable alone redirects no verb.
     let pair = Pair::new(vec![Step::Answer(ok(DONE))], vec![]);
     let mut command = pair.jeton(&["rotate"]);
     let output = command
@@ -372,7 +372,7 @@ fn a_reload_is_not_sent_again_when_the_daemon_dies() {
 
 #[test]
 fn a_reload_ends_with_the_process_that_the_service_manager_names() {
-    // It listens, and accepts nothing, as a stopped daemon or the socket of a dead one.
+    // A socket that listens and accepts nothing, like that of a stopped or dead daemon.
     let folder = TempDir::new().unwrap();
     let socket = folder.path().join("admin.sock");
     let listener = UnixListener::bind(&socket).unwrap();
@@ -386,7 +386,7 @@ fn a_reload_ends_with_the_process_that_the_service_manager_names() {
     };
     let pid = daemon.id().to_string();
     let waiting = reload(&pid);
-    // It has connected and sent its request.
+    // By now the companion has connected and sent its request.
     let (mut asked, _) = listener.accept().unwrap();
     asked.read_exact(&mut [0; 64]).unwrap();
     daemon.kill().unwrap();
@@ -396,13 +396,13 @@ fn a_reload_ends_with_the_process_that_the_service_manager_names() {
         let output = child.wait_with_output().unwrap();
         assert_refusal(&output, 75, "the daemon ended before it answered");
     }
-    // What is no number counts for nothing.
+    // A value that is not a process ID is ignored.
     for pid in ["", "x", "99999999999"] {
         let pair = Pair::new(vec![], vec![Step::Answer(ok(DONE))]);
         let output = pair.jeton(&["reload"]).env("MAINPID", pid).output();
         assert_eq!(outcome(&output.unwrap()), done(), "{pid}");
     }
-    // Nor for another verb.
+    // Other verbs ignore the variable.
     let pair = Pair::new(vec![Step::Answer(ok(DONE))], vec![]);
     let output = pair.jeton(&["status"]).env("MAINPID", &pid).output();
     assert_eq!(outcome(&output.unwrap()), done());

@@ -1,4 +1,4 @@
-//! What is made of an answer.
+//! How the companion handles an answer.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -58,7 +58,7 @@ fn unknown_fields_are_skipped() {
 
 #[test]
 fn the_exit_code_is_the_last_field_and_is_not_waited_on() {
-    // The daemon stays connected, so a companion that reads on would end by its deadline.
+    // The daemon keeps the connection open, so a companion that reads past the exit code would run into its deadline.
     assert_eq!(
         answered(Step::Hold(ok(&[(1, b"a"), (3, &[5])]))),
         (5, "a".into(), String::new())
@@ -89,8 +89,8 @@ fn an_answer_cut_anywhere_is_no_success() {
 
 #[test]
 fn fields_are_shown_while_the_answer_is_still_coming() {
-    // The daemon goes on only when the part before has been read from the companion's standard output. So the rest of the answer, be it cut
-    // inside a tag, a length or a payload, arrives in a read of its own.
+    // The daemon continues only after the first part was read from the companion's standard output. So the rest of the
+    // answer arrives in a separate read, whether it is cut inside a tag, a length or a payload.
     let rest = frame(&[(2, b"note\n"), (1, b"cd"), (77, b"?"), (3, &[4])])[1..].to_vec();
     for cut in 0..rest.len() {
         let (tell, told) = channel::<()>();
@@ -125,7 +125,8 @@ fn fields_are_shown_while_the_answer_is_still_coming() {
 
 #[test]
 fn an_answer_may_arrive_in_crumbs() {
-    // So small a send buffer holds a handful of one-byte writes: the companion must read many times, in the head too.
+    // Such a small send buffer holds a handful of one-byte writes. So the companion has to read many times, also within
+    // the head.
     let whole = ok(&[(1, &[b'x'; 300]), (2, b"note\n"), (3, &[0])]);
     let step = Step::Script(Box::new(move |mut stream: UnixStream| {
         rustix::net::sockopt::set_socket_send_buffer_size(&stream, 1).unwrap();
@@ -143,7 +144,7 @@ fn an_answer_of_up_to_256_kib_is_shown_and_no_longer_one() {
     let (code, stdout, _) = answered(Step::Answer(ok(&[(1, &text), (3, &[0])])));
     assert_eq!((code, stdout.len()), (0, room));
 
-    // The companion may close before all is written.
+    // The companion may close the connection before everything is written.
     let too_much = |answer: Vec<u8>| {
         Step::Script(Box::new(move |mut stream: UnixStream| {
             drop(stream.write_all(&answer));
@@ -178,7 +179,7 @@ fn a_watch_has_no_end_but_its_fields_have() {
         (Some(0), 2 * text.len(), 0)
     );
     daemon.asked_once();
-    // A rotation tells a step at a time, for days.
+    // A rotation reports its steps one at a time, for days.
     let daemon = Daemon::answering(&[(1, &text), (1, &text), (3, &[0])]);
     let output = jeton_at(&daemon.socket, &["rotate"]).output().unwrap();
     assert_eq!(
@@ -316,7 +317,7 @@ fn after_the_first_byte_it_is_not_tried_again() {
 
 #[test]
 fn an_answer_before_the_request_was_read_counts() {
-    // The daemon closes on a request that it finds too long; sending then fails, and the reason lies in the answer.
+    // The daemon closes the connection when a request is too long. Sending then fails, and the answer has the reason.
     let refusal =
         b"HTTP/1.1 413 x\r\n\r\n{\"code\":\"payload_too_large\",\"detail\":\"too much\"}".to_vec();
     let daemon = Daemon::new(vec![Step::Early(refusal)]);
@@ -333,7 +334,8 @@ fn an_answer_before_the_request_was_read_counts() {
 
 #[test]
 fn a_refusal_at_accept_is_shown() {
-    // The daemon refuses before it reads; whether the companion has sent by then is chance, so it is tried many times.
+    // The daemon refuses before it reads. Whether the companion has sent its request by then is a race, so try many
+    // times.
     for (status, code, exit) in [(503, "unavailable", 75), (403, "forbidden", 77)] {
         let refusal = format!(
             "HTTP/1.1 {status} x\r\n\r\n{{\"code\":\"{code}\",\"detail\":\"too many connections\"}}"
@@ -410,7 +412,7 @@ fn a_long_line_is_whole() {
 
 #[test]
 fn every_code_has_its_exit_code() {
-    // The table of the design, section 4.
+    // The table of the problem codes (design, section 4).
     let table = "bad_request 400/64, payload_too_large 413/64, method_not_allowed 405/64, not_found 404/64, forbidden 403/77, \
         unknown_profile 404/78, not_enrolled 409/78, misconfigured 503/78, binding_changed 409/78, rejected_by_provider 502/1, \
         unavailable 503/75, deadline 504/75, too_many_requests 429/75, cooling_down 503/75, conflict 409/75, needs_human 409/1, \
@@ -454,7 +456,7 @@ fn an_unknown_code_falls_back_on_the_status() {
 
 #[test]
 fn a_pipe_without_a_reader_is_told() {
-    // Whether the signal is inherited as it is by default or ignored. The reader is gone from the start.
+    // With the signal at its default and with the signal ignored. The reader is gone from the start.
     for script in ["exec \"$0\" token", "trap '' PIPE; exec \"$0\" token"] {
         let daemon = Daemon::answering(&[(1, b"tok\n"), (3, &[0])]);
         let mut command = program("/bin/sh");
@@ -473,7 +475,7 @@ fn a_pipe_without_a_reader_is_told() {
 
 #[test]
 fn a_watch_ends_with_its_reader() {
-    // The daemon has nothing more to say, and there is no deadline: only the reader's going can end it.
+    // The daemon sends nothing more, and there is no deadline. So only the end of the reader can end the companion.
     let daemon = Daemon::new(vec![Step::Hold(ok(&[(1, b"first\n")]))]);
     let mut child = jeton_at(&daemon.socket, &["watch"]).spawn().unwrap();
     let mut seen = [0; 6];
@@ -500,7 +502,7 @@ fn a_full_standard_output_is_told() {
 
 #[test]
 fn without_a_standard_output_the_socket_is_not_mistaken_for_it() {
-    // The socket would get the free number 1. The daemon stays, so that writing to it would succeed.
+    // The socket would get the free descriptor 1. The daemon keeps the connection open, so a write to it would succeed.
     let daemon = Daemon::new(vec![Step::Hold(ok(&[(1, b"tok\n"), (3, &[0])]))]);
     let mut command = program("/bin/sh");
     command.env("JETON_SOCKET", &daemon.socket).args([
@@ -518,7 +520,7 @@ fn without_a_standard_output_the_socket_is_not_mistaken_for_it() {
 
 #[test]
 fn a_standard_output_that_does_not_block_is_written_whole() {
-    // A pipe that a neighbour has set to non-blocking: it is full long before the answer is.
+    // A pipe that another process has set to non-blocking. It is full long before the answer ends.
     let text = vec![b'x'; 250_000];
     let daemon = Daemon::answering(&[(1, &text), (3, &[0])]);
     let (mut reader, writer) = std::io::pipe().unwrap();

@@ -1,4 +1,4 @@
-//! A daemon that does as it is told, and reports what it was asked.
+//! A scripted daemon that records the requests it gets.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -9,30 +9,30 @@ use std::thread::JoinHandle;
 
 use tempfile::TempDir;
 
-/// What is done with one connection once its request is read.
+/// What the daemon does with one connection after it has read the request.
 pub(super) enum Step {
     /// Sends this and closes.
     Answer(Vec<u8>),
-    /// Sends this and stays connected until the companion goes.
+    /// Sends this and keeps the connection open until the companion closes it.
     Hold(Vec<u8>),
-    /// Closes without a byte.
+    /// Closes without sending a byte.
     Close,
-    /// Closes without even reading the request, so that the companion gets a reset or a broken pipe.
+    /// Closes without reading the request, so that the companion gets a reset or a broken pipe.
     Reset,
     /// Answers before it has read the request.
     Early(Vec<u8>),
-    /// Does what the test wants.
+    /// Runs the test's own code.
     Script(Box<dyn FnOnce(UnixStream) + Send>),
 }
 
-/// One request.
+/// One recorded request.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) head: String,
     pub(super) frame: Vec<u8>,
 }
 
-/// The scripted daemon; dropping it removes its folder.
+/// The scripted daemon. Dropping it removes its folder.
 pub(super) struct Daemon {
     pub(super) socket: PathBuf,
     over: Arc<AtomicBool>,
@@ -48,7 +48,7 @@ impl Daemon {
         daemon
     }
 
-    /// A daemon at this path, whose folders are made.
+    /// Starts a daemon at this path and creates the folders above it.
     pub(super) fn at(socket: &Path, steps: Vec<Step>) -> Self {
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
         let listener = UnixListener::bind(socket).unwrap();
@@ -65,12 +65,12 @@ impl Daemon {
         }
     }
 
-    /// One that answers everything with this frame.
+    /// Starts a daemon that answers one request with this frame.
     pub(super) fn answering(fields: &[(u8, &[u8])]) -> Self {
         Self::new(vec![Step::Answer(ok(fields))])
     }
 
-    /// The requests, in order. The companion must have ended.
+    /// Returns the requests in order. The companion must have ended.
     pub(super) fn asked(mut self) -> Vec<Asked> {
         self.over.store(true, Ordering::SeqCst);
         // Wakes the thread from its accept.
@@ -78,7 +78,7 @@ impl Daemon {
         self.thread.take().unwrap().join().unwrap()
     }
 
-    /// The only request.
+    /// Returns the only request.
     #[track_caller]
     pub(super) fn asked_once(self) -> Asked {
         let asked = self.asked();
@@ -98,7 +98,7 @@ fn serve(listener: &UnixListener, steps: Vec<Step>, over: &AtomicBool) -> Vec<As
             return asked;
         }
         match steps.next() {
-            // More connections than the test foresees: recorded, so that the test sees them.
+            // More connections than the test expects: recorded so that the test fails on them.
             None => asked.push(Asked {
                 head: "one too many".into(),
                 frame: Vec::new(),
@@ -114,7 +114,7 @@ fn serve(listener: &UnixListener, steps: Vec<Step>, over: &AtomicBool) -> Vec<As
                     Step::Answer(bytes) => stream.write_all(&bytes).unwrap(),
                     Step::Hold(bytes) => {
                         stream.write_all(&bytes).unwrap();
-                        // Until the companion goes, or resets the connection.
+                        // Waits until the companion closes or resets the connection.
                         let _ = stream.read(&mut [0]);
                     }
                     Step::Script(script) => script(stream),
@@ -125,7 +125,7 @@ fn serve(listener: &UnixListener, steps: Vec<Step>, over: &AtomicBool) -> Vec<As
     }
 }
 
-/// `None` for a connection on which nothing is asked.
+/// Reads a request. Returns `None` for a connection that sends none.
 fn read_request(stream: &mut UnixStream) -> Option<Asked> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -148,7 +148,7 @@ fn read_request(stream: &mut UnixStream) -> Option<Asked> {
     Some(Asked { head, frame })
 }
 
-/// A frame.
+/// Encodes fields as a frame.
 pub(super) fn frame(fields: &[(u8, &[u8])]) -> Vec<u8> {
     let mut frame = vec![1];
     for (tag, payload) in fields {
@@ -159,19 +159,19 @@ pub(super) fn frame(fields: &[(u8, &[u8])]) -> Vec<u8> {
     frame
 }
 
-/// An answer 200 around a frame.
+/// Returns an HTTP 200 answer with this frame as its body.
 pub(super) fn http(frame: &[u8]) -> Vec<u8> {
     let mut answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncache-control: no-store\r\n\r\n".to_vec();
     answer.extend(frame);
     answer
 }
 
-/// An answer 200 with these fields.
+/// Returns an HTTP 200 answer with these fields.
 pub(super) fn ok(fields: &[(u8, &[u8])]) -> Vec<u8> {
     http(&frame(fields))
 }
 
-/// The fields of a frame.
+/// Decodes the fields of a frame.
 pub(super) fn fields(frame: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let (version, mut rest) = frame.split_first().unwrap();
     assert_eq!(*version, 1);
@@ -186,7 +186,7 @@ pub(super) fn fields(frame: &[u8]) -> Vec<(u8, Vec<u8>)> {
 }
 
 impl Asked {
-    /// The payloads of this tag, in order.
+    /// Returns the payloads with this tag, in order.
     pub(super) fn all(&self, tag: u8) -> Vec<Vec<u8>> {
         fields(&self.frame)
             .into_iter()
@@ -195,7 +195,7 @@ impl Asked {
             .collect()
     }
 
-    /// The arguments as text.
+    /// Returns the arguments as text.
     pub(super) fn words(&self) -> Vec<String> {
         self.all(1)
             .into_iter()
@@ -203,7 +203,7 @@ impl Asked {
             .collect()
     }
 
-    /// The deadline in milliseconds.
+    /// Returns the deadline in milliseconds.
     pub(super) fn deadline(&self) -> Option<u32> {
         let all = self.all(5);
         assert!(all.len() <= 1);

@@ -1,4 +1,4 @@
-//! `exec`.
+//! `jeton exec`: the command that it runs, and its environment.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ use super::run::{assert_refusal, install, jeton, jeton_at, outcome, program};
 
 const TOKEN: &str = "an-example-of-a-token";
 
-/// A daemon that accepts connections on which nothing is asked.
+/// A daemon that gets connections without a request.
 fn idle() -> Daemon {
     Daemon::new(vec![Step::Close, Step::Close])
 }
@@ -28,7 +28,7 @@ fn token() -> Daemon {
     ])
 }
 
-/// What `env` prints, sorted.
+/// Returns the lines that `env` prints, sorted.
 fn variables(text: &str) -> Vec<&str> {
     let mut lines: Vec<_> = text.lines().collect();
     lines.sort_unstable();
@@ -128,7 +128,7 @@ fn the_connection_is_not_left_to_the_command() {
     let output = jeton_at(&daemon.socket, &["exec", "--", "/bin/ls", "/proc/self/fd"])
         .output()
         .unwrap();
-    // Whatever the tests themselves were started with is open in both.
+    // Descriptors that the test process inherited are open in both.
     let without = program("/bin/ls").arg("/proc/self/fd").output().unwrap();
     assert_eq!(outcome(&output), outcome(&without));
 }
@@ -304,7 +304,7 @@ fn help_is_given_for_exec() {
     assert_eq!((code, stdout.starts_with("jeton - ")), (0, true));
 }
 
-/// Runs `name` through the search path; file names of `files` come with their mode and content.
+/// Runs `name` through the search path. `files` lists files with their mode and content.
 fn searched(files: &[(&str, &str, &str)], path: Option<&str>, name: &str) -> (i32, String, String) {
     let daemon = idle();
     let folder = TempDir::new().unwrap();
@@ -410,7 +410,7 @@ fn a_large_environment_is_passed_on() {
     assert_eq!((code, stdout.lines().count()), (0, 20_002));
 }
 
-/// A daemon that answers `exec --file` with this.
+/// A daemon that answers `exec --file` with this content.
 fn file(answer: &[u8]) -> Daemon {
     Daemon::new(vec![Step::Answer(ok(&[(1, answer), (3, &[0])]))])
 }

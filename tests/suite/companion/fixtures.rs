@@ -1,4 +1,4 @@
-//! The recorded fixtures of `tests/wire`: what is sent, byte for byte, and what is made of the answer.
+//! The recorded fixtures of `tests/wire`: the bytes that the companion sends, and what it does with the answer.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use super::daemon::{Asked, Daemon, Step, http};
 use super::run::{feed, jeton_at};
 
-/// A file of a fixture; an absent one is empty.
+/// Returns a file of a fixture. A missing file counts as empty.
 fn part(folder: &Path, name: &str) -> Vec<u8> {
     fs::read(folder.join(name)).unwrap_or_default()
 }
 
-/// The lines of a file.
+/// Returns the lines of a file.
 fn lines(folder: &Path, name: &str) -> Vec<String> {
     String::from_utf8(part(folder, name))
         .unwrap()
@@ -20,7 +20,7 @@ fn lines(folder: &Path, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// A frame with 30 s in its deadline field, since how much is left differs from run to run.
+/// Returns a frame with the deadline set to 30 s, because the time left differs from run to run.
 fn masked(frame: &[u8]) -> Vec<u8> {
     let mut masked = frame.to_vec();
     let mut at = 1;
@@ -34,7 +34,7 @@ fn masked(frame: &[u8]) -> Vec<u8> {
     masked
 }
 
-/// The daemon's answers in these files, one for each connection.
+/// Returns the daemon's answers from these files, one for each connection.
 fn steps(folder: &Path, names: [&str; 2]) -> Vec<Step> {
     let answers = names.map(|name| part(folder, name)).into_iter();
     answers
@@ -48,7 +48,7 @@ fn replay(folder: &Path) {
     let argv = lines(folder, "argv");
     let mut tokens = steps(folder, ["answer.bin", "answer-2.bin"]);
     let mut admin = steps(folder, ["answer-admin.bin", "answer-admin-2.bin"]);
-    // It goes straight to the admin socket, so its first exchange is there.
+    // A reload goes straight to the admin socket, so its first exchange is there.
     let straight = argv[1] == "reload";
     if straight {
         std::mem::swap(&mut tokens, &mut admin);

@@ -1,4 +1,4 @@
-//! Help: the daemon's where one answers, else the companion's own.
+//! Help: the daemon's if one answers, otherwise the companion's own.
 
 use std::path::Path;
 
@@ -39,7 +39,7 @@ fn without_the_daemons_help_the_companions_own_is_shown() {
     }
     let refused = b"HTTP/1.1 403 Forbidden\r\n\r\n{\"code\":\"forbidden\",\"detail\":\"no\"}";
     for step in [
-        // A daemon that does not know help.
+        // A daemon without help.
         Step::Answer(ok(&[(2, b"jeton: unknown\n"), (3, &[64])])),
         Step::Answer(ok(&[(3, &[0])])),
         Step::Answer(ok(&[(1, b"half"), (2, b"x")])),

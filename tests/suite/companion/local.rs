@@ -1,4 +1,4 @@
-//! What needs no daemon.
+//! Verbs that need no daemon.
 
 use std::fs::File;
 use std::os::unix::net::UnixListener;
@@ -59,7 +59,7 @@ fn a_command_finds_the_signal_for_broken_pipes_as_the_companion_did() {
     let script = "grep SigIgn /proc/self/status";
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("s");
-    // It only has to be there.
+    // The socket only has to exist.
     let _daemon = UnixListener::bind(&socket).unwrap();
     for (trap, ignored) in [("true", false), ("trap '' PIPE", true)] {
         let line = format!("{trap}; exec \"$0\" exec -- sh -c '{script}'");

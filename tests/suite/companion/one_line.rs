@@ -1,5 +1,5 @@
-//! What prints a token prints one line of printable characters or nothing, and no control character of an answer reaches
-//! standard error.
+//! Filtering of control characters: commands that print a token print one line of printable characters or nothing, and
+//! standard error gets no control character from an answer.
 
 use super::daemon::{Daemon, Step, ok};
 use super::run::{assert_line, jeton_at, outcome};
@@ -31,7 +31,7 @@ fn a_token_is_printed_whole() {
             assert_eq!(printed, (0, "tok\n".into(), String::new()));
         }
     }
-    // The final newline is the daemon's, and so is the exit code.
+    // The final newline and the exit code come from the daemon.
     let bare = answered(b"token", &[b" ~}{\"a\": 1"], 3);
     assert_eq!(bare, (3, " ~}{\"a\": 1".into(), String::new()));
 }
@@ -54,7 +54,7 @@ fn an_answer_with_a_control_character_is_not_printed() {
         b"a\n\n".to_vec(),
         b"\n\n".to_vec(),
         b"a\nX-Injected: 1\n".to_vec(),
-        // C1 in UTF-8, and as a byte.
+        // A C1 control character, as UTF-8 and as a single byte.
         "a\u{9b}2J".into(),
         b"a\x9b2J".to_vec(),
         "caf\u{e9}".into(),

@@ -1,4 +1,4 @@
-//! Which socket is taken, and what is said when there is none.
+//! How the companion finds its socket, and what it reports if there is none.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +16,7 @@ fn daemon_at(socket: &Path) -> Daemon {
     Daemon::at(socket, vec![Step::Answer(ok(&[(1, b"tok\n"), (3, &[0])]))])
 }
 
-/// A socket that nobody listens at any more.
+/// Creates a socket at which no daemon listens any more.
 fn stale(socket: &Path) {
     fs::create_dir_all(socket.parent().unwrap()).unwrap();
     leave_stale(socket);
@@ -54,7 +54,7 @@ fn the_line_names_every_place_that_was_tried() {
     let uid = fs::metadata("/proc/self")
         .map(|m| std::os::unix::fs::MetadataExt::uid(&m))
         .unwrap();
-    // An absent folder, one with a stale socket, and one that is a file: all are passed over.
+    // A missing folder, one with a stale socket, and a file in its place: the companion skips all of them.
     for prepare in [
         (|_: &Path| {}) as fn(&Path),
         |folder| stale(&folder.join("jeton/jeton.sock")),
@@ -172,7 +172,7 @@ fn what_cannot_be_connected_for_another_reason_is_told_with_it() {
 
 #[test]
 fn a_folder_that_is_closed_to_us_is_a_refusal() {
-    // Root may go everywhere, so as root the companion runs as somebody else, from a copy that this user can reach.
+    // Root can enter every folder. So as root, the test runs a copy of the companion as another user.
     let (closed, open) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let copy = open.path().join("jeton");
     install(Path::new(env!("CARGO_BIN_EXE_jeton")), &copy, "755");
@@ -193,7 +193,7 @@ fn a_folder_that_is_closed_to_us_is_a_refusal() {
         command.output().unwrap()
     };
     let named = run("JETON_SOCKET", &daemon.socket);
-    // The other usual places are absent, so it is this one that is told of.
+    // The other usual places are missing, so the error names this one.
     let usual = run("XDG_RUNTIME_DIR", closed.path());
     fs::set_permissions(closed.path(), PermissionsExt::from_mode(0o700)).unwrap();
     for output in [named, usual] {
@@ -313,7 +313,7 @@ fn ready_waits_for_a_daemon_that_is_not_there_yet() {
     let child = jeton_at(&socket, &["ready", "--wait", "60"])
         .spawn()
         .unwrap();
-    // The daemon comes when the companion has been refused and sleeps, or is no more.
+    // Start the daemon once the companion was refused and sleeps, or has ended.
     let stat = format!("/proc/{}/stat", child.id());
     while !fs::read_to_string(&stat).unwrap().contains(") S ")
         && !fs::read_to_string(&stat).unwrap().contains(") Z ")
@@ -361,7 +361,7 @@ fn a_queue_that_is_full_is_a_daemon_that_is_busy() {
     )
     .unwrap();
     rustix::net::listen(&listener, 0).unwrap();
-    // Takes the only place.
+    // Takes the only place in the backlog.
     let _first = std::os::unix::net::UnixStream::connect(&socket).unwrap();
     assert_refusal(
         &jeton_at(&socket, &["token", "--timeout", "0.3"])

@@ -1,4 +1,4 @@
-//! What is sent.
+//! Requests: what the companion sends.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
@@ -77,7 +77,7 @@ fn only_the_listed_variables_are_sent() {
         ("CARGO_REGISTRY_NAME", "x"),
         ("GOOGLE_EXTERNAL_ACCOUNT", "x"),
         ("SECRET", "x"),
-        // What stands before the name or in a value is no name.
+        // Only the exact name counts: not a longer name that ends in it, and not a value.
         ("XTERM", "x"),
         ("A", "TERM=x"),
     ];
@@ -266,7 +266,7 @@ fn terminals_and_columns_are_told() {
             "{bits:03b}"
         );
     }
-    // A token looks the same everywhere, so that no terminal is asked for.
+    // A token looks the same on a terminal, so the companion does not ask whether there is one.
     let daemon = Daemon::answering(DONE);
     let mut command = jeton_at(&daemon.socket, &["token"]);
     command.stdin(terminal()).stdout(terminal());
@@ -404,7 +404,7 @@ fn wrong_values_of_options_are_usage() {
 
 #[test]
 fn a_wrong_value_is_not_repeated() {
-    // It may be a secret that was pasted into the wrong place.
+    // The value may be a secret that was pasted into the wrong place.
     let seconds = "--timeout wants seconds, 0.001 to 86400\n";
     for (args, value, part) in [
         (&["token", "--timeout"][..], "soon", seconds),

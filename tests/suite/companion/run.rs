@@ -1,11 +1,11 @@
-//! Starting the companion.
+//! Helpers that start the companion.
 
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// The companion, with an empty environment and empty standard input.
+/// The companion, with an empty environment and an empty standard input.
 pub(super) fn jeton() -> Command {
     program(env!("CARGO_BIN_EXE_jeton"))
 }
@@ -27,8 +27,8 @@ pub(super) fn jeton_at(socket: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Puts a program into a file, by a program of its own: were it written here, another thread could start a child just then, which
-/// would hold the file open for writing, and a file that is being written cannot be run.
+/// Installs a program with install(1) instead of writing it here. A child that another thread starts during the write
+/// would hold the file open for writing, and such a file cannot be executed.
 pub(super) fn install(source: &Path, target: &Path, mode: &str) {
     let mut command = program("/usr/bin/install");
     let status = command
@@ -39,14 +39,14 @@ pub(super) fn install(source: &Path, target: &Path, mode: &str) {
     assert!(status.success());
 }
 
-/// Runs it with this standard input; a child that does not read it is no failure.
+/// Runs the command with this standard input. A command that does not read it is not a failure.
 pub(super) fn feed(command: &mut Command, input: &[u8]) -> Output {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }
 
-/// Exit code, standard output, standard error.
+/// Returns the exit code, standard output and standard error.
 pub(super) fn outcome(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (

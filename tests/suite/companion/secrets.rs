@@ -1,4 +1,5 @@
-//! No secret of the environment is sent: not by a name that begins or ends as one that is sent does, and by no turn.
+//! Secrets in the environment: none is sent, neither under a name that resembles an allowed one nor in a repeated
+//! request.
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -8,10 +9,11 @@ use tempfile::TempDir;
 use super::daemon::{Daemon, Step, ok};
 use super::run::{feed, jeton_at, program};
 
-/// In every value that must not be sent.
+/// Contained in every value that must not be sent.
 const CANARY: &str = "CANARY-5ecre7";
 
-/// Variables that hold secrets, or may: of cargo, clouds, forges, registries and agents, and next to those that are sent.
+/// Variables that hold secrets, or may: those of cargo, clouds, forges, registries and agents, and names that resemble
+/// allowed ones.
 const SECRETS: [&str; 43] = [
     "CARGO_REGISTRY_TOKEN",
     "CARGO_REGISTRIES_ACME_TOKEN",
@@ -78,7 +80,7 @@ fn no_secret_of_the_environment_is_sent() {
         (&["status", "--json"], None),
     ];
     for (args, name) in calls {
-        // With all turns: standard input, then the admin socket.
+        // With all repeats: for standard input, then for the admin socket.
         let place = TempDir::new().unwrap();
         let tokens = Daemon::at(
             &place.path().join("jeton/jeton.sock"),

@@ -1,4 +1,4 @@
-//! A stack of 64 KiB, as services and containers set it.
+//! The companion with a stack of 64 KiB, as services and containers set it.
 
 use std::process::Command;
 
@@ -23,7 +23,7 @@ fn jeton(daemon: &Daemon, args: &[&str]) -> Command {
 fn exec_needs_no_large_stack() {
     let folder = TempDir::new().unwrap();
     let script = folder.path().join("script");
-    // Without a first line that names a shell, which takes a second list of arguments.
+    // Without a `#!` line: running such a script through the shell takes a second list of arguments.
     write_script(&script, "echo \"$T\"");
     for token in [b"tok\n".as_slice(), &[b'x'; 16_000]] {
         for args in [

@@ -1,4 +1,4 @@
-//! What `doctor` says is so: what no daemon has tried is not well, and what one has tried is told as it came out.
+//! Truth of `doctor`: nothing untried is reported as well, and the outcome of an attempt is reported as it was.
 
 use std::os::unix::fs::chown;
 
@@ -13,13 +13,13 @@ const ALICE: User = User {
     groups: &[],
 };
 
-/// The verdicts about the token, the credential and the issuer of the one profile.
+/// Returns the verdicts about the token, the credential and the issuer of the only profile.
 #[track_caller]
 fn verdicts(findings: &[Value]) -> [String; 3] {
     ["token", "credential", "issuer"].map(|check| about(findings, check).0)
 }
 
-/// Waits until the profile stands so.
+/// Waits until the profile is in this phase.
 fn wait_for_phase(env: &TestEnv, daemon: &Daemon, phase: &str) {
     wait_until(phase, || {
         env.get(daemon, "/v1/profiles/research").json()["phase"] == phase
@@ -113,9 +113,9 @@ fn a_token_that_is_held_is_told_beside_the_fault_of_the_next_one() {
         "fail",
         "expired: none is held; the last fault",
     );
-    // Once it has been mended, the fault is history.
+    // After the repair, the fault is history.
     env.fault("none");
-    // On a busy machine the profile may have come to rest by now, which a request ends.
+    // On a busy machine the profile may have gone idle in the meantime. A request wakes it.
     wait_until("fresh", || {
         env.get(&daemon, "/v1/profiles/research/token?max_wait=1");
         env.get(&daemon, "/v1/profiles/research").json()["phase"] == "fresh"

@@ -1,4 +1,4 @@
-//! Where the service is installed, it is what has to be started.
+//! Advice of `doctor` on a machine with the service installed: it says to start the service.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ fn without_a_daemon_the_start_of_installed_sockets_is_the_remedy() {
     ] {
         assert!(text.contains(part), "{text}");
     }
-    // A socket elsewhere is not the service's.
+    // A socket elsewhere does not belong to the service.
     let elsewhere = env.path("tmp/jeton.sock");
     let (_, findings) = doctor(&env, &["--socket", elsewhere.to_str().unwrap()]);
     let (_, text) = about(&findings, "daemon");

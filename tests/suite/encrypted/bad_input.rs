@@ -1,4 +1,4 @@
-//! Passphrases and age files that are not as they should be.
+//! Invalid passphrases and age files.
 
 use super::*;
 
@@ -10,12 +10,12 @@ fn age_header(factor: u8) -> String {
     )
 }
 
-/// An age file to the recipient of a plug-in.
+/// An age file encrypted to the recipient of a plug-in.
 const OF_A_PLUGIN: &str = "age-encryption.org/v1\n-> piv-p256 AAAAAA AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
      AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
      --- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n0123456789abcdef";
 
-/// Unlocks with this identity in the place of the one that was made.
+/// Replaces the identity with this one, then unlocks.
 fn with_identity(env: &TestEnv, bytes: &[u8]) -> Output {
     fs::write(identity(env), bytes).unwrap();
     unlock(env)
@@ -75,7 +75,7 @@ fn a_passphrase_that_is_wrong_three_times_unlocks_nothing() {
     assert_eq!(status.code(), Some(1), "{shown}");
     assert!(!shown.contains("wrong\r"), "{shown}");
     assert_eq!(answer(&env, &daemon, "research"), locked());
-    // One that is right the second time is right.
+    // After one wrong passphrase, the right one is accepted.
     let mut terminal = Terminal::start(&env, &["unlock"], &[]);
     terminal.wait_for("Passphrase (not shown): ");
     terminal.wait_for_no_echo();
@@ -125,7 +125,7 @@ fn an_identity_that_cannot_be_taken_is_refused_with_the_reason() {
     env.stop(&mut daemon);
 }
 
-/// An age file that Debian's `age` has made of this, by the passphrase.
+/// Returns this content as an age file that Debian's `age` encrypted with the passphrase.
 fn by_age(env: &TestEnv, content: &str, more: &[&str]) -> Vec<u8> {
     let outside = tempfile::tempdir().unwrap();
     let (from, to) = (outside.path().join("in"), outside.path().join("out"));
@@ -181,7 +181,7 @@ fn an_identity_that_a_foreign_tool_has_wrapped_is_taken_if_it_is_the_recipients(
     let taken = with_identity(&env, &by_age(&env, &text, &["-a"]));
     assert_eq!(taken.code, 0, "{taken:?}");
     env.token(&daemon, "other");
-    // Its record was encrypted to the former recipient.
+    // This record was encrypted to the former recipient.
     let answer = answer(&env, &daemon, "research");
     assert_eq!(answer, (503, "misconfigured".to_owned()));
     env.stop(&mut daemon);

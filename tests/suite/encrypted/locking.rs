@@ -1,4 +1,4 @@
-//! What is locked and unlocked, and what is left alone.
+//! Scope of `lock` and `unlock`: which profiles and files they affect, and which stay unchanged.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use super::*;
 use crate::support::daemon::wait_until;
 
-/// What a watcher of the profile gets, until it says this.
+/// A watch of the profile, with the events received so far.
 struct Watcher {
     stream: UnixStream,
     seen: String,
@@ -69,7 +69,7 @@ fn a_daemon_begins_locked_and_serves_what_is_unlocked_until_it_is_locked() {
     let doctor = env.jetond(&["doctor"]);
     assert!(doctor.stdout.contains("locked, so nothing"), "{doctor:?}");
 
-    // Again, and a restart begins locked.
+    // Unlock a second time. After a restart, the store is locked again.
     assert_eq!(unlock(&env).code, 0);
     env.token(&daemon, "research");
     env.stop(&mut daemon);
@@ -115,7 +115,7 @@ fn a_lock_removes_the_files_with_the_tokens_whatever_on_expiry_says() {
     wait_until("both files", || removed.exists() && kept.exists());
     let lock = env.jetond(&["lock"]);
     assert_eq!(lock.code, 0, "{lock:?}");
-    // The command ends when they are gone.
+    // The command returns only after the files are removed.
     assert!(!removed.exists() && !kept.exists());
     assert_eq!(unlock(&env).code, 0);
     wait_until("both files again", || removed.exists() && kept.exists());
@@ -172,7 +172,7 @@ fn a_token_that_could_not_be_written_before_a_lock_is_not_written_after_it() {
         command.arg("echo \"$F\"; exec cat");
         crate::exec_files::start(command)
     });
-    // A file is in the place of a folder, so that the next token cannot be written.
+    // Puts a file in place of the folder, so that the next token cannot be written.
     let fail = |file: &std::path::Path, profile: &str| {
         let folder = file.parent().unwrap();
         fs::remove_dir_all(folder).unwrap();
@@ -186,7 +186,7 @@ fn a_token_that_could_not_be_written_before_a_lock_is_not_written_after_it() {
     fail(&locked.file, "research");
     assert_eq!(env.jetond(&["lock"]).code, 0);
     fs::remove_file(locked.file.parent().unwrap()).unwrap();
-    // What failed later is written again later.
+    // A write that fails later is retried later.
     fail(&other.file, "plain");
     fs::remove_file(other.file.parent().unwrap()).unwrap();
     wait_until("the file again", || other.file.exists());

@@ -1,4 +1,4 @@
-//! Whose daemon gets an identity.
+//! Peer check of `unlock`: a daemon of which user gets an identity.
 
 use super::*;
 use crate::support::users::{User, are_root, install};
@@ -16,7 +16,7 @@ fn another_users_daemon_gets_the_identity_only_where_it_is_named_and_a_person_sa
     }
     let env = place(60);
     enrol(&env, "research");
-    // A daemon of the other user's, with sockets of its own.
+    // A daemon of the other user, with sockets of its own.
     let outside = tempfile::tempdir().unwrap();
     let folder = outside.path();
     fs::set_permissions(folder, fs::Permissions::from_mode(0o711)).unwrap();

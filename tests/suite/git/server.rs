@@ -1,4 +1,4 @@
-//! A server of one empty repository at every path, which takes a token by one scheme alone.
+//! A git server with one empty repository at every path. It accepts a token in one scheme only.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -8,25 +8,25 @@ use std::thread;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// A scheme that a server takes.
+/// An authentication scheme that a server accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
     Bearer,
     Basic,
 }
 
-/// The server. Its thread ends with the process of the tests.
+/// The server. Its thread ends with the test process.
 pub(super) struct Server {
-    /// Its address, without a slash at the end.
+    /// The address, without a trailing slash.
     pub(super) url: String,
     seen: Arc<Mutex<Seen>>,
 }
 
 #[derive(Default)]
 struct Seen {
-    /// The token that it takes; every other one is answered with 401.
+    /// The token that it accepts. Any other one is answered with 401.
     takes: String,
-    /// What clients sent as `Authorization`, request by request; empty for a request without it.
+    /// The `Authorization` header of each request, empty for a request without one.
     sent: Vec<String>,
 }
 
@@ -38,19 +38,19 @@ impl Server {
         let state = Arc::clone(&seen);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // A client that goes away in between is a test that has failed already.
+                // If a client closes its connection early, its test has failed already.
                 let _ = answer(&stream, scheme, &state);
             }
         });
         Self { url, seen }
     }
 
-    /// Takes this token from now on.
+    /// Accepts this token from now on.
     pub(super) fn take(&self, token: &str) {
         token.clone_into(&mut self.seen.lock().unwrap().takes);
     }
 
-    /// What clients have sent since the last look: the scheme, and whether it was the token that the server takes.
+    /// Takes what clients have sent since the last call: the scheme, and whether it was the accepted token.
     pub(super) fn sent(&self) -> Vec<String> {
         let mut seen = self.seen.lock().unwrap();
         let sent = std::mem::take(&mut seen.sent);
@@ -96,7 +96,7 @@ fn answer(mut stream: &TcpStream, scheme: Scheme, state: &Mutex<Seen>) -> std::i
         seen.sent.push(authorization.clone());
         authorization == seen.header(scheme, "oauth2")
     };
-    // What a smart server answers to `GET info/refs?service=git-upload-pack` for a repository without a commit.
+    // The answer of a smart server to `GET info/refs?service=git-upload-pack` for a repository without commits.
     let refs = format!("{} capabilities^{{}}\0 agent=test\n", "0".repeat(40));
     let refs = format!(
         "001e# service=git-upload-pack\n0000{:04x}{refs}0000",

@@ -1,4 +1,4 @@
-//! `jetond setup git`, and what doctor says of the helpers that git asks beside the companion.
+//! `jetond setup git`, and what `doctor` reports about other helpers that git asks.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::{gits, place, serving};
 use crate::support::TestEnv;
 use crate::support::env::Output;
 
-/// This git first on the PATH.
+/// Puts this git first on the PATH.
 fn with_git(mut command: Command, program: &Path, folder: &Path) -> Command {
     let path = program.parent().unwrap().display();
     command
@@ -20,7 +20,7 @@ fn with_git(mut command: Command, program: &Path, folder: &Path) -> Command {
     command
 }
 
-/// `jetond` with these arguments, in this folder.
+/// Runs `jetond` with these arguments in this folder.
 fn jetond(env: &TestEnv, program: &Path, folder: &Path, args: &[&str]) -> Output {
     let command = with_git(env.jetond_command(args), program, folder);
     env.finish("jetond", command, b"", false)
@@ -64,7 +64,7 @@ fn no_helper_before_ours_gets_the_token() {
         }
         done(&setup(&["--undo"]));
         assert_eq!(fs::read_to_string(&file).unwrap(), before);
-        // It is nothing but the helpers: without ours the file's own are asked.
+        // The configuration consists of the helpers only. Without ours, git asks the file's own.
         assert_ne!(shell(&env, &program, &home, &fetch).code, 0);
         env.stop(&mut daemon);
     }
@@ -128,7 +128,7 @@ fn each_later_helper_is_named_with_its_file_and_line() {
             "{said}"
         );
 
-        // What others add behind ours.
+        // Lines that other programs add after ours.
         let mut text = fs::read_to_string(&file).unwrap();
         let lines = text.lines().count();
         text.push_str(
@@ -162,7 +162,7 @@ fn each_later_helper_is_named_with_its_file_and_line() {
         };
         assert!(include.contains(&of_include), "{include}");
 
-        // Applied once more, ours is last again.
+        // After a second `--apply`, our lines are the last ones again.
         let applied = setup(&["--apply"]);
         assert!(!done(&applied).contains(&of_include), "{applied:?}");
         assert!(doctor(&home).is_empty());
@@ -208,7 +208,7 @@ fn a_later_helper_of_an_address_below_is_named_too() {
         fs::write(&file, text).unwrap();
         let fetch = format!("git ls-remote {url}/team/x.git");
         done(&shell(&env, &program, &home, &fetch));
-        // Git tells it of the token.
+        // git passes the token to the other helper.
         let given = home.join("given");
         let told = fs::read_to_string(&given).unwrap();
         assert!(told.contains(&env.token(&daemon, "research")));
@@ -218,7 +218,7 @@ fn a_later_helper_of_an_address_below_is_named_too() {
         );
         let doctor = jetond(&env, &program, &home, &["doctor"]);
         assert!(doctor.stdout.contains(&found), "{found} {doctor:?}");
-        // Ours is last again.
+        // Now our lines are the last ones again.
         done(&setup());
         fs::remove_file(&given).unwrap();
         done(&shell(&env, &program, &home, &fetch));

@@ -1,4 +1,4 @@
-//! Clients that are many, silent or greedy.
+//! Many, silent or greedy clients.
 
 use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
@@ -43,7 +43,7 @@ fn in_a_crowd_of_silent_connections_over_the_cap_every_honest_request_is_answere
     let mut daemon = env.start();
     let mut crowd: Vec<UnixStream> = (0..2_000).map(|_| connect(&daemon.socket)).collect();
     for i in 0..200 {
-        // With these there are more than a user may have: the oldest silent ones go.
+        // These exceed the limit of connections per user, so the daemon closes the oldest silent ones.
         crowd.extend((0..10).map(|_| connect(&daemon.socket)));
         let response = env.get(&daemon, "/v1/profiles/research/token");
         assert_eq!(response.status, 200, "{i}");
@@ -93,7 +93,7 @@ fn clients_that_ask_and_never_read_cost_nobody_anything() {
         .map(|_| {
             let mut stream = connect(&daemon.socket);
             stream.set_nonblocking(true).unwrap();
-            // As much as the daemon and the kernel take.
+            // Writes until neither the daemon nor the kernel takes more.
             loop {
                 match stream.write(pipeline.as_bytes()) {
                     Ok(_) => {}

@@ -1,4 +1,4 @@
-//! Requests that are refused by their heads.
+//! Requests that are refused because of their head.
 
 use super::assert_serves;
 use crate::support::TestEnv;
@@ -36,7 +36,7 @@ fn requests_of_web_pages_are_refused_at_every_path() {
     env.stop(&mut daemon);
 }
 
-/// undici, which is Node's own `fetch`, states its mode and nothing else of this kind.
+/// undici, the `fetch` of Node, sends its mode and no other header of this kind.
 #[test]
 fn the_fetch_of_node_is_served() {
     let env = TestEnv::with_sandbox(3_600);
@@ -62,7 +62,7 @@ fn the_fetch_of_node_is_served() {
     let body = b"grant_type=client_credentials&client_id=research";
     let response = env.request(&daemon.socket, "POST", "/oauth2/token", &form, body);
     assert_eq!(response.status, 200, "{response:?}");
-    // A browser says beside it for whom it asks.
+    // A browser also sends which site makes the request.
     let of_a_page = [&of_undici[..], &[("sec-fetch-site", "same-origin")]].concat();
     let response = env.request(&daemon.socket, "GET", target, &of_a_page, b"");
     assert_eq!(response.status, 400, "{response:?}");
@@ -168,7 +168,7 @@ fn a_body_over_its_cap_is_refused_before_a_byte_of_it_is_sent() {
             format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n")
         };
         for length in [cap + 1, usize::MAX >> 1] {
-            // Nothing of the body is sent: were it waited for, the answer would be another.
+            // The test sends no body. If the daemon waited for one, the answer would be different.
             let response = Wire::new(&env, socket).ask_last(head(length));
             assert_eq!(response.status, 413, "{line} {length}");
             assert_eq!(response.code(), "payload_too_large");
@@ -248,7 +248,7 @@ fn what_is_not_http_gets_400_or_nothing() {
     for bytes in garbage {
         let mut wire = Wire::new(&env, &daemon.socket);
         let _ = wire.send(&bytes);
-        // Where more could make a request of it, this says that no more will come.
+        // Signals the end of the input, for heads that more bytes could still complete.
         wire.finish();
         let answer = String::from_utf8(wire.rest()).unwrap();
         let refused = answer.is_empty()

@@ -1,4 +1,4 @@
-//! A log that cannot be written: full, gone, closed.
+//! Logs that cannot be written: full, gone, or closed.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -15,7 +15,7 @@ use crate::support::daemon::wait_until;
 use crate::support::ends::wait_until_unread;
 use crate::support::pty::pty;
 
-/// A pipe, whose ends no other program inherits.
+/// A pipe whose ends no other program inherits.
 fn pipe() -> (OwnedFd, OwnedFd) {
     pipe_with(PipeFlags::CLOEXEC).unwrap()
 }
@@ -68,7 +68,7 @@ fn a_standard_error_that_is_closed_or_cannot_be_written_costs_the_log_alone() {
 fn a_log_file_at_its_size_limit_costs_the_log_alone() {
     let env = enrolled();
     let mut command = env.command("/bin/sh");
-    // In blocks of 512 or 1024 bytes. The signal that the kernel sends at the limit would end a program.
+    // In blocks of 512 or 1024 bytes. The signal that the kernel sends at the limit must not end the daemon.
     let script = "ulimit -f 4; exec \"$0\" run";
     command.args(["-c", script, env!("CARGO_BIN_EXE_jetond")]);
     let path = env.path("out/limited");
@@ -137,7 +137,7 @@ fn a_closed_standard_output_is_no_crash_of_the_sandbox_or_the_demo() {
                     let caught = u64::from_str_radix(caught, 16).unwrap();
                     caught & (1 << 14) != 0 || child.try_wait().unwrap().is_some()
                 });
-                // It may have ended by itself: that its output is gone is something to end for.
+                // The program may have ended already, because its output is gone.
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
             }
             let ended = child.wait_with_output().unwrap();

@@ -1,4 +1,4 @@
-//! The last lines of a log are in it, and an end does not wait for a log that is stuck.
+//! The end of a log: it has the last lines, and the exit does not wait for a stuck log.
 
 use std::fs;
 use std::io::Read as _;
@@ -17,7 +17,7 @@ fn the_last_line_of_a_daemon_that_stops_is_in_the_log() {
         let mut command = env.jetond_command(&["run"]);
         command.env_remove("JETON_LOG");
         let mut daemon = super::start_command(&env, command, writer);
-        // The line of the first token is before the last one then.
+        // By then the line about the first token precedes the last line.
         env.token(&daemon, "research");
         assert_eq!(daemon.stop().code(), Some(0));
         let mut log = String::new();

@@ -1,4 +1,4 @@
-//! The journal as the log's reader: each line has its priority, and no second time in text.
+//! The journal as the destination of the log: each line has its priority in the prefix, and not again in the text.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Reader, chatter_of_megabytes, enrolled, fill, start_command};
 use crate::support::TestEnv;
 
-/// A file that stands for the journal's stream, and what `JOURNAL_STREAM` says of it.
+/// A file in place of the journal's stream, and the matching value of `JOURNAL_STREAM`.
 struct Journal {
     path: PathBuf,
     file: File,
@@ -35,7 +35,7 @@ impl Journal {
         self.file.try_clone().unwrap().into()
     }
 
-    /// What it read until now.
+    /// Returns what was written so far.
     fn read(&self, env: &TestEnv) -> String {
         let text = fs::read_to_string(&self.path).unwrap();
         env.came_out("a journal", text.as_bytes(), false);
@@ -48,7 +48,7 @@ fn stream(file: &File) -> String {
     format!("{}:{}", meta.dev(), meta.ino())
 }
 
-/// A line without its priority, and that priority.
+/// Splits a line into its priority and the rest.
 fn parted(line: &str) -> (u8, &str) {
     let parted = line.strip_prefix('<').and_then(|line| {
         let (number, rest) = line.split_once('>')?;
@@ -57,7 +57,7 @@ fn parted(line: &str) -> (u8, &str) {
     parted.unwrap_or_else(|| panic!("no priority: {line}"))
 }
 
-/// Runs a `jetond` whose standard error is the journal to its end, and gives its exit code and the lines there.
+/// Runs a `jetond` whose standard error is the journal. Returns its exit code and the lines.
 fn told(env: &TestEnv, args: &[&str]) -> (Option<i32>, Vec<(u8, String)>) {
     let journal = Journal::new(env);
     journal.file.set_len(0).unwrap();
@@ -158,7 +158,7 @@ fn a_variable_that_names_another_stream_than_standard_error_adds_no_priority() {
             assert!(time.ends_with('Z') && time.starts_with('2'), "{line}");
         }
     }
-    // Standard output is the journal's, and standard error was redirected.
+    // Standard output goes to the journal, and standard error was redirected.
     let mut command = env.jetond_command(&["check"]);
     command
         .env("JOURNAL_STREAM", of_journal.stream())
@@ -196,7 +196,7 @@ fn a_warning_of_a_command_is_a_warning_in_the_journal() {
     assert_eq!(code, Some(0), "{lines:?}");
     let warning = |(number, line): &(u8, String)| *number == 4 && line.contains("warning: ");
     assert!(lines.iter().any(warning), "{lines:?}");
-    // The daemon beside the command logs there too, at TRACE here.
+    // The daemon beside the command logs to the same place, here at TRACE.
     let of_daemon = |(number, line): &(u8, String)| *number == 6 && line.contains(" serving ");
     assert!(lines.iter().any(of_daemon), "{lines:?}");
 }

@@ -1,4 +1,4 @@
-//! A disk that fills up while the daemon runs, and that has room again.
+//! A disk that becomes full while the daemon runs, and then has space again.
 
 use crate::support::{TestEnv, ignored};
 
@@ -35,7 +35,7 @@ cat /mnt/log
         .stdout
         .split_once("ended: 0\n")
         .expect("it ended in order");
-    // A line that the full disk tore stands by itself.
+    // A line that was cut off by the full disk is not joined with the next one.
     let torn = |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_err();
     let torn: Vec<_> = log.lines().filter(torn).collect();
     assert!(torn.len() <= 1, "{torn:#?}");

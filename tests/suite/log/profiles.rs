@@ -1,4 +1,4 @@
-//! Every line about a profile names it, at every level and in every format.
+//! Profile names in the log: every line about a profile has its name, at every level and in every format.
 
 use std::fs;
 

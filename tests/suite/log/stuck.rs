@@ -1,4 +1,4 @@
-//! A log that is not read: a full pipe, a FIFO, a terminal that Ctrl-S stopped.
+//! Logs that are not read: a full pipe, a FIFO, a terminal stopped with Ctrl-S.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -27,7 +27,7 @@ fn a_pipe_that_is_not_read_stops_nothing_and_says_later_what_is_missing() {
 
     let log = Reader::of(reader);
     log.wait_for("log lines were dropped");
-    // From then on nothing is missing.
+    // From here on no line is missing.
     chatter(&daemon, 1);
     assert_serves_and_stops(&env, &mut daemon);
     let text = log.end(&env);
@@ -77,7 +77,7 @@ fn a_non_blocking_pipe_is_waited_for_and_loses_nothing() {
     assert_eq!(super::dropped(&lines(&log.end(&env))), 0);
 }
 
-/// The processor time of a daemon, in hundredths of a second.
+/// Returns the processor time of a daemon in hundredths of a second.
 fn processor_time(daemon: &crate::support::daemon::Daemon) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.child.id())).unwrap();
     let fields = stat.rsplit(')').next().unwrap().split_whitespace();
@@ -104,7 +104,7 @@ fn a_log_that_is_stuck_costs_no_processor_time() {
         let mut daemon = start(&env, &[], log);
         chatter(&daemon, 5);
         let before = processor_time(&daemon);
-        // What is measured is the time itself, in which nothing happens.
+        // The test measures the processor time of an idle period, so it sleeps.
         std::thread::sleep(std::time::Duration::from_secs(2));
         let used = processor_time(&daemon) - before;
         assert!(used <= 5, "{used} hundredths of a second");
@@ -138,7 +138,7 @@ fn a_terminal_that_stops_writers_in_the_background_does_not_stop_the_daemon() {
     let mut modes = tcgetattr(&terminal).unwrap();
     modes.local_modes.insert(LocalModes::TOSTOP);
     tcsetattr(&terminal, OptionalActions::Now, &modes).unwrap();
-    // As a shell with job control does: the daemon is in another group of the session than the one in front.
+    // Like a shell with job control: the daemon is not in the session's foreground process group.
     let mut command = env.command("setsid");
     let script = "set -m; \"$0\" run & wait $!";
     command
@@ -158,7 +158,7 @@ fn a_terminal_that_stops_writers_in_the_background_does_not_stop_the_daemon() {
     assert_eq!(answer.status, 200);
     let asked = env.jeton(&["token", "research"]);
     assert_eq!(asked.code, 0, "{asked:?}");
-    // The end of the terminal ends the session; the daemon takes the hang-up for a reload.
+    // The end of the terminal ends the session. The daemon treats the hang-up as a reload.
     let peer = rustix::net::sockopt::socket_peercred(
         std::os::unix::net::UnixStream::connect(&socket).unwrap(),
     )

@@ -1,4 +1,4 @@
-//! `jetond run -- CMD`, which shares its standard error with the daemon and the command.
+//! The log of `jetond run -- CMD`, whose standard error is shared by the supervisor, the daemon and the command.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -11,8 +11,8 @@ use super::{fill, spawn};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
-/// A command that says where its daemon is and that it runs, and that ends with 7 at SIGTERM. It does not outlive a
-/// test that fails.
+/// A command that writes its daemon's socket and its own process ID to files. It exits with 7 at SIGTERM, and ends when
+/// the test fails.
 fn command(env: &TestEnv) -> Command {
     let (pid, socket) = (env.path("out/pid"), env.path("out/socket"));
     let text = format!(
@@ -24,7 +24,7 @@ fn command(env: &TestEnv) -> Command {
     env.jetond_command(&["run", "--", "/bin/sh", "-c", &text])
 }
 
-/// The daemon of a `run -- CMD`, by its socket.
+/// Returns the daemon of a `run -- CMD`, found by its socket.
 fn daemon(env: &TestEnv) -> Pid {
     let socket = fs::read_to_string(env.path("out/socket")).unwrap();
     let stream = std::os::unix::net::UnixStream::connect(socket.trim()).unwrap();

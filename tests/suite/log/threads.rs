@@ -1,4 +1,4 @@
-//! A machine that gives the daemon no thread for its log.
+//! A system that refuses the daemon a thread for its log.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use crate::support::TestEnv;
 use crate::support::users::{User, are_root, install};
 
-/// A user whose processes no other test makes.
+/// A user with no processes of other tests.
 const LONELY: User = User {
     uid: 54_321,
     gid: 54_321,

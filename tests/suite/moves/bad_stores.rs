@@ -1,4 +1,5 @@
-//! A file store that somebody else could have read or written, that is cut off or too new; and two daemons on one store.
+//! Untrustworthy file stores: readable or writable by other users, truncated, or too new. Also two daemons on one
+//! store.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -7,7 +8,7 @@ use crate::enrol::write_config;
 use crate::support::daemon::wait_until;
 use crate::support::{TestEnv, ignored};
 
-/// Makes the record of `research` bad, and says what is told of it.
+/// A name, a function that spoils the record of `research`, and a part of the error message.
 type Spoil = (&'static str, fn(&TestEnv), &'static str);
 
 fn bytes(env: &TestEnv) -> Vec<u8> {
@@ -139,7 +140,7 @@ fn two_daemons_on_one_store_both_serve_and_both_take_up_what_is_replaced() {
         env.token(&first, "research"),
         env.token(&second, "research"),
     ];
-    // A store is locked only while it is written: both can be changed under them.
+    // A store is locked only during writes, so it and the configuration can be changed while both daemons run.
     let other = env.path("config/jeton/other.toml");
     fs::copy(env.config(), &other).unwrap();
     let rebound = env.jetond(&["add", "research", "--rebind"]);
@@ -154,14 +155,14 @@ fn two_daemons_on_one_store_both_serve_and_both_take_up_what_is_replaced() {
     let reloaded = env.request(&second.admin, "POST", "/v1/reload", &[], b"");
     assert_eq!(reloaded.status, 200, "{reloaded:?}");
     assert!(env.sandbox().issued().contains(&before[0]));
-    // One of them forgets the profile with its configuration; the other is told by a reload.
+    // One daemon forgets the profile when its configuration changes. The other one learns of it at a reload.
     let removed = env.jetond(&["remove", "research", "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
     assert_eq!(
         env.get(&first, "/v1/profiles/research/token").code(),
         "unknown_profile"
     );
-    // What it holds stays valid until it is told.
+    // The second daemon's token stays valid until the reload.
     assert_eq!(env.get(&second, "/v1/profiles/research/token").status, 200);
     write_config(&env, fs::read(env.config()).unwrap());
     let reloaded = env.request(&second.admin, "POST", "/v1/reload", &[], b"");

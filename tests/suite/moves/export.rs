@@ -1,4 +1,4 @@
-//! To another machine in a file: `jetond export` and `jetond import`.
+//! Moving to another machine in a file: `jetond export` and `jetond import`.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -19,7 +19,7 @@ use crate::terminal::Terminal;
 
 const PASSPHRASE: &str = "correct horse battery";
 
-/// A file with this passphrase.
+/// Creates a file with this passphrase.
 fn passphrase_file(env: &TestEnv, passphrase: &str) -> String {
     let path = env.path("home/passphrase");
     fs::write(&path, format!("{passphrase}\n")).unwrap();
@@ -45,7 +45,7 @@ fn import(env: &TestEnv, file: &Path, more: &[&str]) -> Output {
     env.jetond(&[&["import"], &file[..], more].concat())
 }
 
-/// Another machine, on which the secrets of the first must not come out either.
+/// Another machine. The secrets of the first one must not leak there either.
 fn other_machine(env: &TestEnv) -> TestEnv {
     let mut other = TestEnv::new();
     other.watch_for_secret("the secret of the first machine", env.secret());
@@ -64,7 +64,7 @@ fn intent(env: &TestEnv, profile: &str) -> PathBuf {
     env.path(&format!("state/jeton/moves/{profile}.json"))
 }
 
-/// A file as `jetond export` makes it, with this content.
+/// Creates an export file with this content.
 fn sealed(env: &TestEnv, content: &Value) -> PathBuf {
     let passphrase = Passphrase::parse(PASSPHRASE).unwrap();
     let bytes = passphrase.seal(content.to_string().as_bytes(), WorkFactor::LEAST);
@@ -73,7 +73,7 @@ fn sealed(env: &TestEnv, content: &Value) -> PathBuf {
     path
 }
 
-/// The content of an exported file.
+/// Returns the content of an exported file.
 fn opened(file: &Path) -> Value {
     let passphrase = Passphrase::parse(PASSPHRASE).unwrap();
     let content = passphrase.open(&fs::read(file).unwrap(), 1 << 20).unwrap();
@@ -137,7 +137,7 @@ fn an_exported_profile_works_on_another_machine_and_both_are_marked_as_shared() 
     let text =
         format!("[profiles.research]\nprovider = \"runai\"\nurl = \"{url}\"\nstore = \"file\"\n");
     assert_eq!(config(&other), text);
-    // The other machine has not seen the issuer's clock at the enrolment.
+    // The other machine has no date from the issuer, because the enrolment was not made there.
     let mut expected = record(&env, "research");
     expected.as_object_mut().unwrap().remove("server_date");
     assert_eq!(record(&other, "research"), expected);
@@ -173,7 +173,7 @@ fn a_moved_profile_is_removed_here_once_the_file_was_opened() {
     let gone = env.get(&daemon, "/v1/profiles/research/token");
     assert_eq!(gone.code(), "unknown_profile");
     env.token(&daemon, "stays");
-    // Back again.
+    // Import it again on the first machine.
     let imported = import(&env, &file, &["--yes"]);
     assert_eq!(imported.code, 0, "{imported:?}");
     assert!(record(&env, "research").get("shared").is_none());
@@ -210,7 +210,7 @@ fn no_file_is_written_over_and_what_cannot_be_exported_leaves_no_trace() {
     }
     assert_eq!(fs::read_to_string(&there).unwrap(), "mine");
     assert!(!env.path("home/nowhere").exists() && !env.path("home/x.age").exists());
-    // One with a client certificate, whose key is a file here.
+    // A profile with a client certificate, whose key is a file on this machine.
     let text = config(&env).replace(
         "provider = ",
         "client-certificate = { cert = \"/c/us.pem\", key = \"/c/us.key\" }\nprovider = ",
@@ -259,7 +259,7 @@ fn a_name_that_exists_is_a_conflict_and_the_others_can_be_chosen() {
         let refused = import(&env, &file, more);
         assert!([64, 78].contains(&refused.code), "{refused:?}");
     }
-    // A credential that nothing names is not replaced either.
+    // A credential without a profile in the configuration is not replaced either.
     fs::copy(env.record("second"), env.record("fourth")).unwrap();
     let mut other = record(&env, "fourth");
     other["client_id"] = json!("somebody-else");
@@ -403,7 +403,7 @@ fn the_certificates_go_into_a_file_of_their_own_and_the_path_stays_behind() {
     let mut daemon = other.start();
     other.token(&daemon, "research");
     other.stop(&mut daemon);
-    // Other certificates under that name are not written over.
+    // A different certificate with that file name is not overwritten.
     let removed = other.jetond(&["remove", "research", "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
     fs::write(&written, "something else").unwrap();
@@ -433,7 +433,7 @@ fn an_interrupted_move_is_said_and_ended_by_the_same_command_or_by_taking_the_fi
         fs::write(intent(&env, "research"), text.to_string()).unwrap();
         fs::set_permissions(intent(&env, "research"), Permissions::from_mode(0o600)).unwrap();
     };
-    // Killed before the file: nothing is left that counts.
+    // Killed before the file existed: the command leaves no state that matters.
     begin(false);
     let checked = env.jetond(&["check"]);
     assert_eq!(
@@ -441,7 +441,7 @@ fn an_interrupted_move_is_said_and_ended_by_the_same_command_or_by_taking_the_fi
         (0, ""),
         "{checked:?}"
     );
-    // Killed after it.
+    // Killed after the file was written.
     begin(true);
     let checked = env.jetond(&["check"]);
     let line = format!("jetond export research --to {} --move", file.display());
@@ -458,7 +458,7 @@ fn an_interrupted_move_is_said_and_ended_by_the_same_command_or_by_taking_the_fi
         refused.code == 78 && refused.stderr.contains(&line),
         "{refused:?}"
     );
-    // Another credential is stored by now: the file has not what would be removed.
+    // A different credential has been stored since, so the file does not contain what would be removed.
     let right = fs::read(env.record("research")).unwrap();
     let mut other = record(&env, "research");
     other["client_secret"] = json!("another");
@@ -561,7 +561,7 @@ fn what_a_killed_export_has_left_is_removed_by_the_next_one_into_that_folder() {
     let left = killed_export(&env, &folder.join("moved.age"), &[]);
     let Some(left) = left else { return };
     assert!(folder.join(&left).exists());
-    // Those of other writers stay.
+    // Files of other writers stay.
     let others = [".jeton-new-export-abc", ".jeton-new-abc", "export"];
     for name in others {
         fs::write(folder.join(name), "").unwrap();
@@ -593,7 +593,7 @@ fn a_part_of_a_file_that_a_killed_move_has_left_is_said_at_the_next_start() {
         checked.stderr.contains(says) && checked.stderr.contains(&left),
         "{checked:?}"
     );
-    // The same command ends it, and nothing is left to say.
+    // The same command completes the move, and then nothing is reported.
     let moved = export(
         &env,
         &folder.join("moved.age"),
@@ -604,8 +604,8 @@ fn a_part_of_a_file_that_a_killed_move_has_left_is_said_at_the_next_start() {
     assert!(!checked.stderr.contains(says), "{checked:?}");
 }
 
-/// Runs an export that is killed before its file gets its name. Gives back the file's temporary name; `None` where no process
-/// can be traced.
+/// Runs an export that is killed before its file gets its final name. Returns the file's temporary name, or `None` on a
+/// system where processes cannot be traced.
 fn killed_export(env: &TestEnv, file: &Path, more: &[&str]) -> Option<String> {
     let passphrase = passphrase_file(env, PASSPHRASE);
     let mut command = env.command("strace");
@@ -643,11 +643,11 @@ fn an_encrypted_profile_is_exported_with_the_stores_passphrase_which_is_asked_fo
     assert_eq!(made.code, 0, "{made:?}");
     env.enrol("research");
     let file = env.path("home/research.age");
-    // Without a terminal nobody can type it.
+    // Without a terminal there is no way to type the passphrase.
     let locked = export(&env, &file, &["research"]);
     assert_ne!(locked.code, 0, "{locked:?}");
     assert!(locked.stderr.contains("locked"), "{locked:?}");
-    // What is refused anyway is refused before anything is asked.
+    // An export that will be refused is refused before the first question.
     let passphrase = passphrase_file(&env, PASSPHRASE);
     let line = |names: &[&str]| {
         let mut line = vec!["export".to_owned()];

@@ -1,4 +1,4 @@
-//! From one store to another: `jetond migrate`.
+//! Moving from one store to another: `jetond migrate`.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -20,12 +20,12 @@ fn migrate(env: &TestEnv, to: &str) -> Output {
     env.jetond(&["migrate", "research", "--to", to])
 }
 
-/// What is written down of a move that has begun.
+/// Returns the file that records a move that has begun.
 fn intent(env: &TestEnv) -> PathBuf {
     env.path("state/jeton/moves/research.json")
 }
 
-/// Writes down a migration between these stores that was interrupted, of the credential that is stored in the file `record`.
+/// Records an interrupted migration between these stores, for the credential whose file store record has this content.
 fn begin(env: &TestEnv, from: &str, to: &str, record: &[u8]) {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
     let record: serde_json::Value = serde_json::from_slice(record).unwrap();
@@ -66,7 +66,7 @@ fn a_credential_moves_to_the_keyring_and_back_while_the_daemon_serves_its_token(
     bus.keyring(PASSWORD);
     write_config(&env, "# mine\n");
     assert_eq!(add(&env, "research", &["--store", "file"]).code, 0);
-    // Otherwise the token that is the proof leads to a refresh.
+    // Without this setting, the token that proves the credential would lead to a refresh.
     let text = config(&env).replace(
         "provider = ",
         "reissue = \"same-until-expiry\"\nprovider = ",
@@ -89,7 +89,7 @@ fn a_credential_moves_to_the_keyring_and_back_while_the_daemon_serves_its_token(
     assert!(!env.record("research").exists() && !intent(&env).exists());
     let after = before.replace("store = \"file\"", "store = \"keyring\"");
     assert_eq!(config(&env), after, "every other byte stays");
-    // The token that is held is served on: another store is no reason to ask for another one.
+    // The daemon keeps serving its token: a change of the store is no reason for a new one.
     assert!(env.token(&daemon, "research") == token);
     let refreshed = env.jeton(&["refresh", "research"]);
     assert_eq!(refreshed.code, 0, "{refreshed:?}");
@@ -149,7 +149,7 @@ fn what_cannot_be_proved_or_stored_stays_where_it_is() {
         assert_unchanged(fault);
     }
     env.fault("none");
-    // Of another configuration, or of another state: a keyring tells them apart by their names alone.
+    // An entry of another configuration or another state: in a keyring, only its name distinguishes it.
     let mut store = env.command("secret-tool");
     store.args([
         "store",
@@ -165,7 +165,7 @@ fn what_cannot_be_proved_or_stored_stays_where_it_is() {
     assert_eq!(refused.code, 78, "{refused:?}");
     assert_eq!(bus.lookup("research"), "something else");
     assert_unchanged("another credential");
-    // Another address would get the secret.
+    // The secret would be sent to another address.
     let text = config(&env).replace(&env.sandbox().url(), "http://127.0.0.1:1");
     let right = config(&env);
     write_config(&env, &text);
@@ -209,7 +209,7 @@ fn an_interrupted_migration_is_said_at_the_next_start_and_ended_by_the_next_comm
         )
         .unwrap();
     };
-    // Killed before the copy, after it, after the configuration, after the removal.
+    // Killed before the copy, after it, after the change of the configuration, and after the removal.
     for (at, copied, switched, removed) in [
         ("intent", false, false, false),
         ("copy", true, false, false),
@@ -288,7 +288,7 @@ fn a_credential_is_encrypted_by_a_migration_and_the_daemon_goes_on_with_its_toke
     let token = env.token(&daemon, "research");
     let record: serde_json::Value =
         serde_json::from_slice(&fs::read(env.record("research")).unwrap()).unwrap();
-    // Writing needs no unlocking.
+    // Writing does not need an unlocked store.
     let moved = migrate(&env, "encrypted-file");
     assert_eq!(moved.code, 0, "{moved:?}");
     assert!(!env.record("research").exists() && !intent(&env).exists());
@@ -301,7 +301,7 @@ fn a_credential_is_encrypted_by_a_migration_and_the_daemon_goes_on_with_its_toke
     assert_eq!(opened, record);
     assert!(env.token(&daemon, "research") == token);
     env.stop(&mut daemon);
-    // Reading does, and no command can be sure of what it cannot read.
+    // Reading does need one, and no command can rely on a record that it cannot read.
     let refused = migrate(&env, "file");
     assert_eq!(refused.code, 78, "{refused:?}");
     assert!(file.exists() && !env.record("research").exists());

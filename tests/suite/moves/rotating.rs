@@ -1,4 +1,4 @@
-//! A credential whose key is being rotated stays where it is.
+//! Moves during a rotation: a credential whose key is being rotated stays where it is.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -25,7 +25,7 @@ fn put_journal(env: &TestEnv, text: &str) {
     fs::set_permissions(journal(env), fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// Makes the record one of a rotation before its switch.
+/// Changes the record to one of a rotation before its switch.
 fn rotate_record(env: &TestEnv) {
     let record = fs::read(env.record("a")).unwrap();
     let mut record: serde_json::Value = serde_json::from_slice(&record).unwrap();
@@ -41,7 +41,7 @@ fn rotate_record(env: &TestEnv) {
     fs::write(env.record("a"), record.to_string()).unwrap();
 }
 
-/// Enrols the profile, and names to whom the store of encrypted files encrypts.
+/// Enrols the profile, and sets a recipient for the store of encrypted files.
 fn enrol(env: &TestEnv) {
     env.enrol("a");
     let recipient = Identity::generate().recipient();

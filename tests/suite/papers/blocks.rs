@@ -1,6 +1,6 @@
-//! Every block of code runs here, is run by a test that its mark names, or says why it does not run.
+//! Code blocks: each runs here, is run by the test that its mark names, or says why it does not run.
 //!
-//! Those without a mark run here: the program's parser reads a configuration; `story.rs` runs the lines of a shell.
+//! Blocks without a mark run here. The program's parser reads a configuration, and `story.rs` runs shell commands.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,10 +12,10 @@ use super::page::{Block, Mark, Page};
 use super::story;
 use super::{pages, root};
 
-/// How many blocks do not run. A block that can run is no member of these.
+/// How many blocks do not run. A block that can run must not be one of them.
 const NOT_RUN: usize = 7;
 
-/// The blocks of code; a text is none.
+/// Returns the code blocks. A block of plain text is not one.
 fn blocks(pages: &[Page]) -> impl Iterator<Item = (&Page, &Block)> {
     let all = pages
         .iter()
@@ -23,7 +23,7 @@ fn blocks(pages: &[Page]) -> impl Iterator<Item = (&Page, &Block)> {
     all.filter(|(_, block)| block.language != "text")
 }
 
-/// The text of a test file, and of the files in the folder of its name.
+/// Returns the text of a test file and of the files in the folder with its name.
 fn text_of(file: &str) -> String {
     let path = root().join(file);
     let mut text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
@@ -33,7 +33,7 @@ fn text_of(file: &str) -> String {
     text
 }
 
-/// The options of our own programs in a block.
+/// Returns the options of our own programs in a block.
 fn options(text: &str) -> Vec<&str> {
     let commands = text
         .lines()
@@ -46,7 +46,8 @@ fn options(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Whether a proof of `.ci/boot.d` runs the block: it takes it from the page by a line above, or has its first line.
+/// Returns whether a proof of `.ci/boot.d` runs the block: the proof contains the block's first line, or extracts the
+/// block from the page by a line above it.
 fn is_in_proof(proof: &str, block: &Block) -> bool {
     let proof = format!("{proof}{}", text_of(".ci/boot.d/lib"));
     let taken = proof
@@ -110,7 +111,7 @@ fn the_blocks_that_do_not_run_say_why_and_are_counted() {
     }
 }
 
-/// Every user and every group is there.
+/// A directory of names in which every user and every group exists.
 struct Everybody;
 
 impl Names for Everybody {
@@ -123,7 +124,7 @@ impl Names for Everybody {
     }
 }
 
-/// What a configuration has before the part of it that a page shows.
+/// The configuration that precedes a part shown on a page.
 const PROFILE: &str = "[profiles.research]\nprovider = \"runai\"\nurl = \"https://acme.run.ai\"\n";
 
 #[test]

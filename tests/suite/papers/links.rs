@@ -1,4 +1,4 @@
-//! Every page is reachable, and no link or named test leads nowhere.
+//! Links between pages: every page is reachable, and every link and every named test exists.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::page::Page;
 use super::{pages, read, root};
 
-/// The path that a link of a page names, from the root, and its anchor.
+/// Returns the path that a page's link leads to, relative to the root, and its anchor.
 fn target<'a>(page: &str, link: &'a str) -> (String, &'a str) {
     let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
     if path.is_empty() {
@@ -24,7 +24,7 @@ fn target<'a>(page: &str, link: &'a str) -> (String, &'a str) {
     (parts.join("/"), anchor)
 }
 
-/// Every page that a link may come from or lead to.
+/// Returns every page that has links or that a link may lead to.
 fn all() -> Vec<Page> {
     let others = [
         "ARCHITECTURE.md",
@@ -78,7 +78,7 @@ fn every_page_is_reachable_from_the_readme() {
     assert_eq!(lost, Vec::<&String>::new());
 }
 
-/// Whether there is a test file or a folder of tests of this name, or a file of the library.
+/// Returns whether this name is a test file, a folder of tests, or a file of the library.
 fn is_test(folders: &[&str], name: &str) -> bool {
     let name = name.replace("::", "/");
     let is_file = |folder: &&str| root().join(format!("{folder}/{name}.rs")).is_file();
@@ -88,7 +88,7 @@ fn is_test(folders: &[&str], name: &str) -> bool {
         .any(|folder| is_file(folder) || is_folder(folder))
 }
 
-/// The words of a table's cell in backquotes, that look like names of modules.
+/// Returns the quoted words of a table cell that look like names of modules.
 fn names(cell: &str) -> Vec<&str> {
     let quoted = cell.split('`').skip(1).step_by(2);
     let is_name = |word: &&str| !word.contains([' ', '/', '.']);

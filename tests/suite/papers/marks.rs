@@ -1,8 +1,8 @@
-//! The mark of each block of code.
+//! Marks of code blocks.
 
 use super::page::{Block, Mark, Page};
 
-/// The marks of pages that have none themselves: the page, how a block begins, and its mark.
+/// Marks for pages that have none in their text: the page, the beginning of a block, and its mark.
 pub(super) const MARKS: [(&str, &str, &str); 10] = [
     (
         "docs/applications.md",
@@ -56,7 +56,7 @@ pub(super) const MARKS: [(&str, &str, &str); 10] = [
     ),
 ];
 
-/// The mark of a block.
+/// Returns the mark of a block.
 pub(super) fn mark(page: &Page, block: &Block) -> Mark {
     let of_page = MARKS
         .iter()

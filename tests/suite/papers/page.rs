@@ -1,36 +1,36 @@
-//! A page of Markdown: its headings, its links and its blocks of code.
+//! Markdown pages: headings, links and code blocks.
 
-/// A page.
+/// A parsed Markdown page.
 pub(super) struct Page {
-    /// Its path in the repository.
+    /// The path in the repository.
     pub(super) path: String,
-    /// The anchors of its headings.
+    /// The anchors of the headings.
     pub(super) anchors: Vec<String>,
-    /// What its links name, beside addresses of the web.
+    /// The targets of its links, without web addresses.
     pub(super) links: Vec<String>,
     pub(super) blocks: Vec<Block>,
 }
 
-/// A block of code, fenced or indented.
+/// A code block, fenced or indented.
 pub(super) struct Block {
-    /// The number of its first line.
+    /// The line number of its first line.
     pub(super) line: usize,
-    /// The word behind the fence; of an indented block by what it looks like.
+    /// The language named after the fence. For an indented block, a guess from its text.
     pub(super) language: String,
     pub(super) text: String,
     pub(super) mark: Mark,
-    /// The lines above it, since the block or heading before.
+    /// The lines above it, back to the previous block or heading.
     pub(super) above: Vec<String>,
 }
 
-/// What the comment before a block says.
+/// The instruction in the comment before a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mark {
-    /// Nothing: the tests of the papers run it.
+    /// No mark: the tests of the pages run the block.
     None,
-    /// Other tests run it; their files.
+    /// Other tests run the block. Their files.
     RunBy(Vec<String>),
-    /// It does not run; the reason.
+    /// The block does not run. The reason.
     NotRun(String),
 }
 
@@ -94,7 +94,7 @@ impl Page {
 }
 
 impl Mark {
-    /// The mark in a line, if it is one.
+    /// Parses a line as a mark. Returns `None` if it is not one.
     pub(super) fn parse(line: &str) -> Option<Self> {
         let comment = line.strip_prefix("<!-- ")?.strip_suffix(" -->")?;
         if let Some(reason) = comment.strip_prefix("not run here: ") {
@@ -111,7 +111,7 @@ fn heading(line: &str) -> Option<&str> {
     (text.len() < line.len()).then(|| text.strip_prefix(' '))?
 }
 
-/// The anchor that the usual forges give to a heading.
+/// Returns the anchor that the common forges give to a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
     let kept = kept

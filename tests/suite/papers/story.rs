@@ -1,4 +1,4 @@
-//! The lines of a shell on a page, run in its order beside a daemon and a sandbox.
+//! Shell commands on a page, run in their order beside a daemon and a sandbox.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::pages;
 use crate::support::scripts::write_script;
 use crate::support::{TestEnv, ignored};
 
-/// The pages whose lines run here, and how many blocks of each at least.
+/// The pages whose shell commands run here, with the minimum number of blocks on each.
 pub(super) const PAGES: [(&str, usize); 4] = [
     ("README.md", 7),
     ("docs/getting-started.md", 4),
@@ -17,7 +17,8 @@ pub(super) const PAGES: [(&str, usize); 4] = [
     ("docs/api.md", 1),
 ];
 
-/// The lines of a shell as they run here: nothing is built again, the daemon runs already, and acme is the sandbox.
+/// Adapts shell commands to the test: skips builds and the start of a daemon, and replaces acme's address with the
+/// sandbox's.
 fn here(text: &str, url: &str, secret: &Path) -> String {
     let mut lines = String::new();
     for line in text.lines() {
@@ -38,7 +39,7 @@ fn here(text: &str, url: &str, secret: &Path) -> String {
     lines
 }
 
-/// What the lines start and is the reader's: a program needs a token, from where the line gives it one.
+/// Substitutes for the reader's own programs: each one checks that the command line gives it a token.
 const READERS: [(&str, &str); 3] = [
     (
         "python",
@@ -49,7 +50,7 @@ const READERS: [(&str, &str); 3] = [
     ("srun", "exec \"$@\""),
 ];
 
-/// Runs the blocks of a shell on a page that have no mark.
+/// Runs the unmarked shell blocks of a page.
 fn run(path: &str, at_least: usize) {
     let pages = pages();
     let page = pages.iter().find(|page| page.path == path).unwrap();
@@ -84,7 +85,8 @@ fn run(path: &str, at_least: usize) {
         let ran = env.finish(path, command, b"", true);
         let what = format!("{path}:{}:\n{lines}", block.line);
         assert_eq!(ran.code, 0, "{what}{}", ran.stderr);
-        // Also in a part of a line whose exit code the shell does not tell. What is no fault has an expiry in it.
+        // Also checks the parts of a command whose exit code the shell does not return. A message with an expiry is not
+        // a fault.
         let is_fault = |line: &str| line.starts_with("jeton: ") && !line.contains(" expires in ");
         let refused = ran.stderr.lines().any(is_fault);
         assert!(!refused, "{what}{}", ran.stderr);

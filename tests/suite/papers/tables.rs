@@ -1,4 +1,4 @@
-//! The tables of the papers are the program's own. `JETON_RECORD=1` writes those that are generated.
+//! Tables in the pages, compared with the program. `JETON_RECORD=1` writes the generated ones.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{read, root};
 
-/// A table of the page between `<!-- generated: NAME -->` and `<!-- end -->` is this one.
+/// Asserts that the page has this table between `<!-- generated: NAME -->` and `<!-- end -->`.
 fn holds(page: &str, name: &str, table: &str) {
     let text = read(page);
     let begin = format!("<!-- generated: {name} -->\n");
@@ -18,7 +18,7 @@ fn holds(page: &str, name: &str, table: &str) {
     let wanted = format!("\n{table}\n");
     if std::env::var_os("JETON_RECORD").is_some() {
         let written = format!("{before}{begin}{wanted}<!-- end -->{after}");
-        // At once, for the tests beside this one that read the page.
+        // Written atomically, because other tests read the page at the same time.
         let new = root().join(format!("{page}.new"));
         fs::write(&new, written).unwrap();
         fs::rename(new, root().join(page)).unwrap();
@@ -30,12 +30,12 @@ fn holds(page: &str, name: &str, table: &str) {
     );
 }
 
-/// A text as a cell of a table.
+/// Escapes a text for a table cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-/// The row of a key.
+/// Returns the table row of a configuration key.
 fn row(doc: &KeyDoc) -> String {
     let default = match doc.default {
         "" => "required",
@@ -74,7 +74,7 @@ fn document() -> Value {
     serde_json::from_str(include_str!("../../../src/daemon/serve/openapi.json")).unwrap()
 }
 
-/// The requests in a text: a method and a path in backquotes.
+/// Returns the requests in a text: a method and a path in backquotes.
 fn requests(text: &str) -> BTreeSet<String> {
     let quoted = text.split('`').skip(1).step_by(2);
     let is_request = |word: &&str| word.starts_with("GET /") || word.starts_with("POST /");
@@ -105,7 +105,7 @@ fn the_page_of_the_api_has_every_request_of_the_document() {
     assert!(!at_admin.is_empty());
 }
 
-/// The members of a schema's property.
+/// Returns the allowed values of a schema's property.
 fn names(schema: &str, property: &str) -> Vec<String> {
     let document = document();
     let names = &document["components"]["schemas"][schema]["properties"][property]["enum"];

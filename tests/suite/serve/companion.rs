@@ -1,4 +1,4 @@
-//! The companion with a real daemon: how each kind of failure ends.
+//! The companion with a real daemon: the result of each kind of failure.
 
 use std::fs;
 
@@ -135,7 +135,7 @@ fn a_rejected_credential_ends_with_1_before_and_after_the_breaker_opens() {
     let why = "research: the issuer rejects the credential";
     refused(&env.jeton(&["token", "--max-wait", "0.1"]), 1, why);
     assert_eq!(phase(), "retrying");
-    // The second one, 5 s later, opens the breaker.
+    // The second rejection, 5 s later, opens the circuit breaker.
     wait_until("the breaker to open", || phase() == "rejected");
     refused(&env.jeton(&["token", "--max-wait", "0.1"]), 1, why);
     refused(&env.jeton(&["refresh"]), 1, "the issuer rejects");
@@ -164,7 +164,7 @@ fn what_belongs_to_the_admin_socket_ends_with_77_at_the_token_socket() {
         77,
         "admin socket only",
     );
-    // The other way round there is no harm: whoever has the admin socket may have a token.
+    // The reverse is allowed: a peer that can use the admin socket may get a token.
     let admin = daemon.admin.to_str().unwrap();
     assert_eq!(env.jeton(&["token", "--socket", admin]).code, 0);
     env.stop(&mut daemon);

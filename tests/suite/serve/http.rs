@@ -1,4 +1,4 @@
-//! Connections: how long they live, and what the oldest clients may do.
+//! HTTP connections: their lifetime, and requests of minimal clients.
 
 use crate::support::TestEnv;
 use crate::support::wire::{Wire, get};
@@ -17,7 +17,7 @@ fn a_ten_line_script_asks_without_a_host_and_reads_to_the_end() {
             .issued()
             .contains(&response.text().trim_end().to_owned())
     );
-    // Also one that says at once that it will say no more, as `nc -N` does.
+    // Also from a client that closes its sending side at once, as `nc -N` does.
     let mut wire = Wire::new(&env, &daemon.socket).asks_for_token();
     wire.send(ask).unwrap();
     wire.finish();

@@ -1,4 +1,4 @@
-//! A reload of a configuration with many profiles.
+//! Reloads of a configuration with many profiles.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,10 +10,10 @@ use crate::support::daemon::wait_until;
 
 const PROFILES: usize = 300;
 
-/// The threads of a reload: 8 look into stores at a time, as many may be about to end, and one reads the configuration.
+/// The threads of a reload: 8 that read stores, as many that may be about to end, and one that reads the configuration.
 const THREADS: usize = 2 * 8 + 1;
 
-/// The number of this field of a process's state: its threads, or kilobytes.
+/// Returns the number in this field of a process's status: a count of threads, or kilobytes.
 fn state(pid: u32, field: &str) -> usize {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let mut lines = status.lines();
@@ -43,7 +43,7 @@ fn a_reload_of_many_profiles_takes_few_threads_and_no_memory() {
         let unchanged = "0 added, 0 removed, 0 changed, 300 unchanged";
         assert!(output.stdout.contains(unchanged), "{output:?}");
     };
-    // The threads of the start have ended then.
+    // After this reload, the threads of the start have ended.
     reload();
     let (threads, memory) = (state(pid, "Threads"), state(pid, "RssAnon"));
     let over = AtomicBool::new(false);

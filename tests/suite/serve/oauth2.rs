@@ -1,4 +1,4 @@
-//! The token endpoint of OAuth 2.0 (RFC 6749 section 4.4), on the wire.
+//! The OAuth 2.0 token endpoint (RFC 6749, section 4.4) on the wire.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ fn post(env: &TestEnv, daemon: &Daemon, headers: &[(&str, &str)], body: &str) ->
     env.request(socket, "POST", ENDPOINT, headers, body.as_bytes())
 }
 
-/// The `error` of a refusal, which is in the form of section 5.2.
+/// Returns the `error` of a refusal, which must have the form of RFC 6749, section 5.2.
 fn error(response: &Response) -> String {
     assert_eq!(
         response.header("content-type"),
@@ -73,7 +73,7 @@ fn a_client_gets_the_token_that_is_held_and_its_secret_goes_nowhere() {
         assert_eq!(json["token_type"], "Bearer");
         assert!((3_480..=3_569).contains(&json["expires_in"].as_u64().unwrap()));
     }
-    // What is refused after it was read is thrown away as well.
+    // The secret in a refused request is discarded as well.
     let wrong = format!("{in_body}&scope=other");
     assert_eq!(
         error(&post(&env, &daemon, &[FORM], &wrong)),
@@ -296,7 +296,7 @@ fn without_a_token_the_client_is_told_whether_to_ask_again() {
     for (profile, status, code, again) in [
         ("research", 503, "temporarily_unavailable", true),
         ("forgotten", 409, "server_error", false),
-        // At other paths this is `deadline` with 504: the attempt still runs.
+        // Other paths answer `deadline` with 504 here, because the attempt is still running.
         ("slow", 503, "temporarily_unavailable", true),
     ] {
         let body = format!("grant_type=client_credentials&client_id={profile}");

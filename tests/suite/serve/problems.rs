@@ -1,4 +1,4 @@
-//! Requests that are refused: status, code, and the shape of a problem.
+//! Refused requests: the status, the code and the form of a problem.
 
 use super::members;
 use crate::support::TestEnv;
@@ -131,7 +131,7 @@ fn another_method_is_refused_with_the_one_that_is_allowed() {
         ("GET", "/v1/profiles/research/refresh", "POST"),
         ("GET", "/v1/helper", "POST"),
         ("BREW", "/readyz/research", "GET"),
-        // A profile may be called like a verb.
+        // A profile may have the name of a verb.
         ("POST", "/v1/profiles/refresh", "GET"),
         ("POST", "/readyz/refresh", "GET"),
     ] {

@@ -1,4 +1,4 @@
-//! A refresh that a person asks for.
+//! Refreshes requested by the user.
 
 use super::{members, unix_now};
 use crate::support::TestEnv;

@@ -1,4 +1,4 @@
-//! Reports that a token was rejected by what it is for.
+//! Reports that a resource rejected a token.
 
 use std::thread;
 
@@ -26,7 +26,7 @@ fn sha256(token: &str) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `jeton` with the token on its standard input.
+/// Runs `jeton reject` with the token on standard input.
 fn reject(env: &TestEnv, args: &[&str], token: &str) -> Output {
     let mut command = env.command(env!("CARGO_BIN_EXE_jeton"));
     command.args([&["reject", "research"], args].concat());
@@ -152,7 +152,7 @@ fn what_names_no_token_of_ours_changes_nothing() {
     let mut daemon = env.start();
     let held = env.token(&daemon, "research");
     let before = env.sandbox().stats().token_requests;
-    // From before the start, from the future, and the hash of nothing.
+    // A generation from before the start, one from the future, and the hash of an empty text.
     for body in [
         "{\"generation\":0}".to_owned(),
         "{\"generation\":9007199254740991}".to_owned(),

@@ -1,4 +1,4 @@
-//! Reading the configuration again: what did not change is not touched.
+//! Reloads: what did not change in the configuration stays as it is.
 
 use std::fs;
 use std::time::Instant;
@@ -136,7 +136,7 @@ fn a_profile_that_changes_again_and_again_calls_the_issuer_twice_a_second_at_mos
         }
     }
     let calls = env.sandbox().stats().token_requests - asked;
-    // Two calls in each second that has begun, and those of a second that began before.
+    // Two calls in each second that has begun, and those of the second before.
     let most = 2 * (start.elapsed().as_secs() + 2);
     assert!(calls <= most, "{calls} calls in {:?}", start.elapsed());
     generation(&env, &daemon, "research");
@@ -186,7 +186,7 @@ fn a_secret_that_was_replaced_is_taken_up() {
     let held = generation(&env, &daemon, "research");
     let record = fs::read_to_string(env.record("research")).unwrap();
     assert_eq!(record.matches("test-client").count(), 1, "{}", record.len());
-    // The sandbox knows no other client, so this one is rejected; the token that is held stays.
+    // The sandbox knows no other client, so this one is rejected. The held token stays.
     fs::write(
         env.record("research"),
         record.replace("test-client", "other-client"),

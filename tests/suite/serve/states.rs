@@ -45,7 +45,7 @@ fn a_profile_that_is_well_shows_exactly_the_documented_members() {
     let number = |name: &str| json[name].as_u64().unwrap();
     assert!(number("expires_in") <= token["expires_in"].as_u64().unwrap());
     assert!(number("expires_at").abs_diff(token["expires_at"].as_u64().unwrap()) <= 1);
-    // The refresh is due at 40 to 60 % of 3600 s.
+    // The refresh is due after 40 to 60 % of 3600 s.
     let next = number("next_attempt_at").checked_sub(unix_now()).unwrap();
     assert!((1_300..=2_165).contains(&next), "{next}");
     env.stop(&mut daemon);
@@ -57,7 +57,7 @@ fn the_list_has_every_profile_by_name() {
     env.enrol("research");
     env.enrol("ci");
     let mut daemon = env.start();
-    // Of a key something is known once its credential was read.
+    // The state of a key is known only after its credential was read.
     for name in ["ci", "research"] {
         env.token(&daemon, name);
     }

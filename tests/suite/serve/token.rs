@@ -1,4 +1,4 @@
-//! The token by path: its answer, and how long one waits for it.
+//! Requests for a token by path: the answer, and how long a caller waits.
 
 use std::thread;
 
@@ -46,7 +46,7 @@ fn the_answer_has_exactly_the_documented_members() {
     let issued = env.sandbox().issued();
     assert_eq!(json["access_token"], issued.last().unwrap().as_str());
     let number = |name: &str| json[name].as_u64().unwrap();
-    // 30 s are taken off, and both are rounded down.
+    // A margin of 30 s is subtracted, and both values are rounded down.
     assert!((3_480..=3_569).contains(&number("expires_in")), "{json}");
     assert!(number("expires_at") >= before + number("expires_in"));
     assert!(number("expires_at") <= after + number("expires_in") + 1);
@@ -96,7 +96,7 @@ fn what_is_held_is_served_without_asking_the_issuer() {
     let first = token(&env, &daemon, "");
     let asked = env.sandbox().stats().token_requests;
     env.fault("hang");
-    // More than it can have is clamped to half its lifetime, which this one has left.
+    // More than is possible is clamped to half the lifetime, which this token still has.
     for query in [
         "",
         "?min_valid=0",
@@ -149,7 +149,7 @@ fn without_a_token_one_waits_no_longer_than_asked() {
     wait_until("the attempt", || {
         env.sandbox().stats().token_requests > asked
     });
-    // Were the waits not these, the attempt would have ended and the codes be others.
+    // With longer waits, the attempt would have ended and the codes would differ.
     for query in ["?max_wait=0", "?max_wait=0.1", "?max_wait=0.1&min_valid=60"] {
         let response = env.get(&daemon, &format!("{TOKEN}{query}"));
         assert_eq!(

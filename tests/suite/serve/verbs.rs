@@ -1,4 +1,4 @@
-//! The companion's verbs with a real daemon, when all is well.
+//! The companion's verbs with a real daemon, without faults.
 
 use serde_json::Value;
 
@@ -60,7 +60,7 @@ fn every_verb_prints_what_it_promises() {
         concat!("jeton ", env!("CARGO_PKG_VERSION"), "\n")
     );
     let help = done(&["help"]);
-    // What the companion prints without a daemon, and more.
+    // All that the companion prints without a daemon, and more.
     for line in include_str!("../../../src/bin/jeton/help.txt").lines() {
         let is_of_the_daemon = line.contains("jetond runs") || line.contains("them up:");
         assert!(

@@ -1,4 +1,4 @@
-//! The recorded runs of every released companion, as the daemon reads them.
+//! Recorded requests of every released companion, read by the daemon.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 use crate::support::http::Response;
 
-/// The folders of the recorded runs.
+/// Returns the folders of the recorded runs.
 fn runs() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire");
     let below = |folder: &Path| -> Vec<PathBuf> {
@@ -49,24 +49,25 @@ fn the_daemon_reads_what_was_recorded() {
                 continue;
             };
             let read = Invocation::parse(&bytes).unwrap();
-            // The command of `exec` stays with the companion.
+            // The companion does not send the command of `exec`.
             let sent = argv.split(|word| word == "--").next().unwrap();
             assert_eq!(read.args, sent, "{}", run.display());
             let mut sent: Vec<_> = read.env.iter().map(|(n, v)| format!("{n}={v}")).collect();
             sent.sort();
             assert_eq!(sent, env, "{}", run.display());
-            // Nobody knows how long a watch lasts.
+            // A watch has no deadline.
             let deadline = (argv[1] != "watch").then_some(Duration::from_secs(30));
             assert_eq!(read.deadline, deadline);
             assert!(!read.terminal.input && !read.terminal.output && !read.terminal.error);
-            // With the second exchange at a socket, and with the first at the admin socket when it was read before that.
+            // Standard input is sent in the second exchange at a socket. It is also in the first exchange at the admin
+            // socket, if it was read before that.
             let with_input = match name {
                 "request.bin" => false,
                 "request-admin.bin" => run.join("request-2.bin").exists(),
                 _ => true,
             };
             assert_eq!(read.stdin.is_some(), with_input, "{}", run.display());
-            // All of it, or its first line.
+            // The whole standard input, or its first line.
             let recorded = fs::read(run.join("stdin")).unwrap_or_default();
             let sent = read.stdin.unwrap_or_default();
             assert!(recorded.starts_with(&sent), "{}", run.display());
@@ -83,7 +84,7 @@ fn helper(env: &TestEnv, daemon: &Daemon, run: &str) -> Response {
     answer
 }
 
-/// The fields of an answer.
+/// Decodes the fields of an answer.
 fn fields(mut frame: &[u8]) -> Vec<(u8, String)> {
     assert_eq!(frame.first(), Some(&1));
     frame = &frame[1..];
@@ -120,7 +121,7 @@ fn a_frozen_companion_gets_from_this_daemon_what_it_got_then() {
     let allowed = |run: &str| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/0.1.0");
         let frame = fs::read(root.join(run).join("request.bin")).unwrap();
-        // Not through the place's search: this answer may hold a token.
+        // Not with the method of `TestEnv`, because this answer may contain a token.
         let answer =
             crate::support::http::request(&daemon.socket, "POST", "/v1/helper", &[], &frame);
         fields(&answer.body)
@@ -145,13 +146,13 @@ fn a_frozen_companion_gets_from_this_daemon_what_it_got_then() {
                 .1
                 .starts_with("jeton: absent: there is no such profile")
     );
-    // Exit code 77: this is the token socket. The field before says so to companions that know it.
+    // Exit code 77, because this is the token socket. The field before it redirects companions that know it.
     let refusal = "jeton: this is done through the admin socket only\n".to_owned();
     let refused = [(2, refusal), (3, "M".to_owned())];
     let at_tokens = fields(&helper(&env, &daemon, "reload").body);
     assert_eq!(at_tokens[0], (5, String::new()));
     assert_eq!(at_tokens[1..], refused);
-    // At the admin socket it is done, and no answer sends anything on.
+    // The admin socket obeys the request and redirects nothing.
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/0.1.0");
     let frame = fs::read(root.join("reload/request.bin")).unwrap();
     let answer = env.request(&daemon.admin, "POST", "/v1/helper", &[], &frame);

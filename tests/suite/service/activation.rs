@@ -1,4 +1,4 @@
-//! Sockets that a service manager has bound.
+//! Socket activation: sockets that a service manager has bound.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -16,7 +16,7 @@ use crate::support::ignored;
 use crate::support::manager::{Manager, passing};
 use crate::support::wire::{Wire, get};
 
-/// What identifies both sockets' files.
+/// Returns the inodes of both socket files.
 fn inodes(env: &TestEnv) -> [u64; 2] {
     ["run/jeton/jeton.sock", "run/jeton-admin/admin.sock"]
         .map(|path| env.path(path).symlink_metadata().unwrap().ino())
@@ -29,7 +29,7 @@ fn a_passed_socket_outlives_the_daemon_and_a_client_waits_for_the_next_one() {
     let manager = Manager::new(&env);
     let before = inodes(&env);
     for _ in 0..2 {
-        // Asked before there is a daemon.
+        // A request from before the daemon starts.
         let mut waiting = Wire::new(&env, &env.path("run/jeton/jeton.sock"));
         waiting.send(get("/healthz")).unwrap();
         let mut daemon = manager.start(&env);
@@ -57,7 +57,7 @@ fn the_service_manager_stays_the_listener_that_clients_see() {
     for socket in [&daemon.socket, &daemon.admin] {
         let client = UnixStream::connect(socket).unwrap();
         let listener = rustix::net::sockopt::socket_peercred(&client).unwrap();
-        // The sockets are this process's.
+        // The test process is the listening side, as it created the sockets.
         assert_eq!(listener.pid, rustix::process::getpid());
     }
     env.stop(&mut daemon);
@@ -84,14 +84,14 @@ fn a_mode_that_a_reload_brings_names_the_setting_that_the_socket_unit_needs() {
         !told.contains("restart needed"),
         "a restart changes nothing: {told}"
     );
-    // What it takes, or which folder keeps others out wherever these tests run.
+    // The log names the setting, or the folder that keeps other users out on this machine.
     let [all, private] = ["SocketMode=0666", "SocketMode=0600"];
     wait_until("the log to say what it takes", || {
         let log = daemon.log();
         log.contains(all) || log.contains("do not get through")
     });
     assert!(!daemon.log().contains(private), "{}", daemon.log());
-    // Back as the socket is: no restart, and nothing to say.
+    // Back to the socket's own mode: no restart is needed, and nothing is reported.
     assert_eq!(reload("private"), "");
     set(0o666);
     assert!(reload("private").contains("jetond setup socket"));
@@ -200,7 +200,7 @@ fn a_child_inherits_no_socket_that_was_passed() {
     manager.hears_of("READY=1");
     for fd in [3, 4] {
         let path = format!("/proc/{}/fdinfo/{fd}", daemon.child.id());
-        // Nobody but root can look into a process that is not dumpable.
+        // Only root can read the descriptors of a process that is not dumpable.
         let Ok(info) = fs::read_to_string(path) else {
             ignored("only root can look at the descriptors of a daemon");
             break;

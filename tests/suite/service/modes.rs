@@ -1,4 +1,4 @@
-//! `[socket] mode` where a service manager makes the socket: what differs is said, with what to do.
+//! `[socket] mode` with a socket from a service manager: a difference is reported with its remedy.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -12,14 +12,14 @@ use crate::support::manager::Manager;
 use crate::support::mounts::{can_mount, in_mounts};
 use crate::support::users::{User, are_root, install};
 
-/// A group that nobody has to know a name for.
+/// The ID of a group without a name.
 const TEAM: u32 = 60_050;
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
-/// A place whose folders let others through, with a socket of the manager's that has this mode and group.
+/// A test environment whose folders are open to other users, and a socket of the manager with this mode and group.
 fn managed(mode: u32, group: u32) -> (TestEnv, Manager) {
     let env = TestEnv::new();
     let manager = Manager::new(&env);
@@ -32,7 +32,7 @@ fn managed(mode: u32, group: u32) -> (TestEnv, Manager) {
     (env, manager)
 }
 
-/// What the start, `check` and `doctor` say of the socket, each with its remedy.
+/// Returns what the start, `check` and `doctor` report about the socket, each with its remedy.
 fn said(env: &TestEnv, manager: &Manager) -> [String; 3] {
     let mut daemon = manager.start(env);
     manager.hears_of("READY=1");
@@ -172,7 +172,7 @@ fn the_lines_of_setup_make_the_drop_in() {
             "# SocketGroup=60050 fails, since systemd looks it up and /etc/group does not have it.
 SocketMode=0660\nExecStartPost=chgrp 60050 %t/jeton/jeton.sock\n",
         ),
-        // Named in /etc/group.
+        // This group has a name in /etc/group.
         (
             "[socket]\\nmode = \"group\"\\ngroup = 0\\n",
             "SocketGroup=root\nSocketMode=0660\n",
@@ -185,7 +185,8 @@ SocketMode=0660\nExecStartPost=chgrp 60050 %t/jeton/jeton.sock\n",
         assert_eq!(made.stdout, format!("{commands}[Socket]\n{settings}"));
         assert_eq!(made.stderr, "");
     }
-    // What check says of the unit alone, while no socket is there, goes when the lines have been followed.
+    // Without a socket, `check` only warns about the unit. The warning ends after the user has followed the proposed
+    // lines.
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/system/jetond.socket");
     let before = format!(
         "cp {shipped} /etc/systemd/system; sed -i s/^SocketUser=jeton/SocketUser=root/ /etc/systemd/system/jetond.socket;

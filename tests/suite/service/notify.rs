@@ -1,4 +1,4 @@
-//! What the service manager is told, and a configuration that is invalid while it listens.
+//! Messages to the service manager, and a configuration that becomes invalid while the daemon runs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use crate::support::daemon::{PATIENCE, accepts};
 use crate::support::ends::end;
 use crate::support::manager::{self, Manager};
 
-/// The clock that systemd compares a reload with, in microseconds.
+/// Returns the time on the clock that systemd uses for reloads, in microseconds.
 fn monotonic() -> i64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
@@ -133,7 +133,7 @@ fn an_invalid_configuration_at_start_is_what_everybody_is_told_until_it_is_mende
     }
     assert_eq!(env.sandbox().stats().token_requests, 1, "only at enrolment");
 
-    // Still invalid, but otherwise.
+    // Now invalid for another reason.
     fs::write(env.config(), &good).unwrap();
     fs::set_permissions(env.config(), PermissionsExt::from_mode(0o666)).unwrap();
     let said = env.jeton(&["reload"]);
@@ -170,7 +170,7 @@ fn without_a_manager_that_listens_an_invalid_configuration_ends_the_start() {
     }
 }
 
-/// A socket that has no path, as container managers pass it, and its name in `NOTIFY_SOCKET`.
+/// Creates an abstract socket, as container managers pass it, and returns its name for `NOTIFY_SOCKET`.
 #[cfg(target_os = "linux")]
 fn abstract_socket() -> (UnixDatagram, String) {
     use std::os::linux::net::SocketAddrExt as _;
@@ -225,7 +225,7 @@ fn a_watchdog_is_pinged_by_the_process_that_it_means() {
     for _ in 0..5 {
         assert_eq!(manager::next(&heard).0, ["WATCHDOG=1"]);
     }
-    // Its own request was one like any other.
+    // The daemon's request to itself is logged like any other.
     daemon.wait_for_log("path=\"/healthz\" status=200");
     env.stop(&mut daemon);
     while manager::next(&heard).0[0] != "STOPPING=1" {}

@@ -1,4 +1,4 @@
-//! Clients over a restart, and a crash loop, under a service manager that holds the sockets.
+//! Restarts and a crash loop under a service manager that holds the sockets, as clients see them.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,8 +14,8 @@ use crate::support::daemon::{Daemon, wait_until};
 use crate::support::manager::Manager;
 use crate::support::wire::{Wire, get};
 
-/// One request on a connection of its own, as a script without a library makes it. It leaves the daemon a moment between
-/// the two.
+/// Makes one request on a new connection, as a script without a library does. Yields to the daemon between the connect
+/// and the request.
 fn ask(socket: &Path) -> std::io::Result<bool> {
     let mut stream = UnixStream::connect(socket)?;
     std::thread::yield_now();
@@ -57,7 +57,7 @@ fn a_client_with_a_connection_for_each_request_notices_no_restart() {
             daemon.signal(Signal::TERM);
             assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
         }
-        // The last clients wait in the socket.
+        // The connections of the last clients wait in the socket's backlog.
         is_over.store(true, Ordering::Relaxed);
         let mut daemon = manager.start(&env);
         for client in clients {
@@ -75,7 +75,7 @@ fn a_silent_connection_may_ask_after_the_order_to_stop_and_does_not_delay_the_st
     let mut daemon = manager.start(&env);
     let mut silent: Vec<_> = (0..8).map(|_| Wire::new(&env, &daemon.socket)).collect();
     let mut kept = Wire::new(&env, &daemon.socket);
-    // Connections are accepted in their order.
+    // Connections are accepted in order.
     kept.send(get("/healthz")).unwrap();
     assert_eq!(kept.answer().header("connection"), None);
     let mut asks = Wire::new(&env, &daemon.socket);
@@ -95,10 +95,10 @@ fn a_silent_connection_may_ask_after_the_order_to_stop_and_does_not_delay_the_st
     assert!(!daemon.log().contains("did not end in time"));
 }
 
-/// The folder that systemd keeps over restarts.
+/// The folder that systemd keeps across restarts.
 const RUNTIME: &str = "run/jetond";
 
-/// A life that ends at once, with exit code 64: what its unit says is wrong.
+/// Starts a daemon that ends at once with exit code 64, because of an invalid option in its unit.
 fn short_life(env: &TestEnv) {
     let mut command = env.jetond_command(&["run", "--no-such-option"]);
     command
@@ -107,7 +107,7 @@ fn short_life(env: &TestEnv) {
     assert_eq!(env.finish("jetond", command, b"", false).code, 64);
 }
 
-/// Starts the daemon until it serves. Whether it waited first, which takes a second.
+/// Starts the daemon and waits until it serves. Returns whether it waited for a second first.
 fn waits(env: &TestEnv, manager: &Manager) -> (Daemon, bool) {
     #[expect(clippy::disallowed_methods, reason = "the issue states the second")]
     let start = Instant::now();
@@ -132,7 +132,8 @@ fn a_crash_loop_under_a_service_manager_is_braked_until_a_life_ends_by_order() {
         let (mut daemon, waits_now) = waits(&env, &manager);
         assert!(waits_now, "{round}");
         env.stop(&mut daemon);
-        // A stop clears the row, so that restarts are not braked however many there are.
+        // A stop that was requested clears the record of short runs, so restarts are not delayed, however many there
+        // are.
         for _ in 0..6 {
             let (mut daemon, waits) = waits(&env, &manager);
             assert!(!waits, "{}", daemon.log());
@@ -140,7 +141,7 @@ fn a_crash_loop_under_a_service_manager_is_braked_until_a_life_ends_by_order() {
         }
         assert_eq!(fs::read_dir(env.path(RUNTIME)).unwrap().count(), 0);
     }
-    // A life of 2 s clears it too.
+    // A run of 2 s also clears the record.
     for _ in 0..4 {
         short_life(&env);
     }

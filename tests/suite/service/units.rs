@@ -1,4 +1,4 @@
-//! The files that service managers read.
+//! The files for service managers.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -11,12 +11,12 @@ use std::process::Command;
 use crate::support::TestEnv;
 use crate::support::ignored;
 
-/// A file of this repository.
+/// Returns the path of a file of this repository.
 fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// The lines of the unit `name` that set something.
+/// Returns the lines of the unit `name` that set something.
 fn settings(name: &str) -> Vec<String> {
     let text = fs::read_to_string(source(name)).unwrap();
     let lines = text.lines().filter(|line| line.contains('='));
@@ -26,7 +26,7 @@ fn settings(name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Runs a program of the system that says nothing when all is well; `None` when it is not there.
+/// Runs a system program that prints nothing if all is well. Returns its output, or `None` if the program is missing.
 fn says(env: &TestEnv, program: &str, args: &[&str]) -> Option<String> {
     let found = ["/usr/bin", "/bin"]
         .iter()
@@ -51,7 +51,7 @@ fn systemd_finds_nothing_to_warn_of() {
         let mut args = vec!["verify".to_owned(), scope.to_owned()];
         for name in ["jetond.service", "jetond.socket", "jetond-admin.socket"] {
             let text = fs::read_to_string(source(&format!("systemd/{kind}/{name}"))).unwrap();
-            // It looks for programs, and not in ExecSearchPath=.
+            // systemd-analyze looks for the programs, but not in ExecSearchPath=.
             let text = text
                 .replace(
                     "ExecStart=jetond",
@@ -74,7 +74,7 @@ fn systemd_finds_nothing_to_warn_of() {
             return;
         };
         assert_eq!(said, "", "{kind}");
-        // It does warn of what it does not know.
+        // The program does warn of unknown settings.
         let bad = folder.join("bad.service");
         fs::write(
             &bad,
@@ -90,7 +90,7 @@ fn systemd_finds_nothing_to_warn_of() {
 
 #[test]
 fn the_units_are_for_systemd_252() {
-    // What Debian 12 does not know it ignores with a warning, or takes for something else.
+    // Debian 12 ignores a setting that it does not know with a warning, or takes it for another one.
     for unit in [
         "systemd/system/jetond.service",
         "systemd/user/jetond.service",
@@ -99,7 +99,7 @@ fn the_units_are_for_systemd_252() {
         for line in ["Type=notify", "WatchdogSec=60", "Restart=on-failure"] {
             assert!(settings.contains(&line.to_owned()), "{unit}: {line}");
         }
-        // The daemon brakes a crash loop itself. Its record is lost where systemd does not restart the service.
+        // The daemon slows down a crash loop itself. Its record is lost unless systemd restarts the service.
         for line in [
             "StartLimitIntervalSec=0",
             "RestartSec=100ms",

@@ -1,4 +1,4 @@
-//! The files of `jeton exec --file` for commands of other users, and sinks that are given to other users and groups.
+//! Files for other users: those of `jeton exec --file`, and sinks that belong to other users and groups.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -11,7 +11,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::users::{are_root, install};
 
-/// Gives folders of the place to Alice, with all that is in them.
+/// Gives folders of the test environment and their content to Alice.
 fn give_to_alice(env: &TestEnv, folders: &[&str]) {
     for folder in folders {
         let changed = std::process::Command::new("chown")
@@ -76,7 +76,7 @@ fn a_daemon_of_another_user_gives_no_file_and_says_why() {
     let command = ALICE.command(&env, &jetond.program, &["run", "--socket", socket]);
     let mut daemon = start_at(&env, command, socket.as_ref());
     env.token(&daemon, "research");
-    // Root may have its tokens, but not by a file of Alice's.
+    // Root may get Alice's tokens, but not in a file that belongs to Alice.
     let args = [&["--socket", socket], &ARGS[..], &["/bin/echo", "run"]].concat();
     let refused = env.jeton(&args);
     assert_eq!((refused.code, &refused.stdout[..]), (64, ""), "{refused:?}");
@@ -87,7 +87,7 @@ fn a_daemon_of_another_user_gives_no_file_and_says_why() {
     env.stop(&mut daemon);
 }
 
-/// Starts a daemon of Alice's by two sockets, as the system's units pass them.
+/// Starts a daemon of Alice with two inherited sockets, as the system's units pass them.
 fn start_passing(env: &TestEnv, jetond: &str, sockets: &[UnixListener; 2]) -> Daemon {
     let script = "exec 3<&0 4<&1 </dev/null >&2; export LISTEN_PID=$$; exec \"$0\" run";
     let mut command = ALICE.command(env, "/bin/sh", &["-c", script, jetond]);
@@ -130,7 +130,7 @@ fn a_daemon_in_roots_folder_makes_the_file_in_the_folder_that_is_its_own() {
     };
     let run = |what: &str, command| env.finish(what, command, b"", false);
 
-    // Without a folder of its own it has none to make one in.
+    // A daemon without a folder of its own has no place for the file.
     let refused = run("jeton without a folder", command());
     assert_eq!((refused.code, &refused.stdout[..]), (64, ""), "{refused:?}");
     assert!(
@@ -142,7 +142,7 @@ fn a_daemon_in_roots_folder_makes_the_file_in_the_folder_that_is_its_own() {
     let files = env.path("run/jeton/files");
     fs::create_dir(&files).unwrap();
     chmod(&files, 0o755);
-    // Nor one in a folder of root's, or in one that others can write to.
+    // A folder of root, or one that others can write to, is refused as well.
     assert_eq!(run("jeton without a folder", command()).code, 64);
     chown(&files, Some(ALICE.uid), Some(ALICE.gid)).unwrap();
     chmod(&files, 0o777);
@@ -154,13 +154,13 @@ fn a_daemon_in_roots_folder_makes_the_file_in_the_folder_that_is_its_own() {
     assert_eq!(fs::read_to_string(&running.file).unwrap(), token);
     let mode = running.file.parent().unwrap().metadata().unwrap().mode();
     assert_eq!(mode & 0o7777, 0o700);
-    // Of others than its user the daemon is no root.
+    // This daemon does not run as root, so it refuses commands of users other than its own.
     let refused = env.jeton(&args(&["/bin/echo", "run"]));
     assert!(
         refused.stderr.contains("neither root's nor this user's"),
         "{refused:?}"
     );
-    // The next daemon finds it there.
+    // The next daemon finds the file.
     daemon.signal(rustix::process::Signal::KILL);
     daemon.wait();
     let mut daemon = start_passing(&env, jetond, &sockets);
@@ -174,7 +174,7 @@ fn a_daemon_in_roots_folder_makes_the_file_in_the_folder_that_is_its_own() {
     daemon.wait();
 }
 
-/// The state of the only sink, by the daemon at this socket.
+/// Returns the state of the only sink, from the daemon at this socket.
 fn sink_at(env: &TestEnv, socket: &str) -> serde_json::Value {
     let shown = env.jeton(&["--socket", socket, "status", "research", "--json"]);
     let all: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
@@ -234,7 +234,7 @@ fn a_daemon_that_is_not_root_gives_a_sink_to_a_group_of_its_own_alone() {
         assert_eq!(left.count(), 0);
         let check = ALICE.command(&env, &jetond.program, &["check"]);
         let checked = env.finish("jetond check", check, b"", false);
-        // The sockets of this daemon are elsewhere, and the sink's path is not.
+        // This daemon's sockets are elsewhere, but the sink's path stays the same.
         assert_eq!(checked.code, 78, "{checked:?}");
         assert!(checked.stderr.contains(why), "{why}: {checked:?}");
     }
@@ -260,7 +260,7 @@ fn a_daemon_of_root_gives_a_sink_to_a_user_and_a_group() {
     }
     let env = shared_place();
     let bare = fs::read_to_string(env.config()).unwrap();
-    // Alice's own folder is not one for root's daemon, and one that everybody can write to is.
+    // Alice's own folder is refused for root's daemon. A folder that all users can write to is accepted.
     let (alices, public) = (env.path("alices"), env.path("public"));
     for folder in [&alices, &public] {
         fs::create_dir(folder).unwrap();

@@ -1,4 +1,4 @@
-//! What a group may write to, judged by the lists of users and groups that the machine has at that moment.
+//! Group-writable paths, judged by the machine's current lists of users and groups.
 
 use std::os::unix::fs::chown;
 
@@ -7,7 +7,7 @@ use crate::enrol::write_config;
 use crate::support::mounts::{can_mount, in_mounts};
 use crate::support::users::{Installed, install};
 
-/// A user that no list knows, as `OpenShift` makes one up for each project, in root's group.
+/// A user in root's group that no list has. `OpenShift` creates one for each project.
 const RANDOM: User = User {
     uid: 1_000_680_000,
     gid: 0,
@@ -19,12 +19,12 @@ const ALONE: User = User {
     ..ALICE
 };
 
-/// The accounts of Alice and Bob, each with a group of its own.
+/// The accounts of Alice and Bob, each with a private group.
 const PASSWD: &str = "root:x:0:0::/root:/bin/sh\nalice:x:60001:60001::/home/alice:/bin/sh\nbob:x:60002:60002::/home/bob:/bin/sh\n";
 const GROUP: &str = "root:x:0:\nalice:x:60001:\nbob:x:60002:\n";
 const FILES: &str = "passwd: files\ngroup: files\n";
 
-/// The lists of users and groups, and what the name service asks.
+/// The lists of users and groups, and the configuration of the name service.
 #[derive(Clone, Copy)]
 struct Lists<'a> {
     passwd: &'a str,
@@ -38,7 +38,7 @@ const LISTS: Lists<'_> = Lists {
     nsswitch: FILES,
 };
 
-/// A place whose `home` is this user's home, with everything in it.
+/// A test environment in which `home` is this user's home, with everything in it.
 struct Place {
     env: TestEnv,
     user: User,
@@ -46,8 +46,8 @@ struct Place {
 }
 
 impl Place {
-    /// `home`, `home/.config`, `home/.config/jeton` and the configuration in it, with this owner and group, and these
-    /// modes of the folders and of the file.
+    /// Creates `home`, `home/.config`, `home/.config/jeton` and the configuration in it, with this owner and group, and
+    /// with these modes of the folders and of the file.
     fn new(user: User, owner: (u32, u32), folders: u32, file: u32) -> Self {
         let env = TestEnv::with_sandbox(3_600);
         env.enrol("research");
@@ -64,7 +64,7 @@ impl Place {
         place.set("home/.config", owner, folders);
         place.set("home/.config/jeton", owner, folders);
         place.set("home/.config/jeton/config.toml", owner, file);
-        // The credentials are this user's alone, whoever could write to the folders above.
+        // The credentials belong to this user alone, whatever the modes of the folders above.
         for path in ["state", "state/jeton", "state/jeton/credentials", "run"] {
             chown(place.env.path(path), Some(user.uid), Some(user.gid)).unwrap();
         }
@@ -84,7 +84,7 @@ impl Place {
         chmod(&path, mode);
     }
 
-    /// A command of the user where these are the lists.
+    /// Returns a command that the user runs with these lists.
     fn command(&self, lists: Lists<'_>, args: &[&str]) -> Command {
         let mut prepare = String::new();
         for (name, text) in [
@@ -105,7 +105,7 @@ impl Place {
         command
     }
 
-    /// Whether the configuration is trusted; else the one line that says why not.
+    /// Checks the configuration. If it is not trusted, returns the one line that says why.
     fn check(&self, lists: Lists<'_>) -> Result<(), String> {
         let checked = self
             .env
@@ -133,7 +133,7 @@ fn what_a_users_own_group_can_write_to_is_trusted_while_nobody_else_is_in_it() {
     if !can_mount(test) {
         return;
     }
-    // As umask 0002 leaves it.
+    // The modes that umask 0002 produces.
     let place = Place::new(ALONE, (ALICE.uid, ALICE.gid), 0o775, 0o664);
     let more = |text: &str, line: &str| format!("{text}{line}\n");
     let other_group = GROUP.replace("alice:x:60001:", "staff:x:60001:");
@@ -237,7 +237,7 @@ fn what_a_users_own_group_can_write_to_is_trusted_while_nobody_else_is_in_it() {
             },
             Some("NIS may know more members of it"),
         ),
-        // The lists are read at each look.
+        // Each check reads the lists again.
         (LISTS, None),
     ] {
         let verdict = place.check(lists);
@@ -256,7 +256,7 @@ fn a_daemon_of_a_user_with_umask_0002_serves_with_what_that_user_made() {
         return;
     }
     let place = Place::new(ALONE, (ALICE.uid, ALICE.gid), 0o2775, 0o664);
-    // Everything on the way to the state and to the socket as well.
+    // Also for the folders above the state and the socket.
     for path in ["state", "state/jeton", "run"] {
         place.set(path, (ALICE.uid, ALICE.gid), 0o775);
     }
@@ -264,12 +264,12 @@ fn a_daemon_of_a_user_with_umask_0002_serves_with_what_that_user_made() {
     assert!(!place.env.token(&daemon, "research").is_empty());
     assert_eq!(found(&place.env.path("run/jeton")).0, 0o700);
     place.env.stop(&mut daemon);
-    // A folder of the socket that was made so is closed, for it is at the usual place.
+    // A socket folder with such a mode is closed, because it is at the usual place.
     place.set("run/jeton", (ALICE.uid, ALICE.gid), 0o775);
     let mut daemon = place.env.start_command(place.command(LISTS, &["run"]));
     assert_eq!(found(&place.env.path("run/jeton")).0, 0o700);
     place.env.stop(&mut daemon);
-    // What holds a secret stays its owner's alone.
+    // Files and folders with secrets must be accessible to their owner only.
     for (path, mode, says) in [
         ("state/jeton/credentials", 0o770, "chmod 700"),
         ("state/jeton/credentials/research.json", 0o660, "chmod 600"),
@@ -299,7 +299,7 @@ fn everybody_and_an_access_list_are_more_than_a_group_of_ones_own() {
         assert_says(&place.check(LISTS), Some("others can write to it (mode 0"));
         place.set(path, ours, before);
     }
-    // The file of another group, and of root with our group.
+    // The file belongs to another group, or to root and our group.
     place.set("home/.config/jeton/config.toml", (ALICE.uid, TEAM), 0o664);
     assert_says(
         &place.check(LISTS),
@@ -307,7 +307,7 @@ fn everybody_and_an_access_list_are_more_than_a_group_of_ones_own() {
     );
     place.set("home/.config/jeton/config.toml", (0, ALICE.gid), 0o664);
     assert_says(&place.check(LISTS), None);
-    // For Bob by name, behind the same bits.
+    // An access list gives Bob access, with the same mode bits.
     for path in ["home/.config", "home/.config/jeton/config.toml"] {
         let path = place.env.path(path);
         let name = "system.posix_acl_access";
@@ -324,7 +324,7 @@ fn everybody_and_an_access_list_are_more_than_a_group_of_ones_own() {
     }
 }
 
-/// The bytes of an access list in which this user may write (acl(5), `linux/posix_acl_xattr.h`).
+/// Returns an access list that allows this user to write (acl(5), `linux/posix_acl_xattr.h`).
 fn access_list(uid: u32) -> Vec<u8> {
     const NOBODY: u32 = u32::MAX;
     let mut bytes = 2_u32.to_le_bytes().to_vec();
@@ -349,7 +349,7 @@ fn what_roots_group_can_write_to_is_trusted_by_a_random_user_of_that_group() {
         return;
     }
     let place = Place::new(RANDOM, (0, 0), 0o775, 0o664);
-    // As the RHEL family has it, and the name service of its images.
+    // The accounts and the name service of images of the RHEL family.
     let family = "root:x:0:0:root:/root:/bin/bash\nsync:x:5:0:sync:/sbin:/bin/sync\nshutdown:x:6:0:shutdown:/sbin:/sbin/shutdown\nhalt:x:7:0:halt:/sbin:/sbin/halt\noperator:x:11:0:operator:/root:/sbin/nologin\ndefault:x:1001:0:Default Application User:/opt/app-root/src:/sbin/nologin\n";
     let person = format!("{PASSWD}eve:x:60004:0::/home/eve:/bin/bash\n");
     let known = format!("{PASSWD}1000680000:x:1000680000:0:user:/:/sbin/nologin\n");
@@ -426,7 +426,7 @@ fn what_roots_group_can_write_to_is_trusted_by_a_random_user_of_that_group() {
         assert_says(&place.check(LISTS), Some(says));
         place.set(path, (0, 0), before);
     }
-    // One whose own group is another: group 0 is not its own, be it in it or not.
+    // A user with another primary group. Group 0 is then not the user's own, whether or not the user is a member.
     let place = Place {
         user: User {
             gid: 60_009,
@@ -438,7 +438,7 @@ fn what_roots_group_can_write_to_is_trusted_by_a_random_user_of_that_group() {
     assert_says(&place.check(LISTS), Some("/etc/passwd does not list uid"));
 }
 
-/// A root folder of its own with this mode, from which a user namespace is entered in which Alice is alone.
+/// Runs in a root folder with this mode, below which Alice is alone in a user namespace.
 fn alone_below(env: &TestEnv, jetond: &Installed, mode: &str) -> crate::support::env::Output {
     let root = env.path("root");
     let shown = root.display();
@@ -456,7 +456,8 @@ fn alone_below(env: &TestEnv, jetond: &Installed, mode: &str) -> crate::support:
     env.finish("jetond below a root of its own", command, b"", false)
 }
 
-/// A user namespace in which Alice is alone, on a file system of its own below a root that is nobody's there.
+/// Runs in a user namespace in which Alice is alone. Its file systems are below a root whose owner the namespace does
+/// not know.
 fn alone(
     env: &TestEnv,
     jetond: &Installed,
@@ -486,7 +487,7 @@ fn the_root_folder_alone_may_be_nobodys_where_a_namespace_knows_one_user() {
     let env = TestEnv::new();
     chmod(&env.path(""), 0o711);
     let jetond = install(env!("CARGO_BIN_EXE_jetond"));
-    // Alice as root of the namespace, and under the number that she has outside.
+    // Alice as the namespace's root, and with the user ID that she has outside.
     for as_whom in [
         &["-r"][..],
         &["--keep-caps", "--map-user=60001", "--map-group=60001"],
@@ -502,7 +503,7 @@ fn the_root_folder_alone_may_be_nobodys_where_a_namespace_knows_one_user() {
         assert_eq!(checked.code, 0, "{checked:?}");
         let served = run("", "run -- sh -c 'test -S \"$JETON_SOCKET\"'");
         assert_eq!(served.code, 0, "{served:?}");
-        // Every other folder of the same user may be anybody's, and `/` itself must be closed to others.
+        // Every other folder of that unknown owner may belong to any user. Also, `/` must be closed to other users.
         let checked = run("", "check --config /etc/passwd");
         assert_eq!(checked.code, 78, "{checked:?}");
         let says = "/etc: it belongs to uid 65534 (nobody, or a user that this container";
@@ -543,7 +544,7 @@ fn a_root_folder_of_nobody_is_refused_where_a_namespace_knows_more_users() {
     }
     let env = TestEnv::new();
     write_config(&env, "# fine");
-    // Root may map a range, in which the host's root is not.
+    // Root may map a range of IDs that does not contain the host's root.
     let script = format!(
         "unshare -U sleep 60 & child=$!; while [ \"$(readlink /proc/$child/ns/user)\" = \"$(readlink /proc/self/ns/user)\" ]; do :; done
          echo '0 60001 2' >/proc/$child/uid_map; echo '0 60001 2' >/proc/$child/gid_map

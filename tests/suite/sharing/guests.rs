@@ -1,13 +1,13 @@
-//! `run --allow USER -- CMD`: a command of another user gets to the daemon that serves it, and nobody else does.
+//! `run --allow USER -- CMD`: a command that runs as the named user may use the daemon, and other users may not.
 
 use super::*;
 use crate::support::env::Output;
 use crate::support::users::{Installed, are_root, install};
 
-/// What a user is told who is not let in.
+/// Part of the message to a user that is refused.
 const HINT: &str = "jetond run --allow USER -- CMD";
 
-/// A place with a profile, in which root starts commands of other users.
+/// A test environment in which root starts commands as other users.
 struct Place {
     env: TestEnv,
     jeton: Installed,
@@ -25,13 +25,13 @@ impl Place {
         }
     }
 
-    /// The companion as this user, as a word of a shell.
+    /// Returns a shell command that runs the companion as this user.
     fn as_user(&self, user: User) -> String {
         let jeton = self.jeton.program.display();
         format!("setpriv {} {jeton}", user.setpriv().join(" "))
     }
 
-    /// Runs a script of root's beside a daemon with these options.
+    /// Runs a script as root beside a daemon with these options.
     fn run(&self, options: &[&str], script: &str) -> Output {
         let args = [&["run"], options, &["--", "sh", "-c", script]].concat();
         let mut command = self.env.jetond_command(&args);
@@ -47,7 +47,7 @@ fn a_command_of_another_user_is_let_in_and_no_third_one() {
     }
     let place = Place::new();
     let (alice, bob) = (place.as_user(ALICE), place.as_user(BOB));
-    // A rule of the configuration is about a daemon of its own.
+    // A rule in the configuration applies only to a daemon without a command.
     let profiles = fs::read_to_string(place.env.config()).unwrap();
     configure(
         &place.env,
@@ -76,7 +76,7 @@ fn a_command_of_another_user_is_let_in_and_no_third_one() {
             "it has every profile: {output:?}"
         );
         assert!(output.stderr.contains(HINT), "{output:?}");
-        // The private folder itself must be where that user gets to.
+        // The private folder must be one that the user can reach.
         assert!(!output.stdout.contains("/run/"), "{output:?}");
     }
     let open = place.run(&["--allow", "60001"], "echo $JETON_SOCKET");
@@ -141,7 +141,8 @@ fn without_it_the_refusal_says_what_to_do() {
     );
     let says = format!("permission denied; for a command of another user: {HINT}");
     assert!(refused.stderr.contains(&says), "{refused:?}");
-    // The programs that are known to start a command so are warned of, for the command may have no companion.
+    // `run` warns of programs that are known to change the user, because a command without the companion would show no
+    // message.
     for (command, warned) in [
         (&["setpriv", "--reuid=60001", "true"][..], true),
         (&["setpriv", "--no-new-privs", "true"], false),

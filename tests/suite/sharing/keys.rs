@@ -1,4 +1,4 @@
-//! Which user may have the keys of a control plane listed.
+//! Access to the list of a control plane's keys.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What a socket's mode makes of files and folders, and which rules it makes useless.
+//! Socket modes: the resulting modes of files and folders, and the rules that a mode makes unreachable.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::support::users::are_root;
 
-/// The daemon at the usual place, under a parent that masks nothing.
+/// A daemon at the usual place whose parent process has an umask of 0.
 fn without_umask(env: &TestEnv) -> Command {
     let mut command = env.command("/bin/sh");
     let jetond = env!("CARGO_BIN_EXE_jetond");
@@ -23,7 +23,7 @@ fn sockets_and_folders_are_as_the_mode_says_and_never_wider_for_a_moment() {
     let env = TestEnv::new();
     let group = format!("mode = 'group'\ngroup = {TEAM}");
     let paths = ["run/jeton", "run/jeton/jeton.sock"].map(|path| env.path(path));
-    // Each one over what the one before has left, and from nothing.
+    // Each mode replaces the one before it. The first one starts without files.
     for (socket, folder, file, gid) in [
         ("mode = 'all'", 0o755, 0o666, None),
         (group.as_str(), 0o710, 0o660, Some(TEAM)),
@@ -34,7 +34,7 @@ fn sockets_and_folders_are_as_the_mode_says_and_never_wider_for_a_moment() {
         let before = paths[0].exists().then(|| found(&paths[0]));
         let over = AtomicBool::new(false);
         let seen = std::thread::scope(|scope| {
-            /// Ends the watching, also when a test fails.
+            /// Ends the watching thread, also when the test fails.
             struct End<'a>(&'a AtomicBool);
             impl Drop for End<'_> {
                 fn drop(&mut self) {
@@ -82,7 +82,7 @@ fn sockets_and_folders_are_as_the_mode_says_and_never_wider_for_a_moment() {
                 "{socket}: {mode:o} {owner_group}"
             );
         }
-        // The next one finds what this one leaves.
+        // The next daemon starts with the files that this one leaves.
         let mut daemon = env.start_command(without_umask(&env));
         env.stop(&mut daemon);
     }
@@ -120,7 +120,7 @@ fn a_socket_cannot_be_given_to_a_group_that_its_user_is_not_in() {
     assert_eq!(found(&env.path("run/jeton")), (0o700, ALICE.uid, ALICE.gid));
     let mut daemon = env.start_command(ALICE.command(&env, &jetond.program, &["run"]));
     assert_eq!(found(&daemon.socket), (0o660, ALICE.uid, TEAM));
-    // The runtime folder is Alice's alone, so nobody gets as far as that; it is said.
+    // Only Alice can enter the runtime folder, so other users cannot reach the socket. The log reports that.
     daemon.wait_for_log("do not get through this folder");
     env.stop(&mut daemon);
 }

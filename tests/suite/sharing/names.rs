@@ -1,4 +1,4 @@
-//! Rules and a socket's group by name, where the machine comes to know the names, forgets them, or cannot say.
+//! Rules and socket groups by name, when the machine adds or removes a name, or cannot look it up.
 
 use super::*;
 use crate::support::mounts::can_mount;
@@ -7,7 +7,7 @@ const NOBODY_ELSE: &str = "root:x:0:0::/root:/bin/sh\n";
 const WITH_ALICE: &str = "root:x:0:0::/root:/bin/sh\nalice:x:60001:60001::/nonexistent:/bin/sh\n";
 const TOKEN: &str = "/v1/profiles/research/token";
 
-/// A shared place whose machine has lists of users and groups of its own. Its root cannot read what its mode hides.
+/// A shared environment with its own lists of users and groups. Its root cannot read files that their modes hide.
 struct Machine {
     env: TestEnv,
     profiles: String,
@@ -24,7 +24,7 @@ impl Machine {
         machine
     }
 
-    /// Writes a list in place, since a mount shows the file and not its name.
+    /// Writes a list in place, because the bind mount shows the file, not its name.
     fn list(&self, name: &str, text: &str) {
         let path = self.env.path(&format!("out/{name}"));
         fs::write(&path, text).unwrap();
@@ -70,7 +70,7 @@ impl Machine {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
-    /// The status of a request for the token of `research`.
+    /// Returns the status of a request for the token of `research`.
     fn asks(&self, daemon: &Daemon, user: User) -> u16 {
         user.ask(&self.env, &daemon.socket, "GET", TOKEN).0.status
     }
@@ -142,7 +142,7 @@ fn a_failed_look_up_leaves_the_number_in_force_and_at_a_start_the_rule_is_off() 
     machine.reload(&daemon);
     daemon.wait_for_log("its number in force stays");
     assert_eq!(machine.asks(&daemon, ALICE), 200);
-    // Now the machine can say that it does not know the name.
+    // Now the lookup works and shows that the name does not exist.
     machine.list("passwd", NOBODY_ELSE);
     machine.reload(&daemon);
     assert_eq!(machine.asks(&daemon, ALICE), 403);
@@ -169,7 +169,7 @@ fn a_name_service_that_hangs_holds_up_neither_a_start_nor_a_reload() {
     let machine = Machine::new(NOBODY_ELSE);
     let rules = [("research", "user = 'alice'"), ("ci", "uid = 60002")];
     machine.configure("mode = 'all'", &rules);
-    // Whoever opens it waits for a writer.
+    // Opening this FIFO blocks until there is a writer.
     let list = machine.env.path("out/passwd");
     fs::remove_file(&list).unwrap();
     let made = Command::new("mkfifo").arg(&list).status().unwrap();
@@ -213,7 +213,7 @@ fn a_socket_whose_group_is_unknown_is_private_and_gets_its_mode_once_it_is_known
     machine.reload(&daemon);
     assert_eq!(modes(), [(0o710, 0, TEAM), (0o660, 0, TEAM)]);
     assert_eq!(machine.asks(&daemon, ALICE), 200);
-    // It is given to another number, and is lost.
+    // The name gets another group ID, and then disappears.
     machine.list("group", "root:x:0:\nteam:x:60060:\n");
     machine.reload(&daemon);
     assert_eq!(modes(), [(0o710, 0, 60_060), (0o660, 0, 60_060)]);

@@ -1,4 +1,4 @@
-//! Where users other than root have their daemons.
+//! Sockets of daemons of users other than root.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -8,7 +8,7 @@ use super::*;
 use crate::support::ignored;
 use crate::support::users::{Installed, are_root, install};
 
-/// A home of this user in the place, with all folders of its own.
+/// A home folder of this user in the test environment, with all the user's folders.
 pub(super) struct Home<'a> {
     env: &'a TestEnv,
     user: User,
@@ -19,7 +19,7 @@ pub(super) struct Home<'a> {
 impl<'a> Home<'a> {
     pub(super) fn new(env: &'a TestEnv, name: &str, user: User) -> Self {
         let root = env.path(name);
-        // Its credentials are where the search for secrets expects them.
+        // The credentials are in the folder in which the search for leaks allows secrets.
         let state = env.path(&format!("state/jeton/credentials/{name}"));
         for folder in ["state", "state/jeton", "state/jeton/credentials"] {
             let path = env.path(folder);
@@ -50,7 +50,7 @@ impl<'a> Home<'a> {
         command
     }
 
-    /// Gives a program the environment of this home.
+    /// Sets the environment variables of this home for a program.
     pub(super) fn surround(&self, command: &mut Command) {
         command
             .env("HOME", &self.root)
@@ -100,7 +100,7 @@ fn on_a_login_node_each_user_has_a_daemon_of_its_own_and_none_of_another() {
     let [alices, bobs] = homes.each_ref().map(|home| token(home, &[]));
     assert_eq!((alices.code, bobs.code), (0, 0), "{alices:?} {bobs:?}");
     assert_ne!(alices.stdout, bobs.stdout, "each daemon has got its own");
-    // By its name, another's socket cannot be reached, and where it can, one is refused.
+    // By default, another user's socket cannot be reached. Where its folders allow that, its daemon refuses the peer.
     for opened in [false, true] {
         for (home, other) in [(&homes[0], &daemons[1]), (&homes[1], &daemons[0])] {
             let socket = other.socket.to_str().unwrap();
@@ -150,7 +150,7 @@ fn a_folder_of_ours_below_a_sticky_one_of_root_is_a_place_as_in_a_pod() {
             .env("JETON_SOCKET", &socket);
         command
     };
-    // Made where it is missing, and found again.
+    // Created if missing, and used again.
     for _ in 0..2 {
         let mut daemon = start_at(&env, run(), &socket);
         assert!(!env.token(&daemon, "mine").is_empty());
@@ -164,7 +164,7 @@ fn a_folder_of_ours_below_a_sticky_one_of_root_is_a_place_as_in_a_pod() {
         );
         env.stop(&mut daemon);
     }
-    // Somebody else who was there first, or who can write to a folder, is told of with what to do.
+    // The message names another user that owns the path or can write to a folder, with what to do.
     let folder = socket.parent().unwrap();
     let refused = |says: &str| {
         let output = env.finish("jetond", run(), b"", false);
@@ -199,7 +199,7 @@ fn a_path_that_is_too_long_is_told_with_its_remedy() {
     assert!(!env.path("long").exists());
 }
 
-/// Runs a daemon and its companion as Alice in a `/run` of their own, and says which socket was taken.
+/// Runs a daemon and its companion as Alice with a `/run` of their own. Returns the socket that was used.
 fn taken_in_a_run_with(env: &TestEnv, prepare: &str) -> Option<String> {
     let possible = Command::new("unshare")
         .args(["-m", "mount", "-t", "tmpfs", "tmpfs", "/run"])

@@ -1,4 +1,4 @@
-//! What a user is told to do about a place that is refused can be done, and breaks nothing.
+//! Remedies for a refused path: the user can follow each one, and doing so harms nothing.
 
 use std::os::unix::fs::chown;
 
@@ -9,10 +9,10 @@ use crate::support::env::Output;
 use crate::support::mounts::{can_mount, in_mounts};
 use crate::support::users::{are_root, install};
 
-/// The ways to a place for the sockets, where there is no usual one.
+/// The ways to choose a path for the sockets if there is no usual one.
 const WAYS: [&str; 3] = ["XDG_RUNTIME_DIR", "--socket", "run -- CMD"];
 
-/// What must never be asked for.
+/// Advice that must never be given.
 const NEVER: [&str; 4] = ["chmod 700 /tmp", "chmod go-w /tmp", "chown", "secret"];
 
 #[track_caller]
@@ -21,7 +21,7 @@ fn assert_refused(env: &TestEnv, output: &Output, says: &[&str]) {
     for says in says {
         assert!(output.stderr.contains(says), "{says}: {output:?}");
     }
-    // The place itself is below such a folder.
+    // The test environment itself is below such a folder.
     let place = env.path("").display().to_string();
     let text = output.stderr.replace(&place, "PLACE/");
     for never in NEVER {
@@ -68,7 +68,7 @@ fn a_socket_directly_in_a_folder_of_the_system_is_given_one_of_its_own() {
         assert_eq!(found(Path::new(folder)), before);
         assert!(!Path::new(&socket).exists());
     }
-    // What is told of a sticky folder works as it is told.
+    // The advice about a sticky folder works as printed.
     let sticky = env.path("sticky");
     fs::create_dir(&sticky).unwrap();
     chmod(&sticky, 0o1777);
@@ -97,7 +97,8 @@ fn a_folder_that_holds_no_secret_asks_for_no_new_one() {
         &refused,
         &[&format!("chmod 700 {}", folder.display())],
     );
-    // The folder of the credentials lets nobody read what is in it: each of those is its owner's alone.
+    // A credentials folder that others can list does not reveal a secret, because each file in it is accessible to its
+    // owner only.
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let credentials = env.path("state/jeton/credentials");
@@ -116,7 +117,7 @@ fn a_folder_that_holds_no_secret_asks_for_no_new_one() {
     assert_ne!(refused.code, 0, "{refused:?}");
     assert!(!refused.stderr.contains("secret"), "{refused:?}");
     fs::remove_file(&lock).unwrap();
-    // A record that others could read is another matter.
+    // A record that others can read is different: its secret must be replaced.
     chmod(&env.record("research"), 0o644);
     let refused = env.jetond(&["check"]);
     let says = format!(
@@ -135,7 +136,7 @@ fn a_home_of_somebody_else_is_left_to_its_owner() {
     chmod(&env.path(""), 0o711);
     let jetond = install(env!("CARGO_BIN_EXE_jetond"));
     write_config(&env, "# fine");
-    // Root with the environment of Alice, as sudo leaves it.
+    // Root with Alice's environment, as sudo leaves it.
     for folder in ["config", "run"] {
         chown(env.path(folder), Some(ALICE.uid), Some(ALICE.gid)).unwrap();
     }
@@ -148,7 +149,7 @@ fn a_home_of_somebody_else_is_left_to_its_owner() {
             "run this as uid 60001, or name another one with --config",
         ],
     );
-    // Alice in the home of Bob.
+    // Alice with Bob's home.
     chown(env.path("config"), Some(BOB.uid), Some(BOB.gid)).unwrap();
     chmod(&env.path("config"), 0o755);
     let command = ALICE.command(&env, &jetond.program, &["check"]);
@@ -158,7 +159,7 @@ fn a_home_of_somebody_else_is_left_to_its_owner() {
         &checked,
         &["it belongs to uid 60002", "--config or JETON_CONFIG"],
     );
-    // What only root can close is asked of root.
+    // If only root can fix a mode, the advice is for root.
     chown(env.path("config"), Some(0), Some(0)).unwrap();
     chmod(&env.path("config"), 0o777);
     let command = ALICE.command(&env, &jetond.program, &["check"]);
@@ -189,17 +190,17 @@ fn without_a_runtime_folder_the_three_ways_to_one_are_told_and_each_works() {
     };
     for (prepare, runtime, path) in [
         ("", None, "/run/jeton: "),
-        // The system's daemon has it.
+        // The system's daemon uses it.
         ("mkdir /run/jeton", None, "/run/jeton: "),
         ("mkdir -m 700 /run/jeton", None, "/run/jeton: "),
-        // As a Slurm job inherits it, which the node of the job does not have.
+        // A runtime folder that a Slurm job inherits, but that does not exist on the job's node.
         ("", Some("/run/user/60001"), "/run/user: "),
         (
             "mkdir -p /run/user",
             Some("/run/user/60001"),
             "/run/user/60001: ",
         ),
-        // As `su` leaves it.
+        // The variable that `su` leaves.
         (
             "mkdir -p /run/user; mkdir -m 700 /run/user/0",
             Some("/run/user/0"),

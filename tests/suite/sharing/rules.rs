@@ -1,4 +1,4 @@
-//! Who may use which profile, at every door and in every way to ask.
+//! Access rules: which user may use which profile, for every request on every socket.
 
 use std::fs;
 use std::io::Read as _;
@@ -6,7 +6,7 @@ use std::io::Read as _;
 use super::*;
 use crate::support::users::{are_root, ask_on, install};
 
-/// Everything that can be asked about a profile.
+/// Returns every request about a profile.
 fn asks(profile: &str) -> [(&'static str, String); 4] {
     [
         ("GET", format!("/v1/profiles/{profile}/token")),
@@ -45,10 +45,10 @@ fn each_user_has_the_profiles_that_rules_give_it_and_learns_nothing_of_the_other
         assert_eq!(ask("GET", "/readyz").status, 200);
         for (method, target) in asks(own) {
             let answer = ask(method, &target);
-            // Somebody else may have just had it refreshed.
+            // The other profile's refresh may have been requested a moment ago.
             assert!([200, 429].contains(&answer.status), "{target} {answer:?}");
         }
-        // What is not for it and what is not there are told by the same bytes, but for the name that was asked for.
+        // A forbidden profile and a missing one get the same answer, byte for byte, except for the name in the request.
         for ((method, target), (_, absent)) in asks(other).into_iter().zip(asks("absent")) {
             let (answer, absent) = (ask(method, &target), ask(method, &absent));
             assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"));
@@ -57,12 +57,12 @@ fn each_user_has_the_profiles_that_rules_give_it_and_learns_nothing_of_the_other
             assert_eq!(answer.status, absent.status);
         }
     }
-    // Root has all, and is told what there is.
+    // Root may use everything, and learns what exists.
     let list = env.get(&daemon, "/v1/profiles");
     assert_eq!(names(&list.json()), ["ci", "research"]);
     let absent = env.get(&daemon, "/v1/profiles/absent");
     assert_eq!(absent.code(), "unknown_profile");
-    // Who is let in by the socket and by no rule has nothing at all.
+    // A user that the socket's mode lets in but no rule allows may request nothing at all.
     for (method, target) in asks("research").into_iter().chain([
         ("GET", "/v1/profiles".to_owned()),
         ("GET", "/healthz".to_owned()),
@@ -100,7 +100,7 @@ fn the_companion_of_another_user_gets_what_the_rules_say() {
         command.env("JETON_SOCKET", &daemon.socket);
         env.finish("jeton of another user", command, b"", args[0] == "token")
     };
-    // The only profile that it may use needs no name.
+    // The only profile that the user may use needs no name.
     for args in [&["token"][..], &["token", "research"]] {
         let output = run(ALICE, args);
         assert_eq!((output.code, output.stdout.trim_end()), (0, token.as_str()));
@@ -126,7 +126,7 @@ fn the_companion_of_another_user_gets_what_the_rules_say() {
         "{output:?}"
     );
     assert!(output.stderr.contains("no rule allows it"), "{output:?}");
-    // Who is not in the group does not get as far as asking.
+    // A user outside the group cannot connect.
     let output = run(MALLORY, &["token"]);
     assert_eq!(
         (output.code, output.stdout.as_str()),
@@ -151,7 +151,7 @@ fn a_rule_gives_tokens_and_never_the_admin_socket() {
         &[("research", "uid = 60001")],
     );
     let mut daemon = start_shared(&env);
-    // Even if somebody opens it by hand.
+    // Even if the user opens the socket's mode by hand.
     chmod(daemon.admin.parent().unwrap(), 0o755);
     chmod(&daemon.admin, 0o666);
     for (method, target) in [
@@ -216,7 +216,7 @@ fn a_reload_changes_the_rules_for_open_connections_and_touches_no_token() {
     assert_eq!(env.sandbox().stats().token_requests, asked);
     daemon.wait_for_log("who may use this profile has changed");
 
-    // An invalid rule changes nothing, and another mode has to wait.
+    // An invalid rule changes nothing, and a changed mode takes effect at a restart.
     configure(
         &env,
         &profiles,
@@ -238,7 +238,7 @@ fn a_reload_changes_the_rules_for_open_connections_and_touches_no_token() {
     env.stop(&mut daemon);
 }
 
-/// As many groups as one can be in, the one that counts being the last.
+/// The maximum number of groups of a process. The group that matters is the last one.
 static CROWD: [u32; 65_536] = {
     let mut groups = [0; 65_536];
     let mut at = 0;
@@ -263,7 +263,7 @@ fn a_group_is_found_among_however_many_a_user_is_in() {
         &[("research", "gid = 165535")],
     );
     let mut daemon = start_shared(&env);
-    // Around what the daemon has room for at first, and the most that there can be.
+    // Around the initial size of the daemon's buffer, and the maximum.
     for count in [1, 64, 65, 65_536] {
         let last = CROWD.len();
         let with = User {

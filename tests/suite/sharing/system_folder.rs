@@ -1,4 +1,4 @@
-//! `/run/jeton`, where the service manager holds the system's sockets: no start takes it from those who use it.
+//! `/run/jeton` with the sockets of a service manager: no start of a daemon takes access away from their users.
 
 use super::*;
 use crate::support::env::Output;
@@ -11,7 +11,7 @@ const ROOT: User = User {
     groups: &[],
 };
 
-/// A copy of the daemon under the name of a service manager, which is how a peer is known to be one.
+/// Installs a copy of the daemon under the name of a service manager, by which a peer is recognized as one.
 fn service_manager() -> (Installed, PathBuf) {
     let installed = install(env!("CARGO_BIN_EXE_jetond"));
     let named = installed.program.with_file_name("systemd");
@@ -19,11 +19,12 @@ fn service_manager() -> (Installed, PathBuf) {
     (installed, named)
 }
 
-/// Starts a daemon in a `/run` of its own, which these lines prepare, and returns its output and what `/run/jeton` is then.
+/// Starts a daemon with a `/run` of its own, prepared by these lines. Returns its output, and the mode and owner of
+/// `/run/jeton` afterwards.
 fn start_in_run(env: &TestEnv, prepare: &str, user: User, args: &[&str]) -> (Output, String) {
     let jetond = install(env!("CARGO_BIN_EXE_jetond"));
     let prepare = format!("mount -t tmpfs -o mode=755 tmpfs /run\n{prepare}");
-    // One that serves is stopped, and then its exit code is 0.
+    // A daemon that serves is stopped, so its exit code is 0.
     let script = "\"$@\" >&2 & daemon=$!
         (for _ in $(seq 400); do test -S /run/jeton/jeton.sock && kill $daemon && break; sleep 0.05; done) &
         wait $daemon; code=$?; stat -c '%a %u %g' /run/jeton; kill $! 2>/dev/null; exit $code";
@@ -64,7 +65,7 @@ fn no_start_closes_the_folder_of_the_system_to_those_who_have_access() {
         ("755", "", ROOT, &[], group),
         ("755", "", ROOT, named, group),
         ("710", "chgrp 60060 /run/jeton", ROOT, &[], group),
-        // Whoever made it, and whatever is left of a socket in it.
+        // Whichever user created it, and whatever a former socket left in it.
         ("755", alices, ALICE, &[], private),
         (
             "755",
@@ -73,7 +74,7 @@ fn no_start_closes_the_folder_of_the_system_to_those_who_have_access() {
             &[],
             private,
         ),
-        // The usual place by another variable.
+        // The usual place, chosen by another variable.
         ("755", "export XDG_RUNTIME_DIR=/run", ROOT, &[], private),
     ] {
         configure(socket);
@@ -87,7 +88,8 @@ fn no_start_closes_the_folder_of_the_system_to_those_who_have_access() {
         }
         assert!(!output.stderr.contains("chmod"), "{case}");
     }
-    // What takes no access from anybody is as it was: from nothing, from a private folder, and to a wider one.
+    // A start that takes access from no user works as before: without a folder, with a private one, and for a wider
+    // mode.
     for (prepare, socket, mode) in [
         ("", private, "700 0 0"),
         ("mkdir -m 700 /run/jeton", private, "700 0 0"),

@@ -1,4 +1,4 @@
-//! What the helper protocols of other tools show of profiles that the caller may not use: nothing.
+//! Helper protocols and forbidden profiles: a caller learns nothing about profiles that it may not use.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A volume that several containers of a pod share: where a socket may be in it, and where not.
+//! Volumes shared by the containers of a pod: where a socket may be in one, and where not.
 
 use super::places::Home;
 use super::*;
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::support::mounts::{can_mount, in_mounts, seen_from_outside, volume};
 use crate::support::users::{Installed, install};
 
-/// What the log says once.
+/// The warning that the log has once.
 const WARNING: &str = "everybody who shares this volume is trusted";
 
 struct Pod<'a> {
@@ -31,7 +31,7 @@ impl<'a> Pod<'a> {
         }
     }
 
-    /// Alice's daemon beside a volume that was made so.
+    /// Returns a command that runs Alice's daemon with a volume that these commands prepare.
     fn run(&self, made: &str, args: &[&str]) -> Command {
         let prepare = volume(&self.volume, made);
         let args = [&["run"], args].concat();
@@ -41,7 +41,7 @@ impl<'a> Pod<'a> {
         command
     }
 
-    /// Starts it; the sockets are where these paths are in its mounts.
+    /// Starts the daemon. The sockets are at these paths in its mount namespace.
     fn start(&self, command: Command, socket: &Path, admin: &Path) -> Daemon {
         let mut daemon = self.env.spawn_command(command);
         let pid = daemon.child.id();
@@ -77,9 +77,9 @@ fn a_socket_in_a_pods_volume_is_served_and_a_warning_says_who_is_trusted() {
     let jeton = install(env!("CARGO_BIN_EXE_jeton"));
     let own = "mkdir \"$v/tokens\"; chmod 700 \"$v/tokens\"; chown 60001:60001 \"$v/tokens\"";
     for (made, socket, admin) in [
-        // Directly in it: the admin socket cannot be beside it.
+        // Directly in the volume, where the admin socket cannot be beside it.
         ("chmod 777 \"$v\"", "jeton.sock", "jeton-admin/admin.sock"),
-        // As with an fsGroup.
+        // The mode and group that an fsGroup sets.
         (
             "chgrp 60050 \"$v\"; chmod 2777 \"$v\"",
             "jeton.sock",
@@ -110,7 +110,7 @@ fn a_socket_in_a_pods_volume_is_served_and_a_warning_says_who_is_trusted() {
             assert_eq!(found(daemon.admin.parent().unwrap()).0, 0o700, "{made}");
             let reloaded = env.request(&daemon.admin, "POST", "/v1/reload", &[], b"");
             assert_eq!(reloaded.status, 200, "{reloaded:?}");
-            // The companion of a container that has the volume, by its option.
+            // The companion of a container with the volume, with an explicit option.
             for args in [&["token", "mine"][..], &["reload"]] {
                 let mut command = env.command("nsenter");
                 let pid = daemon.child.id().to_string();
@@ -138,7 +138,7 @@ fn a_volumes_near_misses_are_refused() {
     let (direct, below) = (path("jeton.sock"), path("tokens/jeton.sock"));
     let writable = |mode| format!("{shown}: others can write to it (mode {mode})");
     for (made, socket, says) in [
-        // Somebody else's, or not everybody's.
+        // Owned by another user, or not writable by all users.
         (
             "chmod 777 \"$v\"; chown 60002 \"$v\"",
             &below,
@@ -155,7 +155,7 @@ fn a_volumes_near_misses_are_refused() {
             &path("jeton.sock"),
             "it belongs to uid 0".to_owned(),
         ),
-        // Not the mount point itself, which is what the kernel says.
+        // A folder below the mount point, which the kernel reports not to be the mount point.
         (
             "chmod 755 \"$v\"; v=\"$v/inner\"; mkdir \"$v\"; chmod 777 \"$v\"",
             &path("inner/jeton.sock"),
@@ -166,7 +166,7 @@ fn a_volumes_near_misses_are_refused() {
             &path("inner/tokens/jeton.sock"),
             format!("{shown}/inner: others can write to it (mode 0777)"),
         ),
-        // Deeper than one folder.
+        // More than one folder deep.
         (
             "chmod 777 \"$v\"",
             &path("a/tokens/jeton.sock"),
@@ -177,7 +177,7 @@ fn a_volumes_near_misses_are_refused() {
             &path("a/tokens/jeton.sock"),
             writable("0777"),
         ),
-        // A folder in it that is not ours alone.
+        // A folder inside the volume that does not belong to us alone.
         (
             "chmod 777 \"$v\"; mkdir \"$v/tokens\"",
             &below,
@@ -193,7 +193,7 @@ fn a_volumes_near_misses_are_refused() {
             &below,
             "it is a symbolic link".to_owned(),
         ),
-        // A lock that somebody else may hold for ever.
+        // A lock file that another user could hold forever.
         (
             "chmod 777 \"$v\"; (umask 0; touch \"$v/jeton.sock.lock\"); chmod 666 \"$v/jeton.sock.lock\"; chown 60002 \"$v/jeton.sock.lock\"",
             &direct,
@@ -201,7 +201,8 @@ fn a_volumes_near_misses_are_refused() {
                 "{direct}.lock: it belongs to uid 60002 and must belong to uid 60001: remove it"
             ),
         ),
-        // With the sticky bit it is as any folder of that kind: a folder of ours below it, and nothing directly in it.
+        // With the sticky bit, the volume is like any sticky folder: the socket may be in a folder of ours below it,
+        // but not directly in it.
         (
             "chmod 1777 \"$v\"",
             &direct,
@@ -210,11 +211,11 @@ fn a_volumes_near_misses_are_refused() {
     ] {
         pod.refused(pod.run(made, &["--socket", socket]), &says);
     }
-    // A place that nobody has named.
+    // A place that the user did not name.
     let mut command = pod.run("chmod 777 \"$v\"", &[]);
     command.env("XDG_RUNTIME_DIR", &pod.volume);
     pod.refused(command, &writable("0777"));
-    // A folder above the mount point is judged as ever.
+    // Folders above the mount point are checked as usual.
     let outer = env.path("outer");
     fs::create_dir(&outer).unwrap();
     chmod(&outer, 0o777);
@@ -229,7 +230,7 @@ fn a_volumes_near_misses_are_refused() {
         &format!("{}: others can write to it", outer.display()),
     );
     chmod(&outer, 0o755);
-    // And what is no socket is not looked for in a volume.
+    // Files other than sockets are not accepted in a volume.
     let made = "chmod 777 \"$v\"; touch \"$v/c.toml\"; chown 60001 \"$v/c.toml\"";
     let config = inner.volume.join("c.toml");
     let socket = inner.volume.join("jeton.sock");
@@ -250,12 +251,12 @@ fn a_command_is_served_where_the_only_folder_for_temporary_files_is_a_volume() {
     if !can_mount("a_command_is_served_where_the_only_folder_for_temporary_files_is_a_volume") {
         return;
     }
-    // As in a pod whose root file system is read-only.
+    // As in a pod with a read-only root file system.
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let place = env.path("");
     let place = place.to_str().unwrap().trim_end_matches('/');
-    // The checkout may be in that folder as well.
+    // The source checkout may be in that folder as well.
     let programs = Path::new(env!("CARGO_BIN_EXE_jetond")).parent().unwrap();
     let programs = programs.to_str().unwrap();
     let prepare = format!(

@@ -1,4 +1,4 @@
-//! Many files of many profiles, read while they are written.
+//! Many sinks of many profiles, read while they are written.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,22 +12,22 @@ use serde_json::Value;
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
-/// How many programs read the files.
+/// The number of programs that read the files.
 const READERS: usize = 8;
 
-/// How many files each profile has.
+/// The number of files of each profile.
 const OF_ONE: usize = 20;
 
-/// How long writing all files again may take.
+/// The time limit for writing all files again.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The number of files: `JETON_SINKS`, or a tenth of what the daemon is held to.
+/// Returns the number of files: `JETON_SINKS`, or a tenth of what the daemon must support.
 fn count() -> usize {
     let count = std::env::var("JETON_SINKS").ok();
     count.map_or(100, |count| count.parse().unwrap())
 }
 
-/// The profiles, each with its files.
+/// Creates the profiles. Returns them with their files.
 fn profiles(env: &TestEnv) -> Vec<(String, Vec<PathBuf>)> {
     let mut config = String::new();
     let mut profiles = vec![];
@@ -58,10 +58,10 @@ fn profiles(env: &TestEnv) -> Vec<(String, Vec<PathBuf>)> {
     profiles
 }
 
-/// The generation in a file, and the token.
+/// Returns the generation and the token in a file.
 fn read(file: &Path) -> Option<(u64, String)> {
     let text = fs::read(file).ok()?;
-    // A file that was read in part is no JSON, and this panics.
+    // Panics on a partially written file, because that is not valid JSON.
     let read: Value = serde_json::from_slice(&text)
         .unwrap_or_else(|e| panic!("{}: {e} in {} bytes", file.display(), text.len()));
     let token = read["access_token"].as_str().unwrap().to_owned();
@@ -72,7 +72,7 @@ fn read(file: &Path) -> Option<(u64, String)> {
 fn all_files_are_written_again_in_a_minute_and_no_reader_sees_a_part() {
     let env = TestEnv::with_sandbox(3_600);
     if count() > 100 {
-        // At TRACE, one thread writes what a thousand tasks do.
+        // At TRACE, one thread writes the log lines of a thousand tasks.
         env.expect_dropped_lines();
     }
     let profiles = profiles(&env);

@@ -17,16 +17,16 @@ const NOBODY_ELSE: User = User {
     groups: &[],
 };
 
-/// The place of a user whose profile `research` has a command.
+/// The environment of a user whose profile `research` has a command as its source.
 struct Place {
     env: TestEnv,
     jetond: Installed,
-    /// A folder of the user's, where the command is.
+    /// A folder of the user, with the command.
     folder: PathBuf,
 }
 
 impl Place {
-    /// A place where the command is this script. `None`, and a line that says so, where this machine cannot show it.
+    /// Sets up the command with this script. Prints the reason and returns `None` if this machine cannot run the test.
     fn new(test: &str, script: &str) -> Option<Self> {
         if !are_root(test) {
             return None;
@@ -66,12 +66,12 @@ impl Place {
         self.folder.join("secret-of")
     }
 
-    /// A file beside the command.
+    /// Returns the path of a file beside the command.
     fn path(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
     }
 
-    /// Writes the command. `SECRET` stands for what prints the secret, `HERE` for its folder.
+    /// Writes the command. `SECRET` stands for a command that prints the secret, `HERE` for the folder.
     fn script(&self, script: &str) {
         let secret = format!("cat {}", self.env.path("secret").display());
         let script = script.replace("SECRET", &secret);
@@ -148,7 +148,7 @@ fn a_users_daemon_runs_the_command_with_few_variables_and_only_when_there_is_a_r
     ] {
         assert!(variables.contains(needed), "{variables}");
     }
-    // A refresh is no reason: the secret is known and good.
+    // A refresh does not run the command, because the secret is known and valid.
     let refreshed = env.request(
         &daemon.socket,
         "POST",
