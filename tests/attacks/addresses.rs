@@ -1,5 +1,5 @@
-//! Addresses, user names and profiles that a repository, a registry or a page chooses for a client of Jeton: no token goes
-//! to another address than an entry's, and nothing of what is refused comes out.
+//! Hostile addresses, user names and profile names, chosen by a repository, a registry or a page: no token goes to an
+//! address that the entry does not have, and no refused text is printed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,10 +14,10 @@ use crate::support::tools::{self, Filled, Request};
 /// The address of the profile `research`.
 const OURS: &str = "https://git.example:8443";
 
-/// Addresses that look like it, or that programs read in two ways. Each that is no other address has `evil` in it, which must
-/// not come out.
+/// Addresses that resemble it, or that programs parse in different ways. Each one that differs from it contains `evil`,
+/// which must not be printed.
 const ATTACKS: &[&str] = &[
-    // A line of a protocol inside of a value (CVE-2020-5260, CVE-2024-52006).
+    // protocol lines inside a value (CVE-2020-5260, CVE-2024-52006)
     "https://git.example:8443\nhost=evil.example",
     "https://git.example:8443/\nhost=evil.example",
     "https://evil.example\nhost=git.example:8443",
@@ -33,13 +33,13 @@ const ATTACKS: &[&str] = &[
     "https://git.example:8443\u{85}host=evil.example",
     "https://git.example:8443\0.evil.example",
     "https://git.example:8443\0",
-    // What acts on a terminal (CVE-2024-50349).
+    // terminal control sequences (CVE-2024-50349)
     "https://git.example:8443/\x1b]52;c;ZXZpbA==\x07evil",
     "https://git.example:8443/\x1b]8;;https://evil.example\x1b\\",
     "https://\x1b[2Jevil.example",
     "https://\u{202e}elpmaxe.tig.evil:8443",
     "https://git.example:8443/\u{9b}2Jevil",
-    // No host, or no scheme (CVE-2020-11008).
+    // no host, or no scheme (CVE-2020-11008)
     "",
     "https://",
     "https:///git.example:8443",
@@ -47,7 +47,7 @@ const ATTACKS: &[&str] = &[
     ":8443",
     "https://:8443",
     "https://?git.example:8443",
-    // Other origins than the entry's (GO-2024-3296, GO-2025-3390, GO-2026-5271).
+    // origins other than the entry's (GO-2024-3296, GO-2025-3390, GO-2026-5271)
     "http://git.example:8443",
     "https://git.example",
     "https://git.example:443",
@@ -92,7 +92,7 @@ const ATTACKS: &[&str] = &[
     "http://0177.0.0.1:8443",
     "http://localhost:8443",
     "http://127.0.0.1.evil.example:8443",
-    // Paths that leave the entry's, or are read in two ways.
+    // paths outside the entry's, or with two readings
     "https://git.example:8443/team/../evil",
     "https://git.example:8443/team/%2e%2e/evil",
     "https://git.example:8443/team/.%2E/evil",
@@ -105,7 +105,7 @@ const ATTACKS: &[&str] = &[
     "https://git.example:8443/%252e%252e/evil",
     "https://git.example:8443/%c0%ae%c0%ae/evil",
     "https://git.example:8443#@evil.example",
-    // What names a file or a command in place of an address (CVE-2023-38408).
+    // files or commands in place of an address (CVE-2023-38408)
     "file:///etc/passwd",
     "file://git.example:8443/etc/evil",
     "exec:id",
@@ -122,7 +122,7 @@ const ATTACKS: &[&str] = &[
     "git@git.example:8443",
 ];
 
-/// Standard input of git and docker that is not what they write.
+/// Standard input that git and docker do not write.
 const INPUTS: &[(&str, &str)] = &[
     ("git", ""),
     ("git", "\n"),
@@ -179,7 +179,7 @@ const INPUTS: &[(&str, &str)] = &[
     ("docker", "evil.example\ngit.example:8443"),
 ];
 
-/// Names of profiles that are none, of the kinds that act on a terminal, a path or a line.
+/// Invalid profile names that would affect a terminal, a path or a line.
 const NAMES: &[&str] = &[
     "evil\x1b[2J",
     "\x1b]8;;https://evil.example\x07x",
@@ -196,7 +196,7 @@ const NAMES: &[&str] = &[
     "research evil",
 ];
 
-/// A place whose profile is for [`OURS`].
+/// A test environment whose profile is for [`OURS`].
 fn place() -> TestEnv {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
@@ -206,7 +206,7 @@ fn place() -> TestEnv {
     env
 }
 
-/// A daemon with a token for [`OURS`].
+/// Starts a daemon with a token for [`OURS`].
 fn serving() -> (TestEnv, Daemon) {
     let env = place();
     let daemon = env.start();
@@ -214,7 +214,8 @@ fn serving() -> (TestEnv, Daemon) {
     (env, daemon)
 }
 
-/// What is wrong with what came of an attack: a control character, the attacker's bytes, or success.
+/// Describes what is wrong with the result of an attack: a control character, the attacker's bytes, or success. Returns
+/// `None` if nothing is.
 fn fault(request: &Request, output: &Output, is_malformed: bool) -> Option<String> {
     let acts = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c);
     let streams = [&output.stdout, &output.stderr];
@@ -235,7 +236,7 @@ fn fault(request: &Request, output: &Output, is_malformed: bool) -> Option<Strin
     ))
 }
 
-/// Whether a program can be given it.
+/// Returns whether a program can be started with these arguments and variables.
 fn can_be_run(filled: &Filled) -> bool {
     let values = filled.env.iter().map(|(_, value)| value);
     !filled
@@ -254,12 +255,12 @@ fn no_address_but_an_entrys_own_gets_a_token_in_any_protocol() {
         let ours = request.filled(OURS, "research");
         for attack in ATTACKS {
             let filled = request.filled(attack, "research");
-            // A protocol without a path is not reached by one.
+            // In a protocol without paths, an attack through the path changes nothing.
             if filled == ours || !can_be_run(&filled) {
                 continue;
             }
             tried += 1;
-            // Where a token came out, the place finds it when it ends.
+            // If a token is printed, the environment finds it at the end of the test.
             let output = filled.run(&env, false);
             faults.extend(fault(request, &output, Address::parse(attack).is_err()));
         }

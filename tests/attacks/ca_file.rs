@@ -1,5 +1,5 @@
-//! Somebody exchanges the CA file, or could: the secret goes only to those for whom the certificates of the enrolment
-//! vouch.
+//! A CA file that another user replaces, or could replace: the secret is sent only to servers whose certificate the CAs
+//! from the enrolment have signed.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
@@ -20,24 +20,25 @@ use crate::support::env::Output;
 use crate::support::users::are_root;
 use crate::support::{TestEnv, ignored};
 
-/// How often a daemon is started while the link flips: without the mend a third of the starts leaked the secret.
+/// How many times the daemon is started while the link changes. Before the fix, a third of the starts leaked the
+/// secret.
 const STARTS: usize = 12;
 
-/// Two issuers with the same application, each below a CA of its own, behind one address.
+/// Two issuers with the same application, each with a certificate from its own CA, behind one address.
 struct Scene {
     env: TestEnv,
     route: Route,
-    /// A folder such as `/tmp`: root is not the only one who can put something there.
+    /// A folder such as `/tmp`, in which users other than root can create files.
     folder: TempDir,
 }
 
-/// One address, behind which the listener can be exchanged.
+/// An address that forwards to one of two issuers.
 struct Route {
     url: String,
     to: Arc<Mutex<Listeners>>,
 }
 
-/// Who gets the next connection, and who gets those after it.
+/// The issuer that gets the next connection, and the one that gets all after it.
 struct Listeners {
     next: Option<SocketAddr>,
     then: SocketAddr,
@@ -52,12 +53,12 @@ impl Route {
             then: to,
         }));
         let target = Arc::clone(&to);
-        // It ends with the process.
+        // The thread ends with the process.
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut to = target.lock().unwrap();
                 let to = to.next.take().unwrap_or(to.then);
-                // A connection that breaks is the client's and the issuer's affair.
+                // A connection may break; the client and the issuer handle that.
                 let _ = stream.and_then(|stream| forward(stream, to));
             }
         });
@@ -98,7 +99,7 @@ impl Scene {
         scene
     }
 
-    /// The file with the CA of this issuer.
+    /// Returns the file with this issuer's CA.
     fn pem(&self, sandbox: usize) -> PathBuf {
         self.folder.path().join(format!("{sandbox}.pem"))
     }
@@ -107,19 +108,19 @@ impl Scene {
         fs::read_to_string(self.pem(sandbox)).unwrap()
     }
 
-    /// A file that the profile trusts, with this issuer's CA.
+    /// Writes this issuer's CA to the file that the profile trusts.
     fn ca_file(&self, sandbox: usize) -> String {
         let path = self.folder.path().join("ca.pem");
         fs::write(&path, self.text(sandbox)).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    /// Has this issuer listen at the address.
+    /// Forwards all connections to this issuer.
     fn listens(&self, sandbox: usize) {
         self.route.to.lock().unwrap().then = address(&self.env.sandboxes()[sandbox]);
     }
 
-    /// Has this issuer get the next connection, before the other one gets all.
+    /// Forwards the next connection to this issuer, and later ones to the other.
     fn gets_the_next(&self, sandbox: usize) {
         self.route.to.lock().unwrap().next = Some(address(&self.env.sandboxes()[sandbox]));
     }
@@ -130,7 +131,7 @@ impl Scene {
         assert_eq!(added.code, 0, "{added:?}");
     }
 
-    /// How many secrets reached this issuer.
+    /// Returns how many requests with the secret reached this issuer.
     fn secrets_at(&self, sandbox: usize) -> u64 {
         self.env.sandboxes()[sandbox].stats().token_requests
     }
@@ -139,7 +140,7 @@ impl Scene {
         self.env.get(daemon, "/v1/profiles/research").json()
     }
 
-    /// Asks for a refresh, whatever comes of it.
+    /// Requests a refresh. Its result does not matter.
     fn refresh(&self, daemon: &Daemon) {
         let target = "/v1/profiles/research/refresh";
         let answer = self.env.request(&daemon.socket, "POST", target, &[], b"");
@@ -156,7 +157,7 @@ fn address(sandbox: &Sandbox) -> SocketAddr {
     url.strip_prefix("https://").unwrap().parse().unwrap()
 }
 
-/// Puts another file in the place of this one at once.
+/// Replaces a file atomically.
 fn exchange(path: &Path, text: &str) {
     let aside = path.with_extension("new");
     fs::write(&aside, text).unwrap();
@@ -247,7 +248,7 @@ fn a_file_that_is_exchanged_under_a_running_daemon_leaks_nothing() {
     scene.enrol(&ca_file);
     let mut daemon = scene.env.start();
     let token = scene.env.token(&daemon, "research");
-    // The impostor has the address, and a file that vouches for it.
+    // The impostor has the address, and a CA file that matches its certificate.
     scene.listens(1);
     exchange(Path::new(&ca_file), &scene.text(1));
     scene.refresh(&daemon);
@@ -257,7 +258,7 @@ fn a_file_that_is_exchanged_under_a_running_daemon_leaks_nothing() {
     let checked = scene.env.jetond(&["check"]);
     assert_eq!(checked.code, 78, "{checked:?}");
     assert!(checked.stderr.contains("--rebind"), "{checked:?}");
-    // A file with both CAs is another set as well; the former one is not, whatever else is in the file.
+    // A file with both CAs is a different set. The former CA alone is the same set, whatever comments are in the file.
     let (old, new) = (scene.text(0), scene.text(1));
     exchange(Path::new(&ca_file), &format!("{old}{new}"));
     assert_eq!(scene.env.jetond(&["check"]).code, 78);
@@ -283,8 +284,8 @@ fn after_a_rebind_to_a_new_ca_the_old_one_gets_no_secret() {
     scene.env.token(&daemon, "research");
     let before = scene.secrets_at(0);
     exchange(Path::new(&ca_file), &scene.text(1));
-    // The proof of the rebind reaches the new issuer. Then the holder of the old CA's key takes the address over, and the
-    // daemon has a client that trusts this CA.
+    // The token request that proves the rebind reaches the new issuer. Then the holder of the old CA's key takes over
+    // the address. The daemon's client still trusts the old CA.
     scene.gets_the_next(1);
     let secret = scene.env.secret_file();
     let rebound = scene.env.jetond(&[
@@ -329,7 +330,7 @@ fn a_file_that_only_root_can_change_is_taken_up_with_a_line_in_the_log() {
     assert_eq!(scene.env.jetond(&["check"]).code, 0);
     let reloaded = scene.env.jeton(&["reload"]);
     assert_eq!(reloaded.code, 0, "{reloaded:?}");
-    // A valid token is held, so that the set is first used for the next one.
+    // A valid token is held, so the new set is used only for the next one.
     let body = json!({"generation": scene.profile(&daemon)["generation"]}).to_string();
     let target = "/v1/profiles/research/token/reject?max_wait=30";
     let next = scene
@@ -345,7 +346,7 @@ fn a_file_that_only_root_can_change_is_taken_up_with_a_line_in_the_log() {
     let taken_up = "only root can have changed them";
     let log = daemon.log_up_to_now();
     assert_eq!(log.matches(taken_up).count(), 1, "{log}");
-    // Without a reload too, once the issuer shows a certificate of the new CA.
+    // The same without a reload, once the issuer has a certificate of the new CA.
     exchange(&ca_file, &scene.text(0));
     scene.listens(0);
     let before = scene.secrets_at(0);
@@ -355,7 +356,7 @@ fn a_file_that_only_root_can_change_is_taken_up_with_a_line_in_the_log() {
     });
     exchange(&ca_file, &scene.text(1));
     scene.env.stop(&mut daemon);
-    // With one folder on the way that others can write to, root was not the only one.
+    // A parent folder that other users can write to: they could have replaced the file.
     fs::set_permissions(folder.path(), Permissions::from_mode(0o1777)).unwrap();
     assert_eq!(scene.env.jetond(&["check"]).code, 78);
     let mut daemon = scene.env.start();
@@ -365,7 +366,7 @@ fn a_file_that_only_root_can_change_is_taken_up_with_a_line_in_the_log() {
     scene.env.stop(&mut daemon);
 }
 
-/// A stranger's number, which has no account.
+/// The user ID of a stranger without an account.
 const STRANGER: u32 = 54_321;
 
 #[test]
@@ -412,7 +413,7 @@ fn a_ca_file_that_others_can_change_is_refused_everywhere() {
     chown(&ca_file, Some(STRANGER), None).unwrap();
     refused("it belongs to uid 54321");
     chown(&ca_file, Some(0), None).unwrap();
-    // A link of the stranger's leads where the stranger likes.
+    // A link that belongs to the stranger can lead to any file.
     fs::rename(&ca_file, inner.join("real.pem")).unwrap();
     symlink("real.pem", &ca_file).unwrap();
     std::os::unix::fs::lchown(&ca_file, Some(STRANGER), None).unwrap();
@@ -476,7 +477,7 @@ fn a_client_key_that_others_can_read_or_change_is_refused_everywhere() {
     }
     chown(&key, Some(STRANGER), None).unwrap();
     refused("it belongs to uid 54321");
-    // Root's key for a group, as of a pod's fsGroup, and the layout of a Kubernetes volume.
+    // A key of root that a group may read, as with a pod's fsGroup, in the layout of a Kubernetes volume.
     chown(&key, Some(0), Some(STRANGER)).unwrap();
     mode(&key, 0o640);
     assert_eq!(enrol("grouped", &key).code, 0);

@@ -1,4 +1,4 @@
-//! Callers who ask without end, and an issuer that has said when it may be asked again.
+//! Endless requests from callers while an issuer has stated when to try again.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -10,27 +10,27 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::support::daemon::Daemon;
 use crate::support::{TestEnv, http};
 
-/// The wait that the issuers here state.
+/// The wait that these issuers state.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// What an issuer does from now on.
+/// An issuer's behaviour from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// It gives a token of two seconds.
+    /// Grants a token that lasts two seconds.
     Grants,
-    /// It answers with this status, and states the wait in seconds.
+    /// Refuses with this status, and states the wait in seconds.
     Refuses(u16),
-    /// The same, and states the wait as a date.
+    /// Refuses, and states the wait as a date.
     RefusesByDate,
-    /// The same, and states a shorter wait in another field before it.
+    /// Refuses, and states a shorter wait in an earlier field.
     RefusesInTwoFields,
-    /// The same, and states a shorter wait before it in the same field.
+    /// Refuses, and states a shorter wait earlier in the same field.
     RefusesByList,
-    /// It refuses for the stated wait, and prolongs that for each call that comes too early. Then it gives a token.
+    /// Refuses for the stated wait, and extends it for each request that comes too early. Then grants a token.
     Prolongs,
 }
 
-/// An issuer that writes down when it was called.
+/// An issuer that records the times of requests.
 struct Issuer {
     url: String,
     inner: Arc<Mutex<Inner>>,
@@ -133,7 +133,7 @@ impl Inner {
     }
 }
 
-/// The HTTP date so long from now.
+/// Returns the HTTP date this far in the future.
 fn date(ahead: Duration) -> String {
     httpdate::fmt_http_date(SystemTime::now() + ahead)
 }
@@ -155,7 +155,7 @@ fn enrol(env: &TestEnv, profile: &str, issuer: &Issuer) {
     assert_eq!(added.code, 0, "{added:?}");
 }
 
-/// Asks in every way that may cause an attempt, and checks what a caller is told.
+/// Makes every request that may cause an attempt, and checks the answers.
 fn hammer(daemon: &Daemon, profile: &str) {
     let path = format!("/v1/profiles/{profile}");
     let begun = Instant::now();
@@ -168,7 +168,7 @@ fn hammer(daemon: &Daemon, profile: &str) {
     );
     assert!(begun.elapsed() < WAIT, "it waited for the issuer");
     if token.status != 200 {
-        // An attempt may run just now.
+        // An attempt may be running at this moment.
         let code = token.code();
         let expected = ["unavailable", "deadline", "rejected_by_provider"];
         assert!(expected.contains(&&*code), "{token:?}");
@@ -181,7 +181,7 @@ fn hammer(daemon: &Daemon, profile: &str) {
     http::request(&daemon.admin, "POST", "/v1/reload", &[], b"");
 }
 
-/// The calls of each pair that lie nearer together than the stated wait.
+/// Returns the gaps between successive requests that are shorter than the stated wait.
 fn undercuts(calls: &[Instant]) -> Vec<Duration> {
     let gaps = calls.windows(2).map(|pair| pair[1] - pair[0]);
     gaps.filter(|gap| *gap < WAIT).collect()
@@ -208,8 +208,8 @@ fn callers_do_not_undercut_what_the_issuer_asked_for() {
     for ((profile, _), issuer) in modes.iter().zip(&issuers) {
         enrol(&env, profile, issuer);
     }
-    // On a busy machine a round of callers takes longer than the two lifetimes after which a profile rests, and then no
-    // attempt is planned.
+    // On a busy machine, one round of requests takes longer than two token lifetimes. After that long a profile goes
+    // idle, and no attempt is planned.
     let config = fs::read_to_string(env.config()).unwrap();
     let warm = config.replace("\nprovider =", "\nkeep-warm = true\nprovider =");
     assert_eq!(warm.matches("keep-warm").count(), modes.len());
@@ -225,13 +225,13 @@ fn callers_do_not_undercut_what_the_issuer_asked_for() {
         for (profile, _) in &modes {
             hammer(&daemon, profile);
         }
-        // Paces the callers, who hammer for a while: no event ends this wait.
+        // Sets the pace of the requests. There is no event to wait for.
         thread::sleep(Duration::from_millis(50));
     }
     for ((profile, _), issuer) in modes.iter().zip(&issuers) {
         let calls = issuer.calls();
         assert!((2..=5).contains(&calls.len()), "{profile}: {}", calls.len());
-        // The one last call before the expiry of the token.
+        // The one last attempt before the token's expiry.
         let undercuts = undercuts(&calls);
         assert!(undercuts.len() <= 1, "{profile}: {undercuts:?}");
     }
@@ -247,7 +247,7 @@ fn an_issuer_that_prolongs_its_window_for_each_early_call_gives_a_token_at_last(
     let target = "/v1/profiles/research/token?max_wait=30";
     assert_eq!(env.get(&daemon, target).status, 200);
     issuer.set(Mode::Prolongs);
-    // The token that is held has to end by the real clock, and asking for it would already pull attempts.
+    // The held token must expire by the real clock, and a request for it would already cause attempts.
     thread::sleep(Duration::from_secs(3));
     let begun = Instant::now();
     while env
@@ -257,7 +257,7 @@ fn an_issuer_that_prolongs_its_window_for_each_early_call_gives_a_token_at_last(
     {
         assert!(begun.elapsed() < 6 * WAIT, "{:?}", issuer.calls());
         hammer(&daemon, "research");
-        // Paces the callers, who hammer for a while: no event ends this wait.
+        // Sets the pace of the requests. There is no event to wait for.
         thread::sleep(Duration::from_millis(50));
     }
     env.stop(&mut daemon);

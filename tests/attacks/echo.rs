@@ -1,4 +1,4 @@
-//! An issuer repeats the secret or a token in what it says, in another spelling or in part: none of it comes out.
+//! Issuers that repeat the secret or a token in an answer, encoded or in part: no part of it is printed or logged.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -7,10 +7,10 @@ use serde_json::json;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
-/// A part of this many characters must not come out.
+/// A fragment of this many characters must not appear.
 const RUN: usize = 8;
 
-/// The spellings in which an issuer may repeat a text. All the characters of each are of that text.
+/// Returns the encodings in which an issuer may repeat a text. They consist of characters of the text only.
 fn echoes(text: &str) -> Vec<String> {
     let each = |separator: &str, write: fn(u8) -> String| {
         let bytes: Vec<_> = text.bytes().map(write).collect();
@@ -43,7 +43,7 @@ fn echoes(text: &str) -> Vec<String> {
     all
 }
 
-/// Spellings that are in no list of the program's: they come out no more than those.
+/// Returns encodings that the program has no list of. They must not appear either.
 fn rare_echoes(text: &str) -> Vec<String> {
     const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bit = |n: usize| {
@@ -80,7 +80,8 @@ fn rare_echoes(text: &str) -> Vec<String> {
     ]
 }
 
-/// What an issuer says that repeats the text: each spelling whole, then a part of each, in answers that are quoted whole.
+/// Returns answers that repeat the text: each encoding in full, and then a fragment of each, in answers that are quoted
+/// in full.
 fn answers(text: &str) -> Vec<String> {
     let all = echoes(text);
     let part = |(i, echo): (usize, &String)| {
@@ -95,7 +96,7 @@ fn answers(text: &str) -> Vec<String> {
     answers
 }
 
-/// Fails when a part of the text is in what came out, in any spelling.
+/// Fails if a fragment of the text is in the output, in any encoding.
 fn nothing_of(text: &str, what: &str, out: &str) {
     let folded = out.to_lowercase();
     for echo in echoes(text) {
@@ -110,7 +111,7 @@ fn nothing_of(text: &str, what: &str, out: &str) {
     }
 }
 
-/// Lets the issuer fail with this answer, and returns what the daemon says about it.
+/// Makes the issuer fail with this answer, and returns what the daemon reports.
 fn told(env: &TestEnv, daemon: &Daemon, answer: &str) -> String {
     let count = || {
         let status = env.get(daemon, "/v1/profiles/research").json();
@@ -179,7 +180,7 @@ fn a_secret_in_any_spelling_comes_out_of_no_program() {
         assert!(out.contains("[secret]"), "{out}");
         nothing_of(&secret, "what the companion prints", &out);
     }
-    // Nor by the address of a redirect.
+    // Also in the address of a redirect.
     let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
     let host = &hex[..40];
     let out = told(
@@ -221,7 +222,7 @@ fn a_token_in_any_spelling_comes_out_only_where_it_is_asked_for() {
     let out = told(&env, &daemon, &format!("answer:400:{body}"));
     assert!(out.contains("[...]"), "{out}");
     nothing_of(token, "what the companion prints", &out);
-    // A token that the same answer has, and that the daemon has never held.
+    // A token that is in the same answer, and that the daemon has never held.
     let new = "another-0paque-token-77";
     env.watch_for_token(new);
     let body = json!({"access_token": new, "error": format!("no place for {new}")});

@@ -1,5 +1,5 @@
-//! Somebody who may change the configuration or a discovery document names another endpoint of the same origin, where
-//! another tenant listens: the secret does not go there.
+//! A changed endpoint: a writer of the configuration or of a discovery document names another tenant's endpoint at the
+//! same origin, and the secret is not sent there.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -13,7 +13,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 use crate::support::env::Output;
 
-/// An issuer with many tenants: each path below it has a token endpoint.
+/// An issuer with many tenants: each path below its address has a token endpoint.
 struct Tenants {
     url: String,
     seen: Arc<Mutex<Seen>>,
@@ -21,9 +21,9 @@ struct Tenants {
 
 #[derive(Default)]
 struct Seen {
-    /// The token endpoint that the discovery document names.
+    /// The token endpoint in the discovery document.
     endpoint: String,
-    /// The paths to which something was posted.
+    /// The paths that got a POST request.
     posts: Vec<String>,
 }
 
@@ -33,28 +33,28 @@ impl Tenants {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (issuer, shared) = (url.clone(), Arc::clone(&seen));
-        // It ends with the process.
+        // The thread ends with the process.
         thread::spawn(move || {
             for stream in listener.incoming() {
-                // A client that goes away is its own affair.
+                // A client may close its connection at any time.
                 let _ = stream.and_then(|stream| answer(stream, &issuer, &shared));
             }
         });
         Self { url, seen }
     }
 
-    /// What the discovery document says from now on.
+    /// Sets the endpoint in the discovery document.
     fn names(&self, endpoint: &str) {
         self.seen.lock().unwrap().endpoint = format!("{}{endpoint}", self.url);
     }
 
-    /// The paths to which something was posted since the last call.
+    /// Takes the paths that got a POST request since the last call.
     fn posts(&self) -> Vec<String> {
         std::mem::take(&mut self.seen.lock().unwrap().posts)
     }
 }
 
-/// One request for each connection.
+/// Serves one request on a connection.
 fn answer(mut stream: TcpStream, issuer: &str, seen: &Mutex<Seen>) -> io::Result<()> {
     let mut head = vec![];
     let mut byte = [0];
@@ -101,7 +101,7 @@ fn configure(env: &TestEnv, text: &str) {
     fs::write(env.config(), format!("[profiles.research]\n{text}\n")).unwrap();
 }
 
-/// A daemon that starts now sends nothing, and every program says what is wrong, with both addresses.
+/// Asserts that a newly started daemon sends nothing, and that each program reports the fault with both addresses.
 fn nothing_is_sent(env: &TestEnv, tenants: &Tenants, says: &[&str]) {
     let mut daemon = env.start();
     let asked = env.jeton(&["token", "research", "--max-wait", "2"]);
@@ -109,7 +109,7 @@ fn nothing_is_sent(env: &TestEnv, tenants: &Tenants, says: &[&str]) {
     let checked = env.jetond(&["check"]);
     assert_eq!(checked.code, 78, "{checked:?}");
     let examined = env.jetond(&["doctor"]);
-    // A caller may be another user, who learns what to do and not where the secret goes.
+    // The caller may be another user, who learns what to do, but not where the secret would go.
     let remedy = "jetond add research --rebind";
     assert!(asked.stderr.contains(remedy), "{asked:?}");
     for (what, out) in [("check", &checked.stderr), ("doctor", &examined.stdout)] {
@@ -137,7 +137,7 @@ fn another_path_of_the_same_origin_gets_nothing() {
     let added = add(&env, &["--provider", "runai", "--url", &victim]);
     assert_eq!(added.code, 0, "{added:?}");
     assert_eq!(tenants.posts(), ["/u/victim/api/v2/token"]);
-    // The same address in other spellings is the same.
+    // Other spellings of the same address are accepted.
     for same in [
         "/u/victim/",
         "/u/victim/api/v1",
@@ -163,7 +163,7 @@ fn another_path_of_the_same_origin_gets_nothing() {
     configure(&env, &format!("provider = 'runai'\nurl = '{mallory}'"));
     let both = format!("was {victim} at enrolment and is {mallory} now");
     nothing_is_sent(&env, &tenants, &[&both]);
-    // Nor does another kind of provider, whose request is another one.
+    // A different kind of provider is refused as well, because its request differs.
     configure(
         &env,
         &format!("provider = 'oauth2'\ntoken-url = '{mallory}/collect'\nclient-auth = 'post'"),
@@ -179,7 +179,7 @@ fn another_path_of_the_same_origin_gets_nothing() {
         &format!("provider = 'oauth2'\ntoken-url = '{victim}'"),
     );
     nothing_is_sent(&env, &tenants, &[kinds]);
-    // A person confirms it.
+    // The user confirms the change.
     configure(&env, &format!("provider = 'runai'\nurl = '{mallory}'"));
     let rebound = env.jetond(&["add", "research", "--rebind"]);
     assert_eq!(rebound.code, 0, "{rebound:?}");
@@ -202,7 +202,7 @@ fn another_token_url_of_the_same_origin_gets_nothing() {
     );
     let both = format!("was {victim} at enrolment and is {mallory} now");
     nothing_is_sent(&env, &tenants, &[&both]);
-    // What is asked for does not say where the secret goes.
+    // Which token is requested does not affect where the secret goes.
     configure(
         &env,
         &format!(
@@ -236,7 +236,8 @@ fn a_document_that_names_another_endpoint_of_the_same_origin_gets_nothing() {
     for out in [&examined, &daemon.log()] {
         assert!(out.contains(&victim) && out.contains(&mallory), "{out}");
     }
-    // Where nobody can see the address, not even a person's command sends the stored secret there.
+    // If the address is not in the configuration, where the user could see it, even `add --rebind` does not send the
+    // stored secret there.
     let rebound = env.jetond(&["add", "research", "--rebind"]);
     assert_eq!(rebound.code, 64, "{rebound:?}");
     assert_eq!(tenants.posts(), Vec::<String>::new());
@@ -246,7 +247,7 @@ fn a_document_that_names_another_endpoint_of_the_same_origin_gets_nothing() {
     env.stop(&mut daemon);
 }
 
-/// Turns the record into the one that the version before would have written.
+/// Changes the record to the form that the previous version wrote.
 fn as_the_former_version(env: &TestEnv) {
     let path = env.record("research");
     let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -271,7 +272,7 @@ fn an_enrolment_of_the_former_version_is_confirmed_once_and_its_token_stays() {
     let mut daemon = env.start();
     let held = env.token(&daemon, "research");
     as_the_former_version(&env);
-    // The commands say it before a daemon that starts would.
+    // The commands report it before the next daemon starts.
     let says = format!(
         "an earlier version enrolled it for {} and recorded no more of the address, which is {victim} now",
         tenants.url

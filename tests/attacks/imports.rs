@@ -1,5 +1,5 @@
-//! Secrets that break line protocols and stores of others (CVE-2019-1020014, docker-credential-helpers #107): each is kept
-//! byte for byte, or refused with the reason.
+//! Secrets that break line protocols and the stores of other tools (CVE-2019-1020014, docker-credential-helpers #107):
+//! each one is stored byte for byte, or refused with the reason.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::TestEnv;
 
-/// Whether a value has this text anywhere.
+/// Returns whether this text is anywhere in a value.
 fn has(value: &Value, text: &str) -> bool {
     match value {
         Value::String(own) => own == text,
@@ -53,7 +53,7 @@ fn a_secret_is_kept_byte_for_byte_or_refused_with_the_reason() {
         let text = format!("{before}{SECRET}{after}");
         kept += u32::from(import(&env, &file, &url, text.as_bytes(), number));
     }
-    // Spaces round a secret are refused with the reason: they are seldom meant.
+    // Spaces around a secret are refused with the reason, because they are rarely intended.
     assert_eq!(kept, 4, "what is printable is kept");
     let long = SECRET.repeat(4_096 / SECRET.len() + 1);
     let not_text = [SECRET.as_bytes(), b"\xff\xfe"].concat();
@@ -62,7 +62,8 @@ fn a_secret_is_kept_byte_for_byte_or_refused_with_the_reason() {
     }
 }
 
-/// Enrols this secret. Returns whether it was kept; then it was kept as it is, save for one line end.
+/// Enrols this secret. Returns whether it was stored, and asserts that it was then stored unchanged, except for one
+/// line end.
 fn import(env: &TestEnv, file: &std::path::Path, url: &str, bytes: &[u8], number: usize) -> bool {
     fs::write(file, bytes).unwrap();
     fs::set_permissions(file, PermissionsExt::from_mode(0o600)).unwrap();

@@ -1,5 +1,5 @@
-//! The companion and the Python package against a listener of another user: they ask no daemon but the caller's own,
-//! root's, or one that the caller named, and print no control sequence of any.
+//! Listeners of other users: the companion and the Python package send requests only to daemons of the caller, of root,
+//! or at a path that the caller named. They print no control sequences from any daemon.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -35,10 +35,10 @@ const OWN: User = User {
 const MALLORY: u32 = 60_011;
 const DAEMON: u32 = 60_010;
 
-/// What an impostor would print in the caller's terminal, and smuggle into a header.
+/// Text that would act on the caller's terminal, and be injected into a header.
 const HOSTILE: &[u8] = b"\x1b]0;pwned\x07";
 
-/// A socket on which another user's process listens. It records what it is sent and answers each request.
+/// A socket on which another user's process listens. It records what it receives and answers each request.
 struct Listener {
     socket: PathBuf,
     over: Arc<AtomicBool>,
@@ -47,7 +47,8 @@ struct Listener {
 }
 
 impl Listener {
-    /// Root binds, so that the folder can be anybody's; this user listens, which is what the kernel tells a client.
+    /// Root binds the socket, so the folder can belong to any user. This user listens on it, and the kernel reports
+    /// that user to clients.
     fn new(uid: u32, socket: &Path) -> Self {
         Self::answering(uid, socket, format!("token-of-{uid}\n").into_bytes())
     }
@@ -84,7 +85,7 @@ impl Listener {
         }
     }
 
-    /// Everything that came until now.
+    /// Returns everything received so far.
     fn received(&self) -> Vec<u8> {
         self.received.lock().unwrap().clone()
     }
@@ -145,7 +146,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
-/// A folder of this mode and owner. Every user can reach it.
+/// Creates a folder with this mode and owner that every user can reach.
 fn folder(env: &TestEnv, relative: &str, mode: u32, owner: u32) -> PathBuf {
     let path = env.path(relative);
     fs::create_dir_all(&path).unwrap();
@@ -159,14 +160,14 @@ fn folder(env: &TestEnv, relative: &str, mode: u32, owner: u32) -> PathBuf {
     path
 }
 
-/// The companion as `user`, with these variables and in these mounts.
+/// The companion, or the package in its place.
 struct Companion {
     program: Installed,
-    /// Whether it is a script around the Python package, which knows fewer verbs.
+    /// Whether it is a script around the Python package, which has fewer verbs.
     is_package: bool,
 }
 
-/// The companion, and where there is a Python for every user, the package in its place.
+/// Returns the companion and, if there is a Python that every user can run, the package in its place.
 fn companions() -> Vec<Companion> {
     let companion = Companion {
         program: install(env!("CARGO_BIN_EXE_jeton")),
@@ -207,7 +208,7 @@ impl Companion {
         !self.is_package || args.iter().any(is_of_package) && !args.contains(&"exec")
     }
 
-    /// A line of a shell that asks for tokens so many times, and prints those that it gets.
+    /// Returns a shell command that requests tokens this many times, and prints those that it gets.
     fn looks(&self, times: usize) -> String {
         let program = self.program.program.display();
         if self.is_package {
@@ -251,7 +252,7 @@ impl Companion {
     }
 }
 
-/// Asserts that nothing was sent, nothing printed, and the message names the place.
+/// Asserts that nothing was sent or printed, and that the message names the path.
 #[track_caller]
 fn assert_not_asked(output: &Output, listener: &Listener, names: &Path) {
     assert_eq!(
@@ -318,7 +319,7 @@ fn roots_companion_asks_no_listener_that_a_users_variable_leads_to() {
             let output = companion.run(&env, ROOT, "", &[(variable, value)], args);
             assert_not_asked(&output, asked, &asked.socket);
         }
-        // Help is the companion's own text then.
+        // Then help is the companion's own text.
         if companion.knows(&["help"]) {
             let output = companion.run(&env, ROOT, "", &[("JETON_SOCKET", &tokens)], &["help"]);
             assert!(
@@ -407,7 +408,7 @@ fn a_folder_that_root_made_lends_its_owners_trust_only_at_the_systems_place() {
         let link = env.path("system/link");
         symlink("/run/jeton", &link).unwrap();
 
-        // The system's own daemon is one of its folder's owner.
+        // The system's daemon runs as the owner of its folder.
         let listener = Listener::new(DAEMON, &jeton.join("jeton.sock"));
         let reloads = Listener::new(DAEMON, &admin.join("admin.sock"));
         for (caller, variables, args) in [
@@ -442,7 +443,7 @@ fn a_folder_that_root_made_lends_its_owners_trust_only_at_the_systems_place() {
             let output = companion.run(&env, caller, &mounts, variables, args);
             assert_token_of(&output, DAEMON);
         }
-        // The companion that the system's daemon started finds it again.
+        // A companion that `exec` starts beside the system's daemon also finds that daemon.
         let again = [
             "exec",
             "--",
@@ -453,7 +454,7 @@ fn a_folder_that_root_made_lends_its_owners_trust_only_at_the_systems_place() {
             assert_token_of(&companion.run(&env, ROOT, &mounts, &[], &again), DAEMON);
         }
 
-        // A place that fails is passed over.
+        // A place with a listener of another user is skipped.
         let impostor = Listener::new(MALLORY, &users.join("jeton.sock"));
         for variables in [
             &[][..],
@@ -466,7 +467,7 @@ fn a_folder_that_root_made_lends_its_owners_trust_only_at_the_systems_place() {
         }
         assert_eq!(impostor.received(), b"");
 
-        // When none is left, it is named: the folder of /run/user is made by root too.
+        // Without another place, the message names this one. Root has created the folder of /run/user too.
         drop(listener);
         let named = Path::new("/run/user/60020/jeton/jeton.sock");
         let output = companion.run(&env, OWN, &mounts, &[], &["token"]);
@@ -477,7 +478,7 @@ fn a_folder_that_root_made_lends_its_owners_trust_only_at_the_systems_place() {
         drop((impostor, reloads));
         drop(user);
 
-        // At the system's place, a listener of a third user is none.
+        // At the system's place, a listener of a third user does not count.
         let impostor = Listener::new(MALLORY, &jeton.join("jeton.sock"));
         let named = Path::new("/run/jeton/jeton.sock");
         for caller in [ROOT, OWN] {
@@ -486,13 +487,14 @@ fn a_folder_that_root_made_lends_its_owners_trust_only_at_the_systems_place() {
         }
         drop(impostor);
 
-        // Where every user can make the folder, as in containers with a /run of their own, its owner counts for nothing.
+        // If every user can create the folder, as in containers with a /run of their own, the folder's owner is not
+        // trusted.
         for mode in [0o1777, 0o777, 0o775] {
             set_mode(&run, mode);
             let impostor = Listener::new(DAEMON, &jeton.join("jeton.sock"));
             let output = companion.run(&env, OWN, &mounts, &[], &["token"]);
             if mode == 0o777 {
-                // That is a volume, mounted at /run.
+                // This is a volume mounted at /run.
                 assert_token_of(&output, DAEMON);
             } else {
                 assert_not_asked(&output, &impostor, named);
@@ -569,7 +571,7 @@ fn roots_variables_count_in_a_volume_for_both_sockets() {
         set_mode(&volume, 0o777);
         let direct = volume.join("jeton.sock");
         let _listeners = [&tokens, &admin, &direct].map(|socket| Listener::new(DAEMON, socket));
-        // Over itself, so that the mounts show the same listeners.
+        // Mounted over itself, so that the mount has the same listeners.
         let mounts = format!("mount --bind '{0}' '{0}'", volume.display());
         for (variable, value, verb) in [
             ("XDG_RUNTIME_DIR", &volume, "token"),
@@ -615,7 +617,7 @@ fn a_link_that_changes_between_two_looks_leads_to_no_impostor() {
                 }
             });
             let socket = link.join("jeton.sock");
-            // Many looks in one mount namespace.
+            // Many requests in one mount namespace.
             let script = companion.looks(300);
             let mut command = in_mounts(&env, &mounts, ROOT, "/bin/sh", &["-c", &script]);
             command.current_dir("/").env("JETON_SOCKET", &socket);
@@ -665,7 +667,7 @@ fn in_another_user_namespace_users_without_a_number_count_at_these_places_alone(
         let theirs = Listener::new(MALLORY, &other.join("jeton.sock"));
         let shared = Listener::new(DAEMON, &volume.join("jeton.sock"));
         let runtime = other.parent().unwrap();
-        // As its root, and as a user without a number.
+        // As the namespace's root, and as a user without an ID there.
         for flags in [&["-U", "-r"][..], &["-U"]] {
             let system = Listener::new(DAEMON, &jeton.join("jeton.sock"));
             assert_token_of(&ask(flags, &[], &["token"]), DAEMON);
@@ -676,7 +678,7 @@ fn in_another_user_namespace_users_without_a_number_count_at_these_places_alone(
             let output = ask(flags, &elsewhere, &["token"]);
             assert_not_asked(&output, &theirs, &theirs.socket);
         }
-        // The user's own daemon has the user's number there.
+        // The user's own daemon has the user's ID there.
         let own = folder(&env, "home/own/jeton", 0o755, OWN.uid);
         let _own = Listener::new(OWN.uid, &own.join("jeton.sock"));
         let own = [("XDG_RUNTIME_DIR", own.parent().unwrap())];

@@ -1,4 +1,4 @@
-//! Issuers that answer without end, and what that costs the profiles of others.
+//! Issuers with endless answers, and their effect on other profiles.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -13,10 +13,10 @@ use jetond::sandbox::Line;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
-/// How long an attempt may take, with room for a busy machine.
+/// The time limit of an attempt, with a reserve for a busy machine.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// Two profiles, each at an issuer of its own.
+/// A test environment with two profiles, each at an issuer of its own.
 fn two_issuers() -> TestEnv {
     let mut env = TestEnv::new();
     for profile in ["other", "flooded"] {
@@ -27,7 +27,7 @@ fn two_issuers() -> TestEnv {
     env
 }
 
-/// The median of the times that so many requests for a held token take.
+/// Returns the median time of this many requests for a held token.
 fn median(env: &TestEnv, daemon: &Daemon, profile: &str, requests: usize) -> Duration {
     let mut times: Vec<_> = (0..requests)
         .map(|_| {
@@ -40,12 +40,12 @@ fn median(env: &TestEnv, daemon: &Daemon, profile: &str, requests: usize) -> Dur
     times[requests / 2]
 }
 
-/// A field of each thread's status, with the thread's name.
+/// Returns a field of each thread's status, with the thread's name.
 fn of_each_thread(daemon: &Daemon, field: &str) -> Vec<(String, String)> {
     let tasks = fs::read_dir(format!("/proc/{}/task", daemon.child.id())).unwrap();
     let mut found = vec![];
     for task in tasks {
-        // A thread may end meanwhile.
+        // A thread may end in the meantime.
         let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap_or_default();
         let value = |name: &str| {
             let mut lines = status.lines();
@@ -79,7 +79,8 @@ fn a_flood_of_early_hints_delays_no_request_for_another_profile() {
         1,
         "the flood has ended too early to tell"
     );
-    // A busy machine has its own delays; on the thread that serves, each took most of a second.
+    // The reserve is for a busy machine. If the flood ran on the thread that serves, each request would take most of a
+    // second.
     let bound = quiet * 3 + Duration::from_millis(20);
     assert!(flooded <= bound, "{flooded:?} against {quiet:?}");
     assert_ne!(refresh.join().unwrap().status, 200);
@@ -111,7 +112,7 @@ fn a_profile_that_is_removed_ends_its_connection_to_the_issuer() {
     wait_until("the end of the connection", || {
         env.sandboxes()[1].stats().open_connections == 0
     });
-    // The attempt's own deadline is later.
+    // The attempt's own deadline would be later.
     assert!(begun.elapsed() < Duration::from_secs(5));
     env.stop(&mut daemon);
 }
@@ -149,7 +150,7 @@ fn the_profile_that_is_asked_for_comes_first_and_the_log_says_that_others_wait()
     for n in 0..PROFILES {
         env.enrol_at(&format!("p{n:02}"), &url);
     }
-    // Eight at a time, so that the last one of them would wait for 16 seconds.
+    // Eight run at a time, so the last profile would wait for 16 seconds.
     env.fault("slow:4");
     let mut daemon = env.start();
     wait_until("the first calls", || {
@@ -170,7 +171,7 @@ fn the_profile_that_is_asked_for_comes_first_and_the_log_says_that_others_wait()
     assert_eq!(said.matches("profiles wait for their turn").count(), 1);
 }
 
-/// An issuer that keeps connections, and counts them and the requests.
+/// Starts an issuer that keeps connections open. Returns its address, and the counts of connections and requests.
 fn keeping_issuer() -> (String, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     const ANSWER: &str = r#"{"access_token":"a-token","token_type":"Bearer","expires_in":600}"#;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -232,8 +233,8 @@ fn profiles_at_one_issuer_use_its_connections_again() {
         assert_eq!(refreshed.code, 0, "{refreshed:?}");
     }
     assert_eq!(requests.load(Ordering::SeqCst) - asked, 2 * PROFILES);
-    // Those that ran at once have one each, and where none was idle one more may have been opened than was needed. Without
-    // reuse it is one for each call.
+    // Attempts that ran at the same time need one connection each, and some may be opened without need. Without reuse
+    // there would be one for each request.
     let opened = connections.load(Ordering::SeqCst) - at_first;
     assert!(opened <= PROFILES + 4, "{opened}");
     env.stop(&mut daemon);

@@ -1,5 +1,5 @@
-//! Attacks: what a hostile neighbour, a hostile issuer or an exchanged file tries, each with real programs and, where it
-//! takes them, real users. A test that needs root says so where it is run by another user. What takes a long load is in
+//! Attacks by hostile users, hostile issuers and replaced files, with the real programs and, where needed, real users.
+//! A test that needs root prints a message when another user runs it. Attacks with a long load are in
 //! `benches/attacks`.
 #![allow(
     clippy::unwrap_used,

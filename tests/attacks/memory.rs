@@ -1,5 +1,5 @@
-//! Users who make the daemon hold what they never finish or never read: its memory stays below a bound, and its owner is
-//! served all the while.
+//! Memory exhaustion by users that send requests they never finish and get answers they never read: the daemon's memory
+//! stays below a bound, and its owner is served all the time.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -18,27 +18,28 @@ use crate::support::daemon::{Daemon, raise_descriptor_limit, wait_until};
 use crate::support::http;
 use crate::support::users::{User, are_root};
 
-/// The descriptors that the daemon may have open: it allows somewhat more connections than the attackers make.
+/// The daemon's limit on open descriptors. It allows somewhat more connections than the attackers open.
 const DESCRIPTORS: u64 = 1_400;
 
-/// Two users whom the rules name, and how many connections each of them holds: nearly as many as one may have, and nearly
+/// Two users that the rules allow, with the number of connections of each: nearly the maximum for one user, and nearly
 /// the rest.
 const ATTACKERS: [(u32, usize); 2] = [(60_001, 780), (60_002, 220)];
 
-/// What resident memory may grow by, in KiB: up to 12 MiB from what it is at rest, 12 KiB for each connection, and 8 MiB.
+/// The limit on the growth of resident memory, in KiB: up to 12 MiB from its idle size, 12 KiB for each connection, and
+/// 8 MiB.
 const BOUND: u64 = 1_536 + 1_000 * 12 + 8 * 1_024;
 
-/// How much more the same attack may take when it is repeated, in KiB.
+/// How much more memory a repetition of the same attack may need, in KiB.
 const AGAIN: u64 = 4 * 1024;
 
-/// How long the attackers hold what they have.
+/// How long the attackers keep their connections.
 const HELD: Duration = Duration::from_millis(1_000);
 
 struct Attack {
     name: &'static str,
-    /// What is sent on each connection, in turns.
+    /// What is sent on each connection, in this order.
     turns: Vec<Vec<u8>>,
-    /// Whether the last turn is sent again and again until the daemon takes no more.
+    /// Whether the last item is sent repeatedly until the daemon takes no more.
     floods: bool,
 }
 
@@ -68,7 +69,7 @@ fn post(target: &str, headers: &str, length: usize) -> String {
     )
 }
 
-/// The attacks, by what the daemon is made to hold.
+/// Returns the attacks, named after what the daemon has to hold.
 fn attacks() -> Vec<Attack> {
     let field = "a".repeat(262_100);
     let long = format!("X: {}\r\n", "a".repeat(7_900));
@@ -123,14 +124,14 @@ fn attacks() -> Vec<Attack> {
     ]
 }
 
-/// A place whose daemon serves these users, with a profile that gets no token.
+/// Starts a daemon that serves these users, with one profile that gets no token.
 fn place() -> (TestEnv, Daemon) {
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("big");
     let stuck = env.add_sandbox(Line::V2_24, 3_600);
     env.enrol_at("stuck", &env.sandboxes()[stuck].url());
     env.fault_at(stuck, "hang");
-    // The longest token that a daemon takes, and twice as long in JSON.
+    // The longest token that a daemon accepts. In JSON it is twice as long.
     let token = "\\\"".repeat(65_536);
     let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":3600}}"#);
     let answer = Fault::Answer { status: 200, body };
@@ -152,7 +153,7 @@ fn place() -> (TestEnv, Daemon) {
         env!("CARGO_BIN_EXE_jetond"),
         socket.to_str().unwrap(),
     ]);
-    // At TRACE, the log of some ten thousand connections is most of what is held.
+    // At TRACE, the log of some ten thousand connections would be most of the memory.
     command.env("JETON_LOG", "info");
     let mut daemon = env.spawn_command(command);
     daemon.socket.clone_from(&socket);
@@ -163,7 +164,7 @@ fn place() -> (TestEnv, Daemon) {
     (env, daemon)
 }
 
-/// The status of a request of our own for a token; its answer is read to its end.
+/// Makes the owner's request for a token and reads the whole answer. Returns its status.
 fn fetch(socket: &Path) -> Option<u16> {
     let mut stream = UnixStream::connect(socket).ok()?;
     stream
@@ -175,14 +176,14 @@ fn fetch(socket: &Path) -> Option<u16> {
     Some(http::read_response(&mut stream).ok()?.status)
 }
 
-/// A line of the process's status, in KiB.
+/// Returns a line of the process's status, in KiB.
 fn status(daemon: &Daemon, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", daemon.child.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Waits until the daemon has no connection of the attackers any more.
+/// Waits until all connections of the attackers have ended.
 fn wait_for_quiet(daemon: &Daemon) {
     wait_until("the attackers' connections to end", || {
         let open = fs::read_dir(format!("/proc/{}/fd", daemon.child.id())).unwrap();
@@ -190,12 +191,12 @@ fn wait_for_quiet(daemon: &Daemon) {
     });
 }
 
-/// Begins to count the highest resident memory anew.
+/// Resets the process's peak of resident memory.
 fn reset_highest(daemon: &Daemon) {
     fs::write(format!("/proc/{}/clear_refs", daemon.child.id()), "5").unwrap();
 }
 
-/// Attacks as one user until told to stop.
+/// Runs an attack as one user.
 fn hold(user: User, socket: &Path, connections: usize, attack: &Attack) {
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     set_thread_groups(&[]).unwrap();
@@ -210,9 +211,9 @@ fn hold(user: User, socket: &Path, connections: usize, attack: &Attack) {
     }
     let (last, first) = attack.turns.split_last().unwrap();
     for turn in first {
-        // What the daemon has refused, or does not take, is not sent.
+        // Data that the daemon refuses or does not read is dropped.
         held.iter().for_each(|mut stream| drop(stream.write(turn)));
-        // Gives the daemon time to take what it will; a refusal is no event on all of these connections.
+        // Gives the daemon time to read what it will. There is no event to wait for on all of these connections.
         std::thread::sleep(Duration::from_millis(200));
     }
     let start = Instant::now();
@@ -222,15 +223,16 @@ fn hold(user: User, socket: &Path, connections: usize, attack: &Attack) {
             break;
         }
     }
-    // The attack is to hold what it has for this long.
+    // Keeps the connections for this long.
     std::thread::sleep(HELD.saturating_sub(start.elapsed()));
     for stream in &mut held {
-        // Some of what came, so that an attack that is refused shows.
+        // Reads the beginning of the answers, so that a refused attack is noticed.
         drop(stream.read(&mut [0; 64]));
     }
 }
 
-/// The highest resident memory of the daemon under an attack, in KiB, and how many of the owner's requests failed.
+/// Runs an attack. Returns the daemon's peak of resident memory in KiB, the number of the owner's requests, and how
+/// many failed.
 fn under(daemon: &Daemon, attack: &Attack) -> (u64, usize, usize) {
     reset_highest(daemon);
     let over = AtomicBool::new(false);
@@ -240,7 +242,7 @@ fn under(daemon: &Daemon, attack: &Attack) -> (u64, usize, usize) {
             while !over.load(Ordering::Relaxed) {
                 asked += 1;
                 failed += usize::from(fetch(&daemon.socket) != Some(200));
-                // An owner who asks 200 times a second, and does not take the processor from the attackers.
+                // The owner makes 200 requests per second, so it does not take the processor from the attackers.
                 std::thread::sleep(Duration::from_millis(5));
             }
             (asked, failed)

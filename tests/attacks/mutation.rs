@@ -1,8 +1,8 @@
-//! Requests that no client sends: frames of the companion and raw HTTP requests, mutated by a seed, at a real daemon
-//! at TRACE. It must not end, answer late or grow, and no secret may be in what comes out of it.
+//! Mutated requests: companion frames and raw HTTP requests that no client sends, to a real daemon at TRACE. The daemon
+//! must not end, answer late or grow, and no secret may be in its output.
 //!
-//! `JETON_MUTATIONS` says how many of each kind there are (default 4,000; a daemon gets 20,000 at most, then the next
-//! one starts). `JETON_MUTATION_SEED` repeats a run, and `JETON_MUTATION_ONLY` one mutant of it.
+//! `JETON_MUTATIONS` sets how many of each kind are sent (default 4,000; after 20,000 the next daemon is started).
+//! `JETON_MUTATION_SEED` repeats a run, and `JETON_MUTATION_ONLY` one mutant of it.
 
 mod answer;
 mod canary;
@@ -27,19 +27,19 @@ use frames::{EMPTY, RESEARCH};
 use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 
-/// How many of each kind one daemon gets.
+/// The maximum number of each kind for one daemon.
 const PER_DAEMON: u64 = 20_000;
 
-/// Mutants that are under way at once.
+/// The number of mutants sent at the same time.
 const AT_ONCE: u64 = 64;
 
-/// How much later than its own wait an answer may come.
+/// How much later than the requested wait an answer may come.
 const LATE: Duration = Duration::from_secs(1);
 
-/// How many late answers are looked into.
+/// How many late answers are repeated.
 const REPEATED: usize = 5;
 
-/// How much a daemon's own memory may grow after the first mutants, in KiB.
+/// How much a daemon's private memory may grow after the first mutants, in KiB.
 const GROWTH: u64 = 4 * 1024;
 
 /// What is mutated.
@@ -53,29 +53,29 @@ struct Mutant {
     number: u64,
     bytes: Vec<u8>,
     delivery: Delivery,
-    /// How long the daemon may take: its own wait and [`LATE`].
+    /// The time limit for the answer: the requested wait plus [`LATE`].
     allowed: Duration,
-    /// Whether its companion says that it has a terminal.
+    /// Whether the frame states that the companion has a terminal.
     has_terminal: bool,
     dice: Dice,
 }
 
-/// What a run is.
+/// One run.
 struct Run {
     kind: Arc<Kind>,
     seed: u64,
     daemon: Daemon,
 }
 
-/// What was seen in a run.
+/// The observations of a run.
 #[derive(Default)]
 struct Seen {
     faults: Vec<String>,
     late: Vec<(u64, String)>,
     parts: HashSet<(Vec<u8>, bool)>,
-    /// How often each status and exit code came, and how often nothing.
+    /// How often each status and exit code was received, and how often there was no answer.
     outcomes: BTreeMap<String, u64>,
-    /// The longest that an answer took beyond its own wait, and to which mutant it was.
+    /// The longest time that an answer took beyond the requested wait, and the mutant's number.
     latest: (Duration, u64),
 }
 
@@ -100,7 +100,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// How many mutants there are.
+/// Returns the number of mutants.
 fn count() -> u64 {
     number("JETON_MUTATIONS").unwrap_or(4_000)
 }
@@ -125,19 +125,19 @@ fn mutate(what: &str, kind: impl Fn() -> Kind) {
     }
 }
 
-/// Sends these mutants to a daemon of their own.
+/// Sends these mutants to a new daemon.
 fn batch(kind: Kind, seed: u64, numbers: std::ops::Range<u64>, of: &str) {
     let kind = Arc::new(kind);
     let (env, mut run) = start(&kind, seed);
-    // The first fill what is kept: buffers, tasks, names that the log knows.
+    // The first quarter fills what the daemon keeps: buffers, tasks, names known to the log.
     let warm = numbers.start + (numbers.end - numbers.start) / 4;
     let mut seen = run.send(numbers.start..warm);
     let before = run.memory();
     seen.add(run.send(warm..numbers.end));
     let after = run.memory();
     for (number, what) in seen.late.iter().take(REPEATED) {
-        // A machine that is busy answers late. A daemon that is late by a request is late by it again, and a fresh one
-        // too: this one may refuse by now what it answered late.
+        // On a busy machine, answers are late. If a request makes the daemon late, it does so again, and in a fresh
+        // daemon too. This daemon may refuse the request by now.
         let is_late = || {
             let (env, mut run) = start(&kind, seed);
             let late = run.send(*number..*number + 1).late;
@@ -148,7 +148,7 @@ fn batch(kind: Kind, seed: u64, numbers: std::ops::Range<u64>, of: &str) {
             seen.faults.push(format!("number {number}: late: {what}"));
         }
     }
-    // Past libtest, which keeps what tests print: the seed belongs into every log.
+    // Written to stderr directly, because libtest captures what tests print and every log needs the seed.
     let _ = writeln!(
         std::io::stderr(),
         "mutated {of}: the latest answer came {:?} beyond its own wait (number {}); {before} KiB of its own before, \
@@ -178,7 +178,7 @@ fn batch(kind: Kind, seed: u64, numbers: std::ops::Range<u64>, of: &str) {
     );
 }
 
-/// A daemon with a token of `research`, and of `empty` none, since its issuer hangs.
+/// Starts a daemon with a token for `research` and none for `empty`, whose issuer hangs.
 fn start(kind: &Arc<Kind>, seed: u64) -> (TestEnv, Run) {
     let mut env = TestEnv::with_sandbox(3_600);
     env.watch_for("a caller's secret", CALLERS_SECRET);
@@ -198,7 +198,7 @@ fn start(kind: &Arc<Kind>, seed: u64) -> (TestEnv, Run) {
 }
 
 impl Run {
-    /// Sends these mutants, several at once.
+    /// Sends these mutants, several at a time.
     fn send(&self, numbers: std::ops::Range<u64>) -> Seen {
         let next = AtomicU64::new(numbers.start);
         let all = Mutex::new(Seen::default());
@@ -259,7 +259,7 @@ impl Run {
         (mutant, received)
     }
 
-    /// The daemon's own memory in KiB.
+    /// Returns the daemon's private memory in KiB.
     fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.daemon.child.id()));
         let status = status.expect("the daemon has ended");
@@ -328,7 +328,7 @@ impl Seen {
     }
 }
 
-/// The first bytes of both, for people.
+/// Returns the first bytes of the mutant and of the answer, as text.
 fn excerpts(mutant: &Mutant, received: &Received) -> String {
     let [sent, came] = [&mutant.bytes, &received.bytes]
         .map(|bytes| String::from_utf8_lossy(&bytes[..bytes.len().min(1_000)]).into_owned());

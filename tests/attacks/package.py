@@ -3,7 +3,7 @@
 
 import sys
 
-# The package is beside this file.
+# The package is in the folder of this file.
 sys.path.insert(0, __file__.rpartition("/")[0])
 
 import jeton  # noqa: E402

@@ -1,5 +1,5 @@
-//! Neighbours who want all the places among the connections: strangers, users with rules of their own, and watchers who
-//! hang up. Each is a user of the machine by the kernel's word.
+//! Exhaustion of the connection slots by other users: strangers, users with access rules, and watchers that hang up.
+//! The users are real, as the kernel reports them.
 
 mod crowd;
 mod floods;
@@ -24,7 +24,7 @@ use crowd::Crowd;
 const ALICE: User = user(60_101);
 const BOB: User = user(60_102);
 const CAROL: User = user(60_103);
-/// No rule names these.
+/// Users that no rule allows.
 const MALLORY: User = user(60_104);
 const TRUDY: User = user(60_105);
 
@@ -41,7 +41,8 @@ const fn user(uid: u32) -> User {
 /// A request that waits for a minute.
 const WAIT: &str = "GET /v1/profiles/slow/token?max_wait=60 HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// A place whose profiles these users may use; all users reach its socket. The issuer of `slow` never answers.
+/// A test environment whose profiles these users may use. All users can reach its socket, and the issuer of `slow`
+/// never answers.
 fn place(allowed: &[User]) -> TestEnv {
     raise_descriptor_limit();
     let mut env = TestEnv::with_sandbox(3_600);
@@ -65,7 +66,7 @@ fn place(allowed: &[User]) -> TestEnv {
     env
 }
 
-/// A daemon at a socket that all users reach. It may have this many descriptors open.
+/// Starts a daemon with this limit on open descriptors, at a socket that all users can reach.
 fn start(env: &TestEnv, descriptors: usize) -> Daemon {
     let socket = env.path("shared/jeton.sock");
     let mut command = env.command("prlimit");
@@ -80,24 +81,24 @@ fn start(env: &TestEnv, descriptors: usize) -> Daemon {
         accepts(&daemon.socket) && accepts(&daemon.admin)
     });
     daemon.look_at_proc();
-    // With its first token it serves at once.
+    // Once the first token is there, later requests are answered at once.
     wait_until("a token", || env.get(&daemon, TOKEN).status == 200);
     daemon
 }
 
-/// How many descriptors the daemon has open.
+/// Returns the number of the daemon's open descriptors.
 fn descriptors(daemon: &Daemon) -> usize {
     let listing = fs::read_dir(format!("/proc/{}/fd", daemon.child.id()));
     listing.unwrap().count()
 }
 
-/// Asks for the token on a new connection of this user.
+/// Requests the token as this user on a new connection, and returns the status.
 fn status(env: &TestEnv, daemon: &Daemon, user: User) -> u16 {
     user.ask(env, &daemon.socket, "GET", TOKEN).0.status
 }
 
-/// The owner and a user with a rule ask for tokens, each on a connection that it keeps and on new ones, and root reloads:
-/// all of it is answered.
+/// Asserts that honest clients are served. The owner and an allowed user request tokens, each on a kept connection and
+/// on new ones, and root reloads.
 fn honest_clients_are_served(env: &TestEnv, daemon: &Daemon, honest: User, times: usize) {
     let mut kept = [connected(daemon, None), connected(daemon, Some(honest))];
     for i in 0..times {
@@ -195,7 +196,7 @@ fn a_stranger_gets_its_403_at_accept_and_a_long_request_is_taken() {
     assert_eq!(http::read_response(&mut stream).unwrap().status, 403);
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
 
-    // Those who stay are few, and are closed soon.
+    // Only a few connections that stay open are accepted, and they are closed soon.
     let before = descriptors(&daemon);
     let stay: Vec<_> = (0..100).map(|_| MALLORY.connect(&daemon.socket)).collect();
     assert!(descriptors(&daemon) <= before + 64);
@@ -227,7 +228,7 @@ fn the_companion_prints_why_it_was_refused() {
         assert_eq!(refused.code, 77, "{i}: {refused:?}");
         assert!(refused.stderr.contains("may not"), "{i}: {refused:?}");
     }
-    // The places are all taken by requests that wait, of users who have no more than one.
+    // All slots are taken by requests that wait, each from a different user.
     let waiting: Vec<_> = crowd
         .iter()
         .map(|user| {
@@ -245,7 +246,7 @@ fn the_companion_prints_why_it_was_refused() {
             "{i}: {refused:?}"
         );
     }
-    // Places are kept for the daemon's user.
+    // Some slots are reserved for the daemon's own user.
     assert_eq!(env.get(&daemon, TOKEN).status, 200);
     drop(waiting);
     env.stop(&mut daemon);
@@ -265,7 +266,7 @@ fn an_answer_that_is_being_made_never_gives_up_its_place() {
             stream
         })
         .collect();
-    // Alice has more than anybody, and then Bob.
+    // First Alice has the most connections of all users, and then Bob.
     for (size, user) in [(400, ALICE), (400, BOB)] {
         let crowd = Crowd::new(&daemon, user, size, "G");
         wait_until("the crowd", || crowd.opened() >= 2 * size);
@@ -312,7 +313,7 @@ fn a_user_who_holds_only_watches_is_served_and_the_oldest_watch_ends() {
         "{most}, as one user may have of 256"
     );
     assert_eq!(status(&env, &daemon, ALICE), 200);
-    // The token's connection has ended again, and the newest watch goes on.
+    // The connection of the request for the token has ended, and the newest watch continues.
     let mut wire = Wire::new(&env, &daemon.socket);
     wire.send("POST /v1/profiles/research/refresh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
         .unwrap();
@@ -322,7 +323,7 @@ fn a_user_who_holds_only_watches_is_served_and_the_oldest_watch_ends() {
     env.stop(&mut daemon);
 }
 
-/// Reads what comes of a watch until it names a token; `None` at the end.
+/// Reads from a watch until an event has a token. Returns `None` at the end of the watch.
 fn event(env: &TestEnv, stream: &mut UnixStream) -> Option<bool> {
     let mut came = vec![];
     let mut bytes = [0; 4_096];

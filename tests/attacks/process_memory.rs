@@ -1,4 +1,4 @@
-//! The memory of a running process, as another process reads it: `/proc/PID/mem`.
+//! Memory of a running process, as another process reads it from `/proc/PID/mem`.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -10,21 +10,21 @@ use crate::support::leaks::{Canary, Search};
 
 const PAGE: usize = 4_096;
 
-/// What a process had in memory at one moment: the pages that are not all zeros, joined where they are neighbours.
+/// A snapshot of a process's memory: the pages that are not all zeros, with adjacent pages joined.
 pub(crate) struct Snapshot(Vec<(String, Vec<u8>)>);
 
-/// Where a canary was found: its number, its form, and the place, for people.
+/// A canary that was found: its number, its form, and a description of the place.
 pub(crate) type Found = (usize, &'static str, String);
 
 impl Snapshot {
-    /// Stops the daemon for as long as its memory is read.
+    /// Takes a snapshot. The daemon is stopped while its memory is read.
     pub(crate) fn take(daemon: &Daemon) -> Self {
         let pid = daemon.child.id();
         daemon.signal(Signal::STOP);
         wait_until("all threads to stop", || {
             let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
             let stats = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("stat")));
-            // Behind the name, which is in parentheses, comes the state.
+            // The state comes after the name, which is in parentheses.
             let is_stopped = |stat: String| stat.rsplit(')').next().unwrap().starts_with(" T");
             stats.flatten().all(is_stopped)
         });
@@ -38,7 +38,7 @@ impl Snapshot {
         Self(runs)
     }
 
-    /// Every place where one of the canaries is.
+    /// Returns every place of one of the canaries.
     pub(crate) fn find(&self, canaries: &[Canary]) -> Vec<Found> {
         let search = Search::new(canaries);
         let runs = self.0.iter();
@@ -54,8 +54,8 @@ impl Snapshot {
     }
 }
 
-/// Whether the process can have written to a region, by its line in `maps`: a file that is mapped to be read is as it is
-/// on the disk, and the kernel's own pages cannot be read.
+/// Returns whether the process can have written to a region, judged by its line in `maps`. A file that is mapped for
+/// reading is unchanged, and the kernel's own pages cannot be read.
 fn may_hold_data(line: &str) -> bool {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let is_kernels = fields.get(5).is_some_and(|name| name.starts_with("[v"));
@@ -72,7 +72,7 @@ fn read_region(memory: &File, line: &str, runs: &mut Vec<(String, Vec<u8>)>) {
     let mut at = address(from);
     while at < address(to) {
         let piece = &mut piece[..(address(to) - at).min(256 * PAGE)];
-        // A guard page is not readable, whatever `maps` says.
+        // A guard page cannot be read, whatever `maps` shows.
         let Ok(()) = memory.read_exact_at(piece, at as u64) else {
             break;
         };

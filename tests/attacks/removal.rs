@@ -1,5 +1,5 @@
-//! A removal is killed at any step, with two configurations over one state folder, and with each store: nothing is lost,
-//! nothing of another configuration is touched, and no secret is left where no command would find it.
+//! Removals that are killed at any step, with two configurations over one state folder and with each store: nothing is
+//! lost, nothing of another configuration is changed, and no secret is left where no command finds it.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -20,7 +20,7 @@ fn traces(env: &TestEnv) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// A second configuration over the same state folder.
+/// Writes a second configuration for the same state folder.
 fn other_config(env: &TestEnv, text: &str) -> PathBuf {
     let path = env.path("home/other.toml");
     fs::write(&path, text).unwrap();
@@ -31,7 +31,7 @@ fn intent(env: &TestEnv, profile: &str) -> PathBuf {
     env.path(&format!("state/jeton/removals/{profile}.json"))
 }
 
-/// Writes a file of mode 0600 into a folder of mode 0700.
+/// Writes a file of mode 0600 in a folder of mode 0700.
 fn write_private(path: &Path, text: &str) {
     let _ = fs::DirBuilder::new()
         .mode(0o700)
@@ -41,7 +41,7 @@ fn write_private(path: &Path, text: &str) {
     file.open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
-/// Writes down that a removal has begun.
+/// Records that a removal has begun.
 fn begin(env: &TestEnv, profile: &str, config: &Path, store: &str) {
     let config = config.canonicalize().unwrap();
     let text = format!(
@@ -50,7 +50,7 @@ fn begin(env: &TestEnv, profile: &str, config: &Path, store: &str) {
     write_private(&intent(env, profile), &text);
 }
 
-/// `jetond remove a`, killed when it makes one of these system calls for the nth time.
+/// Runs `jetond remove a` and kills it at the nth of these system calls.
 fn kill_at(env: &TestEnv, call: &str, n: u32, more: &[&str]) -> Output {
     let mut command = env.command("strace");
     command
@@ -63,7 +63,7 @@ fn kill_at(env: &TestEnv, call: &str, n: u32, more: &[&str]) -> Output {
     env.finish("jetond remove", command, b"", false)
 }
 
-/// Everything in the state folder but its locks, with the bytes.
+/// Returns all files in the state folder except locks, with their bytes.
 fn state(env: &TestEnv) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = vec![];
     for folder in ["credentials", "removals"] {
@@ -133,13 +133,13 @@ fn a_removal_of_another_configuration_is_not_forgotten_for_one_of_another_store(
     assert_eq!(refused.code, 78, "{refused:?}");
     let line = format!("jetond remove a --yes --config {}", other.display());
     assert!(refused.stderr.contains(&line), "{refused:?}");
-    // One that cannot be understood may name a credential as well.
+    // A record that cannot be parsed may name a credential as well.
     write_private(&intent(&env, "a"), "{}");
     let refused = env.jetond(&["remove", "a", "--yes"]);
     assert_eq!(refused.code, 78, "{refused:?}");
     begin(&env, "a", &other, "keyring");
     assert!((state(&env), fs::read(env.config()).unwrap()) == before);
-    // Nor for an enrolment: of a new profile, which is refused, or of this one, which leaves it.
+    // An enrolment does not discard the record either. A new profile is refused, and a rebind keeps the record.
     fs::write(env.config(), "# none\n").unwrap();
     let refused = env.try_enrol_with("a", &env.sandbox().url(), &["--store", "file"]);
     assert_eq!(refused.code, 78, "{refused:?}");
@@ -148,7 +148,7 @@ fn a_removal_of_another_configuration_is_not_forgotten_for_one_of_another_store(
     let rebound = env.jetond(&["add", "a", "--rebind"]);
     assert_eq!(rebound.code, 0, "{rebound:?}");
     assert!(intent(&env, "a").exists());
-    // In the same store there is one credential, which this one removes.
+    // With the same store there is only one credential, which this removal deletes.
     begin(&env, "a", &other, "file");
     let removed = env.jetond(&["remove", "a", "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
@@ -179,7 +179,7 @@ fn what_killed_writers_have_left_is_swept_unless_its_writer_runs() {
     assert_eq!(removed.code, 0, "{removed:?}");
     assert_eq!(left_over(&env), [credentials.join(".jeton-new-b-Ab12cD")]);
     assert!(!config.exists());
-    // A program that another test starts may hold a copy of this file for a moment: closing ours would not be enough.
+    // A program that another test starts may inherit this descriptor for a moment, so closing ours would not be enough.
     held.unlock().unwrap();
     let removed = env.jetond(&["remove", "c", "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
@@ -206,7 +206,7 @@ fn a_removal_from_a_keyring_can_be_killed_anywhere() {
         "renameat,rename,renameat2",
         "unlinkat,unlink",
         "fsync",
-        // What it says to the keyring.
+        // The messages to the keyring.
         "sendmsg,sendto",
     ] {
         for n in 1.. {
@@ -234,7 +234,7 @@ fn a_removal_from_a_keyring_can_be_killed_anywhere() {
         }
     }
     assert!(points >= 6, "{points}");
-    // A record that was about to be written when its writer was killed goes with the next removal, also from a keyring.
+    // A temporary record that a killed writer left is deleted by the next removal, also with a keyring.
     let left = env.path("state/jeton/credentials/.jeton-new-a-Ab12cD");
     write_private(&left, env.secret());
     enrol();
@@ -255,14 +255,14 @@ fn a_profile_that_got_another_store_takes_the_credential_of_before_with_it() {
     assert_eq!(added.code, 0, "{added:?}");
     begin(&env, "a", &env.config(), "keyring");
     fs::write(env.config(), "# none\n").unwrap();
-    // The removal has to end before a file takes the name.
+    // The removal must be completed before a file takes the name.
     let refused = env.try_enrol_with("a", &env.sandbox().url(), &["--store", "file"]);
     assert_eq!(refused.code, 78, "{refused:?}");
     assert!(
         refused.stderr.contains("first run: jetond remove a --yes"),
         "{refused:?}"
     );
-    // Somebody writes the profile by hand.
+    // The user writes the profile by hand.
     let text = format!(
         "[profiles.a]\nprovider = 'runai'\nurl = '{}'\n",
         env.sandbox().url()

@@ -1,4 +1,4 @@
-//! A user that may use a profile and says of each of its tokens that it was rejected.
+//! False reports: an allowed user reports each of its tokens as rejected.
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;
@@ -28,7 +28,7 @@ const OWNER: User = User {
 
 const TOKEN: &str = "/v1/profiles/research/token";
 
-/// One request of a user on a connection of its own.
+/// Makes one request of a user on a new connection.
 fn ask(
     env: &TestEnv,
     user: User,
@@ -48,7 +48,7 @@ fn ask(
     answer
 }
 
-/// Reports the token that is held, and returns the answer.
+/// Reports the held token as rejected and returns the answer.
 fn report(env: &TestEnv, user: User, socket: &Path) -> Response {
     let held = ask(env, user, socket, "GET", TOKEN, "");
     assert_eq!(held.status, 200, "{held:?}");

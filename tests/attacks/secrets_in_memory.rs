@@ -1,4 +1,5 @@
-//! What a thief with the daemon's memory gets: each secret that is in use once, and none that is not any more.
+//! Secrets in the daemon's memory, as an attacker would read it: each secret in use is there once, and none that is no
+//! longer in use.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -19,19 +20,19 @@ use crate::support::{TestEnv, http, ignored};
 
 const PASSPHRASE: &str = "a passphrase of the test";
 
-/// Profiles, each with an issuer and a secret of its own.
+/// The number of profiles that each have an issuer and a secret of their own.
 const ALONE: usize = 9;
 
-/// Profiles of one issuer, whose connections are kept for a moment: they share a client and its secret.
+/// Profiles of one issuer that share a client and its secret. Connections to the issuer are kept for a while.
 const SHARED: [&str; 3] = ["shared-1", "shared-2", "shared-3"];
 
-/// The profile whose credential is encrypted; it is one of those with an issuer of its own.
+/// The profile with an encrypted credential. It has an issuer of its own.
 const ENCRYPTED: &str = "alone-0";
 
-/// The profile that gets another credential while the daemon runs, and whose token is written to a file.
+/// The profile whose credential changes while the daemon runs, and whose token is written to a file.
 const CHANGED: &str = "alone-1";
 
-/// How many refreshes there are at least; `JETON_REFRESHES` says another number.
+/// The minimum number of refreshes. `JETON_REFRESHES` sets another number.
 const REFRESHES: u64 = 500;
 
 /// A daemon with its profiles.
@@ -39,13 +40,13 @@ struct Place {
     env: TestEnv,
     daemon: Daemon,
     profiles: Vec<String>,
-    /// The client secrets, and how many profiles have each. The first is the one that is encrypted.
+    /// The client secrets, each with the number of profiles that use it. The first one is encrypted.
     secrets: Vec<(String, usize)>,
-    /// What is not in use any more.
+    /// Secrets that are no longer in use.
     former: Vec<String>,
 }
 
-/// How an issuer gives tokens from now on: of so many seconds, to every client that asks.
+/// Makes an issuer grant tokens with this lifetime to every client.
 fn grants(env: &TestEnv, sandbox: usize, seconds: u64) {
     let body =
         format!(r#"{{"access_token":"$TOKEN","token_type":"Bearer","expires_in":{seconds}}}"#);
@@ -61,20 +62,21 @@ fn fresh_secret() -> String {
     format!("canary\"\\&=+%~{hex}")
 }
 
-/// The end of a token: what is left of it where the beginning is overwritten, and without which it is none.
+/// Returns the end of a token. It would remain if only the beginning were overwritten, and without it the token is
+/// useless.
 fn end_of(token: &str) -> &str {
     &token[token.len() - 43..]
 }
 
 fn with_passphrase(env: &TestEnv, args: &[&str]) -> Output {
-    // Outside of the place, which is searched for the passphrase.
+    // Outside the environment's folder, which is searched for the passphrase.
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), PASSPHRASE).unwrap();
     let given = ["--passphrase-file", file.path().to_str().unwrap()];
     env.jetond(&[args, &given].concat())
 }
 
-/// Enrols a client that every sandbox takes for its own while it answers by a text.
+/// Enrols a client. The sandboxes accept it, because they answer with a fixed text.
 fn enrol(env: &TestEnv, profile: &str, secret: &str, how: &[&str]) {
     let path = env.path("secret");
     fs::write(&path, secret).unwrap();
@@ -100,7 +102,7 @@ impl Place {
             let given = ClientSecret::parse(&secret).unwrap();
             env.add_sandbox_that(Line::V2_24, 3_600, |options| {
                 options.client_secret = given;
-                // One of three is reached in the clear, as nothing but loopback is.
+                // One of three uses plain HTTP, which is allowed for loopback only.
                 options.tls = n % 3 != 0 || n == ALONE;
             });
             grants(&env, n, 1);
@@ -155,7 +157,7 @@ impl Place {
         }
     }
 
-    /// Enrols another credential behind the daemon's back.
+    /// Enrols a new credential without notice to the daemon.
     fn change_credential(&mut self) {
         let secret = fresh_secret();
         self.env.watch_for_secret("a client secret", &secret);
@@ -164,7 +166,7 @@ impl Place {
         self.former.push(former);
     }
 
-    /// The secret that opens what is encrypted.
+    /// Returns the identity that decrypts the encrypted credential.
     fn identity(&self) -> String {
         let file = self.env.path("state/jeton/encrypted-file/identity.age");
         let passphrase = Passphrase::parse(PASSPHRASE).unwrap();
@@ -179,7 +181,7 @@ impl Place {
         sandboxes.map(|sandbox| sandbox.stats().granted).sum()
     }
 
-    /// Has every profile hold a token that lasts, and returns these tokens.
+    /// Gives every profile a token that lasts, and returns these tokens.
     fn settle(&self) -> Vec<String> {
         for sandbox in 0..=ALONE {
             grants(&self.env, sandbox, 3_600);
@@ -201,8 +203,8 @@ impl Place {
         tokens
     }
 
-    /// What is in memory more often than it may be, or is not found at all: each of these tokens is held once, and each
-    /// of the secrets by so many profiles.
+    /// Returns what is in memory too often or not at all. Each of these tokens must be there once, and each secret once
+    /// for each of its profiles.
     fn faults(&self, tokens: &[String], secrets: &[(String, usize)]) -> Vec<String> {
         let snapshot = Snapshot::take(&self.daemon);
         let issued = self.env.sandboxes().iter().flat_map(Sandbox::issued);
@@ -225,7 +227,7 @@ impl Place {
             .collect()
     }
 
-    /// Waits until memory is as it should be: the connections to the issuers are closed when they were idle for 5 s.
+    /// Waits until memory is as it should be. Connections to issuers are closed after being idle for 5 s.
     fn wait_until_clean(&self, tokens: &[String], secrets: &[(String, usize)]) {
         let start = Instant::now();
         loop {
@@ -238,7 +240,7 @@ impl Place {
     }
 }
 
-/// A client that asks for tokens over one connection, which stays open.
+/// A client that requests tokens over one connection and keeps it open.
 struct Client<'a> {
     stream: UnixStream,
     socket: &'a Path,
@@ -267,13 +269,13 @@ impl<'a> Client<'a> {
             {
                 return;
             }
-            // On a busy machine the daemon may have closed it, since its client seemed to be slow.
+            // On a busy machine, the daemon may have closed the connection because its client seemed slow.
             self.stream = http::connect(self.socket);
         }
     }
 }
 
-/// A watcher of this profile.
+/// Starts a watch of this profile.
 fn watch(socket: &Path, profile: &str) -> UnixStream {
     let mut watcher = http::connect(socket);
     let request = format!("GET /v1/profiles/{profile}/watch HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -282,7 +284,8 @@ fn watch(socket: &Path, profile: &str) -> UnixStream {
     watcher
 }
 
-/// Whether a text that the daemon holds is found in each of its forms: it is in the body of a request that has not ended.
+/// Returns whether the search finds each form of a text that the daemon certainly holds: the text is in the body of an
+/// unfinished request.
 fn finds_a_planted_text(daemon: &Daemon) -> bool {
     let text = fresh_secret();
     let canary = Canary::new("it", &text);
@@ -329,7 +332,7 @@ fn memory_holds_each_secret_in_use_once_and_none_that_is_not() {
         finds_a_planted_text(&place.daemon)
     });
 
-    // Of what was encrypted nothing is left once it is locked, and the rest goes on.
+    // After a lock, no decrypted secret is left, and the other profiles continue.
     let locked = place.env.jetond(&["lock"]);
     assert_eq!(locked.code, 0, "{locked:?}");
     place.former.push(place.secrets[0].0.clone());

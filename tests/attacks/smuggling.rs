@@ -1,4 +1,5 @@
-//! Requests that hide in the bodies of others: a daemon that loses count of where a request ends would answer them.
+//! Request smuggling: requests in the bodies of others, which a daemon would answer if it lost track of where a request
+//! ends.
 
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
@@ -8,10 +9,10 @@ use fastrand::Rng;
 use crate::support::TestEnv;
 use crate::support::http;
 
-/// What must never be answered as a request of its own: its answer is 403.
+/// A request that must never be answered as one of its own. Its answer would be 403.
 const HIDDEN: &str = "POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
 
-/// Requests, and the status of the answer to each. The hidden one is in the body where there is `BODY`.
+/// Requests, each with the status of its answer. `BODY` stands for the hidden request.
 const REQUESTS: [(&str, &str); 12] = [
     ("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "200"),
     (
@@ -75,7 +76,7 @@ fn no_request_in_a_body_is_answered_however_requests_arrive() {
         let mut rest = bytes.as_bytes();
         while !rest.is_empty() {
             let (piece, after) = rest.split_at(1 + random.usize(..rest.len()));
-            // It may close after an answer that is its last one.
+            // The daemon may close the connection after an answer that it declared the last one.
             if stream.write_all(piece).is_err() {
                 break;
             }
@@ -84,13 +85,13 @@ fn no_request_in_a_body_is_answered_however_requests_arrive() {
         }
         let _ = stream.shutdown(Shutdown::Write);
         let mut answers = vec![];
-        // What it has not read when it closes resets the connection, after the answers.
+        // If the daemon closes with unread data, the connection is reset after the answers.
         let _ = stream.read_to_end(&mut answers);
         env.came_out("answers", &answers, false);
         let answers = String::from_utf8(answers).unwrap();
         let statuses = statuses(&answers);
         let wanted: Vec<_> = sequence.iter().map(|(_, status)| *status).collect();
-        // It closes behind a body that it did not want and that was not there in full.
+        // The daemon closes the connection after a body that it did not want and that had not arrived in full.
         let last = sequence.get(statuses.len().saturating_sub(1));
         let is_cut = last.is_some_and(|(request, _)| request.ends_with("BODY"));
         assert!(
@@ -102,7 +103,7 @@ fn no_request_in_a_body_is_answered_however_requests_arrive() {
     env.stop(&mut daemon);
 }
 
-/// The statuses of answers that follow each other. No body in them looks like one.
+/// Returns the statuses of successive answers. No body contains the marker.
 fn statuses(answers: &str) -> Vec<&str> {
     let answers = answers.split("HTTP/1.1 ").skip(1);
     answers.map(|answer| &answer[..3]).collect()

@@ -1,5 +1,5 @@
-//! Whom the system trusts is read from the system's files: no variable of an environment has a say in it, neither in the
-//! shell that enrols a credential nor in the daemon that sends it.
+//! System roots: the certificates that the system trusts come from the system's files only. No environment variable
+//! changes that, neither at an enrolment nor in the daemon.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ const VARIABLES: [&str; 4] = [
     "CURL_CA_BUNDLE",
 ];
 
-/// A place with an issuer whose CA is in the first file, and another CA in the second one.
+/// A test environment with a TLS issuer. Returns the file with the issuer's CA, and a file with another CA.
 fn encrypted() -> (TestEnv, String, String) {
     let mut env = TestEnv::new();
     let issuer = env.add_sandbox_that(Line::V2_24, 600, |options| options.tls = true);
@@ -52,7 +52,7 @@ fn with_variables(mut command: Command, value: &str) -> Command {
     command
 }
 
-/// `jetond` where the system trusts what this file has, and nothing else.
+/// Returns a `jetond` command on a system that trusts exactly the roots in this file.
 fn in_system(env: &TestEnv, roots: &str, args: &[String]) -> Command {
     let script = format!(
         "set -e
@@ -79,7 +79,7 @@ fn in_system(env: &TestEnv, roots: &str, args: &[String]) -> Command {
     command
 }
 
-/// Gives the system of a running daemon other roots.
+/// Replaces the system roots of a running daemon.
 fn exchange(env: &TestEnv, daemon: &Daemon, roots: &str) {
     let mut command = env.command("nsenter");
     let script = format!(
@@ -140,13 +140,13 @@ fn a_variable_that_names_certificates_decides_nothing_and_is_named_with_the_opti
         offers(&refused, name, offer);
         assert!(!env.record("research").exists());
     }
-    // Where none is set there is nothing to say, and with a CA file all is well.
+    // If no variable is set, no message mentions one. With a CA file, the enrolment succeeds.
     let refused = env.try_enrol_at("research", &env.sandbox().url());
     assert!(!refused.stderr.contains("decides nothing"), "{refused:?}");
     assert_eq!(env.sandbox().stats().token_requests, 0);
     let added = env.try_enrol_with("research", &env.sandbox().url(), &["--ca-file", &ca]);
     assert_eq!(added.code, 0, "{added:?}");
-    // check and doctor say it of a profile that is there.
+    // check and doctor report it for an existing profile.
     let text = fs::read_to_string(env.config()).unwrap();
     let text: Vec<_> = text
         .lines()
@@ -179,7 +179,7 @@ fn the_systems_roots_count_wherever_a_variable_points_and_a_change_counts_at_onc
     }
     let (env, ca, other) = encrypted();
     let args = add_args(&env);
-    // Nobody is trusted but by the system's files, whatever the variables say.
+    // Only the system's files count, whatever the variables contain.
     let command = with_variables(in_system(&env, &other, &args), &ca);
     let refused = env.finish("jetond add", command, b"", false);
     assert_eq!(refused.code, 78, "{refused:?}");
@@ -195,7 +195,7 @@ fn the_systems_roots_count_wherever_a_variable_points_and_a_change_counts_at_onc
     assert_eq!(added.code, 0, "{added:?}");
     let asked = env.sandbox().stats().token_requests;
 
-    // The same in a daemon, and a change of the files counts at the next request.
+    // The same in a daemon. A change of the files takes effect at the next attempt.
     let run = ["run".to_owned()];
     let mut daemon = env.start_command(with_variables(in_system(&env, &other, &run), &ca));
     wait_until("an attempt", || !last_fault(&env, &daemon).is_empty());
@@ -204,7 +204,7 @@ fn the_systems_roots_count_wherever_a_variable_points_and_a_change_counts_at_onc
     exchange(&env, &daemon, &ca);
     let token = env.get(&daemon, "/v1/profiles/research/token?max_wait=30");
     assert_eq!(token.status, 200, "{token:?}");
-    // A root that is withdrawn is trusted no more.
+    // A withdrawn root is no longer trusted.
     let failures = || {
         let status = env.get(&daemon, "/v1/profiles/research").json();
         status["counts"]["failures"].as_u64().unwrap()

@@ -1,12 +1,12 @@
-//! Web pages that a browser on this machine shows, against the sandbox: they can send requests to its control address,
-//! also under a name that they made lead here.
+//! Web pages in a browser on this machine, against the sandbox: they can send requests to its control address, also
+//! under a host name that resolves to this machine.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use crate::support::TestEnv;
 
-/// Sends one request with these headers; gives the status and the body.
+/// Sends one request with these headers. Returns the status and the body.
 fn ask(address: &str, request_line: &str, headers: &[&str], body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     let mut request = format!("{request_line}\r\nContent-Length: {}\r\n", body.len());

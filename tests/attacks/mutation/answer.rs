@@ -1,22 +1,22 @@
-//! What may be in an answer to a mutated request.
+//! Answers to mutated requests, and what they may contain.
 
 use jetond::wire::MAX_FRAME;
 
 use super::delivery::stated_length;
 
-/// Parts of an answer, and whether a token may be in each.
+/// Parts of an answer, each with whether it may contain a token.
 pub(super) type Parts = Vec<(Vec<u8>, bool)>;
 
 /// The answers of one connection.
 #[derive(Default)]
 pub(super) struct Answers {
     pub(super) parts: Parts,
-    /// What each of them comes to: its status, or the exit code of the frame in it.
+    /// The outcome of each answer: its status, or the exit code of the frame in it.
     pub(super) outcomes: Vec<String>,
 }
 
-/// Reads the answers of one connection. An error says what should not be in them: an escape may be, where the request
-/// states a terminal.
+/// Parses the answers of one connection. An error describes something that they must not contain. Escape sequences are
+/// allowed if the request states a terminal.
 pub(super) fn read(mut bytes: &[u8], has_terminal: bool) -> Result<Answers, String> {
     let Answers {
         mut parts,
@@ -24,7 +24,7 @@ pub(super) fn read(mut bytes: &[u8], has_terminal: bool) -> Result<Answers, Stri
     } = Answers::default();
     while !bytes.is_empty() {
         let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-            // Cut off by the end of a connection that was not read to its end.
+            // Cut off, because the connection was not read to its end.
             parts.push((bytes.to_vec(), false));
             break;
         };
@@ -41,7 +41,7 @@ pub(super) fn read(mut bytes: &[u8], has_terminal: bool) -> Result<Answers, Stri
             return Err(format!("status {status}"));
         }
         let is_frame = text.contains("\r\ncontent-type: application/vnd.jeton.frame");
-        // A HEAD's answer states the length of what it does not have.
+        // The answer to HEAD states the length of a body that it does not have.
         let stated = stated_length(&text);
         let length = stated.unwrap_or(rest.len());
         let has_body = status >= 200 && !rest.starts_with(b"HTTP/1.");
@@ -67,7 +67,7 @@ pub(super) fn read(mut bytes: &[u8], has_terminal: bool) -> Result<Answers, Stri
     Ok(Answers { parts, outcomes })
 }
 
-/// Reads a frame. A token may be in its standard output when it exits with 0.
+/// Parses a frame. Its standard output may contain a token if its exit code is 0.
 fn frame(bytes: &[u8], has_terminal: bool) -> Result<(Parts, String), String> {
     if bytes.len() > MAX_FRAME {
         return Err(format!("a frame of {} bytes", bytes.len()));

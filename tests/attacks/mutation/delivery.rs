@@ -1,4 +1,4 @@
-//! How bytes are sent, and what is taken of the answer.
+//! Ways to send a request and to read its answer.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
@@ -12,26 +12,26 @@ use super::wait;
 /// How a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Delivery {
-    /// At once, and then that nothing follows.
+    /// All at once, and then end of input.
     Whole,
-    /// In pieces, and then that nothing follows.
+    /// In pieces, and then end of input.
     Pieces,
-    /// At once, and the connection stays open.
+    /// All at once, and the connection stays open.
     Held,
-    /// At once, and the connection is closed before the answer.
+    /// All at once, and the connection is closed before the answer.
     Gone,
 }
 
-/// What came back.
+/// The received answer.
 pub(super) struct Received {
     pub(super) bytes: Vec<u8>,
-    /// From the last byte of the request to the end of the answer.
+    /// The time from the last byte of the request to the end of the answer.
     pub(super) took: Duration,
-    /// Whether the daemon neither answered nor closed.
+    /// Whether the daemon neither answered nor closed the connection.
     pub(super) hangs: bool,
 }
 
-/// An answer that is longer than this is an endless one, or a fault.
+/// A longer answer is endless or a fault.
 const MOST: usize = 1 << 20;
 
 impl Delivery {
@@ -44,7 +44,7 @@ impl Delivery {
         }
     }
 
-    /// How long the daemon may wait for the rest of a request, beside the wait that the request asks for.
+    /// Returns how long the daemon may wait for the rest of a request, in addition to the requested wait.
     pub(super) const fn wait(self) -> Duration {
         match self {
             Self::Held => wait::REST,
@@ -52,8 +52,8 @@ impl Delivery {
         }
     }
 
-    /// Sends these bytes, and receives the answers until the daemon closes, or, when the connection is held or the
-    /// answer has no end, until there is a first one.
+    /// Sends these bytes and receives the answers until the daemon closes the connection. If the connection is kept
+    /// open, or an answer has no end, stops after the first answer.
     pub(super) fn send(
         self,
         socket: &Path,
@@ -71,7 +71,7 @@ impl Delivery {
             pieces.extend([a, b]);
         }
         for piece in pieces {
-            // What a daemon refuses by its head it may not read to its end.
+            // If the daemon refuses a request because of its head, it may not read the rest.
             if stream.write_all(piece).is_err() {
                 break;
             }
@@ -98,7 +98,7 @@ impl Delivery {
                     received.hangs = true;
                     break;
                 }
-                // It closes on what it has not read.
+                // The daemon closes a connection with unread data.
                 Err(_) => break,
             }
             let extent = extent(&received.bytes);
@@ -120,7 +120,7 @@ enum Extent {
     Endless,
 }
 
-/// Whether the answers are there, as far as one can tell, or one of them has no end.
+/// Returns whether the answers are complete, as far as can be seen, or whether one of them has no end.
 fn extent(mut bytes: &[u8]) -> Extent {
     while !bytes.is_empty() {
         let Some(head) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
@@ -129,7 +129,7 @@ fn extent(mut bytes: &[u8]) -> Extent {
         let (head, rest) = bytes.split_at(head + 4);
         let text = String::from_utf8_lossy(head).to_ascii_lowercase();
         bytes = match stated_length(&text) {
-            // Of HEAD, whose answer has no body.
+            // An answer to HEAD, which has no body.
             _ if rest.starts_with(b"HTTP/1.") => rest,
             Some(length) if length <= rest.len() => &rest[length..],
             Some(_) => return Extent::Partial,
@@ -143,7 +143,7 @@ fn extent(mut bytes: &[u8]) -> Extent {
     Extent::Partial
 }
 
-/// The length that a head in lower case states.
+/// Returns the length in a head, which must be in lower case.
 pub(super) fn stated_length(head: &str) -> Option<usize> {
     let mut lines = head.split("\r\n");
     let stated = lines.find_map(|line| line.strip_prefix("content-length: "));

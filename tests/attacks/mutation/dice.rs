@@ -1,23 +1,23 @@
-//! Random choices that a seed repeats.
+//! Random choices that can be repeated with a seed.
 
 use fastrand::Rng;
 
-/// Random choices. One is made of the seed of the run and the number of the mutant, so that each can be made alone.
+/// A source of random choices, made from the run's seed and the mutant's number. So each mutant can be generated alone.
 pub(super) struct Dice(Rng);
 
 impl Dice {
     pub(super) fn new(seed: u64, number: u64) -> Self {
-        // Neighbouring seeds give unrelated numbers only after the bits are spread.
+        // Spreads the bits, because similar seeds would otherwise give similar numbers.
         let spread = (seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15)).rotate_left(17);
         Self(Rng::with_seed(spread))
     }
 
-    /// A number below `end`.
+    /// Returns a number below `end`.
     pub(super) fn below(&mut self, end: usize) -> usize {
         self.0.usize(0..end.max(1))
     }
 
-    /// `true` once in so many times.
+    /// Returns `true` once in this many times on average.
     pub(super) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
@@ -26,14 +26,14 @@ impl Dice {
         &of[self.below(of.len())]
     }
 
-    /// So many bytes of any value.
+    /// Returns this many bytes of any value.
     pub(super) fn bytes(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         self.0.fill(&mut bytes);
         bytes
     }
 
-    /// Text of up to so many bytes of the kinds that parsers stumble over.
+    /// Returns text of up to this many bytes, of kinds that parsers often get wrong.
     pub(super) fn nasty(&mut self, most: usize) -> Vec<u8> {
         const PIECES: [&[u8]; 24] = [
             b"a",
@@ -69,7 +69,7 @@ impl Dice {
         text
     }
 
-    /// Changes bytes without a regard for what they mean.
+    /// Changes bytes regardless of their meaning.
     pub(super) fn corrupt(&mut self, bytes: &mut Vec<u8>) {
         let at = self.below(bytes.len() + 1);
         let length = self.below(16).min(bytes.len() - at);

@@ -1,4 +1,4 @@
-//! Frames of the companion, mutated by their structure.
+//! Frames of the companion, with mutated structure.
 
 use std::fs;
 use std::path::Path;
@@ -12,11 +12,11 @@ use super::dice::Dice;
 use super::wait;
 use crate::support::tools::{self, Request};
 
-/// An address of the profile that has a token, and one of the profile that has none.
+/// An address of the profile with a token, and one of the profile without.
 pub(super) const RESEARCH: &str = "https://git.example:8443";
 pub(super) const EMPTY: &str = "https://empty.example";
 
-/// A frame's first byte, and its fields with the lengths that they claim.
+/// A frame: the version byte, and the fields with the lengths that they claim.
 #[derive(Clone)]
 struct Frame {
     version: u8,
@@ -30,10 +30,10 @@ struct Field {
     bytes: Vec<u8>,
 }
 
-/// The frames to start from: those that were recorded.
+/// The frames that are mutated: the recorded ones, or those of tools.
 pub(super) struct Frames(Vec<Frame>);
 
-/// Words that mean something to the daemon, or to another tool.
+/// Words with a meaning for the daemon or another tool.
 const WORDS: [&str; 48] = [
     "token",
     "header",
@@ -103,7 +103,7 @@ const VARIABLES: [&str; 14] = [
     "NAME",
 ];
 
-/// What a companion has on standard input. [`CALLERS_SECRET`] must come out nowhere.
+/// Returns a standard input. [`CALLERS_SECRET`] must not appear in any output.
 fn inputs(dice: &mut Dice) -> Vec<u8> {
     match dice.below(6) {
         0 => vec![],
@@ -133,12 +133,12 @@ impl Frames {
             }
         }
         assert!(frames.len() > 10, "the fixtures are gone");
-        // One seed is one order, whatever the file system's is.
+        // The order must depend on the seed only, not on the file system.
         frames.sort_by(|a, b| a.0.cmp(&b.0));
         Self(frames.into_iter().map(|(_, frame)| frame).collect())
     }
 
-    /// The requests of other tools: of all, or of one, for an address with a token and for one without.
+    /// Returns the requests of other tools that `is_meant` selects, for an address with a token and for one without.
     pub(super) fn of_tools(is_meant: impl Fn(&Request) -> bool) -> Self {
         let requests = tools::all().into_iter().filter(|request| is_meant(request));
         let frames = requests.flat_map(|request| {
@@ -151,10 +151,11 @@ impl Frames {
         Self(frames.collect())
     }
 
-    /// A mutated frame, how long the daemon may wait before it answers, and whether the frame states a terminal.
+    /// Returns a mutated frame, how long the daemon may wait before it answers, and whether the frame states a
+    /// terminal.
     pub(super) fn mutant(&self, dice: &mut Dice) -> (Vec<u8>, Duration, bool) {
         let mut frame = dice.one(&self.0).clone();
-        // A wait of the fixtures' 30 s would only cost time.
+        // The fixtures' deadline of 30 s would only cost time.
         frame.set(5, &deadline(dice).to_le_bytes());
         for _ in 0..dice.below(4) {
             frame.mutate(dice);
@@ -170,7 +171,7 @@ impl Frames {
     }
 }
 
-/// A deadline in milliseconds: mostly a short one, so that what waits for nothing is answered soon.
+/// Returns a deadline in milliseconds. Usually a short one, so that a wait without a result ends soon.
 fn deadline(dice: &mut Dice) -> u32 {
     match dice.below(40) {
         0 => 0,
@@ -180,7 +181,7 @@ fn deadline(dice: &mut Dice) -> u32 {
     }
 }
 
-/// How long a daemon may wait for a token that this frame asks for.
+/// Returns how long a daemon may wait for the token that this frame requests.
 fn own_wait(bytes: &[u8]) -> Duration {
     let Ok(run) = Invocation::parse(bytes) else {
         return Duration::ZERO;
@@ -291,7 +292,7 @@ impl Frame {
     }
 }
 
-/// Pieces that make another address, another line or another value of a text, or seem to.
+/// Pieces that change a text into another address, line or value, or seem to.
 const PIECES: [&str; 32] = [
     "\r",
     "\r\n",
@@ -328,7 +329,7 @@ const PIECES: [&str; 32] = [
 ];
 
 impl Field {
-    /// Changes a text by its lines, or puts a piece into it.
+    /// Changes a text by its lines, or inserts a piece.
     fn edit(&mut self, dice: &mut Dice) {
         let lines = self.bytes.split_inclusive(|byte| *byte == b'\n');
         let mut lines: Vec<Vec<u8>> = lines.map(<[u8]>::to_vec).collect();

@@ -1,4 +1,4 @@
-//! The parser of each tool's protocol by itself, with mutants of that protocol's own requests.
+//! The parser of each tool's protocol alone, with mutants of that protocol's own requests.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -42,7 +42,7 @@ fn mutated_requests_of_each_tool_are_parsed_to_an_address_or_refused_in_a_line()
     }
 }
 
-/// Judges what becomes of a run: a question for an address that is printable, or a reply of a line.
+/// Checks the result of a run: a query for an address without control characters, or a reply of one line.
 fn judge(run: &Invocation) -> Result<(), String> {
     match dialect::parse(run) {
         Parsed::Answer(Answer::Done(reply)) => reply_is_good(&reply, run),
@@ -92,7 +92,7 @@ fn reply_is_good(reply: &Reply, run: &Invocation) -> Result<(), String> {
             return Err(format!("the caller's secret in {text:?}"));
         }
     }
-    // Help has many lines; a refusal has one.
+    // Help has many lines, a refusal has one.
     if reply.stderr.lines().count() > 1 || reply.exit != 0 && stdout.lines().count() > 1 {
         return Err(format!("more than a line for {:?}: {reply:?}", run.args));
     }

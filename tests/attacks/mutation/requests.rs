@@ -1,4 +1,4 @@
-//! HTTP requests, mutated by their structure and below it.
+//! HTTP requests, mutated in their structure and in their bytes.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::canary::CALLERS_SECRET;
 use super::dice::Dice;
 use super::wait;
 
-/// A request before it is written.
+/// A request before it is encoded.
 #[derive(Clone)]
 struct Request {
     method: Vec<u8>,
@@ -17,7 +17,7 @@ struct Request {
     line_end: &'static [u8],
 }
 
-/// What the daemon answers when it is asked as it should be: method, target, body.
+/// Valid requests: method, target, body.
 const SEEDS: [(&str, &str, &str); 19] = [
     ("GET", "/v1/profiles/research/token", ""),
     (
@@ -189,7 +189,7 @@ const BODIES: [&str; 12] = [
     "0\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n",
 ];
 
-/// A mutated request, or a few in one go, and how long the daemon may wait before it answers.
+/// Returns a mutated request, or several together, and how long the daemon may wait before it answers.
 pub(super) fn mutant(dice: &mut Dice) -> (Vec<u8>, Duration) {
     let mut bytes = vec![];
     let together = if dice.once_in(8) {
@@ -218,11 +218,11 @@ pub(super) fn mutant(dice: &mut Dice) -> (Vec<u8>, Duration) {
     (bytes, wait)
 }
 
-/// How long a daemon may wait for the tokens that these bytes ask for.
+/// Returns how long a daemon may wait for the tokens that these bytes request.
 fn own_wait(bytes: &[u8]) -> Duration {
     let text = String::from_utf8_lossy(bytes);
     let mut waits = Duration::ZERO;
-    // Each mention of a wait is one, as it is for a request that is repeated.
+    // Each mention counts, as in a request that is repeated.
     for said in text.split("max_wait=").skip(1) {
         let end = said.find(|c: char| !c.is_ascii_digit() && c != '.');
         let said = &said[..end.unwrap_or(said.len())];
@@ -319,7 +319,7 @@ impl Request {
         }
     }
 
-    /// Makes the stated length that of the body.
+    /// Sets the stated length to that of the body.
     fn stated_length(&mut self) {
         self.headers.retain(|(name, _)| name != b"Content-Length");
         let length = self.body.len().to_string().into_bytes();

@@ -1,15 +1,15 @@
-//! How long a daemon waits where it is asked to.
+//! Maximum times for which a daemon waits at a caller's request.
 
 use std::time::Duration;
 
-/// For a token, when the caller does not say.
+/// The wait for a token if the caller states none.
 pub(super) const UNSAID: Duration = jetond::wire::DEFAULT_MAX_WAIT;
 
-/// The same for the client of a tool, which waits longer for its helper.
+/// The same for a tool's client, whose helper waits longer.
 pub(super) const OF_A_TOOL: Duration = Duration::from_secs(9);
 
-/// For a token at most.
+/// The longest wait for a token.
 pub(super) const MOST: Duration = jetond::wire::MAX_MAX_WAIT;
 
-/// For the rest of a request that has begun: the longer of those for its head and for its body.
+/// The wait for the rest of a request that has begun: the longer of the limits for its head and its body.
 pub(super) const REST: Duration = Duration::from_secs(5);

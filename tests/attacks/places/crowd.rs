@@ -1,4 +1,4 @@
-//! Many connections of one user; as soon as the daemon ends one, the next one is opened.
+//! Many connections of one user. Whenever the daemon closes one, the next is opened.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -17,17 +17,17 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    /// As many as `size` at once, each of which has sent this.
+    /// Opens `size` connections at a time and sends this on each.
     pub(super) fn new(daemon: &Daemon, user: User, size: usize, sends: &'static str) -> Self {
         Self::with(daemon, user, size, sends.as_bytes().to_vec(), false)
     }
 
-    /// As many as `size` at once, each of which has sent this.
+    /// Opens `size` connections at a time and sends these bytes on each.
     pub(super) fn sending(daemon: &Daemon, user: User, size: usize, sends: Vec<u8>) -> Self {
         Self::with(daemon, user, size, sends, false)
     }
 
-    /// As many as `size` at once, each of which always has more requests to send.
+    /// Opens `size` connections at a time, each of which always has more requests to send.
     pub(super) fn pipelining(daemon: &Daemon, user: User, size: usize) -> Self {
         let requests = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(500);
         Self::with(daemon, user, size, requests.into_bytes(), true)
@@ -38,14 +38,14 @@ impl Crowd {
         let (stopped, count) = (Arc::clone(&stop), Arc::clone(&opened));
         let socket = daemon.socket.clone();
         let thread = std::thread::spawn(move || {
-            // This thread alone becomes the user.
+            // Changes the user of this thread only.
             user.become_it();
             let (mut open, mut came) = (Vec::<UnixStream>::new(), vec![]);
             while !stopped.load(Ordering::Relaxed) {
                 while open.len() < size && !stopped.load(Ordering::Relaxed) {
                     let mut stream = UnixStream::connect(&socket).unwrap();
                     stream.set_nonblocking(true).unwrap();
-                    // It may have been turned away already.
+                    // The daemon may have refused the connection already.
                     let _ = stream.write(&sends);
                     open.push(stream);
                     count.fetch_add(1, Ordering::Relaxed);
@@ -56,7 +56,7 @@ impl Crowd {
                         let _ = stream.write(&sends);
                     }
                 }
-                // The crowd polls all of its connections: it must not take the processor from the daemon.
+                // The crowd polls all of its connections. The pause leaves the processor to the daemon.
                 std::thread::sleep(Duration::from_millis(1));
             }
             came
@@ -68,12 +68,12 @@ impl Crowd {
         }
     }
 
-    /// How many were opened so far.
+    /// Returns the number of connections opened so far.
     pub(super) fn opened(&self) -> usize {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Closes all of them, and gives the beginning of what came over them.
+    /// Closes all connections and returns the beginning of what was received.
     pub(super) fn leave(mut self) -> Vec<u8> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().unwrap()

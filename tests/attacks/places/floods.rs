@@ -1,4 +1,4 @@
-//! Users whose connections come to nothing, thousands at once, and who open another one for each that ends.
+//! Floods of useless connections, thousands at a time. A new one replaces each that ends.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::*;
 
-/// As many descriptors as let thousands of connections wait.
+/// Enough descriptors for thousands of waiting connections.
 const DESCRIPTORS: usize = 18_000;
 
-/// A control byte is no method: the connection ends without an answer of the daemon's.
+/// A control byte is not a method, so the connection ends without an answer.
 const NO_REQUEST: &str = "\u{1}\r\n\r\n";
 
-/// A connection of this user that is made as curl makes it: a connect that would have to wait fails.
+/// Connects as this user in the way of curl: a connect that would have to wait fails.
 fn connect_without_a_wait(daemon: &Daemon, user: User) -> UnixStream {
     let address = SocketAddrUnix::new(&daemon.socket).unwrap();
     let connect = || {
@@ -34,17 +34,17 @@ fn connect_without_a_wait(daemon: &Daemon, user: User) -> UnixStream {
     std::thread::scope(|scope| scope.spawn(connect).join().unwrap())
 }
 
-/// Asks for the token on a new connection.
+/// Requests the token on a new connection and returns the status.
 fn status_without_a_wait(env: &TestEnv, daemon: &Daemon, user: User) -> u16 {
     let mut stream = connect_without_a_wait(daemon, user);
-    // A refusal may come before the request is written.
+    // A refusal may arrive before the request is written.
     let _ = stream.write_all(get(TOKEN).as_bytes());
     let answer = http::read_response(&mut stream).unwrap();
     env.came_out("an answer", &answer.body, answer.status == 200);
     answer.status
 }
 
-/// Whether the daemon can have so many descriptors.
+/// Returns whether the daemon can have this many descriptors.
 fn can_have_many(test: &str) -> bool {
     raise_descriptor_limit();
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -71,7 +71,7 @@ fn strangers_in_a_flood_wait_for_their_403_and_nobody_waits_behind_them() {
     for crowd in &crowds {
         wait_until("the crowd", || crowd.opened() >= 1_500);
     }
-    // More than may drain their requests: these wait.
+    // Only a limited number of refused connections are drained at a time. These are more, so the others wait.
     wait_until("those that wait", || descriptors(&daemon) > 1_000);
     for _ in 0..100 {
         assert_eq!(status_without_a_wait(&env, &daemon, ALICE), 200);
@@ -103,7 +103,7 @@ fn a_user_whose_requests_never_come_delays_its_own_connections_alone() {
         assert_eq!(status_without_a_wait(&env, &daemon, ALICE), 200);
     }
     honest_clients_are_served(&env, &daemon, ALICE, 20);
-    // Its own connections have their turn too.
+    // Connections of the same user also get their turn.
     assert_eq!(status(&env, &daemon, BOB), 200);
     crowd.leave();
     env.stop(&mut daemon);

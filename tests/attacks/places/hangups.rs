@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
-/// Far less than the 15 s after which a heartbeat would find out.
+/// Much less than the 15 s after which a heartbeat would detect it.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
-/// The descriptors of an attempt, of which one may be running.
+/// The number of descriptors of an attempt. One attempt may be running.
 const ATTEMPT: usize = 6;
 
-/// Waits until as few descriptors are open as before, and asserts that this was at once.
+/// Waits until no more descriptors are open than before, and asserts that this happened at once.
 fn places_are_free(daemon: &Daemon, before: usize) {
     let start = Instant::now();
     wait_until("the places", || descriptors(daemon) <= before + ATTEMPT);
@@ -27,7 +27,7 @@ fn watches_that_hang_up_free_their_places_at_once() {
     let before = descriptors(&daemon);
     let watch = get("/v1/profiles/research/watch");
     for _ in 0..2 {
-        // Nearly as many as one user may have: some of its other connections may still be ending.
+        // Slightly less than one user's limit, because some of the user's earlier connections may still be ending.
         let watches: Vec<_> = (0..3_060)
             .map(|_| {
                 let mut stream = http::connect(&daemon.socket);
@@ -95,7 +95,7 @@ fn a_peer_that_only_stops_sending_gets_its_answer_and_its_events() {
         .write_all(get("/v1/profiles/research/watch").as_bytes())
         .unwrap();
     watching.shutdown(std::net::Shutdown::Write).unwrap();
-    // Long enough for an end to be noticed.
+    // Long enough that the daemon would notice the end of a connection.
     std::thread::sleep(Duration::from_millis(300));
     env.fault("none");
     assert_eq!(waiting.answer().status, 200);

@@ -1,10 +1,10 @@
-//! Requests that only wait: for a token that an issuer does not give, or for a profile that does not get ready. However
-//! many there are, they keep no place from other users.
+//! Requests that only wait, for a token that an issuer does not give or for a profile that is not ready: however many
+//! there are, other users get their connection slots.
 
 use super::*;
 
-/// Requests that wait for a minute, of each kind. The issuers of both profiles hang, and a token of this generation of
-/// `research` is held.
+/// Returns requests of each kind that wait for a minute. The issuers of both profiles hang, and a token of `research`
+/// with this generation is held.
 fn waits(generation: u64) -> [(&'static str, Vec<u8>); 4] {
     [
         ("a token", WAIT.into()),
@@ -30,7 +30,7 @@ fn post(target: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// One run of the companion, as it is sent.
+/// Encodes one run of the companion as a request.
 fn helper(args: &[&str]) -> Vec<u8> {
     let field = |tag: u8, bytes: &[u8]| {
         let length = u32::try_from(bytes.len()).unwrap().to_le_bytes();
@@ -77,21 +77,22 @@ fn a_request_whose_place_is_needed_gets_the_answer_of_its_timeout() {
         return;
     }
     let env = place(&[ALICE, BOB]);
-    // How many of these are left for connections depends on what the daemon inherits: it closes nothing of that.
+    // How many of these are left for connections depends on the descriptors that the daemon inherits and does not
+    // close.
     const DESCRIPTORS: usize = 64;
     const MADE_ROOM: usize = 30;
     let mut daemon = start(&env, DESCRIPTORS);
     let wait = |user: User| {
         let mut stream = user.connect(&daemon.socket);
         stream.write_all(WAIT.as_bytes()).unwrap();
-        // A connection whose request was not read yet would make room before those that wait. When a later connection is
-        // answered, this one waits.
+        // A connection whose request was not read yet would be closed before those that wait. An answer on a later
+        // connection shows that this request was read.
         assert_eq!(env.get(&daemon, "/healthz").status, 200);
         stream
     };
     let mut few = wait(BOB);
     let mut many: Vec<_> = (0..DESCRIPTORS + MADE_ROOM).map(|_| wait(ALICE)).collect();
-    // The oldest ones have made room, each with an answer.
+    // The oldest requests were ended to free their slots, each with an answer.
     for stream in &mut many[..MADE_ROOM] {
         let answer = http::read_response(stream).unwrap();
         let what = (answer.status, answer.code());
@@ -102,7 +103,7 @@ fn a_request_whose_place_is_needed_gets_the_answer_of_its_timeout() {
         assert_eq!(answer.header("connection"), Some("close"));
         assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the connection ends");
     }
-    // A user that has only one keeps it.
+    // A user with only one connection keeps it.
     env.fault_at(1, "none");
     for stream in [&mut few, many.last_mut().unwrap()] {
         let answer = http::read_response(stream).unwrap();
@@ -119,7 +120,7 @@ fn requests_that_wait_at_the_admin_socket_keep_no_reload_out() {
     env.fault("hang");
     let mut daemon = env.start();
     wait_until("it serves", || env.get(&daemon, "/healthz").status == 200);
-    // More than the admin socket takes.
+    // More than the admin socket's connection limit.
     let request = helper(&["ready", "research", "--wait", "60"]);
     let waiting: Vec<_> = (0..100)
         .map(|_| {
