@@ -1,39 +1,40 @@
-//! An accent as its file tells it, before anything in it is expanded.
+//! The content of an accent's file before expansion.
 
-/// An accent: a profile, an issuer's answers, and what must come of them.
+/// An accent: a profile, an issuer's answers, and the expected results.
 #[derive(Debug)]
 pub(crate) struct Accent {
     /// The name of the provider.
     pub(crate) provider: String,
-    /// Further lines of the profile.
+    /// Additional lines of the profile.
     pub(crate) profile: Vec<String>,
     pub(crate) id: String,
     pub(crate) secret: String,
-    /// The endpoint that the credential was enrolled for.
+    /// The endpoint for which the credential was enrolled.
     pub(crate) bound_to: Option<String>,
-    /// The certificate that the issuer shows, and whom the profile trusts; without it the issuer speaks no TLS.
+    /// The issuer's certificate, and the CA file that the profile trusts (`certificate.rs`). Without it, the issuer
+    /// does not use TLS.
     pub(crate) certificate: Option<String>,
     pub(crate) trusts: String,
-    /// How many profiles there are.
+    /// The number of profiles at the issuer.
     pub(crate) profiles: usize,
-    /// Every answer, in the file's order.
+    /// All answers, in the file's order.
     pub(crate) answers: Vec<Answer>,
-    /// What is asked for, in order.
+    /// The steps, in order.
     pub(crate) steps: Vec<Step>,
 }
 
 /// An answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// `METHOD PATH` of the request; any without it.
+    /// `METHOD PATH` of the request, or `None` for any request.
     pub(crate) to: Option<String>,
     pub(crate) framing: Framing,
-    /// The lines of its head.
+    /// The lines of the answer's head.
     pub(crate) head: Vec<String>,
     pub(crate) body: String,
 }
 
-/// Where the body ends, and what happens then.
+/// How the body ends, and what happens to the connection afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
     Length,
@@ -43,22 +44,22 @@ pub(crate) enum Framing {
     Reset,
 }
 
-/// What is asked for.
+/// The kind of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asks {
-    /// A token, as the daemon asks.
+    /// A token, in the way of the daemon.
     Token,
-    /// A token as proof, as `jetond add` asks.
+    /// A token that proves the credential, in the way of `jetond add`.
     Proof,
     /// The endpoint's address.
     Endpoint,
 }
 
-/// What is asked for, and what must come of it.
+/// A step, with its expected result.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) asks: Asks,
-    /// Keys and values.
+    /// Keys and values of the expected result.
     pub(crate) wanted: Vec<(String, String)>,
 }
 
@@ -125,7 +126,7 @@ impl Answer {
         if !matches!(to.len(), 0 | 2) {
             return Err(format!("not a method and a path: {title}"));
         }
-        // The file's blank lines before the next part are not the body's.
+        // Blank lines before the file's next part do not belong to the body.
         let text = text.trim_end_matches('\n');
         let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
         Ok(Self {
@@ -144,7 +145,7 @@ impl Step {
     }
 }
 
-/// What stands before the first part, and each part with its title.
+/// Returns the text before the first part, and each part with its title.
 fn split(text: &str) -> (&str, Vec<(&str, &str)>) {
     let mut parts = text.split("\n=== ");
     let preamble = parts.next().unwrap_or_default();
@@ -166,7 +167,8 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
         .collect()
 }
 
-/// What is left of a file without its comments and most of its spaces, every digit but a lone 0 and those of a status read as a 9.
+/// Returns a simplified form for finding duplicates: without comments and most spaces, and with every digit as 9,
+/// except a lone 0 and the digits of a status.
 pub(crate) fn shape(text: &str) -> String {
     let mut shape = String::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -175,7 +177,7 @@ pub(crate) fn shape(text: &str) -> String {
             continue;
         }
         if line.starts_with("HTTP/1.") {
-            // Of a status line the version and the number: the reason is for people.
+            // The version and the status code of a status line. The reason phrase has no effect.
             shape.extend(line.chars().take("HTTP/1.1 200".len()));
         } else {
             shape.push_str(&without_values(&line));

@@ -1,4 +1,4 @@
-//! The certificate that an accent's issuer shows, and the CA file by which the profile trusts it.
+//! The certificate of an accent's issuer, and the CA file of the profile.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
-/// A server's certificate and whom its clients trust.
+/// A server's certificate, and the roots that its clients trust.
 pub(crate) struct Certificate {
     pub(crate) acceptor: TlsAcceptor,
-    /// The CA file's content.
+    /// The content of the CA file.
     pub(crate) ca_file: String,
 }
 
 type Ca = CertifiedIssuer<'static, KeyPair>;
 
 impl Certificate {
-    /// Makes a certificate that is as `shows` tells, and a CA file as `trusts` tells; each is words between blanks.
+    /// Makes a certificate and a CA file from the space-separated words in `shows` and `trusts`.
     pub(crate) fn make(shows: &str, trusts: &str) -> Result<Self, String> {
         let root = ca("a root", None);
         let between = ca("an intermediate", Some(&root));
@@ -57,7 +57,7 @@ impl Certificate {
                 "root" => parts.push(root.as_ref().pem()),
                 "another" => parts.push(ca("another root", None).as_ref().pem()),
                 "namesake" => parts.push(ca("a root", None).as_ref().pem()),
-                // These two are about the certificate before them.
+                // These two words change the certificate before them.
                 "windows" => {
                     let part = parts.pop().unwrap_or_default();
                     parts.push(format!("\u{feff}{}", part.replace('\n', "\r\n")));

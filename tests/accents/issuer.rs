@@ -1,4 +1,4 @@
-//! An issuer on loopback that gives the answers of an accent, byte for byte, and keeps what it was sent.
+//! An issuer on loopback that sends the answers of an accent byte for byte, and records the requests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,17 +10,17 @@ use tokio_rustls::TlsAcceptor;
 use super::accent::{Answer, Framing};
 use super::text::Values;
 
-/// The issuer. It is gone when its runtime is.
+/// The issuer. It ends with its runtime.
 #[derive(Debug, Default)]
 pub(crate) struct Issuer {
-    /// Every answer with its bytes, and whether it was given.
+    /// Every answer with its bytes, and whether it was already sent.
     answers: Mutex<Vec<(Answer, Vec<u8>, bool)>>,
     connections: AtomicUsize,
     requests: Mutex<Vec<String>>,
 }
 
 impl Issuer {
-    /// Gives these answers at the listener from now on, by TLS if there is an acceptor.
+    /// Starts sending these answers at the listener, over TLS if there is an acceptor.
     pub(crate) fn start(
         listener: TcpListener,
         acceptor: Option<TlsAcceptor>,
@@ -62,17 +62,17 @@ impl Issuer {
         Ok(issuer)
     }
 
-    /// How many connections there were.
+    /// Returns the number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// The requests since the last call, each with its head and body.
+    /// Takes the requests since the last call, each with its head and body.
     pub(crate) fn take_requests(&self) -> Vec<String> {
         std::mem::take(&mut *self.requests.lock().unwrap())
     }
 
-    /// The bytes of all answers, in which a search finds what must not be told.
+    /// Returns the bytes of all answers, so that a test can search for tokens that must not be reported.
     pub(crate) fn written(&self) -> Vec<Vec<u8>> {
         let answers = self.answers.lock().unwrap();
         answers.iter().map(|(_, bytes, _)| bytes.clone()).collect()
@@ -88,7 +88,7 @@ impl Issuer {
             let line = line(&request);
             self.requests.lock().unwrap().push(request);
             let (framing, bytes) = self.answer(&line);
-            // The other side may stop reading when it has seen enough.
+            // The client may stop reading early.
             stream.write_all(&bytes).await.ok()?;
             stream.flush().await.ok()?;
             match framing {
@@ -119,7 +119,7 @@ impl Issuer {
     }
 }
 
-/// `METHOD PATH` of a request.
+/// Returns `METHOD PATH` of a request.
 pub(crate) fn line(request: &str) -> String {
     let line = request.lines().next().unwrap_or_default();
     line.trim_end_matches(" HTTP/1.1").to_owned()
@@ -154,7 +154,7 @@ fn bytes(answer: &Answer, values: &Values) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
-/// Two chunks, one of which has an extension (RFC 9112 section 7.1.1).
+/// Encodes a body as two chunks, the second with an extension (RFC 9112, section 7.1.1).
 fn chunked(body: &[u8]) -> Vec<u8> {
     let (first, second) = body.split_at(body.len() / 2);
     let mut out = vec![];

@@ -1,9 +1,9 @@
-//! Accents: how real token endpoints answer, each as one small file, read through the real provider over a real socket.
+//! Accents: answers of real token endpoints, each in one small file, read by the real provider over a real socket.
 //!
-//! Adding an accent is adding a file `FOLDER/NAME.accent`. Its parts are separated by lines that begin with `===`:
+//! To add an accent, add a file `FOLDER/NAME.accent`. Its parts are separated by lines that begin with `===`:
 //!
 //! ```text
-//! # Who answers like that, and what is odd about it.
+//! # Which servers answer like this, and what is unusual about it.
 //! profile: client-auth = "post"
 //!
 //! === answer POST /token
@@ -19,45 +19,45 @@
 //!
 //! | before the first part | |
 //! |---|---|
-//! | `# text` | who answers like that; the first line is required |
-//! | `provider: runai` | the provider; `oauth2` without it |
-//! | `profile: KEY = VALUE` | one more line of the profile; without an address in any the token endpoint is `/token` |
+//! | `# text` | which servers answer like this; the first line is required |
+//! | `provider: runai` | the provider; the default is `oauth2` |
+//! | `profile: KEY = VALUE` | one more line of the profile; without an address the token endpoint is `/token` |
 //! | `id: TEXT`, `secret: TEXT` | the credential |
-//! | `bound-to: URL` | the endpoint that it was enrolled for; `/token` for a profile with an issuer |
-//! | `certificate: WORDS` | the issuer speaks TLS with a certificate like that (`certificate.rs`) |
-//! | `trusts: WORDS` | the CA file by which the profile trusts it (`certificate.rs`) |
-//! | `profiles: N` | so many profiles at the issuer: with two or more the client keeps connections |
+//! | `bound-to: URL` | the endpoint for which it was enrolled; `/token` for a profile with an issuer |
+//! | `certificate: WORDS` | the issuer uses TLS with such a certificate (`certificate.rs`) |
+//! | `trusts: WORDS` | the CA file of the profile (`certificate.rs`) |
+//! | `profiles: N` | the number of profiles at the issuer; with two or more the client keeps connections |
 //!
-//! `=== answer [METHOD PATH] [OPTION]` is an answer to such a request, or to any. The first that fits and was not given
-//! yet is given; when there is none, the last that fitted, and without one a 404. What is not there is not sent, but for
-//! line ends and the length. The options:
+//! `=== answer [METHOD PATH] [OPTION]` is an answer to such a request, or to any request. The issuer sends the first
+//! matching answer that it has not sent yet. If all were sent, it repeats the last one that matches. If none matches,
+//! it answers 404. Only what is in the file is sent, and line ends and the length are added. The options:
 //!
 //! | option | |
 //! |---|---|
 //! | | `Content-Length` is added, unless the head has it or `Transfer-Encoding`; the connection stays open |
 //! | `chunked` | `Transfer-Encoding` is added, and the body is sent in chunks |
-//! | `close` | no length is added, and the connection's end ends the body |
+//! | `close` | no length is added, and the end of the connection ends the body |
 //! | `open` | no length is added, and the connection stays open |
-//! | `reset` | no length is added, and the connection is reset behind the body |
+//! | `reset` | no length is added, and the connection is reset after the body |
 //!
-//! `=== fetch` asks for a token as the daemon does, `=== proof` as `jetond add` does, `=== destination` for the endpoint's
-//! address. What must come of it:
+//! `=== fetch` requests a token as the daemon does, `=== proof` as `jetond add` does, and `=== destination` asks for
+//! the endpoint's address. The expected results:
 //!
 //! | key | |
 //! |---|---|
 //! | `token: TEXT` | this token |
 //! | `lifetime: N`, `N..M` or `none` | its lifetime in seconds |
-//! | `scope: TEXT` | the scope that was granted, or `as asked` |
+//! | `scope: TEXT` | the granted scope, or `as asked` |
 //! | `client-auth: FORM` | the form of the credential that a proof found |
 //! | `endpoint: URL` | this endpoint |
 //! | `fault: KIND` | this fault |
-//! | `says: TEXT`, `hides: TEXT` | what its sentence has, and what it has not |
+//! | `says: TEXT`, `hides: TEXT` | a text that the fault's message has, and one that it does not have |
 //! | `tried: FORM, …` | the forms of the credential that a proof tried |
 //! | `wait: N` | the wait that the issuer asked for, in seconds |
-//! | `asked: METHOD PATH, …` | the requests since the part before, all of them |
-//! | `sends: TEXT`, `withholds: TEXT` | what these requests have, and what none has |
-//! | `basic: ID:SECRET` | the pair in `Authorization`, decoded from base64 alone |
-//! | `connections: N` | how many connections there were since the start |
+//! | `asked: METHOD PATH, …` | all requests since the previous part |
+//! | `sends: TEXT`, `withholds: TEXT` | a text that one of these requests has, and one that none of them has |
+//! | `basic: ID:SECRET` | the content of `Authorization`, with only the base64 decoded |
+//! | `connections: N` | the number of connections since the start |
 //!
 //! In every line and body `{{ NAME TEXT }}` stands for bytes (`text.rs`): `x 1f 8b`, `repeat 1000 TEXT`, `base64 TEXT`,
 //! `gzip TEXT`, `jwt CLAIMS`, `at`, `id`, `secret`, `now N`, `date N`, `time N`.
@@ -84,10 +84,10 @@ use tokio::task::JoinSet;
 
 use accent::Accent;
 
-/// How many there are at least: none goes missing unnoticed.
+/// The minimum number of accents, so that lost files are noticed.
 const LEAST: usize = 120;
 
-/// Every file, by folder and name.
+/// Returns every accent's text by folder and file name.
 fn files() -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/accents");
     let inside = |folder: &Path| -> Vec<PathBuf> {
@@ -106,12 +106,12 @@ fn files() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Whether an accent says how many connections there were.
+/// Returns whether an accent has an expected number of connections.
 fn counts(text: &str) -> bool {
     text.contains("\nconnections:")
 }
 
-/// Runs an accent. An error says of which file it is.
+/// Runs an accent. The error names the file.
 async fn judged(name: &str, text: &str) -> Result<(), String> {
     let judged = match Accent::parse(text) {
         Ok(accent) => run::run(accent).await,
@@ -136,8 +136,8 @@ async fn every_accent_is_understood() {
     assert!(failed.is_empty(), "{}\n", failed.join("\n"));
 }
 
-/// A connection may be used again once its own task has found that the answer is read. On one thread, and one accent after
-/// the other, that task always comes before the next request.
+/// A connection can be reused once its task has found that the answer was read. On a single thread, and with one accent
+/// at a time, that task always runs before the next request.
 #[tokio::test(flavor = "current_thread")]
 async fn every_accent_that_counts_connections_is_understood() {
     let files = files();

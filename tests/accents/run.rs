@@ -1,4 +1,4 @@
-//! One accent: its issuer, its profile, and what comes of each step.
+//! Runs one accent: its issuer, its profile, and the check of each step's result.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,45 +20,45 @@ use super::certificate::Certificate;
 use super::issuer::{Issuer, line};
 use super::text::Values;
 
-/// What is in every secret and in every token that must not be told.
+/// Contained in every secret and token that must not be reported.
 const CANARY: &str = "canary";
 
-/// The shortest token that is looked for in a fault.
+/// The length of the shortest token that is searched for in a fault.
 const TELLING: usize = 6;
 
-/// How many turns other tasks get between two steps.
+/// How many times other tasks get to run between two steps.
 const TURNS: usize = 32;
 
-/// No account of this machine is in a profile.
+/// A directory of names without accounts, because no profile here names one.
 struct NoNames;
 
-/// An accent whose issuer is there.
+/// A running accent.
 struct Running {
     issuer: Arc<Issuer>,
     values: Values,
     profile: Profile,
     files: Files,
     credential: Credential,
-    /// One for each profile.
+    /// One provider for each profile.
     providers: Vec<Arc<dyn Provider>>,
-    /// Where the CA file is.
+    /// The folder with the CA file.
     _folder: TempDir,
 }
 
-/// What came of a step.
+/// The result of a step.
 #[derive(Debug)]
 enum Came {
     Token {
         token: String,
         /// In seconds.
         lifetime: Option<u64>,
-        /// The scope, where it is another one than was asked for.
+        /// The granted scope if it is not the requested one.
         scope: Option<String>,
-        /// What is to be written into the configuration.
+        /// The form that `jetond add` would write to the configuration.
         client_auth: Option<ClientAuth>,
     },
     Endpoint(String),
-    /// A fault, and what was sent for a proof.
+    /// A fault, and the forms that a proof tried.
     Fault(Fault, Vec<ClientAuth>),
 }
 
@@ -84,7 +84,7 @@ impl Names for NoNames {
     }
 }
 
-/// Runs it. An error says what did not come as the file tells.
+/// Runs an accent. The error says which result was not the expected one.
 pub(crate) async fn run(accent: Accent) -> Result<(), String> {
     let steps = accent.steps.len();
     let (running, steps_to_go) = Running::start(accent).await?;
@@ -97,8 +97,8 @@ pub(crate) async fn run(accent: Accent) -> Result<(), String> {
     Ok(())
 }
 
-/// Lets the tasks of a connection whose answer is read hand it back, so that the next step can use it again. Each of them
-/// needs a turn or two, which is theirs for certain where there is one thread.
+/// Lets connection tasks whose answer was read return the connection, so that the next step can reuse it. Each task
+/// needs one or two turns. With a single thread, it is certain to get them.
 async fn let_the_connection_be_idle() {
     for _ in 0..TURNS {
         tokio::task::yield_now().await;
@@ -239,7 +239,7 @@ impl Running {
         }
     }
 
-    /// A fault says nothing of the secret and of a token, and nothing that a terminal would act on.
+    /// Checks that a fault contains no secret, no token, and no terminal control characters.
     fn tells_nothing(&self, fault: &Fault) -> Result<(), String> {
         let told = format!("{fault:?}").to_lowercase();
         let mut secrets = vec![CANARY.to_owned(), self.values.secret.clone()];
@@ -247,7 +247,7 @@ impl Running {
         secrets.extend(self.issuer.written().iter().flat_map(|bytes| tokens(bytes)));
         for secret in secrets.iter().filter(|secret| secret.len() >= TELLING) {
             let encoded = STANDARD.encode(secret);
-            // Behind other bytes the last characters are others.
+            // The last characters differ if the text is followed by other bytes.
             let encoded = &encoded[..encoded.len().saturating_sub(4)];
             let forms = [secret.to_lowercase(), encoded.to_lowercase()];
             if forms
@@ -265,7 +265,7 @@ impl Running {
     }
 }
 
-/// `3600`, `3590..3600` or `none`.
+/// Compares a lifetime with `3600`, `3590..3600` or `none`.
 fn is_lifetime(lifetime: Option<u64>, wanted: &str) -> Result<bool, String> {
     let Some(lifetime) = lifetime else {
         return Ok(wanted == "none");
@@ -280,14 +280,14 @@ fn is_lifetime(lifetime: Option<u64>, wanted: &str) -> Result<bool, String> {
     })
 }
 
-/// What is base64 in a request's `Authorization`.
+/// Returns the decoded content of a request's `Authorization: Basic`.
 fn pair(request: &str) -> Option<String> {
     let mut lines = request.lines();
     let header = lines.find_map(|line| line.strip_prefix("authorization: Basic "))?;
     String::from_utf8(STANDARD.decode(header).ok()?).ok()
 }
 
-/// The tokens in an answer, whatever else it is.
+/// Returns the tokens in an answer of any form.
 fn tokens(answer: &[u8]) -> Vec<String> {
     let answer = String::from_utf8_lossy(answer);
     let members = [

@@ -1,23 +1,23 @@
-//! Bytes that a text file cannot have, or should not: `{{ NAME TEXT }}` within a line or a body.
+//! Placeholders `{{ NAME TEXT }}` in a line or body, for bytes that a text file cannot or should not contain.
 
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-/// What the names stand for.
+/// The values of the placeholders.
 #[derive(Debug)]
 pub(crate) struct Values {
     /// `scheme://host:port` of the issuer.
     pub(crate) at: String,
     pub(crate) id: String,
     pub(crate) secret: String,
-    /// When the accent began.
+    /// When the accent started.
     pub(crate) now: SystemTime,
 }
 
 impl Values {
-    /// The text with everything in it expanded, from the inside out.
+    /// Expands all placeholders, the innermost first.
     pub(crate) fn expand(&self, text: &str) -> Result<Vec<u8>, String> {
         let mut out = vec![];
         let mut rest = text;
@@ -32,7 +32,7 @@ impl Values {
         Ok(out)
     }
 
-    /// The same for a text that stays one.
+    /// Expands all placeholders. The result must be UTF-8.
     pub(crate) fn text(&self, text: &str) -> Result<String, String> {
         String::from_utf8(self.expand(text)?).map_err(|_| format!("not UTF-8: {text:.40}"))
     }
@@ -65,7 +65,7 @@ impl Values {
                 let times = times.parse().map_err(|_| format!("no number: {inner}"))?;
                 self.expand(text)?.repeat(times)
             }
-            // Decoded: what a text file cannot have.
+            // The decoded bytes, which a text file cannot contain.
             "base64" => STANDARD
                 .decode(text)
                 .map_err(|_| format!("no base64: {inner}"))?,
@@ -74,18 +74,18 @@ impl Values {
                 let claims = URL_SAFE_NO_PAD.encode(self.expand(text)?);
                 format!("eyJhbGciOiJSUzI1NiJ9.{claims}.c2lnbmF0dXJl").into_bytes()
             }
-            // Unix time, that many seconds from now.
+            // Unix time, this many seconds from now.
             "now" => unix(at(text)?).to_string().into_bytes(),
-            // The same as in `Date` (RFC 9110 section 5.6.7).
+            // The same in the form of `Date` (RFC 9110, section 5.6.7).
             "date" => httpdate::fmt_http_date(at(text)?).into_bytes(),
-            // The same as in RFC 3339.
+            // The same in the form of RFC 3339.
             "time" => rfc3339(unix(at(text)?)).into_bytes(),
             _ => return Err(format!("unknown: {inner}")),
         })
     }
 }
 
-/// Where the ` }}` is that belongs to what begins here.
+/// Returns the position of the ` }}` that ends the placeholder at the start of the text.
 fn end(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     for at in 0..text.len() {
@@ -102,7 +102,7 @@ fn end(text: &str) -> Option<usize> {
     None
 }
 
-/// One member (RFC 1952) of blocks that are not compressed (RFC 1951 section 3.2.4).
+/// Encodes one gzip member (RFC 1952) of blocks without compression (RFC 1951, section 3.2.4).
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     let mut blocks = bytes.chunks(0xffff).peekable();
@@ -125,7 +125,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A moment in UTC; the days are counted as Howard Hinnant's `civil_from_days` does.
+/// Formats a time in UTC. The date is calculated as in Howard Hinnant's `civil_from_days`.
 fn rfc3339(unix: u64) -> String {
     let (days, seconds) = (unix / 86_400 + 719_468, unix % 86_400);
     let (era, day) = (days / 146_097, days % 146_097);
@@ -165,7 +165,7 @@ fn what_stands_in_braces_is_expanded() {
     ] {
         assert_eq!(values.text(text).as_deref(), Ok(bytes), "{text}");
     }
-    // As gzip -n0 writes it.
+    // The output of gzip -n0.
     let packed = [
         0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1, 1, 0, 0xfe, 0xff, b'a', 0x43, 0xbe, 0xb7, 0xe8, 1,
         0, 0, 0,
