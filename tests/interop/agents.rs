@@ -1,8 +1,8 @@
 //! Coding agents at a gateway, with the companion as their helper command.
 //!
-//! Of what they do, the helper's runs and the requests' credentials are recorded in `agents/*.json`, and replayed. With
-//! `JETON_AGENTS=1` the agents themselves run, as `.ci/long` lets them in a network of their own, and must do what is
-//! recorded; with `JETON_AGENTS=record` that is written.
+//! The helper's runs and the credentials of the requests are recorded in `agents/*.json` and replayed. With
+//! `JETON_AGENTS=1` the agents themselves run, in a separate network as `.ci/long` sets up, and must do what is
+//! recorded. With `JETON_AGENTS=record` the record is written.
 
 mod exchange;
 
@@ -21,10 +21,10 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("codex", || held("codex", codex)),
 ];
 
-/// Prepares an agent that asks for one word, with this program as its helper.
+/// Prepares an agent that asks the model for one word, with this program as its helper.
 type Agent = fn(&TestEnv, &Server, &str) -> Result<Command, Missing>;
 
-/// Replays what is recorded of an agent, or has the agent do it.
+/// Replays an agent's record, or runs the agent.
 fn held(name: &str, command: Agent) -> Result<(), Missing> {
     let env = place(3600);
     let mut server = Server::start(&env, "gateway.py", &[])?;
@@ -34,7 +34,7 @@ fn held(name: &str, command: Agent) -> Result<(), Missing> {
     match std::env::var("JETON_AGENTS") {
         Err(_) => {
             let recorded = Exchange::recorded(name);
-            // It was recorded of the lines that are printed now.
+            // The record must match the lines that are printed now.
             let printed = setup(&env, name, &server.url("/mcp"), JETON);
             for words in recorded.arguments() {
                 let forms = [" ", "\", \""].map(|between| words.join(between));
@@ -65,7 +65,7 @@ fn held(name: &str, command: Agent) -> Result<(), Missing> {
     Ok(())
 }
 
-/// Whether this process has no network but the loopback.
+/// Returns whether this process has no network other than loopback.
 pub(crate) fn is_apart() -> bool {
     let devices = fs::read_to_string("/proc/self/net/dev").unwrap();
     let names = devices
@@ -75,14 +75,16 @@ pub(crate) fn is_apart() -> bool {
     names.map(|(name, _)| name.trim()).eq(["lo"])
 }
 
-/// What `jetond setup` prints for an agent with this helper: the lines, and the notes on them.
+/// Runs `jetond setup` for an agent with this helper. Standard output has the lines, standard error the notes about
+/// them.
 fn setup(env: &TestEnv, name: &str, address: &str, helper: &str) -> Output {
     let printed = env.jetond(&["setup", name, address, "--jeton", helper]);
     assert_eq!(printed.code, 0, "{printed:?}");
     printed
 }
 
-/// The settings that `jetond setup` prints for a gateway, and the command that it prints for a server of MCP.
+/// Prepares Claude Code with the settings that `jetond setup` prints for a gateway, and with the command that it prints
+/// for an MCP server.
 fn claude_code(env: &TestEnv, server: &Server, helper: &str) -> Result<Command, Missing> {
     let claude = agent("claude")?;
     let settings = setup(env, "claude-code", &server.url(""), helper).stdout;
@@ -101,7 +103,7 @@ fn claude_code(env: &TestEnv, server: &Server, helper: &str) -> Result<Command, 
     Ok(alone(command))
 }
 
-/// Claude Code that asks for nothing but what it was told to.
+/// Claude Code without requests other than the intended ones.
 fn alone(mut command: Command) -> Command {
     command
         .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
@@ -111,7 +113,7 @@ fn alone(mut command: Command) -> Command {
     command
 }
 
-/// The provider that `jetond setup` prints, below what makes Codex use it.
+/// Prepares Codex: the settings that select the provider, and then the provider that `jetond setup` prints.
 fn codex(env: &TestEnv, server: &Server, helper: &str) -> Result<Command, Missing> {
     program("node")?;
     let lines = setup(env, "codex", &server.url("/v1"), helper).stdout;

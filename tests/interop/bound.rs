@@ -1,4 +1,4 @@
-//! A daemon with one profile whose tokens are for the address of a server, as every helper protocol needs it.
+//! Setup of helper protocols: a daemon with one profile whose tokens are for a server's address.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -11,17 +11,17 @@ use crate::support::daemon::Daemon;
 /// The companion.
 pub(crate) const JETON: &str = env!("CARGO_BIN_EXE_jeton");
 
-/// The profile of every place here.
+/// The name of the profile in these environments.
 pub(crate) const PROFILE: &str = "research";
 
-/// A place whose profile is enrolled at a sandbox with tokens of this many seconds.
+/// A test environment with a profile at a sandbox whose tokens last this many seconds.
 pub(crate) fn place(token_life: u64) -> TestEnv {
     let env = TestEnv::with_sandbox(token_life);
     env.enrol(PROFILE);
     env
 }
 
-/// Binds the profile to an address, with more lines for its entry.
+/// Binds the profile to an address, with these further lines in the entry.
 pub(crate) fn bind(env: &TestEnv, url: &str, more: &str) {
     append(
         env,
@@ -35,14 +35,14 @@ pub(crate) fn append(env: &TestEnv, table: &str) {
     writeln!(config, "\n{table}").unwrap();
 }
 
-/// A daemon, and the token that it holds.
+/// Starts a daemon and returns it with the token that it holds.
 pub(crate) fn daemon(env: &TestEnv) -> (Daemon, String) {
     let daemon = env.start();
     let token = env.token(&daemon, PROFILE);
     (daemon, token)
 }
 
-/// A folder, first on the PATH that comes back with it, in which the companion has this name.
+/// Links the companion under this name in a folder. Returns a PATH that begins with the folder.
 pub(crate) fn named(env: &TestEnv, name: &str) -> String {
     let folder = env.path("bin");
     fs::create_dir_all(&folder).unwrap();
@@ -53,7 +53,7 @@ pub(crate) fn named(env: &TestEnv, name: &str) -> String {
     )
 }
 
-/// A file in the home of the place, with the folders above it.
+/// Writes a file in the home folder of the test environment, and creates the folders above it.
 pub(crate) fn home_file(env: &TestEnv, relative: &str, text: &str) -> PathBuf {
     let path = env.path("home").join(relative);
     fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! The clients that `docs/integrations.md` names are there, and run.
+//! Check that the clients named in `docs/integrations.md` are installed and run.
 
 use std::path::PathBuf;
 

@@ -64,7 +64,7 @@ def carry(source: socket.socket, sink: socket.socket) -> None:
         while data := source.recv(65536):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
-    except OSError:  # one side is gone, and the other learns of it
+    except OSError:  # one side is closed, and the other notices
         for end in (source, sink):
             end.close()
 
@@ -115,7 +115,7 @@ def main() -> int:
 if __name__ == "__main__":
     sys.exit(main())
 
-# From here on this file is schemathesis's hooks.
+# The rest of this file has hooks for schemathesis.
 
 import schemathesis
 from hypothesis import strategies

@@ -1,4 +1,4 @@
-//! The document that the daemon serves is what it does, as a tool sees it that makes requests up from it.
+//! The API document against the daemon: a tool generates requests from the document and checks the answers.
 
 use crate::support::TestEnv;
 use crate::tools::{Missing, Test, python};
@@ -15,7 +15,7 @@ fn every_answer_is_as_the_document_says() -> Result<(), Missing> {
     let other = env.add_sandbox(jetond::sandbox::Line::V2_24, 600);
     let url = env.sandboxes()[other].url();
     env.enrol_at("bare", &url);
-    // It is not to be asked again for so long that nobody waits for a token of it.
+    // A long wait for the next attempt, so that no request waits for this profile's token.
     env.fault_at(other, "rate-limit:300");
     let mut daemon = env.start();
     env.token(&daemon, "research");

@@ -1,4 +1,4 @@
-//! Each of the programs of `examples/` does what it says.
+//! The programs of `examples/`: each does what it says.
 
 use std::path::Path;
 use std::{env, fs};
@@ -42,7 +42,7 @@ fn a_dozen_lines_of_python_get_a_token() -> Result<(), Missing> {
     let token = env.token(&daemon, "research");
     let run = |profile: &str| {
         let mut command = env.command(&python);
-        // No other package is there.
+        // No other package is available.
         command.args(["-I", "-S", &example("standard_library.py"), profile]);
         env.finish("python", command, b"", true)
     };
@@ -82,7 +82,7 @@ fn training_goes_on_for_three_token_lifetimes() -> Result<(), Missing> {
     assert_eq!((ran.code, &ran.stderr[..]), (0, ""), "{}", ran.stdout);
     let number = |at: usize| -> usize { ran.stdout.split(' ').nth(at).unwrap().parse().unwrap() };
     let (steps, tokens) = (number(0), number(6));
-    // A token is replaced at about half of its lifetime.
+    // A token is replaced after about half of its lifetime.
     assert!(steps > 3 && tokens > 3, "{}", ran.stdout);
     env.stop(&mut daemon);
     Ok(())
@@ -105,7 +105,7 @@ fn openai_sends_the_token_of_each_moment() -> Result<(), Missing> {
     Ok(())
 }
 
-/// With a stand-in for `srun`, which runs as many tasks as the script asks for. Under Slurm itself it runs in `.ci/boot`.
+/// Uses a substitute for `srun` that runs as many tasks as the script requests. `.ci/boot` runs the script under Slurm.
 fn the_tasks_of_a_slurm_job_get_tokens() -> Result<(), Missing> {
     let installed = installed()?;
     let env = TestEnv::with_sandbox(3);
@@ -131,7 +131,7 @@ fn the_tasks_of_a_slurm_job_get_tokens() -> Result<(), Missing> {
         .env("PATH", env::join_paths(path).unwrap())
         .env("API", format!("{}/api/v1/clusters", env.sandbox().url()))
         .env("JETON_LOG", "warn")
-        // Slurm starts it where it was submitted.
+        // Slurm starts the script in the folder in which it was submitted.
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples"))
         .env("PYTHONDONTWRITEBYTECODE", "1");
     let ran = env.finish("slurm.sh", command, b"", false);
@@ -140,7 +140,7 @@ fn the_tasks_of_a_slurm_job_get_tokens() -> Result<(), Missing> {
     Ok(())
 }
 
-/// It reads the manifest without a server.
+/// kubectl reads the manifest without a server.
 fn kubectl_reads_the_pod() -> Result<(), Missing> {
     let kubectl = kubectl()?;
     let env = TestEnv::new();
@@ -163,7 +163,7 @@ fn kubectl_reads_the_pod() -> Result<(), Missing> {
         [&daemon["image"], &job["image"]],
         ["registry.example/jeton:1", "registry.example/train:1"]
     );
-    // The two meet at one path of one volume.
+    // Both containers have the socket at the same path of one volume.
     let script = daemon["args"][0].as_str().unwrap();
     let socket = job["env"][0]["value"].as_str().unwrap();
     assert!(script.contains(&format!("--socket {socket}")), "{script}");

@@ -1,4 +1,4 @@
-//! Further programs that read their token from a file: botocore, scitokens and curl.
+//! More programs that read their token from a file: botocore, scitokens and curl.
 
 use std::path::{Path, PathBuf};
 
@@ -14,20 +14,21 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("curl_reads_a_header_and_a_netrc_file", curl),
 ];
 
-/// A sink at this path, or below the folder of the socket. Returns its file.
+/// Adds a sink at this path, which may be relative to the socket's folder. Returns its file.
 fn sink(env: &TestEnv, path: &Path, keys: &str) -> PathBuf {
     let table = format!(
         "[[profiles.{PROFILE}.sinks]]\npath = \"{}\"\n{keys}",
         path.display()
     );
     append(env, &table);
-    // The folder of a relative path is made, and that of an absolute one has to be there.
+    // The daemon creates the folder of a relative path. The folder of an absolute path must exist.
     let file = env.path("run/jeton").join(path);
     env.is_sink(&file);
     file
 }
 
-/// A program of `file_readers.py` that gives the token itself: the first, and after its rejection the next.
+/// Runs a program of `file_readers.py` that returns the token. It must return the first token, and the next one after
+/// the first was rejected.
 fn gives_each_token(
     of: &str,
     path: &Path,
@@ -36,7 +37,7 @@ fn gives_each_token(
 ) -> Result<(), Missing> {
     let (python, packages) = (python()?, file_readers()?);
     let env = place(600);
-    // An absolute path where the reader looks for it itself.
+    // An absolute path in a place where the program looks by itself.
     let path = match path.strip_prefix("RUN") {
         Ok(name) => env.path("run").join(name),
         Err(_) => path.to_owned(),
@@ -81,7 +82,7 @@ fn aws() -> Result<(), Missing> {
     )
 }
 
-/// `$XDG_RUNTIME_DIR/bt_uUID`.
+/// The file is `$XDG_RUNTIME_DIR/bt_uUID`.
 fn wlcg() -> Result<(), Missing> {
     let name = format!("bt_u{}", rustix::process::geteuid().as_raw());
     gives_each_token(
@@ -117,7 +118,7 @@ fn curl() -> Result<(), Missing> {
     }
     let seen = server.seen();
     assert_eq!(seen[0], "GET /v1/models Bearer 1 200", "{seen:?}");
-    // This server takes Bearer alone, and curl makes Basic of a netrc file.
+    // This server accepts only Bearer, and curl uses Basic for a netrc file.
     assert_eq!(seen[1], "GET /v1/models Basic research 1 401", "{seen:?}");
     env.stop(&mut daemon);
     Ok(())

@@ -1,4 +1,4 @@
-//! Programs that read their token from a file, which the daemon keeps fresh as a sink.
+//! Programs that read their token from a sink, a file that the daemon keeps fresh.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ),
 ];
 
-/// A sink of the profile at this path below the folder of the socket, with more lines for its entry.
+/// Adds a sink of the profile at this path below the socket's folder, with these further lines in its entry.
 fn sink(env: &TestEnv, path: &str, more: &str) -> PathBuf {
     append(
         env,
@@ -44,14 +44,14 @@ fn sink(env: &TestEnv, path: &str, more: &str) -> PathBuf {
     file
 }
 
-/// A daemon that has written the file, and its token.
+/// Starts a daemon and waits until it has written the file. Returns it with its token.
 fn daemon_with(env: &TestEnv, file: &Path) -> (Daemon, String) {
     let (daemon, token) = daemon(env);
     wait_until("the file to be written", || file.exists());
     (daemon, token)
 }
 
-/// Replaces the token, as a rejection does.
+/// Reports the token as rejected, and returns the next one.
 fn replace(env: &TestEnv, daemon: &Daemon, token: &str) -> String {
     let mut command = env.command(crate::bound::JETON);
     command.args(["reject", PROFILE]);
@@ -62,7 +62,7 @@ fn replace(env: &TestEnv, daemon: &Daemon, token: &str) -> String {
     newer
 }
 
-/// Its `credentials_file`, which it reads for each scrape.
+/// Uses `credentials_file`, which Prometheus reads at each scrape.
 fn prometheus_sends_each_token() -> Result<(), Missing> {
     let prometheus = program("prometheus")?;
     let env = place(600);
@@ -79,7 +79,7 @@ fn prometheus_sends_each_token() -> Result<(), Missing> {
         "tls_config": {"ca_file": ca(&env)},
         "static_configs": [{"targets": [server.host()]}],
     }]});
-    // JSON is YAML.
+    // JSON is valid YAML.
     let config = home_file(&env, "prometheus.yml", &config.to_string());
     let mut scraper = env
         .command(prometheus)
@@ -117,7 +117,7 @@ fn prometheus_sends_each_token() -> Result<(), Missing> {
     Ok(())
 }
 
-/// The SDK gets a token of the gateway's own for ours (RFC 7523).
+/// The SDK exchanges our token for one of the gateway's (RFC 7523).
 fn anthropic_exchanges_an_identity_token() -> Result<(), Missing> {
     let env = place(600);
     let mut server = Server::start(&env, "gateway.py", &[])?;
@@ -144,7 +144,7 @@ fn anthropic_exchanges_an_identity_token() -> Result<(), Missing> {
     Ok(())
 }
 
-/// A profile of the SDK's that has no way to get a token of its own: it reads the file again.
+/// A profile of the SDK that cannot get a token itself, so the SDK reads the file again.
 fn anthropic_reads_a_credentials_file() -> Result<(), Missing> {
     let env = place(600);
     let mut server = Server::start(&env, "gateway.py", &[])?;
@@ -177,7 +177,7 @@ fn anthropic_reads_a_credentials_file() -> Result<(), Missing> {
     Ok(())
 }
 
-/// What a script of Python says of a file; its token is told by its digest alone.
+/// Runs a Python script that reads a file, and returns what it reports. It shows only the token's digest.
 fn python_reads(env: &TestEnv, case: &str, file: &Path) -> Result<Value, Missing> {
     let mut command = env.command(python()?);
     command
@@ -193,7 +193,7 @@ fn python_reads(env: &TestEnv, case: &str, file: &Path) -> Result<Value, Missing
     Ok(serde_json::from_str(&output.stdout).unwrap())
 }
 
-/// `HF_TOKEN_PATH`.
+/// Uses `HF_TOKEN_PATH`.
 fn hugging_face_reads_each_token() -> Result<(), Missing> {
     let env = place(600);
     let file = sink(&env, "huggingface/token", "format = \"raw\"");
@@ -214,7 +214,7 @@ fn hugging_face_reads_each_token() -> Result<(), Missing> {
     Ok(())
 }
 
-/// `CLIv2Config`, which reads what the vendor's command line writes when a person logs in.
+/// Uses `CLIv2Config`, which reads the files that the vendor's command line writes at a login.
 fn runapy_reads_the_files_of_the_command_line() -> Result<(), Missing> {
     let env = place(600);
     let cluster = "0a1b2c3d-0a1b-4a1b-8a1b-0a1b2c3d4e5f";

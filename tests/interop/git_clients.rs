@@ -1,4 +1,5 @@
-//! Both gits clone over HTTPS from git's own server behind a gate that takes tokens of ours, by one scheme alone.
+//! git before and since 2.46: both clone over HTTPS from git's own server, behind a gate that accepts our tokens in one
+//! scheme.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +24,8 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     }),
 ];
 
-/// The old git cannot send Bearer: it sends nothing, and says that the token which it was given is bad. It is served on.
+/// The old git cannot send Bearer. It sends nothing and reports the token as bad, and the daemon keeps serving the
+/// token.
 fn old_git_erases_a_good_token() -> Result<(), Missing> {
     let program = git_without_authtype()?;
     let env = place(600);
@@ -45,7 +47,7 @@ fn old_git_erases_a_good_token() -> Result<(), Missing> {
     Ok(())
 }
 
-/// git in the place, which asks no person and reads no file of the machine's.
+/// git in the test environment, without prompts and without the machine's configuration.
 pub(crate) fn git(env: &TestEnv, git: &Path) -> Command {
     let mut command = env.command(git);
     command
@@ -62,7 +64,7 @@ pub(crate) fn git(env: &TestEnv, git: &Path) -> Command {
     command
 }
 
-/// A repository with one commit at `team/demo.git` below the folder that comes back.
+/// Creates a repository with one commit at `team/demo.git` below the returned folder.
 pub(crate) fn repositories(env: &TestEnv, program: &Path) -> String {
     let root = env.path("repositories");
     let work = env.path("work");
@@ -103,7 +105,7 @@ fn clones(program: &Path, scheme: &str, entry: &str) -> Result<(), Missing> {
         format!("GET /team/demo.git/info/refs {credential} 200"),
         format!("POST /team/demo.git/git-upload-pack {credential} 200"),
     ];
-    // The new protocol asks twice by POST: for the references, and for the objects.
+    // Protocol version 2 makes two POST requests: for the references, and for the objects.
     assert_eq!(seen[..3], wanted, "{seen:?}");
     assert!(
         seen[3..].iter().all(|request| *request == wanted[2]),

@@ -1,4 +1,4 @@
-//! Clients of any HTTPS API take their token from the companion or the socket, and none of their arguments has it.
+//! Clients of any HTTPS API: they get their token from the companion or the socket, and no argument contains it.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("rclone_runs_the_companion", rclone_runs_the_companion),
 ];
 
-/// A shell's line, to which the address is added.
+/// Runs a shell command with the address appended.
 fn curl(line: &str) -> Result<(), Missing> {
     program("curl")?;
     let env = place(600);
@@ -44,7 +44,7 @@ fn curl(line: &str) -> Result<(), Missing> {
     Ok(())
 }
 
-/// Runs a script of bash, for which `$JETON` is the companion and `$CA` the CA's file.
+/// Runs a bash script in which `$JETON` is the companion and `$CA` the file of the CA.
 fn shell(env: &TestEnv, script: &str) -> Output {
     let mut command = env.command("bash");
     command
@@ -54,7 +54,7 @@ fn shell(env: &TestEnv, script: &str) -> Output {
     env.finish("bash", command, b"", false)
 }
 
-/// Node's own `fetch`: a token for each request, so that the next one is sent once there is one.
+/// Node's own `fetch` requests a token for each request. The next token is used as soon as it exists.
 fn node_fetch_sends_each_token() -> Result<(), Missing> {
     let node = program("node")?;
     let env = place(600);
@@ -81,7 +81,7 @@ fn node_fetch_sends_each_token() -> Result<(), Missing> {
     Ok(())
 }
 
-/// Its `bearer_token_command`, at any server for WebDAV.
+/// Uses `bearer_token_command` with a WebDAV server.
 fn rclone_runs_the_companion() -> Result<(), Missing> {
     let rclone = program("rclone")?;
     let env = place(600);

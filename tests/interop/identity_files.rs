@@ -1,4 +1,4 @@
-//! Programs that exchange the identity token of a file for a token of their server's: W&B, OpenAI's library, and Codex.
+//! Programs that exchange an identity token from a file for a token of their server: W&B, OpenAI's library, and Codex.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("codex_exchanges_an_identity_token", codex),
 ];
 
-/// A sink for identity tokens.
+/// Adds a sink for identity tokens.
 fn sink(env: &TestEnv) -> PathBuf {
     append(
         env,
@@ -30,8 +30,9 @@ fn sink(env: &TestEnv) -> PathBuf {
     file
 }
 
-/// A program of `file_readers.py` exchanges the first token, and after its rejection the next. The server numbers what it
-/// sees: the first token, the one that it gave for that, and the next.
+/// Runs a program of `file_readers.py` that exchanges the first token, and the next one after the first was rejected.
+/// The server numbers tokens in the order in which it sees them: the first token, the one that it issued for it, and
+/// the next.
 fn exchanges(
     of: &str,
     script: &str,
@@ -65,7 +66,7 @@ fn exchanges(
     let read: [String; 2] = serde_json::from_str(output.stdout.lines().last().unwrap()).unwrap();
     let issued = env.sandbox().issued();
     assert_eq!(read, [token, issued.last().unwrap().clone()]);
-    // Each once: how long a program keeps what it got is its own affair.
+    // Each request once, because it is up to the program how long it keeps a token.
     let mut saw: Vec<String> = vec![];
     for request in server.seen() {
         if !saw.contains(&request) {
@@ -95,7 +96,7 @@ fn wandb() -> Result<(), Missing> {
     })
 }
 
-/// At the addresses that the library knows, by a proxy.
+/// The library uses fixed addresses, so it goes through a proxy.
 fn openai() -> Result<(), Missing> {
     let seen = [
         "CONNECT auth.openai.com:443",
@@ -112,8 +113,7 @@ fn openai() -> Result<(), Missing> {
     })
 }
 
-/// `codex login status` says whether the exchange succeeds. The program runs as the agents do, and what it sends is
-/// recorded.
+/// `codex login status` shows whether the exchange succeeds. The program is run or replayed as the agents are.
 fn codex() -> Result<(), Missing> {
     let env = place(600);
     let file = sink(&env);

@@ -1,4 +1,4 @@
-//! pip and uv install from an index over HTTPS that takes tokens of ours as passwords, by the program `keyring`.
+//! pip and uv: installation from an HTTPS index that accepts our tokens as passwords, through the program `keyring`.
 
 use std::path::Path;
 
@@ -52,7 +52,7 @@ fn uv_installs_with_a_user_in_the_address() -> Result<(), Missing> {
     })
 }
 
-/// It asks for the user as well.
+/// uv asks the program for the user name as well.
 fn uv_installs_without_a_user() -> Result<(), Missing> {
     uv(|server| {
         format!(

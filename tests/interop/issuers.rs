@@ -1,7 +1,8 @@
-//! Issuers that are not ours, each with a secret of every sign: enrolment finds how it reads a header, the daemon refreshes,
-//! serves through an outage and through a changed secret, and a rebind ends that.
+//! Third-party issuers, each with a client secret of many special characters: enrolment finds how the issuer reads the
+//! `Authorization` header. The daemon refreshes and serves tokens through an outage and a changed secret, and a rebind
+//! ends the fault.
 //!
-//! `docs/issuers.md` has the table of what was run.
+//! `docs/issuers.md` has the table of the issuers tested.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -21,10 +22,10 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("oidc_provider", || round(Served::oidc_provider)),
 ];
 
-/// Shorter than the lifetime of a token.
+/// The duration of an outage: shorter than a token's lifetime.
 const OUTAGE: Duration = Duration::from_secs(20);
 
-/// A client secret with every sign that a form or a header may encode.
+/// Returns a client secret with every character that a form or a header may encode.
 fn hard_secret() -> String {
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random).unwrap();
@@ -32,7 +33,7 @@ fn hard_secret() -> String {
     format!("{digits}:&=+% \"\\/'~!|^#")
 }
 
-/// `jetond add` with this secret and these arguments.
+/// Runs `jetond add` with this secret and these arguments.
 fn add(env: &TestEnv, secret: &str, args: &[&str]) -> Output {
     let mut command = env.jetond_command(&["add", "a"]);
     command.args(args).arg("--client-secret-stdin");
@@ -44,7 +45,7 @@ fn add(env: &TestEnv, secret: &str, args: &[&str]) -> Output {
     )
 }
 
-/// The generation of the token that is served, and the token, which must be a valid one.
+/// Returns the generation of the served token, and the token. Asserts that it is valid.
 fn served(env: &TestEnv, daemon: &Daemon) -> (u64, String) {
     let answer = env.get(daemon, "/v1/profiles/a/token?max_wait=30");
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -55,7 +56,7 @@ fn served(env: &TestEnv, daemon: &Daemon) -> (u64, String) {
     (answer["generation"].as_u64().unwrap(), token)
 }
 
-/// Asks until there is a newer token, which must be nowhere else.
+/// Requests tokens until there is a newer one, and adds it to those whose leak fails the test.
 fn next(env: &mut TestEnv, daemon: &Daemon, last: u64) -> u64 {
     let begun = Instant::now();
     loop {
@@ -77,7 +78,7 @@ fn phase(env: &TestEnv, daemon: &Daemon) -> String {
     status["phase"].as_str().unwrap().to_owned()
 }
 
-/// As a client waits between two requests.
+/// Waits as a client does between two requests.
 fn pause() {
     std::thread::sleep(Duration::from_millis(100));
 }
@@ -129,7 +130,7 @@ fn round(start: fn(&mut TestEnv, &str) -> Result<Served, Missing>) -> Result<(),
     wait_until("the issuer has refused the old secret", || {
         phase(&env, &daemon) != "fresh"
     });
-    // The held token is served on.
+    // The held token is still served.
     assert_eq!(served(&env, &daemon).0, last);
     let rebound = add(
         &env,

@@ -1,4 +1,5 @@
-//! The Python package `jeton-client`: built, installed from its wheel beside the libraries that it serves, and typed.
+//! The Python package `jeton-client`: built, installed from its wheel beside the libraries that it extends, and
+//! type-checked.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -29,13 +30,13 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ),
 ];
 
-/// A Python into which the wheel was installed, and the folder of its packages.
+/// A Python in which the wheel is installed, and the folder of its packages.
 pub(crate) struct Installed {
     pub(crate) python: PathBuf,
     packages: PathBuf,
 }
 
-/// Builds the wheel and installs it, once in a run of these tests.
+/// Builds and installs the wheel, once for all of these tests.
 pub(crate) fn installed() -> Result<&'static Installed, Missing> {
     static INSTALLED: OnceLock<Installed> = OnceLock::new();
     let tools = python()?;
@@ -57,7 +58,7 @@ fn install(tools: &Path) -> Installed {
     };
     let wheels = folder.join("wheels");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/python");
-    // The backend that builds it is among the tools.
+    // The build backend is one of the installed tools.
     run(&[
         "-m",
         "pip",
@@ -95,7 +96,7 @@ fn install(tools: &Path) -> Installed {
     Installed { python, packages }
 }
 
-/// Runs one of the scripts of `jeton_client` beside a daemon with these profiles, and gives what it saw.
+/// Runs a script of `jeton_client` beside a daemon with these profiles, and returns its report.
 pub(crate) fn saw(profiles: &[&str], command: impl FnOnce(&TestEnv) -> Command) -> Value {
     let env = TestEnv::with_sandbox(600);
     for profile in profiles {
@@ -115,7 +116,8 @@ pub(crate) fn saw(profiles: &[&str], command: impl FnOnce(&TestEnv) -> Command) 
         .env("JETON_SOCKET", &daemon.socket)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     if command.get_envs().all(|(name, _)| name != "PYTHONWARNINGS") {
-        // What is not closed is said on standard error; so is a fork beside threads, which is what is tried.
+        // Unclosed resources are errors. The warning about a fork beside threads is ignored, because the test does
+        // exactly that.
         command.env(
             "PYTHONWARNINGS",
             "error::ResourceWarning,ignore::DeprecationWarning",
@@ -128,7 +130,7 @@ pub(crate) fn saw(profiles: &[&str], command: impl FnOnce(&TestEnv) -> Command) 
     serde_json::from_str(&output.stdout).unwrap()
 }
 
-/// One of the scripts of `jeton_client`.
+/// Returns the path of a script of `jeton_client`.
 pub(crate) fn script(name: &str) -> String {
     format!(
         "{}/tests/interop/jeton_client/{name}",
@@ -139,7 +141,7 @@ pub(crate) fn script(name: &str) -> String {
 fn the_wheel_is_typed() -> Result<(), Missing> {
     let (tools, installed) = (python()?, installed()?);
     let env = TestEnv::new();
-    // Its user's code too: without the wheel's py.typed, its types would be unknown there.
+    // Also a user's code. Without py.typed in the wheel, the package's types would be unknown there.
     for what in [&["--package", "jeton"], &["--", &script("typed.py")[..]]] {
         let mut command = env.command(&tools);
         command
@@ -158,7 +160,7 @@ fn the_wheel_is_typed() -> Result<(), Missing> {
     Ok(())
 }
 
-/// The folders in which a Python may be: those of the PATH, and of the versions that pyenv keeps.
+/// Returns the folders in which a Python may be: those of the PATH, and pyenv's versions.
 fn folders() -> impl Iterator<Item = PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let home = env::var_os("HOME").map(|home| Path::new(&home).join(".pyenv"));
@@ -171,11 +173,11 @@ fn folders() -> impl Iterator<Item = PathBuf> {
         .chain(versions.map(|version| version.path().join("bin")))
 }
 
-/// Each Python from 3.9 on, one of each version, without the folders of any other package.
+/// Each Python from 3.9 on, one of each version, without the folders of other packages.
 fn every_python_gets_tokens_without_a_package() -> Result<(), Missing> {
     let installed = installed()?;
     let runs = |python: &PathBuf| {
-        // A shim of a version that is not chosen is there and runs nothing.
+        // pyenv has a shim for each version, but the shim of a version that is not selected does not run.
         let output = Command::new(python).args(["-c", ""]).output();
         output.is_ok_and(|output| output.status.success())
     };
@@ -220,7 +222,7 @@ fn every_python_gets_tokens_without_a_package() -> Result<(), Missing> {
 
 fn requests_sends_tokens() -> Result<(), Missing> {
     let mut saw = authenticates("requests")?;
-    // What was read of a file is read again, from where it stood.
+    // The rest of a file is sent again, from the position at which it was.
     assert_eq!(saw["file"].take(), json!([200, [401, 200], 1, "sent"]));
     Ok(())
 }
@@ -242,12 +244,12 @@ fn aiohttp_sends_tokens() -> Result<(), Missing> {
     Ok(())
 }
 
-/// One for each case in which a token is rejected: reports of one profile in a row make it cool down.
+/// One profile for each rejected token, because repeated reports about one profile make it cool down.
 const PROFILES: &[&str] = &[
     "research", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth",
 ];
 
-/// What the caller got, what the service answered, and how many reports that made.
+/// Returns for each case what the caller got, what the service answered, and how many reports were made.
 fn authenticates(library: &str) -> Result<Value, Missing> {
     let installed = installed()?;
     let saw = saw(PROFILES, |env| {
@@ -262,17 +264,17 @@ fn authenticates(library: &str) -> Result<Value, Missing> {
         ("after it", json!([200, [200], 0])),
         ("around", json!([200, [200], 0])),
         ("body", json!([200, [401, 200], 1])),
-        // Another origin's 401 is no word on the token, which it never saw.
+        // A 401 from another origin is not about the token, which was not sent there.
         ("away", json!([401, [], 0])),
         ("beside", json!([401, [], 0])),
         ("elsewhere", json!([null, null])),
-        // Its body is gone, so the 401 is the caller's; the report is made all the same.
+        // The body of a stream cannot be sent again, so the caller gets the 401. The report is still made.
         ("stream", json!([401, [401], 1, "one two three"])),
-        // What leads on after the second attempt has the newer token.
+        // A redirect after the second attempt is followed with the newer token.
         ("gate", json!([200, [401, 303, 200], 1])),
-        // It is the last hop alone that is asked again.
+        // Only the last hop is repeated.
         ("make", json!([200, [303, 401, 200], 1, 1])),
-        // Each of the 401s is reported, once; what is not refused is served.
+        // Each 401 leads to one report, and every request succeeds in the end.
         ("storm", json!([[200], true])),
         ("refuses all", json!([401, [401, 401], 1])),
     ] {
@@ -281,7 +283,7 @@ fn authenticates(library: &str) -> Result<Value, Missing> {
     Ok(saw)
 }
 
-/// By its entry points. Nothing names the package but MLflow's own variable.
+/// Both find it through entry points. Only MLflow's own variable names the package.
 fn mlflow_and_keyring_find_the_package() -> Result<(), Missing> {
     const INDEX: &str = "https://index.example/legacy/";
     let installed = installed()?;
@@ -295,7 +297,7 @@ fn mlflow_and_keyring_find_the_package() -> Result<(), Missing> {
         command
             .args([&script("plugins.py"), INDEX])
             .env("JETON_PROFILE", "research")
-            // What the libraries warn of is theirs.
+            // Warnings of the libraries do not matter.
             .env("PYTHONWARNINGS", "ignore");
         command
     });

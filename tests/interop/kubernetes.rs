@@ -1,4 +1,4 @@
-//! Clients of Kubernetes at an API server that takes tokens of ours, over TLS: kubectl never runs its helper without it.
+//! Kubernetes clients at an API server that accepts our tokens, over TLS. kubectl runs its helper only with TLS.
 
 use std::fs;
 use std::path::Path;
@@ -35,7 +35,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ),
 ];
 
-/// Writes a kubeconfig whose helper is a script that notes each of its runs and becomes the companion.
+/// Writes a kubeconfig whose helper is a script that notes each run and executes the companion.
 fn kubeconfig(env: &TestEnv, server: &Server) {
     let runs = env.path("out/runs");
     let helper = env.path("home/helper");
@@ -66,7 +66,7 @@ fn kubeconfig(env: &TestEnv, server: &Server) {
     home_file(env, ".kube/config", &config.to_string());
 }
 
-/// How often the client ran its helper.
+/// Returns how often the client ran its helper.
 fn runs(env: &TestEnv) -> usize {
     fs::read_to_string(env.path("out/runs"))
         .unwrap_or_default()
@@ -107,8 +107,8 @@ fn kubectl_runs_the_companion_once() -> Result<(), Missing> {
     Ok(())
 }
 
-/// The request that was answered 401 fails. The helper's second run starts one refresh, and the same kubectl goes on with
-/// the token that this brought.
+/// The request that gets the 401 fails. The helper's second run starts a refresh, and the same kubectl continues with
+/// the new token.
 fn kubectl_sends_the_next_token_after_a_401() -> Result<(), Missing> {
     let kubectl = kubectl()?;
     let env = place(3600);
@@ -142,7 +142,7 @@ fn kubectl_sends_the_next_token_after_a_401() -> Result<(), Missing> {
     Ok(())
 }
 
-/// Two requests of one process of Python's client: the status of each, and how often it ran its helper.
+/// Makes two requests with one process of the Python client. Returns the status of each, and how often the helper ran.
 fn python_saw(env: &TestEnv) -> Result<(Value, usize), Missing> {
     let mut command = env.command(python()?);
     command.args([
@@ -168,13 +168,14 @@ fn python_keeps_its_token_after_a_401() -> Result<(), Missing> {
     let issued = env.sandbox().issued().len();
     assert_eq!(python_saw(&env)?, (json!([401, 401]), 1));
     assert_eq!(server.seen(), ["GET /api/v1/namespaces Bearer 1 401"; 2]);
-    // It never said that it was refused.
+    // The client never reports the 401.
     assert_eq!(env.sandbox().issued().len(), issued);
     env.stop(&mut daemon);
     Ok(())
 }
 
-/// Its tokens hold less than the 5 minutes before the expiry at which it asks again: so it does before each request.
+/// The tokens last less than the 5 minutes before the expiry at which the client asks again. So it asks before each
+/// request.
 fn python_asks_again_near_the_expiry() -> Result<(), Missing> {
     let env = place(240);
     let mut server = Server::start(&env, "kube.py", &[])?;
@@ -189,8 +190,8 @@ fn python_asks_again_near_the_expiry() -> Result<(), Missing> {
     Ok(())
 }
 
-/// Each run is of a parent of its own, and every fiftieth of Python's client. None of them says that a token was rejected, so
-/// nothing follows.
+/// Each run has a different parent, and every fiftieth is by the Python client. None reports a rejection, so no refresh
+/// follows.
 fn a_thousand_runs_cause_nothing() -> Result<(), Missing> {
     python()?;
     let env = place(3600);
@@ -207,7 +208,7 @@ fn a_thousand_runs_cause_nothing() -> Result<(), Missing> {
     });
     for done in 1..=20 {
         let mut shell = env.command("sh");
-        // A shell that has more to do starts a process for the companion.
+        // The `exit` keeps the shell from replacing itself with the companion, so each companion has its own parent.
         let each = format!("('{JETON}' kube {PROFILE} >/dev/null; exit $?) || exit");
         shell.args([
             "-c",

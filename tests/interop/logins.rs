@@ -1,4 +1,4 @@
-//! Logins of clients of container registries whose credential helper is the companion: it keeps nothing that they store.
+//! Logins of container registry clients with the companion as credential helper: it stores none of their passwords.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::support::env::Output;
 use crate::tools::{Missing, Test, program};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
-    // Older ones log in by a daemon of their own, but each logs out by itself.
+    // Older versions need a daemon of their own for a login, but not for a logout.
     ("docker_logs_out_without_a_word", || {
         tried("docker", ".docker/config.json", |_, _, _| {})
     }),
@@ -24,13 +24,13 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     }),
 ];
 
-/// What is typed for the registry.
+/// The password typed for the registry.
 const PASSWORD: &str = "interop-hunter2-password";
 
 /// Runs the client with these arguments.
 type Run<'a> = &'a dyn Fn(&[&str]) -> Output;
 
-/// Tries a client that keeps its helpers in this file, with two registries, and logs out.
+/// Tests a client that configures its helpers in this file, with two registries, and logs out.
 fn tried(
     name: &str,
     file: &str,
@@ -68,7 +68,8 @@ fn tried(
     Ok(())
 }
 
-/// At the address of a profile a login succeeds; at another one the registry takes the password, and the helper does not.
+/// A login at the profile's address succeeds. At another address, the registry accepts the password, but the helper
+/// refuses to store it.
 fn logs_in(run: Run<'_>, ours: &mut Server, other: &mut Server) {
     let log_in = |host: &str| run(&["login", "-u", "me", "--password-stdin", host]);
     let done = log_in(&ours.host());
@@ -83,7 +84,7 @@ fn logs_in(run: Run<'_>, ours: &mut Server, other: &mut Server) {
     }
 }
 
-/// What the helper gives for a registry.
+/// Returns what the helper prints for a registry.
 fn get(env: &TestEnv, host: &str) -> Output {
     let mut command = env.command(Path::new(JETON));
     command.args(["docker", "get"]);

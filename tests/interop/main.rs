@@ -1,5 +1,5 @@
-//! Real clients and real servers, as they come from Debian, PyPI and npm. What is missing on a machine is told with its
-//! reason, test by test; `.ci/run` installs all of it, and fails when a test is left out.
+//! Interoperability tests with real clients and servers from Debian, PyPI and npm. A test whose programs are missing
+//! prints the reason. `.ci/run` installs all of them, and fails if a test is skipped.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! The SDKs of models at a gateway that takes tokens of ours.
+//! SDKs of model providers at a gateway that accepts our tokens.
 
 use crate::bound::{JETON, daemon, place};
 use crate::servers::{Server, ca};
@@ -10,7 +10,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[(
     openai_asks_for_a_token_before_each_request,
 )];
 
-/// Two requests of one of the SDKs, each answered with the gateway's word.
+/// Makes two requests with an SDK. Asserts that the gateway answers each one.
 pub(crate) fn asks_twice(
     env: &TestEnv,
     sdk: &str,

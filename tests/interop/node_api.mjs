@@ -1,9 +1,10 @@
-// Two requests by Node's own fetch: a token for each from the socket, and a report of one that was answered with 401.
+// Makes two requests with Node's own fetch: each with a token from the socket, and with a report of the one that got a
+// 401.
 import http from "node:http";
 
 const [profile, url] = process.argv.slice(2);
 
-// As `curl --unix-socket`: the answer's body.
+// Like `curl --unix-socket`: returns the answer's body.
 function ask(method, path, body) {
   return new Promise((resolve, reject) => {
     const request = http.request({ socketPath: process.env.JETON_SOCKET, method, path }, (answer) => {

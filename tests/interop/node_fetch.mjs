@@ -1,8 +1,8 @@
-// The `fetch` of Node, unmodified, at the daemon's Unix socket, whose path is in JETON_SOCKET. Prints one line of JSON: for
-// each address the status and the length of the token.
+// Uses Node's unmodified `fetch` at the daemon's Unix socket, whose path is in JETON_SOCKET. Prints one line of JSON:
+// for each address the status and the length of the token.
 
-// The undici that is built into Node is loaded by the first use of `fetch`, and leaves its agent there. The `Agent` of the
-// npm package of the same name is this one.
+// The first use of `fetch` loads Node's built-in undici, which stores its agent there. The class is the `Agent` of the
+// npm package undici.
 await fetch("data:,");
 const { constructor: Agent } = globalThis[Symbol.for("undici.globalDispatcher.1")];
 const dispatcher = new Agent({ connect: { socketPath: process.env.JETON_SOCKET } });

@@ -30,7 +30,7 @@ def oauthlib_token(profile: str, **more):
 
     session = OAuth2Session(client=BackendApplicationClient(client_id=profile))
     session.mount("http+unix://", UnixAdapter())
-    # Its adapter finds the socket in the place of the host, so the name of the host has to be said.
+    # The adapter takes the socket's path from the host, so the Host header must be set.
     address = f"http+unix://{quote(PATH, safe='')}/oauth2/token"
     return session.fetch_token(address, client_secret="", headers={"Host": "localhost"}, **more)
 
@@ -52,7 +52,7 @@ def authlib_lines(profile: str, api: str) -> str:
 
 
 def authlib_token(profile: str, **more):
-    # The transport of httpx is of no use to a client of httpx2, which Authlib takes where it is there.
+    # Authlib prefers httpx2 if it is installed, and a client of httpx2 cannot use a transport of httpx.
     if sys.argv[1] == "authlib-httpx":
         sys.modules["httpx2"] = None
     lines = authlib_lines(profile, sys.argv[2])
@@ -65,7 +65,7 @@ def authlib_token(profile: str, **more):
     client = names["client"]
     library = type(client).__mro__[2].__module__.split(".")[0]
     assert f"authlib-{library}" == sys.argv[1], library
-    # The API is not the daemon's, so it came over the network.
+    # The API is on the network, not at the daemon's socket.
     assert isinstance(names["clusters"], list), names["clusters"]
     return client.token
 
@@ -80,7 +80,7 @@ def main() -> int:
     ):
         try:
             token = get(profile, **more)
-        except Exception as error:  # whatever it is, it is what was seen
+        except Exception as error:  # any error is part of the result
             kind = type(error)
             saw[name] = {"failed": kind.__name__, "error": getattr(error, "error", None)}
             continue

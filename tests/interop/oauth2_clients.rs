@@ -1,4 +1,4 @@
-//! OAuth 2.0 clients that know nothing of us get tokens through the Unix socket, and say in their own words why not.
+//! Generic OAuth 2.0 clients: they get tokens through the Unix socket, and report refusals in their own words.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,8 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ),
 ];
 
-/// Has it ask for a token, then as a profile that is not there, then for a scope that the profile has not.
+/// Runs a client that requests a token, then one for an unknown profile, then one with a scope that the profile does
+/// not have.
 fn saw(library: &str, unknown: &Value, foreign: &Value) -> Result<(), Missing> {
     let python = python()?;
     let env = TestEnv::with_sandbox(600);
@@ -46,7 +47,7 @@ fn saw(library: &str, unknown: &Value, foreign: &Value) -> Result<(), Missing> {
         "foreign scope": foreign,
     });
     assert_eq!(saw, wanted, "{library}");
-    // All of them were served what was held.
+    // All of them got the held token.
     assert_eq!(env.token(&daemon, "research"), token);
     env.stop(&mut daemon);
     Ok(())
@@ -76,7 +77,7 @@ fn authlib(library: &str) -> Result<(), Missing> {
     )
 }
 
-/// Node's own `fetch`, over an `Agent` of the undici that is built into it.
+/// Node's own `fetch`, with an `Agent` of its built-in undici.
 fn the_fetch_of_node_gets_a_token() -> Result<(), Missing> {
     let node = program("node")?;
     let env = TestEnv::with_sandbox(600);

@@ -1,5 +1,5 @@
-//! A certified OpenID provider over TLS: credentials are enrolled with it, the daemon serves their tokens, and the issuer
-//! says what these tokens are.
+//! A certified OpenID provider over TLS: profiles are enrolled at it, the daemon serves their tokens, and the provider
+//! confirms them by introspection.
 
 use std::fs;
 
@@ -44,7 +44,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ),
 ];
 
-/// `jetond add` with these arguments and in this environment.
+/// Runs `jetond add` with these arguments and environment variables.
 fn add(env: &TestEnv, name: &str, client: &Client, args: &[&str], vars: &[(&str, &str)]) -> Output {
     let mut command = env.jetond_command(&["add", name, "--provider", "oauth2"]);
     command
@@ -60,7 +60,7 @@ fn enrol(env: &TestEnv, name: &str, client: &Client, args: &[&str]) {
     assert_eq!(added.code, 0, "{added:?}");
 }
 
-/// The daemon's answer with a token, which must be nowhere else.
+/// Returns the daemon's answer with a token, and adds the token to those whose leak fails the test.
 fn answer(env: &mut TestEnv, daemon: &Daemon, name: &str) -> Value {
     let answer = env.get(daemon, &format!("/v1/profiles/{name}/token?max_wait=30"));
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -69,7 +69,7 @@ fn answer(env: &mut TestEnv, daemon: &Daemon, name: &str) -> Value {
     answer
 }
 
-/// What the issuer says of a profile's token.
+/// Returns the issuer's introspection of a profile's token.
 fn known(env: &mut TestEnv, daemon: &Daemon, issuer: &Issuer, name: &str) -> Value {
     let answer = answer(env, daemon, name);
     issuer.introspect(env, answer["access_token"].as_str().unwrap())
@@ -159,7 +159,8 @@ fn tokens_are_for_what_was_asked() -> Result<(), Missing> {
     Ok(())
 }
 
-/// Its discovery document is only where `OpenID` puts it; that of an issuer without a path is where RFC 8414 does.
+/// The discovery document of an issuer with a path is only where `OpenID` puts it. That of an issuer without a path is
+/// where RFC 8414 puts it.
 fn an_issuer_with_a_path_is_found() -> Result<(), Missing> {
     let mut env = TestEnv::new();
     let issuer = Issuer::start(&mut env, &[("ISSUER_PATH", "/realms/x")])?;
@@ -206,7 +207,7 @@ fn what_it_refuses_is_told_and_nothing_is_written() -> Result<(), Missing> {
         (&basic, &posting, 1, "\"invalid_client"),
         (&basic, &scoped, 1, "\"invalid_scope"),
         (&basic, &elsewhere, 78, "no token endpoint"),
-        // Whatever roots the machine has, this CA is not among them.
+        // The machine's roots do not contain this CA.
         (&basic, &to[..2], 78, "trust"),
     ];
     for (client, args, code, why) in cases {
@@ -222,7 +223,7 @@ fn it_is_shown_a_client_certificate() -> Result<(), Missing> {
     let mut env = TestEnv::new();
     let issuer = Issuer::start(&mut env, &[("MUTUAL_TLS", "1")])?;
     let added = add(&env, "a", &issuer.basic, &issuer.arguments(), &[]);
-    // Whether the alert arrives before the end of the connection is the network's to say.
+    // It depends on the network whether the alert arrives before the end of the connection.
     let told = [("asks for a client certificate", 78), ("broke before", 75)];
     assert!(
         told.iter()

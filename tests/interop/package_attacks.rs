@@ -1,4 +1,4 @@
-//! The Python package where things go wrong: forks, daemons that end, listeners that are none.
+//! The Python package under adverse conditions: forks, daemons that end, and listeners that are not daemons.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
@@ -21,7 +21,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ),
 ];
 
-/// Children that are forked while other threads connect.
+/// Children are forked while other threads connect.
 fn no_child_has_a_copy_of_a_connection() -> Result<(), Missing> {
     let installed = installed()?;
     let saw = saw(&["research"], |env| {
@@ -33,7 +33,7 @@ fn no_child_has_a_copy_of_a_connection() -> Result<(), Missing> {
     Ok(())
 }
 
-/// The daemon ends, another one comes, and one process has a watch open all the time.
+/// One daemon ends and another one starts, while a process keeps a watch open.
 fn a_watch_outlives_the_daemon() -> Result<(), Missing> {
     let installed = installed()?;
     let env = TestEnv::with_sandbox(600);

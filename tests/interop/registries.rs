@@ -1,4 +1,4 @@
-//! Clients of container registries at Debian's docker-registry, whose realm takes tokens of ours.
+//! Container registry clients at Debian's docker-registry, whose token server accepts our tokens.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("skopeo_pushes_and_reads", skopeo_pushes_and_reads),
 ];
 
-/// A registry beside its realm; it ends with the test.
+/// A registry with its token server (realm). It ends with the test.
 struct Registry {
     child: Child,
     realm: Server,
@@ -80,8 +80,8 @@ impl Registry {
         Ok(started)
     }
 
-    /// What `jetond setup docker` prints is in the configuration that this kind of client reads, and the helper is made by
-    /// the command that it names. Returns the PATH that the helper is first on.
+    /// Writes what `jetond setup docker` prints to the configuration of this kind of client, and creates the helper
+    /// with the command that it names. Returns a PATH that begins with the helper's folder.
     fn helped(&self, env: &TestEnv, file: &str) -> String {
         let printed = env.jetond(&["setup", "docker", &format!("https://{}", self.host)]);
         assert_eq!(printed.code, 0, "{printed:?}");
@@ -100,7 +100,7 @@ impl Registry {
         format!("{folder}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
     }
 
-    /// The address of the image that the tests push, for skopeo and podman.
+    /// Returns the address of the pushed image, for skopeo and podman.
     fn image(&self) -> String {
         format!("docker://{}/team/demo:1", self.host)
     }
@@ -113,7 +113,7 @@ impl Drop for Registry {
     }
 }
 
-/// The clients look for a CA as a folder with files that end in `.crt`.
+/// Creates a CA folder for the clients, which look for files that end in `.crt`.
 fn certificates(env: &TestEnv) -> String {
     let folder = env.path("certificates");
     fs::create_dir_all(&folder).unwrap();
@@ -121,7 +121,7 @@ fn certificates(env: &TestEnv) -> String {
     folder.to_str().unwrap().to_owned()
 }
 
-/// An image without a layer, in the form that skopeo calls `dir:`.
+/// Creates an image without layers, in the format that skopeo calls `dir:`.
 fn image(env: &TestEnv) -> String {
     let folder = env.path("image");
     fs::create_dir(&folder).unwrap();
@@ -146,7 +146,7 @@ fn image(env: &TestEnv) -> String {
     format!("dir:{}", folder.display())
 }
 
-/// A place with a registry that has the image, pushed by skopeo, which has asked the companion for the token.
+/// Runs a test with a registry that has the image. skopeo has pushed it with a token from the companion.
 fn with_image(
     entry: &str,
     test: impl FnOnce(&TestEnv, &mut Registry, &str),
@@ -180,7 +180,7 @@ fn with_image(
     Ok(())
 }
 
-/// A client that finds the companion under the helper's name.
+/// Returns a client that finds the companion under the helper's name.
 fn client(env: &TestEnv, program: &Path, path: &str) -> Command {
     let mut command = env.command(program);
     command
@@ -248,7 +248,7 @@ fn podman_pulls() -> Result<(), Missing> {
     })
 }
 
-/// Without a daemon of its own, `docker manifest inspect` is what asks a registry.
+/// Without a docker daemon, the test uses `docker manifest inspect`, which connects to the registry itself.
 fn docker(username: &str, asked: &str) -> Result<(), Missing> {
     let docker = program("docker")?;
     with_image(

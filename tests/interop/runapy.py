@@ -27,7 +27,7 @@ def main() -> int:
     def ask(named, function, *arguments):
         try:
             answer = function(*arguments)
-        except Exception as error:  # whatever it is, it is what was seen
+        except Exception as error:  # any error is part of the result
             saw[named] = {"failed": type(error).__name__, "status": getattr(error, "status", None)}
             return None
         saw[named] = {"status": answer.status_code}

@@ -1,4 +1,4 @@
-//! The vendor's Python client, unmodified, against the sandbox: what it takes for a control plane is one.
+//! The vendor's unmodified Python client against the sandbox, which it accepts as a control plane.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("a_wrong_secret_is_refused", a_wrong_secret_is_refused),
 ];
 
-/// Lets it do its work with these keys: what it saw.
+/// Runs the client with keys of this kind, and returns its report.
 fn saw(env: &TestEnv, keys: &str, secret: &str) -> Result<Value, Missing> {
     let mut command = env.command(python()?);
     command
@@ -29,7 +29,7 @@ fn saw(env: &TestEnv, keys: &str, secret: &str) -> Result<Value, Missing> {
     Ok(serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}")))
 }
 
-/// A token, and the life of a key: listed, created, its secret renewed, deleted; these are the members of the answers.
+/// Gets a token, then lists, creates, renews and deletes a key. Checks the members of the answers.
 fn manages(line: Line, keys: &str, created: &[&str], renewed: &[&str]) -> Result<(), Missing> {
     let env = TestEnv::with_line(line, 600);
     let saw = saw(&env, keys, env.secret())?;
@@ -60,7 +60,7 @@ fn manages_user_applications() -> Result<(), Missing> {
     manages(Line::V2_23, "user-applications", &newer, &["secret"])
 }
 
-/// That line has no keys of users yet: its page for what it does not know is what the client cannot read.
+/// Server line 2.18 has no keys of users yet. The client cannot parse the page that it returns for unknown paths.
 fn gets_a_token_from_2_18() -> Result<(), Missing> {
     let env = TestEnv::with_line(Line::V2_18, 600);
     let saw = saw(&env, "user-applications", env.secret())?;
@@ -77,7 +77,7 @@ fn a_wrong_secret_is_refused() -> Result<(), Missing> {
         saw,
         json!({"client": "runapy", "token": {"failed": "MaxRetryError"}})
     );
-    // It repeats a refusal three times, which is what Jeton must not do.
+    // The client repeats a refused request three times. Jeton must not do that.
     assert_eq!(env.sandbox().requests().len(), 4);
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The vendor's Python client of each line and `jetond app`, side by side: what one makes, the other lists, uses and deletes.
+//! The vendor's Python client of each server line beside `jetond app`: what one creates, the other lists, uses and
+//! deletes.
 
 use std::fs;
 
@@ -19,16 +20,16 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ),
 ];
 
-/// A version of the client, and what it calls the keys of users.
+/// A version of the client, and its name for the keys of users.
 #[derive(Clone, Copy)]
 struct Client {
-    /// The package, where it is not the newest one.
+    /// The package of an older version, or `None` for the newest.
     older: Option<&'static str>,
     keys: &'static str,
 }
 
 impl Client {
-    /// Lets it do this with a credential: what it prints.
+    /// Runs the client with a credential, and returns what it prints.
     fn run(self, env: &TestEnv, id: &str, secret: &str, args: &[&str]) -> Result<Value, Missing> {
         let mut command = env.command(python()?);
         command
@@ -48,7 +49,7 @@ impl Client {
     }
 }
 
-/// The names of the keys as Jeton lists them.
+/// Returns the names of the keys that Jeton lists.
 fn listed(env: &TestEnv) -> Value {
     let listed = env.jetond(&["app", "list", "research", "--json"]);
     assert_eq!(listed.code, 0, "{listed:?}");
@@ -86,7 +87,7 @@ fn share_keys(line: Line, client: Client) -> Result<(), Missing> {
         ],
     );
     let both = json!({"names": ["first-key", "made-by-jeton"]});
-    // It works with the very key that it lists.
+    // The client uses the same key that it lists.
     let record: Value = serde_json::from_slice(&fs::read(env.record("new")).unwrap()).unwrap();
     let (id, secret) = (&record["client_id"], &record["client_secret"]);
     let (id, secret) = (id.as_str().unwrap(), secret.as_str().unwrap());
@@ -132,7 +133,7 @@ fn on_2_24() -> Result<(), Missing> {
     share_keys(Line::V2_24, client)
 }
 
-/// The vendor's reference for 3.0 has no `app_token` any more, and the client knows nothing else.
+/// The vendor's reference for 3.0 no longer has `app_token`, and the client supports no other grant.
 fn on_3_0() -> Result<(), Missing> {
     let env = TestEnv::with_line(Line::V3_0, 600);
     let client = Client {

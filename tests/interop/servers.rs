@@ -1,4 +1,4 @@
-//! Servers that take a token of ours, as programs that run and obey lines on their standard input (`servers/common.py`).
+//! Servers that accept our tokens: programs that obey commands on their standard input (`servers/common.py`).
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::TestEnv;
 use crate::tools::{Missing, program, python};
 
-/// A server over TLS at a port of its own; it ends with the test.
+/// A TLS server at its own port. It ends with the test.
 pub(crate) struct Server {
     child: Child,
     commands: ChildStdin,
@@ -19,7 +19,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one of the scripts with these arguments; its certificate is of the CA that [`ca`] names.
+    /// Starts one of the scripts with these arguments. Its certificate is from the CA in the file that [`ca`] returns.
     pub(crate) fn start(env: &TestEnv, script: &str, args: &[&str]) -> Result<Self, Missing> {
         let python = python()?;
         certificates(env)?;
@@ -50,32 +50,32 @@ impl Server {
         Ok(server)
     }
 
-    /// Its host and port.
+    /// Returns its host and port.
     pub(crate) fn host(&self) -> String {
         format!("localhost:{}", self.port)
     }
 
-    /// The address of a path of it, which begins with a slash.
+    /// Returns the address of a path, which begins with a slash.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.host())
     }
 
-    /// From now on it takes this token; its number in the records.
+    /// Accepts this token from now on. Returns the token's number in the records.
     pub(crate) fn take(&mut self, token: &str) -> u64 {
         self.command(&format!("good {token}")).as_u64().unwrap()
     }
 
-    /// From now on it answers 401 to this token; its number in the records.
+    /// Answers 401 to this token from now on. Returns the token's number in the records.
     pub(crate) fn refuse(&mut self, token: &str) -> u64 {
         self.command(&format!("bad {token}")).as_u64().unwrap()
     }
 
-    /// From now on it takes every token that it was not told to refuse.
+    /// Accepts every token from now on, except the refused ones.
     pub(crate) fn take_any(&mut self) {
         self.command("any");
     }
 
-    /// The requests since the last call, each as `METHOD PATH CREDENTIAL STATUS`.
+    /// Takes the requests since the last call, each as `METHOD PATH CREDENTIAL STATUS`.
     pub(crate) fn seen(&mut self) -> Vec<String> {
         serde_json::from_value(self.command("seen")).unwrap()
     }
@@ -99,13 +99,13 @@ impl Drop for Server {
     }
 }
 
-/// The file with the CA of the servers.
+/// Returns the file with the servers' CA.
 pub(crate) fn ca(env: &TestEnv) -> PathBuf {
     env.path("tls/ca.pem")
 }
 
-/// Makes a CA and a certificate for this machine's own name and for those that `servers/openai.py` stands in for, once in
-/// a place.
+/// Creates a CA and a certificate, once for each test environment. The certificate is for this machine's name and for
+/// the hosts that `servers/openai.py` replaces.
 pub(crate) fn certificates(env: &TestEnv) -> Result<(), Missing> {
     let openssl = program("openssl")?;
     let folder = env.path("tls");
@@ -113,7 +113,7 @@ pub(crate) fn certificates(env: &TestEnv) -> Result<(), Missing> {
         return Ok(());
     }
     fs::create_dir(&folder).unwrap();
-    // Nothing of the machine's own configuration of openssl is in them.
+    // Does not use the machine's own openssl configuration.
     let config = "[req]\ndistinguished_name = name\n[name]\n\
         [ca]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign\nsubjectKeyIdentifier = hash\n\
         [server]\nbasicConstraints = critical, CA:FALSE\nextendedKeyUsage = serverAuth\n\

@@ -1,4 +1,4 @@
-//! The lines that `jetond setup` prints, pasted as they are: each tool takes its token by them.
+//! Lines of `jetond setup`, pasted as printed: each tool gets its token through them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ),
 ];
 
-/// What `jetond setup` prints for a tool and an address that the profile is for.
+/// Returns what `jetond setup` prints for a tool and an address of the profile.
 fn lines(env: &TestEnv, tool: &str, address: &str) -> String {
     let printed = env.jetond(&["setup", tool, address]);
     assert_eq!(
@@ -38,7 +38,7 @@ fn lines(env: &TestEnv, tool: &str, address: &str) -> String {
     printed.stdout
 }
 
-/// Runs lines of a shell, with the CA of the servers for the tools that take it from a variable.
+/// Runs a shell script. Variables give the servers' CA to the tools that read them.
 fn shell(env: &TestEnv, script: &str) -> Output {
     let mut command = env.command("bash");
     command.args(["-ec", script]);
@@ -112,7 +112,7 @@ fn openai() -> Result<(), Missing> {
     Ok(())
 }
 
-/// Runs lines of a shell with these folders first on `PATH`, and the one of `jetond`.
+/// Runs a shell script with these folders and the one of `jetond` first on `PATH`.
 fn shell_with(env: &TestEnv, folders: &[&Path], script: &str) -> Output {
     let jetond = Path::new(env!("CARGO_BIN_EXE_jetond")).parent().unwrap();
     let folders = folders.iter().chain([&jetond]);
@@ -136,7 +136,7 @@ fn pip() -> Result<(), Missing> {
 
 fn uv() -> Result<(), Missing> {
     installs("uv", |lines, env| {
-        // The note says what makes the link; the lines are for the file.
+        // The note has the command that makes the link. The lines are for the file.
         let link = lines.split_once(": ").unwrap().1;
         let link = link.split_once("; then").unwrap().0;
         home_file(env, "../config/uv/uv.toml", lines);
@@ -146,7 +146,7 @@ fn uv() -> Result<(), Missing> {
     })
 }
 
-/// Runs an installer by the lines for it, at an index that takes a token as the password.
+/// Runs an installer, configured with the printed lines, at an index that accepts a token as the password.
 fn installs(tool: &str, script: fn(&str, &TestEnv) -> String) -> Result<(), Missing> {
     let program = python_program(tool)?;
     let env = place(600);
@@ -199,8 +199,7 @@ fn kubectl_applied() -> Result<(), Missing> {
     Ok(())
 }
 
-/// Adds the lines of the configuration that are comments above the lines of a tool, and returns the tool's lines without
-/// them.
+/// Adds the commented-out lines for our configuration to it, and returns the tool's lines without them.
 fn configure(env: &TestEnv, tool: &str, address: &str) -> String {
     let text = lines(env, tool, address);
     let comments = text.lines().filter_map(|line| line.strip_prefix("# "));
@@ -212,13 +211,13 @@ fn configure(env: &TestEnv, tool: &str, address: &str) -> String {
     let config = fs::read_to_string(env.config()).unwrap();
     fs::write(env.config(), format!("{config}\n{}\n", sink.join("\n"))).unwrap();
     env.is_sink(file_of(env, tool));
-    // Now the configuration has the file.
+    // Now the configuration has the sink.
     let text = lines(env, tool, address);
     assert!(!text.contains("sinks"), "{text}");
     text
 }
 
-/// The file that lines of setup name for a token, below the folder of the socket.
+/// Returns the file with the token that the printed lines name, below the socket's folder.
 fn file_of(env: &TestEnv, tool: &str) -> PathBuf {
     env.path("run/jeton")
         .join(format!("{PROFILE}-{tool}/token"))
@@ -245,7 +244,7 @@ fn huggingface() -> Result<(), Missing> {
         (0, "/api/whoami-v2\n"),
         "{output:?}"
     );
-    // It asks for other things too, without a token.
+    // It also makes other requests, without a token.
     let seen = server.seen();
     let with_token: Vec<_> = seen.iter().filter(|line| !line.contains(" - ")).collect();
     assert_eq!(with_token, ["GET /api/whoami-v2 Bearer 1 200"], "{seen:?}");
@@ -253,7 +252,8 @@ fn huggingface() -> Result<(), Missing> {
     Ok(())
 }
 
-/// promtool accepts the lines, and Prometheus scrapes by them. Before them is what makes the first scrape come soon.
+/// promtool accepts the lines, and Prometheus scrapes with them. A setting before them makes the first scrape come
+/// soon.
 fn prometheus() -> Result<(), Missing> {
     let (promtool, prometheus) = (program("promtool")?, program("prometheus")?);
     let env = place(600);
@@ -264,7 +264,7 @@ fn prometheus() -> Result<(), Missing> {
     let config = home_file(&env, "prometheus.yml", &format!("{often}{text}"));
     let (mut daemon, token) = daemon(&env);
     server.take(&token);
-    // promtool looks whether the file with the token is there.
+    // promtool checks that the file with the token exists.
     let file = file_of(&env, "prometheus");
     wait_until("the file with the token", || file.exists());
     let mut command = env.command(promtool);
@@ -298,7 +298,7 @@ fn prometheus() -> Result<(), Missing> {
     Ok(())
 }
 
-/// With the Python package where MLflow is, as the lines say.
+/// Uses the Python package in the environment of MLflow, as the lines say.
 fn mlflow() -> Result<(), Missing> {
     let installed = installed()?;
     let env = place(600);

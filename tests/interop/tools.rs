@@ -1,21 +1,21 @@
-//! Where the clients and servers are that the tests run: on the PATH, or where `.ci/tools` puts them.
+//! Locations of the clients and servers that the tests run: on the PATH, or where `.ci/tools` installs them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What this machine does not have, and how to get it.
+/// Something that this machine does not have, and how to install it.
 #[derive(Debug)]
 pub(crate) struct Missing(pub(crate) String);
 
-/// A test: done, or left out because of something that this machine does not have.
+/// A test. Returns [`Missing`] if it was skipped because this machine lacks something.
 pub(crate) type Test = fn() -> Result<(), Missing>;
 
-/// The folder in which `.ci/tools` links what it has installed.
+/// Returns the folder in which `.ci/tools` links what it has installed.
 fn installed() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
 
-/// A Python in which the packages of `requirements.txt` are.
+/// Returns a Python with the packages of `requirements.txt`.
 pub(crate) fn python() -> Result<PathBuf, Missing> {
     present(
         installed().join("python/bin/python"),
@@ -23,7 +23,7 @@ pub(crate) fn python() -> Result<PathBuf, Missing> {
     )
 }
 
-/// A program that one of the packages of `requirements.txt` brings: `pip`, `uv`, `twine`, `mypy`.
+/// Returns a program from one of the packages of `requirements.txt`: `pip`, `uv`, `twine`, `mypy`.
 pub(crate) fn python_program(name: &str) -> Result<PathBuf, Missing> {
     present(
         installed().join("python/bin").join(name),
@@ -31,7 +31,7 @@ pub(crate) fn python_program(name: &str) -> Result<PathBuf, Missing> {
     )
 }
 
-/// The folder of one of the packages of `runapy-older.txt`, for `PYTHONPATH`.
+/// Returns the folder of a package of `runapy-older.txt`, for `PYTHONPATH`.
 pub(crate) fn older_package(package: &str) -> Result<PathBuf, Missing> {
     present(
         installed().join("older").join(package),
@@ -39,7 +39,7 @@ pub(crate) fn older_package(package: &str) -> Result<PathBuf, Missing> {
     )
 }
 
-/// The folder of the packages of `file-readers.txt`, for `PYTHONPATH`.
+/// Returns the folder of the packages of `file-readers.txt`, for `PYTHONPATH`.
 pub(crate) fn file_readers() -> Result<PathBuf, Missing> {
     present(
         installed().join("file-readers"),
@@ -47,7 +47,7 @@ pub(crate) fn file_readers() -> Result<PathBuf, Missing> {
     )
 }
 
-/// The `kubectl` of one version that `.ci/tools` pins.
+/// Returns the `kubectl` version that `.ci/tools` pins.
 pub(crate) fn kubectl() -> Result<PathBuf, Missing> {
     present(
         installed().join("kubectl/kubectl"),
@@ -55,7 +55,7 @@ pub(crate) fn kubectl() -> Result<PathBuf, Missing> {
     )
 }
 
-/// A coding agent, which only `.ci/tools agents` installs.
+/// Returns a coding agent. Only `.ci/tools agents` installs it.
 pub(crate) fn agent(name: &str) -> Result<PathBuf, Missing> {
     present(
         installed().join("agents/node_modules/.bin").join(name),
@@ -63,17 +63,17 @@ pub(crate) fn agent(name: &str) -> Result<PathBuf, Missing> {
     )
 }
 
-/// A git that knows no `authtype` in the answer of a credential helper: below 2.46.
+/// Returns a git earlier than 2.46, which ignores `authtype` in a credential helper's answer.
 pub(crate) fn git_without_authtype() -> Result<PathBuf, Missing> {
     git("below 2.46", |minor| minor < 46)
 }
 
-/// A git that can send what a credential helper gives as `authtype`: 2.46 or newer.
+/// Returns a git from 2.46 on, which sends a credential helper's `authtype`.
 pub(crate) fn git_with_authtype() -> Result<PathBuf, Missing> {
     git("of at least 2.46", |minor| minor >= 46)
 }
 
-/// A git 2 with such a minor number, on the PATH or from `.ci/tools`.
+/// Returns a git 2 whose minor version suits, from the PATH or from `.ci/tools`.
 fn git(wanted: &str, suits: fn(u32) -> bool) -> Result<PathBuf, Missing> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let minor = |git: &PathBuf| {
@@ -89,7 +89,7 @@ fn git(wanted: &str, suits: fn(u32) -> bool) -> Result<PathBuf, Missing> {
         .ok_or_else(|| Missing(format!("there is no git {wanted}: run .ci/tools")))
 }
 
-/// The script of the certified issuer, beside the packages that it needs.
+/// Returns the script of the certified issuer, beside the packages that it needs.
 pub(crate) fn oidc_provider() -> Result<PathBuf, Missing> {
     present(
         installed().join("oidc-provider/server.mjs"),
@@ -97,7 +97,7 @@ pub(crate) fn oidc_provider() -> Result<PathBuf, Missing> {
     )
 }
 
-/// The script of the issuer that is made of a framework for Node, beside the packages that it needs.
+/// Returns the script of the issuer made with a framework for Node, beside the packages that it needs.
 pub(crate) fn node_oauth2_server() -> Result<PathBuf, Missing> {
     present(
         installed().join("node-oauth2-server/server.mjs"),
@@ -105,7 +105,7 @@ pub(crate) fn node_oauth2_server() -> Result<PathBuf, Missing> {
     )
 }
 
-/// A program on the PATH that `.ci/run` installs.
+/// Returns a program on the PATH that `.ci/run` installs.
 pub(crate) fn program(name: &str) -> Result<PathBuf, Missing> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::env::split_paths(&path).map(|folder| folder.join(name));
@@ -121,7 +121,7 @@ pub(crate) fn program(name: &str) -> Result<PathBuf, Missing> {
 }
 
 fn present(path: PathBuf, otherwise: &str) -> Result<PathBuf, Missing> {
-    // It is linked once it is whole.
+    // The link is created only after a complete installation.
     if path.exists() {
         Ok(path)
     } else {

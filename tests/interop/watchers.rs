@@ -1,4 +1,4 @@
-//! Clients of server-sent events that know nothing of us watch a profile through the Unix socket.
+//! Generic clients of server-sent events: they watch a profile through the Unix socket.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -67,7 +67,7 @@ fn curl_prints_events() -> Result<(), Missing> {
     assert!(told[2].contains(&token) && told[2].starts_with("data: {"));
     assert_eq!((told[3].as_str(), told[4].as_str()), ("", "event: state"));
     assert!(told[5].starts_with("data: {\"profile\":\"research\","));
-    // It ends when the daemon does, and takes that for no failure: the answer is whole.
+    // The client does not treat the daemon's end as a failure, because the answer is complete.
     env.stop(&mut daemon);
     child.kill().unwrap();
     child.wait().unwrap();

@@ -1,4 +1,4 @@
-//! What an agent did: the runs of its helper, and the credentials of its requests.
+//! Records of agents: the runs of the helper, and the credentials of the requests.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,12 +11,12 @@ use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::scripts::write_script;
 
-/// What an agent did.
+/// The record of an agent.
 #[derive(Debug, PartialEq, Deserialize, Serialize)]
 pub(super) struct Exchange {
-    /// The runs of the helper, in the order of their arguments: which comes first is chance.
+    /// The runs of the helper, sorted by their arguments because their order is random.
     helper: Vec<Run>,
-    /// Each request once, as `METHOD PATH CREDENTIAL`.
+    /// The distinct requests as `METHOD PATH CREDENTIAL`.
     requests: Vec<String>,
 }
 
@@ -24,14 +24,14 @@ pub(super) struct Exchange {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 struct Run {
     arguments: Vec<String>,
-    /// The variables that say what is asked for; the server's origin is `ORIGIN`.
+    /// The variables that say which token is requested. `ORIGIN` stands for the server's origin.
     variables: BTreeMap<String, String>,
 }
 
-/// Begins a record of a run.
+/// Marks the start of a run in the notes.
 const RUN: &str = "run of the helper";
 
-/// Makes a helper that notes its arguments and its variables, and becomes the companion.
+/// Creates a helper that notes its arguments and variables, and then executes the companion.
 pub(super) fn helper(env: &TestEnv) -> String {
     let notes = env.path("out/helper");
     let note = format!(
@@ -47,7 +47,7 @@ pub(super) fn helper(env: &TestEnv) -> String {
 }
 
 impl Exchange {
-    /// What has taken place with the helper of [`helper`].
+    /// Returns the record of what happened with the helper of [`helper`].
     pub(super) fn took_place(env: &TestEnv, server: &mut Server) -> Self {
         let notes = fs::read_to_string(env.path("out/helper")).unwrap_or_default();
         let mut helper: Vec<Run> = vec![];
@@ -77,17 +77,17 @@ impl Exchange {
         Self { helper, requests }
     }
 
-    /// What is recorded of an agent.
+    /// Reads the record of an agent.
     pub(super) fn recorded(agent: &str) -> Self {
         serde_json::from_str(&fs::read_to_string(file(agent)).unwrap()).unwrap()
     }
 
-    /// The arguments of each run of the helper.
+    /// Returns the arguments of each run of the helper.
     pub(super) fn arguments(&self) -> impl Iterator<Item = &[String]> {
         self.helper.iter().map(|run| &*run.arguments)
     }
 
-    /// Records it.
+    /// Writes the record.
     pub(super) fn record(&self, agent: &str) {
         fs::write(
             file(agent),
@@ -96,7 +96,8 @@ impl Exchange {
         .unwrap();
     }
 
-    /// Does the same: runs the companion as the agent ran its helper, and sends what that printed as the agent sent it.
+    /// Replays the record: runs the companion as the agent ran its helper, and sends the printed credential as the
+    /// agent sent it.
     pub(super) fn replay(&self, env: &TestEnv, server: &mut Server) {
         for run in &self.helper {
             let mut command = env.command(JETON);
@@ -147,7 +148,7 @@ impl Exchange {
     }
 }
 
-/// The requests that the server has seen, each with a credential that it took.
+/// Returns the requests that the server received. Asserts that it accepted the credential of each.
 fn accepted(server: &mut Server) -> Vec<String> {
     let mut requests = server.seen();
     for request in &mut requests {

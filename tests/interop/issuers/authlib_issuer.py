@@ -97,7 +97,7 @@ def main() -> int:
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             if http is None:
-                # The outage ends what is kept alive, too.
+                # The outage ends kept connections as well.
                 self.close_connection = True
                 return
             request = Request(self.path, self.headers, dict(parse_qsl(body.decode())))

@@ -103,7 +103,7 @@ class Glewlwyd:
             raise RuntimeError(f"{method} {path}: {error.code} {error.read()!r}") from error
 
     def log_in(self):
-        # The package's own schema has this user.
+        # The package's own schema contains this user.
         self.call("POST", "auth", {"username": "admin", "password": "password"})
 
     def set_up(self):

@@ -1,4 +1,4 @@
-//! An issuer as a program that runs and obeys lines on its standard input.
+//! Issuers as programs that obey commands on their standard input.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -10,29 +10,29 @@ use serde_json::Value;
 use crate::support::TestEnv;
 use crate::tools::{self, Missing, program};
 
-/// An issuer with one client; it ends with the test.
+/// An issuer with one client. It ends with the test.
 pub(super) struct Served {
     child: Child,
     commands: ChildStdin,
     answers: BufReader<ChildStdout>,
     /// The client's ID.
     pub(super) client_id: &'static str,
-    /// Where it is, as `jetond add` takes it.
+    /// The arguments that give its address to `jetond add`.
     pub(super) arguments: Vec<String>,
-    /// The line that enrolment writes for it into the configuration.
+    /// The line that enrolment writes to the configuration for it.
     pub(super) client_auth: Option<&'static str>,
-    /// What a person has to add to the first enrolment, which is refused without saying why.
+    /// The arguments that the user must add, because the first enrolment is refused without a reason.
     pub(super) by_hand: &'static [&'static str],
 }
 
-/// Of the issuers' tokens: longer than the outage, and short enough to see three refreshes.
+/// The lifetime of the issuers' tokens: longer than the outage, and short enough to observe three refreshes.
 pub(super) const LIFETIME: Duration = Duration::from_secs(30);
 
-/// In a configuration.
+/// The line in the configuration for an issuer that does not decode.
 const RAW: &str = "client-auth = \"basic-raw\"";
 
 impl Served {
-    /// It undoes percent-encoding, and leaves a plus as it is.
+    /// Starts an Authlib issuer. It undoes percent-encoding, and leaves a plus as it is.
     pub(super) fn authlib(env: &mut TestEnv, secret: &str) -> Result<Self, Missing> {
         let mut command = env.command(tools::python()?);
         command.arg(script("authlib_issuer.py"));
@@ -42,7 +42,8 @@ impl Served {
         }))
     }
 
-    /// It compares the two as they come, and answers an empty 403 to a client that it does not know.
+    /// Starts a Glewlwyd issuer. It compares ID and secret without decoding, and answers an unknown client with an
+    /// empty 403.
     pub(super) fn glewlwyd(env: &mut TestEnv, secret: &str) -> Result<Self, Missing> {
         let glewlwyd = program("glewlwyd")?;
         let folder = env.path("issuer");
@@ -61,7 +62,7 @@ impl Served {
         Ok(issuer)
     }
 
-    /// It compares the two as they come.
+    /// Starts a node-oauth2-server issuer. It compares ID and secret without decoding.
     pub(super) fn node_oauth2_server(env: &mut TestEnv, secret: &str) -> Result<Self, Missing> {
         let script = tools::node_oauth2_server()?;
         let mut command = env.command(program("node")?);
@@ -72,7 +73,7 @@ impl Served {
         }))
     }
 
-    /// It decodes the two as RFC 6749 has it.
+    /// Starts an oidc-provider issuer. It decodes ID and secret as RFC 6749 requires.
     pub(super) fn oidc_provider(env: &mut TestEnv, secret: &str) -> Result<Self, Missing> {
         let script = tools::oidc_provider()?;
         let mut command = env.command(program("node")?);
@@ -129,7 +130,7 @@ impl Served {
         }
     }
 
-    /// Has it obey, and waits until it has.
+    /// Sends a command, and waits until it is done.
     pub(super) fn tell(&mut self, command: &str) {
         writeln!(self.commands, "{command}").unwrap();
         let mut line = String::new();

@@ -37,7 +37,7 @@ class Requests:
         return answer.status_code
 
     def post(self, url, body):
-        # It takes a list for a form's fields, and an iterator for a stream.
+        # The library accepts a list as form fields and an iterator as a stream.
         answer = self.session.post(url, data=iter(body) if isinstance(body, list) else body)
         return answer.status_code
 
@@ -186,7 +186,7 @@ def main() -> int:
         case("away", "research", lambda client: client.get(f"{shop.url}/away"))
         case("beside", "research", lambda client: client.get(f"{shop.url}/beside"))
         saw["elsewhere"] = shop.seen_elsewhere
-        # A profile for each, since one whose tokens are reported again and again cools down.
+        # A profile for each case, because repeated reports about one profile make it cool down.
         shop.revoke(jeton.token("research"))
         case("revoked", "research", here)
         case("after it", "research", here)
@@ -202,10 +202,10 @@ def main() -> int:
                 file.seek(9)
                 case("file", "fourth", lambda client: client.post(f"{shop.url}/here", file))
             saw["file"].append(shop.answered[-1][2].decode())
-        # The answer to the second attempt leads on: there with the newer token.
+        # The answer to the second attempt is a redirect, which is followed with the newer token.
         shop.revoke(jeton.token("sixth"))
         case("gate", "sixth", lambda client: client.get(f"{shop.url}/gate"))
-        # What was redirected is not done again, when it is the last hop that gets the 401.
+        # If the last hop answers 401, the redirected request is not repeated.
         case("make", "seventh", lambda client: client.post(f"{shop.url}/make", b"bytes"))
         saw["make"].append(shop.made)
         shop.revoke(jeton.token("eighth"))

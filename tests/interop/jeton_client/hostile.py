@@ -99,13 +99,13 @@ def main() -> int:
             while True:
                 try:
                     stream, _ = listener.accept()
-                except OSError:  # it is shut down
+                except OSError:  # it was shut down
                     return
                 with stream:
                     try:
                         stream.recv(65_536)
                         stream.sendall(current[0])
-                    except OSError:  # the client has gone
+                    except OSError:  # the client has closed the connection
                         pass
 
         with socket.socket(socket.AF_UNIX) as listener:
@@ -116,7 +116,7 @@ def main() -> int:
             for answer in answers:
                 current[0] = answer
                 for name, call in calls.items():
-                    # A watch goes on after what may be over soon.
+                    # A watch reconnects after an answer that may be temporary.
                     if name == "watch" and answer not in EVENTS:
                         continue
                     try:
@@ -127,7 +127,7 @@ def main() -> int:
                             wrong.append([name, repr(answer[:200]), told])
                     except BaseException as error:
                         wrong.append([name, repr(answer[:200]), repr(error)])
-            # A thread that ends with the interpreter may hold standard error, which aborts it.
+            # At interpreter exit, a thread that still holds standard error would abort the process.
             listener.shutdown(socket.SHUT_RDWR)
             serving.join()
         for name in ("\udcff", "\ud800", ".", "..", "a\0b"):

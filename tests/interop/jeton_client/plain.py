@@ -80,20 +80,20 @@ def main() -> int:
         saw["told"] = [first == token, type(state).__name__, state.phase]
         newer = jeton.reject(token)
         saw["newer"] = newer.access_token != token.access_token and newer.generation > token.generation
-        # By its text as well, and late: the same one.
+        # A second report, by the token's text and late: it gets the same token.
         saw["late"] = jeton.reject(token.access_token, "research") == newer
         saw["tells on"] = next(event for event in events if isinstance(event, jeton.Token)) == newer
 
         before = sockets()
         saw["across a fork"] = [before, in_child(sockets)]
-        # The child's events are its own, and the parent's go on.
+        # The child has its own events, and the parent's continue.
         saw["child watches"] = in_child(lambda: [type(next(events)).__name__ for _ in range(1)])
         newest = jeton.reject(newer)
         saw["parent watches"] = next(event for event in events if isinstance(event, jeton.Token)) == newest
     with jeton.watch("research", since=newest.generation) as events:
         saw["since"] = type(next(events)).__name__
 
-    # Workers that are forked while other threads ask.
+    # Processes are forked while other threads make requests.
     over = threading.Event()
 
     def ask():

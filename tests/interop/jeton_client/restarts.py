@@ -31,15 +31,15 @@ def main() -> int:
     watcher = threading.Thread(target=watch)
     watcher.start()
     tell({"held": first == jeton.token("research")})
-    # Here nothing listens.
+    # Now nothing listens.
     tell({"away": failed(lambda: jeton.token("research"))})
-    # Here another daemon does.
+    # Now another daemon listens.
     token = jeton.token("research")
     while True:
         event = told.get(timeout=60)
         if isinstance(event, jeton.Token) and event == token:
             break
-    # A child that watches on where its parent's thread has the connection.
+    # The child continues a watch whose connection belongs to a thread of its parent.
     child = in_child(lambda: next(event for event in events if isinstance(event, jeton.State)).phase)
     newer = jeton.reject(token)
     seen = []

@@ -18,9 +18,9 @@ class Service:
         self.beside = beside
         self.revoked = set()
         self.refuses_all = False
-        # How often the path that makes something was asked for.
+        # The number of requests to the path that creates something.
         self.made = 0
-        # Token, status and body of each request; and the headers that the other origin saw.
+        # The token, status and body of each request, and the headers that the other origin received.
         self.answered = []
         self.seen_elsewhere = []
 
@@ -72,7 +72,7 @@ def service():
             shop.answered.append((token, status, body))
             if location:
                 if self.path == "/make":
-                    # What is made cannot be looked at with the token that made it.
+                    # The token that created it is revoked, so it cannot be used to read it.
                     shop.made += 1
                     shop.revoked.add(token)
                 return self.answer(status, Location=location)
@@ -90,7 +90,7 @@ def service():
     main, other = servers
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(os.environ["CERT"], os.environ["KEY"])
-    # The handshake is made by the thread of the connection, at its first read.
+    # The connection's own thread makes the handshake, at its first read.
     main.socket = context.wrap_socket(main.socket, server_side=True, do_handshake_on_connect=False)
     port = main.server_port
     shop = Service(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{other.server_port}", f"https://localhost:{port}")

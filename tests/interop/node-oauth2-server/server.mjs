@@ -1,11 +1,11 @@
 // The npm package @node-oauth/oauth2-server as an issuer, on plain HTTP and loopback.
 //
-// It compares client ID and secret in a Basic header as they come: it decodes neither. A client that it does not know gets
-// 401 with invalid_client.
+// It compares the client ID and secret of a Basic header without decoding. An unknown client gets 401 with
+// invalid_client.
 //
-// Takes LIFETIME (of its tokens, in seconds), CLIENT_ID and CLIENT_SECRET from the environment. Prints one line of JSON when
-// it listens, {"token_url": ...}, and then obeys lines on its standard input, each answered by an empty line: `outage`,
-// `back`, `secret NEW`. It ends with its input.
+// Takes LIFETIME (of its tokens, in seconds), CLIENT_ID and CLIENT_SECRET from the environment. Once it listens, it
+// prints one line of JSON, {"token_url": ...}. Then it obeys commands on its standard input and answers each with an
+// empty line: `outage`, `back`, `secret NEW`. It ends with its input.
 
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -34,7 +34,7 @@ const server = createServer(async (incoming, outgoing) => {
     body: Object.fromEntries(new URLSearchParams(text)),
   });
   const response = new OAuth2Server.Response({ headers: {} });
-  // What it throws is in the response as well.
+  // An error is in the response as well.
   await oauth.token(request, response).catch(() => {});
   outgoing.writeHead(response.status, { 'content-type': 'application/json', ...response.headers });
   outgoing.end(JSON.stringify(response.body));

@@ -1,15 +1,15 @@
 // A real issuer for jetond: the npm package oidc-provider over TLS with a private CA.
 //
-// Prints one line of JSON when it listens: {issuer, ca, client: {cert, key}, clients: {NAME: {id, secret}}}; then it
-// serves until its standard input ends or it is told to terminate. Lines on its standard input, each answered by an empty
-// line: `outage`, `back`, `secret NEW` (of the client `basic`).
+// Once it listens, it prints one line of JSON: {issuer, ca, client: {cert, key}, clients: {NAME: {id, secret}}}. Then
+// it serves until its standard input ends or it gets SIGTERM. It obeys commands on its standard input and answers each
+// with an empty line: `outage`, `back`, `secret NEW` (of the client `basic`).
 //
 //   OUT          the folder for the certificates (required)
 //   HOST         the host in the issuer's name: 127.0.0.1 (the default) or localhost
 //   PORT         0 (the default) for any free one
-//   ISSUER_PATH  such as /realms/x: then the discovery document is only where OpenID puts it
-//   MUTUAL_TLS   1 to let in only those who show a certificate of the CA
-//   LIFETIME     600 (the default): of its opaque tokens, in seconds
+//   ISSUER_PATH  such as /realms/x: then the discovery document is only at the path of OpenID
+//   MUTUAL_TLS   1 to accept only clients with a certificate of the CA
+//   LIFETIME     the lifetime of its opaque tokens in seconds, 600 by default
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ await new Promise((listening) => server.listen(Number(PORT), '127.0.0.1', listen
 const { port } = server.address();
 const issuer = `https://${HOST}:${port}${ISSUER_PATH}`;
 
-// Every kind of character that a form or a header must encode.
+// With every kind of character that a form or a header must encode.
 const secret = () => `${randomBytes(16).toString('hex')}:&=+% "\\/'~`;
 const clients = {
   basic: { id: 'basic:client', secret: secret() },
@@ -72,7 +72,7 @@ const makeProvider = () => new Provider(issuer, {
     },
   },
 });
-// The package takes a secret by either way, whatever the client is registered with; other issuers do not.
+// The package accepts a secret in either way, whatever the client is registered for. Other issuers do not.
 const onlyTheRegisteredWay = async (ctx, next) => {
   await next();
   if (ctx.oidc?.route === 'token' && ctx.oidc.client) {
@@ -112,7 +112,7 @@ const commands = {
     await closed;
   },
   back: () => new Promise((listening) => server.listen(port, '127.0.0.1', listening)),
-  // Clients are read once, so another provider takes over.
+  // The provider reads its clients only once, so a new provider replaces it.
   secret: async (text) => {
     clients.basic.secret = text;
     callback = start();

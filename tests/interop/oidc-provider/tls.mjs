@@ -1,5 +1,5 @@
-// A private CA with one certificate for a server on this machine and one for a client, made with the openssl program.
-// Its key lives in the folder that is given, and nowhere else.
+// A private CA with a certificate for a server on this machine and one for a client, made with the openssl program. Its
+// key is only in the given folder.
 
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-//! The issuer as a program that runs, and what it says of a token.
+//! The issuer as a program, and its introspection of tokens.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -12,25 +12,25 @@ use url::form_urlencoded;
 use crate::support::TestEnv;
 use crate::tools::{Missing, oidc_provider, program};
 
-/// The issuer; it ends with the test.
+/// The issuer. It ends with the test.
 pub(super) struct Issuer {
     child: Child,
-    /// Kept open: it would end when it says something that nobody can read.
+    /// Kept open, because the issuer would end if it could not write.
     _output: BufReader<ChildStdout>,
-    /// Its identifier.
+    /// The issuer's identifier.
     pub(super) url: String,
-    /// The file with its CA.
+    /// The file with the issuer's CA.
     pub(super) ca: String,
-    /// The files with a client certificate of that CA, and with its key.
+    /// The files with a client certificate of that CA and its key.
     pub(super) certificate: (String, String),
-    /// A client that is registered for the header.
+    /// A client that is registered for the `Authorization` header.
     pub(super) basic: Client,
-    /// A client that is registered for the body.
+    /// A client that is registered for the request body.
     pub(super) post: Client,
     http: reqwest::Client,
 }
 
-/// A client of the issuer's.
+/// A client at the issuer.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     pub(super) id: String,
@@ -38,7 +38,7 @@ pub(super) struct Client {
 }
 
 impl Issuer {
-    /// Starts one with these settings (see `server.mjs`), whose secrets and tokens must not come out.
+    /// Starts an issuer with these settings (see `server.mjs`). Leaks of its secrets and tokens fail the test.
     pub(super) fn start(env: &mut TestEnv, settings: &[(&str, &str)]) -> Result<Self, Missing> {
         let script = oidc_provider()?;
         program("openssl")?;
@@ -67,7 +67,7 @@ impl Issuer {
             let id = text(&format!("/clients/{name}/id"));
             let secret = text(&format!("/clients/{name}/secret"));
             env.watch_for_secret(&format!("the client secret {name}"), &secret);
-            // As it is sent: in a header the base64 of this (RFC 6749 section 2.3.1).
+            // The encoded form, which is sent as base64 in a header (RFC 6749, section 2.3.1).
             env.watch_for(&format!("the encoded secret {name}"), &encoded(&secret));
             Client { id, secret }
         };
@@ -88,17 +88,17 @@ impl Issuer {
         })
     }
 
-    /// `--issuer` with its CA.
+    /// Returns the arguments for `jetond add`: `--issuer` and its CA.
     pub(super) fn arguments(&self) -> [&str; 4] {
         ["--issuer", &self.url, "--ca-file", &self.ca]
     }
 
-    /// The port that it listens on.
+    /// Returns the port that it listens on.
     pub(super) fn port(&self) -> u16 {
         url::Url::parse(&self.url).unwrap().port().unwrap()
     }
 
-    /// What it says of a token (RFC 7662).
+    /// Returns the introspection of a token (RFC 7662).
     pub(super) fn introspect(&self, env: &TestEnv, token: &str) -> Value {
         let Client { id, secret } = &self.basic;
         let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
@@ -121,7 +121,7 @@ impl Drop for Issuer {
     }
 }
 
-/// As a form encodes a value.
+/// Encodes a value as in a form.
 fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

@@ -1,4 +1,4 @@
-//! A forward proxy as companies have one: Debian's `tinyproxy`.
+//! A forward proxy as companies use it: Debian's `tinyproxy`.
 
 use std::fs;
 use std::net::TcpListener;
@@ -9,27 +9,29 @@ use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 use crate::tools::{Missing, program};
 
-/// The connections of an enrolment: the discovery document for the person to see where the secret goes, and a token.
+/// The number of connections of an enrolment: one for the discovery document, to show the user where the secret goes,
+/// and those of a token.
 pub(super) const ENROLMENT: usize = 1 + FETCH;
 
-/// The connections for a daemon's first token: the discovery document, and the token.
+/// The number of connections for a daemon's first token: the discovery document, and the token.
 pub(super) const FETCH: usize = 2;
 
-/// An issuer that a proxy leads to: by a name, since a loopback literal is reached without one.
+/// Starts an issuer behind a proxy. It has a host name, because the client bypasses the proxy for a loopback IP
+/// address.
 pub(super) fn behind_a_proxy(env: &mut TestEnv) -> Result<(Issuer, Tinyproxy), Missing> {
     let issuer = Issuer::start(env, &[("HOST", "localhost")])?;
     let proxy = Tinyproxy::start(env, issuer.port())?;
     Ok((issuer, proxy))
 }
 
-/// It saw nothing but this many demands for a tunnel to the issuer. What went through them was encrypted for the issuer,
-/// or its CA would not have been the right one.
+/// Asserts that the proxy only got this many requests for a tunnel to the issuer. What went through them was encrypted
+/// for the issuer, because otherwise its CA would not have matched.
 pub(super) fn saw_tunnels(proxy: &Tinyproxy, issuer: &Issuer, count: usize) {
     let tunnel = format!("CONNECT localhost:{} HTTP/1.1", issuer.port());
     assert_eq!(proxy.requests(), vec![tunnel; count]);
 }
 
-/// The proxy; it ends with the test at the latest.
+/// The proxy. It ends with the test at the latest.
 pub(super) struct Tinyproxy {
     child: Child,
     port: u16,
@@ -37,13 +39,13 @@ pub(super) struct Tinyproxy {
 }
 
 impl Tinyproxy {
-    /// Starts one that lets everybody on this machine through to this port of it.
+    /// Starts a proxy that lets clients on this machine connect to this port.
     pub(super) fn start(env: &TestEnv, to: u16) -> Result<Self, Missing> {
         let tinyproxy = program("tinyproxy")?;
         let log = env.path("out/tinyproxy");
         let config = env.path("tinyproxy.conf");
         loop {
-            // It cannot choose a port itself, and between the choice and its start another program may take it.
+            // The proxy cannot choose a port, and another program may take the port before the proxy starts.
             let free = TcpListener::bind("127.0.0.1:0").unwrap();
             let port = free.local_addr().unwrap().port();
             drop(free);
@@ -77,12 +79,12 @@ impl Tinyproxy {
         }
     }
 
-    /// Its address.
+    /// Returns its address.
     pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The requests that it saw, from the method on.
+    /// Returns the requests that it got, from the method on.
     pub(super) fn requests(&self) -> Vec<String> {
         let log = fs::read_to_string(&self.log).unwrap();
         let lines = log.lines().filter(|line| line.contains("): "));

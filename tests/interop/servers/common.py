@@ -60,11 +60,11 @@ class Handler(BaseHTTPRequestHandler):
     """A request; `do` says what comes back for one with a good credential."""
 
     protocol_version = "HTTP/1.1"
-    # What it takes in Authorization, and which challenges it sends.
+    # The schemes that it accepts in Authorization, and that its challenges name.
     schemes = ("Bearer",)
-    # Further headers that may have the bare token.
+    # Other headers that may contain the bare token.
     headers_with_token = ()
-    # What needs no credential.
+    # Paths that need no credential.
     open_paths = ()
 
     def challenges(self):
@@ -138,11 +138,11 @@ class Server(ThreadingHTTPServer):
 
     def get_request(self):
         stream, peer = super().get_request()
-        # The handshake is made by the thread of the connection, at its first read.
+        # The connection's own thread makes the handshake, at its first read.
         return self.context.wrap_socket(stream, server_side=True, do_handshake_on_connect=False), peer
 
     def handle_error(self, *_):
-        # A client that trusts another CA, or has gone.
+        # The client trusts another CA, or has closed the connection.
         pass
 
 

@@ -113,7 +113,7 @@ class Handler(common.Handler):
         if path == "/v1/oauth/token":
             return exchanged(asked)
         if path == "/mcp":
-            # It begins no conversation of its own, so there is no stream to GET.
+            # The server starts no conversation, so there is no stream to GET.
             return mcp(asked) if self.command == "POST" else (405, [], b"")
         if path == "/v1/models":
             return common.as_json({"object": "list", "data": [], "models": []})
