@@ -1,4 +1,4 @@
-//! A `jetond` that runs as a program, at TRACE, with its output kept.
+//! A running `jetond` at log level TRACE, with its output in a file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,30 +8,30 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
-/// How long a program may take to do what a test waits for, on a busy machine.
+/// How long a test waits for a program on a busy machine before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running daemon.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     pub(crate) child: Child,
-    /// Its token socket.
+    /// The token socket.
     pub(crate) socket: PathBuf,
-    /// Its admin socket.
+    /// The admin socket.
     pub(crate) admin: PathBuf,
-    /// What it wrote to standard output and standard error.
+    /// The file with its standard output and standard error.
     pub(crate) output: PathBuf,
     pub(crate) seen_in_proc: Vec<(String, Vec<u8>)>,
 }
 
 impl Daemon {
-    /// Its log so far.
+    /// Returns the log so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.output).unwrap()
     }
 
-    /// Its log with every line of before this call. A thread of its own writes the log, so a request is made whose line
-    /// at TRACE comes behind them.
+    /// Returns the log with every line from before this call. A separate thread writes the log, so this makes a request
+    /// whose line at TRACE follows those lines, and waits for it.
     pub(crate) fn log_up_to_now(&self) -> String {
         static CALLS: AtomicU64 = AtomicU64::new(0);
         let path = format!("/up-to-now/{}", CALLS.fetch_add(1, Ordering::Relaxed));
@@ -40,30 +40,30 @@ impl Daemon {
         self.log()
     }
 
-    /// Waits until the log has this text. The log is written by another process, so there is nothing else to wait on.
+    /// Waits until the log contains this text. Another process writes the log, so there is no event to wait for.
     pub(crate) fn wait_for_log(&self, text: &str) {
         wait_until(&format!("the log to say {text:?}"), || {
             self.log().contains(text)
         });
     }
 
-    /// Sends it a signal.
+    /// Sends the daemon a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
 
-    /// The names of its threads.
+    /// Returns the names of its threads.
     pub(crate) fn threads(&self) -> Vec<String> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         tasks
-            // A thread may end meanwhile.
+            // A thread may end in the meantime.
             .filter_map(|task| fs::read_to_string(task.unwrap().path().join("comm")).ok())
             .map(|name| name.trim().to_owned())
             .collect()
     }
 
-    /// Remembers what everybody can see of the process: its arguments and its environment.
+    /// Records what every user can see of the process: its arguments and, where readable, its environment.
     pub(crate) fn look_at_proc(&mut self) {
         for name in ["cmdline", "environ"] {
             if let Ok(bytes) = fs::read(format!("/proc/{}/{name}", self.child.id())) {
@@ -73,7 +73,7 @@ impl Daemon {
         }
     }
 
-    /// Stops it and waits for its end.
+    /// Stops the daemon and waits for its end.
     pub(crate) fn stop(&mut self) -> ExitStatus {
         self.look_at_proc();
         if self.child.try_wait().unwrap().is_none() {
@@ -82,7 +82,7 @@ impl Daemon {
         self.wait()
     }
 
-    /// Waits for its end.
+    /// Waits for the daemon's end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let mut status = None;
         wait_until("the daemon to end", || {
@@ -100,7 +100,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Looks again and again until something is so that no event tells of.
+/// Polls until the condition holds. For conditions without an event to wait for.
 pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !so() {
@@ -113,20 +113,20 @@ pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// Leaves a socket where no process listens. A listener that is closed could be served for a moment: a child of another
-/// test has a duplicate of it between its fork and its exec.
+/// Creates a socket file without a listener. Closing a listener instead would not be safe: between its fork and its
+/// exec, a child of another test has a copy, which could accept for a moment.
 pub(crate) fn leave_stale(socket: &Path) {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
     let never_listens = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
     rustix::net::bind(&never_listens, &SocketAddrUnix::new(socket).unwrap()).unwrap();
 }
 
-/// Whether something accepts connections there.
+/// Returns whether the socket accepts connections.
 pub(crate) fn accepts(socket: &Path) -> bool {
     std::os::unix::net::UnixStream::connect(socket).is_ok()
 }
 
-/// Makes room for many connections at this end.
+/// Raises this process's limit on open descriptors to the maximum.
 pub(crate) fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

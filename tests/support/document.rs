@@ -1,4 +1,4 @@
-//! Every answer that a test gets is one that `/v1/openapi.json` tells of.
+//! Check of every answer against the API document, `/v1/openapi.json`.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../src/daemon/serve/openapi.json")).unwrap()
 });
 
-/// Fails when the document has this method at this path of this socket, and not this status with this media type.
+/// Fails unless the document has this method at this path of this socket, with this status and media type.
 pub(super) fn holds(socket: &Path, method: &str, target: &str, response: &Response) {
     let path = target.split('?').next().unwrap();
     let Some((template, item)) = DOCUMENT["paths"]
@@ -25,7 +25,7 @@ pub(super) fn holds(socket: &Path, method: &str, target: &str, response: &Respon
     let socket = socket.file_name().unwrap().to_str().unwrap();
     let sockets = item["x-sockets"].as_array().unwrap();
     let operation = &item[method.to_ascii_lowercase()];
-    // Without a type it is hyper that answers: what came was no HTTP that it takes.
+    // An answer without a type comes from hyper: it did not accept the input as HTTP.
     let (true, true, Some(kind)) = (
         sockets.iter().any(|name| name == socket),
         operation.is_object(),

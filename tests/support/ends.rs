@@ -1,5 +1,5 @@
-//! Ends that are gone for certain. A child of another test has a copy of each descriptor between its fork and its exec,
-//! so that what this process has closed may still be read, or still accept.
+//! Ends of sockets and pipes that are certainly closed. Between its fork and its exec, a child of another test has a
+//! copy of each descriptor. So an end that this process has closed may still be read, or still accept.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -9,12 +9,12 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::daemon::wait_until;
 
-/// Ends a socket for all its copies: nothing is received there, and nobody is accepted.
+/// Shuts a socket down for all copies of its descriptor: it no longer receives or accepts.
 pub(crate) fn end(socket: impl AsFd) {
     shutdown(socket, Shutdown::Both).unwrap();
 }
 
-/// The writing end of a pipe that nobody can read.
+/// Returns the writing end of a pipe that no process can read.
 pub(crate) fn unread_pipe() -> OwnedFd {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
     drop(reader);
@@ -22,7 +22,7 @@ pub(crate) fn unread_pipe() -> OwnedFd {
     writer
 }
 
-/// Waits until nobody has the reading end of this pipe any more.
+/// Waits until no process has the reading end of this pipe any more.
 pub(crate) fn wait_until_unread(writer: &OwnedFd) {
     wait_until("the last reader to be gone", || {
         let mut polled = [PollFd::new(writer, PollFlags::empty())];

@@ -1,4 +1,5 @@
-//! A hermetic place: folders of its own, an environment of its own, a secret of its own that must not come out.
+//! A hermetic test environment, with folders, environment variables and a client secret of its own. Leaks of the secret
+//! fail the test.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
@@ -18,7 +19,7 @@ use super::document;
 use super::http::{self, Response};
 use super::leaks::{Canary, Search};
 
-/// What a program printed, and how it ended.
+/// A program's output and exit code.
 #[derive(Debug, Clone)]
 #[must_use = "assert on what it printed or on its exit code"]
 pub(crate) struct Output {
@@ -27,25 +28,26 @@ pub(crate) struct Output {
     pub(crate) stderr: String,
 }
 
-/// The place. When it is dropped after a test that passed, everything that came out is searched for its secret and for
-/// every token that its sandbox gave. A log that lacks lines fails the test too: what was in them cannot be searched.
+/// The test environment. When it is dropped after a successful test, it searches all outputs for its secret and for
+/// every token that its sandboxes issued. A log with dropped lines also fails the test, because those lines cannot be
+/// searched.
 pub(crate) struct TestEnv {
     root: TempDir,
     runtime: tokio::runtime::Runtime,
     sandboxes: Vec<Sandbox>,
     /// The client secrets, the newest last.
     secrets: Vec<String>,
-    /// What came out, and whether a token was asked for there.
+    /// The outputs, each with whether a token was requested there.
     out: RefCell<Vec<(String, Vec<u8>, bool)>>,
     extra: Vec<(Kind, Canary)>,
-    /// Whether a log may lack lines.
+    /// Whether dropped log lines are allowed.
     gaps_expected: Cell<bool>,
-    /// The files that a token is written to.
+    /// The files to which a token is written.
     sinks: RefCell<Vec<PathBuf>>,
 }
 
 impl TestEnv {
-    /// A place without a sandbox.
+    /// Creates an environment without a sandbox.
     pub(crate) fn new() -> Self {
         super::signals::default_in_children();
         let root = tempfile::Builder::new().prefix("jt").tempdir().unwrap();
@@ -72,24 +74,24 @@ impl TestEnv {
         }
     }
 
-    /// A place with a sandbox of the newest line whose tokens hold this many seconds.
+    /// Creates an environment with a sandbox of the newest server line, whose tokens last this many seconds.
     pub(crate) fn with_sandbox(token_life: u64) -> Self {
         Self::with_line(Line::V2_24, token_life)
     }
 
-    /// A place with a sandbox of this line.
+    /// Creates an environment with a sandbox of this server line.
     pub(crate) fn with_line(line: Line, token_life: u64) -> Self {
         let mut env = Self::new();
         env.add_sandbox(line, token_life);
         env
     }
 
-    /// One more sandbox, which knows the same application; gives back its number.
+    /// Adds a sandbox with the same application. Returns its number.
     pub(crate) fn add_sandbox(&mut self, line: Line, token_life: u64) -> usize {
         self.add_sandbox_that(line, token_life, |_| {})
     }
 
-    /// One more sandbox with its options changed; gives back its number.
+    /// Adds a sandbox with changed options. Returns its number.
     pub(crate) fn add_sandbox_that(
         &mut self,
         line: Line,
@@ -107,22 +109,22 @@ impl TestEnv {
         self.sandboxes.len() - 1
     }
 
-    /// The sandbox, the first if there are several.
+    /// Returns the first sandbox.
     pub(crate) fn sandbox(&self) -> &Sandbox {
         self.sandboxes.first().expect("this place has a sandbox")
     }
 
-    /// The sandboxes.
+    /// Returns all sandboxes.
     pub(crate) fn sandboxes(&self) -> &[Sandbox] {
         &self.sandboxes
     }
 
-    /// Switches the sandbox's fault.
+    /// Sets the first sandbox's fault.
     pub(crate) fn fault(&self, fault: &str) {
         self.fault_at(0, fault);
     }
 
-    /// Switches the fault of one of the sandboxes.
+    /// Sets the fault of a sandbox. `none` ends it.
     pub(crate) fn fault_at(&self, sandbox: usize, fault: &str) {
         let fault = (fault != "none").then(|| Fault::parse(fault).unwrap());
         self.runtime
@@ -130,62 +132,62 @@ impl TestEnv {
             .unwrap();
     }
 
-    /// Runs something on the runtime of the sandbox.
+    /// Runs a future on the sandbox's runtime.
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
 
-    /// A path in the place.
+    /// Returns a path in the environment.
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.root.path().join(relative)
     }
 
-    /// The configuration file.
+    /// Returns the path of the configuration.
     pub(crate) fn config(&self) -> PathBuf {
         self.path("config/jeton/config.toml")
     }
 
-    /// The file in which the store keeps a profile's credential.
+    /// Returns the file that stores a profile's credential.
     pub(crate) fn record(&self, profile: &str) -> PathBuf {
         self.path(&format!("state/jeton/credentials/{profile}.json"))
     }
 
-    /// The client secret, a canary; the newest if there were several.
+    /// Returns the client secret, a canary. If there were several, the newest.
     pub(crate) fn secret(&self) -> &str {
         self.secrets.last().expect("there is one from the start")
     }
 
-    /// Gives the application of the sandbox a new client secret, behind the back of everybody else.
+    /// Gives the sandbox's application a new client secret, without notice to the daemon.
     pub(crate) fn replace_secret(&mut self) {
         self.secrets.push(fresh_secret());
         self.sandbox()
             .set_secret(ClientSecret::parse(self.secret()).unwrap());
     }
 
-    /// One more text that must not come out anywhere.
+    /// Adds a text that must not appear in any output.
     pub(crate) fn watch_for(&mut self, name: &str, text: &str) {
         self.extra.push((Kind::Extra, Canary::new(name, text)));
     }
 
-    /// A client secret of somebody else's: it must not come out either, and may be where the place's own may be.
+    /// Adds another client secret. It is allowed only where the environment's own secret is.
     pub(crate) fn watch_for_secret(&mut self, name: &str, secret: &str) {
         self.extra.push((Kind::Secret, Canary::new(name, secret)));
     }
 
-    /// A token of another issuer's than the sandbox: it may be where a token was asked for, and nowhere else.
+    /// Adds a token of another issuer. It is allowed only where a token was requested.
     pub(crate) fn watch_for_token(&mut self, token: &str) {
         self.extra
             .push((Kind::Token, Canary::new("a token", token)));
     }
 
-    /// Puts what a test got by other means among what is searched.
+    /// Adds an output to those that are searched.
     pub(crate) fn came_out(&self, what: &str, bytes: &[u8], token_asked_for: bool) {
         self.out
             .borrow_mut()
             .push((what.to_owned(), bytes.to_vec(), token_asked_for));
     }
 
-    /// A program with the environment of the place and nothing else, at TRACE.
+    /// Returns a command with the environment's variables only, at log level TRACE.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -202,7 +204,7 @@ impl TestEnv {
         command
     }
 
-    /// `jetond` with these arguments, not started yet.
+    /// Returns a `jetond` command with these arguments.
     pub(crate) fn jetond_command(&self, args: &[&str]) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_jetond"));
         command.args(args);
@@ -214,7 +216,8 @@ impl TestEnv {
         self.finish("jetond", self.jetond_command(args), b"", false)
     }
 
-    /// Runs `jeton` with these arguments to its end. Its standard output may hold a token when the verb says so.
+    /// Runs `jeton` with these arguments to its end. Its standard output may contain a token if the verb is one that
+    /// prints it.
     pub(crate) fn jeton(&self, args: &[&str]) -> Output {
         let mut command = self.command(env!("CARGO_BIN_EXE_jeton"));
         command.args(args);
@@ -224,7 +227,7 @@ impl TestEnv {
         self.finish("jeton", command, b"", asked)
     }
 
-    /// Runs a program to its end with this standard input, and keeps what came out.
+    /// Runs a program to its end with this standard input, and adds its output to those that are searched.
     pub(crate) fn finish(
         &self,
         what: &str,
@@ -238,7 +241,7 @@ impl TestEnv {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A program that does not read its input may be gone already.
+        // A program that does not read its input may have ended already.
         let _ = child.stdin.take().unwrap().write_all(stdin);
         let output = child.wait_with_output().unwrap();
         self.came_out(
@@ -267,13 +270,13 @@ impl TestEnv {
         self.enrol_at(profile, &self.sandbox().url());
     }
 
-    /// Enrols the application as this profile at this address.
+    /// Enrols the application as this profile, at this address.
     pub(crate) fn enrol_at(&self, profile: &str, url: &str) {
         let added = self.try_enrol_at(profile, url);
         assert_eq!(added.code, 0, "{added:?}");
     }
 
-    /// The same, and it may fail.
+    /// The same, but the enrolment may fail.
     pub(crate) fn try_enrol_at(&self, profile: &str, url: &str) -> Output {
         self.try_enrol_with(profile, url, &[])
     }
@@ -296,7 +299,7 @@ impl TestEnv {
         self.jetond(&[&enrolment, more].concat())
     }
 
-    /// A file with the certificate that one of the sandboxes is trusted by, if it has TLS.
+    /// Writes the CA of a sandbox to a file. Returns `None` if the sandbox has no TLS.
     pub(crate) fn ca_file(&self, sandbox: usize) -> Option<String> {
         let path = self.path(&format!("sandbox-{sandbox}.pem"));
         fs::write(&path, self.sandboxes[sandbox].ca()?).unwrap();
@@ -313,12 +316,12 @@ impl TestEnv {
         self.start_command(self.jetond_command(&[&["run"], args].concat()))
     }
 
-    /// Starts a daemon by this command and waits until it serves.
+    /// Starts a daemon with this command and waits until it serves.
     pub(crate) fn start_command(&self, command: Command) -> Daemon {
         self.serving(self.spawn_command(command))
     }
 
-    /// Waits until a daemon that was started serves.
+    /// Waits until a started daemon serves.
     pub(crate) fn serving(&self, mut daemon: Daemon) -> Daemon {
         let sockets = [daemon.socket.clone(), daemon.admin.clone()];
         wait_until("the daemon to serve", || {
@@ -339,7 +342,7 @@ impl TestEnv {
         self.spawn_command(self.jetond_command(&[&["run"], args].concat()))
     }
 
-    /// Starts a daemon by this command without waiting.
+    /// Starts a daemon with this command, without waiting.
     pub(crate) fn spawn_command(&self, mut command: Command) -> Daemon {
         let (file, output) = self.output_file();
         command
@@ -348,7 +351,7 @@ impl TestEnv {
         self.spawn_into(command, file, output)
     }
 
-    /// The same, with the standard input and output that the command has.
+    /// The same, with the command's own standard input and output.
     pub(crate) fn spawn_as_it_is(&self, command: Command) -> Daemon {
         let (file, output) = self.output_file();
         self.spawn_into(command, file, output)
@@ -371,7 +374,7 @@ impl TestEnv {
         }
     }
 
-    /// A request on a connection of its own; a token may be in the answer when the path asks for one.
+    /// Makes a request on a new connection. The answer may contain a token if the path requests one.
     pub(crate) fn request(
         &self,
         socket: &Path,
@@ -399,12 +402,12 @@ impl TestEnv {
         response
     }
 
-    /// `GET` at the daemon's token socket.
+    /// Makes a `GET` request at the daemon's token socket.
     pub(crate) fn get(&self, daemon: &Daemon, target: &str) -> Response {
         self.request(&daemon.socket, "GET", target, &[], b"")
     }
 
-    /// The token of a profile, by the plain-text form.
+    /// Returns a profile's token, requested as plain text.
     pub(crate) fn token(&self, daemon: &Daemon, profile: &str) -> String {
         let target = format!("/v1/profiles/{profile}/token");
         let response = self.request(
@@ -418,17 +421,17 @@ impl TestEnv {
         response.text().trim_end().to_owned()
     }
 
-    /// The configuration has a sink with this path: that file may hold tokens, and no other.
+    /// Declares a sink: its file may contain tokens.
     pub(crate) fn is_sink(&self, path: impl Into<PathBuf>) {
         self.sinks.borrow_mut().push(path.into());
     }
 
-    /// This test makes logs that lack lines. Without it they fail the test.
+    /// Allows dropped log lines, which otherwise fail the test.
     pub(crate) fn expect_dropped_lines(&self) {
         self.gaps_expected.set(true);
     }
 
-    /// Every output that says that log lines were dropped.
+    /// Returns the outputs that report dropped log lines.
     pub(crate) fn gaps(&self) -> Vec<String> {
         let has_gap = |bytes: &[u8]| bytes.windows(GAP.len()).any(|window| window == GAP);
         let out = self.out.borrow();
@@ -440,7 +443,7 @@ impl TestEnv {
             .collect()
     }
 
-    /// Everything in which a secret or a token was found that nobody asked for.
+    /// Returns the places with a secret or token that was not requested there.
     pub(crate) fn leaks(&self) -> Vec<String> {
         let secrets = self
             .secrets
@@ -450,7 +453,7 @@ impl TestEnv {
             .sandboxes
             .iter()
             .flat_map(Sandbox::issued)
-            // The signature is what makes it a token, and no two are alike.
+            // The signature makes a token valid, and no two are alike.
             .map(|token| Canary::new("a token", token.rsplit('.').next().unwrap()))
             .map(|canary| (Kind::Token, canary));
         let extra = self.extra.iter().cloned();
@@ -481,12 +484,12 @@ impl TestEnv {
         leaks
     }
 
-    /// Stops a daemon in order, and puts what could be seen of it among what is searched.
+    /// Stops a daemon properly, and adds what other users could see of it to the outputs that are searched.
     pub(crate) fn stop(&self, daemon: &mut Daemon) {
         let status = daemon.stop();
         let log = daemon.log();
         assert!(status.success(), "{status:?}: {log}");
-        // A log without its last lines could not be searched for secrets whole.
+        // A log without its last lines could not be searched completely.
         let is_whole = !log.contains("serving") || log.contains("stopping");
         assert!(is_whole, "the last lines are missing: {log}");
         for (what, bytes) in daemon.seen_in_proc.drain(..) {
@@ -495,7 +498,7 @@ impl TestEnv {
     }
 }
 
-/// Whether this is the file that `jeton exec --file` gives to a command.
+/// Returns whether this is a file that `jeton exec --file` gives to a command.
 fn is_of_a_command(path: &Path) -> bool {
     let folder = path.parent().and_then(Path::file_name);
     let is_its_folder = |name: &OsStr| name.to_string_lossy().contains(".sock.exec-");
@@ -516,10 +519,10 @@ impl Drop for TestEnv {
     }
 }
 
-/// What a log says in the place of lines that it lacks.
+/// The log's message about dropped lines.
 const GAP: &[u8] = b" log lines were dropped";
 
-/// What kind of text must not come out.
+/// The kind of a text whose leak fails the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Secret,
@@ -527,7 +530,7 @@ enum Kind {
     Extra,
 }
 
-/// A client secret with characters that forms and JSON must escape.
+/// Returns a client secret with characters that forms and JSON must escape.
 fn fresh_secret() -> String {
     let mut random = [0u8; 16];
     getrandom::fill(&mut random).unwrap();

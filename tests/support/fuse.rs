@@ -1,5 +1,5 @@
-//! A file system of FUSE with one file, `secret`, which this process serves: what no kernel can watch. It speaks just as much of
-//! the kernel's protocol (`include/uapi/linux/fuse.h`) as a reader of the file takes.
+//! A FUSE file system with one file, `secret`, served by this process. No kernel can watch such a file for changes. It
+//! implements only the part of the kernel's protocol (`include/uapi/linux/fuse.h`) that a reader of the file needs.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-/// The file system, until it is unmounted.
+/// The file system, before it is served.
 pub(crate) struct Fuse {
     device: File,
     content: Arc<Mutex<String>>,
@@ -21,7 +21,7 @@ const NOT_IMPLEMENTED: i32 = 38;
 // === impl Fuse ===
 
 impl Fuse {
-    /// Opens a connection to the kernel; `None` where this machine has none.
+    /// Opens a connection to the kernel. Returns `None` on a machine without FUSE.
     pub(crate) fn open(content: &str) -> Option<Self> {
         let device = OpenOptions::new().read(true).write(true).open("/dev/fuse");
         Some(Self {
@@ -30,7 +30,7 @@ impl Fuse {
         })
     }
 
-    /// The standard input of the shell that mounts it, and the line that does.
+    /// Returns the standard input for the shell that mounts it, and the command that does.
     pub(crate) fn mount(&self, at: &Path) -> (Stdio, String) {
         let line = format!(
             "mount -t fuse -o ro,fd=0,rootmode=40000,user_id=0,group_id=0 standin {}",
@@ -39,7 +39,7 @@ impl Fuse {
         (Stdio::from(self.device.try_clone().unwrap()), line)
     }
 
-    /// Serves it on a thread of its own. What is put into the place of the content shows at the next read.
+    /// Serves the file on a new thread. Returns the content: a change of it is visible at the next read.
     pub(crate) fn serve(self) -> Arc<Mutex<String>> {
         let content = Arc::clone(&self.content);
         std::thread::spawn(move || {
@@ -50,7 +50,7 @@ impl Fuse {
                         let Some(answer) = self.answer(&request[..len]) else {
                             continue;
                         };
-                        // A caller that was interrupted does not wait for it any more.
+                        // The write fails if the caller was interrupted and no longer waits for the answer.
                         let _: io::Result<usize> = (&self.device).write(&answer);
                     }
                     // It is not mounted yet.
@@ -63,7 +63,7 @@ impl Fuse {
         content
     }
 
-    /// The answer to a request; `None` for one that gets none.
+    /// Returns the answer to a request, or `None` for a request without one.
     fn answer(&self, request: &[u8]) -> Option<Vec<u8>> {
         let word = |at: usize| u32::from_le_bytes(request[at..at + 4].try_into().unwrap());
         let long = |at: usize| u64::from_le_bytes(request[at..at + 8].try_into().unwrap());
@@ -80,7 +80,7 @@ impl Fuse {
             1 => Err(NO_ENTRY),
             // GETATTR
             3 => Ok([vec![0; 16], attributes(node, content.len())].concat()),
-            // OPEN, OPENDIR: past the page cache
+            // OPEN, OPENDIR: bypass the page cache
             14 | 27 => Ok([0, 1].map(u64::to_le_bytes).concat()),
             // READ
             15 => {
@@ -111,7 +111,7 @@ impl Fuse {
     }
 }
 
-/// The attributes of a node, `struct fuse_attr`: root's, and nobody else's.
+/// Returns the attributes of a node, `struct fuse_attr`: owned by root, and accessible to root only.
 fn attributes(node: u64, len: usize) -> Vec<u8> {
     let (len, mode): (u64, u32) = match node {
         ROOT => (0, 0o040_755),

@@ -1,15 +1,15 @@
-//! The smallest client of a Unix socket: it sends bytes and reads an answer, so that tests see what is on the wire.
+//! A minimal HTTP client for Unix sockets, which sends and reads bytes so that tests see what is on the wire.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// An answer.
+/// An HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    /// The headers, names in lower case.
+    /// The headers, with names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
@@ -30,7 +30,7 @@ impl Response {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The `code` of a problem.
+    /// Returns the `code` of a problem.
     pub(crate) fn code(&self) -> String {
         assert_eq!(
             self.header("content-type"),
@@ -41,7 +41,7 @@ impl Response {
     }
 }
 
-/// Connects; nothing waits for ever, so that a test that hangs fails instead.
+/// Connects, with timeouts on reads and writes, so that a test cannot hang.
 pub(crate) fn connect(socket: &Path) -> UnixStream {
     let stream = UnixStream::connect(socket).unwrap();
     stream
@@ -53,7 +53,7 @@ pub(crate) fn connect(socket: &Path) -> UnixStream {
     stream
 }
 
-/// Sends one request on a connection of its own.
+/// Makes one request on a new connection.
 pub(crate) fn request(
     socket: &Path,
     method: &str,
@@ -71,12 +71,12 @@ pub(crate) fn request(
         head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
     head.push_str("\r\n");
-    // A server that refuses by the headers alone may close before it has read the body.
+    // A server that refuses the request because of its head may close before it has read the body.
     let _ = stream.write_all(&[head.as_bytes(), body].concat());
     read_response(&mut stream).unwrap()
 }
 
-/// Reads one answer of a stated length.
+/// Reads one answer with a stated length.
 pub(crate) fn read_response(stream: &mut impl Read) -> io::Result<Response> {
     let mut head = vec![];
     let mut byte = [0];

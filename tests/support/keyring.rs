@@ -1,4 +1,4 @@
-//! A session bus of a place's own, with a gnome-keyring on it or without.
+//! A private session bus, with or without a gnome-keyring on it.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
@@ -24,23 +24,23 @@ const SECRETS: &str = "org.freedesktop.secrets";
 const SERVICE: Option<&str> = Some("org.freedesktop.Secret.Service");
 const PATH: &str = "/org/freedesktop/secrets";
 
-/// Everybody may do everything, and nothing is started by being called.
+/// Every user may do everything, and no service is started by a call.
 const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path=BUS</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
 </busconfig>"#;
 
-/// What a stand-in for a keyring does from one of its methods on.
+/// How a fake keyring behaves from one of its methods on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Conduct {
-    /// It refuses the call.
+    /// Refuses the call.
     Denies,
-    /// It answers with a number, which no method of a keyring returns.
+    /// Returns a number, which no method of a keyring does.
     ReturnsAnotherType,
 }
 
-/// A session bus where every program of the place finds it: at `$XDG_RUNTIME_DIR/bus`.
+/// A session bus at `$XDG_RUNTIME_DIR/bus`, where every program of the environment finds it.
 pub(crate) struct Bus<'a> {
     env: &'a TestEnv,
     daemon: Child,
@@ -48,7 +48,7 @@ pub(crate) struct Bus<'a> {
 }
 
 impl<'a> Bus<'a> {
-    /// Starts a bus; `None`, and a line that says so, where the system has not what the tests need.
+    /// Starts a bus. Prints the reason and returns `None` if the system lacks a program.
     pub(crate) fn start(env: &'a TestEnv) -> Option<Self> {
         for (program, package) in [
             ("dbus-daemon", "dbus-daemon"),
@@ -82,8 +82,8 @@ impl<'a> Bus<'a> {
         })
     }
 
-    /// Starts a keyring, in the place of the one that runs; with a password its default collection is unlocked, and made
-    /// if there was none.
+    /// Starts a keyring, after stopping the running one. A password unlocks its default collection, which is created if
+    /// necessary.
     pub(crate) fn keyring(&mut self, password: Option<&str>) {
         stop(self.keyring.take());
         let proxy = |bus: &Connection| DBusProxy::new(bus).unwrap();
@@ -106,8 +106,8 @@ impl<'a> Bus<'a> {
         wait_until("the keyring", || owned().unwrap());
     }
 
-    /// Puts a stand-in into the place of the keyring, for as long as there is the bus. It answers as a keyring without
-    /// entries until the method `from` is called, and from then on in its own way.
+    /// Replaces the keyring with a fake for as long as the bus runs. The fake answers like a keyring without entries
+    /// until the method `from` is called. From then on it follows `conduct`.
     pub(crate) fn stand_in(&mut self, from: &'static str, conduct: Conduct) {
         stop(self.keyring.take());
         let bus = self.connect();
@@ -120,7 +120,7 @@ impl<'a> Bus<'a> {
         std::thread::spawn(move || answer_calls(&bus, calls, from, conduct));
     }
 
-    /// Stops the keyring in its tracks, as one that hangs; or lets it go on.
+    /// Stops the keyring's process, so that it hangs, or continues it.
     pub(crate) fn hang(&self, hangs: bool) {
         let id = self.keyring.as_ref().unwrap().id();
         let pid = Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
@@ -137,7 +137,7 @@ impl<'a> Bus<'a> {
             .unwrap();
     }
 
-    /// Makes the collection that ends with the session the default one.
+    /// Makes the collection that ends with the session the default.
     pub(crate) fn session_is_default(&self) {
         let session = ObjectPath::try_from("/org/freedesktop/secrets/collection/session").unwrap();
         let alias = ("default", session);
@@ -146,7 +146,7 @@ impl<'a> Bus<'a> {
             .unwrap();
     }
 
-    /// The secret of an entry, as a program that is not ours finds it.
+    /// Returns an entry's secret, as a foreign program finds it.
     pub(crate) fn lookup(&self, profile: &str) -> String {
         let mut command: Command = self.env.command("secret-tool");
         command.args(["lookup", "service", "jeton", "username", profile]);
@@ -192,7 +192,7 @@ fn answer_calls(bus: &Connection, calls: MessageIterator, from: &str, conduct: C
                 bus.reply_error(&header, denied, &"canary of the keyring")
             }
         };
-        // A caller that has gone needs no answer.
+        // A caller that has disconnected needs no answer.
         drop(sent);
     }
 }

@@ -1,26 +1,27 @@
-//! Looks for secrets in bytes, in every form in which they leak: raw, base64, hexadecimal, URL, JSON, UTF-16.
+//! Search for secrets in bytes, in every form in which they leak: raw, base64, hexadecimal, URL, JSON, UTF-16.
 
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// A text that must not come out, under all its disguises.
+/// A text whose leak fails the test, with all its encoded forms.
 #[derive(Debug, Clone)]
 pub(crate) struct Canary {
     name: String,
     forms: Vec<(&'static str, Vec<u8>)>,
 }
 
-/// Many canaries, looked for in one pass: a log of megabytes and a hundred tokens would else take minutes.
+/// A search for many canaries in one pass. Separate searches of a log of megabytes for a hundred tokens would take
+/// minutes.
 pub(crate) struct Search<'a> {
     canaries: &'a [Canary],
-    /// The canaries' forms, as numbers of canary and form, by what [`bucket`] says of their first bytes.
+    /// The canaries' forms by [`bucket`] of their first bytes, each as the numbers of the canary and of the form.
     buckets: Vec<Vec<(usize, usize)>>,
 }
 
 impl Canary {
-    /// A canary of this text. Short texts would be found by chance.
+    /// Creates a canary of this text. Short texts are refused, because they also occur by chance.
     pub(crate) fn new(name: &str, text: &str) -> Self {
         assert!(text.len() >= 16, "too short to be found for sure");
         let bytes = text.as_bytes();
@@ -66,7 +67,7 @@ impl Canary {
             ),
             ("debug", debug.trim_matches('"').as_bytes().to_vec()),
         ];
-        // As the daemon sends it in a header, in base64.
+        // The form in which the daemon sends it in a header, also as base64.
         let header = percent(|b| !b"%+ ".contains(&b), false);
         let mut in_base64 = vec![bytes.to_vec()];
         if header != bytes {
@@ -77,7 +78,7 @@ impl Canary {
             .iter()
             .flat_map(|text| (0..3).map(move |shift| (text, shift)));
         for (text, shift) in shifted {
-            // At each of the three alignments, the characters that depend on the text alone.
+            // For each of the three alignments, the characters that depend on the text only.
             let padded = [vec![0; shift], text.clone()].concat();
             let from = (shift * 8).div_ceil(6);
             let to = padded.len() * 8 / 6;
@@ -96,7 +97,7 @@ impl Canary {
 }
 
 impl Canary {
-    /// Its forms, each once.
+    /// Returns its distinct forms.
     pub(crate) fn disguises(&self) -> BTreeSet<&[u8]> {
         self.forms.iter().map(|(_, form)| &form[..]).collect()
     }
@@ -113,7 +114,7 @@ impl<'a> Search<'a> {
         Self { canaries, buckets }
     }
 
-    /// Which canaries are in `haystack`, each once, by its number, with its name and its form for people.
+    /// Returns the numbers of the canaries in `haystack`, each once, with a description.
     pub(crate) fn find(&self, haystack: &[u8]) -> Vec<(usize, String)> {
         let mut found: Vec<(usize, String)> = vec![];
         self.visit(haystack, |c, form, _| {
@@ -124,11 +125,11 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// Every place in `haystack` where a canary begins: its number, its form and the place.
+    /// Returns every occurrence of a canary in `haystack`: its number, its form and the position.
     pub(crate) fn occurrences(&self, haystack: &[u8]) -> Vec<(usize, &'static str, usize)> {
         let mut found: Vec<(usize, &str, usize)> = vec![];
         self.visit(haystack, |c, form, at| {
-            // Several forms of one text are the same bytes.
+            // Several forms of a text may be the same bytes.
             let mut here = found.iter().rev().take_while(|(_, _, there)| *there == at);
             if !here.any(|(known, ..)| *known == c) {
                 found.push((c, form, at));
@@ -150,7 +151,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// A number of 16 bits for the first three bytes.
+/// Returns a 16-bit number for the first three bytes.
 fn bucket(bytes: &[u8]) -> usize {
     (usize::from(bytes[0]) << 8) ^ (usize::from(bytes[1]) << 4) ^ usize::from(bytes[2])
 }

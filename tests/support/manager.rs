@@ -1,4 +1,5 @@
-//! A service manager: it holds both sockets, passes them to one daemon after the other, and hears what they say.
+//! A service manager: it holds both sockets, passes them to one daemon after the other, and receives their
+//! notifications.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -10,14 +11,14 @@ use std::process::Command;
 use super::TestEnv;
 use super::daemon::{Daemon, PATIENCE};
 
-/// The manager. Its sockets stay when it is dropped, as those of a manager do that has passed them on.
+/// The manager. Dropping it leaves the sockets in place, like those of a manager that has passed them on.
 pub(crate) struct Manager {
     heard: UnixDatagram,
     sockets: [UnixListener; 2],
 }
 
 impl Manager {
-    /// Binds both sockets where a daemon of this place would, and one to be told by.
+    /// Binds both sockets where a daemon of this environment would, and a socket for notifications.
     pub(crate) fn new(env: &TestEnv) -> Self {
         let sockets = ["run/jeton/jeton.sock", "run/jeton-admin/admin.sock"].map(|path| {
             let path = env.path(path);
@@ -34,12 +35,12 @@ impl Manager {
         }
     }
 
-    /// Starts a daemon as systemd would, without waiting.
+    /// Starts a daemon like systemd, without waiting.
     pub(crate) fn start(&self, env: &TestEnv) -> Daemon {
         self.start_with(env, &[])
     }
 
-    /// The same with more variables.
+    /// The same, with more variables.
     pub(crate) fn start_with(&self, env: &TestEnv, more: &[(&str, &Path)]) -> Daemon {
         let [tokens, admin] = self.sockets.each_ref().map(|s| s.try_clone().unwrap());
         let mut command = passing(env, "jeton:admin");
@@ -48,12 +49,12 @@ impl Manager {
         env.spawn_passing(command, [tokens.into(), admin.into()])
     }
 
-    /// What the daemon says next.
+    /// Returns the daemon's next notification.
     pub(crate) fn hears(&self) -> Said {
         next(&self.heard)
     }
 
-    /// Waits until the daemon says this, and passes over all else.
+    /// Waits for a notification with this line, and skips all others.
     pub(crate) fn hears_of(&self, line: &str) -> Said {
         loop {
             let said = self.hears();
@@ -64,26 +65,26 @@ impl Manager {
     }
 }
 
-/// One message: its assignments.
+/// A notification: its assignments.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Said(pub(crate) Vec<String>);
 
 impl Said {
-    /// What a variable is.
+    /// Returns the value of a variable.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let mut pairs = self.0.iter().filter_map(|line| line.split_once('='));
         pairs.find(|(n, _)| *n == name).map(|(_, value)| value)
     }
 }
 
-/// A socket that `NOTIFY_SOCKET` can name: `notify` in the place.
+/// Binds a socket for `NOTIFY_SOCKET`: `notify` in the environment.
 pub(crate) fn hear(env: &TestEnv) -> UnixDatagram {
     let heard = UnixDatagram::bind(env.path("notify")).unwrap();
     heard.set_read_timeout(Some(PATIENCE)).unwrap();
     heard
 }
 
-/// The next message at such a socket.
+/// Returns the next notification at such a socket.
 pub(crate) fn next(heard: &UnixDatagram) -> Said {
     let mut bytes = [0; 4_096];
     let n = match heard.recv(&mut bytes) {
@@ -95,7 +96,7 @@ pub(crate) fn next(heard: &UnixDatagram) -> Said {
     Said(text.lines().map(str::to_owned).collect())
 }
 
-/// A daemon that takes its standard input and output for two sockets that were passed under these names.
+/// Returns a daemon command that takes its standard input and output as two inherited sockets with these names.
 pub(crate) fn passing(env: &TestEnv, names: &str) -> Command {
     let mut command = env.command("/bin/sh");
     command
@@ -110,7 +111,7 @@ pub(crate) fn passing(env: &TestEnv, names: &str) -> Command {
 }
 
 impl TestEnv {
-    /// Starts a daemon by such a command without waiting.
+    /// Starts a daemon with such a command, without waiting.
     pub(crate) fn spawn_passing(&self, mut command: Command, sockets: [OwnedFd; 2]) -> Daemon {
         let [first, second] = sockets;
         command.stdin(first).stdout(second);

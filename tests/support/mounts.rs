@@ -1,4 +1,4 @@
-//! Programs in mounts of their own: volumes as a pod has them, and other lists of users and groups.
+//! Programs in a mount namespace: volumes as in a pod, and other lists of users and groups.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::users::{User, are_root};
 use super::{TestEnv, ignored};
 
-/// Whether this test can be run here: mounts take root, and a kernel that lets it make a namespace.
+/// Returns whether this test can run here: mounts need root, and a kernel that allows root to create a namespace.
 pub(crate) fn can_mount(test: &str) -> bool {
     if !are_root(test) {
         return false;
@@ -22,8 +22,8 @@ pub(crate) fn can_mount(test: &str) -> bool {
     can
 }
 
-/// A program of this user in mounts of its own, which these lines of a shell make as root. It has the process ID of what
-/// is started, so signals reach it.
+/// Returns a command that runs a program as this user, in mounts that these shell commands make as root. The program
+/// has the process ID of the started process, so signals reach it.
 pub(crate) fn in_mounts(
     env: &TestEnv,
     prepare: &str,
@@ -41,13 +41,13 @@ pub(crate) fn in_mounts(
     command
 }
 
-/// Lines that mount an empty volume at this path, made as these lines say: `$v` is the path.
+/// Returns shell commands that mount an empty volume at this path and then run `then`. In it, `$v` is the path.
 pub(crate) fn volume(at: &Path, then: &str) -> String {
     let at = at.display();
     format!("v='{at}'; mkdir -p \"$v\"; mount -t tmpfs tmpfs \"$v\"; {then}")
 }
 
-/// Where a path in the mounts of another process is for everybody else.
+/// Returns the path by which other processes reach a path in a process's mounts.
 pub(crate) fn seen_from_outside(pid: u32, path: &Path) -> PathBuf {
     let relative = path.strip_prefix("/").unwrap();
     Path::new("/proc")

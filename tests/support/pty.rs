@@ -1,11 +1,11 @@
-//! A pseudo-terminal.
+//! Pseudo-terminals.
 
 use std::fs::File;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// A new one: the side of the person, and the terminal of the program.
+/// Opens a new one. Returns the user's side and the program's terminal.
 pub(crate) fn pty() -> (File, File) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();

@@ -1,13 +1,13 @@
-//! Signals that this process inherited as ignored, as a job in the background of a script does.
+//! Signals that this process inherited as ignored, as background jobs of a script do.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Once};
 
 use rustix::process::Signal;
 
-/// Lets the programs that tests start have the default dispositions of what a terminal sends, whatever this process
-/// inherited: many tests send these signals. A handler is not inherited through an exec, while "ignored" is. This
-/// process goes on to disregard those signals.
+/// Gives child processes the default dispositions of the terminal's signals, whatever this process inherited, because
+/// many tests send these signals. An ignored signal stays ignored through an exec, while a handler does not. This
+/// process still disregards the signals.
 pub(crate) fn default_in_children() {
     static DONE: Once = Once::new();
     DONE.call_once(|| {

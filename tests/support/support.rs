@@ -1,4 +1,4 @@
-//! What the tests share: a hermetic place with both programs, a sandbox, and a search for secrets in all that came out.
+//! Shared test code: a hermetic environment with both programs, a sandbox, and a search for leaks in all output.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,15 +28,15 @@ pub(crate) mod wire;
 
 pub(crate) use env::TestEnv;
 
-/// Says that a test leaves something out, because this machine lacks what it needs. It is written past libtest, which
-/// keeps what tests print: `.ci/run` fails on such a line, and whoever runs `cargo test` sees it.
+/// Reports that a test skips something, because this machine lacks what it needs. Written to stderr directly, because
+/// libtest captures what tests print. `.ci/run` fails on such a line, and a developer who runs `cargo test` sees it.
 pub(crate) fn ignored(why: &str) {
     use std::io::Write as _;
-    // Without a standard error there is nobody to tell.
+    // Without a standard error there is no way to report it.
     let _ = writeln!(std::io::stderr(), "\nIGNORED: {why}");
 }
 
-/// The wall clock in seconds.
+/// Returns the wall clock in seconds.
 pub(crate) fn unix_now() -> u64 {
     let now = std::time::SystemTime::now();
     now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()

@@ -1,4 +1,4 @@
-//! The requests of other tools in `tests/tools`, with an address and a profile put in.
+//! Requests of other tools from `tests/tools`, with an address and a profile filled in.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,12 +12,12 @@ use jetond::wire::frame::{Answer, Invocation};
 use super::TestEnv;
 use super::env::Output;
 
-/// A request of a tool, with the places of an address and a profile in it.
+/// A tool's request, with placeholders for an address and a profile.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// The protocol: its folder, and its verb.
+    /// The helper protocol: the name of its folder and its verb.
     pub(crate) tool: String,
-    /// The request's folder.
+    /// The name of the request's folder.
     pub(crate) name: String,
     argv: Vec<String>,
     env: Vec<(String, String)>,
@@ -25,14 +25,14 @@ pub(crate) struct Request {
     refusals: BTreeMap<String, Refusal>,
 }
 
-/// A protocol's own refusal.
+/// A protocol's own form of a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) exit: u8,
     pub(crate) stdout: String,
 }
 
-/// A request with an address and a profile in it.
+/// A request with its placeholders replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Filled {
     pub(crate) argv: Vec<String>,
@@ -40,7 +40,7 @@ pub(crate) struct Filled {
     pub(crate) stdin: String,
 }
 
-/// All requests, in one order.
+/// Returns all requests in a fixed order.
 pub(crate) fn all() -> Vec<Request> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools");
     let mut requests = vec![];
@@ -92,12 +92,12 @@ fn refusals(path: &Path) -> BTreeMap<String, Refusal> {
 }
 
 impl Request {
-    /// Whether it asks for a token.
+    /// Returns whether it requests a token.
     pub(crate) fn gets_a_token(&self) -> bool {
         self.name.starts_with("get")
     }
 
-    /// Whether this version speaks its protocol.
+    /// Returns whether this version knows its protocol.
     pub(crate) fn is_known(&self) -> bool {
         let run = Invocation {
             args: ["jeton", "help", &self.tool].map(str::to_owned).into(),
@@ -109,14 +109,14 @@ impl Request {
         }
     }
 
-    /// Whether it names an address.
+    /// Returns whether it contains an address.
     pub(crate) fn has_address(&self) -> bool {
         ["{url}", "{json}", "{host}"]
             .iter()
             .any(|place| self.has(place))
     }
 
-    /// Whether it names a profile.
+    /// Returns whether it contains a profile.
     pub(crate) fn has_profile(&self) -> bool {
         self.has("{profile}")
     }
@@ -127,19 +127,19 @@ impl Request {
         texts.any(|text| text.contains(place))
     }
 
-    /// The protocol's own refusal with this code, if it has one.
+    /// Returns the protocol's own refusal for this code, if it has one.
     pub(crate) fn refusal(&self, code: &str) -> Option<&Refusal> {
         self.refusals.get(code)
     }
 
-    /// The request for an address by a profile.
+    /// Returns the request with this address and profile.
     pub(crate) fn filled(&self, url: &str, profile: &str) -> Filled {
         let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let json = serde_json::Value::from(url).to_string();
         let json = json.trim_matches('"');
         let path = path.strip_prefix('/').unwrap_or(path);
-        // In one pass: what is put in may look like a place.
+        // In one pass, because an inserted text may look like a placeholder.
         let fill = |text: &str| {
             let mut filled = String::new();
             let mut rest = text;
@@ -171,7 +171,7 @@ impl Request {
         }
     }
 
-    /// The arguments by which `jeton` answers this request, whatever name the tool calls it by.
+    /// Returns the arguments with which `jeton` answers this request under its own name.
     pub(crate) fn as_verb(&self, filled: &Filled) -> Vec<String> {
         let (program, args) = filled.argv.split_first().unwrap();
         match program.as_str() {
@@ -182,7 +182,7 @@ impl Request {
 }
 
 impl Filled {
-    /// The body of the companion's request, with everything on standard input at once.
+    /// Encodes the companion's request, with the whole standard input.
     pub(crate) fn frame(&self) -> Vec<u8> {
         let mut bytes = vec![1];
         let mut push = |tag: u8, field: &[u8]| {
@@ -204,7 +204,7 @@ impl Filled {
         bytes
     }
 
-    /// The companion with it, by the name that the tool calls it by.
+    /// Returns a companion command for it, under the name that the tool uses.
     pub(crate) fn command(&self, env: &TestEnv) -> Command {
         let (program, args) = self.argv.split_first().unwrap();
         let mut command = env.command(env!("CARGO_BIN_EXE_jeton"));
@@ -220,7 +220,7 @@ impl Filled {
         env.finish(&what, self.command(env), stdin, token_asked_for)
     }
 
-    /// Adds its variables to a command.
+    /// Sets its variables for a command.
     pub(crate) fn set(&self, command: &mut Command) {
         command.envs(self.env.iter().cloned());
     }

@@ -1,4 +1,4 @@
-//! Other users of the machine: programs and requests that are theirs by the kernel's word.
+//! Other users of the machine: programs and requests of theirs, as the kernel reports them.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::http::{self, Response};
 use super::{TestEnv, ignored};
 
-/// A user by numbers; nobody has to know a name for them.
+/// A user by IDs, which need no names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct User {
     pub(crate) uid: u32,
@@ -23,13 +23,14 @@ pub(crate) struct User {
     pub(crate) groups: &'static [u32],
 }
 
-/// A program where every user can run it: beside the place, whose every byte is searched for secrets.
+/// A program that every user can run. It is outside the environment's folder, in which every file is searched for
+/// secrets.
 pub(crate) struct Installed {
     pub(crate) program: PathBuf,
     _folder: TempDir,
 }
 
-/// Whether this test can be run here: only root can be somebody else, and `setpriv` makes programs so.
+/// Returns whether this test can run here: only root can run programs as another user, and it needs `setpriv`.
 pub(crate) fn are_root(test: &str) -> bool {
     if !rustix::process::geteuid().is_root() {
         ignored(&format!(
@@ -46,12 +47,12 @@ pub(crate) fn are_root(test: &str) -> bool {
     there
 }
 
-/// Copies a program to where every user can run it.
+/// Copies a program to a folder in which every user can run it.
 pub(crate) fn install(program: &str) -> Installed {
     let folder = TempDir::new().unwrap();
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let target = folder.path().join(Path::new(program).file_name().unwrap());
-    // By a program of its own: a file that is held open for writing by a child of another test cannot be run.
+    // Copied with install(1), because a file that a child of another test holds open for writing cannot be run.
     let status = Command::new("install")
         .args(["-m", "755", program])
         .arg(&target)
@@ -65,7 +66,7 @@ pub(crate) fn install(program: &str) -> Installed {
 }
 
 impl User {
-    /// A program of this user, in the place's environment.
+    /// Returns a command that runs a program as this user, with the environment's variables.
     pub(crate) fn command(
         self,
         env: &TestEnv,
@@ -80,7 +81,7 @@ impl User {
         command
     }
 
-    /// What `setpriv` has to be told.
+    /// Returns the options for `setpriv`.
     pub(crate) fn setpriv(self) -> [String; 3] {
         let groups: Vec<_> = self.groups.iter().map(u32::to_string).collect();
         [
@@ -94,7 +95,7 @@ impl User {
         ]
     }
 
-    /// Makes this thread, and no other one, a thread of this user.
+    /// Changes the user of this thread only.
     pub(crate) fn become_it(self) {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         let groups: Vec<_> = self.groups.iter().copied().map(Gid::from_raw).collect();
@@ -103,7 +104,7 @@ impl User {
         set_thread_res_uid(uid, uid, uid).unwrap();
     }
 
-    /// A connection that this user made: a thread of its own becomes the user before it connects.
+    /// Connects as this user, from a new thread that becomes the user first.
     pub(crate) fn connect(self, socket: &Path) -> UnixStream {
         let connect = || {
             self.become_it();
@@ -112,8 +113,8 @@ impl User {
         std::thread::scope(|scope| scope.spawn(connect).join().unwrap())
     }
 
-    /// A request of this user on a connection of its own, and what came after the answer when that was 403: nobody is
-    /// served on after it.
+    /// Makes a request as this user on a new connection. Returns the answer, and what the daemon sent after it if the
+    /// answer closes the connection.
     pub(crate) fn ask(
         self,
         env: &TestEnv,
@@ -131,7 +132,7 @@ impl User {
     }
 }
 
-/// A request on a connection that stays open, if the daemon leaves it so.
+/// Makes a request on a connection, which stays open if the daemon allows it.
 pub(crate) fn ask_on(
     env: &TestEnv,
     stream: &mut UnixStream,

@@ -1,4 +1,4 @@
-//! A connection whose every byte a test decides.
+//! A raw connection, on which a test sends every byte itself.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -13,7 +13,7 @@ use std::path::Path;
 use super::TestEnv;
 use super::http::{self, Response};
 
-/// A connection. All that came over it is searched for secrets afterwards.
+/// A connection. Everything received on it is searched for secrets.
 pub(crate) struct Wire<'a> {
     env: &'a TestEnv,
     stream: UnixStream,
@@ -21,7 +21,7 @@ pub(crate) struct Wire<'a> {
     token_asked_for: bool,
 }
 
-/// A `GET` on a connection that stays open.
+/// Returns a `GET` request that keeps the connection open.
 pub(crate) fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }
@@ -37,42 +37,42 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// A token may come over it.
+    /// Allows a token in what is received.
     pub(crate) fn asks_for_token(mut self) -> Self {
         self.token_asked_for = true;
         self
     }
 
-    /// Sends these bytes; a daemon that has closed already does not take them.
+    /// Sends these bytes. Fails if the daemon has already closed the connection.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref())
     }
 
-    /// Says that nothing more will be sent.
+    /// Signals that no more will be sent.
     pub(crate) fn finish(&self) {
         self.stream.shutdown(std::net::Shutdown::Write).unwrap();
     }
 
-    /// The next answer.
+    /// Reads the next answer.
     pub(crate) fn answer(&mut self) -> Response {
         http::read_response(self).unwrap()
     }
 
-    /// Everything that comes until the daemon closes.
+    /// Reads everything until the daemon closes the connection.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = vec![];
         match self.read_to_end(&mut rest) {
             Ok(_) => {}
-            // It closes on what it has not read.
+            // The daemon closes a connection with unread data.
             Err(e) if e.kind() == ErrorKind::ConnectionReset => {}
             Err(e) => panic!("the daemon does not close: {e}"),
         }
         rest
     }
 
-    /// Sends these bytes and reads the answer and the end of the connection.
+    /// Sends these bytes, then reads the answer and the end of the connection.
     pub(crate) fn ask_last(mut self, bytes: impl AsRef<[u8]>) -> Response {
-        // What is refused by its head alone may not be read to its end.
+        // If the daemon refuses a request because of its head, it may not read the rest.
         let _ = self.send(bytes);
         let answer = self.answer();
         assert_eq!(self.rest(), b"", "after {answer:?}");
