@@ -1,9 +1,9 @@
-//! Single flight under a scheduler that tries the orders in which tasks may run: no wake-up is lost, and no request to the
-//! issuer is made twice.
+//! Task interleavings of the keeper and its callers, under a scheduler that tries the orders in which tasks may run: no
+//! wake-up is lost, and no request to the issuer is made twice.
 //!
-//! A wake-up that is lost is a task that waits for ever: the scheduler finds nothing that could run, and fails. Time
-//! stands still, so that no timeout hides it. `JETON_SCHEDULES` says how many orders each story is told in (default 500),
-//! half of them at random and half with few changes of priority (PCT), which finds what needs a rare order.
+//! After a lost wake-up a task waits forever. The scheduler then finds no task that can run, and fails. Time stands
+//! still, so that no timeout hides this. `JETON_SCHEDULES` sets the number of orders for each scenario (default 500).
+//! Half of them are random, and half have few changes of priority (PCT), which finds faults that need a rare order.
 #![allow(
     clippy::unwrap_used,
     reason = "a test that meets the unexpected fails by panicking"
@@ -12,7 +12,7 @@
 mod stories;
 mod world;
 
-// What has no task and no channel is the program's own.
+// The modules without tasks and channels come from the library.
 use jetond::{
     clock, command_line, config, credential, fault, instant, lifecycle, policy, problem, process,
     profile, provider, query, schedule, store, token, wire,
@@ -23,7 +23,7 @@ use jetond::{
     unused_imports,
     reason = "not all of what they can do is told"
 )]
-/// The files that are tried, as they are shipped: `src/keep` is a link to them.
+/// The tested files, unchanged: `src/keep` is a link to `src/daemon/keep`.
 mod keep {
     pub mod attempt;
     pub mod bulkhead;

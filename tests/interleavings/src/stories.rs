@@ -1,4 +1,4 @@
-//! What is told in every order.
+//! Scenarios that run in every order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,7 +99,7 @@ fn all_reports_of_a_token_lead_to_one_call() {
                 })
             })
             .collect();
-        // Others are served meanwhile, without a wait.
+        // Other callers are served in the meantime, without a wait.
         let other = token(&world).await;
         assert!(["token-0", "token-1"].contains(&other.as_str()));
         for reporter in reporters {
@@ -142,7 +142,7 @@ fn who_waits_through_a_failure_gets_the_next_token() {
                 tokio::spawn(async move { token(&world).await })
             })
             .collect();
-        // The time until the next attempt passes when it pleases.
+        // Time advances to the next attempt at an arbitrary point.
         let mut view = world.handle.follow();
         while view.borrow_and_update().failures == 0 {
             view.changed().await.unwrap();
@@ -182,7 +182,7 @@ fn watchers_are_told_every_token_and_the_end() {
         world.handle.reject(&rejected, OWNER, LONG).await.unwrap();
         world.close();
         for watcher in watchers {
-            // Whoever is slow is told the newest only, and whoever is slower the end.
+            // A slow watcher sees only the newest token, and a slower one only the end.
             let told = watcher.await.unwrap();
             let wanted = [first, first + 1];
             assert!(

@@ -1,4 +1,4 @@
-//! A profile whose issuer answers when the scheduler wants it to.
+//! A profile with an issuer whose answers the scheduler times.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ mod testing;
 
 use testing::TestClock;
 
-/// Fails as often as it is told, then gives tokens; each answer takes a few turns.
+/// An issuer that fails this many times and then grants tokens. Each answer takes a few turns of the scheduler.
 pub(crate) struct Issuer {
     failures: usize,
     calls: AtomicUsize,
@@ -91,7 +91,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A profile whose issuer fails this often first.
+    /// Creates a profile whose issuer fails this many times first.
     pub(crate) fn new(failures: usize) -> Self {
         let issuer = Arc::new(Issuer {
             failures,
@@ -144,7 +144,7 @@ impl World {
         Feed::open(&self.roster, &clock, &closing, &caller, Some(&name()), None).unwrap()
     }
 
-    /// The daemon stops.
+    /// Signals the daemon's shutdown.
     pub(crate) fn close(&self) {
         self.closing.send_replace(true);
     }
