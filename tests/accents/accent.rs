@@ -34,7 +34,7 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// How the body ends, and what happens to the connection afterwards.
+/// The framing of a body, and what happens to the connection afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
     Length,

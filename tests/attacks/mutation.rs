@@ -42,7 +42,7 @@ const REPEATED: usize = 5;
 /// How much a daemon's private memory may grow after the first mutants, in KiB.
 const GROWTH: u64 = 4 * 1024;
 
-/// What is mutated.
+/// The kind of input to mutate.
 enum Kind {
     Frames(frames::Frames),
     Requests,

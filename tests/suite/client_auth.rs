@@ -15,7 +15,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 use crate::support::env::Output;
 
-/// How an issuer reads the client ID and secret in the `Authorization` header.
+/// The way in which an issuer reads the client ID and secret of the `Authorization` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Reads {
     /// As RFC 6749 requires: decodes both parts.

@@ -406,7 +406,7 @@ fn an_entry_that_wrongly_says_basic_costs_few_refreshes() {
         for _ in 0..30 {
             assert_ne!(ls_remote(&env, &program, &server).code, 0);
         }
-        // These messages are the same as those about a server that rejects the token.
+        // git reports this case just like a server that rejects the token.
         let refreshes = env.sandbox().stats().token_requests - before;
         let most = if is_modern { 0 } else { 3 };
         assert!(refreshes <= most, "{refreshes}");

@@ -251,7 +251,7 @@ fn a_folder_of_ours_at_the_usual_place_that_others_could_only_read_is_closed() {
         assert_eq!((mode(&folder), mode(&daemon.socket)), (0o700, 0o600));
         env.stop(&mut daemon);
     }
-    // A folder that the user named must be changed by the user.
+    // The daemon does not change the mode of a folder that the user named.
     chmod(&folder, 0o755);
     let socket = folder.join("jeton.sock");
     refused(

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
-/// How a proxy answers a request for a tunnel.
+/// A proxy's reaction to a request for a tunnel.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Through,

@@ -31,7 +31,7 @@ const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bu
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
 </busconfig>"#;
 
-/// How a fake keyring behaves from one of its methods on.
+/// The behaviour of a fake keyring from one of its methods on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Conduct {
     /// Refuses the call.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::dice::Dice;
 use super::wait;
 
-/// How a request is sent.
+/// A way to send a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Delivery {
     /// All at once, and then end of input.

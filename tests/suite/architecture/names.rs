@@ -25,7 +25,7 @@ struct Module {
     scope: usize,
 }
 
-/// What a path refers to.
+/// The meaning of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Meaning {
     Module(Path),

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use tempfile::TempDir;
 
-/// What the daemon does with one connection after it has read the request.
+/// The handling of one connection after its request was read.
 pub(super) enum Step {
     /// Sends this and closes.
     Answer(Vec<u8>),

@@ -1,4 +1,4 @@
-//! Peer check of `unlock`: a daemon of which user gets an identity.
+//! Peer check of `unlock`: which user's daemon gets an identity.
 
 use super::*;
 use crate::support::users::{User, are_root, install};

@@ -62,7 +62,7 @@ fn each_user_has_the_profiles_that_rules_give_it_and_learns_nothing_of_the_other
     assert_eq!(names(&list.json()), ["ci", "research"]);
     let absent = env.get(&daemon, "/v1/profiles/absent");
     assert_eq!(absent.code(), "unknown_profile");
-    // A user that the socket's mode lets in but no rule allows may request nothing at all.
+    // A user that can connect but has no rule may request nothing at all.
     for (method, target) in asks("research").into_iter().chain([
         ("GET", "/v1/profiles".to_owned()),
         ("GET", "/healthz".to_owned()),
