@@ -32,6 +32,7 @@ use super::respond;
 use super::response;
 use super::stream::Timed;
 use super::waiting::TICK;
+use crate::clock::from_now;
 use crate::policy::Peer;
 
 mod admission;
@@ -41,6 +42,10 @@ const HEAD_BUFFER: usize = 16 * 1024;
 
 /// Pause after an error such as EMFILE, which goes away only when other descriptors are closed.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// A timer that is set before those of new connections and fires before them. tokio wakes its own thread, by a system
+/// call, for each timer that is earlier than all others; without this one, that is each connection's.
+const EARLY: Duration = Duration::from_secs(1);
 
 /// Total cost of the connections that are accepted before the open ones get a turn: 4 served ones, 16 refused ones, or
 /// 64 that have to wait.
@@ -79,6 +84,8 @@ impl Server {
         let (mut accepted_at_once, mut is_dead) = (0, false);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut early = std::pin::pin!(tokio::time::sleep(EARLY));
+        let mut is_early_set = false;
         loop {
             let is_ticking = !self.connections.waiting().is_quiet();
             let accepted = tokio::select! { biased;
@@ -88,6 +95,10 @@ impl Server {
                     continue;
                 }
                 () = self.connections.hung_up() => continue,
+                () = early.as_mut(), if is_early_set => {
+                    is_early_set = false;
+                    continue;
+                }
                 accepted = listener.accept(), if !is_dead => accepted,
                 () = &mut retired => {
                     is_retired = true;
@@ -102,6 +113,10 @@ impl Server {
                 Ok(stream) => {
                     if faults.are_on() {
                         faults.tell_end(self.service.clock.now().boot);
+                    }
+                    if !is_early_set {
+                        is_early_set = true;
+                        early.as_mut().reset(from_now(EARLY));
                     }
                     accepted_at_once += self.receive(stream, door, &mut faults);
                     // Yielding also lets connections that must leave close their descriptors before the next accept.

@@ -148,10 +148,11 @@ impl<S: AsyncWrite + Peered + Unpin> AsyncWrite for Timed<S> {
         this.poll_write_timer(cx, result)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let result = Pin::new(&mut this.stream).poll_shutdown(cx);
-        this.poll_write_timer(cx, result)
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper drops the stream next. Closing it ends both directions, so the peer gets the same end of file without
+        // another system call. Nothing is buffered in between.
+        self.writing = None;
+        Poll::Ready(Ok(()))
     }
 
     fn poll_write_vectored(
