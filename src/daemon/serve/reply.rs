@@ -195,12 +195,13 @@ impl ReloadReply {
 
 /// Whether the client wants the bare token: it accepts plain text and does not accept JSON.
 pub(super) fn wants_plain<B>(request: &Request<B>) -> bool {
-    let accepts = |kind: &str| {
-        request.headers().get_all(ACCEPT).iter().any(|value| {
-            value
-                .to_str()
-                .is_ok_and(|text| text.split([',', ';']).any(|part| part.trim() == kind))
-        })
-    };
-    accepts("text/plain") && !accepts(JSON)
+    let (mut plain, mut json) = (false, false);
+    for value in request.headers().get_all(ACCEPT) {
+        let parts = value.as_bytes().split(|byte| matches!(byte, b',' | b';'));
+        for part in parts.map(<[u8]>::trim_ascii) {
+            plain |= part == b"text/plain";
+            json |= part == JSON.as_bytes();
+        }
+    }
+    plain && !json
 }
