@@ -5,7 +5,7 @@
     token = jeton.token("research")
     call(headers={"Authorization": token.header})
 
-Ask for a token whenever one is needed, instead of keeping it: a held one is served in less than a millisecond.
+Ask for a token each time you need one, and do not store it: the daemon serves a held token in less than a millisecond.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def token(
     timeout: float = TIMEOUT,
     socket: Optional[Path] = None,
 ) -> Token:
-    """A token of this profile: see `Client` and `Client.token`."""
+    """Returns a token of the profile: see `Client` and `Client.token`."""
     return Client(profile, socket=socket, timeout=timeout).token(min_valid=min_valid, max_wait=max_wait)
 
 
@@ -57,7 +57,7 @@ def reject(
     timeout: float = TIMEOUT,
     socket: Optional[Path] = None,
 ) -> Token:
-    """Reports a token that a server answered with 401, and gives the next one: see `Client.reject`."""
+    """Reports a token that a server answered with 401, and returns the next one: see `Client.reject`."""
     return Client(profile, socket=socket, timeout=timeout).reject(token, max_wait=max_wait)
 
 
@@ -68,5 +68,5 @@ def watch(
     timeout: float = TIMEOUT,
     socket: Optional[Path] = None,
 ) -> Watch:
-    """Each new token and each change of state of this profile: see `Client.watch`."""
+    """Returns an iterator over each new token and each change of state of the profile: see `Client.watch`."""
     return Client(profile, socket=socket, timeout=timeout).watch(since=since)

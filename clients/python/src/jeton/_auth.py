@@ -1,4 +1,4 @@
-"""What the auth classes of all HTTP libraries share: a token for each request, and one report for a 401."""
+"""The common part of the auth classes: gets a token for each request, and reports it once after a 401."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ._token import Token
 
 
 class Source:
-    """The tokens for the requests of one auth object."""
+    """The source of tokens of one auth object."""
 
     def __init__(
         self,
@@ -30,7 +30,10 @@ class Source:
         return self._client.token(min_valid=self._min_valid, max_wait=self._max_wait)
 
     def after(self, rejected: Token) -> Optional[Token]:
-        """Reports a token that got a 401: the next one, or none, and then the 401 is the caller's answer."""
+        """Reports a token that a server answered with 401, and returns the next one.
+
+        Returns `None` if the daemon has no newer token; the caller then gets the 401.
+        """
         try:
             return self._client.reject(rejected, max_wait=self._max_wait)
         except JetonError:

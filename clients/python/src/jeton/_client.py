@@ -1,4 +1,4 @@
-"""What can be asked of the daemon about one profile."""
+"""The requests to the daemon about one profile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._places import Path
 from ._token import Token
 from ._watch import Watch
 
-#: How long a call may take in all, in seconds: as `jeton --timeout`.
+#: The timeout of a whole call by default, in seconds: the same as that of `jeton --timeout`.
 TIMEOUT = 30.0
 
 # How long the daemon waits for a token by default, in seconds.
@@ -23,12 +23,13 @@ _MAX_WAIT = 5.0
 
 
 class Client:
-    """Asks for the tokens of one profile.
+    """A client for the tokens of one profile.
 
-    The profile is the one given, else `JETON_PROFILE`, else the only one there is. `socket` is the path of the daemon's
-    socket, else it is looked for where `jeton` looks for it. `timeout` is how long each call may take, in seconds.
+    `profile` defaults to the variable `JETON_PROFILE`, or else to the only profile of the daemon. `socket` is the path
+    of the daemon's socket; by default, the client searches the same places as `jeton`. `timeout` limits each call, in
+    seconds.
 
-    It holds no connection and no token, so that it may be used in any thread and after any fork.
+    A client holds no connection and no token, so it may be used in any thread and after any fork.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class Client:
         self._timeout = timeout
 
     def token(self, *, min_valid: Optional[float] = None, max_wait: Optional[float] = None) -> Token:
-        """A token, at once if one is held.
+        """Returns a token, at once if the daemon holds one.
 
-        `min_valid` asks for one that is valid for so many seconds more (the daemon takes at most half a lifetime for it),
-        and `max_wait` says for how many seconds to wait for that (5); then what is held is given, with `stale` set.
+        `min_valid` asks for a token that stays valid for at least this many seconds. The daemon caps it at half the
+        token's lifetime. `max_wait` is how long to wait for such a token, in seconds (default 5). After that, the
+        daemon serves the held token, with `stale` set.
 
         Raises `JetonError`.
         """
@@ -51,12 +53,12 @@ class Client:
         return self._ask(Request("GET", f"{self._path(deadline)}/token{query}"), deadline)
 
     def reject(self, token: Union[Token, str], *, max_wait: Optional[float] = None) -> Token:
-        """Reports a token that a server answered with 401, and gives the next one.
+        """Reports a token that a server answered with 401, and returns the next one.
 
-        However many processes report the same token, the issuer is asked once. The token itself is not sent.
+        The daemon refreshes once, however many processes report the same token. The report does not contain the token.
 
-        Raises `JetonError`: with `unavailable` when there is no newer token within `max_wait` seconds (5), with
-        `cooling_down` when fresh tokens keep being reported.
+        Raises `JetonError` with the code `unavailable` if there is no newer token within `max_wait` seconds (default
+        5), and with `cooling_down` if servers keep rejecting fresh tokens.
         """
         deadline = Deadline(self._timeout)
         which: Dict[str, Any]
@@ -71,10 +73,12 @@ class Client:
         return self._ask(request, deadline)
 
     def watch(self, *, since: Optional[int] = None) -> Watch:
-        """Each new token (`Token`) and each change of state (`State`), from what is now on.
+        """Returns an iterator over each new token (`Token`) and change of state (`State`), from the current ones on.
 
-        `since` leaves out the token of this generation. The first connection is made at once; a later one that breaks is
-        made again, for as long as it takes.
+        `since` is the generation of a token that the caller already has, which is left out. The call makes the first
+        connection. When a connection breaks later, the iterator reconnects until it succeeds.
+
+        Raises `JetonError`. The iterator itself raises only errors that are not temporary.
         """
         path = self._path(Deadline(self._timeout))
         return Watch(f"{path}/watch", socket=self._socket, timeout=self._timeout, since=since)
@@ -83,7 +87,7 @@ class Client:
         return Token.parse(members(*exchange(self._socket, request, deadline)))
 
     def _query(self, max_wait: Optional[float], **more: Optional[float]) -> str:
-        # The daemon has to answer before this client stops waiting.
+        # The daemon must answer before this client's timeout.
         longest = self._timeout * 0.9
         wait = min(_MAX_WAIT if max_wait is None else max_wait, longest)
         asked = {name: f"{value:.3f}" for name, value in {**more, "max_wait": wait}.items() if value is not None}
@@ -93,7 +97,7 @@ class Client:
         return _path_of(self._profile or os.environ.get("JETON_PROFILE") or self._only(deadline))
 
     def _only(self, deadline: Deadline) -> str:
-        """The only profile that this user may use."""
+        """Returns the name of the only profile that this user may use."""
         answer = members(*exchange(self._socket, Request("GET", "/v1/profiles"), deadline))
         profiles = answer.get("profiles")
         if not isinstance(profiles, list):

@@ -1,4 +1,4 @@
-"""One deadline for a whole call."""
+"""The deadline of a whole call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ class Deadline:
         self._end = time.monotonic() + timeout
 
     def left(self) -> float:
-        """The seconds that are left: more than 0, since a socket takes 0 for "do not wait"."""
+        """Returns the remaining seconds, and raises `DeadlineError` if there are none.
+
+        The result is never 0, which would make a socket non-blocking.
+        """
         left = self._end - time.monotonic()
         if left <= 0:
             raise self.missed()

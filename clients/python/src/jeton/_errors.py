@@ -1,10 +1,10 @@
-"""Why there is no token."""
+"""The errors of the package."""
 
 from __future__ import annotations
 
 from typing import Any, Dict, Optional, Tuple
 
-# The codes after which the same call may succeed later, without a repair.
+# The codes of temporary errors: the same call may succeed later without any action.
 _TEMPORARY = frozenset(
     {
         "broken",
@@ -20,16 +20,16 @@ _TEMPORARY = frozenset(
 
 
 def _printable(text: str) -> str:
-    """The text with escapes for what would steer the terminal that a traceback is printed to."""
+    """Escapes the characters that are not printable: in a traceback, they could control the terminal."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 class JetonError(Exception):
-    """There is no token, and this says why.
+    """The reason why a call got no token.
 
-    `code` is a word to decide by: one of the daemon's problem codes (`unavailable`, `forbidden`, `unknown_profile`, ...),
-    or, when the daemon said nothing, `unreachable`, `untrusted`, `deadline`, `broken` or `malformed`.
-    `detail` is a sentence for people. `retry_at` is when the daemon tries next, in Unix seconds, where it says so.
+    `code` is for programs. It is one of the daemon's problem codes (`unavailable`, `forbidden`, `unknown_profile`,
+    ...). Without a valid answer, it is `unreachable`, `untrusted`, `deadline`, `broken` or `malformed`. `detail` is a
+    sentence for people. `retry_at` is the time of the daemon's next attempt in Unix seconds, or `None`.
     """
 
     def __init__(
@@ -51,15 +51,14 @@ class JetonError(Exception):
 
     @property
     def temporary(self) -> bool:
-        """Whether the same call may succeed later, without anybody mending anything."""
+        """Whether the same call may succeed later without any action."""
         return self.code in _TEMPORARY
 
     def __str__(self) -> str:
         about = f"{self.profile}: " if self.profile else ""
         return f"{about}{self.detail} ({self.code})"
 
-    # An exception of a worker process reaches its parent by pickle, which by default supports only positional
-    # arguments.
+    # A worker process pickles its exception for its parent. By default, pickle passes only positional arguments.
     def __reduce__(self) -> Tuple[Any, ...]:
         return (_rebuilt, (type(self), self.code, self.detail, self.__dict__))
 
@@ -71,7 +70,7 @@ def _rebuilt(kind: Any, code: str, detail: str, members: Dict[str, Any]) -> Jeto
 
 
 class RefusedError(JetonError):
-    """The daemon answered with a problem."""
+    """The daemon refused the request."""
 
 
 class UnreachableError(JetonError):
@@ -79,8 +78,8 @@ class UnreachableError(JetonError):
 
 
 class UntrustedError(JetonError):
-    """What listens there belongs to another user, so it was not asked."""
+    """The listener belongs to another user, so no request was sent."""
 
 
 class DeadlineError(JetonError):
-    """There was no answer within `timeout`."""
+    """The daemon did not answer within `timeout`."""

@@ -1,4 +1,4 @@
-"""No connection crosses a fork: two processes that read from one would each get a part of the answers."""
+"""Sockets that a forked child closes: two processes on one connection would each read only a part of the answers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import socket
 import threading
 import weakref
 
-# Held while a socket is created or closed, and during a fork. Otherwise a fork in another thread could find a socket
-# that is not in the list yet, or one that Python has already released but that is still open. It is reentrant, since a
-# signal handler may interrupt.
+# Held while a socket is created or closed, and during a fork. Without it, a fork in another thread could copy a socket
+# that is not in the set yet, or one that Python has released but not closed yet. The lock is reentrant, because a
+# signal handler may run in a thread that holds it.
 _changing = threading.RLock()
 
 
 class Connection(socket.socket):
-    """A socket of which a child process closes its copy."""
+    """A Unix socket whose copy is closed in every forked child."""
 
     def __init__(self) -> None:
         with _changing:
@@ -30,7 +30,7 @@ _open: "weakref.WeakSet[Connection]" = weakref.WeakSet()
 
 
 def _close_all() -> None:
-    # It is closed, not shut down: the connection itself belongs to the parent.
+    # Close without a shutdown: a shutdown would end the parent's connection too.
     for sock in list(_open):
         sock.close()
     _open.clear()

@@ -1,4 +1,4 @@
-"""A helper protocol of another program, spoken with the daemon as `jeton`, the companion, speaks it."""
+"""Calls of other programs' helper protocols, sent to the daemon in the frame format of `jeton`, the companion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _STDOUT, _EXIT = 1, 3
 
 
 def run(words: Sequence[str], *, timeout: float, socket: Optional[Path] = None) -> Tuple[int, bytes]:
-    """The exit code and the standard output of a call with these words, the program's name first."""
+    """Runs a helper in the daemon, and returns its exit code and standard output.
+
+    `words` is the helper's argument vector, so `words[0]` is the program's name.
+    """
     deadline = Deadline(timeout)
     fields = [_field(_ARGUMENT, os.fsencode(word)) for word in words]
     profile = os.environ.get("JETON_PROFILE")

@@ -1,4 +1,4 @@
-"""One request on a connection of its own: HTTP/1.0, the answer to the end of the stream."""
+"""HTTP/1.0 requests, each on a separate connection; the response ends with the stream."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Head(NamedTuple):
 
 
 class Broken(UnreachableError):
-    """The connection ended before the first byte of the answer."""
+    """The connection ended before the first byte of the response."""
 
     def __init__(self) -> None:
         super().__init__("broken", "the connection broke before the answer; try again")
 
 
 def exchange(socket_path: Optional[Path], request: Request, deadline: Deadline) -> Tuple[Head, bytes]:
-    """Sends a request and reads the whole answer.
+    """Sends a request and reads the whole response.
 
-    A connection that breaks before the first byte of the answer is one to a daemon that is being restarted, so the request
-    is sent once more.
+    A connection that breaks before the first byte of the response usually means that the daemon is restarting. The
+    request is then sent once more.
     """
     try:
         return _once(socket_path, request, deadline)
@@ -61,7 +61,7 @@ def _once(socket_path: Optional[Path], request: Request, deadline: Deadline) -> 
 
 
 def begin(sock: socket.socket, request: Request, deadline: Deadline) -> Tuple[Head, bytes]:
-    """Sends a request and reads the head of its answer; gives back what came after the head too."""
+    """Sends a request, and reads the head of its response. Returns the head and the part of the body read with it."""
     try:
         sock.settimeout(deadline.left())
         sock.sendall(request.to_bytes())
@@ -85,7 +85,7 @@ def begin(sock: socket.socket, request: Request, deadline: Deadline) -> Tuple[He
 
 
 def to_the_end(sock: socket.socket, head: Head, body: bytes, deadline: Deadline) -> bytes:
-    """The whole body, of which this is the beginning."""
+    """Reads the rest of a body to the end of the stream, and returns the whole body. `body` is its beginning."""
     announced = head.headers.get("content-length", "")
     pieces: List[bytes] = [body]
     length = len(body)
@@ -122,7 +122,7 @@ def _parse(head: bytes) -> Head:
 
 
 def members(head: Head, body: bytes) -> Dict[str, Any]:
-    """The members of an answer. Raises what it says if it is a refusal."""
+    """Returns the members of a response's JSON object. Raises `RefusedError` unless the status is 200."""
     answer = parsed(body)
     if head.status != 200:
         _refuse(head, answer if isinstance(answer, dict) else {})
@@ -133,7 +133,7 @@ def members(head: Head, body: bytes) -> Dict[str, Any]:
 
 
 def parsed(text: Union[bytes, str]) -> Any:
-    """The value of a text of JSON; None if it is no JSON, or so deeply nested that Python cannot read it."""
+    """Returns the value of a JSON text; `None` if the text is not JSON, or is nested too deeply for Python."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -141,7 +141,7 @@ def parsed(text: Union[bytes, str]) -> Any:
 
 
 def _refuse(head: Head, problem: Dict[str, Any]) -> NoReturn:
-    """Raises what a problem of RFC 9457 says."""
+    """Raises the error that a problem (RFC 9457) describes."""
     code, profile, retry_at = (problem.get(name) for name in ("code", "profile", "retry_at"))
     raise RefusedError(
         code if isinstance(code, str) else "malformed",

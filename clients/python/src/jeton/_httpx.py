@@ -1,4 +1,4 @@
-"""What httpx and httpx2 share: they are two packages with the same interface, and a class of the one is none of the other."""
+"""The common part of the httpx and httpx2 auth classes: both packages have the same interface, but separate classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ._token import Token
 
 
 class Flow(Source):
-    """The flow of a request and its answer."""
+    """The auth flow of a request: sends it with a token, and once more with the next token after a 401."""
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
         token = self.token()
@@ -22,7 +22,7 @@ class Flow(Source):
                 yield _last_hop(response, newer)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
-        # httpx runs under asyncio and trio; it has anyio for both.
+        # httpx runs under asyncio and trio, and depends on anyio for both.
         from anyio.to_thread import run_sync
 
         token = await run_sync(self.token)
@@ -40,14 +40,14 @@ def _is_rejection(response: Any, token: Token) -> bool:
 
 
 def _last_hop(response: Any, token: Token) -> Any:
-    """The request that got this answer, with another token: after a redirect, what led there is not done again."""
+    """Returns the request of this response with another token. After a redirect, that repeats the last hop only."""
     request = response.request
     request.headers["Authorization"] = token.header
     return request
 
 
 def _can_be_sent_again(request: Any) -> bool:
-    """Whether the body is at hand: what was streamed is gone."""
+    """Reports whether the body is in memory. A streamed body cannot be sent again."""
     try:
         request.content
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""Where the daemon's socket may be, and a connection to the first place where one listens: as `jeton`, the companion."""
+"""The search for the daemon's socket, in the same places and order as that of `jeton`, the companion."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ._errors import JetonError, UnreachableError, UntrustedError
 
 Path = Union[str, "os.PathLike[str]"]
 
-# The pause while the daemon's queue of connections is full, in seconds.
+# The pause before the next connect while the daemon's connection queue is full, in seconds.
 _QUEUE_FULL = 0.01
 
-# The errors that mean that nothing listens there, so the next place is tried.
+# The errors that mean that no daemon listens there. The next place is tried.
 _ABSENT = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
 
 # The errors for which a retry does not help.
@@ -26,12 +26,12 @@ _CODES: Dict[Optional[int], str] = {None: "bad_request", errno.EACCES: "forbidde
 
 class Place(NamedTuple):
     path: str
-    #: Whether the user named it, so that any peer is believed there.
+    #: Whether the user named this path. Then any peer is trusted there.
     named: bool
 
 
 def places(named: Optional[Path]) -> Tuple[List[Place], bool]:
-    """The places to try, in order, and whether the user chose the one."""
+    """Returns the places to try, in order, and whether the user chose the only one."""
     if named is not None:
         return [Place(os.fspath(named), True)], True
     variable = os.environ.get("JETON_SOCKET")
@@ -51,7 +51,7 @@ def places(named: Optional[Path]) -> Tuple[List[Place], bool]:
 
 
 def connect(named: Optional[Path], deadline: Deadline) -> socket.socket:
-    """A connection to the first place where a daemon listens that is believed."""
+    """Connects to the first place where a trusted daemon listens."""
     tried, chosen = places(named)
     worst: Optional[JetonError] = None
     for place in tried:
@@ -60,7 +60,7 @@ def connect(named: Optional[Path], deadline: Deadline) -> socket.socket:
         except UntrustedError as error:
             worst = worst if isinstance(worst, UntrustedError) else error
         except OSError as error:
-            # Python refuses a path that is too long for an address, without an error number.
+            # For a path that is too long for a socket address, Python raises an error without a number.
             absent = error.errno in _ABSENT or (error.errno is None and not chosen)
             if not absent and worst is None:
                 code = _CODES.get(error.errno, "unreachable")
@@ -101,7 +101,7 @@ def _dial(path: str, deadline: Deadline) -> socket.socket:
             sock.connect(path)
             return sock
         except BlockingIOError:
-            # The daemon runs, but its queue of connections is full.
+            # The daemon runs, but its connection queue is full.
             sock.close()
             deadline.pause(_QUEUE_FULL)
         except (TimeoutError, socket.timeout):

@@ -1,4 +1,4 @@
-"""A token, and the state of a profile."""
+"""The token and the state of a profile, as the daemon reports them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ._errors import JetonError
 
 
 def _clock() -> float:
-    """Seconds on a clock that nobody sets, and that counts through suspend where the system has such a clock."""
+    """Returns the seconds of a monotonic clock; on Linux, one that also counts while the machine is suspended."""
     if sys.platform == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
@@ -19,26 +19,26 @@ def _clock() -> float:
 
 @dataclass(frozen=True, repr=False)
 class Token:
-    """A bearer token. Its `repr` and `str` do not show it: `access_token` and `header` do."""
+    """A bearer token. `repr` and `str` hide its text; `access_token` and `header` contain it."""
 
     access_token: str
     profile: str
-    #: Unix seconds.
+    #: The expiry, in Unix seconds.
     expires_at: float
-    #: A number that grows with each new token of a profile.
+    #: A number that increases with each new token of the profile.
     generation: int
-    #: Whether it is less than was asked for: shorter than `min_valid`, or reported as rejected.
+    #: Whether the token is valid for less time than `min_valid`, or was reported as rejected.
     stale: bool
     _ends: float = field(compare=False)
 
     @property
     def expires_in(self) -> float:
-        """The seconds that are left from now on, at least 0."""
+        """The remaining lifetime, in seconds; 0 after the expiry."""
         return max(0.0, self._ends - _clock())
 
     @property
     def header(self) -> str:
-        """The value of an `Authorization` header."""
+        """The value for the `Authorization` header."""
         return f"Bearer {self.access_token}"
 
     def __repr__(self) -> str:
@@ -65,12 +65,12 @@ class Token:
 
 @dataclass(frozen=True)
 class State:
-    """How a profile does. `raw` has all that the daemon tells of it."""
+    """The state of a profile. `raw` has every member of the daemon's response."""
 
     profile: str
     #: `starting`, `fresh`, `retrying`, `rejected`, `expired`, `resting`, `locked` or `misconfigured`.
     phase: str
-    #: When the daemon asks the issuer next, in Unix seconds.
+    #: The time of the daemon's next attempt, in Unix seconds, or `None`.
     next_attempt_at: Optional[float]
     raw: Mapping[str, Any] = field(repr=False)
 

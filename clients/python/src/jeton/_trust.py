@@ -1,7 +1,7 @@
-"""Whether a daemon is believed at a place that the user did not name.
+"""The check whether to trust the daemon at a path that the user did not name.
 
-Another user may have made the folder or left the variable, and what listens there would give tokens of its own choice. So
-the kernel's word about the peer decides: the user of the process that called `listen`. The rules are those of `jeton`, the
+Another user may have created the folder or set the variable, and a process of that user could serve tokens of its own
+choice. So the kernel is asked for the user of the process that called `listen`. The rules are those of `jeton`, the
 companion.
 """
 
@@ -15,7 +15,7 @@ import sys
 from contextlib import contextmanager
 from typing import Callable, Iterator, Optional
 
-# The ID that stands for every user of another namespace without an ID in ours. It may also be a user of ours.
+# The user ID that the kernel reports for users without an ID in this user namespace. A user here may have it too.
 _UNMAPPED = 65534
 
 # The folder of the system's daemon. Only root can create it.
@@ -27,7 +27,7 @@ _VOLUME_MODES = (0o777, 0o2777)
 
 
 def user_of(sock: socket.socket) -> int:
-    """The user at the other end; -1, which no user has, if the kernel does not tell."""
+    """Returns the user ID of the peer; -1, which no user has, if the kernel does not report one."""
     try:
         if sys.platform == "linux":
             length = struct.calcsize("iII")
@@ -41,14 +41,14 @@ def user_of(sock: socket.socket) -> int:
 
 
 def is_ours(uid: int) -> bool:
-    """Whether it is root, or the user of this process."""
+    """Reports whether the user is root, or the user of this process."""
     return uid == 0 or (uid == os.geteuid() and not _is_unmapped(uid))
 
 
 def believed_again(path: str, dial: Callable[[str], socket.socket]) -> Optional[socket.socket]:
-    """Connects again, where the socket's folder makes another user's daemon believed.
+    """Connects again if the socket's folder is one in which another user's daemon is trusted; returns `None` otherwise.
 
-    It goes through the descriptor of that folder, since the path may lead to another one by now.
+    The connect goes through a descriptor of the checked folder, because the path may lead to another folder by then.
     """
     if sys.platform != "linux":
         return None
@@ -82,7 +82,10 @@ def _pinned(folder: str, above: Optional[int] = None) -> Iterator[int]:
 
 
 def _lent_by(folder: int) -> Optional[int]:
-    """Whose daemons this folder makes believed, beside our own and root's: a user, or any."""
+    """Returns the user whose daemon is also trusted in this folder, beside this user's and root's.
+
+    `_ANY` means every user's, and `None` no other user's.
+    """
     if _is_volume(folder):
         return _ANY
     with _pinned("..", folder) as above:
@@ -94,7 +97,7 @@ def _lent_by(folder: int) -> Optional[int]:
 
 
 def _is_volume(folder: int) -> bool:
-    """Whether it is a mount point of root's to which everybody can write. The root folder is none, whatever its mode."""
+    """Reports whether the folder is a mount point that root owns and every user can write. `/` never counts as one."""
     here, root = os.fstat(folder), _look_at("/")
     if stat.S_IMODE(here.st_mode) not in _VOLUME_MODES or not _is_roots(here):
         return False
@@ -110,18 +113,18 @@ def _mount_of(folder: int) -> str:
 
 
 def _only_root_makes_it() -> bool:
-    """Whether the folder above `_SYSTEM` is root's alone to write. In a container it may be open to every user."""
+    """Reports whether only root can write the folder above `_SYSTEM`. In a container, every user may be able to."""
     run = _look_at("/run")
     return run is not None and stat.S_ISDIR(run.st_mode) and not run.st_mode & 0o022 and _is_roots(run)
 
 
 def _is_roots(folder: os.stat_result) -> bool:
-    """In another user namespace the machine's root is one of the users without a number."""
+    """Reports whether the folder's owner may be root. In a user namespace, the machine's root may have no ID."""
     return folder.st_uid == 0 or _is_unmapped(folder.st_uid)
 
 
 def _is_unmapped(uid: int) -> bool:
-    """Whether this number may stand for any user of another namespace."""
+    """Reports whether this ID may stand for a user without an ID in this user namespace."""
     if uid != _UNMAPPED or sys.platform != "linux":
         return False
     try:
@@ -132,7 +135,7 @@ def _is_unmapped(uid: int) -> bool:
 
 
 def _look_at(path: str) -> Optional[os.stat_result]:
-    """What is at a path itself, be it a link."""
+    """Returns the status of a path without following a link; `None` if it cannot be read."""
     try:
         return os.lstat(path)
     except OSError:

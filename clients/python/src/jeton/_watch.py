@@ -1,4 +1,4 @@
-"""The events of a profile, over a connection that is made again when it breaks."""
+"""The event stream of a profile, which reconnects when its connection breaks."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _LINE_CAP = 512 * 1024
 
 
 class Watch(Iterator[Event]):
-    """An iterator without an end over the tokens and states of a profile; `close()` or `with` ends it.
+    """An endless iterator over the tokens and states of a profile. `close()`, or the end of a `with` block, ends it.
 
-    It may be used on in a child process, which then has a connection of its own. One thread at a time may use it.
+    After a fork, the child may use it as well: the child then opens a separate connection. It is not thread-safe,
+    except for `close()`.
     """
 
     def __init__(self, path: str, *, socket: Optional[Path], timeout: float, since: Optional[int]) -> None:
@@ -43,8 +44,8 @@ class Watch(Iterator[Event]):
         self._sock: Optional[sockets.socket] = None
         self._held = b""
         self._fields: Dict[str, str] = {}
-        # A problem that exists at the start is reported to the caller at once. A daemon that is just restarting is not
-        # one.
+        # An error at the start is raised at once. Only a broken connection is tried once more: the daemon may be
+        # restarting.
         try:
             self._open()
         except Broken:
@@ -62,7 +63,7 @@ class Watch(Iterator[Event]):
         self.close()
 
     def close(self) -> None:
-        """Ends it; a thread that waits for the next event is woken."""
+        """Ends the iterator, and wakes a thread that waits for the next event."""
         self._closed = True
         # The waiting thread may drop the connection meanwhile.
         sock = self._sock
@@ -82,14 +83,14 @@ class Watch(Iterator[Event]):
             try:
                 if self._sock is None or self._process != os.getpid():
                     self._open()
-                # It was closed while it connected, when there was no connection to shut down yet.
+                # `close()` was called during the connect, when there was no connection to shut down yet.
                 if self._closed:
                     break
                 self._read()
                 pause = _PAUSE[0]
             except (JetonError, OSError) as error:
                 self._drop()
-                # The daemon refuses, or the server is not jetond: a retry does not help.
+                # The daemon refused, or the server is not jetond: a retry would not help.
                 if isinstance(error, JetonError) and not error.temporary:
                     raise
                 if not self._closed:
@@ -104,7 +105,7 @@ class Watch(Iterator[Event]):
         self._sock = None
 
     def _open(self) -> None:
-        """Connects. The events that follow begin with what is now, less the token that is known."""
+        """Connects. The events begin with the current state and token, unless that token was already delivered."""
         deadline = Deadline(self._timeout)
         headers = () if self._since is None else (("Last-Event-ID", str(self._since)),)
         self._process = os.getpid()

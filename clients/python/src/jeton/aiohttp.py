@@ -1,4 +1,4 @@
-"""For aiohttp from 3.12 on: `aiohttp.ClientSession(middlewares=[jeton.aiohttp.Auth("research")])`."""
+"""The auth class for aiohttp 3.12 or later: `aiohttp.ClientSession(middlewares=[jeton.aiohttp.Auth("research")])`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ __all__ = ["Auth"]
 
 
 class Auth(Source):
-    """A middleware that gives each request to one origin the profile's token. A 401 is reported once, and the request is
-    sent once more.
+    """A middleware that adds the profile's token to each request to one origin.
 
-    The origin is that of `url`, else that of the first request. aiohttp calls a middleware for each hop of a redirect, so
-    without that the token would follow one to wherever it leads. The other arguments are those of `jeton.token`.
+    After a 401, it reports the token once, and sends the request once more with the next one.
+
+    The origin is that of `url`, or else that of the first request. aiohttp calls a middleware for each hop of a
+    redirect: without this limit, the token would go to every origin that a redirect leads to. The other arguments are
+    those of `jeton.token`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""For httpx2: `httpx2.get(url, auth=jeton.httpx2.Auth("research"))`, or as a client's `auth`, sync or async."""
+"""The auth class for httpx2, sync and async: `httpx2.get(url, auth=jeton.httpx2.Auth("research"))`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ __all__ = ["Auth"]
 
 
 class Auth(Flow, httpx2.Auth):
-    """Gives each request the profile's token. A 401 is reported once, and the request is sent once more.
+    """Adds the profile's token to each request.
 
-    The arguments are those of `jeton.token`. A redirect to another origin gets no token, as httpx2 has it.
+    After a 401, it reports the token once, and sends the request once more with the next one.
+
+    The arguments are those of `jeton.token`. httpx2 drops the token from a redirect to another origin.
     """

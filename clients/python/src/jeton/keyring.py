@@ -1,5 +1,8 @@
-"""For keyring, and so for twine and for pip's `--keyring-provider import`: a backend that answers for the addresses of
-`[[profiles.NAME.hosts]]` and stores nothing. Where several backends work, keyring asks them in turn."""
+"""The backend for keyring, and thereby for twine and pip's `--keyring-provider import`.
+
+It has passwords only for the addresses of `[[profiles.NAME.hosts]]`, and stores nothing. With several backends, keyring
+asks one after the other.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ from ._errors import JetonError
 
 __all__ = ["Backend"]
 
-# The longest time of a look-up, in seconds. A program may appear to hang while it looks up a password.
+# The timeout of a look-up, in seconds. Meanwhile, the program that looks up a password may appear to hang.
 _TIMEOUT = 9.0
 
 
-# A program that asks several backends in turn interprets NotImplementedError as "ask the next one".
+# A program that asks several backends takes NotImplementedError as "ask the next one".
 class _CannotSet(PasswordSetError, NotImplementedError):
     pass
 
@@ -28,10 +31,9 @@ class _CannotDelete(PasswordDeleteError, NotImplementedError):
 
 
 class Backend(KeyringBackend):
-    """The passwords for the addresses that a profile names: its tokens."""
+    """A backend whose passwords are tokens: for an address that a profile names, the profile's token."""
 
-    # Higher than the backends that store passwords, so that an old password which a person once typed does not hide the
-    # token.
+    # Higher than the priority of backends that store passwords: an old stored password must not hide the token.
     priority = 9
 
     def get_password(self, service: str, username: str) -> Optional[str]:
@@ -53,7 +55,10 @@ class Backend(KeyringBackend):
 
 
 def _ask(words: List[str]) -> List[str]:
-    """The lines of the answer; none if there is no password, whatever the reason: the next backend may have one."""
+    """Returns the lines of the daemon's response.
+
+    The result is empty if there is no password or the request fails, because the next backend may have a password.
+    """
     try:
         code, stdout = _helper.run(["keyring", *words], timeout=_TIMEOUT)
     except JetonError:

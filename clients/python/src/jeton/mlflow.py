@@ -1,4 +1,7 @@
-"""For MLflow: with `MLFLOW_TRACKING_AUTH=jeton` and `JETON_PROFILE`, each request to the tracking server carries a token."""
+"""The MLflow plugin: with `MLFLOW_TRACKING_AUTH=jeton`, each request to the tracking server has a token.
+
+The profile is that of `JETON_PROFILE`, or else the only one.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ __all__ = ["AuthProvider"]
 
 
 class AuthProvider:
-    """What MLflow calls a request auth provider. MLflow finds it by its entry point."""
+    """A request auth provider of MLflow, which finds it by its entry point."""
 
     def get_name(self) -> str:
         return "jeton"

@@ -1,4 +1,4 @@
-"""For requests: `requests.get(url, auth=jeton.requests.Auth("research"))`, or as a session's `auth`."""
+"""The auth class for requests: `requests.get(url, auth=jeton.requests.Auth("research"))`, or a session's `auth`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ __all__ = ["Auth"]
 
 
 class Auth(Source, AuthBase):
-    """Gives each request the profile's token. A 401 is reported once, and the request is sent once more.
+    """Adds the profile's token to each request.
 
-    The arguments are those of `jeton.token`. A redirect to another origin gets no token, as requests has it.
+    After a 401, it reports the token once, and sends the request once more with the next one.
+
+    The arguments are those of `jeton.token`. requests drops the token from a redirect to another origin.
     """
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
@@ -30,7 +32,7 @@ class Auth(Source, AuthBase):
 
 
 class _Hook:
-    """Looks at each answer that a request leads to: its own, and those of the redirects, which have its hooks."""
+    """A hook for every response to one request. Redirects inherit it, so it gets their responses too."""
 
     def __init__(self, source: Source, token: Token) -> None:
         self._source = source
