@@ -1,11 +1,11 @@
-"""An OpenAI client whose key is a token: OPENAI_BASE_URL=https://gateway.example/v1 python openai_client.py PROFILE"""
+"""An OpenAI client with tokens as keys: OPENAI_BASE_URL=https://gateway.example/v1 python openai_client.py PROFILE"""
 
 import sys
 
 import jeton
 import openai
 
-# The client calls this for each request, so that a replaced key is never sent.
+# The client calls this for each request, so it always sends the current token.
 client = openai.OpenAI(api_key=lambda: jeton.token(sys.argv[1]).access_token)
 
 for question in ("Is a token a coin?", "And in French?"):

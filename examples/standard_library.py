@@ -1,4 +1,4 @@
-"""A token with nothing but Python's own library: python standard_library.py PROFILE"""
+"""Prints a token; needs only Python's standard library: python standard_library.py PROFILE"""
 
 import json
 import os

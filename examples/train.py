@@ -1,7 +1,7 @@
-"""A training job that outlives its tokens: python train.py URL, with JETON_PROFILE set.
+"""A training job that runs for longer than a token is valid: python train.py URL, with JETON_PROFILE set.
 
-It runs for three token lifetimes. Each step forks its data-loader workers, as a training framework does for an epoch, and
-each worker fetches what it needs with a token of its own. Neither knows that tokens expire: both ask when they need one.
+It runs for three token lifetimes. Each step forks data-loader workers, as a training framework does for each epoch. The
+job and its workers ask for a token each time they need one, so they need no code for expired tokens.
 """
 
 import multiprocessing
@@ -16,7 +16,7 @@ URL = sys.argv[1]
 
 def load(shard):
     request = urllib.request.Request(f"{URL}?shard={shard}", headers={"Authorization": jeton.token().header})
-    with urllib.request.urlopen(request, timeout=30) as answer:  # 401 and all else that is no 200 ends the job
+    with urllib.request.urlopen(request, timeout=30) as answer:  # any error status, such as 401, ends the job
         return len(answer.read())
 
 
