@@ -1,5 +1,10 @@
 #!/usr/bin/python3 -IB
-"""As much of the companion as the Python package can do, for the same tests: `[--socket PATH] token | reject | looks N`."""
+"""A stand-in for the companion that uses the Python package, for the same tests.
+
+    package.py [--socket PATH] token | reject | looks N
+
+`looks N` requests a token N times.
+"""
 
 import sys
 
