@@ -1,19 +1,18 @@
 #!/usr/bin/env python3
-"""schemathesis 4.32.5 against a running daemon, with the document that it serves: what it says is what is answered.
+"""Checks a running daemon against the API document that it serves, with schemathesis 4.32.5.
 
 Needs `pip install schemathesis==4.32.5`, and JETON_SOCKET and JETON_ADMIN_SOCKET in the environment. The profile
-`research` has a token, `bare` has none. schemathesis knows no Unix sockets, so each of ours gets a loopback port for
-the time of its run. Its output and its exit code are schemathesis's own.
+`research` has a token, `bare` has none. schemathesis cannot connect to a Unix socket, so each socket gets a loopback
+port for the run. The output and the exit code are those of schemathesis.
 
 What is left out, and why:
-- `positive_data_acceptance` at `/oauth2/token` and `/v1/helper`: a scope can be well-formed and not the profile's, and
-  what is a frame no schema can say.
-- `positive_data_acceptance` at `/v1/unlock`: an identity ends with a checksum, and is that of one recipient.
-- Numbers that Python spells with an exponent, which JSON Schema cannot forbid and the document does in words.
-- Watching, whose answer has no end: its events are read by the suite, and by curl beside this. Nor has a rotation's, which
-  may last for days: the suite reads its steps.
-- A wait that is longer than a moment: the profile without a token would have each of them take its time.
-- 501, 502, 503 and 504 are answers that the document promises, so they are no failures of the server; 500 is one.
+- `positive_data_acceptance` at `/oauth2/token` and `/v1/helper`: a well-formed scope may not be the profile's, and a
+  schema cannot describe a frame.
+- `positive_data_acceptance` at `/v1/unlock`: an identity ends with a checksum, and must match the recipient.
+- Numbers that Python writes with an exponent. JSON Schema cannot forbid them; the document does so in its text.
+- Watches and rotations, whose responses have no end or may last for days. The suite reads their events and steps.
+- Long waits: each request for the profile without a token would take that long.
+- The statuses 501, 502, 503 and 504 are in the document, so they do not count as failures of the server; 500 does.
 """
 
 import http.client
@@ -47,8 +46,10 @@ def connect(path: str) -> socket.socket:
 
 
 def document(path: str) -> dict:
-    """The document as it is served, but with members that it does not name forbidden: a later daemon may add some, this
-    one has exactly these."""
+    """Returns the daemon's API document, with all other members of its objects forbidden.
+
+    The document itself allows them, because a later daemon may add some. This daemon must have exactly these.
+    """
     asked = http.client.HTTPConnection("localhost")
     asked.sock = connect(path)
     asked.request("GET", "/v1/openapi.json")
@@ -64,13 +65,13 @@ def carry(source: socket.socket, sink: socket.socket) -> None:
         while data := source.recv(65536):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
-    except OSError:  # one side is closed, and the other notices
+    except OSError:  # one side has closed its connection, so both are closed
         for end in (source, sink):
             end.close()
 
 
 def bridge(path: str) -> str:
-    """Lends a loopback port to the socket at `path`; the address."""
+    """Forwards a loopback port to the socket at `path`, and returns the port's address."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
@@ -123,7 +124,7 @@ from schemathesis.transport.serialization import Binary
 
 
 def frame(*words: str) -> bytes:
-    """A run of the companion, as tests/wire/README.md tells."""
+    """Returns the frame of a companion's run with these arguments; tests/wire/README.md describes the format."""
     fields = (b"\x01" + len(word).to_bytes(4, "little") + word.encode() for word in ("jeton", *words))
     return b"\x01" + b"".join(fields)
 
@@ -137,7 +138,7 @@ schemathesis.openapi.media_type("application/vnd.jeton.frame", frames.map(Binary
 
 @schemathesis.hook
 def map_path_parameters(context, path_parameters):
-    """Names that are made up are hardly ever those of profiles, so every third of them is each of ours."""
+    """Replaces two thirds of the generated names by those of profiles, which are hardly ever generated."""
     name = (path_parameters or {}).get("profile")
     if isinstance(name, str) and name.isascii() and name.isalnum() and name.islower():
         path_parameters["profile"] = ("research", "bare", name)[len(name) % 3]

@@ -1,9 +1,10 @@
-"""Programs that read their token from a file, unmodified. Each reads it, reports that token as rejected, and reads it again
-in the same process once the file has the next one. Prints one line of JSON: both tokens.
+"""Unmodified programs that read their token from a file.
 
     file_readers.py PROGRAM FILE
 
-`JETON` is the companion."""
+The program reads the token in FILE. Then the token is reported as rejected. When FILE has the next token, the program
+reads it in the same process. Prints one line of JSON: both tokens. The variable JETON is the path of the companion.
+"""
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ def content():
 
 
 def reject(token):
-    """The next token is in the file when this returns."""
+    """Reports the token as rejected, and waits until the next one is in the file."""
     before = content()
     line = [os.environ["JETON"], "reject", "research"]
     subprocess.run(line, input=token, text=True, check=True, stdout=subprocess.DEVNULL)
@@ -28,7 +29,7 @@ def reject(token):
 
 
 def aws():
-    """botocore asks a token service of ours, which keeps what it was sent."""
+    """Returns a reader that uses botocore; a local token service records the token that botocore sends."""
     import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
     from urllib.parse import parse_qs
@@ -68,7 +69,11 @@ def aws():
 
 
 def wlcg():
-    """scitokens discovers a token as WLCG says, and would verify it then: a token of the sandbox has no issuer to ask."""
+    """Returns a reader that uses scitokens, which discovers a token as WLCG specifies.
+
+    scitokens would then verify the token with its issuer, which a sandbox's token does not have. So that step is
+    replaced.
+    """
     from scitokens import SciToken
 
     found = []
@@ -82,7 +87,11 @@ def wlcg():
 
 
 def wandb():
-    """W&B's library asks the server of WANDB_BASE_URL who it is, by a token that it gets for that of the file."""
+    """Returns a reader that uses W&B's library.
+
+    The library exchanges the file's token at the server of WANDB_BASE_URL, and requests its own user with the new
+    token.
+    """
     import wandb
 
     def read():
@@ -94,7 +103,10 @@ def wandb():
 
 
 def openai():
-    """OpenAI's library has no variable for the file: an application gives it a function that reads it."""
+    """Returns a reader that uses OpenAI's library.
+
+    The library has no variable for the file, so an application passes it a function that reads the file.
+    """
     from openai import OpenAI
     from openai.auth import k8s_service_account_token_provider
 

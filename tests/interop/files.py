@@ -1,4 +1,4 @@
-"""What a library finds in the file that the second argument names, as a line of JSON; a token as its SHA-256."""
+"""Prints what a library reads from the file of the second argument, as a line of JSON; of a token, its SHA-256."""
 import hashlib
 import json
 import os

@@ -1,4 +1,4 @@
-"""Python's client of Kubernetes, unmodified, with the kubeconfig of its home: the status of each of two requests."""
+"""The unmodified Python client for Kubernetes, with the kubeconfig in its home. Prints the statuses of two requests."""
 import json
 
 from kubernetes import client, config

@@ -1,5 +1,7 @@
-"""The SDKs of models, unmodified, at a gateway whose address is the second argument. Prints one line of JSON: what each
-request gave. `JETON` is the companion."""
+"""Unmodified model SDKs at a gateway: `models.py SDK ADDRESS`.
+
+Prints one line of JSON: the result of each request. The variable JETON is the path of the companion.
+"""
 import json
 import os
 import subprocess
@@ -7,7 +9,7 @@ import sys
 
 
 def token():
-    """As an application has it without a package of ours: asked for before each request."""
+    """Returns a token from the companion. An application without the Python package would do this for each request."""
     return subprocess.check_output([os.environ["JETON"], "token", "research"], text=True).strip()
 
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""OAuth 2.0 clients of Python, unmodified, at `/oauth2/token` of a Unix socket: oauthlib 4.0.1 with requests-oauthlib
-2.0.0 and requests-unixsocket 0.4.1, and the lines of docs/integrations.md for Authlib 1.9.9, with httpx2 2.16.2 and with
-httpx 0.28.1.
+"""Unmodified OAuth 2.0 clients for Python, which request tokens from `/oauth2/token` over a Unix socket.
 
-Needs these from PyPI. Takes JETON_SOCKET from the environment, the library as its first argument (`oauthlib`,
-`authlib-httpx2` or `authlib-httpx`), and as its second the address of an API, which is asked beside the daemon. Prints
-one line of JSON: for each request what came of it, of a token no more than its length.
+They are oauthlib 4.0.1 with requests-oauthlib 2.0.0 and requests-unixsocket 0.4.1, and the lines of
+docs/integrations.md for Authlib 1.9.9, with httpx2 2.16.2 and with httpx 0.28.1. They come from PyPI.
 
-Of requests-oauthlib: it refuses an address without https unless OAUTHLIB_INSECURE_TRANSPORT is set; the socket is no
-network.
+Takes JETON_SOCKET from the environment. The first argument is the library (`oauthlib`, `authlib-httpx2` or
+`authlib-httpx`), the second the address of an API that the token is used for. Prints one line of JSON with the result
+of each request; of a token, only its length.
+
+requests-oauthlib refuses an address without https unless OAUTHLIB_INSECURE_TRANSPORT is set. The script sets it,
+because a Unix socket is not a network.
 """
 
 import json
@@ -36,7 +37,7 @@ def oauthlib_token(profile: str, **more):
 
 
 def authlib_lines(profile: str, api: str) -> str:
-    """The lines of the docs for Authlib, with this profile and API in the place of those that it names."""
+    """Returns the lines of the docs for Authlib, with this socket, profile and API instead of those in the docs."""
     lines = DOCS.read_text().splitlines()
     first = next(at for at, line in enumerate(lines) if "import OAuth2Client" in line)
     length = lines[first:].index("")

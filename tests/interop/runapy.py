@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""The vendor's Python client (runapy 1.224.0, unmodified) against a control plane: a token, then the keys of its user.
+"""The vendor's unmodified Python client (runapy 1.224.0) at a control plane: gets a token, then manages a user's keys.
 
 Needs `pip install runapy==1.224.0`. Takes RUNAI_URL and RUNAI_KEYS (`access-keys`, the default, or
 `user-applications`) from the environment, and the client ID and the client secret as two lines of standard input.
-Prints one line of JSON: what it saw, without any secret.
+Prints one line of JSON with the results, without any secret.
 
-Of this client: it gets its tokens by `app_token` alone, so none from 3.0; it repeats a 401 three times; its base64 is
-not URL-safe, so a name outside of ASCII in the token breaks it; and it puts `-` for `_` in the IDs that it asks for.
+This client gets tokens only with the grant `app_token`, so it gets none from version 3.0. It repeats a request with a
+401 three times. Its base64 decoder is not URL-safe, so it fails for a token with a non-ASCII name. In the IDs in its
+requests, it replaces `_` with `-`.
 """
 
 import json

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""One call of the vendor's Python client (runapy, unmodified) for the keys of its user.
+"""Lists, creates or deletes a user's keys with the vendor's unmodified Python client, runapy.
 
-Takes RUNAI_URL and RUNAI_KEYS (`access-keys` or `user-applications`) from the environment, what to do as arguments (`list`,
-`create NAME` or `delete NAME`), and the client ID and the client secret as two lines of standard input. Which version it is,
-PYTHONPATH decides. Prints one line of JSON without any secret: the names of the keys afterwards.
+Takes RUNAI_URL and RUNAI_KEYS (`access-keys` or `user-applications`) from the environment, the action as arguments
+(`list`, `create NAME` or `delete NAME`), and the client ID and the client secret as two lines of standard input.
+PYTHONPATH selects the client's version. Prints one line of JSON without any secret: the names of the keys afterwards.
 """
 
 import json

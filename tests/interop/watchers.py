@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""httpx 0.28.1 with httpx-sse 0.4.3, unmodified, watches a profile at a Unix socket and reports tokens as rejected.
+"""Unmodified httpx 0.28.1 with httpx-sse 0.4.3, which watches a profile over a Unix socket, and reports a token.
 
-Needs these from PyPI, and JETON_SOCKET in the environment. Prints one line of JSON: the names of the events that it was
-told, in order, and what it found of their ids and tokens; of a token no more than whether it is another one.
+Needs these from PyPI, and JETON_SOCKET in the environment. Prints one line of JSON: the names of the events, in order,
+and comparisons of their ids and tokens; of a token, only whether it differs from another one.
 """
 
 import json
@@ -17,7 +17,7 @@ REJECT = "http://localhost/v1/profiles/research/token/reject"
 
 
 def told(client: httpx.Client, upto: str, **headers):
-    """The events up to the first of this name."""
+    """Returns the events up to the first one with this name."""
     events = []
     with connect_sse(client, "GET", WATCH, headers=headers) as source:
         for event in source.iter_sse():

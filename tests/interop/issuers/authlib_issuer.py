@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""An issuer made of Authlib's authorization server, on plain HTTP and loopback.
+"""An issuer that uses Authlib's authorization server, over plain HTTP on loopback.
 
-It undoes percent-encoding in a Basic header and leaves a plus as it is (`urllib.parse.unquote`), where RFC 6749 section
-2.3.1 reads a plus as a space.
+It decodes percent-encoding in a Basic header, but not a plus (`urllib.parse.unquote`). By RFC 6749 section 2.3.1, a
+plus stands for a space.
 
-Takes LIFETIME (of its tokens, in seconds), CLIENT_ID and CLIENT_SECRET from the environment. Prints one line of JSON when
-it listens, {"token_url": ...}, and then obeys lines on its standard input, each answered by an empty line: `outage`,
-`back`, `secret NEW`. It ends with its input.
+Takes LIFETIME (of its tokens, in seconds), CLIENT_ID and CLIENT_SECRET from the environment. When it listens, it prints
+{"token_url": ...} as one line of JSON. Then it reads commands from its standard input: `outage`, `back` and `secret
+NEW`. It prints an empty line after each. It ends when its input ends.
 """
 
 import json

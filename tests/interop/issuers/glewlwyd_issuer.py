@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""glewlwyd as an issuer, on plain HTTP and loopback, with a database and a client of its own.
+"""glewlwyd as an issuer, over plain HTTP on loopback, with a new database and one client.
 
-It compares client ID and secret in a Basic header as they come: it decodes neither. A client that it does not know gets an
-empty 403.
+It does not decode the client ID and the secret in a Basic header. An unknown client gets an empty 403.
 
 Takes GLEWLWYD (the program), OUT (an empty folder for its files), LIFETIME (of its tokens, in seconds), CLIENT_ID and
-CLIENT_SECRET from the environment, and needs the package's schema and modules where Debian puts them. Prints one line of JSON
-when it listens, {"token_url": ...}, and then obeys lines on its standard input, each answered by an empty line: `outage`,
-`back`, `secret NEW`. It ends with its input, and glewlwyd with it.
+CLIENT_SECRET from the environment. Needs the schema and the modules of Debian's package. When glewlwyd listens, it
+prints {"token_url": ...} as one line of JSON. Then it reads commands from its standard input: `outage`, `back` and
+`secret NEW`. It prints an empty line after each. When its input ends, it stops glewlwyd and ends.
 """
 
 import json

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""The auth classes in their libraries, unmodified: `requests`, `httpx`, `httpx2` (each with `-async` too) and `aiohttp`, the first
-argument.
+"""The package's auth classes in the unmodified HTTP libraries.
 
-Takes JETON_SOCKET from the environment. Prints one line of JSON: for each case the statuses, and how many reports there
-were.
+The first argument is the library: `requests`, `httpx`, `httpx2`, `httpx-async`, `httpx2-async` or `aiohttp`. Takes
+JETON_SOCKET from the environment. Prints one line of JSON: the statuses and the number of reports of each case.
 """
 
 import asyncio
@@ -128,7 +127,10 @@ def reports(profile):
 
 
 def storm(new_client, shop):
-    """Requests at once, all with a token that was revoked: what each got, and whether each 401 was reported once."""
+    """Makes 16 requests at the same time with a revoked token.
+
+    Returns the clients' statuses, and whether there was exactly one report for each 401.
+    """
     sent, lock = [0], threading.Lock()
     exchange = client_module.exchange
 
@@ -186,7 +188,7 @@ def main() -> int:
         case("away", "research", lambda client: client.get(f"{shop.url}/away"))
         case("beside", "research", lambda client: client.get(f"{shop.url}/beside"))
         saw["elsewhere"] = shop.seen_elsewhere
-        # A profile for each case, because repeated reports about one profile make it cool down.
+        # Each case uses another profile: after repeated reports, a profile cools down.
         shop.revoke(jeton.token("research"))
         case("revoked", "research", here)
         case("after it", "research", here)
@@ -202,7 +204,7 @@ def main() -> int:
                 file.seek(9)
                 case("file", "fourth", lambda client: client.post(f"{shop.url}/here", file))
             saw["file"].append(shop.answered[-1][2].decode())
-        # The answer to the second attempt is a redirect, which is followed with the newer token.
+        # The response to the second attempt is a redirect. The client follows it with the newer token.
         shop.revoke(jeton.token("sixth"))
         case("gate", "sixth", lambda client: client.get(f"{shop.url}/gate"))
         # If the last hop answers 401, the redirected request is not repeated.

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Forks while other threads connect: no child has a copy of any of their connections.
+"""Forks while other threads connect. No child may have a copy of their connections.
 
-Takes JETON_SOCKET from the environment. Prints one line of JSON: the connections that children have, each with how often.
+Takes JETON_SOCKET from the environment, and the number of forks as its argument. Prints one line of JSON: the number of
+copies in all children.
 """
 
 import json

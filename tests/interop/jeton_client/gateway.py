@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs a program beside a gateway that speaks the chat completions of OpenAI's API, and prints as JSON what came of it.
+"""Runs a program with a gateway that serves the chat completions of OpenAI's API, and prints its results as JSON.
 
-The token of each request is reported to the daemon once it was answered, so that the next request has to come with another
-one. Takes JETON_SOCKET from the environment.
+The gateway reports the token of each request to the daemon, and accepts each token only once. So the program must send
+another token with its next request. Takes JETON_SOCKET from the environment.
 """
 
 import json

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""The package at listeners that answer what no daemon answers: whatever it is, a `JetonError` says so, in text that a terminal
-can show.
+"""The package at listeners that send invalid responses. Each call must raise a `JetonError` with printable text.
 
-Prints one line of JSON: what else came of an answer, and how many answers there were.
+Prints one line of JSON: the results that differ from that, and the number of responses.
 """
 
 import json
@@ -71,7 +70,7 @@ ANSWERS = [
 
 
 def mutated(seed):
-    """An answer of the daemon's with a few bytes changed, put in or left out."""
+    """Returns a response of the daemon with a few bytes changed, inserted or deleted."""
     dice = random.Random(seed)
     problem = {"code": "unavailable", "detail": "d"}
     answer = bytearray(dice.choice([http(GOOD), http(problem, "503 No"), event("token", json.dumps(GOOD))]))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The package itself, with nothing but Python's own library: tokens, reports, events, refusals, forks.
+"""The package without any HTTP library: tokens, reports, events, refusals and forks.
 
-Takes JETON_SOCKET from the environment. Prints one line of JSON: what it saw, and of a token no more than whether it is
-another one.
+Takes JETON_SOCKET from the environment. Prints one line of JSON with the results; of a token, only whether it differs
+from another one.
 """
 
 import json
@@ -27,7 +27,7 @@ def failed(call):
 
 
 def sockets():
-    """How many connected sockets this process has."""
+    """Returns the number of connected Unix sockets of this process."""
     count = 0
     for name in os.listdir("/proc/self/fd"):
         try:
@@ -39,7 +39,7 @@ def sockets():
 
 
 def in_child(work):
-    """What this gives in a child process that was forked now."""
+    """Forks a child that calls `work`, and returns the result."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -80,13 +80,13 @@ def main() -> int:
         saw["told"] = [first == token, type(state).__name__, state.phase]
         newer = jeton.reject(token)
         saw["newer"] = newer.access_token != token.access_token and newer.generation > token.generation
-        # A second report, by the token's text and late: it gets the same token.
+        # A late second report, with the token's text: it gets the same new token.
         saw["late"] = jeton.reject(token.access_token, "research") == newer
         saw["tells on"] = next(event for event in events if isinstance(event, jeton.Token)) == newer
 
         before = sockets()
         saw["across a fork"] = [before, in_child(sockets)]
-        # The child has its own events, and the parent's continue.
+        # The child gets events over a separate connection, and the parent's events continue.
         saw["child watches"] = in_child(lambda: [type(next(events)).__name__ for _ in range(1)])
         newest = jeton.reject(newer)
         saw["parent watches"] = next(event for event in events if isinstance(event, jeton.Token)) == newest

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""MLflow and keyring (with twine), unmodified, find the package by its entry points.
+"""Unmodified MLflow and keyring (with twine), which find the package by its entry points.
 
-Takes JETON_SOCKET and JETON_PROFILE from the environment, and as its argument the address of an index that the profile
-names. Prints one line of JSON: what it saw, and of a token no more than whether it is the right one.
+Takes JETON_SOCKET and JETON_PROFILE from the environment. The argument is the address of an index that the profile
+names. Prints one line of JSON with the results; of a token, only whether it is the right one.
 """
 
 import json
@@ -15,7 +15,7 @@ import jeton
 
 
 def mlflow_requests():
-    """What a tracking server saw of a client with nothing but MLflow's own variables."""
+    """Returns the statuses of a tracking server's responses to a client that is set up by MLflow's variables only."""
     with service() as shop:
         os.environ["MLFLOW_TRACKING_URI"] = shop.url
         os.environ["MLFLOW_TRACKING_AUTH"] = "jeton"
@@ -30,7 +30,7 @@ def mlflow_requests():
 
 
 def passwords(index):
-    """What keyring answers, and so twine."""
+    """Returns the results of look-ups with keyring and twine."""
     import keyring
     from keyring.errors import PasswordSetError
     from twine.auth import CredentialInput, Resolver

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A program that runs on while the daemon ends and comes again.
+"""A program that keeps running while the daemon is stopped and started again.
 
-Takes JETON_SOCKET from the environment. Prints a line of JSON at each step, and goes on at each line of its input.
+Takes JETON_SOCKET from the environment. Prints a line of JSON after each step, and continues at each line of its input.
 """
 
 import json
@@ -31,9 +31,9 @@ def main() -> int:
     watcher = threading.Thread(target=watch)
     watcher.start()
     tell({"held": first == jeton.token("research")})
-    # Now nothing listens.
+    # Now no daemon runs.
     tell({"away": failed(lambda: jeton.token("research"))})
-    # Now another daemon listens.
+    # Now another daemon runs.
     token = jeton.token("research")
     while True:
         event = told.get(timeout=60)

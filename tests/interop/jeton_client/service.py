@@ -1,4 +1,4 @@
-"""A service that wants bearer tokens, and another one that must never see one."""
+"""An HTTPS service that requires bearer tokens, and a second origin that must never receive one."""
 
 import json
 import os
@@ -9,8 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Service:
-    """Serves at `url`, over TLS; takes every token that was not revoked. Redirects lead to `elsewhere`, which differs from it
-    by scheme and port, and to `beside`, which differs by the host alone."""
+    """The service at `url`, over TLS, which accepts every token that was not revoked.
+
+    It redirects to `elsewhere`, an origin with another scheme and port, and to `beside`, one with only another host.
+    """
 
     def __init__(self, url, elsewhere, beside):
         self.url = url
@@ -72,7 +74,7 @@ def service():
             shop.answered.append((token, status, body))
             if location:
                 if self.path == "/make":
-                    # The token that created it is revoked, so it cannot be used to read it.
+                    # Revokes the token of this request, so that the redirected request gets a 401.
                     shop.made += 1
                     shop.revoked.add(token)
                 return self.answer(status, Location=location)
@@ -84,13 +86,13 @@ def service():
         daemon_threads = True
 
         def handle_error(self, *_):
-            """A client may leave without a word."""
+            """Ignores the error: a client may close its connection at any time."""
 
     servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
     main, other = servers
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(os.environ["CERT"], os.environ["KEY"])
-    # The connection's own thread makes the handshake, at its first read.
+    # The thread of each connection does the handshake, at its first read.
     main.socket = context.wrap_socket(main.socket, server_side=True, do_handshake_on_connect=False)
     port = main.server_port
     shop = Service(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{other.server_port}", f"https://localhost:{port}")

@@ -1,4 +1,4 @@
-"""Code of a user of the package, which mypy reads in strict mode; nothing runs it."""
+"""Code that uses the package, for mypy in strict mode. It is never run."""
 
 from typing import Iterator, List, Optional, Union
 

@@ -1,4 +1,4 @@
-"""Any API: a request with a good Bearer token gets a line of JSON from every path."""
+"""A minimal API: each path returns a line of JSON to a request with a good Bearer token."""
 import common
 
 

@@ -1,9 +1,13 @@
-"""What the servers share: TLS, a gate that knows which tokens are good, a record of what came, and commands.
+"""The common part of the servers: TLS, a gate that decides which tokens are good, a record of requests, and commands.
 
-A server prints its port as a line of JSON. Then each line on its standard input is a command, and is answered by a line:
-`good TOKEN` and `bad TOKEN` say what it takes, `any` that it takes every token but the bad ones, and `seen` prints the
-requests since the last `seen`. A request is recorded as `METHOD PATH CREDENTIAL STATUS`; in the credential, a number
-stands for the token, in the order in which the gate came to know them: no token is ever written down.
+A server prints its port as a line of JSON. Then it reads commands from its standard input, and prints a line for each:
+
+- `good TOKEN` and `bad TOKEN`: it accepts this token from now on, or does not.
+- `any`: it accepts every token that is not bad.
+- `seen`: prints the requests since the last `seen`.
+
+A request is recorded as `METHOD PATH CREDENTIAL STATUS`. The credential contains a number instead of the token, so that
+no token is ever recorded. The gate numbers the tokens in the order in which it first sees them.
 """
 import base64
 import json
@@ -15,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Gate:
-    """Which tokens are good."""
+    """The good and the bad tokens, and the record of requests."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -42,7 +46,7 @@ class Gate:
         return self.known.index(token) + 1
 
     def judge(self, token):
-        """Its number, 0 for one that is not known; and whether it is good."""
+        """Returns the token's number, which is 0 for an unknown token, and whether the token is good."""
         with self.lock:
             if self.any or token in self.known:
                 return self._number(token), token not in self.bad
@@ -57,10 +61,10 @@ GATE = Gate()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """A request; `do` says what comes back for one with a good credential."""
+    """The handler of a request. A subclass's `do` returns the response to a request with a good credential."""
 
     protocol_version = "HTTP/1.1"
-    # The schemes that it accepts in Authorization, and that its challenges name.
+    # The schemes that the server accepts in Authorization, and names in its challenges.
     schemes = ("Bearer",)
     # Other headers that may contain the bare token.
     headers_with_token = ()
@@ -71,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
         return [f'{scheme} realm="interop"' for scheme in self.schemes]
 
     def credential(self):
-        """How it is recorded, and whether all of it is good."""
+        """Returns the text that is recorded for the request's credentials, and whether all of them are good."""
         found = []
         for name in self.headers_with_token:
             if name in self.headers:
@@ -138,7 +142,7 @@ class Server(ThreadingHTTPServer):
 
     def get_request(self):
         stream, peer = super().get_request()
-        # The connection's own thread makes the handshake, at its first read.
+        # The thread of each connection does the handshake, at its first read.
         return self.context.wrap_socket(stream, server_side=True, do_handshake_on_connect=False), peer
 
     def handle_error(self, *_):
@@ -147,7 +151,7 @@ class Server(ThreadingHTTPServer):
 
 
 def serve(handler, kind=Server):
-    """Serves until its standard input ends."""
+    """Serves, and executes the commands, until standard input ends."""
     server = kind(handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(json.dumps({"port": server.server_port}), flush=True)

@@ -1,5 +1,7 @@
-"""A gateway before models, as far as the SDKs and the coding agents ask: it always says the same word, "jeton". Beside it a
-server of MCP without a tool, and the exchange of an identity token for one of the gateway's own."""
+"""A model gateway for the SDKs and the coding agents, whose models always say the same word, "jeton".
+
+It also has an MCP server without tools, and exchanges an identity token for one of the gateway's own.
+"""
 import json
 
 import common
@@ -85,7 +87,7 @@ def mcp(asked):
 
 
 def exchanged(asked):
-    """A token of the gateway's own for a good assertion (RFC 7523)."""
+    """Returns a token of the gateway's own for a good assertion (RFC 7523)."""
     number, good = common.GATE.judge(asked.get("assertion", ""))
     common.GATE.record(f"assertion {number}")
     if not good:
@@ -113,7 +115,7 @@ class Handler(common.Handler):
         if path == "/v1/oauth/token":
             return exchanged(asked)
         if path == "/mcp":
-            # The server starts no conversation, so there is no stream to GET.
+            # The server sends no messages on its own, so there is no stream for GET.
             return mcp(asked) if self.command == "POST" else (405, [], b"")
         if path == "/v1/models":
             return common.as_json({"object": "list", "data": [], "models": []})

@@ -1,4 +1,4 @@
-"""Repositories over HTTPS by git's own http-backend, for one scheme alone: `git.py SCHEME GIT ROOT`."""
+"""Git repositories over HTTPS, served by git's own http-backend; accepts one scheme only: `git.py SCHEME GIT ROOT`."""
 import os
 import subprocess
 import sys

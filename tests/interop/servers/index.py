@@ -1,4 +1,4 @@
-"""A package index that takes a token as a password; it has the package `demo-of-jeton`."""
+"""A package index with the package `demo-of-jeton`, which accepts a token as the password."""
 import hashlib
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""As much of a Kubernetes API server as `kubectl get namespaces` and Python's client ask for."""
+"""A minimal Kubernetes API server: just what `kubectl get namespaces` and the Python client request."""
 import common
 
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "made-here", "uid": "1"}}

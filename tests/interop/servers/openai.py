@@ -1,5 +1,8 @@
-"""OpenAI's servers, for clients that know their addresses by heart: a proxy that leads each of them here. They exchange an
-identity token for one of their own (RFC 8693), and answer chat completions. A connection is recorded as `CONNECT HOST`."""
+"""A stand-in for OpenAI's servers, whose addresses are fixed in the clients: a proxy that answers for each of them.
+
+It exchanges an identity token for one of its own (RFC 8693), and serves chat completions. A connection is recorded as
+`CONNECT HOST`.
+"""
 import base64
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +25,7 @@ def part(value):
 
 
 def exchanged(asked):
-    """A token of the server's own for a good identity token: a JWT, since Codex reads it."""
+    """Returns the server's own token for a good identity token. It is a JWT, because Codex reads its claims."""
     number, good = common.GATE.judge(asked.get("subject_token") or asked.get("assertion") or "")
     common.GATE.record(f"assertion {number}")
     if not good:
@@ -65,7 +68,7 @@ class Proxy(BaseHTTPRequestHandler):
 
 
 class Server(common.Server):
-    """TLS begins behind CONNECT."""
+    """A server without TLS, which begins only after CONNECT."""
 
     get_request = ThreadingHTTPServer.get_request
 

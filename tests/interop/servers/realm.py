@@ -1,6 +1,7 @@
-"""A token realm for docker-registry: `realm.py CERTIFICATE KEY`, with which it signs what the registry takes.
+"""A token realm for docker-registry: `realm.py CERTIFICATE KEY`. It signs the registry's own tokens with the key.
 
-A token of ours comes as the password of the user oauth2, or as a refresh token, as for a user named `<token>`.
+The client sends a token of the profile as the password of the user oauth2, or as a refresh token, as docker does for
+the user name `<token>`.
 """
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The first page of a container registry that takes a password."""
+"""A minimal container registry with passwords: just what a login requests."""
 import common
 
 

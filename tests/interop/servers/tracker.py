@@ -1,5 +1,7 @@
-"""As much of a W&B server as a login asks for: the exchange of an identity token for one of its own (RFC 7523), and who that
-is."""
+"""A minimal W&B server, with just what a login requests.
+
+It exchanges an identity token for one of its own (RFC 7523), and returns that token's user.
+"""
 import urllib.parse
 
 import common
@@ -19,7 +21,7 @@ VIEWER = {
 
 
 def exchanged(assertion):
-    """A token of the server's own, which has expired when the client looks again."""
+    """Returns a token of the server's own. It lasts 1 s, so that the client's next request needs another exchange."""
     number, good = common.GATE.judge(assertion)
     common.GATE.record(f"assertion {number}")
     if not good:

@@ -1,4 +1,4 @@
-"""A folder with one file, for WebDAV."""
+"""A WebDAV server whose folder has one file."""
 import common
 
 ENTRY = (
