@@ -1,7 +1,7 @@
 //! `jetond check` reports every fault, and `jetond run` does not start if there is one.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs::{self, Permissions};

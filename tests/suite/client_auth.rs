@@ -221,9 +221,7 @@ fn an_issuer_that_compares_as_it_comes_is_found_at_enrolment_and_never_guessed_a
     issuer.inner().reads = Reads::Nothing;
     let target = "/v1/profiles/reports/refresh";
     env.request(&daemon.socket, "POST", target, &[], b"");
-    wait_until("the daemon has asked again", || {
-        issuer.inner().sent.len() >= 2
-    });
+    wait_until("a second token request", || issuer.inner().sent.len() >= 2);
     env.stop(&mut daemon);
     let pairs = issuer.pairs();
     assert!(

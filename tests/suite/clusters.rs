@@ -1,7 +1,7 @@
 //! Warnings of `jetond doctor` and `jetond check` about clusters below 2.20, read with the token of a running daemon.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::time::Instant;

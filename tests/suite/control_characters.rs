@@ -81,7 +81,7 @@ fn no_command_prints_a_control_character_of_a_variable_or_a_path() {
     }
     // `add` used the folder for its state, so it contains the secret.
     fs::remove_dir_all(&odd).unwrap();
-    assert!(shown > 10, "the values are in the messages: {shown}");
+    assert!(shown > 10, "only {shown} messages contain the values");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn the_log_shows_no_control_character_of_a_path() {
         command.env("JETON_LOG", "debug");
         command.env("JETON_SOCKET", std::path::Path::new(&folder).join("s"));
         let mut daemon = env.spawn_command(command);
-        wait_until("a daemon that serves or has ended", || {
+        wait_until("the daemon to serve or to end", || {
             daemon.log().contains("serving") || daemon.child.try_wait().unwrap().is_some()
         });
         daemon.stop();

@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -100,7 +100,7 @@ fn a_replaced_record_leads_to_an_attempt_at_once_where_no_token_is_held() {
     env.replace_secret();
     let good = record_with(&env, env.secret());
     let mut daemon = env.start();
-    wait_until("the breaker to open", || is_rejected(&env, &daemon));
+    wait_until("the circuit breaker to open", || is_rejected(&env, &daemon));
     // Written in place, as an editor may do it.
     fs::write(env.record("research"), &good).unwrap();
     wait_until("a token", || is_served(&env, &daemon));
@@ -158,7 +158,7 @@ fn a_new_secret_that_is_rejected_leaves_the_former_one_in_use_and_the_state_says
 
     // A second wrong credential is as harmless, and the good one ends the problem.
     put(&env, &good);
-    wait_until("the state to say so", || {
+    wait_until("the state to drop the rejected credential", || {
         status(&env, &daemon)["stored_credential_rejected"].is_null()
     });
     env.stop(&mut daemon);
@@ -179,7 +179,7 @@ fn a_folder_of_credentials_that_is_exchanged_is_watched_again() {
     // This folder is searched for secrets and must not contain one.
     fs::remove_dir_all(away).unwrap();
     put(&env, &good);
-    wait_until("it to be replaced again", || {
+    wait_until("the credential to be replaced again", || {
         daemon.log().matches(REPLACED).count() == 2
     });
     env.stop(&mut daemon);
@@ -225,7 +225,7 @@ fn a_secret_volume_of_kubernetes_that_is_swapped_is_loaded_within_two_seconds() 
         let since = Instant::now();
         swap(&volume, number, &[("secret", env.secret())]);
         let times = usize::try_from(number).unwrap() - 1;
-        wait_until("the swapped secret", || {
+        wait_until("the credential to be replaced", || {
             daemon.log().matches(REPLACED).count() == times
         });
         assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
@@ -247,7 +247,7 @@ fn a_client_id_that_changes_before_its_secret_is_never_sent_with_the_old_one() {
     write_config(&env, profile(&env, &file(&id), &file(&secret)));
     // The sandbox knows no other client. So the daemon holds no token, and each change leads to an attempt at once.
     let mut daemon = env.start();
-    wait_until("the breaker to open", || is_rejected(&env, &daemon));
+    wait_until("the circuit breaker to open", || is_rejected(&env, &daemon));
     assert_eq!(env.sandbox().stats().rejected, 2);
     env.replace_secret();
     fs::write(&id, "test-client").unwrap();

@@ -2,7 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs::{self, File};
@@ -33,7 +33,7 @@ fn assert_no_token(text: &str) {
         let (_, rest) = text.split_at(at);
         let base64 = |b: &u8| b.is_ascii_alphanumeric() || b"-_.".contains(b);
         let length = rest.bytes().take_while(base64).count();
-        assert!(length < 40, "a token came out: {text}");
+        assert!(length < 40, "a token was printed: {text}");
     }
 }
 
@@ -62,7 +62,7 @@ fn read_to(out: &mut impl BufRead, text: &str) -> String {
     let mut all = String::new();
     while !all.contains(text) {
         let read = out.read_line(&mut all).unwrap();
-        assert!(read > 0, "{text:?} never came: {all}");
+        assert!(read > 0, "{text:?} was never printed: {all}");
     }
     all
 }
@@ -150,7 +150,7 @@ fn screen(bytes: &str) -> Vec<String> {
                 text.push('\n');
             }
             ("J", rest) => text.push_str(rest),
-            other => panic!("what is {other:?}?"),
+            other => panic!("unknown terminal command: {other:?}"),
         }
     }
     text.lines().map(str::to_owned).collect()
@@ -191,7 +191,7 @@ fn on_a_terminal_it_fits_one_screen_and_the_live_part_is_gone_at_the_end() {
     assert_eq!(demo.wait().unwrap().code(), Some(0));
     let all = String::from_utf8(bytes).unwrap().replace("\r\n", "\n");
     env.came_out("the terminal", all.as_bytes(), false);
-    assert!(!all.contains("\x1b[1m"), "no colours were asked for");
+    assert!(!all.contains("\x1b[1m"), "colours were not requested");
     assert!(
         all.contains("█░") && all.contains("issuer    ● down"),
         "{all}"

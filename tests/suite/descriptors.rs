@@ -2,7 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -94,7 +94,7 @@ fn start(env: &TestEnv, descriptors: usize) -> Daemon {
 /// Waits for this many further refreshes, which takes some seconds.
 fn refreshes(env: &TestEnv, more: usize) {
     let before = env.sandbox().issued().len();
-    wait_until("refreshes", || {
+    wait_until("more refreshes", || {
         env.sandbox().issued().len() >= before + more
     });
 }
@@ -120,7 +120,7 @@ fn crowd(descriptors: usize) {
         let mut daemon = start(&env, descriptors);
         let token = env.token(&daemon, "research");
         let crowd = Crowd::new(daemon.socket.clone(), 400, sends);
-        wait_until("the crowd", || crowd.opened() >= 400);
+        wait_until("the crowd to connect", || crowd.opened() >= 400);
         refreshes(&env, 2);
         for _ in 0..5 {
             let reload = env.jeton(&["reload"]);
@@ -129,14 +129,16 @@ fn crowd(descriptors: usize) {
         // The daemon closes one of them to make room, whether it is half-open or a watch. It may also close a client
         // that is delayed between its connect and its request, as the oldest connection without a request. Such a
         // client connects again.
-        wait_until("a token beside the crowd", || {
+        wait_until("the next token, despite the crowd", || {
             let got = env.jeton(&["token", "research"]);
             got.code == 0 && got.stdout.trim() != token
         });
         refreshes(&env, 1);
         let came = crowd.leave();
         env.came_out("a crowd", &came, sends == WATCH);
-        wait_until("room", || env.get(&daemon, "/healthz").status == 200);
+        wait_until("the daemon to have a free connection", || {
+            env.get(&daemon, "/healthz").status == 200
+        });
         assert_eq!(failures(&env, &daemon), 0, "{descriptors} {sends}");
         // No connection is refused, so there is nothing to log.
         let log = lines(&daemon);

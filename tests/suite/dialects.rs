@@ -2,7 +2,7 @@
 //! dialect's, and standard error has one line.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -38,7 +38,7 @@ fn requests() -> Vec<Request> {
     requests.retain(|request| request.gets_a_token() && request.is_known());
     let tools: Vec<_> = requests.iter().map(|request| &*request.tool).collect();
     for tool in ["git", "token", "header"] {
-        assert!(tools.contains(&tool), "{tool} is gone");
+        assert!(tools.contains(&tool), "there is no request of {tool}");
     }
     requests
 }
@@ -122,7 +122,7 @@ fn refused(filled: &Filled, problem: &Problem) -> Reply {
     let own = match dialect::parse(&run) {
         Parsed::Ask(Asked::Token(_, print)) => print.refuse(problem, around),
         Parsed::Ask(Asked::Address(_, print)) => print.refuse(problem, around),
-        _ => panic!("{run:?} asks for no token"),
+        _ => panic!("{run:?} requests no token"),
     };
     own.unwrap_or_else(|| dialect::failure(problem, around.now))
 }

@@ -1,7 +1,7 @@
 //! `jetond add` on a terminal, asking for the arguments that are missing.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;

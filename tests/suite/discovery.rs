@@ -374,7 +374,11 @@ fn of_two_profiles_with_one_issuer_the_broken_one_is_alone() {
     assert_ne!(next, sound);
     let state = status(&env, &daemon, "broken");
     assert_eq!(state["last_fault"]["kind"], "rejected", "{state}");
-    assert_eq!(env.token(&daemon, "broken"), broken, "it is valid still");
+    assert_eq!(
+        env.token(&daemon, "broken"),
+        broken,
+        "the held token is still valid"
+    );
     let state = status(&env, &daemon, "sound");
     assert_eq!(state["phase"], "fresh", "{state}");
     assert_eq!(

@@ -2,7 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 mod truth;
@@ -77,7 +77,7 @@ fn all_is_well_with_a_daemon_and_nothing_secret_is_sent() {
     assert_eq!(
         env.sandbox().issued().len(),
         issued,
-        "no token was asked for"
+        "the doctor requested no token"
     );
     env.stop(&mut daemon);
 }

@@ -1,7 +1,7 @@
 //! `jeton exec --file`: a file with a token that exists while a command runs.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -61,7 +61,7 @@ impl Running {
     pub(crate) fn end(mut self) {
         drop(self.child.stdin.take());
         assert!(self.child.wait().unwrap().success());
-        wait_until("the folder to go", || !self.folder().exists());
+        wait_until("the folder to be removed", || !self.folder().exists());
     }
 }
 
@@ -99,7 +99,10 @@ fn the_file_is_fresh_as_long_as_the_command_lives() {
         (meta.mode() & 0o7777, meta.is_dir())
     };
     for running in [&one, &other] {
-        assert!(holds(running, &token), "before the command starts");
+        assert!(
+            holds(running, &token),
+            "the file has the token before the command starts"
+        );
         assert_eq!(facts(&running.file), (0o600, false));
         assert_eq!(facts(running.folder()), (0o700, true));
         assert_eq!(running.folder().parent(), daemon.socket.parent());
@@ -127,18 +130,18 @@ fn the_file_is_fresh_as_long_as_the_command_lives() {
         holds(&one, &newer) && holds(&other, &newer)
     });
     let replaced = one.file.metadata().unwrap().ino();
-    assert_ne!(inode, replaced, "another file, not other bytes in this one");
+    assert_ne!(inode, replaced, "a new file replaces the old one");
 
     let gone = one.file.display().to_string();
     one.end();
-    wait_until("status to forget it", || {
+    wait_until("status to omit the removed file", || {
         !env.jeton(&["status"]).stdout.contains(&gone)
     });
     assert!(holds(&other, &newer));
     // However the command ends, its folder is removed.
     let mut other = other;
     other.child.kill().unwrap();
-    wait_until("the folder to go", || !other.folder().exists());
+    wait_until("the folder to be removed", || !other.folder().exists());
     other.child.wait().unwrap();
     env.stop(&mut daemon);
 }
@@ -158,14 +161,16 @@ fn the_next_daemon_goes_on_with_the_files_of_the_last_one() {
 
     let mut daemon = env.start();
     let newer = env.token(&daemon, "research");
-    wait_until("its new token", || holds(&lives, &newer));
-    wait_until("the other folder to go", || !ends.folder().exists());
+    wait_until("the running command's new token", || holds(&lives, &newer));
+    wait_until("the other folder to be removed", || !ends.folder().exists());
     // A daemon that is asked to stop leaves the file of a running command as well.
     env.stop(&mut daemon);
     assert!(holds(&lives, &newer));
     let mut daemon = env.start();
     let newest = env.token(&daemon, "research");
-    wait_until("its newest token", || holds(&lives, &newest));
+    wait_until("the running command's newest token", || {
+        holds(&lives, &newest)
+    });
     lives.end();
     env.stop(&mut daemon);
 }
@@ -178,7 +183,7 @@ fn a_token_that_has_expired_is_in_no_file() {
     env.token(&daemon, "research");
     let running = start(command(&env));
     env.fault("status:503");
-    wait_until("the token to go", || !running.file.exists());
+    wait_until("the file to be removed", || !running.file.exists());
     assert!(running.folder().exists());
     env.fault("none");
     wait_until("a new token", || running.file.exists());
@@ -201,12 +206,12 @@ fn a_profile_that_is_taken_away_takes_its_token_along() {
     )
     .unwrap();
     assert_eq!(env.jeton(&["reload"]).code, 0);
-    wait_until("the token to go", || !running.file.exists());
+    wait_until("the file to be removed", || !running.file.exists());
     fs::write(env.config(), before).unwrap();
     assert_eq!(env.jeton(&["reload"]).code, 0);
     wait_until("a token", || running.file.exists());
     let newer = env.token(&daemon, "research");
-    wait_until("the token of now", || holds(&running, &newer));
+    wait_until("the current token", || holds(&running, &newer));
     assert_ne!(newer, token);
     running.end();
     env.stop(&mut daemon);
@@ -275,7 +280,7 @@ fn a_command_without_its_file_is_not_run() {
     ]);
     assert_eq!((both.code, &both.stdout[..]), (0, "same\n"), "{both:?}");
     let folder = daemon.socket.parent().unwrap();
-    wait_until("all folders to go", || {
+    wait_until("all folders to be removed", || {
         let left = fs::read_dir(folder).unwrap();
         !left
             .flatten()

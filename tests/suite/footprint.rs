@@ -3,7 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
@@ -35,7 +35,7 @@ fn program_headers(path: &str) -> Vec<u32> {
 )]
 fn the_companion_is_static() {
     let types = program_headers(env!("CARGO_BIN_EXE_jeton"));
-    assert!(types.contains(&1), "it has something to load: {types:?}");
+    assert!(types.contains(&1), "there is no segment to load: {types:?}");
     assert!(
         !types.contains(&INTERPRETER) && !types.contains(&DYNAMIC),
         "{types:?}"

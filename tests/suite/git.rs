@@ -106,7 +106,11 @@ fn git_gets_a_token_and_reports_it_by_the_state_that_it_gives_back() {
     let next = helper(&env, "get", here);
     let next = answer(&next);
     assert_ne!(value(&next, "password"), Some(held.as_str()));
-    assert_eq!(value(&next, "state[]"), None, "it was not offered");
+    assert_eq!(
+        value(&next, "state[]"),
+        None,
+        "the request did not offer the state capability"
+    );
     env.stop(&mut daemon);
 }
 
@@ -163,7 +167,11 @@ fn a_report_reaches_no_token_of_another_profile() {
         let silent = tell(profile, "erase", &told);
         assert_eq!((silent.code, silent.stdout.as_str()), (0, ""), "{silent:?}");
     }
-    assert_eq!(reports(&env, &daemon), 0, "of another profile's token");
+    assert_eq!(
+        reports(&env, &daemon),
+        0,
+        "a report of another profile's token counts"
+    );
     let of_ci = env.get(&daemon, "/v1/profiles/ci").json();
     assert_eq!(of_ci["counts"]["reports"], 1);
     env.stop(&mut daemon);
@@ -391,7 +399,11 @@ fn fetches(times: usize) {
             assert_ne!(fetched.code, 0, "{fetched:?}");
         }
         let after = profile(&env, &daemon);
-        assert_eq!(server.sent().len(), times / 2 * 2, "each asks once more");
+        assert_eq!(
+            server.sent().len(),
+            times / 2 * 2,
+            "each fetch makes one more request"
+        );
         assert_eq!(after["counts"]["reports"], 0);
         assert_eq!(after["generation"], before["generation"]);
         env.stop(&mut daemon);

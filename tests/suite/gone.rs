@@ -1,7 +1,7 @@
 //! A missing or empty configuration: the daemon keeps the one in force, and reports the fault.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;

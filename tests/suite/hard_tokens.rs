@@ -52,7 +52,7 @@ fn jeton(env: &TestEnv, args: &[&str]) -> String {
 }
 
 fn in_json(text: &str) -> String {
-    let json: Value = serde_json::from_str(text).expect("it is JSON");
+    let json: Value = serde_json::from_str(text).expect("the text is JSON");
     json["access_token"].as_str().unwrap().to_owned()
 }
 
@@ -155,7 +155,7 @@ fn authorization(listener: &TcpListener) -> String {
     let mut buffer = [0; 65_536];
     while !head.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
         let read = stream.read(&mut buffer).unwrap();
-        assert!(read > 0, "the request is whole");
+        assert!(read > 0, "the request is complete");
         head.extend_from_slice(&buffer[..read]);
     }
     stream

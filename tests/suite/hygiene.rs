@@ -1,7 +1,7 @@
 //! Folders, locks and modes of the sockets, and what is refused in their place.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::collections::BTreeSet;
@@ -137,7 +137,10 @@ fn a_second_daemon_says_so_and_leaves_the_first_alone() {
         daemon.admin.to_str().unwrap(),
     ];
     refused(&env, &args, 75, "already serves");
-    assert!(!elsewhere.exists(), "what it had bound is gone");
+    assert!(
+        !elsewhere.exists(),
+        "the socket that it had bound is removed"
+    );
     assert_eq!(inodes(&daemon), before);
     env.token(&daemon, "research");
     env.stop(&mut daemon);
@@ -154,7 +157,7 @@ fn what_a_killed_daemon_left_is_replaced_by_one_of_those_that_start() {
 
     let mut rivals: Vec<Daemon> = (0..4).map(|_| env.spawn(&[])).collect();
     let mut ended = vec![];
-    wait_until("all but one to give up", || {
+    wait_until("all daemons but one to end", || {
         rivals.retain_mut(|rival| match rival.child.try_wait().unwrap() {
             None => true,
             Some(status) => {

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -285,9 +285,9 @@ fn the_process_that_asks_a_keyring_holds_nothing_of_the_daemons_and_its_end_is_a
     let mut daemon = env.start();
     env.token(&daemon, "filed");
     let mut call = 0;
-    wait_until("a call", || {
+    wait_until("a call to the keyring", || {
         let calls = calls(&daemon);
-        assert!(calls.len() <= 1, "one at a time: {calls:?}");
+        assert!(calls.len() <= 1, "more than one call at a time: {calls:?}");
         call = calls.first().copied().unwrap_or(0);
         call != 0
     });
@@ -351,7 +351,7 @@ fn a_call_ends_with_the_process_that_made_it_and_is_for_no_person() {
     bus.hang(true);
     let mut daemon = env.start();
     let mut call = 0;
-    wait_until("a call", || {
+    wait_until("a call to the keyring", || {
         call = calls(&daemon).first().copied().unwrap_or(0);
         call != 0
     });

@@ -2,7 +2,7 @@
 //! of a profile.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -39,7 +39,7 @@ fn requests(env: &TestEnv) -> u64 {
 }
 
 fn wait_for_a_live_token(env: &TestEnv, daemon: &Daemon) {
-    wait_until("a token that the issuer takes", || {
+    wait_until("a token that the issuer accepts", || {
         env.token(daemon, "research") == alive(env)
     });
 }

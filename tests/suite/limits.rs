@@ -1,7 +1,7 @@
 //! Limits on requests: what no local tool sends is refused, and slow, silent or greedy clients do not affect others.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 mod crowds;

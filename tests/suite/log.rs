@@ -3,7 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 mod broken;
@@ -80,7 +80,7 @@ fn assert_serves_and_stops(env: &TestEnv, daemon: &mut Daemon) {
     let asked = Instant::now();
     let status = daemon.stop();
     assert_eq!(status.code(), Some(0), "{status:?}");
-    assert!(asked.elapsed() < END, "it took {:?}", asked.elapsed());
+    assert!(asked.elapsed() < END, "the stop took {:?}", asked.elapsed());
     assert!(!daemon.socket.exists() && !daemon.admin.exists());
 }
 

@@ -5,7 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test that meets the unexpected fails by panicking, and waits and measures in real time"
+    reason = "tests panic on an unexpected result, and wait and measure in real time"
 )]
 
 #[path = "../support/support.rs"]

@@ -1,7 +1,7 @@
 //! A socket that disappears while the daemon runs: it is created again, or the daemon ends and reports why.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -51,7 +51,7 @@ fn assert_serves_again(env: &TestEnv, daemon: &Daemon) {
     let reload = env.jeton(&["reload"]);
     assert_eq!(reload.code, 0, "{reload:?}");
     let second = env.jetond(&["run"]);
-    assert_eq!(second.code, 75, "the place is taken: {second:?}");
+    assert_eq!(second.code, 75, "the socket is in use: {second:?}");
 }
 
 /// Asserts that the daemon ended with one line that contains these texts, after its log.
@@ -143,7 +143,7 @@ fn a_stale_socket_in_its_place_is_replaced() {
     let other = env.path("run/other");
     leave_stale(&other);
     fs::rename(&other, &daemon.socket).unwrap();
-    wait_until("it to be replaced", || accepts(&daemon.socket));
+    wait_until("the socket to be replaced", || accepts(&daemon.socket));
     assert_serves_again(&env, &daemon);
     assert!(
         daemon
@@ -201,7 +201,7 @@ fn requests_at_hand_are_answered_before_a_daemon_without_a_place_ends() {
     waits
         .send(get("/v1/profiles/research/token?max_wait=2"))
         .unwrap();
-    wait_until("the request to be taken", || {
+    wait_until("the daemon to receive the request", || {
         env.get(&daemon, "/v1/profiles/research").json()["counts"]["requests"] == 1
     });
     fs::write(env.path("run/other"), "").unwrap();
@@ -216,7 +216,7 @@ fn repeated_removals_cause_neither_a_hot_loop_nor_a_long_log() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     let made = "missing again; created it again";
-    wait_until("the socket to be made some times", || {
+    wait_until("the socket to be created three times", || {
         // A socket that does not exist yet cannot be removed.
         let _ = fs::remove_file(&daemon.socket);
         daemon.log().matches(made).count() >= 3
@@ -382,23 +382,23 @@ fn a_missing_socket_that_was_passed_is_logged_and_not_created() {
     let away = env.path("run/away");
     for round in 1..=2 {
         fs::rename(&daemon.socket, &away).unwrap();
-        wait_until("it to be told", || {
+        wait_until("the log line about the missing socket", || {
             daemon.log().matches("passed is missing").count() == round
         });
         assert!(!daemon.socket.exists());
-        assert!(accepts(&away), "it is still served");
+        assert!(accepts(&away), "the renamed socket is still served");
         fs::rename(&away, &daemon.socket).unwrap();
-        wait_until("its return to be told", || {
+        wait_until("the log line about the socket's return", || {
             daemon.log().matches("passed is back").count() == round
         });
         env.token(&daemon, "research");
     }
     fs::remove_file(&daemon.admin).unwrap();
-    wait_until("the other one to be told", || {
+    wait_until("the log line about the other socket", || {
         daemon.log().matches("passed is missing").count() == 3
     });
     env.stop(&mut daemon);
-    assert!(daemon.socket.exists(), "it stays");
+    assert!(daemon.socket.exists(), "the passed socket stays");
 }
 
 // === Beside a command ===
@@ -424,7 +424,7 @@ fn the_socket_of_a_command_is_created_again_at_its_path() {
         let target = "/v1/profiles/research/token";
         assert_eq!(env.request(&socket, "GET", target, &[], b"").status, 200);
     }
-    assert_eq!(wrap::daemons(&env), daemon, "the same daemon");
+    assert_eq!(wrap::daemons(&env), daemon, "the same daemon still runs");
     wrap::open_the_gate(&env);
     assert_eq!(supervisor.wait().code(), Some(5), "{}", supervisor.log());
     wrap::assert_nothing_left(&env);

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -92,7 +92,11 @@ fn a_journal_that_is_cut_or_newer_is_told_and_tokens_are_served_all_the_same() {
         assert_about(&findings, "leftover", "warn", "the server for these keys: ");
         assert_about(&findings, "leftover", "warn", "jeton-a-7");
         assert_about(&findings, "leftover", "warn", file.to_str().unwrap());
-        assert_eq!(fs::read_to_string(&file).unwrap(), journal, "it stays");
+        assert_eq!(
+            fs::read_to_string(&file).unwrap(),
+            journal,
+            "the journal is unchanged"
+        );
         let stats = env.sandbox().stats();
         let changes = stats.keys_created + stats.keys_regenerated + stats.keys_deleted;
         assert_eq!(changes, 0, "nothing is changed at the server");

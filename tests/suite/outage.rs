@@ -224,7 +224,7 @@ fn every_fault_of_the_sandbox_passes_unnoticed_while_a_token_is_held() {
     }
     // Each fault lasts until its profile has met it. Meanwhile clients make requests without a pause.
     let mut met = vec![None; clients.len()];
-    wait_until("every fault to be met", || {
+    wait_until("every profile to report its fault", || {
         for (client, met) in clients.iter_mut().zip(&mut met) {
             client.ask(&env, &daemon, "5");
             if met.is_some() {
@@ -272,7 +272,7 @@ fn every_fault_of_the_sandbox_passes_unnoticed_while_a_token_is_held() {
         // Requests caused no attempt: there was only the refresh that was requested, and the back-off's attempts until
         // it ended.
         let made = client.attempts(&env) - attempts;
-        assert!(made <= 8, "{}: {made} requests", client.fault);
+        assert!(made <= 8, "{}: {made} attempts", client.fault);
     }
     env.stop(&mut daemon);
 }
@@ -304,7 +304,7 @@ fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
     for client in &clients {
         client.refresh(&daemon);
     }
-    wait_until("every token to end", || {
+    wait_until("every token to expire", || {
         clients.iter_mut().for_each(|c| c.ask(&env, &daemon, "0"));
         clients.iter().all(|client| !client.refused.is_empty())
     });
@@ -490,13 +490,13 @@ fn a_rejected_secret_is_tried_twice_told_and_replaced_at_once() {
     );
     assert!(
         next <= end,
-        "once more before the held token ends: {after_two}"
+        "the next attempt is before the held token's expiry: {after_two}"
     );
     let detail = after_two["last_fault"]["detail"].as_str().unwrap();
     assert!(detail.contains("invalid_client"), "{detail}");
     // A request for a refresh does not send the same secret again.
     assert_eq!(env.jeton(&["refresh", "research"]).code, 1);
-    wait_until("the token's end", || status()["expires_in"].is_null());
+    wait_until("the token to expire", || status()["expires_in"].is_null());
     let ended = status();
     assert_eq!(env.sandbox().stats().rejected, 3, "{ended}");
     let probe = of(&ended, "next_attempt_at") - at(&ended);
@@ -543,7 +543,7 @@ fn the_same_secret_enrolled_again_is_used_at_once() {
     env.fault("invalid-client");
     let mut daemon = env.start();
     let phase = || env.get(&daemon, "/v1/profiles/research").json()["phase"].clone();
-    wait_until("the breaker to open", || phase() == "rejected");
+    wait_until("the circuit breaker to open", || phase() == "rejected");
     env.fault("none");
     let secret = env.secret_file();
     // The record's times are in seconds, and this enrolment comes at least a second after the first one.

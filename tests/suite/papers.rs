@@ -1,7 +1,7 @@
 //! Truth of the README and `docs/`: links lead somewhere, code blocks run, and tables match the program.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 mod blocks;

@@ -1,7 +1,7 @@
 //! Pasting: a client ID and a secret as users copy them, on terminals of every kind.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -35,7 +35,10 @@ fn filled(env: &TestEnv, text: &str) -> String {
 #[track_caller]
 fn assert_enrolled(env: &TestEnv, name: &str, ended: &(ExitStatus, String), how: &str) {
     let (status, shown) = ended;
-    assert!(!shown.contains(env.secret()), "{how:?}: it was shown");
+    assert!(
+        !shown.contains(env.secret()),
+        "{how:?}: the secret was shown"
+    );
     assert_eq!(status.code(), Some(0), "{how:?}: {shown}");
     let record = fs::read(env.record(name)).unwrap();
     let record: serde_json::Value = serde_json::from_slice(&record).unwrap();

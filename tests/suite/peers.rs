@@ -2,7 +2,7 @@
 //! protects the sockets.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -129,7 +129,7 @@ fn a_daemon_of_another_user_serves_that_user_and_root() {
     let mut daemon = env.start_command(STRANGER.command(&env, &jetond.program, &["run"]));
     assert!(!env.token(&daemon, "research").is_empty(), "root is served");
     let (response, _) = STRANGER.ask(&env, &daemon.socket, "GET", "/v1/profiles");
-    assert_eq!(response.status, 200, "and the daemon's own user");
+    assert_eq!(response.status, 200, "the daemon's own user is served");
     assert_eq!(response.json()["profiles"][0]["profile"], "research");
     env.stop(&mut daemon);
 }

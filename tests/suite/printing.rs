@@ -1,7 +1,7 @@
 //! Failed writes to standard output: the exit code reports them, and standard error has the system's message.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs::{self, File};

@@ -2,7 +2,7 @@
 //! and signals to a whole job.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -92,9 +92,7 @@ fn a_daemon_that_is_process_one_reaps_orphans() {
     enter.args(["--target", &target, "--pid", "/bin/sh", "-c", &script]);
     let made = env.finish("nsenter", enter, b"", false);
     assert_eq!(made.code, 0, "{made:?}");
-    wait_until("the orphans to be waited for", || {
-        children(inside).is_empty()
-    });
+    wait_until("the orphans to be reaped", || children(inside).is_empty());
     daemon.wait_for_log("reaped an orphan");
     env.token(&daemon, "research");
     kill_process(Pid::from_raw(inside.cast_signed()).unwrap(), Signal::TERM).unwrap();
@@ -201,7 +199,7 @@ fn a_command_inherits_the_mask_and_its_exit_status_is_not_lost() {
     let command = wrap::pid_in(&env, "out/pid");
     supervisor.signal(Signal::TERM);
     // The command has blocked the signal that is passed to it, so the test kills it.
-    wait_until("the signal to be handed on", || {
+    wait_until("the signal to be forwarded", || {
         let status = fs::read_to_string(format!("/proc/{}/status", command.as_raw_pid())).unwrap();
         mask(&status, "ShdPnd") & bit(Signal::TERM) != 0
     });
@@ -275,7 +273,7 @@ fn a_job_that_is_ended_as_a_whole_has_tokens_until_its_command_ends() {
     supervisor.signal(Signal::TERM);
     let target = "/v1/profiles/research/token";
     assert_eq!(env.request(&socket, "GET", target, &[], b"").status, 200);
-    assert_eq!(wrap::daemons(&env), [daemon], "it is still the same");
+    assert_eq!(wrap::daemons(&env), [daemon], "the same daemon still runs");
     // The daemon still obeys a reload.
     kill_process(daemon, Signal::HUP).unwrap();
     supervisor.wait_for_log("reloaded");

@@ -146,7 +146,7 @@ impl Behind {
             let profile = format!("p{n}");
             let mut added = self.enrol(&profile, &proxy.url());
             // On a busy machine, a handshake can take longer than the 3 s that a connection attempt may.
-            wait_until("the enrolment", || {
+            wait_until("the enrolment to succeed", || {
                 if added.code == 75 {
                     added = self.enrol(&profile, &proxy.url());
                 }
@@ -165,7 +165,7 @@ impl Behind {
             self.url.trim_start_matches("https://")
         );
         let heads = proxy.heads.lock().unwrap();
-        assert!(!heads.is_empty(), "nobody asked the proxy");
+        assert!(!heads.is_empty(), "the proxy got no request");
         for head in heads.iter() {
             assert!(head.starts_with(&wanted), "{head}");
             assert!(!head.to_lowercase().contains("authorization"), "{head}");

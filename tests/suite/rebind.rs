@@ -1,7 +1,7 @@
 //! Binding of secrets: a secret is sent only to the address it was enrolled for, until the user allows another one.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;

@@ -105,12 +105,12 @@ fn no_redirect_of_any_kind_is_followed() {
     // By now a followed redirect would have reached the stranger, so it is enough to check for a connection.
     assert!(
         stranger.accept().is_none(),
-        "somebody has followed a redirect"
+        "a client followed the redirect"
     );
     env.stop(&mut daemon);
     assert!(
         stranger.accept().is_none(),
-        "somebody has followed a redirect"
+        "a client followed the redirect"
     );
 }
 
@@ -159,7 +159,7 @@ fn a_proxy_of_the_environment_is_not_used_unasked() {
     assert_eq!(fault["kind"], "dns", "{fault}");
     env.token(&daemon, "near");
     env.stop(&mut daemon);
-    assert!(stranger.accept().is_none(), "the proxy was asked");
+    assert!(stranger.accept().is_none(), "the proxy got a request");
 }
 
 /// Waits for a connection, answers it with this, and returns the request.
@@ -236,9 +236,9 @@ fn the_realm_of_a_challenge_is_never_asked() {
     let fault = wait_for_fault(&env, &daemon, "far");
     assert_eq!(fault["kind"], "rejected", "{fault}");
     assert!(!fault.to_string().contains(&to), "{fault}");
-    assert!(stranger.accept().is_none(), "the realm was asked");
+    assert!(stranger.accept().is_none(), "the realm got a request");
     env.stop(&mut daemon);
-    assert!(stranger.accept().is_none(), "the realm was asked");
+    assert!(stranger.accept().is_none(), "the realm got a request");
 }
 
 /// The reverse: a configured proxy is not used for a loopback address.
@@ -254,5 +254,5 @@ fn a_loopback_address_is_reached_without_any_proxy() {
     let token = env.token(&daemon, "near");
     assert_eq!(env.sandbox().issued().last(), Some(&token));
     env.stop(&mut daemon);
-    assert!(stranger.accept().is_none(), "the proxy was asked");
+    assert!(stranger.accept().is_none(), "the proxy got a request");
 }

@@ -15,10 +15,14 @@ fn the_same_token_until_it_expires_is_noticed_and_served_to_its_end_and_then_the
     };
     let first = env.token(&daemon, "research");
     let issued = env.sandbox().issued();
-    assert_eq!(issued, std::slice::from_ref(&first), "that of enrolment");
+    assert_eq!(
+        issued,
+        std::slice::from_ref(&first),
+        "the enrolment got the only token"
+    );
     let generation = number();
     let news = "the issuer gives the same token until it expires";
-    wait_until("it to be noticed", || {
+    wait_until("the daemon to notice the reissued token", || {
         // Every answer has status 200, here and below.
         env.token(&daemon, "research");
         daemon.log().contains(news)
@@ -35,6 +39,10 @@ fn the_same_token_until_it_expires_is_noticed_and_served_to_its_end_and_then_the
     // About eight requests for each token.
     let made = env.sandbox().stats().token_requests - requests;
     assert!(made <= 24, "{made} requests");
-    assert_eq!(daemon.log().matches(news).count(), 1, "told once");
+    assert_eq!(
+        daemon.log().matches(news).count(),
+        1,
+        "the daemon logs it once"
+    );
     env.stop(&mut daemon);
 }

@@ -18,10 +18,15 @@ fn the_issuer_is_left_alone_while_nobody_asks_and_whoever_asks_wakes_the_profile
         let all: Value = serde_json::from_str(&shown.stdout).unwrap();
         all["profiles"][0].clone()
     };
-    wait_until("the profile to rest", || status()["phase"] == "resting");
+    wait_until("the profile to be resting", || {
+        status()["phase"] == "resting"
+    });
     let before = env.sandbox().stats().token_requests;
-    assert!(before >= 3, "enrolment, and what kept it fresh until then");
-    wait_until("its token to end", || status()["expires_in"].is_null());
+    assert!(
+        before >= 3,
+        "the enrolment and the refreshes made only {before} requests"
+    );
+    wait_until("its token to expire", || status()["expires_in"].is_null());
     let resting = status();
     assert_eq!(resting["phase"], "resting");
     assert_eq!(resting["next_attempt_at"], Value::Null);
@@ -70,7 +75,7 @@ fn a_daemon_at_rest_is_never_woken() {
     });
     #[expect(
         clippy::disallowed_methods,
-        reason = "the test is that nothing happens in this time"
+        reason = "the test asserts that nothing happens during this time"
     )]
     std::thread::sleep(at_rest());
     assert_eq!(switches(&daemon) - quiet.0, 0, "wake-ups");

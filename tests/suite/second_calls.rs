@@ -2,7 +2,7 @@
 //! until its expiry or a 401, does an early second request from the same process lead to one refresh.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;

@@ -1,7 +1,7 @@
 //! `jetond setup`: the lines that users paste, and the changes that it makes and undoes with the tools' own commands.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;

@@ -2,7 +2,7 @@
 //! sockets may be.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 mod files;
@@ -95,7 +95,11 @@ fn start_at(env: &TestEnv, command: Command, socket: &Path) -> Daemon {
     daemon.admin = folder.with_file_name(name).join("admin.sock");
     wait_until("the daemon to serve", || {
         let ended = daemon.child.try_wait().unwrap();
-        assert!(ended.is_none(), "it ended with {ended:?}: {}", daemon.log());
+        assert!(
+            ended.is_none(),
+            "the daemon ended with {ended:?}: {}",
+            daemon.log()
+        );
         accepts(socket) && accepts(&daemon.admin)
     });
     daemon.look_at_proc();

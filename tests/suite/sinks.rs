@@ -118,7 +118,7 @@ fn a_reload_adds_changes_and_removes_files() {
     fs::write(env.config(), as_header).unwrap();
     reload(&env);
     let header = format!("Authorization: Bearer {token}\n");
-    wait_until("the other form", || text(&file) == header);
+    wait_until("the other format", || text(&file) == header);
     assert_eq!(file.metadata().unwrap().mode() & 0o7777, 0o644);
     fs::write(env.config(), bare).unwrap();
     reload(&env);
@@ -147,14 +147,14 @@ fn an_expired_token_is_removed_unless_the_file_is_to_stay() {
         let sinks = status(&env)["sinks"].clone();
         (sinks[0]["state"].clone(), sinks[1]["state"].clone())
     };
-    wait_until("the states to say so", || {
+    wait_until("the files to be removed and expired", || {
         states() == ("removed".into(), "expired".into())
     });
     assert!(!text(&stays).is_empty());
     env.fault("none");
     wait_for_newest(&env, &gone);
     wait_for_newest(&env, &stays);
-    wait_until("both to be fresh", || {
+    wait_until("both files to be fresh", || {
         states() == ("fresh".into(), "fresh".into())
     });
     env.stop(&mut daemon);
@@ -371,7 +371,10 @@ fn a_daemon_of_one_command_takes_its_files_with_it() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let folder = Path::new(ran.stdout.trim());
     assert!(folder.is_absolute() && !folder.exists(), "{ran:?}");
-    assert!(!other.exists(), "that is the place of another daemon");
+    assert!(
+        !other.exists(),
+        "the file in another daemon's folder is not written"
+    );
     // The record is removed when the next daemon starts.
     let mut daemon = env.start();
     wait_for_newest(&env, &other);
@@ -379,7 +382,7 @@ fn a_daemon_of_one_command_takes_its_files_with_it() {
         let names = names(&env.path("state/jeton/sinks"));
         names.iter().filter(|name| name.ends_with(".json")).count()
     };
-    wait_until("the record to go", || records() == 1);
+    wait_until("the record to be removed", || records() == 1);
     env.stop(&mut daemon);
 }
 
@@ -415,7 +418,7 @@ fn a_file_that_changes_hands_does_not_keep_the_other_profiles_token() {
     });
     put(with_sink(&bare, "other", "token"));
     reload(&env);
-    wait_until("the token of the other profile to go", || !file.exists());
+    wait_until("the other profile's token to be removed", || !file.exists());
     assert_eq!(sinks_of(&env, "research"), Value::Null);
     assert_eq!(sinks_of(&env, "other")[0]["state"], "waiting");
     env.fault_at(second, "none");
@@ -430,7 +433,7 @@ fn a_file_that_changes_hands_does_not_keep_the_other_profiles_token() {
     put(with_sink(&bare, "research", "token\"\non-expiry = \"keep"));
     env.fault("refuse");
     let mut daemon = env.start();
-    wait_until("the token of the other profile to go", || !file.exists());
+    wait_until("the other profile's token to be removed", || !file.exists());
     // If a token is held, there is no moment without a file.
     env.fault("none");
     let refreshed = env.jeton(&["refresh", "research"]);
@@ -470,8 +473,8 @@ fn of_two_sinks_that_write_one_file_the_second_is_a_fault() {
     fs::write(env.config(), both + "replace = true\n").unwrap();
     let mut daemon = env.start();
     let token = env.token(&daemon, "other");
-    wait_until("the first one's token", || text(&file) == token);
-    wait_until("the fault", || {
+    wait_until("the first sink's token", || text(&file) == token);
+    wait_until("the second sink to fail", || {
         sinks_of(&env, "research")[0]["state"] == "failed"
     });
     let detail = sinks_of(&env, "research")[0]["detail"].to_string();
@@ -493,7 +496,7 @@ fn of_two_sinks_that_write_one_file_the_second_is_a_fault() {
     fs::write(env.config(), with_sink(&bare, "research", "token")).unwrap();
     reload(&env);
     let token = env.token(&daemon, "research");
-    wait_until("the second one's token", || text(&file) == token);
+    wait_until("the second sink's token", || text(&file) == token);
     let refreshed = env.jeton(&["refresh", "other"]);
     assert_eq!(refreshed.code, 0, "{refreshed:?}");
     assert_eq!(sinks_of(&env, "other"), Value::Null);
@@ -512,7 +515,7 @@ fn a_file_whose_path_is_written_in_another_way_is_known_again() {
         fs::write(env.config(), with_sink(&bare, "research", path)).unwrap();
         let mut daemon = env.start();
         wait_for_newest(&env, &file);
-        wait_until("the state to say so", || sink(&env)["state"] == "fresh");
+        wait_until("the state to be fresh", || sink(&env)["state"] == "fresh");
         assert_eq!(sink(&env)["path"], file.to_str().unwrap());
         env.stop(&mut daemon);
     }

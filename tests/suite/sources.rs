@@ -1,7 +1,7 @@
 //! Credential sources: credentials that Jeton only reads, from where the configuration says.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 mod commands;
@@ -105,7 +105,7 @@ fn a_credential_is_bound_at_its_first_use_until_a_person_rebinds_it() {
     assert_eq!(checked.code, 0, "{checked:?}");
     let says = "research: what its credential is for is recorded at its first use";
     assert!(checked.stdout.contains(says), "{checked:?}");
-    assert!(!binding(&env).exists(), "a look records nothing");
+    assert!(!binding(&env).exists(), "a check records nothing");
     let mut daemon = env.start();
     env.token(&daemon, "research");
     let recorded = fs::read_to_string(binding(&env)).unwrap();

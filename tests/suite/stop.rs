@@ -3,7 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -26,7 +26,7 @@ fn waiting(env: &TestEnv, seconds: u32) -> (Daemon, Wire<'_>) {
         "/v1/profiles/research/token?max_wait={seconds}"
     )))
     .unwrap();
-    wait_until("the caller to be taken", || {
+    wait_until("the daemon to receive the request", || {
         env.get(&daemon, "/v1/profiles/research").json()["counts"]["requests"] == 1
     });
     (daemon, wire)
@@ -90,7 +90,7 @@ fn a_reload_during_the_stop_cuts_nobody_off_and_a_second_stop_does() {
     assert_eq!(daemon.wait().code(), Some(0));
     assert!(
         daemon.log().contains("stopping at once"),
-        "and not after the grace"
+        "the daemon does not wait for the grace period"
     );
     assert_eq!(wire.rest(), b"");
     assert!(!daemon.socket.exists() && !daemon.admin.exists());

@@ -129,7 +129,10 @@ fn t3_a_rejected_credential_is_not_sent_to_another_endpoint() {
     assert!(rejected_at[1] - rejected_at[0] >= 4, "{rejected_at:?}");
     assert_eq!(env.jeton(&["token", "research"]).code, 1);
     let paths = paths(&env, 0);
-    assert_eq!(paths, ["/api/v2/token"; 3], "the first is the enrolment's");
+    assert_eq!(
+        paths, ["/api/v2/token"; 3],
+        "the first request is the enrolment's"
+    );
     env.stop(&mut daemon);
 }
 

@@ -1,7 +1,7 @@
 //! Records with two keys, during a rotation: if the issuer rejects the key in use, the other one gets tokens.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs::{self, DirBuilder, Permissions};
@@ -59,7 +59,10 @@ fn the_other_key_of_a_rotation_gives_tokens_while_the_one_in_use_is_rejected() {
         leave_alone(&env);
         let mut daemon = env.start();
         let held = env.token(&daemon, "a");
-        assert!(env.sandbox().stats().rejected >= 1, "the first was tried");
+        assert!(
+            env.sandbox().stats().rejected >= 1,
+            "the daemon tried the first key"
+        );
         let refreshed = env.jeton(&["refresh", "a"]);
         assert_eq!(refreshed.code, 0, "{member}: {refreshed:?}");
         assert_ne!(env.token(&daemon, "a"), held);

@@ -75,7 +75,11 @@ async fn generations(socket: std::path::PathBuf, wanted: usize, coming_back: boo
         stream.write_all(ask.as_bytes()).await.unwrap();
         let mut lines = tokio::io::BufReader::new(stream).lines();
         while got.len() < wanted {
-            let line = lines.next_line().await.unwrap().expect("it goes on");
+            let line = lines
+                .next_line()
+                .await
+                .unwrap()
+                .expect("the event stream continues");
             if let Some(id) = line.strip_prefix("id: ") {
                 got.push(id.parse().unwrap());
                 if coming_back {
@@ -192,7 +196,11 @@ fn a_reload_that_takes_the_profile_away_ends_the_watch_and_one_that_keeps_it_doe
     watch.next("state");
     assert_eq!(env.jeton(&["reload"]).code, 0);
     assert_eq!(env.jetond(&["remove", "research", "--yes"]).code, 0);
-    assert_eq!(watch.block(), Vec::<String>::new(), "nothing in between");
+    assert_eq!(
+        watch.block(),
+        Vec::<String>::new(),
+        "the watch ends without another event"
+    );
     env.stop(&mut daemon);
 }
 
@@ -229,7 +237,11 @@ fn the_companion_prints_a_line_of_json_an_event() {
     lines.read_line(&mut line).unwrap();
     assert!(line.starts_with("{\"event\":\"state\","), "{line}");
     drop(lines);
-    assert_eq!(late.wait().unwrap().code(), Some(141), "its reader is gone");
+    assert_eq!(
+        late.wait().unwrap().code(),
+        Some(141),
+        "the companion ends when its reader has closed the pipe"
+    );
 
     daemon.signal(Signal::TERM);
     assert!(events.next().is_none());

@@ -1,7 +1,7 @@
 //! `jetond run -- CMD`: the command runs as its user intended, has tokens, and leaves nothing behind.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -186,7 +186,7 @@ fn it_runs_beside_a_daemon_with_the_same_state() {
     assert_eq!(env.token(&daemon, "research"), outer);
     assert!(
         !daemon.log().contains("reloaded"),
-        "the private one was told"
+        "the private daemon was reloaded"
     );
     env.stop(&mut daemon);
     assert_nothing_left(&env);
@@ -332,7 +332,7 @@ fn told_to_end_at_any_moment_of_the_start_it_leaves_nothing_behind() {
     for _ in 0..10 {
         let env = TestEnv::new();
         let mut supervisor = env.spawn_command(script(&env, "exec sleep 600"));
-        wait_until("its folder", || !folders(&env).is_empty());
+        wait_until("the private daemon's folder", || !folders(&env).is_empty());
         supervisor.signal(Signal::TERM);
         assert_eq!(supervisor.wait().code(), Some(143), "{}", supervisor.log());
         assert_nothing_left(&env);
@@ -349,7 +349,7 @@ fn when_it_is_killed_the_daemon_ends_and_the_command_goes_on() {
     supervisor.child.kill().unwrap();
     supervisor.wait();
     wait_until("the daemon to end", || daemons(&env).is_empty());
-    wait_until("its folder to go", || folders(&env).is_empty());
+    wait_until("its folder to be removed", || folders(&env).is_empty());
     test_kill_process(command).unwrap();
     open_the_gate(&env);
     wait_until("the command to end", || test_kill_process(command).is_err());

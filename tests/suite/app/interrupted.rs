@@ -264,7 +264,9 @@ fn a_creation_whose_answer_is_lost_leaves_no_key_also_where_it_is_executed_late(
     fault_for(&env, "late:1.5", 1);
     let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
     assert_ne!(failed.code, 0, "{failed:?}");
-    crate::support::daemon::wait_until("the late execution", || key(&env, "new-key").is_some());
+    crate::support::daemon::wait_until("the late creation of the key", || {
+        key(&env, "new-key").is_some()
+    });
     let listed = env.jetond(&["app", "list"]);
     assert_eq!(listed.code, 0, "{listed:?}");
     assert!(key(&env, "new-key").is_none(), "{listed:?}");

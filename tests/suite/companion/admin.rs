@@ -81,7 +81,10 @@ fn an_answer_sends_the_request_to_the_admin_socket() {
     };
     assert_eq!(first.words(), ["jeton", "lock", "--json", "p"]);
     assert_eq!(fields(first), fields(second));
-    assert!(second.deadline() <= first.deadline(), "one deadline");
+    assert!(
+        second.deadline() <= first.deadline(),
+        "both requests share one deadline"
+    );
 }
 
 #[test]

@@ -329,7 +329,7 @@ fn an_answer_before_the_request_was_read_counts() {
         outcome(&output),
         (64, String::new(), "jeton: too much\n".into())
     );
-    assert_eq!(daemon.asked().len(), 0, "and nothing was sent again");
+    assert_eq!(daemon.asked().len(), 0, "nothing was sent again");
 }
 
 #[test]

@@ -47,7 +47,11 @@ fn the_command_is_told_where_the_daemon_is() {
     assert_eq!((code, stderr.as_str()), (0, ""));
     let socket = format!("JETON_SOCKET={}", daemon.socket.display());
     assert_eq!(variables(&stdout), ["A=b", &socket, "PATH=/usr/bin"]);
-    assert_eq!(daemon.asked().len(), 0, "without --env nothing is asked");
+    assert_eq!(
+        daemon.asked().len(),
+        0,
+        "without --env, there is no request"
+    );
 }
 
 #[test]
@@ -186,12 +190,12 @@ fn the_token_is_in_no_argument_and_not_printed() {
         .output()
         .unwrap(),
     );
-    assert_eq!(code, 0, "the command has it");
+    assert_eq!(code, 0, "the command has the token");
     assert!(stdout.starts_with("/bin/sh -c tr"), "{stdout}");
     assert_eq!(
         stdout.matches(TOKEN).count(),
         script.matches(TOKEN).count(),
-        "only where the script itself spells it"
+        "only the script itself contains the token"
     );
     assert!(!stderr.contains(TOKEN));
 }
@@ -337,7 +341,7 @@ fn the_search_path_is_searched_in_order() {
     assert_eq!(
         searched(&files, Some("@/run:@/b:@/a"), "run"),
         ran("b"),
-        "a file is no folder"
+        "a file is not a folder"
     );
     assert_eq!(
         searched(&files, Some("@/absent::@/a"), "run"),
@@ -358,7 +362,7 @@ fn the_search_path_is_searched_in_order() {
     assert_eq!(
         searched(&closed, Some("@/a:@/b"), "run"),
         ran("b"),
-        "what may not be run is passed over"
+        "a file that is not executable is skipped"
     );
 }
 

@@ -210,7 +210,7 @@ fn ready_sends_its_wait_as_argument_and_as_deadline() {
         let left = asked.deadline().unwrap();
         assert!(
             left > 0 && left <= 12_000,
-            "the second that we stay longer is not told: {left}"
+            "the deadline that is sent excludes the companion's extra second: {left}"
         );
     }
 }
@@ -295,7 +295,7 @@ fn standard_input_is_sent_only_when_asked_for_and_to_its_end() {
     assert_eq!(asked[0].words(), asked[1].words());
     assert!(
         asked[1].deadline() <= asked[0].deadline(),
-        "one deadline for both"
+        "both requests share one deadline"
     );
 }
 

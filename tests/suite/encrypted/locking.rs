@@ -65,7 +65,11 @@ fn a_daemon_begins_locked_and_serves_what_is_unlocked_until_it_is_locked() {
     assert!(lock.stdout.contains("research"), "{lock:?}");
     watcher.wait_for("\"phase\":\"locked\"");
     assert_eq!(answer(&env, &daemon, "research"), locked());
-    assert_eq!(env.token(&daemon, "plain"), of_plain, "others go on");
+    assert_eq!(
+        env.token(&daemon, "plain"),
+        of_plain,
+        "other profiles are still served"
+    );
     let doctor = env.jetond(&["doctor"]);
     assert!(doctor.stdout.contains("locked, so nothing"), "{doctor:?}");
 
@@ -145,13 +149,13 @@ fn a_lock_removes_the_file_of_a_command_that_runs() {
         &script,
     ]);
     let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
-    wait_until("the command", || told.exists());
+    wait_until("the command to run", || told.exists());
     let file = PathBuf::from(fs::read_to_string(&told).unwrap().trim_end());
-    wait_until("its file", || file.exists());
+    wait_until("the command's file", || file.exists());
     assert_eq!(env.jetond(&["lock"]).code, 0);
     assert!(!file.exists(), "{}", file.display());
     assert_eq!(unlock(&env).code, 0);
-    wait_until("its file again", || file.exists());
+    wait_until("the command's file again", || file.exists());
     drop(child.stdin.take());
     child.wait().unwrap();
     env.stop(&mut daemon);

@@ -177,7 +177,11 @@ fn a_body_over_its_cap_is_refused_before_a_byte_of_it_is_sent() {
         let mut wire = Wire::new(&env, socket);
         wire.send([head(cap).into_bytes(), vec![0; cap]].concat())
             .unwrap();
-        assert_ne!(wire.answer().status, 413, "{line}: as large as it may be");
+        assert_ne!(
+            wire.answer().status,
+            413,
+            "{line}: the largest allowed size"
+        );
     }
     env.stop(&mut daemon);
 }

@@ -99,7 +99,7 @@ fn a_log_in_a_fifo_goes_on_with_the_next_reader_and_says_what_is_missing() {
     let next = open();
     fcntl_setfl(&next, OFlags::empty()).unwrap();
     let log = Reader::of(next);
-    wait_until("the count", || {
+    wait_until("the count of dropped lines", || {
         chatter(&daemon, 1);
         log.text().contains("log lines were dropped")
     });

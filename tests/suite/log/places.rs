@@ -34,7 +34,7 @@ cat /mnt/log
     let (_, log) = out
         .stdout
         .split_once("ended: 0\n")
-        .expect("it ended in order");
+        .expect("the daemon ended with exit code 0");
     // A line that was cut off by the full disk is not joined with the next one.
     let torn = |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_err();
     let torn: Vec<_> = log.lines().filter(torn).collect();

@@ -66,12 +66,12 @@ fn a_non_blocking_pipe_is_waited_for_and_loses_nothing() {
     chatter(&daemon, 300);
     let before = processor_time(&daemon);
     let log = Reader::of(reader);
-    wait_until("the last request", || {
+    wait_until("the log lines of all requests", || {
         log.text().matches("\"answered\"").count() >= 300
     });
     assert!(
         processor_time(&daemon) - before < 100,
-        "it waited by spinning"
+        "the daemon waited in a busy loop"
     );
     assert_serves_and_stops(&env, &mut daemon);
     assert_eq!(super::dropped(&lines(&log.end(&env))), 0);
@@ -107,7 +107,10 @@ fn a_log_that_is_stuck_costs_no_processor_time() {
         // The test measures the processor time of an idle period, so it sleeps.
         std::thread::sleep(std::time::Duration::from_secs(2));
         let used = processor_time(&daemon) - before;
-        assert!(used <= 5, "{used} hundredths of a second");
+        assert!(
+            used <= 5,
+            "the daemon used {used} hundredths of a second of processor time"
+        );
         assert_serves_and_stops(&env, &mut daemon);
     }
 }

@@ -48,7 +48,7 @@ fn supervised(log: OwnedFd, then: impl FnOnce()) {
     supervisor.signal(Signal::TERM);
     assert_eq!(supervisor.wait().code(), Some(7));
     let left = fs::read_dir(env.path("run")).unwrap().count();
-    assert_eq!(left, 0, "the sockets' folder is gone");
+    assert_eq!(left, 0, "the sockets' folder is removed");
 }
 
 #[test]

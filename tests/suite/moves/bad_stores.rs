@@ -111,7 +111,7 @@ fn a_file_store_that_is_not_to_be_trusted_is_named_and_nothing_of_it_moves() {
         assert_eq!(
             env.sandbox().stats().token_requests,
             requests,
-            "{what}: nothing is sent"
+            "{what}: no token request is sent"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Moving to another machine in a file: `jetond export` and `jetond import`.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs::{self, Permissions};
@@ -95,7 +95,7 @@ fn an_exported_profile_works_on_another_machine_and_both_are_marked_as_shared() 
         file.metadata().unwrap().permissions().mode() & 0o7777,
         0o600
     );
-    assert_eq!(config(&env), before, "it stays");
+    assert_eq!(config(&env), before, "the configuration is unchanged");
     assert_eq!(record(&env, "research")["shared"], true);
     let content = opened(&file);
     let profile = content["profiles"][0].as_object().unwrap();
@@ -132,7 +132,7 @@ fn an_exported_profile_works_on_another_machine_and_both_are_marked_as_shared() 
     assert_eq!(
         env.sandbox().stats().token_requests,
         before + 1,
-        "the proof"
+        "one token request proves the credential"
     );
     let text =
         format!("[profiles.research]\nprovider = \"runai\"\nurl = \"{url}\"\nstore = \"file\"\n");
@@ -162,7 +162,10 @@ fn a_moved_profile_is_removed_here_once_the_file_was_opened() {
     let mut daemon = env.start();
     let file = env.path("home/research.age");
     let refused = export(&env, &file, &["research", "--move"]);
-    assert_eq!(refused.code, 64, "nobody was asked: {refused:?}");
+    assert_eq!(
+        refused.code, 64,
+        "there is no terminal to ask at: {refused:?}"
+    );
     assert!(!file.exists() && !intent(&env, "research").exists());
     let moved = export(&env, &file, &["research", "--move", "--yes"]);
     assert_eq!(moved.code, 0, "{moved:?}");
@@ -248,7 +251,7 @@ fn a_name_that_exists_is_a_conflict_and_the_others_can_be_chosen() {
     assert_eq!(
         env.sandbox().stats().token_requests,
         before.1,
-        "nothing was sent"
+        "no token request was sent"
     );
     let imported = import(&env, &file, &["reports", "--yes"]);
     assert_eq!(imported.code, 0, "{imported:?}");
@@ -379,7 +382,10 @@ fn the_certificates_go_into_a_file_of_their_own_and_the_path_stays_behind() {
     let file = env.path("home/x.age");
     let exported = export(&env, &file, &["research"]);
     assert_eq!(exported.code, 0, "{exported:?}");
-    assert!(!opened(&file).to_string().contains(&ca), "no path");
+    assert!(
+        !opened(&file).to_string().contains(&ca),
+        "the export contains no path of the CA file"
+    );
     let other = other_machine(&env);
     let imported = import(&other, &file, &["--yes"]);
     assert_eq!(imported.code, 0, "{imported:?}");
@@ -517,7 +523,7 @@ fn the_passphrase_is_asked_for_twice_without_echo_and_the_import_asks_before_it_
         assert_eq!(
             env.sandbox().stats().token_requests,
             before,
-            "nothing is sent yet"
+            "no token request is sent yet"
         );
         terminal.type_in(&format!("{answer}\r"));
         let (status, shown) = terminal.end(&other);

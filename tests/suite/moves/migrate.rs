@@ -1,7 +1,7 @@
 //! Moving from one store to another: `jetond migrate`.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -84,7 +84,7 @@ fn a_credential_moves_to_the_keyring_and_back_while_the_daemon_serves_its_token(
     assert_eq!(moved.stderr, "");
     assert!(
         bus.lookup("research").as_bytes() == record,
-        "the same record"
+        "the keyring has the same record"
     );
     assert!(!env.record("research").exists() && !intent(&env).exists());
     let after = before.replace("store = \"file\"", "store = \"keyring\"");
@@ -236,7 +236,11 @@ fn an_interrupted_migration_is_said_at_the_next_start_and_ended_by_the_next_comm
                 checked.stderr.contains(says) && checked.stderr.contains(line),
                 "{checked:?}"
             );
-            assert_eq!(checked.stderr.lines().count(), 1, "said once: {checked:?}");
+            assert_eq!(
+                checked.stderr.lines().count(),
+                1,
+                "more than one line: {checked:?}"
+            );
             let mut daemon = env.start();
             env.token(&daemon, "research");
             env.stop(&mut daemon);
@@ -273,7 +277,7 @@ fn a_credential_is_encrypted_by_a_migration_and_the_daemon_goes_on_with_its_toke
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let refused = migrate(&env, "encrypted-file");
-    assert_eq!(refused.code, 78, "nobody to encrypt to: {refused:?}");
+    assert_eq!(refused.code, 78, "there is no recipient: {refused:?}");
     let identity = Identity::generate();
     let recipient = format!(
         "\n[encrypted-file]\nrecipient = \"{}\"\n",

@@ -1,7 +1,7 @@
 //! Moves during a rotation: a credential whose key is being rotated stays where it is.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -30,7 +30,10 @@ fn rotate_record(env: &TestEnv) {
     let record = fs::read(env.record("a")).unwrap();
     let mut record: serde_json::Value = serde_json::from_slice(&record).unwrap();
     assert_eq!(record["version"], 2, "a record that is not rotated");
-    assert!(record["server_date"].is_u64(), "the issuer's date is kept");
+    assert!(
+        record["server_date"].is_u64(),
+        "the record has the issuer's date"
+    );
     let next = serde_json::json!({
         "client_id": "next-id", "client_secret": "next-canary", "key_id": "k-2",
         "key_name": "jeton-a-2", "created_at": 5,

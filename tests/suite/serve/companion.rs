@@ -82,7 +82,7 @@ fn a_profile_without_a_credential_ends_with_78() {
     fs::remove_file(env.record("research")).unwrap();
     let mut daemon = env.start();
     let mut output = env.jeton(&["token", "research"]);
-    wait_until("the store to be looked at", || {
+    wait_until("the daemon to read the store", || {
         output = env.jeton(&["token", "research"]);
         output.code != 75
     });
@@ -112,7 +112,7 @@ fn an_issuer_in_trouble_ends_with_75() {
     );
     refused(&env.jeton(&["ready", "research"]), 75, "research: ");
     let status = env.jeton(&["status"]);
-    assert_eq!(status.code, 0, "the daemon itself is well");
+    assert_eq!(status.code, 0, "the daemon itself works");
     env.fault("none");
     let ready = env.jeton(&["ready", "research", "--wait", "29"]);
     assert_eq!(
@@ -136,7 +136,7 @@ fn a_rejected_credential_ends_with_1_before_and_after_the_breaker_opens() {
     refused(&env.jeton(&["token", "--max-wait", "0.1"]), 1, why);
     assert_eq!(phase(), "retrying");
     // The second rejection, 5 s later, opens the circuit breaker.
-    wait_until("the breaker to open", || phase() == "rejected");
+    wait_until("the circuit breaker to open", || phase() == "rejected");
     refused(&env.jeton(&["token", "--max-wait", "0.1"]), 1, why);
     refused(&env.jeton(&["refresh"]), 1, "the issuer rejects");
     let response = env.get(&daemon, "/v1/profiles/research/token");

@@ -139,7 +139,11 @@ fn the_companion_reports_the_token_on_its_standard_input_and_prints_the_next() {
     let late = reject(&env, &["--sha256", &sha256(&first), "--json"], "");
     let json: serde_json::Value = serde_json::from_str(&late.stdout).unwrap();
     assert_eq!(json["access_token"], second.stdout.trim_end());
-    assert_eq!(env.sandbox().stats().granted, 3, "one was by jetond add");
+    assert_eq!(
+        env.sandbox().stats().granted,
+        3,
+        "jetond add made one of them"
+    );
     let empty = reject(&env, &[], "");
     assert_eq!(empty.code, 64, "{empty:?}");
     env.stop(&mut daemon);

@@ -48,7 +48,7 @@ fn an_unchanged_profile_keeps_its_token_a_new_one_starts_and_a_removed_one_goes(
     assert_eq!(
         env.sandbox().stats().token_requests,
         asked,
-        "nothing was asked for"
+        "no token was requested"
     );
 
     assert_eq!(

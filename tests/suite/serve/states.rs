@@ -154,7 +154,7 @@ fn an_issuer_in_trouble_shows_in_the_state_and_in_readiness_and_so_does_its_reco
     assert_eq!(json["phase"], "fresh");
     assert_eq!(
         json["last_fault"]["kind"], "server_error",
-        "it stays as history"
+        "the last fault stays as history"
     );
     env.stop(&mut daemon);
 }

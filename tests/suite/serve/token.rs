@@ -129,7 +129,7 @@ fn more_validity_than_is_left_gets_a_new_token_or_the_old_one_marked_as_stale() 
     assert_eq!(
         token(&env, &daemon, "")["stale"],
         false,
-        "nothing was asked for"
+        "no token was requested"
     );
     env.fault("none");
     wait_until("the next token", || {
@@ -161,7 +161,10 @@ fn without_a_token_one_waits_no_longer_than_asked() {
         assert_eq!(response.header("retry-after"), None);
     }
     env.fault("none");
-    assert!(env.sandbox().issued().len() <= 1, "the enrolment's alone");
+    assert!(
+        env.sandbox().issued().len() <= 1,
+        "only the enrolment got a token"
+    );
     env.stop(&mut daemon);
 }
 

@@ -1,7 +1,7 @@
 //! Socket activation: sockets that a service manager has bound.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs;
@@ -82,11 +82,11 @@ fn a_mode_that_a_reload_brings_names_the_setting_that_the_socket_unit_needs() {
     assert!(told.contains("jetond setup socket"), "{told}");
     assert!(
         !told.contains("restart needed"),
-        "a restart changes nothing: {told}"
+        "a restart would change nothing: {told}"
     );
     // The log names the setting, or the folder that keeps other users out on this machine.
     let [all, private] = ["SocketMode=0666", "SocketMode=0600"];
-    wait_until("the log to say what it takes", || {
+    wait_until("the log to name the necessary setting", || {
         let log = daemon.log();
         log.contains(all) || log.contains("do not get through")
     });
@@ -187,7 +187,7 @@ fn sockets_that_are_another_processs_are_not_taken() {
     command.env("PID", "1");
     let sockets = [at("t").into(), at("a").into()];
     let mut daemon = env.spawn_passing(command, sockets);
-    wait_until("its own sockets", || accepts(&daemon.admin));
+    wait_until("the daemon's own sockets", || accepts(&daemon.admin));
     env.stop(&mut daemon);
     assert!(!daemon.socket.exists());
 }
@@ -207,7 +207,7 @@ fn a_child_inherits_no_socket_that_was_passed() {
         };
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
         let flags = u32::from_str_radix(flags.unwrap().trim(), 8).unwrap();
-        assert_ne!(flags & 0o2_000_000, 0, "close on exec: {info}");
+        assert_ne!(flags & 0o2_000_000, 0, "no close-on-exec flag: {info}");
     }
     env.stop(&mut daemon);
 }
@@ -239,11 +239,17 @@ fn systemds_own_activator_starts_it_at_the_first_connection() {
         command.args([env!("CARGO_BIN_EXE_jetond"), "run"]);
         let mut daemon = env.spawn_command(command);
         daemon.wait_for_log("Listening on");
-        assert!(!daemon.log().contains("serving"), "nobody has asked yet");
+        assert!(
+            !daemon.log().contains("serving"),
+            "the daemon has started without a request"
+        );
         wait_until("the sockets", || sockets.iter().all(|path| path.exists()));
         env.token(&daemon, "research");
         assert_eq!(env.jeton(&["reload"]).code, 0);
         env.stop(&mut daemon);
-        assert!(sockets.iter().all(|path| path.exists()), "they stay");
+        assert!(
+            sockets.iter().all(|path| path.exists()),
+            "the passed sockets stay"
+        );
     }
 }

@@ -51,7 +51,7 @@ fn a_client_with_a_connection_for_each_request_notices_no_restart() {
         for _ in 0..RESTARTS {
             let mut daemon = manager.start(&env);
             let before = answered.load(Ordering::Relaxed);
-            wait_until("some answers", || {
+            wait_until("more responses", || {
                 answered.load(Ordering::Relaxed) > before + 20
             });
             daemon.signal(Signal::TERM);
@@ -109,7 +109,10 @@ fn short_life(env: &TestEnv) {
 
 /// Starts the daemon and waits until it serves. Returns whether it waited for a second first.
 fn waits(env: &TestEnv, manager: &Manager) -> (Daemon, bool) {
-    #[expect(clippy::disallowed_methods, reason = "the issue states the second")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test measures a wait of one second"
+    )]
     let start = Instant::now();
     let runtime = env.path(RUNTIME);
     let daemon = manager.start_with(env, &[("RUNTIME_DIRECTORY", &runtime)]);
@@ -146,7 +149,7 @@ fn a_crash_loop_under_a_service_manager_is_braked_until_a_life_ends_by_order() {
         short_life(&env);
     }
     let (mut daemon, _) = waits(&env, &manager);
-    wait_until("the row to be cleared", || {
+    wait_until("the crash record to be cleared", || {
         fs::read_dir(env.path(RUNTIME)).unwrap().count() == 0
     });
     daemon.child.kill().unwrap();

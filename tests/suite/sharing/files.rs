@@ -300,7 +300,7 @@ fn a_daemon_of_root_gives_a_sink_to_a_user_and_a_group() {
     }
     fs::write(env.config(), &bare).unwrap();
     assert_eq!(env.jeton(&["reload"]).code, 0);
-    wait_until("the file to go", || !file.exists());
+    wait_until("the file to be removed", || !file.exists());
     assert_eq!(fs::read_dir(&public).unwrap().count(), 0);
     env.stop(&mut daemon);
 }

@@ -73,7 +73,7 @@ fn a_command_of_another_user_is_let_in_and_no_third_one() {
         assert_eq!(modes, ["711", "711", "666", "700"], "{output:?}");
         assert!(
             output.stdout.contains("fresh"),
-            "it has every profile: {output:?}"
+            "the status lacks a profile: {output:?}"
         );
         assert!(output.stderr.contains(HINT), "{output:?}");
         // The private folder must be one that the user can reach.

@@ -99,7 +99,7 @@ fn on_a_login_node_each_user_has_a_daemon_of_its_own_and_none_of_another() {
     };
     let [alices, bobs] = homes.each_ref().map(|home| token(home, &[]));
     assert_eq!((alices.code, bobs.code), (0, 0), "{alices:?} {bobs:?}");
-    assert_ne!(alices.stdout, bobs.stdout, "each daemon has got its own");
+    assert_ne!(alices.stdout, bobs.stdout, "each daemon has its own token");
     // By default, another user's socket cannot be reached. Where its folders allow that, its daemon refuses the peer.
     for opened in [false, true] {
         for (home, other) in [(&homes[0], &daemons[1]), (&homes[1], &daemons[0])] {

@@ -52,7 +52,11 @@ fn each_user_has_the_profiles_that_rules_give_it_and_learns_nothing_of_the_other
         for ((method, target), (_, absent)) in asks(other).into_iter().zip(asks("absent")) {
             let (answer, absent) = (ask(method, &target), ask(method, &absent));
             assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"));
-            assert_eq!(answer.header("connection"), None, "it may go on asking");
+            assert_eq!(
+                answer.header("connection"),
+                None,
+                "the connection stays open for further requests"
+            );
             assert_eq!(answer.text().replace(other, "absent"), absent.text());
             assert_eq!(answer.status, absent.status);
         }

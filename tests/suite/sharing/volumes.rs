@@ -49,7 +49,11 @@ impl<'a> Pod<'a> {
         daemon.admin = seen_from_outside(pid, admin);
         wait_until("the daemon to serve", || {
             let ended = daemon.child.try_wait().unwrap();
-            assert!(ended.is_none(), "it ended with {ended:?}: {}", daemon.log());
+            assert!(
+                ended.is_none(),
+                "the daemon ended with {ended:?}: {}",
+                daemon.log()
+            );
             accepts(&daemon.socket) && accepts(&daemon.admin)
         });
         daemon.look_at_proc();

@@ -172,7 +172,7 @@ fn a_users_daemon_runs_the_command_with_few_variables_and_only_when_there_is_a_r
     assert_eq!(
         read("runs").lines().count(),
         2,
-        "the doctor runs no command"
+        "the doctor does not run the command"
     );
     let checked = place.run(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
@@ -237,7 +237,7 @@ fn a_command_that_is_replaced_while_it_runs_gives_its_secret_and_the_next_one_ru
         .request(&daemon.admin, "POST", "/v1/reload", &[], b"");
     assert_eq!(reloaded.status, 200, "{reloaded:?}");
     let runs = || fs::read_to_string(place.path("runs")).unwrap();
-    wait_until("both to run", || runs() == "first\nsecond\n");
+    wait_until("both commands to run", || runs() == "first\nsecond\n");
     place.env.token(&daemon, "research");
     place.env.stop(&mut daemon);
 }
@@ -272,7 +272,7 @@ fn a_command_that_failed_runs_again_at_a_reload_or_an_unlock_and_not_for_a_reque
     let given = ["--passphrase-file", &passphrase];
     let made = place.run(&[&["encrypt-store", "--work-factor", "12"], &given[..]].concat());
     assert_eq!(made.code, 0, "{made:?}");
-    wait_until("the reload that follows", || runs() == 3);
+    wait_until("the command to run at the following reload", || runs() == 3);
     let unlocked = place.run(&[&["unlock"], &given[..]].concat());
     assert_eq!(unlocked.code, 0, "{unlocked:?}");
     wait_until("the command to run at an unlock", || runs() == 4);
