@@ -202,7 +202,7 @@ fn a_link_that_flips_while_the_daemon_starts_leaks_nothing() {
     }
     stop.store(true, Ordering::Relaxed);
     assert!(flips.join().unwrap() > STARTS);
-    assert!(changed > 0, "the other file was never read");
+    assert!(changed > 0, "the daemon never read the other file");
 }
 
 #[cfg(target_os = "linux")]
@@ -254,7 +254,11 @@ fn a_file_that_is_exchanged_under_a_running_daemon_leaks_nothing() {
     scene.refresh(&daemon);
     daemon.wait_for_log("holds other certificates than at enrolment");
     assert_eq!(scene.secrets_at(1), 0);
-    assert_eq!(scene.env.token(&daemon, "research"), token, "still served");
+    assert_eq!(
+        scene.env.token(&daemon, "research"),
+        token,
+        "the held token is still served"
+    );
     let checked = scene.env.jetond(&["check"]);
     assert_eq!(checked.code, 78, "{checked:?}");
     assert!(checked.stderr.contains("--rebind"), "{checked:?}");

@@ -166,7 +166,7 @@ fn hammer(daemon: &Daemon, profile: &str) {
         &[],
         b"",
     );
-    assert!(begun.elapsed() < WAIT, "it waited for the issuer");
+    assert!(begun.elapsed() < WAIT, "the request waited for the issuer");
     if token.status != 200 {
         // An attempt may be running at this moment.
         let code = token.code();

@@ -120,7 +120,7 @@ fn told(env: &TestEnv, daemon: &Daemon, answer: &str) -> String {
     let before = count();
     env.fault(answer);
     let _ = env.jeton(&["refresh", "research"]);
-    wait_until("an attempt that failed", || count() > before);
+    wait_until("another attempt to fail", || count() > before);
     let mut out = String::new();
     for args in [
         &["status"][..],

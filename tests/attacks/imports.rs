@@ -54,7 +54,7 @@ fn a_secret_is_kept_byte_for_byte_or_refused_with_the_reason() {
         kept += u32::from(import(&env, &file, &url, text.as_bytes(), number));
     }
     // Spaces around a secret are refused with the reason, because they are rarely intended.
-    assert_eq!(kept, 4, "what is printable is kept");
+    assert_eq!(kept, 4, "printable characters are kept");
     let long = SECRET.repeat(4_096 / SECRET.len() + 1);
     let not_text = [SECRET.as_bytes(), b"\xff\xfe"].concat();
     for bytes in [long.as_bytes(), &not_text, b"", b"\n"] {

@@ -70,27 +70,27 @@ fn a_flood_of_early_hints_delays_no_request_for_another_profile() {
         let target = "/v1/profiles/flooded/refresh";
         crate::support::http::request(&socket, "POST", target, &[], b"")
     });
-    wait_until("the flood", || {
+    wait_until("the daemon to connect to the flooding issuer", || {
         env.sandboxes()[1].stats().open_connections == 1
     });
     let flooded = median(&env, &daemon, "other", 200);
     assert_eq!(
         env.sandboxes()[1].stats().open_connections,
         1,
-        "the flood has ended too early to tell"
+        "the flood ended too early"
     );
     // The reserve is for a busy machine. If the flood ran on the thread that serves, each request would take most of a
     // second.
     let bound = quiet * 3 + Duration::from_millis(20);
     assert!(flooded <= bound, "{flooded:?} against {quiet:?}");
     assert_ne!(refresh.join().unwrap().status, 200);
-    wait_until("the end of the attempt", || {
+    wait_until("the attempt to end", || {
         let shown = env.get(&daemon, "/v1/profiles/flooded").json();
         shown["last_fault"]["kind"] == "timeout"
     });
     assert!(begun.elapsed() < DEADLINE, "{:?}", begun.elapsed());
     env.fault_at(1, "none");
-    wait_until("the end of the connection", || {
+    wait_until("the connection to end", || {
         env.sandboxes()[1].stats().open_connections == 0
     });
     env.stop(&mut daemon);
@@ -101,7 +101,7 @@ fn a_profile_that_is_removed_ends_its_connection_to_the_issuer() {
     let env = two_issuers();
     env.fault_at(1, "hang");
     let mut daemon = env.start();
-    wait_until("the attempt", || {
+    wait_until("an attempt to connect", || {
         env.sandboxes()[1].stats().open_connections == 1
     });
     let text = fs::read_to_string(env.config()).unwrap();
@@ -109,7 +109,7 @@ fn a_profile_that_is_removed_ends_its_connection_to_the_issuer() {
     fs::write(env.config(), &text[..at]).unwrap();
     let begun = Instant::now();
     assert_eq!(env.jeton(&["reload"]).code, 0);
-    wait_until("the end of the connection", || {
+    wait_until("the connection to end", || {
         env.sandboxes()[1].stats().open_connections == 0
     });
     // The attempt's own deadline would be later.
@@ -153,7 +153,7 @@ fn the_profile_that_is_asked_for_comes_first_and_the_log_says_that_others_wait()
     // Eight run at a time, so the last profile would wait for 16 seconds.
     env.fault("slow:4");
     let mut daemon = env.start();
-    wait_until("the first calls", || {
+    wait_until("the first requests to the issuer", || {
         env.sandbox().stats().open_connections == 8
     });
     let answer = env.get(&daemon, "/v1/profiles/p39/token?max_wait=10");

@@ -173,7 +173,7 @@ fn batch(kind: Kind, seed: u64, numbers: std::ops::Range<u64>, of: &str) {
     seen.faults.truncate(5);
     assert!(
         faults == 0,
-        "{faults} faults of {of}, and JETON_MUTATION_ONLY for one of these: {:#?}",
+        "{faults} faults of {of}; set JETON_MUTATION_ONLY for one of these: {:#?}",
         seen.faults
     );
 }

@@ -106,10 +106,18 @@ fn honest_clients_are_served(env: &TestEnv, daemon: &Daemon, honest: User, times
             stream.write_all(get(TOKEN).as_bytes()).unwrap();
             let answer = http::read_response(stream).unwrap();
             env.came_out("an answer", &answer.body, true);
-            assert_eq!(answer.status, 200, "{who}, kept, {i}");
+            assert_eq!(answer.status, 200, "{who}, kept connection, {i}");
         }
-        assert_eq!(env.get(daemon, TOKEN).status, 200, "the owner, new, {i}");
-        assert_eq!(status(env, daemon, honest), 200, "a user, new, {i}");
+        assert_eq!(
+            env.get(daemon, TOKEN).status,
+            200,
+            "the owner, new connection, {i}"
+        );
+        assert_eq!(
+            status(env, daemon, honest),
+            200,
+            "a user, new connection, {i}"
+        );
         if i % 10 == 0 {
             let socket = daemon.socket.to_str().unwrap();
             let reload = env.jeton(&["--socket", socket, "reload"]);
@@ -134,7 +142,7 @@ fn strangers_with_half_open_connections_take_no_place() {
     let mut daemon = start(&env, 256);
     let crowds = [MALLORY, TRUDY].map(|user| Crowd::new(&daemon, user, 400, "G"));
     for crowd in &crowds {
-        wait_until("the crowd", || crowd.opened() >= 400);
+        wait_until("the crowd to connect", || crowd.opened() >= 400);
     }
     honest_clients_are_served(&env, &daemon, ALICE, 30);
     assert!(descriptors(&daemon) <= 256);
@@ -154,7 +162,7 @@ fn users_who_hold_all_they_can_idle_make_room_for_others() {
     let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let crowds = [BOB, CAROL].map(|user| Crowd::new(&daemon, user, 200, request));
     for crowd in &crowds {
-        wait_until("the crowd", || crowd.opened() >= 200);
+        wait_until("the crowd to connect", || crowd.opened() >= 200);
     }
     honest_clients_are_served(&env, &daemon, ALICE, 30);
     for crowd in crowds {
@@ -171,7 +179,7 @@ fn pipelining_on_many_connections_fails_nobody_elses_request() {
     let env = place(&[ALICE, BOB]);
     let mut daemon = start(&env, 1_024);
     let crowd = Crowd::pipelining(&daemon, BOB, 64);
-    wait_until("the crowd", || crowd.opened() >= 64);
+    wait_until("the crowd to connect", || crowd.opened() >= 64);
     honest_clients_are_served(&env, &daemon, ALICE, 30);
     assert!(crowd.leave().starts_with(b"HTTP/1.1 200 "));
     env.stop(&mut daemon);
@@ -200,7 +208,9 @@ fn a_stranger_gets_its_403_at_accept_and_a_long_request_is_taken() {
     let before = descriptors(&daemon);
     let stay: Vec<_> = (0..100).map(|_| MALLORY.connect(&daemon.socket)).collect();
     assert!(descriptors(&daemon) <= before + 64);
-    wait_until("their end", || descriptors(&daemon) <= before);
+    wait_until("the daemon to close the connections", || {
+        descriptors(&daemon) <= before
+    });
     drop(stay);
     env.stop(&mut daemon);
 }
@@ -269,7 +279,7 @@ fn an_answer_that_is_being_made_never_gives_up_its_place() {
     // First Alice has the most connections of all users, and then Bob.
     for (size, user) in [(400, ALICE), (400, BOB)] {
         let crowd = Crowd::new(&daemon, user, size, "G");
-        wait_until("the crowd", || crowd.opened() >= 2 * size);
+        wait_until("the crowd to connect", || crowd.opened() >= 2 * size);
         crowd.leave();
     }
     env.fault_at(1, "none");
@@ -302,7 +312,7 @@ fn a_user_who_holds_only_watches_is_served_and_the_oldest_watch_ends() {
         match first {
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}
             ended => {
-                assert_eq!(ended.unwrap(), 0, "the oldest one ends");
+                assert_eq!(ended.unwrap(), 0, "the oldest watch ends");
                 break watches.len() - 1;
             }
         }
@@ -310,7 +320,7 @@ fn a_user_who_holds_only_watches_is_served_and_the_oldest_watch_ends() {
     };
     assert!(
         (80..130).contains(&most),
-        "{most}, as one user may have of 256"
+        "one user got {most} of 256 connections"
     );
     assert_eq!(status(&env, &daemon, ALICE), 200);
     // The connection of the request for the token has ended, and the newest watch continues.
@@ -361,8 +371,8 @@ fn a_reload_decides_the_next_request_of_an_open_connection() {
     let text = fs::read_to_string(env.config()).unwrap();
     fs::write(env.config(), text.replace("60101", "60102")).unwrap();
     reload();
-    assert_eq!(ask(), 403, "the open connection");
-    assert_eq!(status(&env, &daemon, ALICE), 403, "a new one");
+    assert_eq!(ask(), 403, "on the open connection");
+    assert_eq!(status(&env, &daemon, ALICE), 403, "on a new connection");
     assert_eq!(status(&env, &daemon, BOB), 200);
     fs::write(env.config(), text).unwrap();
     reload();

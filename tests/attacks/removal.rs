@@ -101,7 +101,10 @@ fn with_two_configurations_a_killed_removal_goes_on_in_its_own_alone() {
             assert_eq!(refused.code, 78, "{call} {n}: {refused:?}");
             let says = "nothing is removed: there is no profile a in ";
             assert!(refused.stderr.contains(says), "{refused:?}");
-            assert!(state(&env) == before, "{call} {n}: it touched something");
+            assert!(
+                state(&env) == before,
+                "{call} {n}: the command changed something"
+            );
             assert!(fs::read(env.config()).unwrap() == config);
             if killed.code == 0 {
                 break;
@@ -220,7 +223,10 @@ fn a_removal_from_a_keyring_can_be_killed_anywhere() {
                 !named || stored,
                 "{call} {n}: a profile without its credential"
             );
-            assert!(named || begun || !stored, "{call} {n}: it is forgotten");
+            assert!(
+                named || begun || !stored,
+                "{call} {n}: nothing refers to the stored credential"
+            );
             if killed.code == 0 && !named && !begun {
                 break;
             }

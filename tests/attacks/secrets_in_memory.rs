@@ -189,7 +189,7 @@ impl Place {
         let mut tokens = vec![];
         for name in &self.profiles {
             let target = format!("/v1/profiles/{name}/token?min_valid=600");
-            wait_until("a token that lasts", || {
+            wait_until("a token with ten minutes left", || {
                 let answer = http::request(&self.daemon.socket, "GET", &target, &[], b"");
                 let json: serde_json::Value =
                     serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -328,7 +328,7 @@ fn memory_holds_each_secret_in_use_once_and_none_that_is_not() {
         clients.iter_mut().for_each(|client| client.ask(name));
     }
     place.wait_until_clean(&tokens, &place.secrets);
-    wait_until("a planted text to be found", || {
+    wait_until("the search to find a planted text", || {
         finds_a_planted_text(&place.daemon)
     });
 

@@ -198,7 +198,9 @@ fn the_systems_roots_count_wherever_a_variable_points_and_a_change_counts_at_onc
     // The same in a daemon. A change of the files takes effect at the next attempt.
     let run = ["run".to_owned()];
     let mut daemon = env.start_command(with_variables(in_system(&env, &other, &run), &ca));
-    wait_until("an attempt", || !last_fault(&env, &daemon).is_empty());
+    wait_until("the first attempt to fail", || {
+        !last_fault(&env, &daemon).is_empty()
+    });
     assert_eq!(last_fault(&env, &daemon), "tls_untrusted");
     assert_eq!(env.sandbox().stats().token_requests, asked);
     exchange(&env, &daemon, &ca);
@@ -213,7 +215,7 @@ fn the_systems_roots_count_wherever_a_variable_points_and_a_change_counts_at_onc
     exchange(&env, &daemon, &other);
     let asked = env.sandbox().stats().token_requests;
     refresh(&env, &daemon);
-    wait_until("an attempt that fails", || failures() > before);
+    wait_until("another attempt to fail", || failures() > before);
     assert_eq!(last_fault(&env, &daemon), "tls_untrusted");
     assert_eq!(env.sandbox().stats().token_requests, asked);
     env.stop(&mut daemon);

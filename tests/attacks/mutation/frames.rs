@@ -132,7 +132,7 @@ impl Frames {
                 }
             }
         }
-        assert!(frames.len() > 10, "the fixtures are gone");
+        assert!(frames.len() > 10, "fixtures are missing");
         // The order must depend on the seed only, not on the file system.
         frames.sort_by(|a, b| a.0.cmp(&b.0));
         Self(frames.into_iter().map(|(_, frame)| frame).collect())

@@ -69,10 +69,12 @@ fn strangers_in_a_flood_wait_for_their_403_and_nobody_waits_behind_them() {
     let mut daemon = start(&env, DESCRIPTORS);
     let crowds = [MALLORY, TRUDY].map(|user| Crowd::new(&daemon, user, 1_500, "G"));
     for crowd in &crowds {
-        wait_until("the crowd", || crowd.opened() >= 1_500);
+        wait_until("the crowd to connect", || crowd.opened() >= 1_500);
     }
     // Only a limited number of refused connections are drained at a time. These are more, so the others wait.
-    wait_until("those that wait", || descriptors(&daemon) > 1_000);
+    wait_until("the other connections to wait", || {
+        descriptors(&daemon) > 1_000
+    });
     for _ in 0..100 {
         assert_eq!(status_without_a_wait(&env, &daemon, ALICE), 200);
         assert_eq!(
@@ -98,7 +100,9 @@ fn a_user_whose_requests_never_come_delays_its_own_connections_alone() {
     let mut daemon = start(&env, DESCRIPTORS);
     let before = descriptors(&daemon);
     let crowd = Crowd::new(&daemon, BOB, 1_500, NO_REQUEST);
-    wait_until("those that wait", || descriptors(&daemon) > before + 1_000);
+    wait_until("the connections to wait", || {
+        descriptors(&daemon) > before + 1_000
+    });
     for _ in 0..100 {
         assert_eq!(status_without_a_wait(&env, &daemon, ALICE), 200);
     }
@@ -126,7 +130,7 @@ fn at_a_stop_each_connection_that_waits_gets_its_answer() {
             stream
         })
         .collect();
-    assert!(descriptors(&daemon) > before + 100, "none waits");
+    assert!(descriptors(&daemon) > before + 100, "no connection waits");
     let start = Instant::now();
     env.stop(&mut daemon);
     assert!(
@@ -149,7 +153,9 @@ fn at_a_stop_requests_on_connections_that_wait_are_answered() {
     let mut daemon = start(&env, DESCRIPTORS);
     let before = descriptors(&daemon);
     let crowd = Crowd::new(&daemon, ALICE, 1_500, NO_REQUEST);
-    wait_until("those that wait", || descriptors(&daemon) > before + 1_000);
+    wait_until("the connections to wait", || {
+        descriptors(&daemon) > before + 1_000
+    });
     let mut streams: Vec<_> = (0..200)
         .map(|_| {
             let mut stream = connect_without_a_wait(&daemon, ALICE);
@@ -158,7 +164,7 @@ fn at_a_stop_requests_on_connections_that_wait_are_answered() {
         })
         .collect();
     crowd.leave();
-    assert!(descriptors(&daemon) > before + 1_000, "none waits");
+    assert!(descriptors(&daemon) > before + 1_000, "no connection waits");
     env.stop(&mut daemon);
     for stream in &mut streams {
         let answer = http::read_response(stream).unwrap();

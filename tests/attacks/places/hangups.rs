@@ -13,7 +13,9 @@ const ATTEMPT: usize = 6;
 /// Waits until no more descriptors are open than before, and asserts that this happened at once.
 fn places_are_free(daemon: &Daemon, before: usize) {
     let start = Instant::now();
-    wait_until("the places", || descriptors(daemon) <= before + ATTEMPT);
+    wait_until("the daemon to close the connections", || {
+        descriptors(daemon) <= before + ATTEMPT
+    });
     assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
 }
 
@@ -35,7 +37,9 @@ fn watches_that_hang_up_free_their_places_at_once() {
                 stream
             })
             .collect();
-        wait_until("the watches", || descriptors(&daemon) > before + 3_000);
+        wait_until("the watches to open", || {
+            descriptors(&daemon) > before + 3_000
+        });
         drop(watches);
         let mut kept = Wire::new(&env, &daemon.socket).asks_for_token();
         for _ in 0..50 {
@@ -55,7 +59,9 @@ fn a_request_that_waits_ends_when_its_peer_hangs_up() {
     env.enrol("research");
     env.fault("hang");
     let mut daemon = env.start();
-    wait_until("it serves", || env.get(&daemon, "/healthz").status == 200);
+    wait_until("the daemon to serve", || {
+        env.get(&daemon, "/healthz").status == 200
+    });
     let before = descriptors(&daemon);
     for shutdown in [false, true] {
         let waiting: Vec<_> = (0..50)
@@ -70,7 +76,7 @@ fn a_request_that_waits_ends_when_its_peer_hangs_up() {
                 stream
             })
             .collect();
-        wait_until("they wait", || {
+        wait_until("the requests to wait", || {
             descriptors(&daemon) + ATTEMPT >= before + 50
         });
         drop(waiting);
@@ -86,7 +92,9 @@ fn a_peer_that_only_stops_sending_gets_its_answer_and_its_events() {
     env.enrol("research");
     env.fault("hang");
     let mut daemon = env.start();
-    wait_until("it serves", || env.get(&daemon, "/healthz").status == 200);
+    wait_until("the daemon to serve", || {
+        env.get(&daemon, "/healthz").status == 200
+    });
     let mut waiting = Wire::new(&env, &daemon.socket).asks_for_token();
     waiting.send(get(&format!("{TOKEN}?max_wait=60"))).unwrap();
     waiting.finish();

@@ -58,7 +58,7 @@ fn requests_that_wait_keep_no_other_user_out() {
     for (what, request) in waits(token["generation"].as_u64().unwrap()) {
         let crowds = [BOB, CAROL].map(|user| Crowd::sending(&daemon, user, 200, request.clone()));
         for crowd in &crowds {
-            wait_until("the crowd", || crowd.opened() >= 200);
+            wait_until("the crowd to connect", || crowd.opened() >= 200);
         }
         honest_clients_are_served(&env, &daemon, ALICE, 10);
         for crowd in crowds {
@@ -119,7 +119,9 @@ fn requests_that_wait_at_the_admin_socket_keep_no_reload_out() {
     env.enrol("research");
     env.fault("hang");
     let mut daemon = env.start();
-    wait_until("it serves", || env.get(&daemon, "/healthz").status == 200);
+    wait_until("the daemon to serve", || {
+        env.get(&daemon, "/healthz").status == 200
+    });
     // More than the admin socket's connection limit.
     let request = helper(&["ready", "research", "--wait", "60"]);
     let waiting: Vec<_> = (0..100)
