@@ -47,7 +47,7 @@ fn held(name: &str, command: Agent) -> Result<(), Missing> {
         Ok(how) => {
             assert!(
                 is_apart(),
-                "its agents reach a network: run .ci/long, or this below 'unshare --net'"
+                "the agents can reach a network: run .ci/long, or this test under 'unshare --net'"
             );
             let helper = exchange::helper(&env);
             let command = command(&env, &server, &helper)?;

@@ -101,7 +101,7 @@ fn curl() -> Result<(), Missing> {
     let netrc = sink(&env, Path::new("netrc"), "format = \"netrc\"");
     let mut server = Server::start(&env, "gateway.py", &[])?;
     let (mut daemon, token) = daemon(&env);
-    wait_until("the header", || header.exists());
+    wait_until("the header file", || header.exists());
     wait_until("the netrc file", || netrc.exists());
     server.take(&token);
     let by_header = ["-H".to_owned(), format!("@{}", header.display())];

@@ -128,7 +128,7 @@ fn codex() -> Result<(), Missing> {
     );
     let recorded: Value = serde_json::from_str(&fs::read_to_string(recorded).unwrap()).unwrap();
     if std::env::var_os("JETON_AGENTS").is_some() {
-        assert!(is_apart(), "Codex reaches a network: run .ci/long");
+        assert!(is_apart(), "Codex can reach a network: run .ci/long");
         fs::create_dir(env.path("home/.codex")).unwrap();
         let mut command = env.command(agent("codex")?);
         command

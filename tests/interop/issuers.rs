@@ -116,7 +116,7 @@ fn round(start: fn(&mut TestEnv, &str) -> Result<Served, Missing>) -> Result<(),
         assert_eq!(
             served(&env, &daemon).0,
             last,
-            "there is no issuer for a newer one"
+            "the held token is served during the outage"
         );
         pause();
     }
@@ -127,7 +127,7 @@ fn round(start: fn(&mut TestEnv, &str) -> Result<Served, Missing>) -> Result<(),
     env.watch_for_secret("the changed client secret", &changed);
     issuer.tell(&format!("secret {changed}"));
     env.request(&daemon.socket, "POST", "/v1/profiles/a/refresh", &[], b"");
-    wait_until("the issuer has refused the old secret", || {
+    wait_until("the issuer to reject the old secret", || {
         phase(&env, &daemon) != "fresh"
     });
     // The held token is still served.
@@ -139,7 +139,9 @@ fn round(start: fn(&mut TestEnv, &str) -> Result<Served, Missing>) -> Result<(),
     );
     assert_eq!(rebound.code, 0, "{rebound:?}");
     next(&mut env, &daemon, last);
-    wait_until("the profile is fresh", || phase(&env, &daemon) == "fresh");
+    wait_until("the profile to be fresh", || {
+        phase(&env, &daemon) == "fresh"
+    });
     env.stop(&mut daemon);
     Ok(())
 }

@@ -6,14 +6,14 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test that meets the unexpected fails by panicking, and waits and measures in real time"
+    reason = "tests panic on an unexpected result, and wait and measure in real time"
 )]
 
 #[path = "../support/support.rs"]
 #[expect(
     dead_code,
     unused_imports,
-    reason = "they are the suite's, which uses more of them and tests them"
+    reason = "the helpers are shared; the suite uses and tests all of them"
 )]
 mod support;
 

@@ -113,7 +113,7 @@ fn tokens_are_for_what_was_asked() -> Result<(), Missing> {
         opaque["expires_in"]
     );
     let token = opaque["access_token"].as_str().unwrap();
-    assert!(!token.contains('.'), "it is opaque");
+    assert!(!token.contains('.'), "the token is opaque");
     let said = issuer.introspect(&env, token);
     assert_eq!(said["active"], true, "{said}");
     assert_eq!(
