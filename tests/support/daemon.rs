@@ -107,7 +107,7 @@ pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "waited too long for {what}");
         #[expect(
             clippy::disallowed_methods,
-            reason = "a test's thread has nothing else to do"
+            reason = "only the test's own thread waits"
         )]
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -40,7 +40,7 @@ pub(super) fn holds(socket: &Path, method: &str, target: &str, response: &Respon
     let media = kind.split(';').next().unwrap();
     assert!(
         documented["content"][media].is_object(),
-        "openapi.json does not tell that {method} {template} answers {} with {media}",
+        "openapi.json does not say that {method} {template} answers {} with {media}",
         response.status
     );
 }

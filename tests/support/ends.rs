@@ -24,7 +24,7 @@ pub(crate) fn unread_pipe() -> OwnedFd {
 
 /// Waits until no process has the reading end of this pipe any more.
 pub(crate) fn wait_until_unread(writer: &OwnedFd) {
-    wait_until("the last reader to be gone", || {
+    wait_until("the last reader to close the pipe", || {
         let mut polled = [PollFd::new(writer, PollFlags::empty())];
         poll(&mut polled, Some(&Timespec::default())).unwrap();
         polled[0].revents().contains(PollFlags::ERR)

@@ -111,7 +111,9 @@ impl TestEnv {
 
     /// Returns the first sandbox.
     pub(crate) fn sandbox(&self) -> &Sandbox {
-        self.sandboxes.first().expect("this place has a sandbox")
+        self.sandboxes
+            .first()
+            .expect("this test environment has a sandbox")
     }
 
     /// Returns all sandboxes.
@@ -154,7 +156,9 @@ impl TestEnv {
 
     /// Returns the client secret, a canary. If there were several, the newest.
     pub(crate) fn secret(&self) -> &str {
-        self.secrets.last().expect("there is one from the start")
+        self.secrets
+            .last()
+            .expect("a new test environment has a secret")
     }
 
     /// Gives the sandbox's application a new client secret, without notice to the daemon.
@@ -491,7 +495,7 @@ impl TestEnv {
         assert!(status.success(), "{status:?}: {log}");
         // A log without its last lines could not be searched completely.
         let is_whole = !log.contains("serving") || log.contains("stopping");
-        assert!(is_whole, "the last lines are missing: {log}");
+        assert!(is_whole, "the log lacks its last lines: {log}");
         for (what, bytes) in daemon.seen_in_proc.drain(..) {
             self.came_out(&what, &bytes, false);
         }
@@ -509,7 +513,7 @@ impl Drop for TestEnv {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let leaks = self.leaks();
-            assert!(leaks.is_empty(), "secrets came out: {leaks:#?}");
+            assert!(leaks.is_empty(), "secrets leaked: {leaks:#?}");
             let gaps = self.gaps();
             assert!(
                 gaps.is_empty() || self.gaps_expected.get(),

@@ -1,7 +1,7 @@
 //! A private session bus, with or without a gnome-keyring on it.
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::fs::{self, File};
@@ -89,7 +89,7 @@ impl<'a> Bus<'a> {
         let proxy = |bus: &Connection| DBusProxy::new(bus).unwrap();
         let bus = self.connect();
         let owned = || proxy(&bus).name_has_owner(SECRETS.try_into().unwrap());
-        wait_until("the old keyring to go", || !owned().unwrap());
+        wait_until("the old keyring to end", || !owned().unwrap());
         let mut command = self.env.command("gnome-keyring-daemon");
         command.args(["--foreground", "--components=secrets"]);
         command.args(password.map(|_| "--unlock"));
@@ -103,7 +103,7 @@ impl<'a> Bus<'a> {
         stdin.write_all(password.unwrap_or("").as_bytes()).unwrap();
         drop(stdin);
         self.keyring = Some(keyring);
-        wait_until("the keyring", || owned().unwrap());
+        wait_until("the keyring to start", || owned().unwrap());
     }
 
     /// Replaces the keyring with a fake for as long as the bus runs. The fake answers like a keyring without entries
@@ -113,7 +113,7 @@ impl<'a> Bus<'a> {
         let bus = self.connect();
         let calls = MessageIterator::from(&bus);
         let flags = RequestNameFlags::ReplaceExisting | RequestNameFlags::AllowReplacement;
-        wait_until("the stand-in to be the keyring", || {
+        wait_until("the fake keyring to own the bus name", || {
             let got = bus.request_name_with_flags(SECRETS, flags | RequestNameFlags::DoNotQueue);
             got.is_ok()
         });

@@ -23,7 +23,10 @@ pub(crate) struct Search<'a> {
 impl Canary {
     /// Creates a canary of this text. Short texts are refused, because they also occur by chance.
     pub(crate) fn new(name: &str, text: &str) -> Self {
-        assert!(text.len() >= 16, "too short to be found for sure");
+        assert!(
+            text.len() >= 16,
+            "the canary is too short for a reliable search"
+        );
         let bytes = text.as_bytes();
         let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
         let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();

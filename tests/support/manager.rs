@@ -89,7 +89,9 @@ pub(crate) fn next(heard: &UnixDatagram) -> Said {
     let mut bytes = [0; 4_096];
     let n = match heard.recv(&mut bytes) {
         Ok(n) => n,
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock => panic!("the daemon says nothing"),
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+            panic!("the daemon sent no notification")
+        }
         Err(e) => panic!("{e}"),
     };
     let text = String::from_utf8(bytes[..n].to_vec()).unwrap();

@@ -4,7 +4,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "helpers of tests, which stop at the first surprise as tests do, and which wait"
+    reason = "test helpers panic on an unexpected result, and wait in real time"
 )]
 
 pub(crate) mod daemon;

@@ -62,7 +62,7 @@ pub(crate) fn all() -> Vec<Request> {
             });
         }
     }
-    assert!(requests.len() > 20, "the requests are gone");
+    assert!(requests.len() > 20, "recorded requests are missing");
     requests
 }
 

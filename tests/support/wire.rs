@@ -3,7 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
+    reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
 use std::io::{self, ErrorKind, Read, Write};
