@@ -66,7 +66,7 @@ impl Clock for SystemClock {
     fn now(&self) -> Now {
         #[expect(
             clippy::disallowed_methods,
-            reason = "this file is where the wall clock is read"
+            reason = "only this file reads the wall clock"
         )]
         let unix = SystemTime::now();
         Now {
@@ -166,7 +166,7 @@ pub fn monotonic() -> Duration {
 pub fn from_now(limit: Duration) -> tokio::time::Instant {
     #[expect(
         clippy::disallowed_methods,
-        reason = "this file is where clocks are read; tokio's timers are set in tokio's time"
+        reason = "only this file reads clocks; tokio's timers need tokio's time"
     )]
     let now = tokio::time::Instant::now();
     now + limit
@@ -199,7 +199,7 @@ impl Countdown {
 fn running() -> Duration {
     #[expect(
         clippy::disallowed_methods,
-        reason = "this file is where clocks are read; it is compared with the boot clock, and no lifetime counts on it"
+        reason = "only this file reads clocks; this one is compared with the boot clock, and no lifetime uses it"
     )]
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     START.elapsed()

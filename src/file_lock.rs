@@ -29,7 +29,7 @@ impl FileLock {
     ///
     /// # Errors
     /// [`NotLocked`] with the reason.
-    #[expect(clippy::disallowed_methods, reason = "this makes the guard")]
+    #[expect(clippy::disallowed_methods, reason = "this function creates the guard")]
     pub(crate) fn try_exclusive(file: File) -> Result<Self, NotLocked> {
         Self::from_result(file.try_lock(), file)
     }
@@ -38,7 +38,7 @@ impl FileLock {
     ///
     /// # Errors
     /// [`NotLocked`] with the reason.
-    #[expect(clippy::disallowed_methods, reason = "this makes the guard")]
+    #[expect(clippy::disallowed_methods, reason = "this function creates the guard")]
     pub(crate) fn try_shared(file: File) -> Result<Self, NotLocked> {
         Self::from_result(file.try_lock_shared(), file)
     }

@@ -129,7 +129,7 @@ impl ClientFiles {
         let look = || Self::read(files, uid)?.identity(&provider).map(drop);
         #[expect(
             clippy::disallowed_methods,
-            reason = "a command waits for the files of its own user, and never on an event loop"
+            reason = "only commands call this, and never on an event loop"
         )]
         settled(look, std::thread::sleep)
     }

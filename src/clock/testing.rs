@@ -7,7 +7,7 @@
 #![allow(
     dead_code,
     clippy::disallowed_methods,
-    reason = "each of them uses a part of it, and its clock is tokio's paused one"
+    reason = "each user of this file needs a part of it, and its clock is tokio's paused one"
 )]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -15,7 +15,7 @@ pub(super) fn created(clock: TimerfdClockId) -> io::Result<AsyncFd<OwnedFd>> {
     let fd = timerfd_create(clock, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
     #[expect(
         deprecated,
-        reason = "its successor is unsafe for types whose descriptor may change under it; an OwnedFd keeps its own"
+        reason = "the replacement is unsafe because some types change their descriptor; OwnedFd does not"
     )]
     AsyncFd::with_interest(fd, Interest::READABLE)
 }

@@ -165,7 +165,7 @@ mod tests {
     async fn the_manager_is_pinged_twice_a_deadline_and_only_while_we_serve() {
         #[expect(
             clippy::disallowed_methods,
-            reason = "the test's clock is tokio's paused one"
+            reason = "the test runs on tokio's paused clock"
         )]
         let start = tokio::time::Instant::now();
         let pings = RefCell::new(vec![]);

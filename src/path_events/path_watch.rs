@@ -97,7 +97,7 @@ mod linux {
             let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
             #[expect(
                 deprecated,
-                reason = "its successor is unsafe for types whose descriptor may change under it; these keep their own"
+                reason = "the replacement is unsafe because some types change their descriptor; these types do not"
             )]
             let mut watch = Self {
                 events: AsyncFd::with_interest(events, Interest::READABLE)?,

@@ -44,7 +44,7 @@ impl Life {
     pub fn begin(folder: &Path) -> Option<Self> {
         #[expect(
             clippy::disallowed_methods,
-            reason = "nothing else runs in this process yet"
+            reason = "no event loop runs in this process yet"
         )]
         Self::begin_after(folder, std::thread::sleep).ok()
     }

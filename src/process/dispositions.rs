@@ -96,7 +96,7 @@ pub fn stream(signals: &[i32]) -> io::Result<UnixStream> {
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "a test that gets no thread fails, and may"
+    reason = "a test may panic if it cannot start a thread"
 )]
 mod tests {
     use nix::sys::signal::Signal;

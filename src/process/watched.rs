@@ -30,7 +30,7 @@ impl Watched {
     /// The system's error: the process does not exist or is hidden, or no descriptor is left.
     #[expect(
         deprecated,
-        reason = "its successor is unsafe for types whose descriptor may change under it; this one keeps its own"
+        reason = "the replacement is unsafe because some types change their descriptor; this type does not"
     )]
     pub fn open(pid: i32) -> io::Result<Self> {
         use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -117,7 +117,7 @@ impl Watched {
 /// characters.
 #[cfg_attr(
     not(target_os = "linux"),
-    expect(dead_code, reason = "there is no such file")
+    expect(dead_code, reason = "only Linux has this file")
 )]
 fn started(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(") ")?;
@@ -127,7 +127,7 @@ fn started(stat: &str) -> Option<u64> {
 /// Parses the groups in `/proc/PID/status`.
 #[cfg_attr(
     not(target_os = "linux"),
-    expect(dead_code, reason = "there is no such file")
+    expect(dead_code, reason = "only Linux has this file")
 )]
 fn groups(status: &str) -> Groups {
     let numbers = |name: &str| -> Vec<u32> {

@@ -261,7 +261,10 @@ mod tests {
         assert_eq!(fault.detail, "no answer within 10s");
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the clock is tokio's paused one")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test runs on tokio's paused clock"
+    )]
     #[tokio::test(start_paused = true)]
     async fn each_exchange_has_its_time_and_the_attempt_has_no_more_than_its_own() {
         for (begins_after, exchanges, limit, total) in [

@@ -14,7 +14,7 @@ pub const TOKEN_PLACEHOLDER: &str = "$TOKEN";
 #[non_exhaustive]
 #[expect(
     missing_docs,
-    reason = "the table HELP describes them, once, for people as well"
+    reason = "the table HELP describes the variants, also for users"
 )]
 pub enum Fault {
     Refuse,
@@ -65,7 +65,10 @@ pub enum Fault {
 /// Which of two executions of one request the answer tells about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "as above")]
+#[expect(
+    missing_docs,
+    reason = "the table HELP describes the variants, also for users"
+)]
 pub enum Execution {
     First,
     Last,
@@ -74,7 +77,10 @@ pub enum Execution {
 /// What stands in the place of a new secret. [`Fault::HELP`] says in plain words what each does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "as above")]
+#[expect(
+    missing_docs,
+    reason = "the table HELP describes the variants, also for users"
+)]
 pub enum SecretFault {
     Missing,
     Empty,
@@ -84,7 +90,10 @@ pub enum SecretFault {
 /// What goes wrong in a TLS handshake. [`Fault::HELP`] says in plain words what each does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "as above")]
+#[expect(
+    missing_docs,
+    reason = "the table HELP describes the variants, also for users"
+)]
 pub enum TlsFault {
     WrongName,
     Expired,

@@ -23,7 +23,7 @@ impl Moment {
     /// Now, on both clocks.
     #[expect(
         clippy::disallowed_methods,
-        reason = "the sandbox is another party with clocks of its own, not a part of the daemon"
+        reason = "the sandbox has its own clocks, as an issuer on another machine has"
     )]
     pub(super) fn now() -> Self {
         Self {

@@ -13,7 +13,7 @@ mod print;
 #[non_exhaustive]
 #[expect(
     missing_docs,
-    reason = "the table HELP describes them, once, for people as well"
+    reason = "the table HELP describes the variants, also for users"
 )]
 pub enum Setting {
     AccessRules { subject: String, roles: Vec<Role> },

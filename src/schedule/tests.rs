@@ -1,6 +1,6 @@
 #![expect(
     clippy::disallowed_methods,
-    reason = "a test's own numbers are seconds"
+    reason = "the tests use only valid numbers of seconds"
 )]
 
 use proptest::prelude::*;

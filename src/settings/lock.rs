@@ -121,7 +121,7 @@ fn open(folder: &Folder, at: &Path) -> io::Result<File> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "commands change configurations, and have no event loop"
+    reason = "only commands change configurations, and they have no event loop"
 )]
 fn pause() {
     std::thread::sleep(PAUSE);
@@ -174,7 +174,7 @@ impl std::error::Error for LockError {
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "a test that gets no thread fails, and may"
+    reason = "a test may panic if it cannot start a thread"
 )]
 mod tests {
     use std::fs;

@@ -286,7 +286,7 @@ fn only_root_gives_a_file_away_and_only_to_a_group_of_ours() {
 #[test]
 #[expect(
     clippy::disallowed_methods,
-    reason = "a test that has no thread may panic"
+    reason = "a test may panic if it cannot start a thread"
 )]
 fn readers_never_see_a_part_while_a_file_is_written_again_and_again() {
     use std::sync::atomic::{AtomicBool, Ordering};

@@ -138,7 +138,7 @@ impl Keeper {
     /// Runs until every handle is dropped.
     #[expect(
         clippy::manual_async_fn,
-        reason = "an async fn moves its argument into the future a second time: 1.2 KB more for each profile"
+        reason = "an async fn would move its argument into the future a second time: 1.2 KB more per profile"
     )]
     pub(super) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {

@@ -24,7 +24,7 @@ impl Acceptor {
         listener.set_nonblocking(true)?;
         #[expect(
             deprecated,
-            reason = "its successor is unsafe for types whose descriptor may change under it; this one keeps its own"
+            reason = "the replacement is unsafe because some types change their descriptor; this type does not"
         )]
         AsyncFd::with_interest(listener, Interest::READABLE).map(Self)
     }

@@ -72,7 +72,7 @@ mod linux {
 
     #[expect(
         deprecated,
-        reason = "its successor is unsafe for types whose descriptor may change under it; this one keeps its own"
+        reason = "the replacement is unsafe because some types change their descriptor; this type does not"
     )]
     fn register(epoll: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
         AsyncFd::with_interest(epoll, Interest::READABLE)

@@ -121,7 +121,7 @@ impl Passed {
 fn is_sane(name: &str) -> bool {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the crate reads it as well, and removes it"
+        reason = "the crate also reads this variable, and removes it"
     )]
     let value = std::env::var(name).unwrap_or_default();
     // The crate ignores a value that is not a number.

@@ -21,7 +21,7 @@ fn the_companion_has_the_same_text() {
     let path = std::path::Path::new(folder).join(FILE);
     #[expect(
         clippy::disallowed_methods,
-        reason = "a switch of the tests themselves"
+        reason = "this variable is a switch for the tests"
     )]
     if std::env::var_os("JETON_RECORD").is_some() {
         std::fs::write(&path, &text).unwrap();

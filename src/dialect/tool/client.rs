@@ -17,7 +17,7 @@ pub(in crate::dialect) struct Client {
     /// The source of these facts.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "tells the reader; a test demands it")
+        expect(dead_code, reason = "for readers of the code; only a test reads it")
     )]
     pub(in crate::dialect) source: &'static str,
 }

@@ -47,7 +47,7 @@ pub(super) struct Adder(Arc<OwnedFd>);
 impl Watch {
     #[expect(
         deprecated,
-        reason = "its successor is unsafe for types whose descriptor may change under it; these keep their own"
+        reason = "the replacement is unsafe because some types change their descriptor; these types do not"
     )]
     pub(super) fn new() -> io::Result<Self> {
         let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;

@@ -27,10 +27,7 @@ fn is_gone(pid: &str) -> bool {
     })
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test that waits for the kernel"
-)]
+#[expect(clippy::disallowed_methods, reason = "the test waits for the kernel")]
 fn wait_until_gone(pid: &str) {
     while !is_gone(pid) {
         std::thread::sleep(Duration::from_millis(5));

@@ -73,7 +73,7 @@ fn is_ready(fd: BorrowedFd<'_>, patience: Option<Duration>) -> io::Result<bool> 
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the log's own thread has no event loop to stop"
+    reason = "the log's thread has no event loop"
 )]
 fn nap() {
     std::thread::sleep(NAP);
@@ -82,7 +82,7 @@ fn nap() {
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "a test that gets no thread fails, and may"
+    reason = "a test may panic if it cannot start a thread"
 )]
 mod tests {
     use std::os::unix::net::UnixStream;

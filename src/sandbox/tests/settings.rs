@@ -397,7 +397,7 @@ async fn a_server_with_another_clock_has_it_in_all_that_it_says() {
     let first = reply.token();
     #[expect(
         clippy::disallowed_methods,
-        reason = "the sandbox shows the machine's wall clock, set off"
+        reason = "the sandbox shows the machine's wall clock with an offset"
     )]
     let ten_days_ago = std::time::SystemTime::now() - Duration::from_secs(864_000);
     let is_close = |date: &str| {

@@ -1,6 +1,6 @@
 //! Memory that is too large for a stack of 64 KiB (`ulimit -s 64`). It is in the program's own pages, which the kernel
 //! fills with zeros on first use.
-#![expect(unsafe_code, reason = "a static that is written to")]
+#![expect(unsafe_code, reason = "writes to a static")]
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
@@ -35,7 +35,10 @@ impl<T> Large<T> {
     }
 
     /// Lends the buffer for the rest of the process.
-    #[expect(clippy::mut_from_ref, reason = "a room is lent to one user at a time")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "each buffer is lent to one user at a time"
+    )]
     pub(crate) fn take(&'static self) -> Result<&'static mut T, Exit> {
         core::mem::forget(self.lend()?);
         // SAFETY: the only use, which never ends.

@@ -1,7 +1,7 @@
 //! System calls through the C library: on macOS, on other processors, and with the feature `companion-libc`.
 //!
 //! `libc/macos.rs` has the differences of macOS. Sources: POSIX.1-2017, the Linux and macOS headers.
-#![expect(unsafe_code, reason = "the C library's functions")]
+#![expect(unsafe_code, reason = "calls the C library's functions")]
 
 use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 

@@ -1,6 +1,6 @@
 //! System calls without a C library. Sources: the x86-64 System V ABI (3.4.1, A.2.1), Linux `syscall_64.tbl` and
 //! `asm-generic`.
-#![expect(unsafe_code, reason = "the system call instruction")]
+#![expect(unsafe_code, reason = "contains the system call instruction")]
 
 use core::arch::asm;
 use core::ffi::CStr;

@@ -5,7 +5,7 @@
 //! replace by a call.
 #![expect(
     unsafe_code,
-    reason = "memcpy and its kin work on raw pointers and are found by their names"
+    reason = "memcpy and similar functions take raw pointers, and the linker finds them by name"
 )]
 
 use core::arch::asm;

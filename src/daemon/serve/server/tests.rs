@@ -36,7 +36,7 @@ struct Client {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the test's clock is tokio's paused one"
+    reason = "the test runs on tokio's paused clock"
 )]
 fn now() -> Instant {
     Instant::now()

@@ -1,6 +1,6 @@
 #![expect(
     clippy::disallowed_methods,
-    reason = "a test that gets no thread fails, and may"
+    reason = "a test may panic if it cannot start a thread"
 )]
 
 use std::cell::{Cell, RefCell};
