@@ -80,7 +80,7 @@ impl Accent {
             steps: vec![],
         };
         if !preamble.starts_with("# ") {
-            return Err("the first line does not say whose accent it is".to_owned());
+            return Err("the first line does not name the server of this accent".to_owned());
         }
         for (key, value) in pairs(preamble)? {
             match key.as_str() {
@@ -105,7 +105,7 @@ impl Accent {
             }
         }
         if accent.steps.is_empty() {
-            return Err("nothing is asked for".to_owned());
+            return Err("the accent has no step".to_owned());
         }
         Ok(accent)
     }

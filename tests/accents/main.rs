@@ -67,7 +67,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test that meets the unexpected fails by panicking, and reads the clock"
+    reason = "tests panic on an unexpected result, and read the clock"
 )]
 
 mod accent;
@@ -100,7 +100,7 @@ fn files() -> BTreeMap<String, String> {
         .map(|path| {
             let name = path.strip_prefix(&folder).unwrap().to_str().unwrap();
             let is_accent = path.extension().is_some_and(|it| it == "accent");
-            assert!(is_accent, "{name} is no .accent");
+            assert!(is_accent, "{name} is not a .accent file");
             (name.to_owned(), fs::read_to_string(&path).unwrap())
         })
         .collect()
@@ -123,7 +123,7 @@ async fn judged(name: &str, text: &str) -> Result<(), String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_accent_is_understood() {
     let files = files();
-    assert!(files.len() >= LEAST, "{} accents", files.len());
+    assert!(files.len() >= LEAST, "only {} accents", files.len());
     let mut running = JoinSet::new();
     for (name, text) in files.into_iter().filter(|(_, text)| !counts(text)) {
         running.spawn(async move { judged(&name, &text).await.err() });
