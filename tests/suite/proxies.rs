@@ -170,7 +170,7 @@ impl Behind {
             assert!(head.starts_with(&wanted), "{head}");
             assert!(!head.to_lowercase().contains("authorization"), "{head}");
             self.env
-                .came_out("what a proxy was told", head.as_bytes(), false);
+                .came_out("a request to a proxy", head.as_bytes(), false);
         }
     }
 }

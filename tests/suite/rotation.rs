@@ -69,7 +69,7 @@ fn a_rotation_survives_kills_and_deletes_the_old_key_while_every_request_is_serv
     leave_rotation(&env);
 
     let mut daemon = env.start();
-    serve_until(&env, &daemon, "the switch", || {
+    serve_until(&env, &daemon, "the switch to the new key", || {
         record(&env)["previous"].is_object()
     });
     let new = app::key(&env, NEW_KEY).unwrap();
