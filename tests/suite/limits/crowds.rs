@@ -1,11 +1,11 @@
 //! Many, silent or greedy clients.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 
 use super::assert_serves;
 use crate::support::TestEnv;
-use crate::support::daemon::{Daemon, raise_descriptor_limit};
+use crate::support::daemon::{Daemon, raise_descriptor_limit, wait_until};
 use crate::support::http::connect;
 use crate::support::wire::{Wire, get};
 
@@ -49,6 +49,36 @@ fn in_a_crowd_of_silent_connections_over_the_cap_every_honest_request_is_answere
         assert_eq!(response.status, 200, "{i}");
     }
     drop(crowd);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn the_memory_of_3_000_connections_is_given_back() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    raise_descriptor_limit();
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    let before = resident_kib(&daemon);
+    for _ in 0..2 {
+        let mut crowd: Vec<_> = (0..3_000).map(|_| connect(&daemon.socket)).collect();
+        for stream in &mut crowd {
+            let request = get("/v1/profiles/research/token");
+            stream.write_all(request.as_bytes()).unwrap();
+        }
+        let mut answer = [0; 16];
+        for stream in &mut crowd {
+            stream.read_exact(&mut answer).unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 200"));
+        }
+        assert!(resident_kib(&daemon) > before + 20_000, "a crowd");
+        drop(crowd);
+        wait_until("the daemon to give memory back", || {
+            // A connection that ends after the crowd has left also counts.
+            env.token(&daemon, "research");
+            resident_kib(&daemon) < before + 5_000
+        });
+    }
     env.stop(&mut daemon);
 }
 
