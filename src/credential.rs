@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest as _, Sha256};
 
 use crate::instant::UnixTime;
 
@@ -81,6 +82,13 @@ impl ClientSecret {
     /// Exposes the secret's text. Only the body of a token request and the store need it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// The SHA-256 of the secret in hexadecimal digits, which a journal may have: an issuer's secret is too long to be
+    /// guessed from it.
+    pub fn sha256(&self) -> String {
+        let hash = Sha256::digest(self.expose());
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

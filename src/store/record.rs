@@ -17,6 +17,7 @@ mod steps;
 pub use key::Key;
 pub(super) use read::from_json;
 pub use rotation::{Begun, OtherKey, RotationId};
+pub use steps::Seen;
 
 /// The version of a record whose key is being rotated, and the last one that is known. Its `rotation_id`, `next` and
 /// `previous` are new. A program that does not know them must not take the record up: it refuses it.
@@ -327,6 +328,34 @@ mod tests {
         assert!(old.credential.is_shared());
         assert_eq!(old.server_date.map(UnixTime::seconds_down), Some(3));
         assert!(read.needs("old") && read.needs("app") && !read.needs("other"));
+    }
+
+    #[test]
+    fn a_record_with_another_secret_has_the_former_one_beside_it() {
+        let secret = |text| crate::credential::ClientSecret::parse(text).unwrap();
+        let seen = Seen {
+            at: UnixTime::from_epoch(Duration::from_secs(5)),
+            server_date: None,
+        };
+        let mut former = record("s1", None);
+        former.key.server_date = Some(UnixTime::from_epoch(Duration::from_secs(9)));
+        let renewed = former.renewed(id(), secret("s2"), seen).unwrap();
+        let renewed = from_json(&to_json(&renewed).unwrap()).unwrap();
+        assert_eq!(renewed.key.credential.client_secret, secret("s2"));
+        assert_eq!(renewed.key.credential.endpoint(), Some("https://a.b/x"));
+        assert_eq!(
+            (renewed.key.key_id.as_deref(), renewed.key.created_at),
+            (Some("k-1"), seen.at)
+        );
+        let dates = renewed.other_key().map(|key| key.server_date);
+        assert_eq!(dates, Some(renewed.key.server_date));
+        let other = renewed.other_key().unwrap();
+        assert_eq!(other.credential.client_secret, secret("s1"));
+        assert_eq!(other.credential.client_id, renewed.key.credential.client_id);
+        let settled = renewed.settled();
+        assert!(settled.rotation.is_none());
+        let read = from_json(FORMER.as_bytes()).unwrap();
+        assert!(read.renewed(id(), secret("s2"), seen).is_none());
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(super) fn of_notes(notes: &Notes, beside: &Beside<'_>) -> Option<RotationJou
         tried: vec![notes.name.clone()],
         made: notes.new.iter().map(seen).collect(),
         grace: notes.grace.clone(),
+        former_secret: None,
     })
 }
 

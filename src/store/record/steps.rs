@@ -1,7 +1,18 @@
 //! The steps of a record through the rotation of its key.
 
 use super::{Begun, Key, OtherKey, Record, RotationId};
+use crate::credential::{ClientSecret, Credential};
+use crate::instant::UnixTime;
 use crate::store::Bound;
+
+/// When a secret came.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// By our own clock.
+    pub at: UnixTime,
+    /// By the issuer's, if it was seen.
+    pub server_date: Option<UnixTime>,
+}
 
 impl Record {
     /// The ID of the rotation that has begun.
@@ -38,6 +49,35 @@ impl Record {
         let other = next.map(bound);
         let rotation = Some(Begun { id, other });
         Some(Self { rotation, ..self })
+    }
+
+    /// The same record with another secret for the key in use, whose former secret is that of the previous key: replicas
+    /// of the issuer may still take it. `None` if the record does not say where its credential may be sent, or the client
+    /// ID is none.
+    #[must_use]
+    pub fn renewed(self, id: RotationId, secret: ClientSecret, seen: Seen) -> Option<Self> {
+        if matches!(self.binding.bound, Bound::Origin(_)) {
+            return None;
+        }
+        let former = self.key;
+        let credential = Credential::new(&former.credential.client_id, secret).ok()?;
+        let credential = credential
+            .bound_to(self.binding.bound.as_str())
+            .trusting(self.binding.ca.clone())
+            .shared(former.credential.is_shared());
+        let key = Key {
+            credential,
+            key_id: former.key_id.clone(),
+            key_name: former.key_name.clone(),
+            created_at: seen.at,
+            server_date: seen.server_date.or(former.server_date),
+        };
+        let other = Some(OtherKey::Previous(former));
+        Some(Self {
+            key,
+            rotation: Some(Begun { id, other }),
+            ..self
+        })
     }
 
     /// The same record after the switch: the next key is in use, and the one that was is the previous one. `None` if

@@ -28,6 +28,8 @@ struct Form {
     tried: Vec<String>,
     made: Vec<Key>,
     grace: Option<Grace>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    former_secret_sha256: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -77,6 +79,7 @@ pub(super) fn to_json(
         tried: journal.tried.clone(),
         made: journal.made.iter().map(Key::of).collect(),
         grace: journal.grace.as_ref().map(Grace::of),
+        former_secret_sha256: journal.former_secret.clone(),
     })
 }
 
@@ -120,6 +123,7 @@ impl Form {
             tried: self.tried,
             made: self.made.into_iter().map(Key::parse).collect(),
             grace: self.grace.map(Grace::parse),
+            former_secret: self.former_secret_sha256,
         })
     }
 }

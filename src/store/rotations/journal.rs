@@ -32,6 +32,8 @@ pub struct RotationJournal {
     pub made: Vec<SeenKey>,
     /// What the grace period is judged by, once the switch was made.
     pub grace: Option<Grace>,
+    /// The SHA-256 of the secret that is replaced in place, in hexadecimal digits.
+    pub former_secret: Option<String>,
 }
 
 /// How a secret is exchanged.

@@ -68,6 +68,7 @@ fn journal() -> RotationJournal {
             moved_to: Some(moment(8)),
             has_days_only: false,
         }),
+        former_secret: None,
     }
 }
 
@@ -107,6 +108,7 @@ fn a_journal_is_read_as_it_was_written_until_the_rotation_ends() {
     rotations.end(&lock).unwrap();
     let bare = RotationJournal {
         mode: RotationMode::InPlace,
+        former_secret: Some("0a".repeat(32)),
         with: None,
         grace: None,
         made: vec![],
