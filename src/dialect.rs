@@ -170,6 +170,7 @@ pub(crate) mod testing {
         match parse(run) {
             Parsed::Ask(asked) => asked,
             Parsed::Answer(answer) => panic!("answered at once: {answer:?}"),
+            Parsed::Confirm(_, question) => panic!("asks back: {question}"),
         }
     }
 

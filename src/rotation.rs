@@ -41,7 +41,9 @@ pub mod record;
 pub use command::{Change, Command, End};
 pub use event::{Event, ListedKey, Listing, Refused, Rights, Written};
 pub use grace::{Grace, Look, Mark, Terms, Verdict};
-pub use in_place::{InPlace, InPlaceCommand, InPlaceEnd, InPlaceEvent, InPlaceNotes, Slot};
+pub use in_place::{
+    InPlace, InPlaceCommand, InPlaceEnd, InPlaceEvent, InPlaceNotes, SecretHash, Slot,
+};
 pub use notes::{Notes, Phase, Reason};
 pub use overlap::{Overlap, State};
 pub use pause::{Pause, Why};

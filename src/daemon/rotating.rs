@@ -11,12 +11,14 @@
 //! | `begin`, `begun` | makes the machine of a rotation, from nothing, its journal or its record |
 //! | `driver` | performs the machine's commands, one after the other |
 //! | `calls` | the calls to the issuer's API |
+//! | `sharing` | the other profiles with the same key |
 //! | `guarding` | keeps the old key while the new one gets no token |
 //! | `proving`, `proven` | the proof of the new secret |
 //! | `noting` | writes the journal |
 //! | `storing` | the changes of the record |
 //! | `journal` | the journal's form for the machine's notes |
 //! | `open` | a rotation that is open, as callers see it |
+//! | `in_place`, `exchange` | the same for a rotation in place, and what that holds between its steps |
 //! | `told` | the words for each step |
 //! | `step` | what a caller is told, and what a rotation that is open shows |
 //! | `refused` | why no rotation begins |
@@ -38,8 +40,10 @@ mod begin;
 mod begun;
 mod calls;
 mod driver;
+mod exchange;
 mod guarding;
 mod how;
+mod in_place;
 mod journal;
 mod noting;
 mod open;
@@ -47,6 +51,7 @@ mod outside;
 mod proven;
 mod proving;
 mod refused;
+mod sharing;
 mod step;
 mod storing;
 #[cfg(test)]
@@ -55,7 +60,7 @@ mod told;
 
 pub use how::{HowToRotate, Mode};
 pub use outside::{KeysOf, Outside};
-pub use refused::RotationRefused;
+pub use refused::{InPlaceRefused, RotationRefused};
 pub use step::{RotationEnd, RotationShown, RotationStep, Steps};
 
 /// The rotations of this daemon. By default it has none and begins none.
@@ -91,16 +96,49 @@ impl Rotations {
     /// # Errors
     /// [`RotationRefused`] if none can begin.
     pub fn start(&self, profile: &ProfileName, how: HowToRotate) -> Result<Steps, RotationRefused> {
+        let inner = self.may_rotate(profile, &how)?;
+        Ok(inner.begin(profile, Some(how)).steps())
+    }
+
+    /// Whether a rotation in place could begin now, or be joined. Changes nothing.
+    ///
+    /// # Errors
+    /// [`RotationRefused`] if it could not.
+    pub async fn check_in_place(
+        &self,
+        profile: &ProfileName,
+        how: &HowToRotate,
+    ) -> Result<(), RotationRefused> {
+        let inner = self.may_rotate(profile, how)?;
+        let open = inner.open().get(profile).map(Arc::clone);
+        match open.filter(|open| !open.is_over()) {
+            Some(open) if open.is_in_place() == Some(false) => {
+                return Err(InPlaceRefused::OverlapIsOpen.into());
+            }
+            Some(_) => return Ok(()),
+            None => {}
+        }
+        let shared = Arc::clone(&inner.shared);
+        let open = Open::new(shared.outside.clock.now().unix);
+        let mut driver = Driver::new(shared, profile.clone(), Arc::new(open));
+        driver.check_in_place(how).await
+    }
+
+    fn may_rotate(
+        &self,
+        profile: &ProfileName,
+        how: &HowToRotate,
+    ) -> Result<&Arc<Inner>, RotationRefused> {
         let inner = self.0.as_ref().ok_or(RotationRefused::OfOneCommand)?;
         let of = inner.shared.profile(profile);
         let of = of.ok_or(RotationRefused::NoProfile)?;
-        may_rotate(&of, how.mode)?;
-        if let Some(with) = &how.with
-            && inner.shared.profile(with).is_none()
-        {
-            return Err(RotationRefused::NoManager(with.clone()));
+        may_rotate(&of)?;
+        match &how.with {
+            Some(with) if inner.shared.profile(with).is_none() => {
+                Err(RotationRefused::NoManager(with.clone()))
+            }
+            _ => Ok(inner),
         }
-        Ok(inner.begin(profile, Some(how)).steps())
     }
 
     /// The rotation of this profile's key that is open.
@@ -125,18 +163,15 @@ impl Rotations {
     }
 }
 
-/// Whether a key of this profile can be rotated so.
-fn may_rotate(profile: &Profile, mode: Mode) -> Result<(), RotationRefused> {
+/// Whether keys of this profile can be rotated.
+fn may_rotate(profile: &Profile) -> Result<(), RotationRefused> {
     if !matches!(profile.provider, Provider::Runai(_)) {
         return Err(RotationRefused::NotRunai);
     }
     if profile.store().is_none() {
         return Err(RotationRefused::ReadOnly);
     }
-    match mode {
-        Mode::Overlap => Ok(()),
-        Mode::InPlace => Err(RotationRefused::NotSupported),
-    }
+    Ok(())
 }
 
 // === impl Inner ===
@@ -185,7 +220,7 @@ impl Inner {
 // === impl Shared ===
 
 impl Shared {
-    /// The profiles with a rotation that has begun: those with a journal, and those whose record says so. Blocks.
+    /// The profiles with a rotation that has begun: those with a journal, and those whose store says so. Blocks.
     fn left_open(&self) -> Vec<ProfileName> {
         let journals = self.outside.journals.profiles();
         let mut found = journals.unwrap_or_else(|error| {
@@ -198,10 +233,12 @@ impl Shared {
             if found.contains(&name) || profile.store() != Some(&StoreKind::File) {
                 continue;
             }
-            let record = self.outside.stores.reader(&StoreKind::File).load(&name);
-            if let Ok(Some(record)) = record
-                && record.rotation.is_some()
-            {
+            let store = self.outside.stores.store(&StoreKind::File);
+            let is_begun = match store.load(&name) {
+                Ok(Some(record)) => record.rotation.is_some(),
+                Ok(None) | Err(_) => false,
+            };
+            if is_begun || matches!(store.kept(&name), Ok(Some(_))) {
                 found.push(name);
             }
         }

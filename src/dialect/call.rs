@@ -1,6 +1,6 @@
 //! One call of a verb, and how it continues.
 
-use crate::query::Asked;
+use crate::query::{Asked, RotateQuery};
 use crate::wire::frame::{Answer, Invocation};
 
 /// A run of the companion, with the arguments that belong to the verb.
@@ -18,4 +18,6 @@ pub enum Parsed {
     Ask(Asked),
     /// Answer at once: with help, with the usage if the arguments are invalid, or by asking for standard input.
     Answer(Answer),
+    /// Find out whether this rotation can be made, and if so ask the person this question.
+    Confirm(RotateQuery, String),
 }

@@ -84,6 +84,11 @@ impl InPlace {
         }
     }
 
+    /// The content of the journal.
+    pub const fn notes(&self) -> &InPlaceNotes {
+        &self.notes
+    }
+
     /// What the executor is to do next.
     pub fn command(&self) -> InPlaceCommand {
         let id = || self.notes.rotation.clone();

@@ -75,6 +75,8 @@ impl Notes {
         let rotation = record.rotation.clone()?;
         let (phase, old, new) = match (&record.next, &record.previous) {
             (Some(next), _) => (Phase::Proving, &record.current, next),
+            // A key beside itself has got another secret in place.
+            (None, Some(previous)) if previous.is(&record.current) => return None,
             (None, Some(previous)) => (Phase::Grace, previous, &record.current),
             (None, None) => return None,
         };

@@ -7,7 +7,7 @@ use tracing::{debug, info};
 
 use super::begun::Begun;
 use super::driver::Driver;
-use super::how::HowToRotate;
+use super::how::{HowToRotate, Mode};
 use super::journal;
 use super::refused::RotationRefused;
 use super::storing;
@@ -24,10 +24,14 @@ use crate::token::MAX_LIFETIME;
 const FIRST_TOKEN: Duration = Duration::from_secs(60);
 
 /// A rotation that an earlier process left open.
-struct Left {
-    notes: Notes,
-    family: Option<Family>,
-    with: Option<ProfileName>,
+enum Left {
+    Overlap {
+        notes: Box<Notes>,
+        family: Option<Family>,
+        with: Option<ProfileName>,
+    },
+    /// The journal of a rotation in place.
+    InPlace(Box<RotationJournal>),
 }
 
 impl Driver {
@@ -43,17 +47,32 @@ impl Driver {
             Ok(left) => left,
             Err(refused) => return Begun::Refused(refused),
         };
+        let (left, in_place) = match left {
+            Some(Left::InPlace(journal)) => (None, self.resume_in_place(&journal).await.map(Some)),
+            Some(left @ Left::Overlap { .. }) => (Some(left), Ok(None)),
+            None => (None, self.resume_from_store(record.as_ref()).await),
+        };
+        match in_place {
+            Ok(None) => {}
+            Ok(Some(begun)) => return begun,
+            Err(refused) => return Begun::Refused(refused),
+        }
         let terms = self.terms(record.as_ref(), left.is_some()).await;
         let clock = Mark {
             boot_id: self.shared.outside.machine.boot.clone(),
             at: self.shared.outside.clock.now().boot,
             date: None,
         };
-        if let Some(left) = left {
-            info!(rotation = left.notes.rotation.as_str(), phase = ?left.notes.phase, "rotation goes on");
-            self.with = left.with;
-            self.family = left.family;
-            return Begun::Machine(Box::new(Overlap::resume(left.notes, terms, clock)));
+        if let Some(Left::Overlap {
+            notes,
+            family,
+            with,
+        }) = left
+        {
+            info!(rotation = notes.rotation.as_str(), phase = ?notes.phase, "rotation goes on");
+            self.with = with;
+            self.family = family;
+            return Begun::Machine(Box::new(Overlap::resume(*notes, terms, clock)));
         }
         let (Some(how), Some(record)) = (how, record) else {
             return match how {
@@ -75,10 +94,16 @@ impl Driver {
                 return Begun::Refused(RotationRefused::System(why));
             }
         };
+        if how.mode == Mode::InPlace {
+            let begun = self.new_in_place(how, rotation, &record).await;
+            return begun.unwrap_or_else(Begun::Refused);
+        }
         self.with.clone_from(&how.with);
         let client_id = record.key.credential.client_id.clone();
+        let mut sharers = self.sharers(&record.binding.origin(), &client_id);
+        sharers.extend(self.possible_sharers());
         let wanted = Wanted {
-            sharers: self.sharers(&record.binding.origin(), &client_id),
+            sharers,
             client_id,
             name: key_name(&self.name, &rotation),
             max_keys: MAX_USER_KEYS,
@@ -118,8 +143,7 @@ impl Driver {
             keys: journal.names().into_iter().map(str::to_owned).collect(),
         };
         if journal.mode == RotationMode::InPlace {
-            let why = "a rotation in place is open, which this version does not go on with";
-            return Err(unclear(&journal, why));
+            return Ok(Some(Left::InPlace(journal)));
         }
         let (notes, family) = journal::notes(&journal).ok_or_else(|| {
             unclear(
@@ -127,8 +151,8 @@ impl Driver {
                 "its journal has a word that this program does not know",
             )
         })?;
-        Ok(Some(Left {
-            notes,
+        Ok(Some(Left::Overlap {
+            notes: Box::new(notes),
             family: Some(family),
             with: journal.with.clone(),
         }))
@@ -138,8 +162,8 @@ impl Driver {
     fn left_in(&self, record: Option<&Record>) -> Option<Left> {
         let view = storing::view(Some(record?))?;
         let name = key_name(&self.name, view.rotation.as_ref()?);
-        Some(Left {
-            notes: Notes::of_record(&view, name)?,
+        Some(Left::Overlap {
+            notes: Box::new(Notes::of_record(&view, name)?),
             family: None,
             with: None,
         })
@@ -165,14 +189,6 @@ impl Driver {
             is_shared: rotation.is_shared
                 || record.is_some_and(|record| record.key.credential.is_shared()),
         }
-    }
-
-    /// The other profiles with the same key.
-    fn sharers(&self, origin: &str, client_id: &str) -> Vec<ProfileName> {
-        let all = self.shared.outside.roster.all();
-        let others = all.iter().filter(|(name, _)| **name != self.name);
-        let sharers = others.filter(|(_, entry)| entry.handle.is_of_client(origin, client_id));
-        sharers.map(|(name, _)| name.clone()).collect()
     }
 }
 

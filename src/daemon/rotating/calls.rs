@@ -20,7 +20,7 @@ const FOR_TOKEN: Duration = Duration::from_secs(10);
 
 impl Driver {
     /// The keys, managed with the token that is held; `None` if none is.
-    async fn keys(&self) -> Option<Arc<dyn KeyIssuer>> {
+    pub(super) async fn keys(&self) -> Option<Arc<dyn KeyIssuer>> {
         let manager = self.with.as_ref().unwrap_or(&self.name);
         let handle = self.shared.handle(manager)?;
         let served = handle.token(Duration::ZERO, FOR_TOKEN).await.ok()?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::begun::Begun;
+use super::exchange::Exchange;
 use super::how::HowToRotate;
 use super::open::Open;
 use super::outside::Shared;
@@ -37,6 +38,8 @@ pub(super) struct Driver {
     pub(super) made: Arc<MadeKey>,
     /// The token of the new key, until the switch.
     pub(super) proven: Option<Proven>,
+    /// What a rotation in place holds between its steps.
+    pub(super) exchange: Exchange,
     /// Until when the key in force is not tried again before the old one is deleted.
     pub(super) guarded_until: Option<BootInstant>,
     is_finish_told: bool,
@@ -55,6 +58,7 @@ impl Driver {
             family: None,
             made: Arc::default(),
             proven: None,
+            exchange: Exchange::default(),
             guarded_until: None,
             is_finish_told: false,
             is_switch_told: false,
@@ -74,6 +78,7 @@ impl Driver {
         };
         let mut machine = match self.machine(how.as_ref()).await {
             Begun::Machine(machine) => machine,
+            Begun::InPlace(machine) => return self.exchange(*machine).await,
             Begun::Nothing => return self.refuse(&RotationRefused::NoProfile),
             Begun::Refused(refused) => return self.refuse(&refused),
         };
@@ -165,7 +170,7 @@ impl Driver {
     }
 
     /// Waits until no earlier write to the store is unfinished.
-    async fn settle(&self) {
+    pub(super) async fn settle(&self) {
         let profile = self.shared.profile(&self.name);
         let is_keyring = profile.is_some_and(|it| it.store() == Some(&StoreKind::Keyring));
         let clock = &self.shared.outside.clock;

@@ -7,7 +7,7 @@ use super::journal::{self, Beside};
 use crate::applications::Family;
 use crate::causes::Causes;
 use crate::rotation::{Notes, Overlap, Phase, State};
-use crate::store::StoreError;
+use crate::store::{RotationJournal, StoreError};
 
 impl Driver {
     /// Writes a journal that was found as ours, so that no other host takes it for its own. A journal that cannot be written
@@ -40,6 +40,10 @@ impl Driver {
         let Some(journal) = journal::of_notes(notes, &beside) else {
             return false;
         };
+        self.write_journal(journal).await
+    }
+
+    pub(super) async fn write_journal(&self, journal: RotationJournal) -> bool {
         let (shared, name) = (self.shared(), self.name.clone());
         let written = self.blocking(move || {
             let lock = shared.outside.stores.lock(&name)?;

@@ -27,6 +27,8 @@ struct Keys {
     old: Option<String>,
     new: Option<String>,
     is_switched: bool,
+    /// Whether the secret of the old one is replaced in place, once that is known.
+    is_in_place: Option<bool>,
 }
 
 // === impl Open ===
@@ -64,6 +66,20 @@ impl Open {
         keys.old = Some(notes.old.label().to_owned());
         keys.new = Some(notes.name.clone());
         keys.is_switched = matches!(notes.phase, Phase::Grace | Phase::Deleting);
+        keys.is_in_place = Some(false);
+    }
+
+    /// Takes down the name of the key whose secret is replaced in place.
+    pub(super) fn note_in_place(&self, key: &str) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.old = Some(key.to_owned());
+        keys.is_in_place = Some(true);
+    }
+
+    /// Whether the secret is replaced in place, once that is known.
+    pub(super) fn is_in_place(&self) -> Option<bool> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.is_in_place
     }
 
     /// Tells the callers of a step. The last one ends it; `stays` shows it after its end.

@@ -4,6 +4,10 @@ use std::fmt;
 
 use crate::profile::ProfileName;
 
+mod in_place;
+
+pub use in_place::InPlaceRefused;
+
 /// Why no rotation begins. Nothing was changed anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RotationRefused {
@@ -15,8 +19,8 @@ pub enum RotationRefused {
     NotRunai,
     /// The credential comes from where this program only reads.
     ReadOnly,
-    /// This way of rotating is not supported.
-    NotSupported,
+    /// The secret is not replaced in place.
+    InPlace(InPlaceRefused),
     /// A rotation is open that this host may not drive: it belongs to the one of this name.
     OtherHost(String),
     /// What an earlier rotation wrote down cannot be understood. A person has to look for these keys.
@@ -32,6 +36,12 @@ pub enum RotationRefused {
     System(String),
 }
 
+impl From<InPlaceRefused> for RotationRefused {
+    fn from(why: InPlaceRefused) -> Self {
+        Self::InPlace(why)
+    }
+}
+
 impl fmt::Display for RotationRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -43,7 +53,7 @@ impl fmt::Display for RotationRefused {
             Self::ReadOnly => f.write_str(
                 "the credential is only read, not kept by Jeton; rotate it where it is kept",
             ),
-            Self::NotSupported => f.write_str("this way of rotating is not supported yet"),
+            Self::InPlace(why) => why.fmt(f),
             Self::OtherHost(host) => write!(
                 f,
                 "a rotation of this key is open on the host {host}, which may still be at work; if it is not, add --take-over"

@@ -12,8 +12,8 @@ const KEPT: usize = 100;
 /// One step of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RotationStep {
-    /// The step's name, for programs: `checking`, `creating`, `storing`, `proving`, `switching`, `switched`, `waiting`,
-    /// `deleting`, `undoing`, `closing` or `ended`.
+    /// The step's name, for programs: `checking`, `creating`, `regenerating`, `storing`, `proving`, `switching`,
+    /// `switched`, `waiting`, `deleting`, `undoing`, `closing` or `ended`.
     pub name: &'static str,
     /// The step in one sentence, for people.
     pub sentence: String,

@@ -28,6 +28,8 @@ use crate::testing::FewNames;
 use crate::token::{AccessToken, Grant};
 use std::time::Duration;
 
+mod in_place;
+
 const CONFIG: &str = "[profiles.a]\nprovider='runai'\nurl='https://plane.example'\n\
                       [profiles.file]\nprovider='runai'\nurl='https://plane.example'\nclient-id='x'\nclient-secret={file='/x'}\n";
 
@@ -87,6 +89,8 @@ struct World {
     clock: Arc<TestClock>,
     config: Config,
     host: &'static str,
+    /// The clock of the rotations, where it is another one.
+    hurry: Option<Arc<dyn crate::clock::Clock>>,
 }
 
 struct Process {
@@ -116,6 +120,7 @@ impl World {
             clock: Arc::new(TestClock::new()),
             config,
             host: "h",
+            hurry: None,
         };
         let profile = &world.config.profiles[&name()];
         let record = Record {
@@ -152,6 +157,15 @@ impl World {
 
     /// A process of this machine, once it holds a token: the paused clock would run past any limit of a wait for it.
     async fn start(&self) -> Process {
+        let process = self.start_without_token().await;
+        let mut view = process.handle.follow();
+        let first = view.wait_for(|view| view.held.is_some()).await;
+        drop(first.expect("the first token comes"));
+        process
+    }
+
+    /// A process of this machine.
+    async fn start_without_token(&self) -> Process {
         let clock: Arc<dyn crate::clock::Clock> = Arc::<TestClock>::clone(&self.clock);
         let roster = Arc::new(Roster::new(Gate {
             own_uid: self.owner(),
@@ -186,7 +200,7 @@ impl World {
         roster.replace(Profiles::from([(name(), entry)]));
         let plane = Arc::clone(&self.plane);
         let rotations = Rotations::new(Outside {
-            clock,
+            clock: self.hurry.as_ref().map_or(clock, Arc::clone),
             roster,
             stores: self.stores(),
             journals: store::Rotations::new(self.dir.path(), self.owner()),
@@ -199,9 +213,6 @@ impl World {
         });
         let shared = Arc::clone(&rotations.0.as_ref().unwrap().shared);
         shared.configure(&self.config);
-        let mut view = handle.follow();
-        let first = view.wait_for(|view| view.held.is_some()).await;
-        drop(first.expect("the first token comes"));
         Process {
             handle,
             rotations,
@@ -461,7 +472,7 @@ async fn what_cannot_be_rotated_is_refused_before_anything_is_changed() {
         mode: Mode::InPlace,
         ..overlap()
     };
-    assert_eq!(start("a", in_place), RotationRefused::NotSupported);
+    assert_eq!(start("file", in_place), RotationRefused::ReadOnly);
     let of_command = Rotations::default().start(&name(), overlap());
     assert_eq!(of_command.unwrap_err(), RotationRefused::OfOneCommand);
     // The key is another user's.

@@ -170,10 +170,13 @@ fn because(refusal: &Refusal, new: &str) -> String {
         }
         Refusal::MayNotManage => "the profile's user may not see its keys: it lacks a role for access keys; name a profile of the same user that has it with --with PROFILE".to_owned(),
         Refusal::NotListed => "the control plane lists no key of the profile's client ID for this user; name a profile of the same user with --with PROFILE".to_owned(),
-        Refusal::NotUsers => "the key is an application's or a service account's: a new one would have none of its access rules".to_owned(),
+        Refusal::NotUsers => "the key is an application's or a service account's: a new one would have none of its access rules; have its secret replaced instead, with: jeton rotate PROFILE --in-place".to_owned(),
         Refusal::UsedBy(profiles) => {
             let names: Vec<_> = profiles.iter().map(|name| name.as_str()).collect();
-            format!("other profiles use the same key: {}", names.join(", "))
+            format!(
+                "other profiles use the same key, or may, since their credential cannot be read: {}; give each a key of its own first, with 'jetond app create'",
+                names.join(", ")
+            )
         }
         Refusal::NoRoom(keys) => format!(
             "there is no room for one key more; delete one first, the longest unused is first here: {}",

@@ -49,17 +49,54 @@ impl Service {
     ///
     /// # Errors
     /// The [`Problem`] says why there is no rotation.
-    pub(super) fn rotate(
+    pub(super) async fn rotate(
         &self,
         caller: &Caller,
         query: &RotateQuery,
     ) -> Result<RotationFeed, Problem> {
+        // What can be refused is refused before it begins, with its own code.
+        let (profile, how) = match query.in_place {
+            true => self.check_rotation(caller, query).await?,
+            false => self.wanted(caller, query)?,
+        };
+        let steps = self.rotations.start(&profile, how);
+        let steps = steps.map_err(|refused| problem(&refused).of(&profile))?;
+        Ok(RotationFeed {
+            profile,
+            steps,
+            rotations: Arc::clone(&self.rotations),
+            clock: Arc::clone(&self.clock),
+            closing: self.closing.clone(),
+            to_the_end: query.wait || query.finish || query.in_place,
+            end: None,
+        })
+    }
+
+    /// Whether a rotation in place could begin now. Changes nothing.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why it could not.
+    pub(super) async fn check_rotation(
+        &self,
+        caller: &Caller,
+        query: &RotateQuery,
+    ) -> Result<(ProfileName, HowToRotate), Problem> {
+        let (profile, how) = self.wanted(caller, query)?;
+        let checked = self.rotations.check_in_place(&profile, &how).await;
+        checked.map_err(|refused| problem(&refused).of(&profile))?;
+        Ok((profile, how))
+    }
+
+    fn wanted(
+        &self,
+        caller: &Caller,
+        query: &RotateQuery,
+    ) -> Result<(ProfileName, HowToRotate), Problem> {
         let handle = self
             .roster
             .seen_by(caller)
             .pick(query.profile.as_ref())
             .cloned()?;
-        let profile = handle.name().clone();
         let how = HowToRotate {
             mode: if query.in_place {
                 Mode::InPlace
@@ -70,17 +107,7 @@ impl Service {
             take_over: query.take_over,
             with: query.with.clone(),
         };
-        let steps = self.rotations.start(&profile, how);
-        let steps = steps.map_err(|refused| problem(&refused).of(&profile))?;
-        Ok(RotationFeed {
-            profile,
-            steps,
-            rotations: Arc::clone(&self.rotations),
-            clock: Arc::clone(&self.clock),
-            closing: self.closing.clone(),
-            to_the_end: query.wait || query.finish,
-            end: None,
-        })
+        Ok((handle.name().clone(), how))
     }
 
     /// Returns a profile's state, with what is known about its key.
@@ -192,7 +219,9 @@ fn problem(refused: &RotationRefused) -> Problem {
     let code = match refused {
         RotationRefused::NoProfile | RotationRefused::NoManager(_) => Code::UnknownProfile,
         RotationRefused::NotRunai | RotationRefused::ReadOnly => Code::Misconfigured,
-        RotationRefused::NotSupported | RotationRefused::OfOneCommand => Code::NotSupported,
+        RotationRefused::InPlace(why) if why.is_for_later() => Code::Unavailable,
+        RotationRefused::InPlace(_) => Code::Misconfigured,
+        RotationRefused::OfOneCommand => Code::NotSupported,
         RotationRefused::OtherHost(_) => Code::Conflict,
         RotationRefused::NeedsHuman { .. } => Code::NeedsHuman,
         RotationRefused::System(_) => Code::Unavailable,

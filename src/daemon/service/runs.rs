@@ -63,6 +63,14 @@ impl Service {
         let asked = match dialect::parse(&run) {
             Parsed::Ask(asked) => asked,
             Parsed::Answer(answer) => return RunAnswer::Whole(answer, None),
+            Parsed::Confirm(query, question) => {
+                // What can be refused is refused before a person is asked.
+                let answer = match self.check_rotation(&peer.caller, &query).await {
+                    Ok(_) => Answer::Prompt(question),
+                    Err(problem) => dialect::failure(&problem, self.clock.now()).into(),
+                };
+                return RunAnswer::Whole(answer, None);
+            }
         };
         // The request may be large, and the answer may take a while.
         drop(run);
@@ -200,7 +208,7 @@ impl Service {
                 print.print(&answer, self.surroundings())
             }
             Asked::Rotate(query, print) if door == Door::Admin => {
-                return Ok(Printed::Rotation(self.rotate(caller, &query)?, print));
+                return Ok(Printed::Rotation(self.rotate(caller, &query).await?, print));
             }
             Asked::Reload(print) if door == Door::Admin => {
                 let (changed, _) = self.reload(ReloadQuery::default()).await?;

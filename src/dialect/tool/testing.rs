@@ -55,7 +55,7 @@ pub(super) fn at_once(run: &Invocation) -> Reply {
     match parse(run) {
         Parsed::Answer(Answer::Done(reply)) => reply,
         Parsed::Answer(other) => panic!("{run:?}: {other:?}"),
-        Parsed::Ask(_) => panic!("{run:?} asks the daemon"),
+        Parsed::Ask(_) | Parsed::Confirm(..) => panic!("{run:?} asks the daemon"),
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::call::{Call, Parsed};
 use super::super::human;
 use crate::profile::ProfileName;
 use crate::query::{Asked, Print, RotateQuery, RotationNews, Surroundings};
-use crate::wire::frame::{Answer, Invocation, Reply};
+use crate::wire::frame::{Invocation, Reply};
 use crate::wire::rotation::{StepEnd, StepReply};
 
 static WAIT: Opt = flag("--wait", "end with the rotation, and not with the switch");
@@ -82,12 +82,10 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     if args.has(&FINISH) && args.has(&IN_PLACE) {
         return Err(GRAMMAR.wrong("--finish is about an old key, which --in-place does not leave"));
     }
-    if args.has(&IN_PLACE)
-        && !args.has(&YES)
-        && let Some(answer) = confirmation(&args, call.run)?
-    {
-        return Ok(Parsed::Answer(answer));
-    }
+    let question = match args.has(&IN_PLACE) && !args.has(&YES) {
+        true => confirmation(&args, call.run)?,
+        false => None,
+    };
     let query = RotateQuery {
         profile: args.profile(),
         in_place: args.has(&IN_PLACE),
@@ -96,12 +94,15 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         with: args.parsed(&WITH, |text| ProfileName::parse(text).ok())?,
         wait: args.has(&WAIT),
     };
+    if let Some(question) = question {
+        return Ok(Parsed::Confirm(query, question));
+    }
     let form = Form::of(&args, call.run);
     Ok(Parsed::Ask(Asked::Rotate(query, Box::new(form))))
 }
 
-/// Asks for confirmation before a rotation in place; `None` once the person has typed the profile's name.
-fn confirmation(args: &Args<'_>, run: &Invocation) -> Result<Option<Answer>, Usage> {
+/// Asks for confirmation before a rotation in place. Returns `None` once the person has typed the profile's name.
+fn confirmation(args: &Args<'_>, run: &Invocation) -> Result<Option<String>, Usage> {
     let Some(profile) = args.profile() else {
         return Err(GRAMMAR.wrong("--in-place takes the profile's name"));
     };
@@ -113,7 +114,7 @@ fn confirmation(args: &Args<'_>, run: &Invocation) -> Result<Option<Answer>, Usa
                 "The issuer revokes the old secret of {profile} at once, also where other machines use it.\n\
                  To go on, type the profile's name:\n"
             );
-            Ok(Some(Answer::Prompt(prompt)))
+            Ok(Some(prompt))
         }
         None => Err(GRAMMAR.wrong(
             "--in-place revokes the old secret at once, and there is no terminal to ask at: add --yes",
@@ -176,7 +177,12 @@ fn line(step: &StepReply, around: Surroundings<'_>) -> String {
 /// Draws the progress of the rotation, in cells.
 fn bar(step: &StepReply, is_unicode: bool) -> String {
     let is_over = matches!(step.end, Some(StepEnd::Done | StepEnd::Kept));
-    let at = STEPS.iter().position(|name| *name == step.step);
+    // In the place of a second key, the issuer replaces the secret of the one.
+    let name = match step.step {
+        "regenerating" => "creating",
+        name => name,
+    };
+    let at = STEPS.iter().position(|step| *step == name);
     let full = match at {
         Some(at) if is_over || step.end.is_none() => at + 1,
         _ => 0,

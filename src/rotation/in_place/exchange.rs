@@ -105,3 +105,53 @@ pub enum InPlaceEnd {
     /// Neither the secret nor the token works (`needs_human`). Nothing more is written; the journal stays.
     NeedsHuman,
 }
+
+// === impl InPlaceEvent ===
+
+impl InPlaceEvent {
+    /// The event's kind, for the log.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::NotKept => "not kept",
+            Self::Noted => "noted",
+            Self::NotNoted => "not noted",
+            Self::Regenerated(_) => "regenerated",
+            Self::Refused(_) => "refused",
+            Self::Lost => "lost",
+            Self::NotSent => "not sent",
+            Self::Stored(Written::Done) => "stored",
+            Self::Stored(Written::Failed) => "not stored",
+            Self::Stored(Written::Conflict) => "conflict",
+            Self::Stored(Written::Unknown) => "unknown",
+            Self::Settled => "settled",
+            Self::Record(..) => "record",
+            Self::Unreadable => "unreadable",
+            Self::Proved => "proved",
+            Self::Rejected => "rejected",
+            Self::Woken => "woken",
+        }
+    }
+}
+
+// === impl InPlaceCommand ===
+
+impl InPlaceCommand {
+    /// The command's kind, for the log.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::KeepToken => "keep token",
+            Self::Note(_) => "note",
+            Self::Regenerate(_) => "regenerate",
+            Self::KeepAnswer => "keep answer",
+            Self::Store(..) => "store",
+            Self::Prove => "prove",
+            Self::Settle => "settle",
+            Self::Read => "read",
+            Self::Finish(_) => "finish",
+            Self::RemoveNotes => "remove notes",
+            Self::Pause(_) => "pause",
+            Self::End(_) => "end",
+        }
+    }
+}

@@ -23,7 +23,7 @@ fn answered(run: &Invocation) -> Reply {
     match parse(run) {
         Parsed::Answer(Answer::Done(reply)) => reply,
         Parsed::Answer(other) => panic!("{other:?}"),
-        Parsed::Ask(_) => panic!("asks"),
+        Parsed::Ask(_) | Parsed::Confirm(..) => panic!("asks"),
     }
 }
 

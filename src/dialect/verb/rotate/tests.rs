@@ -3,6 +3,7 @@
 use super::*;
 use crate::dialect::testing::*;
 use crate::dialect::{is_admin, parse};
+use crate::wire::frame::Answer;
 
 fn step(name: &'static str, until: Option<u64>, end: Option<StepEnd>) -> RotationNews {
     RotationNews::Step(StepReply {
@@ -71,9 +72,10 @@ fn a_rotation_in_place_begins_only_after_the_profiles_name_was_typed() {
 
     let mut typed = run(&args);
     (typed.terminal.input, typed.terminal.error) = (true, true);
-    let Parsed::Answer(Answer::Prompt(prompt)) = parse(&typed) else {
+    let Parsed::Confirm(query, prompt) = parse(&typed) else {
         panic!("does not ask")
     };
+    assert!(query.in_place && query.profile.is_some_and(|it| it.as_str() == "ci"));
     assert!(prompt.contains("old secret of ci"), "{prompt}");
     for (line, goes_on) in [
         ("ci\n", true),

@@ -1,0 +1,138 @@
+//! Performs the commands of the machine for a rotation in place.
+//!
+//! | File | What it does |
+//! |---|---|
+//! | `begin` | makes the machine, from nothing or from what an earlier process left |
+//! | `check` | whether the key's secret can be replaced in place |
+//! | `calls` | the calls to the issuer |
+//! | `storing` | the changes of the record and of the second slot |
+//! | `journal` | the journal's form for the machine's notes |
+//! | `told` | the words for each step |
+
+use tracing::{debug, info, warn};
+
+use super::driver::Driver;
+use crate::causes::Causes;
+use crate::rotation::{InPlace, InPlaceCommand, InPlaceEnd, InPlaceEvent, InPlaceNotes, Written};
+
+mod begin;
+mod calls;
+mod check;
+mod journal;
+mod storing;
+mod told;
+
+pub(super) use storing::Looked;
+
+impl Driver {
+    /// Drives a rotation in place to its end.
+    pub(super) async fn exchange(mut self, mut machine: InPlace) {
+        let notes = machine.notes().clone();
+        self.open.note_in_place(notes.key.label());
+        loop {
+            let command = machine.command();
+            if let InPlaceCommand::End(end) = command {
+                return self.end_exchange(&notes, end);
+            }
+            let now = self.shared.outside.clock.now();
+            if let Some(step) = told::step(&command, &notes, &self.exchange, now) {
+                self.open.tell(step, false);
+            }
+            let kind = command.kind();
+            let Some(event) = self.perform_in_place(&notes, command).await else {
+                return self.give_up(&notes).await;
+            };
+            debug!(
+                command = kind,
+                event = event.kind(),
+                "rotation in place steps"
+            );
+            machine.step(self.shared.outside.clock.now().boot, event);
+        }
+    }
+
+    /// Performs one command; `None` if another program has replaced the stored credential.
+    pub(super) async fn perform_in_place(
+        &mut self,
+        notes: &InPlaceNotes,
+        command: InPlaceCommand,
+    ) -> Option<InPlaceEvent> {
+        Some(match command {
+            InPlaceCommand::KeepToken => self.keep_token(notes).await,
+            InPlaceCommand::Note(notes) => self.begin_noted(&notes).await,
+            InPlaceCommand::Regenerate(key) => self.regenerate(notes, &key).await,
+            InPlaceCommand::KeepAnswer => self.keep_answer(notes).await,
+            InPlaceCommand::Store(_, secret) => {
+                InPlaceEvent::Stored(self.store_secret(notes, &secret).await)
+            }
+            InPlaceCommand::Prove => self.prove_in_force().await,
+            InPlaceCommand::Settle => {
+                self.settle().await;
+                InPlaceEvent::Settled
+            }
+            InPlaceCommand::Read => match self.look_in_place(notes).await {
+                Looked::Unreadable => InPlaceEvent::Unreadable,
+                Looked::Found(current, slot) => InPlaceEvent::Record(current, slot),
+                Looked::Replaced => return None,
+            },
+            InPlaceCommand::Finish(_) => {
+                let written = self.finish_exchange(notes).await;
+                if written == Written::Done
+                    && let Some(handle) = self.shared.handle(&self.name)
+                {
+                    handle.recheck().await;
+                }
+                InPlaceEvent::Stored(written)
+            }
+            InPlaceCommand::RemoveNotes => match self.remove_notes().await {
+                true => InPlaceEvent::Noted,
+                false => InPlaceEvent::NotNoted,
+            },
+            InPlaceCommand::Pause(pause) => {
+                let clock = &self.shared.outside.clock;
+                clock.sleep_until(pause.until).await;
+                InPlaceEvent::Woken
+            }
+            // The loop has ended before.
+            InPlaceCommand::End(_) => InPlaceEvent::Woken,
+        })
+    }
+
+    fn end_exchange(&self, notes: &InPlaceNotes, end: InPlaceEnd) {
+        let step = told::ended(&self.name, notes, end, &self.exchange);
+        let needs_human = end == InPlaceEnd::NeedsHuman;
+        match needs_human {
+            true => warn!(sentence = step.sentence, "the rotation needs a person"),
+            false => info!(sentence = step.sentence, "rotation ends"),
+        }
+        self.open.tell(step, needs_human);
+    }
+
+    /// Ends it since another program has replaced the stored credential: what is kept for it is of no more use.
+    async fn give_up(&self, notes: &InPlaceNotes) {
+        if let Err(error) = self.forget_slot().await {
+            warn!(why = error, "what was kept for the rotation stays");
+        }
+        self.remove_notes().await;
+        let step = told::replaced(notes);
+        info!(sentence = step.sentence, "rotation ends");
+        self.open.tell(step, false);
+    }
+
+    /// Empties the second slot.
+    ///
+    /// # Errors
+    /// Why it may not be empty, for people.
+    async fn forget_slot(&self) -> Result<(), String> {
+        let (shared, name) = (self.shared(), self.name.clone());
+        let forgotten = self.blocking(move || {
+            let Some(store) = shared.store(&name) else {
+                return Ok(());
+            };
+            let lock = shared.outside.stores.lock(&name)?;
+            store.forget(&lock).map(drop)
+        });
+        let forgotten = forgotten.await?;
+        forgotten.map_err(|error| Causes(&error).to_string())
+    }
+}

@@ -1,0 +1,151 @@
+//! Makes the machine of a rotation in place: from nothing, from its journal, or from what the store has of it.
+
+use tracing::{debug, info};
+
+use super::super::begun::Begun;
+use super::super::driver::Driver;
+use super::super::how::HowToRotate;
+use super::super::refused::RotationRefused;
+use super::journal;
+use crate::causes::Causes;
+use crate::rotation::{InPlace, InPlaceNotes, KeyRef, RotationId};
+use crate::store::{OtherKey, Record, RotationJournal};
+
+/// What the store has of a rotation in place whose journal is missing.
+enum Leftover {
+    /// The new secret is in the record, or in the answer that is kept: it goes on with these notes.
+    Begun(Box<InPlaceNotes>),
+    /// The issuer was asked for nothing.
+    Nothing,
+}
+
+impl Driver {
+    /// The machine of the rotation in place that this journal is of.
+    pub(in crate::daemon::rotating) async fn resume_in_place(
+        &mut self,
+        journal: &RotationJournal,
+    ) -> Result<Begun, RotationRefused> {
+        let Some((notes, family)) = journal::notes(journal) else {
+            return Err(RotationRefused::NeedsHuman {
+                why: "its journal has a word that this program does not know".to_owned(),
+                keys: journal.former.name.clone().into_iter().collect(),
+            });
+        };
+        info!(
+            rotation = notes.rotation.as_str(),
+            "rotation in place goes on"
+        );
+        self.family = Some(family);
+        self.with.clone_from(&journal.with);
+        // A journal of another host or of an earlier boot is made ours.
+        if !self.note_in_place(&notes).await {
+            debug!("the journal that was found cannot be written now");
+        }
+        Ok(self.resumed(notes))
+    }
+
+    /// The machine of a rotation in place whose journal is missing, once what else it left is cleared; `None` if there is
+    /// none to go on with.
+    pub(in crate::daemon::rotating) async fn resume_from_store(
+        &self,
+        record: Option<&Record>,
+    ) -> Result<Option<Begun>, RotationRefused> {
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let (shared, name) = (self.shared(), self.name.clone());
+        let kept = self.blocking(move || shared.store(&name).map(|store| store.kept(&name)));
+        let kept = match kept.await.map_err(RotationRefused::System)? {
+            Some(Ok(kept)) => kept,
+            // It is found again where it is needed.
+            Some(Err(error)) => {
+                debug!(error = %Causes(&error), "the second slot cannot be read");
+                None
+            }
+            None => None,
+        };
+        let of_kept = kept.as_ref().map(|kept| &kept.rotation);
+        let answer = kept.as_ref().and_then(|kept| kept.answer.as_ref());
+        let begun = match (&record.rotation, of_kept) {
+            (Some(begun), _) => match &begun.other {
+                Some(OtherKey::Previous(former)) if is_same_client(record, former) => notes_of(
+                    record,
+                    begun.id.as_str(),
+                    former.credential.client_secret.sha256(),
+                ),
+                None if answer.is_some() && of_kept == Some(&begun.id) => {
+                    let current = record.key.credential.client_secret.sha256();
+                    notes_of(record, begun.id.as_str(), current)
+                }
+                None => Leftover::Nothing,
+                // A rotation with a second key.
+                Some(_) => return Ok(None),
+            },
+            (None, Some(id)) if answer.is_some() => {
+                let current = record.key.credential.client_secret.sha256();
+                notes_of(record, id.as_str(), current)
+            }
+            (None, Some(_)) => Leftover::Nothing,
+            (None, None) => return Ok(None),
+        };
+        match begun {
+            Leftover::Begun(notes) => {
+                info!(
+                    rotation = notes.rotation.as_str(),
+                    "rotation in place goes on without its journal"
+                );
+                if !self.note_in_place(&notes).await {
+                    debug!("the journal cannot be written now");
+                }
+                Ok(Some(self.resumed(*notes)))
+            }
+            Leftover::Nothing => {
+                debug!("a rotation in place was left before it asked the issuer for anything");
+                let id = record.rotation_id().or(of_kept).cloned();
+                if let Some(id) = id {
+                    self.clear(&id).await.map_err(RotationRefused::System)?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// The machine of a new rotation in place.
+    pub(in crate::daemon::rotating) async fn new_in_place(
+        &mut self,
+        how: &HowToRotate,
+        rotation: RotationId,
+        record: &Record,
+    ) -> Result<Begun, RotationRefused> {
+        let key = self.find_in_place(how, record).await?;
+        info!(rotation = rotation.as_str(), "rotation in place begins");
+        let notes = InPlaceNotes {
+            rotation,
+            key,
+            old: record.key.credential.client_secret.sha256(),
+        };
+        let now = self.shared.outside.clock.now().boot;
+        Ok(Begun::InPlace(Box::new(InPlace::new(notes, now))))
+    }
+
+    fn resumed(&self, notes: InPlaceNotes) -> Begun {
+        let now = self.shared.outside.clock.now().boot;
+        Begun::InPlace(Box::new(InPlace::resume(notes, now)))
+    }
+}
+
+fn is_same_client(record: &Record, key: &crate::store::Key) -> bool {
+    key.credential.client_id == record.key.credential.client_id
+}
+
+fn notes_of(record: &Record, id: &str, old: String) -> Leftover {
+    let Some(rotation) = RotationId::parse(id) else {
+        return Leftover::Nothing;
+    };
+    let key = KeyRef {
+        client_id: record.key.credential.client_id.clone(),
+        id: record.key.key_id.clone(),
+        name: record.key.key_name.clone(),
+    };
+    Leftover::Begun(Box::new(InPlaceNotes { rotation, key, old }))
+}

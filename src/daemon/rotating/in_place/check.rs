@@ -1,0 +1,137 @@
+//! Whether the secret of a profile's key can be replaced in place. Nothing is changed here.
+
+use std::time::Duration;
+
+use super::super::driver::Driver;
+use super::super::how::HowToRotate;
+use super::super::refused::{InPlaceRefused, RotationRefused};
+use crate::applications::{Application, Family, KeyIssuer, Kind, Trouble, TroubleKind};
+use crate::rotation::KeyRef;
+use crate::store::{Bound, Record, RotationMode, RotationRead};
+
+/// How long the token that is kept has to hold: a lost answer is asked for again with it.
+pub(super) const LASTING: Duration = Duration::from_secs(15 * 60);
+
+/// What the issuer has of a client ID.
+pub(super) enum Found {
+    /// This key.
+    Key(Family, Application),
+    /// No key that the token's user may see; whether it may see those of users.
+    Nothing { may_see: bool },
+    /// The issuer does not tell.
+    Unknown(Trouble),
+}
+
+impl Driver {
+    /// Whether such a rotation could begin now, or be joined.
+    ///
+    /// # Errors
+    /// [`RotationRefused`] if it could not.
+    pub(in crate::daemon::rotating) async fn check_in_place(
+        &mut self,
+        how: &HowToRotate,
+    ) -> Result<(), RotationRefused> {
+        let (shared, name) = (self.shared(), self.name.clone());
+        let journal = self.blocking(move || shared.outside.journals.read(&name));
+        match journal.await.map_err(RotationRefused::System)? {
+            Ok(RotationRead::Begun(journal)) if journal.mode == RotationMode::InPlace => {
+                return Ok(());
+            }
+            Ok(RotationRead::Begun(_)) => return Err(InPlaceRefused::OverlapIsOpen.into()),
+            // The task says what is wrong with it.
+            Ok(RotationRead::Unclear { .. }) | Err(_) => return Ok(()),
+            Ok(RotationRead::Absent) => {}
+        }
+        let record = self.record().await.map_err(InPlaceRefused::NotRead)?;
+        let record = record.ok_or(InPlaceRefused::NothingStored)?;
+        self.find_in_place(how, &record).await.map(drop)
+    }
+
+    /// The key whose secret can be replaced, as the issuer has it.
+    ///
+    /// # Errors
+    /// [`RotationRefused`] if it cannot be replaced.
+    pub(super) async fn find_in_place(
+        &mut self,
+        how: &HowToRotate,
+        record: &Record,
+    ) -> Result<KeyRef, RotationRefused> {
+        self.with.clone_from(&how.with);
+        if matches!(record.binding.bound, Bound::Origin(_)) {
+            return Err(InPlaceRefused::OldRecord.into());
+        }
+        self.refuse_sharers(record)?;
+        self.probe_store().await?;
+        let manager = self.with.clone().unwrap_or_else(|| self.name.clone());
+        let handle = self.shared.handle(&manager);
+        let lifetime = handle.and_then(|handle| handle.state().lifetime);
+        if let Some(short) = lifetime.filter(|lifetime| *lifetime <= LASTING) {
+            return Err(InPlaceRefused::ShortTokens(short).into());
+        }
+        let keys = self.keys().await.ok_or(InPlaceRefused::NoToken)?;
+        let client_id = &record.key.credential.client_id;
+        match self.find_key(&*keys, client_id).await {
+            Found::Key(family, key) => {
+                self.family = Some(family);
+                Ok(KeyRef {
+                    client_id: key.client_id,
+                    id: Some(key.id),
+                    name: Some(key.name),
+                })
+            }
+            Found::Nothing { may_see: true } => Err(InPlaceRefused::NotListed.into()),
+            Found::Nothing { may_see: false } => Err(InPlaceRefused::MayNotManage.into()),
+            Found::Unknown(trouble) => Err(InPlaceRefused::NoList(trouble.to_string()).into()),
+        }
+    }
+
+    /// Refuses where somebody else uses the key: its secret is revoked at once.
+    fn refuse_sharers(&self, record: &Record) -> Result<(), InPlaceRefused> {
+        let key = &record.key.credential;
+        let profile = self.shared.profile(&self.name);
+        let is_marked = profile.as_ref().is_some_and(|it| it.rotation.is_shared);
+        if is_marked || key.is_shared() {
+            return Err(InPlaceRefused::Shared);
+        }
+        let sharers = self.sharers(&record.binding.origin(), &key.client_id);
+        if !sharers.is_empty() {
+            return Err(InPlaceRefused::UsedBy(sharers));
+        }
+        let unknown = self.possible_sharers();
+        match unknown.is_empty() {
+            true => Ok(()),
+            false => Err(InPlaceRefused::MayBeUsedBy(unknown)),
+        }
+    }
+
+    async fn probe_store(&self) -> Result<(), RotationRefused> {
+        let (shared, name) = (self.shared(), self.name.clone());
+        let probed = self.blocking(move || shared.store(&name).map(|store| store.probe(&name)));
+        match probed.await.map_err(RotationRefused::System)? {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(InPlaceRefused::of_store(&error).into()),
+            None => Err(RotationRefused::ReadOnly),
+        }
+    }
+
+    /// Looks for the key of this client ID among those of the user, then among the organisation's.
+    pub(super) async fn find_key(&self, keys: &dyn KeyIssuer, client_id: &str) -> Found {
+        let mut may_see = true;
+        for kind in [Kind::Auto, Kind::ServiceAccount, Kind::Application] {
+            match keys.list(kind).await {
+                Ok(listed) => {
+                    let mut all = listed.keys.into_iter();
+                    if let Some(key) = all.find(|key| key.client_id == client_id) {
+                        return Found::Key(listed.family, key);
+                    }
+                }
+                Err(trouble) => match trouble.kind {
+                    TroubleKind::NoSuchEndpoint => {}
+                    TroubleKind::Forbidden => may_see &= kind != Kind::Auto,
+                    _ => return Found::Unknown(trouble),
+                },
+            }
+        }
+        Found::Nothing { may_see }
+    }
+}

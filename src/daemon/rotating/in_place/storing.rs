@@ -1,0 +1,315 @@
+//! The changes of the record, the second slot and the journal.
+
+use tracing::{debug, warn};
+
+use super::super::driver::Driver;
+use super::journal;
+use crate::applications::{Family, secret_of};
+use crate::causes::Causes;
+use crate::credential::ClientSecret;
+use crate::profile::ProfileName;
+use crate::rotation::{InPlaceEvent, InPlaceNotes, SecretHash, Slot, Written};
+use crate::store::{
+    self, Kept, ProfileLock, Record, RotationId, Seen, Store, StoreError, StoreErrorKind, Stores,
+    replace_if,
+};
+
+/// What a look into the store found.
+pub(in crate::daemon::rotating) enum Looked {
+    /// The store or the second slot cannot be read now.
+    Unreadable,
+    /// Another program has put another key in force, or begun another rotation, or removed the record.
+    Replaced,
+    /// The secret in force, and what the second slot has.
+    Found(SecretHash, Slot),
+}
+
+impl Driver {
+    /// Keeps the token and the answer in the second slot.
+    pub(super) async fn keep_in_slot(&mut self, notes: &InPlaceNotes) -> InPlaceEvent {
+        let (Some(rotation), Some(token)) = (id(notes), &self.exchange.token) else {
+            return InPlaceEvent::NotKept;
+        };
+        let kept = Kept {
+            rotation,
+            token: token.share(),
+            answer: self.exchange.answer.take(),
+        };
+        let (shared, name) = (self.shared(), self.name.clone());
+        let written = self.blocking(move || {
+            let written = match shared.store(&name) {
+                Some(store) => keep(&shared.outside.stores, store.as_ref(), &name, &kept),
+                None => Err("the profile is not in the configuration".to_owned()),
+            };
+            (written, kept.answer)
+        });
+        match written.await {
+            Ok((written, answer)) => {
+                self.exchange.answer = answer;
+                match written {
+                    Ok(()) => InPlaceEvent::Kept,
+                    Err(why) => self.not_kept(why),
+                }
+            }
+            Err(why) => self.not_kept(why),
+        }
+    }
+
+    /// Keeps the last answer.
+    pub(super) async fn keep_answer(&mut self, notes: &InPlaceNotes) -> InPlaceEvent {
+        self.keep_in_slot(notes).await
+    }
+
+    fn not_kept(&mut self, why: String) -> InPlaceEvent {
+        warn!(why, "the store keeps nothing for the rotation");
+        self.exchange.trouble = Some(why);
+        InPlaceEvent::NotKept
+    }
+
+    /// Writes the journal, then the rotation's ID into the record: that proves that the record can be written, and keeps
+    /// every other program from changing it.
+    pub(super) async fn begin_noted(&mut self, notes: &InPlaceNotes) -> InPlaceEvent {
+        if !self.note_in_place(notes).await {
+            let why = "the rotation cannot be written down in the state folder";
+            self.exchange.trouble = Some(why.to_owned());
+            return InPlaceEvent::NotNoted;
+        }
+        let notes = notes.clone();
+        let written = self.change(move |store, lock| {
+            let Some(id) = id(&notes) else {
+                return Written::Failed;
+            };
+            let is_ours = |record: &Record| is_of(record, &notes);
+            result(replace_if(store, lock, None, |record| {
+                is_ours(&record).then(|| record.rotating(id, None))?
+            }))
+        });
+        match written.await {
+            Written::Done => InPlaceEvent::Noted,
+            _ => {
+                self.exchange.trouble = Some("the stored credential cannot be changed".to_owned());
+                InPlaceEvent::NotNoted
+            }
+        }
+    }
+
+    /// Writes the journal as ours.
+    pub(super) async fn note_in_place(&self, notes: &InPlaceNotes) -> bool {
+        let machine = &self.shared.outside.machine;
+        let family = self.family.unwrap_or(Family::AccessKeys);
+        match journal::of_notes(notes, machine, self.with.as_ref(), family) {
+            Some(journal) => self.write_journal(journal).await,
+            None => false,
+        }
+    }
+
+    /// Puts the secret of the last answer in force.
+    pub(super) async fn store_secret(&mut self, notes: &InPlaceNotes, hash: &str) -> Written {
+        let secret = self.exchange.secret();
+        // Without it, what is stored decides how to go on.
+        let Some(secret) = secret.filter(|secret| secret.sha256() == hash) else {
+            return Written::Conflict;
+        };
+        let seen = Seen {
+            at: self.shared.outside.clock.now().unix,
+            server_date: self.exchange.date,
+        };
+        let notes = notes.clone();
+        let change =
+            move |store: &dyn Store, lock: &ProfileLock| put(store, lock, &notes, secret, seen);
+        let written = self.change(change).await;
+        match written {
+            Written::Done => {
+                if let Some(handle) = self.shared.handle(&self.name) {
+                    handle.recheck().await;
+                }
+            }
+            _ => self.exchange.trouble = Some("the new secret is not stored yet".to_owned()),
+        }
+        written
+    }
+
+    /// Takes the rotation out of the record, and empties the second slot.
+    pub(super) async fn finish_exchange(&self, notes: &InPlaceNotes) -> Written {
+        let Some(id) = id(notes) else {
+            return Written::Failed;
+        };
+        self.change(move |store, lock| settle(store, lock, &id))
+            .await
+    }
+
+    /// The same for what an earlier process left.
+    ///
+    /// # Errors
+    /// Why something is left, for people.
+    pub(super) async fn clear(&self, id: &RotationId) -> Result<(), String> {
+        let id = id.clone();
+        match self
+            .change(move |store, lock| settle(store, lock, &id))
+            .await
+        {
+            Written::Done => Ok(()),
+            _ => Err("what an earlier rotation has left in the store stays".to_owned()),
+        }
+    }
+
+    /// What the store has.
+    pub(super) async fn look_in_place(&mut self, notes: &InPlaceNotes) -> Looked {
+        let (shared, name, of) = (self.shared(), self.name.clone(), notes.clone());
+        let looked = self.blocking(move || look(shared.store(&name)?.as_ref(), &name, &of));
+        let Ok(Some((looked, kept))) = looked.await else {
+            return Looked::Unreadable;
+        };
+        if let Some(kept) = kept {
+            self.exchange.token = Some(kept.token);
+            self.exchange.answer = kept.answer;
+        }
+        looked
+    }
+
+    /// Makes a change of what is stored, under the profile's lock.
+    async fn change(
+        &self,
+        change: impl FnOnce(&dyn Store, &ProfileLock) -> Written + Send + 'static,
+    ) -> Written {
+        let (shared, name) = (self.shared(), self.name.clone());
+        let changed = self.blocking(move || {
+            // A profile that is gone from the configuration may come back.
+            let store = shared.store(&name)?;
+            match shared.outside.stores.lock(&name) {
+                Ok(lock) => Some(change(store.as_ref(), &lock)),
+                Err(error) => {
+                    debug!(error = %Causes(&error), "the profile cannot be locked");
+                    None
+                }
+            }
+        });
+        changed.await.ok().flatten().unwrap_or(Written::Failed)
+    }
+}
+
+/// The rotation's ID as the store has it; both have the same form.
+fn id(notes: &InPlaceNotes) -> Option<RotationId> {
+    RotationId::parse(notes.rotation.as_str())
+}
+
+fn is_of(record: &Record, notes: &InPlaceNotes) -> bool {
+    record.key.credential.client_id == notes.key.client_id
+}
+
+fn keep(stores: &Stores, store: &dyn Store, name: &ProfileName, kept: &Kept) -> Result<(), String> {
+    let said = |error: StoreError| Causes(&error).to_string();
+    let lock = stores.lock(name).map_err(said)?;
+    store.keep(&lock, kept).map_err(said)
+}
+
+/// Puts this secret in force. The record has the rotation's ID, unless an older program has rewritten it since.
+fn put(
+    store: &dyn Store,
+    lock: &ProfileLock,
+    notes: &InPlaceNotes,
+    secret: ClientSecret,
+    seen: Seen,
+) -> Written {
+    let Some(id) = id(notes) else {
+        return Written::Failed;
+    };
+    let expected = match store.load(lock.profile()) {
+        Ok(record) => record.as_ref().and_then(Record::rotation_id).cloned(),
+        Err(error) => {
+            debug!(error = %Causes(&error), "the record cannot be read");
+            return Written::Failed;
+        }
+    };
+    if expected.as_ref().is_some_and(|it| *it != id) {
+        return Written::Conflict;
+    }
+    result(replace_if(store, lock, expected.as_ref(), |record| {
+        let is_claimed = expected.is_some();
+        let is_as_noted = is_claimed || record.key.credential.client_secret.sha256() == notes.old;
+        match is_of(&record, notes) && is_as_noted {
+            true => record.renewed(id, secret, seen),
+            false => None,
+        }
+    }))
+}
+
+fn settle(store: &dyn Store, lock: &ProfileLock, id: &RotationId) -> Written {
+    let record = match store.load(lock.profile()) {
+        Ok(record) => record,
+        Err(error) => {
+            debug!(error = %Causes(&error), "the record cannot be read");
+            return Written::Failed;
+        }
+    };
+    if record.is_some_and(|record| record.rotation_id() == Some(id)) {
+        let written = result(replace_if(store, lock, Some(id), |it| Some(it.settled())));
+        if written != Written::Done {
+            return written;
+        }
+    }
+    match store.forget(lock) {
+        Ok(_) => Written::Done,
+        Err(error) => {
+            debug!(error = %Causes(&error), "the second slot is not empty");
+            Written::Failed
+        }
+    }
+}
+
+fn look(
+    store: &dyn Store,
+    name: &ProfileName,
+    notes: &InPlaceNotes,
+) -> Option<(Looked, Option<Kept>)> {
+    let record = match store.load(name) {
+        Ok(Some(record)) => record,
+        Ok(None) => return Some((Looked::Replaced, None)),
+        Err(error) => {
+            debug!(error = %Causes(&error), "the record cannot be read");
+            return None;
+        }
+    };
+    let id = id(notes)?;
+    let is_other = record.rotation_id().is_some_and(|it| *it != id);
+    if is_other || !is_of(&record, notes) {
+        return Some((Looked::Replaced, None));
+    }
+    let kept = match store.kept(name) {
+        Ok(kept) => kept.filter(|kept| kept.rotation == id),
+        Err(error) if matches!(error.kind, StoreErrorKind::NotUnderstood(_)) => {
+            warn!(error = %Causes(&error), "what was kept for the rotation is lost");
+            None
+        }
+        Err(error) => {
+            debug!(error = %Causes(&error), "the second slot cannot be read");
+            return None;
+        }
+    };
+    let current = record.key.credential.client_secret.sha256();
+    // A secret that another program has stored since is newer than the answer.
+    let is_answer_newer = record.rotation.is_some() || current == notes.old;
+    let slot = match &kept {
+        None => Slot::Empty,
+        Some(kept) => match kept.answer.as_ref().and_then(secret_of) {
+            Some(secret) if is_answer_newer => Slot::Answer(secret.sha256()),
+            _ => Slot::Token,
+        },
+    };
+    Some((Looked::Found(current, slot), kept))
+}
+
+fn result(written: store::Written) -> Written {
+    match written {
+        store::Written::Done(_) => Written::Done,
+        store::Written::Conflict => Written::Conflict,
+        store::Written::Failed { error, .. } => {
+            debug!(error = %Causes(&error), "the record is not changed");
+            Written::Failed
+        }
+        store::Written::Unknown { error, .. } => {
+            debug!(error = %Causes(&error), "the record may be changed");
+            Written::Unknown
+        }
+    }
+}
