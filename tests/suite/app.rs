@@ -37,8 +37,13 @@ pub(crate) fn place(line: Line, token_life: u64) -> (TestEnv, Daemon) {
 }
 
 /// Stops the daemon, and adds every secret that the sandbox made to the ones whose leak fails the test.
-pub(crate) fn end(mut env: TestEnv, mut daemon: Daemon) {
+pub(crate) fn end(env: TestEnv, mut daemon: Daemon) {
     env.stop(&mut daemon);
+    watch(env);
+}
+
+/// Adds every secret that the sandbox made to the ones whose leak fails the test.
+pub(crate) fn watch(mut env: TestEnv) {
     for secret in env.sandbox().secrets() {
         env.watch_for_secret("a secret that the issuer made", &secret);
     }

@@ -39,6 +39,7 @@ mod hard_tokens;
 mod helpers;
 mod hosts;
 mod hygiene;
+mod in_place;
 mod issuer_answers;
 mod keyring;
 mod kills_old;

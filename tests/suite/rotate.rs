@@ -36,7 +36,7 @@ fn a_rotation_is_asked_for_at_the_admin_socket_alone() {
 
 #[test]
 fn a_rotation_in_place_is_asked_about_at_a_terminal_and_needs_a_word_elsewhere() {
-    let env = TestEnv::with_sandbox(60);
+    let env = TestEnv::with_sandbox(3_600);
     env.enrol("a");
     let mut daemon = env.start();
     env.token(&daemon, "a");

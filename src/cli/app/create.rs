@@ -285,8 +285,6 @@ impl Work<'_> {
                 "the {shown} is made; its secret is in {}",
                 file.path.display()
             )),
-            // No profile of ours has a key that is made now.
-            Keep::Held(_) => {}
         }
         if let Kept::Unproved(fault) = kept {
             tell(format!(

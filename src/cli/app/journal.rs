@@ -1,7 +1,5 @@
 //! The journal of calls that have begun, as a command keeps it.
 
-use std::sync::Arc;
-
 use super::super::output::{Exit, fail, tell};
 use super::session::Session;
 use crate::causes::Causes;
@@ -13,7 +11,7 @@ pub(super) const PATIENCE: u64 = 3_600;
 /// The calls with one profile's token, which no other command changes meanwhile.
 pub(super) struct Journal {
     intents: KeyIntents,
-    lock: Arc<ProfileLock>,
+    lock: ProfileLock,
 }
 
 // === impl Journal ===
@@ -30,13 +28,8 @@ impl Journal {
     pub(super) fn try_open(session: &Session) -> Result<Self, StoreError> {
         Ok(Self {
             intents: KeyIntents::new(&session.target.state, session.target.owner),
-            lock: Arc::new(session.stores.lock(&session.name)?),
+            lock: session.stores.lock(&session.name)?,
         })
-    }
-
-    /// The lock of the session's profile.
-    pub(super) const fn lock(&self) -> &Arc<ProfileLock> {
-        &self.lock
     }
 
     /// The calls that have begun.

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 
 use super::super::add::{Plan, Steps};
 use super::super::output::{Exit, fail};
-use super::held::{Held, refused};
 use super::secret_file::SecretFile;
 use super::session::Session;
 use crate::applications::Made;
+use crate::causes::Causes;
 use crate::clock::{Clock as _, SystemClock};
 use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::{Binding, Keeper, Key, Look, Record};
+use crate::store::{Binding, Keeper, Key, Look, Record, StoreError};
 
 /// Where a new secret goes.
 #[derive(Debug, clap::Args)]
@@ -37,8 +37,6 @@ pub(super) enum Keep {
     },
     /// A new file.
     File(SecretFile),
-    /// A profile that has the key already.
-    Held(Box<Held>),
 }
 
 /// How a secret was kept.
@@ -100,11 +98,7 @@ impl Keep {
         must_prove: bool,
         undoing: &dyn Fn(),
     ) -> Result<Kept, Exit> {
-        let binding = match self {
-            Self::Profile { .. } | Self::File(_) => &session.binding,
-            Self::Held(held) => &held.binding,
-        };
-        let record = record(made, key_name, binding.clone())?;
+        let record = record(made, key_name, session.binding.clone())?;
         let credential = &record.key.credential;
         match self {
             Self::Profile { plan, name, seen } => {
@@ -139,10 +133,6 @@ impl Keep {
                 })?;
                 proved(session.prove(&session.profile, &session.files, credential))
             }
-            Self::Held(held) => {
-                held.keep(session, &record)?;
-                proved(session.prove(&held.profile, &held.files, credential))
-            }
         }
     }
 
@@ -153,7 +143,6 @@ impl Keep {
                 Keeper::Profile(name.clone(), plan.place.kind().clone())
             }
             Self::File(file) => Keeper::File(file.path.clone()),
-            Self::Held(held) => Keeper::Profile(held.name.clone(), held.store.clone()),
         }
     }
 
@@ -161,7 +150,6 @@ impl Keep {
     pub(super) fn is_without(&self, session: &Session, key_id: &str) -> bool {
         let (name, store) = match self {
             Self::Profile { plan, name, .. } => (name, plan.place.kind()),
-            Self::Held(held) => (&held.name, &held.store),
             Self::File(_) => return true,
         };
         match session.stores.reader(store).load(name) {
@@ -177,6 +165,14 @@ impl Keep {
             file.discard();
         }
     }
+}
+
+fn refused(error: &StoreError, so: &str) -> Exit {
+    let exit = match error.kind.is_for_later() {
+        true => Exit::Later,
+        false => Exit::Config,
+    };
+    fail(exit, format!("{so}: {}", Causes(error)))
 }
 
 fn proved(proof: Result<(), Fault>) -> Result<Kept, Exit> {

@@ -1,13 +1,15 @@
 //! `jetond app regenerate`: a new secret for a key. The former one is revoked at once, and only the answer has the new one,
 //! so the place for it and a token for a second try are ready before the call.
+//!
+//! The running daemon replaces the secret of a key that one of our profiles uses ([`super::renew`]). The rest is here.
 
 use super::super::admin;
 use super::super::output::{Exit, fail, report, tell};
 use super::delete::{confirm, named, users};
-use super::held::Held;
 use super::journal::Journal;
 use super::keep::{Into, Keep, Kept};
 use super::lost::{look_at, open_and_look};
+use super::renew::renew;
 use super::session::{Session, told};
 use super::whose::{Common, Whose};
 use crate::applications::{Application, Family, Made, login};
@@ -47,6 +49,9 @@ pub(super) fn regenerate(args: &RegenerateArgs, env: &Env) -> Result<(), Exit> {
     let family = listed.family;
     let shown = named(family, &key);
     let holder = holder(args, &session, &key, &shown)?;
+    if let Some(holder) = &holder {
+        writable(&session, holder)?;
+    }
     hold(&session)?;
     if !args.yes {
         let what = format!(
@@ -59,11 +64,15 @@ pub(super) fn regenerate(args: &RegenerateArgs, env: &Env) -> Result<(), Exit> {
         session.renew_token(VALIDITY)?;
         hold(&session)?;
     }
+    if let Some(holder) = &holder {
+        renew(&session, holder, NOTHING)?;
+        report(format!(
+            "the {shown} has a new secret, and {holder} uses it"
+        ));
+        return Ok(());
+    }
     let journal = Journal::open(&session, NOTHING)?;
-    let keep = match &holder {
-        Some(name) => Keep::Held(Box::new(Held::of(&session, &journal, name, &key, NOTHING)?)),
-        None => Keep::prepare(&args.into, env, &session, NOTHING)?,
-    };
+    let keep = Keep::prepare(&args.into, env, &session, NOTHING)?;
     let work = Work {
         session: &session,
         journal: &journal,
@@ -76,7 +85,6 @@ pub(super) fn regenerate(args: &RegenerateArgs, env: &Env) -> Result<(), Exit> {
     match &keep {
         Keep::File(file) => report(format!("{has_it}; it is in {}", file.path.display())),
         Keep::Profile { name, .. } => report(format!("{has_it}, and {name} uses it")),
-        Keep::Held(held) => report(format!("{has_it}, and {} uses it", held.name)),
     }
     if !matches!(keep, Keep::File(_)) {
         admin::reload(&session.target, env);
@@ -130,6 +138,21 @@ fn holder(
             Err(fail(Exit::Config, what))
         }
     }
+}
+
+/// Refuses where the profile's secret is only read, before anything is asked.
+fn writable(session: &Session, holder: &ProfileName) -> Result<(), Exit> {
+    let Some(profile) = session.config.profiles.get(holder) else {
+        return Ok(());
+    };
+    if profile.store().is_some() {
+        return Ok(());
+    }
+    let what = format!(
+        "{NOTHING}: {holder} has the key, and its secret comes {}, which is only read: another program has to write the new secret there; give {holder} a store first, or use the console",
+        session.stores.whereabouts(profile)
+    );
+    Err(fail(Exit::Config, what))
 }
 
 /// Refuses where the token does not hold for a second try.
@@ -207,10 +230,7 @@ impl Work<'_> {
                 }
             }
         }
-        let keeper = match self.keep {
-            Keep::Held(_) => intent.keeper.clone(),
-            Keep::Profile { .. } | Keep::File(_) => Keeper::Nothing,
-        };
+        let keeper = Keeper::Nothing;
         let intent = KeyIntent { keeper, ..intent };
         self.journal.amend(&intent);
         self.keep.discard();
@@ -224,19 +244,12 @@ impl Work<'_> {
 
     fn tell_locked_out(&self) {
         let (target, name) = (&self.session.target, &self.session.name);
-        let (into, rebind) = match self.keep {
-            Keep::Held(held) => (
-                "",
-                format!(
-                    "; or make a new key, and give it to the profile with: {}",
-                    target.line(&format!("add {} --rebind", held.name))
-                ),
-            ),
-            Keep::Profile { .. } | Keep::File(_) => (" --secret-file PATH", String::new()),
-        };
-        let again = target.line(&format!("app regenerate {} {name}{into}", self.key.id));
+        let again = target.line(&format!(
+            "app regenerate {} {name} --secret-file PATH",
+            self.key.id
+        ));
         tell(format!(
-            "the {} is locked out: its former secret is revoked, and the new one is not kept; put right what is said above, and while the token of {name} holds, run: {again}{rebind}",
+            "the {} is locked out: its former secret is revoked, and the new one is not kept; put right what is said above, and while the token of {name} holds, run: {again}",
             named(self.family, self.key)
         ));
     }

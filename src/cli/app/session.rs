@@ -1,6 +1,6 @@
 //! What every `jetond app` command begins with: the profile, a token of it, and the API that manages keys.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::runtime::Runtime;
 
@@ -126,6 +126,11 @@ impl Session {
             proof.tell(&self.admin);
         }
         Ok(())
+    }
+
+    /// The daemon's admin socket.
+    pub(super) fn admin(&self) -> &Path {
+        &self.admin
     }
 
     /// One of our profiles with its files; nothing is sent where its credential is bound to something else.

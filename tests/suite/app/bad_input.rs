@@ -251,10 +251,17 @@ fn a_secret_that_is_missing_or_empty_in_a_201_leaves_no_key() {
 #[test]
 fn a_regeneration_without_a_secret_is_made_good_by_a_second_one() {
     let (env, daemon) = place(Line::V2_24, 3_600);
+    let body = r#"{"name":"other-key"}"#;
+    let path = "/api/v1/access-keys";
+    assert_eq!(call(&env, &daemon, "POST", path, body), 201);
     fault_for(&env, "secret:empty", 1);
-    let renewed = env.jetond(&["app", "regenerate", "first-key", "--yes"]);
+    let path = env.path("another");
+    let file = path.to_str().unwrap();
+    let args = ["app", "regenerate", "other-key", "--yes", "--secret-file"];
+    let renewed = env.jetond(&[&args[..], &[file]].concat());
     assert_eq!(renewed.code, 0, "{renewed:?}");
     assert_eq!(env.sandbox().stats().keys_regenerated, 2);
+    fs::remove_file(&path).unwrap();
     end(env, daemon);
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use jetond::sandbox::Line;
 use rustix::termios::{LocalModes, tcgetattr};
 
-use super::{end, place};
+use super::{call, end, place};
 use crate::support::daemon::wait_until;
 use crate::support::{TestEnv, ignored};
 use crate::terminal::Terminal;
@@ -175,6 +175,11 @@ fn no_recorded_command_that_fails_shows_a_secret() {
         return ignored("a terminal recorded by script(1): there is no script here");
     }
     let (env, daemon) = place(Line::V2_24, 3_600);
+    let body = r#"{"name":"other-key"}"#;
+    let path = "/api/v1/access-keys";
+    assert_eq!(call(&env, &daemon, "POST", path, body), 201);
+    let path = env.path("another");
+    let file = path.to_str().unwrap();
     let mut recorder = Recorder {
         env: &env,
         sessions: 0,
@@ -196,7 +201,8 @@ fn no_recorded_command_that_fails_shows_a_secret() {
     ] {
         for command in [
             format!("app create new-{made} research --enrol new-{made}"),
-            "app regenerate test-client research --yes".to_owned(),
+            // That of a key which a profile uses is the daemon's to replace.
+            format!("app regenerate other-key research --yes --secret-file {file}"),
             "app delete test-client research --yes --force".to_owned(),
         ] {
             made += 1;
@@ -206,6 +212,8 @@ fn no_recorded_command_that_fails_shows_a_secret() {
             env.fault(fault);
             let (_, recorded) = recorder.run(&command, &[]);
             env.fault("none");
+            // It was for the eyes of its reader alone.
+            let _ = fs::remove_file(&path);
             assert!(recorded.contains("jetond: "), "{fault}: {recorded}");
             let (_, listed) = recorder.run("app list research", &[]);
             assert!(listed.contains("of 20"), "{fault}: {listed}");
