@@ -51,7 +51,7 @@ pub use keyring::{KeyringFault, KeyringStore};
 pub use lock::ProfileLock;
 pub use moves::{Move, MoveKind, Moved, Moves};
 pub use read_only::{NoCommands, SourceError, SourceReader, Surroundings};
-pub use record::{Begun, Key, OtherKey, Record, RotationId};
+pub use record::{Begun, Key, OtherKey, Record, RotationId, Seen};
 pub use removal::{Removal, Removals};
 pub use rotations::{
     DriverLock, Machine, Phase, RotationJournal, RotationMode, RotationRead, Rotations, SeenKey,
