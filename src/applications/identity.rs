@@ -6,7 +6,7 @@ use super::clusters::Clusters;
 use super::kind::Family;
 use super::list::Application;
 use super::rules::{Rule, Rules};
-use super::table::printable;
+use super::table::{printable, printable_sentence};
 use super::time;
 use crate::provider::Claims;
 use crate::query;
@@ -176,7 +176,7 @@ impl Identity {
         };
         line("secret", &secret);
         for text in form.lines {
-            line("rotation", &printable(text));
+            line("rotation", &printable_sentence(text));
         }
         if self.plane.is_none() {
             line(

@@ -45,6 +45,15 @@ struct JsonList<'a> {
 
 /// A server's text for a person: printable ASCII, the rest escaped, and cut where it is long.
 pub fn printable(text: &str) -> String {
+    printable_in(text, MAX_SHOWN)
+}
+
+/// A sentence of ours, which may quote a server: as [`printable`], but whole.
+pub(super) fn printable_sentence(text: &str) -> String {
+    printable_in(text, usize::MAX)
+}
+
+fn printable_in(text: &str, room: usize) -> String {
     let mut out = String::new();
     for c in text.chars() {
         let start = out.len();
@@ -54,7 +63,7 @@ pub fn printable(text: &str) -> String {
             '\0'..='\x7f' => write!(out, "\\x{:02x}", u32::from(c)),
             _ => write!(out, "\\u{{{:x}}}", u32::from(c)),
         };
-        if out.len() > MAX_SHOWN {
+        if out.len() > room {
             out.truncate(start);
             out.push_str("...");
             break;

@@ -42,6 +42,8 @@ pub struct Trouble {
     /// How long the server says to wait before the next call.
     pub retry_after: Option<Duration>,
     detail: String,
+    /// What a person can do.
+    remedy: Option<String>,
 }
 
 // === impl Trouble ===
@@ -55,6 +57,7 @@ impl Trouble {
             id: None,
             retry_after: None,
             detail: detail.into(),
+            remedy: None,
         }
     }
 
@@ -108,9 +111,10 @@ impl Trouble {
                 "check the profile's address".to_owned(),
             ),
         };
-        let detail = format!("{at} {what} ({status}){said}; {remedy}");
+        let detail = format!("{at} {what} ({status}){said}");
         // A server that fails, and a gateway that does not wait for it, may have done it.
-        Self::new(kind, detail).after_all(matches!(status, 408 | 500..))
+        let trouble = Self::new(kind, detail).with_remedy(remedy);
+        trouble.after_all(matches!(status, 408 | 500..))
     }
 
     /// No answer. Nothing was sent where no connection came about.
@@ -119,8 +123,20 @@ impl Trouble {
             fault.kind,
             FaultKind::Timeout | FaultKind::Reset | FaultKind::TooLarge | FaultKind::Malformed
         );
-        let detail = format!("{}; try again later", fault.detail);
-        Self::new(TroubleKind::Unreachable(fault.kind), detail).after_all(was_sent)
+        let trouble = Self::new(TroubleKind::Unreachable(fault.kind), &*fault.detail);
+        let trouble = trouble.with_remedy("try again later".to_owned());
+        trouble.after_all(was_sent)
+    }
+
+    #[must_use]
+    fn with_remedy(mut self, remedy: String) -> Self {
+        self.remedy = Some(remedy);
+        self
+    }
+
+    /// What happened, without what a person can do: for a wait that ends by itself.
+    pub fn cause(&self) -> &str {
+        &self.detail
     }
 
     /// The same, and what was asked may be done all the same.
@@ -173,7 +189,11 @@ impl Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)
+        f.write_str(&self.detail)?;
+        match &self.remedy {
+            Some(remedy) => write!(f, "; {remedy}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::target::Target;
 use super::target::lines::quoted;
 use crate::causes::Causes;
-use crate::config::Config;
+use crate::config::{Config, Profile, StoreKind};
 use crate::profile::ProfileName;
 use crate::store::{Machine, RotationJournal, RotationRead, Rotations, StartedOn};
 
@@ -20,10 +20,13 @@ pub(super) struct Shown {
     pub(super) remedy: Option<String>,
 }
 
-/// Whether there are any.
+/// Whether there are any, or keys that an ended one has left at a server.
 pub(super) fn has_any(target: &Target) -> bool {
     let rotations = Rotations::new(&target.state, target.owner);
-    rotations.profiles().is_ok_and(|names| !names.is_empty())
+    let [open, left] = [rotations.profiles(), rotations.with_left()];
+    [open, left]
+        .into_iter()
+        .any(|names| names.is_ok_and(|names| !names.is_empty()))
 }
 
 /// Finds them. `config` is what has their profiles.
@@ -37,13 +40,62 @@ pub(super) fn find(target: &Target, config: &Config) -> Vec<Shown> {
         let (what, remedy) = match rotations.read(&name) {
             Ok(RotationRead::Absent) => return None,
             Ok(RotationRead::Begun(journal)) => begun(&name, &journal, &here, is_used),
-            Ok(RotationRead::Unclear { error, names }) => unclear(&name, &Causes(&error), &names),
+            Ok(RotationRead::Unclear { error, names }) => {
+                let names = with_those_of_the_record(target, config, &name, names);
+                unclear(&name, &Causes(&error), &names)
+            }
             Err(error) => unclear(&name, &Causes(&error), &[]),
         };
         let remedy = remedy.map(|remedy| remedy.replace("PATH", &quoted(&path)));
         Some(Shown { path, what, remedy })
     };
-    names.into_iter().filter_map(shown).collect()
+    let open = names.into_iter().filter_map(shown);
+    let with_left = rotations.with_left().unwrap_or_default();
+    let left = with_left.into_iter().map(|name| left(&rotations, &name));
+    open.chain(left).collect()
+}
+
+/// What is shown of the keys that an ended rotation has left at the server.
+fn left(rotations: &Rotations, name: &ProfileName) -> Shown {
+    let path = rotations.path(name).with_extension("left");
+    let which = match rotations.left(name) {
+        Ok(keys) => keys.join(", "),
+        Err(error) => Causes(&error).to_string(),
+    };
+    let what = format!(
+        "the server did not let a rotation of the key of {name} delete what it has left there (old_key_left): {which}"
+    );
+    let remedy = format!(
+        "delete it at the server, by a user who may, and then run: jeton reload; or remove the file {}",
+        quoted(&path)
+    );
+    Shown {
+        path,
+        what,
+        remedy: Some(remedy),
+    }
+}
+
+/// These names, and those that the profile's record has of the rotation that it is part of. Only a file is looked into: a
+/// keyring may ask a person for its password.
+fn with_those_of_the_record(
+    target: &Target,
+    config: &Config,
+    name: &ProfileName,
+    mut names: Vec<String>,
+) -> Vec<String> {
+    let kept = config.profiles.get(name).and_then(Profile::store);
+    let Some(kind) = kept.filter(|kind| **kind == StoreKind::File) else {
+        return names;
+    };
+    let record = target.stores().reader(kind).load(name).ok().flatten();
+    if let Some(record) = record.filter(|record| record.rotation.is_some()) {
+        let others = record.other_key().and_then(|key| key.key_name.clone());
+        names.extend(others.into_iter().chain(record.key.key_name));
+        names.sort_unstable();
+        names.dedup();
+    }
+    names
 }
 
 /// What is shown of a rotation whose journal is understood.

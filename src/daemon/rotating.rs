@@ -8,8 +8,11 @@
 //! |---|---|
 //! | `outside` | what rotations need of the rest of the program |
 //! | `how` | how a rotation is wanted |
+//! | `hindrance` | what keeps it from going on, for people |
+//! | `left` | the keys that the issuer did not let rotations delete |
 //! | `begin`, `begun` | makes the machine of a rotation, from nothing, its journal or its record |
 //! | `driver` | performs the machine's commands, one after the other |
+//! | `waiting` | its waits |
 //! | `calls` | the calls to the issuer's API |
 //! | `sharing` | the other profiles with the same key |
 //! | `guarding` | keeps the old key while the new one gets no token |
@@ -26,6 +29,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::mpsc;
 use tracing::{Instrument as _, warn};
 
 use self::driver::Driver;
@@ -35,6 +39,7 @@ use crate::causes::Causes;
 use crate::config::{Config, Profile, Provider, StoreKind};
 use crate::offload;
 use crate::profile::ProfileName;
+use crate::rotation::Command;
 
 mod begin;
 mod begun;
@@ -42,9 +47,11 @@ mod calls;
 mod driver;
 mod exchange;
 mod guarding;
+mod hindrance;
 mod how;
 mod in_place;
 mod journal;
+mod left;
 mod noting;
 mod open;
 mod outside;
@@ -57,6 +64,7 @@ mod storing;
 #[cfg(test)]
 mod tests;
 mod told;
+mod waiting;
 
 pub use how::{HowToRotate, Mode};
 pub use outside::{KeysOf, Outside};
@@ -67,26 +75,35 @@ pub use step::{RotationEnd, RotationShown, RotationStep, Steps};
 #[derive(Default)]
 pub struct Rotations(Option<Arc<Inner>>);
 
+/// Takes the name of a profile whose stored record says that a rotation of its key is open.
+pub type Found = mpsc::UnboundedSender<ProfileName>;
+
 struct Inner {
     shared: Arc<Shared>,
+    /// The profiles whose record said so, until the first configuration is in force.
+    found: Mutex<Option<mpsc::UnboundedReceiver<ProfileName>>>,
     open: Mutex<BTreeMap<ProfileName, Arc<Open>>>,
 }
 
 // === impl Rotations ===
 
 impl Rotations {
-    /// Rotations with these means. No profile is known yet.
-    pub fn new(outside: Outside) -> Self {
-        Self(Some(Arc::new(Inner {
+    /// Rotations with these means, and where to say that a record was read which is part of one. No profile is known yet.
+    pub fn new(outside: Outside) -> (Self, Found) {
+        let (sender, found) = mpsc::unbounded_channel();
+        let inner = Inner {
             shared: Arc::new(Shared::new(outside)),
+            found: Mutex::new(Some(found)),
             open: Mutex::default(),
-        })))
+        };
+        (Self(Some(Arc::new(inner))), sender)
     }
 
     /// Takes up the profiles of the configuration in force, and goes on with the rotations that are open.
     pub fn configure(&self, config: &Config) {
         if let Some(inner) = &self.0 {
             inner.shared.configure(config);
+            inner.follow_records();
             self.resume_all();
         }
     }
@@ -148,16 +165,26 @@ impl Rotations {
         open.shown()
     }
 
-    /// Goes on with the rotations that an earlier process left open.
+    /// The names of the profile's former keys that the issuer did not let rotations delete.
+    pub fn left(&self, profile: &ProfileName) -> Vec<String> {
+        let inner = self.0.as_ref();
+        inner.map_or_else(Vec::new, |inner| inner.shared.left(profile))
+    }
+
+    /// Goes on with the rotations that an earlier process left open, and looks whether the keys that are left are gone.
     pub fn resume_all(&self) {
         let Some(inner) = self.0.as_ref().map(Arc::clone) else {
             return;
         };
         tokio::spawn(async move {
             let shared = Arc::clone(&inner.shared);
-            let found = offload::run(move || shared.left_open()).await;
-            for profile in found.unwrap_or_default() {
+            let found = offload::run(move || (shared.left_open(), shared.read_left())).await;
+            let (open, with_left) = found.unwrap_or_default();
+            for profile in open {
                 inner.begin(&profile, None);
+            }
+            for profile in with_left {
+                inner.look_for_left(profile);
             }
         });
     }
@@ -183,6 +210,9 @@ impl Inner {
         if let Some(open) = all.get(profile).filter(|open| !open.is_over()) {
             if how.as_ref().is_some_and(|how| how.finish) {
                 open.finish();
+            }
+            if let Some(with) = how.as_ref().and_then(|how| how.with.as_ref()) {
+                open.manage_with(with);
             }
             return Arc::clone(open);
         }
@@ -211,6 +241,36 @@ impl Inner {
         open
     }
 
+    /// Goes on with the rotation of each profile whose record is read and says that one is open: a journal may be lost, and
+    /// a keyring is not read before its profile needs it.
+    fn follow_records(self: &Arc<Self>) {
+        let found = self
+            .found
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let (Some(mut found), inner) = (found, Arc::downgrade(self)) else {
+            return;
+        };
+        tokio::spawn(async move {
+            while let Some(profile) = found.recv().await {
+                let Some(inner) = inner.upgrade() else { return };
+                // One that is refused stays there, so that not each read of the record tries it again.
+                let is_known = inner.open().contains_key(&profile);
+                if !is_known && inner.shared.profile(&profile).is_some() {
+                    inner.begin(&profile, None);
+                }
+            }
+        });
+    }
+
+    /// Lists the profile's keys, and forgets of those that are left which are gone.
+    fn look_for_left(self: &Arc<Self>, profile: ProfileName) {
+        let open = Arc::new(Open::new(self.shared.outside.clock.now().unix));
+        let mut driver = Driver::new(Arc::clone(&self.shared), profile, open);
+        tokio::spawn(async move { driver.perform(Command::List).await });
+    }
+
     fn open(&self) -> MutexGuard<'_, BTreeMap<ProfileName, Arc<Open>>> {
         // Nothing panics while it is locked.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
@@ -220,7 +280,7 @@ impl Inner {
 // === impl Shared ===
 
 impl Shared {
-    /// The profiles with a rotation that has begun: those with a journal, and those whose store says so. Blocks.
+    /// The profiles with the journal of a rotation, and those with a second slot in a file. Blocks.
     fn left_open(&self) -> Vec<ProfileName> {
         let journals = self.outside.journals.profiles();
         let mut found = journals.unwrap_or_else(|error| {
@@ -228,17 +288,10 @@ impl Shared {
             vec![]
         });
         found.retain(|name| self.profile(name).is_some());
-        // Only files are looked into: a keyring may ask a person for its password.
-        for (name, profile) in self.profiles() {
-            if found.contains(&name) || profile.store() != Some(&StoreKind::File) {
-                continue;
-            }
-            let store = self.outside.stores.store(&StoreKind::File);
-            let is_begun = match store.load(&name) {
-                Ok(Some(record)) => record.rotation.is_some(),
-                Ok(None) | Err(_) => false,
-            };
-            if is_begun || matches!(store.kept(&name), Ok(Some(_))) {
+        let store = self.outside.stores.store(&StoreKind::File);
+        for (name, profile) in self.all_profiles() {
+            let is_file = profile.store() == Some(&StoreKind::File);
+            if is_file && !found.contains(&name) && matches!(store.kept(&name), Ok(Some(_))) {
                 found.push(name);
             }
         }

@@ -18,6 +18,7 @@ use crate::lifecycle::Policy;
 use crate::profile::ProfileName;
 use crate::provider::{configured, http};
 use crate::query::Reloaded;
+use crate::store::source::Rotating;
 use crate::store::{StoreKeys, Stores, Surroundings};
 
 mod carried;
@@ -78,12 +79,19 @@ impl Wiring {
         let planes = ControlPlanes::new(uid);
         let keys = Arc::clone(stores.keys());
         let outside = rotating::outside(state, uid, &stores, &planes, &clock, &roster);
+        let (rotations, found) = Rotations::new(outside);
+        let rotating: Rotating = Arc::new(move |name: &ProfileName| {
+            // A daemon without rotations takes no notice.
+            let _: Result<_, _> = found.send(name.clone());
+        });
         let wiring = Self::around(clock, roster, move |name, profile| {
-            Some(on_this_machine(&stores, &planes, uid, name, profile))
+            Some(on_this_machine(
+                &stores, &planes, uid, name, profile, &rotating,
+            ))
         });
         Self {
             keys,
-            rotations: Arc::new(Rotations::new(outside)),
+            rotations: Arc::new(rotations),
             ..wiring
         }
     }

@@ -61,6 +61,21 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// How a wait is told, at this moment in Unix seconds: since when, if it is one between tries, and for how long. A moment
+/// that is past is not told; `None` if nothing is left.
+pub(super) fn wait(since: Option<u64>, until: Option<u64>, now: u64) -> Option<String> {
+    let shown = |seconds| duration(Duration::from_secs(seconds));
+    let left = until?.checked_sub(now).filter(|left| *left > 0)?;
+    let Some(since) = since else {
+        return Some(format!("for {}", shown(left)));
+    };
+    let next = format!("next try in {}", shown(left));
+    Some(match now.saturating_sub(since) {
+        0 => next,
+        ago => format!("since {}, {next}", shown(ago)),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,23 +5,41 @@ use std::time::Duration;
 use super::human;
 use crate::query::Members;
 use crate::wire::ProfileReply;
+use crate::wire::rotation::{KeyReply, RotationReply};
 
 /// Formats lines for people: the rotation in progress, or else the next one by the age of the key. `now` is in Unix
 /// seconds.
 pub(super) fn lines(reply: &ProfileReply, now: u64) -> Vec<String> {
-    let left = |until: u64| human::duration(Duration::from_secs(until.saturating_sub(now)));
     if let Some(rotation) = &reply.rotation {
-        let until = rotation
-            .until
-            .map_or_else(String::new, |until| format!(", for {}", left(until)));
-        return vec![format!(
-            "its key is being rotated ({}{until}): {}",
-            rotation.phase, rotation.detail
-        )];
+        return vec![rotation_line(rotation, now)];
     }
     let Some(key) = &reply.key else {
         return vec![];
     };
+    let mut lines = age_line(key, now);
+    if !key.left_keys.is_empty() {
+        lines.push(format!(
+            "the control plane did not let a rotation delete {} (old_key_left): delete it there",
+            key.left_keys.join(", ")
+        ));
+    }
+    lines
+}
+
+fn rotation_line(rotation: &RotationReply, now: u64) -> String {
+    if rotation.needs_human {
+        return format!("the rotation of its key has stopped: {}", rotation.detail);
+    }
+    let times = human::wait(rotation.waits_since, rotation.until, now);
+    let times = times.map_or_else(String::new, |times| format!(", {times}"));
+    format!(
+        "its key is being rotated ({}{times}): {}",
+        rotation.phase, rotation.detail
+    )
+}
+
+fn age_line(key: &KeyReply, now: u64) -> Vec<String> {
+    let left = |until: u64| human::duration(Duration::from_secs(until.saturating_sub(now)));
     let age = key.age.map(|age| {
         format!(
             "its key is {} old",
@@ -36,6 +54,9 @@ pub(super) fn lines(reply: &ProfileReply, now: u64) -> Vec<String> {
             "{age}; {why}; it is rotated in {} at the earliest",
             left(at)
         )],
+        (None, Some(why)) if key.age.is_none() => {
+            vec![format!("its key is not rotated by age: {why}")]
+        }
         (None, Some(why)) => vec![format!("{age}; it is not rotated now: {why}")],
     }
 }
@@ -52,6 +73,9 @@ pub(super) fn members(reply: &ProfileReply) -> Members {
         key.waits
             .map(|why| ("key_rotation_waits".to_owned(), why.into())),
     );
+    if !key.left_keys.is_empty() {
+        members.insert("key_left_keys".to_owned(), key.left_keys.into());
+    }
     let rotation = reply.rotation.as_ref();
     // A struct of strings and numbers always serialises.
     let rotation = rotation.and_then(|rotation| serde_json::to_value(rotation).ok());
@@ -63,7 +87,6 @@ pub(super) fn members(reply: &ProfileReply) -> Members {
 mod tests {
     use super::*;
     use crate::dialect::testing::states;
-    use crate::wire::rotation::{KeyReply, RotationReply};
 
     #[test]
     fn people_are_told_the_age_the_next_rotation_and_what_it_waits_for() {
@@ -75,6 +98,7 @@ mod tests {
             age,
             rotates_at,
             waits: waits.map(str::to_owned),
+            left_keys: vec![],
         };
         for (key, says) in [
             (
@@ -91,7 +115,7 @@ mod tests {
             ),
             (
                 key(None, None, Some("its age is not known")),
-                "its key; it is not rotated now: its age is not known",
+                "its key is not rotated by age: its age is not known",
             ),
         ] {
             reply.key = Some(key);
@@ -103,6 +127,8 @@ mod tests {
             since: 1,
             detail: "the old key is still used".into(),
             until: Some(4_600),
+            waits_since: None,
+            code: None,
             old_key: Some("a".into()),
             new_key: None,
             switched: true,
@@ -113,5 +139,38 @@ mod tests {
             ["its key is being rotated (waiting, for 1 h): the old key is still used"]
         );
         assert_eq!(members(&reply)["rotation"]["old_key"], "a");
+        let mut say = |change: fn(&mut RotationReply)| {
+            change(reply.rotation.as_mut().unwrap());
+            lines(&reply, 1_000).remove(0)
+        };
+        assert_eq!(
+            say(|it| it.waits_since = Some(700)),
+            "its key is being rotated (waiting, since 5 min, next try in 1 h): the old key is still used"
+        );
+        // A moment that is past says nothing.
+        assert_eq!(
+            say(|it| (it.waits_since, it.until) = (None, Some(999))),
+            "its key is being rotated (waiting): the old key is still used"
+        );
+        assert_eq!(
+            say(|it| it.needs_human = true),
+            "the rotation of its key has stopped: the old key is still used"
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_left_at_the_issuer_is_named_after_the_rotation() {
+        let mut reply = states().swap_remove(0).reply;
+        reply.key = Some(KeyReply {
+            left_keys: vec!["first".into()],
+            ..KeyReply::default()
+        });
+        let lines = lines(&reply, 1_000);
+        assert_eq!(lines.len(), 1);
+        assert!(
+            lines[0].contains("delete first (old_key_left)"),
+            "{lines:?}"
+        );
+        assert_eq!(members(&reply)["key_left_keys"][0], "first");
     }
 }

@@ -31,6 +31,8 @@ pub struct Mark {
 pub struct Grace {
     /// The switch, or a later moment where that one can no longer be compared.
     pub switched: Mark,
+    /// The lifetime of the profile's tokens then, if it was known.
+    pub lifetime: Option<Duration>,
     /// The first look that showed the old key's last login as it is now, and the latest one.
     pub looks: Option<(Look, Look)>,
     /// The last login that showed a use of the old key after the switch.
@@ -51,8 +53,10 @@ pub struct Look {
 /// What the rules depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Terms {
-    /// The lifetime of the profile's tokens.
-    pub lifetime: Duration,
+    /// The lifetime of the profile's tokens now; `None` as long as it is not known.
+    pub lifetime: Option<Duration>,
+    /// What counts for the lifetime as long as neither the terms nor the journal tell one.
+    pub longest_lifetime: Duration,
     /// How long the old key stays where the issuer tells no last login (`rotate-grace`).
     pub grace: Duration,
     /// Whether another machine uses the old key as well.
@@ -107,10 +111,11 @@ impl Mark {
 // === impl Grace ===
 
 impl Grace {
-    /// The grace period of a switch at this moment.
-    pub const fn new(switched: Mark) -> Self {
+    /// The grace period of a switch at this moment, with tokens of this lifetime.
+    pub const fn new(switched: Mark, lifetime: Option<Duration>) -> Self {
         Self {
             switched,
+            lifetime,
             looks: None,
             moved_to: None,
             has_days_only: true,
@@ -124,7 +129,7 @@ impl Grace {
             *self = Self {
                 moved_to: self.moved_to,
                 has_days_only: self.has_days_only,
-                ..Self::new(now.clone())
+                ..Self::new(now.clone(), self.lifetime)
             };
         }
         let is_midnight = |login: &UnixTime| login.since_epoch().as_secs().is_multiple_of(DAY);
@@ -148,14 +153,22 @@ impl Grace {
         });
     }
 
-    /// What is to be done now. `finish` is the user's word that nothing uses the old key.
+    /// What is to be done now. `finish` is the user's word that nothing else uses the old key: it counts at once where the
+    /// issuer tells no last login, and otherwise once the key's tokens have expired.
     pub fn judge(&self, now: &Mark, terms: &Terms, finish: bool) -> Verdict {
-        let two_lifetimes = terms.lifetime.saturating_mul(2);
+        let lifetime = self.lifetime.or(terms.lifetime);
+        let two_lifetimes = lifetime.unwrap_or(terms.longest_lifetime).saturating_mul(2);
         let Some(since) = self.switched.until(now) else {
             return Verdict::Look;
         };
         if terms.is_shared {
             return Verdict::Keep;
+        }
+        // The user's word is all that there is to wait for where the issuer tells nothing of the key's use.
+        match (&self.looks, finish) {
+            (None, true) => return Verdict::Look,
+            (Some((_, latest)), true) if latest.last_login.is_none() => return Verdict::Delete,
+            _ => {}
         }
         if since < two_lifetimes {
             return Verdict::Wait(two_lifetimes.saturating_sub(since), Why::Grace);

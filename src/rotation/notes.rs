@@ -41,6 +41,8 @@ pub enum Phase {
 pub enum Reason {
     /// The issuer did not create a key.
     NotCreated,
+    /// The bearer may not create keys (403).
+    MayNotCreate,
     /// The record could not be changed.
     NotStored,
     /// Another program changed the record.

@@ -7,7 +7,7 @@
 //! | Checking | 403 → Ended; listed → Noting; lost → Ended |
 //! | Clearing | 403 → Noting; deleted → Creating or Noting; lost → Pausing |
 //! | Closing | not noted → Pausing; noted → Ended |
-//! | Creating | 409 → Pausing; created → Storing; lost → Pausing; not sent → Pausing; refused → Noting |
+//! | Creating | 403 → Noting; 409 → Pausing; created → Storing; lost → Pausing; not sent → Pausing; refused → Noting |
 //! | Deleting | 403 → Guarding or Lasting; deleted → Guarding or Lasting; lost → Pausing |
 //! | Finding | 403 → Pausing; listed → Clearing or Creating or Noting; lost → Pausing |
 //! | Finishing | not stored → Pausing; stored → Closing; unknown → Settling |
@@ -27,9 +27,10 @@
 //! | Switching | not stored → Pausing; stored → Noting; unknown → Settling |
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::command::{Change, Command, End};
-use super::event::{Event, Refused, Rights, Written};
+use super::event::{Event, Rights};
 use super::grace::{Mark, Terms};
 use super::notes::{Notes, Phase, Reason};
 use super::pause::{Why, proof_wait};
@@ -37,6 +38,7 @@ use super::preflight::{Refusal, Wanted};
 use super::record::{KeyRef, RotationId};
 use crate::instant::BootInstant;
 
+mod faults;
 mod state;
 mod walk;
 
@@ -56,6 +58,8 @@ pub struct Overlap {
     made: Option<KeyRef>,
     /// When a call that creates a key last ended, or this process began.
     last_create: BootInstant,
+    /// Whether an answer to such a call was lost, or may have been in an earlier process.
+    was_create_lost: bool,
     /// How often the current step was tried.
     tries: u8,
     /// How many faults there were in a row. It only sets how long a pause is.
@@ -91,13 +95,16 @@ impl Overlap {
     /// A rotation that an earlier process began. `notes` are its journal's, or where that is missing
     /// [`Notes::of_record`]. A journal that cannot be read or is newer makes no machine: nothing is done, and the user
     /// is told (`needs_human`).
-    pub const fn resume(notes: Notes, terms: Terms, clock: Mark) -> Self {
-        Self::at(State::Settling, notes, terms, clock)
+    pub fn resume(notes: Notes, terms: Terms, clock: Mark) -> Self {
+        let mut machine = Self::at(State::Settling, notes, terms, clock);
+        machine.was_create_lost = true;
+        machine
     }
 
-    const fn at(state: State, notes: Notes, terms: Terms, clock: Mark) -> Self {
+    fn at(state: State, notes: Notes, terms: Terms, clock: Mark) -> Self {
         Self {
             last_create: clock.at,
+            was_create_lost: false,
             terms,
             clock,
             notes,
@@ -115,6 +122,23 @@ impl Overlap {
     /// The rotation as its journal has it, or is about to have it.
     pub const fn notes(&self) -> &Notes {
         &self.notes
+    }
+
+    /// Takes up the lifetime of the profile's tokens, which was not known before.
+    pub const fn learn_lifetime(&mut self, lifetime: Duration) {
+        if self.terms.lifetime.is_none() {
+            self.terms.lifetime = Some(lifetime);
+        }
+    }
+
+    /// Whether the lifetime of the profile's tokens is known.
+    pub const fn knows_lifetime(&self) -> bool {
+        self.terms.lifetime.is_some()
+    }
+
+    /// The names of the keys that the issuer did not let us delete.
+    pub const fn left(&self) -> &BTreeSet<String> {
+        &self.left
     }
 
     /// What it does now.
@@ -193,6 +217,7 @@ impl Overlap {
             (State::Creating, Event::NotSent) => self.pause(Why::Issuer, State::Creating),
             (State::Creating, Event::Lost) => {
                 self.last_create = self.clock.at;
+                self.was_create_lost = true;
                 self.pause(Why::Issuer, State::Finding)
             }
             (State::Finding, Event::Listed(list)) => self.found(&list),
@@ -226,62 +251,6 @@ impl Overlap {
             (State::Resting(_), Event::Woken | Event::Finish) => self.judge(),
             (State::Lasting(_), Event::Woken) => self.sweep(),
             (state, _) => state,
-        }
-    }
-
-    fn stored(&mut self, state: State, written: Written) -> State {
-        match (state, written) {
-            (State::Storing(new), Written::Done) => self.prove(new),
-            (State::Storing(new), Written::Failed) => self.store_again(new),
-            (State::Restoring, Written::Done) => self.sweep(),
-            (State::Finishing, Written::Done) => State::Closing,
-            (State::Switching, Written::Done) => match self.notes.new.clone() {
-                Some(new) => self.switched(new),
-                None => State::Reading,
-            },
-            (state, Written::Failed) => self.pause(Why::Store, state),
-            (_, Written::Conflict) => self.pause(Why::Store, State::Reading),
-            (_, Written::Unknown) => State::Settling,
-            (state, Written::Done) => state,
-        }
-    }
-
-    fn refused(&mut self, state: State, why: Refused) -> State {
-        match (state, why) {
-            (State::Checking(_), Refused::Forbidden) => {
-                State::Ended(End::Refused(Refusal::MayNotManage))
-            }
-            (State::Checking(_), _) => State::Ended(End::Refused(Refusal::NoList)),
-            (State::Creating, Refused::NameTaken) => {
-                self.last_create = self.clock.at;
-                self.pause(Why::Issuer, State::Finding)
-            }
-            // The bearer's token may be replaced by a valid one, or its rights restored.
-            (state, Refused::Unauthorized) if state.repeats() || state == State::Creating => {
-                self.pause(Why::Issuer, state)
-            }
-            (State::Creating | State::Clearing(_), _) => self.undo(Reason::NotCreated),
-            (State::Deleting, _) => {
-                self.left.insert(self.notes.old.label().to_owned());
-                self.sweep()
-            }
-            (State::Removing(key, record), _) => {
-                self.left.insert(key.label().to_owned());
-                State::Sweeping(record)
-            }
-            (state, _) if state.repeats() => self.pause(Why::Issuer, state),
-            (state, _) => state,
-        }
-    }
-
-    fn not_noted(&mut self, state: State) -> State {
-        match state {
-            State::Noting if self.notes.phase == Phase::Creating => {
-                self.refusal = Some(Refusal::NoJournal);
-                State::Closing
-            }
-            State::Noting | State::Closing => self.pause(Why::Journal, state),
-            _ => state,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is checked before a rotation changes anything.
 
+use std::collections::BTreeSet;
+
 use super::event::{ListedKey, Listing};
 use crate::profile::ProfileName;
 
@@ -12,6 +14,8 @@ pub struct Wanted {
     pub name: String,
     /// The other profiles of the same origin and client ID.
     pub sharers: Vec<ProfileName>,
+    /// The client IDs that profiles of this daemon use: no such key is proposed to be deleted.
+    pub in_use: BTreeSet<String>,
     /// How many keys a user may have.
     pub max_keys: usize,
 }
@@ -29,7 +33,8 @@ pub enum Refusal {
     NotUsers,
     /// Other profiles use the same key.
     UsedBy(Vec<ProfileName>),
-    /// There is no room for one key more. The names of the keys, the longest unused first.
+    /// There is no room for one key more. The names of the keys that no profile of this daemon uses, the longest unused
+    /// first.
     NoRoom(Vec<String>),
     /// A key has the new name already.
     NameTaken,
@@ -54,7 +59,10 @@ pub fn check<'a>(wanted: &Wanted, listing: &'a Listing) -> Result<&'a ListedKey,
         return Err(Refusal::NameTaken);
     }
     if listing.keys.len() >= wanted.max_keys {
-        let mut keys: Vec<_> = listing.keys.iter().collect();
+        let is_used = |key: &ListedKey| {
+            key.client_id == wanted.client_id || wanted.in_use.contains(&key.client_id)
+        };
+        let mut keys: Vec<_> = listing.keys.iter().filter(|key| !is_used(key)).collect();
         keys.sort_by_key(|key| key.last_login);
         let names = keys.into_iter().map(|key| key.name.clone());
         return Err(Refusal::NoRoom(names.collect()));
@@ -84,6 +92,7 @@ mod tests {
             client_id: "client-own".into(),
             name: "new".into(),
             sharers: vec![],
+            in_use: BTreeSet::from(["client-used".to_owned()]),
             max_keys: 3,
         }
     }
@@ -109,8 +118,9 @@ mod tests {
         };
         assert_eq!(refusal(vec![service]), Refusal::NotUsers);
         assert_eq!(refusal(vec![own(), key("new", None)]), Refusal::NameTaken);
-        let full = vec![own(), key("b", Some(3)), key("c", None)];
-        let names = ["c", "b", "own"].map(String::from).to_vec();
+        // A key in use is never proposed to be deleted, however long ago it last got a token.
+        let full = vec![own(), key("b", Some(8)), key("used", None), key("c", None)];
+        let names = ["c", "b"].map(String::from).to_vec();
         assert_eq!(refusal(full), Refusal::NoRoom(names));
         let sharer = ProfileName::parse("other").unwrap();
         let mut shared = wanted();

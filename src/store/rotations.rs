@@ -16,6 +16,7 @@ use crate::profile::ProfileName;
 
 mod form;
 mod journal;
+mod left;
 mod machine;
 mod names;
 
@@ -28,6 +29,7 @@ const MAX_LEN: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct Rotations {
     files: PrivateFiles,
+    left: PrivateFiles,
     drivers: Locks,
 }
 
@@ -61,8 +63,13 @@ impl Rotations {
         let folder = state.join("rotations");
         // Locks of their own: a rotation takes days, and other changes of the profile may be made meanwhile.
         let drivers = Locks::new(&folder, owner);
+        let left = PrivateFiles::new(folder.clone(), owner).with_extension(".left");
         let files = PrivateFiles::new(folder, owner).with_limit(MAX_LEN);
-        Self { files, drivers }
+        Self {
+            files,
+            left,
+            drivers,
+        }
     }
 
     /// The file of a profile's journal.

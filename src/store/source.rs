@@ -86,6 +86,9 @@ impl LoadedCredential {
     }
 }
 
+/// Takes the name of a profile when its record is read and is part of a rotation of its key.
+pub type Rotating = Arc<dyn Fn(&ProfileName) + Send + Sync>;
+
 /// The store's record of one profile.
 #[derive(Clone)]
 pub struct StoreSource {
@@ -99,6 +102,8 @@ pub struct StoreSource {
     pub store: Arc<dyn StoreReader>,
     /// The lane on which the store is read.
     pub lane: Lane,
+    /// What is told of a rotation that is open.
+    pub rotating: Option<Rotating>,
 }
 
 // === impl StoreSource ===
@@ -144,6 +149,9 @@ impl StoreSource {
         let Some(record) = record else {
             return Err(NotLoaded::Blocked(Block::NotEnrolled(self.name.clone())));
         };
+        if let (Some(_), Some(tell)) = (&record.rotation, &self.rotating) {
+            tell(&self.name);
+        }
         // If an issuer determines the origin, the provider asks the issuer, and refuses to send the secret elsewhere.
         let now = binding_of(&self.profile, &record.binding.bound, self.owner);
         let now = now.map_err(|error| {

@@ -34,7 +34,13 @@ pub struct StepReply {
     /// Until when the rotation waits, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
-    /// The result of the rotation, in its last step.
+    /// Since when it is tried again and again, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// What a person has to know: `old_key_in_use` or `old_key_left`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// How the rotation ended, in its last step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<StepEnd>,
 }
@@ -65,7 +71,13 @@ pub struct RotationReply {
     /// The end of its wait, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
-    /// The name of the key that is being replaced.
+    /// Since when it is tried again and again, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_since: Option<u64>,
+    /// What a person has to know: `old_key_in_use`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The name of the key that is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_key: Option<String>,
     /// The name of the new key.
@@ -92,6 +104,9 @@ pub struct KeyReply {
     /// Why the key is not rotated although it is due, or why its age is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
+    /// The names of former keys that the issuer did not let rotations delete (`old_key_left`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_keys: Vec<String>,
 }
 
 // === impl RotateBody ===

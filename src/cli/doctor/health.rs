@@ -140,8 +140,16 @@ impl<'a> Health<'a> {
             return None;
         };
         if let Some(rotation) = &reply.rotation {
-            let found = format!("being rotated ({}): {}", rotation.phase, rotation.detail);
-            return Some(if rotation.needs_human {
+            let found = match rotation.needs_human {
+                true => format!("its rotation has stopped: {}", rotation.detail),
+                false => format!("being rotated ({}): {}", rotation.phase, rotation.detail),
+            };
+            return Some(if rotation.code.is_some() {
+                Finding::warn(CHECK, found).remedy(format!(
+                    "find what still uses the old key, and give it the new one; to delete it all the same: jeton rotate {} --finish",
+                    self.name
+                ))
+            } else if rotation.needs_human {
                 Finding::warn(CHECK, found).remedy(format!(
                     "look for its keys at the issuer; the profile's token: jeton status {}",
                     self.name

@@ -1,5 +1,6 @@
 //! Makes the machine of a rotation: from nothing, from its journal, or from its record.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use getrandom::Error as NoRandom;
@@ -19,9 +20,6 @@ use crate::rotation::names::key_name;
 use crate::rotation::{Mark, Notes, Overlap, RotationId, Terms, Wanted};
 use crate::store::{Bound, Machine, Record, RotationJournal, RotationMode, RotationRead};
 use crate::token::MAX_LIFETIME;
-
-/// How long to wait for the first token, whose lifetime the grace period depends on.
-const FIRST_TOKEN: Duration = Duration::from_secs(60);
 
 /// A rotation that an earlier process left open.
 enum Left {
@@ -57,7 +55,7 @@ impl Driver {
             Ok(Some(begun)) => return begun,
             Err(refused) => return Begun::Refused(refused),
         }
-        let terms = self.terms(record.as_ref(), left.is_some()).await;
+        let terms = self.terms(record.as_ref());
         let clock = Mark {
             boot_id: self.shared.outside.machine.boot.clone(),
             at: self.shared.outside.clock.now().boot,
@@ -70,9 +68,13 @@ impl Driver {
         }) = left
         {
             info!(rotation = notes.rotation.as_str(), phase = ?notes.phase, "rotation goes on");
-            self.with = with;
+            let asked = how.and_then(|how| how.with.clone());
+            self.with = asked.or(with);
             self.family = family;
             return Begun::Machine(Box::new(Overlap::resume(*notes, terms, clock)));
+        }
+        if take_over {
+            return Begun::Refused(RotationRefused::NothingOpen);
         }
         let (Some(how), Some(record)) = (how, record) else {
             return match how {
@@ -104,6 +106,7 @@ impl Driver {
         sharers.extend(self.possible_sharers());
         let wanted = Wanted {
             sharers,
+            in_use: self.in_use(),
             client_id,
             name: key_name(&self.name, &rotation),
             max_keys: MAX_USER_KEYS,
@@ -128,7 +131,8 @@ impl Driver {
             Ok(RotationRead::Begun(journal)) => journal,
             Ok(RotationRead::Unclear { error, names }) => {
                 let why = Causes(&error).to_string();
-                return Err(RotationRefused::NeedsHuman { why, keys: names });
+                let keys = self.known_keys(record, names);
+                return Err(RotationRefused::NeedsHuman { why, keys });
             }
             Err(error) => return Err(RotationRefused::System(Causes(&error).to_string())),
         };
@@ -140,7 +144,10 @@ impl Driver {
         }
         let unclear = |journal: &RotationJournal, why: &str| RotationRefused::NeedsHuman {
             why: why.to_owned(),
-            keys: journal.names().into_iter().map(str::to_owned).collect(),
+            keys: self.known_keys(
+                record,
+                journal.names().into_iter().map(str::to_owned).collect(),
+            ),
         };
         if journal.mode == RotationMode::InPlace {
             return Ok(Some(Left::InPlace(journal)));
@@ -158,6 +165,22 @@ impl Driver {
         }))
     }
 
+    /// The names of keys that may be at the issuer: these of the journal, and those that the record has or its rotation's
+    /// name rule gives.
+    fn known_keys(&self, record: Option<&Record>, mut names: Vec<String>) -> Vec<String> {
+        let begun = record.filter(|record| record.rotation.is_some());
+        if let Some(record) = begun {
+            let others = record.other_key().and_then(|key| key.key_name.clone());
+            names.extend(record.key.key_name.clone().into_iter().chain(others));
+            let view = storing::view(Some(record));
+            let rotation = view.and_then(|view| view.rotation);
+            names.extend(rotation.map(|rotation| key_name(&self.name, &rotation)));
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// A rotation whose journal is missing.
     fn left_in(&self, record: Option<&Record>) -> Option<Left> {
         let view = storing::view(Some(record?))?;
@@ -169,26 +192,29 @@ impl Driver {
         })
     }
 
-    async fn terms(&self, record: Option<&Record>, is_left: bool) -> Terms {
-        let lifetime = match self.shared.handle(&self.name) {
-            Some(handle) => {
-                if is_left {
-                    // Nothing is lost without one: the grace period is longer then.
-                    let _: Result<_, _> = handle.token(Duration::ZERO, FIRST_TOKEN).await;
-                }
-                handle.state().lifetime
-            }
-            None => None,
-        };
+    fn terms(&self, record: Option<&Record>) -> Terms {
         let rotation = self.shared.profile(&self.name);
         let rotation = rotation.map(|profile| profile.rotation.clone());
         let rotation = rotation.unwrap_or_default();
         Terms {
-            lifetime: lifetime.unwrap_or(MAX_LIFETIME),
+            lifetime: self.lifetime(),
+            longest_lifetime: MAX_LIFETIME,
             grace: rotation.grace,
             is_shared: rotation.is_shared
                 || record.is_some_and(|record| record.key.credential.is_shared()),
         }
+    }
+
+    /// The lifetime of the profile's tokens, once it holds one.
+    pub(super) fn lifetime(&self) -> Option<Duration> {
+        self.shared.handle(&self.name)?.state().lifetime
+    }
+
+    /// The client IDs that the profiles of this daemon use.
+    fn in_use(&self) -> BTreeSet<String> {
+        let all = self.shared.outside.roster.all();
+        let enrolments = all.values().filter_map(|entry| entry.handle.enrolment());
+        enrolments.map(|it| it.client_id.clone()).collect()
     }
 }
 

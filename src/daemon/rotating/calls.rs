@@ -20,11 +20,34 @@ const FOR_TOKEN: Duration = Duration::from_secs(10);
 
 impl Driver {
     /// The keys, managed with the token that is held; `None` if none is.
-    pub(super) async fn keys(&self) -> Option<Arc<dyn KeyIssuer>> {
-        let manager = self.with.as_ref().unwrap_or(&self.name);
-        let handle = self.shared.handle(manager)?;
-        let served = handle.token(Duration::ZERO, FOR_TOKEN).await.ok()?;
-        self.keys_with(manager, served.held.token.share())
+    pub(super) async fn keys(&mut self) -> Option<Arc<dyn KeyIssuer>> {
+        let manager = self.with.clone().unwrap_or_else(|| self.name.clone());
+        let Some(handle) = self.shared.handle(&manager) else {
+            self.hindrance.note(self.gone(&manager));
+            return None;
+        };
+        match handle.token(Duration::ZERO, FOR_TOKEN).await {
+            Ok(served) => self.keys_with(&manager, served.held.token.share()),
+            Err(problem) => {
+                let why = problem.detail();
+                self.hindrance.note(format!(
+                    "a token of {manager}, which manages the keys: {why}"
+                ));
+                None
+            }
+        }
+    }
+
+    /// What is waited for while the profile that manages the keys is gone.
+    fn gone(&self, manager: &ProfileName) -> String {
+        let what = format!("the profile {manager}, which is not in the configuration: put it back");
+        if *manager == self.name {
+            return what;
+        }
+        let name = &self.name;
+        format!(
+            "{what}, or name another profile of the same user: jeton rotate {name} --with PROFILE"
+        )
     }
 
     /// The keys, managed with this token of this profile.
@@ -46,6 +69,7 @@ impl Driver {
             Ok(listed) => listed,
             Err(trouble) => return self.failed(&trouble),
         };
+        self.forget_gone(&listed).await;
         self.family = Some(listed.family);
         let mut listing = Listing {
             date: listed.server_date,
@@ -73,7 +97,7 @@ impl Driver {
         Event::Listed(listing)
     }
 
-    pub(super) async fn create(&self, name: &str) -> Event {
+    pub(super) async fn create(&mut self, name: &str) -> Event {
         let (Some(keys), Some(family)) = (self.keys().await, self.family) else {
             return Event::NotSent;
         };
@@ -85,13 +109,14 @@ impl Driver {
             Reply::Refused(trouble) => self.failed(&trouble),
             Reply::Lost(trouble) => {
                 debug!(%trouble, "the answer to the creation is lost");
+                self.note_trouble(&trouble);
                 Event::Lost
             }
         }
     }
 
     /// Keeps the secret of the new key.
-    fn created(&self, name: &str, made: Made) -> Event {
+    fn created(&mut self, name: &str, made: Made) -> Event {
         let refer = KeyRef {
             client_id: made.client_id.clone(),
             id: Some(made.id.clone()),
@@ -99,6 +124,8 @@ impl Driver {
         };
         let Ok(credential) = Credential::new(&made.client_id, made.secret) else {
             // A client ID that no request can carry: the key is found by its name and deleted.
+            self.hindrance
+                .note("the control plane: its answer has a client ID that no request can carry");
             return Event::Lost;
         };
         let key = Key {
@@ -142,13 +169,22 @@ impl Driver {
             Reply::Done(()) => Event::Deleted,
             Reply::Refused(trouble) if trouble.kind == TroubleKind::NotFound => Event::Deleted,
             Reply::Refused(trouble) => self.failed(&trouble),
-            Reply::Lost(_) => Event::Lost,
+            Reply::Lost(trouble) => {
+                self.note_trouble(&trouble);
+                Event::Lost
+            }
         }
     }
 
+    fn note_trouble(&mut self, trouble: &Trouble) {
+        self.hindrance
+            .note(format!("the control plane: {}", trouble.cause()));
+    }
+
     /// The event for a call that did not do what was asked.
-    fn failed(&self, trouble: &Trouble) -> Event {
+    fn failed(&mut self, trouble: &Trouble) -> Event {
         debug!(%trouble, "a call of the rotation failed");
+        self.note_trouble(trouble);
         if trouble.may_be_done {
             return Event::Lost;
         }

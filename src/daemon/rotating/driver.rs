@@ -1,12 +1,12 @@
 //! Performs the commands of a rotation's machine, one after the other.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
 use super::begun::Begun;
 use super::exchange::Exchange;
+use super::hindrance::Hindrance;
 use super::how::HowToRotate;
 use super::open::Open;
 use super::outside::Shared;
@@ -16,15 +16,17 @@ use super::storing::{self, MadeKey};
 use super::told;
 use crate::applications::Family;
 use crate::causes::Causes;
-use crate::config::StoreKind;
 use crate::instant::BootInstant;
 use crate::offload;
 use crate::profile::ProfileName;
-use crate::rotation::{Change, Command, End, Event, Overlap, Pause, Phase, State, Written};
-use crate::store::Record;
+use crate::rotation::{Change, Command, End, Event, Overlap, Phase, State, Written};
+use crate::store::{Record, StoreErrorKind};
 
-/// How long a keyring must have answered before no earlier call to it can still change anything.
-const LATE_WRITES: Duration = Duration::from_secs(60);
+/// What a wait for the record waits for.
+pub(super) const STORE: &str = "the store of the credential";
+
+/// The profile was removed while its key is rotated.
+const GONE: &str = "the profile is not in the configuration; put it back";
 
 /// The task of one rotation.
 pub(super) struct Driver {
@@ -42,8 +44,12 @@ pub(super) struct Driver {
     pub(super) exchange: Exchange,
     /// Until when the key in force is not tried again before the old one is deleted.
     pub(super) guarded_until: Option<BootInstant>,
-    is_finish_told: bool,
+    /// What keeps it from going on.
+    pub(super) hindrance: Hindrance,
+    pub(super) is_finish_told: bool,
     is_switch_told: bool,
+    /// Whether the machine knows how long the tokens live.
+    pub(super) is_lifetime_known: bool,
 }
 
 // === impl Driver ===
@@ -60,6 +66,8 @@ impl Driver {
             proven: None,
             exchange: Exchange::default(),
             guarded_until: None,
+            hindrance: Hindrance::default(),
+            is_lifetime_known: false,
             is_finish_told: false,
             is_switch_told: false,
         }
@@ -67,10 +75,14 @@ impl Driver {
 
     /// Drives the rotation to its end.
     pub(super) async fn run(mut self, how: Option<HowToRotate>) {
+        self.open.tell(told::beginning(how.is_some()), false);
         let (shared, name) = (self.shared(), self.name.clone());
         let driving = self.blocking(move || shared.outside.journals.drive(&name));
         let _lock = match driving.await {
             Ok(Ok(lock)) => lock,
+            Ok(Err(error)) if matches!(error.kind, StoreErrorKind::Busy) => {
+                return self.refuse(&RotationRefused::AnotherDaemon);
+            }
             Ok(Err(error)) => {
                 return self.refuse(&RotationRefused::System(Causes(&error).to_string()));
             }
@@ -84,12 +96,17 @@ impl Driver {
         };
         self.claim(&machine).await;
         loop {
+            self.take_manager(&machine).await;
             self.tell(&machine);
             let command = machine.command();
             if let Command::End(end) = &command {
                 return self.end(&machine, end);
             }
+            if command == Command::RemoveNotes {
+                self.keep_left(machine.left()).await;
+            }
             let event = self.perform(command).await;
+            self.learn_lifetime(&mut machine);
             debug!(
                 state = machine.state().kind(),
                 event = event.kind().0,
@@ -100,6 +117,15 @@ impl Driver {
     }
 
     pub(super) async fn perform(&mut self, command: Command) -> Event {
+        if !matches!(command, Command::Pause(_)) {
+            self.hindrance.clear();
+        }
+        let event = self.performed(command).await;
+        self.hindrance.take(&event);
+        event
+    }
+
+    async fn performed(&mut self, command: Command) -> Event {
         match command {
             Command::List => self.list().await,
             Command::Create(name) => self.create(&name).await,
@@ -114,7 +140,10 @@ impl Driver {
                 Ok(record) => {
                     storing::view(record.as_ref()).map_or(Event::Unreadable, Event::Record)
                 }
-                Err(_) => Event::Unreadable,
+                Err(why) => {
+                    self.hindrance.note(format!("{STORE}: {why}"));
+                    Event::Unreadable
+                }
             },
             Command::Note(notes) => match self.note(&notes).await {
                 true => Event::Noted,
@@ -130,7 +159,7 @@ impl Driver {
         }
     }
 
-    async fn store(&self, change: Change) -> Written {
+    async fn store(&mut self, change: Change) -> Written {
         let (shared, name, made) = (self.shared(), self.name.clone(), Arc::clone(&self.made));
         let is_restore = matches!(change, Change::Restore(..));
         let changed = self.blocking(move || {
@@ -145,7 +174,14 @@ impl Driver {
                 &made,
             ))
         });
-        let written = changed.await.ok().flatten().unwrap_or(Written::Failed);
+        let gone = || (Written::Failed, Some(GONE.to_owned()));
+        let (written, why) = match changed.await {
+            Ok(changed) => changed.unwrap_or_else(gone),
+            Err(why) => (Written::Failed, Some(why)),
+        };
+        if let Some(why) = why {
+            self.hindrance.note(format!("{STORE}: {why}"));
+        }
         if is_restore
             && written == Written::Done
             && let Some(handle) = self.shared.handle(&self.name)
@@ -165,36 +201,8 @@ impl Driver {
         match read.await? {
             Some(Ok(record)) => Ok(record),
             Some(Err(error)) => Err(Causes(&error).to_string()),
-            None => Err("the profile is not in the configuration".to_owned()),
+            None => Err(GONE.to_owned()),
         }
-    }
-
-    /// Waits until no earlier write to the store is unfinished.
-    pub(super) async fn settle(&self) {
-        let profile = self.shared.profile(&self.name);
-        let is_keyring = profile.is_some_and(|it| it.store() == Some(&StoreKind::Keyring));
-        let clock = &self.shared.outside.clock;
-        if !is_keyring {
-            return;
-        }
-        loop {
-            clock.sleep_until(clock.now().boot.after(LATE_WRITES)).await;
-            if self.record().await.is_ok() {
-                return;
-            }
-        }
-    }
-
-    async fn pause(&mut self, pause: Pause) -> Event {
-        let mut finishing = self.open.finishing();
-        let is_told = self.is_finish_told;
-        let event = tokio::select! { biased;
-            // The sender is in `open`, so it is not closed.
-            _ = finishing.wait_for(|finish| *finish), if !is_told => Event::Finish,
-            () = self.shared.outside.clock.sleep_until(pause.until) => Event::Woken,
-        };
-        self.is_finish_told |= event == Event::Finish;
-        event
     }
 
     /// Runs this call off the event loop.
@@ -224,7 +232,8 @@ impl Driver {
             info!(key = notes.name, "the new key is in force");
             self.open.tell(told::switched(notes), false);
         }
-        if let Some(step) = told::step(machine, self.shared.outside.clock.now()) {
+        let now = self.shared.outside.clock.now();
+        if let Some(step) = told::step(machine, now, &mut self.hindrance) {
             self.open.tell(step, false);
         }
     }
@@ -242,7 +251,7 @@ impl Driver {
     }
 
     fn end(&self, machine: &Overlap, end: &End) {
-        let step = told::ended(machine.notes(), end);
+        let step = told::ended(machine.notes(), end, self.hindrance.what());
         let needs_human = matches!(end, End::NeedsHuman);
         match needs_human {
             true => warn!(sentence = step.sentence, "the rotation needs a person"),

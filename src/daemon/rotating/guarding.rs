@@ -37,7 +37,7 @@ impl Driver {
             Some(Role::Other) => return true,
             Some(Role::Former(Some(credential))) => credential,
             Some(Role::Former(None)) | None => {
-                debug!("the key in force cannot be used now, so the old one is kept");
+                self.keep_old("its credential cannot be read or used now");
                 return false;
             }
         };
@@ -48,7 +48,7 @@ impl Driver {
         let view = handle.follow().borrow().clone();
         let waits = self.guarded_until.is_some_and(|until| now < until);
         if waits || view.rejected || view.rejected_successor.is_some() {
-            debug!("the issuer rejects the key in force, so the old one is kept");
+            self.keep_old("the issuer rejects it");
             return false;
         }
         match handle.prove(Arc::new(*credential)).await {
@@ -62,9 +62,20 @@ impl Driver {
                     self.guarded_until = Some(now.after(REJECTED));
                     warn!("the issuer rejects the key in force, so the old one is kept");
                 }
+                self.keep_old(&fault.detail);
                 false
             }
         }
+    }
+
+    fn keep_old(&mut self, why: &str) {
+        debug!(
+            why,
+            "the old key is kept until the one in force gives a token"
+        );
+        self.hindrance.note(format!(
+            "a token of the key in force, before the old one is deleted: {why}"
+        ));
     }
 }
 

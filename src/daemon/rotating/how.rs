@@ -23,3 +23,15 @@ pub struct HowToRotate {
     /// The profile whose token manages the keys, where it is another one.
     pub with: Option<ProfileName>,
 }
+
+// === impl HowToRotate ===
+
+impl HowToRotate {
+    /// With a second key, and nothing else that is wanted.
+    pub const OVERLAP: Self = Self {
+        mode: Mode::Overlap,
+        finish: false,
+        take_over: false,
+        with: None,
+    };
+}

@@ -109,7 +109,7 @@ impl Driver {
     }
 
     /// Ends it since another program has replaced the stored credential: what is kept for it is of no more use.
-    async fn give_up(&self, notes: &InPlaceNotes) {
+    async fn give_up(&mut self, notes: &InPlaceNotes) {
         if let Err(error) = self.forget_slot().await {
             warn!(why = error, "what was kept for the rotation stays");
         }

@@ -6,12 +6,16 @@ use crate::rotation::{KeyRef, Notes, Phase, Reason, RotationId};
 use crate::store::{self, Machine, RotationJournal, RotationMode, SeenKey};
 
 /// The words for the phases.
-const PHASES: [(Phase, &str); 10] = [
+const PHASES: [(Phase, &str); 11] = [
     (Phase::Creating, "creating"),
     (Phase::Proving, "proving"),
     (Phase::Grace, "grace"),
     (Phase::Deleting, "deleting"),
     (Phase::Undoing(Reason::NotCreated), "undoing-not-created"),
+    (
+        Phase::Undoing(Reason::MayNotCreate),
+        "undoing-may-not-create",
+    ),
     (Phase::Undoing(Reason::NotStored), "undoing-not-stored"),
     (
         Phase::Undoing(Reason::RecordChanged),

@@ -12,7 +12,7 @@ use crate::store::{RotationJournal, StoreError};
 impl Driver {
     /// Writes a journal that was found as ours, so that no other host takes it for its own. A journal that cannot be written
     /// now is written with the next phase.
-    pub(super) async fn claim(&self, machine: &Overlap) {
+    pub(super) async fn claim(&mut self, machine: &Overlap) {
         if !matches!(machine.state(), State::Checking(_)) && !self.note_down(machine.notes()).await
         {
             debug!("the journal that was found cannot be written now");
@@ -30,7 +30,7 @@ impl Driver {
         self.note_down(notes).await
     }
 
-    async fn note_down(&self, notes: &Notes) -> bool {
+    async fn note_down(&mut self, notes: &Notes) -> bool {
         self.open.note(notes);
         let beside = Beside {
             machine: &self.shared.outside.machine,
@@ -43,37 +43,35 @@ impl Driver {
         self.write_journal(journal).await
     }
 
-    pub(super) async fn write_journal(&self, journal: RotationJournal) -> bool {
+    pub(super) async fn write_journal(&mut self, journal: RotationJournal) -> bool {
         let (shared, name) = (self.shared(), self.name.clone());
         let written = self.blocking(move || {
             let lock = shared.outside.stores.lock(&name)?;
             shared.outside.journals.write(&lock, &journal)
         });
-        is_done(
-            written.await,
-            "the journal of the rotation cannot be written",
-        )
+        let written = written.await;
+        self.is_done(written, "the journal of the rotation cannot be written")
     }
 
-    pub(super) async fn remove_notes(&self) -> bool {
+    pub(super) async fn remove_notes(&mut self) -> bool {
         let (shared, name) = (self.shared(), self.name.clone());
         let removed = self.blocking(move || {
             let lock = shared.outside.stores.lock(&name)?;
             shared.outside.journals.end(&lock)
         });
-        is_done(
-            removed.await,
-            "the journal of the rotation cannot be removed",
-        )
+        let removed = removed.await;
+        self.is_done(removed, "the journal of the rotation cannot be removed")
     }
-}
 
-fn is_done(result: Result<Result<(), StoreError>, String>, what: &str) -> bool {
-    let why = match result {
-        Ok(Ok(())) => return true,
-        Ok(Err(error)) => Causes(&error).to_string(),
-        Err(why) => why,
-    };
-    warn!(why, "{what}");
-    false
+    fn is_done(&mut self, result: Result<Result<(), StoreError>, String>, what: &str) -> bool {
+        let why = match result {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => Causes(&error).to_string(),
+            Err(why) => why,
+        };
+        warn!(why, "{what}");
+        let waits_for = format!("the disk with the state folder: {why}");
+        self.hindrance.note(waits_for);
+        false
+    }
 }

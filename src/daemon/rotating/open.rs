@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::step::{RotationShown, RotationStep, Steps, Written};
 use crate::instant::UnixTime;
+use crate::profile::ProfileName;
 use crate::rotation::{Notes, Phase};
 
 /// A rotation that is open.
@@ -15,6 +16,8 @@ pub(super) struct Open {
     written: watch::Sender<Arc<Written>>,
     keys: Mutex<Keys>,
     finish: watch::Sender<bool>,
+    /// The profile that a later request names to manage the keys.
+    manager: watch::Sender<Option<ProfileName>>,
     /// Whether its task has ended.
     is_over: AtomicBool,
     /// Whether it is shown all the same.
@@ -40,6 +43,7 @@ impl Open {
             written: watch::channel(Arc::default()).0,
             keys: Mutex::default(),
             finish: watch::channel(false).0,
+            manager: watch::channel(None).0,
             is_over: AtomicBool::new(false),
             stays: AtomicBool::new(false),
         }
@@ -58,6 +62,16 @@ impl Open {
     /// A receiver of that wish.
     pub(super) fn finishing(&self) -> watch::Receiver<bool> {
         self.finish.subscribe()
+    }
+
+    /// The user wants the keys managed with the token of this profile from now on.
+    pub(super) fn manage_with(&self, profile: &ProfileName) {
+        self.manager.send_replace(Some(profile.clone()));
+    }
+
+    /// A receiver of that wish.
+    pub(super) fn managing(&self) -> watch::Receiver<Option<ProfileName>> {
+        self.manager.subscribe()
     }
 
     /// Takes down the names of the keys.
@@ -113,6 +127,8 @@ impl Open {
             since: self.since,
             sentence: last.map_or_else(String::new, |step| step.sentence.clone()),
             until: last.and_then(|step| step.until),
+            waits_since: last.and_then(|step| step.since),
+            code: last.and_then(|step| step.code),
             old_key: keys.old.clone(),
             new_key: keys.new.clone(),
             is_switched: keys.is_switched,

@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) outside: Outside,
     /// The profiles of the configuration in force.
     profiles: Mutex<BTreeMap<ProfileName, Arc<Profile>>>,
+    /// The keys that the issuer did not let rotations delete.
+    left: Mutex<BTreeMap<ProfileName, Vec<String>>>,
 }
 
 // === impl Shared ===
@@ -50,6 +52,7 @@ impl Shared {
         Self {
             outside,
             profiles: Mutex::default(),
+            left: Mutex::default(),
         }
     }
 
@@ -65,8 +68,21 @@ impl Shared {
     }
 
     /// All profiles.
-    pub(super) fn profiles(&self) -> BTreeMap<ProfileName, Arc<Profile>> {
+    pub(super) fn all_profiles(&self) -> BTreeMap<ProfileName, Arc<Profile>> {
         self.lock().clone()
+    }
+
+    /// The names of the profile's keys that the issuer did not let rotations delete.
+    pub(super) fn left(&self, name: &ProfileName) -> Vec<String> {
+        // Nothing panics while it is locked.
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Takes down which they are.
+    pub(super) fn note_left(&self, name: &ProfileName, keys: Vec<String>) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.insert(name.clone(), keys);
     }
 
     /// The profile as it is kept now.

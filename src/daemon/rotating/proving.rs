@@ -23,7 +23,8 @@ impl Driver {
         let read = self.blocking(move || next_credential(&shared, &name, &client_id));
         let credential = read.await.ok().flatten();
         let (Some(credential), Some(handle)) = (credential, self.shared.handle(&self.name)) else {
-            debug!("the new secret cannot be used now");
+            self.hindrance
+                .note("the new secret, which cannot be read or used now");
             return Event::NotSent;
         };
         match handle.prove(Arc::new(credential)).await {
@@ -34,6 +35,8 @@ impl Driver {
             }
             CallEnd::Failed { fault, sent } => {
                 debug!(kind = ?fault.kind, detail = fault.detail, "the new secret got no token");
+                self.hindrance
+                    .note(format!("a token of the new key: {}", fault.detail));
                 match (fault.kind, sent) {
                     (FaultKind::Rejected, Some(_)) => Event::Rejected,
                     (_, None) => Event::NotSent,

@@ -23,6 +23,10 @@ pub enum RotationRefused {
     InPlace(InPlaceRefused),
     /// A rotation is open that this host may not drive: it belongs to the one of this name.
     OtherHost(String),
+    /// A rotation of another host was to be taken over, and none is open.
+    NothingOpen,
+    /// Another daemon on this machine drives the rotation.
+    AnotherDaemon,
     /// What an earlier rotation wrote down cannot be understood. A person has to look for these keys.
     NeedsHuman {
         /// Why.
@@ -57,6 +61,12 @@ impl fmt::Display for RotationRefused {
             Self::OtherHost(host) => write!(
                 f,
                 "a rotation of this key is open on the host {host}, which may still be at work; if it is not, add --take-over"
+            ),
+            Self::NothingOpen => {
+                f.write_str("no rotation of this key is open, so there is none to take over")
+            }
+            Self::AnotherDaemon => f.write_str(
+                "another daemon on this machine drives a rotation of this key; ask that daemon, or try again when it has ended",
             ),
             Self::NeedsHuman { why, keys } if keys.is_empty() => {
                 write!(f, "an earlier rotation needs a person: {why}")

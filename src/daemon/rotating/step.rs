@@ -10,7 +10,7 @@ use crate::instant::UnixTime;
 const KEPT: usize = 100;
 
 /// One step of a rotation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RotationStep {
     /// The step's name, for programs: `checking`, `creating`, `regenerating`, `storing`, `proving`, `switching`,
     /// `switched`, `waiting`, `deleting`, `undoing`, `closing` or `ended`.
@@ -21,6 +21,10 @@ pub struct RotationStep {
     pub key: Option<String>,
     /// Until when it waits, by this machine's clock at that moment.
     pub until: Option<UnixTime>,
+    /// Since when it is tried again and again.
+    pub since: Option<UnixTime>,
+    /// What a person has to know, for programs: `old_key_in_use` or `old_key_left`.
+    pub code: Option<&'static str>,
     /// How the rotation ended; the step with it is the last one.
     pub end: Option<RotationEnd>,
 }
@@ -34,8 +38,10 @@ pub enum RotationEnd {
     Kept,
     /// Nothing more is done: a person has to look.
     NeedsHuman,
-    /// The old key stays in force.
+    /// The old key stays in force; a later try may go well.
     Failed,
+    /// The same, and no later try goes well before something is changed.
+    Impossible,
 }
 
 /// A rotation that is open.
@@ -49,6 +55,10 @@ pub struct RotationShown {
     pub sentence: String,
     /// Until when it waits.
     pub until: Option<UnixTime>,
+    /// Since when it is tried again and again.
+    pub waits_since: Option<UnixTime>,
+    /// What a person has to know, for programs.
+    pub code: Option<&'static str>,
     /// The name of the key that is replaced, if it is known.
     pub old_key: Option<String>,
     /// The name of the key that replaces it.
@@ -108,12 +118,37 @@ impl Steps {
     }
 }
 
+// === impl RotationStep ===
+
+impl RotationStep {
+    /// Whether it says the same, whatever the time is.
+    fn is_like(&self, other: &Self) -> bool {
+        let timeless = |step: &Self| Self {
+            until: None,
+            since: None,
+            ..step.clone()
+        };
+        timeless(self) == timeless(other)
+    }
+}
+
 // === impl Written ===
 
 impl Written {
-    /// The same steps and one more, unless it is the last one again.
+    /// The same steps and one more. A step that is like the last one takes its place, so that no caller is told of it again;
+    /// one that is tried again after a wait is not told.
     pub(super) fn with(&self, step: RotationStep) -> Option<Self> {
-        if self.steps.last() == Some(&step) {
+        let mut before = self.steps.iter().rev();
+        let (last, last_but_one) = (before.next(), before.next());
+        if last.is_some_and(|last| last.is_like(&step)) {
+            let mut steps = self.steps.clone();
+            steps.pop();
+            steps.push(step);
+            let dropped = self.dropped;
+            return Some(Self { dropped, steps });
+        }
+        let waits = last.is_some_and(|last| last.name == "waiting");
+        if waits && last_but_one.is_some_and(|tried| tried.is_like(&step)) {
             return None;
         }
         let excess = (self.steps.len() + 1).saturating_sub(KEPT);
@@ -138,9 +173,7 @@ mod tests {
         RotationStep {
             name: "waiting",
             sentence: n.to_string(),
-            key: None,
-            until: None,
-            end: None,
+            ..RotationStep::default()
         }
     }
 
@@ -153,12 +186,37 @@ mod tests {
             sender.send_replace(Arc::new(more));
             assert_eq!(early.next().await, Some(step(n)));
         }
-        assert!(sender.borrow().with(step(KEPT + 4)).is_none());
         drop(sender);
         assert_eq!(early.next().await, None);
         for n in 5..KEPT + 5 {
             assert_eq!(late.next().await, Some(step(n)));
         }
         assert_eq!(late.next().await, None);
+    }
+
+    #[test]
+    fn a_wait_that_is_told_already_is_prolonged_and_a_step_tried_again_is_not_told() {
+        let named = |name, until: Option<u64>| RotationStep {
+            name,
+            until: until.map(|s| UnixTime::from_epoch(std::time::Duration::from_secs(s))),
+            ..RotationStep::default()
+        };
+        let mut written = Written::default();
+        for (step, count) in [
+            (named("deleting", None), 1),
+            (named("waiting", Some(1)), 2),
+            (named("deleting", None), 2),
+            (named("waiting", Some(2)), 2),
+            (named("waiting", Some(3)), 2),
+            (named("closing", None), 3),
+            (named("deleting", None), 4),
+        ] {
+            if let Some(more) = written.with(step.clone()) {
+                written = more;
+                assert_eq!(written.last(), Some(&step));
+            }
+            assert_eq!(written.steps.len(), count, "{step:?}");
+        }
+        assert_eq!(written.steps[1], named("waiting", Some(3)));
     }
 }

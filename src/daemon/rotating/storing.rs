@@ -12,19 +12,19 @@ use crate::store::{Key, Record, RotationId, Store, Stores, Written, replace_if};
 /// The key that the issuer created, until its secret is in the record.
 pub(super) type MadeKey = Mutex<Option<Key>>;
 
-/// Makes this change of the profile's record.
+/// Makes this change of the profile's record. With a write that was not made, or may not have been, comes the reason.
 pub(super) fn change(
     stores: &Stores,
     store: &dyn Store,
     profile: &ProfileName,
     change: &Change,
     made: &MadeKey,
-) -> rotation::Written {
+) -> (rotation::Written, Option<String>) {
     let lock = match stores.lock(profile) {
         Ok(lock) => lock,
         Err(error) => {
             debug!(error = %Causes(&error), "the profile cannot be locked");
-            return rotation::Written::Failed;
+            return (rotation::Written::Failed, Some(Causes(&error).to_string()));
         }
     };
     let (Change::PutNext { rotation: id, .. }
@@ -32,14 +32,15 @@ pub(super) fn change(
     | Change::Restore(id, _)
     | Change::Finish(id)) = change;
     let Some(id) = RotationId::parse(id.as_str()) else {
-        return rotation::Written::Failed;
+        return (rotation::Written::Failed, None);
     };
     let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
     let written = match change {
         Change::PutNext { current, next, .. } => {
             let is_next = |key: &Key| key.credential.client_id == next.client_id;
             if !made.as_ref().is_some_and(is_next) {
-                return rotation::Written::Failed;
+                let why = "the new secret is not there".to_owned();
+                return (rotation::Written::Failed, Some(why));
             }
             replace_if(store, &lock, None, |record| {
                 if record.key.credential.client_id != current.client_id {
@@ -55,16 +56,18 @@ pub(super) fn change(
         }
         Change::Finish(_) => replace_if(store, &lock, Some(&id), |record| Some(record.settled())),
     };
-    let (written, intended) = match written {
-        Written::Done(_) => (rotation::Written::Done, None),
-        Written::Conflict => (rotation::Written::Conflict, None),
+    let (written, intended, why) = match written {
+        Written::Done(_) => (rotation::Written::Done, None, None),
+        Written::Conflict => (rotation::Written::Conflict, None, None),
         Written::Failed { intended, error } => {
             debug!(error = %Causes(&error), "the record is not changed");
-            (rotation::Written::Failed, intended)
+            let why = Causes(&error).to_string();
+            (rotation::Written::Failed, intended, Some(why))
         }
         Written::Unknown { intended, error } => {
             debug!(error = %Causes(&error), "the record may be changed");
-            (rotation::Written::Unknown, Some(intended))
+            let why = Causes(&error).to_string();
+            (rotation::Written::Unknown, Some(intended), Some(why))
         }
     };
     if let (Change::PutNext { .. }, Some(intended)) = (change, intended) {
@@ -72,7 +75,7 @@ pub(super) fn change(
         let begun = intended.rotation.and_then(|rotation| rotation.other);
         *made = begun.map(crate::store::OtherKey::into_key);
     }
-    written
+    (written, why)
 }
 
 /// The record as a rotation sees it. One that was removed has no key of the rotation.

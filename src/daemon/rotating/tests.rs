@@ -9,7 +9,7 @@ use crate::applications::fake::{Conduct, FakeIssuer};
 use crate::applications::{Family, KeyIssuer, KeyName, Reply, TroubleKind};
 use crate::clock::Clock as _;
 use crate::clock::testing::TestClock;
-use crate::config::Purpose;
+use crate::config::{Purpose, StoreKind};
 use crate::credential::{Ca, ClientSecret, Credential};
 use crate::daemon::keep::bulkhead::Bulkhead;
 use crate::daemon::keep::handle::Handle;
@@ -29,6 +29,7 @@ use crate::token::{AccessToken, Grant};
 use std::time::Duration;
 
 mod in_place;
+mod told;
 
 const CONFIG: &str = "[profiles.a]\nprovider='runai'\nurl='https://plane.example'\n\
                       [profiles.file]\nprovider='runai'\nurl='https://plane.example'\nclient-id='x'\nclient-secret={file='/x'}\n";
@@ -171,12 +172,32 @@ impl World {
             own_uid: self.owner(),
             namespace: UserNamespace::Identity,
         }));
+        let plane = Arc::clone(&self.plane);
+        let (rotations, found) = Rotations::new(Outside {
+            clock: self
+                .hurry
+                .as_ref()
+                .map_or_else(|| Arc::clone(&clock), Arc::clone),
+            roster: Arc::clone(&roster),
+            stores: self.stores(),
+            journals: store::Rotations::new(self.dir.path(), self.owner()),
+            owner: self.owner(),
+            machine: Machine {
+                host: self.host.to_owned(),
+                boot: format!("boot-of-{}", self.host),
+            },
+            keys: Box::new(move |_, _, _| Some(Arc::<FakeIssuer>::clone(&plane))),
+        });
         let source = StoreSource {
             name: name(),
             profile: self.config.profiles[&name()].clone(),
             owner: self.owner(),
             store: self.stores().reader(&StoreKind::File),
             lane: Lane::default(),
+            rotating: Some(Arc::new(move |name: &ProfileName| {
+                // The process may have ended.
+                let _: Result<_, _> = found.send(name.clone());
+            })),
         };
         let parts = Parts {
             name: name(),
@@ -198,19 +219,6 @@ impl World {
             rotation: Arc::default(),
         };
         roster.replace(Profiles::from([(name(), entry)]));
-        let plane = Arc::clone(&self.plane);
-        let rotations = Rotations::new(Outside {
-            clock: self.hurry.as_ref().map_or(clock, Arc::clone),
-            roster,
-            stores: self.stores(),
-            journals: store::Rotations::new(self.dir.path(), self.owner()),
-            owner: self.owner(),
-            machine: Machine {
-                host: self.host.to_owned(),
-                boot: format!("boot-of-{}", self.host),
-            },
-            keys: Box::new(move |_, _, _| Some(Arc::<FakeIssuer>::clone(&plane))),
-        });
         let shared = Arc::clone(&rotations.0.as_ref().unwrap().shared);
         shared.configure(&self.config);
         Process {
@@ -278,6 +286,16 @@ impl Process {
             machine.step(self.shared.outside.clock.now().boot, event);
         }
         None
+    }
+}
+
+/// The step with which a rotation ends.
+async fn last(steps: &mut Steps) -> RotationStep {
+    loop {
+        let step = steps.next().await.expect("it ends");
+        if step.end.is_some() {
+            return step;
+        }
     }
 }
 
@@ -428,7 +446,7 @@ async fn another_host_leaves_a_rotation_alone_until_it_is_taken_over() {
     world.host = "other";
     let process = world.start().await;
     let mut steps = process.rotations.start(&name(), overlap()).unwrap();
-    let last = steps.next().await.unwrap();
+    let last = last(&mut steps).await;
     assert_eq!(last.end, Some(RotationEnd::Failed));
     assert!(last.sentence.contains("on the host h"), "{}", last.sentence);
     assert!(matches!(world.journal(), RotationRead::Begun(journal) if journal.machine.host == "h"));
@@ -451,7 +469,7 @@ async fn a_journal_that_cannot_be_understood_stops_everything_but_the_tokens() {
     let before = world.clients().await;
     let process = world.start().await;
     let mut steps = process.rotations.start(&name(), overlap()).unwrap();
-    let last = steps.next().await.unwrap();
+    let last = last(&mut steps).await;
     assert_eq!(last.end, Some(RotationEnd::NeedsHuman), "{last:?}");
     assert!(process.rotations.shown(&name()).unwrap().needs_human);
     assert_eq!(world.clients().await, before);

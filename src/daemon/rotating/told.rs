@@ -1,78 +1,102 @@
 //! The words for each step of a rotation.
 
+use super::hindrance::{Hindered, Hindrance};
 use super::refused::RotationRefused;
 use super::step::{RotationEnd, RotationStep};
-use crate::instant::Now;
-use crate::rotation::{End, Notes, Overlap, Pause, Reason, Refusal, State, Why};
+use crate::instant::{Now, UnixTime};
+use crate::rotation::{End, Notes, Overlap, Reason, Refusal, State, Why};
+
+const CHECKING: &str = "checking whether the key can be rotated";
+
+/// The old key got a token after the switch.
+const OLD_KEY_IN_USE: &str = "old_key_in_use";
+
+/// The issuer did not let us delete a key.
+const OLD_KEY_LEFT: &str = "old_key_left";
+
+/// The first step: there is no machine yet.
+pub(super) fn beginning(is_new: bool) -> RotationStep {
+    let sentence = match is_new {
+        true => CHECKING,
+        false => "reading how far the rotation has come",
+    };
+    named("checking", sentence.to_owned(), None)
+}
 
 /// The step that the machine takes now; `None` for one that no caller needs to know.
-pub(super) fn step(machine: &Overlap, now: Now) -> Option<RotationStep> {
+pub(super) fn step(machine: &Overlap, now: Now, hindrance: &mut Hindrance) -> Option<RotationStep> {
     let notes = machine.notes();
-    let (new, old) = (&notes.name, notes.old.label());
-    let step = |name, sentence: String, key: &str| {
-        Some(RotationStep {
-            name,
-            sentence,
-            key: Some(key.to_owned()),
-            until: None,
-            end: None,
-        })
-    };
-    match machine.state() {
-        State::Checking(_) => step(
-            "checking",
-            "checking whether the key can be rotated".to_owned(),
-            old,
-        ),
-        State::Creating => step("creating", format!("creating the key {new}"), new),
-        State::Finding | State::Clearing(_) => step(
-            "creating",
-            format!("looking for the key {new}, whose secret is lost"),
-            new,
-        ),
-        State::Storing(_) => step(
-            "storing",
-            format!("storing the secret of {new} beside the one in use"),
-            new,
-        ),
-        State::Proving(_) => step("proving", format!("getting a token with {new}"), new),
-        State::Switching => step("switching", format!("putting {new} in force"), new),
-        State::Resting(pause) | State::Lasting(pause) | State::Pausing(pause, _) => {
-            Some(RotationStep {
-                until: Some(now.unix_of(pause.until)),
-                ..step("waiting", waiting(pause, old), old)?
-            })
+    let (new, old) = (notes.name.as_str(), notes.old.label());
+    let (of_new, of_old) = (Some(new), notes.old.name.as_deref());
+    Some(match machine.state() {
+        State::Checking(_) => named("checking", CHECKING.to_owned(), of_old),
+        State::Creating => named("creating", format!("creating the key {new}"), of_new),
+        State::Finding | State::Clearing(_) => {
+            let sentence = format!("looking for the key {new}, whose secret is lost");
+            named("creating", sentence, of_new)
         }
-        State::Deleting => step("deleting", format!("deleting the old key {old}"), old),
-        State::Restoring => step("undoing", format!("putting {old} in force again"), old),
-        State::Removing(key, _) => step(
-            "closing",
-            format!("deleting the key {}, which nothing needs", key.label()),
-            key.label(),
-        ),
-        State::Finishing | State::Closing => step("closing", "ending the rotation".to_owned(), new),
+        State::Storing(_) => {
+            let sentence = format!("storing the secret of {new} beside the one in use");
+            named("storing", sentence, of_new)
+        }
+        State::Proving(_) => named("proving", format!("getting a token with {new}"), of_new),
+        State::Switching => named("switching", format!("putting {new} in force"), of_new),
+        State::Resting(pause) | State::Lasting(pause) | State::Pausing(pause, _) => {
+            let hindered = hindrance.told(pause.why, now.unix);
+            RotationStep {
+                until: Some(now.unix_of(pause.until)),
+                since: hindered.since,
+                code: (pause.why == Why::InUse).then_some(OLD_KEY_IN_USE),
+                ..named("waiting", waiting(pause.why, notes, hindered.what), of_old)
+            }
+        }
+        State::Deleting => named("deleting", format!("deleting the old key {old}"), of_old),
+        State::Restoring => named("undoing", format!("putting {old} in force again"), of_old),
+        State::Removing(key, _) => {
+            let sentence = format!("deleting the key {}, which nothing needs", key.label());
+            named("closing", sentence, key.name.as_deref())
+        }
+        State::Finishing | State::Closing => {
+            named("closing", "ending the rotation".to_owned(), of_new)
+        }
         State::Noting
         | State::Looking
         | State::Guarding
         | State::Sweeping(_)
         | State::Settling
         | State::Reading
-        | State::Ended(_) => None,
+        | State::Ended(_) => return None,
+    })
+}
+
+/// The wait until no write to a keyring is unfinished.
+pub(super) fn settling(hindered: Hindered<'_>, until: UnixTime) -> RotationStep {
+    let usual = "the keyring, which may still make an earlier change";
+    let sentence = format!("waiting for {}", hindered.what.unwrap_or(usual));
+    RotationStep {
+        until: Some(until),
+        since: hindered.what.and(hindered.since),
+        ..named("waiting", sentence, None)
     }
 }
 
-fn waiting(pause: &Pause, old: &str) -> String {
-    match pause.why {
-        Why::Issuer => {
-            "waiting for the control plane, or for a token that may manage the key".to_owned()
-        }
-        Why::Store => "waiting for the store of the credential".to_owned(),
-        Why::Journal => "waiting for the disk with the state folder".to_owned(),
-        Why::Replicas => "waiting until the control plane knows the new key everywhere".to_owned(),
+fn waiting(why: Why, notes: &Notes, what: Option<&str>) -> String {
+    let old = notes.old.label();
+    let waiting_for = |usual: &str| format!("waiting for {}", what.unwrap_or(usual));
+    match why {
+        Why::Issuer => waiting_for("the control plane, or for a token that may manage the key"),
+        Why::Store => waiting_for("the store of the credential"),
+        Why::Journal => waiting_for("the disk with the state folder"),
+        Why::Replicas => waiting_for("the control plane to know the new key everywhere"),
         Why::Grace => format!("waiting until the tokens of {old} have expired"),
         Why::Unused => format!("waiting for proof that {old} is no longer used"),
         Why::InUse => {
-            format!("{old} is still used (old_key_in_use): waiting until it is not")
+            let grace = notes.grace.as_ref();
+            let last = grace.and_then(|grace| grace.moved_to);
+            let last = last.map_or_else(String::new, |at| format!(", last at {}", at.rfc3339()));
+            format!(
+                "{old} is used since the new key is in force{last} (old_key_in_use): waiting until it is not"
+            )
         }
         Why::NotTold => {
             format!("keeping {old} for a while: the control plane does not tell whether it is used")
@@ -83,29 +107,33 @@ fn waiting(pause: &Pause, old: &str) -> String {
 
 /// The switch.
 pub(super) fn switched(notes: &Notes) -> RotationStep {
-    RotationStep {
-        name: "switched",
-        sentence: format!("{} is in force", notes.name),
-        key: Some(notes.name.clone()),
-        until: None,
-        end: None,
-    }
+    let sentence = format!("{} is in force", notes.name);
+    named("switched", sentence, Some(&notes.name))
 }
 
 /// The only step of a rotation that does not begin.
 pub(super) fn refused(refused: &RotationRefused) -> RotationStep {
     let end = match refused {
         RotationRefused::NeedsHuman { .. } => RotationEnd::NeedsHuman,
-        _ => RotationEnd::Failed,
+        RotationRefused::OtherHost(_)
+        | RotationRefused::AnotherDaemon
+        | RotationRefused::System(_) => RotationEnd::Failed,
+        _ => RotationEnd::Impossible,
     };
     last(refused.to_string(), None, end)
 }
 
-/// The last step.
-pub(super) fn ended(notes: &Notes, end: &End) -> RotationStep {
+/// The last step. `what` is what the last command waits for.
+pub(super) fn ended(notes: &Notes, end: &End, what: Option<&str>) -> RotationStep {
     let (new, old) = (&notes.name, notes.old.label());
     match end {
-        End::Refused(refusal) => last(because(refusal, new), None, RotationEnd::Failed),
+        End::Refused(refusal) => {
+            let end = match refusal {
+                Refusal::NoList | Refusal::NameTaken | Refusal::NoJournal => RotationEnd::Failed,
+                _ => RotationEnd::Impossible,
+            };
+            last(because(refusal, new, what), None, end)
+        }
         End::Rotated { is_old_kept, left } => {
             let end = match *is_old_kept || !left.is_empty() {
                 true => RotationEnd::Kept,
@@ -116,11 +144,20 @@ pub(super) fn ended(notes: &Notes, end: &End) -> RotationStep {
                 false if left.is_empty() => format!("{new} is in force, and {old} is deleted"),
                 false => format!("{new} is in force"),
             };
-            last(with_left(sentence, left), Some(new), end)
+            with_left(last(sentence, Some(new), end), left)
         }
         End::Undone { reason, left } => {
-            let sentence = format!("{old} stays in force: {}", why_undone(*reason));
-            last(with_left(sentence, left), Some(old), RotationEnd::Failed)
+            let end = match reason {
+                Reason::MayNotCreate | Reason::FewerRights => RotationEnd::Impossible,
+                _ => RotationEnd::Failed,
+            };
+            let sentence = match reason {
+                Reason::RecordChanged => {
+                    "another program has changed the stored credential, which counts".to_owned()
+                }
+                _ => format!("{old} stays in force: {}", why_undone(*reason)),
+            };
+            with_left(last(sentence, notes.old.name.as_deref(), end), left)
         }
         End::NeedsHuman => last(
             format!(
@@ -132,29 +169,44 @@ pub(super) fn ended(notes: &Notes, end: &End) -> RotationStep {
     }
 }
 
-fn last(sentence: String, key: Option<&str>, end: RotationEnd) -> RotationStep {
+fn named(name: &'static str, sentence: String, key: Option<&str>) -> RotationStep {
     RotationStep {
-        name: "ended",
+        name,
         sentence,
         key: key.map(str::to_owned),
-        until: None,
-        end: Some(end),
+        ..RotationStep::default()
     }
 }
 
-fn with_left(sentence: String, left: &[String]) -> String {
-    if left.is_empty() {
-        return sentence;
+fn last(sentence: String, key: Option<&str>, end: RotationEnd) -> RotationStep {
+    RotationStep {
+        end: Some(end),
+        ..named("ended", sentence, key)
     }
-    format!(
-        "{sentence}; the control plane did not let us delete {} (old_key_left)",
+}
+
+fn with_left(step: RotationStep, left: &[String]) -> RotationStep {
+    if left.is_empty() {
+        return step;
+    }
+    let sentence = format!(
+        "{}; the control plane did not let us delete {} (old_key_left)",
+        step.sentence,
         left.join(", ")
-    )
+    );
+    RotationStep {
+        sentence,
+        code: Some(OLD_KEY_LEFT),
+        ..step
+    }
 }
 
 const fn why_undone(reason: Reason) -> &'static str {
     match reason {
         Reason::NotCreated => "the control plane did not create a key",
+        Reason::MayNotCreate => {
+            "the profile's user may not create keys: it lacks a role for access keys; name a profile of the same user that has it with --with PROFILE"
+        }
         Reason::NotStored => "the new secret could not be stored",
         Reason::RecordChanged => "another program has changed the stored credential",
         Reason::NewKeyRejected => "the control plane still rejects the new key after 2 minutes",
@@ -163,10 +215,11 @@ const fn why_undone(reason: Reason) -> &'static str {
     }
 }
 
-fn because(refusal: &Refusal, new: &str) -> String {
+fn because(refusal: &Refusal, new: &str, what: Option<&str>) -> String {
     match refusal {
         Refusal::NoList => {
-            "the control plane does not show its keys now; nothing was changed".to_owned()
+            let what = what.unwrap_or("the control plane does not answer");
+            format!("the keys cannot be listed now, so nothing was changed: {what}")
         }
         Refusal::MayNotManage => "the profile's user may not see its keys: it lacks a role for access keys; name a profile of the same user that has it with --with PROFILE".to_owned(),
         Refusal::NotListed => "the control plane lists no key of the profile's client ID for this user; name a profile of the same user with --with PROFILE".to_owned(),
@@ -178,13 +231,83 @@ fn because(refusal: &Refusal, new: &str) -> String {
                 names.join(", ")
             )
         }
+        Refusal::NoRoom(keys) if keys.is_empty() => {
+            "there is no room for one key more, and profiles here use all that there are".to_owned()
+        }
         Refusal::NoRoom(keys) => format!(
-            "there is no room for one key more; delete one first, the longest unused is first here: {}",
+            "there is no room for one key more; delete one that nothing uses first: of those that no profile here uses, the longest unused come first: {}",
             keys.join(", ")
         ),
         Refusal::NameTaken => format!("a key has the name {new} already; try again"),
         Refusal::NoJournal => {
             "the rotation cannot be written down in the state folder, so it does not begin".to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::instant::BootInstant;
+    use crate::rotation::{Grace, KeyRef, Mark, Phase, RotationId};
+
+    fn notes() -> Notes {
+        let switched = Mark {
+            boot_id: String::new(),
+            at: BootInstant::from_boot(Duration::ZERO),
+            date: None,
+        };
+        let mut grace = Grace::new(switched, None);
+        grace.moved_to = Some(UnixTime::from_epoch(Duration::from_secs(1_735_787_045)));
+        Notes {
+            rotation: RotationId::of_bits(7),
+            name: "jeton-a-07".to_owned(),
+            old: KeyRef {
+                client_id: "c".to_owned(),
+                id: None,
+                name: Some("first".to_owned()),
+            },
+            new: None,
+            phase: Phase::Grace,
+            grace: Some(grace),
+        }
+    }
+
+    #[test]
+    fn an_old_key_that_is_used_is_told_with_the_date() {
+        let says = waiting(Why::InUse, &notes(), None);
+        assert!(says.starts_with("first is used"), "{says}");
+        assert!(
+            says.contains("2025-01-02T03:04:05Z (old_key_in_use)"),
+            "{says}"
+        );
+    }
+
+    #[test]
+    fn only_what_a_later_try_may_do_better_is_told_as_such() {
+        let end = |end: End| ended(&notes(), &end, None).end.unwrap();
+        let undone = |reason| End::Undone {
+            reason,
+            left: vec![],
+        };
+        for (told, says) in [
+            (End::Refused(Refusal::NoList), RotationEnd::Failed),
+            (End::Refused(Refusal::NotUsers), RotationEnd::Impossible),
+            (
+                End::Refused(Refusal::NoRoom(vec![])),
+                RotationEnd::Impossible,
+            ),
+            (undone(Reason::NotCreated), RotationEnd::Failed),
+            (undone(Reason::MayNotCreate), RotationEnd::Impossible),
+            (End::NeedsHuman, RotationEnd::NeedsHuman),
+        ] {
+            assert_eq!(end(told.clone()), says, "{told:?}");
+        }
+        let host = refused(&RotationRefused::OtherHost("h".to_owned()));
+        assert_eq!(host.end, Some(RotationEnd::Failed));
+        let read_only = refused(&RotationRefused::ReadOnly);
+        assert_eq!(read_only.end, Some(RotationEnd::Impossible));
     }
 }

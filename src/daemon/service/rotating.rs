@@ -22,6 +22,9 @@ use crate::wire::rotation::{KeyReply, RotationReply, StepEnd, StepReply};
 /// Longest silence on the stream. After it, a heartbeat tests whether the peer is still there.
 const QUIET: Duration = Duration::from_secs(15);
 
+/// The detail of every rotation that fails. Its reason says which key is in force.
+const NOT_ROTATED: &str = "the key is not rotated";
+
 /// The next item of a rotation's stream.
 #[derive(Debug)]
 pub(in crate::daemon) enum Told {
@@ -122,6 +125,7 @@ pub(super) fn state_of(rotations: &Rotations, ages: &KeyAges, handle: &Handle) -
     let stored_at = handle.enrolment().and_then(|it| it.enrolled_at);
     let key = KeyReply {
         stored_at: stored_at.map(UnixTime::seconds_down),
+        left_keys: rotations.left(handle.name()),
         ..ages.shown(handle.name()).unwrap_or_default()
     };
     state.reply.key = Some(key).filter(|key| *key != KeyReply::default());
@@ -135,6 +139,8 @@ fn reply(shown: RotationShown) -> RotationReply {
         since: shown.since.seconds_down(),
         detail: shown.sentence,
         until: shown.until.map(UnixTime::seconds_up),
+        waits_since: shown.waits_since.map(UnixTime::seconds_down),
+        code: shown.code.map(str::to_owned),
         old_key: shown.old_key,
         new_key: shown.new_key,
         switched: shown.is_switched,
@@ -188,10 +194,11 @@ impl RotationFeed {
                 (Some(Some(problem)), Some(StepEnd::NeedsHuman))
             }
             Some(RotationEnd::Failed) => {
-                let problem = failed(
-                    Code::Unavailable,
-                    "the key was not rotated, and the old one stays in force",
-                );
+                let problem = failed(Code::Unavailable, NOT_ROTATED);
+                (Some(Some(problem)), Some(StepEnd::Failed))
+            }
+            Some(RotationEnd::Impossible) => {
+                let problem = failed(Code::Misconfigured, NOT_ROTATED);
                 (Some(Some(problem)), Some(StepEnd::Failed))
             }
             None => ((!self.to_the_end && is_switched()).then_some(None), None),
@@ -203,6 +210,8 @@ impl RotationFeed {
             detail: step.sentence,
             key: step.key,
             until: step.until.map(UnixTime::seconds_up),
+            since: step.since.map(UnixTime::seconds_down),
+            code: step.code,
             end: told,
         }
     }
@@ -218,16 +227,18 @@ impl RotationFeed {
 fn problem(refused: &RotationRefused) -> Problem {
     let code = match refused {
         RotationRefused::NoProfile | RotationRefused::NoManager(_) => Code::UnknownProfile,
-        RotationRefused::NotRunai | RotationRefused::ReadOnly => Code::Misconfigured,
         RotationRefused::InPlace(why) if why.is_for_later() => Code::Unavailable,
         RotationRefused::InPlace(_) => Code::Misconfigured,
         RotationRefused::OfOneCommand => Code::NotSupported,
-        RotationRefused::OtherHost(_) => Code::Conflict,
+        RotationRefused::NotRunai | RotationRefused::ReadOnly | RotationRefused::NothingOpen => {
+            Code::Misconfigured
+        }
+        RotationRefused::OtherHost(_) | RotationRefused::AnotherDaemon => Code::Conflict,
         RotationRefused::NeedsHuman { .. } => Code::NeedsHuman,
         RotationRefused::System(_) => Code::Unavailable,
     };
     Problem::new(code)
-        .with_detail("the key is not rotated")
+        .with_detail(NOT_ROTATED)
         .because(refused.to_string().into())
 }
 
@@ -247,6 +258,8 @@ mod tests {
             (RotationRefused::NotRunai, 78, "Run:ai"),
             (RotationRefused::OfOneCommand, 64, "jetond run"),
             (RotationRefused::OtherHost("b".into()), 75, "--take-over"),
+            (RotationRefused::AnotherDaemon, 75, "another daemon"),
+            (RotationRefused::NothingOpen, 78, "none to take over"),
             (needs_human, 1, "jeton-a-0b"),
             (RotationRefused::System("no disk".into()), 75, "no disk"),
         ] {

@@ -12,7 +12,7 @@ use crate::profile::ProfileName;
 use crate::provider::{Provider, configured};
 use crate::schedule::Unit;
 use crate::store::Stores;
-use crate::store::source::CredentialSource;
+use crate::store::source::{CredentialSource, Rotating};
 
 /// The outside parts of a profile: the source of its credential, its issuer, and its source of jitter.
 pub struct Outside {
@@ -33,12 +33,13 @@ pub(super) fn on_this_machine(
     uid: u32,
     name: &ProfileName,
     profile: &Profile,
+    rotating: &Rotating,
 ) -> Outside {
     let provider = configured::provider(profile, &configured::Files::of(uid));
     let provider = planes.threads.moved(&profile.site(), provider);
     info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");
     Outside {
-        source: sourced::credential(stores, uid, name, profile),
+        source: sourced::credential(stores, uid, name, profile, rotating),
         provider,
         api: planes.of(profile),
         jitter: || Unit::new(fastrand::f64()),

@@ -8,7 +8,7 @@ use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::provider::configured::{self, Files};
 use crate::store::Stores;
-use crate::store::source::{CredentialSource, StoreSource};
+use crate::store::source::{CredentialSource, Rotating, StoreSource};
 use crate::store::sourced::{Locate, Locating, Parts, SourcedCredential};
 
 /// Returns the source of a profile's credential.
@@ -17,6 +17,7 @@ pub(super) fn credential(
     owner: u32,
     name: &ProfileName,
     profile: &Profile,
+    rotating: &Rotating,
 ) -> Arc<dyn CredentialSource> {
     let lane = Lane::default();
     let Some(reader) = stores.source_of(profile) else {
@@ -27,6 +28,7 @@ pub(super) fn credential(
             owner,
             store: stores.reader(store),
             lane,
+            rotating: Some(Arc::clone(rotating)),
         });
     };
     Arc::new(SourcedCredential::new(Parts {

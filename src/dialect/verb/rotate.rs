@@ -18,7 +18,7 @@ static IN_PLACE: Opt = flag(
 static YES: Opt = flag("--yes", "do not ask before a rotation in place");
 static FINISH: Opt = flag(
     "--finish",
-    "delete the old key now, without waiting for proof",
+    "delete the old key without waiting for proof: now where the\nissuer tells no last login, else when its tokens have expired",
 );
 static TAKE_OVER: Opt = flag("--take-over", "go on with the rotation of another host");
 static WITH: Opt = Opt {
@@ -159,12 +159,9 @@ impl Print<RotationNews> for Form {
 /// Formats a step for people. The issuer's text may be in it; its control characters, which could move the cursor,
 /// become `?`.
 fn line(step: &StepReply, around: Surroundings<'_>) -> String {
-    let text = match step.until {
-        Some(until) => {
-            let left = until.saturating_sub(around.now.unix.seconds_down());
-            let left = human::duration(std::time::Duration::from_secs(left));
-            format!("{} (for {left})", step.detail)
-        }
+    let now = around.now.unix.seconds_down();
+    let text = match human::wait(step.since, step.until, now) {
+        Some(times) => format!("{} ({times})", step.detail),
         None => step.detail.clone(),
     };
     let clean: String = text

@@ -5,7 +5,8 @@ const LOGIN: u64 = 500 * DAY + 12_345;
 
 fn terms() -> Terms {
     Terms {
-        lifetime: Duration::from_secs(HOUR),
+        lifetime: Some(Duration::from_secs(HOUR)),
+        longest_lifetime: Duration::from_secs(DAY),
         grace: Duration::from_secs(7 * DAY),
         is_shared: false,
     }
@@ -45,7 +46,7 @@ fn look(grace: &mut Grace, at: Mark, login: Option<u64>) {
 
 #[test]
 fn the_old_key_goes_after_two_lifetimes_and_two_equal_looks_two_lifetimes_apart() {
-    let mut grace = Grace::new(mark("a", 0));
+    let mut grace = Grace::new(mark("a", 0), None);
     let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), false);
     assert_eq!(judge(&grace, 0), wait(2 * HOUR, Why::Grace));
     assert_eq!(judge(&grace, 2 * HOUR - 1), wait(1, Why::Grace));
@@ -59,7 +60,7 @@ fn the_old_key_goes_after_two_lifetimes_and_two_equal_looks_two_lifetimes_apart(
 
 #[test]
 fn a_key_whose_last_login_moves_stays_until_it_rests() {
-    let mut grace = Grace::new(mark("a", 0));
+    let mut grace = Grace::new(mark("a", 0), None);
     look(&mut grace, mark("a", 2 * HOUR), Some(LOGIN));
     look(&mut grace, mark("a", 4 * HOUR), Some(LOGIN + 1));
     let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), false);
@@ -71,7 +72,7 @@ fn a_key_whose_last_login_moves_stays_until_it_rests() {
 
 #[test]
 fn a_last_login_at_midnight_says_a_day_alone_so_the_looks_are_49_hours_apart() {
-    let mut grace = Grace::new(mark("a", 0));
+    let mut grace = Grace::new(mark("a", 0), None);
     let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), false);
     look(&mut grace, mark("a", 2 * HOUR), Some(500 * DAY));
     assert_eq!(judge(&grace, 2 * HOUR), wait(49 * HOUR, Why::Unused));
@@ -80,7 +81,7 @@ fn a_last_login_at_midnight_says_a_day_alone_so_the_looks_are_49_hours_apart() {
     look(&mut grace, mark("a", 51 * HOUR), Some(500 * DAY));
     assert_eq!(judge(&grace, 51 * HOUR), Verdict::Delete);
     // Another key's login shows that the issuer tells more than the day.
-    let mut told = Grace::new(mark("a", 0));
+    let mut told = Grace::new(mark("a", 0), None);
     for at in [2, 4] {
         let all = [date(500 * DAY), date(LOGIN)];
         told.look(mark("a", at * HOUR), Some(date(500 * DAY)), &all);
@@ -90,7 +91,7 @@ fn a_last_login_at_midnight_says_a_day_alone_so_the_looks_are_49_hours_apart() {
 
 #[test]
 fn days_are_compared_by_the_issuers_date_alone() {
-    let mut grace = Grace::new(undated("a", 0));
+    let mut grace = Grace::new(undated("a", 0), None);
     look(&mut grace, undated("a", 2 * HOUR), Some(500 * DAY));
     look(&mut grace, undated("a", 60 * HOUR), Some(500 * DAY));
     let now = undated("a", 60 * HOUR);
@@ -100,13 +101,13 @@ fn days_are_compared_by_the_issuers_date_alone() {
 
 #[test]
 fn an_issuer_that_tells_no_login_keeps_the_key_for_the_grace_or_until_finish() {
-    let mut grace = Grace::new(mark("a", 0));
+    let mut grace = Grace::new(mark("a", 0), None);
     look(&mut grace, mark("a", 2 * HOUR), None);
     let judge = |grace: &Grace, s, finish| grace.judge(&mark("a", s), &terms(), finish);
     let left = 7 * DAY - 3 * HOUR;
     assert_eq!(judge(&grace, 3 * HOUR, false), wait(left, Why::NotTold));
     assert_eq!(judge(&grace, 3 * HOUR, true), Verdict::Delete);
-    assert_eq!(judge(&grace, HOUR, true), wait(HOUR, Why::Grace));
+    assert_eq!(judge(&grace, HOUR, true), Verdict::Delete);
     assert_eq!(judge(&grace, 7 * DAY, false), Verdict::Look);
     let mut used = grace.clone();
     look(&mut used, mark("a", 7 * DAY), Some(LOGIN));
@@ -116,8 +117,41 @@ fn an_issuer_that_tells_no_login_keeps_the_key_for_the_grace_or_until_finish() {
 }
 
 #[test]
+fn finish_asks_the_issuer_first_and_waits_for_tokens_where_it_tells_of_logins() {
+    let mut grace = Grace::new(mark("a", 0), None);
+    let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), true);
+    assert_eq!(judge(&grace, 1), Verdict::Look);
+    look(&mut grace, mark("a", 1), Some(LOGIN));
+    assert_eq!(judge(&grace, 1), wait(2 * HOUR - 1, Why::Grace));
+    assert_eq!(judge(&grace, 2 * HOUR), Verdict::Delete);
+}
+
+#[test]
+fn the_lifetime_at_the_switch_counts_then_the_one_now_and_then_the_longest() {
+    let unknown = Terms {
+        lifetime: None,
+        ..terms()
+    };
+    let lifetime = |seconds| Some(Duration::from_secs(seconds));
+    for (at_switch, now, seconds) in [
+        (lifetime(60), lifetime(HOUR), 60),
+        (lifetime(60), None, 60),
+        (None, lifetime(HOUR), HOUR),
+        (None, None, DAY),
+    ] {
+        let grace = Grace::new(mark("a", 0), at_switch);
+        let terms = Terms {
+            lifetime: now,
+            ..unknown.clone()
+        };
+        let verdict = grace.judge(&mark("a", 0), &terms, false);
+        assert_eq!(verdict, wait(2 * seconds, Why::Grace));
+    }
+}
+
+#[test]
 fn after_a_restart_of_the_machine_the_issuers_date_counts() {
-    let grace = Grace::new(mark("a", 0));
+    let grace = Grace::new(mark("a", 0), None);
     let judge = |now: &Mark| grace.judge(now, &terms(), false);
     assert_eq!(judge(&mark("b", HOUR)), wait(HOUR, Why::Grace));
     assert_eq!(judge(&mark("b", 2 * HOUR)), Verdict::Look);
@@ -138,7 +172,7 @@ fn after_a_restart_of_the_machine_the_issuers_date_counts() {
 
 #[test]
 fn a_key_that_another_machine_has_as_well_stays() {
-    let grace = Grace::new(mark("a", 0));
+    let grace = Grace::new(mark("a", 0), None);
     let shared = Terms {
         is_shared: true,
         ..terms()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::instant::UnixTime;
-use crate::rotation::event::{ListedKey, Listing};
+use crate::rotation::event::{ListedKey, Listing, Refused, Written};
 use crate::rotation::grace::Grace;
 use crate::rotation::pause::LATE_CALLS;
 use crate::rotation::record::RecordView;
@@ -79,7 +79,8 @@ fn clock() -> Mark {
 
 fn terms() -> Terms {
     Terms {
-        lifetime: Duration::from_secs(1),
+        lifetime: Some(Duration::from_secs(1)),
+        longest_lifetime: Duration::from_secs(1),
         grace: Duration::from_secs(7),
         is_shared: false,
     }
@@ -90,6 +91,7 @@ fn begin() -> Overlap {
         client_id: client(OLD),
         name: NAME.into(),
         sharers: vec![],
+        in_use: BTreeSet::new(),
         max_keys: 20,
     };
     Overlap::new(id(), wanted, terms(), clock())
@@ -347,6 +349,7 @@ impl World {
                 take(Event::NotSent, &none);
                 take(Event::Lost, &none);
                 take(Event::Refused(Refused::Other), &none);
+                take(Event::Refused(Refused::Forbidden), &none);
                 if is_free {
                     take(Event::Created(key(new)), &|world| {
                         world.create(new);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::instant::UnixTime;
-use crate::rotation::event::{ListedKey, Listing};
+use crate::rotation::event::{ListedKey, Listing, Refused, Written};
 
 const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(1_000));
 
@@ -35,10 +35,12 @@ fn begin(is_shared: bool) -> Overlap {
         client_id: "client-old".into(),
         name: "new".into(),
         sharers: vec![],
+        in_use: BTreeSet::new(),
         max_keys: 20,
     };
     let terms = Terms {
-        lifetime: Duration::ZERO,
+        lifetime: Some(Duration::ZERO),
+        longest_lifetime: Duration::ZERO,
         grace: Duration::ZERO,
         is_shared,
     };
@@ -153,6 +155,79 @@ fn an_old_key_that_may_not_be_deleted_is_named() {
 }
 
 #[test]
+fn an_old_key_that_is_gone_is_not_left_although_its_deletion_was_refused() {
+    let mut machine = switched(false);
+    let events = vec![
+        Event::Woken,
+        list(&["old", "new"]),
+        Event::Noted,
+        Event::Noted,
+        record("new", Some("old")),
+        Event::Refused(Refused::Forbidden),
+        record("new", Some("old")),
+        list(&["new"]),
+        Event::Stored(Written::Done),
+        Event::Noted,
+    ];
+    steps(&mut machine, events);
+    let left = vec![];
+    let is_old_kept = false;
+    assert_eq!(end(&machine), End::Rotated { is_old_kept, left });
+}
+
+#[test]
+fn a_bearer_that_may_not_create_keys_is_the_reason_of_the_end() {
+    let mut machine = begin(false);
+    let events = vec![
+        list(&["old"]),
+        Event::Noted,
+        Event::Refused(Refused::Forbidden),
+        Event::Noted,
+        record("old", None),
+    ];
+    steps(&mut machine, events);
+    machine.step(NOW.after(Duration::from_secs(60)), Event::Woken);
+    let events = vec![record("old", None), list(&["old"]), Event::Noted];
+    steps(&mut machine, events);
+    let (reason, left) = (Reason::MayNotCreate, vec![]);
+    assert_eq!(end(&machine), End::Undone { reason, left });
+}
+
+/// The state that the last look is in when the old key is deleted right after the switch.
+fn after_the_deletion(answers: Vec<Event>) -> &'static str {
+    let mut machine = begin(false);
+    let before = vec![list(&["old"]), Event::Noted];
+    let after = vec![
+        Event::Stored(Written::Done),
+        Event::Noted,
+        Event::Proved {
+            rights: Rights::Unknown,
+            date: None,
+        },
+        Event::Stored(Written::Done),
+        Event::Noted,
+        list(&["old", "new"]),
+        Event::Noted,
+        Event::Noted,
+        record("new", Some("old")),
+        Event::Deleted,
+    ];
+    steps(
+        &mut machine,
+        before.into_iter().chain(answers).chain(after).collect(),
+    );
+    machine.state().kind()
+}
+
+#[test]
+fn late_calls_are_waited_for_only_if_an_answer_was_lost() {
+    let created = || Event::Created(key("new"));
+    assert_eq!(after_the_deletion(vec![created()]), "Guarding");
+    let lost = vec![Event::Lost, Event::Woken, list(&["old"]), created()];
+    assert_eq!(after_the_deletion(lost), "Lasting");
+}
+
+#[test]
 fn a_journal_that_cannot_be_written_refuses_before_a_key_is_created() {
     let mut machine = begin(false);
     steps(&mut machine, vec![list(&["old"]), Event::NotNoted]);
@@ -165,7 +240,6 @@ fn a_journal_that_cannot_be_written_refuses_before_a_key_is_created() {
 fn an_old_key_that_another_machine_uses_stays_at_the_server() {
     let mut machine = switched(true);
     let events = vec![
-        Event::Woken,
         record("new", Some("old")),
         list(&["old", "new"]),
         Event::Stored(Written::Done),

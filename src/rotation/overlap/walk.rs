@@ -80,7 +80,7 @@ impl Overlap {
 
     pub(super) fn switched(&mut self, new: KeyRef) -> State {
         self.notes.new = Some(new);
-        self.notes.grace = Some(Grace::new(self.clock.clone()));
+        self.notes.grace = Some(Grace::new(self.clock.clone(), self.terms.lifetime));
         self.note(Phase::Grace)
     }
 
@@ -103,7 +103,9 @@ impl Overlap {
 
     pub(super) fn judge(&mut self) -> State {
         let clock = self.clock.clone();
-        let grace = self.notes.grace.get_or_insert_with(|| Grace::new(clock));
+        let lifetime = self.terms.lifetime;
+        let grace = &mut self.notes.grace;
+        let grace = grace.get_or_insert_with(|| Grace::new(clock, lifetime));
         match grace.judge(&self.clock, &self.terms, self.finish) {
             Verdict::Wait(wait, why) => State::Resting(Pause {
                 until: self.clock.at.after(wait),
@@ -126,8 +128,9 @@ impl Overlap {
         match (has_new, old) {
             (true, Some(old)) => {
                 let clock = self.clock.clone();
+                let lifetime = self.terms.lifetime;
                 let grace = &mut self.notes.grace;
-                let grace = grace.get_or_insert_with(|| Grace::new(clock.clone()));
+                let grace = grace.get_or_insert_with(|| Grace::new(clock.clone(), lifetime));
                 let logins: Vec<_> = list.keys.iter().filter_map(|key| key.last_login).collect();
                 grace.look(clock, old.last_login, &logins);
                 State::Noting
@@ -141,7 +144,9 @@ impl Overlap {
     /// Begins to remove what this rotation left at the issuer, once no call of ours can still create a key.
     pub(super) fn sweep(&self) -> State {
         let until = self.last_create.after(LATE_CALLS);
-        if self.clock.at >= until {
+        // The key in force bears the name of every call, and no answer was lost.
+        let is_in_force = matches!(self.notes.phase, Phase::Grace | Phase::Deleting);
+        if self.clock.at >= until || (is_in_force && !self.was_create_lost) {
             return State::Guarding;
         }
         let why = Why::LateCalls;
@@ -149,7 +154,12 @@ impl Overlap {
     }
 
     /// One key is deleted at a time, and the list is read again after it.
-    pub(super) fn swept(&self, record: Box<RecordView>, list: &Listing) -> State {
+    pub(super) fn swept(&mut self, record: Box<RecordView>, list: &Listing) -> State {
+        // One that is gone by now is not left, whatever was answered to its deletion.
+        self.left.retain(|label| {
+            let mut keys = list.keys.iter();
+            keys.any(|key| key.name == *label || key.client_id == *label)
+        });
         let named = list.keys.iter().find(|key| {
             key.name == self.notes.name
                 && !record.needs(&key.client_id)

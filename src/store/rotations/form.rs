@@ -42,6 +42,8 @@ struct Key {
 #[derive(Serialize, Deserialize)]
 struct Grace {
     switched: Moment,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lifetime_ms: Option<u64>,
     looks: Option<[Look; 2]>,
     moved_to: Option<u64>,
     has_days_only: bool,
@@ -150,6 +152,7 @@ impl Grace {
     fn of(grace: &rotation::Grace) -> Self {
         Self {
             switched: Moment::of(&grace.switched),
+            lifetime_ms: grace.lifetime.map(ms),
             looks: grace
                 .looks
                 .as_ref()
@@ -162,6 +165,7 @@ impl Grace {
     fn parse(self) -> rotation::Grace {
         rotation::Grace {
             switched: self.switched.parse(),
+            lifetime: self.lifetime_ms.map(Duration::from_millis),
             looks: self.looks.map(|looks| looks.map(Look::parse).into()),
             moved_to: self.moved_to.map(moment),
             has_days_only: self.has_days_only,
@@ -187,10 +191,9 @@ impl Look {
 
 impl Moment {
     fn of(mark: &Mark) -> Self {
-        let boot_ms = mark.at.since_boot().as_millis();
         Self {
             boot: mark.boot_id.clone(),
-            boot_ms: u64::try_from(boot_ms).unwrap_or(u64::MAX),
+            boot_ms: ms(mark.at.since_boot()),
             server_date: mark.date.map(UnixTime::seconds_down),
         }
     }
@@ -202,6 +205,10 @@ impl Moment {
             date: self.server_date.map(moment),
         }
     }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 const fn moment(since_epoch: u64) -> UnixTime {

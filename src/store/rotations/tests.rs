@@ -55,6 +55,7 @@ fn journal() -> RotationJournal {
         made: vec![seen("c1", Some("jeton-a-1")), seen("c2", None)],
         grace: Some(Grace {
             switched: mark(12, None),
+            lifetime: Some(Duration::from_millis(3_600_001)),
             looks: Some((
                 Look {
                     mark: mark(13, Some(10)),
@@ -209,4 +210,26 @@ fn a_machine_knows_its_own_journal_and_not_that_of_another_host() {
 #[test]
 fn the_names_that_may_be_at_the_server_are_told_once_each() {
     assert_eq!(journal().names(), ["jeton-a-1", "jeton-a-2"]);
+}
+
+#[test]
+fn keys_that_are_left_are_written_down_until_none_is() {
+    let place = Place::new();
+    let rotations = &place.rotations;
+    assert_eq!(rotations.left(&name()).unwrap(), [""; 0]);
+    let keys = ["first".to_owned(), "second".to_owned()];
+    rotations.set_left(&place.lock(), &keys).unwrap();
+    assert_eq!(rotations.left(&name()).unwrap(), keys);
+    assert_eq!(rotations.with_left().unwrap(), [name()]);
+    assert_eq!(rotations.profiles().unwrap(), [], "that is no journal");
+    rotations.set_left(&place.lock(), &[]).unwrap();
+    assert_eq!(rotations.with_left().unwrap(), []);
+    std::fs::write(rotations.path(&name()).with_extension("left"), "{}").unwrap();
+    let path = rotations.path(&name()).with_extension("left");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let error = rotations.left(&name()).unwrap_err();
+    assert!(
+        matches!(error.kind, StoreErrorKind::NotUnderstood(_)),
+        "{error}"
+    );
 }

@@ -196,19 +196,40 @@ fn a_rotation_that_needs_a_person_or_waits_is_told() {
         since: 900,
         detail: "the old key is still used".into(),
         until: None,
+        waits_since: None,
+        code: None,
         old_key: None,
         new_key: None,
         switched: true,
         needs_human,
     };
-    let says = "being rotated (waiting): the old key is still used".to_owned();
-    for (needs_human, verdict) in [(false, Verdict::Ok), (true, Verdict::Warn)] {
+    for (needs_human, verdict, says) in [
+        (
+            false,
+            Verdict::Ok,
+            "being rotated (waiting): the old key is still used",
+        ),
+        (
+            true,
+            Verdict::Warn,
+            "its rotation has stopped: the old key is still used",
+        ),
+    ] {
         let rotating = ProfileReply {
             rotation: Some(rotation(needs_human)),
             ..fresh()
         };
-        assert_eq!(found(rotating), Some((verdict, says.clone(), needs_human)));
+        assert_eq!(found(rotating), Some((verdict, says.into(), needs_human)));
     }
+    let in_use = ProfileReply {
+        rotation: Some(RotationReply {
+            code: Some("old_key_in_use".into()),
+            ..rotation(false)
+        }),
+        ..fresh()
+    };
+    let says = "being rotated (waiting): the old key is still used".to_owned();
+    assert_eq!(found(in_use), Some((Verdict::Warn, says, true)));
     let waiting = ProfileReply {
         key: Some(KeyReply {
             waits: Some("the last refresh failed".into()),

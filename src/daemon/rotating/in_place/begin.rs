@@ -47,7 +47,7 @@ impl Driver {
     /// The machine of a rotation in place whose journal is missing, once what else it left is cleared; `None` if there is
     /// none to go on with.
     pub(in crate::daemon::rotating) async fn resume_from_store(
-        &self,
+        &mut self,
         record: Option<&Record>,
     ) -> Result<Option<Begun>, RotationRefused> {
         let Some(record) = record else {

@@ -94,7 +94,7 @@ impl Driver {
     }
 
     /// Writes the journal as ours.
-    pub(super) async fn note_in_place(&self, notes: &InPlaceNotes) -> bool {
+    pub(super) async fn note_in_place(&mut self, notes: &InPlaceNotes) -> bool {
         let machine = &self.shared.outside.machine;
         let family = self.family.unwrap_or(Family::AccessKeys);
         match journal::of_notes(notes, machine, self.with.as_ref(), family) {

@@ -20,6 +20,8 @@ pub(super) fn step(
             sentence,
             key: Some(key.to_owned()),
             until: None,
+            since: None,
+            code: None,
             end: None,
         })
     };
@@ -102,6 +104,8 @@ fn last(sentence: String, key: &str, end: RotationEnd) -> RotationStep {
         sentence,
         key: Some(key.to_owned()),
         until: None,
+        since: None,
+        code: None,
         end: Some(end),
     }
 }

@@ -12,6 +12,8 @@ fn step(name: &'static str, until: Option<u64>, end: Option<StepEnd>) -> Rotatio
         detail: "the issuer said \u{1b}[2J".into(),
         key: Some("jeton-research-0a".into()),
         until,
+        since: None,
+        code: None,
         end,
     })
 }
@@ -118,6 +120,31 @@ fn a_person_gets_a_line_a_step_and_on_a_terminal_a_bar() {
     let waiting = step("waiting", Some(1_800_003_600), None);
     let text = "waiting: the issuer said ?[2J (for 1 h)\n";
     assert_eq!(shown(&run, &waiting), text);
+    let RotationNews::Step(step_of) = &waiting else {
+        panic!("it is a step")
+    };
+    for (since, until, times) in [
+        (
+            Some(1_799_999_940),
+            Some(1_800_000_004),
+            " (since 1 min, next try in 4 s)",
+        ),
+        (
+            Some(1_800_000_000),
+            Some(1_800_000_004),
+            " (next try in 4 s)",
+        ),
+        // It is past where the steps are shown once more.
+        (None, Some(1_799_999_999), ""),
+    ] {
+        let step = StepReply {
+            since,
+            until,
+            ..step_of.clone()
+        };
+        let says = format!("waiting: the issuer said ?[2J{times}\n");
+        assert_eq!(shown(&run, &RotationNews::Step(step)), says);
+    }
     run.terminal.output = true;
     assert_eq!(shown(&run, &waiting), format!("#######... {text}"));
     run.env.insert("TERM".into(), "xterm".into());

@@ -1,0 +1,111 @@
+//! What keeps a rotation from going on, as callers are told.
+
+use crate::instant::UnixTime;
+use crate::rotation::{Event, Why, Written};
+
+/// What keeps a rotation from going on, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Hindrance {
+    /// What the last command waits for, and why: the end of a sentence that begins with "waiting for".
+    what: Option<String>,
+    /// What the tries in a row wait for, and when the first of them failed.
+    since: Option<(Why, UnixTime)>,
+}
+
+/// What is told of a wait.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Hindered<'a> {
+    /// What is waited for, and why: the end of a sentence that begins with "waiting for".
+    pub(super) what: Option<&'a str>,
+    /// Since when it is tried again and again.
+    pub(super) since: Option<UnixTime>,
+}
+
+// === impl Hindrance ===
+
+impl Hindrance {
+    /// Notes what the command that is performed waits for.
+    pub(super) fn note(&mut self, what: impl Into<String>) {
+        self.what = Some(what.into());
+    }
+
+    /// What the last command waits for.
+    pub(super) fn what(&self) -> Option<&str> {
+        self.what.as_deref()
+    }
+
+    /// A command begins: what the last one waited for is past.
+    pub(super) fn clear(&mut self) {
+        self.what = None;
+    }
+
+    /// Takes the outcome of a command: one that went well ends the tries in a row.
+    pub(super) fn take(&mut self, event: &Event) {
+        let is_another_try = matches!(
+            event,
+            Event::Lost
+                | Event::NotSent
+                | Event::Refused(_)
+                | Event::Rejected
+                | Event::Unreadable
+                | Event::NotNoted
+                | Event::Woken
+                | Event::Finish
+                | Event::Settled
+                | Event::Stored(Written::Failed | Written::Unknown | Written::Conflict)
+        );
+        if !is_another_try {
+            self.since = None;
+        }
+    }
+
+    /// What is told of a wait for this. A wait that ends by itself has no beginning that matters.
+    pub(super) fn told(&mut self, why: Why, now: UnixTime) -> Hindered<'_> {
+        let is_fault = matches!(why, Why::Issuer | Why::Store | Why::Journal | Why::Replicas);
+        if !is_fault {
+            return Hindered::default();
+        }
+        let since = match self.since {
+            Some((before, since)) if before == why => since,
+            _ => now,
+        };
+        self.since = Some((why, since));
+        Hindered {
+            what: self.what.as_deref(),
+            since: Some(since),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const fn at(seconds: u64) -> UnixTime {
+        UnixTime::from_epoch(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn tries_in_a_row_count_from_the_first_until_one_goes_well() {
+        let mut hindrance = Hindrance::default();
+        for (now, why, since) in [
+            (1, Why::Issuer, Some(1)),
+            (5, Why::Issuer, Some(1)),
+            (9, Why::Store, Some(9)),
+            (10, Why::Grace, None),
+        ] {
+            hindrance.note("the issuer: 503");
+            let told = hindrance.told(why, at(now));
+            assert_eq!(told.since, since.map(at), "{why:?}");
+            assert_eq!(told.what.is_some(), since.is_some());
+            hindrance.take(&Event::Lost);
+            hindrance.take(&Event::Woken);
+            hindrance.clear();
+        }
+        hindrance.told(Why::Issuer, at(20));
+        hindrance.take(&Event::Deleted);
+        assert_eq!(hindrance.told(Why::Issuer, at(30)).since, Some(at(30)));
+    }
+}

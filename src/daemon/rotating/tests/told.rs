@@ -1,0 +1,205 @@
+//! What callers are told of a rotation that waits, is refused or leaves a key behind.
+
+use super::*;
+
+/// All steps of a rotation, to its end.
+async fn steps(process: &Process, how: HowToRotate) -> Vec<RotationStep> {
+    let mut feed = process.rotations.start(&name(), how).unwrap();
+    let mut steps = vec![];
+    while let Some(step) = feed.next().await {
+        let is_last = step.end.is_some();
+        steps.push(step);
+        if is_last {
+            break;
+        }
+    }
+    steps
+}
+
+/// Lets time pass until this is so.
+async fn until(what: &str, so: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    panic!("never: {what}");
+}
+
+fn change_journal(world: &World, from: &str, to: &str) {
+    let path = world.dir.path().join("rotations/a.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(&path, text.replace(from, to)).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_says_what_for_since_when_and_until_when() {
+    let world = World::new().await;
+    world.plane.expect([Conduct::Refuse(TroubleKind::Busy)]);
+    let process = world.start().await;
+    let steps = steps(&process, overlap()).await;
+    assert_eq!(steps[0].key, None, "no name is known yet: {:?}", steps[0]);
+    let wait = steps.iter().find(|step| step.name == "waiting").unwrap();
+    assert_eq!(wait.sentence, "waiting for the control plane: refused");
+    assert_eq!(wait.key.as_deref(), Some("first"));
+    assert!(wait.since.is_some() && wait.since < wait.until, "{wait:?}");
+    let creating = steps.iter().filter(|step| step.name == "creating");
+    assert_eq!(creating.count(), 1, "a try is told once: {steps:#?}");
+    assert_eq!(steps.last().unwrap().end, Some(RotationEnd::Done));
+    world.assert_settled("a busy issuer").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_that_may_not_create_keys_is_told_what_to_do() {
+    let world = World::new().await;
+    world
+        .plane
+        .expect([Conduct::Refuse(TroubleKind::Forbidden)]);
+    let process = world.start().await;
+    let last = steps(&process, overlap()).await.pop().unwrap();
+    assert_eq!(last.end, Some(RotationEnd::Impossible));
+    assert!(last.sentence.contains("may not create keys"), "{last:?}");
+    assert!(last.sentence.contains("--with PROFILE"), "{last:?}");
+    world.assert_settled("no role").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_is_gone_is_named_and_another_one_takes_its_place() {
+    let world = World::new().await;
+    world.start().await.drive(Some(&overlap()), 3).await;
+    change_journal(&world, "\"with\": null", "\"with\": \"mgr\"");
+    let process = world.start().await;
+    let mut feed = process.rotations.start(&name(), overlap()).unwrap();
+    let wait = loop {
+        let step = feed.next().await.unwrap();
+        if step.name == "waiting" {
+            break step;
+        }
+    };
+    assert!(
+        wait.sentence
+            .contains("the profile mgr, which is not in the configuration")
+    );
+    assert!(
+        wait.sentence.contains("jeton rotate a --with PROFILE"),
+        "{wait:?}"
+    );
+    let how = HowToRotate {
+        with: Some(name()),
+        ..overlap()
+    };
+    let last = steps(&process, how).await.pop().unwrap();
+    assert!(last.end.is_some(), "{last:?}");
+    world.assert_settled("another manager").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_take_over_without_an_open_rotation_begins_none() {
+    let world = World::new().await;
+    let process = world.start().await;
+    let how = HowToRotate {
+        take_over: true,
+        ..overlap()
+    };
+    let last = steps(&process, how).await.pop().unwrap();
+    assert_eq!(last.end, Some(RotationEnd::Impossible));
+    assert!(last.sentence.contains("none to take over"), "{last:?}");
+    assert_eq!(world.clients().await.len(), 1);
+    world.assert_settled("nothing to take over").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_without_names_is_told_with_those_of_the_record() {
+    let world = World::new().await;
+    world.start().await.drive(Some(&overlap()), 6).await;
+    assert!(world.record().rotation.is_some());
+    std::fs::write(world.dir.path().join("rotations/a.json"), "{").unwrap();
+    let process = world.start().await;
+    let last = steps(&process, overlap()).await.pop().unwrap();
+    assert_eq!(last.end, Some(RotationEnd::NeedsHuman));
+    let names: Vec<_> = last.sentence.matches("jeton-a-").collect();
+    assert_eq!(names.len(), 1, "{last:?}");
+    assert!(last.sentence.contains("first"), "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_left_is_shown_until_it_is_gone_from_the_issuer() {
+    let world = World::new().await;
+    let forbidden = Conduct::Refuse(TroubleKind::Forbidden);
+    world.plane.expect([Conduct::Answer, forbidden]);
+    let process = world.start().await;
+    let last = steps(&process, overlap()).await.pop().unwrap();
+    assert_eq!(
+        (last.end, last.code),
+        (Some(RotationEnd::Kept), Some("old_key_left"))
+    );
+    assert_eq!(process.rotations.left(&name()), ["first"]);
+    drop(process);
+    let process = world.start().await;
+    assert_eq!(process.rotations.left(&name()), [""; 0]);
+    process.rotations.configure(&world.config);
+    until("it is read", || {
+        process.rotations.left(&name()) == ["first"]
+    })
+    .await;
+    // It is there, so it stays written down.
+    let mut driver = Driver::new(
+        Arc::clone(&process.shared),
+        name(),
+        Arc::new(Open::new(world.clock.now().unix)),
+    );
+    let listed = driver.perform(Command::List).await;
+    assert_eq!(listed.kind().0, "listed");
+    assert_eq!(process.rotations.left(&name()), ["first"]);
+    world.plane.delete(Family::AccessKeys, "id-1").await;
+    process.rotations.configure(&world.config);
+    until("it is forgotten", || {
+        process.rotations.left(&name()).is_empty()
+    })
+    .await;
+    let journals = store::Rotations::new(world.dir.path(), world.owner());
+    until("so is the file", || {
+        journals.with_left().unwrap().is_empty()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_without_a_journal_goes_on_once_its_record_is_read() {
+    let world = World::new().await;
+    world.start().await.drive(Some(&overlap()), 6).await;
+    assert!(world.record().rotation.is_some());
+    std::fs::remove_file(world.dir.path().join("rotations/a.json")).unwrap();
+    let process = world.start().await;
+    process.rotations.configure(&world.config);
+    until("it ends", || world.record().rotation.is_none()).await;
+    until("it is over", || process.rotations.shown(&name()).is_none()).await;
+    world.assert_settled("without a journal").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_without_a_token_keeps_to_the_lifetime_of_the_switch() {
+    let mut world = World::new().await;
+    for commands in 1.. {
+        assert!(commands < MANY, "it is never switched");
+        world.start().await.drive(Some(&overlap()), commands).await;
+        if matches!(world.journal(), RotationRead::Begun(journal) if journal.grace.is_some()) {
+            break;
+        }
+        world = World::new().await;
+    }
+    let process = world.start().await;
+    // A profile without a token, as while its store is locked.
+    process.shared.outside.roster.replace(Profiles::new());
+    let open = Arc::new(Open::new(world.clock.now().unix));
+    let mut driver = Driver::new(Arc::clone(&process.shared), name(), open);
+    let Begun::Machine(machine) = driver.machine(None).await else {
+        panic!("it goes on");
+    };
+    assert!(!machine.knows_lifetime());
+    let grace = machine.notes().grace.clone().unwrap();
+    let hour = Duration::from_secs(3_600);
+    assert!(grace.lifetime.is_some_and(|it| it <= hour), "{grace:?}");
+}

@@ -1,0 +1,68 @@
+//! The names of keys that a server did not let rotations delete: `STATE/rotations/PROFILE.left`.
+
+use serde::{Deserialize, Serialize};
+
+use super::Rotations;
+use crate::profile::ProfileName;
+use crate::store::{ProfileLock, StoreError, StoreErrorKind};
+
+/// The file version that this program writes and reads.
+const VERSION: u64 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Form {
+    version: u64,
+    /// The keys' names; of one without, its client ID.
+    keys: Vec<String>,
+}
+
+impl Rotations {
+    /// The names of the profile's former keys that its server did not let a rotation delete; of a key without a known
+    /// name its client ID.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that cannot be read, trusted or understood.
+    pub fn left(&self, profile: &ProfileName) -> Result<Vec<String>, StoreError> {
+        let Some(json) = self.left.read(profile)? else {
+            return Ok(vec![]);
+        };
+        let form = serde_json::from_slice(&json).ok();
+        let form = form.filter(|form: &Form| form.version == VERSION);
+        form.map(|form| form.keys).ok_or_else(|| {
+            let what = "it does not say which keys are left at the server";
+            StoreError::new(
+                &self.left.path(profile),
+                StoreErrorKind::NotUnderstood(what),
+            )
+        })
+    }
+
+    /// The profiles with such keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the folder cannot be trusted or read.
+    pub fn with_left(&self) -> Result<Vec<ProfileName>, StoreError> {
+        let files = self.left.names()?.into_iter();
+        Ok(files.filter_map(|(_, name)| name).collect())
+    }
+
+    /// Writes down which keys are left; none removes the file.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written or removed.
+    pub fn set_left(&self, lock: &ProfileLock, keys: &[String]) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return self.left.remove(lock).map(drop);
+        }
+        let form = Form {
+            version: VERSION,
+            keys: keys.to_vec(),
+        };
+        let json = serde_json::to_vec_pretty(&form).map_err(|_| {
+            let kind = std::io::ErrorKind::InvalidData;
+            let action = "write down which keys are left";
+            StoreError::io(&self.left.path(lock.profile()), action, kind.into())
+        })?;
+        self.left.write(lock, &json)
+    }
+}
