@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Provider;
 use super::reader::{Reader, Section};
 use super::source::CredentialPlace;
-use crate::rotation::due::least_every;
+use crate::rotation::due::{USUAL_LIFETIME, least_every};
 
 /// The default time for which an old key is kept if the issuer does not report when it was last used.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -36,8 +36,8 @@ impl Default for Rotation {
 // === impl Reader ===
 
 impl Reader<'_> {
-    /// Reports a rotation age that cannot be kept. It is compared with the lifetime of tokens if the configuration sets
-    /// one; otherwise the daemon learns the lifetime from the first token.
+    /// Reports an age for rotation that cannot be kept. The lifetime of tokens counts where the configuration says it;
+    /// otherwise it is at least five minutes, and the daemon learns it from the first token.
     pub(super) fn check_rotation(
         &mut self,
         section: &Section<'_>,
@@ -55,7 +55,7 @@ impl Reader<'_> {
             "only keys of Run:ai's users can be rotated"
         } else if credential.store().is_none() {
             "what comes from a source is only read, so its key cannot be rotated: rotate it where it comes from"
-        } else if every < least_every(lifetime.unwrap_or_default()) {
+        } else if every < least_every(lifetime.unwrap_or(USUAL_LIFETIME)) {
             "this must be at least four token lifetimes and a day: that long an old key is kept and watched"
         } else {
             return;

@@ -946,7 +946,7 @@ fn an_age_for_rotation_is_refused_where_it_cannot_be_kept() {
     let faults_of = |text: String| faults(&format!("[profiles.a]\n{text}"));
     let config = |text: &str| parse(&format!("[profiles.a]\n{runai}{text}"));
     for good in [
-        "rotate-every = '1d'",
+        "rotate-every = '1d 20m'",
         "rotate-every = '1d 4h'\nlifetime = '1h'",
         "rotate-grace = '1s'\nshared = false",
     ] {
@@ -955,7 +955,8 @@ fn an_age_for_rotation_is_refused_where_it_cannot_be_kept() {
     let short =
         "4:16: profiles.a.rotate-every: this must be at least four token lifetimes and a day";
     for (text, fault) in [
-        (format!("{runai}rotate-every = '23h 59m'"), short),
+        (format!("{runai}rotate-every = '1d 19m'"), short),
+        (format!("{runai}rotate-every = '1d'"), short),
         (
             format!("{runai}rotate-every = '1d 3h'\nlifetime = '1h'"),
             short,

@@ -11,16 +11,20 @@ use tracing::{info, warn};
 
 use super::keep::handle::Handle;
 use super::keep::roster::Roster;
-use super::rotating::{HowToRotate, Mode, RotationEnd, Rotations};
+use super::rotating::{HowToRotate, RotationEnd, Rotations};
 use crate::clock::Clock;
 use crate::instant::{BootInstant, Now, UnixTime};
 use crate::profile::ProfileName;
 use crate::query::KeySeen;
-use crate::rotation::due::{Age, Due, Obstacle, Readiness, due, rotation_age};
+use crate::rotation::due::{Age, Due, Obstacle, Readiness, due, least_every, rotation_age};
 use crate::wire::rotation::KeyReply;
 
 /// Interval of the checks of the ages.
 const TICK: Duration = Duration::from_secs(60);
+
+/// The note where `rotate-every` is less than the tokens' lifetime allows.
+const TOO_OFTEN: &str =
+    "rotate-every is less than four token lifetimes and a day, which count in its place";
 
 /// How long the issuer's answer about a key is used.
 const SEEN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -102,7 +106,11 @@ impl RotationTimer {
                 continue;
             }
             let next = self.clock.now().boot.after(TICK);
-            self.clock.sleep_until(next).await;
+            tokio::select! { biased;
+                // What the configuration says now counts at once.
+                reloaded = reloads.changed() => if reloaded.is_err() { return },
+                () = self.clock.sleep_until(next) => {}
+            }
         }
     }
 
@@ -149,6 +157,9 @@ impl RotationTimer {
         let rotation_age = rotation_age(every, lifetime, &seen.id);
         let due = due(rotation_age, age, &readiness);
         let mut shown = shown(due, age, now);
+        if every < least_every(lifetime) {
+            shown.waits.get_or_insert_with(|| TOO_OFTEN.to_owned());
+        }
         if due == Due::Now {
             shown.waits = self.start(handle.name(), known, now.boot);
         }
@@ -157,13 +168,7 @@ impl RotationTimer {
 
     /// Starts a rotation. Returns the reason if it could not start.
     fn start(&self, name: &ProfileName, known: &mut Known, now: BootInstant) -> Option<String> {
-        let how = HowToRotate {
-            mode: Mode::Overlap,
-            finish: false,
-            take_over: false,
-            with: None,
-        };
-        match self.rotations.start(name, how) {
+        match self.rotations.start(name, HowToRotate::OVERLAP) {
             Ok(mut steps) => {
                 info!(profile = %name, "the key is old enough, so it is rotated");
                 known.running = Some(tokio::spawn(async move {
@@ -171,7 +176,11 @@ impl RotationTimer {
                     while let Some(step) = steps.next().await {
                         is_well = !matches!(
                             step.end,
-                            Some(RotationEnd::Failed | RotationEnd::NeedsHuman)
+                            Some(
+                                RotationEnd::Failed
+                                    | RotationEnd::Impossible
+                                    | RotationEnd::NeedsHuman
+                            )
                         );
                     }
                     is_well
@@ -278,6 +287,7 @@ fn shown(due: Due, age: Age, now: Now) -> KeyReply {
     };
     KeyReply {
         stored_at: None,
+        left_keys: vec![],
         age: age.get().map(|age| age.as_secs()),
         rotates_at,
         waits: waits.map(str::to_owned),

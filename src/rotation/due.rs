@@ -77,6 +77,9 @@ impl Age {
     }
 }
 
+/// The shortest lifetime of tokens that is reckoned with where the configuration does not say it.
+pub const USUAL_LIFETIME: Duration = Duration::from_secs(5 * 60);
+
 /// The least `rotate-every` for tokens of this lifetime: four lifetimes, which the grace period takes, and a day.
 pub const fn least_every(lifetime: Duration) -> Duration {
     lifetime.saturating_mul(4).saturating_add(DAY)
