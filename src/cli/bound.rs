@@ -36,6 +36,7 @@ pub(super) fn bound_as(
 ) -> Result<(Files, Binding), Exit> {
     let enrolled = Enrolled {
         client_id: String::new(),
+        other_client_id: None,
         binding: Some(binding.clone()),
     };
     compared(target, name, profile, &enrolled)

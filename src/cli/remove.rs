@@ -8,6 +8,7 @@ use super::admin;
 use super::moves::ProfileMoves;
 use super::output::{Exit, fail, report, tell};
 use super::prompt;
+use super::rotating;
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::config::{self, StoreKind};
@@ -36,7 +37,8 @@ pub(super) struct RemoveArgs {
     /// Remove it without asking
     #[arg(long)]
     yes: bool,
-    /// Remove it while its key is being rotated; keys that were made for that may stay at the server
+    /// Remove it while its key is being rotated, or its token manages the keys of another rotation; keys that were made for
+    /// that may stay at the server
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -62,6 +64,9 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
     let rotation = work.rotation(&left);
     if let Some(open) = rotation.as_ref().filter(|_| !args.force) {
         return Err(open.refuse(&args.name, NOTHING, FORCED));
+    }
+    if !args.force {
+        rotating::refuse_manager(&target, &args.name, NOTHING)?;
     }
     if !args.yes {
         confirm(&work.sentence(&left))?;

@@ -69,6 +69,37 @@ impl OpenRotation {
     }
 }
 
+/// Refuses while the token of this profile manages the keys of rotations of other ones. `nothing` says what follows.
+pub(super) fn refuse_manager(
+    target: &Target,
+    name: &ProfileName,
+    nothing: &str,
+) -> Result<(), Exit> {
+    let managed = managed_by(target, name);
+    let Some(first) = managed.first() else {
+        return Ok(());
+    };
+    let names: Vec<_> = managed.iter().map(ProfileName::as_str).collect();
+    Err(fail(
+        Exit::Later,
+        format!(
+            "{nothing}: the rotation of the key of {} manages the keys with the token of {name}; try again when it has ended, or name another profile for that first: jeton rotate {first} --with PROFILE; to remove the profile all the same, add --force",
+            names.join(" and ")
+        ),
+    ))
+}
+
+/// The profiles whose rotation manages the keys with the token of this one.
+fn managed_by(target: &Target, name: &ProfileName) -> Vec<ProfileName> {
+    let rotations = Rotations::new(&target.state, target.owner);
+    let mut open = rotations.profiles().unwrap_or_default();
+    open.retain(|other| {
+        let read = rotations.read(other);
+        matches!(read, Ok(RotationRead::Begun(journal)) if journal.with.as_ref() == Some(name))
+    });
+    open
+}
+
 /// Refuses while the profile's key is being rotated. `nothing` says what follows.
 pub(super) fn refuse(
     target: &Target,

@@ -1,6 +1,6 @@
 //! What is known of a profile's credential without its secret.
 
-use super::{Binding, Bound, Difference, Required, StoreError, Stores};
+use super::{Binding, Bound, Difference, Record, Required, StoreError, Stores};
 use crate::certificates::CaFileError;
 use crate::config::Profile;
 use crate::profile::ProfileName;
@@ -11,6 +11,8 @@ use crate::store::source::binding_of;
 pub struct Enrolled {
     /// The client ID.
     pub client_id: String,
+    /// The client ID of the other key of the record, while its key is being rotated.
+    pub other_client_id: Option<String>,
     /// What the credential is for; `None` for one of a source that was not used yet, which the configuration alone binds.
     pub binding: Option<Binding>,
 }
@@ -30,6 +32,7 @@ impl Stores {
             let recorded = self.bindings().recorded(name)?;
             return Ok(Some(Enrolled {
                 client_id: source.client_id()?,
+                other_client_id: None,
                 binding: recorded.map(|recorded| recorded.binding),
             }));
         }
@@ -37,7 +40,9 @@ impl Stores {
             return Ok(None);
         };
         let record = self.reader(store).load(name)?;
+        let other = |record: &Record| Some(record.other_key()?.credential.client_id.clone());
         Ok(record.map(|record| Enrolled {
+            other_client_id: other(&record),
             client_id: record.key.credential.client_id,
             binding: Some(record.binding),
         }))

@@ -1,7 +1,8 @@
 //! The end of an enrolment: the proved credential is written, and the running daemon told.
 
 use super::super::admin;
-use super::super::output::{Exit, report};
+use super::super::output::{Exit, report, tell};
+use super::super::rotating::OpenRotation;
 use super::super::same_client;
 use super::super::target::Target;
 use super::enrolment::Enrolment;
@@ -26,6 +27,8 @@ impl Plan {
             validity,
             proof,
         } = enrolment;
+        let stored = seen.record.as_ref().ok().and_then(Option::as_ref);
+        let rotation = OpenRotation::of(target, name, stored);
         let written = self.write(target, stores, name, seen, record, &Steps::NONE);
         if written.is_ok() {
             report(format!(
@@ -34,6 +37,12 @@ impl Plan {
                 validity.lifetime.as_secs(),
                 self.place.sentence(stores, name)
             ));
+            if let Some(open) = rotation {
+                tell(format!(
+                    "the key of {name} was being rotated: that ends with the credential that is stored now; {}",
+                    open.left()
+                ));
+            }
             admin::reload(target, env);
         }
         // After the reload, so that a new secret is in use by then; and whatever was written, since the token was given.

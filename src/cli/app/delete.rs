@@ -6,7 +6,9 @@ use super::lost::open_and_look;
 use super::session::{ORDINARY, Session, exit_of, told};
 use super::whose::{Common, Whose};
 use crate::applications::{Application, Family, Found, TroubleKind, find, login, printable};
+use crate::causes::Causes;
 use crate::paths::Env;
+use crate::store::Rotations;
 
 const NOTHING: &str = "nothing is deleted";
 
@@ -59,6 +61,13 @@ pub(super) fn delete(args: &DeleteArgs, env: &Env) -> Result<(), Exit> {
         );
         return Err(fail(Exit::Config, what));
     }
+    let rotating = session.rotating(&key);
+    if let (Some(name), false) = (rotating.first(), args.force) {
+        let what = format!(
+            "{NOTHING}: the key of {name} is being rotated, and that needs the {shown}; the rotation deletes the old key by itself, and without further waiting after: jeton rotate {name} --finish; to delete it all the same, add --force"
+        );
+        return Err(fail(Exit::Config, what));
+    }
     let what = format!(
         "this deletes the {shown}, last login {}, {}; the old secret is revoked at once",
         login(key.last_login, session.now()),
@@ -69,6 +78,12 @@ pub(super) fn delete(args: &DeleteArgs, env: &Env) -> Result<(), Exit> {
     }
     remove(&session, family, &key)?;
     report(format!("the {shown} is deleted"));
+    forget_left(&session, &key);
+    for name in rotating {
+        tell(format!(
+            "the key of {name} is being rotated; the rotation finds out that the {shown} is gone"
+        ));
+    }
     for name in used_by {
         let rebind = session.target.line(&format!("add {name} --rebind"));
         tell(format!(
@@ -97,6 +112,27 @@ fn remove(session: &Session, family: Family, key: &Application) -> Result<(), Ex
     }
     let what = format!("whether the key is deleted is not known, so run this again: {trouble}");
     Err(fail(exit_of(&trouble), what))
+}
+
+/// A key that a rotation could not delete is left no more.
+fn forget_left(session: &Session, key: &Application) {
+    let rotations = Rotations::new(&session.target.state, session.target.owner);
+    for name in rotations.with_left().unwrap_or_default() {
+        let mut left = rotations.left(&name).unwrap_or_default();
+        let before = left.len();
+        left.retain(|label| *label != key.name && *label != key.client_id);
+        if left.len() == before {
+            continue;
+        }
+        let lock = session.stores.lock(&name);
+        let forgotten = lock.and_then(|lock| rotations.set_left(&lock, &left));
+        if let Err(error) = forgotten {
+            tell(format!(
+                "warning: it is still written down as left at the server: {}",
+                Causes(&error)
+            ));
+        }
+    }
 }
 
 /// A key for people.

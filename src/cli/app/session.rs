@@ -47,6 +47,8 @@ pub(super) struct Session {
     pub(super) unread: Vec<ProfileName>,
     /// The client IDs that the others have.
     holders: Vec<(String, ProfileName)>,
+    /// The client IDs of the other keys of profiles whose key is being rotated.
+    rotating: Vec<(String, ProfileName)>,
     socket: PathBuf,
     admin: PathBuf,
     runtime: Runtime,
@@ -82,10 +84,11 @@ impl Session {
         let Some(api) = Applications::new(&profile, &files, Some(binding.ca.clone()), token) else {
             return Err(fail(Exit::Config, "only Run:ai's keys are managed here"));
         };
-        let (holders, unread) = holders(&stores, &config, &profile);
+        let holders = holders(&stores, &config, &profile);
         Ok(Self {
-            holders,
-            unread,
+            holders: holders.in_use,
+            rotating: holders.rotating,
+            unread: holders.unread,
             socket: places.token,
             admin: places.admin,
             target,
@@ -145,6 +148,12 @@ impl Session {
     /// Waits for a call.
     pub(super) fn wait<T>(&self, call: impl Future<Output = T>) -> T {
         self.runtime.block_on(call)
+    }
+
+    /// Our profiles whose key is being rotated, and this one is the former or the next one.
+    pub(super) fn rotating(&self, key: &Application) -> Vec<ProfileName> {
+        let rotating = self.rotating.iter().filter(|(id, _)| *id == key.client_id);
+        rotating.map(|(_, name)| name.clone()).collect()
     }
 
     /// Our profiles that use this key.

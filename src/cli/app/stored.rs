@@ -6,28 +6,39 @@ use crate::config::{Config, Profile};
 use crate::profile::ProfileName;
 use crate::store::Stores;
 
-/// The client IDs of our profiles at the control plane of this one, and the profiles that cannot be read.
-pub(super) fn holders(
-    stores: &Stores,
-    config: &Config,
-    at: &Profile,
-) -> (Vec<(String, ProfileName)>, Vec<ProfileName>) {
-    let (mut holders, mut unread) = (vec![], vec![]);
+/// What our profiles use at one control plane.
+#[derive(Default)]
+pub(super) struct Holders {
+    /// The client IDs, each with its profile.
+    pub(super) in_use: Vec<(String, ProfileName)>,
+    /// The client IDs of the other keys of the profiles whose key is being rotated.
+    pub(super) rotating: Vec<(String, ProfileName)>,
+    /// The profiles that cannot be read.
+    pub(super) unread: Vec<ProfileName>,
+}
+
+/// What our profiles use at the control plane of this one.
+pub(super) fn holders(stores: &Stores, config: &Config, at: &Profile) -> Holders {
+    let mut holders = Holders::default();
     for (name, profile) in &config.profiles {
         if profile.provider.origin() != at.provider.origin() {
             continue;
         }
         match stores.enrolled(name, profile) {
-            Ok(Some(enrolled)) => holders.push((enrolled.client_id, name.clone())),
+            Ok(Some(enrolled)) => {
+                holders.in_use.push((enrolled.client_id, name.clone()));
+                let other = enrolled.other_client_id;
+                holders.rotating.extend(other.map(|id| (id, name.clone())));
+            }
             Ok(None) => {}
             Err(error) => {
                 tell(format!(
                     "warning: whether {name} uses a key cannot be told: {}",
                     Causes(&error)
                 ));
-                unread.push(name.clone());
+                holders.unread.push(name.clone());
             }
         }
     }
-    (holders, unread)
+    holders
 }

@@ -25,7 +25,10 @@ impl Work<'_> {
             ));
         }
         let rotations = Rotations::new(&self.target.state, self.target.owner);
-        if let Err(error) = rotations.end(lock) {
+        if let Err(error) = rotations
+            .end(lock)
+            .and_then(|()| rotations.set_left(lock, &[]))
+        {
             tell(format!(
                 "warning: what is written down of a rotation stays: {}",
                 Causes(&error)
