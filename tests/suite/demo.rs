@@ -15,7 +15,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::support::TestEnv;
 
-const SCORE: &str = " 1 application, 2 outages at the issuer, 0 failed";
+const SCORE: &str = " 1 application, 1 rotation, 2 outages, 0 failed";
 
 /// Starts a demo and captures its output.
 fn start(env: &TestEnv) -> Child {
@@ -90,6 +90,8 @@ fn it_tells_the_whole_story_in_plain_lines_and_leaves_nothing_behind() {
         "demo    retrying ",
         "$ jetond app create batch-jobs --enrol batch\n",
         "batch has a token of its own, and the API takes it\n",
+        "$ jeton rotate demo ",
+        "demo has a token of its new key; the old key is deleted later\n",
         "$ jetond add NAME --provider runai --url https://YOUR.run.ai\n",
     ] {
         assert!(all.contains(command), "{command:?} in {all}");

@@ -9,6 +9,8 @@ pub(super) struct Score {
     pub(super) refreshes: u64,
     /// Applications that were made, and whose token the API took.
     pub(super) applications: u64,
+    /// Keys that were replaced while the programs asked.
+    pub(super) rotations: u64,
     /// Outages that the daemon met.
     pub(super) outages: u64,
     /// Outages that were made.
@@ -39,7 +41,7 @@ impl Score {
 
     /// The last lines; the very last one is the score.
     pub(super) fn lines(&self) -> Vec<Line> {
-        let mut lines = vec![Line::default()];
+        let mut lines = vec![];
         if self.complaint().is_none() {
             lines.extend([
                 Line::new(
@@ -53,10 +55,11 @@ impl Score {
             ]);
         }
         let counts = format!(
-            "{}, {}, {}, {} at the issuer, ",
+            "{}, {}, {}, {}, {}, ",
             counted(self.requests, "request", "requests"),
             counted(self.refreshes, "refresh", "refreshes"),
             counted(self.applications, "application", "applications"),
+            counted(self.rotations, "rotation", "rotations"),
             counted(self.outages, "outage", "outages"),
         );
         lines.push(Line::new(Tone::Bold, counts).and(
@@ -98,6 +101,7 @@ mod tests {
             requests: 12_345,
             refreshes: 6,
             applications: 1,
+            rotations: 1,
             outages: 2,
             planned: 2,
             failed: 0,
@@ -113,7 +117,7 @@ mod tests {
     fn the_last_line_counts() {
         assert_eq!(
             last(&score()),
-            "12,345 requests, 6 refreshes, 1 application, 2 outages at the issuer, 0 failed"
+            "12,345 requests, 6 refreshes, 1 application, 1 rotation, 2 outages, 0 failed"
         );
         let one = Score {
             requests: 1,
@@ -124,7 +128,7 @@ mod tests {
         };
         assert_eq!(
             last(&one),
-            "1 request, 1 refresh, 1 application, 1 outage at the issuer, 1,000 failed"
+            "1 request, 1 refresh, 1 application, 1 rotation, 1 outage, 1,000 failed"
         );
     }
 
@@ -171,7 +175,7 @@ mod tests {
         ] {
             assert!(bad.complaint().unwrap().starts_with(why), "{bad:?}");
             // and nobody is told what to do next as if all were well
-            assert_eq!(bad.lines().len(), 2);
+            assert_eq!(bad.lines().len(), 1);
         }
     }
 

@@ -59,12 +59,14 @@ impl<'a> Story<'a> {
             met += u64::from(self.suffer(fault, how, met == 0).await?);
         }
         self.make_application().await?;
+        let rotations = u64::from(self.rotate().await?);
         self.programs.shutdown().await;
         let tally = self.teller.tally.lock();
         Ok(Score {
             requests: tally.requests,
             refreshes: tally.tokens.saturating_sub(1),
             applications: 1,
+            rotations,
             outages: met,
             planned: OUTAGES.len() as u64,
             failed: tally.failed,
@@ -130,7 +132,7 @@ impl<'a> Story<'a> {
             .await
     }
 
-    /// Another application, made with a token of the first one, and used. It comes last: the daemon renews its token too, and
+    /// Another application, made with a token of the first one, and used. It comes after the outages: the daemon renews its token too, and
     /// an outage is to be met by the profile that the programs ask for.
     async fn make_application(&mut self) -> Result<(), String> {
         let teller = &mut self.teller;
@@ -148,6 +150,27 @@ impl<'a> Story<'a> {
         used.map_err(|why| format!("the new application cannot be used: {why}"))?;
         teller.lines(&[view::used(teller.elapsed(), NEW_PROFILE)]);
         teller.read().await
+    }
+
+    /// A new key for the profile that the programs ask for. Whether there is a companion, which asks for it.
+    async fn rotate(&mut self) -> Result<bool, String> {
+        let teller = &mut self.teller;
+        let held = teller.tally.lock().tokens;
+        teller.lines(&[view::rotation(PROFILE)]);
+        if teller
+            .stage
+            .companion(&["rotate", PROFILE])
+            .await?
+            .is_none()
+        {
+            return Ok(false);
+        }
+        teller
+            .until("a token of the new key", |tally, _| tally.tokens > held)
+            .await?;
+        teller.lines(&[view::rotated(teller.elapsed(), PROFILE)]);
+        teller.read().await?;
+        Ok(true)
     }
 
     /// An outage, until the daemon has a new token again. Whether the daemon met it.

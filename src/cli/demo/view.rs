@@ -86,6 +86,20 @@ pub(super) fn used(at: Duration, profile: &str) -> Line {
     event(at, Tone::Good, &what)
 }
 
+/// The command that gives a profile a new key.
+pub(super) fn rotation(profile: &str) -> Line {
+    Line::command(&format!("jeton rotate {profile}")).and(
+        Tone::Plain,
+        "       gives it a new key while the programs ask",
+    )
+}
+
+/// The new key is in use.
+pub(super) fn rotated(at: Duration, profile: &str) -> Line {
+    let what = format!("{profile} has a token of its new key; the old key is deleted later");
+    event(at, Tone::Good, &what)
+}
+
 /// A new token, where there is no live part.
 pub(super) fn renewed(at: Duration, token: u64, requests: u64, failed: u64) -> Line {
     let (requests, failed) = (counted(requests, "request", "requests"), grouped(failed));
