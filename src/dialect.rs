@@ -102,6 +102,7 @@ pub(crate) mod testing {
             queued_for: None,
             last_fault: None,
             stored_credential_rejected: None,
+            unusable: None,
             reported: false,
             cooling_down_until: None,
             clock_skew: None,

@@ -212,6 +212,7 @@ impl Lifecycle {
             block: self.block.clone(),
             last_fault: self.last_fault.clone(),
             rejected_successor: None,
+            unusable: None,
             refreshes: self.refreshes,
             failures: self.failures,
             failing: self.failing,

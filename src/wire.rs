@@ -91,7 +91,10 @@ pub struct ProfileReply {
     /// Why the issuer rejects the stored credential, while the former one stays in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_credential_rejected: Option<FaultReply>,
-    /// Whether the token was reported as rejected and no newer one is held yet.
+    /// Why the configuration or the stored credential cannot be used: nothing is sent, or what was read before stays in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unusable: Option<String>,
+    /// Whether its token was reported as rejected, and no newer one is held yet.
     #[serde(default)]
     pub reported: bool,
     /// Until when reports cause no refresh, in Unix seconds, because fresh tokens keep being reported.
@@ -266,6 +269,10 @@ impl ProfileReply {
             queued_for: None,
             last_fault: view.last_fault.as_ref().map(fault),
             stored_credential_rejected: view.rejected_successor.as_ref().map(fault),
+            unusable: match &view.block {
+                Some(block) => Some(block.to_string()),
+                None => view.unusable.as_deref().map(str::to_owned),
+            },
             reported: view.reported,
             cooling_down_until: view
                 .cooling(now.boot)

@@ -1,5 +1,6 @@
 //! `jetond check`: every fault of the configuration and the store, with the place and what to do.
 
+mod opened;
 mod reach;
 mod source;
 
@@ -68,7 +69,12 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
         ));
         return Ok(());
     }
-    let (mut faults, bound) = faults(&target, &config);
+    let Checked {
+        mut faults,
+        bound,
+        unopened,
+    } = check_profiles(&target, &config);
+    faults.extend(opened::unusable(&target, env, &unopened));
     same_client::warn(&target.stores(), &config);
     say_hosts(&config);
     say_rotations(&config);
@@ -115,31 +121,45 @@ fn say_rotations(config: &Config) {
 /// A profile, and where its token may be sent.
 type Bound = (ProfileName, Destination);
 
-/// Checks each profile's credential; says of the good ones that they are, and returns them beside the faults of the others.
-fn faults(target: &Target, config: &Config) -> (Vec<String>, Vec<Bound>) {
+/// What came of the checks of the profiles' credentials.
+#[derive(Default)]
+struct Checked {
+    faults: Vec<String>,
+    /// The profiles whose credential is good.
+    bound: Vec<Bound>,
+    /// Those whose credential only the daemon opens.
+    unopened: Vec<ProfileName>,
+}
+
+/// Checks each profile's credential, and says of the good ones that they are.
+fn check_profiles(target: &Target, config: &Config) -> Checked {
     let stores = target.stores();
-    let (mut faults, mut bound) = (vec![], vec![]);
+    let mut checked = Checked::default();
     for (name, profile) in &config.profiles {
         match check_profile(target, &stores, name, profile) {
-            Ok(None) => say(format!(
-                "{name}: {} at {}, credential {}: it is not opened here, so whether it is for what the configuration says is not checked; 'jeton status' shows what the daemon finds",
-                profile.provider.as_str(),
-                profile.url(),
-                stores.whereabouts(profile)
-            )),
-            Ok(Some((client_id, destination))) => {
+            Ok(None) => {
                 say(format!(
-                    "{name}: ok, {} at {}, client {client_id}, credential {}",
+                    "{name}: {} at {}, credential {}: it is not opened here, so whether it is for what the configuration says is not checked; 'jeton status' shows what the daemon finds",
                     profile.provider.as_str(),
                     profile.url(),
                     stores.whereabouts(profile)
                 ));
-                bound.push((name.clone(), destination));
+                checked.unopened.push(name.clone());
             }
-            Err(fault) => faults.push(format!("{name}: {fault}")),
+            Ok(Some((client_id, is_read, destination))) => {
+                let ok = if is_read { "ok, " } else { "" };
+                say(format!(
+                    "{name}: {ok}{} at {}, client {client_id}, credential {}",
+                    profile.provider.as_str(),
+                    profile.url(),
+                    stores.whereabouts(profile)
+                ));
+                checked.bound.push((name.clone(), destination));
+            }
+            Err(fault) => checked.faults.push(format!("{name}: {fault}")),
         }
     }
-    (faults, bound)
+    checked
 }
 
 /// Says of each file that a token is written to whether it can be; the faults of those that cannot.
@@ -226,13 +246,14 @@ async fn ask_for_clusters(
     all
 }
 
-/// The client ID, and where the profile's token may be sent; `None` for a record that only the daemon can open.
+/// The client ID, whether the whole credential was read, and where the profile's token may be sent; `None` for a record that
+/// only the daemon can open.
 fn check_profile(
     target: &Target,
     stores: &Stores,
     name: &ProfileName,
     profile: &Profile,
-) -> Result<Option<(String, Destination)>, String> {
+) -> Result<Option<(String, bool, Destination)>, String> {
     let rebind = || target.line(&format!("add {name} --rebind"));
     // By the owner and mode of the record, so as ourselves: only its owner can read it.
     let enrolled = match stores.enrolled(name, profile) {
@@ -253,15 +274,18 @@ fn check_profile(
         read.map_err(|e| Causes(&e).to_string())?;
     }
     if differences.is_empty() {
-        if let Some(source) = stores.source_of(profile) {
-            let is_used = enrolled.binding.is_some();
-            source::check(target, stores, name, &source, is_used)?;
-        }
+        let is_read = match stores.source_of(profile) {
+            None => true,
+            Some(source) => {
+                let is_used = enrolled.binding.is_some();
+                source::check(target, stores, name, &source, is_used)?
+            }
+        };
         let destination = Destination {
             files: Files::with_ca(target.daemon, now.ca_file),
             ca: now.binding.ca,
         };
-        return Ok(Some((enrolled.client_id, destination)));
+        return Ok(Some((enrolled.client_id, is_read, destination)));
     }
     let kept = match profile.store() {
         Some(_) => "stored ",

@@ -91,7 +91,7 @@ const UNKNOWN: &str = "cannot tell whether every cluster is at 2.20 or later";
 
 /// Whether the daemon may be believed to have this configuration and state: the token of another one would be of another
 /// issuer. The usual daemon is believed to have the usual ones.
-async fn is_its_daemon(daemon: &DaemonAt, target: &Target) -> bool {
+pub(super) async fn is_its_daemon(daemon: &DaemonAt, target: &Target) -> bool {
     if target.system || !(target.config_named || target.state_named) {
         return true;
     }

@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use self::facts::{Host, Listener, SocketState};
 use self::finding::{Finding, Verdict};
 use self::limit::within;
+pub(super) use self::profiles::listed;
 use self::units::Service;
 use super::leftover::{self, Leftover};
 use super::output::{Exit, fail};

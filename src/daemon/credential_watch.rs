@@ -7,11 +7,12 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | `files` | the files that contain credentials, and the watches on them | adding polls uses | clock path_events |
+//! | `files` | the files that credentials are in, and what is watched for each | adding polls state uses | clock path_events |
 //! | `adding` | adds files to the watch | | offload path_events |
-//! | `uses` | counts which watched folders are still needed | | path_events |
-//! | `polls` | polls files that cannot be watched | | offload |
-//! | `keyring` | watches the keyring through its signals | | clock offload store |
+//! | `state` | what is done to notice a change of one file | uses | path_events |
+//! | `uses` | which watched folders serve a path | | path_events |
+//! | `polls` | looks at files that cannot be watched | | offload |
+//! | `keyring` | the signals of the keyring | | clock offload store |
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ mod adding;
 mod files;
 mod keyring;
 mod polls;
+mod state;
 mod uses;
 
 /// Watches all credentials. Its descriptors are open from the start, so that they can be counted.

@@ -291,7 +291,6 @@ fn shown(due: Due, age: Age, now: Now) -> KeyReply {
         age: age.get().map(|age| age.as_secs()),
         rotates_at,
         waits: waits.map(str::to_owned),
-        left_keys: vec![],
     }
 }
 

@@ -97,7 +97,9 @@ pub struct View {
     pub last_fault: Option<Arc<LastFault>>,
     /// Why the issuer rejects the stored credential, while the former one stays in use.
     pub rejected_successor: Option<Arc<LastFault>>,
-    /// Number of attempts that brought a token.
+    /// Why the stored credential cannot be used, while the one that was read before it stays in use.
+    pub unusable: Option<Arc<str>>,
+    /// How many attempts brought a token.
     pub refreshes: u64,
     /// Number of attempts that failed.
     pub failures: u64,
@@ -156,6 +158,7 @@ impl View {
                 self.rejected_successor.as_ref(),
                 other.rejected_successor.as_ref(),
             )
+            && same(self.unusable.as_ref(), other.unusable.as_ref())
     }
 
     /// Returns when a newer token is expected: at the next attempt, unless that will probably not bring one.

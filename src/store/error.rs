@@ -152,7 +152,8 @@ impl fmt::Display for StoreError {
                 if *line > 0 {
                     write!(f, "line {line}, column {column}: ")?;
                 }
-                write!(f, "{what}; restore it, or enrol the profile anew")?;
+                let run = command_line::proposed(ENROL, None);
+                write!(f, "{what}; restore it, or {run}")?;
             }
             StoreErrorKind::NotUnderstood(what) => {
                 write!(f, "what is kept of a rotation cannot be understood: {what}")?;
@@ -186,7 +187,8 @@ impl fmt::Display for StoreError {
                 None,
             ))?,
             StoreErrorKind::Unopened(why) => {
-                write!(f, "{why}; restore it, or enrol the profile again")?;
+                let run = command_line::proposed(ENROL, None);
+                write!(f, "{why}; restore it, or {run}")?;
             }
             StoreErrorKind::OfAnotherProfile(other) => write!(
                 f,
@@ -221,6 +223,9 @@ impl fmt::Display for StoreError {
         }
     }
 }
+
+/// How to replace a record that cannot be read.
+const ENROL: &str = "enrol the profile again: 'jetond add NAME --rebind'";
 
 /// How to have the state on another file system.
 fn elsewhere() -> &'static str {

@@ -61,6 +61,11 @@ pub trait CredentialSource: Send + Sync {
     fn is_in_two_places(&self) -> bool {
         false
     }
+
+    /// Whether Jeton only reads it, so that no command of Jeton stores another credential there.
+    fn is_read_only(&self) -> bool {
+        false
+    }
 }
 
 // === impl LoadedCredential ===

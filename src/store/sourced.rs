@@ -124,6 +124,10 @@ impl CredentialSource for SourcedCredential {
     fn is_in_two_places(&self) -> bool {
         self.change_sources().len() > 1
     }
+
+    fn is_read_only(&self) -> bool {
+        true
+    }
 }
 
 // === impl Parts ===

@@ -164,6 +164,85 @@ fn a_new_secret_that_is_rejected_leaves_the_former_one_in_use_and_the_state_says
     env.stop(&mut daemon);
 }
 
+/// Waits until everything says that the stored credential cannot be used, for this reason, while the token is served.
+fn assert_said_unusable(env: &TestEnv, daemon: &mut Daemon, why: &str) {
+    let since = Instant::now();
+    daemon.wait_for_log("the one in use stays in use");
+    assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+    let state = status(env, daemon);
+    assert_eq!(state["phase"], "fresh", "{state}");
+    assert!(state["unusable"].as_str().unwrap().contains(why), "{state}");
+    let shown = env.jeton(&["status", "research"]);
+    let says = "the one that was read before stays in use";
+    assert!(shown.stdout.contains(says), "{shown:?}");
+    let found = env.jetond(&["doctor"]);
+    let says = "got with the credential that was read before";
+    assert!(found.stdout.contains(says), "{found:?}");
+    env.token(daemon, "research");
+}
+
+/// Waits until nothing says so any more.
+fn assert_usable_again(env: &TestEnv, daemon: &Daemon) {
+    wait_until("the credential to be usable again", || {
+        status(env, daemon)["unusable"].is_null()
+    });
+    let said = daemon.log().matches("the one in use stays in use").count();
+    assert_eq!(said, 1, "it is said once");
+}
+
+#[test]
+fn a_record_that_is_removed_or_damaged_is_noticed_at_once_and_shown_beside_the_token() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let record = fs::read_to_string(env.record("research")).unwrap();
+    let damage: [fn(&Path); 2] = [
+        |path| fs::remove_file(path).unwrap(),
+        |path| fs::write(path, "{").unwrap(),
+    ];
+    for (damage, why) in damage
+        .into_iter()
+        .zip(["no credential is stored", "not a credential's record"])
+    {
+        let mut daemon = env.start();
+        env.token(&daemon, "research");
+        damage(&env.record("research"));
+        assert_said_unusable(&env, &mut daemon, why);
+        put(&env, &record);
+        assert_usable_again(&env, &daemon);
+        env.stop(&mut daemon);
+    }
+}
+
+#[test]
+fn a_source_that_is_removed_is_noticed_at_once_and_shown_beside_the_token() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    let volume = env.path("volume");
+    fs::create_dir(&volume).unwrap();
+    swap(&volume, 1, &[("secret", env.secret())]);
+    write_config(
+        &env,
+        profile(&env, "\"test-client\"", &file(&volume.join("secret"))),
+    );
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    // As a volume whose secret is deleted.
+    fs::remove_file(volume.join("..data")).unwrap();
+    assert_said_unusable(&env, &mut daemon, "secret");
+    swap(&volume, 2, &[("secret", env.secret())]);
+    assert_usable_again(&env, &daemon);
+    env.stop(&mut daemon);
+    fs::remove_dir_all(volume).unwrap();
+    let plain = env.secret_file();
+    write_config(&env, profile(&env, "\"test-client\"", &file(&plain)));
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    fs::remove_file(&plain).unwrap();
+    assert_said_unusable(&env, &mut daemon, "secret");
+    assert_eq!(env.secret_file(), plain);
+    assert_usable_again(&env, &daemon);
+    env.stop(&mut daemon);
+}
+
 #[test]
 fn a_folder_of_credentials_that_is_exchanged_is_watched_again() {
     let mut env = TestEnv::with_sandbox(3_600);

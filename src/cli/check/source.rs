@@ -6,14 +6,16 @@ use crate::causes::Causes;
 use crate::profile::ProfileName;
 use crate::store::{SourceError, SourceReader, StoreErrorKind, Stores};
 
-/// Reads the source as the daemon would, and says what binds its credential. `is_used` says whether that is recorded.
+/// Reads the source as the daemon would, and says what binds its credential. `is_used` says whether that is recorded. Returns
+/// whether it could be read here.
 pub(super) fn check(
     target: &Target,
     stores: &Stores,
     name: &ProfileName,
     source: &SourceReader,
     is_used: bool,
-) -> Result<(), String> {
+) -> Result<bool, String> {
+    let mut is_read = true;
     if let Err(error) = target.as_daemon(|| source.credential().map(drop)) {
         let StoreErrorKind::Source(why) = &error.kind else {
             return Err(Causes(&error).to_string());
@@ -21,12 +23,13 @@ pub(super) fn check(
         let SourceError::NotPassed(credential) = &**why else {
             return Err(Causes(&error).to_string());
         };
+        is_read = false;
         say(format!(
             "{name}: the systemd credential {credential} was not read: systemd passes it to the service alone, and only while that runs"
         ));
     }
     if is_used {
-        return Ok(());
+        return Ok(is_read);
     }
     match target.as_daemon(|| stores.bindings().obstacle()) {
         Some((path, why)) => tell(format!(
@@ -37,5 +40,5 @@ pub(super) fn check(
             "{name}: what its credential is for is recorded at its first use"
         )),
     }
-    Ok(())
+    Ok(is_read)
 }

@@ -47,6 +47,9 @@ enum Outcome<'a> {
     NotTried(&'static str),
 }
 
+/// What a person does about what keeps a credential from use.
+const NOTICED: &str = "put that right; if the daemon does not notice it within 30 s: jeton reload";
+
 // === impl Health ===
 
 impl<'a> Health<'a> {
@@ -96,9 +99,15 @@ impl<'a> Health<'a> {
             let ago = duration(Duration::from_secs(self.now.saturating_sub(fault.at)));
             format!("; the last fault, {ago} ago: {}", fault.detail)
         });
-        let found = |what: &str| format!("{what}: {held}{fault}");
+        let unusable = reply.unusable.as_deref();
+        let why = unusable.map_or_else(String::new, |why| format!("; {why}"));
+        let found = |what: &str| format!("{what}: {held}{why}{fault}");
         let remedy = |finding| self.remedy(finding, last);
         Some(match (reply.phase, &left) {
+            (Phase::Fresh | Phase::Resting, Some(_)) if unusable.is_some() => {
+                let what = "got with the credential that was read before, since the stored one cannot be used";
+                Finding::warn(CHECK, found(what)).remedy(NOTICED.to_owned())
+            }
             (Phase::Fresh, _) if reply.cooling_down_until.is_some() => {
                 let what = "fresh ones keep being reported as rejected";
                 Finding::warn(CHECK, found(what))
@@ -125,10 +134,14 @@ impl<'a> Health<'a> {
             (Phase::Locked, _) => Finding::warn(CHECK, found("locked, so nothing is sent"))
                 .command("to open the encrypted store: ", "unlock"),
             (Phase::Misconfigured, _) => {
-                Finding::fail(CHECK, found("misconfigured, so nothing is sent")).command(
-                    "put right what is wrong, then jeton reload; to see it: ",
-                    "check",
-                )
+                let finding = Finding::fail(CHECK, found("misconfigured, so nothing is sent"));
+                match unusable {
+                    Some(_) => finding.remedy(NOTICED.to_owned()),
+                    None => finding.command(
+                        "put right what is wrong, then jeton reload; to see it: ",
+                        "check",
+                    ),
+                }
             }
         })
     }
@@ -176,6 +189,12 @@ impl<'a> Health<'a> {
 
     fn review_good(&self, finding: Finding) -> Finding {
         let is_credential = finding.check == "credential";
+        if let (true, Source::Kept(reply)) = (is_credential, &self.source)
+            && let (Some(why), false) = (&reply.unusable, reply.phase == Phase::Locked)
+        {
+            let found = format!("the daemon cannot use it: {why}");
+            return Finding::fail("credential", found).remedy(NOTICED.to_owned());
+        }
         match self.outcome() {
             Outcome::Accepted => finding,
             Outcome::NotTried(why) => {
@@ -253,6 +272,12 @@ impl<'a> Health<'a> {
     fn remedy(&self, finding: Finding, fault: Option<&FaultReply>) -> Finding {
         match fault {
             Some(fault) if fault.kind == FaultKind::Rejected => {
+                if let Some(source) = self.profile.and_then(|it| it.credential.source()) {
+                    let whence = &source.client_secret;
+                    return finding.remedy(format!(
+                        "put a secret that the issuer accepts into {whence}"
+                    ));
+                }
                 let rebind = format!("add {} --rebind", self.name);
                 finding.command("if the secret was replaced: ", rebind)
             }

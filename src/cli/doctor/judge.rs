@@ -228,7 +228,9 @@ fn unreadable(check: &'static str, error: &StoreError, rebind: String) -> Findin
         StoreErrorKind::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
             Finding::warn(check, Causes(error).to_string()).remedy(AS_OWNER.to_owned())
         }
-        StoreErrorKind::Malformed { .. } => {
+        StoreErrorKind::Malformed { .. }
+        | StoreErrorKind::Unopened(_)
+        | StoreErrorKind::OfAnotherProfile(_) => {
             Finding::fail(check, Causes(error).to_string()).command("", rebind)
         }
         _ => Finding::fail(check, Causes(error).to_string()),

@@ -85,6 +85,12 @@ pub(super) async fn list(looked: &[(PathBuf, SocketState)]) -> (DaemonProfiles, 
     (DaemonProfiles::NotListed, Some(finding))
 }
 
+/// The profiles of the daemon at this socket; `None` if it lists none to us.
+pub(in super::super) async fn listed(socket: &Path) -> Option<Vec<ProfileReply>> {
+    let answer = tokio::time::timeout(LIMIT, fetch(socket)).await;
+    answer.ok()?.ok()
+}
+
 async fn fetch(socket: &Path) -> Result<Vec<ProfileReply>, Failed> {
     let answer = get(socket, "/v1/profiles").await.map_err(Failed::Io)?;
     parse(&answer)

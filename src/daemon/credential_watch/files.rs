@@ -11,11 +11,12 @@ use tracing::{debug, info};
 
 use super::adding::{Added, add};
 use super::polls::Polls;
+use super::state::State;
 use super::uses::Uses;
 use crate::clock::from_now;
 use crate::daemon::keep::handle::Handle;
 use crate::instant::UnixTime;
-use crate::path_events::folder_watch::{FolderWatch, Watched};
+use crate::path_events::folder_watch::FolderWatch;
 
 /// Pause between a first event and the check of the files. Programs write and rename in several steps.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -56,26 +57,6 @@ struct Kept {
     is_again: bool,
     /// Whether the file may have changed since its profiles read it.
     is_news: bool,
-}
-
-enum State {
-    /// The file has not been added yet.
-    New,
-    Watched(Watched),
-    /// The file is polled. `may_pass` says whether the watch is tried again later.
-    Polled {
-        may_pass: bool,
-    },
-}
-
-// === impl State ===
-
-impl State {
-    fn release(self, uses: &mut Uses) {
-        if let Self::Watched(watched) = self {
-            uses.release(&watched);
-        }
-    }
 }
 
 // === impl Files ===
@@ -219,7 +200,7 @@ impl Files {
                         State::Watched(before) => !before.leads_as(&watched),
                         State::Polled { .. } => true,
                     };
-                    is_news &= watched.is_there;
+                    is_news &= watched.is_there || kept.state.may_be_there();
                     self.polls.remove(&path);
                     State::Watched(watched)
                 }

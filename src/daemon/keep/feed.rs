@@ -57,6 +57,7 @@ struct Shown {
     blocked: Option<Arc<Block>>,
     last_fault: Option<Arc<LastFault>>,
     rejected_successor: Option<Arc<LastFault>>,
+    unusable: Option<Arc<str>>,
 }
 
 /// The event that ended a wait.
@@ -213,6 +214,7 @@ impl Shown {
             blocked: view.block.clone(),
             last_fault: view.last_fault.clone(),
             rejected_successor: view.rejected_successor.clone(),
+            unusable: view.unusable.clone(),
         }
     }
 
@@ -234,6 +236,7 @@ impl Shown {
         };
         plain(self) == plain(other)
             && self.blocked == other.blocked
+            && self.unusable == other.unusable
             && same(&self.last_fault, &other.last_fault)
             && same(&self.rejected_successor, &other.rejected_successor)
     }

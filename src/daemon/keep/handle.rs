@@ -2,7 +2,7 @@
 //!
 //! A held token is served from the view alone, without a message to the keeper.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +58,8 @@ pub struct Handle {
     told: Told,
     /// The places where a change of the credential can be noticed.
     change_sources: Mutex<Vec<ChangeSource>>,
+    /// Whether its credential comes from a source that Jeton only reads.
+    is_read_only: AtomicBool,
     task: tokio::task::AbortHandle,
 }
 
@@ -80,6 +82,7 @@ impl Handle {
         let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
         let waiters = Arc::<Waiters>::default();
         let change_sources = parts.source.change_sources();
+        let is_read_only = AtomicBool::new(parts.source.is_read_only());
         let prover = Prover {
             provider: Arc::clone(&parts.provider),
             compartment: parts.compartment.clone(),
@@ -103,6 +106,7 @@ impl Handle {
             sinks: SinkBoard::default(),
             told: Told::default(),
             change_sources: Mutex::new(change_sources),
+            is_read_only,
             task,
         }
     }
@@ -143,10 +147,16 @@ impl Handle {
     /// Asks the keeper to check whether the credential was replaced. Waits for that as long as a read of the store may
     /// take.
     pub async fn recheck(&self) {
+        self.reread(true).await;
+    }
+
+    /// The same; `runs` says whether it is a reason to run a command again.
+    async fn reread(&self, runs: bool) {
         const STORE: Duration = Duration::from_secs(3);
         let (done, looked) = oneshot::channel();
         let asked = async {
-            if self.commands.send(Command::Recheck { done }).await.is_ok() {
+            let recheck = Command::Recheck { runs, done };
+            if self.commands.send(recheck).await.is_ok() {
                 // A keeper that has ended has nothing to check.
                 let _: Result<(), _> = looked.await;
             }
@@ -165,6 +175,8 @@ impl Handle {
     /// a different credential.
     pub async fn set_source(&self, source: Arc<dyn CredentialSource>) {
         let change_sources = source.change_sources();
+        self.is_read_only
+            .store(source.is_read_only(), Ordering::Relaxed);
         let sources = self.change_sources.lock();
         *sources.unwrap_or_else(PoisonError::into_inner) = change_sources;
         // A keeper that has ended needs no source.

@@ -78,6 +78,8 @@ pub(super) struct Keeper {
     /// Callers that asked during the read. They wait for the next one, because this one may have begun before the
     /// change that they announce.
     waiting_for_next: Vec<oneshot::Sender<()>>,
+    /// Whether that read is a reason to run a command again.
+    next_runs: bool,
     refreshes: Vec<BootInstant>,
     /// The last generation that was refreshed because a client seemed to distrust it.
     doubted: Option<u64>,
@@ -124,6 +126,7 @@ impl Keeper {
             recheck: None,
             waiting: vec![],
             waiting_for_next: vec![],
+            next_runs: false,
             refreshes: vec![],
             doubted: None,
             logged: Logged::default(),
@@ -169,7 +172,8 @@ impl Keeper {
                     self.rechecked(loaded);
                     self.waiting.append(&mut self.waiting_for_next);
                     if !self.waiting.is_empty() {
-                        self.execute(Decision::Recheck);
+                        let runs = std::mem::take(&mut self.next_runs);
+                        self.recheck(runs);
                     }
                 }
                 Woken::Alarm => {
@@ -257,13 +261,14 @@ impl Keeper {
                 self.hand_over(rejections, reply);
                 None
             }
-            Command::Recheck { done } if self.recheck.is_some() => {
+            Command::Recheck { runs, done } if self.recheck.is_some() => {
+                self.next_runs |= runs;
                 self.waiting_for_next.push(done);
                 None
             }
-            Command::Recheck { done } => {
+            Command::Recheck { runs, done } => {
                 self.waiting.push(done);
-                self.execute(Decision::Recheck);
+                self.recheck(runs);
                 None
             }
         }
@@ -273,10 +278,7 @@ impl Keeper {
         self.work = None;
         let now = self.now();
         let decision = match end {
-            Ended::Loaded(loaded) => {
-                let read = self.read(loaded);
-                self.credentials.loaded(now, attempt, read)
-            }
+            Ended::Loaded(loaded) => self.loaded(attempt, loaded),
             Ended::Called(mut end) => {
                 if let (CallEnd::Failed { fault, .. }, Some(held)) =
                     (&mut end, self.lifecycle.view().held)

@@ -26,6 +26,7 @@ fn reply(phase: Phase, left: Option<u64>, fault: Option<FaultReply>) -> ProfileR
         queued_for: None,
         last_fault: fault,
         stored_credential_rejected: None,
+        unusable: None,
         reported: false,
         cooling_down_until: None,
         clock_skew: None,
@@ -239,4 +240,45 @@ fn a_rotation_that_needs_a_person_or_waits_is_told() {
     };
     let says = "not rotated by its age: the last refresh failed".to_owned();
     assert_eq!(found(waiting), Some((Verdict::Warn, says, true)));
+}
+
+#[test]
+fn a_credential_that_cannot_be_used_is_told_beside_the_token_and_with_what_is_wrong() {
+    let unusable = |phase, left| {
+        kept(ProfileReply {
+            unusable: Some("it is not an age file".to_owned()),
+            ..reply(phase, left, None)
+        })
+    };
+    for (phase, left, token) in [
+        (Phase::Fresh, Some(600), Verdict::Warn),
+        (Phase::Resting, Some(600), Verdict::Warn),
+        (Phase::Misconfigured, None, Verdict::Fail),
+    ] {
+        let (found, [credential, _], said) = verdicts(&unusable(phase, left));
+        assert_eq!(
+            (found, credential),
+            (Some(token), Verdict::Fail),
+            "{phase:?}"
+        );
+        let times = said.matches("it is not an age file").count();
+        assert_eq!(times, 2, "{said}");
+    }
+    let (found, _, said) = verdicts(&unusable(Phase::Locked, None));
+    assert_eq!(found, Some(Verdict::Warn));
+    assert!(!said.contains("cannot use it"), "{said}");
+}
+
+#[test]
+fn a_rejected_secret_of_a_source_is_to_be_replaced_there() {
+    let text = "[profiles.research]\nprovider = \"runai\"\nurl = \"https://a.example\"\n\
+                client-id = \"i\"\nclient-secret = { file = \"/s/ecret\" }\n";
+    let config = crate::config::parse(text, &crate::testing::FewNames).unwrap();
+    let name = name();
+    let rejected = reply(Phase::Rejected, None, Some(fault(FaultKind::Rejected)));
+    let profiles = kept(rejected);
+    let health = Health::of(&name, &profiles, 1_000).configured(config.profiles.get(&name));
+    let remedy = health.token().unwrap().remedy.unwrap();
+    assert!(remedy.contains("the file /s/ecret"), "{remedy}");
+    assert!(!remedy.contains("rebind"), "{remedy}");
 }

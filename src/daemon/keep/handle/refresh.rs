@@ -35,9 +35,7 @@ impl Handle {
                 RefreshRefused::HeldBack { until } => (Code::Unavailable, Some(until)),
             };
             let now = self.clock.now();
-            let problem = Problem::new(code)
-                .of(&self.name)
-                .until(at.map(|at| now.unix_of(at)));
+            let problem = self.problem(code).until(at.map(|at| now.unix_of(at)));
             match is_held_back && self.view.borrow().valid(now.boot).is_some() {
                 true => problem.with_detail(HELD_BACK),
                 false => problem,
@@ -68,9 +66,9 @@ impl Handle {
         };
         let retry_at = view.next_attempt.map(|at| now.unix_of(at));
         if let Some(block) = &view.block {
-            return Err(Problem::new(code_of(block)).of(&self.name).until(retry_at));
+            return Err(self.problem(code_of(block)).until(retry_at));
         }
-        let problem = Problem::new(code).of(&self.name).until(retry_at);
+        let problem = self.problem(code).until(retry_at);
         let is_held = view.valid(now.boot).is_some();
         let problem = match code {
             // The text of this problem already says what the user has to do.

@@ -76,8 +76,8 @@ impl Handle {
         };
         // The next scheduled attempt may be due before the cool-down ends.
         let next = view.next_attempt.into_iter().chain(cooling).min();
-        let problem = Problem::new(code)
-            .of(&self.name)
+        let problem = self
+            .problem(code)
             .until(next.map(|at| now.unix_of(at.max(now.boot))));
         // The text of a cool-down already says when it ends.
         let problem = self.early(problem, early.filter(|_| code != Code::CoolingDown));

@@ -13,10 +13,10 @@ impl Handle {
         enrolled.is_some_and(|it| it.client_id == client_id && it.origin.as_deref() == Some(origin))
     }
 
-    /// Reports to the keeper that the issuer gave the client another token at this moment. The keeper reads the store
-    /// first: the token may have proved a new secret, and then the old secret must not be sent any more.
+    /// Tells the keeper that the issuer gave the client another token at this moment. The store is read first: the
+    /// token may be the proof of a new secret, and the old one is not sent any more. That is no reason to run a command.
     pub async fn superseded(&self, at: BootInstant) {
-        self.recheck().await;
+        self.reread(false).await;
         let (done, heard) = oneshot::channel();
         let told = Command::Superseded { at, done };
         // A keeper that has ended holds no token.

@@ -198,7 +198,18 @@ impl Handle {
             None => Code::Unavailable,
         };
         let retry_at = view.next_attempt.map(|at| now.unix_of(at.max(now.boot)));
-        Err(Problem::new(code).of(&self.name).until(retry_at))
+        Err(self.problem(code).until(retry_at))
+    }
+
+    /// The problem of a request that fails with this code, with what a person does about it.
+    pub(super) fn problem(&self, code: Code) -> Problem {
+        let problem = Problem::new(code).of(&self.name);
+        match code {
+            Code::RejectedByProvider if self.is_read_only.load(Ordering::Relaxed) => {
+                problem.with_detail(REJECTED_SOURCE)
+            }
+            _ => problem,
+        }
     }
 
     /// Waits at most `wait` until a valid token is held or the profile rests. This does not count as a request for a
@@ -249,7 +260,10 @@ pub(super) fn is_long(view: &View, now: BootInstant, min_valid: Duration) -> boo
     })
 }
 
-/// Returns the error code of a blocked profile.
+/// Detail for a rejected credential that Jeton does not store.
+const REJECTED_SOURCE: &str = "the issuer rejects the credential; 'jeton status' shows its reason, and 'jetond check' the source that has to give another one, since Jeton only reads it";
+
+/// The error code of a blocked profile.
 pub(super) const fn code_of(block: &Block) -> Code {
     match block {
         Block::NotEnrolled(_) => Code::NotEnrolled,

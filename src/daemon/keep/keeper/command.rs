@@ -60,7 +60,11 @@ pub(in super::super) enum Command {
         reply: oneshot::Sender<Credentials>,
     },
     /// The credential may have been replaced. Answered once the store has been read.
-    Recheck { done: oneshot::Sender<()> },
+    Recheck {
+        /// Whether that is a reason to run a command again.
+        runs: bool,
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// A token that was granted outside the keeper's attempts.

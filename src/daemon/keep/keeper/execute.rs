@@ -20,12 +20,7 @@ impl Keeper {
             decision = match decision {
                 Decision::Wait => return,
                 Decision::Recheck => {
-                    // Do not restart a running read: requests may come faster than a keyring answers, and the read
-                    // would never finish.
-                    if self.recheck.is_none() {
-                        let source = Arc::clone(&self.parts.source);
-                        self.recheck = Some(Running::start(async move { source.load().await }));
-                    }
+                    self.recheck(false);
                     return;
                 }
                 Decision::Load { attempt } => {
@@ -74,13 +69,24 @@ impl Keeper {
         }
     }
 
-    /// Reads the store for the attempt. The read is a fresh one if the issuer has just rejected the credential that was
-    /// read before.
+    /// Reads the store outside the attempt, unless it is being read; `runs` says whether that is a reason to run a command
+    /// again.
+    pub(super) fn recheck(&mut self, runs: bool) {
+        // Beginning again would starve it: requests may come faster than a keyring answers.
+        if self.recheck.is_none() {
+            self.recheck = Some(self.load(runs));
+        }
+    }
+
+    /// Reads the store for the attempt: anew when the issuer has just rejected what was read before.
     fn load_for(&self, attempt: u64) -> Running<Loaded> {
+        self.load(self.credentials.is_rejected_in(attempt))
+    }
+
+    fn load(&self, runs: bool) -> Running<Loaded> {
         let source = Arc::clone(&self.parts.source);
-        let is_rejected = self.credentials.is_rejected_in(attempt);
         Running::start(async move {
-            match is_rejected {
+            match runs {
                 true => source.load().await,
                 false => source.load_for_attempt().await,
             }

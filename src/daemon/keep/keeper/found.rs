@@ -6,7 +6,7 @@ use tracing::{debug, info};
 
 use super::Keeper;
 use crate::credential::Enrolment;
-use crate::lifecycle::credentials::{Found, Read};
+use crate::lifecycle::credentials::{Decision, Found, Read};
 use crate::store::source::{Loaded, LoadedCredential};
 
 /// The credential of the last read without its secret, which the keeper shares with the rest of the daemon.
@@ -38,7 +38,8 @@ impl Keeper {
 
     pub(super) fn rechecked(&mut self, loaded: Loaded) {
         self.recheck = None;
-        self.log_unreadable(&loaded, self.credentials.is_blocked());
+        let in_use = self.credentials.stored().is_some() && !self.credentials.is_blocked();
+        self.log_unusable(loaded.as_ref().err(), in_use);
         let before = self.credentials.stored();
         let waited = self.credentials.next_look().is_some();
         let read = self.read(loaded).ok();
@@ -52,7 +53,18 @@ impl Keeper {
         self.execute(decision);
     }
 
-    pub(super) fn read(&mut self, loaded: Loaded) -> Read {
+    /// Takes what was read for this attempt.
+    pub(super) fn loaded(&mut self, attempt: u64, loaded: Loaded) -> Decision {
+        let why = loaded.as_ref().err().cloned();
+        let read = self.read(loaded);
+        let decision = self.credentials.loaded(self.now(), attempt, read);
+        // A call without what was read carries another credential. All else shows in the state.
+        let in_use = matches!(decision, Decision::Call { .. });
+        self.log_unusable(why.as_ref(), in_use);
+        decision
+    }
+
+    fn read(&mut self, loaded: Loaded) -> Read {
         let mut stored = loaded?;
         let other = stored.other.take();
         let found = Found {

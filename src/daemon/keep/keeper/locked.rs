@@ -11,6 +11,7 @@ impl Keeper {
         self.recheck = None;
         self.credentials.lock(self.now());
         self.loaded.clear();
+        self.logged.unusable = None;
         self.enrolled.set(None);
         self.tell(Event::Locked);
         for looked in self

@@ -3,8 +3,8 @@
 use tracing::{debug, info, warn};
 
 use super::Keeper;
-use super::Loaded;
 use crate::fault::Block;
+use crate::lifecycle::credentials::NotLoaded;
 use crate::lifecycle::{OutageReport, Reporter, View};
 use crate::schedule::Reissue;
 use crate::wire;
@@ -145,24 +145,21 @@ impl Keeper {
     }
 
     /// Logs one line when the credential cannot be read or the reason changes, and one when it can be read again. A
-    /// profile that is blocked for lack of a credential is logged elsewhere.
-    pub(super) fn log_unreadable(&mut self, loaded: &Loaded, is_stuck: bool) {
-        match loaded {
-            Ok(_) => {
-                if self.logged.unreadable.take().is_some() {
-                    info!("the credential can be read again");
-                }
+    /// profile without a credential `in_use` is logged elsewhere.
+    pub(super) fn log_unusable(&mut self, why: Option<&NotLoaded>, in_use: bool) {
+        let Some(why) = why else {
+            if self.logged.unusable.take().is_some() {
+                info!("the credential can be read again");
             }
-            Err(why) => {
-                let detail = why.detail();
-                if !is_stuck && self.logged.unreadable.as_deref() != Some(&*detail) {
-                    warn!(
-                        %detail,
-                        "the credential cannot be read; the one in use stays in use"
-                    );
-                    self.logged.unreadable = Some(detail.into_owned());
-                }
-            }
+            return;
+        };
+        let detail = why.detail();
+        if in_use && self.logged.unusable.as_deref() != Some(&*detail) {
+            warn!(
+                %detail,
+                "the credential cannot be read; the one in use stays in use"
+            );
+            self.logged.unusable = Some(detail.into());
         }
     }
 

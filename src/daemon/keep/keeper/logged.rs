@@ -1,5 +1,7 @@
 //! What a keeper has logged, so that it does not log the same state twice.
 
+use std::sync::Arc;
+
 use crate::lifecycle::Outage;
 
 /// The states that have been logged.
@@ -9,9 +11,9 @@ pub(super) struct Logged {
     pub(super) repeated: bool,
     /// Whether the log says that the issuer's clock and this machine's clock differ too much.
     pub(super) skew: bool,
-    /// The last logged reason why the credential could not be read.
-    pub(super) unreadable: Option<String>,
-    /// Whether the log says that the former credential stays in use.
+    /// Why the stored credential cannot be used while another one stays in use, as logged last.
+    pub(super) unusable: Option<Arc<str>>,
+    /// Whether it says that the former credential stays in use.
     pub(super) former: bool,
     /// The last logged part of the scope that the issuer did not grant.
     pub(super) missing_scope: Option<Box<str>>,

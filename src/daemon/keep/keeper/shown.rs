@@ -26,6 +26,8 @@ impl Keeper {
             let mut view = self.lifecycle.view();
             view.lapsed = view.held.is_some() && view.valid(now).is_none();
             view.rejected_successor = self.credentials.rejected_successor().cloned();
+            let unusable = self.logged.unusable.as_ref();
+            view.unusable = unusable.filter(|_| view.block.is_none()).cloned();
             let news = !view.is(shown);
             if news {
                 *shown = view;

@@ -70,6 +70,11 @@ fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a,
         }
         _ => {}
     }
+    if let (None, Some(why)) = (&profile.blocked, &reply.unusable) {
+        notes.push(Cow::Owned(format!(
+            "the stored credential cannot be used, so the one that was read before stays in use: {why}"
+        )));
+    }
     if let Some(fault) = &reply.stored_credential_rejected {
         notes.push(Cow::Owned(format!(
             "the stored credential was rejected, so the former one stays in use: {}",

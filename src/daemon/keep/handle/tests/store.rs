@@ -217,11 +217,16 @@ async fn a_store_that_cannot_be_asked_is_a_failed_attempt_which_is_soon_made_aga
     tokio::time::sleep(secs(5)).await;
     assert_eq!(text(&handle, NOW, NOW).await, "token-1");
     assert_eq!(handle.state().reply.counts.failures, 2);
-    // The daemon keeps using a credential when the store cannot be read again.
+    // The credential in use stays in use when the store cannot be read again, and the state says so.
     store.refuse(1);
     handle.recheck().await;
     assert_eq!(text(&handle, NOW, NOW).await, "token-1");
     assert_eq!(handle.state().reply.counts.failures, 2);
+    let reply = handle.state().reply;
+    assert_eq!(reply.unusable.as_deref(), Some("no thread"));
+    assert_eq!(reply.phase, Phase::Fresh);
+    handle.recheck().await;
+    assert_eq!(handle.state().reply.unusable, None);
     assert_eq!(issuer.seen(), ["s"]);
 }
 

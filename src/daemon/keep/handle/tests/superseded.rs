@@ -33,6 +33,23 @@ async fn a_newer_token_elsewhere_leads_to_one_refresh_and_the_held_one_is_served
 }
 
 #[tokio::test(start_paused = true)]
+async fn neither_that_nor_a_refresh_of_a_rejected_secret_runs_a_command_again() {
+    let rejected = || fail(FaultKind::Rejected);
+    let issuer = ScriptedIssuer::new(&[rejected(), rejected(), rejected(), rejected()]);
+    let store = MemoryStore::new(Some("s"));
+    let (handle, clock) = keep(&issuer, &store);
+    handle.token(NOW, secs(30)).await.unwrap_err();
+    let runs = store.reads();
+    assert!(runs > 0, "a rejection is a reason");
+    let problem = handle.refresh(secs(1)).await.unwrap_err();
+    assert_eq!(problem.code, Code::RejectedByProvider);
+    handle.superseded(ago(&clock, 1)).await;
+    assert_eq!(store.reads(), runs);
+    handle.recheck().await;
+    assert_eq!(store.reads(), runs + 1, "a reload is a reason, too");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_store_is_read_first_so_that_an_old_secret_is_not_sent_again() {
     let issuer = ScriptedIssuer::new(&[grant(3_600)]);
     let store = MemoryStore::new(Some("old"));

@@ -1,0 +1,45 @@
+//! What a running daemon finds of the credentials that only it opens.
+
+use super::super::admin;
+use super::super::clusters::{self, DaemonAt};
+use super::super::doctor;
+use super::super::target::Target;
+use crate::lifecycle::Phase;
+use crate::offload;
+use crate::paths::Env;
+use crate::profile::ProfileName;
+
+/// The faults of these profiles' credentials that the daemon of this target reports; none without one.
+pub(super) fn unusable(target: &Target, env: &Env, names: &[ProfileName]) -> Vec<String> {
+    let Ok(places) = admin::places(target, env) else {
+        return vec![];
+    };
+    let Ok(runtime) = offload::event_loop() else {
+        return vec![];
+    };
+    if names.is_empty() {
+        return vec![];
+    }
+    let daemon = DaemonAt {
+        token: places.token,
+        admin: Some(places.admin),
+    };
+    let listed = runtime.block_on(async {
+        let listed = doctor::listed(&daemon.token).await?;
+        clusters::is_its_daemon(&daemon, target)
+            .await
+            .then_some(listed)
+    });
+    let replies = listed.unwrap_or_default().into_iter();
+    let of_ours = replies.filter(|reply| names.iter().any(|it| it.as_str() == reply.profile));
+    let faults = of_ours.filter(|reply| reply.phase != Phase::Locked);
+    faults
+        .filter_map(|reply| {
+            let why = reply.unusable?;
+            Some(format!(
+                "{}: the daemon cannot use its credential: {why}",
+                reply.profile
+            ))
+        })
+        .collect()
+}
