@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::admin;
 use super::issuer;
-use super::open_here::open_here;
+use super::open_here::{Opening, open_here};
 use super::output::{Exit, fail, say};
 use super::place::{self, Place};
 use super::prompt;
@@ -41,6 +41,9 @@ mod written;
 
 pub(super) use steps::Steps;
 
+/// How to replace a credential that cannot be read.
+const UNREAD: &str = "to replace the credential without reading it, give --client-id ID with --client-secret-file PATH or --client-secret-stdin";
+
 /// The arguments of `jetond add`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(override_usage = provider::usage(), after_help = provider::examples())]
@@ -71,7 +74,7 @@ pub(super) struct AddArgs {
     /// Read the client secret from a file
     #[arg(long, value_name = "PATH")]
     client_secret_file: Option<PathBuf>,
-    /// Where to keep the credential; without it the OS keyring if it can be used here, else a file
+    /// Where to keep the credential; without it encrypted-file once that store is made, else the OS keyring if it can be used here, else file
     #[arg(long, value_name = "STORE", value_parser = place::asked())]
     store: Option<StoreKind>,
     /// Bind the credential of an existing profile to what the configuration says now, or give the profile a new credential
@@ -112,7 +115,8 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let mut seen = stores.reader(plan.place.kind()).look(name);
     let is_locked = seen.record.as_ref().is_err_and(|error| error.is_locked());
     if is_locked && args.needs_the_stored() {
-        open_here(&target, &stores, plan.place.kind(), env)?;
+        let opening = Opening::typed(UNREAD);
+        open_here(&target, &stores, plan.place.kind(), env, &opening)?;
         seen = stores.reader(plan.place.kind()).look(name);
     }
     let credential = args
@@ -220,8 +224,10 @@ impl Plan {
     ) -> Result<Self, Exit> {
         let found = target.read_to_change()?;
         stores.keys().encrypt_to(found.config.recipient.clone());
-        let place = Place::choose(asked, target.system, stores, name)
-            .map_err(|why| fail(Exit::Config, format!("nothing is changed: {why}")))?;
+        let place = Place::choose(asked, target.system, stores, name).map_err(|why| {
+            let why = why.named("--store");
+            fail(Exit::Config, format!("nothing is changed: {why}"))
+        })?;
         profile.credential = CredentialPlace::Store(place.kind().clone());
         if let Some(other) = target.shares_credential(env, name, place.kind()) {
             let other = other.display();

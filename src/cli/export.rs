@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use super::admin;
 use super::moves::{ProfileMoves, refused};
 use super::output::{Exit, fail, report, tell};
-use super::passphrase;
+use super::passphrase::{self, PassphraseArgs};
 use super::prompt;
 use super::target::{Target, TargetArgs};
 use crate::age_file::{Passphrase, WorkFactor};
@@ -42,6 +42,9 @@ pub(super) struct ExportArgs {
     /// Read the passphrase from this file instead of asking for it
     #[arg(long, value_name = "PATH")]
     passphrase_file: Option<PathBuf>,
+    /// Read the passphrase of the store of encrypted files from this file instead of asking for it
+    #[arg(long, value_name = "PATH")]
+    store_passphrase_file: Option<PathBuf>,
     /// With --move, remove them without asking
     #[arg(long, requires = "moves")]
     yes: bool,
@@ -67,6 +70,7 @@ fn try_export(args: &ExportArgs, env: &Env) -> Result<(), Exit> {
         stores: target.stores(),
         target: &target,
         env,
+        of_store: PassphraseArgs::of(args.store_passphrase_file.as_deref()),
     };
     // All that can be refused is refused before the person is asked for a passphrase.
     let goes_on = export.goes_on()?;
@@ -111,6 +115,8 @@ struct Export<'a> {
     target: &'a Target,
     stores: Stores,
     env: &'a Env,
+    /// Where the passphrase of the store of encrypted files comes from.
+    of_store: PassphraseArgs,
 }
 
 impl Export<'_> {
@@ -138,6 +144,7 @@ impl Export<'_> {
             stores: &self.stores,
             names: &self.names,
             env: self.env,
+            passphrase: &self.of_store,
         };
         gathering.gather()
     }
@@ -181,7 +188,10 @@ impl Export<'_> {
         for lock in locks {
             let name = lock.profile();
             let moves = self.moves_of(name);
-            if let Some(profile) = gathered.iter().find(|one| one.name == *name) {
+            // Another move takes the place of one whose file is not there.
+            let begins_again = self.moves && moves.lacks_its_file()?;
+            let profile = gathered.iter().find(|one| one.name == *name);
+            if let Some(profile) = profile.filter(|_| !begins_again) {
                 for store in moves.settle(lock, &profile.store)? {
                     let place = self.stores.store(&store).place_of(name);
                     report(format!(

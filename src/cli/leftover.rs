@@ -1,6 +1,8 @@
 //! What interrupted commands have left in the state folder, which no other command would name.
 
-use std::path::PathBuf;
+mod parts;
+
+use std::path::{Path, PathBuf};
 
 use tracing::{info, warn};
 
@@ -79,7 +81,16 @@ pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover>
         .into_iter()
         .filter(|(_, name)| !name.as_ref().is_some_and(is_read));
     found.extend(unread.map(|(path, _)| of_binding(target, path)));
+    found.extend(parts::find(target, false).into_iter().map(of_part));
     found
+}
+
+/// A file under a temporary name.
+fn of_part(path: PathBuf) -> Leftover {
+    let what = "a command that was ended while it wrote has left a part of a file".to_owned();
+    let remedy = format!("if no command runs now, remove the file {}", quoted(&path));
+    let remedy = Some(remedy);
+    Leftover { path, what, remedy }
 }
 
 fn of_rotation(rotation: Shown) -> Leftover {
@@ -129,27 +140,26 @@ fn of_credential(
 }
 
 fn of_removal(target: &Target, removals: &Removals, name: &ProfileName) -> Option<Leftover> {
+    if moves::is_said_of_removal(target, name) {
+        return None;
+    }
     let path = removals.path(name);
-    let leftover = |what, remedy| {
-        let remedy = Some(remedy);
-        Some(Leftover { path, what, remedy })
-    };
-    match removals.begun(name) {
-        Ok(None) => None,
-        Ok(Some(removal)) => {
-            let what = format!("a removal of {name} was begun and has not ended");
-            let line = target.line_of_removal(name, &removal.config);
-            leftover(what, format!("to end it, run: {line}"))
-        }
-        Err(error) => {
-            let what = format!(
+    let (what, remedy) = match removals.begun(name) {
+        Ok(None) => return None,
+        Ok(Some(removal)) => (
+            format!("a removal of {name} was begun and has not ended"),
+            moves::end_of_removal(target, name, &removal),
+        ),
+        Err(error) => (
+            format!(
                 "a removal of {name} was begun, and what it has still to do cannot be read: {}",
                 Causes(&error)
-            );
-            let remedy = format!("remove the file {}", quoted(&removals.path(name)));
-            leftover(what, remedy)
-        }
-    }
+            ),
+            format!("remove the file {}", quoted(&path)),
+        ),
+    };
+    let remedy = Some(remedy);
+    Some(Leftover { path, what, remedy })
 }
 
 fn of_move(
@@ -163,7 +173,7 @@ fn of_move(
     let (what, remedy) = match moves.begun(name) {
         Ok(None) => return None,
         Ok(Some(begun)) => moves::told(target, stores, config, name, &begun)
-            .or_else(|| of_unfinished_file(target, name, &begun))?,
+            .or_else(|| of_no_file(target, name, &begun, &path))?,
         Err(error) => (
             format!(
                 "a move of the credential of {name} was begun, and what it has still to do cannot be read: {}",
@@ -176,21 +186,34 @@ fn of_move(
     Some(Leftover { path, what, remedy })
 }
 
-/// The part of a file that a killed export has left: the profile is here as before, and nothing else names that part.
-fn of_unfinished_file(
+/// What is left of a move whose file is not there: it was killed before it made one, or a person has removed it to keep the
+/// profile here. Nothing where the removal is said.
+fn of_no_file(
     target: &Target,
     name: &ProfileName,
     begun: &Move,
+    path: &Path,
 ) -> Option<(String, String)> {
     let MoveKind::Export { file } = &begun.kind else {
         return None;
     };
-    let left = export::unfinished(file, target)?;
+    if moves::is_being_removed(target, name) {
+        return None;
+    }
     let what = format!(
-        "a move of {name} into the file {} was begun, and has left a part of that file",
+        "a move of {name} into the file {} was begun",
         file.display()
     );
-    Some((what, format!("remove the file {}", quoted(&left))))
+    Some(match export::unfinished(file, target) {
+        Some(left) => (
+            format!("{what}, and has left a part of that file"),
+            format!("remove the file {}", quoted(&left)),
+        ),
+        None => (
+            format!("{what}, and that file is not there, so the profile stays here"),
+            format!("remove the file {}", quoted(path)),
+        ),
+    })
 }
 
 /// Says at the start of a daemon what interrupted commands have left.
@@ -202,7 +225,8 @@ pub(super) fn note_at_start(target: &Target) {
         moves.names().unwrap_or_default(),
     );
     let rotations = open_rotations::has_any(target);
-    if begun.is_empty() && moving.is_empty() && !rotations {
+    let parts = parts::find(target, true);
+    if begun.is_empty() && moving.is_empty() && !rotations && parts.is_empty() {
         return;
     }
     let config = target.read_after(&Content::Missing { link: None });
@@ -216,7 +240,8 @@ pub(super) fn note_at_start(target: &Target) {
         .filter_map(|name| of_move(target, &stores, &moves, &config, name));
     let rotations = open_rotations::find(target, &config);
     let rotations = rotations.into_iter().map(of_rotation);
-    for leftover in removals.chain(moves).chain(rotations) {
+    let parts = parts.into_iter().map(of_part);
+    for leftover in removals.chain(moves).chain(rotations).chain(parts) {
         let (file, what) = (leftover.path.display(), &leftover.what);
         match &leftover.remedy {
             Some(remedy) => warn!(

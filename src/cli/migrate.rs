@@ -9,9 +9,10 @@ mod steps;
 use super::admin;
 use super::bound::bound_as;
 use super::issuer;
-use super::moves::{ProfileMoves, refused};
-use super::open_here::open_here;
+use super::moves::{ProfileMoves, end_of_removal, refused};
+use super::open_here::{Opening, open_here};
 use super::output::{Exit, fail, report};
+use super::passphrase::PassphraseArgs;
 use super::place::{self, Place};
 use super::proof::Proof;
 use super::rotating;
@@ -33,6 +34,9 @@ pub(super) struct MigrateArgs {
     /// Where to keep its credential from now on
     #[arg(long, value_name = "STORE", value_parser = place::asked())]
     to: StoreKind,
+    /// Where the passphrase of the store of encrypted files comes from, if the credential leaves that
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     #[command(flatten)]
     pub(super) target: TargetArgs,
 }
@@ -51,6 +55,7 @@ fn try_migrate(args: &MigrateArgs, env: &Env) -> Result<(), Exit> {
         target: &target,
         stores: &stores,
         env,
+        passphrase: &args.passphrase,
     };
     // Before anything is made for the lock.
     migration.profile()?;
@@ -96,6 +101,7 @@ struct Migration<'a> {
     stores: &'a Stores,
     moves: ProfileMoves<'a>,
     env: &'a Env,
+    passphrase: &'a PassphraseArgs,
 }
 
 impl Migration<'_> {
@@ -147,7 +153,12 @@ impl Migration<'_> {
             return Ok(Moved::NotAtAll);
         }
         self.demand_place(from).map_err(NotMoved::Nothing)?;
-        open_here(self.target, self.stores, from, self.env).map_err(NotMoved::Nothing)?;
+        let opening = Opening {
+            passphrase: Some(self.passphrase),
+            instead: "give --passphrase-file PATH, or --passphrase-credential NAME",
+        };
+        let opened = open_here(self.target, self.stores, from, self.env, &opening);
+        opened.map_err(NotMoved::Nothing)?;
         let former = self.stores.store(from).look(name);
         let record = self.record(from, &former).map_err(NotMoved::Nothing)?;
         rotating::refuse(self.target, name, Some(record), NOTHING).map_err(NotMoved::Nothing)?;
@@ -186,14 +197,14 @@ impl Migration<'_> {
     fn demand_place(&self, from: &StoreKind) -> Result<(), Exit> {
         let (name, target) = (self.name, self.target);
         let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {why}"));
-        Place::choose(Some(self.to.clone()), target.system, self.stores, name).map_err(refuse)?;
+        let place = Place::choose(Some(self.to.clone()), target.system, self.stores, name);
+        place.map_err(|why| refuse(why.named("--to")))?;
         let removals = Removals::new(&target.state, target.owner);
         match removals.begun(name) {
             Ok(None) => {}
             Ok(Some(removal)) => {
-                let line = target.line_of_removal(name, &removal.config);
-                let what = format!("a removal of {name} has not ended; to end it, run: {line}");
-                return Err(refuse(what));
+                let end = end_of_removal(target, name, &removal);
+                return Err(refuse(format!("a removal of {name} has not ended; {end}")));
             }
             Err(error) => return Err(refused(&error, NOTHING)),
         }

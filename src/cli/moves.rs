@@ -1,15 +1,21 @@
 //! What an interrupted move of a credential has left, and how the next command ends it.
 
+mod told;
+
+pub(super) use self::told::{end_of_removal, is_being_removed, is_said_of_removal, told};
+
 use std::path::{Path, PathBuf};
 
+use self::told::{keeping_here, line};
 use super::output::{Exit, fail, tell};
 use super::target::Target;
-use super::target::lines::{option, quoted};
 use crate::causes::Causes;
-use crate::config::{Config, Profile, StoreKind};
+use crate::config::StoreKind;
 use crate::profile::ProfileName;
 use crate::settings;
-use crate::store::{Move, MoveKind, Moved, Moves, ProfileLock, StoreError, StoreErrorKind, Stores};
+use crate::store::{
+    Move, MoveKind, Moved, Moves, ProfileLock, Removals, StoreError, StoreErrorKind, Stores,
+};
 
 /// The moves of one profile's credential.
 pub(super) struct ProfileMoves<'a> {
@@ -70,6 +76,15 @@ impl<'a> ProfileMoves<'a> {
             return Err(fail(Exit::Config, what));
         }
         Ok(begun)
+    }
+
+    /// Whether a move into a file has begun, and no such file is there.
+    pub(super) fn lacks_its_file(&self) -> Result<bool, Exit> {
+        let begun = self.begun()?;
+        Ok(begun.is_some_and(|begun| match begun.kind {
+            MoveKind::Export { file } => file.symlink_metadata().is_err(),
+            MoveKind::Migration { .. } | MoveKind::Import { .. } => false,
+        }))
     }
 
     /// Ends a move that was interrupted: removes the copy that is not `in_force`. Gives back the stores that it was in.
@@ -176,15 +191,32 @@ impl<'a> ProfileMoves<'a> {
     /// Refuses while a file may be in use elsewhere that this profile was to be moved into.
     fn refuse_while_exported(&self, begun: &Move, file: &Path) -> Result<(), Exit> {
         if file.symlink_metadata().is_err() {
-            return Ok(());
+            return self.refuse_while_removed();
         }
         let what = format!(
-            "{}: a move of {} into {} has not ended; to end it, run: {}; to keep the profile here instead, remove the file {}",
+            "{}: a move of {} into {} has not ended; to end it, run: {}{}",
             self.nothing,
             self.name,
             file.display(),
             line(self.target, self.name, begun),
-            quoted(file)
+            keeping_here(self.target, self.name, file)
+        );
+        Err(fail(Exit::Config, what))
+    }
+
+    /// Refuses while the removal has begun that ends a move into a file. The file is gone, so the credential here may be the
+    /// only one, and what is written down of the move says so.
+    fn refuse_while_removed(&self) -> Result<(), Exit> {
+        let removals = Removals::new(&self.target.state, self.target.owner);
+        let begun = removals.begun(self.name);
+        let Some(removal) = begun.map_err(|error| self.refused(&error))? else {
+            return Ok(());
+        };
+        let what = format!(
+            "{}: a removal of {} has not ended; {}",
+            self.nothing,
+            self.name,
+            end_of_removal(self.target, self.name, &removal)
         );
         Err(fail(Exit::Config, what))
     }
@@ -213,67 +245,4 @@ pub(super) fn refused(error: &StoreError, so: &str) -> Exit {
         false => Exit::Config,
     };
     fail(exit, format!("{so}: {}", Causes(error)))
-}
-
-/// What a move was to do that has not ended, and what a person does about it; `None` if nothing is left of it.
-pub(super) fn told(
-    target: &Target,
-    stores: &Stores,
-    config: &Config,
-    name: &ProfileName,
-    begun: &Move,
-) -> Option<(String, String)> {
-    let place = |store: &StoreKind| stores.store(store).place_of(name);
-    let is_ours = begun.config == settings::real_path(&target.config);
-    let profile = config.profiles.get(name).filter(|_| is_ours);
-    let what = match &begun.kind {
-        MoveKind::Migration { from, to, .. } => {
-            format!(
-                "a migration of {name} from {} to {}",
-                place(from),
-                place(to)
-            )
-        }
-        MoveKind::Export { file } => {
-            // The person has decided to keep the profile here.
-            file.symlink_metadata().ok()?;
-            format!("a move of {name} into the file {}", file.display())
-        }
-        MoveKind::Import { store, .. } => {
-            // The last step was made, and only what is written down is left.
-            if profile.and_then(Profile::store) == Some(store) {
-                return None;
-            }
-            format!("an import of {name} into {}", place(store))
-        }
-    };
-    let what = format!("{what} was begun and has not ended");
-    let line = line(target, name, begun);
-    let remedy = match &begun.kind {
-        MoveKind::Migration { from, to, .. } if is_ours && profile.is_none() => format!(
-            "{} has no profile {name} any more: put it back and run: {line}; or remove the credential from {} and {}, and this file",
-            target.config.display(),
-            place(from),
-            place(to)
-        ),
-        MoveKind::Migration { .. } => format!("to end it, run: {line}"),
-        MoveKind::Export { file } => format!(
-            "to end it, run: {line}; to keep the profile here instead, remove the file {}",
-            quoted(file)
-        ),
-        MoveKind::Import { .. } => {
-            format!("to end it, run the import again, with the same file: {line}")
-        }
-    };
-    Some((what, remedy))
-}
-
-/// The command line that ends a move.
-fn line(target: &Target, name: &ProfileName, begun: &Move) -> String {
-    let command = match &begun.kind {
-        MoveKind::Migration { to, .. } => format!("migrate {name} --to {}", to.as_str()),
-        MoveKind::Export { file } => format!("export {name}{} --move", option("--to", file)),
-        MoveKind::Import { .. } => "import FILE".to_owned(),
-    };
-    target.line_for(&command, &begun.config)
 }

@@ -1,7 +1,6 @@
 //! A passphrase: of the identity of the store of encrypted files, and of an exported file. It is typed without echo, read
 //! from a file, or passed by systemd.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -39,6 +38,19 @@ fn name(text: &str) -> Result<String, &'static str> {
 // === impl PassphraseArgs ===
 
 impl PassphraseArgs {
+    /// The passphrase of this file, if there is one.
+    pub(super) fn of(passphrase_file: Option<&Path>) -> Self {
+        Self {
+            passphrase_file: passphrase_file.map(Path::to_owned),
+            passphrase_credential: None,
+        }
+    }
+
+    /// Whether it need not be typed.
+    pub(super) const fn is_given(&self) -> bool {
+        self.passphrase_file.is_some() || self.passphrase_credential.is_some()
+    }
+
     /// The passphrase that was given; `None` if a person is to be asked.
     pub(super) fn given(&self, env: &Env) -> Result<Option<Passphrase>, Exit> {
         if let Some(path) = &self.passphrase_file {
@@ -121,7 +133,7 @@ fn read(path: &Path) -> Result<Passphrase, Exit> {
         let what = format!("the passphrase cannot be read from {shown}: {e}");
         fail(Exit::Config, what)
     };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = prompt::open_file(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
     if meta.is_file() && meta.mode() & 0o077 != 0 {
         tell(format!(

@@ -39,6 +39,17 @@ struct Unusable {
     advised: String,
 }
 
+/// Why a store that was asked for cannot be used, up to the option that names another one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused(String);
+
+impl Refused {
+    /// The whole sentence, for a command that names the store by this option.
+    pub(super) fn named(&self, option: &str) -> String {
+        format!("{} {option} {}", self.0, StoreKind::default().as_str())
+    }
+}
+
 impl Place {
     /// The place that is decided already.
     pub(super) const fn of(kind: StoreKind) -> Self {
@@ -54,7 +65,7 @@ impl Place {
         system: bool,
         stores: &Stores,
         profile: &ProfileName,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Refused> {
         decide(asked, |kind| usable(kind, stores, system, profile))
     }
 
@@ -81,14 +92,13 @@ impl Place {
 fn decide(
     asked: Option<StoreKind>,
     usable: impl Fn(&StoreKind) -> Result<(), Unusable>,
-) -> Result<Place, String> {
+) -> Result<Place, Refused> {
     if let Some(kind) = asked {
         return match usable(&kind) {
             Ok(()) => Ok(Place::of(kind)),
-            Err(Unusable { noun, advised, .. }) => Err(format!(
-                "the {noun} cannot be used: {advised} use --store {}",
-                StoreKind::default().as_str()
-            )),
+            Err(Unusable { noun, advised, .. }) => {
+                Err(Refused(format!("the {noun} cannot be used: {advised} use")))
+            }
         };
     }
     let mut instead_of = None;
@@ -154,7 +164,7 @@ fn reason(error: &StoreError) -> String {
 mod tests {
     use super::*;
 
-    fn choose(asked: Option<StoreKind>, keyring: Result<(), &str>) -> Result<Place, String> {
+    fn choose(asked: Option<StoreKind>, keyring: Result<(), &str>) -> Result<Place, Refused> {
         decide(asked, |kind| match (kind, keyring) {
             (StoreKind::Keyring, Err(why)) => Err(Unusable {
                 noun: "OS keyring",
@@ -192,12 +202,14 @@ mod tests {
         let place = choose(keyring.clone(), Ok(()));
         assert_eq!(place, Ok(Place::of(StoreKind::Keyring)));
         assert_eq!(
-            choose(keyring, locked).unwrap_err(),
+            choose(keyring, locked).unwrap_err().named("--store"),
             "the OS keyring cannot be used: it is locked (unlock it); or use --store file"
         );
         assert_eq!(
-            choose(Some(StoreKind::EncryptedFile), Ok(())).unwrap_err(),
-            "the store of encrypted files cannot be used: there is none (make it); or use --store file"
+            choose(Some(StoreKind::EncryptedFile), Ok(()))
+                .unwrap_err()
+                .named("--to"),
+            "the store of encrypted files cannot be used: there is none (make it); or use --to file"
         );
     }
 
@@ -208,6 +220,7 @@ mod tests {
         let name = ProfileName::parse("a").unwrap();
         let asked = || Some(StoreKind::EncryptedFile);
         let refused = Place::choose(asked(), true, &stores, &name).unwrap_err();
+        let refused = refused.named("--store");
         assert!(refused.contains("jetond encrypt-store"), "{refused}");
         let recipient = crate::age_file::Identity::generate().recipient();
         stores.keys().encrypt_to(Some(recipient));
@@ -227,7 +240,9 @@ mod tests {
         assert_eq!(place.kind(), &StoreKind::File);
         assert!(place.said("x").contains(OUTSIDE));
         assert_eq!(
-            Place::choose(Some(StoreKind::Keyring), true, &stores, &name).unwrap_err(),
+            Place::choose(Some(StoreKind::Keyring), true, &stores, &name)
+                .unwrap_err()
+                .named("--store"),
             format!("the OS keyring cannot be used: {OUTSIDE}; use --store file")
         );
     }

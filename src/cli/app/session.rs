@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 
 use super::super::admin;
 use super::super::bound::bound;
-use super::super::open_here::open_here;
+use super::super::open_here::{Opening, open_here};
 use super::super::output::{Exit, fail};
 use super::super::proof::Proof;
 use super::super::target::Target;
@@ -73,7 +73,8 @@ impl Session {
         };
         let stores = target.stores().encrypting_for(&config);
         if let Some(store) = profile.store() {
-            open_here(&target, &stores, store, env)?;
+            let opening = Opening::typed("run this on a terminal");
+            open_here(&target, &stores, store, env, &opening)?;
         }
         let (files, binding) = bound(&target, &stores, &name, &profile)?;
         let places = admin::places(&target, env).map_err(|error| fail(Exit::Config, error))?;

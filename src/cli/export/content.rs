@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::super::bound::bound_as;
 use super::super::moves::refused;
-use super::super::open_here::open_here;
+use super::super::open_here::{Opening, open_here};
 use super::super::output::{Exit, fail, tell};
+use super::super::passphrase::PassphraseArgs;
 use super::super::rotating;
 use super::super::target::Target;
 use crate::config::{Config, Profile, StoreKind};
@@ -35,6 +36,8 @@ pub(super) struct Gathering<'a> {
     /// In their order, in which they are locked.
     pub(super) names: &'a BTreeSet<&'a ProfileName>,
     pub(super) env: &'a Env,
+    /// Where the passphrase of the store of encrypted files comes from.
+    pub(super) passphrase: &'a PassphraseArgs,
 }
 
 impl Gathering<'_> {
@@ -49,7 +52,11 @@ impl Gathering<'_> {
         let named = named.collect::<Result<Vec<_>, _>>()?;
         // Nobody types a passphrase for what is refused anyway.
         for (.., store) in &named {
-            open_here(self.target, self.stores, store, self.env)?;
+            let opening = Opening {
+                passphrase: Some(self.passphrase),
+                instead: "give --store-passphrase-file PATH",
+            };
+            open_here(self.target, self.stores, store, self.env, &opening)?;
         }
         let named = named.into_iter();
         named

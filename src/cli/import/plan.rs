@@ -54,7 +54,7 @@ impl Plan {
         let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {name}: {why}"));
         let target = outside.target;
         let place = Place::choose(outside.store.cloned(), target.system, outside.stores, &name);
-        let place = place.map_err(refuse)?;
+        let place = place.map_err(|why| refuse(why.named("--store")))?;
         let ca = exported
             .ca
             .map(|text| ca(target, &name, &text))

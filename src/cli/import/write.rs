@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 
-use super::super::moves::{ProfileMoves, refused};
+use super::super::moves::{ProfileMoves, end_of_removal, refused};
 use super::super::output::{Exit, fail};
 use super::super::target::ChangeError;
 use super::Import;
@@ -82,10 +82,8 @@ impl Import<'_> {
         match Removals::new(&target.state, target.owner).begun(name) {
             Ok(None) => {}
             Ok(Some(removal)) => {
-                let line = target.line_of_removal(name, &removal.config);
-                return refuse(format!(
-                    "a removal of {name} has not ended; to end it, run: {line}"
-                ));
+                let end = end_of_removal(target, name, &removal);
+                return refuse(format!("a removal of {name} has not ended; {end}"));
             }
             Err(error) => return Err(refused(&error, NOTHING)),
         }

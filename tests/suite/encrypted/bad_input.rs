@@ -215,3 +215,87 @@ fn a_swapped_a_truncated_and_a_later_record_are_refused_and_named() {
     daemon.wait_for_log("it is encrypted to another recipient");
     env.stop(&mut daemon);
 }
+
+#[test]
+fn a_record_that_does_not_open_is_told_everywhere_with_what_is_wrong_and_what_to_do() {
+    let env = place(3_600);
+    enrol(&env, "research");
+    let good = fs::read(record(&env, "research")).unwrap();
+    let mut daemon = env.start();
+    assert_eq!(unlock(&env).code, 0);
+    env.token(&daemon, "research");
+    fs::write(record(&env, "research"), "something else").unwrap();
+    let told = |args: &[&str], says: &[&str]| {
+        let output = match args {
+            ["status"] => env.jeton(args),
+            _ => env.jetond(args),
+        };
+        let all = format!("{}{}", output.stdout, output.stderr);
+        // The lines of a table are broken.
+        let all = all.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in says {
+            assert!(all.contains(part), "{part}: {output:?}");
+        }
+        output
+    };
+    let why = "it is not an age file";
+    daemon.wait_for_log("the one in use stays in use");
+    // First beside a token that is held, then without one.
+    for word in ["stays in use", "misconfigured"] {
+        told(&["status"], &[word, why]);
+        let checked = told(&["check"], &["the daemon cannot use its credential", why]);
+        assert_eq!(checked.code, 78, "{checked:?}");
+        let found = told(&["doctor"], &["the daemon cannot use it", why]);
+        assert!(!found.stdout.contains("jetond check"), "{found:?}");
+        told(
+            &["check"],
+            &["restore it, or enrol the profile again: 'jetond add NAME --rebind'"],
+        );
+        env.stop(&mut daemon);
+        daemon = env.start();
+        assert_eq!(unlock(&env).code, 0);
+        crate::support::daemon::wait_until("the state without a token", || {
+            answer(&env, &daemon, "research").1 == "misconfigured"
+        });
+    }
+    fs::write(record(&env, "research"), good).unwrap();
+    env.token(&daemon, "research");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn without_a_terminal_a_command_that_reads_a_record_says_what_it_lacks_and_takes_a_file() {
+    let env = place(60);
+    enrol(&env, "research");
+    let to = env.path("home/research.age");
+    let to = to.to_str().unwrap();
+    let transfer = passphrase_file("of the transfer");
+    let transfer = transfer.path().to_str().unwrap();
+    let export = [
+        "export",
+        "research",
+        "--to",
+        to,
+        "--work-factor",
+        "12",
+        "--passphrase-file",
+        transfer,
+    ];
+    let migrate = ["migrate", "research", "--to", "file"];
+    for (command, option) in [
+        (&export[..], "--store-passphrase-file"),
+        (&migrate, "--passphrase-file"),
+    ] {
+        let refused = env.jetond(command);
+        assert_eq!(refused.code, 64, "{refused:?}");
+        assert!(refused.stderr.contains("no terminal"), "{refused:?}");
+        assert!(refused.stderr.contains(option), "{refused:?}");
+        assert!(!refused.stderr.contains("jetond unlock"), "{refused:?}");
+        let file = passphrase_file(PASSPHRASE);
+        let given = [option, file.path().to_str().unwrap()];
+        let done = env.jetond(&[command, &given].concat());
+        assert_eq!(done.code, 0, "{done:?}");
+    }
+    assert!(!record(&env, "research").exists());
+    fs::remove_file(to).unwrap();
+}

@@ -46,6 +46,9 @@ fn a_daemon_begins_locked_and_serves_what_is_unlocked_until_it_is_locked() {
         refused.stderr.contains("run 'jetond unlock'"),
         "{refused:?}"
     );
+    // No attempt opens the store, and there is nothing that stays in use.
+    assert!(!refused.stderr.contains("next attempt"), "{refused:?}");
+    assert!(!daemon.log().contains("stays in use"));
     let status = env.jeton(&["status"]);
     assert!(status.stdout.contains("locked"), "{status:?}");
     let of_plain = env.token(&daemon, "plain");

@@ -693,3 +693,126 @@ fn an_encrypted_profile_is_exported_with_the_stores_passphrase_which_is_asked_fo
     let content = opened(&file);
     assert_eq!(content["profiles"][0]["client_secret"], env.secret());
 }
+
+/// What is written down of a removal and of a move into a file, as when the move was killed between the two.
+fn written_down(env: &TestEnv, file: &Path) -> [std::path::PathBuf; 2] {
+    let config = fs::canonicalize(env.config()).unwrap();
+    let config = config.display();
+    let state = env.path("state/jeton");
+    let removal =
+        format!(r#"{{"version":1,"profile":"research","store":"file","config":"{config}"}}"#);
+    let at = state.join("removals/research.json");
+    fs::create_dir_all(at.parent().unwrap()).unwrap();
+    fs::set_permissions(at.parent().unwrap(), Permissions::from_mode(0o700)).unwrap();
+    fs::write(&at, removal).unwrap();
+    fs::set_permissions(&at, Permissions::from_mode(0o600)).unwrap();
+    let of_move = state.join("moves/research.json");
+    let text = fs::read_to_string(&of_move).unwrap();
+    assert!(text.contains(file.to_str().unwrap()), "{text}");
+    [at, of_move]
+}
+
+/// Moves into this file, killed once the file is there and before anything is removed.
+fn killed_move(env: &TestEnv, file: &Path) -> bool {
+    // Its file gets its name by the first rename of that kind, so what comes behind that one kills it.
+    let passphrase = passphrase_file(env, PASSPHRASE);
+    let mut command = env.command("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat"]);
+    // The first is of what is written down of the move, the second of the removal.
+    command.args(["-e", "inject=renameat:signal=KILL:when=2"]);
+    command.arg(env!("CARGO_BIN_EXE_jetond"));
+    command.args(["export", "research", "--to", file.to_str().unwrap()]);
+    command.args(["--passphrase-file", &passphrase, "--work-factor", "12"]);
+    command.args(["--move", "--yes"]);
+    if std::process::Command::new("strace")
+        .arg("-V")
+        .output()
+        .is_err()
+    {
+        ignored("a killed move: apt-get install strace");
+        return false;
+    }
+    let killed = env.finish("jetond export", command, b"", false);
+    assert_ne!(killed.code, 0, "{killed:?}");
+    assert!(file.exists(), "{killed:?}");
+    true
+}
+
+#[test]
+fn a_move_that_was_killed_as_it_removed_has_one_advice_which_loses_nothing() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let file = env.path("home/moved.age");
+    if !killed_move(&env, &file) {
+        return;
+    }
+    let [removal, _] = written_down(&env, &file);
+    let go_on = "export research --to";
+    let checked = env.jetond(&["check"]);
+    let said = &checked.stderr;
+    assert_eq!(said.matches("has not ended").count(), 1, "{checked:?}");
+    assert!(said.contains(go_on), "{checked:?}");
+    assert!(!said.contains("jetond remove"), "{checked:?}");
+    assert!(!said.contains("keep the profile here"), "{checked:?}");
+    let mut daemon = env.start();
+    daemon.wait_for_log(go_on);
+    assert!(!daemon.log().contains("jetond remove"));
+    env.stop(&mut daemon);
+
+    // Without the file, the credential here may be the only one.
+    fs::remove_file(&file).unwrap();
+    for refused in [
+        env.jetond(&["check"]),
+        env.jetond(&["migrate", "research", "--to", "keyring"]),
+    ] {
+        let said = &refused.stderr;
+        assert!(said.contains("may be the only one"), "{refused:?}");
+        assert!(said.contains(go_on), "{refused:?}");
+        assert!(said.contains(removal.to_str().unwrap()), "{refused:?}");
+        assert!(!said.contains("jetond remove"), "{refused:?}");
+    }
+    // To move it again does what was meant.
+    let moved = export(&env, &file, &["research", "--move", "--yes"]);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    assert!(file.exists() && !removal.exists());
+    assert!(!env.record("research").exists());
+    let checked = env.jetond(&["check"]);
+    assert!(!checked.stderr.contains("warning"), "{checked:?}");
+    fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn what_a_move_without_its_file_and_killed_writers_have_left_is_named() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let file = env.path("home/moved.age");
+    if !killed_move(&env, &file) {
+        return;
+    }
+    fs::remove_file(&file).unwrap();
+    let state = env.path("state/jeton");
+    let mut left = vec![state.join("moves/research.json")];
+    for part in [
+        "moves/.jeton-new-research-a",
+        "encrypted-file/.jeton-new-identity-a",
+    ] {
+        let part = state.join(part);
+        let folder = part.parent().unwrap();
+        fs::create_dir_all(folder).unwrap();
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).unwrap();
+        fs::write(&part, "").unwrap();
+        left.push(part);
+    }
+    let beside = env.config().with_file_name(".jeton-new-a");
+    fs::write(&beside, "").unwrap();
+    left.push(beside);
+    let checked = env.jetond(&["check"]);
+    let mut daemon = env.start();
+    for left in &left {
+        let left = left.to_str().unwrap();
+        assert!(checked.stderr.contains(left), "{left}: {checked:?}");
+        daemon.wait_for_log(left);
+    }
+    env.token(&daemon, "research");
+    env.stop(&mut daemon);
+}
