@@ -8,11 +8,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::instant::UnixTime;
 
+mod around;
 mod ca;
 mod enrolment;
 mod raw_answer;
 mod wiped;
 
+pub use around::{Around, Label, is_space, label};
 pub use ca::{Ca, CaContent, CaVerdict};
 pub use enrolment::Enrolment;
 pub use raw_answer::RawAnswer;

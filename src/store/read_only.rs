@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{StoreError, StoreErrorKind};
 use crate::config::{ClientIdSource, Profile, ReadOnlySource, SecretSource};
-use crate::credential::{ClientSecret, Credential, InvalidCredential, client_id};
+use crate::credential::{Around, ClientSecret, Credential, InvalidCredential, client_id};
 use crate::process::bounded::{self, Limits};
 use crate::trust::judge_program;
 
@@ -94,7 +94,9 @@ impl SourceReader {
             ClientIdSource::File(path) => {
                 let bytes = self.file(part, path)?;
                 let text = file::text(&bytes).and_then(client_id);
-                text.map_err(|why| invalid(part, why))
+                let text = text.map_err(|why| invalid(part, why))?;
+                demand_nothing_around(part, &text)?;
+                Ok(text)
             }
         }
     }
@@ -125,8 +127,10 @@ impl SourceReader {
             },
             SecretSource::Command(words) => self.printed(words)?,
         };
-        let text = file::text(&bytes).and_then(ClientSecret::parse);
-        text.map_err(|why| invalid(part, why))
+        let text = file::text(&bytes).map_err(|why| invalid(part, why))?;
+        let secret = ClientSecret::parse(text).map_err(|why| invalid(part, why))?;
+        demand_nothing_around(part, text)?;
+        Ok(secret)
     }
 
     fn file(&self, part: Part, path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
@@ -166,6 +170,14 @@ fn failed(part: Part, why: SourceError) -> StoreError {
 
 fn invalid(part: Part, why: InvalidCredential) -> StoreError {
     failed(part, SourceError::Invalid(part, why))
+}
+
+/// Refuses what was copied with quotes, spaces or a name around it. Nobody can be asked whether that is a part of it.
+fn demand_nothing_around(part: Part, text: &str) -> Result<(), StoreError> {
+    match Around::of_unasked(text).said() {
+        None => Ok(()),
+        Some(around) => Err(failed(part, SourceError::Around(part, around))),
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::content::{Exported, ExportedProfile, InvalidContent, MAX_LEN, VERSION};
 use crate::certificates::CaFile;
 use crate::config::{ConfigFault, ProviderKind, Proxy, Setting};
-use crate::credential::{Credential, Wiped};
+use crate::credential::{Around, Credential, Wiped};
 use crate::instant::UnixTime;
 use crate::profile::ProfileName;
 use crate::store::Key;
@@ -204,6 +204,16 @@ impl ReadProfile {
         }
         let proxy = self.proxy.as_deref().map(Proxy::parse).transpose();
         let proxy = proxy.map_err(|_| wrong("its proxy is no address of one".to_owned()))?;
+        for (what, text) in [
+            ("client ID", &*self.client_id),
+            ("client secret", &*self.client_secret.0),
+        ] {
+            if let Some(around) = Around::of_unasked(text).said() {
+                return Err(wrong(format!(
+                    "its {what} has {around}, as if copied with it; remove that, or if it is a part of it, enrol the profile with 'jetond add'"
+                )));
+            }
+        }
         let credential = Credential::parse(&self.client_id, &self.client_secret.0);
         let credential =
             credential.map_err(|why| wrong(format!("its credential cannot be used: {why}")))?;

@@ -180,3 +180,21 @@ fn what_is_wrong_is_told_without_a_value() {
         InvalidContent::NotOurs
     );
 }
+
+#[test]
+fn what_was_copied_with_quotes_spaces_or_a_name_around_it_is_refused_with_the_reason() {
+    for (member, text, around) in [
+        ("client_secret", "\"canary\"", "quotes around it"),
+        ("client_secret", "canary ", "a space after it"),
+        ("client_secret", "CLIENT_SECRET=canary", "a name before it"),
+        ("client_id", " app", "a space before it"),
+    ] {
+        let mut json = json();
+        json["profiles"][0][member] = text.into();
+        let why = refused(&json).to_string();
+        assert!(why.contains(around), "{text}: {why}");
+    }
+    let mut json = json();
+    json["profiles"][0]["client_secret"] = "can'a\"ry=b:c".into();
+    assert!(parse(json.to_string().as_bytes()).is_ok());
+}

@@ -5,9 +5,9 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::super::output::{Exit, fail, fail_with, say};
-use super::super::prompt::{self, Around};
+use super::super::prompt;
 use super::AddArgs;
-use crate::credential::{ClientSecret, Credential, InvalidCredential};
+use crate::credential::{Around, ClientSecret, Credential, InvalidCredential};
 use crate::store::{Bound, Look};
 
 impl AddArgs {

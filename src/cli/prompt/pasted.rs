@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::around::{Around, Label, is_space, label};
+use crate::credential::{Around, Label, is_space, label};
 
 /// The marks that a terminal puts around what is pasted, once a program has asked it to.
 const MARKS: [&str; 2] = ["\u{1b}[200~", "\u{1b}[201~"];

@@ -31,6 +31,8 @@ pub enum SourceError {
     Untrusted(Untrusted),
     /// What it gives is no client ID or no client secret.
     Invalid(Part, InvalidCredential),
+    /// What it gives has quotes, spaces or a name around it, as these words say.
+    Around(Part, String),
     /// Another program keeps replacing the file of the client ID.
     Changing,
     /// systemd has passed no credentials to this process, and so not the one of this name.
@@ -69,7 +71,9 @@ impl SourceError {
             Self::Untrusted(untrusted) => untrusted.is_passing(),
             Self::Command(_, RunError::Ending) | Self::Changing => true,
             Self::Command(_, why) => why.system().is_some_and(is_passing),
-            Self::Invalid(..) | Self::NotPassed(_) | Self::NoCommands(_) => false,
+            Self::Invalid(..) | Self::Around(..) | Self::NotPassed(_) | Self::NoCommands(_) => {
+                false
+            }
         }
     }
 
@@ -77,7 +81,7 @@ impl SourceError {
     pub(in super::super) const fn is_after_a_run(&self) -> bool {
         match self {
             Self::Command(_, why) => !matches!(why, RunError::Ending | RunError::Start(_)),
-            Self::Invalid(part, _) => matches!(part, Part::ClientSecret),
+            Self::Invalid(part, _) | Self::Around(part, _) => matches!(part, Part::ClientSecret),
             Self::Untrusted(_) | Self::Changing | Self::NotPassed(_) | Self::NoCommands(_) => false,
         }
     }
@@ -108,6 +112,11 @@ impl fmt::Display for SourceError {
             Self::Invalid(part, why) => {
                 write!(f, "what its source gives is no {}: {why}", part.noun())
             }
+            Self::Around(part, around) => write!(
+                f,
+                "the {} that its source gives has {around}, as if copied with it; remove that there",
+                part.noun()
+            ),
             Self::Changing => f.write_str("another program is replacing it: try again"),
             Self::NotPassed(name) => write!(
                 f,
@@ -135,6 +144,7 @@ impl std::error::Error for SourceError {
         match self {
             Self::Untrusted(untrusted) => std::error::Error::source(untrusted),
             Self::Invalid(..)
+            | Self::Around(..)
             | Self::Changing
             | Self::NotPassed(_)
             | Self::NoCommands(_)

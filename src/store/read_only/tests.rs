@@ -260,3 +260,42 @@ fn a_pair_of_files_that_is_replaced_in_between_is_read_again() {
     assert_eq!(reader.credential().unwrap().client_id, "new");
     assert_eq!(std::fs::read_to_string(count).unwrap().len(), 2);
 }
+
+#[test]
+fn what_was_copied_with_quotes_spaces_or_a_name_around_it_is_refused_with_the_reason() {
+    let place = Place::new();
+    for (text, around) in [
+        (format!("\"{SECRET}\"\n"), "quotes around it"),
+        (format!(" {SECRET}\n"), "a space before it"),
+        (format!("{SECRET} "), "a space after it"),
+        (format!("CLIENT_SECRET={SECRET}\n"), "a name before it"),
+    ] {
+        let file = place.file("secret", &text);
+        let why = place.of_file(file).unwrap_err();
+        assert!(why.contains(around) && !why.contains(SECRET), "{why}");
+        let why = place.of_command(&format!(
+            "cat <<'END'\n{}\nEND",
+            text.trim_end_matches('\n')
+        ));
+        let why = why.unwrap_err();
+        assert!(why.contains(around) && !why.contains(SECRET), "{why}");
+    }
+    // What stands inside is a part of it.
+    let file = place.file("secret", "a\"b'c=d:e f");
+    let reader = place.reader(SecretSource::File(file), Surroundings::default());
+    let credential = reader.credential().unwrap();
+    assert_eq!(credential.client_secret.expose(), "a\"b'c=d:e f");
+    let id = place.file("id", "'app'\n");
+    let reader = SourceReader {
+        source: ReadOnlySource {
+            client_id: ClientIdSource::File(id),
+            ..reader.source
+        },
+        ..reader
+    };
+    let why = reader.client_id().unwrap_err().to_string();
+    assert!(
+        why.contains("the client ID") && why.contains("quotes around it"),
+        "{why}"
+    );
+}

@@ -2,18 +2,20 @@
 
 /// What a name before a value says that the value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Label {
+pub enum Label {
+    /// A client ID.
     Id,
+    /// A client secret.
     Secret,
 }
 
 /// A value, and what stands around it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Around<'a> {
+pub struct Around<'a> {
     /// The value alone.
-    pub(in super::super) inner: &'a str,
+    pub inner: &'a str,
     /// What the name before it says that it is.
-    pub(super) label: Option<Label>,
+    pub label: Option<Label>,
     has_quotes: bool,
     has_space_before: bool,
     has_space_after: bool,
@@ -46,7 +48,7 @@ const MAX_NAME: usize = 48;
 
 impl<'a> Around<'a> {
     /// Tells a value from what stands around it.
-    pub(in super::super) fn of(text: &'a str) -> Self {
+    pub fn of(text: &'a str) -> Self {
         let mut found = Self {
             inner: text,
             label: None,
@@ -75,7 +77,7 @@ impl<'a> Around<'a> {
     }
 
     /// The same, where nobody can be asked about what may be a part of the value.
-    pub(in super::super) fn of_unasked(text: &'a str) -> Self {
+    pub fn of_unasked(text: &'a str) -> Self {
         let found = Self::of(text);
         let whole = Self {
             inner: text,
@@ -92,7 +94,7 @@ impl<'a> Around<'a> {
     }
 
     /// What stands around the value, in words; `None` if nothing does.
-    pub(in super::super) fn said(&self) -> Option<String> {
+    pub fn said(&self) -> Option<String> {
         let spaces = match (self.has_space_before, self.has_space_after) {
             (true, true) => Some("spaces around it"),
             (true, false) => Some("a space before it"),
@@ -110,7 +112,7 @@ impl<'a> Around<'a> {
 }
 
 /// Whether a character is a space of any kind, those without a width among them.
-pub(super) fn is_space(c: char) -> bool {
+pub fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }
 
@@ -153,7 +155,7 @@ fn has_short_name(text: &str) -> bool {
 }
 
 /// What a name says that its value is.
-pub(super) fn label(name: &str) -> Option<Label> {
+pub fn label(name: &str) -> Option<Label> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || " _-.\"'$".contains(c);
     if name.len() > MAX_NAME || !name.chars().all(is_of_name) {
         return None;
