@@ -1,6 +1,5 @@
 //! Asks a person: a line with echo, a secret without, a client ID and its secret in one go.
 
-mod around;
 mod client;
 mod conversation;
 mod editor;
@@ -11,12 +10,11 @@ mod terminal;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt};
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-pub(super) use self::around::Around;
 pub(super) use self::client::{client, client_id, client_secret};
 pub(super) use self::question::secret;
 use self::question::text;
@@ -37,6 +35,18 @@ pub(super) fn secret_from_stdin(client_id: &str) -> Result<Zeroizing<String>, Ex
     read(io::stdin().lock(), "standard input")
 }
 
+/// Opens a file that has a secret in it. A FIFO is refused: opening it would wait for a writer. One that is open already, as of
+/// a shell's `<(…)`, is none of those.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    let is_open = ["/dev/fd", "/dev/stdin", "/proc"]
+        .iter()
+        .any(|folder| path.starts_with(folder));
+    if !is_open && path.metadata()?.file_type().is_fifo() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    File::open(path)
+}
+
 /// Reads a secret from a file, and says so when others can read it too.
 pub(super) fn secret_from_file(path: &Path) -> Result<Zeroizing<String>, Exit> {
     let shown = path.display();
@@ -47,7 +57,7 @@ pub(super) fn secret_from_file(path: &Path) -> Result<Zeroizing<String>, Exit> {
             format!("the file given by --client-secret-file cannot be read: {e}"),
         )
     };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open_file(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
     if meta.is_file() && meta.mode() & 0o077 != 0 {
         tell(format!(

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use self::systems::{Machine, Use};
 
 use super::output::{Exit, fail, tell};
+use super::prompt;
 use crate::causes::Causes;
 use crate::command_line;
 use crate::config::{Config, EditError, StoreKind};
@@ -185,7 +186,15 @@ impl Target {
     /// Keeps other programs from changing the configuration as long as the lock is held. `so` says what follows when the
     /// lock cannot be had.
     pub(super) fn lock(&self, so: &str) -> Result<ConfigLock, Exit> {
-        let lock = settings::lock_config(&self.config, self.uid, self.readers);
+        let waits = || {
+            if prompt::possible() {
+                let config = self.config.display();
+                tell(format!(
+                    "another jetond is changing {config}: waiting for it"
+                ));
+            }
+        };
+        let lock = settings::lock_config(&self.config, self.uid, self.readers, waits);
         let lock = lock.map_err(|error| {
             let exit = match &error {
                 LockError::Busy { .. } => Exit::Later,

@@ -192,7 +192,7 @@ fn insecure(url: &Url) -> InvalidUrl {
 pub(super) fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
     if !text.contains("://") {
         return Err(InvalidUrl {
-            message: format!("this is not an address: it begins with {scheme}://"),
+            message: format!("this is not an address: one begins with {scheme}://"),
             pasted: None,
             suggestion: with_scheme(text, scheme),
         });

@@ -13,7 +13,10 @@ pub fn failure(problem: &Problem, now: Now) -> Reply {
         line.push_str(": ");
     }
     line.push_str(&problem.detail());
-    if let Some(at) = problem.retry_at {
+    // An attempt does not open the store.
+    if let Some(at) = problem.retry_at
+        && problem.code != Code::Locked
+    {
         let wait = at.since_epoch().saturating_sub(now.unix.since_epoch());
         line.push_str(&format!(" (next attempt in {})", human::duration(wait)));
     }

@@ -26,7 +26,10 @@ const NAME: &str = ".jeton.lock";
 const TRIES: u32 = 400;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// The right to change a configuration, until it is dropped.
+/// After how many of these looks a person is told what is waited for: half a second.
+const MOMENT: u32 = 20;
+
+/// The right to change a configuration. It ends with this value.
 #[derive(Debug)]
 pub struct ConfigLock {
     folder: Folder,
@@ -50,13 +53,27 @@ pub enum LockError {
 
 /// Takes the lock of a configuration, and creates its folder if necessary: see [`super::write_config`].
 ///
+/// `waits` is called once when that takes more than a moment.
+///
 /// # Errors
-/// [`LockError`]; then nothing has changed.
-pub fn lock_config(path: &Path, uid: u32, readers: Readers) -> Result<ConfigLock, LockError> {
-    take(path, uid, readers, TRIES)
+/// [`LockError`]; then nothing was changed.
+pub fn lock_config(
+    path: &Path,
+    uid: u32,
+    readers: Readers,
+    waits: impl FnOnce(),
+) -> Result<ConfigLock, LockError> {
+    take(path, uid, readers, TRIES, waits)
 }
 
-fn take(path: &Path, uid: u32, readers: Readers, tries: u32) -> Result<ConfigLock, LockError> {
+fn take(
+    path: &Path,
+    uid: u32,
+    readers: Readers,
+    tries: u32,
+    waits: impl FnOnce(),
+) -> Result<ConfigLock, LockError> {
+    let mut waits = Some(waits);
     let io = |action| move |source| LockError::Io(WriteError::new(path, action, source));
     let (folder, _) = place(path, uid, readers).map_err(LockError::Io)?;
     let (at, folder) = (
@@ -82,6 +99,11 @@ fn take(path: &Path, uid: u32, readers: Readers, tries: u32) -> Result<ConfigLoc
             // Another user holds it.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && at.exists() => {}
             Err(error) => return Err(io("make its lock")(error)),
+        }
+        if tries - again == MOMENT
+            && let Some(waits) = waits.take()
+        {
+            waits();
         }
         if again > 0 {
             pause();
@@ -205,7 +227,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..20 {
-                        let lock = lock_config(&config, uid(), Readers::Owner).unwrap();
+                        let lock = lock_config(&config, uid(), Readers::Owner, || {}).unwrap();
                         assert!(lock.is_exclusive());
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         inside.fetch_sub(1, Ordering::SeqCst);
@@ -220,17 +242,19 @@ mod tests {
     fn who_waits_too_long_is_told_and_a_lock_that_nobody_holds_is_taken() {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("config.toml");
-        let held = lock_config(&config, uid(), Readers::Owner).unwrap();
+        let held = lock_config(&config, uid(), Readers::Owner, || {}).unwrap();
         let mode = dir.path().join(NAME).metadata().unwrap().permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
-        let busy = take(&config, uid(), Readers::Owner, 2).unwrap_err();
+        let mut said = 0;
+        let busy = take(&config, uid(), Readers::Owner, MOMENT + 2, || said += 1).unwrap_err();
+        assert_eq!(said, 1);
         assert!(matches!(busy, LockError::Busy { .. }));
         assert!(busy.to_string().contains("another process is changing it"));
         drop(held);
         // The files that a killed process leaves.
         fs::write(dir.path().join(NAME), "").unwrap();
         fs::write(dir.path().join(".jeton-new-abc"), "").unwrap();
-        drop(take(&config, uid(), Readers::Owner, 1).unwrap());
+        drop(take(&config, uid(), Readers::Owner, 1, || {}).unwrap());
         assert!(names(dir.path()).is_empty());
     }
 
@@ -240,9 +264,9 @@ mod tests {
         let (real, link) = (dir.path().join("real"), dir.path().join("link"));
         fs::create_dir(&real).unwrap();
         std::os::unix::fs::symlink("real/config.toml", &link).unwrap();
-        let _held = lock_config(&link, uid(), Readers::Owner).unwrap();
+        let _held = lock_config(&link, uid(), Readers::Owner, || {}).unwrap();
         assert_eq!(names(&real), [NAME]);
         let other = real.join("other.toml");
-        assert!(take(&other, uid(), Readers::Owner, 1).is_err());
+        assert!(take(&other, uid(), Readers::Owner, 1, || {}).is_err());
     }
 }

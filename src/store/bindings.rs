@@ -64,7 +64,7 @@ impl Recorded {
 impl Bindings {
     /// The bindings below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
     pub(super) fn new(state: &Path, owner: u32) -> Self {
-        Self(PrivateFiles::new(state.join("bindings"), owner))
+        Self(PrivateFiles::new(state.join("bindings"), owner).of_notes())
     }
 
     /// The recorded binding of the profile; `None` before its first use.

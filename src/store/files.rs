@@ -31,6 +31,8 @@ pub(super) struct PrivateFiles {
     limit: usize,
     /// What follows the profile in a file's name.
     extension: &'static str,
+    /// What they are for: a secret, unless they are only notes.
+    purpose: Purpose,
 }
 
 impl PrivateFiles {
@@ -42,6 +44,15 @@ impl PrivateFiles {
             owner,
             limit: record::MAX_LEN,
             extension: ".json",
+            purpose: Purpose::Secret,
+        }
+    }
+
+    /// The same for files without a secret.
+    pub(super) fn of_notes(self) -> Self {
+        Self {
+            purpose: Purpose::Notes,
+            ..self
         }
     }
 
@@ -91,7 +102,7 @@ impl PrivateFiles {
     fn judge(&self, file: &File, path: &Path) -> Result<Facts, StoreError> {
         let facts = Facts::of(file).map_err(|e| StoreError::io(path, "read its state", e))?;
         facts.judge_private_file(self.owner).map_err(|why| {
-            StoreError::untrusted(Untrusted::new(path, why).meant_for(Purpose::Secret))
+            StoreError::untrusted(Untrusted::new(path, why).meant_for(self.purpose))
         })?;
         Ok(facts)
     }
@@ -145,7 +156,7 @@ impl PrivateFiles {
             let file = match folder.open_file(name, OFlags::RDONLY) {
                 Ok(file) => file,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(e) => return Err(unopened(&path, self.owner, e)),
+                Err(e) => return Err(unopened(&path, self.owner, self.purpose, e)),
             };
             match self.judge(&file, &path) {
                 Ok(facts) => break (file, facts),
@@ -156,7 +167,7 @@ impl PrivateFiles {
         };
         let too_large = || {
             let why = Distrust::TooLarge(self.limit as u64);
-            StoreError::untrusted(Untrusted::new(&path, why).meant_for(Purpose::Secret))
+            StoreError::untrusted(Untrusted::new(&path, why).meant_for(self.purpose))
         };
         if facts.len > self.limit as u64 {
             return Err(too_large());
@@ -262,7 +273,7 @@ const fn has_no_name(error: &StoreError) -> bool {
 }
 
 /// The error for a file that cannot be opened: a link or a socket is not trusted, anything else is a system error.
-fn unopened(path: &Path, owner: u32, error: io::Error) -> StoreError {
+fn unopened(path: &Path, owner: u32, purpose: Purpose, error: io::Error) -> StoreError {
     let why = match Errno::from_io_error(&error) {
         Some(Errno::LOOP) => Some(Distrust::IsALink),
         Some(Errno::NXIO) => Some(Distrust::NotAFile),
@@ -272,5 +283,5 @@ fn unopened(path: &Path, owner: u32, error: io::Error) -> StoreError {
     let Some(why) = why else {
         return StoreError::io(path, "open it", error);
     };
-    StoreError::untrusted(Untrusted::new(path, why).meant_for(Purpose::Secret))
+    StoreError::untrusted(Untrusted::new(path, why).meant_for(purpose))
 }

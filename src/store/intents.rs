@@ -28,7 +28,7 @@ pub struct KeyIntents(PrivateFiles);
 impl KeyIntents {
     /// The calls below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
-        let files = PrivateFiles::new(state.join("key-intents"), owner);
+        let files = PrivateFiles::new(state.join("key-intents"), owner).of_notes();
         Self(files.with_limit(MAX_LEN))
     }
 

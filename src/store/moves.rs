@@ -24,7 +24,7 @@ pub struct Moves(PrivateFiles);
 impl Moves {
     /// The moves below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
-        Self(PrivateFiles::new(state.join("moves"), owner))
+        Self(PrivateFiles::new(state.join("moves"), owner).of_notes())
     }
 
     /// Records that a move of the profile's credential begins. It is on the disk when this returns.

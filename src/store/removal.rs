@@ -43,7 +43,7 @@ struct Form {
 impl Removals {
     /// The removals below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
-        Self(PrivateFiles::new(state.join("removals"), owner))
+        Self(PrivateFiles::new(state.join("removals"), owner).of_notes())
     }
 
     /// Records that the removal of the profile begins.

@@ -64,7 +64,9 @@ impl Rotations {
         // Locks of their own: a rotation takes days, and other changes of the profile may be made meanwhile.
         let drivers = Locks::new(&folder, owner);
         let left = PrivateFiles::new(folder.clone(), owner).with_extension(".left");
-        let files = PrivateFiles::new(folder, owner).with_limit(MAX_LEN);
+        let files = PrivateFiles::new(folder, owner)
+            .with_limit(MAX_LEN)
+            .of_notes();
         Self {
             files,
             left,

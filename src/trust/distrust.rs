@@ -18,6 +18,8 @@ pub enum Purpose {
     State,
     /// A credential's record.
     Secret,
+    /// What is written down beside a record, without a secret.
+    Notes,
     /// A file with a client ID or a client secret, which other programs write.
     SecretFile,
     /// A program that prints a client secret.

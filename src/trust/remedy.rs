@@ -52,6 +52,7 @@ fn remedy_in(
         },
         Distrust::IsALink => match purpose {
             Purpose::Secret
+            | Purpose::Notes
             | Purpose::Config
             | Purpose::CaFile
             | Purpose::ClientCertificate
@@ -162,11 +163,11 @@ const fn elsewhere(purpose: Purpose, is_system: bool) -> &'static str {
         Purpose::Config if is_system => {
             "put it right as root: the system's daemon reads no other file"
         }
-        Purpose::State | Purpose::Secret | Purpose::Lock if is_system => {
+        Purpose::State | Purpose::Secret | Purpose::Notes | Purpose::Lock if is_system => {
             "put it right as root: the system's daemon has its state in /var/lib/jeton alone"
         }
         Purpose::Config => "name another one with --config or JETON_CONFIG",
-        Purpose::State | Purpose::Secret | Purpose::Lock => {
+        Purpose::State | Purpose::Secret | Purpose::Notes | Purpose::Lock => {
             "keep the state elsewhere with --state or XDG_STATE_HOME"
         }
         Purpose::CaFile => "name it with ca-file (add: --ca-file)",
@@ -203,7 +204,7 @@ fn not_ours(
     elsewhere: &str,
 ) -> String {
     let shown = path.display();
-    let is_file = purpose == Purpose::Secret;
+    let is_file = matches!(purpose, Purpose::Secret | Purpose::Notes);
     match purpose {
         Purpose::Lock => "remove it".to_owned(),
         Purpose::Socket { named: true } if is_for_everybody(path) => {

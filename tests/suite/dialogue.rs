@@ -185,7 +185,7 @@ fn an_answer_that_cannot_be_used_is_asked_for_again() {
     assert_eq!(status.code(), Some(0), "{shown}");
     for text in [
         "there is no such provider",
-        "this is not an address: it begins with https://",
+        "this is not an address: one begins with https://",
         "an address must not have a user or password",
         "127.0.0.1:1",
         "one more line was typed or pasted: it is thrown away",

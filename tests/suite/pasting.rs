@@ -61,17 +61,17 @@ fn an_id_and_its_secret_are_taken_in_one_paste() {
         ("\u{1b}[200~%i\r%s\r\u{1b}[201~", &[]),
         ("\u{1b}[200~%i\t%s\u{1b}[201~\n", &[]),
         ("%i %s\n", &[GAP]),
-        ("%i \n %s\n", &[KEEP, KEEP]),
-        ("\"%i\"\n'%s'\n", &[KEEP, KEEP]),
+        ("%i \n %s\n", &[KEEP]),
+        ("\"%i\"\n'%s'\n", &[KEEP]),
         (
             "export CLIENT_ID=%i\nexport CLIENT_SECRET=\"%s\"\n",
-            &[KEEP, KEEP],
+            &[KEEP],
         ),
-        ("CLIENT_SECRET=%s\nCLIENT_ID=%i\n", &[KEEP, KEEP]),
+        ("CLIENT_SECRET=%s\nCLIENT_ID=%i\n", &[KEEP]),
         ("Client ID\n%i\nClient secret\n%s\n", &[]),
         (
             "{\n  \"clientId\": \"%i\",\n  \"clientSecret\": \"%s\"\n}\n",
-            &[KEEP, KEEP],
+            &[KEEP],
         ),
     ]
     .into_iter()

@@ -47,9 +47,11 @@ pub(in super::super) fn client(
             return Ok((id, secret));
         }
     };
-    let id = bare("client ID", id)?;
-    Ok((id, bare("client secret", secret)?))
+    bare_both(id.unwrap_or_default(), secret.unwrap_or_default())
 }
+
+/// How many answers without a character end it: one may be a slip, and what is typed next must not be shown.
+const MOST_BLANK: usize = 3;
 
 /// The question about a line that is not shown.
 const GAP: &str = "The line has a gap: is it the client ID and, behind the gap, the secret?";
@@ -106,7 +108,11 @@ fn follows(
     let had_id = Read::of(answers.get(..before).unwrap_or_default(), stored).has_id();
     let Read { pasted, lack } = Read::of(&answers, stored);
     let id = pasted.id.as_ref().map_or("", |id| id.inner.as_str());
+    let is_blank_again = answers
+        .last()
+        .is_some_and(|lines| lines.iter().all(|line| is_blank(line)));
     let shown = match (had_id, pasted.halves.is_some()) {
+        (true, _) if is_blank_again && lack != Lack::Nothing => "\n".to_owned(),
         (false, false) => format!("{}\n", printable(id)),
         // In a line with a gap, a part may be the secret.
         _ => String::new(),
@@ -160,7 +166,13 @@ impl Read {
         let pasted = pasted::pair(&answers.concat());
         let lack = match (&pasted.id, &pasted.secret) {
             // The person has nothing to say.
-            _ if is_blank(last) => Lack::Nothing,
+            _ if answers.iter().rev().take_while(|it| is_blank(*it)).count() >= MOST_BLANK => {
+                Lack::Nothing
+            }
+            // Enter keeps the stored secret of this client.
+            (Some(id), None) if is_blank(last) && stored == Some(id.inner.as_str()) => {
+                Lack::Nothing
+            }
             (Some(_), Some(_)) => Lack::Nothing,
             (Some(_), None) if pasted.halves.is_some() => Lack::Nothing,
             (Some(_), None) => Lack::Secret,
@@ -193,6 +205,24 @@ fn demand_text(answers: &[Vec<Line>]) -> Result<(), Exit> {
         true => Ok(()),
         false => Err(fail(Exit::Usage, "what was typed is not text")),
     }
+}
+
+/// Both values without what stands around them, if the person agrees. Of what was pasted as one, it is asked once.
+fn bare_both(id: Value, secret: Value) -> Result<(Zeroizing<String>, Zeroizing<String>), Exit> {
+    let (Some(of_id), Some(of_secret)) = (&id.around, &secret.around) else {
+        let id = bare("client ID", Some(id))?;
+        return Ok((id, bare("client secret", Some(secret))?));
+    };
+    let around = match of_id == of_secret {
+        true => format!("The client ID and the client secret were typed with {of_id}"),
+        false => {
+            format!("The client ID was typed with {of_id}, and the client secret with {of_secret}")
+        }
+    };
+    Ok(match agreed(&format!("{around}: remove that?"))? {
+        true => (id.inner, secret.inner),
+        false => (id.whole, secret.whole),
+    })
 }
 
 /// The value without what stands around it, if the person agrees.
@@ -237,8 +267,23 @@ mod tests {
                 None,
                 found(Lack::Nothing, "abc", "xyz"),
             ),
-            (&[&["abc"], &[""]], None, found(Lack::Nothing, "abc", "-")),
-            (&[&[""]], None, found(Lack::Nothing, "-", "-")),
+            (&[&["abc"], &[""]], None, found(Lack::Secret, "abc", "-")),
+            (
+                &[&["abc"], &[""], &["xyz"]],
+                None,
+                found(Lack::Nothing, "abc", "xyz"),
+            ),
+            (
+                &[&["abc"], &[""], &[""], &[""]],
+                None,
+                found(Lack::Nothing, "abc", "-"),
+            ),
+            (&[&[""]], None, found(Lack::Id, "-", "-")),
+            (
+                &[&[""], &[" "], &[""]],
+                None,
+                found(Lack::Nothing, "-", "-"),
+            ),
             (&[&["SECRET=xyz"]], None, found(Lack::Id, "-", "xyz")),
             (
                 &[&["SECRET=xyz"], &["abc"]],
@@ -266,7 +311,12 @@ mod tests {
             (
                 &[&["abc"], &[""]],
                 Some("old"),
-                found(Lack::Nothing, "abc", "-"),
+                found(Lack::Secret, "abc", "-"),
+            ),
+            (
+                &[&["old"], &[""]],
+                Some("old"),
+                found(Lack::Nothing, "old", "-"),
             ),
         ] {
             assert_eq!(read(answers, stored), expected, "{answers:?}");
@@ -301,7 +351,8 @@ mod tests {
             (&[&["CLIENT_SECRET=xyz"], &["abc"]], "abc"),
             (&[&["abc xyz"]], ""),
             (&[&["\u{1b}[2Jabc"]], "\\x1b[2Jabc\n|secret of \\x1b[2Jabc"),
-            (&[&[""]], ""),
+            (&[&[""]], "\n|ID"),
+            (&[&["abc"], &[""]], "\n|secret of abc"),
         ] {
             assert_eq!(shown(answers), expected, "{answers:?}");
         }

@@ -130,6 +130,13 @@ fn what_must_be_ours_alone_is_closed_unless_it_is_for_more_than_that() {
                 .to_owned(),
         ),
         (
+            "/s/bindings/a.json",
+            0o644,
+            false,
+            Purpose::Notes,
+            "chmod 600 /s/bindings/a.json".to_owned(),
+        ),
+        (
             "/s/credentials",
             0o755,
             true,
