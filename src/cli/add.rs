@@ -74,7 +74,7 @@ pub(super) struct AddArgs {
     /// Read the client secret from a file
     #[arg(long, value_name = "PATH")]
     client_secret_file: Option<PathBuf>,
-    /// Where to keep the credential; without it encrypted-file once that store is made, else the OS keyring if it can be used here, else file
+    /// Where to keep the credential; without it encrypted-file once that is made, else keyring if it works here, else file
     #[arg(long, value_name = "STORE", value_parser = place::asked())]
     store: Option<StoreKind>,
     /// Bind the credential of an existing profile to what the configuration says now, or give the profile a new credential

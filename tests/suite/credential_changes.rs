@@ -192,7 +192,7 @@ fn assert_usable_again(env: &TestEnv, daemon: &Daemon) {
 
 #[test]
 fn a_record_that_is_removed_or_damaged_is_noticed_at_once_and_shown_beside_the_token() {
-    let mut env = TestEnv::with_sandbox(3_600);
+    let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let record = fs::read_to_string(env.record("research")).unwrap();
     let damage: [fn(&Path); 2] = [
@@ -215,7 +215,7 @@ fn a_record_that_is_removed_or_damaged_is_noticed_at_once_and_shown_beside_the_t
 
 #[test]
 fn a_source_that_is_removed_is_noticed_at_once_and_shown_beside_the_token() {
-    let mut env = TestEnv::with_sandbox(3_600);
+    let env = TestEnv::with_sandbox(3_600);
     let volume = env.path("volume");
     fs::create_dir(&volume).unwrap();
     swap(&volume, 1, &[("secret", env.secret())]);

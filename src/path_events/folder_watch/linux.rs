@@ -25,11 +25,12 @@ const ITSELF: WatchFlags = WatchFlags::ONLYDIR
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
 
-/// Events that can give a name new content. The removal of a name cannot. A change of the mode may make the file
-/// readable.
+/// Events that can give a name new content, or remove it. A change of the mode may make the file readable.
 const NAMES: WatchFlags = ITSELF
     .union(WatchFlags::CREATE)
     .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MOVED_FROM)
     .union(WatchFlags::MODIFY)
     .union(WatchFlags::CLOSE_WRITE)
     .union(WatchFlags::ATTRIB);
@@ -212,7 +213,7 @@ mod tests {
         let elsewhere = |d: &Path| write(d.join("other"));
         assert!(!changes(there, elsewhere).await);
         let gone = |d: &Path| fs::remove_file(d.join("d/s")).unwrap();
-        assert!(!changes(there, gone).await, "it has no new content");
+        assert!(changes(there, gone).await, "it is gone");
     }
 
     #[tokio::test]

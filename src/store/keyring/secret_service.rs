@@ -39,11 +39,11 @@ const RULES: [&str; 2] = [
     "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.freedesktop.secrets'",
 ];
 
-/// The signals of the service after which an entry may have another secret, or may be readable. An entry that was removed
-/// has none.
-const CHANGES: [(&str, &str); 5] = [
+/// The signals of the service after which an entry may have another secret, or none, or may be readable.
+const CHANGES: [(&str, &str); 6] = [
     ("org.freedesktop.Secret.Collection", "ItemCreated"),
     ("org.freedesktop.Secret.Collection", "ItemChanged"),
+    ("org.freedesktop.Secret.Collection", "ItemDeleted"),
     ("org.freedesktop.Secret.Service", "CollectionCreated"),
     ("org.freedesktop.Secret.Service", "CollectionChanged"),
     ("org.freedesktop.DBus.Properties", "PropertiesChanged"),

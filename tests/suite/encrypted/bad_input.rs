@@ -242,15 +242,14 @@ fn a_record_that_does_not_open_is_told_everywhere_with_what_is_wrong_and_what_to
     daemon.wait_for_log("the one in use stays in use");
     // First beside a token that is held, then without one.
     for word in ["stays in use", "misconfigured"] {
-        told(&["status"], &[word, why]);
-        let checked = told(&["check"], &["the daemon cannot use its credential", why]);
+        let shown = told(&["status"], &[word, why]);
+        assert_eq!(shown.code, 0, "{shown:?}");
+        let what_to_do = "restore it, or enrol the profile again: 'jetond add NAME --rebind'";
+        let says = ["the daemon cannot use its credential", why, what_to_do];
+        let checked = told(&["check"], &says);
         assert_eq!(checked.code, 78, "{checked:?}");
         let found = told(&["doctor"], &["the daemon cannot use it", why]);
         assert!(!found.stdout.contains("jetond check"), "{found:?}");
-        told(
-            &["check"],
-            &["restore it, or enrol the profile again: 'jetond add NAME --rebind'"],
-        );
         env.stop(&mut daemon);
         daemon = env.start();
         assert_eq!(unlock(&env).code, 0);
@@ -259,7 +258,7 @@ fn a_record_that_does_not_open_is_told_everywhere_with_what_is_wrong_and_what_to
         });
     }
     fs::write(record(&env, "research"), good).unwrap();
-    env.token(&daemon, "research");
+    crate::support::daemon::wait_until("a token", || answer(&env, &daemon, "research").0 == 200);
     env.stop(&mut daemon);
 }
 
