@@ -198,7 +198,7 @@ async fn leftovers(target: &Target, config: &Config, env: &Env) -> Vec<Finding> 
     let of = |leftover: Leftover| {
         let found = leftover.found();
         match leftover.remedy {
-            None => Finding::ok("rotation", found),
+            None => Finding::ok(leftover.check, found),
             remedy => Finding::warn("leftover", found).remedy(remedy),
         }
     };

@@ -2,7 +2,7 @@
 
 mod parts;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tracing::{info, warn};
 
@@ -27,6 +27,8 @@ pub(super) struct Leftover {
     what: String,
     /// What a person does about it; `None` if it goes on without one.
     pub(super) remedy: Option<String>,
+    /// What the doctor calls it if it goes on without one.
+    pub(super) check: &'static str,
 }
 
 /// Finds the credential files that no profile of this configuration names, and the removals, moves and rotations that have
@@ -89,13 +91,24 @@ pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover>
 fn of_part(path: PathBuf) -> Leftover {
     let what = "a command that was ended while it wrote has left a part of a file".to_owned();
     let remedy = format!("if no command runs now, remove the file {}", quoted(&path));
-    let remedy = Some(remedy);
-    Leftover { path, what, remedy }
+    leftover(path, what, Some(remedy))
+}
+
+const fn leftover(path: PathBuf, what: String, remedy: Option<String>) -> Leftover {
+    Leftover {
+        path,
+        what,
+        remedy,
+        check: "leftover",
+    }
 }
 
 fn of_rotation(rotation: Shown) -> Leftover {
     let Shown { path, what, remedy } = rotation;
-    Leftover { path, what, remedy }
+    Leftover {
+        check: "rotation",
+        ..leftover(path, what, remedy)
+    }
 }
 
 /// What a credential of a source was for, which is read no more.
@@ -108,8 +121,7 @@ fn of_binding(target: &Target, path: PathBuf) -> Leftover {
         "if no other configuration does, remove the file {}",
         quoted(&path)
     );
-    let remedy = Some(remedy);
-    Leftover { path, what, remedy }
+    leftover(path, what, Some(remedy))
 }
 
 fn of_credential(
@@ -135,8 +147,7 @@ fn of_credential(
         "no profile of {} keeps its credential in this file",
         target.config.display()
     );
-    let remedy = Some(remedy);
-    Leftover { path, what, remedy }
+    leftover(path, what, Some(remedy))
 }
 
 fn of_removal(target: &Target, removals: &Removals, name: &ProfileName) -> Option<Leftover> {
@@ -158,8 +169,7 @@ fn of_removal(target: &Target, removals: &Removals, name: &ProfileName) -> Optio
             format!("remove the file {}", quoted(&path)),
         ),
     };
-    let remedy = Some(remedy);
-    Some(Leftover { path, what, remedy })
+    Some(leftover(path, what, Some(remedy)))
 }
 
 fn of_move(
@@ -172,18 +182,19 @@ fn of_move(
     let path = moves.path(name);
     let (what, remedy) = match moves.begun(name) {
         Ok(None) => return None,
-        Ok(Some(begun)) => moves::told(target, stores, config, name, &begun)
-            .or_else(|| of_no_file(target, name, &begun, &path))?,
+        Ok(Some(begun)) => match moves::told(target, stores, config, name, &begun) {
+            Some((what, remedy)) => (what, Some(remedy)),
+            None => of_no_file(target, name, &begun)?,
+        },
         Err(error) => (
             format!(
                 "a move of the credential of {name} was begun, and what it has still to do cannot be read: {}",
                 Causes(&error)
             ),
-            format!("remove the file {}", quoted(&path)),
+            Some(format!("remove the file {}", quoted(&path))),
         ),
     };
-    let remedy = Some(remedy);
-    Some(Leftover { path, what, remedy })
+    Some(leftover(path, what, remedy))
 }
 
 /// What is left of a move whose file is not there: it was killed before it made one, or a person has removed it to keep the
@@ -192,8 +203,7 @@ fn of_no_file(
     target: &Target,
     name: &ProfileName,
     begun: &Move,
-    path: &Path,
-) -> Option<(String, String)> {
+) -> Option<(String, Option<String>)> {
     let MoveKind::Export { file } = &begun.kind else {
         return None;
     };
@@ -207,11 +217,13 @@ fn of_no_file(
     Some(match export::unfinished(file, target) {
         Some(left) => (
             format!("{what}, and has left a part of that file"),
-            format!("remove the file {}", quoted(&left)),
+            Some(format!("remove the file {}", quoted(&left))),
         ),
         None => (
-            format!("{what}, and that file is not there, so the profile stays here"),
-            format!("remove the file {}", quoted(path)),
+            format!(
+                "{what}, and that file is not there, so the profile stays here; its next migration or export removes this note"
+            ),
+            None,
         ),
     })
 }

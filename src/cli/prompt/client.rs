@@ -166,7 +166,7 @@ impl Read {
         let pasted = pasted::pair(&answers.concat());
         let lack = match (&pasted.id, &pasted.secret) {
             // The person has nothing to say.
-            _ if answers.iter().rev().take_while(|it| is_blank(*it)).count() >= MOST_BLANK => {
+            _ if answers.iter().rev().take_while(|it| is_blank(it)).count() >= MOST_BLANK => {
                 Lack::Nothing
             }
             // Enter keeps the stored secret of this client.

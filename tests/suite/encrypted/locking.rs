@@ -244,7 +244,7 @@ fn a_command_that_reads_a_record_asks_for_the_passphrase_itself() {
     enrol(&env, "research");
     let args = ["migrate", "research", "--to", "file"];
     let refused = env.jetond(&args);
-    assert_eq!(refused.code, 78, "{refused:?}");
+    assert_eq!(refused.code, 64, "{refused:?}");
     assert!(refused.stderr.contains("locked"), "{refused:?}");
     let mut terminal = Terminal::start(&env, &args, &[]);
     terminal.wait_for("Passphrase (not shown): ");

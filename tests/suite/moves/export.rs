@@ -786,7 +786,8 @@ fn what_a_move_without_its_file_and_killed_writers_have_left_is_named() {
     }
     fs::remove_file(&file).unwrap();
     let state = env.path("state/jeton");
-    let mut left = vec![state.join("moves/research.json")];
+    let note = state.join("moves/research.json").display().to_string();
+    let mut left = vec![];
     for part in [
         "moves/.jeton-new-research-a",
         "encrypted-file/.jeton-new-identity-a",
@@ -803,6 +804,9 @@ fn what_a_move_without_its_file_and_killed_writers_have_left_is_named() {
     left.push(beside);
     let checked = env.jetond(&["check"]);
     let mut daemon = env.start();
+    // The profile stays, so nothing has to be done about that.
+    assert!(checked.stdout.contains(&note), "{checked:?}");
+    daemon.wait_for_log(&note);
     for left in &left {
         let left = left.to_str().unwrap();
         assert!(checked.stderr.contains(left), "{left}: {checked:?}");

@@ -307,6 +307,6 @@ fn a_credential_is_encrypted_by_a_migration_and_the_daemon_goes_on_with_its_toke
     env.stop(&mut daemon);
     // Reading does need one, and no command can rely on a record that it cannot read.
     let refused = migrate(&env, "file");
-    assert_eq!(refused.code, 78, "{refused:?}");
+    assert_eq!(refused.code, 64, "{refused:?}");
     assert!(file.exists() && !env.record("research").exists());
 }
