@@ -33,6 +33,8 @@ pub enum FaultKind {
     Redirect,
     /// The answer is not a token answer.
     Malformed,
+    /// More interim answers (RFC 9110 section 15.2) than are read, and no final one.
+    InterimAnswers,
     /// The answer exceeds the size limit.
     TooLarge,
     /// The issuer rejected the credential. A retry will not help until a person changes something (RFC 6749 section
@@ -111,6 +113,7 @@ impl FaultKind {
             Self::Reset => "reset",
             Self::Redirect => "redirect",
             Self::Malformed => "malformed",
+            Self::InterimAnswers => "interim_answers",
             Self::TooLarge => "too_large",
             Self::Rejected => "rejected",
             Self::RateLimited => "rate_limited",
@@ -236,6 +239,7 @@ mod tests {
             FaultKind::Reset,
             FaultKind::Redirect,
             FaultKind::Malformed,
+            FaultKind::InterimAnswers,
             FaultKind::TooLarge,
             FaultKind::Rejected,
             FaultKind::RateLimited,

@@ -32,7 +32,7 @@ pub(crate) static FAULTS: [Way; 25] = [
     way("truncated", "malformed"),
     way("empty", "malformed"),
     way("huge", "too_large"),
-    way("early-hints", "timeout"),
+    way("early-hints", "interim_answers"),
     way("redirect:307:http://127.0.0.1:9/", "redirect"),
     way("invalid-client", "rejected"),
     way("tls:wrong-name", "tls_name"),

@@ -121,7 +121,11 @@ impl Trouble {
     pub(super) fn of_fault(fault: &Fault) -> Self {
         let was_sent = matches!(
             fault.kind,
-            FaultKind::Timeout | FaultKind::Reset | FaultKind::TooLarge | FaultKind::Malformed
+            FaultKind::Timeout
+                | FaultKind::Reset
+                | FaultKind::InterimAnswers
+                | FaultKind::TooLarge
+                | FaultKind::Malformed
         );
         let trouble = Self::new(TroubleKind::Unreachable(fault.kind), &*fault.detail);
         let trouble = trouble.with_remedy("try again later".to_owned());

@@ -37,6 +37,7 @@ pub(super) fn exit_of(fault: &Fault) -> Exit {
         | FaultKind::NoCa
         | FaultKind::Redirect
         | FaultKind::Malformed
+        | FaultKind::InterimAnswers
         | FaultKind::TooLarge => Exit::Config,
         FaultKind::Dns
         | FaultKind::Connect

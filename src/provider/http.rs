@@ -1,12 +1,13 @@
 //! One request to one address, and nothing else: no redirect is followed, no proxy is used unasked, nothing is sent
 //! in the clear, a connection is kept open for 5 s at most, and every answer has a deadline and a cap.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Bytes;
-use reqwest::header::{self, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response};
+use hyper::Response;
+use hyper::body::{Body, Bytes, Incoming};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::answer::Answer;
@@ -16,28 +17,36 @@ use crate::config::{Origin, Proxy};
 use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
-use classify::classify;
-use client::build;
+use classify::{classify, is_connect};
+use client::Client;
 use content::{Unread, read};
+use ended::{Ended, Failure};
 use head::head;
 use kept::Kept;
+use request::Sent;
 pub use reuse::limit_idle;
 use route::Route;
 use shared::Shared;
 
 mod ca;
 mod call;
+mod caller;
 mod classify;
 mod client;
 mod coding;
+mod connection;
+mod connector;
 mod content;
+mod ended;
 mod families;
 mod framing;
 mod gzip;
 mod head;
 mod identity;
+mod interim;
 mod kept;
 mod needed;
+mod request;
 mod resolver;
 mod reuse;
 mod roots;
@@ -56,6 +65,7 @@ mod wiped;
 
 pub use ca::CaSource;
 pub use call::{Call, Method};
+pub(super) use request::Request;
 pub(super) use resolver::ResolveError;
 pub use resolver::Resolver;
 pub use roots::Roots;
@@ -64,29 +74,22 @@ pub use settings::{ClientSource, Settings, Timeouts};
 /// The largest answer that is read, in bytes: a token of 64 KiB, a refresh token or an ID token beside it, and room.
 const MAX_BODY: usize = 160 * 1024;
 
-/// One request. What is secret in it is in buffers that are sent themselves and then wiped; a copy would stay behind in
-/// freed memory.
-pub(super) struct Request {
-    /// Where, with path and query.
-    pub(super) url: Url,
-    /// `Authorization`.
-    pub(super) authorization: Option<SecretBody>,
-    /// The body with its type, of a request that posts one.
-    pub(super) post: Option<(&'static str, SecretBody)>,
-}
-
 /// How often a request is sent again over another connection when the one that it was sent over, which had been used
 /// before, turns out to be dead. The other idle ones have most likely died with it, and the client has noticed that by then.
 const RESENDS: usize = 2;
 
 /// The clients that profiles share.
-static CLIENTS: Shared<Kept> = Shared::new();
+static CLIENTS: Shared<Kept<Client>> = Shared::new();
 
-/// The client for one origin, built when it is first needed.
+/// Those of calls.
+static CALLERS: Shared<Kept<reqwest::Client>> = Shared::new();
+
+/// The clients for one origin, each built when it is first needed.
 pub struct Http {
     origin: Origin,
     settings: Arc<Settings>,
-    kept: Arc<Kept>,
+    kept: Arc<Kept<Client>>,
+    callers: Arc<Kept<reqwest::Client>>,
 }
 
 /// What an address answered that was asked for nothing but an answer.
@@ -101,18 +104,20 @@ pub struct Reached {
 // === impl Http ===
 
 impl Http {
-    /// A client that speaks to this origin only. Nothing is read or opened yet.
+    /// Clients that speak to this origin only. Nothing is read or opened yet.
     pub fn new(origin: Origin, settings: Settings) -> Self {
         let settings = Arc::new(settings);
-        let kept = CLIENTS.of(&origin, &settings, || Kept::new(build));
+        let kept = CLIENTS.of(&origin, &settings, || Kept::new(client::build));
+        let callers = CALLERS.of(&origin, &settings, || Kept::new(caller::build));
         Self {
             origin,
             settings,
             kept,
+            callers,
         }
     }
 
-    /// The origin that it speaks to.
+    /// The origin that they speak to.
     pub const fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -128,40 +133,15 @@ impl Http {
     /// # Errors
     /// A [`Fault`] when there is no answer, or not the whole of one that matters, or when nothing was sent.
     pub(super) async fn send(&self, request: Request, ca: Option<&Ca>) -> Result<Answer, Fault> {
-        let Request {
-            url,
-            authorization,
-            post,
-        } = request;
-        // Proxy, roots and the demand for TLS were chosen for this origin.
-        if !self.origin.is_of(&url) {
-            let what = format!("a request to another address than {}", self.origin);
-            return Err(Fault::new(FaultKind::Connect, what));
-        }
+        self.is_ours(&request.url)?;
         let client = self.client(ca).await?;
-        let mut request = match post {
-            None => client.get(url),
-            Some((content_type, body)) => client
-                .post(url)
-                .header(header::CONTENT_TYPE, HeaderValue::from_static(content_type))
-                .body(Bytes::from_owner(body)),
-        };
-        if let Some(authorization) = authorization {
-            // Only a line end would not be a value, and there is none in base64.
-            let value = HeaderValue::from_maybe_shared(Bytes::from_owner(authorization));
-            let mut value = value.map_err(|_| {
-                Fault::new(
-                    FaultKind::Rejected,
-                    "the credential cannot be put into a header",
-                )
-            })?;
-            value.set_sensitive(true);
-            request = request.header(header::AUTHORIZATION, value);
-        }
+        let request = request.sent()?;
         exchange::begins();
-        let response = self.framed(self.first_of(request).await?)?;
+        let (response, deadline) = self.first_of(&client, &request).await?;
+        let response = self.framed(response)?;
         let mut answer = head(&response);
-        answer.body = needed::body(&answer, self.read(response, MAX_BODY)).await?;
+        let body = self.read(response.into_body(), MAX_BODY, deadline);
+        answer.body = needed::body(&answer, body).await?;
         Ok(answer)
     }
 
@@ -171,22 +151,20 @@ impl Http {
     /// # Errors
     /// A [`Fault`] when there is no answer, or not the whole of one, or when nothing was sent.
     pub async fn call(&self, call: Call<'_>, ca: Option<&Ca>) -> Result<Answer, Fault> {
-        if !self.origin.is_of(&call.url) {
-            let what = format!("a request to another address than {}", self.origin);
-            return Err(Fault::new(FaultKind::Connect, what));
-        }
-        let client = self.client(ca).await?;
-        let (max, is_repeatable) = (call.max_answer, call.method == Method::Get);
+        self.is_ours(&call.url)?;
+        let callers = &self.callers;
+        let client = callers.client(&self.origin, &self.settings, ca, false);
+        let client = client.await?;
+        let max = call.max_answer;
         let request = call.request(&client)?;
-        let response = if is_repeatable {
-            self.first_of(request).await?
-        } else {
-            request.send().await.map_err(|error| self.fault(&error))?
-        };
-        let response = self.framed(response)?;
+        let deadline = self.deadline();
+        let response = timeout_at(deadline, request.send()).await;
+        let response = response.map_err(|_| self.fault(&Ended::Late))?;
+        let response = response.map_err(|error| self.fault(&error))?;
+        let response = self.framed(Response::from(response))?;
         let mut answer = head(&response);
         if answer.is_json() {
-            let read = self.read(response, max).await;
+            let read = self.read(response.into_body(), max, deadline).await;
             answer.body = read.map_err(|(fault, _)| fault)?;
         }
         Ok(answer)
@@ -194,20 +172,27 @@ impl Http {
 
     /// Sends a request until there is an answer. It is sent again only if the connection had been used before and broke
     /// before an answer: the server, or what is in between, had most likely closed it while it was idle.
-    async fn first_of(&self, request: RequestBuilder) -> Result<Response, Fault> {
-        let first = std::iter::repeat_with(|| request.try_clone()).take(RESENDS);
-        for this in first.flatten() {
-            let (response, is_reused) = reuse::watched(this.send()).await;
+    async fn first_of(
+        &self,
+        client: &Client,
+        request: &Sent,
+    ) -> Result<(Response<Incoming>, Instant), Fault> {
+        let mut resends = RESENDS;
+        loop {
+            let deadline = self.deadline();
+            let send = client.send(request.clone(), deadline);
+            let (response, is_reused) = reuse::watched(send).await;
             let error = match response {
-                Ok(response) => return Ok(response),
+                Ok(response) => return Ok((response, deadline)),
                 Err(error) => error,
             };
-            let fault = self.fault(&error);
-            if !is_reused || error.is_connect() || fault.kind != FaultKind::Reset {
+            let fault = self.fault(&*error);
+            let died = is_reused && !is_connect(&*error) && fault.kind == FaultKind::Reset;
+            if !died || resends == 0 {
                 return Err(fault);
             }
+            resends -= 1;
         }
-        request.send().await.map_err(|error| self.fault(&error))
     }
 
     /// Asks for an address of the origin, with no credential, and reads the head of the answer alone: whether it can be reached
@@ -216,10 +201,11 @@ impl Http {
     /// # Errors
     /// A [`Fault`] when there is no answer.
     pub async fn reach(&self, url: Url) -> Result<Reached, Fault> {
+        self.is_ours(&url)?;
         let client = self.client(None).await?;
-        let request = client.get(url);
-        let response = request.send().await.map_err(|error| self.fault(&error))?;
-        let head = head(&response);
+        let request = request::get(&url)?;
+        let response = client.send(request, self.deadline()).await;
+        let head = head(&response.map_err(|error| self.fault(&*error))?);
         Ok(Reached {
             status: head.status,
             server_date: head.server_date(),
@@ -234,8 +220,22 @@ impl Http {
             .await
     }
 
+    /// Whether the proxy, the roots and the demand for TLS, which were chosen for the origin, are those of this address.
+    fn is_ours(&self, url: &Url) -> Result<(), Fault> {
+        if self.origin.is_of(url) {
+            return Ok(());
+        }
+        let what = format!("a request to another address than {}", self.origin);
+        Err(Fault::new(FaultKind::Connect, what))
+    }
+
+    /// When an exchange that begins now has to be over.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.settings.timeouts.exchange
+    }
+
     /// The response, if it says in a usable way where it ends. Its connection is closed otherwise.
-    fn framed(&self, response: Response) -> Result<Response, Fault> {
+    fn framed<B>(&self, response: Response<B>) -> Result<Response<B>, Fault> {
         framing::check(response.headers()).map_err(|name| {
             let what = format!("{} answered with a {name} that cannot be used", self.origin);
             Fault::new(FaultKind::Malformed, what)
@@ -244,23 +244,32 @@ impl Http {
     }
 
     /// The body, up to the cap; or why it was not read, and how it begins.
-    async fn read(&self, from: Response, max: usize) -> Result<SecretBody, (Fault, SecretBody)> {
+    async fn read<B>(
+        &self,
+        from: B,
+        max: usize,
+        deadline: Instant,
+    ) -> Result<SecretBody, (Fault, SecretBody)>
+    where
+        B: Body<Data = Bytes, Error: Into<Failure>> + Unpin,
+    {
         let mut body = SecretBody::default();
-        let fault = match read(from, max, &mut body).await {
+        let fault = match read(from, max, deadline, &mut body).await {
             Ok(()) => return Ok(body),
             Err(Unread::Useless(kind, how)) => {
                 Fault::new(kind, format!("{} answered {how}", self.origin))
             }
-            Err(Unread::Broken(error)) => self.fault(&error),
+            Err(Unread::Broken(error)) => self.fault(&*error),
         };
         Err((fault, body))
     }
 
-    fn fault(&self, error: &reqwest::Error) -> Fault {
+    fn fault(&self, error: &(dyn Error + 'static)) -> Fault {
         let fault = classify(error, &self.route(), &self.settings.timeouts);
         if fault.kind == FaultKind::TlsUntrusted {
             // The roots may be mended while we run; the next attempt reads them again.
             self.kept.forget();
+            self.callers.forget();
         }
         fault
     }

@@ -13,8 +13,8 @@ use jetond::sandbox::Line;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
-/// The time limit of an attempt, with a reserve for a busy machine.
-const DEADLINE: Duration = Duration::from_secs(15);
+/// How long it may take to end a flood, with room for a busy machine: less than an exchange may last.
+const DEADLINE: Duration = Duration::from_secs(8);
 
 /// A test environment with two profiles, each at an issuer of its own.
 fn two_issuers() -> TestEnv {
@@ -57,7 +57,7 @@ fn of_each_thread(daemon: &Daemon, field: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_flood_of_early_hints_delays_no_request_for_another_profile() {
+fn a_flood_of_early_hints_is_ended_and_delays_no_request_for_another_profile() {
     let env = two_issuers();
     let mut daemon = env.start();
     env.token(&daemon, "other");
@@ -70,27 +70,18 @@ fn a_flood_of_early_hints_delays_no_request_for_another_profile() {
         let target = "/v1/profiles/flooded/refresh";
         crate::support::http::request(&socket, "POST", target, &[], b"")
     });
-    wait_until("the daemon to connect to the flooding issuer", || {
-        env.sandboxes()[1].stats().open_connections == 1
-    });
     let flooded = median(&env, &daemon, "other", 200);
-    assert_eq!(
-        env.sandboxes()[1].stats().open_connections,
-        1,
-        "the flood ended too early"
-    );
-    // The reserve is for a busy machine. If the flood ran on the thread that serves, each request would take most of a
-    // second.
+    // A busy machine has its own delays; on the thread that serves, each took most of a second.
     let bound = quiet * 3 + Duration::from_millis(20);
     assert!(flooded <= bound, "{flooded:?} against {quiet:?}");
     assert_ne!(refresh.join().unwrap().status, 200);
     wait_until("the attempt to end", || {
         let shown = env.get(&daemon, "/v1/profiles/flooded").json();
-        shown["last_fault"]["kind"] == "timeout"
+        shown["last_fault"]["kind"] == "interim_answers"
     });
+    // The flood would last for as long as somebody reads it.
     assert!(begun.elapsed() < DEADLINE, "{:?}", begun.elapsed());
-    env.fault_at(1, "none");
-    wait_until("the connection to end", || {
+    wait_until("the end of the connection", || {
         env.sandboxes()[1].stats().open_connections == 0
     });
     env.stop(&mut daemon);

@@ -31,6 +31,7 @@ rows! {
     Reset,
     Redirect,
     Malformed,
+    InterimAnswers,
     TooLarge,
     Rejected,
     Doubted,

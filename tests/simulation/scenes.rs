@@ -112,7 +112,7 @@ pub(crate) fn draw(
     (met, scene)
 }
 
-const TRANSIENT: [(Met, FaultKind); 17] = [
+const TRANSIENT: [(Met, FaultKind); 18] = [
     (Met::Dns, FaultKind::Dns),
     (Met::Connect, FaultKind::Connect),
     (Met::TlsName, FaultKind::TlsName),
@@ -124,6 +124,7 @@ const TRANSIENT: [(Met, FaultKind); 17] = [
     (Met::Reset, FaultKind::Reset),
     (Met::Redirect, FaultKind::Redirect),
     (Met::Malformed, FaultKind::Malformed),
+    (Met::InterimAnswers, FaultKind::InterimAnswers),
     (Met::TooLarge, FaultKind::TooLarge),
     (Met::RateLimited, FaultKind::RateLimited),
     (Met::RateLimitedUntil, FaultKind::RateLimited),

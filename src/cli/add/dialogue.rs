@@ -147,7 +147,11 @@ impl AddArgs {
 const fn is_of_content(fault: &Fault) -> bool {
     matches!(
         fault.kind,
-        FaultKind::NoEndpoint | FaultKind::Malformed | FaultKind::TooLarge | FaultKind::Redirect
+        FaultKind::NoEndpoint
+            | FaultKind::Malformed
+            | FaultKind::InterimAnswers
+            | FaultKind::TooLarge
+            | FaultKind::Redirect
     )
 }
 

@@ -7,14 +7,19 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use hyper_util::client::legacy;
 use rustix::io::Errno;
 
+use super::ended::Ended;
 use super::route::Route;
 use super::{ResolveError, Timeouts, families};
 use crate::fault::{Fault, FaultKind};
 
+/// An error with all its sources.
+type Cause<'a> = &'a (dyn Error + 'static);
+
 /// Converts an error to a fault.
-pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeouts) -> Fault {
+pub(super) fn classify(error: Cause<'_>, route: &Route, timeouts: &Timeouts) -> Fault {
     let at = &route.at;
     let kind = kind(error);
     let before_it = |proxy: &String| at_the_proxy(error, kind, proxy, at);
@@ -32,13 +37,16 @@ pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeout
     let what = match kind {
         FaultKind::Dns => format!("the name in {at} {}", unresolved(error)),
         FaultKind::Connect => format!("cannot connect to {at}"),
-        FaultKind::Timeout if error.is_connect() => {
+        FaultKind::Timeout if is_connect(error) => {
             format!("no connection to {at} within {:?}", timeouts.connect)
         }
         FaultKind::Timeout => format!(
             "no complete answer from {at} within {:?}",
             timeouts.exchange
         ),
+        FaultKind::InterimAnswers => {
+            format!("{at} answered with interim answers (1xx) alone, and with too many of them")
+        }
         FaultKind::TooLarge => format!("{at} answered with too many or too long headers"),
         FaultKind::Malformed if is_about_length(error) => {
             format!("{at} answered with a Content-Length or Transfer-Encoding that cannot be used")
@@ -67,15 +75,18 @@ pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeout
 
 /// The most specific type decides: the reason of a handshake comes before the error of the connection that failed by
 /// it.
-fn kind(error: &reqwest::Error) -> FaultKind {
+fn kind(error: Cause<'_>) -> FaultKind {
     if let Some(error) = of_tls(error) {
         return tls::kind(error);
     }
-    if error.is_dns() {
+    if sources(error).any(|e| e.is::<ResolveError>()) {
         return FaultKind::Dns;
     }
-    if error.is_timeout() {
+    if is_late(error) {
         return FaultKind::Timeout;
+    }
+    if is_ended(error, Ended::InterimAnswers) {
+        return FaultKind::InterimAnswers;
     }
     if let Some(kind) = sources(error).find_map(|e| http_kind(e.downcast_ref()?)) {
         return kind;
@@ -83,17 +94,38 @@ fn kind(error: &reqwest::Error) -> FaultKind {
     if let Some(kind) = sources(error).find_map(|e| io_kind(e.downcast_ref()?)) {
         return kind;
     }
-    if error.is_connect() {
+    if is_connect(error) {
         FaultKind::Connect
     } else {
         FaultKind::Reset
     }
 }
 
+/// Whether there was no connection yet.
+pub(super) fn is_connect(error: Cause<'_>) -> bool {
+    let mut errors = sources(error).filter_map(|e| e.downcast_ref::<legacy::Error>());
+    errors.any(legacy::Error::is_connect)
+}
+
+fn is_ended(error: Cause<'_>, how: Ended) -> bool {
+    sources(error).any(|e| e.downcast_ref() == Some(&how))
+}
+
+fn is_late(error: Cause<'_>) -> bool {
+    let is_late_io = |e: Cause<'_>| {
+        e.downcast_ref::<io::Error>()
+            .is_some_and(|e| e.kind() == ErrorKind::TimedOut)
+    };
+    let of_call = error.downcast_ref::<reqwest::Error>();
+    of_call.is_some_and(reqwest::Error::is_timeout)
+        || is_ended(error, Ended::Late)
+        || sources(error).any(is_late_io)
+}
+
 /// Describes a failure before there was a tunnel through the proxy, if that is certain.
-fn at_the_proxy(error: &reqwest::Error, kind: FaultKind, proxy: &str, at: &str) -> Option<String> {
+fn at_the_proxy(error: Cause<'_>, kind: FaultKind, proxy: &str, at: &str) -> Option<String> {
     // No tunnel, and no error of the operating system or of a more specific type below it.
-    let no_tunnel = || error.is_connect() && !sources(error).any(|e| e.is::<io::Error>());
+    let no_tunnel = || is_connect(error) && !sources(error).any(|e| e.is::<io::Error>());
     match kind {
         // Through a proxy only the proxy's name is resolved here; but the environment may name no proxy for this
         // address.
@@ -116,14 +148,14 @@ fn at_the_proxy(error: &reqwest::Error, kind: FaultKind, proxy: &str, at: &str) 
 }
 
 /// Why a name was not resolved, as a phrase that follows the name.
-fn unresolved(error: &reqwest::Error) -> String {
+fn unresolved(error: Cause<'_>) -> String {
     sources(error)
         .find_map(|source| source.downcast_ref::<ResolveError>())
         .map_or_else(|| "cannot be resolved".to_owned(), ToString::to_string)
 }
 
 /// The reason of a handshake that failed.
-fn of_tls(error: &reqwest::Error) -> Option<&rustls::Error> {
+fn of_tls(error: Cause<'_>) -> Option<&rustls::Error> {
     sources(error).find_map(|source| source.downcast_ref())
 }
 
@@ -141,7 +173,7 @@ fn http_kind(error: &hyper::Error) -> Option<FaultKind> {
 
 /// Whether the answer does not say in a usable way where it ends. The reason's type is not public, so only its text is
 /// left. Any other text decides nothing.
-fn is_about_length(error: &reqwest::Error) -> bool {
+fn is_about_length(error: Cause<'_>) -> bool {
     let texts = sources(error).filter_map(|e| Some(e.downcast_ref::<hyper::Error>()?.to_string()));
     let mut texts = texts.map(|text| text.to_ascii_lowercase());
     texts.any(|text| text.contains("content-length") || text.contains("transfer-encoding"))
@@ -162,10 +194,9 @@ fn io_kind(error: &io::Error) -> Option<FaultKind> {
 
 /// The error and all its sources. The `source` of an I/O error skips the error that it wraps, so the wrapped error is
 /// asked for.
-fn sources<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    let first: &'a (dyn Error + 'static) = error;
-    std::iter::successors(Some(first), |error| {
-        let error: &'a (dyn Error + 'static) = *error;
+fn sources<'a>(error: Cause<'a>) -> impl Iterator<Item = Cause<'a>> {
+    std::iter::successors(Some(error), |error| {
+        let error: Cause<'a> = *error;
         let wrapped = error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref);

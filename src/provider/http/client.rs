@@ -1,71 +1,87 @@
-//! Building a client: what it may do, whom it trusts, and which way it takes.
+//! The client of exchanges with an issuer: what it sends with each request, and how it reads what comes back.
 
 use std::sync::Arc;
 
-use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Client, ClientBuilder, redirect, retry};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Request, Response};
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::sign::CertifiedKey;
+use tokio::time::{Instant, timeout_at};
 
-use super::Settings;
-use super::reuse::Keeping;
-use crate::config::{Origin, Proxy};
+use super::connection::Allowance;
+use super::connector::Connector;
+use super::ended::{Ended, Failure};
+use super::{Settings, interim, reuse};
+use crate::config::Origin;
 use crate::credential::Ca;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 
-/// Builds a client for one origin. Blocks: files are read for it.
+/// Who we are.
+pub(super) const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("jeton/", env!("CARGO_PKG_VERSION")));
+
+/// A client for one origin. It follows no redirect, and sends nothing twice that may have been read. Clones share its
+/// connections.
+#[derive(Clone)]
+pub(super) struct Client(legacy::Client<Connector, Full<Bytes>>);
+
+/// Builds a client. Blocks: files are read for it.
 ///
 /// # Errors
-/// A [`Fault`] if a file or the proxy's address cannot be used.
+/// A [`Fault`] if a file cannot be used.
 pub(super) fn build(
     origin: &Origin,
     settings: &Settings,
     identity: Option<Arc<CertifiedKey>>,
     ca: Option<&Ca>,
-    connections: &Keeping,
-    is_shared: bool,
+    max_idle: usize,
 ) -> Result<Client, Fault> {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    // Without it a server may choose any coding (RFC 9110 section 12.5.3).
-    headers.insert(
-        header::ACCEPT_ENCODING,
-        HeaderValue::from_static("identity"),
-    );
-    let builder = ClientBuilder::new()
-        .user_agent(concat!("jeton/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
-        // A redirect would carry the secret elsewhere: on 307 and 308 with the whole body.
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        // When to try again is the schedule's to say; a client that repeats on its own breaks its promises.
-        .retry(retry::never())
-        .https_only(origin.is_https())
-        .http1_only()
+    // In the clear nobody is trusted, and a system without roots will do.
+    let tls = origin.is_https().then(|| settings.roots.tls(identity, ca));
+    let connector = Connector::new(origin, settings, tls.transpose()?);
+    let client = legacy::Client::builder(TokioExecutor::new())
         // Odd headers that decide nothing (RFC 9112 sections 5.1 and 5.2): a folded one, a space before the colon, and
         // a character that a value cannot have, whose line is dropped.
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
-        .connect_timeout(settings.timeouts.connect)
-        .timeout(settings.timeouts.exchange)
-        // The default one panics when the system refuses a thread.
-        .dns_resolver(settings.resolver.clone());
-    let builder = connections.apply(builder, is_shared);
-    let builder = match &settings.proxy {
-        _ if origin.is_loopback() => builder.no_proxy(),
-        Proxy::Direct => builder.no_proxy(),
-        // Falling back to a direct connection would be another route than the one that was asked for.
-        Proxy::Http(url) => {
-            let proxy = reqwest::Proxy::all(url.url().clone()).map_err(|_| {
-                Fault::new(
-                    FaultKind::Connect,
-                    "the configured proxy's address cannot be used",
-                )
-            })?;
-            builder.no_proxy().proxy(proxy)
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(reuse::IDLE)
+        .pool_max_idle_per_host(max_idle)
+        .build(connector);
+    Ok(Client(client))
+}
+
+/// What every request says.
+pub(super) fn headers() -> HeaderMap {
+    HeaderMap::from_iter([
+        (header::USER_AGENT, USER_AGENT),
+        (header::ACCEPT, HeaderValue::from_static("application/json")),
+        // Without it a server may choose any coding (RFC 9110 section 12.5.3).
+        (
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        ),
+    ])
+}
+
+impl Client {
+    /// Sends a request, and gives the head of the answer when it is complete.
+    pub(super) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+        deadline: Instant,
+    ) -> Result<Response<Incoming>, Failure> {
+        let answered = interim::limited(request, |request| self.0.request(request));
+        let answered = timeout_at(deadline, answered).await;
+        let response = answered.map_err(|_| Ended::Late)???;
+        if let Some(allowance) = response.extensions().get::<Allowance>() {
+            allowance.lift();
         }
-        Proxy::Environment => builder,
-    };
-    let roots = &settings.roots;
-    roots.build(builder, origin.is_https(), identity, ca)
+        Ok(response)
+    }
 }

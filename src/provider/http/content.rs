@@ -1,8 +1,11 @@
 //! Reading an answer's body into memory that is wiped.
 
-use reqwest::Response;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Bytes};
+use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
+use super::ended::{Ended, Failure};
 use super::gzip::{self, Undecoded};
 use super::wiped::enlarge;
 use crate::fault::FaultKind;
@@ -14,18 +17,22 @@ const USUAL: usize = 16 * 1024;
 pub(super) enum Unread {
     /// It cannot be used, for this reason: a phrase that follows "answered".
     Useless(FaultKind, String),
-    /// The connection broke.
-    Broken(reqwest::Error),
+    /// The connection broke, or it took too long.
+    Broken(Failure),
 }
 
-/// Reads the body, up to `max` bytes as it comes and as many once it is decoded. A buffer that becomes too small is wiped,
+/// Reads a body until `deadline`, up to `max` bytes as it comes and as many once it is decoded. A buffer that becomes too small is wiped,
 /// since it may have a piece of a token. Where the body is too large, its beginning stays in `body`.
-pub(super) async fn read(
-    response: Response,
+pub(super) async fn read<B>(
+    from: B,
     max: usize,
+    deadline: Instant,
     body: &mut Zeroizing<Vec<u8>>,
-) -> Result<(), Unread> {
-    let whole = as_it_comes(response, max, body).await;
+) -> Result<(), Unread>
+where
+    B: Body<Data = Bytes, Error: Into<Failure>> + Unpin,
+{
+    let whole = as_it_comes(from, max, deadline, body).await;
     if !gzip::is_gzip(body) {
         return whole;
     }
@@ -58,13 +65,25 @@ fn too_large(max: usize) -> Unread {
     Unread::Useless(FaultKind::TooLarge, format!("with more than {max} bytes"))
 }
 
-async fn as_it_comes(
-    mut response: Response,
+async fn as_it_comes<B>(
+    mut from: B,
     max: usize,
+    deadline: Instant,
     body: &mut Zeroizing<Vec<u8>>,
-) -> Result<(), Unread> {
+) -> Result<(), Unread>
+where
+    B: Body<Data = Bytes, Error: Into<Failure>> + Unpin,
+{
     *body = Zeroizing::new(Vec::with_capacity(USUAL));
-    while let Some(chunk) = response.chunk().await.map_err(Unread::Broken)? {
+    loop {
+        let frame = timeout_at(deadline, from.frame()).await;
+        let frame = frame.map_err(|_| Unread::Broken(Ended::Late.into()))?;
+        let Some(frame) = frame else { return Ok(()) };
+        let frame = frame.map_err(|error| Unread::Broken(error.into()))?;
+        // Anything else are trailers.
+        let Ok(chunk) = frame.into_data() else {
+            continue;
+        };
         let fits = chunk.slice(..chunk.len().min(max - body.len()));
         let needed = body.len() + fits.len();
         if needed > body.capacity() {
@@ -75,7 +94,6 @@ async fn as_it_comes(
             return Err(too_large(max));
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Whether an answer says in a usable way where it ends.
 
-use reqwest::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap};
 
 /// Checks `Transfer-Encoding` and `Content-Length`. The client itself decodes the one coding `chunked`, and refuses a wrong
 /// length only where it needs one; anything else it would read to the connection's end (RFC 9112 section 6.3), as if it
@@ -33,7 +33,7 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
+    use hyper::header::HeaderValue;
 
     use super::*;
 

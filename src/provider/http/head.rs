@@ -1,14 +1,14 @@
 //! The head of an answer: what matters of it, as it came.
 
-use reqwest::Response;
-use reqwest::header::{self, HeaderName};
+use hyper::Response;
+use hyper::header::{self, HeaderName};
 use zeroize::Zeroizing;
 
 use super::coding;
 use crate::provider::answer::Answer;
 
 /// What matters of a response's head, without its body.
-pub(super) fn head(response: &Response) -> Answer {
+pub(super) fn head<B>(response: &Response<B>) -> Answer {
     let text = |name: HeaderName| {
         let value = response.headers().get(name)?;
         value.to_str().ok().map(str::to_owned)

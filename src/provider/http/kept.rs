@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reqwest::Client;
 use rustls::sign::CertifiedKey;
 use tokio::sync::Semaphore;
 
@@ -14,25 +13,19 @@ use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
 use crate::offload::Lane;
 
-/// Builds a client with this client certificate, for a secret that is bound to these certificates. It keeps connections
-/// for a moment if several profiles use it.
-type Build = fn(
-    &Origin,
-    &Settings,
-    Option<Arc<CertifiedKey>>,
-    Option<&Ca>,
-    &Keeping,
-    bool,
-) -> Result<Client, Fault>;
+/// Builds a client with this client certificate, for a secret that is bound to these certificates. It keeps so many idle
+/// connections at most.
+type Build<C> =
+    fn(&Origin, &Settings, Option<Arc<CertifiedKey>>, Option<&Ca>, usize) -> Result<C, Fault>;
 
 /// The most clients that are kept. The profiles that share them are bound to the same certificates, but for those that
 /// were enrolled before a CA file changed or by an earlier version.
 const MOST: usize = 4;
 
 /// Clients of profiles that reach one issuer in the same way, each built when it is first needed.
-pub(super) struct Kept {
-    build: Build,
-    built: Mutex<Vec<Built>>,
+pub(super) struct Kept<C> {
+    build: Build<C>,
+    built: Mutex<Vec<Built<C>>>,
     connections: Arc<Keeping>,
     /// Where clients are built.
     lane: Lane,
@@ -42,8 +35,8 @@ pub(super) struct Kept {
 
 /// A client and what it was built from. The proxy and the addresses are those of the settings, which do not change.
 #[derive(Clone)]
-struct Built {
-    client: Client,
+struct Built<C> {
+    client: C,
     /// The certificates that a secret is bound to, with which the client's roots were compared; `None` if they were
     /// compared with nothing.
     ca: Option<Ca>,
@@ -61,9 +54,9 @@ enum Unbuilt {
 
 // === impl Kept ===
 
-impl Kept {
+impl<C: Clone + Send + 'static> Kept<C> {
     /// Nothing is built yet.
-    pub(super) fn new(build: Build) -> Self {
+    pub(super) fn new(build: Build<C>) -> Self {
         Self {
             build,
             built: Mutex::default(),
@@ -85,7 +78,7 @@ impl Kept {
         settings: &Arc<Settings>,
         ca: Option<&Ca>,
         is_shared: bool,
-    ) -> Result<Client, Fault> {
+    ) -> Result<C, Fault> {
         let find = || self.slot().iter().find(|kept| kept.is_for(ca)).cloned();
         let mut kept = find();
         // Profiles that need their first client at the same time would build one each, and each would have connections of
@@ -110,7 +103,7 @@ impl Kept {
             );
             let (build, connections) = (self.build, Arc::clone(&self.connections));
             let build = move |identity, ca: Option<&Ca>| {
-                (build)(&to, &how, identity, ca, &connections, is_shared)
+                (build)(&to, &how, identity, ca, connections.max_idle(is_shared))
             };
             let files = settings.client_certificate.clone().filter(|_| reads);
             let built = self
@@ -151,17 +144,17 @@ impl Kept {
         self.slot().first()?.identity
     }
 
-    fn slot(&self) -> MutexGuard<'_, Vec<Built>> {
+    fn slot(&self) -> MutexGuard<'_, Vec<Built<C>>> {
         self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 // === impl Built ===
 
-impl Built {
+impl<C> Built<C> {
     /// Builds a client, unless `kept` has the client certificate as it is now.
     fn new(
-        build: impl FnOnce(Option<Arc<CertifiedKey>>, Option<&Ca>) -> Result<Client, Fault>,
+        build: impl FnOnce(Option<Arc<CertifiedKey>>, Option<&Ca>) -> Result<C, Fault>,
         files: Option<&ClientSource>,
         ca: Option<Ca>,
         kept: Option<Self>,

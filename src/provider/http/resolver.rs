@@ -12,10 +12,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::watch;
 
 use crate::offload;
+
+mod clients;
 
 /// How long a look-up may take, its wait for a thread included: less than a connection may take, so that the fault says
 /// that it was the name.
@@ -92,7 +93,7 @@ impl Resolver {
     }
 
     /// One that looks up with `lookup` on threads that `spawn` starts.
-    fn new(
+    pub(super) fn new(
         lookup: impl Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
         spawn: impl Fn(Box<dyn FnOnce() + Send>) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
@@ -127,6 +128,12 @@ impl Resolver {
         state.threads += 1;
         state.idle += 1;
         Ok(())
+    }
+
+    /// The addresses of a name, with port 0, if they are found in time.
+    async fn find_in_time(&self, name: &str) -> Found {
+        let found = tokio::time::timeout(LIMIT, self.find(name)).await;
+        found.unwrap_or(Err(ResolveError::Late))
     }
 
     /// The addresses of a name, with port 0.
@@ -194,17 +201,6 @@ impl Default for Resolver {
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolver").finish_non_exhaustive()
-    }
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let resolver = self.clone();
-        Box::pin(async move {
-            let found = tokio::time::timeout(LIMIT, resolver.find(name.as_str()));
-            let found = found.await.map_err(|_| ResolveError::Late)??;
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reqwest::{Client, ClientBuilder};
+use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::sign::CertifiedKey;
 
@@ -22,27 +22,18 @@ pub enum Roots {
 }
 
 impl Roots {
-    /// Finishes a client that trusts these roots and shows `identity`, if a secret that is bound to `ca` may be sent to those
-    /// whom they vouch for; `None` takes any roots, for requests without a secret. Blocks: they are read from disk.
+    /// The TLS of a client that trusts these roots and shows `identity`, if a secret that is bound to `ca` may be sent to
+    /// those whom they vouch for; `None` takes any roots, for requests without a secret. Blocks: they are read from disk.
     ///
     /// # Errors
     /// [`FaultKind::NoCa`] when there are none or the file cannot be used, and [`FaultKind::BindingChanged`] when they are
     /// others than those of the enrolment; the reason names the file.
-    pub(super) fn build(
+    pub(super) fn tls(
         &self,
-        builder: ClientBuilder,
-        encrypted: bool,
         identity: Option<Arc<CertifiedKey>>,
         ca: Option<&Ca>,
-    ) -> Result<Client, Fault> {
-        let builder = match encrypted {
-            // In the clear nobody is trusted: an empty set costs nothing, and works where the system has none.
-            false => builder.tls_certs_only([]),
-            true => builder.tls_backend_preconfigured(tls::config(self.verifier(ca)?, identity)?),
-        };
-        builder
-            .build()
-            .map_err(|_| no_ca("no TLS client can be built"))
+    ) -> Result<ClientConfig, Fault> {
+        tls::config(self.verifier(ca)?, identity)
     }
 
     fn verifier(&self, ca: Option<&Ca>) -> Result<Arc<dyn ServerCertVerifier>, Fault> {
@@ -55,8 +46,4 @@ impl Roots {
             Self::File(source) => Ok(Arc::new(source.verifier(ca)?)),
         }
     }
-}
-
-fn no_ca(detail: &str) -> Fault {
-    Fault::new(FaultKind::NoCa, detail)
 }

@@ -95,9 +95,11 @@ const fn general(kind: FaultKind) -> &'static str {
         }
         FaultKind::Timeout => "a firewall may drop what is sent; does it need a proxy?",
         FaultKind::Reset => "something on the way cuts connections; does it need a proxy?",
-        FaultKind::Malformed | FaultKind::TooLarge | FaultKind::Redirect | FaultKind::Rejected => {
-            "check the address in the configuration"
-        }
+        FaultKind::Malformed
+        | FaultKind::InterimAnswers
+        | FaultKind::TooLarge
+        | FaultKind::Redirect
+        | FaultKind::Rejected => "check the address in the configuration",
         FaultKind::NoEndpoint => {
             "check the address in the configuration; if it is right, something in front of the issuer answers in its place"
         }

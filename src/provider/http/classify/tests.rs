@@ -16,8 +16,11 @@ use rustls::{ServerConfig, ServerConnection, Stream};
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::config::{BaseUrl, ClientCertificate};
-use crate::provider::http::{CaSource, ClientSource, Http, Request, Roots, Settings};
+use crate::config::{BaseUrl, ClientCertificate, Proxy};
+use crate::provider::http::{
+    CaSource, Call, ClientSource, Http, Method, Request, Resolver, Roots, Settings,
+};
+use crate::token::AccessToken;
 
 fn fixture(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -317,45 +320,44 @@ async fn a_server_that_speaks_no_tls_gets_nothing() {
     }
 }
 
+/// Resolves nothing.
+fn nowhere() -> Resolver {
+    let start = |work: Box<dyn FnOnce() + Send>| thread::Builder::new().spawn(work).map(drop);
+    Resolver::new(|_| Err(io::Error::other("canary")), start)
+}
+
 #[tokio::test]
 async fn a_name_that_is_not_resolved_is_told_from_a_failed_connection() {
-    struct Nowhere;
-    impl reqwest::dns::Resolve for Nowhere {
-        fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
-            Box::pin(async { Err("canary".into()) })
-        }
-    }
-    let client = reqwest::Client::builder()
-        .tls_certs_only([])
-        .no_proxy()
-        .dns_resolver(Nowhere)
-        .build()
-        .unwrap();
-    let error = client
-        .post("http://issuer.invalid/canary")
-        .send()
-        .await
-        .unwrap_err();
     for (proxy, detail) in [
         (
-            None,
+            Proxy::Direct,
             "the name in https://issuer.invalid cannot be resolved",
         ),
         (
-            Some("the proxy http://p:3128"),
+            Proxy::parse("http://p:3128").unwrap(),
             "the name of the proxy http://p:3128, or else that in https://issuer.invalid, cannot be resolved",
         ),
     ] {
-        let route = Route {
-            at: "https://issuer.invalid".to_owned(),
-            proxy: proxy.map(str::to_owned),
-            has_ca_file: true,
-            shows_certificate: false,
+        let settings = Settings {
+            roots: Roots::File(CaSource::File {
+                path: fixture("ca.pem"),
+                owner: rustix::process::geteuid().as_raw(),
+            }),
+            proxy,
+            resolver: nowhere(),
+            ..Settings::default()
         };
-        let fault = classify(&error, &route, &Timeouts::default());
-        assert_eq!(
-            (fault.kind, fault.detail.as_str()),
-            (FaultKind::Dns, detail)
-        );
+        let url = BaseUrl::parse("https://issuer.invalid").unwrap();
+        let http = Http::new(url.origin(), settings);
+        let token = AccessToken::parse("canary").unwrap();
+        let call = Call::new(Method::Get, url.origin().join("/x"), &token, 1);
+        let exchange = http.reach(url.origin().join("/x")).await.map(|_| ());
+        let call = http.call(call, None).await.map(|_| ());
+        for fault in [exchange.unwrap_err(), call.unwrap_err()] {
+            assert_eq!(
+                (fault.kind, fault.detail.as_str()),
+                (FaultKind::Dns, detail)
+            );
+        }
     }
 }

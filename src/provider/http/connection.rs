@@ -1,0 +1,151 @@
+//! A connection to an issuer, with a limit to what is read of an answer before its head is complete.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection as Described};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::ended::Ended;
+
+/// The most that is read before the head of the final answer is complete, in bytes. One head never has as many (hyper refuses
+/// 408 KiB), so what reaches this are interim answers. They can come faster than they are counted: what has arrived is read
+/// in one go.
+const MOST: usize = 512 * 1024;
+
+/// A connection, encrypted or not.
+pub(super) struct Connection {
+    stream: Box<dyn Stream>,
+    allowance: Allowance,
+}
+
+/// How much may be read until the next request is written or the allowance is lifted.
+#[derive(Debug, Clone)]
+pub(super) struct Allowance(Arc<AtomicUsize>);
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+// === impl Connection ===
+
+impl Connection {
+    pub(super) fn new(stream: impl Read + Write + Send + Unpin + 'static) -> Self {
+        Self {
+            stream: Box::new(TokioIo::new(stream)),
+            allowance: Allowance(Arc::new(AtomicUsize::new(MOST))),
+        }
+    }
+
+    /// What is written is a request, so that what is read next is its answer.
+    fn stream_for_request(&mut self) -> Pin<&mut dyn Stream> {
+        self.allowance.set(MOST);
+        Pin::new(&mut *self.stream)
+    }
+}
+
+impl Described for Connection {
+    /// Its allowance comes with each response.
+    fn connected(&self) -> Connected {
+        Connected::new().extra(self.allowance.clone())
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut *self.stream).poll_read(context, buffer))?;
+        let read = buffer.filled().len() - before;
+        Poll::Ready(self.allowance.take(read).map_err(io::Error::other))
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.stream_for_request().poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream_for_request()
+            .poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream).poll_shutdown(context)
+    }
+}
+
+// === impl Allowance ===
+
+impl Allowance {
+    /// The head is complete: how much is read of the body, its reader decides.
+    pub(super) fn lift(&self) {
+        self.set(usize::MAX);
+    }
+
+    fn set(&self, bytes: usize) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+
+    fn take(&self, bytes: usize) -> Result<(), Ended> {
+        let less = |left: usize| left.checked_sub(bytes);
+        let taken = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        taken.map(drop).map_err(|_| Ended::InterimAnswers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_request_has_the_whole_allowance_until_its_head_is_complete() {
+        let (near, mut far) = tokio::io::duplex(2 * MOST);
+        let mut connection = Connection::new(TokioIo::new(near));
+        let allowance = connection.allowance.clone();
+        let mut taken = vec![0; MOST];
+        for _ in 0..2 {
+            connection.write_all(b"a request").await.unwrap();
+            far.write_all(&taken).await.unwrap();
+            connection.read_exact(&mut taken).await.unwrap();
+        }
+        far.write_all(b"x").await.unwrap();
+        let error = connection.read_u8().await.unwrap_err();
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+        assert_eq!(cause, Some(&Ended::InterimAnswers));
+        allowance.lift();
+        for _ in 0..3 {
+            far.write_all(&taken).await.unwrap();
+            connection.read_exact(&mut taken).await.unwrap();
+        }
+    }
+}
