@@ -33,7 +33,7 @@ pub enum FaultKind {
     Redirect,
     /// The answer is not a token answer.
     Malformed,
-    /// More interim answers (RFC 9110 section 15.2) than are read, and no final one.
+    /// Too many interim answers (RFC 9110 section 15.2) and no final one.
     InterimAnswers,
     /// The answer exceeds the size limit.
     TooLarge,

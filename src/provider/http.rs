@@ -20,7 +20,7 @@ use crate::instant::UnixTime;
 use classify::{classify, is_connect};
 use client::Client;
 use content::{Unread, read};
-use ended::{Ended, Failure};
+use exceeded::{Exceeded, Failure};
 use head::head;
 use kept::Kept;
 use request::Sent;
@@ -37,7 +37,7 @@ mod coding;
 mod connection;
 mod connector;
 mod content;
-mod ended;
+mod exceeded;
 mod families;
 mod framing;
 mod gzip;
@@ -81,7 +81,7 @@ const RESENDS: usize = 2;
 /// The clients that profiles share.
 static CLIENTS: Shared<Kept<Client>> = Shared::new();
 
-/// Those of calls.
+/// The clients for calls, shared likewise.
 static CALLERS: Shared<Kept<reqwest::Client>> = Shared::new();
 
 /// The clients for one origin, each built when it is first needed.
@@ -137,7 +137,7 @@ impl Http {
         let client = self.client(ca).await?;
         let request = request.sent()?;
         exchange::begins();
-        let (response, deadline) = self.first_of(&client, &request).await?;
+        let (response, deadline) = self.first_of(&client, request).await?;
         let response = self.framed(response)?;
         let mut answer = head(&response);
         let body = self.read(response.into_body(), MAX_BODY, deadline);
@@ -159,7 +159,7 @@ impl Http {
         let request = call.request(&client)?;
         let deadline = self.deadline();
         let response = timeout_at(deadline, request.send()).await;
-        let response = response.map_err(|_| self.fault(&Ended::Late))?;
+        let response = response.map_err(|_| self.fault(&Exceeded::Deadline))?;
         let response = response.map_err(|error| self.fault(&error))?;
         let response = self.framed(Response::from(response))?;
         let mut answer = head(&response);
@@ -175,7 +175,7 @@ impl Http {
     async fn first_of(
         &self,
         client: &Client,
-        request: &Sent,
+        request: Sent,
     ) -> Result<(Response<Incoming>, Instant), Fault> {
         let mut resends = RESENDS;
         loop {
@@ -220,7 +220,7 @@ impl Http {
             .await
     }
 
-    /// Whether the proxy, the roots and the demand for TLS, which were chosen for the origin, are those of this address.
+    /// Refuses an address of another origin: proxy, roots and TLS were chosen for this one.
     fn is_ours(&self, url: &Url) -> Result<(), Fault> {
         if self.origin.is_of(url) {
             return Ok(());
@@ -229,7 +229,7 @@ impl Http {
         Err(Fault::new(FaultKind::Connect, what))
     }
 
-    /// When an exchange that begins now has to be over.
+    /// The deadline of an exchange that begins now.
     fn deadline(&self) -> Instant {
         Instant::now() + self.settings.timeouts.exchange
     }

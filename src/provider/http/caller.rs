@@ -1,4 +1,4 @@
-//! The client of calls of an issuer's API. A call is rare, so that no connection is kept for the next one.
+//! The HTTP client for calls of an issuer's API. Calls are rare, so it keeps no idle connection.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ pub(super) fn build(
         Proxy::Environment => builder,
     };
     let builder = match origin.is_https() {
-        // In the clear nobody is trusted: an empty set costs nothing, and works where the system has none.
+        // Without TLS no roots are needed: an empty set costs nothing, and works where the system has none.
         false => builder.tls_certs_only([]),
         true => builder.tls_backend_preconfigured(settings.roots.tls(identity, ca)?),
     };

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 use hyper_util::client::legacy;
 use rustix::io::Errno;
 
-use super::ended::Ended;
+use super::exceeded::Exceeded;
 use super::route::Route;
 use super::{ResolveError, Timeouts, families};
 use crate::fault::{Fault, FaultKind};
@@ -45,7 +45,7 @@ pub(super) fn classify(error: Cause<'_>, route: &Route, timeouts: &Timeouts) -> 
             timeouts.exchange
         ),
         FaultKind::InterimAnswers => {
-            format!("{at} answered with interim answers (1xx) alone, and with too many of them")
+            format!("{at} sent too many interim answers (1xx) before the final one")
         }
         FaultKind::TooLarge => format!("{at} answered with too many or too long headers"),
         FaultKind::Malformed if is_about_length(error) => {
@@ -85,7 +85,7 @@ fn kind(error: Cause<'_>) -> FaultKind {
     if is_late(error) {
         return FaultKind::Timeout;
     }
-    if is_ended(error, Ended::InterimAnswers) {
+    if is_exceeded(error, Exceeded::InterimAnswers) {
         return FaultKind::InterimAnswers;
     }
     if let Some(kind) = sources(error).find_map(|e| http_kind(e.downcast_ref()?)) {
@@ -107,7 +107,7 @@ pub(super) fn is_connect(error: Cause<'_>) -> bool {
     errors.any(legacy::Error::is_connect)
 }
 
-fn is_ended(error: Cause<'_>, how: Ended) -> bool {
+fn is_exceeded(error: Cause<'_>, how: Exceeded) -> bool {
     sources(error).any(|e| e.downcast_ref() == Some(&how))
 }
 
@@ -118,7 +118,7 @@ fn is_late(error: Cause<'_>) -> bool {
     };
     let of_call = error.downcast_ref::<reqwest::Error>();
     of_call.is_some_and(reqwest::Error::is_timeout)
-        || is_ended(error, Ended::Late)
+        || is_exceeded(error, Exceeded::Deadline)
         || sources(error).any(is_late_io)
 }
 

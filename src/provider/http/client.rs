@@ -1,4 +1,4 @@
-//! The client of exchanges with an issuer: what it sends with each request, and how it reads what comes back.
+//! The HTTP client for exchanges with an issuer.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connection::Allowance;
 use super::connector::Connector;
-use super::ended::{Ended, Failure};
+use super::exceeded::{Exceeded, Failure};
 use super::{Settings, interim, reuse};
 use crate::config::Origin;
 use crate::credential::Ca;
 use crate::fault::Fault;
 
-/// Who we are.
+/// The `User-Agent` of every request.
 pub(super) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("jeton/", env!("CARGO_PKG_VERSION")));
 
-/// A client for one origin. It follows no redirect, and sends nothing twice that may have been read. Clones share its
-/// connections.
+/// A client for one origin. It follows no redirect, and repeats no request that the server may have read. Clones share
+/// its connections.
 #[derive(Clone)]
 pub(super) struct Client(legacy::Client<Connector, Full<Bytes>>);
 
@@ -39,7 +39,7 @@ pub(super) fn build(
     ca: Option<&Ca>,
     max_idle: usize,
 ) -> Result<Client, Fault> {
-    // In the clear nobody is trusted, and a system without roots will do.
+    // Without TLS no roots are needed, and a system may have none.
     let tls = origin.is_https().then(|| settings.roots.tls(identity, ca));
     let connector = Connector::new(origin, settings, tls.transpose()?);
     let client = legacy::Client::builder(TokioExecutor::new())
@@ -56,7 +56,7 @@ pub(super) fn build(
     Ok(Client(client))
 }
 
-/// What every request says.
+/// The headers of every request.
 pub(super) fn headers() -> HeaderMap {
     HeaderMap::from_iter([
         (header::USER_AGENT, USER_AGENT),
@@ -70,7 +70,10 @@ pub(super) fn headers() -> HeaderMap {
 }
 
 impl Client {
-    /// Sends a request, and gives the head of the answer when it is complete.
+    /// Sends a request, and returns the answer when its head is complete.
+    ///
+    /// # Errors
+    /// A [`Failure`], also when the deadline passes or too many interim answers arrive.
     pub(super) async fn send(
         &self,
         request: Request<Full<Bytes>>,
@@ -78,7 +81,7 @@ impl Client {
     ) -> Result<Response<Incoming>, Failure> {
         let answered = interim::limited(request, |request| self.0.request(request));
         let answered = timeout_at(deadline, answered).await;
-        let response = answered.map_err(|_| Ended::Late)???;
+        let response = answered.map_err(|_| Exceeded::Deadline)???;
         if let Some(allowance) = response.extensions().get::<Allowance>() {
             allowance.lift();
         }

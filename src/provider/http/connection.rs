@@ -11,20 +11,20 @@ use hyper_util::client::legacy::connect::{Connected, Connection as Described};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::ended::Ended;
+use super::exceeded::Exceeded;
 
-/// The most that is read before the head of the final answer is complete, in bytes. One head never has as many (hyper refuses
-/// 408 KiB), so what reaches this are interim answers. They can come faster than they are counted: what has arrived is read
-/// in one go.
+/// The most bytes that are read before the head of the final answer is complete. hyper refuses a head of 408 KiB, so only
+/// interim answers exceed this limit. They are also counted (`interim`), but hyper reads everything that has arrived
+/// before the counter can end the exchange.
 const MOST: usize = 512 * 1024;
 
-/// A connection, encrypted or not.
+/// A connection, encrypted or not, that fails when its allowance is used up.
 pub(super) struct Connection {
     stream: Box<dyn Stream>,
     allowance: Allowance,
 }
 
-/// How much may be read until the next request is written or the allowance is lifted.
+/// How many bytes may still be read. Each write, which is part of a request, resets it.
 #[derive(Debug, Clone)]
 pub(super) struct Allowance(Arc<AtomicUsize>);
 
@@ -42,7 +42,7 @@ impl Connection {
         }
     }
 
-    /// What is written is a request, so that what is read next is its answer.
+    /// Resets the allowance: the bytes that follow a write are those of the answer.
     fn stream_for_request(&mut self) -> Pin<&mut dyn Stream> {
         self.allowance.set(MOST);
         Pin::new(&mut *self.stream)
@@ -50,7 +50,7 @@ impl Connection {
 }
 
 impl Described for Connection {
-    /// Its allowance comes with each response.
+    /// Attaches the allowance to each response.
     fn connected(&self) -> Connected {
         Connected::new().extra(self.allowance.clone())
     }
@@ -103,7 +103,7 @@ impl AsyncWrite for Connection {
 // === impl Allowance ===
 
 impl Allowance {
-    /// The head is complete: how much is read of the body, its reader decides.
+    /// Removes the limit when the head is complete. The body has a limit of its own, in `content`.
     pub(super) fn lift(&self) {
         self.set(usize::MAX);
     }
@@ -112,12 +112,12 @@ impl Allowance {
         self.0.store(bytes, Ordering::Relaxed);
     }
 
-    fn take(&self, bytes: usize) -> Result<(), Ended> {
+    fn take(&self, bytes: usize) -> Result<(), Exceeded> {
         let less = |left: usize| left.checked_sub(bytes);
         let taken = self
             .0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-        taken.map(drop).map_err(|_| Ended::InterimAnswers)
+        taken.map(drop).map_err(|_| Exceeded::InterimAnswers)
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
         far.write_all(b"x").await.unwrap();
         let error = connection.read_u8().await.unwrap_err();
         let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
-        assert_eq!(cause, Some(&Ended::InterimAnswers));
+        assert_eq!(cause, Some(&Exceeded::InterimAnswers));
         allowance.lift();
         for _ in 0..3 {
             far.write_all(&taken).await.unwrap();

@@ -1,4 +1,4 @@
-//! Opening a connection to an issuer: directly or through a proxy's tunnel, encrypted but for one to this machine.
+//! Opens connections to an issuer: directly or through a proxy's tunnel, with TLS unless the issuer is on loopback.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,15 +17,14 @@ use tower_service::Service;
 
 use super::client::USER_AGENT;
 use super::connection::Connection;
-use super::ended::{Ended, Failure};
+use super::exceeded::{Exceeded, Failure};
 use super::{Settings, reuse};
 use crate::config::{Origin, Proxy};
 
-/// When a connection is asked whether it is still one, and how often. The other end may be gone without a word, and a NAT
-/// forget it.
+/// Interval and number of TCP keep-alive probes.
 const KEEPALIVE: (Duration, u32) = (Duration::from_secs(15), 3);
 
-/// How long what was sent may stay unconfirmed.
+/// How long sent data may stay unacknowledged (TCP_USER_TIMEOUT).
 #[cfg(target_os = "linux")]
 const UNCONFIRMED: Duration = Duration::from_secs(30);
 
@@ -35,14 +34,14 @@ pub(super) struct Connector {
     tcp: HttpConnector<super::Resolver>,
     /// `None` for an origin in the clear.
     tls: Option<Tls>,
-    /// How long it may take.
+    /// Limit to name resolution, connection and TLS handshake together.
     limit: Duration,
 }
 
 #[derive(Clone)]
 struct Tls {
     of_origin: Arc<ClientConfig>,
-    /// A proxy may speak TLS too. What is spoken within is no protocol that it has to know (ALPN).
+    /// For a proxy that is reached over TLS: the same without ALPN.
     of_proxy: Arc<ClientConfig>,
     proxies: Arc<Matcher>,
 }
@@ -56,7 +55,7 @@ impl Connector {
         let mut tcp = HttpConnector::new_with_resolver(settings.resolver.clone());
         tcp.enforce_http(tls.is_none());
         tcp.set_nodelay(true);
-        // One address that does not answer leaves time for the others.
+        // Divided among the addresses of a name, so that one that does not answer leaves time for the others.
         tcp.set_connect_timeout(Some(limit));
         let (idle, probes) = KEEPALIVE;
         tcp.set_keepalive(Some(idle));
@@ -117,14 +116,14 @@ impl Service<Uri> for Connector {
         Box::pin(async move {
             let limit = connector.limit;
             let opened = tokio::time::timeout(limit, connector.open(to)).await;
-            let opened = opened.map_err(|_| Ended::Late)??;
+            let opened = opened.map_err(|_| Exceeded::Deadline)??;
             reuse::note_opened();
             Ok(TokioIo::new(opened))
         })
     }
 }
 
-/// Through which proxy what is reached. Never through one to this machine.
+/// Chooses the proxy for each address; an origin on loopback has none.
 fn proxies(origin: &Origin, proxy: &Proxy) -> Matcher {
     match proxy {
         _ if origin.is_loopback() => Matcher::builder().build(),

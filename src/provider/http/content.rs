@@ -5,7 +5,7 @@ use hyper::body::{Body, Bytes};
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
-use super::ended::{Ended, Failure};
+use super::exceeded::{Exceeded, Failure};
 use super::gzip::{self, Undecoded};
 use super::wiped::enlarge;
 use crate::fault::FaultKind;
@@ -77,7 +77,7 @@ where
     *body = Zeroizing::new(Vec::with_capacity(USUAL));
     loop {
         let frame = timeout_at(deadline, from.frame()).await;
-        let frame = frame.map_err(|_| Unread::Broken(Ended::Late.into()))?;
+        let frame = frame.map_err(|_| Unread::Broken(Exceeded::Deadline.into()))?;
         let Some(frame) = frame else { return Ok(()) };
         let frame = frame.map_err(|error| Unread::Broken(error.into()))?;
         // Anything else are trailers.

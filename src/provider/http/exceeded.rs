@@ -1,27 +1,27 @@
-//! Why a request has no answer: an error of a library, or a limit of ours.
+//! Why a request has no answer: an error of a library, or a limit of ours that was exceeded.
 
 use std::error::Error;
 use std::fmt;
 
-/// Why a request has no answer.
+/// The reason why a request has no answer.
 pub(super) type Failure = Box<dyn Error + Send + Sync>;
 
-/// A limit of ours that ended an exchange.
+/// A limit that an exchange exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// It took too long.
-    Late,
-    /// There were too many interim answers (RFC 9110 section 15.2), or too much of them.
+pub(super) enum Exceeded {
+    /// The deadline of the connection or of the exchange.
+    Deadline,
+    /// The limit to interim answers (RFC 9110 section 15.2), by their number or their bytes.
     InterimAnswers,
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Late => "not in time",
+            Self::Deadline => "deadline exceeded",
             Self::InterimAnswers => "too many interim answers",
         })
     }
 }
 
-impl Error for Ended {}
+impl Error for Exceeded {}

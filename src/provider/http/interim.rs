@@ -1,5 +1,5 @@
-//! A limit to interim answers (RFC 9110 section 15.2): each costs a server a few bytes and us the reading of a head, and
-//! there may be any number of them before the final answer.
+//! A limit to interim answers (RFC 9110 section 15.2). A server may send any number of them before the final answer, and
+//! each costs it a few bytes and the client the parsing of a head.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,19 +8,19 @@ use hyper::Request;
 use hyper::ext::on_informational;
 use tokio::sync::Notify;
 
-use super::ended::Ended;
+use super::exceeded::Exceeded;
 
-/// The most that are read before the final answer: servers send one or two, if any.
+/// The most interim answers to one request. Real servers send one or two, if any.
 const MOST: usize = 64;
 
-/// Sends a request, and gives up once there are more interim answers to it than [`MOST`].
+/// Sends a request, and drops it when more than [`MOST`] interim answers have arrived.
 ///
 /// # Errors
-/// [`Ended::InterimAnswers`] in that case.
+/// [`Exceeded::InterimAnswers`] in that case.
 pub(super) async fn limited<B, T, S>(
     mut request: Request<B>,
     send: impl FnOnce(Request<B>) -> S,
-) -> Result<T, Ended>
+) -> Result<T, Exceeded>
 where
     S: Future<Output = T>,
 {
@@ -32,7 +32,7 @@ where
         }
     });
     tokio::select! { biased;
-        () = too_many.notified() => Err(Ended::InterimAnswers),
+        () = too_many.notified() => Err(Exceeded::InterimAnswers),
         sent = send(request) => Ok(sent),
     }
 }

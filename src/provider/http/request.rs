@@ -1,4 +1,4 @@
-//! A request of an exchange.
+//! Requests of exchanges with an issuer.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -21,10 +21,10 @@ pub(in crate::provider) struct Request {
     pub(in crate::provider) post: Option<(&'static str, SecretBody)>,
 }
 
-/// A request as it is sent. Its clones share the buffers.
+/// An HTTP request. Its clones share the buffers with secrets.
 pub(super) type Sent = hyper::Request<Full<Bytes>>;
 
-/// A request without a body.
+/// A GET request with the headers of every request.
 ///
 /// # Errors
 /// A [`Fault`] if the address cannot be one of a request.
@@ -42,7 +42,7 @@ pub(super) fn get(url: &Url) -> Result<Sent, Fault> {
 // === impl Request ===
 
 impl Request {
-    /// The request with what every request says.
+    /// Converts it to an HTTP request with the headers of every request.
     ///
     /// # Errors
     /// A [`Fault`] if it cannot be sent as it is.

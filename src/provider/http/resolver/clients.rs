@@ -1,4 +1,4 @@
-//! How the clients ask for the addresses of a name.
+//! Adapts the resolver to the interfaces of the two HTTP clients.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use hyper_util::client::legacy::connect::dns;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tower_service::Service;
 
-use super::super::ended::Failure;
+use super::super::exceeded::Failure;
 use super::Resolver;
 
 type Addresses = vec::IntoIter<SocketAddr>;

@@ -58,7 +58,7 @@ impl Unfound {
             FaultKind::Timeout => (Telling::Failed, "no answer in time"),
             FaultKind::Reset => (Telling::Failed, "the connection broke"),
             FaultKind::Malformed => (Telling::NoDocument, "no HTTP"),
-            FaultKind::InterimAnswers => (Telling::Failed, "interim answers alone"),
+            FaultKind::InterimAnswers => (Telling::Failed, "too many interim answers"),
             FaultKind::TooLarge => (Telling::NoDocument, "too large"),
             // All addresses are on one server.
             _ => (Telling::Stop, ""),
