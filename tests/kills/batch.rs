@@ -62,6 +62,7 @@ pub(crate) fn run(choice: &Choice) -> bool {
         return true;
     }
     let start = Instant::now();
+    let threads = 3 * std::thread::available_parallelism().map_or(1, |n| n.get());
     let has_keyring = Keyring::is_possible();
     if !has_keyring {
         support::ignored(
@@ -75,7 +76,9 @@ pub(crate) fn run(choice: &Choice) -> bool {
         .flat_map(|(n, operation)| operation.forms.iter().map(move |form| (n, *form)))
         .filter(|(n, form)| choice.may_be_of(&label(*n, *form)))
         .collect();
-    let watched: Vec<_> = at_once(&forms, |(operation, form)| watch(*operation, *form));
+    let watched: Vec<_> = at_once(threads, &forms, |(operation, form)| {
+        watch(*operation, *form)
+    });
     let mut faults: Vec<String> = vec![];
     let mut tries: BTreeMap<Cell, Vec<Try>> = BTreeMap::new();
     // A disk that fails, while the control plane behaves.
@@ -140,7 +143,7 @@ pub(crate) fn run(choice: &Choice) -> bool {
         if chosen.is_empty() {
             break;
         }
-        for (of_try, result) in chosen.iter().zip(at_once(&chosen, kill)) {
+        for (of_try, result) in chosen.iter().zip(at_once(threads, &chosen, kill)) {
             match result {
                 Err(why) => faults.push(format!("{}: {why}", of_try.label())),
                 Ok(tried) => {
@@ -360,9 +363,12 @@ fn prepared(operation: &Operation) -> (Place, Vec<String>) {
     (place, arguments)
 }
 
-/// Does something with each, several at a time; what panics is an error.
-fn at_once<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<Result<R, String>> {
-    let threads = 3 * std::thread::available_parallelism().map_or(1, |n| n.get());
+/// Does something with each, so many at a time; what panics is an error.
+pub(crate) fn at_once<T: Sync, R: Send>(
+    threads: usize,
+    all: &[T],
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<Result<R, String>> {
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Result<R, String>>>> =
         Mutex::new(all.iter().map(|_| None).collect());

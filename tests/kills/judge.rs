@@ -1,4 +1,4 @@
-//! What holds after a kill: five bars, each of which counts what breaks it.
+//! What holds after a kill: six bars, each of which counts what breaks it.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,15 +27,18 @@ pub(crate) enum Bar {
     FalseSuccess,
     /// A secret or a token is outside of the stores.
     Leaked,
+    /// A request is not served, or a daemon that starts serves no token within 2 s.
+    Late,
 }
 
 impl Bar {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Orphaned,
         Self::Deleted,
         Self::Lost,
         Self::FalseSuccess,
         Self::Leaked,
+        Self::Late,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -45,6 +48,7 @@ impl Bar {
             Self::Lost => "lost credentials",
             Self::FalseSuccess => "false successes",
             Self::Leaked => "secrets outside of the stores",
+            Self::Late => "requests without a token in time",
         }
     }
 }
@@ -107,6 +111,12 @@ pub(crate) fn judge(
     if let Some(what) = (operation.end)(&place) {
         broken.push((Bar::Lost, what));
     }
+    broken.extend(end_of(place));
+    broken
+}
+
+/// Ends the place, and looks for secrets in all that came out.
+pub(crate) fn end_of(mut place: Place) -> Broken {
     for secret in place.env.sandbox().secrets() {
         place
             .env
@@ -135,8 +145,8 @@ pub(crate) fn judge(
         // It looks too, and panics.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(env)));
     }
-    broken.extend(leaks.into_iter().map(|leak| (Bar::Leaked, leak)));
-    broken
+    let leaks = leaks.into_iter();
+    leaks.map(|leak| (Bar::Leaked, leak)).collect()
 }
 
 fn list(place: &Place) -> Output {

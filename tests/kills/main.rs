@@ -5,6 +5,8 @@
 //!     cargo test --test kills                            a few kills of each kind
 //!     cargo test --test kills -- --points 300 --seed 2   so many, spread evenly, others with another seed
 //!     cargo test --test kills -- --all                   every one
+//!     cargo test --test kills -- --rotations --points 5000 --at-once 16   of daemons that rotate a key, so many at once
+//!     cargo test --test kills -- --two-hosts 200         so many rounds of two hosts with one home
 //!     cargo test --test kills -- --power-loss 1000       so many power losses in place of kills
 //!     cargo test --test kills -- --only TEXT             those whose label has this text, with what the commands say
 //!
@@ -41,6 +43,7 @@ mod never;
 mod operation;
 mod place;
 mod power;
+mod rotation;
 mod table;
 mod tracer;
 mod words;
@@ -54,11 +57,21 @@ use batch::Choice;
 /// How many kills `cargo test` tries.
 const FEW: usize = 40;
 
+/// How many kills of daemons that rotate a key it tries.
+const FEW_ROTATIONS: usize = 8;
+
+/// One in so many kills is one of a daemon that rotates a key.
+const SHARE: usize = 6;
+
+/// How many rotations there are at once: they wait most of the time.
+const AT_ONCE: usize = 40;
+
 /// How many power losses it tries.
 const VARIANTS: usize = 120;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
+    let is = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let after = |flag: &str| {
         let at = arguments.iter().position(|argument| argument == flag)?;
         let value = arguments.get(at + 1).cloned();
@@ -70,33 +83,67 @@ fn main() -> ExitCode {
     };
     // Another one each time, and printed, so that a run that fails can be run again.
     let seed = number("--seed").unwrap_or_else(|| fastrand::usize(..1_000_000));
+    let at_once = number("--at-once").unwrap_or(AT_ONCE);
     if let Some(variants) = number("--power-loss") {
-        return match power::run(variants, seed) {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        };
+        return code(power::run(variants, seed));
+    }
+    if let Some(rounds) = number("--two-hosts") {
+        return code(rotation::run_hosts(rounds, at_once));
     }
     let choice = if let Some(text) = after("--only") {
         Some(Choice::Only(text))
-    } else if arguments.iter().any(|argument| argument == "--all") {
+    } else if is("--all") {
         Some(Choice::All)
     } else {
         number("--points").map(|points| Choice::Some { points, seed })
     };
     if let Some(choice) = choice {
-        return match batch::run(&choice) {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        };
+        return code(match is("--rotations") {
+            true => rotation::run(&choice, at_once),
+            false => both(choice, at_once),
+        });
     }
     let few = Choice::Some { points: FEW, seed };
     let trial = Trial::test("killed_commands_lose_nothing", move || {
         batch::run(&few).then_some(()).ok_or("see above".into())
+    });
+    let few = Choice::Some {
+        points: FEW_ROTATIONS,
+        seed,
+    };
+    let rotations = Trial::test("killed_rotations_lose_nothing", move || {
+        rotation::run(&few, at_once)
+            .then_some(())
+            .ok_or("see above".into())
     });
     let power = Trial::test("a_power_loss_leaves_every_credential", move || {
         power::run(VARIANTS, seed)
             .then_some(())
             .ok_or("see above".into())
     });
-    libtest_mimic::run(&Arguments::from_args(), vec![trial, power]).exit_code()
+    libtest_mimic::run(&Arguments::from_args(), vec![trial, rotations, power]).exit_code()
+}
+
+const fn code(is_well: bool) -> ExitCode {
+    match is_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// Commands and rotations, at the same time.
+fn both(choice: Choice, at_once: usize) -> bool {
+    let (commands, rotations) = match choice {
+        Choice::Some { points, seed } => {
+            let part = |points| Choice::Some { points, seed };
+            (part(points - points / SHARE), part(points / SHARE))
+        }
+        Choice::All => (Choice::All, Choice::All),
+        Choice::Only(text) => (Choice::Only(text.clone()), Choice::Only(text)),
+    };
+    std::thread::scope(|scope| {
+        let rotations = scope.spawn(|| rotation::run(&rotations, at_once));
+        let is_well = batch::run(&commands);
+        rotations.join().unwrap() && is_well
+    })
 }

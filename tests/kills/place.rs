@@ -35,7 +35,12 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn make() -> Self {
-        let env = TestEnv::with_line(Line::V2_24, 3_600);
+        Self::with_life(3_600)
+    }
+
+    /// A place whose tokens hold so many seconds.
+    pub(crate) fn with_life(life: u64) -> Self {
+        let env = TestEnv::with_line(Line::V2_24, life);
         env.enrol(PROFILE);
         fs::remove_file(env.path("secret")).unwrap();
         let daemon = env.start();
@@ -53,6 +58,11 @@ impl Place {
         let config = fs::read_to_string(place.env.config()).unwrap();
         fs::write(place.env.config(), format!("{COMMENT}{config}")).unwrap();
         place
+    }
+
+    /// Takes the daemon out of the place.
+    pub(crate) fn replace_daemon(&mut self) -> Daemon {
+        std::mem::replace(&mut self.daemon, self.env.spawn(&["--help"]))
     }
 
     /// The sandbox's keys.
@@ -222,6 +232,7 @@ impl Place {
             "state/jeton/credentials",
             "state/jeton/removals",
             "state/jeton/moves",
+            "state/jeton/rotations",
             "home",
         ];
         let names = folders.into_iter().flat_map(|folder| self.names(folder));

@@ -6,12 +6,15 @@
 
 mod disk;
 mod log;
+mod rotations;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::operation::{self, Operation};
 use crate::place::{COMMENT, PROFILE, Place};
+use crate::rotation::form::Form;
+use crate::rotation::mode::{MODES, Mode};
 use crate::support;
 use crate::tracer;
 
@@ -21,6 +24,21 @@ use disk::{Disk, Tree};
 fn operations() -> impl Iterator<Item = &'static Operation> {
     let all = operation::ALL.iter();
     all.filter(|operation| operation.is_local && !operation.uses_keyring && !operation.is_of_daemon)
+}
+
+/// The rotations: with a control plane that answers, and one each of the ways in which it does not.
+fn rotation_forms() -> Vec<(&'static Mode, Form)> {
+    let of_mode = |mode: &'static Mode| {
+        let mut seen = vec![];
+        let mut forms = mode.forms.iter().copied();
+        let forms = forms.by_ref().filter(move |form| {
+            let is_new = !seen.contains(&(form.behaviour, form.span));
+            seen.push((form.behaviour, form.span));
+            is_new
+        });
+        forms.map(move |form| (mode, form)).collect::<Vec<_>>()
+    };
+    MODES.iter().flat_map(of_mode).collect()
 }
 
 /// Tries so many variants, prints what came of them, and says whether all is well.
@@ -33,22 +51,36 @@ pub(crate) fn run(variants: usize, seed: usize) -> bool {
     let count = operations().count();
     let mut faults: Vec<String> = vec![];
     let (mut tried, mut distinct) = (0, 0);
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = operations()
+    let results = std::thread::scope(|scope| {
+        let mut threads: Vec<_> = operations()
             .enumerate()
             .map(|(n, operation)| {
                 let seed = u64::try_from(seed + n).unwrap();
                 let variants = variants.div_ceil(count);
-                scope.spawn(move || (operation.name, of_operation(operation, variants, seed)))
+                scope.spawn(move || {
+                    let name = operation.name.to_owned();
+                    (name, of_operation(operation, variants, seed))
+                })
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join()).collect()
+        // Of rotations twice as many: nothing has to be run for them.
+        let forms = rotation_forms();
+        let of_form = (2 * variants).div_ceil(forms.len());
+        threads.extend(forms.into_iter().enumerate().map(|(n, (mode, form))| {
+            let seed = u64::try_from(seed + count + n).unwrap();
+            scope.spawn(move || {
+                let name = format!("{} [{}]", mode.name, form.label());
+                (name, rotations::of_form(mode, form, of_form, seed))
+            })
+        }));
+        let results = threads.into_iter().map(|thread| thread.join());
+        results.collect::<Vec<_>>()
     });
     for result in results {
         match result {
             Ok((name, (of_variants, trees, broken))) => {
                 println!(
-                    "{name:25} {of_variants} variants, {trees} different disks, {} faults",
+                    "{name:45} {of_variants} variants, {trees} different disks, {} faults",
                     broken.len()
                 );
                 (tried, distinct) = (tried + of_variants, distinct + trees);
@@ -75,7 +107,7 @@ fn of_operation(operation: &Operation, variants: usize, seed: u64) -> (usize, us
     (operation.prepare)(&place);
     let arguments = (operation.arguments)(&place);
     // A power loss ends it, too.
-    let mut daemon = std::mem::replace(&mut place.daemon, place.env.spawn(&["--help"]));
+    let mut daemon = place.replace_daemon();
     place.env.stop(&mut daemon);
     let roots = ["state", "config", "home"].map(|root| place.env.path(root));
     let before = Tree::read(&roots);
@@ -92,8 +124,8 @@ fn of_operation(operation: &Operation, variants: usize, seed: u64) -> (usize, us
     let mut random = fastrand::Rng::with_seed(seed);
     let mut trees: BTreeMap<Tree, String> = BTreeMap::new();
     for _ in 0..variants {
-        let (tree, label) = disk.after_power_loss(&mut random);
-        trees.entry(tree).or_insert(label);
+        let loss = disk.after_power_loss(&mut random);
+        trees.entry(loss.tree).or_insert(loss.label);
     }
     let mut broken = vec![];
     for (tree, label) in &trees {

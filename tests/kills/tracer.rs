@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::TestEnv;
@@ -20,7 +21,7 @@ pub(crate) enum Group {
 }
 
 /// The calls of each group. The client of the control plane sends with `writev`.
-const CALLS: [(Group, &[&str]); 6] = [
+pub(crate) const CALLS: [(Group, &[&str]); 6] = [
     (
         Group::Write,
         &[
@@ -212,13 +213,19 @@ pub(crate) fn run(
 pub(crate) fn writes(env: &TestEnv, args: &[String]) -> (Output, String) {
     // It has secrets, so it is not in the place.
     let log = tempfile::NamedTempFile::new().unwrap();
-    let mut command = env.command("strace");
-    command.args(["-f", "-q", "-y", "-xx", "-s", "1000000", "-o"]);
-    command.arg(log.path());
-    command.args(["-e", &format!("trace={}", CHANGES.join(","))]);
+    let mut command = writing(env, log.path());
     command.arg(env!("CARGO_BIN_EXE_jetond")).args(args);
     let output = env.finish("jetond", command, b"", false);
     (output, fs::read_to_string(log.path()).unwrap())
+}
+
+/// The tracer of every call that changes a file, with its bytes and its moment. What is traced has to follow.
+pub(crate) fn writing(env: &TestEnv, log: &Path) -> Command {
+    let mut command = env.command("strace");
+    command.args(["-f", "-q", "-y", "-xx", "-ttt", "-s", "1000000", "-o"]);
+    command.arg(log);
+    command.args(["-e", &format!("trace={}", CHANGES.join(","))]);
+    command
 }
 
 /// The calls that change a file.

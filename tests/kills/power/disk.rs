@@ -33,6 +33,16 @@ pub(super) struct Disk {
     changes: Vec<Change>,
 }
 
+/// A power loss.
+pub(super) struct Loss {
+    /// What the disk has then.
+    pub(super) tree: Tree,
+    /// How many changes were made before it.
+    pub(super) end: usize,
+    /// In words.
+    pub(super) label: String,
+}
+
 // === impl Tree ===
 
 impl Tree {
@@ -55,6 +65,11 @@ impl Tree {
                     .insert(path.clone(), (fs::read(&path).unwrap(), mode));
             }
         }
+    }
+
+    /// What is in a file, if it is there.
+    pub(super) fn file(&self, path: &Path) -> Option<&[u8]> {
+        self.files.get(path).map(|(bytes, _)| bytes.as_slice())
     }
 
     /// Puts the disk into this state.
@@ -91,8 +106,8 @@ impl Disk {
         self.with(&|_| true, &|_, bytes| bytes.len())
     }
 
-    /// The disk after a power loss at some call, and in words which one.
-    pub(super) fn after_power_loss(&self, random: &mut fastrand::Rng) -> (Tree, String) {
+    /// The disk after a power loss at some call.
+    pub(super) fn after_power_loss(&self, random: &mut fastrand::Rng) -> Loss {
         let end = random.usize(..=self.changes.len());
         let kept: Vec<(bool, f64)> = (0..end).map(|_| (random.bool(), random.f64())).collect();
         let tree = self.with(
@@ -108,13 +123,11 @@ impl Disk {
         let dropped: Vec<usize> = (0..end)
             .filter(|n| !self.is_durable(*n, end) && !kept[*n].0)
             .collect();
-        (
-            tree,
-            format!(
-                "after {end} of {} changes without {dropped:?}",
-                self.changes.len()
-            ),
-        )
+        let label = format!(
+            "after {end} of {} changes without {dropped:?}",
+            self.changes.len()
+        );
+        Loss { tree, end, label }
     }
 
     /// Whether a change is surely on the disk once all before `end` were made.

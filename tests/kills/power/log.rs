@@ -14,16 +14,23 @@ struct Call<'a> {
 
 /// The changes of what is below these folders.
 pub(super) fn operations(log: &str, roots: &[PathBuf]) -> Vec<Change> {
+    let all = operations_at(log, roots).into_iter();
+    all.map(|(_, change)| change).collect()
+}
+
+/// The same, each with its moment in seconds since 1970.
+pub(super) fn operations_at(log: &str, roots: &[PathBuf]) -> Vec<(f64, Change)> {
     let mut files: HashMap<PathBuf, usize> = HashMap::new();
     let mut changes = vec![];
     let mut last = 0;
     let is_ours = |path: &Path| roots.iter().any(|root| path.starts_with(root));
-    for line in whole_lines(log) {
+    for (at, line) in whole_lines(log) {
         let Some(call) = parse(&line) else { continue };
         if call.result.starts_with('-') || call.result.starts_with('?') {
             continue;
         }
-        changes.extend(change(&call, &mut files, &mut last, &is_ours));
+        let change = change(&call, &mut files, &mut last, &is_ours);
+        changes.extend(change.map(|change| (at, change)));
     }
     changes
 }
@@ -107,21 +114,25 @@ fn renamed(files: &mut HashMap<PathBuf, usize>, from: &Path, to: &Path) {
     }
 }
 
-/// The lines of the log, each call in one: one that another thread has interrupted is put together again.
-fn whole_lines(log: &str) -> Vec<String> {
+/// The lines of the log with their moments, each call in one: one that another thread has interrupted is put together again.
+fn whole_lines(log: &str) -> Vec<(f64, String)> {
     let mut begun: HashMap<&str, &str> = HashMap::new();
     let mut lines = vec![];
     for line in log.lines() {
         let Some((thread, rest)) = line.split_once(' ') else {
             continue;
         };
-        let rest = rest.trim_start();
+        let Some((at, rest)) = rest.trim_start().split_once(' ') else {
+            continue;
+        };
+        let Ok(at) = at.parse() else { continue };
         if let Some(begin) = rest.strip_suffix(" <unfinished ...>") {
             begun.insert(thread, begin);
         } else if let Some((_, end)) = rest.split_once(" resumed>") {
-            lines.extend(begun.remove(thread).map(|begin| format!("{begin}{end}")));
+            let begin = begun.remove(thread);
+            lines.extend(begin.map(|begin| (at, format!("{begin}{end}"))));
         } else {
-            lines.push(rest.to_owned());
+            lines.push((at, rest.to_owned()));
         }
     }
     lines

@@ -1,0 +1,238 @@
+//! Power loss while a key is rotated. The control plane has no power loss, so the disk is judged by the keys that it had
+//! at that moment: the record that is left has a secret that works then, and each key that the rotation made is known by
+//! its name.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::disk::{Change, Disk, Tree};
+use super::log;
+use crate::place::{PROFILE, Place};
+use crate::rotation::form::Form;
+use crate::rotation::mode::Mode;
+use crate::rotation::walk::{Asked, END, FIRST, LIFE};
+use crate::tracer;
+
+/// The keys at the control plane: names by client IDs.
+type Keys = BTreeMap<String, String>;
+
+/// When the keys changed, and to which: after the first moment and until the second.
+struct Turn {
+    after: f64,
+    until: f64,
+    keys: Keys,
+}
+
+/// Rotates a key while the control plane behaves so, and tries so many variants. How many there were, how many different
+/// disks they left, and what is wrong with them.
+pub(super) fn of_form(
+    mode: &Mode,
+    form: Form,
+    variants: usize,
+    seed: u64,
+) -> (usize, usize, Vec<String>) {
+    let mut place = Place::with_life(LIFE);
+    let mut former = place.replace_daemon();
+    place.env.stop(&mut former);
+    let roots = ["state", "config", "home"].map(|root| place.env.path(root));
+    let before = Tree::read(&roots);
+    // It has secrets, so it is not in the place.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut command = tracer::writing(&place.env, file.path());
+    command.args(["-D", env!("CARGO_BIN_EXE_jetond"), "run"]);
+    place.daemon = place.env.serving(place.env.spawn_command(command));
+    let _token = place.env.token(&place.daemon, PROFILE);
+
+    let first = keys(&place);
+    let mut asked = Asked::new(place, mode, form);
+    let turns = follow(&mut asked, &first);
+    let mut daemon = asked.place.replace_daemon();
+    asked.place.env.stop(&mut daemon);
+    // The tracer ends a moment after what it traces.
+    crate::support::daemon::wait_until("the log to end", || {
+        text(file.path()).contains("+++ exited with 0 +++")
+    });
+
+    let changes = log::operations_at(&text(file.path()), &roots);
+    let times: Vec<f64> = changes.iter().map(|(at, _)| *at).collect();
+    let changes: Vec<Change> = changes.into_iter().map(|(_, change)| change).collect();
+    let mut secrets = secrets_in(&changes);
+    secrets.insert(FIRST.to_owned(), asked.place.env.secret().to_owned());
+    let disk = Disk::new(before, changes);
+    assert_eq!(
+        disk.whole(),
+        Tree::read(&roots),
+        "the model is of another disk"
+    );
+    let judge = Judge {
+        first,
+        states: states(&turns, &times),
+        secrets,
+        roots: roots[0].clone(),
+    };
+
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut seen: BTreeMap<(usize, Tree), String> = BTreeMap::new();
+    for _ in 0..variants {
+        let loss = disk.after_power_loss(&mut random);
+        seen.entry((loss.end, loss.tree)).or_insert(loss.label);
+    }
+    let mut broken: Vec<String> = vec![];
+    for ((end, tree), label) in &seen {
+        let wrong = judge.of(*end, tree);
+        broken
+            .extend(wrong.map(|what| format!("{} [{}] {label}: {what}", mode.name, form.label())));
+    }
+    let walked = asked.ended(None, 1);
+    broken.extend(walked.broken.into_iter().map(|(_, what)| what));
+    (variants, seen.len(), broken)
+}
+
+fn text(path: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
+}
+
+fn keys(place: &Place) -> Keys {
+    let keys = place.keys().into_iter();
+    keys.map(|key| (key.client_id, key.name)).collect()
+}
+
+fn now() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap().as_secs_f64()
+}
+
+/// Follows the keys until the rotation is over.
+fn follow(asked: &mut Asked, first: &Keys) -> Vec<Turn> {
+    let (start, mut last, mut at, mut looks) = (Instant::now(), first.clone(), now(), 0_u64);
+    let mut turns = vec![];
+    loop {
+        let keys = keys(&asked.place);
+        let until = now();
+        if keys != last {
+            last.clone_from(&keys);
+            turns.push(Turn {
+                after: at,
+                until,
+                keys,
+            });
+        }
+        at = until;
+        looks += 1;
+        if looks.is_multiple_of(10) {
+            let phase = asked.phase();
+            if asked.is_over(phase) {
+                return turns;
+            }
+        }
+        assert!(start.elapsed() < END, "the rotation does not end");
+        std::thread::sleep(std::time::Duration::from_micros(300));
+    }
+}
+
+/// For each number of changes that were made, the keys that there may have been then, besides those of before: a call of
+/// the network takes longer than two changes of the disk are apart, so keys change in the longest pause.
+fn states(turns: &[Turn], times: &[f64]) -> Vec<(usize, Keys)> {
+    let of_gap = |gap: usize| {
+        let begin = gap.checked_sub(1).map_or(f64::MIN, |n| times[n]);
+        let end = times.get(gap).copied().unwrap_or(f64::MAX);
+        (begin, end)
+    };
+    let find = |turn: &Turn| {
+        let gaps = (0..=times.len()).filter(|gap| {
+            let (begin, end) = of_gap(*gap);
+            begin < turn.until && end > turn.after
+        });
+        let long = |gap: &usize| {
+            let (begin, end) = of_gap(*gap);
+            end - begin
+        };
+        gaps.max_by(|a, b| long(a).total_cmp(&long(b))).unwrap()
+    };
+    turns
+        .iter()
+        .map(|turn| (find(turn), turn.keys.clone()))
+        .collect()
+}
+
+/// The secrets in the records that were written, by client IDs.
+fn secrets_in(changes: &[Change]) -> BTreeMap<String, String> {
+    let mut secrets = BTreeMap::new();
+    for change in changes {
+        let Change::Write(_, bytes) = change else {
+            continue;
+        };
+        let record: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        for key in [&record, &record["next"], &record["previous"]] {
+            secrets.extend(credential(key));
+        }
+    }
+    secrets
+}
+
+/// A client ID and its secret.
+fn credential(key: &Value) -> Option<(String, String)> {
+    let text = |name: &str| Some(key[name].as_str()?.to_owned());
+    Some((text("client_id")?, text("client_secret")?))
+}
+
+/// What a disk is judged by.
+struct Judge {
+    /// The keys of before.
+    first: Keys,
+    /// The keys later, each with the number of changes that were made before them.
+    states: Vec<(usize, Keys)>,
+    secrets: BTreeMap<String, String>,
+    /// The state folder's parent.
+    roots: PathBuf,
+}
+
+impl Judge {
+    /// What is wrong with a disk after so many changes.
+    fn of(&self, end: usize, tree: &Tree) -> Option<String> {
+        let json = |path: &str| -> Option<Value> {
+            let bytes = tree.file(&self.roots.join(path))?;
+            serde_json::from_slice(bytes).ok()
+        };
+        let Some(record) = json(&format!("jeton/credentials/{PROFILE}.json")) else {
+            return Some("the record is lost".to_owned());
+        };
+        let journal = json(&format!("jeton/rotations/{PROFILE}.json")).unwrap_or_default();
+        let stored = [&record, &record["next"], &record["previous"]];
+        let stored: Vec<_> = stored.into_iter().filter_map(credential).collect();
+        let tried = journal["tried"].as_array().into_iter().flatten();
+        let tried: Vec<&str> = tried.filter_map(Value::as_str).collect();
+        // The last ones before, and each that came when so many changes were made.
+        let before = self.states.iter().rfind(|(gap, _)| *gap < end);
+        let before = before.map_or(&self.first, |(_, keys)| keys);
+        let at = self.states.iter().filter(|(gap, _)| *gap == end);
+        for keys in std::iter::once(before).chain(at.map(|(_, keys)| keys)) {
+            let works = |(client_id, secret): &(String, String)| {
+                keys.contains_key(client_id) && self.secrets.get(client_id) == Some(secret)
+            };
+            if !stored.iter().any(works) {
+                return Some(format!("no secret of the record works; keys {keys:?}"));
+            }
+            let is_stored = |client_id: &String| stored.iter().any(|(id, _)| id == client_id);
+            let unknown = keys.iter().find(|(client_id, name)| {
+                !self.first.contains_key(*client_id)
+                    && !is_stored(client_id)
+                    && !tried.contains(&name.as_str())
+            });
+            if let Some((_, name)) = unknown {
+                return Some(format!("the key {name} is known by no name"));
+            }
+            // The old key: it is of the profile, so it is to be known as well.
+            if keys.contains_key(FIRST)
+                && !is_stored(&FIRST.to_owned())
+                && journal["former"]["client_id"] != FIRST
+            {
+                return Some("the old key is forgotten".to_owned());
+            }
+        }
+        None
+    }
+}

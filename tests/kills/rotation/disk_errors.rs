@@ -1,0 +1,286 @@
+//! Errors of the disk while a daemon writes the record and the journal of a rotation: it goes on once the disk works again,
+//! and serves meanwhile.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use jetond::sandbox::Fault;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::form::Form;
+use super::mode::Mode;
+use super::phase::Phase;
+use super::walk::{Asked, END, LIFE, Walked, served};
+use crate::place::{PROFILE, Place};
+use crate::support::TestEnv;
+
+/// How long a disk without room stays so: longer than the rotation waits before it tries again.
+const FULL: Duration = Duration::from_secs(5);
+
+/// An error of the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DiskError {
+    /// From which phase on.
+    phase: Phase,
+    kind: Kind,
+    /// How many calls fail.
+    times: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// This call fails in this folder of the state, with this error.
+    Fails(&'static str, &'static str, &'static str),
+    /// No file gets longer than so many bytes: a longer write is short, and the next one fails.
+    Short(u64),
+}
+
+/// The calls that fail, each with its errors. A file's own sync has no folder: it is in whichever.
+const FAILING: [(&str, &[&str]); 3] = [
+    ("openat", &["ENOSPC", "EROFS", "EIO"]),
+    ("fsync", &["EIO", "ENOSPC"]),
+    ("renameat", &["EROFS", "EIO", "ENOSPC"]),
+];
+
+/// What has the record, the journal, and both.
+const FOLDERS: [&str; 3] = ["credentials", "rotations", ""];
+
+/// Lengths within the journal, and within the record.
+const SHORT: [u64; 3] = [0, 100, 500];
+
+/// The phases in which there is time to break the disk.
+const PHASES: [Phase; 5] = [
+    Phase::Checking,
+    Phase::Creating,
+    Phase::Proving,
+    Phase::Grace,
+    Phase::Deleting,
+];
+
+// === impl DiskError ===
+
+impl DiskError {
+    /// Each of them.
+    pub(super) fn all() -> Vec<Self> {
+        let mut all = vec![];
+        for phase in PHASES {
+            for (call, errors) in FAILING {
+                for error in errors {
+                    // Only the sync of a file is met without a folder.
+                    let folders = FOLDERS
+                        .iter()
+                        .filter(|it| it.is_empty() == (call == "fsync"));
+                    for folder in folders {
+                        for times in [1, 3] {
+                            let kind = Kind::Fails(call, folder, error);
+                            all.push(Self { phase, kind, times });
+                        }
+                    }
+                }
+            }
+            let short = SHORT.map(|bytes| Self {
+                phase,
+                kind: Kind::Short(bytes),
+                times: 1,
+            });
+            all.extend(short);
+        }
+        all
+    }
+
+    pub(super) const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The error's name.
+    pub(super) const fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Fails(_, _, error) => error,
+            Kind::Short(_) => "short writes",
+        }
+    }
+}
+
+impl fmt::Display for DiskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (phase, times) = (self.phase.as_str(), self.times);
+        match self.kind {
+            Kind::Fails(call, folder, error) => {
+                write!(f, "{error} at {phase} of {call} {folder}, {times} times")
+            }
+            Kind::Short(bytes) => write!(f, "short after {bytes} at {phase}"),
+        }
+    }
+}
+
+/// Breaks the disk for a while, and judges what comes of it.
+pub(super) fn walk(mode: &Mode, form: Form, error: DiskError) -> Walked {
+    let mut place = Place::with_life(LIFE);
+    let mut former = place.replace_daemon();
+    place.env.stop(&mut former);
+    place.daemon = place.env.start_command(without_end_by_limit(&place.env));
+    let _token = place.env.token(&place.daemon, PROFILE);
+    slow(&place, error.phase);
+    let mut broken_disk = (error.phase == Phase::Checking).then(|| BrokenDisk::new(&place, error));
+    let mut asked = Asked::new(place, mode, form.without_fault());
+    let (start, mut disturbed, mut broken) = (Instant::now(), None, vec![]);
+    let mut looks = 0_u32;
+    loop {
+        assert!(start.elapsed() < END, "the rotation does not end");
+        let phase = asked.phase();
+        if broken_disk.is_none() && disturbed.is_none() && phase == error.phase {
+            broken_disk = Some(BrokenDisk::new(&asked.place, error));
+        }
+        let has_failed = broken_disk
+            .as_mut()
+            .is_some_and(|disk| disk.has_failed(&asked.place));
+        if has_failed {
+            broken_disk = None;
+            disturbed = Some(error.phase);
+            asked.place.env.fault("none");
+        }
+        if asked.is_over(phase) {
+            break;
+        }
+        looks += 1;
+        if looks.is_multiple_of(100) {
+            broken.extend(served(&asked.place));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    drop(broken_disk);
+    let mut daemon = asked.place.replace_daemon();
+    asked.place.env.stop(&mut daemon);
+    let mut walked = asked.ended(disturbed, 1);
+    walked.broken.extend(broken);
+    walked
+}
+
+/// Makes the phase last, so that the disk can be broken in it.
+fn slow(place: &Place, phase: Phase) {
+    let fault = match phase {
+        Phase::Creating => "keys:slow:1.5",
+        Phase::Proving => "slow:1.5",
+        _ => return,
+    };
+    let sandbox = place.env.sandbox();
+    let fault = Fault::parse(fault).unwrap();
+    place.env.block_on(sandbox.set_fault(Some(fault))).unwrap();
+}
+
+/// A daemon that is not killed where a file gets too long: the write fails. Its log is a pipe, which has no length.
+fn without_end_by_limit(env: &TestEnv) -> Command {
+    let mut command = env.command("bash");
+    command.args([
+        "-c",
+        r#"trap "" XFSZ; exec "$@" > >(exec cat) 2>&1"#,
+        "bash",
+    ]);
+    command.args([env!("CARGO_BIN_EXE_jetond"), "run"]);
+    command
+}
+
+/// A disk that fails until it is dropped.
+struct BrokenDisk {
+    error: DiskError,
+    since: Instant,
+    daemon: u32,
+    tracer: Option<(Child, TempDir)>,
+}
+
+impl BrokenDisk {
+    fn new(place: &Place, error: DiskError) -> Self {
+        let daemon = place.daemon.child.id();
+        let tracer = match error.kind {
+            Kind::Short(bytes) => {
+                limit(daemon, &bytes.to_string());
+                None
+            }
+            Kind::Fails(call, folder, error) => {
+                let log = TempDir::new().unwrap();
+                let path = place.env.path("state/jeton").join(folder);
+                Some((
+                    attach(&place.env, daemon, call, &path, error, log.path()),
+                    log,
+                ))
+            }
+        };
+        Self {
+            error,
+            since: Instant::now(),
+            daemon,
+            tracer,
+        }
+    }
+
+    /// Whether it has failed as often as it should.
+    fn has_failed(&mut self, place: &Place) -> bool {
+        match &mut self.tracer {
+            Some((tracer, log)) => {
+                assert!(tracer.try_wait().unwrap().is_none(), "strace has ended");
+                let mut text = String::new();
+                let log = File::open(log.path().join("calls"));
+                let read = log.map(|mut log| log.read_to_string(&mut text));
+                drop(read);
+                text.matches("(INJECTED)").count() >= self.error.times
+            }
+            None => {
+                let said = fs::read_to_string(&place.daemon.output).unwrap();
+                let has_failed = said.contains("the journal of the rotation cannot be")
+                    || said.contains("the record is not changed")
+                    || said.contains("the record may be changed");
+                has_failed && self.since.elapsed() > FULL
+            }
+        }
+    }
+}
+
+impl Drop for BrokenDisk {
+    fn drop(&mut self) {
+        match &mut self.tracer {
+            Some((tracer, _)) => {
+                // It lets the daemon go.
+                let pid = Pid::from_raw(i32::try_from(tracer.id()).unwrap()).unwrap();
+                let _ = kill_process(pid, Signal::TERM);
+                let _ = tracer.wait();
+            }
+            None => limit(self.daemon, "unlimited"),
+        }
+    }
+}
+
+/// Lets no file of the daemon get longer.
+fn limit(daemon: u32, bytes: &str) {
+    let limit = Command::new("prlimit")
+        .arg(format!("--pid={daemon}"))
+        .arg(format!("--fsize={bytes}:"))
+        .status();
+    // The daemon may have ended.
+    drop(limit);
+}
+
+/// Lets a call of the daemon fail in a folder.
+fn attach(env: &TestEnv, daemon: u32, call: &str, at: &Path, error: &str, log: &Path) -> Child {
+    let calls = match call {
+        "renameat" => "renameat,renameat2,rename",
+        call => call,
+    };
+    let mut command = env.command("strace");
+    command.args(["-f", "-q", "-s", "0", "-p", &daemon.to_string()]);
+    command.args(["-e", &format!("trace={calls}")]);
+    command.args(["-e", &format!("inject={calls}:error={error}")]);
+    if !at.ends_with("jeton") {
+        command.arg("-P").arg(at);
+    }
+    command.arg("-o").arg(log.join("calls"));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.spawn().unwrap()
+}

@@ -1,0 +1,108 @@
+//! How the control plane behaves while a key is rotated.
+
+use jetond::sandbox::Fault;
+
+use super::phase::Phase;
+use crate::behaviour::Behaviour::{self, Answers, Fails, Late, Swallows, Twice};
+
+/// One form of a behaviour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) behaviour: Behaviour,
+    /// The sandbox's fault, `none` without one.
+    pub(crate) fault: &'static str,
+    /// Which calls it concerns.
+    pub(crate) span: Span,
+}
+
+/// Which calls a behaviour concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// All: no key is ever created, and the rotation is undone.
+    All,
+    /// All, and a key is created all the same.
+    Harmless,
+    /// The creation of the key.
+    Creation,
+    /// The token that proves the key.
+    Proof,
+    /// The deletion of the old key.
+    Deletion,
+}
+
+/// Those of a rotation with overlap.
+pub(crate) const OF_OVERLAP: &[Form] = &[
+    form(Answers, "none", Span::Harmless),
+    form(Swallows, "swallow", Span::All),
+    form(Swallows, "swallow", Span::Creation),
+    form(Swallows, "reset", Span::Proof),
+    form(Swallows, "swallow", Span::Deletion),
+    form(Late, "late:0.3", Span::All),
+    form(Late, "late:0.3", Span::Creation),
+    form(Late, "late:20", Span::Creation),
+    form(Late, "late:0.3:status:504", Span::Creation),
+    form(Late, "slow:0.5", Span::Proof),
+    form(Late, "late:0.3", Span::Deletion),
+    form(Twice, "twice:last", Span::All),
+    form(Twice, "twice:first", Span::Creation),
+    form(Twice, "again:2", Span::Harmless),
+    form(Twice, "twice:last", Span::Deletion),
+    form(Fails, "executed:status:500", Span::All),
+    form(Fails, "executed:status:500", Span::Creation),
+    form(Fails, "secret:missing", Span::Creation),
+    form(Fails, "invalid-client", Span::Proof),
+    form(Fails, "executed:status:500", Span::Deletion),
+];
+
+const fn form(behaviour: Behaviour, fault: &'static str, span: Span) -> Form {
+    Form {
+        behaviour,
+        fault,
+        span,
+    }
+}
+
+// === impl Form ===
+
+impl Form {
+    /// For people.
+    pub(crate) fn label(&self) -> String {
+        match self.span {
+            Span::All | Span::Harmless => self.fault.to_owned(),
+            Span::Creation => format!("{} at the creation", self.fault),
+            Span::Proof => format!("{} at the proof", self.fault),
+            Span::Deletion => format!("{} at the deletion", self.fault),
+        }
+    }
+
+    /// The same span, and nothing goes wrong.
+    pub(crate) const fn without_fault(self) -> Self {
+        Self {
+            span: Span::Deletion,
+            ..self
+        }
+    }
+
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        (self.fault != "none").then(|| Fault::parse(self.fault).unwrap())
+    }
+
+    /// Whether the rotation can be in this phase while the control plane behaves so.
+    pub(crate) fn has(&self, phase: Phase) -> bool {
+        match phase {
+            Phase::Checking | Phase::Creating => true,
+            Phase::Undoing => self.span == Span::All,
+            _ => self.span != Span::All,
+        }
+    }
+
+    /// In which phase it begins to behave so, and for how many calls.
+    pub(crate) const fn begins(&self) -> (Phase, Option<u64>) {
+        match self.span {
+            Span::All | Span::Harmless => (Phase::Checking, None),
+            Span::Creation => (Phase::Checking, Some(1)),
+            Span::Proof => (Phase::Stored, Some(1)),
+            Span::Deletion => (Phase::Grace, Some(1)),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! One rotation: begun, disturbed, taken up by the next daemon, and judged at its end.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jetond::sandbox::Application;
+use rustix::process::Signal;
+
+use super::form::Form;
+use super::live::{Live, Sight};
+use super::mode::Mode;
+use super::phase::{self, Phase};
+use crate::judge::{Bar, Broken, end_of};
+use crate::place::{PROFILE, Place};
+use crate::support::daemon::{accepts, wait_until};
+use crate::support::env::Output;
+use crate::tracer::Group;
+use crate::words::tail;
+
+/// How long tokens hold, in seconds: the old key goes after four times this, and calls that are late are waited for as long:
+/// a minute.
+pub(crate) const LIFE: u64 = 15;
+
+/// How soon a daemon that starts has to serve a token.
+const SOON: Duration = Duration::from_secs(2);
+
+/// How often it is started again where that takes longer: a machine that is busy is late at times, and a daemon that waits for
+/// its rotation is late each time.
+const STARTS: usize = 3;
+
+/// How long a rotation may take to its end: its waits, and a busy machine.
+pub(crate) const END: Duration = Duration::from_secs(300);
+
+/// One daemon starts at a time, so that its first token is measured and not our own load.
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// The client ID of the key that is rotated.
+pub(crate) const FIRST: &str = "test-client";
+
+/// Where a daemon is killed: a call by what the disk says when it is made, and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) phase: Phase,
+    pub(super) group: Group,
+    pub(super) nth: usize,
+}
+
+/// A rotation that was asked for.
+pub(crate) struct Asked {
+    pub(crate) place: Place,
+    /// `jeton rotate`, which ends at the switch, or with the daemon.
+    output: JoinHandle<Output>,
+    /// The phase in which the control plane begins to behave as it is to.
+    form: Option<Form>,
+}
+
+/// How a walk went.
+pub(crate) struct Walked {
+    /// What the disk said when it was disturbed, if it was.
+    pub(crate) disturbed: Option<Phase>,
+    pub(crate) broken: Broken,
+    /// How long the daemon took to serve a token after its start.
+    pub(crate) served_after: Duration,
+}
+
+/// Kills the daemon at this call, and judges what the next one makes of it.
+pub(super) fn kill(mode: &Mode, form: Form, target: Target) -> Walked {
+    let mut place = Place::with_life(LIFE);
+    let mut former = place.replace_daemon();
+    place.env.stop(&mut former);
+    let mut live = Live::new(&place.env);
+    let daemon = place.env.spawn_command(live.command(&place.env));
+    live.follow();
+    place.daemon = place.env.serving(daemon);
+    let _token = place.env.token(&place.daemon, PROFILE);
+
+    let mut asked = Asked::new(place, mode, form);
+    let (start, mut calls, mut disturbed) = (Instant::now(), 0, None);
+    while disturbed.is_none() {
+        assert!(start.elapsed() < END, "the rotation does not end");
+        let sight = live.next();
+        let phase = asked.phase();
+        match sight {
+            Sight::Call(group) if (phase, group) == (target.phase, target.group) => {
+                calls += 1;
+                if calls == target.nth {
+                    asked.place.daemon.signal(Signal::KILL);
+                    asked.place.daemon.wait();
+                    disturbed = Some(asked.phase());
+                }
+            }
+            _ if asked.is_over(phase) => break,
+            Sight::Call(_) | Sight::Nothing => {}
+            Sight::End => panic!("the daemon ended: {}", asked.place.daemon.log()),
+        }
+    }
+    if disturbed.is_none() {
+        let mut daemon = asked.place.replace_daemon();
+        asked.place.env.stop(&mut daemon);
+    }
+    asked.ended(disturbed, target.nth)
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// Asks for the rotation.
+    pub(crate) fn new(place: Place, mode: &Mode, form: Form) -> Self {
+        let mut command = place.env.command(env!("CARGO_BIN_EXE_jeton"));
+        command.args(mode.arguments);
+        let mut asked = Self {
+            output: in_background(command),
+            place,
+            form: Some(form),
+        };
+        asked.behave(Phase::Checking);
+        asked
+    }
+
+    /// What the disk says now. The control plane begins to behave as it is to.
+    pub(crate) fn phase(&mut self) -> Phase {
+        let phase = phase::seen(&self.place.env, FIRST).phase;
+        self.behave(phase);
+        phase
+    }
+
+    fn behave(&mut self, phase: Phase) {
+        let Some(form) = self.form.take_if(|form| form.begins().0 <= phase) else {
+            return;
+        };
+        let sandbox = self.place.env.sandbox();
+        let set = match (form.fault(), form.begins().1) {
+            (Some(fault), Some(calls)) => {
+                let set = sandbox.set_fault_for(fault, calls);
+                self.place.env.block_on(set)
+            }
+            (fault, _) => self.place.env.block_on(sandbox.set_fault(fault)),
+        };
+        set.unwrap();
+    }
+
+    /// Whether the rotation has ended, or was refused.
+    pub(crate) fn is_over(&self, phase: Phase) -> bool {
+        self.output.is_finished() && phase.is_over()
+    }
+
+    /// Starts the next daemon, waits for the end of the rotation, and judges it.
+    pub(crate) fn ended(self, disturbed: Option<Phase>, chance: usize) -> Walked {
+        let Self {
+            mut place, output, ..
+        } = self;
+        let output = output.join().unwrap();
+        place
+            .env
+            .came_out("jeton rotate", output.stdout.as_bytes(), false);
+        place
+            .env
+            .came_out("jeton rotate", output.stderr.as_bytes(), false);
+        let mut broken = vec![];
+        let claims = output.code == 0 || output.stdout.contains(r#""step":"switched""#);
+        let in_force = phase::seen(&place.env, FIRST).client_id;
+        if claims && (in_force == FIRST || !place.works(PROFILE)) {
+            broken.push((Bar::FalseSuccess, tail(&output.stdout)));
+        }
+        place.env.fault("none");
+        if chance.is_multiple_of(2) {
+            place.let_execute();
+        }
+        let served_after = start(&mut place);
+        if served_after > SOON {
+            let what = format!("the first token came after {served_after:?}");
+            broken.push((Bar::Late, what));
+        }
+        // Somebody makes a key between the kill and the end.
+        place.create("foreign-key");
+        place.before.extend(place.key("foreign-key"));
+        broken.extend(wait_for_end(&place));
+        broken.extend(judge(&place));
+        broken.extend(end_of(place));
+        Walked {
+            disturbed,
+            broken,
+            served_after,
+        }
+    }
+}
+
+/// Runs a program to its end while other things are done. What it says is put among what is searched afterwards.
+pub(super) fn in_background(mut command: Command) -> JoinHandle<Output> {
+    let child: Child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::spawn(move || {
+        let output = child.wait_with_output().unwrap();
+        Output {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    })
+}
+
+/// Starts a daemon. How long its first token took.
+fn start(place: &mut Place) -> Duration {
+    let _alone = STARTING
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut starts = 1;
+    loop {
+        let start = Instant::now();
+        place.daemon = place.env.spawn(&[]);
+        wait_until("the daemon to serve a token", || {
+            accepts(&place.daemon.socket) && place.answer(PROFILE).0 == 200
+        });
+        let served_after = start.elapsed();
+        if served_after <= SOON || starts == STARTS {
+            place.daemon.look_at_proc();
+            return served_after;
+        }
+        starts += 1;
+        place.daemon.signal(Signal::KILL);
+        place.daemon.wait();
+    }
+}
+
+/// Waits until nothing is left of the rotation, while every request is served.
+pub(super) fn wait_for_end(place: &Place) -> Broken {
+    let (start, mut looks) = (Instant::now(), 0_u32);
+    let mut broken = vec![];
+    while !phase::seen(&place.env, FIRST).phase.is_over() {
+        if start.elapsed() > END {
+            let journal = phase::journal(&place.env).unwrap_or_default();
+            let what = format!("the rotation has not ended: {journal}");
+            broken.push((Bar::Orphaned, what));
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        looks += 1;
+        if looks.is_multiple_of(5) {
+            broken.extend(served(place));
+        }
+    }
+    broken
+}
+
+/// What is wrong with the answer to a request for a token.
+pub(super) fn served(place: &Place) -> Option<(Bar, String)> {
+    let (status, code) = place.answer(PROFILE);
+    (status != 200).then(|| (Bar::Late, format!("a request was answered {status} {code}")))
+}
+
+/// What has to hold at the end.
+pub(super) fn judge(place: &Place) -> Broken {
+    let mut broken = vec![];
+    let keys = place.keys();
+    let in_force = phase::seen(&place.env, FIRST).client_id;
+    let is_there = |key: &Application| keys.iter().any(|other| other.id == key.id);
+    let others = place.before.iter().filter(|key| key.client_id != FIRST);
+    for key in others.clone().filter(|key| !is_there(key)) {
+        broken.push((Bar::Deleted, key.name.clone()));
+    }
+    let is_other = |key: &Application| others.clone().any(|other| other.id == key.id);
+    for key in keys.iter().filter(|key| !is_other(key)) {
+        if key.client_id != in_force {
+            broken.push((Bar::Orphaned, format!("{} stays", key.name)));
+        }
+    }
+    if !place.works(PROFILE) {
+        let what = format!("the stored secret of {in_force} gets no token");
+        broken.push((Bar::Lost, what));
+    }
+    for command in [&["refresh", PROFILE][..], &["status", PROFILE]] {
+        let said = place.env.jeton(command);
+        if said.code != 0 {
+            let what = format!("{command:?}: {}", tail(&said.stderr));
+            broken.push((Bar::Lost, what));
+        }
+    }
+    let checked = place.env.jetond(&["check"]);
+    if checked.code != 0 {
+        broken.push((Bar::Lost, format!("check: {}", tail(&checked.stderr))));
+    }
+    let left = place.left_over();
+    if in_force != FIRST && !left.is_empty() {
+        broken.push((Bar::Leaked, format!("left over: {left:?}")));
+    }
+    broken
+}
