@@ -10,6 +10,7 @@
 //! | `disk_errors` | errors of the disk in the place of a kill |
 //! | `kills`, `table` | many of both, and their table |
 //! | `hosts` | two hosts with one home |
+//! | `turns` | how many begin or end at once |
 //!
 //! After a kill the next daemon serves a token within 2 s, and every request until the end. At the end the stored secret
 //! gets a token, the control plane has the key of it and none besides that the rotation made, and nothing was claimed that
@@ -23,6 +24,7 @@ mod live;
 pub(crate) mod mode;
 pub(crate) mod phase;
 mod table;
+pub(crate) mod turns;
 pub(crate) mod walk;
 
 pub(crate) use hosts::run as run_hosts;

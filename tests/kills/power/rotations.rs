@@ -10,9 +10,11 @@ use serde_json::Value;
 
 use super::disk::{Change, Disk, Tree};
 use super::log;
+use crate::judge::Bar;
 use crate::place::{PROFILE, Place};
 use crate::rotation::form::Form;
 use crate::rotation::mode::Mode;
+use crate::rotation::turns::Turn;
 use crate::rotation::walk::{Asked, END, FIRST, LIFE};
 use crate::tracer;
 
@@ -20,7 +22,7 @@ use crate::tracer;
 type Keys = BTreeMap<String, String>;
 
 /// When the keys changed, and to which: after the first moment and until the second.
-struct Turn {
+struct KeysChange {
     after: f64,
     until: f64,
     keys: Keys,
@@ -34,6 +36,7 @@ pub(super) fn of_form(
     variants: usize,
     seed: u64,
 ) -> (usize, usize, Vec<String>) {
+    let working = Turn::take();
     let mut place = Place::with_life(LIFE);
     let mut former = place.replace_daemon();
     place.env.stop(&mut former);
@@ -48,6 +51,7 @@ pub(super) fn of_form(
 
     let first = keys(&place);
     let mut asked = Asked::new(place, mode, form);
+    drop(working);
     let turns = follow(&mut asked, &first);
     let mut daemon = asked.place.replace_daemon();
     asked.place.env.stop(&mut daemon);
@@ -86,8 +90,10 @@ pub(super) fn of_form(
         broken
             .extend(wrong.map(|what| format!("{} [{}] {label}: {what}", mode.name, form.label())));
     }
-    let walked = asked.ended(None, 1);
-    broken.extend(walked.broken.into_iter().map(|(_, what)| what));
+    // How soon the next daemon serves is measured where it is killed.
+    let walked = asked.ended(None, 1).broken.into_iter();
+    let walked = walked.filter(|(bar, _)| *bar != Bar::Late);
+    broken.extend(walked.map(|(_, what)| what));
     (variants, seen.len(), broken)
 }
 
@@ -106,7 +112,7 @@ fn now() -> f64 {
 }
 
 /// Follows the keys until the rotation is over.
-fn follow(asked: &mut Asked, first: &Keys) -> Vec<Turn> {
+fn follow(asked: &mut Asked, first: &Keys) -> Vec<KeysChange> {
     let (start, mut last, mut at, mut looks) = (Instant::now(), first.clone(), now(), 0_u64);
     let mut turns = vec![];
     loop {
@@ -114,7 +120,7 @@ fn follow(asked: &mut Asked, first: &Keys) -> Vec<Turn> {
         let until = now();
         if keys != last {
             last.clone_from(&keys);
-            turns.push(Turn {
+            turns.push(KeysChange {
                 after: at,
                 until,
                 keys,
@@ -129,19 +135,19 @@ fn follow(asked: &mut Asked, first: &Keys) -> Vec<Turn> {
             }
         }
         assert!(start.elapsed() < END, "the rotation does not end");
-        std::thread::sleep(std::time::Duration::from_micros(300));
+        std::thread::sleep(std::time::Duration::from_millis(2));
     }
 }
 
 /// For each number of changes that were made, the keys that there may have been then, besides those of before: a call of
 /// the network takes longer than two changes of the disk are apart, so keys change in the longest pause.
-fn states(turns: &[Turn], times: &[f64]) -> Vec<(usize, Keys)> {
+fn states(turns: &[KeysChange], times: &[f64]) -> Vec<(usize, Keys)> {
     let of_gap = |gap: usize| {
         let begin = gap.checked_sub(1).map_or(f64::MIN, |n| times[n]);
         let end = times.get(gap).copied().unwrap_or(f64::MAX);
         (begin, end)
     };
-    let find = |turn: &Turn| {
+    let find = |turn: &KeysChange| {
         let gaps = (0..=times.len()).filter(|gap| {
             let (begin, end) = of_gap(*gap);
             begin < turn.until && end > turn.after

@@ -15,12 +15,16 @@ use tempfile::TempDir;
 use super::form::Form;
 use super::mode::Mode;
 use super::phase::Phase;
+use super::turns::Turn;
 use super::walk::{Asked, END, LIFE, Walked, served};
 use crate::place::{PROFILE, Place};
 use crate::support::TestEnv;
 
 /// How long a disk without room stays so: longer than the rotation waits before it tries again.
 const FULL: Duration = Duration::from_secs(5);
+
+/// How often the disk is looked at.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// An error of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +124,7 @@ impl fmt::Display for DiskError {
 
 /// Breaks the disk for a while, and judges what comes of it.
 pub(super) fn walk(mode: &Mode, form: Form, error: DiskError) -> Walked {
+    let turn = Turn::take();
     let mut place = Place::with_life(LIFE);
     let mut former = place.replace_daemon();
     place.env.stop(&mut former);
@@ -128,6 +133,7 @@ pub(super) fn walk(mode: &Mode, form: Form, error: DiskError) -> Walked {
     slow(&place, error.phase);
     let mut broken_disk = (error.phase == Phase::Checking).then(|| BrokenDisk::new(&place, error));
     let mut asked = Asked::new(place, mode, form.without_fault());
+    drop(turn);
     let (start, mut disturbed, mut broken) = (Instant::now(), None, vec![]);
     let mut looks = 0_u32;
     loop {
@@ -148,10 +154,10 @@ pub(super) fn walk(mode: &Mode, form: Form, error: DiskError) -> Walked {
             break;
         }
         looks += 1;
-        if looks.is_multiple_of(100) {
+        if looks.is_multiple_of(50) {
             broken.extend(served(&asked.place));
         }
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(LOOK);
     }
     drop(broken_disk);
     let mut daemon = asked.place.replace_daemon();
@@ -230,11 +236,13 @@ impl BrokenDisk {
                 text.matches("(INJECTED)").count() >= self.error.times
             }
             None => {
+                if self.since.elapsed() < FULL {
+                    return false;
+                }
                 let said = fs::read_to_string(&place.daemon.output).unwrap();
-                let has_failed = said.contains("the journal of the rotation cannot be")
+                said.contains("the journal of the rotation cannot be")
                     || said.contains("the record is not changed")
-                    || said.contains("the record may be changed");
-                has_failed && self.since.elapsed() > FULL
+                    || said.contains("the record may be changed")
             }
         }
     }

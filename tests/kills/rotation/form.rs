@@ -18,8 +18,10 @@ pub(crate) struct Form {
 /// Which calls a behaviour concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Span {
-    /// All: no key is ever created, and the rotation is undone.
+    /// All: no key is ever created whose secret is known, and the rotation is undone.
     All,
+    /// Each creation of a key, with the same outcome. What else changes keys is as it should be.
+    Creations,
     /// All, and a key is created all the same.
     Harmless,
     /// The creation of the key.
@@ -33,11 +35,11 @@ pub(crate) enum Span {
 /// Those of a rotation with overlap.
 pub(crate) const OF_OVERLAP: &[Form] = &[
     form(Answers, "none", Span::Harmless),
-    form(Swallows, "swallow", Span::All),
+    form(Swallows, "swallow", Span::Creations),
     form(Swallows, "swallow", Span::Creation),
     form(Swallows, "reset", Span::Proof),
     form(Swallows, "swallow", Span::Deletion),
-    form(Late, "late:0.3", Span::All),
+    form(Late, "late:0.3", Span::Creations),
     form(Late, "late:0.3", Span::Creation),
     form(Late, "late:20", Span::Creation),
     form(Late, "late:0.3:status:504", Span::Creation),
@@ -69,6 +71,7 @@ impl Form {
     pub(crate) fn label(&self) -> String {
         match self.span {
             Span::All | Span::Harmless => self.fault.to_owned(),
+            Span::Creations => format!("{} at each creation", self.fault),
             Span::Creation => format!("{} at the creation", self.fault),
             Span::Proof => format!("{} at the proof", self.fault),
             Span::Deletion => format!("{} at the deletion", self.fault),
@@ -91,16 +94,20 @@ impl Form {
     pub(crate) fn has(&self, phase: Phase) -> bool {
         match phase {
             Phase::Checking | Phase::Creating => true,
-            Phase::Undoing => self.span == Span::All,
-            _ => self.span != Span::All,
+            Phase::Undoing => self.is_undone(),
+            _ => !self.is_undone(),
         }
+    }
+
+    const fn is_undone(&self) -> bool {
+        matches!(self.span, Span::All | Span::Creations)
     }
 
     /// In which phase it begins to behave so, and for how many calls.
     pub(crate) const fn begins(&self) -> (Phase, Option<u64>) {
         match self.span {
             Span::All | Span::Harmless => (Phase::Checking, None),
-            Span::Creation => (Phase::Checking, Some(1)),
+            Span::Creation | Span::Creations => (Phase::Checking, Some(1)),
             Span::Proof => (Phase::Stored, Some(1)),
             Span::Deletion => (Phase::Grace, Some(1)),
         }

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 
 use super::mode::MODES;
 use super::phase::{self, Phase};
+use super::turns::Turn;
 use super::walk::{END, FIRST, LIFE, in_background, judge};
 use crate::batch::at_once;
 use crate::judge::{Bar, Broken, end_of};
@@ -98,10 +99,12 @@ pub(crate) fn run(rounds: usize, threads: usize) -> bool {
 
 /// Plays a round. Whether the key was rotated twice, and what is wrong.
 fn play(round: &Round) -> (bool, Broken) {
+    let turn = Turn::take();
     let mut hosts = Hosts::new(*round);
     let mut broken = vec![];
     let first = hosts.ask(0, &[]);
     let mut asked = vec![first];
+    drop(turn);
     match round.story {
         Story::AtOnce => asked.push(hosts.ask(1, &[])),
         Story::Second => {
@@ -123,6 +126,7 @@ fn play(round: &Round) -> (bool, Broken) {
         }
     }
     hosts.wait_for_end();
+    let _turn = Turn::take();
     if matches!(round.story, Story::Killed(_)) {
         hosts.place.daemon = hosts.start(0);
     }
@@ -271,7 +275,7 @@ impl Hosts {
         let start = Instant::now();
         while self.phase() < phase {
             assert!(start.elapsed() < PATIENCE, "it is not {}", phase.as_str());
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(3));
         }
     }
 

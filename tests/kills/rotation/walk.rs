@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use jetond::sandbox::Application;
 use rustix::process::Signal;
 
-use super::form::Form;
+use super::form::{Form, Span};
 use super::live::{Live, Sight};
 use super::mode::Mode;
 use super::phase::{self, Phase};
+use super::turns::Turn;
 use crate::judge::{Bar, Broken, end_of};
 use crate::place::{PROFILE, Place};
 use crate::support::daemon::{accepts, wait_until};
@@ -52,8 +53,12 @@ pub(crate) struct Asked {
     pub(crate) place: Place,
     /// `jeton rotate`, which ends at the switch, or with the daemon.
     output: JoinHandle<Output>,
-    /// The phase in which the control plane begins to behave as it is to.
+    /// How the control plane is to behave, until it does.
     form: Option<Form>,
+    /// For how many creations it did.
+    creations: u64,
+    /// How many keys had been created before.
+    created: u64,
 }
 
 /// How a walk went.
@@ -67,6 +72,7 @@ pub(crate) struct Walked {
 
 /// Kills the daemon at this call, and judges what the next one makes of it.
 pub(super) fn kill(mode: &Mode, form: Form, target: Target) -> Walked {
+    let turn = Turn::take();
     let mut place = Place::with_life(LIFE);
     let mut former = place.replace_daemon();
     place.env.stop(&mut former);
@@ -77,6 +83,7 @@ pub(super) fn kill(mode: &Mode, form: Form, target: Target) -> Walked {
     let _token = place.env.token(&place.daemon, PROFILE);
 
     let mut asked = Asked::new(place, mode, form);
+    drop(turn);
     let (start, mut calls, mut disturbed) = (Instant::now(), 0, None);
     while disturbed.is_none() {
         assert!(start.elapsed() < END, "the rotation does not end");
@@ -112,6 +119,8 @@ impl Asked {
         command.args(mode.arguments);
         let mut asked = Self {
             output: in_background(command),
+            created: place.env.sandbox().stats().keys_created,
+            creations: 0,
             place,
             form: Some(form),
         };
@@ -127,9 +136,16 @@ impl Asked {
     }
 
     fn behave(&mut self, phase: Phase) {
-        let Some(form) = self.form.take_if(|form| form.begins().0 <= phase) else {
+        let Some(form) = self.form.filter(|form| form.begins().0 <= phase) else {
             return;
         };
+        if form.span != Span::Creations {
+            self.form = None;
+        } else if phase <= Phase::Creating && self.is_creation_next() {
+            self.creations += 1;
+        } else {
+            return;
+        }
         let sandbox = self.place.env.sandbox();
         let set = match (form.fault(), form.begins().1) {
             (Some(fault), Some(calls)) => {
@@ -139,6 +155,13 @@ impl Asked {
             (fault, _) => self.place.env.block_on(sandbox.set_fault(fault)),
         };
         set.unwrap();
+    }
+
+    /// Whether the next change of keys is a creation: each one before was executed, and its key deleted.
+    fn is_creation_next(&self) -> bool {
+        let created = self.place.env.sandbox().stats().keys_created - self.created;
+        let keys = self.place.keys();
+        created == self.creations && !keys.iter().any(|key| key.name.starts_with("jeton-"))
     }
 
     /// Whether the rotation has ended, or was refused.
@@ -177,6 +200,7 @@ impl Asked {
         place.create("foreign-key");
         place.before.extend(place.key("foreign-key"));
         broken.extend(wait_for_end(&place));
+        let _turn = Turn::take();
         broken.extend(judge(&place));
         broken.extend(end_of(place));
         Walked {
