@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::PrivateFiles;
 use super::lock::Locks;
-use super::{ProfileLock, StoreError};
+use super::{ProfileLock, RotationId, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
 mod form;
@@ -132,6 +132,35 @@ impl Rotations {
             return Err(refused(action, std::io::ErrorKind::FileTooLarge));
         }
         self.files.write(lock, &json)
+    }
+
+    /// Writes the first journal of a rotation, as [`Self::write`] does. The lock may hold on one machine only, so another
+    /// one may have begun a rotation meanwhile: its journal is not replaced.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Conflict`] where another rotation has begun; else as [`Self::write`].
+    pub fn begin(&self, lock: &ProfileLock, journal: &RotationJournal) -> Result<(), StoreError> {
+        if self.is_of_another(lock, &journal.id)? {
+            let path = self.files.path(lock.profile());
+            return Err(StoreError::new(&path, StoreErrorKind::Conflict));
+        }
+        self.write(lock, journal)
+    }
+
+    /// Removes the journal of this rotation, which has ended. One of another rotation stays.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be removed.
+    pub fn end_of(&self, lock: &ProfileLock, rotation: &RotationId) -> Result<(), StoreError> {
+        match self.is_of_another(lock, rotation)? {
+            true => Ok(()),
+            false => self.end(lock),
+        }
+    }
+
+    fn is_of_another(&self, lock: &ProfileLock, own: &RotationId) -> Result<bool, StoreError> {
+        let read = self.read(lock.profile())?;
+        Ok(matches!(read, RotationRead::Begun(journal) if journal.id != *own))
     }
 
     /// Removes the journal: the rotation has ended.

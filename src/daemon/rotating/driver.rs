@@ -20,7 +20,7 @@ use crate::instant::BootInstant;
 use crate::offload;
 use crate::profile::ProfileName;
 use crate::rotation::{Change, Command, End, Event, Overlap, Phase, State, Written};
-use crate::store::{Record, StoreErrorKind};
+use crate::store::{Record, RotationId, StoreErrorKind};
 
 /// What a wait for the record waits for.
 pub(super) const STORE: &str = "the store of the credential";
@@ -47,6 +47,8 @@ pub(super) struct Driver {
     /// What keeps it from going on.
     pub(super) hindrance: Hindrance,
     pub(super) is_finish_told: bool,
+    /// The rotation whose journal this task has written, or tried to write.
+    pub(super) noted: Option<RotationId>,
     is_switch_told: bool,
     /// Whether the machine knows how long the tokens live.
     pub(super) is_lifetime_known: bool,
@@ -68,6 +70,7 @@ impl Driver {
             guarded_until: None,
             hindrance: Hindrance::default(),
             is_lifetime_known: false,
+            noted: None,
             is_finish_told: false,
             is_switch_told: false,
         }

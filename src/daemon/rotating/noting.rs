@@ -40,24 +40,34 @@ impl Driver {
         let Some(journal) = journal::of_notes(notes, &beside) else {
             return false;
         };
-        self.write_journal(journal).await
+        self.write_journal(journal, notes.phase == Phase::Creating)
+            .await
     }
 
-    pub(super) async fn write_journal(&mut self, journal: RotationJournal) -> bool {
+    /// Writes the journal; the first one of a rotation only if no other rotation has one.
+    pub(super) async fn write_journal(&mut self, journal: RotationJournal, is_first: bool) -> bool {
+        self.noted = Some(journal.id.clone());
         let (shared, name) = (self.shared(), self.name.clone());
         let written = self.blocking(move || {
             let lock = shared.outside.stores.lock(&name)?;
-            shared.outside.journals.write(&lock, &journal)
+            let journals = &shared.outside.journals;
+            match is_first {
+                true => journals.begin(&lock, &journal),
+                false => journals.write(&lock, &journal),
+            }
         });
         let written = written.await;
         self.is_done(written, "the journal of the rotation cannot be written")
     }
 
     pub(super) async fn remove_notes(&mut self) -> bool {
-        let (shared, name) = (self.shared(), self.name.clone());
+        let (shared, name, noted) = (self.shared(), self.name.clone(), self.noted.clone());
         let removed = self.blocking(move || {
             let lock = shared.outside.stores.lock(&name)?;
-            shared.outside.journals.end(&lock)
+            match noted {
+                Some(rotation) => shared.outside.journals.end_of(&lock, &rotation),
+                None => shared.outside.journals.end(&lock),
+            }
         });
         let removed = removed.await;
         self.is_done(removed, "the journal of the rotation cannot be removed")

@@ -20,7 +20,7 @@ use crate::lifecycle::{Pace, Policy};
 use crate::offload::Lane;
 use crate::policy::{Gate, UserNamespace};
 use crate::provider::{Fetching, Granted, Provider};
-use crate::rotation::{Command, End, Reason, Refusal};
+use crate::rotation::{Command, End, Overlap, Reason, Refusal};
 use crate::schedule::Unit;
 use crate::store::source::StoreSource;
 use crate::store::{self, Binding, Bound, Key, Machine, OtherKey, Record, RotationRead, Stores};
@@ -272,20 +272,18 @@ impl World {
 impl Process {
     /// Performs so many commands of a rotation, and is killed then; `None` goes on with one that was left.
     async fn drive(&self, how: Option<&HowToRotate>, commands: usize) -> Option<End> {
+        let (mut driver, mut machine) = self.begin(how).await?;
+        walk(&mut driver, &mut machine, commands).await
+    }
+
+    /// The driver of a rotation and its machine; `None` if nothing can begin.
+    async fn begin(&self, how: Option<&HowToRotate>) -> Option<(Driver, Overlap)> {
         let open = Arc::new(Open::new(self.shared.outside.clock.now().unix));
         let mut driver = Driver::new(Arc::clone(&self.shared), name(), open);
-        let Begun::Machine(mut machine) = driver.machine(how).await else {
-            return None;
-        };
-        for _ in 0..commands {
-            let command = machine.command();
-            if let Command::End(end) = command {
-                return Some(end);
-            }
-            let event = driver.perform(command).await;
-            machine.step(self.shared.outside.clock.now().boot, event);
+        match driver.machine(how).await {
+            Begun::Machine(machine) => Some((driver, *machine)),
+            _ => None,
         }
-        None
     }
 }
 
@@ -297,6 +295,19 @@ async fn last(steps: &mut Steps) -> RotationStep {
             return step;
         }
     }
+}
+
+/// Performs so many commands, or all until the end.
+async fn walk(driver: &mut Driver, machine: &mut Overlap, commands: usize) -> Option<End> {
+    for _ in 0..commands {
+        let command = machine.command();
+        if let Command::End(end) = command {
+            return Some(end);
+        }
+        let event = driver.perform(command).await;
+        machine.step(driver.shared.outside.clock.now().boot, event);
+    }
+    None
 }
 
 impl Drop for Process {
@@ -457,6 +468,26 @@ async fn another_host_leaves_a_rotation_alone_until_it_is_taken_over() {
     let mut steps = process.rotations.start(&name(), how).unwrap();
     while steps.next().await.is_some() {}
     world.assert_settled("taken over").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_that_do_not_see_the_others_lock_leave_the_journal_of_the_first() {
+    let mut world = World::new().await;
+    let ours = world.start().await;
+    world.host = "other";
+    let theirs = world.start().await;
+    let how = overlap();
+    let (mut second, mut late) = ours.begin(Some(&how)).await.unwrap();
+    let (mut first, mut early) = theirs.begin(Some(&how)).await.unwrap();
+    // Both have seen that nothing is begun, and one has written so.
+    walk(&mut first, &mut early, 2).await;
+    let end = walk(&mut second, &mut late, MANY).await;
+    assert_eq!(end, Some(End::Refused(Refusal::NoJournal)));
+    let journal = world.journal();
+    assert!(matches!(journal, RotationRead::Begun(journal) if journal.machine.host == "other"));
+    let end = walk(&mut first, &mut early, MANY).await;
+    assert!(matches!(end, Some(End::Rotated { .. })), "{end:?}");
+    world.assert_settled("the first host").await;
 }
 
 #[tokio::test(start_paused = true)]

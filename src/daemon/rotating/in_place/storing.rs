@@ -98,7 +98,7 @@ impl Driver {
         let machine = &self.shared.outside.machine;
         let family = self.family.unwrap_or(Family::AccessKeys);
         match journal::of_notes(notes, machine, self.with.as_ref(), family) {
-            Some(journal) => self.write_journal(journal).await,
+            Some(journal) => self.write_journal(journal, true).await,
             None => false,
         }
     }
