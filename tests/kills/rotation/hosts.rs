@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use super::mode::MODES;
 use super::phase::{self, Phase};
 use super::turns::Turn;
-use super::walk::{END, FIRST, LIFE, in_background, judge};
+use super::walk::{END, FIRST, LIFE, in_background, judge, last_lines};
 use crate::batch::at_once;
 use crate::judge::{Bar, Broken, end_of};
 use crate::place::{PROFILE, Place};
@@ -125,15 +125,16 @@ fn play(round: &Round) -> (bool, Broken) {
             asked.push(hosts.ask(1, &["--take-over"]));
         }
     }
+    // Each ends at the switch, or with a refusal: before that, a rotation may not have begun.
+    let ends: Vec<Output> = asked
+        .into_iter()
+        .map(|output| output.join().unwrap())
+        .collect();
     hosts.wait_for_end();
     let _turn = Turn::take();
     if matches!(round.story, Story::Killed(_)) {
         hosts.place.daemon = hosts.start(0);
     }
-    let ends: Vec<Output> = asked
-        .into_iter()
-        .map(|output| output.join().unwrap())
-        .collect();
     for output in &ends {
         for said in [&output.stdout, &output.stderr] {
             let env = &hosts.place.env;
@@ -152,7 +153,8 @@ fn play(round: &Round) -> (bool, Broken) {
     for (n, _) in HOSTS.iter().enumerate() {
         let answer = hosts.token(n);
         if answer.status != 200 {
-            let what = format!("host {n} serves no token: {}", answer.code());
+            let why = last_lines(hosts.daemon(n));
+            let what = format!("host {n} serves no token: {} {why}", answer.code());
             broken.push((Bar::Lost, what));
         }
     }
@@ -208,7 +210,8 @@ impl Hosts {
         hosts.place.daemon = hosts.start(0);
         hosts.second = hosts.start(1);
         for (n, _) in HOSTS.iter().enumerate() {
-            assert_eq!(hosts.token(n).status, 200);
+            let status = hosts.token(n).status;
+            assert_eq!(status, 200, "{}", last_lines(hosts.daemon(n)));
         }
         hosts
     }
@@ -318,7 +321,7 @@ impl Hosts {
 
     /// What a host says of its rotation.
     fn state(&mut self, host: usize) -> String {
-        if !self.daemon(host).child.try_wait().unwrap().is_none() {
+        if self.daemon(host).child.try_wait().unwrap().is_some() {
             return "ended\n".to_owned();
         }
         let socket = self.daemon(host).socket.clone();

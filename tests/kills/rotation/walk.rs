@@ -15,7 +15,7 @@ use super::phase::{self, Phase};
 use super::turns::Turn;
 use crate::judge::{Bar, Broken, end_of};
 use crate::place::{PROFILE, Place};
-use crate::support::daemon::{accepts, wait_until};
+use crate::support::daemon::{Daemon, accepts, wait_until};
 use crate::support::env::Output;
 use crate::tracer::Group;
 use crate::words::tail;
@@ -275,7 +275,19 @@ pub(super) fn wait_for_end(place: &Place) -> Broken {
 /// What is wrong with the answer to a request for a token.
 pub(super) fn served(place: &Place) -> Option<(Bar, String)> {
     let (status, code) = place.answer(PROFILE);
-    (status != 200).then(|| (Bar::Late, format!("a request was answered {status} {code}")))
+    (status != 200).then(|| {
+        let why = last_lines(&place.daemon);
+        let what = format!("a request was answered {status} {code}: {why}");
+        (Bar::Late, what)
+    })
+}
+
+/// What a daemon last said of its attempts to get a token.
+pub(super) fn last_lines(daemon: &Daemon) -> String {
+    let log = daemon.log();
+    let of_attempts = |line: &&str| line.contains("attempt") || line.contains(" WARN ");
+    let lines: Vec<&str> = log.lines().filter(of_attempts).collect();
+    lines[lines.len().saturating_sub(6)..].join(" / ")
 }
 
 /// What has to hold at the end.
