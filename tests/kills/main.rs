@@ -5,7 +5,7 @@
 //!     cargo test --test kills                            a few kills of each kind
 //!     cargo test --test kills -- --points 300 --seed 2   so many, spread evenly, others with another seed
 //!     cargo test --test kills -- --all                   every one
-//!     cargo test --test kills -- --rotations --points 5000 --at-once 16   of daemons that rotate a key, so many at once
+//!     cargo test --test kills -- --rotations --points 5000 --at-once 16   of rotations alone, so many at once
 //!     cargo test --test kills -- --two-hosts 200         so many rounds of two hosts with one home
 //!     cargo test --test kills -- --power-loss 1000       so many power losses in place of kills
 //!     cargo test --test kills -- --only TEXT             those whose label has this text, with what the commands say

@@ -114,7 +114,8 @@ fn renamed(files: &mut HashMap<PathBuf, usize>, from: &Path, to: &Path) {
     }
 }
 
-/// The lines of the log with their moments, each call in one: one that another thread has interrupted is put together again.
+/// The lines of the log with their moments, each call in one: one that another thread has interrupted is put together
+/// again.
 fn whole_lines(log: &str) -> Vec<(f64, String)> {
     let mut begun: HashMap<&str, &str> = HashMap::new();
     let mut lines = vec![];

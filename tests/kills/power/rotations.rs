@@ -1,6 +1,6 @@
-//! Power loss while a key is rotated. The control plane has no power loss, so the disk is judged by the keys that it had
-//! at that moment: the record that is left has a secret that works then, and each key that the rotation made is known by
-//! its name.
+//! Power loss while a key is rotated. The control plane has none, so the disk is judged by the keys that it had at that
+//! moment: the record that is left has a secret that works then, and each key that the rotation made is known by its
+//! name.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,8 +28,8 @@ struct KeysChange {
     keys: Keys,
 }
 
-/// Rotates a key while the control plane behaves so, and tries so many variants. How many there were, how many different
-/// disks they left, and what is wrong with them.
+/// Rotates a key while the control plane behaves so, and tries so many variants. How many there were, how many
+/// different disks they left, and what is wrong with them.
 pub(super) fn of_form(
     mode: &Mode,
     form: Form,
@@ -139,8 +139,8 @@ fn follow(asked: &mut Asked, first: &Keys) -> Vec<KeysChange> {
     }
 }
 
-/// For each number of changes that were made, the keys that there may have been then, besides those of before: a call of
-/// the network takes longer than two changes of the disk are apart, so keys change in the longest pause.
+/// For each change of the keys, how many changes of the disk were made before it. A call of the network takes longer than
+/// two changes of the disk are apart, so keys change in the longest pause.
 fn states(turns: &[KeysChange], times: &[f64]) -> Vec<(usize, Keys)> {
     let of_gap = |gap: usize| {
         let begin = gap.checked_sub(1).map_or(f64::MIN, |n| times[n]);

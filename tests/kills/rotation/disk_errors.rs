@@ -1,5 +1,5 @@
-//! Errors of the disk while a daemon writes the record and the journal of a rotation: it goes on once the disk works again,
-//! and serves meanwhile.
+//! Errors of the disk while a daemon writes the record and the journal of a rotation: it goes on once the disk works
+//! again, and serves meanwhile.
 
 use std::fmt;
 use std::fs::{self, File};

@@ -1,5 +1,5 @@
-//! Two hosts with one home: two daemons on one folder, each in mounts with another boot ID and with a host name of its own.
-//! Locks are the same for both, or each host has its own, as on some network file systems.
+//! Two hosts with one home: two daemons on one folder, each in mounts with another boot ID and with a host name of its
+//! own. Locks are the same for both, or each host has its own, as on some network file systems.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;

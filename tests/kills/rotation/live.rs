@@ -1,8 +1,8 @@
 //! A daemon under strace, whose calls are seen while they are made: each waits a moment before it is executed, and the
 //! daemon can be killed there.
 //!
-//! A daemon makes its calls on many threads, and most threads make few. So a call is named by what the disk says when it
-//! is made, and by its number there, and not by its number in its thread.
+//! A daemon makes its calls on many threads, and most threads make few. So a call is named by what the disk says when
+//! it is made, and by its number there, and not by its number in its thread.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -115,7 +115,7 @@ impl Live {
         }
     }
 
-    /// What the call of this line does, if it is one for the rotation: on a file of the state, or with the control plane.
+    /// What the call of this line does, if it is for the rotation: on a file of the state, or with the control plane.
     fn group(&self, line: &str) -> Option<Group> {
         let (_, rest) = line.split_once(' ')?;
         let (call, arguments) = rest.trim_start().split_once('(')?;

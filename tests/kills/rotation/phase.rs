@@ -56,7 +56,7 @@ pub(crate) fn record(env: &TestEnv) -> Option<Value> {
 
 /// What the disk says now; `first` is the client ID of the key that is rotated.
 pub(crate) fn seen(env: &TestEnv, first: &str) -> Seen {
-    // The journal first: it is ahead of the record, so a write in between makes the phase a later one, and no wrong one.
+    // The journal first: it is ahead of the record, so a write in between makes the phase later, and not wrong.
     let journal = journal(env);
     let record = record(env).unwrap_or_default();
     let client_id = record["client_id"].as_str().unwrap_or_default().to_owned();

@@ -20,15 +20,15 @@ use crate::support::env::Output;
 use crate::tracer::Group;
 use crate::words::tail;
 
-/// How long tokens hold, in seconds: the old key goes after four times this, and calls that are late are waited for as long:
-/// a minute.
+/// How long tokens hold, in seconds: the old key goes after four times this, which is as long as calls that are late are
+/// waited for.
 pub(crate) const LIFE: u64 = 15;
 
 /// How soon a daemon that starts has to serve a token.
 const SOON: Duration = Duration::from_secs(2);
 
-/// How often it is started again where that takes longer: a machine that is busy is late at times, and a daemon that waits for
-/// its rotation is late each time.
+/// How often it is started where that takes longer: a machine that is busy is late at times, and a daemon that waits
+/// for its rotation is late each time.
 const STARTS: usize = 3;
 
 /// How long a rotation may take to its end: its waits, and a busy machine.
