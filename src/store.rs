@@ -60,11 +60,11 @@ pub use rotations::{
 
 /// The stores of one state folder and one user. Creating them has no side effects: a store that no profile names is
 /// never used, and costs nothing.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Stores {
     file: Arc<FileStore>,
     /// Shared by all profiles, since its limit is too.
-    keyring: Arc<KeyringStore>,
+    keyring: Arc<dyn Store>,
     encrypted: Arc<EncryptedStore>,
     locks: Locks,
     bindings: Arc<Bindings>,
@@ -91,9 +91,15 @@ impl Stores {
     pub fn store(&self, kind: &StoreKind) -> Arc<dyn Store> {
         match kind {
             StoreKind::File => Arc::<FileStore>::clone(&self.file),
-            StoreKind::Keyring => Arc::<KeyringStore>::clone(&self.keyring),
+            StoreKind::Keyring => Arc::clone(&self.keyring),
             StoreKind::EncryptedFile => Arc::<EncryptedStore>::clone(&self.encrypted),
         }
+    }
+
+    /// The same with this store in the place of the OS keyring.
+    #[must_use]
+    pub fn with_keyring(self, keyring: Arc<dyn Store>) -> Self {
+        Self { keyring, ..self }
     }
 
     /// The same with these surroundings, for the sources that are only read.
