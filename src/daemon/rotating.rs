@@ -37,7 +37,6 @@ use self::open::Open;
 use self::outside::Shared;
 use crate::causes::Causes;
 use crate::config::{Config, Profile, Provider, StoreKind};
-use crate::offload;
 use crate::profile::ProfileName;
 use crate::rotation::Command;
 
@@ -67,7 +66,7 @@ mod told;
 mod waiting;
 
 pub use how::{HowToRotate, Mode};
-pub use outside::{KeysOf, Outside};
+pub use outside::{KeysOf, Offload, Outside};
 pub use refused::{InPlaceRefused, RotationRefused};
 pub use step::{RotationEnd, RotationShown, RotationStep, Steps};
 
@@ -178,8 +177,9 @@ impl Rotations {
         };
         tokio::spawn(async move {
             let shared = Arc::clone(&inner.shared);
-            let found = offload::run(move || (shared.left_open(), shared.read_left())).await;
-            let (open, with_left) = found.unwrap_or_default();
+            let looked = Arc::clone(&shared);
+            let found = shared.blocking(move || (looked.left_open(), looked.read_left()));
+            let (open, with_left) = found.await.unwrap_or_default();
             for profile in open {
                 inner.begin(&profile, None);
             }

@@ -89,11 +89,7 @@ impl Wiring {
                 &stores, &planes, uid, name, profile, &rotating,
             ))
         });
-        Self {
-            keys,
-            rotations: Arc::new(rotations),
-            ..wiring
-        }
+        Self { keys, ..wiring }.with_rotations(Arc::new(rotations))
     }
 
     /// Returns the rotations of the profiles' keys.
@@ -101,13 +97,16 @@ impl Wiring {
         Arc::clone(&self.rotations)
     }
 
+    /// Returns the same builder with these rotations.
+    #[must_use]
+    pub fn with_rotations(self, rotations: Arc<Rotations>) -> Self {
+        Self { rotations, ..self }
+    }
+
     /// Disables rotations, for a daemon that ends with its command.
     #[must_use]
     pub fn without_rotations(self) -> Self {
-        Self {
-            rotations: Arc::default(),
-            ..self
-        }
+        self.with_rotations(Arc::default())
     }
 
     /// Creates a builder that uses the parts that `find` returns, for example test doubles.

@@ -17,7 +17,6 @@ use super::told;
 use crate::applications::Family;
 use crate::causes::Causes;
 use crate::instant::BootInstant;
-use crate::offload;
 use crate::profile::ProfileName;
 use crate::rotation::{Change, Command, End, Event, Overlap, Phase, State, Written};
 use crate::store::{Record, RotationId, StoreErrorKind};
@@ -216,9 +215,7 @@ impl Driver {
         &self,
         call: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, String> {
-        offload::run(call)
-            .await
-            .map_err(|refused| refused.to_string())
+        self.shared.blocking(call).await
     }
 
     pub(super) fn shared(&self) -> Arc<Shared> {

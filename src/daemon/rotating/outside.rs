@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::keep::handle::Handle;
+use tokio::sync::oneshot;
+
 use super::super::keep::roster::Roster;
-use crate::applications::KeyIssuer;
+use crate::applications::{Calling, KeyIssuer};
 use crate::clock::Clock;
 use crate::config::{Config, Profile};
 use crate::credential::Ca;
+use crate::offload::Refused;
 use crate::profile::ProfileName;
 use crate::store::{Machine, Rotations as Journals, Store, Stores};
 use crate::token::AccessToken;
@@ -17,6 +20,10 @@ use crate::token::AccessToken;
 /// the certificates. `None` if the profile's issuer has no such API.
 pub type KeysOf =
     dyn Fn(&Profile, AccessToken, Option<Ca>) -> Option<Arc<dyn KeyIssuer>> + Send + Sync;
+
+/// Makes a blocking call off the event loop, and says when it has returned or why it is not made.
+pub type Offload =
+    dyn Fn(Box<dyn FnOnce() + Send>) -> Calling<'static, Result<(), Refused>> + Send + Sync;
 
 /// What rotations need of the rest of the program.
 pub struct Outside {
@@ -34,6 +41,8 @@ pub struct Outside {
     pub machine: Machine,
     /// The keys of control planes.
     pub keys: Box<KeysOf>,
+    /// Where the calls are made that block, such as those to the stores.
+    pub offload: Box<Offload>,
 }
 
 /// What all rotations share.
@@ -95,6 +104,24 @@ impl Shared {
     pub(super) fn store(&self, name: &ProfileName) -> Option<Arc<dyn Store>> {
         let profile = self.profile(name)?;
         Some(self.outside.stores.store(profile.store()?))
+    }
+
+    /// Makes this call off the event loop.
+    ///
+    /// # Errors
+    /// Why it was not made, for people.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let (sender, result) = oneshot::channel();
+        let call = Box::new(move || {
+            // Nobody may wait for it any more.
+            let _: Result<(), T> = sender.send(call());
+        });
+        let made = (self.outside.offload)(call).await;
+        made.map_err(|refused| refused.to_string())?;
+        result.await.map_err(|gone| gone.to_string())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ProfileName, Arc<Profile>>> {

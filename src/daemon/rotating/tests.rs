@@ -17,7 +17,7 @@ use crate::daemon::keep::keeper::Parts;
 use crate::daemon::keep::roster::{Entry, Profiles, Roster};
 use crate::fault::{Fault, FaultKind};
 use crate::lifecycle::{Pace, Policy};
-use crate::offload::Lane;
+use crate::offload::{self, Lane};
 use crate::policy::{Gate, UserNamespace};
 use crate::provider::{Fetching, Granted, Provider};
 use crate::rotation::{Command, End, Overlap, Reason, Refusal};
@@ -187,6 +187,7 @@ impl World {
                 boot: format!("boot-of-{}", self.host),
             },
             keys: Box::new(move |_, _, _| Some(Arc::<FakeIssuer>::clone(&plane))),
+            offload: Box::new(|call| Box::pin(offload::run(call))),
         });
         let source = StoreSource {
             name: name(),

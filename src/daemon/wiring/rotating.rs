@@ -13,7 +13,7 @@ use crate::applications::{
 use crate::clock::Clock;
 use crate::config::Profile;
 use crate::credential::Ca;
-use crate::offload::Lost;
+use crate::offload::{self, Lost};
 use crate::provider::aside::{IssuerThread, Threads};
 use crate::provider::configured::Files;
 use crate::store::{Machine, Rotations, Stores};
@@ -43,6 +43,7 @@ pub(super) fn outside(
         owner,
         machine: Machine::this(),
         keys: Box::new(move |profile, token, ca| keys(&threads, owner, profile, token, ca)),
+        offload: Box::new(|call| Box::pin(offload::run(call))),
     }
 }
 
