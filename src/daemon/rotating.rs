@@ -32,13 +32,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use tracing::{Instrument as _, warn};
 
-use self::driver::Driver;
+use self::driver::{AGAIN, Driver};
 use self::open::Open;
 use self::outside::Shared;
 use crate::causes::Causes;
 use crate::config::{Config, Profile, Provider, StoreKind};
 use crate::profile::ProfileName;
 use crate::rotation::Command;
+use crate::store::StoreError;
 
 mod begin;
 mod begun;
@@ -176,10 +177,10 @@ impl Rotations {
             return;
         };
         tokio::spawn(async move {
-            let shared = Arc::clone(&inner.shared);
-            let looked = Arc::clone(&shared);
-            let found = shared.blocking(move || (looked.left_open(), looked.read_left()));
-            let (open, with_left) = found.await.unwrap_or_default();
+            let open = inner.shared.left_open().await;
+            let looked = Arc::clone(&inner.shared);
+            let with_left = inner.shared.blocking(move || looked.read_left()).await;
+            let with_left = with_left.unwrap_or_default();
             for profile in open {
                 inner.begin(&profile, None);
             }
@@ -280,13 +281,29 @@ impl Inner {
 // === impl Shared ===
 
 impl Shared {
-    /// The profiles with the journal of a rotation, and those with a second slot in a file. Blocks.
-    fn left_open(&self) -> Vec<ProfileName> {
-        let journals = self.outside.journals.profiles();
-        let mut found = journals.unwrap_or_else(|error| {
-            warn!(error = %Causes(&error), "the journals of rotations cannot be listed");
-            vec![]
-        });
+    /// Lists the profiles with an open rotation, once the system lets it.
+    async fn left_open(self: &Arc<Self>) -> Vec<ProfileName> {
+        let mut is_told = false;
+        loop {
+            let shared = Arc::clone(self);
+            let found = self.blocking(move || shared.look_for_open()).await;
+            let why = match found {
+                Ok(Ok(found)) => return found,
+                Ok(Err(error)) => Causes(&error).to_string(),
+                Err(why) => why,
+            };
+            if !is_told {
+                warn!(why, "the journals of rotations cannot be listed");
+            }
+            is_told = true;
+            let clock = &self.outside.clock;
+            clock.sleep_until(clock.now().boot.after(AGAIN)).await;
+        }
+    }
+
+    /// Lists the profiles with the journal of a rotation, and those with a second slot in a file. Blocks.
+    fn look_for_open(&self) -> Result<Vec<ProfileName>, StoreError> {
+        let mut found = self.outside.journals.profiles()?;
         found.retain(|name| self.profile(name).is_some());
         let store = self.outside.stores.store(&StoreKind::File);
         for (name, profile) in self.all_profiles() {
@@ -295,6 +312,6 @@ impl Shared {
                 found.push(name);
             }
         }
-        found
+        Ok(found)
     }
 }

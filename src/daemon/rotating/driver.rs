@@ -1,6 +1,7 @@
 //! Performs the commands of a rotation's machine, one after the other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
@@ -19,13 +20,16 @@ use crate::causes::Causes;
 use crate::instant::BootInstant;
 use crate::profile::ProfileName;
 use crate::rotation::{Change, Command, End, Event, Overlap, Phase, State, Written};
-use crate::store::{Record, RotationId, StoreErrorKind};
+use crate::store::{DriverLock, Record, RotationId, StoreErrorKind};
 
 /// What a wait for the record waits for.
 pub(super) const STORE: &str = "the store of the credential";
 
 /// The profile was removed while its key is rotated.
 const GONE: &str = "the profile is not in the configuration; put it back";
+
+/// How long a rotation that is open waits where the system does not let it go on.
+pub(super) const AGAIN: Duration = Duration::from_secs(60);
 
 /// The task of one rotation.
 pub(super) struct Driver {
@@ -78,19 +82,19 @@ impl Driver {
     /// Drives the rotation to its end.
     pub(super) async fn run(mut self, how: Option<HowToRotate>) {
         self.open.tell(told::beginning(how.is_some()), false);
-        let (shared, name) = (self.shared(), self.name.clone());
-        let driving = self.blocking(move || shared.outside.journals.drive(&name));
-        let _lock = match driving.await {
-            Ok(Ok(lock)) => lock,
-            Ok(Err(error)) if matches!(error.kind, StoreErrorKind::Busy) => {
-                return self.refuse(&RotationRefused::AnotherDaemon);
+        let (_lock, begun) = loop {
+            match self.begin(how.as_ref()).await {
+                Ok(begun) => break begun,
+                // No caller is there to ask for it again.
+                Err(RotationRefused::System(why)) if how.is_none() => {
+                    debug!(why, "the rotation that is open cannot go on now");
+                    let clock = &self.shared.outside.clock;
+                    clock.sleep_until(clock.now().boot.after(AGAIN)).await;
+                }
+                Err(refused) => return self.refuse(&refused),
             }
-            Ok(Err(error)) => {
-                return self.refuse(&RotationRefused::System(Causes(&error).to_string()));
-            }
-            Err(why) => return self.refuse(&RotationRefused::System(why)),
         };
-        let mut machine = match self.machine(how.as_ref()).await {
+        let mut machine = match begun {
             Begun::Machine(machine) => machine,
             Begun::InPlace(machine) => return self.exchange(*machine).await,
             Begun::Nothing => return self.refuse(&RotationRefused::NoProfile),
@@ -115,6 +119,24 @@ impl Driver {
                 "rotation steps"
             );
             machine.step(self.shared.outside.clock.now().boot, event);
+        }
+    }
+
+    /// Takes the right to drive the rotation, and makes its machine.
+    async fn begin(
+        &mut self,
+        how: Option<&HowToRotate>,
+    ) -> Result<(DriverLock, Begun), RotationRefused> {
+        let (shared, name) = (self.shared(), self.name.clone());
+        let driving = self.blocking(move || shared.outside.journals.drive(&name));
+        let lock = driving.await.map_err(RotationRefused::System)?;
+        let lock = lock.map_err(|error| match error.kind {
+            StoreErrorKind::Busy => RotationRefused::AnotherDaemon,
+            _ => RotationRefused::System(Causes(&error).to_string()),
+        })?;
+        match self.machine(how).await {
+            Begun::Refused(refused) => Err(refused),
+            begun => Ok((lock, begun)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Rotations against a control plane in memory, with the real store of files, on a paused clock. A process that is
 //! killed is one whose driver is dropped between two commands: nothing else of it could go on.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::begun::Begun;
 use super::*;
@@ -16,14 +16,17 @@ use crate::daemon::keep::handle::Handle;
 use crate::daemon::keep::keeper::Parts;
 use crate::daemon::keep::roster::{Entry, Profiles, Roster};
 use crate::fault::{Fault, FaultKind};
+use crate::lifecycle::credentials::NotLoaded;
 use crate::lifecycle::{Pace, Policy};
-use crate::offload::{self, Lane};
+use crate::offload;
 use crate::policy::{Gate, UserNamespace};
 use crate::provider::{Fetching, Granted, Provider};
 use crate::rotation::{Command, End, Overlap, Reason, Refusal};
 use crate::schedule::Unit;
-use crate::store::source::StoreSource;
-use crate::store::{self, Binding, Bound, Key, Machine, OtherKey, Record, RotationRead, Stores};
+use crate::store::source::{CredentialSource, LoadedCredential, Loading};
+use crate::store::{
+    self, Binding, Bound, Key, Machine, OtherKey, Record, RotationRead, StoreReader, Stores,
+};
 use crate::testing::FewNames;
 use crate::token::{AccessToken, Grant};
 use std::time::Duration;
@@ -82,6 +85,33 @@ impl Provider for Issuer {
     }
 }
 
+/// The store of the profile, which cannot be read while a test says so. It is read here and now: a thread would take any
+/// time on the paused clock.
+struct Source {
+    store: Arc<dyn StoreReader>,
+    fails: Arc<AtomicBool>,
+    /// Learns of each read of a record with a rotation.
+    found: tokio::sync::mpsc::UnboundedSender<ProfileName>,
+}
+
+impl CredentialSource for Source {
+    fn load(&self) -> Loading<'_> {
+        if self.fails.load(Ordering::SeqCst) {
+            let fault = Fault::new(FaultKind::Connect, "no");
+            return Box::pin(std::future::ready(Err(NotLoaded::Failed(fault))));
+        }
+        let record = self.store.load(&name()).unwrap().unwrap();
+        if record.rotation.is_some() {
+            // The process may have ended.
+            let _: Result<_, _> = self.found.send(name());
+        }
+        let other = record.rotation.and_then(|rotation| rotation.other);
+        let other = other.map(|other| other.into_key().credential);
+        let loaded = LoadedCredential::new(record.key.credential).beside(other);
+        Box::pin(std::future::ready(Ok(loaded)))
+    }
+}
+
 /// What outlives a process.
 struct World {
     dir: tempfile::TempDir,
@@ -92,6 +122,10 @@ struct World {
     host: &'static str,
     /// The clock of the rotations, where it is another one.
     hurry: Option<Arc<dyn crate::clock::Clock>>,
+    /// How many of the next calls to files the system refuses.
+    refusals: Arc<AtomicUsize>,
+    /// Whether the profile cannot read its credential.
+    fails: Arc<AtomicBool>,
 }
 
 struct Process {
@@ -122,6 +156,8 @@ impl World {
             config,
             host: "h",
             hurry: None,
+            refusals: Arc::default(),
+            fails: Arc::default(),
         };
         let profile = &world.config.profiles[&name()];
         let record = Record {
@@ -172,7 +208,7 @@ impl World {
             own_uid: self.owner(),
             namespace: UserNamespace::Identity,
         }));
-        let plane = Arc::clone(&self.plane);
+        let (plane, refusals) = (Arc::clone(&self.plane), Arc::clone(&self.refusals));
         let (rotations, found) = Rotations::new(Outside {
             clock: self
                 .hurry
@@ -187,18 +223,21 @@ impl World {
                 boot: format!("boot-of-{}", self.host),
             },
             keys: Box::new(move |_, _, _| Some(Arc::<FakeIssuer>::clone(&plane))),
-            offload: Box::new(|call| Box::pin(offload::run(call))),
+            offload: Box::new(move |call| {
+                let is_refused = refusals.load(Ordering::SeqCst) > 0;
+                if is_refused {
+                    refusals.fetch_sub(1, Ordering::SeqCst);
+                    return Box::pin(std::future::ready(Err(offload::Refused::TooMany)));
+                }
+                // Here and now: a thread would take any time on the paused clock.
+                call();
+                Box::pin(std::future::ready(Ok(())))
+            }),
         });
-        let source = StoreSource {
-            name: name(),
-            profile: self.config.profiles[&name()].clone(),
-            owner: self.owner(),
+        let source = Source {
             store: self.stores().reader(&StoreKind::File),
-            lane: Lane::default(),
-            rotating: Some(Arc::new(move |name: &ProfileName| {
-                // The process may have ended.
-                let _: Result<_, _> = found.send(name.clone());
-            })),
+            fails: Arc::clone(&self.fails),
+            found,
         };
         let parts = Parts {
             name: name(),
@@ -449,6 +488,40 @@ async fn the_old_key_stays_while_the_issuer_rejects_the_one_in_force() {
     let end = world.start().await.drive(None, MANY).await;
     assert!(matches!(end, Some(End::Rotated { .. })), "{end:?}");
     world.assert_settled("the key in force works again").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_that_was_left_open_goes_on_once_the_system_lets_it() {
+    // The journals cannot be listed, the right to drive cannot be had, and neither the record nor the journal read.
+    for refusals in [1, 2, 5, 20] {
+        let world = World::new().await;
+        world.start().await.drive(Some(&overlap()), 6).await;
+        let process = world.start().await;
+        world.refusals.store(refusals, Ordering::SeqCst);
+        process.rotations.resume_all();
+        let inner = process.rotations.0.as_ref().unwrap();
+        let mut waits = 0..100;
+        let open = loop {
+            let open = inner.open().get(&name()).map(Arc::clone);
+            if let Some(open) = open {
+                break open;
+            }
+            assert!(
+                waits.next().is_some(),
+                "{refusals} refusals: it is not found"
+            );
+            let later = world.clock.now().boot.after(AGAIN);
+            world.clock.sleep_until(later).await;
+        };
+        let (mut steps, mut last) = (open.steps(), None);
+        drop(open);
+        while let Some(step) = steps.next().await {
+            last = Some(step);
+        }
+        let end = last.and_then(|last| last.end);
+        assert_eq!(end, Some(RotationEnd::Done), "{refusals} refusals");
+        world.assert_settled("it goes on").await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

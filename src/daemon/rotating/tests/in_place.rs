@@ -286,7 +286,7 @@ async fn what_is_kept_without_a_journal_is_emptied_or_if_it_has_the_answer_used(
         let _ = std::fs::remove_file(journal);
         let process = world.start_without_token().await;
         // A daemon looks for it when it starts.
-        assert_eq!(process.shared.left_open(), [name()]);
+        assert_eq!(process.shared.left_open().await, [name()]);
         let end = process.exchange(None, MANY, |_| ()).await;
         assert_eq!(end, has_answer.then_some(InPlaceEnd::Rotated));
         assert_eq!(world.secret() != before, has_answer);
