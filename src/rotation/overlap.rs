@@ -66,6 +66,8 @@ pub struct Overlap {
     faults: u8,
     finish: bool,
     is_old_kept: bool,
+    /// Whether the last look did not find the new key.
+    is_new_missed: bool,
     refusal: Option<Refusal>,
     /// The names of the keys that the issuer did not let us delete.
     left: BTreeSet<String>,
@@ -113,6 +115,7 @@ impl Overlap {
             faults: 0,
             finish: false,
             is_old_kept: false,
+            is_new_missed: false,
             refusal: None,
             left: BTreeSet::new(),
             state,

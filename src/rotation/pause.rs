@@ -7,6 +7,10 @@ use crate::instant::BootInstant;
 /// How long a call whose answer was lost may still be executed, as far as a rotation relies on it.
 pub const LATE_CALLS: Duration = Duration::from_secs(60);
 
+/// How long a list may lag behind, as far as a rotation relies on it: the key in force counts as gone when two lists miss
+/// it that are so far apart.
+pub(super) const LIST_LAG: Duration = Duration::from_secs(60);
+
 /// The waits before the second and further proofs of a new secret: 5, 15, 30, 60 and 120 s after the first. Replicas of
 /// an issuer may lag behind that long.
 const PROOFS: [Duration; 5] = [

@@ -100,7 +100,10 @@ fn end(machine: &Overlap) -> End {
 #[test]
 fn a_new_key_that_someone_deletes_gives_way_to_the_old_one() {
     let mut machine = switched(false);
+    // One list may lag behind.
     let events = vec![
+        Event::Woken,
+        list(&["old"]),
         Event::Woken,
         list(&["old"]),
         Event::Noted,
@@ -127,9 +130,27 @@ fn a_new_key_that_someone_deletes_gives_way_to_the_old_one() {
 }
 
 #[test]
+fn a_list_that_lags_behind_undoes_nothing() {
+    let mut machine = switched(false);
+    steps(&mut machine, vec![Event::Woken, list(&["old"])]);
+    let Command::Pause(pause) = machine.command() else {
+        panic!("it looks again");
+    };
+    assert!(pause.until >= machine.clock.at.after(Duration::from_secs(60)));
+    steps(&mut machine, vec![Event::Woken, list(&["old", "new"])]);
+    assert_eq!(machine.notes().phase, Phase::Grace);
+    // That was not the first of two.
+    steps(&mut machine, vec![Event::Noted]);
+    assert!(!machine.is_new_missed);
+}
+
+#[test]
 fn a_person_is_needed_when_the_server_has_neither_key() {
     let mut machine = switched(false);
-    steps(&mut machine, vec![Event::Woken, list(&["other"])]);
+    let looks = [Event::Woken, list(&["other"])];
+    steps(&mut machine, looks.to_vec());
+    assert!(matches!(machine.command(), Command::Pause(_)));
+    steps(&mut machine, looks.to_vec());
     assert_eq!(end(&machine), End::NeedsHuman);
 }
 

@@ -4,7 +4,7 @@ use super::super::command::End;
 use super::super::event::Listing;
 use super::super::grace::{Grace, Verdict};
 use super::super::notes::{Phase, Reason, Relation};
-use super::super::pause::{LATE_CALLS, Pause, Why, retry_wait};
+use super::super::pause::{LATE_CALLS, LIST_LAG, Pause, Why, retry_wait};
 use super::super::preflight::{self, Wanted};
 use super::super::record::{KeyRef, RecordView};
 use super::{Overlap, State, TRIES};
@@ -124,6 +124,10 @@ impl Overlap {
         self.clock.date = list.date.or(self.clock.date);
         let new = self.notes.new.as_ref();
         let has_new = new.is_some_and(|new| list.by_client(&new.client_id).is_some());
+        let was_missed = std::mem::replace(&mut self.is_new_missed, !has_new);
+        if !has_new && !was_missed {
+            return self.pause_for(LIST_LAG, Why::Issuer, State::Looking);
+        }
         let old = list.by_client(&self.notes.old.client_id);
         match (has_new, old) {
             (true, Some(old)) => {
