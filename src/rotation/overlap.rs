@@ -250,7 +250,10 @@ impl Overlap {
             (State::Sweeping(record), Event::Listed(list)) => self.swept(record, &list),
             (State::Removing(_, record), Event::Deleted) => State::Sweeping(record),
             (State::Closing, Event::Noted) => State::Ended(self.end()),
-            (State::Pausing(_, after), Event::Woken) => *after,
+            (State::Pausing(_, after), Event::Woken) => {
+                self.delay_grace(&after);
+                *after
+            }
             (State::Resting(_), Event::Woken | Event::Finish) => self.judge(),
             (State::Lasting(_), Event::Woken) => self.sweep(),
             (state, _) => state,

@@ -20,14 +20,32 @@ impl Driver {
     }
 
     pub(super) async fn note(&mut self, notes: &Notes) -> bool {
-        if notes.phase == Phase::Grace
-            && let Some(proven) = self.proven.take()
-            && let Some(handle) = self.shared.handle(&self.name)
-        {
-            // The record is switched: from now on the new key is the one that is used.
-            handle.adopt(proven.sent, proven.grant, proven.date).await;
+        if notes.phase == Phase::Grace && !self.follows(notes).await {
+            debug!("the profile does not use the new key yet");
+            return false;
         }
         self.note_down(notes).await
+    }
+
+    /// Whether the profile uses the new key, as it is to from the switch on: until then it gets tokens with the old one.
+    async fn follows(&mut self, notes: &Notes) -> bool {
+        let Some(handle) = self.shared.handle(&self.name) else {
+            return true;
+        };
+        if let Some(proven) = self.proven.take() {
+            handle.adopt(proven.sent, proven.grant, proven.date).await;
+        }
+        let new = notes.new.as_ref().map(|new| new.client_id.as_str());
+        let uses_new = || {
+            handle
+                .enrolment()
+                .is_some_and(|it| Some(&*it.client_id) == new)
+        };
+        if !uses_new() {
+            // Its store could not be read.
+            handle.recheck().await;
+        }
+        uses_new()
     }
 
     async fn note_down(&mut self, notes: &Notes) -> bool {

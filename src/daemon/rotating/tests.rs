@@ -21,7 +21,7 @@ use crate::lifecycle::{Pace, Policy};
 use crate::offload;
 use crate::policy::{Gate, UserNamespace};
 use crate::provider::{Fetching, Granted, Provider};
-use crate::rotation::{Command, End, Overlap, Reason, Refusal};
+use crate::rotation::{Command, End, Event, Overlap, Phase, Reason, Refusal};
 use crate::schedule::Unit;
 use crate::store::source::{CredentialSource, LoadedCredential, Loading};
 use crate::store::{
@@ -488,6 +488,39 @@ async fn the_old_key_stays_while_the_issuer_rejects_the_one_in_force() {
     let end = world.start().await.drive(None, MANY).await;
     assert!(matches!(end, Some(End::Rotated { .. })), "{end:?}");
     world.assert_settled("the key in force works again").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_grace_period_begins_when_the_profile_uses_the_new_key() {
+    let world = World::new().await;
+    let process = world.start().await;
+    let open = Arc::new(Open::new(world.clock.now().unix));
+    let mut driver = Driver::new(Arc::clone(&process.shared), name(), open);
+    let Begun::Machine(mut machine) = driver.machine(Some(&overlap())).await else {
+        panic!("it begins");
+    };
+    let notes = loop {
+        match machine.command() {
+            Command::Note(notes) if notes.phase == Phase::Grace => break notes,
+            command => {
+                let event = driver.perform(command).await;
+                machine.step(world.clock.now().boot, event);
+            }
+        }
+    };
+    let used = || process.handle.enrolment().unwrap().client_id.clone();
+    world.fails.store(true, Ordering::SeqCst);
+    let event = driver.perform(Command::Note(notes.clone())).await;
+    assert_eq!(
+        (event, used()),
+        (Event::NotNoted, notes.old.client_id.clone())
+    );
+    world.fails.store(false, Ordering::SeqCst);
+    let event = driver.perform(Command::Note(notes.clone())).await;
+    assert_eq!(
+        (event, used()),
+        (Event::Noted, notes.new.unwrap().client_id)
+    );
 }
 
 #[tokio::test(start_paused = true)]

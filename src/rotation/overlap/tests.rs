@@ -145,6 +145,20 @@ fn a_list_that_lags_behind_undoes_nothing() {
 }
 
 #[test]
+fn the_grace_period_begins_once_it_is_noted() {
+    let mut machine = switched(false);
+    let noted = |machine: &Overlap| machine.notes().grace.clone().map(|grace| grace.switched.at);
+    let before = noted(&machine);
+    machine.state = State::Noting;
+    machine.step(machine.clock.at, Event::NotNoted);
+    let later = machine.clock.at.after(Duration::from_secs(300));
+    machine.step(later, Event::Woken);
+    assert_eq!(machine.state, State::Noting);
+    assert_eq!(noted(&machine), Some(later));
+    assert_ne!(before, Some(later));
+}
+
+#[test]
 fn a_person_is_needed_when_the_server_has_neither_key() {
     let mut machine = switched(false);
     let looks = [Event::Woken, list(&["other"])];

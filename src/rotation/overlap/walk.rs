@@ -84,6 +84,14 @@ impl Overlap {
         self.note(Phase::Grace)
     }
 
+    /// The switch counts from when its journal is written: until then tokens may come from the old key.
+    pub(super) fn delay_grace(&mut self, after: &State) {
+        let is_new = |grace: &Grace| grace.looks.is_none();
+        if *after == State::Noting && self.notes.grace.as_ref().is_some_and(is_new) {
+            self.notes.grace = Some(Grace::new(self.clock.clone()));
+        }
+    }
+
     /// The list after a call that may have created a key whose secret is lost.
     pub(super) fn found(&mut self, list: &Listing) -> State {
         match list.named(&self.notes.name, &self.notes.old.client_id) {
