@@ -21,8 +21,16 @@ pub(crate) struct SimClock {
 impl SimClock {
     pub(crate) fn new(bug: Option<Bug>) -> Self {
         Self {
-            machine: TestClock::booted_at(BootInstant::from_boot(Duration::ZERO)),
             bug,
+            ..Self::booted_at(BootInstant::from_boot(Duration::ZERO))
+        }
+    }
+
+    /// The clocks of a machine whose boot clock shows this now.
+    pub(crate) fn booted_at(boot: BootInstant) -> Self {
+        Self {
+            machine: TestClock::booted_at(boot),
+            bug: None,
         }
     }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use jetond::clock::Clock;
 use jetond::daemon::command_files::CommandFiles;
 use jetond::daemon::keep::jumps::Jumps;
+use jetond::daemon::keep::roster::Roster;
+use jetond::daemon::rotating::Rotations;
 use jetond::daemon::serve::connections::Connections;
 use jetond::daemon::serve::memory::Memory;
 use jetond::daemon::serve::refusal_log::RefusalLog;
@@ -39,14 +41,18 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a daemon with the world's configuration.
-    pub(crate) async fn start(world: &Arc<World>) -> Self {
+    /// A daemon around these parts, and what it is asked to change.
+    pub(crate) fn around(
+        roster: &Arc<Roster>,
+        clock: &Arc<dyn Clock>,
+        rotations: Arc<Rotations>,
+    ) -> (Self, mpsc::Receiver<Change>) {
         let close = watch::channel(false).0;
-        let (reloads, mut requests) = mpsc::channel::<Change>(16);
+        let (reloads, requests) = mpsc::channel::<Change>(16);
         let server = Arc::new(Server {
             service: Arc::new(Service {
-                roster: Arc::clone(&world.roster),
-                clock: Arc::<SimClock>::clone(&world.clock),
+                roster: Arc::clone(roster),
+                clock: Arc::clone(clock),
                 socket: "/run/jeton/jeton.sock".to_owned(),
                 program: ProgramFile::of_this_process(),
                 reloads,
@@ -54,17 +60,28 @@ impl Daemon {
                 lists: Lists::default(),
                 second_calls: SecondCalls::default(),
                 files: CommandFiles::default(),
-                rotations: Arc::default(),
+                rotations,
                 ages: Arc::default(),
             }),
             connections: Connections::new(4_096, 3_072),
-            memory: Memory::new(world.roster.gate().own_uid),
+            memory: Memory::new(roster.gate().own_uid),
             refusals: Refusals::new(1),
             refused: RefusalLog::default(),
         });
-        let around = Arc::clone(world);
+        let daemon = Self {
+            server,
+            bug: None,
+            _close: close,
+        };
+        (daemon, requests)
+    }
+
+    /// Starts a daemon with the world's configuration.
+    pub(crate) async fn start(world: &Arc<World>) -> Self {
         let clock: Arc<dyn Clock> = Arc::<SimClock>::clone(&world.clock);
         let roster = Arc::clone(&world.roster);
+        let (daemon, mut requests) = Self::around(&roster, &clock, Arc::default());
+        let around = Arc::clone(world);
         tokio::spawn(tell_of_jumps(
             Jumps::new(Arc::clone(&clock)),
             Arc::clone(&roster),
@@ -89,9 +106,8 @@ impl Daemon {
             }
         });
         Self {
-            server,
             bug: world.bug,
-            _close: close,
+            ..daemon
         }
     }
 

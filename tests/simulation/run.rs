@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use tokio::runtime::Runtime;
+
 use crate::bug::Bug;
 use crate::coverage::Coverage;
 use crate::daemon::Daemon;
@@ -35,15 +37,8 @@ pub(crate) fn catch_panics() {
 
 /// Plays one seed, with a bug planted or without one.
 pub(crate) fn play(seed: u64, bug: Option<Bug>) -> Run {
-    PANICS.with_borrow_mut(Vec::clear);
-    // The jitter's generator is this thread's.
-    fastrand::seed(seed);
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_time().start_paused(true);
-    // In which order those are woken who wait for one thing is chance, too.
-    #[cfg(tokio_unstable)]
-    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
-    let runtime = builder.build().unwrap();
+    begin(seed);
+    let runtime = event_loop(seed);
     let world = runtime.block_on(async {
         let world = World::new(seed, bug);
         let daemon = Daemon::start(&world).await;
@@ -56,6 +51,30 @@ pub(crate) fn play(seed: u64, bug: Option<Bug>) -> Run {
     Run {
         history,
         coverage,
-        panics: PANICS.with_borrow_mut(std::mem::take),
+        panics: panics(),
     }
+}
+
+/// Begins a run on this thread: nothing is left of the one before.
+pub(crate) fn begin(seed: u64) {
+    PANICS.with_borrow_mut(Vec::clear);
+    // The jitter's generator is this thread's.
+    fastrand::seed(seed);
+}
+
+/// The panics since the run began.
+pub(crate) fn panics() -> Vec<String> {
+    PANICS.with_borrow_mut(std::mem::take)
+}
+
+/// An event loop on a paused clock.
+pub(crate) fn event_loop(seed: u64) -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true);
+    // In which order those are woken who wait for one thing is chance, too.
+    #[cfg(tokio_unstable)]
+    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    #[cfg(not(tokio_unstable))]
+    let _: u64 = seed;
+    builder.build().unwrap()
 }
