@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::checker;
 use crate::coverage::Coverage;
+use crate::rotations::{self, Tally};
 use crate::run;
 
 /// So many seeds are run twice, and have to be the same.
@@ -18,7 +19,7 @@ const TOLD: usize = 10;
 pub(crate) fn many(first: u64, seeds: u64) -> bool {
     let start = Instant::now();
     let next = AtomicU64::new(first);
-    let told = Mutex::new((Coverage::default(), vec![], 0_usize));
+    let told = Mutex::new((Coverage::default(), Tally::default(), vec![], 0_usize));
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -28,21 +29,25 @@ pub(crate) fn many(first: u64, seeds: u64) -> bool {
                     if seed - first >= seeds {
                         return;
                     }
-                    let (coverage, length, faults) = judged(seed);
+                    let (coverage, length, mut faults) = judged(seed);
+                    let (tally, more, of_rotations) = judged_rotations(seed);
+                    faults.extend(of_rotations);
                     let mut told = told.lock().unwrap();
                     told.0.add(&coverage);
-                    told.2 += length;
+                    told.1.add(&tally);
+                    told.3 += length + more;
                     if !faults.is_empty() {
-                        told.1.push((seed, faults));
+                        told.2.push((seed, faults));
                     }
                 }
             });
         }
     });
-    let (coverage, mut failed, length) = told.into_inner().unwrap();
+    let (coverage, tally, mut failed, length) = told.into_inner().unwrap();
     failed.sort_by_key(|(seed, _)| *seed);
     println!("{}", coverage.table());
-    let missing = coverage.missing(seeds);
+    println!("rotations: {tally}");
+    let missing = [coverage.missing(seeds), tally.missing(seeds)].concat();
     for line in &missing {
         println!("coverage: {line}");
     }
@@ -72,6 +77,19 @@ fn judged(seed: u64) -> (Coverage, usize, Vec<String>) {
     (run.coverage, run.history.0.len(), faults)
 }
 
+/// The same of its rotations.
+fn judged_rotations(seed: u64) -> (Tally, usize, Vec<String>) {
+    let run = rotations::play(seed, None);
+    let mut faults = run.panics;
+    let findings = rotations::check(&run.history);
+    faults.extend(findings.iter().map(ToString::to_string));
+    let again = || rotations::play(seed, None).history.hash();
+    if run::IS_SEEDED && seed < TWICE && run.history.hash() != again() {
+        faults.push("the same seed gave two histories of rotations".to_owned());
+    }
+    (run.tally, run.history.0.len(), faults)
+}
+
 /// Replays one seed, shows all that happens in it, and says whether all is well.
 pub(crate) fn one(seed: u64) -> bool {
     let run = run::play(seed, None);
@@ -79,7 +97,17 @@ pub(crate) fn one(seed: u64) -> bool {
     println!("seed {seed}: {:016x}", run.history.hash());
     let findings = checker::check(&run.history);
     let findings = findings.iter().map(ToString::to_string);
-    let faults: Vec<_> = run.panics.into_iter().chain(findings).collect();
+    let mut faults: Vec<_> = run.panics.into_iter().chain(findings).collect();
+    let run = rotations::play(seed, None);
+    print!("{}", run.history);
+    println!(
+        "seed {seed}, rotations: {:016x}; {}",
+        run.history.hash(),
+        run.tally
+    );
+    let findings = rotations::check(&run.history);
+    faults.extend(run.panics);
+    faults.extend(findings.iter().map(ToString::to_string));
     for fault in &faults {
         println!("seed {seed}: {fault}");
     }

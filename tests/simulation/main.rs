@@ -1,6 +1,6 @@
 //! Deterministic simulation: one seed is one run, to the byte. The daemon is the shipped one from the bytes of a connection
 //! to the call of its provider, on a paused clock; its issuers, its stores, its machine and its clients do what the seed
-//! draws. A checker reads what they saw.
+//! draws. A checker reads what they saw. Beside it each seed is a machine on which a key is rotated ([`rotations`]).
 //!
 //!     cargo simulate --seeds 1000               the first thousand
 //!     cargo simulate --seeds 500 --from 1000    the next five hundred
@@ -28,6 +28,7 @@ mod daemon;
 mod history;
 mod issuer;
 mod planted;
+mod rotations;
 mod run;
 mod scenes;
 mod story;
@@ -63,7 +64,13 @@ fn main() -> ExitCode {
         let name = format!("planted::{bug:?}_is_found_by_{rule:?}");
         Trial::test(name, move || planted::is_found(bug, rule))
     });
-    let trials = planted.chain([seeds]).collect();
+    let in_rotations = planted::PLANTED_IN_ROTATIONS.into_iter();
+    let in_rotations = in_rotations.map(|(bug, rule)| {
+        let name = format!("planted::rotations::{bug:?}_is_found_by_{rule:?}");
+        let found = move || planted::is_found_in_rotations(bug, rule);
+        Trial::test(name, found)
+    });
+    let trials = planted.chain(in_rotations).chain([seeds]).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

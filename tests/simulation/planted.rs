@@ -4,7 +4,10 @@ use libtest_mimic::Failed;
 
 use crate::bug::Bug;
 use crate::checker::{self, Rule};
-use crate::run;
+use crate::{rotations, run};
+
+/// Nearly all show in the first few.
+const SEEDS: u64 = 100;
 
 /// Which rule finds which bug.
 pub(crate) const PLANTED: [(Bug, Rule); 18] = [
@@ -28,13 +31,39 @@ pub(crate) const PLANTED: [(Bug, Rule); 18] = [
     (Bug::MonotonicClock, Rule::Punctual),
 ];
 
+/// The same for the bugs of rotations.
+pub(crate) const PLANTED_IN_ROTATIONS: [(rotations::Bug, rotations::Rule); 8] = [
+    (rotations::Bug::DeletesEarly, rotations::Rule::Lost),
+    (rotations::Bug::ManyNames, rotations::Rule::Two),
+    (rotations::Bug::NoJournal, rotations::Rule::Ends),
+    (rotations::Bug::NoLastLook, rotations::Rule::Ends),
+    (rotations::Bug::KeepsOldKey, rotations::Rule::Ends),
+    (rotations::Bug::HastyClock, rotations::Rule::Cut),
+    (rotations::Bug::OldTokens, rotations::Rule::Dead),
+    (rotations::Bug::HeldStore, rotations::Rule::Unnoticed),
+];
+
 /// Plants a bug into one seed after the other until the rule finds it.
 pub(crate) fn is_found(bug: Bug, rule: Rule) -> Result<(), Failed> {
-    /// Nearly all show in the first few.
-    const SEEDS: u64 = 100;
     let shows = |seed: &u64| {
         let run = run::play(*seed, Some(bug));
         let findings = checker::check(&run.history);
+        findings.iter().any(|finding| finding.rule == rule)
+    };
+    match (0..SEEDS).find(shows) {
+        Some(_) => Ok(()),
+        None => Err(format!("{rule:?} does not find {bug:?} in {SEEDS} seeds").into()),
+    }
+}
+
+/// The same for a bug of rotations.
+pub(crate) fn is_found_in_rotations(
+    bug: rotations::Bug,
+    rule: rotations::Rule,
+) -> Result<(), Failed> {
+    let shows = |seed: &u64| {
+        let run = rotations::play(*seed, Some(bug));
+        let findings = rotations::check(&run.history);
         findings.iter().any(|finding| finding.rule == rule)
     };
     match (0..SEEDS).find(shows) {

@@ -1,0 +1,193 @@
+//! Reads what happened to a machine whose key is rotated, and says what in it breaks a promise.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use super::history::{History, What};
+
+/// Longer than any wait of the schedule: so long after a fault that is not the rotation's, requests may still fail.
+const RECOVERY: Duration = Duration::from_secs(16 * 60);
+
+/// With this much left, a token that is held is served whatever happens: its last 30 s may not be.
+const SURE: Duration = Duration::from_secs(40);
+
+/// Who waits for so long is served by a call that takes no longer than calls take.
+const ENOUGH: Duration = Duration::from_secs(5);
+
+/// What has to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// At each moment one of the stored secrets is one that the issuer knows.
+    Lost,
+    /// The issuer never has more than two keys of the profile.
+    Two,
+    /// No token of a key that was deleted is served.
+    Dead,
+    /// No token that was served ends before its time, because its key is deleted.
+    Cut,
+    /// No request fails that would not fail without the rotation.
+    Unnoticed,
+    /// When everything works, the rotation ends: one key is left, and nothing else.
+    Ends,
+}
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) rule: Rule,
+    at: Duration,
+    text: String,
+}
+
+/// What has happened so far.
+#[derive(Default)]
+struct Seen {
+    findings: Vec<Finding>,
+    keys: BTreeSet<u32>,
+    /// The keys of the record.
+    stored: Option<[Option<u32>; 2]>,
+    /// The key of each token, and when it ends.
+    tokens: BTreeMap<u32, (u32, Duration)>,
+    /// The tokens that were served, by this process or an earlier one.
+    served: BTreeSet<u32>,
+    /// The last token that this process has served.
+    last: Option<u32>,
+    /// When something failed last that is not the rotation's.
+    ill: Option<Duration>,
+    asked: BTreeMap<u32, (Duration, Duration)>,
+    is_lost: bool,
+}
+
+/// Every promise that a history breaks.
+pub(crate) fn check(history: &History) -> Vec<Finding> {
+    let mut seen = Seen::default();
+    for (at, what) in &history.0 {
+        seen.take(*at, what);
+    }
+    seen.findings
+}
+
+// === impl Seen ===
+
+impl Seen {
+    fn take(&mut self, at: Duration, what: &What) {
+        match what {
+            What::Starts { .. } | What::Killed => {
+                self.last = None;
+                // Whoever asked is not answered any more.
+                self.asked.clear();
+            }
+            What::Made { key } => {
+                self.keys.insert(*key);
+                if self.keys.len() > 2 {
+                    let text = format!("key {key} is one of {}", self.keys.len());
+                    self.finds(Rule::Two, at, text);
+                }
+            }
+            What::Gone { key } => {
+                self.keys.remove(key);
+                self.cut(at, *key);
+                self.lost(at);
+            }
+            What::Record { current, other, .. } => {
+                self.stored = Some([*current, *other]);
+                self.lost(at);
+            }
+            What::Granted { token, key, end } => {
+                self.tokens.insert(*token, (*key, *end));
+            }
+            What::Failed { .. } | What::Unreadable => self.ill = Some(at),
+            What::Asked { request, max_wait } => {
+                self.asked.insert(*request, (at, *max_wait));
+            }
+            What::Answered { request, token } => {
+                let asked = self.asked.remove(request);
+                match token {
+                    Some(token) => self.served(at, *request, *token),
+                    None => self.refused(at, *request, asked),
+                }
+            }
+            What::Silence { request } => {
+                let text = format!("request {request} gets no answer");
+                self.finds(Rule::Unnoticed, at, text);
+            }
+            What::End { left, .. } => {
+                for left in left {
+                    self.finds(Rule::Ends, at, format!("there is {left}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn finds(&mut self, rule: Rule, at: Duration, text: String) {
+        self.findings.push(Finding { rule, at, text });
+    }
+
+    /// A secret that is stored has to be one of the issuer's.
+    fn lost(&mut self, at: Duration) {
+        let Some(stored) = self.stored else { return };
+        let is_lost = !stored.iter().flatten().any(|key| self.keys.contains(key));
+        if is_lost && !self.is_lost {
+            let text = format!("{stored:?} is stored, {:?} is known", self.keys);
+            self.finds(Rule::Lost, at, text);
+        }
+        self.is_lost = is_lost;
+    }
+
+    /// A key is gone: nobody may need its tokens.
+    fn cut(&mut self, at: Duration, key: u32) {
+        let of_key = |token: &&u32| {
+            let (its_key, end) = self.tokens[*token];
+            its_key == key && end > at
+        };
+        let cut: Vec<_> = self.served.iter().filter(of_key).collect();
+        if !cut.is_empty() {
+            let text = format!("key {key} is deleted while tokens {cut:?} are used");
+            self.finds(Rule::Cut, at, text);
+        }
+    }
+
+    fn served(&mut self, at: Duration, request: u32, token: u32) {
+        self.served.insert(token);
+        self.last = Some(token);
+        let key = self.tokens.get(&token).map(|(key, _)| *key);
+        if key.is_none_or(|key| !self.keys.contains(&key)) {
+            let text = format!("request {request} gets token {token} of a key that is gone");
+            self.finds(Rule::Dead, at, text);
+        }
+    }
+
+    /// A request that is not served: there has to be a reason beside the rotation.
+    fn refused(&mut self, at: Duration, request: u32, asked: Option<(Duration, Duration)>) {
+        let held = self.last.and_then(|last| self.tokens.get(&last));
+        let holds = held.is_some_and(|(key, end)| self.keys.contains(key) && at + SURE < *end);
+        let is_well = self.ill.is_none_or(|ill| ill + RECOVERY < at);
+        let waited = asked.is_some_and(|(_, max_wait)| max_wait >= ENOUGH);
+        if holds {
+            let text = format!(
+                "request {request} fails while token {:?} is held",
+                self.last
+            );
+            self.finds(Rule::Unnoticed, at, text);
+        } else if is_well && waited {
+            let text = format!("request {request} fails although all works but the rotation");
+            self.finds(Rule::Unnoticed, at, text);
+        }
+    }
+}
+
+// === impl Finding ===
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:.3} {:?}: {}",
+            self.at.as_secs_f64(),
+            self.rule,
+            self.text
+        )
+    }
+}

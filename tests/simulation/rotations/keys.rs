@@ -1,0 +1,290 @@
+//! The API of keys, with what is lost on the way to it and back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jetond::applications::{
+    Calling, Family, KeyIssuer, KeyName, Kind, Listed, Made, Renewed, Reply, Roles, Trouble,
+    TroubleKind,
+};
+use jetond::credential::ClientSecret;
+use jetond::fault::FaultKind;
+use jetond::instant::UnixTime;
+
+use super::bug::Bug;
+use super::history::What;
+use super::plane::{Change, Key, NotMade, unix};
+use super::world::{Mood, State, World};
+
+/// A call that was lost is executed within this time. The rest of a minute is the list's, which lags.
+const LATEST: Duration = Duration::from_secs(45);
+
+/// By how much a list lags at most.
+const LAG: Duration = Duration::from_secs(10);
+
+/// After so long without an answer the daemon gives up.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The keys, with one token.
+pub(super) struct Keys {
+    pub(super) world: Arc<World>,
+    pub(super) token: Option<u32>,
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Answer,
+    Refuse(TroubleKind),
+    Lose,
+    /// It is executed, and its answer is lost or a failure of the server.
+    LoseAnswer(TroubleKind),
+    Late(Duration),
+    Twice(Duration),
+}
+
+// === impl Fate ===
+
+impl Fate {
+    fn draw(call: &'static str, state: &mut State) -> Self {
+        let fails = state.moods.api.fails(55, &mut state.rng);
+        let (mood, rng) = (state.moods.api, &mut state.rng);
+        let timeout = TroubleKind::Unreachable(FaultKind::Timeout);
+        let fate = match rng.u8(0..12) {
+            _ if !fails => Self::Answer,
+            _ if mood == Mood::Outage && rng.bool() => {
+                Self::Refuse(TroubleKind::Unreachable(FaultKind::Connect))
+            }
+            0 | 1 => Self::Refuse(TroubleKind::Busy),
+            2 if call == "create" && rng.bool() => Self::Refuse(TroubleKind::Forbidden),
+            2 | 3 => Self::Lose,
+            4 | 5 => Self::LoseAnswer(timeout),
+            6 | 7 => Self::LoseAnswer(TroubleKind::Busy),
+            8..11 => Self::Late(Duration::from_millis(rng.u64(1..LATEST.as_secs() * 1_000))),
+            _ => Self::Twice(Duration::from_millis(rng.u64(1..LATEST.as_secs() * 1_000))),
+        };
+        let tally = &mut state.tally;
+        match fate {
+            Self::Answer => {}
+            Self::Refuse(_) | Self::Lose => tally.refused += 1,
+            Self::LoseAnswer(_) => tally.lost += 1,
+            Self::Late(_) => tally.late += 1,
+            Self::Twice(_) => tally.twice += 1,
+        }
+        let fate_text = format!("{fate:?}");
+        state.push(What::Api {
+            call,
+            fate: fate_text,
+        });
+        fate
+    }
+}
+
+// === impl Keys ===
+
+impl Keys {
+    /// Waits until the call has reached the server; what becomes of it there.
+    async fn send(&self, call: &'static str) -> Result<Fate, Trouble> {
+        self.world.point().await;
+        let (fate, takes) = {
+            let state = &mut *self.world.state();
+            let takes = Duration::from_millis(state.rng.u64(1..400));
+            (Fate::draw(call, state), takes)
+        };
+        tokio::time::sleep(takes).await;
+        let state = self.world.state();
+        let token = self.token.and_then(|token| state.tokens.get(&token));
+        let is_valid = token.is_some_and(|(key, end)| *end > state.now() && state.plane.has(*key));
+        match fate {
+            Fate::Answer | Fate::LoseAnswer(_) | Fate::Twice(_) if !is_valid => {
+                Err(trouble(TroubleKind::Unauthorized))
+            }
+            // Nothing is executed for a token that is not valid.
+            Fate::Late(_) if !is_valid => Ok(Fate::Lose),
+            fate => Ok(fate),
+        }
+    }
+
+    async fn change(&self, call: &'static str, change: Change) -> Reply<Key> {
+        let fate = match self.send(call).await {
+            Ok(fate) => fate,
+            Err(trouble) => return Reply::Refused(trouble),
+        };
+        let reply = self.made(fate, &change);
+        self.world.point().await;
+        let is_lost = matches!(&reply, Reply::Lost(lost) if lost.kind != TroubleKind::Busy);
+        let wait = if is_lost {
+            DEADLINE
+        } else {
+            Duration::from_millis(5)
+        };
+        tokio::time::sleep(wait).await;
+        reply
+    }
+
+    /// Makes the change at the server, or not.
+    fn made(&self, fate: Fate, change: &Change) -> Reply<Key> {
+        let state = &mut *self.world.state();
+        let now = state.now();
+        let timeout = TroubleKind::Unreachable(FaultKind::Timeout);
+        let done = match fate {
+            Fate::Refuse(kind) => return Reply::Refused(trouble(kind)),
+            Fate::Lose => return Reply::Lost(lost(timeout)),
+            Fate::Late(by) => {
+                state.plane.execute_late(now + by, change.clone());
+                return Reply::Lost(lost(timeout));
+            }
+            Fate::Answer | Fate::LoseAnswer(_) | Fate::Twice(_) => self.execute(state, change),
+        };
+        match (fate, done) {
+            (Fate::LoseAnswer(kind), _) => Reply::Lost(lost(kind)),
+            (_, Err(NotMade::NameTaken)) => Reply::Refused(trouble(TroubleKind::Conflict)),
+            (_, Err(NotMade::NoSuchKey)) => Reply::Refused(trouble(TroubleKind::NotFound)),
+            (fate, Ok(key)) => {
+                if let Fate::Twice(by) = fate {
+                    state.plane.execute_late(now + by, change.clone());
+                }
+                Reply::Done(key)
+            }
+        }
+    }
+
+    /// Makes the change at the server, with the bug that is planted.
+    fn execute(&self, state: &mut State, change: &Change) -> Result<Key, NotMade> {
+        let now = state.now();
+        let late = state.plane.catch_up(now);
+        state.history.0.extend(late);
+        let (mut changes, bug) = (vec![change.clone()], self.world.bug);
+        match (bug, change) {
+            (Some(Bug::KeepsOldKey), Change::Delete(id)) => {
+                let keys = state.plane.keys().iter();
+                let kept = keys.clone().find(|key| key.id() == *id);
+                return kept.cloned().ok_or(NotMade::NoSuchKey);
+            }
+            (Some(Bug::ManyNames), Change::Create(name, lag)) => {
+                let name = format!("{name}-{}", state.rng.u32(..));
+                changes = vec![Change::Create(name, *lag)];
+            }
+            (Some(Bug::DeletesEarly), Change::Create(..)) => {
+                let old = state
+                    .plane
+                    .keys()
+                    .iter()
+                    .map(|key| Change::Delete(key.id()));
+                changes.extend(old);
+            }
+            _ => {}
+        }
+        let mut done = None;
+        for change in &changes {
+            let (key, what) = state.plane.execute(now, change)?;
+            state.push(what);
+            done = done.or(Some(key));
+        }
+        done.ok_or(NotMade::NoSuchKey)
+    }
+}
+
+impl KeyIssuer for Keys {
+    fn list(&self, kind: Kind) -> Calling<'_, Result<Listed, Trouble>> {
+        Box::pin(async move {
+            match self.send("list").await? {
+                Fate::Answer | Fate::Twice(_) => {}
+                Fate::Refuse(kind) => return Err(trouble(kind)),
+                Fate::Lose | Fate::LoseAnswer(_) | Fate::Late(_) => {
+                    tokio::time::sleep(DEADLINE).await;
+                    return Err(lost(TroubleKind::Unreachable(FaultKind::Timeout)));
+                }
+            }
+            if kind != Kind::Auto {
+                return Err(trouble(TroubleKind::NoSuchEndpoint));
+            }
+            let state = &mut *self.world.state();
+            let now = state.now();
+            let late = state.plane.catch_up(now);
+            state.history.0.extend(late);
+            let is_late = !state.is_calm && state.rng.u8(0..4) == 0;
+            let lag = match is_late {
+                true => LAG.mul_f64(state.rng.f64()),
+                false => Duration::ZERO,
+            };
+            let mut keys = state.plane.list(now.saturating_sub(lag));
+            if self.world.bug == Some(Bug::NoLastLook) {
+                keys.retain(|key| state.needs(&key.client_id));
+            }
+            Ok(Listed {
+                family: Family::AccessKeys,
+                keys,
+                may_have_more: false,
+                server_date: Some(date(now)),
+            })
+        })
+    }
+
+    fn create<'a>(&'a self, _: Family, name: &'a KeyName) -> Calling<'a, Reply<Made>> {
+        Box::pin(async move {
+            let lag = draw_lag(&mut self.world.state());
+            let change = Change::Create(name.as_str().to_owned(), lag);
+            match self.change("create", change).await {
+                Reply::Done(key) => Reply::Done(Made {
+                    id: key.id(),
+                    client_id: key.client_id(),
+                    secret: ClientSecret::parse(&key.secret()).unwrap(),
+                    server_date: Some(date(self.world.state().now())),
+                }),
+                Reply::Refused(trouble) => Reply::Refused(trouble),
+                Reply::Lost(trouble) => Reply::Lost(trouble),
+            }
+        })
+    }
+
+    fn regenerate<'a>(&'a self, _: Family, _: &'a str) -> Calling<'a, Reply<Renewed>> {
+        Box::pin(async { Reply::Refused(trouble(TroubleKind::Forbidden)) })
+    }
+
+    fn delete<'a>(&'a self, _: Family, id: &'a str) -> Calling<'a, Reply<()>> {
+        Box::pin(async move {
+            match self.change("delete", Change::Delete(id.to_owned())).await {
+                Reply::Done(_) => Reply::Done(()),
+                Reply::Refused(trouble) => Reply::Refused(trouble),
+                Reply::Lost(trouble) => Reply::Lost(trouble),
+            }
+        })
+    }
+
+    fn roles(&self) -> Calling<'_, Option<Roles>> {
+        Box::pin(async { None })
+    }
+}
+
+/// After how long a new key is known wherever one asks for a token: mostly soon, and now and then too late for its proof.
+fn draw_lag(state: &mut State) -> Duration {
+    let rng = &mut state.rng;
+    let seconds = match rng.u8(0..20) {
+        _ if state.is_calm => 0,
+        0..10 => 0,
+        10..16 => rng.u64(0..20),
+        16..19 => rng.u64(20..100),
+        _ => rng.u64(100..400),
+    };
+    Duration::from_secs(seconds)
+}
+
+/// What the issuer's clock shows then.
+pub(super) fn date(at: Duration) -> UnixTime {
+    UnixTime::from_epoch(Duration::from_secs(unix(at)))
+}
+
+/// Nothing was done.
+fn trouble(kind: TroubleKind) -> Trouble {
+    let mut trouble = Trouble::lost();
+    (trouble.kind, trouble.may_be_done) = (kind, false);
+    trouble
+}
+
+/// Something may have been done.
+fn lost(kind: TroubleKind) -> Trouble {
+    let mut trouble = Trouble::lost();
+    trouble.kind = kind;
+    trouble
+}

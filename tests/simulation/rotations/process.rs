@@ -1,0 +1,158 @@
+//! One process of the daemon.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jetond::clock::{Clock, Reading, Waiting};
+use jetond::config::Config;
+use jetond::daemon::keep::jumps::Jumps;
+use jetond::daemon::keep::roster::Roster;
+use jetond::daemon::rotating::{self, Offload, Rotations};
+use jetond::daemon::service::Change;
+use jetond::daemon::tell_of_jumps;
+use jetond::daemon::wiring::{Outside, Wiring};
+use jetond::instant::{BootInstant, Now};
+use jetond::offload::Refused;
+use jetond::policy::{Gate, UserNamespace};
+use jetond::schedule::Unit;
+use jetond::store::{self, Machine, Stores};
+use jetond::wire::reload::Source as ReloadSource;
+
+use super::bug::Bug;
+use super::history::What;
+use super::issuer::Issuer;
+use super::keyring::Keyring;
+use super::keys::Keys;
+use super::source::Source;
+use super::world::World;
+use crate::clock::SimClock;
+use crate::daemon::Daemon;
+use crate::world::UID;
+
+/// By how much the rotation's clock is too fast with a bug.
+const HASTE: u32 = 20;
+
+/// A clock that runs too fast.
+struct HastyClock(Arc<SimClock>);
+
+/// Starts a process of the daemon.
+pub(super) async fn start(world: &Arc<World>) -> Daemon {
+    let sim = world.state().begin_process();
+    let clock: Arc<dyn Clock> = Arc::<SimClock>::clone(&sim);
+    let roster = Arc::new(Roster::new(Gate {
+        own_uid: UID,
+        namespace: UserNamespace::Identity,
+    }));
+    let rotations = Arc::new(Rotations::new(outside(world, &sim, &roster)));
+    let (daemon, mut changes) = Daemon::around(&roster, &clock, Arc::clone(&rotations));
+    tokio::spawn(tell_of_jumps(
+        Jumps::new(Arc::clone(&clock)),
+        Arc::clone(&roster),
+    ));
+    let around = Arc::clone(world);
+    let wiring = Wiring::around(clock, roster, move |_, _| {
+        Some(Outside {
+            source: Arc::new(Source(Arc::clone(&around))),
+            provider: Arc::new(Issuer(Arc::clone(&around))),
+            api: None,
+            jitter: || Unit::new(fastrand::f64()),
+        })
+    });
+    let mut wiring = wiring.with_rotations(rotations);
+    let mut config = Config::default();
+    let profile = world.profile.clone();
+    config.profiles.insert(world.name.clone(), profile);
+    wiring.apply(config.clone()).await;
+    tokio::spawn(async move {
+        while let Some(Change::Reload(request)) = changes.recv().await {
+            let changed = wiring.apply(config.clone()).await;
+            // Whoever asked may be gone.
+            let _: Result<(), _> = request.done.send(Ok((changed, ReloadSource::default())));
+        }
+    });
+    daemon
+}
+
+fn outside(world: &Arc<World>, clock: &Arc<SimClock>, roster: &Arc<Roster>) -> rotating::Outside {
+    let keyring = Keyring(Arc::clone(world));
+    let state = world.folder.path();
+    let around = Arc::clone(world);
+    let boot = world.state().machine.boot;
+    rotating::Outside {
+        clock: match world.bug {
+            Some(Bug::HastyClock) => Arc::new(HastyClock(Arc::clone(clock))),
+            _ => Arc::<SimClock>::clone(clock),
+        },
+        roster: Arc::clone(roster),
+        stores: Stores::new(state, world.owner).with_keyring(Arc::new(keyring)),
+        journals: store::Rotations::new(state, world.owner),
+        owner: world.owner,
+        machine: Machine {
+            host: "host".to_owned(),
+            boot: format!("b{boot}"),
+        },
+        keys: Box::new(move |_, token, _| {
+            let token = token.expose().strip_prefix("tok-");
+            Some(Arc::new(Keys {
+                world: Arc::clone(&around),
+                token: token.and_then(|number| number.parse().ok()),
+            }))
+        }),
+        offload: offload(world),
+    }
+}
+
+/// Makes the calls to the files and to the keyring here and now. A process may be killed before and after each, and the
+/// system may refuse it.
+fn offload(world: &Arc<World>) -> Box<Offload> {
+    let world = Arc::clone(world);
+    Box::new(move |call| {
+        let world = Arc::clone(&world);
+        Box::pin(async move {
+            world.point().await;
+            let (takes, is_refused) = {
+                let state = &mut *world.state();
+                let is_refused = state.moods.disk.fails(8, &mut state.rng);
+                state.tally.not_written += u32::from(is_refused);
+                (Duration::from_millis(state.rng.u64(0..20)), is_refused)
+            };
+            tokio::time::sleep(takes).await;
+            if is_refused {
+                world.record(What::Write { fate: "is refused" });
+                return Err(Refused::TooMany);
+            }
+            call();
+            if world.bug == Some(Bug::NoJournal) && !world.has_begun() {
+                // It may not be there.
+                let _: std::io::Result<()> = std::fs::remove_file(world.journals.path(&world.name));
+            }
+            world.look();
+            world.point().await;
+            Ok(())
+        })
+    })
+}
+
+impl Clock for HastyClock {
+    fn now(&self) -> Now {
+        let now = self.0.now();
+        let boot = BootInstant::from_boot(now.boot.since_boot() * HASTE);
+        Now { boot, ..now }
+    }
+
+    fn read(&self) -> Reading {
+        Reading {
+            now: self.now(),
+            ..self.0.read()
+        }
+    }
+
+    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
+        self.0
+            .sleep_until(BootInstant::from_boot(at.since_boot() / HASTE))
+    }
+
+    fn disturbed(&self) -> Waiting<'_> {
+        self.0.disturbed()
+    }
+}

@@ -1,0 +1,317 @@
+//! What happens on the machine: who asks when, when a rotation begins, and what is done to all that it needs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jetond::daemon::service::Door;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinSet;
+
+use super::history::What;
+use super::process;
+use super::world::{Mood, World};
+use crate::clients::{answer, status_and_body};
+use crate::daemon::Daemon;
+use crate::world::UID;
+
+/// A client that has heard nothing for so long after its deadline gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long nothing happens at most after everything works again: a rotation that was begun without a token may keep the
+/// old key for days.
+const MOST_DAYS: Duration = Duration::from_secs(14 * 86_400);
+
+/// The most rotations of one run.
+const ROTATIONS: u32 = 4;
+
+struct Story {
+    world: Arc<World>,
+    daemon: Arc<Daemon>,
+    clients: JoinSet<()>,
+}
+
+/// Lives one process of the machine; whether the run has ended with it.
+pub(super) async fn live(world: &Arc<World>) -> bool {
+    let is_over = tokio::select! { biased;
+        () = world.kill.notified() => false,
+        () = lives(world) => true,
+    };
+    if !is_over {
+        world.look();
+        world.state().end_process();
+    }
+    is_over
+}
+
+async fn lives(world: &Arc<World>) {
+    let daemon = Arc::new(process::start(world).await);
+    let mut story = Story {
+        world: Arc::clone(world),
+        daemon,
+        clients: JoinSet::new(),
+    };
+    while world.state().steps > 0 {
+        world.state().steps -= 1;
+        story.step().await;
+        tokio::time::sleep(story.pause()).await;
+    }
+    story.end().await;
+}
+
+impl Story {
+    async fn step(&mut self) {
+        let kind = self.world.state().rng.u8(0..100);
+        match kind {
+            0..35 => self.ask(),
+            35..52 => self.rotate(),
+            52..74 => self.turn_a_mood(),
+            74..82 => self.suspend().await,
+            82..88 => self.jump(),
+            88..94 => self.kill(),
+            _ => self.reload(),
+        }
+    }
+
+    /// How long nothing happens.
+    fn pause(&self) -> Duration {
+        let rng = &mut self.world.state().rng;
+        let millis = match rng.u8(0..10) {
+            0..3 => 0..500,
+            3..6 => 500..20_000,
+            6 | 7 => 20_000..150_000,
+            _ => return self.world.lifetime.mul_f64(rng.f64() * 1.8),
+        };
+        Duration::from_millis(rng.u64(millis))
+    }
+
+    /// Several clients want a token.
+    fn ask(&mut self) {
+        let many = self.world.state().rng.u8(1..5);
+        for _ in 0..many {
+            let wait = match self.world.state().rng.u8(0..4) {
+                0 => 0,
+                1 | 2 => 5,
+                _ => 60,
+            };
+            let ask = ask(
+                self.connect(),
+                Arc::clone(&self.world),
+                Duration::from_secs(wait),
+            );
+            self.clients.spawn(ask);
+        }
+    }
+
+    /// A person has the key rotated, and leaves sooner or later.
+    fn rotate(&mut self) {
+        let (is_open, rotations, finish, leaves) = {
+            let state = &mut *self.world.state();
+            let leaves = Duration::from_millis(state.rng.u64(0..300_000));
+            let finish = state.rng.u8(0..4) == 0;
+            (state.is_open, state.tally.rotations, finish, leaves)
+        };
+        // Who finishes one that is open is rare enough to leave the other ends their share.
+        if rotations < ROTATIONS && (!is_open || (finish && leaves.as_secs() < 100)) {
+            self.rotate_so(finish, leaves);
+        }
+    }
+
+    fn rotate_so(&mut self, finish: bool, leaves: Duration) {
+        let rotate = rotate(self.connect(), Arc::clone(&self.world), finish, leaves);
+        self.clients.spawn(rotate);
+    }
+
+    fn turn_a_mood(&self) {
+        let state = &mut *self.world.state();
+        let is = Mood::draw(&mut state.rng);
+        let moods = &mut state.moods;
+        let (of, mood) = match state.rng.u8(0..6) {
+            0 => ("the token endpoint", &mut moods.tokens),
+            1 | 2 => ("the disk", &mut moods.disk),
+            _ => ("the API of keys", &mut moods.api),
+        };
+        *mood = is;
+        let is = is.as_str();
+        state.push(What::Mood { of, is });
+    }
+
+    async fn suspend(&self) {
+        // What runs in no time has ended when a machine goes to sleep.
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        let lifetime = self.world.lifetime;
+        let state = &mut *self.world.state();
+        let by = match state.rng.u8(0..3) {
+            0 => Duration::from_millis(state.rng.u64(1..60_000)),
+            1 => lifetime.mul_f64(state.rng.f64() * 1.5),
+            _ => Duration::from_secs(state.rng.u64(60..8 * 3_600)),
+        };
+        if let Some(clock) = &state.machine.clock {
+            clock.suspend(by);
+        }
+        state.tally.disturbed += u32::from(state.is_open);
+        state.push(What::Suspended { by });
+    }
+
+    fn jump(&self) {
+        /// A year and more.
+        const FAR: i64 = 400 * 86_400;
+        let state = &mut *self.world.state();
+        let seconds = match state.rng.bool() {
+            true => state.rng.i64(-FAR..=FAR),
+            false => state.rng.i64(-7_200..=7_200),
+        };
+        if let Some(clock) = &state.machine.clock {
+            clock.jump(seconds);
+        }
+        state.machine.stepped += seconds;
+        state.tally.disturbed += u32::from(state.is_open);
+        state.push(What::Stepped { seconds });
+    }
+
+    fn kill(&self) {
+        self.world.kill.notify_one();
+    }
+
+    fn reload(&mut self) {
+        self.world.record(What::Reloads);
+        let mut stream = self.daemon.connect(Door::Admin, UID);
+        self.clients.spawn(async move {
+            let text = "POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+            // A process that stops accepts nothing.
+            let _: std::io::Result<()> = stream.write_all(text.as_bytes()).await;
+            let mut bytes = vec![];
+            let _: std::io::Result<usize> = stream.read_to_end(&mut bytes).await;
+        });
+    }
+
+    fn connect(&self) -> impl Fn(Door) -> tokio::io::DuplexStream + Send + 'static {
+        let daemon = Arc::clone(&self.daemon);
+        move |door| daemon.connect(door, UID)
+    }
+
+    /// From now on everything works: the rotation that is open ends, and if there was none, there is one.
+    async fn end(&mut self) {
+        self.world.calm();
+        self.settle().await;
+        if self.world.state().tally.rotations == 0 {
+            self.rotate_so(false, PATIENCE);
+            self.settle().await;
+        }
+        self.ask();
+        self.leave().await;
+        let left = self.left();
+        let state = &mut *self.world.state();
+        let rotations = state.tally.rotations;
+        state.push(What::End { rotations, left });
+    }
+
+    /// Waits until every client has left.
+    async fn leave(&mut self) {
+        while let Some(ended) = self.clients.join_next().await {
+            ended.unwrap();
+        }
+    }
+
+    /// Waits until no rotation is open, but not for ever. One that somebody has just asked for may not be written down yet.
+    async fn settle(&mut self) {
+        self.leave().await;
+        let mut waited = Duration::ZERO;
+        let mut pause = self.world.lifetime.max(Duration::from_secs(61));
+        while !self.world.is_settled() && waited < MOST_DAYS {
+            tokio::time::sleep(pause).await;
+            waited += pause;
+            pause = (pause * 2).min(Duration::from_secs(6 * 3_600));
+        }
+    }
+
+    /// What is left of a rotation.
+    fn left(&self) -> Vec<&'static str> {
+        let is_settled = self.world.is_settled();
+        let state = self.world.state();
+        let is_current = |number| state.current() == Some(number);
+        let keys = state.plane.keys();
+        let has_others = keys.iter().any(|key| !is_current(key.number));
+        let left = [
+            (!is_settled, "a rotation that is open"),
+            (has_others, "a key that nothing needs"),
+            (keys.is_empty(), "no key"),
+            (state.tally.rotations == 0, "no rotation"),
+        ];
+        let left = left.into_iter().filter(|(is_so, _)| *is_so);
+        left.map(|(_, what)| what).collect()
+    }
+}
+
+/// One client, which wants a token.
+async fn ask(
+    connect: impl Fn(Door) -> tokio::io::DuplexStream,
+    world: Arc<World>,
+    max_wait: Duration,
+) {
+    let request = {
+        let state = &mut *world.state();
+        let request = state.next_request();
+        state.push(What::Asked { request, max_wait });
+        request
+    };
+    let (name, wait) = (&world.name, max_wait.as_secs());
+    let text = format!(
+        "GET /v1/profiles/{name}/token?max_wait={wait} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    );
+    let mut stream = connect(Door::Tokens);
+    let answered = async {
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut bytes = vec![];
+        stream.read_to_end(&mut bytes).await.unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    let text = tokio::time::timeout(max_wait + PATIENCE, answered).await;
+    let Ok(text) = text else {
+        return world.record(What::Silence { request });
+    };
+    let (status, body) = status_and_body(&text);
+    let token = answer(status, body, false).token;
+    let token = token.and_then(|token| token.strip_prefix("tok-")?.parse().ok());
+    let state = &mut *world.state();
+    state.tally.requests += 1;
+    let token = state.passed_on(world.bug, token);
+    state.push(What::Answered { request, token });
+}
+
+/// A person who has the key rotated, and reads what is told of it until it leaves.
+async fn rotate(
+    connect: impl Fn(Door) -> tokio::io::DuplexStream,
+    world: Arc<World>,
+    finish: bool,
+    leaves: Duration,
+) {
+    world.record(What::Rotates { finish });
+    let name = &world.name;
+    let body = format!("{{\"finish\":{finish},\"wait\":true}}");
+    let length = body.len();
+    let text = format!(
+        "POST /v1/profiles/{name}/rotate HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    let mut stream = connect(Door::Admin);
+    let mut bytes = vec![];
+    let read = async {
+        // A process that stops accepts nothing.
+        let _: std::io::Result<()> = stream.write_all(text.as_bytes()).await;
+        let _: std::io::Result<usize> = stream.read_to_end(&mut bytes).await;
+    };
+    // Whoever leaves stops nothing.
+    let _: Result<(), _> = tokio::time::timeout(leaves, read).await;
+    let text = String::from_utf8(bytes).unwrap();
+    let (_, body) = status_and_body(&text);
+    for line in body.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_default();
+        let text_of = |key| line.get(key).and_then(Value::as_str);
+        if let Some(step) = text_of("step").or_else(|| text_of("code")) {
+            let step = format!("{step} {}", text_of("end").unwrap_or_default());
+            world.record(What::Told { step });
+        }
+    }
+}

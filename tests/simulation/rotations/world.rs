@@ -1,0 +1,465 @@
+//! The machine of one run, its issuer and its store: they do what the seed draws, and write down what they did.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use fastrand::Rng;
+use jetond::config::runai::Api;
+use jetond::config::{
+    BaseUrl, CredentialPlace, Profile, Provider, Proxy, Rotation, Runai, StoreKind,
+};
+use jetond::credential::Credential;
+use jetond::instant::{BootInstant, UnixTime};
+use jetond::profile::ProfileName;
+use jetond::schedule::Reissue;
+use jetond::store::source::binding_of;
+use jetond::store::{Bound, Key, Record, Revision, Rotations, Store, Stores};
+use tempfile::TempDir;
+use tokio::sync::Notify;
+
+use super::bug::Bug;
+use super::history::{History, What};
+use super::plane::{self, Change, Logins, Plane};
+use super::tally::Tally;
+use crate::clock::SimClock;
+
+/// How much happens in one run.
+const STEPS: u32 = 110;
+
+/// Where files cost nothing.
+const MEMORY: &str = "/dev/shm";
+
+pub(crate) struct World {
+    pub(super) bug: Option<Bug>,
+    pub(super) name: ProfileName,
+    pub(super) profile: Profile,
+    /// About how long tokens hold.
+    pub(super) lifetime: Duration,
+    pub(super) owner: u32,
+    /// Ends the process that runs.
+    pub(super) kill: Notify,
+    pub(super) folder: TempDir,
+    pub(super) files: Stores,
+    /// What is in the keyring.
+    pub(super) vault: Stores,
+    pub(super) journals: Rotations,
+    state: Mutex<State>,
+}
+
+pub(crate) struct State {
+    pub(super) rng: Rng,
+    pub(crate) history: History,
+    pub(crate) tally: Tally,
+    pub(super) plane: Plane,
+    pub(super) machine: Machine,
+    pub(super) moods: Moods,
+    /// The keys of the tokens, and when each token ends.
+    pub(super) tokens: BTreeMap<u32, (u32, Duration)>,
+    /// The writes that the keyring makes late.
+    pub(super) late_writes: Vec<(Duration, Record)>,
+    /// Whether everything works from now on.
+    pub(super) is_calm: bool,
+    /// Whether a rotation is written down anywhere.
+    pub(super) is_open: bool,
+    /// What still happens in this run.
+    pub(super) steps: u32,
+    /// The process ends after so many more calls to the outside while a rotation is open.
+    kill_in: Option<u32>,
+    /// What the store held last.
+    record: Option<Stored>,
+    /// The key that was in force when no rotation was open.
+    in_force: Option<u32>,
+    requests: u32,
+}
+
+/// What the store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) current: Option<u32>,
+    pub(super) other: Option<u32>,
+    is_open: bool,
+}
+
+/// The machine's clocks.
+pub(super) struct Machine {
+    /// How long the run had lasted when this process began.
+    base: Duration,
+    /// The boot, and what its clock showed then.
+    pub(super) boot: u32,
+    booted: Duration,
+    /// By how much somebody has set the wall clock.
+    pub(super) stepped: i64,
+    pub(super) clock: Option<Arc<SimClock>>,
+}
+
+/// How what is not the daemon's is disposed for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mood {
+    Well,
+    Mixed,
+    Outage,
+}
+
+/// The dispositions of the token endpoint, the API of keys, and the files and the keyring.
+pub(super) struct Moods {
+    pub(super) tokens: Mood,
+    pub(super) api: Mood,
+    pub(super) disk: Mood,
+}
+
+// === impl World ===
+
+impl World {
+    pub(super) fn new(seed: u64, bug: Option<Bug>) -> Arc<Self> {
+        let mut rng = Rng::with_seed(seed);
+        let folder = match Path::new(MEMORY).is_dir() {
+            true => tempfile::tempdir_in(MEMORY),
+            false => tempfile::tempdir(),
+        };
+        let folder = folder.unwrap();
+        let owner = folder.path().metadata().unwrap().uid();
+        let plane = Plane::new(&mut rng);
+        let scale = match rng.u8(0..4) {
+            _ if plane.logins() == Logins::Days => 3_600..20_000,
+            0 => 10..60,
+            1 => 60..600,
+            _ => 600..7_200,
+        };
+        let lifetime = Duration::from_secs(rng.u64(scale));
+        let place = match rng.bool() {
+            true => StoreKind::Keyring,
+            false => StoreKind::File,
+        };
+        let world = Self {
+            bug,
+            name: ProfileName::parse("p").unwrap(),
+            profile: profile(place, lifetime, &mut rng),
+            lifetime,
+            owner,
+            kill: Notify::new(),
+            files: Stores::new(folder.path(), owner),
+            vault: Stores::new(&folder.path().join("keyring"), owner),
+            journals: Rotations::new(folder.path(), owner),
+            folder,
+            state: Mutex::new(State {
+                rng,
+                history: History::default(),
+                tally: Tally::default(),
+                plane,
+                machine: Machine {
+                    base: Duration::ZERO,
+                    boot: 0,
+                    booted: Duration::from_secs(1_000),
+                    stepped: 0,
+                    clock: None,
+                },
+                moods: Moods {
+                    tokens: Mood::Well,
+                    api: Mood::Well,
+                    disk: Mood::Well,
+                },
+                tokens: BTreeMap::new(),
+                late_writes: vec![],
+                is_calm: false,
+                is_open: false,
+                steps: STEPS,
+                kill_in: None,
+                record: None,
+                in_force: None,
+                requests: 0,
+            }),
+        };
+        world.enrol();
+        Arc::new(world)
+    }
+
+    /// The first key, as a person has stored it.
+    fn enrol(&self) {
+        let first = Change::Create("first".to_owned(), Duration::ZERO);
+        let (key, made) = self.state().plane.execute(Duration::ZERO, &first).unwrap();
+        self.record(made);
+        let bound = Bound::of(&self.profile, self.profile.endpoint().unwrap());
+        let record = Record {
+            key: Key {
+                credential: Credential::parse(&key.client_id(), &key.secret()).unwrap(),
+                key_id: Some(key.id()),
+                key_name: Some(key.name.clone()),
+                created_at: UnixTime::from_epoch(Duration::from_secs(plane::EPOCH)),
+                server_date: None,
+            },
+            binding: binding_of(&self.profile, &bound, self.owner)
+                .unwrap()
+                .binding,
+            rotation: None,
+        };
+        let (stores, store) = self.kept();
+        let lock = stores.lock(&self.name).unwrap();
+        let revision = store.look(&self.name).revision;
+        store.replace(&lock, &revision, &record).unwrap();
+        self.state().in_force = Some(key.number);
+        let folder = self.broken().join("credentials");
+        std::fs::create_dir_all(folder.join(format!("{}.json", self.name))).unwrap();
+        self.look();
+    }
+
+    /// A folder whose record cannot be read.
+    fn broken(&self) -> PathBuf {
+        self.folder.path().join("broken")
+    }
+
+    /// The revision of a record that cannot be read.
+    pub(super) fn unreadable(&self) -> Revision {
+        let store = Stores::new(&self.broken(), self.owner).store(&StoreKind::File);
+        store.look(&self.name).revision
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Writes down what happens now.
+    pub(super) fn record(&self, what: What) {
+        self.state().push(what);
+    }
+
+    /// Where the record really is.
+    pub(super) fn kept(&self) -> (&Stores, Arc<dyn Store>) {
+        let stores = match self.profile.store() {
+            Some(StoreKind::Keyring) => &self.vault,
+            _ => &self.files,
+        };
+        (stores, stores.store(&StoreKind::File))
+    }
+
+    /// Looks what is stored, and writes it down if it is something else than before.
+    pub(super) fn look(&self) {
+        self.write_late();
+        let key = |key: &Key| {
+            let secret = key.credential.client_secret.expose();
+            plane::key_of(&key.credential.client_id, secret)
+        };
+        let record = self.kept().1.load(&self.name).unwrap().unwrap();
+        let stored = Stored {
+            current: key(&record.key),
+            other: record.other_key().and_then(key),
+            is_open: record.rotation.is_some(),
+        };
+        let has_journal = self.journals.path(&self.name).exists();
+        let state = &mut *self.state();
+        state.is_open = stored.is_open || has_journal;
+        if state.record != Some(stored) {
+            state.record = Some(stored);
+            state.push(What::Record {
+                current: stored.current,
+                other: stored.other,
+                is_open: stored.is_open,
+            });
+        }
+        if !state.is_open && stored.current != state.in_force {
+            state.in_force = stored.current;
+            state.tally.rotations += 1;
+        }
+    }
+
+    /// The keyring makes the writes that are due.
+    pub(super) fn write_late(&self) {
+        let due = {
+            let state = &mut *self.state();
+            let now = state.now();
+            let (due, later) = std::mem::take(&mut state.late_writes)
+                .into_iter()
+                .partition(|(at, _)| *at <= now);
+            state.late_writes = later;
+            let due: Vec<(Duration, Record)> = due;
+            due
+        };
+        for (_, record) in due {
+            let (stores, store) = self.kept();
+            let lock = stores.lock(&self.name).unwrap();
+            let revision = store.look(&self.name).revision;
+            store.replace(&lock, &revision, &record).unwrap();
+            self.record(What::Write { fate: "comes late" });
+        }
+    }
+
+    /// A moment at which the process may be killed.
+    pub(super) async fn point(&self) {
+        let is_killed = {
+            let state = &mut *self.state();
+            match &mut state.kill_in {
+                Some(0) if state.is_open => true,
+                Some(left) if state.is_open => {
+                    *left -= 1;
+                    false
+                }
+                _ => false,
+            }
+        };
+        if is_killed {
+            self.kill.notify_one();
+            pending::<()>().await;
+        }
+    }
+
+    /// Whether the record says that a rotation has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        let record = self.kept().1.load(&self.name).unwrap();
+        record.is_some_and(|record| record.rotation.is_some())
+    }
+
+    /// Nothing has a rotation that is open.
+    pub(super) fn is_settled(&self) -> bool {
+        self.look();
+        !self.state().is_open
+    }
+
+    /// From now on all that is not the daemon's works.
+    pub(super) fn calm(&self) {
+        let state = &mut *self.state();
+        state.push(What::Calm);
+        state.is_calm = true;
+        state.kill_in = None;
+        state.moods = Moods {
+            tokens: Mood::Well,
+            api: Mood::Well,
+            disk: Mood::Well,
+        };
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// How long the run has lasted.
+    pub(super) fn now(&self) -> Duration {
+        let machine = &self.machine;
+        let clock = machine.clock.as_ref();
+        let shown = clock.map_or(machine.booted, |clock| clock.at().boot.since_boot());
+        machine.base + (shown - machine.booted)
+    }
+
+    /// Writes down what happens now, after what the issuer has done meanwhile.
+    pub(super) fn push(&mut self, what: What) {
+        let now = self.now();
+        let late = self.plane.catch_up(now);
+        self.history.0.extend(late);
+        self.history.0.push((now, what));
+    }
+
+    /// A process begins: it may be killed.
+    pub(super) fn begin_process(&mut self) -> Arc<SimClock> {
+        let booted = BootInstant::from_boot(self.machine.booted);
+        let clock = Arc::new(SimClock::booted_at(booted));
+        let seconds = i64::try_from(self.machine.base.as_secs()).unwrap();
+        clock.jump(seconds + self.machine.stepped);
+        self.machine.clock = Some(Arc::clone(&clock));
+        let is_killed = !self.is_calm && self.rng.u8(0..5) < 2;
+        self.kill_in = is_killed.then(|| self.rng.u32(0..50));
+        let boot = self.machine.boot;
+        self.push(What::Starts { boot });
+        clock
+    }
+
+    /// A process was killed, and the next one begins after so long, perhaps in another boot.
+    pub(super) fn end_process(&mut self) {
+        if self.is_open {
+            self.tally.killed += 1;
+        }
+        self.push(What::Killed);
+        let now = self.now();
+        let down = match self.rng.u8(0..6) {
+            0..3 => Duration::from_millis(self.rng.u64(1..3_000)),
+            3 | 4 => Duration::from_secs(self.rng.u64(3..300)),
+            _ => Duration::from_secs(self.rng.u64(300..10_000)),
+        };
+        let shown = self.machine.booted + (now - self.machine.base);
+        self.machine.base = now + down;
+        self.machine.booted = shown + down;
+        self.machine.clock = None;
+        if self.rng.u8(0..4) == 0 {
+            self.machine.boot += 1;
+            self.machine.booted = Duration::from_secs(self.rng.u64(5..60));
+            self.tally.disturbed += 1;
+            // What the keyring had not written is lost with it.
+            self.late_writes.clear();
+        }
+    }
+
+    pub(super) fn next_request(&mut self) -> u32 {
+        self.requests += 1;
+        self.requests
+    }
+
+    /// Whether the record has the key of this client ID.
+    pub(super) fn needs(&self, client_id: &str) -> bool {
+        let keys = self.record.into_iter();
+        let mut numbers = keys.flat_map(|it| [it.current, it.other]).flatten();
+        numbers.any(|number| client_id == format!("client-{number}"))
+    }
+
+    /// What a door makes of an answer: with a bug it goes on with the first token.
+    pub(super) fn passed_on(&self, bug: Option<Bug>, token: Option<u32>) -> Option<u32> {
+        let has_rotated = self.tally.rotations > 0 && bug == Some(Bug::OldTokens);
+        token.map(|token| if has_rotated { 1 } else { token })
+    }
+
+    /// The key that is in force.
+    pub(super) fn current(&self) -> Option<u32> {
+        self.record?.current
+    }
+}
+
+// === impl Mood ===
+
+impl Mood {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
+        match rng.u8(0..10) {
+            0..5 => Self::Well,
+            5..9 => Self::Mixed,
+            _ => Self::Outage,
+        }
+    }
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Well => "well",
+            Self::Mixed => "mixed",
+            Self::Outage => "outage",
+        }
+    }
+
+    /// Whether something goes wrong now that does so in this percentage of the cases while it is mixed.
+    pub(super) fn fails(self, percent: u8, rng: &mut Rng) -> bool {
+        match self {
+            Self::Well => false,
+            Self::Mixed => rng.u8(0..100) < percent,
+            Self::Outage => true,
+        }
+    }
+}
+
+/// A profile whose key can be rotated.
+fn profile(place: StoreKind, lifetime: Duration, rng: &mut Rng) -> Profile {
+    Profile {
+        provider: Provider::Runai(Runai {
+            url: BaseUrl::parse("https://issuer.example").unwrap(),
+            api: Api::V2,
+        }),
+        credential: CredentialPlace::Store(place),
+        ca_file: None,
+        proxy: Proxy::Direct,
+        client_certificate: None,
+        lifetime: None,
+        keep_warm: lifetime.as_secs() > 600 && rng.u8(0..4) == 0,
+        reissue: Reissue::Normal,
+        rotation: Rotation {
+            every: None,
+            grace: lifetime * rng.u32(4..10),
+            is_shared: false,
+        },
+    }
+}
