@@ -58,7 +58,7 @@ fn a_lost_answer_and_a_kill_cost_no_key_and_success_waits_for_calls_that_may_be_
     let (env, mut daemon) = place(Line::V2_24, 3_600);
     let profiles = ["swallowed", "executed", "late", "hanging", "stored"];
     for profile in profiles {
-        let made = env.jetond(&["app", "create", profile, "--enrol", profile]);
+        let made = env.jetond(&["app", "create", profile, "research", "--enrol", profile]);
         assert_eq!(made.code, 0, "{made:?}");
         env.token(&daemon, profile);
     }
@@ -158,7 +158,7 @@ fn where_the_tokens_die_with_the_secret_a_lost_answer_needs_a_person_and_says_so
 fn a_key_of_the_organisation_is_rotated_in_place_alone() {
     let (env, daemon) = place(Line::V3_0, 3_600);
     let kind = ["--kind", "service-account"];
-    let made = ["app", "create", "robot", "--enrol", "robot"];
+    let made = ["app", "create", "robot", "research", "--enrol", "robot"];
     let made = env.jetond(&[&made[..], &kind[..]].concat());
     assert_eq!(made.code, 0, "{made:?}");
     env.token(&daemon, "robot");

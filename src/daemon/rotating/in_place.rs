@@ -5,7 +5,7 @@
 //! | `begin` | makes the machine, from nothing or from what an earlier process left |
 //! | `check` | whether the key's secret can be replaced in place |
 //! | `calls` | the calls to the issuer |
-//! | `storing` | the changes of the record and of the second slot |
+//! | `storing`, `looking` | the changes of the record and of the second slot, and what is there |
 //! | `journal` | the journal's form for the machine's notes |
 //! | `told` | the words for each step |
 
@@ -19,10 +19,11 @@ mod begin;
 mod calls;
 mod check;
 mod journal;
+mod looking;
 mod storing;
 mod told;
 
-pub(super) use storing::Looked;
+use looking::Looked;
 
 impl Driver {
     /// Drives a rotation in place to its end.

@@ -88,7 +88,7 @@ impl Overlap {
     pub(super) fn delay_grace(&mut self, after: &State) {
         let is_new = |grace: &Grace| grace.looks.is_none();
         if *after == State::Noting && self.notes.grace.as_ref().is_some_and(is_new) {
-            self.notes.grace = Some(Grace::new(self.clock.clone()));
+            self.notes.grace = Some(Grace::new(self.clock.clone(), self.terms.lifetime));
         }
     }
 

@@ -46,7 +46,7 @@ fn mutated_requests_of_each_tool_are_parsed_to_an_address_or_refused_in_a_line()
 fn judge(run: &Invocation) -> Result<(), String> {
     match dialect::parse(run) {
         Parsed::Answer(Answer::Done(reply)) => reply_is_good(&reply, run),
-        Parsed::Answer(_) => Ok(()),
+        Parsed::Answer(_) | Parsed::Confirm(..) => Ok(()),
         Parsed::Ask(Asked::Address(query, print)) => {
             query_is_good(&query)?;
             let around = Surroundings {

@@ -80,7 +80,12 @@ impl Driver {
     pub(super) async fn regenerate(&mut self, notes: &InPlaceNotes, key: &KeyRef) -> InPlaceEvent {
         let manager = self.with.clone().unwrap_or_else(|| self.name.clone());
         let Some(token) = self.managing_token(&manager).await else {
-            return InPlaceEvent::NotSent;
+            debug!("there is no token to manage the key with");
+            return match self.with {
+                Some(_) => InPlaceEvent::NotSent,
+                // Only the secret in force could give one.
+                None => InPlaceEvent::Refused(Refused::Unauthorized),
+            };
         };
         let Some(keys) = self.keys_with(&manager, token) else {
             return InPlaceEvent::NotSent;
@@ -119,15 +124,17 @@ impl Driver {
         }
     }
 
-    /// The token for the calls: the one that is kept, or that of the profile that manages the keys.
+    /// The token for the calls: the one that is kept, unless another profile manages the keys; else the one that is held.
     async fn managing_token(&self, manager: &ProfileName) -> Option<AccessToken> {
-        if self.with.is_some()
-            && let Some(handle) = self.shared.handle(manager)
-            && let Ok(served) = handle.token(Duration::ZERO, FOR_TOKEN).await
-        {
-            return Some(served.held.token.share());
+        let kept = self.exchange.token.as_ref().map(AccessToken::share);
+        if kept.is_some() && self.with.is_none() {
+            return kept;
         }
-        self.exchange.token.as_ref().map(AccessToken::share)
+        let handle = self.shared.handle(manager)?;
+        match handle.token(Duration::ZERO, FOR_TOKEN).await {
+            Ok(served) => Some(served.held.token.share()),
+            Err(_) => kept,
+        }
     }
 
     fn not_done(&mut self, trouble: &Trouble) -> InPlaceEvent {

@@ -4,25 +4,14 @@ use tracing::{debug, warn};
 
 use super::super::driver::Driver;
 use super::journal;
-use crate::applications::{Family, secret_of};
+use crate::applications::Family;
 use crate::causes::Causes;
 use crate::credential::ClientSecret;
 use crate::profile::ProfileName;
-use crate::rotation::{InPlaceEvent, InPlaceNotes, SecretHash, Slot, Written};
+use crate::rotation::{InPlaceEvent, InPlaceNotes, Written};
 use crate::store::{
-    self, Kept, ProfileLock, Record, RotationId, Seen, Store, StoreError, StoreErrorKind, Stores,
-    replace_if,
+    self, Kept, ProfileLock, Record, RotationId, Seen, Store, StoreError, Stores, replace_if,
 };
-
-/// What a look into the store found.
-pub(in crate::daemon::rotating) enum Looked {
-    /// The store or the second slot cannot be read now.
-    Unreadable,
-    /// Another program has put another key in force, or begun another rotation, or removed the record.
-    Replaced,
-    /// The secret in force, and what the second slot has.
-    Found(SecretHash, Slot),
-}
 
 impl Driver {
     /// Keeps the token and the answer in the second slot.
@@ -153,20 +142,6 @@ impl Driver {
         }
     }
 
-    /// What the store has.
-    pub(super) async fn look_in_place(&mut self, notes: &InPlaceNotes) -> Looked {
-        let (shared, name, of) = (self.shared(), self.name.clone(), notes.clone());
-        let looked = self.blocking(move || look(shared.store(&name)?.as_ref(), &name, &of));
-        let Ok(Some((looked, kept))) = looked.await else {
-            return Looked::Unreadable;
-        };
-        if let Some(kept) = kept {
-            self.exchange.token = Some(kept.token);
-            self.exchange.answer = kept.answer;
-        }
-        looked
-    }
-
     /// Makes a change of what is stored, under the profile's lock.
     async fn change(
         &self,
@@ -189,11 +164,11 @@ impl Driver {
 }
 
 /// The rotation's ID as the store has it; both have the same form.
-fn id(notes: &InPlaceNotes) -> Option<RotationId> {
+pub(super) fn id(notes: &InPlaceNotes) -> Option<RotationId> {
     RotationId::parse(notes.rotation.as_str())
 }
 
-fn is_of(record: &Record, notes: &InPlaceNotes) -> bool {
+pub(super) fn is_of(record: &Record, notes: &InPlaceNotes) -> bool {
     record.key.credential.client_id == notes.key.client_id
 }
 
@@ -255,48 +230,6 @@ fn settle(store: &dyn Store, lock: &ProfileLock, id: &RotationId) -> Written {
             Written::Failed
         }
     }
-}
-
-fn look(
-    store: &dyn Store,
-    name: &ProfileName,
-    notes: &InPlaceNotes,
-) -> Option<(Looked, Option<Kept>)> {
-    let record = match store.load(name) {
-        Ok(Some(record)) => record,
-        Ok(None) => return Some((Looked::Replaced, None)),
-        Err(error) => {
-            debug!(error = %Causes(&error), "the record cannot be read");
-            return None;
-        }
-    };
-    let id = id(notes)?;
-    let is_other = record.rotation_id().is_some_and(|it| *it != id);
-    if is_other || !is_of(&record, notes) {
-        return Some((Looked::Replaced, None));
-    }
-    let kept = match store.kept(name) {
-        Ok(kept) => kept.filter(|kept| kept.rotation == id),
-        Err(error) if matches!(error.kind, StoreErrorKind::NotUnderstood(_)) => {
-            warn!(error = %Causes(&error), "what was kept for the rotation is lost");
-            None
-        }
-        Err(error) => {
-            debug!(error = %Causes(&error), "the second slot cannot be read");
-            return None;
-        }
-    };
-    let current = record.key.credential.client_secret.sha256();
-    // A secret that another program has stored since is newer than the answer.
-    let is_answer_newer = record.rotation.is_some() || current == notes.old;
-    let slot = match &kept {
-        None => Slot::Empty,
-        Some(kept) => match kept.answer.as_ref().and_then(secret_of) {
-            Some(secret) if is_answer_newer => Slot::Answer(secret.sha256()),
-            _ => Slot::Token,
-        },
-    };
-    Some((Looked::Found(current, slot), kept))
 }
 
 fn result(written: store::Written) -> Written {

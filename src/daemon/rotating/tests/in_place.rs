@@ -54,6 +54,10 @@ fn in_place() -> HowToRotate {
     }
 }
 
+fn is_wait_for_late_calls(command: &InPlaceCommand) -> bool {
+    matches!(command, InPlaceCommand::Pause(pause) if pause.why == Why::LateCalls)
+}
+
 impl World {
     fn kept(&self) -> Option<Kept> {
         let store = self.stores().store(&StoreKind::File);
@@ -164,8 +168,8 @@ async fn a_rotation_in_place_that_is_killed_anywhere_loses_no_key() {
         ("answer lost twice", &[LoseAnswer, LoseAnswer]),
         ("late", &[Delay]),
         (
-            "late and refused",
-            &[Delay, Refuse(TroubleKind::Unauthorized)],
+            "lost and refused",
+            &[Lose, Refuse(TroubleKind::Unauthorized)],
         ),
     ];
     for (outcome, conduct) in outcomes {
@@ -174,9 +178,14 @@ async fn a_rotation_in_place_that_is_killed_anywhere_loses_no_key() {
             let world = hurried().await;
             world.plane.expect(conduct.iter().copied());
             let process = world.start().await;
-            let ended = process.exchange(Some(&in_place()), commands, |_| ()).await;
+            let mut is_too_late = false;
+            let how = in_place();
+            let ended = process.exchange(Some(&how), commands, |command| {
+                is_too_late |= is_wait_for_late_calls(command);
+            });
+            let ended = ended.await;
             // A call that is not answered is executed within a minute.
-            if ended.is_none() {
+            if !is_too_late {
                 world.plane.execute_late();
             }
             drop(process);
@@ -208,8 +217,7 @@ async fn a_call_that_is_executed_late_is_made_good_before_success_is_claimed() {
                 world.plane.execute_late();
                 is_late = true;
             }
-            is_too_late |=
-                matches!(command, InPlaceCommand::Pause(pause) if pause.why == Why::LateCalls);
+            is_too_late |= is_wait_for_late_calls(command);
             at += 1;
         });
         assert_eq!(end.await, Some(InPlaceEnd::Rotated), "{what}");
