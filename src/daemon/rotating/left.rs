@@ -1,6 +1,6 @@
 //! The keys that the issuer did not let rotations delete (`old_key_left`): they are shown until they are gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::warn;
 
@@ -65,14 +65,16 @@ impl Shared {
     pub(super) fn read_left(&self) -> Vec<ProfileName> {
         let journals = &self.outside.journals;
         let names = journals.with_left().unwrap_or_default();
-        let mut found = vec![];
-        for name in names {
-            // What cannot be read is told by 'jetond check'.
+        // What cannot be read is told by 'jetond check'.
+        let read = names.into_iter().map(|name| {
             let keys = journals.left(&name).unwrap_or_default();
-            self.note_left(&name, keys);
-            found.push(name);
-        }
+            (name, keys)
+        });
+        let left: BTreeMap<_, _> = read.collect();
+        let mut found: Vec<_> = left.keys().cloned().collect();
         found.retain(|name| self.profile(name).is_some());
+        // A command may have forgotten some.
+        self.replace_left(left);
         found
     }
 }

@@ -88,6 +88,11 @@ impl Shared {
         left.get(name).cloned().unwrap_or_default()
     }
 
+    /// Takes down which they are, of all profiles.
+    pub(super) fn replace_left(&self, all: BTreeMap<ProfileName, Vec<String>>) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
     /// Takes down which they are.
     pub(super) fn note_left(&self, name: &ProfileName, keys: Vec<String>) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);

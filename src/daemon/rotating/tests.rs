@@ -345,6 +345,7 @@ async fn walk(driver: &mut Driver, machine: &mut Overlap, commands: usize) -> Op
             return Some(end);
         }
         let event = driver.perform(command).await;
+        driver.learn_lifetime(machine);
         machine.step(driver.shared.outside.clock.now().boot, event);
     }
     None

@@ -81,6 +81,6 @@ impl Driver {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

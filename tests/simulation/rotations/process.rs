@@ -43,7 +43,8 @@ pub(super) async fn start(world: &Arc<World>) -> Daemon {
         own_uid: UID,
         namespace: UserNamespace::Identity,
     }));
-    let rotations = Arc::new(Rotations::new(outside(world, &sim, &roster)));
+    let (rotations, found) = Rotations::new(outside(world, &sim, &roster));
+    let rotations = Arc::new(rotations);
     let (daemon, mut changes) = Daemon::around(&roster, &clock, Arc::clone(&rotations));
     tokio::spawn(tell_of_jumps(
         Jumps::new(Arc::clone(&clock)),
@@ -52,7 +53,7 @@ pub(super) async fn start(world: &Arc<World>) -> Daemon {
     let around = Arc::clone(world);
     let wiring = Wiring::around(clock, roster, move |_, _| {
         Some(Outside {
-            source: Arc::new(Source(Arc::clone(&around))),
+            source: Arc::new(Source(Arc::clone(&around), found.clone())),
             provider: Arc::new(Issuer(Arc::clone(&around))),
             api: None,
             jitter: || Unit::new(fastrand::f64()),

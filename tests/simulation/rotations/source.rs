@@ -6,15 +6,20 @@ use std::time::Duration;
 use jetond::credential::{Ca, Credential};
 use jetond::fault::{Block, Fault, FaultKind};
 use jetond::lifecycle::credentials::NotLoaded;
+use jetond::profile::ProfileName;
 use jetond::store::Key;
 use jetond::store::source::{CredentialSource, LoadedCredential, Loading};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::bug::Bug;
 use super::history::What;
 use super::world::World;
 
-/// The store of the profile, which now and then cannot be read.
-pub(super) struct Source(pub(super) Arc<World>);
+/// The store of the profile, which sometimes cannot be read. The sender reports each record with an open rotation.
+pub(super) struct Source(
+    pub(super) Arc<World>,
+    pub(super) UnboundedSender<ProfileName>,
+);
 
 impl CredentialSource for Source {
     fn load(&self) -> Loading<'_> {
@@ -44,6 +49,10 @@ impl CredentialSource for Source {
                 let credential = key.credential.enrolled_at(key.created_at);
                 credential.dated(key.server_date).trusting(Ca::System)
             };
+            if record.rotation.is_some() {
+                // The process may have ended.
+                let _: Result<_, _> = self.1.send(world.name.clone());
+            }
             let other = record.rotation.and_then(|rotation| rotation.other);
             let other = other.map(|other| usable(other.into_key()));
             Ok(LoadedCredential::new(usable(record.key)).beside(other))
