@@ -90,8 +90,7 @@ fn it_tells_the_whole_story_in_plain_lines_and_leaves_nothing_behind() {
         "demo    retrying ",
         "$ jetond app create batch-jobs --enrol batch\n",
         "batch has a token of its own, and the API takes it\n",
-        "$ jeton rotate demo ",
-        "demo has a token of its new key; the old key is deleted later\n",
+        "jeton rotate demo: a new key is in use, and not one request failed\n",
         "$ jetond add NAME --provider runai --url https://YOUR.run.ai\n",
     ] {
         assert!(all.contains(command), "{command:?} in {all}");

@@ -155,8 +155,11 @@ impl<'a> Story<'a> {
     /// A new key for the profile that the programs ask for. Whether there is a companion, which asks for it.
     async fn rotate(&mut self) -> Result<bool, String> {
         let teller = &mut self.teller;
-        let held = teller.tally.lock().tokens;
-        teller.lines(&[view::rotation(PROFILE)]);
+        let (held, failed) = {
+            let tally = teller.tally.lock();
+            (tally.tokens, tally.failed)
+        };
+        teller.explain("The key is replaced while the programs ask.");
         if teller
             .stage
             .companion(&["rotate", PROFILE])
@@ -168,7 +171,8 @@ impl<'a> Story<'a> {
         teller
             .until("a token of the new key", |tally, _| tally.tokens > held)
             .await?;
-        teller.lines(&[view::rotated(teller.elapsed(), PROFILE)]);
+        let lost = teller.tally.lock().failed - failed;
+        teller.lines(&[view::rotated(teller.elapsed(), PROFILE, lost)]);
         teller.read().await?;
         Ok(true)
     }

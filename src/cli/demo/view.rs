@@ -72,12 +72,17 @@ pub(super) fn down(at: Duration, how: &str) -> Line {
 /// Its end, and who met it: so many attempts of the daemon, so many requests of the programs.
 pub(super) fn back(at: Duration, attempts: u64, requests: u64) -> Line {
     let attempts = counted(attempts, "attempt", "attempts");
-    let (tone, requests) = match requests {
-        0 => (Tone::Good, "not one request".to_owned()),
-        n => (Tone::Bad, counted(n, "request", "requests")),
-    };
+    let (tone, requests) = failed(requests);
     let what = format!("it is back: {attempts} to renew had failed, and {requests}");
     event(at, tone, &what)
+}
+
+/// So many requests that failed, for people.
+fn failed(requests: u64) -> (Tone, String) {
+    match requests {
+        0 => (Tone::Good, "not one request".to_owned()),
+        n => (Tone::Bad, counted(n, "request", "requests")),
+    }
 }
 
 /// A new application is used: its token was taken.
@@ -86,18 +91,11 @@ pub(super) fn used(at: Duration, profile: &str) -> Line {
     event(at, Tone::Good, &what)
 }
 
-/// The command that gives a profile a new key.
-pub(super) fn rotation(profile: &str) -> Line {
-    Line::command(&format!("jeton rotate {profile}")).and(
-        Tone::Plain,
-        "       gives it a new key while the programs ask",
-    )
-}
-
-/// The new key is in use.
-pub(super) fn rotated(at: Duration, profile: &str) -> Line {
-    let what = format!("{profile} has a token of its new key; the old key is deleted later");
-    event(at, Tone::Good, &what)
+/// A new key is in use, and so many requests of the programs failed meanwhile.
+pub(super) fn rotated(at: Duration, profile: &str, requests: u64) -> Line {
+    let (tone, requests) = failed(requests);
+    let what = format!("jeton rotate {profile}: a new key is in use, and {requests} failed");
+    event(at, tone, &what)
 }
 
 /// A new token, where there is no live part.
