@@ -18,7 +18,7 @@ static IN_PLACE: Opt = flag(
 static YES: Opt = flag("--yes", "do not ask before a rotation in place");
 static FINISH: Opt = flag(
     "--finish",
-    "delete the old key without waiting for proof: now where the\nissuer tells no last login, else when its tokens have expired",
+    "delete the old key without waiting for proof: now where\nthe issuer tells no login, else when its tokens expired",
 );
 static TAKE_OVER: Opt = flag("--take-over", "go on with the rotation of another host");
 static WITH: Opt = Opt {
