@@ -42,6 +42,7 @@ mod families;
 mod framing;
 mod gzip;
 mod head;
+mod headers;
 mod identity;
 mod interim;
 mod kept;
@@ -157,7 +158,7 @@ impl Http {
         let client = client.await?;
         let max = call.max_answer;
         let request = call.request(&client)?;
-        let deadline = self.deadline();
+        let deadline = self.settings.timeouts.deadline();
         let response = timeout_at(deadline, request.send()).await;
         let response = response.map_err(|_| self.fault(&Exceeded::Deadline))?;
         let response = response.map_err(|error| self.fault(&error))?;
@@ -179,7 +180,7 @@ impl Http {
     ) -> Result<(Response<Incoming>, Instant), Fault> {
         let mut resends = RESENDS;
         loop {
-            let deadline = self.deadline();
+            let deadline = self.settings.timeouts.deadline();
             let send = client.send(request.clone(), deadline);
             let (response, is_reused) = reuse::watched(send).await;
             let error = match response {
@@ -204,7 +205,9 @@ impl Http {
         self.is_ours(&url)?;
         let client = self.client(None).await?;
         let request = request::get(&url)?;
-        let response = client.send(request, self.deadline()).await;
+        let response = client
+            .send(request, self.settings.timeouts.deadline())
+            .await;
         let head = head(&response.map_err(|error| self.fault(&*error))?);
         Ok(Reached {
             status: head.status,
@@ -227,11 +230,6 @@ impl Http {
         }
         let what = format!("a request to another address than {}", self.origin);
         Err(Fault::new(FaultKind::Connect, what))
-    }
-
-    /// The deadline of an exchange that begins now.
-    fn deadline(&self) -> Instant {
-        Instant::now() + self.settings.timeouts.exchange
     }
 
     /// The response, if it says in a usable way where it ends. Its connection is closed otherwise.

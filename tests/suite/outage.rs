@@ -201,8 +201,9 @@ fn every_fault_of_the_sandbox_passes_unnoticed_while_a_token_is_held() {
     let faults: Vec<&str> = Fault::HELP
         .iter()
         .map(|(example, _)| *example)
-        // Its next token comes when the last has ended, and not before (reissue.rs).
-        .filter(|example| *example != "same-token")
+        // The next token of the one comes when the last has ended, and not before (reissue.rs). The other takes much of a
+        // processor until it is ended; tests/attacks has it.
+        .filter(|example| !["same-token", "early-hints"].contains(example))
         .collect();
     let mut env = TestEnv::new();
     let mut clients = Client::enrol_each(&mut env, &faults, 300);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::{Client, ClientBuilder, redirect, retry};
 use rustls::sign::CertifiedKey;
 
-use super::{Settings, client};
+use super::{Settings, headers};
 use crate::config::{Origin, Proxy};
 use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
@@ -22,7 +22,7 @@ pub(super) fn build(
     max_idle: usize,
 ) -> Result<Client, Fault> {
     let builder = ClientBuilder::new()
-        .default_headers(client::headers())
+        .default_headers(headers::usual())
         // A redirect would carry the token elsewhere.
         .redirect(redirect::Policy::none())
         .referer(false)

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Request, Response};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -18,10 +17,6 @@ use super::{Settings, interim, reuse};
 use crate::config::Origin;
 use crate::credential::Ca;
 use crate::fault::Fault;
-
-/// The `User-Agent` of every request.
-pub(super) const USER_AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("jeton/", env!("CARGO_PKG_VERSION")));
 
 /// A client for one origin. It follows no redirect, and repeats no request that the server may have read. Clones share
 /// its connections.
@@ -54,19 +49,6 @@ pub(super) fn build(
         .pool_max_idle_per_host(max_idle)
         .build(connector);
     Ok(Client(client))
-}
-
-/// The headers of every request.
-pub(super) fn headers() -> HeaderMap {
-    HeaderMap::from_iter([
-        (header::USER_AGENT, USER_AGENT),
-        (header::ACCEPT, HeaderValue::from_static("application/json")),
-        // Without it a server may choose any coding (RFC 9110 section 12.5.3).
-        (
-            header::ACCEPT_ENCODING,
-            HeaderValue::from_static("identity"),
-        ),
-    ])
 }
 
 impl Client {

@@ -15,9 +15,9 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tower_service::Service;
 
-use super::client::USER_AGENT;
 use super::connection::Connection;
 use super::exceeded::{Exceeded, Failure};
+use super::headers::USER_AGENT;
 use super::{Settings, reuse};
 use crate::config::{Origin, Proxy};
 

@@ -6,7 +6,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Uri};
 use url::Url;
 
-use super::client;
+use super::headers;
 use crate::fault::{Fault, FaultKind};
 use crate::provider::body::SecretBody;
 
@@ -35,7 +35,7 @@ pub(super) fn get(url: &Url) -> Result<Sent, Fault> {
     })?;
     let mut request = Sent::new(Full::default());
     *request.uri_mut() = uri;
-    *request.headers_mut() = client::headers();
+    *request.headers_mut() = headers::usual();
     Ok(request)
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Resolver, Roots};
 use crate::config::{ClientCertificate, Proxy};
 
@@ -62,6 +64,17 @@ impl Settings {
 }
 
 // === impl Timeouts ===
+
+impl Timeouts {
+    /// The deadline of an exchange that begins now.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the deadline of a socket's timeout, on the runtime's clock"
+    )]
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.exchange
+    }
+}
 
 impl Default for Timeouts {
     fn default() -> Self {

@@ -29,7 +29,8 @@ impl Clock for Hurry {
     fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
         let wait = at.since(self.now().boot);
         *self.ahead.lock().unwrap() += wait;
-        Box::pin(std::future::ready(()))
+        // The other tasks go on meanwhile.
+        Box::pin(tokio::task::yield_now())
     }
 
     fn disturbed(&self) -> Waiting<'_> {
@@ -134,8 +135,11 @@ async fn a_secret_is_replaced_and_every_step_is_told() {
     let mut steps = process.rotations.start(&name(), in_place()).unwrap();
     let (mut names, mut last) = (vec![], None);
     while let Some(step) = steps.next().await {
-        assert_eq!(step.key.as_deref(), Some("first"));
-        names.push(step.name);
+        // Which key it is, is not known at once.
+        assert!(step.key.is_none() || step.key.as_deref() == Some("first"));
+        if names.last() != Some(&step.name) {
+            names.push(step.name);
+        }
         last = Some(step);
     }
     let all = [
@@ -347,7 +351,7 @@ async fn a_rotation_in_place_is_refused_before_anything_is_changed() {
         let checked = process.rotations.check_in_place(&name(), &in_place()).await;
         // The task finds the same as the look before it.
         let mut steps = process.rotations.start(&name(), in_place()).unwrap();
-        let last = steps.next().await.unwrap();
+        let last = last(&mut steps).await;
         let refused = checked.unwrap_err();
         assert_eq!(last.sentence, refused.to_string());
         assert!(world.kept().is_none());
@@ -406,10 +410,12 @@ async fn a_rotation_with_a_second_key_is_not_taken_for_one_in_place() {
     while steps
         .next()
         .await
-        .is_some_and(|step| step.name != "switched")
+        .is_some_and(|step| step.name != "creating")
     {}
     let refused = process.rotations.check_in_place(&name(), &in_place()).await;
     assert_eq!(refused, Err(InPlaceRefused::OverlapIsOpen.into()));
+    last(&mut steps).await;
+    process.drive(Some(&overlap()), 8).await;
     drop(process);
     let process = world.start().await;
     let refused = process.rotations.check_in_place(&name(), &in_place()).await;
