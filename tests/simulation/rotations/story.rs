@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// old key for days.
 const MOST_DAYS: Duration = Duration::from_secs(14 * 86_400);
 
+/// Longer than any wait of the schedule.
+const RECOVERY: Duration = Duration::from_secs(17 * 60);
+
 /// The most rotations of one run.
 const ROTATIONS: u32 = 4;
 
@@ -195,6 +198,7 @@ impl Story {
     /// From now on everything works: the rotation that is open ends, and if there was none, there is one.
     async fn end(&mut self) {
         self.world.calm();
+        tokio::time::sleep(RECOVERY).await;
         self.settle().await;
         if self.world.state().tally.rotations == 0 {
             self.rotate_so(false, PATIENCE);
