@@ -199,6 +199,13 @@ impl Story {
     async fn end(&mut self) {
         self.world.calm();
         tokio::time::sleep(RECOVERY).await;
+        let asks_again = {
+            let state = self.world.state();
+            state.was_refused && state.is_open
+        };
+        if asks_again {
+            self.rotate_so(false, PATIENCE);
+        }
         self.settle().await;
         if self.world.state().tally.rotations == 0 {
             self.rotate_so(false, PATIENCE);
@@ -314,7 +321,9 @@ async fn rotate(
         let line: Value = serde_json::from_str(line).unwrap_or_default();
         let text_of = |key| line.get(key).and_then(Value::as_str);
         if let Some(step) = text_of("step").or_else(|| text_of("code")) {
-            let step = format!("{step} {}", text_of("end").unwrap_or_default());
+            let end = text_of("end").unwrap_or_default();
+            world.state().was_refused |= end == "failed";
+            let step = format!("{step} {end}");
             world.record(What::Told { step });
         }
     }

@@ -65,6 +65,8 @@ pub(crate) struct State {
     pub(super) is_calm: bool,
     /// Whether a rotation is written down anywhere.
     pub(super) is_open: bool,
+    /// Whether somebody was told by this process that it rotates nothing.
+    pub(super) was_refused: bool,
     /// What still happens in this run.
     pub(super) steps: u32,
     /// The process ends after so many more calls to the outside while a rotation is open.
@@ -166,6 +168,7 @@ impl World {
                 late_writes: vec![],
                 is_calm: false,
                 is_open: false,
+                was_refused: false,
                 steps: STEPS,
                 kill_in: None,
                 record: None,
@@ -357,6 +360,7 @@ impl State {
         let seconds = i64::try_from(self.machine.base.as_secs()).unwrap();
         clock.jump(seconds + self.machine.stepped);
         self.machine.clock = Some(Arc::clone(&clock));
+        self.was_refused = false;
         let is_killed = !self.is_calm && self.rng.u8(0..5) < 2;
         self.kill_in = is_killed.then(|| self.rng.u32(0..50));
         let boot = self.machine.boot;
