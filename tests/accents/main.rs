@@ -139,7 +139,7 @@ async fn every_accent_is_understood() {
 /// A connection can be reused once its task has found that the answer was read. On a single thread, and with one accent
 /// at a time, that task always runs before the next request.
 #[tokio::test(flavor = "current_thread")]
-async fn every_accent_that_counts_connections_is_understood() {
+async fn every_accent_with_connection_counts_is_understood() {
     let files = files();
     let counting: Vec<_> = files.iter().filter(|(_, text)| counts(text)).collect();
     assert!(counting.len() >= 3, "{counting:?}");

@@ -140,7 +140,7 @@ fn rfc3339(unix: u64) -> String {
 }
 
 #[test]
-fn what_stands_in_braces_is_expanded() {
+fn placeholders_are_expanded() {
     let values = Values {
         at: "http://127.0.0.1:9".to_owned(),
         id: "an-id".to_owned(),

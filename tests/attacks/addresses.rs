@@ -247,7 +247,7 @@ fn can_be_run(filled: &Filled) -> bool {
 }
 
 #[test]
-fn no_address_but_an_entrys_own_gets_a_token_in_any_protocol() {
+fn only_an_entrys_own_address_gets_a_token() {
     let (env, mut daemon) = serving();
     let mut faults = vec![];
     let mut tried = 0;
@@ -271,7 +271,7 @@ fn no_address_but_an_entrys_own_gets_a_token_in_any_protocol() {
 }
 
 #[test]
-fn only_a_line_feed_ends_a_line_and_what_is_not_all_there_gets_nothing() {
+fn an_incomplete_input_line_gets_nothing() {
     let (env, mut daemon) = serving();
     let mut faults = vec![];
     for request in tools::all().iter().filter(|request| request.name == "get") {
@@ -288,7 +288,7 @@ fn only_a_line_feed_ends_a_line_and_what_is_not_all_there_gets_nothing() {
 }
 
 #[test]
-fn the_name_of_a_profile_never_comes_out_as_it_was_given() {
+fn a_hostile_profile_name_is_never_printed_raw() {
     let (env, mut daemon) = serving();
     let mut faults = vec![];
     for request in tools::all().iter().filter(|request| request.has_profile()) {

@@ -165,7 +165,7 @@ fn exchange(path: &Path, text: &str) {
 }
 
 #[test]
-fn a_link_that_flips_while_the_daemon_starts_leaks_nothing() {
+fn a_changing_link_at_the_start_leaks_nothing() {
     let scene = Scene::new();
     let link = scene.folder.path().join("link.pem");
     symlink(scene.pem(0), &link).unwrap();
@@ -207,7 +207,7 @@ fn a_link_that_flips_while_the_daemon_starts_leaks_nothing() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_file_that_is_exchanged_while_add_waits_for_the_secret_changes_nothing() {
+fn replacing_the_ca_file_during_add_changes_nothing() {
     use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
     let scene = Scene::new();
     let ca_file = scene.ca_file(0);
@@ -242,7 +242,7 @@ fn a_file_that_is_exchanged_while_add_waits_for_the_secret_changes_nothing() {
 }
 
 #[test]
-fn a_file_that_is_exchanged_under_a_running_daemon_leaks_nothing() {
+fn replacing_the_ca_file_of_a_running_daemon_leaks_nothing() {
     let scene = Scene::new();
     let ca_file = scene.ca_file(0);
     scene.enrol(&ca_file);
@@ -280,7 +280,7 @@ fn a_file_that_is_exchanged_under_a_running_daemon_leaks_nothing() {
 }
 
 #[test]
-fn after_a_rebind_to_a_new_ca_the_old_one_gets_no_secret() {
+fn after_a_rebind_the_old_ca_gets_no_secret() {
     let scene = Scene::new();
     let ca_file = scene.ca_file(0);
     scene.enrol(&ca_file);
@@ -314,8 +314,8 @@ fn after_a_rebind_to_a_new_ca_the_old_one_gets_no_secret() {
 }
 
 #[test]
-fn a_file_that_only_root_can_change_is_taken_up_with_a_line_in_the_log() {
-    if !are_root("a_file_that_only_root_can_change_is_taken_up_with_a_line_in_the_log") {
+fn a_root_owned_ca_file_is_reloaded_and_logged() {
+    if !are_root("a_root_owned_ca_file_is_reloaded_and_logged") {
         return;
     }
     let scene = Scene::new();

@@ -188,7 +188,7 @@ fn undercuts(calls: &[Instant]) -> Vec<Duration> {
 }
 
 #[test]
-fn callers_do_not_undercut_what_the_issuer_asked_for() {
+fn requests_do_not_shorten_a_stated_wait() {
     let env = TestEnv::new();
     let modes = [
         ("seconds", Mode::Refuses(429)),
@@ -239,7 +239,7 @@ fn callers_do_not_undercut_what_the_issuer_asked_for() {
 }
 
 #[test]
-fn an_issuer_that_prolongs_its_window_for_each_early_call_gives_a_token_at_last() {
+fn an_issuer_that_extends_its_wait_finally_gives_a_token() {
     let env = TestEnv::new();
     let issuer = Issuer::start();
     enrol(&env, "research", &issuer);

@@ -138,7 +138,7 @@ fn told(env: &TestEnv, daemon: &Daemon, answer: &str) -> String {
 }
 
 #[test]
-fn a_secret_in_any_spelling_comes_out_of_no_program() {
+fn no_program_prints_a_secret_in_any_encoding() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let secret = env.secret().to_owned();
@@ -203,7 +203,7 @@ fn a_secret_in_any_spelling_comes_out_of_no_program() {
 }
 
 #[test]
-fn a_token_in_any_spelling_comes_out_only_where_it_is_asked_for() {
+fn a_token_in_any_encoding_appears_only_where_requested() {
     let token = "opaque-T0ken+of/the_issuer~51";
     let mut env = TestEnv::with_sandbox(600);
     env.watch_for_token(token);

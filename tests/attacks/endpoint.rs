@@ -263,7 +263,7 @@ fn reload(env: &TestEnv, daemon: &Daemon) {
 }
 
 #[test]
-fn an_enrolment_of_the_former_version_is_confirmed_once_and_its_token_stays() {
+fn an_old_versions_enrolment_is_confirmed_once() {
     let env = TestEnv::new();
     let tenants = Tenants::start();
     let victim = format!("{}/u/victim", tenants.url);

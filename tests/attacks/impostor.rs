@@ -277,7 +277,7 @@ fn assert_token_of(output: &Output, uid: u32) {
 }
 
 #[test]
-fn roots_companion_asks_no_listener_that_a_users_variable_leads_to() {
+fn roots_companion_ignores_listeners_from_a_users_variable() {
     if !are_root("impostor") {
         return;
     }
@@ -332,7 +332,7 @@ fn roots_companion_asks_no_listener_that_a_users_variable_leads_to() {
 }
 
 #[test]
-fn a_listener_that_is_named_is_asked() {
+fn an_explicitly_named_listener_is_used() {
     if !are_root("impostor") {
         return;
     }
@@ -363,7 +363,7 @@ fn a_listener_that_is_named_is_asked() {
 }
 
 #[test]
-fn a_listener_that_is_named_smuggles_nothing_into_a_token() {
+fn a_named_listener_injects_nothing_into_a_token() {
     if !are_root("impostor") {
         return;
     }
@@ -392,7 +392,7 @@ fn a_listener_that_is_named_smuggles_nothing_into_a_token() {
 }
 
 #[test]
-fn a_folder_that_root_made_lends_its_owners_trust_only_at_the_systems_place() {
+fn a_folders_owner_is_trusted_only_at_the_systems_place() {
     if !can_mount("impostor") {
         return;
     }
@@ -504,7 +504,7 @@ fn a_folder_that_root_made_lends_its_owners_trust_only_at_the_systems_place() {
 }
 
 #[test]
-fn in_a_volume_of_a_pod_any_listener_is_asked() {
+fn any_listener_in_a_pods_volume_is_used() {
     if !can_mount("impostor") {
         return;
     }
@@ -592,7 +592,7 @@ fn roots_variables_count_in_a_volume_for_both_sockets() {
 }
 
 #[test]
-fn a_link_that_changes_between_two_looks_leads_to_no_impostor() {
+fn a_changing_link_leads_to_no_impostor() {
     if !can_mount("impostor") {
         return;
     }
@@ -634,7 +634,7 @@ fn a_link_that_changes_between_two_looks_leads_to_no_impostor() {
 }
 
 #[test]
-fn in_another_user_namespace_users_without_a_number_count_at_these_places_alone() {
+fn unmapped_users_are_trusted_only_at_the_systems_places() {
     if !can_mount("impostor") {
         return;
     }

@@ -110,7 +110,7 @@ fn a_profile_that_is_removed_ends_its_connection_to_the_issuer() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_threads_that_speak_to_issuers_give_way_and_take_signals_like_the_others() {
+fn issuer_threads_have_lower_priority_and_the_same_signal_mask() {
     let env = two_issuers();
     let mut daemon = env.start();
     env.token(&daemon, "other");
@@ -134,7 +134,7 @@ fn the_threads_that_speak_to_issuers_give_way_and_take_signals_like_the_others()
 }
 
 #[test]
-fn the_profile_that_is_asked_for_comes_first_and_the_log_says_that_others_wait() {
+fn a_requested_profile_is_refreshed_first() {
     const PROFILES: usize = 40;
     let env = TestEnv::with_sandbox(600);
     let url = env.sandbox().url();

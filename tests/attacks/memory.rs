@@ -266,8 +266,8 @@ fn under(daemon: &Daemon, attack: &Attack) -> (u64, usize, usize) {
 }
 
 #[test]
-fn whatever_others_make_it_hold_its_memory_is_bounded_and_its_owner_is_served() {
-    if !are_root("whatever_others_make_it_hold_its_memory_is_bounded_and_its_owner_is_served") {
+fn memory_is_bounded_and_the_owner_is_served_under_attack() {
+    if !are_root("memory_is_bounded_and_the_owner_is_served_under_attack") {
         return;
     }
     raise_descriptor_limit();

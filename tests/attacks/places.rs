@@ -134,8 +134,8 @@ fn connected(daemon: &Daemon, user: Option<User>) -> UnixStream {
 }
 
 #[test]
-fn strangers_with_half_open_connections_take_no_place() {
-    if !are_root("strangers_with_half_open_connections_take_no_place") {
+fn half_open_connections_of_strangers_take_no_slot() {
+    if !are_root("half_open_connections_of_strangers_take_no_slot") {
         return;
     }
     let env = place(&[ALICE]);
@@ -153,8 +153,8 @@ fn strangers_with_half_open_connections_take_no_place() {
 }
 
 #[test]
-fn users_who_hold_all_they_can_idle_make_room_for_others() {
-    if !are_root("users_who_hold_all_they_can_idle_make_room_for_others") {
+fn idle_connections_make_room_for_other_users() {
+    if !are_root("idle_connections_make_room_for_other_users") {
         return;
     }
     let env = place(&[ALICE, BOB, CAROL]);
@@ -172,8 +172,8 @@ fn users_who_hold_all_they_can_idle_make_room_for_others() {
 }
 
 #[test]
-fn pipelining_on_many_connections_fails_nobody_elses_request() {
-    if !are_root("pipelining_on_many_connections_fails_nobody_elses_request") {
+fn pipelining_does_not_fail_other_users_requests() {
+    if !are_root("pipelining_does_not_fail_other_users_requests") {
         return;
     }
     let env = place(&[ALICE, BOB]);
@@ -186,8 +186,8 @@ fn pipelining_on_many_connections_fails_nobody_elses_request() {
 }
 
 #[test]
-fn a_stranger_gets_its_403_at_accept_and_a_long_request_is_taken() {
-    if !are_root("a_stranger_gets_its_403_at_accept_and_a_long_request_is_taken") {
+fn a_stranger_gets_403_at_accept() {
+    if !are_root("a_stranger_gets_403_at_accept") {
         return;
     }
     let env = place(&[ALICE]);
@@ -263,8 +263,8 @@ fn the_companion_prints_why_it_was_refused() {
 }
 
 #[test]
-fn an_answer_that_is_being_made_never_gives_up_its_place() {
-    if !are_root("an_answer_that_is_being_made_never_gives_up_its_place") {
+fn a_running_request_never_loses_its_slot() {
+    if !are_root("a_running_request_never_loses_its_slot") {
         return;
     }
     let env = place(&[ALICE, BOB]);
@@ -292,8 +292,8 @@ fn an_answer_that_is_being_made_never_gives_up_its_place() {
 }
 
 #[test]
-fn a_user_who_holds_only_watches_is_served_and_the_oldest_watch_ends() {
-    if !are_root("a_user_who_holds_only_watches_is_served_and_the_oldest_watch_ends") {
+fn a_user_with_only_watches_is_served_at_the_oldest_ones_cost() {
+    if !are_root("a_user_with_only_watches_is_served_at_the_oldest_ones_cost") {
         return;
     }
     let env = place(&[ALICE]);

@@ -126,7 +126,7 @@ fn with_two_configurations_a_killed_removal_goes_on_in_its_own_alone() {
 }
 
 #[test]
-fn a_removal_of_another_configuration_is_not_forgotten_for_one_of_another_store() {
+fn a_removal_record_of_another_configuration_is_kept() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     let other = other_config(&env, "# none\n");
@@ -159,7 +159,7 @@ fn a_removal_of_another_configuration_is_not_forgotten_for_one_of_another_store(
 }
 
 #[test]
-fn what_killed_writers_have_left_is_swept_unless_its_writer_runs() {
+fn leftovers_of_killed_writers_are_removed() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     env.enrol("c");
@@ -251,7 +251,7 @@ fn a_removal_from_a_keyring_can_be_killed_anywhere() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_profile_that_got_another_store_takes_the_credential_of_before_with_it() {
+fn a_profile_with_a_new_store_removes_its_former_credential() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {
         return;

@@ -110,7 +110,7 @@ fn last_fault(env: &TestEnv, daemon: &Daemon) -> String {
 }
 
 #[test]
-fn a_variable_that_names_certificates_decides_nothing_and_is_named_with_the_option() {
+fn a_certificate_variable_is_ignored_and_reported() {
     let (env, ca, _) = encrypted();
     let folder = env.path("home/certificates");
     fs::create_dir(&folder).unwrap();
@@ -173,7 +173,7 @@ fn a_variable_that_names_certificates_decides_nothing_and_is_named_with_the_opti
 }
 
 #[test]
-fn the_systems_roots_count_wherever_a_variable_points_and_a_change_counts_at_once() {
+fn the_systems_roots_count_regardless_of_variables() {
     if !can_mount("the system's roots") || !Path::new("/usr/bin/nsenter").exists() {
         return;
     }

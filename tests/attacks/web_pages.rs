@@ -25,7 +25,7 @@ fn ask(address: &str, request_line: &str, headers: &[&str], body: &str) -> (u16,
 }
 
 #[test]
-fn a_web_page_switches_no_fault_and_reads_nothing() {
+fn a_web_page_can_change_and_read_nothing() {
     let env = TestEnv::with_sandbox(60);
     let control = env.sandbox().control_url();
     let address = control.strip_prefix("http://").unwrap();

@@ -92,7 +92,7 @@ fn the_core_does_nothing(tree: &Tree) -> Vec<String> {
 }
 
 #[test]
-fn the_core_touches_no_file_socket_clock_or_thread() {
+fn the_core_uses_no_file_socket_clock_or_thread() {
     holds(the_core_does_nothing);
     assert!(of_table(&Tree::read(), "Core").len() > 10);
     for line in [
@@ -131,7 +131,7 @@ fn secrets_leave_through_known_doors(tree: &Tree) -> Vec<String> {
 }
 
 #[test]
-fn a_secret_leaves_its_type_only_where_it_is_stored_sent_or_asked_for() {
+fn a_secret_leaves_its_type_only_at_known_places() {
     holds(secrets_leave_through_known_doors);
     for (file, line) in [
         ("src/process/logging.rs", "fn f(t: &T) { t.expose(); }"),
@@ -193,7 +193,7 @@ fn event_loops_are_made_in_one_place(tree: &Tree) -> Vec<String> {
 }
 
 #[test]
-fn every_event_loop_is_made_where_a_lack_of_descriptors_is_an_error() {
+fn every_event_loop_is_created_where_missing_descriptors_are_an_error() {
     holds(event_loops_are_made_in_one_place);
     finds(
         event_loops_are_made_in_one_place,

@@ -29,7 +29,7 @@ fn check_and_run(env: &TestEnv) -> Output {
 }
 
 #[test]
-fn every_fault_of_a_configuration_is_told_at_once_with_its_place_and_what_was_meant() {
+fn all_faults_of_a_configuration_are_reported_at_once_with_positions() {
     let env = TestEnv::new();
     let text = "\
 [profiles.one]
@@ -98,7 +98,7 @@ mode = 'privat'
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_place() {
+fn invalid_toml_is_reported_with_its_position() {
     let env = TestEnv::new();
     for (text, fault) in [
         (
@@ -121,7 +121,7 @@ fn what_is_no_toml_is_told_with_its_place() {
 }
 
 #[test]
-fn a_place_that_others_can_change_is_not_trusted_and_the_remedy_works() {
+fn a_folder_writable_by_others_is_refused_and_its_remedy_works() {
     let env = TestEnv::new();
     write_config(&env, "# fine");
     let (file, folder) = (env.config(), env.path("config"));
@@ -139,7 +139,7 @@ fn a_place_that_others_can_change_is_not_trusted_and_the_remedy_works() {
 }
 
 #[test]
-fn what_is_no_file_is_said_to_be_none_and_waits_for_nobody() {
+fn a_path_that_is_not_a_file_is_reported_without_a_wait() {
     let env = TestEnv::new();
     write_config(&env, "");
     let path = env.config();
@@ -166,7 +166,7 @@ fn what_is_no_file_is_said_to_be_none_and_waits_for_nobody() {
 }
 
 #[test]
-fn no_configuration_yet_is_no_fault_unless_one_is_named() {
+fn a_missing_default_configuration_is_accepted() {
     let env = TestEnv::new();
     let hint = format!(
         "{}: no profiles yet; make one with: jetond add NAME --provider runai --url https://…\n",
@@ -186,7 +186,7 @@ fn no_configuration_yet_is_no_fault_unless_one_is_named() {
 }
 
 #[test]
-fn a_record_that_cannot_be_trusted_or_read_is_told_with_what_to_do() {
+fn an_untrusted_or_unreadable_record_is_reported_with_a_remedy() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let (record, aside) = (
@@ -236,7 +236,7 @@ fn a_record_that_cannot_be_trusted_or_read_is_told_with_what_to_do() {
 }
 
 #[test]
-fn each_profile_is_told_of_the_good_and_the_bad() {
+fn check_reports_on_every_profile() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("good");
     env.enrol("moved");

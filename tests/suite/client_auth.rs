@@ -198,7 +198,7 @@ fn config(env: &TestEnv) -> String {
 const SECRET: &str = "canary-4f2a%2B+91 c7~=:/d";
 
 #[test]
-fn an_issuer_that_compares_as_it_comes_is_found_at_enrolment_and_never_guessed_at_again() {
+fn enrolment_finds_an_issuer_that_does_not_decode() {
     let env = place(SECRET);
     let issuer = Issuer::start("my:app", SECRET, Reads::Raw);
     let encoded = "my%3Aapp:canary-4f2a%252B%2B91%20c7~=:/d".to_owned();
@@ -231,7 +231,7 @@ fn an_issuer_that_compares_as_it_comes_is_found_at_enrolment_and_never_guessed_a
 }
 
 #[test]
-fn an_issuer_that_decodes_is_asked_once_and_by_both_words() {
+fn an_issuer_that_decodes_gets_one_attempt() {
     for (given, sent) in [
         (&[][..], 1),
         (&["--client-auth", "basic"], 1),
@@ -249,7 +249,7 @@ fn an_issuer_that_decodes_is_asked_once_and_by_both_words() {
 }
 
 #[test]
-fn nothing_is_sent_again_where_the_other_form_is_the_same_or_the_answer_is_of_something_else() {
+fn enrolment_does_not_retry_when_the_other_form_cannot_help() {
     let invalid_client = r#"{"error":"invalid_client"}"#;
     let same = "canary-dGhlIHNlY3JldA==~:/";
     for (secret, status, body, sent, is_told) in [
@@ -297,7 +297,7 @@ fn nothing_is_sent_again_where_the_other_form_is_the_same_or_the_answer_is_of_so
 }
 
 #[test]
-fn a_rebind_writes_the_form_that_the_issuer_takes_and_leaves_every_other_byte() {
+fn a_rebind_writes_the_accepted_form_and_keeps_every_other_byte() {
     let (old, new) = ("canary-0d1c9b7e5a", SECRET);
     let mut env = place(old);
     env.watch_for_secret("the new client secret", new);
@@ -326,7 +326,7 @@ fn a_rebind_writes_the_form_that_the_issuer_takes_and_leaves_every_other_byte() 
 }
 
 #[test]
-fn the_only_form_that_an_issuer_lists_is_taken_and_a_choice_is_obeyed() {
+fn the_only_listed_form_is_used_and_a_users_choice_wins() {
     let secret = "canary-77aa0c13be";
     for (listed, given, reads, code, written, told) in [
         (
@@ -400,7 +400,7 @@ fn the_only_form_that_an_issuer_lists_is_taken_and_a_choice_is_obeyed() {
 }
 
 #[test]
-fn the_client_id_is_in_the_body_too_where_the_profile_says_so() {
+fn the_client_id_is_also_in_the_body_if_the_profile_says_so() {
     let secret = "canary-aa31f0c9d2";
     let env = place(secret);
     let issuer = Issuer::start("my app", secret, Reads::Decoded);
@@ -420,7 +420,7 @@ fn the_client_id_is_in_the_body_too_where_the_profile_says_so() {
 
 /// Then the token endpoint's address comes from the credential, not from the configuration.
 #[test]
-fn a_profile_by_discovery_is_told_of_a_token_that_its_client_got_past_it() {
+fn a_profile_with_discovery_is_notified_of_its_clients_other_tokens() {
     let secret = "canary-7be0d15c3a";
     let env = place(secret);
     let issuer = Issuer::start("app", secret, Reads::Decoded);

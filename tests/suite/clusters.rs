@@ -24,7 +24,7 @@ fn check(env: &TestEnv, args: &[&str]) -> Output {
 }
 
 #[test]
-fn clusters_below_2_20_are_named_and_no_token_is_asked_of_the_issuer_for_it() {
+fn old_clusters_are_named_without_a_new_token() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -60,7 +60,7 @@ fn clusters_below_2_20_are_named_and_no_token_is_asked_of_the_issuer_for_it() {
 }
 
 #[test]
-fn what_a_role_may_not_see_cannot_be_told_and_the_minimal_list_is_enough() {
+fn the_minimal_list_of_clusters_is_enough() {
     let mut env = TestEnv::new();
     env.add_sandbox_that(Line::V3_0, 3_600, |_| {});
     env.enrol("research");
@@ -86,7 +86,7 @@ fn what_a_role_may_not_see_cannot_be_told_and_the_minimal_list_is_enough() {
 }
 
 #[test]
-fn a_control_plane_that_does_not_answer_is_said_in_time_and_fails_nothing() {
+fn an_unanswered_cluster_query_is_reported_and_fails_nothing() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -110,7 +110,7 @@ fn a_control_plane_that_does_not_answer_is_said_in_time_and_fails_nothing() {
 }
 
 #[test]
-fn without_a_daemon_that_holds_a_token_it_is_not_tried() {
+fn without_a_daemon_with_a_token_clusters_are_not_read() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let (_, findings) = doctor(&env, &[]);
@@ -134,7 +134,7 @@ fn without_a_daemon_that_holds_a_token_it_is_not_tried() {
 }
 
 #[test]
-fn a_token_goes_nowhere_but_where_the_credential_is_bound_to() {
+fn the_held_token_is_sent_only_to_the_bound_address() {
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let other = env.add_sandbox(Line::V2_24, 3_600);

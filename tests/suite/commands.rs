@@ -61,7 +61,7 @@ fn options_before_a_command_name_the_configuration_that_it_changes() {
 }
 
 #[test]
-fn what_the_configuration_does_not_name_is_not_removed() {
+fn a_profile_outside_the_configuration_is_not_removed() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     let before = both(&env, "a");
@@ -78,7 +78,7 @@ fn what_the_configuration_does_not_name_is_not_removed() {
 }
 
 #[test]
-fn a_removal_has_to_be_confirmed_by_somebody() {
+fn a_removal_needs_a_confirmation() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     let before = both(&env, "a");
@@ -148,7 +148,7 @@ fn begin(env: &TestEnv, profile: &str, config: &Path, store: &str) {
 }
 
 #[test]
-fn a_removal_goes_on_wherever_it_was_interrupted() {
+fn an_interrupted_removal_is_completed() {
     for killed_after in ["intent", "profile", "credential"] {
         let env = TestEnv::with_sandbox(60);
         write_config(&env, "# mine\n");
@@ -195,7 +195,7 @@ fn an_interrupted_removal_of_another_configuration_touches_nothing() {
 }
 
 #[test]
-fn a_profile_that_is_added_again_is_not_removed_by_what_was_interrupted_before() {
+fn an_interrupted_removal_does_not_delete_a_profile_added_again() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     begin(&env, "a", &env.config(), "file");
@@ -247,7 +247,7 @@ pub(crate) fn wait_for_prompt(child: &Child) {
 }
 
 #[test]
-fn many_that_enrol_at_once_lose_no_profile() {
+fn concurrent_enrolments_lose_no_profile() {
     let env = TestEnv::with_sandbox(60);
     let mut names = vec![];
     for round in 0..12 {
@@ -272,7 +272,7 @@ fn many_that_enrol_at_once_lose_no_profile() {
 }
 
 #[test]
-fn of_two_that_enrol_one_name_at_once_one_wins() {
+fn concurrent_enrolments_of_one_name_have_one_winner() {
     let env = TestEnv::with_sandbox(60);
     for round in 0..4 {
         let name = format!("p{round}");
@@ -304,7 +304,7 @@ fn a_credential_of_a_profile_that_was_added_meanwhile_is_not_replaced() {
 }
 
 #[test]
-fn what_was_changed_while_a_person_is_asked_stays_changed() {
+fn changes_during_a_question_are_kept() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("shared");
     let text = fs::read_to_string(env.config()).unwrap();
@@ -339,7 +339,7 @@ fn what_was_changed_while_a_person_is_asked_stays_changed() {
 }
 
 #[test]
-fn a_profile_that_was_changed_meanwhile_is_not_bound_to_what_it_was() {
+fn a_rebind_refuses_a_profile_changed_in_the_meantime() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     let record = fs::read(env.record("a")).unwrap();
@@ -367,7 +367,7 @@ fn a_profile_that_was_changed_meanwhile_is_not_bound_to_what_it_was() {
 }
 
 #[test]
-fn a_lock_that_is_held_is_waited_for_and_then_told() {
+fn a_held_lock_is_waited_for_and_then_reported() {
     let env = TestEnv::with_sandbox(60);
     write_config(&env, "# mine\n");
     let lock = env.path("config/jeton/.jeton.lock");
@@ -388,7 +388,7 @@ fn a_lock_that_is_held_is_waited_for_and_then_told() {
 }
 
 #[test]
-fn a_name_whose_credential_is_another_configurations_is_refused_before_anything_is_asked() {
+fn add_refuses_a_name_whose_credential_belongs_to_another_configuration() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     let before = both(&env, "a");
@@ -451,7 +451,7 @@ fn a_daemon_with_another_state_is_not_said_to_have_read_it() {
 }
 
 #[test]
-fn a_reload_tells_which_configuration_it_was_to_who_asks() {
+fn a_reload_reports_which_configuration_was_read() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     let mut daemon = env.start();
@@ -483,7 +483,7 @@ fn a_reload_tells_which_configuration_it_was_to_who_asks() {
 }
 
 #[test]
-fn a_daemon_that_does_not_say_what_it_has_is_not_said_to_have_read_it() {
+fn a_daemon_of_an_old_version_is_not_reported_to_have_read_it() {
     let env = TestEnv::with_sandbox(60);
     fs::create_dir_all(env.path("run/jeton-admin")).unwrap();
     let admin = env.path("run/jeton-admin/admin.sock");
@@ -508,7 +508,7 @@ fn a_daemon_that_does_not_say_what_it_has_is_not_said_to_have_read_it() {
 }
 
 #[test]
-fn nothing_is_made_for_a_removal_that_there_is_not() {
+fn removing_an_unknown_profile_creates_no_files() {
     let env = TestEnv::new();
     assert_eq!(env.jetond(&["remove", "a", "--yes"]).code, 78);
     assert_nothing_written(&env);

@@ -74,7 +74,7 @@ fn start(env: &mut TestEnv) -> (Daemon, String) {
 }
 
 #[test]
-fn a_replaced_record_is_loaded_within_two_seconds_and_carried_by_the_next_attempt() {
+fn a_replaced_record_is_loaded_within_two_seconds() {
     let mut env = TestEnv::with_sandbox(3_600);
     let (mut daemon, record) = start(&mut env);
     let held = env.token(&daemon, "research");
@@ -94,7 +94,7 @@ fn a_replaced_record_is_loaded_within_two_seconds_and_carried_by_the_next_attemp
 }
 
 #[test]
-fn a_replaced_record_leads_to_an_attempt_at_once_where_no_token_is_held() {
+fn without_a_token_a_replaced_record_leads_to_an_attempt() {
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.replace_secret();
@@ -109,7 +109,7 @@ fn a_replaced_record_leads_to_an_attempt_at_once_where_no_token_is_held() {
 }
 
 #[test]
-fn a_program_that_cannot_tell_the_daemon_rebinds_all_the_same() {
+fn a_rebind_succeeds_without_reaching_the_daemon() {
     let mut env = TestEnv::with_sandbox(3_600);
     let (mut daemon, _) = start(&mut env);
     let secret = env.secret_file();
@@ -130,7 +130,7 @@ fn a_program_that_cannot_tell_the_daemon_rebinds_all_the_same() {
 }
 
 #[test]
-fn a_new_secret_that_is_rejected_leaves_the_former_one_in_use_and_the_state_says_so() {
+fn a_rejected_new_secret_leaves_the_former_in_use() {
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -290,7 +290,7 @@ fn swap(volume: &Path, number: u32, files: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_secret_volume_of_kubernetes_that_is_swapped_is_loaded_within_two_seconds() {
+fn a_swapped_kubernetes_volume_is_loaded_within_two_seconds() {
     let mut env = TestEnv::with_sandbox(3_600);
     let volume = env.path("volume");
     fs::create_dir(&volume).unwrap();
@@ -319,7 +319,7 @@ fn a_secret_volume_of_kubernetes_that_is_swapped_is_loaded_within_two_seconds() 
 }
 
 #[test]
-fn a_client_id_that_changes_before_its_secret_is_never_sent_with_the_old_one() {
+fn a_new_client_id_is_never_sent_with_the_old_secret() {
     let mut env = TestEnv::with_sandbox(3_600);
     let (id, secret) = (env.path("id"), env.secret_file());
     fs::write(&id, "other-client").unwrap();
@@ -363,8 +363,8 @@ fn start_without(env: &TestEnv, limit: &str, test: &str) -> Option<Daemon> {
 }
 
 #[test]
-fn where_the_limit_of_watches_is_used_up_a_look_every_30_s_finds_a_replaced_record() {
-    let test = "where_the_limit_of_watches_is_used_up_a_look_every_30_s_finds_a_replaced_record";
+fn without_inotify_watches_a_check_every_30_s_finds_a_replaced_record() {
+    let test = "without_inotify_watches_a_check_every_30_s_finds_a_replaced_record";
     for (limit, says) in [
         ("max_inotify_watches", "limit of watches is used up"),
         ("max_inotify_instances", "no file can be watched"),
@@ -413,8 +413,8 @@ fn a_store_that_is_mounted_read_only_is_watched_all_the_same() {
 }
 
 #[test]
-fn a_file_that_is_bound_into_a_container_by_itself_is_looked_at_every_30_s() {
-    if !can_mount("a_file_that_is_bound_into_a_container_by_itself_is_looked_at_every_30_s") {
+fn a_bind_mounted_file_is_checked_every_30_s() {
+    if !can_mount("a_bind_mounted_file_is_checked_every_30_s") {
         return;
     }
     let mut env = TestEnv::with_sandbox(3_600);
@@ -434,8 +434,8 @@ fn a_file_that_is_bound_into_a_container_by_itself_is_looked_at_every_30_s() {
 }
 
 #[test]
-fn a_file_on_a_fuse_file_system_is_looked_at_every_30_s() {
-    let test = "a_file_on_a_fuse_file_system_is_looked_at_every_30_s";
+fn a_file_on_fuse_is_checked_every_30_s() {
+    let test = "a_file_on_fuse_is_checked_every_30_s";
     if !can_mount(test) {
         return;
     }
@@ -476,7 +476,7 @@ fn store(env: &TestEnv, record: &str) {
 }
 
 #[test]
-fn a_secret_that_is_replaced_in_the_keyring_is_loaded_by_the_keyrings_signal() {
+fn the_keyrings_signal_loads_a_replaced_secret() {
     let mut env = TestEnv::with_sandbox(3_600);
     let before = env.secret().to_owned();
     {
@@ -540,7 +540,7 @@ fn watchers(daemon: &Daemon) -> usize {
 }
 
 #[test]
-fn a_keyring_is_watched_only_for_profiles_that_are_in_it_and_no_longer_than_the_daemon_runs() {
+fn a_keyring_is_watched_only_while_profiles_use_it() {
     let env = TestEnv::with_sandbox(3_600);
     let Some(mut bus) = Bus::start(&env) else {
         return;

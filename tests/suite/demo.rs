@@ -68,7 +68,7 @@ fn read_to(out: &mut impl BufRead, text: &str) -> String {
 }
 
 #[test]
-fn it_tells_the_whole_story_in_plain_lines_and_leaves_nothing_behind() {
+fn the_demo_prints_plain_lines_and_leaves_nothing() {
     let env = TestEnv::new();
     let mut demo = start(&env);
     let mut out = BufReader::new(demo.stdout.take().unwrap());
@@ -158,7 +158,7 @@ fn screen(bytes: &str) -> Vec<String> {
 }
 
 #[test]
-fn on_a_terminal_it_fits_one_screen_and_the_live_part_is_gone_at_the_end() {
+fn on_a_terminal_the_demo_fits_one_screen() {
     let env = TestEnv::new();
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&ours).unwrap();

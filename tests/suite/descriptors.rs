@@ -153,12 +153,12 @@ fn many_connections_of_one_user_starve_no_refresh_and_flood_no_log() {
 }
 
 #[test]
-fn nor_do_they_where_hardly_any_descriptors_are_allowed() {
+fn many_connections_starve_no_refresh_with_few_descriptors() {
     crowd(64);
 }
 
 #[test]
-fn a_failing_accept_is_two_lines_in_the_log_and_loses_no_connection() {
+fn a_failing_accept_writes_two_log_lines_and_loses_no_connection() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env, 256);
     env.token(&daemon, "research");
@@ -197,7 +197,7 @@ fn a_failing_accept_is_two_lines_in_the_log_and_loses_no_connection() {
 }
 
 #[test]
-fn with_few_descriptors_eight_connections_of_a_user_are_served_and_all_else_goes_on() {
+fn with_few_descriptors_eight_connections_of_a_user_are_served() {
     for descriptors in [64, 80, 128] {
         let env = TestEnv::with_sandbox(5);
         let mut daemon = start(&env, descriptors);

@@ -84,7 +84,7 @@ fn serving() -> (TestEnv, Daemon) {
 }
 
 #[test]
-fn every_code_of_the_problem_table_is_refused_in_the_form_of_the_protocol() {
+fn every_problem_code_is_refused_in_the_protocols_form() {
     let research = ProfileName::parse("research").unwrap();
     let mut faults = vec![];
     for request in requests() {
@@ -128,7 +128,7 @@ fn refused(filled: &Filled, problem: &Problem) -> Reply {
 }
 
 #[test]
-fn every_protocol_gets_a_token_and_refuses_what_it_has_none_for() {
+fn every_protocol_gets_a_token_for_its_addresses_only() {
     let (env, mut daemon) = serving();
     let requests = requests();
     let mut faults = vec![];
@@ -199,7 +199,7 @@ fn without_a_token(env: &TestEnv, requests: &[Request]) -> Vec<String> {
 }
 
 #[test]
-fn without_a_daemon_every_protocol_prints_nothing_and_one_line_that_says_so() {
+fn without_a_daemon_every_protocol_prints_one_error_line() {
     let env = TestEnv::new();
     let mut faults = vec![];
     for request in tools::all() {

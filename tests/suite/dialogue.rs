@@ -46,7 +46,7 @@ fn record(env: &TestEnv, name: &str) -> serde_json::Value {
 }
 
 #[test]
-fn a_dialogue_asks_for_all_and_ends_with_three_ways_to_use_it() {
+fn the_dialogue_asks_for_everything_and_ends_with_three_examples() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let host = url.strip_prefix("http://").unwrap();
@@ -95,7 +95,7 @@ fn a_dialogue_asks_for_all_and_ends_with_three_ways_to_use_it() {
 }
 
 #[test]
-fn the_line_of_the_server_is_said() {
+fn the_server_line_is_printed() {
     for (line, found) in [
         (Line::V2_18, "found Run:ai 2.18 or 2.19: "),
         (Line::V2_20, "found Run:ai 2.20 to 2.23: "),

@@ -240,7 +240,7 @@ fn watch(env: &mut TestEnv, issuer: &Issuer) {
 }
 
 #[test]
-fn nothing_is_enrolled_by_a_document_that_is_not_right() {
+fn an_invalid_document_enrols_nothing() {
     let mut env = TestEnv::new();
     let issuer = Issuer::start();
     for (head, body, code, _, why) in BAD {
@@ -301,7 +301,7 @@ fn an_issuer_is_enrolled_by_the_one_address_that_has_its_document() {
 }
 
 #[test]
-fn doctor_reads_the_document_behind_an_address_that_hangs() {
+fn doctor_finds_the_document_although_one_address_hangs() {
     let mut env = TestEnv::new();
     let issuer = Issuer::start();
     assert_eq!(add(&env, "reports", &issuer).code, 0);
@@ -316,7 +316,7 @@ fn doctor_reads_the_document_behind_an_address_that_hangs() {
 
 /// The document read at enrolment is not kept after the process ends.
 #[test]
-fn a_daemon_that_starts_by_a_wrong_document_sends_nothing_and_recovers() {
+fn a_daemon_started_with_an_invalid_document_recovers() {
     let mut env = TestEnv::new();
     let issuers: Vec<Issuer> = BAD.iter().map(|_| Issuer::start()).collect();
     for (n, issuer) in issuers.iter().enumerate() {
@@ -358,7 +358,7 @@ fn a_daemon_that_starts_by_a_wrong_document_sends_nothing_and_recovers() {
 }
 
 #[test]
-fn of_two_profiles_with_one_issuer_the_broken_one_is_alone() {
+fn a_broken_profile_does_not_affect_another_at_the_same_issuer() {
     let mut env = TestEnv::new();
     let issuer = Issuer::start();
     let another = "canary-of-the-broken-profile";
@@ -401,7 +401,7 @@ fn of_two_profiles_with_one_issuer_the_broken_one_is_alone() {
 /// The configuration does not name the endpoint. So the endpoint that the issuer names at the first use is the one to
 /// which the secret is bound.
 #[test]
-fn a_source_is_bound_at_its_first_use_to_the_endpoint_that_the_issuer_names() {
+fn a_source_is_bound_to_the_issuers_endpoint_at_first_use() {
     let mut env = TestEnv::new();
     let (issuer, other) = (Issuer::start(), Issuer::start());
     let secret = env.secret_file();

@@ -83,7 +83,7 @@ fn all_is_well_with_a_daemon_and_nothing_secret_is_sent() {
 }
 
 #[test]
-fn a_daemon_whose_socket_is_missing_is_seen_by_the_lock_that_it_holds() {
+fn doctor_recognizes_a_daemon_without_socket_by_its_lock() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -110,7 +110,7 @@ fn a_daemon_whose_socket_is_missing_is_seen_by_the_lock_that_it_holds() {
 }
 
 #[test]
-fn a_pipe_gets_a_line_a_finding_in_columns() {
+fn without_a_terminal_each_finding_is_one_line() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("refuse");
@@ -165,7 +165,7 @@ fn every_fault_of_the_configuration_is_a_finding() {
 }
 
 #[test]
-fn what_others_could_read_or_write_is_a_fault() {
+fn files_accessible_to_others_are_a_fault() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     for (path, mode, check, code) in [
@@ -193,7 +193,7 @@ fn what_others_could_read_or_write_is_a_fault() {
 }
 
 #[test]
-fn a_stale_socket_something_else_and_a_daemon_that_hangs_are_told_apart() {
+fn doctor_distinguishes_stale_foreign_and_hanging_sockets() {
     let env = TestEnv::new();
     let mut daemon = env.start();
     daemon.child.kill().unwrap();
@@ -259,7 +259,7 @@ fn a_keyring_without_a_bus_is_told_with_what_to_do() {
 }
 
 #[test]
-fn an_issuer_that_hangs_is_given_up_and_its_clock_is_looked_at() {
+fn a_hanging_issuer_times_out_and_its_clock_is_checked() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("hang");
@@ -276,7 +276,7 @@ fn an_issuer_that_hangs_is_given_up_and_its_clock_is_looked_at() {
 }
 
 #[test]
-fn a_name_that_does_not_resolve_and_a_proxy_that_is_not_used_are_told() {
+fn an_unresolvable_name_and_an_unused_proxy_are_reported() {
     let mut env = TestEnv::new();
     // The host's name is reserved and never resolves (RFC 6761). The proxy's address has a password.
     write_config(

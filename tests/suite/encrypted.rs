@@ -86,7 +86,7 @@ fn locked() -> (u16, String) {
 }
 
 #[test]
-fn a_store_is_made_once_and_moves_no_profile() {
+fn the_store_is_created_once_and_moves_no_profile() {
     let mut env = TestEnv::with_sandbox(60);
     env.watch_for("the passphrase", PASSPHRASE);
     env.enrol("plain");
@@ -166,7 +166,7 @@ fn without_a_store_its_commands_say_how_to_make_one() {
 }
 
 #[test]
-fn a_new_profile_goes_into_the_store_once_there_is_one_and_check_says_so() {
+fn new_profiles_use_the_encrypted_store_once_it_exists() {
     let env = place(60);
     env.enrol("research");
     assert!(record(&env, "research").exists() && !env.record("research").exists());

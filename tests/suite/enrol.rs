@@ -63,7 +63,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn one_token_is_the_proof_and_then_the_bound_record_and_the_profile_are_written() {
+fn enrolment_verifies_the_credential_then_writes_record_and_profile() {
     let env = TestEnv::with_sandbox(60);
     let before = "# mine\r\n[socket] # \u{e9}\r\n  mode='private'\r\n\r\n# the end";
     write_config(&env, before);
@@ -138,7 +138,7 @@ fn the_first_configuration_is_made_for_its_owner_alone() {
 }
 
 #[test]
-fn an_older_line_is_asked_once_more_at_the_endpoint_that_it_has() {
+fn an_older_server_line_is_retried_at_its_own_endpoint() {
     let env = TestEnv::with_line(Line::V2_23, 60);
     let added = add(&env, "research", &[]);
     assert_eq!(added.code, 0, "{added:?}");
@@ -149,7 +149,7 @@ fn an_older_line_is_asked_once_more_at_the_endpoint_that_it_has() {
 }
 
 #[test]
-fn a_running_daemon_serves_what_was_added_and_no_longer_what_was_removed() {
+fn a_running_daemon_serves_added_profiles_and_drops_removed_ones() {
     let env = TestEnv::with_sandbox(60);
     let mut daemon = env.start();
     let added = add(&env, "research", &[]);
@@ -215,7 +215,7 @@ fn removing_a_profile_leaves_every_other_byte() {
 }
 
 #[test]
-fn a_wrong_secret_is_refused_with_the_issuers_reason_and_nothing_is_written() {
+fn a_wrong_secret_is_refused_with_the_issuers_reason() {
     let env = TestEnv::with_sandbox(60);
     let refused = add_by_stdin(&env, "research", b"canary-of-a-wrong-secret");
     assert_eq!(refused.code, 1, "{refused:?}");
@@ -232,7 +232,7 @@ fn a_wrong_secret_is_refused_with_the_issuers_reason_and_nothing_is_written() {
 }
 
 #[test]
-fn an_issuer_that_cannot_be_reached_is_another_try_and_nothing_is_written() {
+fn an_unreachable_issuer_exits_75_and_writes_nothing() {
     let env = TestEnv::with_sandbox(60);
     for (fault, code) in [
         ("refuse", 75),
@@ -264,7 +264,7 @@ fn an_issuer_that_cannot_be_reached_is_another_try_and_nothing_is_written() {
 }
 
 #[test]
-fn an_existing_profile_is_a_conflict_that_changes_nothing_and_says_what_to_do() {
+fn adding_an_existing_profile_is_a_conflict() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let before = (
@@ -285,7 +285,7 @@ fn an_existing_profile_is_a_conflict_that_changes_nothing_and_says_what_to_do() 
 }
 
 #[test]
-fn one_line_end_after_a_secret_is_not_its() {
+fn one_trailing_line_end_is_stripped_from_a_secret() {
     let env = TestEnv::with_sandbox(60);
     for (n, end) in ["", "\n", "\r\n"].into_iter().enumerate() {
         let added = add_by_stdin(
@@ -298,7 +298,7 @@ fn one_line_end_after_a_secret_is_not_its() {
 }
 
 #[test]
-fn what_is_no_secret_is_refused_with_a_reason_that_does_not_repeat_it_and_is_not_sent() {
+fn an_invalid_secret_is_refused_without_being_sent_or_repeated() {
     let env = TestEnv::with_sandbox(60);
     let long = "canary".repeat(200);
     let cases: [(&[u8], &str); 7] = [
@@ -370,7 +370,7 @@ fn a_secret_file_that_others_can_read_is_warned_of() {
 }
 
 #[test]
-fn no_option_takes_a_secret_and_one_that_was_given_is_not_repeated() {
+fn no_option_takes_a_secret() {
     let env = TestEnv::new();
     let start = [
         "add",
@@ -414,7 +414,7 @@ fn no_option_takes_a_secret_and_one_that_was_given_is_not_repeated() {
 }
 
 #[test]
-fn an_address_of_a_page_is_told_whole_with_what_was_taken_for_what() {
+fn a_web_page_address_is_shown_with_its_interpretation() {
     let env = TestEnv::with_sandbox(600);
     let server = env.sandbox().url();
     let added = env.try_enrol_at("a", &format!("{server}/projects"));
@@ -438,7 +438,7 @@ fn an_address_of_a_page_is_told_whole_with_what_was_taken_for_what() {
 }
 
 #[test]
-fn what_is_typed_wrongly_is_a_usage_error_that_says_what_was_meant() {
+fn a_typing_error_is_a_usage_error_with_a_suggestion() {
     let env = TestEnv::new();
     for (args, says) in [
         (
@@ -638,7 +638,7 @@ fn a_daemon_takes_its_configuration_state_and_socket_from_its_arguments() {
 }
 
 #[test]
-fn a_filter_that_is_none_is_a_usage_error() {
+fn an_invalid_log_filter_is_a_usage_error() {
     let env = TestEnv::new();
     for filter in ["verbose", "jetond=loud", "a=b=c"] {
         let mut command = env.jetond_command(&["run"]);

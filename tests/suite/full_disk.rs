@@ -38,7 +38,7 @@ fill() { dd if=/dev/zero of="$1/fill" bs=1k 2>/dev/null || true; }
 "#;
 
 #[test]
-fn a_full_or_read_only_store_keeps_the_old_credential_byte_by_byte() {
+fn a_full_or_read_only_store_keeps_the_old_credential() {
     let env = TestEnv::with_sandbox(60);
     let script = format!(
         r#"{ENROL}
@@ -159,7 +159,7 @@ ls "$CONFIG"
 }
 
 #[test]
-fn a_daemon_that_finds_no_room_for_its_sockets_can_be_started_later() {
+fn after_a_full_disk_the_daemon_can_be_started() {
     let env = TestEnv::with_sandbox(60);
     let script = r#"
 mount -t tmpfs -o mode=755 tmpfs /mnt

@@ -62,7 +62,7 @@ fn reports(env: &TestEnv, daemon: &Daemon) -> u64 {
 }
 
 #[test]
-fn git_gets_a_token_and_reports_it_by_the_state_that_it_gives_back() {
+fn git_reports_a_token_by_its_state() {
     let env = place("url = \"https://git.example/team\"");
     let mut daemon = env.start();
     let held = env.token(&daemon, "research");
@@ -115,7 +115,7 @@ fn git_gets_a_token_and_reports_it_by_the_state_that_it_gives_back() {
 }
 
 #[test]
-fn an_old_gits_erase_counts_for_basic_alone_and_by_the_token() {
+fn an_old_gits_erase_counts_for_basic_only() {
     let env = place("url = \"https://basic.example\"\nauth = \"basic\"");
     bind(&env, "research", "url = \"https://plain.example\"");
     let mut daemon = env.start();
@@ -178,7 +178,7 @@ fn a_report_reaches_no_token_of_another_profile() {
 }
 
 #[test]
-fn what_is_not_ours_gets_no_token_and_one_line() {
+fn a_foreign_address_gets_one_error_line() {
     let env = place("url = \"https://git.example/team\"");
     let mut daemon = env.start();
     for (message, exit) in [
@@ -317,7 +317,7 @@ fn ls_remote(env: &TestEnv, program: &Path, server: &Server) -> Output {
 }
 
 #[test]
-fn each_git_gets_in_by_the_form_that_it_and_the_server_know() {
+fn each_git_authenticates_in_a_scheme_that_the_server_accepts() {
     for (program, is_modern) in gits() {
         for (scheme, entry, sent) in [
             (Scheme::Basic, "", Some("Basic oauth2")),

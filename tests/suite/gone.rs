@@ -45,7 +45,7 @@ fn stays(env: &TestEnv, daemon: &Daemon, why: &str) {
 }
 
 #[test]
-fn a_configuration_that_is_gone_at_a_reload_leaves_the_old_one_in_force() {
+fn a_missing_configuration_at_a_reload_keeps_the_old_one() {
     for named in [false, true] {
         let env = TestEnv::with_sandbox(3_600);
         env.enrol("research");
@@ -84,7 +84,7 @@ fn a_configuration_that_is_gone_at_a_reload_leaves_the_old_one_in_force() {
 }
 
 #[test]
-fn a_file_that_was_never_there_may_come_later() {
+fn a_configuration_may_be_created_later() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = env.start();
     assert_eq!(reload(&env, &daemon).status, 200);
@@ -103,7 +103,7 @@ fn a_file_that_was_never_there_may_come_later() {
 }
 
 #[test]
-fn a_daemon_whose_named_file_is_missing_does_not_start_and_check_says_the_same() {
+fn a_missing_named_configuration_prevents_the_start() {
     let env = TestEnv::new();
     let missing = env.path("home/missing.toml");
     let path = missing.to_str().unwrap();
@@ -130,7 +130,7 @@ fn a_daemon_whose_named_file_is_missing_does_not_start_and_check_says_the_same()
 }
 
 #[test]
-fn a_link_that_leads_nowhere_is_a_fault_at_the_start_and_no_other_file_takes_its_place() {
+fn a_dangling_link_as_configuration_prevents_the_start() {
     let env = TestEnv::with_sandbox(3_600);
     fs::create_dir(env.path("config/jeton")).unwrap();
     let target = env.path("home/real.toml");
@@ -177,7 +177,7 @@ fn take_away(env: &TestEnv, how: &str) -> impl FnOnce() {
 }
 
 #[test]
-fn an_enrolment_does_not_drop_the_profiles_of_a_configuration_that_is_gone() {
+fn an_enrolment_keeps_the_profiles_of_a_missing_configuration() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("a");
     env.enrol("b");
@@ -245,7 +245,7 @@ fn an_enrolment_refuses_a_configuration_that_goes_while_a_person_is_asked() {
 
 /// Under a service manager the daemon starts anyway, and callers get the reason.
 #[test]
-fn under_a_service_manager_a_named_file_that_is_missing_is_waited_for() {
+fn under_a_service_manager_a_missing_configuration_is_waited_for() {
     let env = TestEnv::with_sandbox(3_600);
     let missing = env.path("home/missing.toml");
     let path = missing.to_str().unwrap();

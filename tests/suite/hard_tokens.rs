@@ -64,7 +64,7 @@ fn token_by_http(env: &TestEnv, daemon: &Daemon, accept: &str) -> Response {
 }
 
 #[test]
-fn every_door_lets_each_byte_of_a_token_through() {
+fn every_dialect_returns_each_byte_of_a_token() {
     for token in [all(), longest(), "\"".repeat(65_536)] {
         let (env, mut daemon) = holding(&token);
         let plain = token_by_http(&env, &daemon, "text/plain").text();

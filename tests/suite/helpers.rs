@@ -49,7 +49,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_helpers_are_links_to_the_companion_and_go_again() {
+fn helpers_are_links_that_can_be_removed() {
     let env = TestEnv::new();
     let dir = folder(&env, "home/bin");
     for _ in 0..2 {
@@ -79,7 +79,7 @@ fn the_helpers_are_links_to_the_companion_and_go_again() {
 }
 
 #[test]
-fn what_is_there_already_is_never_replaced_nor_removed() {
+fn existing_files_are_neither_replaced_nor_removed() {
     let env = TestEnv::new();
     let dir = folder(&env, "home/bin");
     let at = dir.join(DOCKER);
@@ -224,7 +224,7 @@ fn keyring_has_a_folder_of_its_own_and_is_never_made_unasked() {
 }
 
 #[test]
-fn a_folder_that_the_tools_do_not_search_is_told() {
+fn a_folder_outside_path_is_reported() {
     let env = TestEnv::new();
     let dir = folder(&env, "home/bin");
     let shadow = folder(&env, "home/shadow");
@@ -280,7 +280,7 @@ fn arguments_that_make_no_sense_change_nothing() {
 }
 
 #[test]
-fn many_that_install_and_uninstall_at_once_leave_no_half_of_it() {
+fn concurrent_installs_and_uninstalls_leave_no_partial_state() {
     let env = TestEnv::new();
     let dir = folder(&env, "home/bin");
     let start = |command: &str| {

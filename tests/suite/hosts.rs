@@ -22,7 +22,7 @@ fn entry(profile: &str, url: &str) -> String {
 }
 
 #[test]
-fn check_and_doctor_list_the_addresses_and_say_which_clients_cannot_name_them() {
+fn check_and_doctor_list_addresses_and_unable_clients() {
     let (env, _) = place(
         &[
             entry("research", "HTTPS://Git.Example/team/"),
@@ -166,7 +166,7 @@ fn a_reload_puts_addresses_in_force_and_touches_no_token() {
 }
 
 #[test]
-fn a_reload_takes_an_address_also_from_a_tool_that_waits_for_the_token() {
+fn a_reload_removes_an_address_from_waiting_tools_too() {
     let (env, profiles) = place("");
     let with = |lines: &str| write_config(&env, format!("{profiles}{lines}"));
     let address = "https://git.example";

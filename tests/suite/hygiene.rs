@@ -147,7 +147,7 @@ fn a_second_daemon_says_so_and_leaves_the_first_alone() {
 }
 
 #[test]
-fn what_a_killed_daemon_left_is_replaced_by_one_of_those_that_start() {
+fn leftovers_of_a_killed_daemon_are_replaced() {
     let env = TestEnv::new();
     let mut killed = env.start();
     killed.signal(Signal::KILL);
@@ -175,7 +175,7 @@ fn what_a_killed_daemon_left_is_replaced_by_one_of_those_that_start() {
 }
 
 #[test]
-fn whatever_is_in_a_sockets_place_and_is_none_stays_untouched() {
+fn a_foreign_file_in_the_sockets_place_is_kept() {
     for place in ["run/jeton/jeton.sock", "run/jeton-admin/admin.sock"] {
         let env = TestEnv::new();
         let (path, victim) = (env.path(place), env.path("home/precious"));
@@ -218,7 +218,7 @@ fn whatever_is_in_a_sockets_place_and_is_none_stays_untouched() {
 }
 
 #[test]
-fn a_folder_that_others_can_write_to_or_that_is_a_link_is_refused_and_not_changed() {
+fn an_open_or_linked_folder_is_refused_unchanged() {
     let env = TestEnv::new();
     let readable = [0o755, 0o710, 0o701];
     for (place, also) in [("run/jeton", &[][..]), ("run/jeton-admin", &readable)] {
@@ -244,7 +244,7 @@ fn a_folder_that_others_can_write_to_or_that_is_a_link_is_refused_and_not_change
 }
 
 #[test]
-fn a_folder_of_ours_at_the_usual_place_that_others_could_only_read_is_closed() {
+fn a_readable_folder_at_the_usual_place_is_closed() {
     let env = TestEnv::new();
     let folder = env.path("run/jeton");
     fs::create_dir(&folder).unwrap();

@@ -128,7 +128,7 @@ fn refresh(env: &TestEnv, daemon: &Daemon, profile: &str) -> http::Response {
 }
 
 #[test]
-fn an_answer_that_is_none_is_told_by_its_kind_and_leaves_the_token() {
+fn an_invalid_answer_is_reported_by_kind_and_keeps_the_token() {
     let mut env = TestEnv::new();
     env.watch_for("an answer's body", BODY);
     let profiles = enrol(&mut env, ANSWERS.len());
@@ -183,7 +183,7 @@ fn an_answer_that_is_none_is_told_by_its_kind_and_leaves_the_token() {
 }
 
 #[test]
-fn a_stated_lifetime_is_taken_within_a_second_and_a_day_or_not_at_all() {
+fn a_stated_lifetime_counts_between_one_second_and_a_day() {
     let mut env = TestEnv::new();
     let profiles = enrol(&mut env, LIFETIMES.len());
     for (n, (stated, _)) in LIFETIMES.iter().enumerate() {
@@ -251,7 +251,7 @@ fn an_opaque_token_without_a_lifetime_holds_for_five_minutes() {
 /// A token with a stated lifetime of 0 counts as a failure. With a lifetime in the profile's configuration, it is
 /// accepted.
 #[test]
-fn an_opaque_token_of_no_time_is_a_failure_until_the_profile_has_a_lifetime() {
+fn an_opaque_token_with_lifetime_0_needs_a_declared_lifetime() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     env.fault(r#"raw:{"access_token":"an-opaque.token","expires_in":0}"#);

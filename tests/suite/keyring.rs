@@ -100,7 +100,7 @@ fn a_credential_lives_in_the_keyring_and_nowhere_else() {
 }
 
 #[test]
-fn a_state_that_cannot_be_made_keeps_no_credential_out_of_the_keyring() {
+fn an_uncreatable_state_folder_does_not_affect_the_keyring() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -175,7 +175,7 @@ fn a_locked_keyring_is_left_alone_and_says_how_to_unlock_it() {
 }
 
 #[test]
-fn a_keyring_that_hangs_holds_up_nobody() {
+fn a_hanging_keyring_delays_no_request() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -225,7 +225,7 @@ fn a_keyring_that_hangs_holds_up_nobody() {
 }
 
 #[test]
-fn a_keyring_that_denies_or_returns_another_type_is_not_used_and_its_words_are_not_quoted() {
+fn a_denying_or_broken_keyring_is_not_used() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -272,7 +272,7 @@ fn a_keyring_that_denies_or_returns_another_type_is_not_used_and_its_words_are_n
 }
 
 #[test]
-fn the_process_that_asks_a_keyring_holds_nothing_of_the_daemons_and_its_end_is_a_fault() {
+fn the_keyring_process_inherits_nothing_from_the_daemon() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -333,7 +333,7 @@ fn the_process_that_asks_a_keyring_holds_nothing_of_the_daemons_and_its_end_is_a
 }
 
 #[test]
-fn a_call_ends_with_the_process_that_made_it_and_is_for_no_person() {
+fn a_keyring_call_ends_with_its_process_and_never_prompts() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -388,7 +388,7 @@ fn a_keyring_that_would_not_last_is_not_chosen() {
 }
 
 #[test]
-fn without_a_session_bus_the_credential_is_in_a_file_and_nothing_of_a_keyring_runs() {
+fn without_a_session_bus_the_credential_is_stored_in_a_file() {
     let env = TestEnv::with_sandbox(60);
     let added = add(&env, "research", &[]);
     let sentence = "no OS keyring to use here (there is no session bus), so the credential is in ";

@@ -52,7 +52,7 @@ fn say_kills_old(env: &TestEnv) {
 }
 
 #[test]
-fn the_proof_of_another_enrolment_with_the_same_client_leads_to_one_refresh() {
+fn another_enrolment_with_the_same_client_leads_to_one_refresh() {
     let (env, mut daemon) = place();
     let config = env.path("other.toml");
     let elsewhere = ["--config", config.to_str().unwrap()];
@@ -70,7 +70,7 @@ fn the_proof_of_another_enrolment_with_the_same_client_leads_to_one_refresh() {
 }
 
 #[test]
-fn binding_a_profile_again_leaves_it_with_a_live_token_after_one_refresh() {
+fn a_rebind_leaves_the_profile_with_a_valid_token() {
     let (env, mut daemon) = place();
     for _ in 0..2 {
         let before = requests(&env);
@@ -83,7 +83,7 @@ fn binding_a_profile_again_leaves_it_with_a_live_token_after_one_refresh() {
 }
 
 #[test]
-fn a_new_secret_of_its_key_leaves_a_profile_with_a_live_token() {
+fn a_regenerated_secret_leaves_the_profile_with_a_valid_token() {
     let (env, daemon) = place();
     let before = requests(&env);
     let renewed = env.jetond(&["app", "regenerate", "test-client", "--yes"]);
@@ -95,7 +95,7 @@ fn a_new_secret_of_its_key_leaves_a_profile_with_a_live_token() {
 }
 
 #[test]
-fn a_proof_whose_enrolment_is_not_written_counts_too() {
+fn a_token_of_a_failed_enrolment_counts_too() {
     let (env, mut daemon) = place();
     let before = requests(&env);
     let config = env.path("other/config.toml");
@@ -179,7 +179,7 @@ fn another_profile_with_the_same_client_is_named() {
 }
 
 #[test]
-fn check_and_a_commands_own_daemon_say_that_two_daemons_end_each_others_tokens() {
+fn check_and_run_warn_of_two_daemons_with_one_client() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let run = || env.finish("run", script(&env, "true"), b"", false);

@@ -25,7 +25,7 @@ fn place(more: usize) -> TestEnv {
 }
 
 #[test]
-fn a_list_that_is_too_long_for_the_companion_is_refused_with_what_to_do() {
+fn a_list_over_the_companions_limit_is_refused_with_a_remedy() {
     let env = place(2_000);
     let mut daemon = env.start();
     let token = first_token(&env, &daemon);
@@ -42,7 +42,7 @@ fn a_list_that_is_too_long_for_the_companion_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn lists_of_one_user_are_made_one_after_the_other_while_tokens_are_served() {
+fn a_users_lists_are_generated_one_at_a_time() {
     let env = place(300);
     let mut daemon = env.start();
     first_token(&env, &daemon);

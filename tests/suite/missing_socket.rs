@@ -176,7 +176,7 @@ fn a_file_or_a_served_socket_in_its_place_ends_the_daemon() {
 }
 
 #[test]
-fn a_place_that_another_daemon_has_taken_is_left_alone() {
+fn a_path_taken_by_another_daemon_is_left_alone() {
     let env = TestEnv::with_sandbox(3_600);
     let mut first = start(&env);
     first.signal(Signal::STOP);
@@ -287,7 +287,7 @@ fn without_a_place_for_its_socket_the_daemon_ends_with_one_line() {
 }
 
 #[test]
-fn a_folder_that_others_can_write_to_is_refused_as_at_the_start() {
+fn an_open_folder_is_refused_when_the_socket_is_created_again() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     let folder = daemon.socket.parent().unwrap().to_owned();
@@ -338,9 +338,9 @@ kill $daemon; wait $daemon; echo "ended with $?"
 }
 
 #[test]
-fn without_watches_it_is_looked_at_every_30_s_and_at_a_reload() {
+fn without_watches_the_socket_is_checked_every_30_s() {
     let env = TestEnv::with_sandbox(3_600);
-    let test = "without_watches_it_is_looked_at_every_30_s_and_at_a_reload";
+    let test = "without_watches_the_socket_is_checked_every_30_s";
     let unshare = ["--user", "--map-root-user", "/bin/sh", "-c"];
     let no_watches = "echo 0 >/proc/sys/user/max_inotify_instances";
     let possible = std::process::Command::new("unshare")
@@ -431,8 +431,8 @@ fn the_socket_of_a_command_is_created_again_at_its_path() {
 }
 
 #[test]
-fn a_missing_runtime_folder_of_a_command_is_told_once_and_its_return_suffices() {
-    let test = "a_missing_runtime_folder_of_a_command_is_told_once_and_its_return_suffices";
+fn a_missing_runtime_folder_is_reported_once_and_its_return_suffices() {
+    let test = "a_missing_runtime_folder_is_reported_once_and_its_return_suffices";
     if !are_root(test) {
         return;
     }

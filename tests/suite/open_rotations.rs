@@ -39,7 +39,7 @@ fn system(name: &str) -> String {
 }
 
 #[test]
-fn a_rotation_of_this_machine_goes_on_and_one_of_another_is_left_to_it() {
+fn only_this_machines_rotations_are_continued() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("a");
     let (host, boot) = (system("hostname"), system("random/boot_id"));
@@ -73,7 +73,7 @@ fn a_rotation_of_this_machine_goes_on_and_one_of_another_is_left_to_it() {
 }
 
 #[test]
-fn a_journal_that_is_cut_or_newer_is_told_and_tokens_are_served_all_the_same() {
+fn an_invalid_rotation_journal_is_reported_and_tokens_are_served() {
     let whole = journal(&system("hostname"), &system("random/boot_id"));
     let newer = whole.replace("\"version\":1", "\"version\":9");
     let cut = "{\"version\": 1, \"tried\": [\"jeton-a-7\", \"jeton-";

@@ -197,7 +197,7 @@ impl Client {
 
 /// Promises 1 and 2: callers notice no fault that occurs during a refresh, whatever its kind.
 #[test]
-fn every_fault_of_the_sandbox_passes_unnoticed_while_a_token_is_held() {
+fn no_caller_notices_a_fault_while_a_token_is_held() {
     let faults: Vec<&str> = Fault::HELP
         .iter()
         .map(|(example, _)| *example)
@@ -278,7 +278,7 @@ fn every_fault_of_the_sandbox_passes_unnoticed_while_a_token_is_held() {
 
 /// Promises 3 and 4: an outage that is longer than the token's lifetime.
 #[test]
-fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
+fn an_outage_beyond_the_token_is_reported_and_recovered_from() {
     let faults = [
         "refuse",
         "hang",
@@ -366,7 +366,7 @@ fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
 }
 
 #[test]
-fn a_cold_start_during_an_outage_waits_as_told_and_then_succeeds() {
+fn a_start_during_an_outage_waits_and_then_succeeds() {
     let mut env = TestEnv::new();
     let cases = [
         ("refuse", "refused"),
@@ -406,7 +406,7 @@ fn a_cold_start_during_an_outage_waits_as_told_and_then_succeeds() {
 }
 
 #[test]
-fn sixty_four_cold_callers_get_one_token_and_those_who_leave_cancel_nothing() {
+fn sixty_four_callers_share_one_attempt_and_leaving_cancels_nothing() {
     let env = TestEnv::with_sandbox(300);
     env.enrol("research");
     env.fault("slow:1.5");
@@ -445,7 +445,7 @@ fn sixty_four_cold_callers_get_one_token_and_those_who_leave_cancel_nothing() {
 
 /// The secret is replaced at the issuer without a message to the daemon.
 #[test]
-fn a_rejected_secret_is_tried_twice_told_and_replaced_at_once() {
+fn a_rejected_secret_is_tried_twice_and_replaced_at_once() {
     let mut env = TestEnv::with_sandbox(10);
     env.enrol("research");
     let mut daemon = env.start();

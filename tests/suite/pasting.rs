@@ -108,7 +108,7 @@ fn a_pasted_secret_without_a_line_end_is_taken_by_enter() {
 }
 
 #[test]
-fn what_is_pasted_behind_the_secret_is_thrown_away_and_said() {
+fn text_pasted_after_the_secret_is_discarded_and_reported() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     // Shows what the shell would read next within 0.3 s.
@@ -149,7 +149,7 @@ fn what_is_pasted_behind_the_secret_is_thrown_away_and_said() {
 }
 
 #[test]
-fn what_is_typed_slowly_and_edited_is_taken() {
+fn slow_typing_with_edits_is_accepted() {
     let env = TestEnv::with_sandbox(60);
     let mut terminal = asking(&env, "a");
     let secret = env.secret().to_owned();
@@ -225,7 +225,7 @@ fn a_terminal_is_as_it_was_after_an_end_at_any_question() {
 }
 
 #[test]
-fn a_stop_between_the_id_and_the_secret_gives_the_terminal_back_and_asks_again() {
+fn a_stop_at_a_question_restores_the_terminal_and_asks_again() {
     let env = TestEnv::with_sandbox(60);
     let mut terminal = asking(&env, "a");
     terminal.type_in("half");
@@ -253,7 +253,7 @@ fn a_stop_between_the_id_and_the_secret_gives_the_terminal_back_and_asks_again()
 }
 
 #[test]
-fn a_window_without_echo_stays_without() {
+fn a_terminal_without_echo_stays_without_echo() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let script = "stty -echo; \"$@\"; echo \"ended $?\"; stty -a";
@@ -270,7 +270,7 @@ fn a_window_without_echo_stays_without() {
 }
 
 #[test]
-fn what_stands_around_a_typed_secret_stays_if_the_person_says_so() {
+fn surrounding_spaces_are_kept_if_the_user_says_so() {
     let env = TestEnv::with_sandbox(60);
     let mut terminal = asking(&env, "a");
     terminal.type_in(&filled(&env, "%i\n%s \n"));
@@ -312,7 +312,7 @@ fn add_by(env: &TestEnv, how: &str, id: &str, secret: &str) -> Output {
 }
 
 #[test]
-fn what_stands_around_a_secret_is_refused_where_nobody_can_be_asked() {
+fn surrounding_spaces_are_refused_without_a_terminal() {
     let env = TestEnv::with_sandbox(60);
     for how in ["stdin", "file"] {
         for (secret, why) in [
@@ -390,7 +390,7 @@ fn a_secret_that_is_not_ascii_is_refused() {
 }
 
 #[test]
-fn a_secret_with_a_line_end_inside_is_refused_where_no_paste_can_be_meant() {
+fn a_secret_with_an_inner_line_end_is_refused() {
     let env = TestEnv::with_sandbox(60);
     for how in ["stdin", "file"] {
         for secret in [

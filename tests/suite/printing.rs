@@ -38,7 +38,7 @@ fn broken(env: &TestEnv, args: &[&str], how: &str) -> (Command, &'static str) {
 const WAYS: [&str; 3] = ["full", "unread", "closed"];
 
 #[test]
-fn output_that_cannot_be_written_is_a_failure_with_the_systems_word() {
+fn lost_output_is_a_failure_with_the_systems_message() {
     let env = TestEnv::with_sandbox(60);
     write_config(&env, "# none yet\n");
     for args in [
@@ -65,7 +65,7 @@ fn output_that_cannot_be_written_is_a_failure_with_the_systems_word() {
 }
 
 #[test]
-fn what_was_asked_for_is_done_although_it_cannot_be_said() {
+fn a_command_completes_although_its_output_is_lost() {
     let env = TestEnv::with_sandbox(60);
     let mut daemon = env.start();
     let (url, secret) = (env.sandbox().url(), env.secret_file());
@@ -102,7 +102,7 @@ fn what_was_asked_for_is_done_although_it_cannot_be_said() {
 }
 
 #[test]
-fn a_fault_that_was_found_is_more_than_output_that_is_lost() {
+fn a_found_fault_outweighs_lost_output() {
     let env = TestEnv::new();
     write_config(
         &env,

@@ -153,8 +153,8 @@ fn generation(state: &serde_json::Value) -> u64 {
 }
 
 #[test]
-fn at_the_process_limit_a_reload_fails_with_the_reason_and_tokens_stay_fresh() {
-    let test = "at_the_process_limit_a_reload_fails_with_the_reason_and_tokens_stay_fresh";
+fn at_the_process_limit_reloads_fail_and_tokens_stay_fresh() {
+    let test = "at_the_process_limit_reloads_fail_and_tokens_stay_fresh";
     let Some(place) = Place::new(test, LIMITED, 10) else {
         return;
     };
@@ -203,8 +203,8 @@ fn at_the_process_limit_a_reload_fails_with_the_reason_and_tokens_stay_fresh() {
 }
 
 #[test]
-fn a_daemon_that_starts_at_the_process_limit_serves_as_soon_as_it_is_lifted() {
-    let test = "a_daemon_that_starts_at_the_process_limit_serves_as_soon_as_it_is_lifted";
+fn a_daemon_started_at_the_process_limit_serves_once_it_is_lifted() {
+    let test = "a_daemon_started_at_the_process_limit_serves_once_it_is_lifted";
     let Some(place) = Place::new(test, LIMITED_FROM_THE_START, 600) else {
         return;
     };

@@ -244,7 +244,7 @@ fn variables_of_a_service_manager_reach_the_command_but_not_the_daemon() {
 // === Signals to a whole job ===
 
 #[test]
-fn a_job_that_is_ended_as_a_whole_has_tokens_until_its_command_ends() {
+fn a_signal_to_the_whole_job_keeps_tokens_until_the_command_ends() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let (pid, go) = (env.path("out/pid"), env.path("out/go"));

@@ -217,7 +217,7 @@ fn nothing_is_enrolled_through_a_proxy_that_gives_no_tunnel() {
 }
 
 #[test]
-fn a_token_is_served_while_the_proxy_is_in_trouble_and_a_new_one_afterwards() {
+fn a_held_token_is_served_while_the_proxy_fails() {
     let behind = Behind::new();
     let env = &behind.env;
     let profiles = behind.enrol_each();
@@ -269,7 +269,7 @@ fn a_token_is_served_while_the_proxy_is_in_trouble_and_a_new_one_afterwards() {
 }
 
 #[test]
-fn without_a_token_who_asks_is_told_to_come_again() {
+fn without_a_token_callers_get_a_retry_time() {
     let behind = Behind::new();
     let env = &behind.env;
     let profiles = behind.enrol_each();

@@ -119,7 +119,7 @@ fn an_address_that_refuses_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn a_new_secret_takes_the_place_of_the_old_one_and_the_client_id_stays() {
+fn a_rebind_replaces_the_secret_and_keeps_the_client_id() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let mut daemon = env.start();
@@ -171,7 +171,7 @@ fn another_client_replaces_even_a_record_that_cannot_be_read() {
 }
 
 #[test]
-fn only_a_profile_of_the_configuration_can_be_bound_anew() {
+fn only_a_configured_profile_can_be_rebound() {
     let env = TestEnv::with_sandbox(60);
     let unknown = env.jetond(&["add", "research", "--rebind"]);
     assert_eq!(unknown.code, 78, "{unknown:?}");

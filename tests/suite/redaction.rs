@@ -36,7 +36,7 @@ fn disguises(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_planted_secret_is_found_in_every_form_wherever_it_is() {
+fn the_search_finds_a_planted_secret_in_every_form() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let mut daemon = env.start();
@@ -70,7 +70,7 @@ fn a_planted_secret_is_found_in_every_form_wherever_it_is() {
 }
 
 #[test]
-fn a_log_that_lacks_lines_is_no_proof() {
+fn a_log_with_dropped_lines_fails_the_search() {
     let env = TestEnv::new();
     let mut daemon = env.start();
     env.stop(&mut daemon);
@@ -85,7 +85,7 @@ fn a_log_that_lacks_lines_is_no_proof() {
 }
 
 #[test]
-fn the_token_comes_out_where_it_is_asked_for_and_nowhere_else() {
+fn a_token_appears_only_where_it_was_requested() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let mut daemon = env.start();

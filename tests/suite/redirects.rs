@@ -219,7 +219,7 @@ fn a_configured_proxy_is_asked_for_a_tunnel_and_told_nothing_else() {
 
 /// An issuer's challenge names a realm's address. Some clients send the credential there (CVE-2020-15157).
 #[test]
-fn the_realm_of_a_challenge_is_never_asked() {
+fn the_credential_is_not_sent_to_a_challenges_realm() {
     let env = TestEnv::with_sandbox(600);
     let (issuer, stranger) = (Stranger::new(), Stranger::new());
     let url = format!("http://{}", issuer.address());

@@ -4,7 +4,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
 #[test]
-fn the_same_token_until_it_expires_is_noticed_and_served_to_its_end_and_then_the_next() {
+fn an_issuer_that_repeats_its_token_is_recognized() {
     let env = TestEnv::with_sandbox(8);
     env.fault("same-token");
     env.enrol("research");

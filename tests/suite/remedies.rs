@@ -85,7 +85,7 @@ fn a_configuration_named_by_the_environment_is_named_by_the_remedy() {
 }
 
 #[test]
-fn a_rebind_that_is_proposed_names_the_profile() {
+fn a_proposed_rebind_names_the_profile() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     let text = fs::read_to_string(env.config()).unwrap();
@@ -154,7 +154,7 @@ fn a_credential_that_no_profile_names_is_named_with_what_to_do() {
 }
 
 #[test]
-fn a_credential_of_the_usual_configuration_is_not_left_over_by_another_one() {
+fn another_configurations_credential_is_not_a_leftover() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("usual");
     let other = env.path("home/other.toml");
@@ -165,7 +165,7 @@ fn a_credential_of_the_usual_configuration_is_not_left_over_by_another_one() {
 }
 
 #[test]
-fn a_removal_that_was_begun_is_named_with_the_line_that_ends_it() {
+fn an_interrupted_removal_is_reported_with_its_command() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     let config = env.config().canonicalize().unwrap();
@@ -206,7 +206,7 @@ fn a_removal_that_was_begun_is_named_with_the_line_that_ends_it() {
 }
 
 #[test]
-fn a_file_that_is_missing_is_what_a_removal_says() {
+fn a_removal_reports_a_missing_file() {
     let env = TestEnv::new();
     let none = env.path("home/none.toml");
     let path = none.to_str().unwrap();

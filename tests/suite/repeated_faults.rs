@@ -87,7 +87,7 @@ fn an_unreadable_credential_is_logged_once_and_so_is_its_return() {
 }
 
 #[test]
-fn a_token_that_expires_in_an_outage_is_logged_once_and_so_is_the_recovery() {
+fn an_expiry_in_an_outage_and_the_recovery_are_logged_once() {
     let mut env = TestEnv::with_sandbox(3_600);
     let short = env.add_sandbox(Line::V2_24, 3);
     let url = env.sandboxes().get(short).unwrap().url();

@@ -9,7 +9,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
 #[test]
-fn the_issuer_is_left_alone_while_nobody_asks_and_whoever_asks_wakes_the_profile() {
+fn an_idle_profile_makes_no_attempts_and_a_request_wakes_it() {
     let env = TestEnv::with_sandbox(2);
     env.enrol("research");
     let mut daemon = env.start();
@@ -59,7 +59,7 @@ fn switches(daemon: &Daemon) -> u64 {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_daemon_at_rest_is_never_woken() {
+fn an_idle_daemon_is_never_woken() {
     let env = TestEnv::with_sandbox(86_400);
     env.enrol("research");
     let mut daemon = env.start();

@@ -35,7 +35,7 @@ fn a_rotation_is_asked_for_at_the_admin_socket_alone() {
 }
 
 #[test]
-fn a_rotation_in_place_is_asked_about_at_a_terminal_and_needs_a_word_elsewhere() {
+fn an_in_place_rotation_needs_a_confirmation() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("a");
     let mut daemon = env.start();
@@ -58,7 +58,7 @@ fn a_rotation_in_place_is_asked_about_at_a_terminal_and_needs_a_word_elsewhere()
 }
 
 #[test]
-fn a_rotation_tells_its_steps_returns_at_the_switch_and_is_finished_by_another_call() {
+fn a_rotation_reports_its_steps_and_returns_at_the_switch() {
     // The old key's tokens must expire before the key is deleted.
     let (env, daemon) = app::place(Line::V2_24, 10);
     let made = env.jetond(&["app", "create", "batch-jobs", "--enrol", "batch"]);

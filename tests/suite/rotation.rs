@@ -62,7 +62,7 @@ fn serve_until(env: &TestEnv, daemon: &Daemon, what: &str, mut so: impl FnMut() 
 }
 
 #[test]
-fn a_rotation_survives_kills_and_deletes_the_old_key_while_every_request_is_served() {
+fn a_rotation_survives_kills_while_requests_are_served() {
     let env = TestEnv::with_line(Line::V3_0, 5);
     env.enrol("research");
     let old = env.sandbox().applications().remove(0);

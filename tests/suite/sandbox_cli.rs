@@ -216,7 +216,7 @@ fn with_tls_the_printed_line_names_the_certificate_to_trust() {
 }
 
 #[test]
-fn an_address_that_is_taken_or_not_of_this_machine_alone_is_refused() {
+fn a_taken_or_non_loopback_address_is_refused() {
     let env = TestEnv::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

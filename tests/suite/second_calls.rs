@@ -79,7 +79,7 @@ fn nothing_followed(env: &TestEnv, daemon: &Daemon, before: u64) {
 }
 
 #[test]
-fn a_thousand_kubernetes_clients_cause_nothing() {
+fn a_thousand_kubernetes_clients_cause_no_refresh() {
     let (env, mut daemon) = place();
     let before = requests(&env);
     // Each companion gets a shell of its own as parent. The `:` keeps the shell from replacing itself with the
@@ -97,7 +97,7 @@ fn a_thousand_kubernetes_clients_cause_nothing() {
 }
 
 #[test]
-fn a_second_call_of_one_kubernetes_client_brings_one_newer_token() {
+fn an_early_second_kubernetes_call_gets_one_newer_token() {
     let (env, mut daemon) = place();
     let before = requests(&env);
     let given = tokens(&script(
@@ -120,7 +120,7 @@ fn a_second_call_of_one_kubernetes_client_brings_one_newer_token() {
 }
 
 #[test]
-fn a_second_call_leads_to_nothing_where_a_new_token_is_no_help() {
+fn a_second_call_has_no_effect_if_a_new_token_cannot_help() {
     for lines in [
         "reissue = \"kills-old\"\n",
         "reissue = \"same-until-expiry\"\n",
@@ -138,7 +138,7 @@ fn a_second_call_leads_to_nothing_where_a_new_token_is_no_help() {
 }
 
 #[test]
-fn a_thousand_calls_of_each_other_client_cause_nothing() {
+fn a_thousand_calls_of_any_other_client_cause_no_refresh() {
     let (env, mut daemon) = place();
     let before = requests(&env);
     let token = env.token(&daemon, "research");
@@ -161,7 +161,7 @@ fn a_thousand_calls_of_each_other_client_cause_nothing() {
 }
 
 #[test]
-fn what_a_client_erases_or_stores_is_deleted_nowhere() {
+fn a_clients_erase_or_store_deletes_nothing() {
     let (env, mut daemon) = place();
     let before = requests(&env);
     let token = env.token(&daemon, "research");

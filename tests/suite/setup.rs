@@ -91,7 +91,7 @@ fn setup_without_a_name_lists_what_a_person_may_want() {
 }
 
 #[test]
-fn the_lines_are_of_the_profile_that_the_address_gets() {
+fn the_lines_are_for_the_profile_of_the_address() {
     let env = place();
     let curl = setup(&env, &["curl", "https://git.example/api"]);
     assert_eq!(
@@ -151,7 +151,7 @@ fn the_lines_are_of_the_profile_that_the_address_gets() {
 }
 
 #[test]
-fn json_stays_json_and_what_to_know_is_on_standard_error() {
+fn notes_about_json_lines_go_to_standard_error() {
     let env = place();
     let docker = setup(&env, &["docker", "reg.example:5000"]);
     assert_eq!(docker.code, 0, "{docker:?}");
@@ -251,7 +251,7 @@ fn kubeconfig(env: &TestEnv) -> PathBuf {
 }
 
 #[test]
-fn kubectl_is_set_up_by_its_own_command_and_restored_byte_by_byte() {
+fn kubectl_is_set_up_and_restored_byte_for_byte() {
     let env = place();
     if !has(&env, "kubectl") {
         return;
@@ -315,7 +315,7 @@ fn kubectl_is_set_up_by_its_own_command_and_restored_byte_by_byte() {
 }
 
 #[test]
-fn what_others_changed_in_kubeconfig_meanwhile_stays() {
+fn foreign_changes_in_kubeconfig_are_kept() {
     let env = place();
     if !has(&env, "kubectl") {
         return;
@@ -370,7 +370,7 @@ fn a_user_of_kubeconfig_that_has_our_name_is_not_taken_over() {
 }
 
 #[test]
-fn pip_is_set_up_by_its_own_command_and_restored_byte_by_byte() {
+fn pip_is_set_up_and_restored_byte_for_byte() {
     let env = place();
     let Some(folder) = folder_of_pip() else {
         return;

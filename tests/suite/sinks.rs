@@ -175,7 +175,7 @@ fn a_rejected_token_is_replaced_at_once() {
 }
 
 #[test]
-fn another_programs_file_stays_and_status_says_so() {
+fn a_foreign_file_is_kept_and_reported() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let file = add_sink(&env, "token", "format = \"raw\"");
@@ -196,7 +196,7 @@ fn another_programs_file_stays_and_status_says_so() {
 }
 
 #[test]
-fn a_stop_keeps_a_valid_token_and_the_next_start_removes_an_expired_one() {
+fn a_stop_keeps_valid_tokens_and_a_start_removes_expired_ones() {
     let env = TestEnv::with_sandbox(4);
     env.enrol("research");
     let bare = fs::read_to_string(env.config()).unwrap();
@@ -245,7 +245,7 @@ fn a_stop_leaves_no_file_half_written() {
 }
 
 #[test]
-fn what_is_no_jwt_is_not_written_and_status_and_doctor_say_so() {
+fn a_non_jwt_is_not_written_to_a_jwt_sink() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let file = add_sink(&env, "token", "format = \"jwt\"");
@@ -399,7 +399,7 @@ fn sinks_of(env: &TestEnv, profile: &str) -> Value {
 }
 
 #[test]
-fn a_file_that_changes_hands_does_not_keep_the_other_profiles_token() {
+fn a_reassigned_sink_does_not_keep_the_other_profiles_token() {
     let mut env = TestEnv::with_sandbox(600);
     let second = env.add_sandbox(Line::V2_24, 600);
     env.enrol("research");
@@ -461,7 +461,7 @@ fn a_file_that_changes_hands_does_not_keep_the_other_profiles_token() {
 }
 
 #[test]
-fn of_two_sinks_that_write_one_file_the_second_is_a_fault() {
+fn two_sinks_with_one_file_are_a_fault() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     env.enrol("other");

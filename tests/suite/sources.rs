@@ -97,7 +97,7 @@ fn reload(env: &TestEnv, daemon: &Daemon) {
 const TOKEN: &str = "/v1/profiles/research/token?min_valid=1&max_wait=5";
 
 #[test]
-fn a_credential_is_bound_at_its_first_use_until_a_person_rebinds_it() {
+fn a_source_is_bound_at_first_use_until_a_rebind() {
     let env = TestEnv::with_sandbox(60);
     let secret = file(&env.secret_file());
     write_config(&env, profile(&env, "\"test-client\"", &secret));
@@ -149,7 +149,7 @@ fn a_credential_is_bound_at_its_first_use_until_a_person_rebinds_it() {
 }
 
 #[test]
-fn a_rebind_that_the_issuer_refuses_or_that_is_given_a_secret_records_nothing() {
+fn a_failed_rebind_records_nothing() {
     let env = TestEnv::with_sandbox(60);
     let secret = env.secret_file();
     write_config(&env, profile(&env, "\"test-client\"", &file(&secret)));
@@ -172,7 +172,7 @@ fn a_rebind_that_the_issuer_refuses_or_that_is_given_a_secret_records_nothing() 
 }
 
 #[test]
-fn a_mounted_secret_of_kubernetes_is_read_through_its_links_and_again_after_a_swap() {
+fn a_kubernetes_secret_is_read_again_after_a_swap() {
     let mut env = TestEnv::with_sandbox(60);
     // Outside the test environment's folder, in which every file is searched for secrets.
     let beside = TempDir::new().unwrap();
@@ -203,7 +203,7 @@ fn a_mounted_secret_of_kubernetes_is_read_through_its_links_and_again_after_a_sw
 }
 
 #[test]
-fn a_source_that_gives_nothing_is_told_by_the_daemon_check_and_doctor() {
+fn an_empty_source_is_reported_by_daemon_check_and_doctor() {
     let env = TestEnv::with_sandbox(60);
     let secret = env.secret_file();
     fs::write(&secret, "").unwrap();
@@ -250,7 +250,7 @@ fn a_systemd_credential_is_read_where_systemd_passes_it() {
 }
 
 #[test]
-fn a_removal_forgets_what_a_credential_was_for_and_check_finds_what_is_left() {
+fn a_removal_deletes_the_binding() {
     let env = TestEnv::with_sandbox(60);
     let secret = file(&env.secret_file());
     write_config(&env, profile(&env, "\"test-client\"", &secret));

@@ -72,7 +72,7 @@ fn assert_told_to_leave(daemon: &Daemon) {
 }
 
 #[test]
-fn a_reload_during_the_stop_cuts_nobody_off_and_a_second_stop_does() {
+fn a_reload_signal_does_not_shorten_a_stop_but_a_second_stop_does() {
     let env = TestEnv::with_sandbox(3_600);
     let (mut daemon, mut wire) = waiting(&env, 2);
     daemon.signal(Signal::TERM);
@@ -97,7 +97,7 @@ fn a_reload_during_the_stop_cuts_nobody_off_and_a_second_stop_does() {
 }
 
 #[test]
-fn what_is_not_done_when_the_grace_is_over_is_cut_off_and_watches_end_before() {
+fn after_the_grace_period_requests_are_cut_off() {
     let env = TestEnv::with_sandbox(3_600);
     let (mut daemon, mut wire) = waiting(&env, 60);
     let mut watch = Wire::new(&env, &daemon.socket);
@@ -114,7 +114,7 @@ fn what_is_not_done_when_the_grace_is_over_is_cut_off_and_watches_end_before() {
 }
 
 #[test]
-fn a_reload_that_is_asked_for_during_the_stop_is_refused_at_once() {
+fn a_reload_request_during_a_stop_is_refused() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -138,7 +138,7 @@ fn a_reload_that_is_asked_for_during_the_stop_is_refused_at_once() {
 }
 
 #[test]
-fn a_hangup_reloads_and_a_broken_configuration_is_told_whole_and_changes_nothing() {
+fn sighup_reloads_and_a_broken_configuration_changes_nothing() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -175,7 +175,7 @@ fn lines(daemon: &Daemon) -> Vec<Value> {
 }
 
 #[test]
-fn each_line_of_the_json_log_says_when_how_bad_where_what_and_whose() {
+fn each_json_log_line_has_time_level_target_message_and_profile() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("status:503");
@@ -228,7 +228,7 @@ fn each_line_of_the_json_log_says_when_how_bad_where_what_and_whose() {
 }
 
 #[test]
-fn at_the_usual_level_an_outage_is_one_line_at_its_beginning_and_one_at_its_end() {
+fn an_outage_is_logged_at_its_beginning_and_end() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("status:503");

@@ -51,7 +51,7 @@ fn lock_file(env: &TestEnv, profile: &str) -> PathBuf {
 }
 
 #[test]
-fn of_two_programs_that_have_read_the_same_record_exactly_one_replaces_it() {
+fn concurrent_replacements_of_a_record_have_one_winner() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     for round in 0..5 {
@@ -94,7 +94,7 @@ fn of_two_programs_that_have_read_the_same_record_exactly_one_replaces_it() {
 }
 
 #[test]
-fn a_record_that_another_program_replaced_or_removed_meanwhile_is_left_as_it_is() {
+fn a_record_changed_in_the_meantime_is_kept() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     set_date(&env, 1);
@@ -115,7 +115,7 @@ fn a_record_that_another_program_replaced_or_removed_meanwhile_is_left_as_it_is(
 }
 
 #[test]
-fn a_profile_that_another_program_changes_is_waited_for_and_others_are_not() {
+fn a_profile_locked_by_another_program_is_waited_for() {
     let env = TestEnv::with_sandbox(60);
     write_config(&env, "# mine\n");
     env.enrol("b");
@@ -149,7 +149,7 @@ fn a_profile_that_another_program_changes_is_waited_for_and_others_are_not() {
 }
 
 #[test]
-fn the_lock_that_an_earlier_version_has_left_is_in_nobodys_way() {
+fn a_lock_file_of_an_earlier_version_is_harmless() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     let folder = env.path("state/jeton/credentials");

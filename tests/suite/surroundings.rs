@@ -102,7 +102,7 @@ fn too_few_descriptors_are_an_error_and_never_an_abort() {
 }
 
 #[test]
-fn nothing_that_the_environment_says_is_an_abort() {
+fn no_environment_variable_causes_an_abort() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let odd = OsString::from_vec(vec![b'/', 0xff, b'\n']);
@@ -175,7 +175,7 @@ fn nothing_that_the_environment_says_is_an_abort() {
 }
 
 #[test]
-fn arguments_that_are_no_text_and_streams_that_are_closed_are_no_abort() {
+fn invalid_arguments_and_closed_streams_do_not_abort() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let odd = OsString::from_vec(vec![0xff, b'\n', 0xfe]);

@@ -71,8 +71,8 @@ fn says(output: &Output, name: &str, code: u8, says: &[&str]) {
 }
 
 #[test]
-fn root_looks_into_the_store_of_the_daemon_whose_configuration_it_reads() {
-    if !can_mount("root_looks_into_the_store_of_the_daemon_whose_configuration_it_reads") {
+fn root_reads_the_store_of_the_configurations_daemon() {
+    if !can_mount("root_reads_the_store_of_the_configurations_daemon") {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -135,8 +135,8 @@ ls -A "$XDG_STATE_HOME" "$XDG_CONFIG_HOME"
 }
 
 #[test]
-fn a_file_that_the_daemons_user_cannot_read_is_a_fault_with_the_right_remedy() {
-    if !can_mount("a_file_that_the_daemons_user_cannot_read_is_a_fault_with_the_right_remedy") {
+fn a_file_unreadable_for_the_daemon_is_reported_with_a_remedy() {
+    if !can_mount("a_file_unreadable_for_the_daemon_is_reported_with_a_remedy") {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -238,8 +238,8 @@ check ca-examined "$JETOND" doctor
 }
 
 #[test]
-fn root_is_told_where_a_profile_of_its_own_lives_beside_the_systems() {
-    if !can_mount("root_is_told_where_a_profile_of_its_own_lives_beside_the_systems") {
+fn root_learns_where_its_own_profile_is_stored() {
+    if !can_mount("root_learns_where_its_own_profile_is_stored") {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -303,8 +303,8 @@ cat /etc/jeton/config.toml
 }
 
 #[test]
-fn a_user_is_led_neither_into_the_systems_store_nor_away_from_its_own() {
-    if !can_mount("a_user_is_led_neither_into_the_systems_store_nor_away_from_its_own") {
+fn a_user_stays_with_its_own_store() {
+    if !can_mount("a_user_stays_with_its_own_store") {
         return;
     }
     let env = TestEnv::with_sandbox(60);

@@ -147,7 +147,7 @@ impl Drop for Terminal {
 }
 
 #[test]
-fn the_client_id_and_the_secret_are_asked_for_without_echo_and_the_id_is_shown() {
+fn the_secret_is_read_without_echo_and_the_id_with_echo() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let mut terminal = Terminal::start(
@@ -199,7 +199,7 @@ fn what_is_typed_for_standard_input_is_not_shown_either() {
 }
 
 #[test]
-fn ctrl_c_at_the_secret_gives_the_echo_back_and_ends_as_by_the_signal() {
+fn ctrl_c_at_the_secret_restores_the_echo() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let args = [
@@ -256,7 +256,7 @@ fn an_end_of_input_at_the_secret_is_no_secret() {
 }
 
 #[test]
-fn enter_keeps_the_credential_when_it_is_bound_anew() {
+fn enter_keeps_the_credential_at_a_rebind() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let secret = ClientSecret::parse(env.secret()).unwrap();
@@ -330,7 +330,7 @@ fn asking(env: &TestEnv) -> (Terminal, String) {
 }
 
 #[test]
-fn a_signal_at_a_question_gives_the_terminal_back_and_ends_as_the_signal_does() {
+fn a_signal_at_a_question_restores_the_terminal() {
     for signal in [Signal::TERM, Signal::HUP, Signal::QUIT, Signal::INT] {
         let env = TestEnv::with_sandbox(60);
         let (mut terminal, _) = asking(&env);
@@ -404,7 +404,7 @@ fn a_program_that_is_stopped_gives_the_terminal_back_and_asks_again() {
 }
 
 #[test]
-fn ctrl_z_stops_it_in_a_shell_and_goes_on_in_the_foreground() {
+fn ctrl_z_and_fg_work_at_a_question() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let args = [&ADD[..], &["--url", &url]].concat();
@@ -434,7 +434,7 @@ fn ctrl_z_stops_it_in_a_shell_and_goes_on_in_the_foreground() {
 }
 
 #[test]
-fn ctrl_z_without_a_shell_that_could_go_on_stops_nothing() {
+fn ctrl_z_without_job_control_stops_nothing() {
     let env = TestEnv::with_sandbox(60);
     let (mut terminal, question) = asking(&env);
     terminal.type_in("half\u{1a}");
@@ -538,9 +538,9 @@ fn asking_as_process_one(env: &TestEnv, test: &str) -> Option<Terminal> {
 }
 
 #[test]
-fn a_question_in_a_process_namespace_is_answered_and_gives_the_terminal_back() {
+fn a_question_in_a_pid_namespace_works() {
     let env = TestEnv::with_sandbox(60);
-    let test = "a_question_in_a_process_namespace_is_answered_and_gives_the_terminal_back";
+    let test = "a_question_in_a_pid_namespace_works";
     let Some(mut terminal) = asking_as_process_one(&env, test) else {
         return;
     };
@@ -557,9 +557,9 @@ fn a_question_in_a_process_namespace_is_answered_and_gives_the_terminal_back() {
 }
 
 #[test]
-fn a_key_that_ends_a_question_of_process_one_is_its_exit_code() {
+fn ctrl_c_as_process_one_sets_the_exit_code() {
     let env = TestEnv::with_sandbox(60);
-    let test = "a_key_that_ends_a_question_of_process_one_is_its_exit_code";
+    let test = "ctrl_c_as_process_one_sets_the_exit_code";
     let Some(mut terminal) = asking_as_process_one(&env, test) else {
         return;
     };

@@ -71,7 +71,7 @@ fn refused(env: &TestEnv, more: &[&str], code: i32, why: &str) {
 }
 
 #[test]
-fn a_certificate_that_is_not_right_is_told_apart_and_gets_no_secret() {
+fn each_certificate_error_is_distinguished_and_gets_no_secret() {
     let (env, ca) = encrypted();
     let trust = ["--ca-file", ca.as_str()];
     for (fault, code, why) in [
@@ -154,7 +154,7 @@ fn address(env: &TestEnv) -> SocketAddr {
 }
 
 #[test]
-fn a_self_signed_certificate_is_trusted_where_the_ca_file_is_that_certificate() {
+fn a_self_signed_certificate_is_trusted_if_it_is_the_ca_file() {
     let mut env = TestEnv::new();
     env.add_sandbox(Line::V2_24, 600);
     let (url, pem) = front(&of_ca(), address(&env));
@@ -188,7 +188,7 @@ fn a_self_signed_certificate_is_trusted_where_the_ca_file_is_that_certificate() 
 }
 
 #[test]
-fn a_self_signed_certificate_for_clients_or_for_no_name_is_refused_although_it_is_named() {
+fn a_self_signed_client_or_nameless_certificate_is_refused() {
     let mut env = TestEnv::new();
     env.add_sandbox(Line::V2_24, 600);
     let for_clients = |params: &mut CertificateParams| {
@@ -213,7 +213,7 @@ fn a_self_signed_certificate_for_clients_or_for_no_name_is_refused_although_it_i
 }
 
 #[test]
-fn a_form_that_is_not_read_is_named_with_the_command_that_converts_it() {
+fn an_unsupported_certificate_format_is_reported_with_a_converter() {
     let (env, ca) = encrypted();
     let pem = fs::read_to_string(&ca).unwrap();
     let trusted = pem.replace(" CERTIFICATE", " TRUSTED CERTIFICATE");
@@ -226,7 +226,7 @@ fn a_form_that_is_not_read_is_named_with_the_command_that_converts_it() {
 }
 
 #[test]
-fn a_client_certificate_and_a_key_that_do_not_belong_together_are_named() {
+fn a_mismatched_client_certificate_and_key_are_reported() {
     let (env, ca) = encrypted();
     let file = |name: &str, content: &str| {
         let path = env.path(name);

@@ -32,7 +32,7 @@ fn times(env: &TestEnv, daemon: &Daemon) -> (u64, u64) {
 }
 
 #[test]
-fn a_client_that_keeps_its_token_has_it_replaced_before_the_daemon_would() {
+fn for_a_client_the_token_is_replaced_early() {
     for client in ["codex", "claude-code"] {
         replaces(client);
     }
@@ -73,7 +73,7 @@ fn replaces(client: &str) {
 }
 
 #[test]
-fn a_client_without_a_longer_token_gets_the_held_one_before_it_stops_waiting() {
+fn a_client_gets_the_held_token_before_its_timeout() {
     let env = TestEnv::with_sandbox(LIFE);
     env.enrol("research");
     let mut daemon = env.start();

@@ -79,7 +79,7 @@ fn state(env: &TestEnv, daemon: &Daemon) -> Value {
 const NOTE: &str = "told this token's real end";
 
 #[test]
-fn a_client_is_told_an_expiry_after_the_next_refresh_and_before_the_real_end() {
+fn the_reported_expiry_is_between_refresh_and_real_expiry() {
     let (env, mut daemon) = place(3_600);
     for (told, window) in [(told_git as fn(&TestEnv) -> u64, 0), (told_kube, 300)] {
         let spread: Vec<u64> = (0..20).map(|_| told(&env)).collect();
@@ -98,7 +98,7 @@ fn a_client_is_told_an_expiry_after_the_next_refresh_and_before_the_real_end() {
 }
 
 #[test]
-fn a_token_too_short_for_its_client_is_told_with_its_real_end_and_status_says_so_once() {
+fn a_too_short_token_is_reported_with_its_real_expiry() {
     let (env, mut daemon) = place(300);
     // The Python client would come back 5 minutes before that.
     for _ in 0..5 {
@@ -123,7 +123,7 @@ fn a_token_too_short_for_its_client_is_told_with_its_real_end_and_status_says_so
 }
 
 #[test]
-fn in_an_outage_a_client_is_told_the_real_end() {
+fn in_an_outage_the_real_expiry_is_reported() {
     let (env, mut daemon) = place(3_600);
     env.fault("status:503");
     let refused = env.jeton(&["refresh", "research"]);

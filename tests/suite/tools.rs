@@ -217,7 +217,7 @@ fn an_address_of_no_profile_gets_what_the_protocol_has_for_none() {
 }
 
 #[test]
-fn a_client_that_names_no_address_gets_only_a_named_profile_without_addresses() {
+fn without_an_address_only_a_named_profile_is_served() {
     let (env, mut daemon) = serving();
     let held = env.token(&daemon, "ci");
     let info = exec_info(V1, None);
@@ -247,7 +247,7 @@ fn a_client_that_names_no_address_gets_only_a_named_profile_without_addresses() 
 }
 
 #[test]
-fn what_a_client_stores_is_not_kept_and_what_it_erases_stays() {
+fn clients_can_neither_store_nor_erase() {
     let (env, mut daemon) = serving();
     let held = env.token(&daemon, "research");
     let login = |server: &str| json!({"ServerURL": server, "Username": "u", "Secret": "hunter2"});

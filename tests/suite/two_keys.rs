@@ -50,7 +50,7 @@ fn status(env: &TestEnv, daemon: &Daemon) -> Value {
 }
 
 #[test]
-fn the_other_key_of_a_rotation_gives_tokens_while_the_one_in_use_is_rejected() {
+fn the_second_key_is_used_while_the_first_is_rejected() {
     for member in ["next", "previous"] {
         let mut env = TestEnv::with_sandbox(3_600);
         env.watch_for_secret("a revoked secret", REVOKED);
@@ -77,7 +77,7 @@ fn the_other_key_of_a_rotation_gives_tokens_while_the_one_in_use_is_rejected() {
 }
 
 #[test]
-fn another_key_that_is_written_beside_a_rejected_one_opens_the_breaker_again() {
+fn a_second_key_closes_the_circuit_breaker() {
     let mut env = TestEnv::with_sandbox(3_600);
     env.watch_for_secret("a revoked secret", REVOKED);
     env.enrol("a");

@@ -92,7 +92,7 @@ async fn generations(socket: std::path::PathBuf, wanted: usize, coming_back: boo
 }
 
 #[test]
-fn of_a_thousand_watchers_none_is_told_twice_or_out_of_order_and_none_misses_a_token() {
+fn a_thousand_watchers_each_get_every_token_once_in_order() {
     const WATCHERS: usize = 1_000;
     const TOKENS: usize = 4;
     let most = getrlimit(Resource::Nofile).maximum;
@@ -144,7 +144,7 @@ fn of_a_thousand_watchers_none_is_told_twice_or_out_of_order_and_none_misses_a_t
 }
 
 #[test]
-fn a_watcher_is_told_what_is_and_then_what_happens() {
+fn a_watch_begins_with_the_current_state() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -186,7 +186,7 @@ fn a_watcher_is_told_what_is_and_then_what_happens() {
 }
 
 #[test]
-fn a_reload_that_takes_the_profile_away_ends_the_watch_and_one_that_keeps_it_does_not() {
+fn a_reload_ends_only_watches_of_removed_profiles() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.enrol("other");
@@ -218,7 +218,7 @@ fn start_watch(env: &TestEnv, args: &[&str]) -> (Child, BufReader<std::process::
 }
 
 #[test]
-fn the_companion_prints_a_line_of_json_an_event() {
+fn jeton_watch_prints_one_json_line_per_event() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

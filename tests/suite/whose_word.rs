@@ -16,7 +16,7 @@ fn failures(status: &Value) -> u64 {
 }
 
 #[test]
-fn what_answers_in_the_issuers_place_for_a_moment_is_no_rejection() {
+fn a_foreign_answer_at_the_issuers_address_is_no_rejection() {
     let faults = [
         ("status:404", 404),
         ("answer:404:default backend - 404", 404),

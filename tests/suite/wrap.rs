@@ -86,7 +86,7 @@ pub(crate) fn open_the_gate(env: &TestEnv) {
 }
 
 #[test]
-fn it_ends_as_the_command_does_and_nothing_is_left_behind() {
+fn run_ends_like_its_command_and_leaves_nothing() {
     let env = TestEnv::new();
     for (text, code) in [("exit 0", 0), ("exit 3", 3), ("kill -TERM $$", 143)] {
         let ended = run(&env, text);
@@ -105,7 +105,7 @@ fn it_ends_as_the_command_does_and_nothing_is_left_behind() {
 }
 
 #[test]
-fn a_daemon_that_cannot_start_says_why_and_the_command_is_not_run() {
+fn if_the_daemon_cannot_start_the_command_is_not_run() {
     let env = TestEnv::new();
     fs::create_dir(env.path("config/jeton")).unwrap();
     fs::write(env.config(), "[profiles.research]\nprovider = \"runia\"\n").unwrap();
@@ -116,7 +116,7 @@ fn a_daemon_that_cannot_start_says_why_and_the_command_is_not_run() {
 }
 
 #[test]
-fn without_a_command_or_with_a_socket_it_is_a_fault_of_usage() {
+fn run_without_a_command_or_with_a_socket_is_a_usage_error() {
     let env = TestEnv::new();
     for args in [
         &["run", "--"][..],
@@ -174,7 +174,7 @@ fn warnings_of_the_daemon_are_told_and_more_on_request() {
 }
 
 #[test]
-fn it_runs_beside_a_daemon_with_the_same_state() {
+fn run_works_beside_a_daemon_with_the_same_state() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -204,7 +204,7 @@ fn a_runtime_folder_that_is_not_there_is_passed_over() {
 }
 
 #[test]
-fn what_the_daemon_gives_up_is_not_lost_to_the_command() {
+fn the_command_keeps_the_rights_that_the_daemon_drops() {
     let env = TestEnv::new();
     let look = "umask; ulimit -c; grep NoNewPrivs /proc/self/status";
     let outside = {
@@ -328,7 +328,7 @@ fn a_signal_that_is_ignored_stays_so() {
 }
 
 #[test]
-fn told_to_end_at_any_moment_of_the_start_it_leaves_nothing_behind() {
+fn a_stop_at_any_moment_of_the_start_leaves_nothing() {
     for _ in 0..10 {
         let env = TestEnv::new();
         let mut supervisor = env.spawn_command(script(&env, "exec sleep 600"));
@@ -342,7 +342,7 @@ fn told_to_end_at_any_moment_of_the_start_it_leaves_nothing_behind() {
 // === Deaths ===
 
 #[test]
-fn when_it_is_killed_the_daemon_ends_and_the_command_goes_on() {
+fn if_the_supervisor_is_killed_the_daemon_ends_and_the_command_continues() {
     let env = TestEnv::new();
     let mut supervisor = held(&env);
     let command = pid_in(&env, "out/pid");

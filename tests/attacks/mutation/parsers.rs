@@ -16,7 +16,7 @@ use super::{count, number, seed};
 use crate::support::tools::{self, Request};
 
 #[test]
-fn mutated_requests_of_each_tool_are_parsed_to_an_address_or_refused_in_a_line() {
+fn mutated_tool_requests_are_parsed_or_refused_in_one_line() {
     let requests = tools::all().into_iter().filter(Request::is_known);
     let tools: BTreeSet<_> = requests.map(|request| request.tool).collect();
     let (all, seed) = (count(), seed());

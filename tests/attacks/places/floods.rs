@@ -60,8 +60,8 @@ fn can_have_many(test: &str) -> bool {
 }
 
 #[test]
-fn strangers_in_a_flood_wait_for_their_403_and_nobody_waits_behind_them() {
-    let test = "strangers_in_a_flood_wait_for_their_403_and_nobody_waits_behind_them";
+fn floods_of_strangers_delay_no_other_user() {
+    let test = "floods_of_strangers_delay_no_other_user";
     if !are_root(test) || !can_have_many(test) {
         return;
     }
@@ -91,8 +91,8 @@ fn strangers_in_a_flood_wait_for_their_403_and_nobody_waits_behind_them() {
 }
 
 #[test]
-fn a_user_whose_requests_never_come_delays_its_own_connections_alone() {
-    let test = "a_user_whose_requests_never_come_delays_its_own_connections_alone";
+fn a_user_that_sends_no_requests_delays_only_itself() {
+    let test = "a_user_that_sends_no_requests_delays_only_itself";
     if !are_root(test) || !can_have_many(test) {
         return;
     }

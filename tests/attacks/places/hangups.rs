@@ -20,7 +20,7 @@ fn places_are_free(daemon: &Daemon, before: usize) {
 }
 
 #[test]
-fn watches_that_hang_up_free_their_places_at_once() {
+fn closed_watches_free_their_slots_at_once() {
     raise_descriptor_limit();
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");

@@ -47,8 +47,8 @@ fn helper(args: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn requests_that_wait_keep_no_other_user_out() {
-    if !are_root("requests_that_wait_keep_no_other_user_out") {
+fn waiting_requests_do_not_exclude_other_users() {
+    if !are_root("waiting_requests_do_not_exclude_other_users") {
         return;
     }
     let env = place(&[ALICE, BOB, CAROL]);
@@ -72,8 +72,8 @@ fn requests_that_wait_keep_no_other_user_out() {
 }
 
 #[test]
-fn a_request_whose_place_is_needed_gets_the_answer_of_its_timeout() {
-    if !are_root("a_request_whose_place_is_needed_gets_the_answer_of_its_timeout") {
+fn a_waiting_request_that_loses_its_slot_gets_its_timeout_answer() {
+    if !are_root("a_waiting_request_that_loses_its_slot_gets_its_timeout_answer") {
         return;
     }
     let env = place(&[ALICE, BOB]);
@@ -114,7 +114,7 @@ fn a_request_whose_place_is_needed_gets_the_answer_of_its_timeout() {
 }
 
 #[test]
-fn requests_that_wait_at_the_admin_socket_keep_no_reload_out() {
+fn waiting_requests_do_not_exclude_a_reload() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("hang");

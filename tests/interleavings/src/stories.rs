@@ -21,24 +21,24 @@ type Story = (&'static str, fn());
 pub(crate) const ALL: [Story; 6] = [
     ("cold_callers_share_one_call", cold_callers_share_one_call),
     (
-        "one_who_leaves_takes_nothing_along",
-        one_who_leaves_takes_nothing_along,
+        "a_leaving_caller_cancels_nothing",
+        a_leaving_caller_cancels_nothing,
     ),
     (
         "all_reports_of_a_token_lead_to_one_call",
         all_reports_of_a_token_lead_to_one_call,
     ),
     (
-        "all_who_tell_of_a_newer_token_lead_to_one_call",
-        all_who_tell_of_a_newer_token_lead_to_one_call,
+        "all_notices_of_a_newer_token_lead_to_one_call",
+        all_notices_of_a_newer_token_lead_to_one_call,
     ),
     (
-        "who_waits_through_a_failure_gets_the_next_token",
-        who_waits_through_a_failure_gets_the_next_token,
+        "a_caller_waiting_through_a_failure_gets_the_next_token",
+        a_caller_waiting_through_a_failure_gets_the_next_token,
     ),
     (
-        "watchers_are_told_every_token_and_the_end",
-        watchers_are_told_every_token_and_the_end,
+        "watchers_get_every_token_and_the_end",
+        watchers_get_every_token_and_the_end,
     ),
 ];
 
@@ -67,7 +67,7 @@ fn cold_callers_share_one_call() {
     });
 }
 
-fn one_who_leaves_takes_nothing_along() {
+fn a_leaving_caller_cancels_nothing() {
     told(async {
         let world = Arc::new(World::new(0));
         let ask = || {
@@ -109,7 +109,7 @@ fn all_reports_of_a_token_lead_to_one_call() {
     });
 }
 
-fn all_who_tell_of_a_newer_token_lead_to_one_call() {
+fn all_notices_of_a_newer_token_lead_to_one_call() {
     told(async {
         let world = Arc::new(World::new(0));
         assert_eq!(token(&world).await, "token-0");
@@ -133,7 +133,7 @@ fn all_who_tell_of_a_newer_token_lead_to_one_call() {
     });
 }
 
-fn who_waits_through_a_failure_gets_the_next_token() {
+fn a_caller_waiting_through_a_failure_gets_the_next_token() {
     told(async {
         let world = Arc::new(World::new(1));
         let callers: Vec<_> = (0..2)
@@ -155,7 +155,7 @@ fn who_waits_through_a_failure_gets_the_next_token() {
     });
 }
 
-fn watchers_are_told_every_token_and_the_end() {
+fn watchers_get_every_token_and_the_end() {
     told(async {
         let world = Arc::new(World::new(0));
         let watchers: Vec<_> = (0..2)

@@ -28,7 +28,7 @@ fn assert_the_rule_is_said(names: &[&str]) {
 }
 
 #[test]
-fn a_name_that_the_rule_forbids_is_answered_with_the_rule() {
+fn an_invalid_name_gets_the_rule_for_names() {
     assert_the_rule_is_said(&[
         "", "a", "A1", "1a", "_a1", "a-", "a_", "a b", "a.b", "ab/..",
     ]);
@@ -48,17 +48,17 @@ fn a_name_of_a_kibibyte_is_refused() {
 }
 
 #[test]
-fn a_name_with_control_bytes_is_answered_with_the_rule_and_not_repeated() {
+fn a_name_with_control_bytes_gets_the_rule_and_is_not_repeated() {
     assert_the_rule_is_said(&["a\x1b[31mb", "ab\n", "a\rb", "a\x07b", "a\u{9b}b"]);
 }
 
 #[test]
-fn a_name_in_another_script_is_answered_with_the_rule_and_not_repeated() {
+fn a_name_in_another_script_gets_the_rule_and_is_not_repeated() {
     assert_the_rule_is_said(&["ключ", "密钥", "aб", "مفتاح", "clé"]);
 }
 
 #[test]
-fn the_id_of_a_key_of_somebody_else_is_no_key_of_ours() {
+fn the_id_of_another_users_key_is_refused() {
     let (env, daemon) = place(Line::V2_24, 3_600);
     env.sandbox().set(Setting::parse("other-keys:3").unwrap());
     let all = env.jetond(&["app", "list", "--all", "--json"]);
@@ -124,7 +124,7 @@ fn two_keys_of_one_name_are_refused_with_the_ids_of_both() {
 }
 
 #[test]
-fn a_name_in_a_list_that_was_cut_is_not_enough_to_delete() {
+fn a_truncated_list_is_no_basis_for_deleting_a_key_by_name() {
     let (env, daemon) = place(Line::V2_24, 600);
     let body = r#"{"name":"only-key"}"#;
     assert_eq!(
@@ -214,7 +214,7 @@ fn a_list_that_is_an_object_null_or_html_changes_nothing() {
 }
 
 #[test]
-fn a_secret_that_is_missing_or_empty_in_a_201_leaves_no_key() {
+fn a_created_key_without_a_secret_is_deleted() {
     for fault in ["secret:missing", "secret:empty", "secret:null"] {
         let (env, daemon) = place(Line::V2_24, 600);
         env.token(&daemon, "research");
@@ -249,7 +249,7 @@ fn a_secret_that_is_missing_or_empty_in_a_201_leaves_no_key() {
 }
 
 #[test]
-fn a_regeneration_without_a_secret_is_made_good_by_a_second_one() {
+fn a_second_regeneration_repairs_an_answer_without_a_secret() {
     let (env, daemon) = place(Line::V2_24, 3_600);
     let body = r#"{"name":"other-key"}"#;
     let path = "/api/v1/access-keys";

@@ -5,7 +5,7 @@ use jetond::sandbox::Line;
 use super::{call, end, key, place};
 
 #[test]
-fn a_key_is_deleted_only_when_somebody_says_so_and_none_of_ours_by_accident() {
+fn a_key_is_deleted_only_after_a_confirmation() {
     let (env, daemon) = place(Line::V2_24, 600);
     let body = r#"{"name":"other-key"}"#;
     assert_eq!(

@@ -18,7 +18,7 @@ fn set(env: &TestEnv, setting: &str) {
 }
 
 #[test]
-fn a_key_that_an_interrupted_creation_left_is_deleted_by_the_next_command() {
+fn the_next_command_deletes_the_key_of_an_interrupted_creation() {
     let (env, daemon) = place(Line::V2_24, 600);
     let first = key(&env, "first-key").unwrap().id;
     let body = json!({"name": "lost-key"}).to_string();
@@ -65,7 +65,7 @@ fn a_key_that_an_interrupted_creation_left_is_deleted_by_the_next_command() {
 }
 
 #[test]
-fn a_command_with_the_token_of_another_profile_looks_as_well() {
+fn another_profiles_command_also_cleans_up_interrupted_creations() {
     let (env, daemon) = place(Line::V2_24, 600);
     env.enrol("other");
     let reloaded = env.jeton(&["reload"]);
@@ -84,7 +84,7 @@ fn a_command_with_the_token_of_another_profile_looks_as_well() {
 }
 
 #[test]
-fn a_key_whose_use_the_server_does_not_tell_is_named_and_left() {
+fn a_key_of_unknown_use_is_reported_and_kept() {
     let (env, daemon) = place(Line::V2_24, 600);
     let first = key(&env, "first-key").unwrap().id;
     let body = json!({"name": "lost-key"}).to_string();
@@ -118,7 +118,7 @@ fn a_key_whose_use_the_server_does_not_tell_is_named_and_left() {
 }
 
 #[test]
-fn a_key_that_was_made_at_another_time_or_whose_file_was_moved_is_left() {
+fn a_key_created_at_another_time_or_with_a_moved_file_is_kept() {
     let (env, daemon) = place(Line::V2_24, 600);
     let first = key(&env, "first-key").unwrap().id;
     let body = json!({"name": "lost-key"}).to_string();
@@ -156,7 +156,7 @@ fn a_key_that_was_made_at_another_time_or_whose_file_was_moved_is_left() {
 }
 
 #[test]
-fn a_creation_that_came_twice_leaves_no_key() {
+fn a_creation_executed_twice_leaves_no_extra_key() {
     let (env, daemon) = place(Line::V2_24, 600);
     fault_for(&env, "twice:last", 1);
     let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
@@ -173,7 +173,7 @@ fn a_creation_that_came_twice_leaves_no_key() {
 }
 
 #[test]
-fn an_answer_with_the_id_of_a_key_that_was_there_deletes_no_key() {
+fn an_answer_with_an_existing_keys_id_deletes_no_key() {
     for secret in ["", "wr0ng"] {
         let (env, daemon) = place(Line::V2_24, 600);
         env.token(&daemon, "research");
@@ -224,7 +224,7 @@ fn a_creation_that_is_refused_after_it_was_executed_leaves_no_key() {
 }
 
 #[test]
-fn a_creation_whose_answer_is_lost_leaves_no_key_also_where_it_is_executed_late() {
+fn a_creation_with_a_lost_answer_leaves_no_key_even_if_executed_late() {
     for fault in [
         "swallow",
         "executed:status:500",
@@ -327,7 +327,7 @@ fn an_interrupted_regeneration_is_told_by_every_command_until_it_is_over() {
 }
 
 #[test]
-fn a_creation_that_was_interrupted_after_its_store_is_finished_by_the_same_command() {
+fn the_same_command_completes_a_creation_interrupted_after_storing() {
     let (env, daemon) = place(Line::V2_24, 600);
     let first = key(&env, "first-key").unwrap().id;
     let create = ["app", "create", "new-key", "research", "--enrol", "new"];

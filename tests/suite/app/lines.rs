@@ -71,7 +71,7 @@ fn every_command_works_on_every_line_and_its_secrets_are_the_servers() {
 }
 
 #[test]
-fn on_2_18_each_command_says_that_users_have_no_keys_and_changes_nothing() {
+fn on_2_18_each_command_reports_that_users_have_no_keys() {
     let (env, daemon) = place(Line::V2_18, 3_600);
     let path = env.path("secret-of-no-key");
     let file = path.to_str().unwrap();

@@ -67,7 +67,7 @@ fn a_secret_goes_into_a_new_file_of_ours_alone() {
 }
 
 #[test]
-fn what_surely_fails_is_refused_before_the_call() {
+fn a_doomed_creation_is_refused_before_the_call() {
     let (env, daemon) = place(Line::V2_24, 600);
     let long = "a".repeat(1_024);
     for name in ["A", "a", "1a", "a-", "a b", "a\x1b[31mb", "ключ", &long] {
@@ -91,7 +91,7 @@ fn what_surely_fails_is_refused_before_the_call() {
 }
 
 #[test]
-fn at_20_keys_nothing_is_sent_and_it_is_said_which_could_go() {
+fn at_the_limit_of_20_keys_create_sends_nothing_and_names_candidates() {
     let (env, daemon) = place(Line::V2_24, 600);
     for n in 1..20 {
         let body = json!({"name": format!("key-{n}")}).to_string();
@@ -120,7 +120,7 @@ fn at_20_keys_nothing_is_sent_and_it_is_said_which_could_go() {
 }
 
 #[test]
-fn where_the_secret_cannot_be_kept_the_key_is_deleted_by_its_id() {
+fn a_key_whose_secret_cannot_be_stored_is_deleted_by_id() {
     let (env, daemon) = place(Line::V2_24, 600);
     // No token can be obtained with the new key, so the new secret stays unproven.
     env.token(&daemon, "research");
@@ -141,7 +141,7 @@ fn where_the_secret_cannot_be_kept_the_key_is_deleted_by_its_id() {
 }
 
 #[test]
-fn a_new_profile_has_the_certificates_of_the_one_whose_token_made_it() {
+fn a_new_profile_inherits_the_certificates_of_the_creating_profile() {
     let mut env = TestEnv::new();
     let sandbox = env.add_sandbox_that(Line::V2_24, 600, |options| options.tls = true);
     let ca = env.ca_file(sandbox).unwrap();
@@ -168,7 +168,7 @@ fn a_new_profile_has_the_certificates_of_the_one_whose_token_made_it() {
 }
 
 #[test]
-fn how_many_keys_there_are_and_which_clusters_are_too_old_is_said_beforehand() {
+fn create_reports_the_number_of_keys_and_old_clusters_first() {
     let (env, daemon) = place(Line::V2_24, 600);
     for (n, setting, says) in [
         (1, "clusters:2.24.1,2.9,null", "below it:"),

@@ -7,7 +7,7 @@ use super::{end, place};
 use crate::support::TestEnv;
 
 #[test]
-fn keys_are_listed_and_shown_on_every_line_with_the_profile_that_uses_them() {
+fn keys_are_listed_with_the_profile_that_uses_them() {
     for line in Line::ALL {
         let (env, daemon) = place(line, 600);
         let kind: &[&str] = match line {
@@ -45,7 +45,7 @@ fn a_line_without_keys_of_users_says_what_it_has_instead() {
 }
 
 #[test]
-fn without_a_daemon_nothing_is_asked_and_it_is_said_how_to_start_one() {
+fn without_a_daemon_nothing_is_sent_and_a_start_is_proposed() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let before = env.sandbox().stats().token_requests;
@@ -56,7 +56,7 @@ fn without_a_daemon_nothing_is_asked_and_it_is_said_how_to_start_one() {
 }
 
 #[test]
-fn a_profile_that_is_bound_to_another_address_gets_nothing() {
+fn a_profile_bound_to_another_address_lists_nothing() {
     let (env, daemon) = place(Line::V2_24, 600);
     let text = std::fs::read_to_string(env.config()).unwrap();
     let text = text.replace(&env.sandbox().url(), "http://127.0.0.1:9");
@@ -99,7 +99,7 @@ fn every_name_that_the_vendor_gave_to_keys_finds_the_command() {
 }
 
 #[test]
-fn the_profile_is_the_one_that_is_named_or_in_the_environment_or_the_only_one() {
+fn the_profile_comes_from_the_argument_the_environment_or_is_the_only_one() {
     let (env, daemon) = place(Line::V2_24, 600);
     env.enrol("other");
     let several = env.jetond(&["app", "list"]);
@@ -121,7 +121,7 @@ fn the_profile_is_the_one_that_is_named_or_in_the_environment_or_the_only_one() 
 }
 
 #[test]
-fn what_the_user_may_not_do_is_said_with_what_to_do() {
+fn a_missing_permission_is_reported_with_a_remedy() {
     let (env, daemon) = place(Line::V2_24, 3_600);
     let path = env.path("another").to_str().unwrap().to_owned();
     for (setting, args) in [

@@ -12,7 +12,7 @@ use crate::support::daemon::wait_until;
 const KEY: &str = "test-client";
 
 #[test]
-fn a_new_secret_of_a_key_of_ours_works_at_once_and_its_token_is_served_meanwhile() {
+fn a_regenerated_secret_works_at_once_while_the_old_token_is_served() {
     for line in Line::ALL {
         let (env, daemon) = place(line, 3_600);
         let before = env.token(&daemon, "research");
@@ -47,7 +47,7 @@ fn a_new_secret_of_a_key_of_ours_works_at_once_and_its_token_is_served_meanwhile
 }
 
 #[test]
-fn without_a_proved_store_and_a_token_for_a_second_call_nothing_is_sent() {
+fn regenerate_sends_nothing_without_a_writable_store_and_a_token() {
     let (env, daemon) = place(Line::V2_24, 600);
     let short = env.jetond(&["app", "regenerate", KEY, "--yes"]);
     assert_eq!(short.code, 75, "{short:?}");
@@ -102,7 +102,7 @@ fn a_secret_that_cannot_be_stored_is_stored_once_the_store_is_in_order_again() {
 }
 
 #[test]
-fn a_key_that_none_of_ours_has_gets_its_new_secret_where_it_is_said() {
+fn the_new_secret_of_a_foreign_key_goes_to_the_given_file() {
     let (env, daemon) = place(Line::V2_24, 3_600);
     let body = json!({"name": "other-key"}).to_string();
     assert_eq!(
@@ -131,7 +131,7 @@ fn a_key_that_none_of_ours_has_gets_its_new_secret_where_it_is_said() {
 }
 
 #[test]
-fn a_key_is_not_regenerated_while_it_cannot_be_told_who_has_it() {
+fn a_key_of_unknown_owner_is_not_regenerated() {
     let (env, daemon) = place(Line::V2_24, 3_600);
     let made = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
     assert_eq!(made.code, 0, "{made:?}");

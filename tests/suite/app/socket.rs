@@ -52,7 +52,7 @@ fn both_programs_print_the_same_on_every_line() {
 }
 
 #[test]
-fn a_key_that_is_not_there_and_two_of_one_name_are_told_apart() {
+fn an_unknown_key_and_an_ambiguous_name_have_different_errors() {
     let (env, daemon) = place(Line::V2_24, 600);
     let none = env.jeton(&["app", "show", "no-such-key"]);
     assert_eq!((none.code, none.stdout.as_str()), (1, ""), "{none:?}");
@@ -71,7 +71,7 @@ fn a_key_that_is_not_there_and_two_of_one_name_are_told_apart() {
 }
 
 #[test]
-fn a_key_past_the_end_of_the_list_is_found_by_its_client_id() {
+fn a_key_beyond_a_truncated_list_is_found_by_its_client_id() {
     let (env, daemon) = place(Line::V2_24, 600);
     set(&env, "other-keys:300");
     set(&env, "max-items:none");
@@ -88,7 +88,7 @@ fn a_key_past_the_end_of_the_list_is_found_by_its_client_id() {
 }
 
 #[test]
-fn a_list_of_ten_thousand_is_cut_and_says_how_to_have_all_of_it() {
+fn a_list_of_ten_thousand_is_truncated_with_advice() {
     let (env, daemon) = place(Line::V2_24, 600);
     set(&env, "other-keys:10000");
     set(&env, "max-items:none");
@@ -128,7 +128,7 @@ fn callers_at_once_make_one_call_and_share_its_answer() {
 }
 
 #[test]
-fn a_control_plane_that_hangs_is_given_up_after_10_seconds_and_tokens_are_served_meanwhile() {
+fn a_hanging_control_plane_times_out_after_10_s_while_tokens_are_served() {
     let (env, daemon) = place(Line::V2_24, 600);
     let token = env.token(&daemon, "research");
     env.fault("reads:hang-headers");
@@ -148,7 +148,7 @@ fn a_control_plane_that_hangs_is_given_up_after_10_seconds_and_tokens_are_served
 }
 
 #[test]
-fn a_stated_wait_is_obeyed_and_no_caller_goes_past_it() {
+fn no_caller_gets_past_a_stated_wait() {
     let (env, daemon) = place(Line::V2_24, 600);
     env.fault("reads:rate-limit:60");
     for args in [
@@ -165,7 +165,7 @@ fn a_stated_wait_is_obeyed_and_no_caller_goes_past_it() {
 }
 
 #[test]
-fn what_an_answer_means_is_said_with_what_to_do() {
+fn each_kind_of_answer_is_explained_with_a_remedy() {
     for (fault, exit, says) in [
         ("status:401", 1, "does not accept the token"),
         ("status:403", 1, "ask an administrator"),
@@ -194,7 +194,7 @@ fn what_an_answer_means_is_said_with_what_to_do() {
 }
 
 #[test]
-fn ones_own_keys_may_be_forbidden() {
+fn a_user_may_be_forbidden_to_list_keys() {
     let (env, daemon) = place(Line::V3_0, 600);
     set(&env, "own-keys:forbidden");
     let refused = env.jeton(&["app", "list"]);
@@ -204,7 +204,7 @@ fn ones_own_keys_may_be_forbidden() {
 }
 
 #[test]
-fn without_a_token_it_says_what_jeton_token_says() {
+fn without_a_token_the_message_is_that_of_jeton_token() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     env.fault("refuse");

@@ -17,7 +17,7 @@ fn json(env: &TestEnv, args: &[&str]) -> Value {
 }
 
 #[test]
-fn every_line_tells_key_line_user_roles_clusters_and_the_age_of_the_secret() {
+fn whoami_reports_key_server_line_user_roles_and_clusters() {
     for (line, kind, is) in [
         (Line::V2_18, "application", "2.19 or earlier"),
         (Line::V2_20, "user-application", "2.20"),
@@ -54,7 +54,7 @@ fn every_line_tells_key_line_user_roles_clusters_and_the_age_of_the_secret() {
 }
 
 #[test]
-fn a_user_that_may_not_look_learns_what_it_may() {
+fn a_user_without_permissions_learns_what_it_may_see() {
     let (env, daemon) = place(Line::V3_0, 600);
     set(&env, "own-keys:forbidden");
     set(&env, "access-rules:user=practitioner");
@@ -83,7 +83,7 @@ fn clusters_below_2_20_are_named_and_null_versions_skipped() {
 }
 
 #[test]
-fn trouble_with_the_server_is_said_and_the_token_is_not_reported() {
+fn a_server_failure_is_reported_without_a_rejection_of_the_token() {
     for (fault, exit, says) in [
         ("status:401", 1, "does not accept the token"),
         ("status:503", 75, "try again later"),
@@ -129,7 +129,7 @@ fn callers_at_once_share_one_look_up() {
 }
 
 #[test]
-fn a_profile_of_another_provider_says_what_its_token_shows() {
+fn a_profile_of_another_provider_shows_its_tokens_claims() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let added = env.jetond(&[

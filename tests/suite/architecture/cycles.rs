@@ -338,7 +338,7 @@ fn small(files: &str) -> Tree {
 }
 
 #[test]
-fn names_lead_to_the_file_that_defines_the_item() {
+fn names_resolve_to_the_defining_file() {
     let wrong = CASES.iter().filter_map(|(what, files, cycle)| {
         let found = no_cycles(&small(files)).join(", and ");
         (found != *cycle).then(|| format!("{what}: found {found:?}"))
@@ -348,7 +348,7 @@ fn names_lead_to_the_file_that_defines_the_item() {
 }
 
 #[test]
-fn of_a_knot_the_fewest_names_are_told() {
+fn a_cycle_is_reported_at_the_step_with_the_fewest_names() {
     let tree = small(
         "lib: mod a; mod b; mod c;
          a: use crate::b::{B, C, D}; pub struct A;
@@ -363,7 +363,7 @@ fn of_a_knot_the_fewest_names_are_told() {
 }
 
 #[test]
-fn no_file_names_what_leads_back_to_it() {
+fn no_files_form_a_cycle() {
     holds(no_cycles);
     finds(
         no_cycles,
@@ -381,7 +381,7 @@ fn every_name_leads_somewhere(tree: &Tree) -> Vec<String> {
 
 /// The compiler has resolved all names, so a name that is not found is a hole in this test.
 #[test]
-fn every_name_of_our_own_is_found() {
+fn every_path_into_the_crate_resolves() {
     holds(every_name_leads_somewhere);
     finds(
         every_name_leads_somewhere,

@@ -141,7 +141,7 @@ fn only_the_wiring_names_implementations(tree: &Tree) -> Vec<String> {
 }
 
 #[test]
-fn arrows_point_downwards_only() {
+fn modules_name_only_modules_further_down_the_map() {
     let checks: [Check; 3] = [
         the_code_is_as_its_maps,
         keep_names_nothing_else_of_the_daemon,

@@ -31,13 +31,13 @@ fn files_are_short(tree: &Tree) -> Vec<String> {
 }
 
 #[test]
-fn no_file_is_long() {
+fn no_file_exceeds_the_line_limit() {
     holds(files_are_short);
     finds(files_are_short, "src/token.rs", &"//\n".repeat(LONGEST));
 }
 
 #[test]
-fn lines_of_tests_do_not_count() {
+fn test_lines_do_not_count_towards_the_limit() {
     let long = |lines: usize| {
         let code = "//\n".repeat(lines);
         let tests = "#[cfg(test)]\nmod tests {\n    fn f() {}\n}\n#[cfg(test)]\nmod more;\n";

@@ -305,7 +305,7 @@ fn raw_string(text: &str) -> Option<usize> {
 }
 
 #[test]
-fn comments_and_strings_are_no_code() {
+fn comments_and_strings_are_removed_from_code() {
     let text = "a // b \"\n\"c // d\" e 'f' '\\'' &'g /* h */ r#\"i \" j\"# k";
     assert_eq!(code(text), "a \n\"\" e ' ' ' ' &'g  \"\" k");
 }

@@ -88,7 +88,7 @@ fn an_answer_sends_the_request_to_the_admin_socket() {
 }
 
 #[test]
-fn nothing_after_the_word_to_go_there_is_shown() {
+fn fields_after_a_redirect_are_not_shown() {
     for answer in [
         ADMIN_ONLY.to_vec(),
         // A later daemon may send more in the field, or fields before it.
@@ -110,7 +110,7 @@ fn nothing_after_the_word_to_go_there_is_shown() {
 }
 
 #[test]
-fn the_word_comes_too_late_once_something_was_to_be_shown() {
+fn a_redirect_after_output_is_ignored() {
     for (answer, shown) in [
         (
             vec![(1, b"a".as_slice()), (5, b""), (2, b"b"), (3, &[4])],
@@ -137,7 +137,7 @@ fn the_word_comes_too_late_once_something_was_to_be_shown() {
 }
 
 #[test]
-fn the_admin_socket_cannot_send_a_request_on() {
+fn the_admin_socket_cannot_redirect() {
     let refused = (77, String::new(), "jeton: admin only\n".into());
     // Three cases: an answer redirected it there, its verb goes there, and the user named the socket.
     let pair = Pair::sending(vec![Step::Answer(ok(ADMIN_ONLY))]);
@@ -164,7 +164,7 @@ fn the_admin_socket_cannot_send_a_request_on() {
 }
 
 #[test]
-fn standard_input_and_the_admin_socket_are_two_turns_in_either_order() {
+fn standard_input_and_a_redirect_can_be_requested_in_either_order() {
     let line = b"{\"v\":1}\nthe rest\n";
     let inputs = |asked: &[Asked]| asked.iter().map(|one| one.all(4)).collect::<Vec<_>>();
     let read = vec![b"{\"v\":1}\n".to_vec()];
@@ -221,7 +221,7 @@ fn one_deadline_covers_both_sockets() {
 }
 
 #[test]
-fn what_the_admin_socket_answers_is_the_answer() {
+fn the_admin_sockets_answer_is_final() {
     // A problem is reported in the daemon's words.
     let problem = b"HTTP/1.1 403 x\r\n\r\n{\"code\":\"forbidden\",\"detail\":\"not you\"}";
     let pair = Pair::sending(vec![Step::Answer(problem.to_vec())]);
@@ -251,7 +251,7 @@ fn what_the_admin_socket_answers_is_the_answer() {
 }
 
 #[test]
-fn an_admin_socket_that_is_not_there_is_one_line() {
+fn a_missing_admin_socket_is_reported_in_one_line() {
     let absent = "the daemon does this at its admin socket, and nothing listens at ";
     for stale in [false, true] {
         let folder = TempDir::new().unwrap();
@@ -412,7 +412,7 @@ fn a_reload_ends_with_the_process_that_the_service_manager_names() {
 }
 
 #[test]
-fn a_command_gets_its_token_by_way_of_the_admin_socket_but_the_token_sockets_path() {
+fn exec_redirected_to_the_admin_socket_keeps_the_token_sockets_path() {
     let token = || Step::Answer(ok(&[(1, b"T0KEN\n"), (3, &[0])]));
     let sent = Pair::new(
         vec![Step::Answer(ok(ADMIN_ONLY)), Step::Close],

@@ -124,7 +124,7 @@ fn fields_are_shown_while_the_answer_is_still_coming() {
 }
 
 #[test]
-fn an_answer_may_arrive_in_crumbs() {
+fn an_answer_may_arrive_in_tiny_pieces() {
     // Such a small send buffer holds a handful of one-byte writes. So the companion has to read many times, also within
     // the head.
     let whole = ok(&[(1, &[b'x'; 300]), (2, b"note\n"), (3, &[0])]);
@@ -138,7 +138,7 @@ fn an_answer_may_arrive_in_crumbs() {
 }
 
 #[test]
-fn an_answer_of_up_to_256_kib_is_shown_and_no_longer_one() {
+fn an_answer_over_256_kib_is_refused() {
     let room = 256 * 1024 - frame(&[(1, b""), (3, &[0])]).len();
     let text = vec![b'x'; room];
     let (code, stdout, _) = answered(Step::Answer(ok(&[(1, &text), (3, &[0])])));
@@ -166,7 +166,7 @@ fn an_answer_of_up_to_256_kib_is_shown_and_no_longer_one() {
 }
 
 #[test]
-fn a_watch_has_no_end_but_its_fields_have() {
+fn a_watch_has_no_total_limit_but_its_fields_do() {
     let text = vec![b'x'; 200 * 1024];
     let daemon = Daemon::answering(&[(1, &text), (1, &text), (3, &[0])]);
     let output = jeton_at(&daemon.socket, &["watch"]).output().unwrap();
@@ -291,7 +291,7 @@ fn the_second_request_is_the_same_as_the_first() {
 }
 
 #[test]
-fn it_is_tried_twice_and_not_three_times() {
+fn a_broken_connection_is_retried_only_once() {
     let daemon = Daemon::new(vec![Step::Close, Step::Close]);
     assert_refusal(
         &jeton_at(&daemon.socket, &["status"]).output().unwrap(),
@@ -360,7 +360,7 @@ fn problem(status: u16, body: &str) -> (i32, String, String) {
 }
 
 #[test]
-fn a_problem_is_told_in_its_own_words() {
+fn a_problem_is_printed_in_the_daemons_words() {
     let body = r#"{ "title":"Forbidden","status":403,"code":"forbidden","x":{"detail":"no"},"y":["detail"],"z":"detail","detail" : "uid 7 may not use \"p\"" }"#;
     assert_eq!(
         problem(403, body),
@@ -402,7 +402,7 @@ fn a_problem_that_makes_no_sense_still_has_its_status() {
 }
 
 #[test]
-fn a_long_line_is_whole() {
+fn a_long_line_is_not_truncated() {
     let text = "é".repeat(1500);
     assert_eq!(
         problem(500, &format!("{{\"detail\":\"{text}\"}}")),
@@ -455,7 +455,7 @@ fn an_unknown_code_falls_back_on_the_status() {
 }
 
 #[test]
-fn a_pipe_without_a_reader_is_told() {
+fn a_broken_pipe_is_reported() {
     // With the signal at its default and with the signal ignored. The reader is gone from the start.
     for script in ["exec \"$0\" token", "trap '' PIPE; exec \"$0\" token"] {
         let daemon = Daemon::answering(&[(1, b"tok\n"), (3, &[0])]);
@@ -488,7 +488,7 @@ fn a_watch_ends_with_its_reader() {
 }
 
 #[test]
-fn a_full_standard_output_is_told() {
+fn a_full_standard_output_is_reported() {
     let daemon = Daemon::answering(&[(1, b"tok\n"), (3, &[0])]);
     let mut command = jeton_at(&daemon.socket, &["status"]);
     let full = File::options().write(true).open("/dev/full").unwrap();

@@ -71,7 +71,7 @@ fn the_socket_is_made_absolute() {
 }
 
 #[test]
-fn the_socket_is_the_one_that_was_taken() {
+fn exec_passes_on_the_socket_that_was_used() {
     let folder = TempDir::new().unwrap();
     let daemon = Daemon::at(&folder.path().join("jeton/jeton.sock"), vec![Step::Close]);
     let output = jeton()
@@ -367,7 +367,7 @@ fn the_search_path_is_searched_in_order() {
 }
 
 #[test]
-fn a_script_without_its_first_line_is_the_shells() {
+fn a_script_without_a_shebang_runs_in_the_shell() {
     assert_eq!(
         searched(&[("run", "755", "echo sh $0 $*")], Some("@"), "./run"),
         (0, "sh ./run one two\n".into(), String::new())
@@ -375,7 +375,7 @@ fn a_script_without_its_first_line_is_the_shells() {
 }
 
 #[test]
-fn a_command_that_is_absent_is_127_and_one_that_cannot_run_126() {
+fn a_missing_command_exits_127_and_an_unusable_one_126() {
     let line = |text: &str| format!("jeton: exec: {text}\n");
     assert_eq!(
         searched(&[], Some("@"), "run"),
@@ -420,7 +420,7 @@ fn file(answer: &[u8]) -> Daemon {
 }
 
 #[test]
-fn the_path_of_the_file_is_below_the_folder_of_the_socket_that_answered() {
+fn the_token_file_is_below_the_folder_of_the_answering_socket() {
     for args in [
         &["exec", "--file", "F", "p", "--"][..],
         &["exec", "p", "--file=F", "--"],
@@ -446,7 +446,7 @@ fn the_path_of_the_file_is_below_the_folder_of_the_socket_that_answered() {
 }
 
 #[test]
-fn what_is_no_path_below_that_folder_is_not_passed_on() {
+fn a_file_path_outside_that_folder_is_refused() {
     for answer in [
         &b""[..],
         b"\n",

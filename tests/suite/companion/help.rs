@@ -65,7 +65,7 @@ fn a_verb_that_the_daemon_does_not_know_is_refused_by_it() {
 }
 
 #[test]
-fn a_daemon_has_two_seconds_for_help_and_for_the_usage_of_a_verb() {
+fn help_and_usage_wait_two_seconds_for_the_daemon() {
     for args in [&["help"][..], &["token", "--help"], &["watch", "-h"]] {
         let daemon = Daemon::answering(&[(1, b"usage\n"), (3, &[0])]);
         jeton_at(&daemon.socket, args).output().unwrap();

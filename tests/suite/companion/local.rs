@@ -86,7 +86,7 @@ fn options_may_stand_before_help() {
 }
 
 #[test]
-fn no_arguments_are_usage() {
+fn no_arguments_print_the_usage() {
     let (code, stdout, stderr) = outcome(&jeton().output().unwrap());
     assert_eq!(
         (code, stdout.as_str(), stderr.contains("usage: jeton")),

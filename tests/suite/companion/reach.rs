@@ -49,7 +49,7 @@ fn an_empty_variable_counts_as_absent() {
 }
 
 #[test]
-fn the_line_names_every_place_that_was_tried() {
+fn the_error_names_every_place_tried() {
     let folder = TempDir::new().unwrap();
     let uid = fs::metadata("/proc/self")
         .map(|m| std::os::unix::fs::MetadataExt::uid(&m))
@@ -159,7 +159,7 @@ fn a_path_that_is_too_long_has_its_own_line() {
 }
 
 #[test]
-fn what_cannot_be_connected_for_another_reason_is_told_with_it() {
+fn other_connect_errors_are_reported() {
     let folder = TempDir::new().unwrap();
     let link = folder.path().join("loop");
     std::os::unix::fs::symlink(&link, &link).unwrap();
@@ -332,7 +332,7 @@ fn ready_waits_for_a_daemon_that_is_not_there_yet() {
 }
 
 #[test]
-fn ready_gives_up_when_its_wait_is_over_and_without_one_at_once() {
+fn ready_gives_up_after_its_wait() {
     for args in [
         &["ready", "--wait", "0.2"][..],
         &["ready", "--wait=0"],
@@ -346,7 +346,7 @@ fn ready_gives_up_when_its_wait_is_over_and_without_one_at_once() {
 }
 
 #[test]
-fn a_queue_that_is_full_is_a_daemon_that_is_busy() {
+fn a_full_backlog_means_a_busy_daemon() {
     let folder = TempDir::new().unwrap();
     let socket = folder.path().join("jeton.sock");
     let listener = rustix::net::socket(

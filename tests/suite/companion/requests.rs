@@ -216,7 +216,7 @@ fn ready_sends_its_wait_as_argument_and_as_deadline() {
 }
 
 #[test]
-fn terminals_and_columns_are_told() {
+fn terminals_and_columns_are_sent() {
     let pty = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&pty).unwrap();
     unlockpt(&pty).unwrap();
@@ -353,7 +353,7 @@ fn standard_input_is_asked_for_once_only() {
 }
 
 #[test]
-fn a_request_of_up_to_256_kib_is_sent_and_no_longer_one() {
+fn a_request_over_256_kib_is_refused() {
     let largest = 256 * 1024;
     let empty = frame(&[
         (1, b"jeton"),

@@ -27,7 +27,7 @@ fn wait_for_phase(env: &TestEnv, daemon: &Daemon, phase: &str) {
 }
 
 #[test]
-fn without_a_daemon_nothing_is_well_that_only_a_token_would_prove() {
+fn without_a_daemon_untested_things_are_not_reported_well() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     for fault in ["none", "html", "invalid-client"] {
@@ -49,7 +49,7 @@ fn without_a_daemon_nothing_is_well_that_only_a_token_would_prove() {
 }
 
 #[test]
-fn what_a_daemon_has_tried_in_vain_is_told_with_its_last_fault() {
+fn a_failed_attempt_is_reported_with_its_fault() {
     for (fault, phase, says, expected) in [
         (
             "html",
@@ -86,7 +86,7 @@ fn what_a_daemon_has_tried_in_vain_is_told_with_its_last_fault() {
 }
 
 #[test]
-fn a_token_that_is_held_is_told_beside_the_fault_of_the_next_one() {
+fn a_held_token_is_reported_with_the_next_ones_fault() {
     let env = TestEnv::with_sandbox(4);
     env.enrol("research");
     let mut daemon = env.start();
@@ -234,7 +234,7 @@ fn the_folder_that_a_daemon_of_this_user_would_use_is_judged() {
 }
 
 #[test]
-fn the_folder_of_a_shared_socket_is_judged_by_the_sockets_mode() {
+fn a_shared_sockets_folder_is_judged_by_the_sockets_mode() {
     let env = TestEnv::new();
     write_config(&env, "[socket]\nmode = 'all'\n");
     set_mode(&env, "", 0o711);

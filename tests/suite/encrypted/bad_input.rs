@@ -28,7 +28,7 @@ fn given(env: &TestEnv, command: &[&str], passphrase: &str) -> Output {
 }
 
 #[test]
-fn a_passphrase_of_10_kib_or_none_or_of_two_lines_is_refused_with_the_reason() {
+fn an_invalid_passphrase_is_refused_with_the_reason() {
     let env = TestEnv::new();
     let long = "canary".repeat(10 * 1_024 / 6);
     for (passphrase, why) in [
@@ -93,7 +93,7 @@ fn a_passphrase_that_is_wrong_three_times_unlocks_nothing() {
 }
 
 #[test]
-fn an_identity_that_cannot_be_taken_is_refused_with_the_reason() {
+fn an_invalid_identity_is_refused_with_the_reason() {
     let env = place(60);
     enrol(&env, "research");
     let mut daemon = env.start();
@@ -145,7 +145,7 @@ fn by_age(env: &TestEnv, content: &str, more: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn an_identity_that_a_foreign_tool_has_wrapped_is_taken_if_it_is_the_recipients() {
+fn an_identity_wrapped_by_another_tool_is_accepted() {
     if Command::new("age").arg("--version").output().is_err() {
         return ignored("age: apt-get install age");
     }
@@ -188,7 +188,7 @@ fn an_identity_that_a_foreign_tool_has_wrapped_is_taken_if_it_is_the_recipients(
 }
 
 #[test]
-fn a_swapped_a_truncated_and_a_later_record_are_refused_and_named() {
+fn swapped_truncated_and_later_records_are_refused() {
     let env = place(60);
     for profile in ["one", "two", "three", "four", "five"] {
         enrol(&env, profile);

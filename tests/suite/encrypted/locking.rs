@@ -32,7 +32,7 @@ impl Watcher {
 }
 
 #[test]
-fn a_daemon_begins_locked_and_serves_what_is_unlocked_until_it_is_locked() {
+fn a_daemon_starts_locked_and_serves_while_unlocked() {
     let env = place(60);
     enrol(&env, "research");
     let url = env.sandbox().url();
@@ -86,7 +86,7 @@ fn a_daemon_begins_locked_and_serves_what_is_unlocked_until_it_is_locked() {
 }
 
 #[test]
-fn an_enrolment_while_it_is_locked_is_kept_and_used_at_the_next_unlock() {
+fn an_enrolment_into_a_locked_store_is_used_after_the_unlock() {
     let mut env = place(60);
     enrol(&env, "research");
     let mut daemon = env.start();
@@ -165,7 +165,7 @@ fn a_lock_removes_the_file_of_a_command_that_runs() {
 }
 
 #[test]
-fn a_token_that_could_not_be_written_before_a_lock_is_not_written_after_it() {
+fn a_failed_write_is_not_repeated_after_a_lock() {
     let env = place(600);
     enrol(&env, "research");
     let url = env.sandbox().url();

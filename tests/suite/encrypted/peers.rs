@@ -10,7 +10,7 @@ const OTHER: User = User {
 };
 
 #[test]
-fn another_users_daemon_gets_the_identity_only_where_it_is_named_and_a_person_says_so() {
+fn another_users_daemon_gets_the_identity_only_after_confirmation() {
     if !are_root("another user's daemon") {
         return;
     }

@@ -38,7 +38,7 @@ fn done(output: &Output) -> &str {
 }
 
 #[test]
-fn no_helper_before_ours_gets_the_token() {
+fn setup_puts_no_helper_before_ours() {
     for (program, _) in gits() {
         let (env, server, mut daemon) = serving(Scheme::Basic, "");
         let home = env.path("home");
@@ -71,7 +71,7 @@ fn no_helper_before_ours_gets_the_token() {
 }
 
 #[test]
-fn the_printed_lines_do_the_same() {
+fn the_printed_lines_have_the_effect_of_apply() {
     for (program, _) in gits() {
         let (env, server, mut daemon) = serving(Scheme::Basic, "");
         let home = env.path("home");
@@ -228,7 +228,7 @@ fn a_later_helper_of_an_address_below_is_named_too() {
 }
 
 #[test]
-fn a_companion_at_another_path_takes_the_place_of_the_first_one() {
+fn a_companion_at_another_path_replaces_the_first_one() {
     for (program, _) in gits() {
         let url = "https://git.example";
         let env = place(&format!("url = \"{url}\""));

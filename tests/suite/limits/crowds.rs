@@ -19,7 +19,7 @@ fn resident_kib(daemon: &Daemon) -> u64 {
 }
 
 #[test]
-fn who_connects_and_says_nothing_or_half_a_request_is_closed_while_others_are_served() {
+fn silent_and_half_open_connections_are_closed() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -36,7 +36,7 @@ fn who_connects_and_says_nothing_or_half_a_request_is_closed_while_others_are_se
 }
 
 #[test]
-fn in_a_crowd_of_silent_connections_over_the_cap_every_honest_request_is_answered() {
+fn every_request_is_answered_despite_silent_connections_over_the_cap() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     raise_descriptor_limit();
@@ -112,7 +112,7 @@ fn pipelined_requests_are_all_answered_in_their_order() {
 }
 
 #[test]
-fn clients_that_ask_and_never_read_cost_nobody_anything() {
+fn clients_that_never_read_do_not_affect_others() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

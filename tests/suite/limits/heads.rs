@@ -70,7 +70,7 @@ fn the_fetch_of_node_is_served() {
 }
 
 #[test]
-fn there_is_one_host_and_it_is_one_of_a_list() {
+fn only_one_known_host_header_is_accepted() {
     let env = TestEnv::new();
     let mut daemon = env.start();
     for (head, status) in [
@@ -130,7 +130,7 @@ fn there_is_one_host_and_it_is_one_of_a_list() {
 }
 
 #[test]
-fn bodies_have_a_stated_length_and_no_other_coding() {
+fn a_body_needs_a_stated_length_without_coding() {
     let env = TestEnv::new();
     let mut daemon = env.start();
     for headers in [
@@ -154,7 +154,7 @@ fn bodies_have_a_stated_length_and_no_other_coding() {
 }
 
 #[test]
-fn a_body_over_its_cap_is_refused_before_a_byte_of_it_is_sent() {
+fn a_body_over_its_cap_is_refused_by_its_head() {
     let env = TestEnv::new();
     let mut daemon = env.start();
     for (socket, line, cap) in [

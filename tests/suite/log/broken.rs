@@ -21,7 +21,7 @@ fn pipe() -> (OwnedFd, OwnedFd) {
 }
 
 #[test]
-fn a_log_on_a_full_disk_costs_the_log_alone() {
+fn a_full_disk_affects_only_the_log() {
     let env = enrolled();
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut daemon = start(&env, &[], full);
@@ -30,7 +30,7 @@ fn a_log_on_a_full_disk_costs_the_log_alone() {
 }
 
 #[test]
-fn a_pipe_whose_reader_is_gone_before_the_start_or_later_costs_the_log_alone() {
+fn a_log_pipe_without_reader_affects_only_the_log() {
     for gone_before in [true, false] {
         let env = enrolled();
         let (reader, writer) = pipe();
@@ -43,7 +43,7 @@ fn a_pipe_whose_reader_is_gone_before_the_start_or_later_costs_the_log_alone() {
 }
 
 #[test]
-fn a_terminal_that_was_closed_costs_the_log_alone() {
+fn a_closed_terminal_affects_only_the_log() {
     let env = enrolled();
     let (master, terminal) = pty();
     let mut daemon = start(&env, &[], terminal);
@@ -53,7 +53,7 @@ fn a_terminal_that_was_closed_costs_the_log_alone() {
 }
 
 #[test]
-fn a_standard_error_that_is_closed_or_cannot_be_written_costs_the_log_alone() {
+fn a_closed_standard_error_affects_only_the_log() {
     for redirection in ["2>&-", "2</dev/null", "0<&- 1>&- 2>&-"] {
         let env = enrolled();
         let mut command = env.command("/bin/sh");
@@ -65,7 +65,7 @@ fn a_standard_error_that_is_closed_or_cannot_be_written_costs_the_log_alone() {
 }
 
 #[test]
-fn a_log_file_at_its_size_limit_costs_the_log_alone() {
+fn a_log_file_at_its_size_limit_affects_only_the_log() {
     let env = enrolled();
     let mut command = env.command("/bin/sh");
     // In blocks of 512 or 1024 bytes. The signal that the kernel sends at the limit must not end the daemon.
@@ -80,7 +80,7 @@ fn a_log_file_at_its_size_limit_costs_the_log_alone() {
 }
 
 #[test]
-fn a_log_in_a_fifo_goes_on_with_the_next_reader_and_says_what_is_missing() {
+fn a_fifo_log_continues_with_the_next_reader() {
     let env = enrolled();
     env.expect_dropped_lines();
     let path = env.path("out/fifo");
@@ -110,7 +110,7 @@ fn a_log_in_a_fifo_goes_on_with_the_next_reader_and_says_what_is_missing() {
 }
 
 #[test]
-fn a_closed_standard_output_is_no_crash_of_the_sandbox_or_the_demo() {
+fn a_closed_standard_output_does_not_crash_sandbox_or_demo() {
     let env = TestEnv::new();
     for args in [&["sandbox"][..], &["demo", "--quick"]] {
         for full in [true, false] {

@@ -40,7 +40,7 @@ fn a_start_that_fails_says_why_after_its_log() {
 }
 
 #[test]
-fn a_start_that_fails_does_not_wait_for_a_log_that_is_not_read() {
+fn a_failing_start_does_not_wait_for_its_log() {
     let env = TestEnv::new();
     fs::create_dir(env.path("config/jeton")).unwrap();
     for (config, vars, code) in [

@@ -102,7 +102,7 @@ fn priority(level: &str) -> u8 {
 }
 
 #[test]
-fn each_line_of_text_in_the_journal_has_its_priority_and_no_time() {
+fn text_lines_in_the_journal_have_a_priority_and_no_time() {
     for format in ["auto", "text"] {
         let env = enrolled();
         let log = run(&env, format);
@@ -121,7 +121,7 @@ fn each_line_of_text_in_the_journal_has_its_priority_and_no_time() {
 }
 
 #[test]
-fn each_line_of_json_in_the_journal_has_its_priority_and_all_its_fields() {
+fn json_lines_in_the_journal_have_a_priority_and_all_fields() {
     let env = enrolled();
     let log = run(&env, "json");
     for line in log.lines() {
@@ -171,7 +171,7 @@ fn a_variable_that_names_another_stream_than_standard_error_adds_no_priority() {
 }
 
 #[test]
-fn what_a_command_tells_in_the_journal_is_an_error_on_each_of_its_lines() {
+fn a_commands_error_has_a_priority_on_each_line() {
     let env = enrolled();
     let (code, lines) = told(&env, &["run", "--colour", "red"]);
     assert_eq!(code, Some(64));

@@ -3,7 +3,7 @@
 use crate::support::{TestEnv, ignored};
 
 #[test]
-fn a_disk_that_has_room_again_gets_the_count_and_no_torn_line() {
+fn after_a_full_disk_the_log_has_the_count_of_dropped_lines() {
     let env = TestEnv::new();
     env.expect_dropped_lines();
     let script = r#"

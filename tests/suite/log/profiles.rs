@@ -6,7 +6,7 @@ use super::enrolled;
 use crate::support::daemon::wait_until;
 
 #[test]
-fn a_line_of_a_profile_names_it_at_every_level_and_in_every_format() {
+fn every_log_line_about_a_profile_names_it() {
     for format in ["text", "json", "auto"] {
         for filter in [
             "warn",

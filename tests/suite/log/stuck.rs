@@ -16,7 +16,7 @@ use crate::support::daemon::wait_until;
 use crate::support::pty::pty;
 
 #[test]
-fn a_pipe_that_is_not_read_stops_nothing_and_says_later_what_is_missing() {
+fn an_unread_log_pipe_stops_nothing_and_reports_dropped_lines() {
     let env = enrolled();
     env.expect_dropped_lines();
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
@@ -89,7 +89,7 @@ fn processor_time(daemon: &crate::support::daemon::Daemon) -> u64 {
 }
 
 #[test]
-fn a_log_that_is_stuck_costs_no_processor_time() {
+fn a_stuck_log_uses_no_processor_time() {
     let env = enrolled();
     for full_disk in [true, false] {
         let (_reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
@@ -135,7 +135,7 @@ fn ctrl_s_on_the_terminal_stops_the_log_alone() {
 }
 
 #[test]
-fn a_terminal_that_stops_writers_in_the_background_does_not_stop_the_daemon() {
+fn a_terminal_with_tostop_does_not_stop_the_daemon() {
     let env = enrolled();
     let (master, terminal) = pty();
     let mut modes = tcgetattr(&terminal).unwrap();

@@ -58,7 +58,7 @@ fn a_log_reader_that_goes_away_costs_the_log_alone() {
 }
 
 #[test]
-fn a_log_that_is_not_read_keeps_back_no_signal_and_no_restart() {
+fn an_unread_log_delays_no_signal_and_no_restart() {
     let (_reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
     let other = writer.try_clone().unwrap();
     supervised(writer, || fill(&other));

@@ -61,7 +61,7 @@ const SPOILED: [Spoil; 5] = [
 ];
 
 #[test]
-fn a_file_store_that_is_not_to_be_trusted_is_named_and_nothing_of_it_moves() {
+fn an_untrusted_file_store_is_reported_and_kept() {
     let is_root = rustix::process::geteuid().is_root();
     for (what, spoil, says) in SPOILED {
         if what == "another owner" && !is_root {
@@ -117,7 +117,7 @@ fn a_file_store_that_is_not_to_be_trusted_is_named_and_nothing_of_it_moves() {
 }
 
 #[test]
-fn two_daemons_on_one_store_both_serve_and_both_take_up_what_is_replaced() {
+fn two_daemons_on_one_store_both_load_a_replaced_credential() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut first = env.start();

@@ -81,7 +81,7 @@ fn opened(file: &Path) -> Value {
 }
 
 #[test]
-fn an_exported_profile_works_on_another_machine_and_both_are_marked_as_shared() {
+fn an_exported_profile_works_elsewhere_and_is_marked_as_shared() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let rules = "[[profiles.research.allow]]\nuid = 4711\n[[profiles.research.sinks]]\npath = \"x/y\"\nformat = \"raw\"\n";
@@ -185,7 +185,7 @@ fn a_moved_profile_is_removed_here_once_the_file_was_opened() {
 }
 
 #[test]
-fn no_file_is_written_over_and_what_cannot_be_exported_leaves_no_trace() {
+fn export_overwrites_no_file() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let before = (config(&env), record(&env, "research"));
@@ -225,7 +225,7 @@ fn no_file_is_written_over_and_what_cannot_be_exported_leaves_no_trace() {
 }
 
 #[test]
-fn a_name_that_exists_is_a_conflict_and_the_others_can_be_chosen() {
+fn importing_an_existing_name_is_a_conflict() {
     let env = TestEnv::with_sandbox(60);
     for name in ["research", "reports"] {
         env.enrol(name);
@@ -274,7 +274,7 @@ fn a_name_that_exists_is_a_conflict_and_the_others_can_be_chosen() {
 }
 
 #[test]
-fn a_file_with_more_or_of_another_kind_imports_nothing() {
+fn a_file_with_unexpected_content_imports_nothing() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let file = env.path("home/x.age");
@@ -372,7 +372,7 @@ fn an_import_is_proved_before_anything_is_written() {
 }
 
 #[test]
-fn the_certificates_go_into_a_file_of_their_own_and_the_path_stays_behind() {
+fn an_import_writes_certificates_to_a_file_of_their_own() {
     let mut env = TestEnv::new();
     env.add_sandbox_that(Line::V2_24, 60, |options| options.tls = true);
     let ca = env.ca_file(0).unwrap();
@@ -420,7 +420,7 @@ fn the_certificates_go_into_a_file_of_their_own_and_the_path_stays_behind() {
 }
 
 #[test]
-fn an_interrupted_move_is_said_and_ended_by_the_same_command_or_by_taking_the_file_away() {
+fn an_interrupted_move_is_reported_until_completed_or_undone() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let file = env.path("home/x.age");
@@ -480,7 +480,7 @@ fn an_interrupted_move_is_said_and_ended_by_the_same_command_or_by_taking_the_fi
 }
 
 #[test]
-fn the_passphrase_is_asked_for_twice_without_echo_and_the_import_asks_before_it_sends() {
+fn export_asks_for_the_passphrase_twice_without_echo() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let file = env.path("home/x.age");
@@ -559,7 +559,7 @@ fn a_passphrase_that_is_empty_or_of_ten_kibibytes_is_refused() {
 }
 
 #[test]
-fn what_a_killed_export_has_left_is_removed_by_the_next_one_into_that_folder() {
+fn the_next_export_removes_a_killed_exports_leftovers() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let folder = env.path("home/out");
@@ -579,7 +579,7 @@ fn what_a_killed_export_has_left_is_removed_by_the_next_one_into_that_folder() {
 }
 
 #[test]
-fn a_part_of_a_file_that_a_killed_move_has_left_is_said_at_the_next_start() {
+fn a_killed_moves_partial_file_is_reported_at_the_next_start() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let folder = env.path("home/out");
@@ -637,7 +637,7 @@ fn killed_export(env: &TestEnv, file: &Path, more: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn an_encrypted_profile_is_exported_with_the_stores_passphrase_which_is_asked_for() {
+fn exporting_an_encrypted_profile_asks_for_the_stores_passphrase() {
     let mut env = TestEnv::with_sandbox(60);
     let of_store = "the passphrase of the store";
     env.watch_for("the passphrase of the store", of_store);

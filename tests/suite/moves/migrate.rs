@@ -58,7 +58,7 @@ fn set_store(env: &TestEnv, from: &str, to: &str) {
 }
 
 #[test]
-fn a_credential_moves_to_the_keyring_and_back_while_the_daemon_serves_its_token() {
+fn a_credential_moves_to_the_keyring_and_back_during_service() {
     let env = TestEnv::with_sandbox(3_600);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -113,7 +113,7 @@ fn a_credential_moves_to_the_keyring_and_back_while_the_daemon_serves_its_token(
 }
 
 #[test]
-fn what_cannot_be_proved_or_stored_stays_where_it_is() {
+fn a_migration_that_cannot_be_verified_changes_nothing() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -180,7 +180,7 @@ fn what_cannot_be_proved_or_stored_stays_where_it_is() {
 }
 
 #[test]
-fn an_interrupted_migration_is_said_at_the_next_start_and_ended_by_the_next_command() {
+fn an_interrupted_migration_is_reported_and_then_completed() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -273,7 +273,7 @@ fn an_interrupted_migration_is_said_at_the_next_start_and_ended_by_the_next_comm
 }
 
 #[test]
-fn a_credential_is_encrypted_by_a_migration_and_the_daemon_goes_on_with_its_token() {
+fn a_migration_to_encrypted_files_keeps_the_token() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let refused = migrate(&env, "encrypted-file");

@@ -109,7 +109,7 @@ fn a_profile_whose_record_is_being_rotated_is_neither_moved_nor_removed() {
 }
 
 #[test]
-fn a_journal_that_cannot_be_understood_keeps_a_profile_as_it_is_and_is_told_by_its_names() {
+fn an_invalid_journal_keeps_the_profile_unchanged_and_is_reported() {
     let env = TestEnv::with_sandbox(60);
     enrol(&env);
     put_journal(&env, "{\"version\": 1, \"tried\": [\"jeton-a-7\", \"jeton-");

@@ -100,7 +100,7 @@ fn a_profile_without_a_credential_ends_with_78() {
 }
 
 #[test]
-fn an_issuer_in_trouble_ends_with_75() {
+fn a_failing_issuer_exits_75() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("status:503");
@@ -154,7 +154,7 @@ fn a_rejected_credential_ends_with_1_before_and_after_the_breaker_opens() {
 }
 
 #[test]
-fn what_belongs_to_the_admin_socket_ends_with_77_at_the_token_socket() {
+fn an_admin_verb_exits_77_at_the_token_socket() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

@@ -4,7 +4,7 @@ use crate::support::TestEnv;
 use crate::support::wire::{Wire, get};
 
 #[test]
-fn a_ten_line_script_asks_without_a_host_and_reads_to_the_end() {
+fn a_minimal_http_1_0_script_is_served() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

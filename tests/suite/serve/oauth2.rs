@@ -41,7 +41,7 @@ fn error(response: &Response) -> String {
 }
 
 #[test]
-fn a_client_gets_the_token_that_is_held_and_its_secret_goes_nowhere() {
+fn an_oauth2_client_gets_the_held_token() {
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let discarded = "discarded+unread%26never~kept-0123456789";
@@ -112,7 +112,7 @@ fn enrol_reports(env: &TestEnv) {
 }
 
 #[test]
-fn the_scope_of_the_profile_is_told_and_no_other_is_given() {
+fn only_the_profiles_scope_is_accepted() {
     let env = TestEnv::with_sandbox(3_600);
     enrol_reports(&env);
     let mut daemon = env.start();
@@ -145,7 +145,7 @@ fn the_scope_of_the_profile_is_told_and_no_other_is_given() {
 }
 
 #[test]
-fn a_narrower_scope_is_told_accepted_shown_and_logged_once() {
+fn a_narrower_granted_scope_is_shown_and_logged_once() {
     let env = TestEnv::with_sandbox(600);
     enrol_reports(&env);
     let grant = |scope: &str| {

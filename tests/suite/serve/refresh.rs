@@ -6,7 +6,7 @@ use crate::support::TestEnv;
 const REFRESH: &str = "/v1/profiles/research/refresh";
 
 #[test]
-fn a_refresh_brings_a_new_token_and_a_second_one_has_to_wait() {
+fn a_refresh_brings_a_new_token_and_is_rate_limited() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

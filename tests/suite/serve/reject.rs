@@ -34,7 +34,7 @@ fn reject(env: &TestEnv, args: &[&str], token: &str) -> Output {
 }
 
 #[test]
-fn however_many_report_a_token_there_is_one_refresh_and_all_get_the_next() {
+fn many_reports_of_one_token_cause_one_refresh() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -66,7 +66,7 @@ fn however_many_report_a_token_there_is_one_refresh_and_all_get_the_next() {
 }
 
 #[test]
-fn a_reported_token_is_served_as_stale_while_the_issuer_gives_no_other() {
+fn a_reported_token_is_served_as_stale_until_a_newer_one_exists() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -92,7 +92,7 @@ fn a_reported_token_is_served_as_stale_while_the_issuer_gives_no_other() {
 }
 
 #[test]
-fn fresh_tokens_that_keep_being_reported_are_not_what_is_broken() {
+fn repeated_reports_of_fresh_tokens_cause_a_cool_down() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -128,7 +128,7 @@ fn fresh_tokens_that_keep_being_reported_are_not_what_is_broken() {
 }
 
 #[test]
-fn the_companion_reports_the_token_on_its_standard_input_and_prints_the_next() {
+fn the_companion_reports_the_token_from_standard_input() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -150,7 +150,7 @@ fn the_companion_reports_the_token_on_its_standard_input_and_prints_the_next() {
 }
 
 #[test]
-fn what_names_no_token_of_ours_changes_nothing() {
+fn a_report_of_an_unknown_token_changes_nothing() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

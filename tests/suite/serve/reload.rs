@@ -25,7 +25,7 @@ fn generation(env: &TestEnv, daemon: &Daemon, profile: &str) -> u64 {
 }
 
 #[test]
-fn an_unchanged_profile_keeps_its_token_a_new_one_starts_and_a_removed_one_goes() {
+fn a_reload_keeps_unchanged_starts_new_and_drops_removed_profiles() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let one = fs::read_to_string(env.config()).unwrap();
@@ -79,7 +79,7 @@ fn an_unchanged_profile_keeps_its_token_a_new_one_starts_and_a_removed_one_goes(
 }
 
 #[test]
-fn a_changed_profile_starts_anew_with_a_larger_generation() {
+fn a_changed_profile_restarts_with_a_larger_generation() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -122,7 +122,7 @@ fn another_refresh_policy_keeps_the_token_and_asks_the_issuer_for_nothing() {
 }
 
 #[test]
-fn a_profile_that_changes_again_and_again_calls_the_issuer_twice_a_second_at_most() {
+fn a_profile_changed_repeatedly_makes_two_attempts_per_second_at_most() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let one = fs::read_to_string(env.config()).unwrap();

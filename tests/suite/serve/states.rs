@@ -96,7 +96,7 @@ fn a_daemon_without_profiles_is_ready_and_says_so() {
 }
 
 #[test]
-fn an_issuer_in_trouble_shows_in_the_state_and_in_readiness_and_so_does_its_recovery() {
+fn an_outage_and_its_end_show_in_state_and_readiness() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("status:503");

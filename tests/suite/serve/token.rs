@@ -89,7 +89,7 @@ fn plain_text_is_the_bare_token_with_a_newline() {
 }
 
 #[test]
-fn what_is_held_is_served_without_asking_the_issuer() {
+fn a_held_token_is_served_without_an_attempt() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -114,7 +114,7 @@ fn what_is_held_is_served_without_asking_the_issuer() {
 }
 
 #[test]
-fn more_validity_than_is_left_gets_a_new_token_or_the_old_one_marked_as_stale() {
+fn a_min_valid_request_gets_a_new_token_or_a_stale_one() {
     let env = TestEnv::with_sandbox(6);
     env.enrol("research");
     let mut daemon = env.start();
@@ -140,7 +140,7 @@ fn more_validity_than_is_left_gets_a_new_token_or_the_old_one_marked_as_stale() 
 }
 
 #[test]
-fn without_a_token_one_waits_no_longer_than_asked() {
+fn without_a_token_a_caller_waits_max_wait_at_most() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("hang");

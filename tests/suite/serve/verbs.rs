@@ -88,7 +88,7 @@ fn every_verb_prints_what_it_promises() {
 }
 
 #[test]
-fn exec_gives_the_socket_and_the_profile_and_a_token_only_when_told_to() {
+fn exec_sets_socket_and_profile_and_the_token_only_on_request() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

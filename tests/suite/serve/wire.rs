@@ -34,7 +34,7 @@ fn lines(path: PathBuf) -> Vec<String> {
 }
 
 #[test]
-fn the_daemon_reads_what_was_recorded() {
+fn the_daemon_parses_the_recorded_requests() {
     for run in runs() {
         let argv = lines(run.join("argv"));
         let env: Vec<_> = lines(run.join("env"));
@@ -99,7 +99,7 @@ fn fields(mut frame: &[u8]) -> Vec<(u8, String)> {
 }
 
 #[test]
-fn a_frozen_companion_gets_from_this_daemon_what_it_got_then() {
+fn an_old_companion_gets_the_recorded_answers() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

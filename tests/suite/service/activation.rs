@@ -23,7 +23,7 @@ fn inodes(env: &TestEnv) -> [u64; 2] {
 }
 
 #[test]
-fn a_passed_socket_outlives_the_daemon_and_a_client_waits_for_the_next_one() {
+fn an_inherited_socket_outlives_the_daemon() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let manager = Manager::new(&env);
@@ -64,7 +64,7 @@ fn the_service_manager_stays_the_listener_that_clients_see() {
 }
 
 #[test]
-fn a_mode_that_a_reload_brings_names_the_setting_that_the_socket_unit_needs() {
+fn a_reloaded_mode_names_the_socket_units_setting() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let manager = Manager::new(&env);
@@ -101,7 +101,7 @@ fn a_mode_that_a_reload_brings_names_the_setting_that_the_socket_unit_needs() {
 }
 
 #[test]
-fn the_doors_are_told_apart_by_their_names_and_not_by_their_order() {
+fn inherited_sockets_are_distinguished_by_name() {
     let env = TestEnv::new();
     let at = |name: &str| UnixListener::bind(env.path(name)).unwrap();
     let (admin, tokens): (OwnedFd, OwnedFd) = (at("run/a").into(), at("run/t").into());
@@ -118,7 +118,7 @@ fn the_doors_are_told_apart_by_their_names_and_not_by_their_order() {
 }
 
 #[test]
-fn one_socket_that_is_passed_leaves_the_other_to_us() {
+fn one_inherited_socket_leaves_the_other_to_the_daemon() {
     let env = TestEnv::new();
     let tokens = UnixListener::bind(env.path("run/t")).unwrap();
     let mut command = passing(&env, "jeton");
@@ -133,7 +133,7 @@ fn one_socket_that_is_passed_leaves_the_other_to_us() {
 }
 
 #[test]
-fn what_we_cannot_serve_is_refused_with_the_reason() {
+fn an_unusable_inherited_socket_is_refused_with_the_reason() {
     let env = TestEnv::new();
     let unix = |name: &str| -> OwnedFd { UnixListener::bind(env.path(name)).unwrap().into() };
     let connected = std::os::unix::net::UnixStream::pair().unwrap().0;
@@ -180,7 +180,7 @@ fn what_we_cannot_serve_is_refused_with_the_reason() {
 }
 
 #[test]
-fn sockets_that_are_another_processs_are_not_taken() {
+fn sockets_for_another_process_are_ignored() {
     let env = TestEnv::new();
     let at = |name: &str| UnixListener::bind(env.path(name)).unwrap();
     let mut command = passing(&env, "jeton:admin");

@@ -58,8 +58,8 @@ fn said(env: &TestEnv, manager: &Manager) -> [String; 3] {
 }
 
 #[test]
-fn a_socket_that_lets_in_fewer_or_more_is_told_by_the_start_check_and_doctor() {
-    if !are_root("a_socket_that_lets_in_fewer_or_more_is_told_by_the_start_check_and_doctor") {
+fn a_differing_socket_mode_is_reported_by_start_check_and_doctor() {
+    if !are_root("a_differing_socket_mode_is_reported_by_start_check_and_doctor") {
         return;
     }
     let group = format!("mode = 'group'\ngroup = {TEAM}");
@@ -102,8 +102,8 @@ fn a_socket_that_lets_in_fewer_or_more_is_told_by_the_start_check_and_doctor() {
 }
 
 #[test]
-fn a_socket_that_fits_is_not_spoken_of() {
-    if !are_root("a_socket_that_fits_is_not_spoken_of") {
+fn a_matching_socket_mode_is_not_reported() {
+    if !are_root("a_matching_socket_mode_is_not_reported") {
         return;
     }
     let group = format!("mode = 'group'\ngroup = {TEAM}");
@@ -121,7 +121,7 @@ fn a_socket_that_fits_is_not_spoken_of() {
 }
 
 #[test]
-fn where_the_runtime_folder_keeps_others_out_that_is_told_instead() {
+fn a_closed_runtime_folder_is_reported_instead() {
     let env = TestEnv::new();
     let manager = Manager::new(&env);
     write_config(&env, "[socket]\nmode = 'all'\n");
@@ -138,8 +138,8 @@ fn where_the_runtime_folder_keeps_others_out_that_is_told_instead() {
 }
 
 #[test]
-fn the_lines_of_setup_make_the_drop_in() {
-    if !can_mount("the_lines_of_setup_make_the_drop_in") {
+fn the_lines_of_setup_create_the_drop_in() {
+    if !can_mount("the_lines_of_setup_create_the_drop_in") {
         return;
     }
     let env = TestEnv::new();

@@ -21,7 +21,7 @@ fn monotonic() -> i64 {
 const BROKEN: &str = "[profiles.research]\nprovider = \"runai\"\nurl = \"https://canary-value.example:99999\"\nclient-secret = \"canary-value\"\n";
 
 #[test]
-fn the_manager_hears_of_the_start_of_each_token_of_each_reload_and_of_the_stop() {
+fn the_manager_is_notified_of_start_tokens_reloads_and_stop() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("hang");
@@ -89,7 +89,7 @@ fn the_status_names_a_profile_without_a_token_and_the_reason() {
 }
 
 #[test]
-fn an_invalid_configuration_at_start_is_what_everybody_is_told_until_it_is_mended() {
+fn callers_get_the_reason_for_an_invalid_configuration() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let good = fs::read_to_string(env.config()).unwrap();
@@ -208,7 +208,7 @@ fn an_invalid_address_is_logged_and_tokens_are_served() {
 }
 
 #[test]
-fn a_watchdog_is_pinged_by_the_process_that_it_means() {
+fn the_watchdog_is_pinged_only_by_its_process() {
     let env = TestEnv::new();
     let heard = manager::hear(&env);
     let start = |pid: &str| {
@@ -237,7 +237,7 @@ fn a_watchdog_is_pinged_by_the_process_that_it_means() {
 }
 
 #[test]
-fn a_manager_that_is_deaf_or_gone_costs_nobody_a_token() {
+fn a_missing_manager_delays_no_token() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let heard = manager::hear(&env);

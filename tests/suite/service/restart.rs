@@ -69,7 +69,7 @@ fn a_client_with_a_connection_for_each_request_notices_no_restart() {
 }
 
 #[test]
-fn a_silent_connection_may_ask_after_the_order_to_stop_and_does_not_delay_the_stop() {
+fn a_silent_connection_may_send_a_request_during_the_shutdown() {
     let env = TestEnv::new();
     let manager = Manager::new(&env);
     let mut daemon = manager.start(&env);
@@ -124,7 +124,7 @@ fn waits(env: &TestEnv, manager: &Manager) -> (Daemon, bool) {
 }
 
 #[test]
-fn a_crash_loop_under_a_service_manager_is_braked_until_a_life_ends_by_order() {
+fn a_crash_loop_is_slowed_down_until_a_requested_stop() {
     let env = TestEnv::new();
     fs::create_dir(env.path(RUNTIME)).unwrap();
     let manager = Manager::new(&env);
@@ -160,7 +160,7 @@ fn a_crash_loop_under_a_service_manager_is_braked_until_a_life_ends_by_order() {
 }
 
 #[test]
-fn what_is_no_life_under_a_service_manager_leaves_no_record() {
+fn a_command_leaves_no_crash_record() {
     let env = TestEnv::new();
     let runtime = env.path(RUNTIME);
     fs::create_dir(&runtime).unwrap();

@@ -42,7 +42,7 @@ fn says(env: &TestEnv, program: &str, args: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn systemd_finds_nothing_to_warn_of() {
+fn systemd_analyze_reports_no_warnings() {
     let env = TestEnv::new();
     let bin = Path::new(env!("CARGO_BIN_EXE_jetond")).parent().unwrap();
     for (kind, scope) in [("system", "--system"), ("user", "--user")] {
@@ -143,7 +143,7 @@ fn the_systems_service_alone_waits_for_the_name_service() {
 }
 
 #[test]
-fn the_sockets_are_where_both_programs_look_and_have_the_names_that_the_daemon_knows() {
+fn the_units_sockets_have_the_expected_paths_and_names() {
     for (kind, run) in [("system", "/run"), ("user", "%t")] {
         for (unit, path, name, mode) in [
             ("jetond.socket", "jeton/jeton.sock", "jeton", "0600"),

@@ -101,8 +101,8 @@ fn start_passing(env: &TestEnv, jetond: &str, sockets: &[UnixListener; 2]) -> Da
 }
 
 #[test]
-fn a_daemon_in_roots_folder_makes_the_file_in_the_folder_that_is_its_own() {
-    if !are_root("a_daemon_in_roots_folder_makes_the_file_in_the_folder_that_is_its_own") {
+fn a_daemon_in_roots_folder_puts_the_file_in_its_own_folder() {
+    if !are_root("a_daemon_in_roots_folder_puts_the_file_in_its_own_folder") {
         return;
     }
     let env = shared_place();
@@ -182,8 +182,8 @@ fn sink_at(env: &TestEnv, socket: &str) -> serde_json::Value {
 }
 
 #[test]
-fn a_daemon_that_is_not_root_gives_a_sink_to_a_group_of_its_own_alone() {
-    if !are_root("a_daemon_that_is_not_root_gives_a_sink_to_a_group_of_its_own_alone") {
+fn a_daemon_of_a_user_sets_only_its_own_groups_on_sinks() {
+    if !are_root("a_daemon_of_a_user_sets_only_its_own_groups_on_sinks") {
         return;
     }
     let env = shared_place();
@@ -254,8 +254,8 @@ fn a_daemon_that_is_not_root_gives_a_sink_to_a_group_of_its_own_alone() {
 }
 
 #[test]
-fn a_daemon_of_root_gives_a_sink_to_a_user_and_a_group() {
-    if !are_root("a_daemon_of_root_gives_a_sink_to_a_user_and_a_group") {
+fn a_daemon_of_root_sets_a_sinks_owner_and_group() {
+    if !are_root("a_daemon_of_root_sets_a_sinks_owner_and_group") {
         return;
     }
     let env = shared_place();

@@ -128,8 +128,8 @@ fn assert_says(verdict: &Result<(), String>, says: Option<&str>) {
 }
 
 #[test]
-fn what_a_users_own_group_can_write_to_is_trusted_while_nobody_else_is_in_it() {
-    let test = "what_a_users_own_group_can_write_to_is_trusted_while_nobody_else_is_in_it";
+fn a_private_groups_write_access_is_trusted() {
+    let test = "a_private_groups_write_access_is_trusted";
     if !can_mount(test) {
         return;
     }
@@ -251,8 +251,8 @@ fn what_a_users_own_group_can_write_to_is_trusted_while_nobody_else_is_in_it() {
 }
 
 #[test]
-fn a_daemon_of_a_user_with_umask_0002_serves_with_what_that_user_made() {
-    if !can_mount("a_daemon_of_a_user_with_umask_0002_serves_with_what_that_user_made") {
+fn a_daemon_with_umask_0002_accepts_its_own_files() {
+    if !can_mount("a_daemon_with_umask_0002_accepts_its_own_files") {
         return;
     }
     let place = Place::new(ALONE, (ALICE.uid, ALICE.gid), 0o2775, 0o664);
@@ -283,8 +283,8 @@ fn a_daemon_of_a_user_with_umask_0002_serves_with_what_that_user_made() {
 }
 
 #[test]
-fn everybody_and_an_access_list_are_more_than_a_group_of_ones_own() {
-    if !can_mount("everybody_and_an_access_list_are_more_than_a_group_of_ones_own") {
+fn world_writable_paths_and_access_lists_are_not_private() {
+    if !can_mount("world_writable_paths_and_access_lists_are_not_private") {
         return;
     }
     let place = Place::new(ALONE, (ALICE.uid, ALICE.gid), 0o775, 0o664);
@@ -343,8 +343,8 @@ fn access_list(uid: u32) -> Vec<u8> {
 }
 
 #[test]
-fn what_roots_group_can_write_to_is_trusted_by_a_random_user_of_that_group() {
-    let test = "what_roots_group_can_write_to_is_trusted_by_a_random_user_of_that_group";
+fn roots_group_is_trusted_for_a_random_user_of_it() {
+    let test = "roots_group_is_trusted_for_a_random_user_of_it";
     if !can_mount(test) {
         return;
     }
@@ -479,8 +479,8 @@ fn alone(
 }
 
 #[test]
-fn the_root_folder_alone_may_be_nobodys_where_a_namespace_knows_one_user() {
-    let test = "the_root_folder_alone_may_be_nobodys_where_a_namespace_knows_one_user";
+fn only_the_root_folder_may_be_unowned_in_a_single_user_namespace() {
+    let test = "only_the_root_folder_may_be_unowned_in_a_single_user_namespace";
     if !can_mount(test) {
         return;
     }
@@ -537,8 +537,8 @@ fn a_root_folder_of_nobody_that_others_can_write_to_is_refused() {
 }
 
 #[test]
-fn a_root_folder_of_nobody_is_refused_where_a_namespace_knows_more_users() {
-    let test = "a_root_folder_of_nobody_is_refused_where_a_namespace_knows_more_users";
+fn an_unowned_root_is_refused_in_a_namespace_with_more_users() {
+    let test = "an_unowned_root_is_refused_in_a_namespace_with_more_users";
     if !can_mount(test) {
         return;
     }

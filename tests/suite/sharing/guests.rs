@@ -41,8 +41,8 @@ impl Place {
 }
 
 #[test]
-fn a_command_of_another_user_is_let_in_and_no_third_one() {
-    if !are_root("a_command_of_another_user_is_let_in_and_no_third_one") {
+fn only_the_allowed_users_command_is_served() {
+    if !are_root("only_the_allowed_users_command_is_served") {
         return;
     }
     let place = Place::new();
@@ -85,8 +85,8 @@ fn a_command_of_another_user_is_let_in_and_no_third_one() {
 }
 
 #[test]
-fn a_user_is_allowed_by_name_too_and_an_unknown_one_is_a_fault_of_usage() {
-    if !are_root("a_user_is_allowed_by_name_too_and_an_unknown_one_is_a_fault_of_usage") {
+fn run_allows_a_user_by_name_and_refuses_unknown_names() {
+    if !are_root("run_allows_a_user_by_name_and_refuses_unknown_names") {
         return;
     }
     let place = Place::new();
@@ -128,8 +128,8 @@ fn a_user_is_allowed_by_name_too_and_an_unknown_one_is_a_fault_of_usage() {
 }
 
 #[test]
-fn without_it_the_refusal_says_what_to_do() {
-    if !are_root("without_it_the_refusal_says_what_to_do") {
+fn without_allow_the_refusal_names_the_remedy() {
+    if !are_root("without_allow_the_refusal_names_the_remedy") {
         return;
     }
     let place = Place::new();

@@ -6,8 +6,8 @@ use super::*;
 use crate::support::users::{are_root, install};
 
 #[test]
-fn keys_are_listed_for_users_of_the_profile_who_learn_of_no_other_profile() {
-    if !are_root("keys_are_listed_for_users_of_the_profile_who_learn_of_no_other_profile") {
+fn keys_are_listed_without_other_profiles() {
+    if !are_root("keys_are_listed_without_other_profiles") {
         return;
     }
     let env = shared_place();

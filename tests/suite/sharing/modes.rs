@@ -15,8 +15,8 @@ fn without_umask(env: &TestEnv) -> Command {
 }
 
 #[test]
-fn sockets_and_folders_are_as_the_mode_says_and_never_wider_for_a_moment() {
-    let test = "sockets_and_folders_are_as_the_mode_says_and_never_wider_for_a_moment";
+fn socket_modes_are_never_wider_than_configured() {
+    let test = "socket_modes_are_never_wider_than_configured";
     if !are_root(test) {
         return;
     }
@@ -89,8 +89,8 @@ fn sockets_and_folders_are_as_the_mode_says_and_never_wider_for_a_moment() {
 }
 
 #[test]
-fn a_socket_cannot_be_given_to_a_group_that_its_user_is_not_in() {
-    if !are_root("a_socket_cannot_be_given_to_a_group_that_its_user_is_not_in") {
+fn a_socket_needs_a_group_of_its_user() {
+    if !are_root("a_socket_needs_a_group_of_its_user") {
         return;
     }
     let env = TestEnv::new();
@@ -126,7 +126,7 @@ fn a_socket_cannot_be_given_to_a_group_that_its_user_is_not_in() {
 }
 
 #[test]
-fn check_tells_of_rules_that_let_in_nobody() {
+fn check_reports_unreachable_rules() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let profiles = fs::read_to_string(env.config()).unwrap();
@@ -137,9 +137,7 @@ fn check_tells_of_rules_that_let_in_nobody() {
             .any(|line| line.starts_with(&format!("{name}:")))
     });
     if known != [true; 2] {
-        crate::support::ignored(
-            "check_tells_of_rules_that_let_in_nobody: no users daemon and bin here",
-        );
+        crate::support::ignored("check_reports_unreachable_rules: no users daemon and bin here");
         return;
     }
     for (socket, rule, fault) in [

@@ -81,8 +81,8 @@ impl Machine {
 }
 
 #[test]
-fn a_rule_by_an_unknown_name_alone_is_off_and_a_reload_follows_the_machine() {
-    let test = "a_rule_by_an_unknown_name_alone_is_off_and_a_reload_follows_the_machine";
+fn a_rule_with_an_unknown_name_is_inactive_until_a_reload_finds_it() {
+    let test = "a_rule_with_an_unknown_name_is_inactive_until_a_reload_finds_it";
     if !can_mount(test) {
         return;
     }
@@ -129,8 +129,8 @@ fn a_rule_by_an_unknown_name_alone_is_off_and_a_reload_follows_the_machine() {
 }
 
 #[test]
-fn a_failed_look_up_leaves_the_number_in_force_and_at_a_start_the_rule_is_off() {
-    let test = "a_failed_look_up_leaves_the_number_in_force_and_at_a_start_the_rule_is_off";
+fn a_failed_lookup_keeps_the_current_id() {
+    let test = "a_failed_lookup_keeps_the_current_id";
     if !can_mount(test) {
         return;
     }
@@ -161,8 +161,8 @@ fn a_failed_look_up_leaves_the_number_in_force_and_at_a_start_the_rule_is_off() 
 }
 
 #[test]
-fn a_name_service_that_hangs_holds_up_neither_a_start_nor_a_reload() {
-    let test = "a_name_service_that_hangs_holds_up_neither_a_start_nor_a_reload";
+fn a_hanging_name_service_delays_no_start_and_no_reload() {
+    let test = "a_hanging_name_service_delays_no_start_and_no_reload";
     if !can_mount(test) {
         return;
     }
@@ -188,8 +188,8 @@ fn a_name_service_that_hangs_holds_up_neither_a_start_nor_a_reload() {
 }
 
 #[test]
-fn a_socket_whose_group_is_unknown_is_private_and_gets_its_mode_once_it_is_known() {
-    let test = "a_socket_whose_group_is_unknown_is_private_and_gets_its_mode_once_it_is_known";
+fn a_socket_with_an_unknown_group_is_private() {
+    let test = "a_socket_with_an_unknown_group_is_private";
     if !can_mount(test) {
         return;
     }
@@ -226,8 +226,8 @@ fn a_socket_whose_group_is_unknown_is_private_and_gets_its_mode_once_it_is_known
 }
 
 #[test]
-fn a_socket_bound_before_the_configuration_can_be_read_gets_its_mode_with_it() {
-    let test = "a_socket_bound_before_the_configuration_can_be_read_gets_its_mode_with_it";
+fn a_socket_bound_early_gets_its_mode_with_the_configuration() {
+    let test = "a_socket_bound_early_gets_its_mode_with_the_configuration";
     if !can_mount(test) {
         return;
     }

@@ -74,8 +74,8 @@ impl<'a> Home<'a> {
 }
 
 #[test]
-fn on_a_login_node_each_user_has_a_daemon_of_its_own_and_none_of_another() {
-    if !are_root("on_a_login_node_each_user_has_a_daemon_of_its_own_and_none_of_another") {
+fn on_a_login_node_each_user_has_a_separate_daemon() {
+    if !are_root("on_a_login_node_each_user_has_a_separate_daemon") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -130,8 +130,8 @@ fn on_a_login_node_each_user_has_a_daemon_of_its_own_and_none_of_another() {
 }
 
 #[test]
-fn a_folder_of_ours_below_a_sticky_one_of_root_is_a_place_as_in_a_pod() {
-    if !are_root("a_folder_of_ours_below_a_sticky_one_of_root_is_a_place_as_in_a_pod") {
+fn a_private_folder_below_a_sticky_one_is_accepted() {
+    if !are_root("a_private_folder_below_a_sticky_one_is_accepted") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -234,8 +234,8 @@ fn taken_in_a_run_with(env: &TestEnv, prepare: &str) -> Option<String> {
 }
 
 #[test]
-fn without_a_variable_the_users_runtime_folder_is_taken_and_else_the_systems() {
-    if !are_root("without_a_variable_the_users_runtime_folder_is_taken_and_else_the_systems") {
+fn without_a_variable_the_users_and_then_the_systems_folder_is_used() {
+    if !are_root("without_a_variable_the_users_and_then_the_systems_folder_is_used") {
         return;
     }
     let env = TestEnv::new();

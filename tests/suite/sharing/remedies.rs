@@ -30,8 +30,8 @@ fn assert_refused(env: &TestEnv, output: &Output, says: &[&str]) {
 }
 
 #[test]
-fn a_socket_directly_in_a_folder_of_the_system_is_given_one_of_its_own() {
-    if !are_root("a_socket_directly_in_a_folder_of_the_system_is_given_one_of_its_own") {
+fn the_remedy_for_a_socket_in_a_system_folder_is_a_subfolder() {
+    if !are_root("the_remedy_for_a_socket_in_a_system_folder_is_a_subfolder") {
         return;
     }
     let env = TestEnv::new();
@@ -85,7 +85,7 @@ fn a_socket_directly_in_a_folder_of_the_system_is_given_one_of_its_own() {
 }
 
 #[test]
-fn a_folder_that_holds_no_secret_asks_for_no_new_one() {
+fn an_open_folder_without_secrets_needs_no_new_secret() {
     let env = TestEnv::new();
     let folder = env.path("tokens");
     fs::create_dir(&folder).unwrap();
@@ -128,8 +128,8 @@ fn a_folder_that_holds_no_secret_asks_for_no_new_one() {
 }
 
 #[test]
-fn a_home_of_somebody_else_is_left_to_its_owner() {
-    if !are_root("a_home_of_somebody_else_is_left_to_its_owner") {
+fn another_users_home_is_left_unchanged() {
+    if !are_root("another_users_home_is_left_unchanged") {
         return;
     }
     let env = TestEnv::new();
@@ -172,8 +172,8 @@ fn a_home_of_somebody_else_is_left_to_its_owner() {
 }
 
 #[test]
-fn without_a_runtime_folder_the_three_ways_to_one_are_told_and_each_works() {
-    if !can_mount("without_a_runtime_folder_the_three_ways_to_one_are_told_and_each_works") {
+fn without_a_runtime_folder_three_working_remedies_are_offered() {
+    if !can_mount("without_a_runtime_folder_three_working_remedies_are_offered") {
         return;
     }
     let env = TestEnv::new();

@@ -38,8 +38,8 @@ fn start_in_run(env: &TestEnv, prepare: &str, user: User, args: &[&str]) -> (Out
 }
 
 #[test]
-fn no_start_closes_the_folder_of_the_system_to_those_who_have_access() {
-    if !can_mount("no_start_closes_the_folder_of_the_system_to_those_who_have_access") {
+fn no_start_closes_the_systems_folder() {
+    if !can_mount("no_start_closes_the_systems_folder") {
         return;
     }
     let env = TestEnv::new();

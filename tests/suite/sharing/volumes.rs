@@ -72,8 +72,8 @@ impl<'a> Pod<'a> {
 }
 
 #[test]
-fn a_socket_in_a_pods_volume_is_served_and_a_warning_says_who_is_trusted() {
-    if !can_mount("a_socket_in_a_pods_volume_is_served_and_a_warning_says_who_is_trusted") {
+fn a_socket_in_a_pods_volume_is_served_with_a_warning() {
+    if !can_mount("a_socket_in_a_pods_volume_is_served_with_a_warning") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -131,8 +131,8 @@ fn a_socket_in_a_pods_volume_is_served_and_a_warning_says_who_is_trusted() {
 }
 
 #[test]
-fn a_volumes_near_misses_are_refused() {
-    if !can_mount("a_volumes_near_misses_are_refused") {
+fn similar_but_unsafe_volumes_are_refused() {
+    if !can_mount("similar_but_unsafe_volumes_are_refused") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -251,8 +251,8 @@ fn a_volumes_near_misses_are_refused() {
 }
 
 #[test]
-fn a_command_is_served_where_the_only_folder_for_temporary_files_is_a_volume() {
-    if !can_mount("a_command_is_served_where_the_only_folder_for_temporary_files_is_a_volume") {
+fn a_command_is_served_with_a_volume_as_the_only_temporary_folder() {
+    if !can_mount("a_command_is_served_with_a_volume_as_the_only_temporary_folder") {
         return;
     }
     // As in a pod with a read-only root file system.

@@ -69,7 +69,7 @@ fn read(file: &Path) -> Option<(u64, String)> {
 }
 
 #[test]
-fn all_files_are_written_again_in_a_minute_and_no_reader_sees_a_part() {
+fn all_sinks_are_rewritten_atomically_within_a_minute() {
     let env = TestEnv::with_sandbox(3_600);
     if count() > 100 {
         // At TRACE, one thread writes the log lines of a thousand tasks.

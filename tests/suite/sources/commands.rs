@@ -110,7 +110,7 @@ fn is_running(pid: &str) -> bool {
 }
 
 #[test]
-fn a_users_daemon_runs_the_command_with_few_variables_and_only_when_there_is_a_reason() {
+fn a_command_gets_few_variables_and_runs_only_when_needed() {
     let script = "echo run >> HERE/runs; env > HERE/env; echo \"$*\" > HERE/args; cat > HERE/stdin; echo noise >&2; SECRET";
     let Some(place) = Place::new("a command that prints the secret", script) else {
         return;
@@ -180,7 +180,7 @@ fn a_users_daemon_runs_the_command_with_few_variables_and_only_when_there_is_a_r
 }
 
 #[test]
-fn a_command_that_hangs_ends_with_its_whole_group_when_the_daemon_stops() {
+fn a_hanging_commands_process_group_ends_with_the_daemon() {
     let script = "sleep 3600 & echo $! > HERE/child; echo $$ > HERE/own; wait";
     let Some(place) = Place::new("a command that hangs", script) else {
         return;
@@ -199,7 +199,7 @@ fn a_command_that_hangs_ends_with_its_whole_group_when_the_daemon_stops() {
 }
 
 #[test]
-fn a_command_that_hangs_is_killed_after_ten_seconds_and_the_reason_is_told() {
+fn a_hanging_command_is_killed_after_ten_seconds() {
     let script = "echo $$ > HERE/own; trap '' TERM; sleep 3600";
     let Some(place) = Place::new("a command that hangs for long", script) else {
         return;
@@ -216,7 +216,7 @@ fn a_command_that_hangs_is_killed_after_ten_seconds_and_the_reason_is_told() {
 }
 
 #[test]
-fn a_command_that_is_replaced_while_it_runs_gives_its_secret_and_the_next_one_runs_next() {
+fn a_command_replaced_during_a_run_is_run_next() {
     let script = "echo first >> HERE/runs; cp HERE/next HERE/beside; mv HERE/beside $0; SECRET";
     let Some(place) = Place::new("a command that is replaced", script) else {
         return;
@@ -243,7 +243,7 @@ fn a_command_that_is_replaced_while_it_runs_gives_its_secret_and_the_next_one_ru
 }
 
 #[test]
-fn a_command_that_failed_runs_again_at_a_reload_or_an_unlock_and_not_for_a_request() {
+fn a_failed_command_runs_again_at_a_reload_but_not_for_requests() {
     let script = "echo run >> HERE/runs; test -e HERE/good && SECRET";
     let Some(place) = Place::new("a command that fails", script) else {
         return;
@@ -299,7 +299,7 @@ fn a_daemon_of_root_runs_no_command_and_says_why() {
 }
 
 #[test]
-fn where_nothing_can_be_recorded_the_configuration_alone_binds_and_check_and_the_log_say_so() {
+fn without_a_state_folder_only_the_configuration_binds() {
     let Some(place) = Place::new("a state folder that cannot be written", "SECRET") else {
         return;
     };
