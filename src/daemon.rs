@@ -14,10 +14,10 @@
 //! | [`reloading`] | applies configurations, one at a time | condition keep options service sockets wiring | clock offload process settings |
 //! | [`wiring`] | builds the profiles that a configuration names | keep rotating | applications certificates clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
-//! | `credential_watch` | notices when a stored credential is replaced | keep | clock offload path_events store |
+//! | `credential_watch` | notices when a stored credential is replaced | keep rounds | clock offload path_events store |
 //! | [`sinks`] | writes each new token to the files that are configured for it | keep options | clock offload sink |
 //! | `start_error` | why a daemon did not start, or had to end | sockets | process settings |
-//! | [`sockets`] | binds the sockets and restores them when their files are removed | serve service shutdown | clock file_lock path_events process trust |
+//! | [`sockets`] | binds the sockets and restores them when their files are removed | rounds serve service shutdown | clock file_lock path_events process trust |
 //! | [`descriptors`] | divides the file descriptors between connections and attempts | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
 //! | [`service`] | answers requests, whether they come from an HTTP path or a companion's verb | command_files keep rotating rotation_timer | clock offload process |
@@ -28,6 +28,7 @@
 //! | `clock_changes` | reports suspends and steps of the wall clock to the profiles | keep | process |
 //! | [`condition`] | the daemon's state, in one line | keep | |
 //! | `options` | the options that a daemon is started with | | process store |
+//! | `rounds` | the common times of all periodic checks | | clock |
 //! | [`keep`] | holds the profiles: one task per profile owns its state | | clock process provider store |
 
 mod clock_changes;
@@ -40,6 +41,7 @@ mod options;
 pub mod reloading;
 pub mod rotating;
 pub mod rotation_timer;
+mod rounds;
 pub mod serve;
 pub mod service;
 pub mod shutdown;

@@ -26,7 +26,7 @@ use self::keyring::Keyring;
 use super::keep::handle::Handle;
 use super::keep::looks::look;
 use super::keep::roster::{Profiles, Roster};
-use super::keep::rounds::Rounds;
+use super::rounds::Rounds;
 use crate::clock::Clock;
 use crate::path_events::folder_watch::FolderWatch;
 use crate::store::ChangeSource;

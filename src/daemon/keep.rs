@@ -7,9 +7,9 @@
 //! | [`feed`] | the events of a profile, for one watcher | handle roster | clock |
 //! | [`roster`] | the profiles by name, and which of them a caller may use | handle | |
 //! | [`looks`] | rechecks the stored credentials of many profiles at once | handle | |
-//! | [`handle`] | access to a profile for the rest of the daemon | attempt bulkhead jumps keeper lookups patience sink_board waiters | clock provider store |
+//! | [`handle`] | access to a profile for the rest of the daemon | attempt bulkhead jumps keeper lookups mailbox patience sink_board waiters | clock provider store |
 //! | [`lookups`] | calls to an issuer's API that are not token requests, one at a time | | clock |
-//! | [`keeper`] | the task of a profile, the only owner of its state | attempt bulkhead jumps waiters | clock provider store |
+//! | [`keeper`] | the task of a profile, the only owner of its state | attempt bulkhead jumps mailbox waiters | clock provider store |
 //! | [`attempt`] | one call to the issuer, as part of an attempt | bulkhead waiters | clock provider |
 //! | [`bulkhead`] | limits how many calls run at once | crowds queue waiters | clock |
 //! | `crowds` | log messages about issuers at which attempts have to wait | | process |
@@ -19,7 +19,6 @@
 //! | [`sink_board`] | the state of the files that a profile's token is written to | | |
 //! | `waiters` | counts the callers that wait for a profile's token, and times its queued attempt | | |
 //! | [`jumps`] | notices when the machine was suspended or its wall clock was set | | clock |
-//! | [`rounds`] | the common times of all periodic checks | | clock |
 
 pub mod attempt;
 pub mod bulkhead;
@@ -34,6 +33,5 @@ mod mailbox;
 pub mod patience;
 mod queue;
 pub mod roster;
-pub mod rounds;
 pub mod sink_board;
 mod waiters;

@@ -10,6 +10,7 @@
 //! | `how` | how a rotation is wanted |
 //! | `hindrance` | what keeps it from going on, for people |
 //! | `left` | the keys that the issuer did not let rotations delete |
+//! | `finding` | finds the rotations that an earlier process left open |
 //! | `begin`, `begun` | makes the machine of a rotation, from nothing, its journal or its record |
 //! | `driver` | performs the machine's commands, one after the other |
 //! | `waiting` | its waits |
@@ -30,22 +31,21 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
-use tracing::{Instrument as _, warn};
+use tracing::Instrument as _;
 
-use self::driver::{AGAIN, Driver};
+use self::driver::Driver;
 use self::open::Open;
 use self::outside::Shared;
-use crate::causes::Causes;
-use crate::config::{Config, Profile, Provider, StoreKind};
+use crate::config::{Config, Profile, Provider};
 use crate::profile::ProfileName;
 use crate::rotation::Command;
-use crate::store::StoreError;
 
 mod begin;
 mod begun;
 mod calls;
 mod driver;
 mod exchange;
+mod finding;
 mod guarding;
 mod hindrance;
 mod how;
@@ -275,43 +275,5 @@ impl Inner {
     fn open(&self) -> MutexGuard<'_, BTreeMap<ProfileName, Arc<Open>>> {
         // Nothing panics while it is locked.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl Shared ===
-
-impl Shared {
-    /// Lists the profiles with an open rotation, once the system lets it.
-    async fn left_open(self: &Arc<Self>) -> Vec<ProfileName> {
-        let mut is_told = false;
-        loop {
-            let shared = Arc::clone(self);
-            let found = self.blocking(move || shared.look_for_open()).await;
-            let why = match found {
-                Ok(Ok(found)) => return found,
-                Ok(Err(error)) => Causes(&error).to_string(),
-                Err(why) => why,
-            };
-            if !is_told {
-                warn!(why, "the journals of rotations cannot be listed");
-            }
-            is_told = true;
-            let clock = &self.outside.clock;
-            clock.sleep_until(clock.now().boot.after(AGAIN)).await;
-        }
-    }
-
-    /// Lists the profiles with the journal of a rotation, and those with a second slot in a file. Blocks.
-    fn look_for_open(&self) -> Result<Vec<ProfileName>, StoreError> {
-        let mut found = self.outside.journals.profiles()?;
-        found.retain(|name| self.profile(name).is_some());
-        let store = self.outside.stores.store(&StoreKind::File);
-        for (name, profile) in self.all_profiles() {
-            let is_file = profile.store() == Some(&StoreKind::File);
-            if is_file && !found.contains(&name) && matches!(store.kept(&name), Ok(Some(_))) {
-                found.push(name);
-            }
-        }
-        Ok(found)
     }
 }

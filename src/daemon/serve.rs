@@ -3,7 +3,7 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory pace peers refusal_log refusals respond response stream waiting | |
+//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory pace peers refusal_log refusals respond response stream waiting | clock |
 //! | [`refusal_log`] | logs the refusals of users that may not connect | | |
 //! | [`acceptor`] | accepts connections on a listening socket | | |
 //! | `respond` | answers one HTTP request | body guard memory oauth2 openapi pace printers reply request_body response routes streamed | |

@@ -1,10 +1,12 @@
 //! What can be made to go wrong, and the plain words for it: `kind` or `kind:argument`.
 
-use std::fmt;
 use std::time::Duration;
 
+mod invalid;
 mod parse;
 mod print;
+
+pub use invalid::InvalidFault;
 
 /// Stands for a token, issued for the occasion and valid, in the text of [`Fault::Answer`].
 pub const TOKEN_PLACEHOLDER: &str = "$TOKEN";
@@ -99,17 +101,6 @@ pub enum TlsFault {
     Expired,
     SelfSigned,
     Hang,
-}
-
-/// Why a text is not a fault. It never quotes the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InvalidFault {
-    /// No fault has this name.
-    Unknown,
-    /// The fault takes no argument.
-    NoArgument,
-    /// The argument is missing, or is not one that this fault can have.
-    Argument,
 }
 
 // === impl Fault ===
@@ -292,17 +283,3 @@ impl SecretFault {
         }
     }
 }
-
-// === impl InvalidFault ===
-
-impl fmt::Display for InvalidFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unknown => "no fault has this name",
-            Self::NoArgument => "this fault takes no argument",
-            Self::Argument => "this fault needs another argument",
-        })
-    }
-}
-
-impl std::error::Error for InvalidFault {}

@@ -23,6 +23,7 @@ mod asked;
 mod changes;
 mod command;
 mod doubted;
+mod enrolled;
 mod execute;
 mod found;
 mod locked;
@@ -35,7 +36,7 @@ mod waits;
 
 pub(super) use asked::Asked;
 pub(super) use command::{Adopted, Command, Done, Heard, NewSource, RefreshRefused};
-pub(super) use found::Enrolled;
+pub(super) use enrolled::Enrolled;
 use logged::Logged;
 use waits::{Ended, Running, Work, alarm, ended, rechecked};
 

@@ -544,7 +544,7 @@ async fn a_rotation_that_was_left_open_goes_on_once_the_system_lets_it() {
                 waits.next().is_some(),
                 "{refusals} refusals: it is not found"
             );
-            let later = world.clock.now().boot.after(AGAIN);
+            let later = world.clock.now().boot.after(driver::AGAIN);
             world.clock.sleep_until(later).await;
         };
         let (mut steps, mut last) = (open.steps(), None);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tracing::{debug, info, warn};
 
-use super::super::keep::rounds::Rounds;
+use super::super::rounds::Rounds;
 use super::super::service::Door;
 use super::super::shutdown::Shutdown;
 use super::listen_error::ListenError;

@@ -1,34 +1,13 @@
 //! Processes the results of reads of the store.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tracing::{debug, info};
 
 use super::Keeper;
-use crate::credential::Enrolment;
+use super::enrolled::Enrolled;
 use crate::lifecycle::credentials::{Decision, Found, Read};
 use crate::store::source::{Loaded, LoadedCredential};
-
-/// The credential of the last read without its secret, which the keeper shares with the rest of the daemon.
-#[derive(Clone, Default)]
-pub(in super::super) struct Enrolled(Arc<Mutex<Option<Arc<Enrolment>>>>);
-
-impl Enrolled {
-    /// Returns the credential, if one was read.
-    pub(in super::super) fn get(&self) -> Option<Arc<Enrolment>> {
-        self.lock().clone()
-    }
-
-    /// Replaces the credential.
-    pub(super) fn set(&self, enrolment: Option<Arc<Enrolment>>) {
-        *self.lock() = enrolment;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Enrolment>>> {
-        // A poisoned lock is harmless: no code panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Keeper {
     /// Returns shared access to the credential of the last read.

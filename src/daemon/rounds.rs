@@ -13,20 +13,20 @@ use crate::instant::BootInstant;
 const INTERVAL: Duration = Duration::from_secs(30);
 
 /// The rounds, as one check waits for them.
-pub struct Rounds {
+pub(super) struct Rounds {
     clock: Arc<dyn Clock>,
     next: BootInstant,
 }
 
 impl Rounds {
     /// Starts with the next round.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         let next = round_after(clock.now().boot);
         Self { clock, next }
     }
 
     /// Waits for the next round. Returns at once if a round has passed since the last call. It is cancel safe.
-    pub async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         self.clock.sleep_until(self.next).await;
         self.next = round_after(self.clock.now().boot);
     }
