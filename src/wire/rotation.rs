@@ -55,8 +55,10 @@ pub enum StepEnd {
     Kept,
     /// The rotation does nothing more until a user acts.
     NeedsHuman,
-    /// The old key remains in use.
+    /// The old key remains in use. A later rotation may succeed.
     Failed,
+    /// The old key remains in use, and no wait changes that: a permission is missing, for example.
+    Impossible,
 }
 
 /// An open rotation.

@@ -163,7 +163,7 @@ fn a_key_of_the_organisation_is_rotated_in_place_alone() {
     assert_eq!(made.code, 0, "{made:?}");
     env.token(&daemon, "robot");
     let refused = env.jeton(&["rotate", "robot", "--with", "research"]);
-    assert_eq!(refused.code, 75, "{refused:?}");
+    assert_eq!(refused.code, 78, "{refused:?}");
     assert!(refused.stdout.contains("--in-place"), "{refused:?}");
     let before = stored_secret(&env, "robot");
     let rotated = env.jeton(&[

@@ -73,6 +73,7 @@ pub(super) fn renew(session: &Session, holder: &ProfileName, nothing: &str) -> R
             None => report(format!("{}: {}", step.step, step.detail)),
             Some(StepEnd::Done | StepEnd::Kept) => return Ok(()),
             Some(StepEnd::Failed) => return Err(fail(Exit::Later, step.detail)),
+            Some(StepEnd::Impossible) => return Err(fail(Exit::Config, step.detail)),
             Some(StepEnd::NeedsHuman) => return Err(fail(Exit::Failed, step.detail)),
         }
     }

@@ -1,6 +1,5 @@
-//! The task of one profile, the only owner of the profile's state. It makes no decisions: it feeds events to two state
-//! machines, executes their decisions, and publishes the view. [`Lifecycle`] decides when to make an attempt,
-//! [`Credentials`] decides what the attempt does.
+//! The task of one profile, the only owner of the profile's state. It feeds events to two state machines, executes their
+//! decisions, and publishes the view. [`Lifecycle`] decides when to make an attempt, [`Credentials`] what it does.
 
 use std::sync::Arc;
 
@@ -234,7 +233,6 @@ impl Keeper {
                 Some((done, Heard::default()))
             }
             Command::Refresh { reply } => {
-                // The caller may have gone away. That cancels nothing.
                 let _: Result<(), _> = reply.send(self.refresh());
                 None
             }

@@ -16,6 +16,8 @@ pub(super) struct Exchange {
     pub(super) date: Option<UnixTime>,
     /// What went wrong last, for people.
     pub(super) trouble: Option<String>,
+    /// Whether the issuer's last word was that the token's user may not do it, which no wait cures.
+    pub(super) is_forbidden: bool,
 }
 
 // === impl Exchange ===

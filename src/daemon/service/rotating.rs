@@ -199,7 +199,7 @@ impl RotationFeed {
             }
             Some(RotationEnd::Impossible) => {
                 let problem = failed(Code::Misconfigured, NOT_ROTATED);
-                (Some(Some(problem)), Some(StepEnd::Failed))
+                (Some(Some(problem)), Some(StepEnd::Impossible))
             }
             None => ((!self.to_the_end && is_switched()).then_some(None), None),
         };

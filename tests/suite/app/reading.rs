@@ -145,7 +145,9 @@ fn a_missing_permission_is_reported_with_a_remedy() {
     ] {
         env.sandbox().set(Setting::parse(setting).unwrap());
         let refused = env.jetond(args);
-        assert_eq!(refused.code, 1, "{setting}: {refused:?}");
+        // The daemon regenerates a key that a profile uses: no wait cures this.
+        let code = if args.contains(&"regenerate") { 78 } else { 1 };
+        assert_eq!(refused.code, code, "{setting}: {refused:?}");
         for says in ["(403)", "ask an administrator"] {
             assert!(refused.stderr.contains(says), "{setting}: {refused:?}");
         }

@@ -140,6 +140,7 @@ impl Driver {
     fn not_done(&mut self, trouble: &Trouble) -> InPlaceEvent {
         debug!(%trouble, "a call of the rotation failed");
         self.exchange.trouble = Some(trouble.to_string());
+        self.exchange.is_forbidden = trouble.kind == TroubleKind::Forbidden;
         if trouble.may_be_done {
             return InPlaceEvent::Lost;
         }

@@ -78,7 +78,10 @@ pub(super) fn ended(
         ),
         InPlaceEnd::Undone => (
             with_trouble(format!("the secret of {key} is not replaced"), exchange),
-            RotationEnd::Failed,
+            match exchange.is_forbidden {
+                true => RotationEnd::Impossible,
+                false => RotationEnd::Failed,
+            },
         ),
         InPlaceEnd::NeedsHuman => (
             format!(
