@@ -1,31 +1,30 @@
-//! Rotates the keys of profiles: one task for each rotation that is open, which does what the rotation's machine asks.
+//! Rotates the keys of profiles: each open rotation has a task that executes the commands of a state machine.
 //!
-//! A caller that leaves stops nothing: the task belongs to the daemon. A rotation that was open when an earlier process
-//! ended goes on at [`Rotations::resume_all`]. The record and the journal are all that a task leaves behind when it is
-//! dropped, so it may be dropped at any moment.
-//!
+//! The task belongs to the daemon: a rotation goes on when its caller disconnects. [`Rotations::resume_all`] resumes
+//! the rotations that an earlier process left open. A task can be dropped at any moment, because everything that a
+//! resume needs is in the stored record and in the journal.
 //! | File | What it does |
 //! |---|---|
 //! | `outside` | what rotations need of the rest of the program |
-//! | `how` | how a rotation is wanted |
-//! | `hindrance` | what keeps it from going on, for people |
-//! | `left` | the keys that the issuer did not let rotations delete |
+//! | `how` | the options of a rotation |
+//! | `hindrance` | what a rotation is waiting for, in words for people |
+//! | `left` | keys that the issuer refused to delete for a rotation |
 //! | `finding` | finds the rotations that an earlier process left open |
-//! | `begin`, `begun` | makes the machine of a rotation, from nothing, its journal or its record |
-//! | `driver` | performs the machine's commands, one after the other |
-//! | `waiting` | its waits |
+//! | `begin`, `begun` | makes a rotation's state machine: a new one, or from its journal or record |
+//! | `driver` | executes the commands of the state machine one after the other |
+//! | `waiting` | the waits of a rotation |
 //! | `calls` | the calls to the issuer's API |
 //! | `sharing` | the other profiles with the same key |
 //! | `guarding` | keeps the old key while the new one gets no token |
-//! | `proving`, `proven` | the proof of the new secret |
+//! | `proving`, `proven` | proves the new secret by getting a token with it |
 //! | `noting` | writes the journal |
 //! | `storing` | the changes of the record |
-//! | `journal` | the journal's form for the machine's notes |
-//! | `open` | a rotation that is open, as callers see it |
-//! | `in_place`, `exchange` | the same for a rotation in place, and what that holds between its steps |
-//! | `told` | the words for each step |
-//! | `step` | what a caller is told, and what a rotation that is open shows |
-//! | `refused` | why no rotation begins |
+//! | `journal` | converts the state machine's notes to and from the journal |
+//! | `open` | an open rotation, as callers see it |
+//! | `in_place`, `exchange` | the same for a rotation in place, and the data that it keeps between its steps |
+//! | `told` | the sentence for each step |
+//! | `step` | the steps that a caller gets, and the status of an open rotation |
+//! | `refused` | reasons why a rotation does not begin |
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,16 +70,16 @@ pub use outside::{KeysOf, Offload, Outside};
 pub use refused::{InPlaceRefused, RotationRefused};
 pub use step::{RotationEnd, RotationShown, RotationStep, Steps};
 
-/// The rotations of this daemon. By default it has none and begins none.
+/// The rotations of this daemon. The default value has none and refuses to begin one.
 #[derive(Default)]
 pub struct Rotations(Option<Arc<Inner>>);
 
-/// Takes the name of a profile whose stored record says that a rotation of its key is open.
+/// Channel for the name of a profile whose stored record says that a rotation of its key is open.
 pub type Found = mpsc::UnboundedSender<ProfileName>;
 
 struct Inner {
     shared: Arc<Shared>,
-    /// The profiles whose record said so, until the first configuration is in force.
+    /// Receives the profiles whose record says that a rotation is open, until the first configuration is in force.
     found: Mutex<Option<mpsc::UnboundedReceiver<ProfileName>>>,
     open: Mutex<BTreeMap<ProfileName, Arc<Open>>>,
 }
@@ -88,7 +87,7 @@ struct Inner {
 // === impl Rotations ===
 
 impl Rotations {
-    /// Rotations with these means, and where to say that a record was read which is part of one. No profile is known yet.
+    /// Returns rotations without profiles, and the channel on which the stores report a record with an open rotation.
     pub fn new(outside: Outside) -> (Self, Found) {
         let (sender, found) = mpsc::unbounded_channel();
         let inner = Inner {
@@ -99,7 +98,7 @@ impl Rotations {
         (Self(Some(Arc::new(inner))), sender)
     }
 
-    /// Takes up the profiles of the configuration in force, and goes on with the rotations that are open.
+    /// Takes over the profiles of the configuration in force, and resumes the open rotations.
     pub fn configure(&self, config: &Config) {
         if let Some(inner) = &self.0 {
             inner.shared.configure(config);
@@ -108,19 +107,20 @@ impl Rotations {
         }
     }
 
-    /// Begins a rotation of this profile's key, or joins the one that is open. The steps are those from its beginning on.
+    /// Begins a rotation of this profile's key, or joins the open one. The returned steps start with the rotation's
+    /// first.
     ///
     /// # Errors
-    /// [`RotationRefused`] if none can begin.
+    /// [`RotationRefused`] if no rotation can begin.
     pub fn start(&self, profile: &ProfileName, how: HowToRotate) -> Result<Steps, RotationRefused> {
         let inner = self.may_rotate(profile, &how)?;
         Ok(inner.begin(profile, Some(how)).steps())
     }
 
-    /// Whether a rotation in place could begin now, or be joined. Changes nothing.
+    /// Checks whether a rotation in place could begin now, or be joined. Changes nothing.
     ///
     /// # Errors
-    /// [`RotationRefused`] if it could not.
+    /// [`RotationRefused`] if neither is possible.
     pub async fn check_in_place(
         &self,
         profile: &ProfileName,
@@ -158,20 +158,21 @@ impl Rotations {
         }
     }
 
-    /// The rotation of this profile's key that is open.
+    /// Returns the status of the open rotation of this profile's key.
     pub fn shown(&self, profile: &ProfileName) -> Option<RotationShown> {
         let inner = self.0.as_ref()?;
         let open = inner.open().get(profile).map(Arc::clone)?;
         open.shown()
     }
 
-    /// The names of the profile's former keys that the issuer did not let rotations delete.
+    /// Returns the names of the profile's former keys that the issuer refused to delete.
     pub fn left(&self, profile: &ProfileName) -> Vec<String> {
         let inner = self.0.as_ref();
         inner.map_or_else(Vec::new, |inner| inner.shared.left(profile))
     }
 
-    /// Goes on with the rotations that an earlier process left open, and looks whether the keys that are left are gone.
+    /// Resumes the rotations that an earlier process left open, and checks whether undeleted former keys are gone by
+    /// now.
     pub fn resume_all(&self) {
         let Some(inner) = self.0.as_ref().map(Arc::clone) else {
             return;
@@ -191,7 +192,7 @@ impl Rotations {
     }
 }
 
-/// Whether keys of this profile can be rotated.
+/// Checks whether keys of this profile can be rotated.
 fn may_rotate(profile: &Profile) -> Result<(), RotationRefused> {
     if !matches!(profile.provider, Provider::Runai(_)) {
         return Err(RotationRefused::NotRunai);
@@ -205,7 +206,7 @@ fn may_rotate(profile: &Profile) -> Result<(), RotationRefused> {
 // === impl Inner ===
 
 impl Inner {
-    /// Begins the task of this profile's rotation, unless it runs; `None` goes on with one that was begun.
+    /// Starts the task of this profile's rotation, unless it runs already. `None` for `how` resumes an open rotation.
     fn begin(self: &Arc<Self>, profile: &ProfileName, how: Option<HowToRotate>) -> Arc<Open> {
         let mut all = self.open();
         if let Some(open) = all.get(profile).filter(|open| !open.is_over()) {
@@ -230,7 +231,7 @@ impl Inner {
             async move {
                 task.await;
                 let Some(inner) = inner.upgrade() else { return };
-                // One that waits for a person stays, so that it is shown.
+                // A rotation that needs a person stays in the map, so that the status shows it.
                 let is_gone = ended.shown().is_none();
                 let mut all = inner.open();
                 if is_gone && all.get(&name).is_some_and(|open| Arc::ptr_eq(open, &ended)) {
@@ -242,8 +243,8 @@ impl Inner {
         open
     }
 
-    /// Goes on with the rotation of each profile whose record is read and says that one is open: a journal may be lost, and
-    /// a keyring is not read before its profile needs it.
+    /// Resumes the rotation of each profile whose record, when it is read, says that one is open. This finds
+    /// rotations whose journal was lost, and those in a keyring, which is read only when its profile needs it.
     fn follow_records(self: &Arc<Self>) {
         let found = self
             .found
@@ -256,7 +257,7 @@ impl Inner {
         tokio::spawn(async move {
             while let Some(profile) = found.recv().await {
                 let Some(inner) = inner.upgrade() else { return };
-                // One that is refused stays there, so that not each read of the record tries it again.
+                // A refused rotation stays in the map; otherwise each read of the record would try to resume it.
                 let is_known = inner.open().contains_key(&profile);
                 if !is_known && inner.shared.profile(&profile).is_some() {
                     inner.begin(&profile, None);
@@ -265,7 +266,7 @@ impl Inner {
         });
     }
 
-    /// Lists the profile's keys, and forgets of those that are left which are gone.
+    /// Lists the profile's keys, and forgets those undeleted former keys that the issuer no longer has.
     fn look_for_left(self: &Arc<Self>, profile: ProfileName) {
         let open = Arc::new(Open::new(self.shared.outside.clock.now().unix));
         let mut driver = Driver::new(Arc::clone(&self.shared), profile, open);
@@ -273,7 +274,7 @@ impl Inner {
     }
 
     fn open(&self) -> MutexGuard<'_, BTreeMap<ProfileName, Arc<Open>>> {
-        // Nothing panics while it is locked.
+        // No code panics while it holds this lock, so the lock is never poisoned.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The common times of all periodic checks of what cannot be watched.
+//! The common times of all periodic checks.
 //!
 //! All checks run at the same times, so that several of them wake the machine only once. A daemon that can watch
 //! everything waits for no round, and then has no timer for it.
@@ -12,7 +12,7 @@ use crate::instant::BootInstant;
 /// Time between two rounds.
 const INTERVAL: Duration = Duration::from_secs(30);
 
-/// The rounds, as one check waits for them.
+/// Waits for the rounds, for one check.
 pub(super) struct Rounds {
     clock: Arc<dyn Clock>,
     next: BootInstant,
@@ -25,7 +25,7 @@ impl Rounds {
         Self { clock, next }
     }
 
-    /// Waits for the next round. Returns at once if a round has passed since the last call. It is cancel safe.
+    /// Waits for the next round. Returns at once if a round has passed since the last call. Cancel safe.
     pub(super) async fn next(&mut self) {
         self.clock.sleep_until(self.next).await;
         self.next = round_after(self.clock.now().boot);
@@ -58,7 +58,7 @@ mod tests {
             tokio::join!(first.next(), second.next());
             assert_eq!(shown(), secs(round));
         }
-        // A check that has not waited for a while gets a round at once, and after it the common ones.
+        // A check that has not waited for a while gets a round at once, and then the common ones.
         tokio::time::sleep(secs(100)).await;
         second.next().await;
         assert_eq!(shown(), secs(1_150));

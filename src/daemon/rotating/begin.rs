@@ -1,4 +1,4 @@
-//! Makes the machine of a rotation: from nothing, from its journal, or from its record.
+//! Makes the state machine of a rotation: a new one, or one from its journal or its record.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,7 +33,7 @@ enum Left {
 }
 
 impl Driver {
-    /// The machine of the rotation that is open, else of a new one as it is wanted.
+    /// Returns the state machine of the open rotation; without one, that of a new rotation with the options `how`.
     pub(super) async fn machine(&mut self, how: Option<&HowToRotate>) -> Begun {
         let record = match self.record().await {
             Ok(record) => record,
@@ -115,7 +115,7 @@ impl Driver {
         Begun::Machine(Box::new(Overlap::new(rotation, wanted, terms, clock)))
     }
 
-    /// What an earlier process left open.
+    /// Finds what an earlier process left open.
     async fn left(
         &self,
         record: Option<&Record>,
@@ -165,8 +165,8 @@ impl Driver {
         }))
     }
 
-    /// The names of keys that may be at the issuer: these of the journal, and those that the record has or its rotation's
-    /// name rule gives.
+    /// Returns the names of keys that may be at the issuer: `names`, which come from the journal, those in the
+    /// record, and the name that the rotation's ID implies.
     fn known_keys(&self, record: Option<&Record>, mut names: Vec<String>) -> Vec<String> {
         let begun = record.filter(|record| record.rotation.is_some());
         if let Some(record) = begun {
@@ -181,7 +181,7 @@ impl Driver {
         names
     }
 
-    /// A rotation whose journal is missing.
+    /// Finds a rotation in the record whose journal is missing.
     fn left_in(&self, record: Option<&Record>) -> Option<Left> {
         let view = storing::view(Some(record?))?;
         let name = key_name(&self.name, view.rotation.as_ref()?);
@@ -205,12 +205,12 @@ impl Driver {
         }
     }
 
-    /// The lifetime of the profile's tokens, once it holds one.
+    /// Returns the lifetime of the profile's tokens; `None` before its first token.
     pub(super) fn lifetime(&self) -> Option<Duration> {
         self.shared.handle(&self.name)?.state().lifetime
     }
 
-    /// The client IDs that the profiles of this daemon use.
+    /// Returns the client IDs that the profiles of this daemon use.
     fn in_use(&self) -> BTreeSet<String> {
         let all = self.shared.outside.roster.all();
         let enrolments = all.values().filter_map(|entry| entry.handle.enrolment());

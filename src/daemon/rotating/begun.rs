@@ -1,16 +1,17 @@
-//! What a rotation begins with.
+//! The start of a rotation: its state machine, or why there is none.
 
 use super::refused::RotationRefused;
 use crate::rotation::{InPlace, Overlap};
 
-/// What a rotation begins with.
+/// The result of preparing a rotation.
 pub(super) enum Begun {
-    /// This machine. A journal of another host or of an earlier boot has to be made ours first.
+    /// The state machine of a rotation with overlap. A journal of another host or boot must first be rewritten as
+    /// ours.
     Machine(Box<Overlap>),
-    /// The machine of a rotation in place.
+    /// The state machine of a rotation in place.
     InPlace(Box<InPlace>),
-    /// There is nothing to go on with.
+    /// No rotation is open, so there is nothing to resume.
     Nothing,
-    /// This is in the way.
+    /// The rotation cannot begin, for this reason.
     Refused(RotationRefused),
 }

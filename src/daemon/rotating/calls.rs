@@ -19,7 +19,8 @@ use crate::token::AccessToken;
 const FOR_TOKEN: Duration = Duration::from_secs(10);
 
 impl Driver {
-    /// The keys, managed with the token that is held; `None` if none is.
+    /// Returns the API for the keys, authorized by the managing profile's token; `None` if that profile holds no
+    /// token.
     pub(super) async fn keys(&mut self) -> Option<Arc<dyn KeyIssuer>> {
         let manager = self.with.clone().unwrap_or_else(|| self.name.clone());
         let Some(handle) = self.shared.handle(&manager) else {
@@ -38,7 +39,7 @@ impl Driver {
         }
     }
 
-    /// What is waited for while the profile that manages the keys is gone.
+    /// Describes the wait while the managing profile is missing from the configuration.
     fn gone(&self, manager: &ProfileName) -> String {
         let what = format!("the profile {manager}, which is not in the configuration: put it back");
         if *manager == self.name {
@@ -50,7 +51,7 @@ impl Driver {
         )
     }
 
-    /// The keys, managed with this token of this profile.
+    /// Returns the API for the keys, authorized by this token of this profile.
     pub(super) fn keys_with(
         &self,
         profile: &ProfileName,
@@ -79,7 +80,8 @@ impl Driver {
         if let Some(own) = self.client_id()
             && listing.by_client(&own).is_none()
         {
-            // The organisation's keys, to say that it is one. A user who may not see them has none there.
+            // Lists the organisation's keys to name the right cause; a user who may not see them gets an empty list
+            // here.
             for kind in [Kind::ServiceAccount, Kind::Application] {
                 if let Ok(listed) = keys.list(kind).await {
                     let theirs = Listed {
@@ -123,7 +125,7 @@ impl Driver {
             name: Some(name.to_owned()),
         };
         let Ok(credential) = Credential::new(&made.client_id, made.secret) else {
-            // A client ID that no request can carry: the key is found by its name and deleted.
+            // No request can carry this client ID. The state machine finds the key by its name and deletes it.
             self.hindrance
                 .note("the control plane: its answer has a client ID that no request can carry");
             return Event::Lost;
@@ -148,7 +150,7 @@ impl Driver {
         };
         let id = match (key.id, self.family) {
             (Some(id), Some(family)) => (family, id),
-            // What the record or the journal does not say, the list does.
+            // Where neither the record nor the journal has the ID, the issuer's list has it.
             (id, _) => match keys.list(Kind::Auto).await {
                 Ok(listed) => {
                     self.family = Some(listed.family);
@@ -181,7 +183,7 @@ impl Driver {
             .note(format!("the control plane: {}", trouble.cause()));
     }
 
-    /// The event for a call that did not do what was asked.
+    /// Returns the event for a call that failed.
     fn failed(&mut self, trouble: &Trouble) -> Event {
         debug!(%trouble, "a call of the rotation failed");
         self.note_trouble(trouble);
@@ -197,7 +199,7 @@ impl Driver {
         }
     }
 
-    /// The client ID of the credential that the profile uses.
+    /// Returns the client ID of the credential that the profile uses.
     fn client_id(&self) -> Option<String> {
         let enrolment = self.shared.handle(&self.name)?.enrolment()?;
         Some(enrolment.client_id.clone())

@@ -1,4 +1,4 @@
-//! Performs the commands of a rotation's machine, one after the other.
+//! Executes the commands of a rotation's state machine one after the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +22,13 @@ use crate::profile::ProfileName;
 use crate::rotation::{Change, Command, End, Event, Overlap, Phase, State, Written};
 use crate::store::{DriverLock, Record, RotationId, StoreErrorKind};
 
-/// What a wait for the record waits for.
+/// The subject of a wait for the record.
 pub(super) const STORE: &str = "the store of the credential";
 
-/// The profile was removed while its key is rotated.
+/// The reason for a wait after the profile was removed during a rotation of its key.
 const GONE: &str = "the profile is not in the configuration; put it back";
 
-/// How long a rotation that is open waits where the system does not let it go on.
+/// Time between two tries to resume an open rotation after a system error.
 pub(super) const AGAIN: Duration = Duration::from_secs(60);
 
 /// The task of one rotation.
@@ -36,24 +36,24 @@ pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) name: ProfileName,
     pub(super) open: Arc<Open>,
-    /// The profile whose token manages the keys, where it is another one.
+    /// The profile whose token manages the keys, if it is another profile.
     pub(super) with: Option<ProfileName>,
-    /// Where the issuer has the keys of users, once it is known.
+    /// The issuer's family of endpoints for the keys of users, once it is known.
     pub(super) family: Option<Family>,
     pub(super) made: Arc<MadeKey>,
     /// The token of the new key, until the switch.
     pub(super) proven: Option<Proven>,
-    /// What a rotation in place holds between its steps.
+    /// What a rotation in place keeps between its steps.
     pub(super) exchange: Exchange,
-    /// Until when the key in force is not tried again before the old one is deleted.
+    /// Until when the key in force is not sent again to check it before the old key is deleted.
     pub(super) guarded_until: Option<BootInstant>,
-    /// What keeps it from going on.
+    /// What the rotation is waiting for.
     pub(super) hindrance: Hindrance,
     pub(super) is_finish_told: bool,
-    /// The rotation whose journal this task has written, or tried to write.
+    /// The rotation whose journal this task has written, or has tried to write.
     pub(super) noted: Option<RotationId>,
     is_switch_told: bool,
-    /// Whether the machine knows how long the tokens live.
+    /// Whether the state machine knows the lifetime of the tokens.
     pub(super) is_lifetime_known: bool,
 }
 
@@ -85,7 +85,7 @@ impl Driver {
         let (_lock, begun) = loop {
             match self.begin(how.as_ref()).await {
                 Ok(begun) => break begun,
-                // No caller is there to ask for it again.
+                // A resumed rotation has no caller that could retry, so the task does.
                 Err(RotationRefused::System(why)) if how.is_none() => {
                     debug!(why, "the rotation that is open cannot go on now");
                     let clock = &self.shared.outside.clock;
@@ -122,7 +122,7 @@ impl Driver {
         }
     }
 
-    /// Takes the right to drive the rotation, and makes its machine.
+    /// Locks the rotation for this process, and makes its state machine.
     async fn begin(
         &mut self,
         how: Option<&HowToRotate>,
@@ -178,7 +178,7 @@ impl Driver {
                 false => Event::NotNoted,
             },
             Command::Pause(pause) => self.pause(pause).await,
-            // The loop has ended before.
+            // Does not occur: the loop ends at this command.
             Command::End(_) => Event::Woken,
         }
     }
@@ -187,7 +187,7 @@ impl Driver {
         let (shared, name, made) = (self.shared(), self.name.clone(), Arc::clone(&self.made));
         let is_restore = matches!(change, Change::Restore(..));
         let changed = self.blocking(move || {
-            // A profile that is gone from the configuration may come back.
+            // The profile may be missing from the configuration now and come back later.
             let store = shared.store(&name)?;
             let stores = &shared.outside.stores;
             Some(storing::change(
@@ -215,10 +215,10 @@ impl Driver {
         written
     }
 
-    /// The stored record.
+    /// Reads the stored record.
     ///
     /// # Errors
-    /// Why it cannot be read, for people.
+    /// The reason why the record cannot be read, for people.
     pub(super) async fn record(&self) -> Result<Option<Record>, String> {
         let (shared, name) = (self.shared(), self.name.clone());
         let read = self.blocking(move || shared.store(&name).map(|store| store.load(&name)));
@@ -229,10 +229,10 @@ impl Driver {
         }
     }
 
-    /// Runs this call off the event loop.
+    /// Runs this blocking call off the event loop.
     ///
     /// # Errors
-    /// Why it was not made, for people.
+    /// The reason why the call was not made, for people.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,

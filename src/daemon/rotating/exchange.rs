@@ -1,20 +1,20 @@
-//! What a rotation in place holds between its steps.
+//! What a rotation in place keeps between its steps.
 
 use crate::applications::secret_of;
 use crate::credential::{ClientSecret, RawAnswer};
 use crate::instant::UnixTime;
 use crate::token::AccessToken;
 
-/// What a rotation in place holds between its steps. The second slot of the store has the same.
+/// Data that a rotation in place keeps in memory between its steps. The second slot of the store has a copy.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
-    /// The token that a lost answer is asked for again with.
+    /// The token with which the call is repeated if its answer is lost.
     pub(super) token: Option<AccessToken>,
     /// The last answer with a new secret.
     pub(super) answer: Option<RawAnswer>,
-    /// What the issuer's clock showed last.
+    /// The issuer's latest `Date`.
     pub(super) date: Option<UnixTime>,
-    /// What went wrong last, for people.
+    /// The latest error, for people.
     pub(super) trouble: Option<String>,
     /// Whether the issuer's last word was that the token's user may not do it, which no wait cures.
     pub(super) is_forbidden: bool,
@@ -23,7 +23,7 @@ pub(super) struct Exchange {
 // === impl Exchange ===
 
 impl Exchange {
-    /// The secret in the last answer.
+    /// Returns the secret in the last answer.
     pub(super) fn secret(&self) -> Option<ClientSecret> {
         secret_of(self.answer.as_ref()?)
     }

@@ -12,7 +12,7 @@ use crate::profile::ProfileName;
 use crate::store::StoreError;
 
 impl Shared {
-    /// Lists the profiles with an open rotation, once the system lets it.
+    /// Lists the profiles with an open rotation. Retries until the system allows it.
     pub(super) async fn left_open(self: &Arc<Self>) -> Vec<ProfileName> {
         let mut is_told = false;
         loop {

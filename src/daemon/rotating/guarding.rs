@@ -1,4 +1,4 @@
-//! What is asked before the old key is deleted: whether the key in force still gets a token.
+//! Checks before the old key is deleted that the key in force still gets a token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,21 +15,21 @@ use crate::rotation::KeyRef;
 use crate::store::OtherKey;
 use crate::store::source::binding_of;
 
-/// How long a key in force that was rejected is not sent again: some issuers lock a client out that comes too often.
+/// How long a rejected key in force is not sent again: some issuers lock out a client that tries too often.
 const REJECTED: Duration = Duration::from_secs(900);
 
-/// What the record says of a key that is to be deleted.
+/// The role that the record gives to a key that is about to be deleted.
 enum Role {
-    /// It is the key that was in force before: tokens come from it while the issuer rejects the one in force, whose
-    /// credential this is if it may be sent.
+    /// The previous key: the profile gets its tokens with it while the issuer rejects the key in force. The
+    /// credential is that of the key in force, if it may be sent.
     Former(Option<Box<Credential>>),
-    /// No token comes from it.
+    /// The profile gets no token with it.
     Other,
 }
 
 impl Driver {
-    /// Whether this key may be deleted now. Somebody may have replaced the new key's secret at the issuer since the
-    /// switch; then the former one is all that works.
+    /// Returns whether this key may be deleted now. If a person has replaced the new key's secret at the issuer since
+    /// the switch, the previous key is the only one that works.
     pub(super) async fn may_delete(&mut self, key: &KeyRef) -> bool {
         let (shared, name, client_id) = (self.shared(), self.name.clone(), key.client_id.clone());
         let role = self.blocking(move || role(&shared, &name, &client_id));
@@ -53,7 +53,7 @@ impl Driver {
         }
         match handle.prove(Arc::new(*credential)).await {
             CallEnd::Granted { sent, grant, date } => {
-                // At an issuer whose new token ends the last one it is the only one that works.
+                // Some issuers revoke the previous token when they issue a new one; there, only this token works now.
                 handle.adopt(sent, grant, date).await;
                 true
             }
@@ -79,7 +79,7 @@ impl Driver {
     }
 }
 
-/// What the record says of the key with this client ID; `None` if it cannot be read. Blocks.
+/// Finds the role of the key with this client ID in the record; `None` if the record cannot be read. Blocks.
 fn role(shared: &Shared, name: &ProfileName, client_id: &str) -> Option<Role> {
     let profile = shared.profile(name)?;
     let Some(record) = shared.store(name)?.load(name).ok()? else {

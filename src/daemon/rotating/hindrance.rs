@@ -1,45 +1,45 @@
-//! What keeps a rotation from going on, as callers are told.
+//! What a rotation is waiting for, as callers see it.
 
 use crate::instant::UnixTime;
 use crate::rotation::{Event, Why, Written};
 
-/// What keeps a rotation from going on, and since when.
+/// What a rotation is waiting for, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Hindrance {
-    /// What the last command waits for, and why: the end of a sentence that begins with "waiting for".
+    /// What the current command waits for, and why: the end of a sentence that begins with "waiting for".
     what: Option<String>,
-    /// What the tries in a row wait for, and when the first of them failed.
+    /// The reason of the failed tries in a row, and when the first of them failed.
     since: Option<(Why, UnixTime)>,
 }
 
-/// What is told of a wait.
+/// The description of a wait for callers.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Hindered<'a> {
     /// What is waited for, and why: the end of a sentence that begins with "waiting for".
     pub(super) what: Option<&'a str>,
-    /// Since when it is tried again and again.
+    /// When the first of the failed tries was, if the wait is for a retry.
     pub(super) since: Option<UnixTime>,
 }
 
 // === impl Hindrance ===
 
 impl Hindrance {
-    /// Notes what the command that is performed waits for.
+    /// Notes what the current command waits for.
     pub(super) fn note(&mut self, what: impl Into<String>) {
         self.what = Some(what.into());
     }
 
-    /// What the last command waits for.
+    /// Returns what the last command waits for.
     pub(super) fn what(&self) -> Option<&str> {
         self.what.as_deref()
     }
 
-    /// A command begins: what the last one waited for is past.
+    /// Forgets what the last command waited for, when the next one begins.
     pub(super) fn clear(&mut self) {
         self.what = None;
     }
 
-    /// Takes the outcome of a command: one that went well ends the tries in a row.
+    /// Takes the outcome of a command. A success ends the row of failed tries.
     pub(super) fn take(&mut self, event: &Event) {
         let is_another_try = matches!(
             event,
@@ -59,7 +59,7 @@ impl Hindrance {
         }
     }
 
-    /// What is told of a wait for this. A wait that ends by itself has no beginning that matters.
+    /// Describes a wait of this kind. Only a wait for a retry has a start; other waits end without help.
     pub(super) fn told(&mut self, why: Why, now: UnixTime) -> Hindered<'_> {
         let is_fault = matches!(why, Why::Issuer | Why::Store | Why::Journal | Why::Replicas);
         if !is_fault {

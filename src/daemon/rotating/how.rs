@@ -1,33 +1,33 @@
-//! How a rotation is wanted.
+//! The options of a rotation.
 
 use crate::profile::ProfileName;
 
-/// How the secret is exchanged.
+/// The way in which a secret is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// A second key is created, and the first one is deleted late.
+    /// A second key is created, and the first one is deleted after a grace period.
     Overlap,
-    /// The issuer replaces the secret of the key.
+    /// The issuer replaces the secret of the same key.
     InPlace,
 }
 
-/// How a rotation is wanted.
+/// The options of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HowToRotate {
-    /// How the secret is exchanged.
+    /// The way in which the secret is replaced.
     pub mode: Mode,
-    /// Delete the old key without the wait for proof that it is not used. Also of a rotation that is open.
+    /// Whether to delete the old key without waiting for proof that it is unused. Applies to an open rotation, too.
     pub finish: bool,
-    /// Drive the rotation of another host.
+    /// Whether to take over a rotation that another host began.
     pub take_over: bool,
-    /// The profile whose token manages the keys, where it is another one.
+    /// The profile whose token manages the keys, if it is another profile.
     pub with: Option<ProfileName>,
 }
 
 // === impl HowToRotate ===
 
 impl HowToRotate {
-    /// With a second key, and nothing else that is wanted.
+    /// A rotation with overlap and no other option.
     pub const OVERLAP: Self = Self {
         mode: Mode::Overlap,
         finish: false,

@@ -1,13 +1,13 @@
-//! Performs the commands of the machine for a rotation in place.
+//! Executes the commands of the state machine for a rotation in place.
 //!
 //! | File | What it does |
 //! |---|---|
-//! | `begin` | makes the machine, from nothing or from what an earlier process left |
-//! | `check` | whether the key's secret can be replaced in place |
+//! | `begin` | makes the state machine, new or from what an earlier process left |
+//! | `check` | checks whether the key's secret can be replaced in place |
 //! | `calls` | the calls to the issuer |
-//! | `storing`, `looking` | the changes of the record and of the second slot, and what is there |
-//! | `journal` | the journal's form for the machine's notes |
-//! | `told` | the words for each step |
+//! | `storing`, `looking` | changes and reads the record and the second slot |
+//! | `journal` | converts the state machine's notes to and from the journal |
+//! | `told` | the sentence for each step |
 
 use tracing::{debug, info, warn};
 
@@ -52,7 +52,7 @@ impl Driver {
         }
     }
 
-    /// Performs one command; `None` if another program has replaced the stored credential.
+    /// Executes one command; `None` if another program has replaced the stored credential.
     pub(super) async fn perform_in_place(
         &mut self,
         notes: &InPlaceNotes,
@@ -94,7 +94,7 @@ impl Driver {
                 clock.sleep_until(pause.until).await;
                 InPlaceEvent::Woken
             }
-            // The loop has ended before.
+            // Does not occur: the loop ends at this command.
             InPlaceCommand::End(_) => InPlaceEvent::Woken,
         })
     }
@@ -109,7 +109,7 @@ impl Driver {
         self.open.tell(step, needs_human);
     }
 
-    /// Ends it since another program has replaced the stored credential: what is kept for it is of no more use.
+    /// Ends the rotation because another program has replaced the stored credential, and clears what was kept for it.
     async fn give_up(&mut self, notes: &InPlaceNotes) {
         if let Err(error) = self.forget_slot().await {
             warn!(why = error, "what was kept for the rotation stays");
@@ -123,7 +123,7 @@ impl Driver {
     /// Empties the second slot.
     ///
     /// # Errors
-    /// Why it may not be empty, for people.
+    /// The reason why the slot may not be empty, for people.
     async fn forget_slot(&self) -> Result<(), String> {
         let (shared, name) = (self.shared(), self.name.clone());
         let forgotten = self.blocking(move || {

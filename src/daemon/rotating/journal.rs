@@ -1,11 +1,11 @@
-//! The journal's form for the machine's notes.
+//! Converts the state machine's notes to and from the journal.
 
 use crate::applications::Family;
 use crate::profile::ProfileName;
 use crate::rotation::{KeyRef, Notes, Phase, Reason, RotationId};
 use crate::store::{self, Machine, RotationJournal, RotationMode, SeenKey};
 
-/// The words for the phases.
+/// The names of the phases in the journal.
 const PHASES: [(Phase, &str); 11] = [
     (Phase::Creating, "creating"),
     (Phase::Proving, "proving"),
@@ -29,14 +29,14 @@ const PHASES: [(Phase, &str); 11] = [
     (Phase::Undoing(Reason::NewKeyGone), "undoing-new-key-gone"),
 ];
 
-/// What the journal says beside the notes.
+/// What the journal says in addition to the notes.
 pub(super) struct Beside<'a> {
     pub(super) machine: &'a Machine,
     pub(super) with: Option<&'a ProfileName>,
     pub(super) family: Family,
 }
 
-/// The journal of these notes; `None` never happens for a phase that has a word.
+/// Returns the journal of these notes; `None` does not occur for a phase that has a name.
 pub(super) fn of_notes(notes: &Notes, beside: &Beside<'_>) -> Option<RotationJournal> {
     let (_, word) = PHASES.iter().find(|(phase, _)| *phase == notes.phase)?;
     Some(RotationJournal {
@@ -54,7 +54,7 @@ pub(super) fn of_notes(notes: &Notes, beside: &Beside<'_>) -> Option<RotationJou
     })
 }
 
-/// The notes of a journal; `None` if it has something that this program does not know.
+/// Returns the notes of a journal; `None` if it has a value that this version does not know.
 pub(super) fn notes(journal: &RotationJournal) -> Option<(Notes, Family)> {
     let mut phases = PHASES.iter();
     let (phase, _) = phases.find(|(_, word)| *word == journal.phase.as_str())?;

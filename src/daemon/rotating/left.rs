@@ -1,4 +1,4 @@
-//! The keys that the issuer did not let rotations delete (`old_key_left`): they are shown until they are gone.
+//! Keeps the names of keys that the issuer refused to delete (`old_key_left`), and shows them until they are gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::causes::Causes;
 use crate::profile::ProfileName;
 
 impl Driver {
-    /// Writes down keys that the issuer did not let this rotation delete.
+    /// Writes down the keys that the issuer refused to delete for this rotation.
     pub(super) async fn keep_left(&self, left: &BTreeSet<String>) {
         if left.is_empty() {
             return;
@@ -21,7 +21,7 @@ impl Driver {
         self.set_left(all.into_iter().collect()).await;
     }
 
-    /// Forgets those keys that are not in this list any more.
+    /// Forgets the keys that this list no longer has.
     pub(super) async fn forget_gone(&self, listed: &Listed) {
         let left = self.shared.left(&self.name);
         if left.is_empty() || listed.may_have_more {
@@ -61,11 +61,11 @@ impl Driver {
 }
 
 impl Shared {
-    /// Reads which keys are left, of every profile that has some. Blocks.
+    /// Reads the names of undeleted former keys; returns the profiles that have some. Blocks.
     pub(super) fn read_left(&self) -> Vec<ProfileName> {
         let journals = &self.outside.journals;
         let names = journals.with_left().unwrap_or_default();
-        // What cannot be read is told by 'jetond check'.
+        // `jetond check` reports a file that cannot be read.
         let read = names.into_iter().map(|name| {
             let keys = journals.left(&name).unwrap_or_default();
             (name, keys)
@@ -73,7 +73,7 @@ impl Shared {
         let left: BTreeMap<_, _> = read.collect();
         let mut found: Vec<_> = left.keys().cloned().collect();
         found.retain(|name| self.profile(name).is_some());
-        // A command may have forgotten some.
+        // A command may have removed some names from the files.
         self.replace_left(left);
         found
     }

@@ -10,8 +10,8 @@ use crate::rotation::{Notes, Overlap, Phase, State};
 use crate::store::{RotationJournal, StoreError};
 
 impl Driver {
-    /// Writes a journal that was found as ours, so that no other host takes it for its own. A journal that cannot be written
-    /// now is written with the next phase.
+    /// Rewrites a found journal as ours, so that no other host claims it. If it cannot be written now, the write of
+    /// the next phase does it.
     pub(super) async fn claim(&mut self, machine: &Overlap) {
         if !matches!(machine.state(), State::Checking(_)) && !self.note_down(machine.notes()).await
         {
@@ -27,7 +27,8 @@ impl Driver {
         self.note_down(notes).await
     }
 
-    /// Whether the profile uses the new key, as it is to from the switch on: until then it gets tokens with the old one.
+    /// Checks whether the profile uses the new key, as it must after the switch. Until then it gets tokens with the
+    /// old key.
     async fn follows(&mut self, notes: &Notes) -> bool {
         let Some(handle) = self.shared.handle(&self.name) else {
             return true;
@@ -42,7 +43,7 @@ impl Driver {
                 .is_some_and(|it| Some(&*it.client_id) == new)
         };
         if !uses_new() {
-            // Its store could not be read.
+            // The profile's store could not be read earlier.
             handle.recheck().await;
         }
         uses_new()
@@ -62,7 +63,7 @@ impl Driver {
             .await
     }
 
-    /// Writes the journal; the first one of a rotation only if no other rotation has one.
+    /// Writes the journal. The first write of a rotation fails if another rotation has a journal.
     pub(super) async fn write_journal(&mut self, journal: RotationJournal, is_first: bool) -> bool {
         self.noted = Some(journal.id.clone());
         let (shared, name) = (self.shared(), self.name.clone());

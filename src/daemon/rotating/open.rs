@@ -1,4 +1,4 @@
-//! A rotation that is open, as callers see it.
+//! An open rotation, as callers see it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,27 +10,27 @@ use crate::instant::UnixTime;
 use crate::profile::ProfileName;
 use crate::rotation::{Notes, Phase};
 
-/// A rotation that is open.
+/// An open rotation, shared by its task and its callers.
 pub(super) struct Open {
     since: UnixTime,
     written: watch::Sender<Arc<Written>>,
     keys: Mutex<Keys>,
     finish: watch::Sender<bool>,
-    /// The profile that a later request names to manage the keys.
+    /// The profile that manages the keys, if a later request named one.
     manager: watch::Sender<Option<ProfileName>>,
-    /// Whether its task has ended.
+    /// Whether the rotation's task has ended.
     is_over: AtomicBool,
-    /// Whether it is shown all the same.
+    /// Whether the rotation is shown after its task has ended.
     stays: AtomicBool,
 }
 
-/// The names of the keys.
+/// The names of the keys of a rotation.
 #[derive(Default)]
 struct Keys {
     old: Option<String>,
     new: Option<String>,
     is_switched: bool,
-    /// Whether the secret of the old one is replaced in place, once that is known.
+    /// Whether this is a rotation in place; `None` until that is known.
     is_in_place: Option<bool>,
 }
 
@@ -49,32 +49,32 @@ impl Open {
         }
     }
 
-    /// Its steps, for one more caller.
+    /// Returns the rotation's steps for one more caller.
     pub(super) fn steps(&self) -> Steps {
         Steps::new(self.written.subscribe())
     }
 
-    /// The user wants the old key deleted without further waiting.
+    /// Requests that the old key is deleted without further waiting.
     pub(super) fn finish(&self) {
         self.finish.send_replace(true);
     }
 
-    /// A receiver of that wish.
+    /// Returns a receiver of the request to finish.
     pub(super) fn finishing(&self) -> watch::Receiver<bool> {
         self.finish.subscribe()
     }
 
-    /// The user wants the keys managed with the token of this profile from now on.
+    /// Requests that the keys are managed with the token of this profile from now on.
     pub(super) fn manage_with(&self, profile: &ProfileName) {
         self.manager.send_replace(Some(profile.clone()));
     }
 
-    /// A receiver of that wish.
+    /// Returns a receiver of the managing profile's name.
     pub(super) fn managing(&self) -> watch::Receiver<Option<ProfileName>> {
         self.manager.subscribe()
     }
 
-    /// Takes down the names of the keys.
+    /// Notes the names of the keys.
     pub(super) fn note(&self, notes: &Notes) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.old = Some(notes.old.label().to_owned());
@@ -83,20 +83,20 @@ impl Open {
         keys.is_in_place = Some(false);
     }
 
-    /// Takes down the name of the key whose secret is replaced in place.
+    /// Notes the name of the key whose secret is replaced in place.
     pub(super) fn note_in_place(&self, key: &str) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.old = Some(key.to_owned());
         keys.is_in_place = Some(true);
     }
 
-    /// Whether the secret is replaced in place, once that is known.
+    /// Returns whether this is a rotation in place, once that is known.
     pub(super) fn is_in_place(&self) -> Option<bool> {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.is_in_place
     }
 
-    /// Tells the callers of a step. The last one ends it; `stays` shows it after its end.
+    /// Sends a step to all callers. A step with an end ends the rotation; `stays` keeps it in the status after that.
     pub(super) fn tell(&self, step: RotationStep, stays: bool) {
         if step.end.is_some() {
             self.stays.store(stays, Ordering::SeqCst);
@@ -108,12 +108,12 @@ impl Open {
         });
     }
 
-    /// Whether its task has ended.
+    /// Returns whether the rotation's task has ended.
     pub(super) fn is_over(&self) -> bool {
         self.is_over.load(Ordering::SeqCst)
     }
 
-    /// What is shown of it; `None` if it is over.
+    /// Returns the rotation's status; `None` if it is over and need not be shown.
     pub(super) fn shown(&self) -> Option<RotationShown> {
         let needs_human = self.is_over();
         if needs_human && !self.stays.load(Ordering::SeqCst) {

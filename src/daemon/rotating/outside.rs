@@ -1,4 +1,4 @@
-//! What rotations need of the rest of the program.
+//! The parts of the program that rotations use.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,41 +16,42 @@ use crate::profile::ProfileName;
 use crate::store::{Machine, Rotations as Journals, Store, Stores};
 use crate::token::AccessToken;
 
-/// The keys of a profile's control plane, managed with this token, which goes to no server that others vouch for than
-/// the certificates. `None` if the profile's issuer has no such API.
+/// Makes the API for the keys of a profile's control plane, authorized by this token. If certificates are given, the
+/// token goes only to a server that they vouch for. `None` if the profile's issuer has no such API.
 pub type KeysOf =
     dyn Fn(&Profile, AccessToken, Option<Ca>) -> Option<Arc<dyn KeyIssuer>> + Send + Sync;
 
-/// Makes a blocking call off the event loop, and says when it has returned or why it is not made.
+/// Makes a blocking call off the event loop. Resolves when the call has returned, or with the reason why it is not
+/// made.
 pub type Offload =
     dyn Fn(Box<dyn FnOnce() + Send>) -> Calling<'static, Result<(), Refused>> + Send + Sync;
 
-/// What rotations need of the rest of the program.
+/// The parts of the program that rotations use.
 pub struct Outside {
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The profiles that are kept.
+    /// The profiles of the configuration in force, with their keepers.
     pub roster: Arc<Roster>,
     /// The stores.
     pub stores: Stores,
     /// The journals.
     pub journals: Journals,
-    /// The user whose daemon this is.
+    /// The user that runs this daemon.
     pub owner: u32,
     /// This machine.
     pub machine: Machine,
-    /// The keys of control planes.
+    /// Makes the API for a profile's keys.
     pub keys: Box<KeysOf>,
-    /// Where the calls are made that block, such as those to the stores.
+    /// Makes blocking calls, such as those to the stores, off the event loop.
     pub offload: Box<Offload>,
 }
 
-/// What all rotations share.
+/// The data that all rotations share.
 pub(super) struct Shared {
     pub(super) outside: Outside,
     /// The profiles of the configuration in force.
     profiles: Mutex<BTreeMap<ProfileName, Arc<Profile>>>,
-    /// The keys that the issuer did not let rotations delete.
+    /// The keys that the issuer refused to delete, by profile.
     left: Mutex<BTreeMap<ProfileName, Vec<String>>>,
 }
 
@@ -71,57 +72,57 @@ impl Shared {
         *self.lock() = profiles.collect();
     }
 
-    /// The profile as the configuration in force has it.
+    /// Returns the profile of the configuration in force.
     pub(super) fn profile(&self, name: &ProfileName) -> Option<Arc<Profile>> {
         self.lock().get(name).map(Arc::clone)
     }
 
-    /// All profiles.
+    /// Returns all profiles.
     pub(super) fn all_profiles(&self) -> BTreeMap<ProfileName, Arc<Profile>> {
         self.lock().clone()
     }
 
-    /// The names of the profile's keys that the issuer did not let rotations delete.
+    /// Returns the names of the profile's keys that the issuer refused to delete.
     pub(super) fn left(&self, name: &ProfileName) -> Vec<String> {
-        // Nothing panics while it is locked.
+        // No code panics while it holds this lock, so the lock is never poisoned.
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.get(name).cloned().unwrap_or_default()
     }
 
-    /// Takes down which they are, of all profiles.
+    /// Replaces the names of undeleted keys of all profiles.
     pub(super) fn replace_left(&self, all: BTreeMap<ProfileName, Vec<String>>) {
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = all;
     }
 
-    /// Takes down which they are.
+    /// Replaces the names of undeleted keys of one profile.
     pub(super) fn note_left(&self, name: &ProfileName, keys: Vec<String>) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.insert(name.clone(), keys);
     }
 
-    /// The profile as it is kept now.
+    /// Returns the handle of the profile's keeper.
     pub(super) fn handle(&self, name: &ProfileName) -> Option<Arc<Handle>> {
         let all = self.outside.roster.all();
         all.get(name).map(|entry| Arc::clone(&entry.handle))
     }
 
-    /// The profile's store; `None` if its credential is only read.
+    /// Returns the profile's store; `None` if the daemon only reads its credential.
     pub(super) fn store(&self, name: &ProfileName) -> Option<Arc<dyn Store>> {
         let profile = self.profile(name)?;
         Some(self.outside.stores.store(profile.store()?))
     }
 
-    /// Makes this call off the event loop.
+    /// Runs this blocking call off the event loop.
     ///
     /// # Errors
-    /// Why it was not made, for people.
+    /// The reason why the call was not made, for people.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, String> {
         let (sender, result) = oneshot::channel();
         let call = Box::new(move || {
-            // Nobody may wait for it any more.
+            // The receiver may have been dropped.
             let _: Result<(), T> = sender.send(call());
         });
         let made = (self.outside.offload)(call).await;
@@ -130,7 +131,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ProfileName, Arc<Profile>>> {
-        // Nothing panics while it is locked.
+        // No code panics while it holds this lock, so the lock is never poisoned.
         self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

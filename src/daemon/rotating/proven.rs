@@ -3,7 +3,7 @@
 use crate::instant::{BootInstant, UnixTime};
 use crate::token::Grant;
 
-/// The token of the new key.
+/// The first token of the new key, kept until the switch.
 pub(super) struct Proven {
     pub(super) sent: BootInstant,
     pub(super) grant: Grant,

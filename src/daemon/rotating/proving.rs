@@ -1,4 +1,4 @@
-//! The proof of the new secret: a token by a call of its own, which counts neither as an attempt nor as a rejection.
+//! Proves the new secret: gets a token by a call that counts neither as an attempt nor as a rejection.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ impl Driver {
         }
     }
 
-    /// What the new token allows, against what the held one does.
+    /// Compares what the new token allows with what the profile's current token allows.
     async fn rights(&self, new: &Grant) -> Rights {
         let held = self.shared.handle(&self.name);
         let Some(held) = held.and_then(|handle| handle.held()) else {
@@ -66,7 +66,7 @@ impl Driver {
     }
 }
 
-/// The credential of the key that is to follow, if it may be sent where the configuration says. Blocks.
+/// Returns the credential of the record's next key, if it may be sent to the configured address. Blocks.
 fn next_credential(shared: &Shared, name: &ProfileName, client_id: &str) -> Option<Credential> {
     let profile = shared.profile(name)?;
     let record = shared.store(name)?.load(name).ok()??;

@@ -1,4 +1,4 @@
-//! Why no rotation begins.
+//! The reasons why a rotation does not begin.
 
 use std::fmt;
 
@@ -8,35 +8,35 @@ mod in_place;
 
 pub use in_place::InPlaceRefused;
 
-/// Why no rotation begins. Nothing was changed anywhere.
+/// The reason why a rotation does not begin. Nothing was changed anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RotationRefused {
-    /// There is no such profile.
+    /// The profile does not exist.
     NoProfile,
-    /// There is no such profile of `--with`.
+    /// The profile that `--with` names does not exist.
     NoManager(ProfileName),
-    /// The issuer has no API for keys that is known.
+    /// The issuer has no known API for keys.
     NotRunai,
-    /// The credential comes from where this program only reads.
+    /// The credential comes from a source that this program only reads.
     ReadOnly,
-    /// The secret is not replaced in place.
+    /// The secret cannot be replaced in place.
     InPlace(InPlaceRefused),
-    /// A rotation is open that this host may not drive: it belongs to the one of this name.
+    /// The open rotation belongs to another host, of this name, which may still drive it.
     OtherHost(String),
-    /// A rotation of another host was to be taken over, and none is open.
+    /// A rotation of another host was to be taken over, but none is open.
     NothingOpen,
     /// Another daemon on this machine drives the rotation.
     AnotherDaemon,
-    /// What an earlier rotation wrote down cannot be understood. A person has to look for these keys.
+    /// The data of an earlier rotation cannot be understood. A person has to check these keys.
     NeedsHuman {
-        /// Why.
+        /// The reason.
         why: String,
         /// The names of keys that may be at the issuer.
         keys: Vec<String>,
     },
-    /// This daemon serves one command, and ends with it.
+    /// This daemon serves a single command and ends with it.
     OfOneCommand,
-    /// The system gives no random bytes, or the journal cannot be read.
+    /// The system gives no random bytes, or the journal cannot be read: the reason.
     System(String),
 }
 

@@ -1,11 +1,11 @@
-//! The other profiles with the same key, which a rotation would leave with a secret that no longer works.
+//! Finds the other profiles with the same key, which a rotation would leave with a dead secret.
 
 use super::driver::Driver;
 use crate::fault::Block;
 use crate::profile::ProfileName;
 
 impl Driver {
-    /// The other profiles with the key of this client ID.
+    /// Returns the other profiles with the key of this client ID.
     pub(super) fn sharers(&self, origin: &str, client_id: &str) -> Vec<ProfileName> {
         let all = self.shared.outside.roster.all();
         let others = all.iter().filter(|(name, _)| **name != self.name);
@@ -13,8 +13,8 @@ impl Driver {
         sharers.map(|(name, _)| name.clone()).collect()
     }
 
-    /// The other profiles of the same control plane that may have the key: their credential was not read yet, or cannot
-    /// be read.
+    /// Returns the other profiles of the same control plane that may have the key: their credential was not read yet,
+    /// or cannot be read.
     pub(super) fn possible_sharers(&self) -> Vec<ProfileName> {
         let site_of = |name: &ProfileName| self.shared.profile(name).map(|it| it.site());
         let site = site_of(&self.name);

@@ -1,4 +1,4 @@
-//! What a caller is told of a rotation.
+//! The steps of a rotation that a caller gets, and the status of an open one.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::instant::UnixTime;
 
-/// The most steps that are kept for callers that come later. A long grace period has few.
+/// The maximum number of steps that are kept for later callers. A long grace period has few steps.
 const KEPT: usize = 100;
 
 /// One step of a rotation.
@@ -19,11 +19,11 @@ pub struct RotationStep {
     pub sentence: String,
     /// The name of the key that it concerns, if one is known.
     pub key: Option<String>,
-    /// Until when it waits, by this machine's clock at that moment.
+    /// Until when the rotation waits, by this machine's clock at that moment.
     pub until: Option<UnixTime>,
-    /// Since when it is tried again and again.
+    /// When the first of the failed tries was, if the step is being retried.
     pub since: Option<UnixTime>,
-    /// What a person has to know, for programs: `old_key_in_use` or `old_key_left`.
+    /// A code for programs if a person has to know something: `old_key_in_use` or `old_key_left`.
     pub code: Option<&'static str>,
     /// How the rotation ended; the step with it is the last one.
     pub end: Option<RotationEnd>,
@@ -34,30 +34,30 @@ pub struct RotationStep {
 pub enum RotationEnd {
     /// The new key is in force, and the old one is deleted.
     Done,
-    /// The new key is in force. The old one stays at the issuer, or another key does.
+    /// The new key is in force. The old key or another key stays at the issuer.
     Kept,
-    /// Nothing more is done: a person has to look.
+    /// The rotation has stopped: a person has to check the keys.
     NeedsHuman,
-    /// The old key stays in force; a later try may go well.
+    /// The old key stays in force; a later rotation may succeed.
     Failed,
-    /// The same, and no later try goes well before something is changed.
+    /// The old key stays in force, and a later rotation fails too unless something is changed.
     Impossible,
 }
 
-/// A rotation that is open.
+/// The status of an open rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RotationShown {
-    /// The name of its step.
+    /// The name of its current step.
     pub phase: &'static str,
-    /// Since when this process drives it.
+    /// When this process began to drive it.
     pub since: UnixTime,
     /// What it does or waits for, in one sentence.
     pub sentence: String,
     /// Until when it waits.
     pub until: Option<UnixTime>,
-    /// Since when it is tried again and again.
+    /// When the first of the failed tries was, if the step is being retried.
     pub waits_since: Option<UnixTime>,
-    /// What a person has to know, for programs.
+    /// A code for programs if a person has to know something.
     pub code: Option<&'static str>,
     /// The name of the key that is replaced, if it is known.
     pub old_key: Option<String>,
@@ -69,18 +69,18 @@ pub struct RotationShown {
     pub needs_human: bool,
 }
 
-/// The steps of one rotation, for one caller: every step since its beginning, in order.
+/// The steps of one rotation for one caller: all steps from the beginning, in order.
 #[derive(Debug)]
 pub struct Steps {
     written: watch::Receiver<Arc<Written>>,
-    /// How many steps the caller was given, or has missed.
+    /// How many steps the caller has received or missed.
     given: usize,
 }
 
-/// The steps so far.
+/// The steps of a rotation so far.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    /// How many were dropped before the first one.
+    /// How many earlier steps were dropped.
     dropped: usize,
     steps: Vec<RotationStep>,
 }
@@ -92,8 +92,8 @@ impl Steps {
         Self { written, given: 0 }
     }
 
-    /// The next step; waits for it. `None` after the last one, and where the daemon gives the rotation up to be resumed
-    /// by the next one. Can be cancelled without loss.
+    /// Waits for the next step and returns it. Returns `None` after the last step, and when the daemon leaves the
+    /// rotation for its next process to resume. Cancel safe.
     pub async fn next(&mut self) -> Option<RotationStep> {
         loop {
             if let Some(step) = self.take() {
@@ -103,7 +103,7 @@ impl Steps {
         }
     }
 
-    /// Whether the last step so far was given.
+    /// Returns whether the caller has received the latest step.
     pub(in crate::daemon) fn is_at_end(&self) -> bool {
         let written = self.written.borrow();
         self.given >= written.dropped + written.steps.len()
@@ -121,7 +121,7 @@ impl Steps {
 // === impl RotationStep ===
 
 impl RotationStep {
-    /// Whether it says the same, whatever the time is.
+    /// Returns whether both steps say the same, apart from their times.
     fn is_like(&self, other: &Self) -> bool {
         let timeless = |step: &Self| Self {
             until: None,
@@ -135,8 +135,8 @@ impl RotationStep {
 // === impl Written ===
 
 impl Written {
-    /// The same steps and one more. A step that is like the last one takes its place, so that no caller is told of it again;
-    /// one that is tried again after a wait is not told.
+    /// Returns the steps with one more. A step that is like the last one replaces it, so that callers do not receive
+    /// it twice; `None` for a retry after a wait, which callers do not receive.
     pub(super) fn with(&self, step: RotationStep) -> Option<Self> {
         let mut before = self.steps.iter().rev();
         let (last, last_but_one) = (before.next(), before.next());
@@ -159,7 +159,7 @@ impl Written {
         })
     }
 
-    /// The last step.
+    /// Returns the latest step.
     pub(super) fn last(&self) -> Option<&RotationStep> {
         self.steps.last()
     }

@@ -1,4 +1,4 @@
-//! The changes of the record. Everything here blocks.
+//! Changes the stored record for a rotation. All functions block.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,7 +12,8 @@ use crate::store::{Key, Record, RotationId, Store, Stores, Written, replace_if};
 /// The key that the issuer created, until its secret is in the record.
 pub(super) type MadeKey = Mutex<Option<Key>>;
 
-/// Makes this change of the profile's record. With a write that was not made, or may not have been, comes the reason.
+/// Makes this change of the profile's record. If the write was not made, or may not have been, the reason comes with
+/// it.
 pub(super) fn change(
     stores: &Stores,
     store: &dyn Store,
@@ -71,14 +72,14 @@ pub(super) fn change(
         }
     };
     if let (Change::PutNext { .. }, Some(intended)) = (change, intended) {
-        // The only copy of the secret: it is needed for the next try.
+        // This is the only copy of the secret, so the next try needs it.
         let begun = intended.rotation.and_then(|rotation| rotation.other);
         *made = begun.map(crate::store::OtherKey::into_key);
     }
     (written, why)
 }
 
-/// The record as a rotation sees it. One that was removed has no key of the rotation.
+/// Returns the record as a rotation sees it. A removed record has no key of the rotation.
 pub(super) fn view(record: Option<&Record>) -> Option<RecordView> {
     let Some(record) = record else {
         return Some(RecordView {
@@ -96,7 +97,7 @@ pub(super) fn view(record: Option<&Record>) -> Option<RecordView> {
     let rotation = record.rotation_id();
     let rotation = rotation.map(|id| rotation::RotationId::parse(id.as_str()));
     Some(RecordView {
-        // Both have the same form.
+        // Both types have the same form.
         rotation: rotation.map_or(Some(None), |id| id.map(Some))?,
         current: refer(&record.key),
         next: other.and_then(|other| other.next()).map(refer),

@@ -1,5 +1,5 @@
-//! Rotations against a control plane in memory, with the real store of files, on a paused clock. A process that is
-//! killed is one whose driver is dropped between two commands: nothing else of it could go on.
+//! Tests rotations against a control plane in memory, with the real file store, on a paused clock. Dropping the
+//! driver between two commands stands for a killed process: no other part of it could continue.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -37,7 +37,7 @@ mod told;
 const CONFIG: &str = "[profiles.a]\nprovider='runai'\nurl='https://plane.example'\n\
                       [profiles.file]\nprovider='runai'\nurl='https://plane.example'\nclient-id='x'\nclient-secret={file='/x'}\n";
 
-/// More commands than any rotation here takes.
+/// More commands than any rotation in these tests takes.
 const MANY: usize = 300;
 
 fn name() -> ProfileName {
@@ -53,10 +53,10 @@ fn overlap() -> HowToRotate {
     }
 }
 
-/// An issuer that knows the keys of the control plane.
+/// An issuer that accepts the keys of the control plane.
 struct Issuer {
     plane: Arc<FakeIssuer>,
-    /// The only client that it takes for known, if that is set: the others have not reached its replica.
+    /// If set, the issuer knows only this client: the other keys have not reached its replica.
     lags: AtomicBool,
     first: String,
     granted: Mutex<Vec<String>>,
@@ -85,12 +85,12 @@ impl Provider for Issuer {
     }
 }
 
-/// The store of the profile, which cannot be read while a test says so. It is read here and now: a thread would take any
-/// time on the paused clock.
+/// The store of the profile, unreadable while a test says so. It is read on this thread: a second thread would take
+/// an arbitrary time on the paused clock.
 struct Source {
     store: Arc<dyn StoreReader>,
     fails: Arc<AtomicBool>,
-    /// Learns of each read of a record with a rotation.
+    /// Receives each read of a record with a rotation.
     found: tokio::sync::mpsc::UnboundedSender<ProfileName>,
 }
 
@@ -102,7 +102,7 @@ impl CredentialSource for Source {
         }
         let record = self.store.load(&name()).unwrap().unwrap();
         if record.rotation.is_some() {
-            // The process may have ended.
+            // The process may have ended, so the receiver may be gone.
             let _: Result<_, _> = self.found.send(name());
         }
         let other = record.rotation.and_then(|rotation| rotation.other);
@@ -112,7 +112,7 @@ impl CredentialSource for Source {
     }
 }
 
-/// What outlives a process.
+/// The state that outlives a process.
 struct World {
     dir: tempfile::TempDir,
     plane: Arc<FakeIssuer>,
@@ -120,11 +120,11 @@ struct World {
     clock: Arc<TestClock>,
     config: Config,
     host: &'static str,
-    /// The clock of the rotations, where it is another one.
+    /// A clock for the rotations that differs from the world's.
     hurry: Option<Arc<dyn crate::clock::Clock>>,
-    /// How many of the next calls to files the system refuses.
+    /// How many of the next file operations fail.
     refusals: Arc<AtomicUsize>,
-    /// Whether the profile cannot read its credential.
+    /// Whether the profile fails to read its credential.
     fails: Arc<AtomicBool>,
 }
 
@@ -192,7 +192,8 @@ impl World {
         Stores::new(self.dir.path(), self.owner())
     }
 
-    /// A process of this machine, once it holds a token: the paused clock would run past any limit of a wait for it.
+    /// Starts a process of this machine, and returns once it holds a token: the paused clock would run past any
+    /// timeout of a wait for one.
     async fn start(&self) -> Process {
         let process = self.start_without_token().await;
         let mut view = process.handle.follow();
@@ -201,7 +202,7 @@ impl World {
         process
     }
 
-    /// A process of this machine.
+    /// Starts a process of this machine.
     async fn start_without_token(&self) -> Process {
         let clock: Arc<dyn crate::clock::Clock> = Arc::<TestClock>::clone(&self.clock);
         let roster = Arc::new(Roster::new(Gate {
@@ -229,7 +230,7 @@ impl World {
                     refusals.fetch_sub(1, Ordering::SeqCst);
                     return Box::pin(std::future::ready(Err(offload::Refused::TooMany)));
                 }
-                // Here and now: a thread would take any time on the paused clock.
+                // On this thread: a second thread would take an arbitrary time on the paused clock.
                 call();
                 Box::pin(std::future::ready(Ok(())))
             }),
@@ -278,14 +279,14 @@ impl World {
         journals.read(&name()).unwrap()
     }
 
-    /// The client IDs of the keys at the control plane.
+    /// Returns the client IDs of the keys at the control plane.
     async fn clients(&self) -> Vec<String> {
         let listed = self.plane.list(crate::applications::Kind::Auto).await;
         let keys = listed.unwrap().keys.into_iter();
         keys.map(|key| key.client_id).collect()
     }
 
-    /// Whether a secret of the record works.
+    /// Returns whether a secret in the record works.
     fn works(&self) -> bool {
         let record = self.record();
         let works = |key: &Key| {
@@ -295,7 +296,7 @@ impl World {
         works(&record.key) || record.other_key().is_some_and(works)
     }
 
-    /// Nothing is left of a rotation, and the key in use is the only one.
+    /// Asserts that no rotation is left and that the key in use is the only one.
     async fn assert_settled(&self, what: &str) {
         let record = self.record();
         assert!(self.works(), "{what}: the credential is lost");
@@ -310,13 +311,13 @@ impl World {
 }
 
 impl Process {
-    /// Performs so many commands of a rotation, and is killed then; `None` goes on with one that was left.
+    /// Executes this many commands of a rotation, then kills the process; `None` for `how` resumes an open rotation.
     async fn drive(&self, how: Option<&HowToRotate>, commands: usize) -> Option<End> {
         let (mut driver, mut machine) = self.begin(how).await?;
         walk(&mut driver, &mut machine, commands).await
     }
 
-    /// The driver of a rotation and its machine; `None` if nothing can begin.
+    /// Returns the driver of a rotation and its state machine; `None` if none can begin.
     async fn begin(&self, how: Option<&HowToRotate>) -> Option<(Driver, Overlap)> {
         let open = Arc::new(Open::new(self.shared.outside.clock.now().unix));
         let mut driver = Driver::new(Arc::clone(&self.shared), name(), open);
@@ -327,7 +328,7 @@ impl Process {
     }
 }
 
-/// The step with which a rotation ends.
+/// Returns the last step of a rotation.
 async fn last(steps: &mut Steps) -> RotationStep {
     loop {
         let step = steps.next().await.expect("it ends");
@@ -337,7 +338,7 @@ async fn last(steps: &mut Steps) -> RotationStep {
     }
 }
 
-/// Performs so many commands, or all until the end.
+/// Executes this many commands, or all until the end.
 async fn walk(driver: &mut Driver, machine: &mut Overlap, commands: usize) -> Option<End> {
     for _ in 0..commands {
         let command = machine.command();
@@ -430,7 +431,7 @@ async fn a_rotation_that_is_killed_anywhere_loses_no_credential_and_no_key() {
             assert!(world.works(), "{what}");
             assert!(world.clients().await.len() <= 2, "{what}");
             world.plane.execute_late();
-            // The next process is killed as well, before it can have ended it.
+            // The next process is killed too, before it can end the rotation.
             world.start().await.drive(None, 2).await;
             assert!(world.works(), "{what}");
             let process = world.start().await;
@@ -479,12 +480,12 @@ async fn the_old_key_stays_while_the_issuer_rejects_the_one_in_force() {
         }
         world = World::new().await;
     }
-    // Somebody replaces the new key's secret.
+    // A person replaces the new key's secret.
     world.issuer.lags.store(true, Ordering::SeqCst);
     assert_eq!(world.start().await.drive(None, MANY).await, None);
     assert!(is_switched(&world));
     assert_eq!(world.clients().await.len(), 2);
-    // And puts it right again.
+    // The person restores it.
     world.issuer.lags.store(false, Ordering::SeqCst);
     let end = world.start().await.drive(None, MANY).await;
     assert!(matches!(end, Some(End::Rotated { .. })), "{end:?}");
@@ -526,7 +527,8 @@ async fn the_grace_period_begins_when_the_profile_uses_the_new_key() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rotation_that_was_left_open_goes_on_once_the_system_lets_it() {
-    // The journals cannot be listed, the right to drive cannot be had, and neither the record nor the journal read.
+    // The number of failures decides what fails: the journals' listing, the rotation's lock, the record or the
+    // journal.
     for refusals in [1, 2, 5, 20] {
         let world = World::new().await;
         world.start().await.drive(Some(&overlap()), 6).await;
@@ -587,7 +589,7 @@ async fn hosts_that_do_not_see_the_others_lock_leave_the_journal_of_the_first() 
     let how = overlap();
     let (mut second, mut late) = ours.begin(Some(&how)).await.unwrap();
     let (mut first, mut early) = theirs.begin(Some(&how)).await.unwrap();
-    // Both have seen that nothing is begun, and one has written so.
+    // Both have seen that no rotation is open, and one has written its journal.
     walk(&mut first, &mut early, 2).await;
     let end = walk(&mut second, &mut late, MANY).await;
     assert_eq!(end, Some(End::Refused(Refusal::NoJournal)));
@@ -632,11 +634,11 @@ async fn what_cannot_be_rotated_is_refused_before_anything_is_changed() {
     assert_eq!(start("file", in_place), RotationRefused::ReadOnly);
     let of_command = Rotations::default().start(&name(), overlap());
     assert_eq!(of_command.unwrap_err(), RotationRefused::OfOneCommand);
-    // The key is another user's.
+    // The key belongs to another user.
     let client = world.clients().await;
     world.plane.delete(Family::AccessKeys, "id-1").await;
     let end = process.drive(Some(&overlap()), MANY).await;
-    // The paused clock may have run past the end of the token, which lists nothing then.
+    // The paused clock may have run past the token's expiry; then the list is refused.
     let refused = matches!(
         end,
         Some(End::Refused(Refusal::NotListed | Refusal::NoList))

@@ -1,4 +1,4 @@
-//! The words for each step of a rotation.
+//! The sentence for each step of a rotation.
 
 use super::hindrance::{Hindered, Hindrance};
 use super::refused::RotationRefused;
@@ -8,13 +8,13 @@ use crate::rotation::{End, Notes, Overlap, Reason, Refusal, State, Why};
 
 const CHECKING: &str = "checking whether the key can be rotated";
 
-/// The old key got a token after the switch.
+/// Code of a step: the old key got a token after the switch.
 const OLD_KEY_IN_USE: &str = "old_key_in_use";
 
-/// The issuer did not let us delete a key.
+/// Code of a step: the issuer refused to delete a key.
 const OLD_KEY_LEFT: &str = "old_key_left";
 
-/// The first step: there is no machine yet.
+/// Returns the first step, before there is a state machine.
 pub(super) fn beginning(is_new: bool) -> RotationStep {
     let sentence = match is_new {
         true => CHECKING,
@@ -23,7 +23,7 @@ pub(super) fn beginning(is_new: bool) -> RotationStep {
     named("checking", sentence.to_owned(), None)
 }
 
-/// The step that the machine takes now; `None` for one that no caller needs to know.
+/// Returns the state machine's current step; `None` if callers need not know it.
 pub(super) fn step(machine: &Overlap, now: Now, hindrance: &mut Hindrance) -> Option<RotationStep> {
     let notes = machine.notes();
     let (new, old) = (notes.name.as_str(), notes.old.label());
@@ -69,7 +69,7 @@ pub(super) fn step(machine: &Overlap, now: Now, hindrance: &mut Hindrance) -> Op
     })
 }
 
-/// The wait until no write to a keyring is unfinished.
+/// Returns the step that waits until no write to a keyring is unfinished.
 pub(super) fn settling(hindered: Hindered<'_>, until: UnixTime) -> RotationStep {
     let usual = "the keyring, which may still make an earlier change";
     let sentence = format!("waiting for {}", hindered.what.unwrap_or(usual));
@@ -105,13 +105,13 @@ fn waiting(why: Why, notes: &Notes, what: Option<&str>) -> String {
     }
 }
 
-/// The switch.
+/// Returns the step of the switch.
 pub(super) fn switched(notes: &Notes) -> RotationStep {
     let sentence = format!("{} is in force", notes.name);
     named("switched", sentence, Some(&notes.name))
 }
 
-/// The only step of a rotation that does not begin.
+/// Returns the only step of a rotation that does not begin.
 pub(super) fn refused(refused: &RotationRefused) -> RotationStep {
     let end = match refused {
         RotationRefused::NeedsHuman { .. } => RotationEnd::NeedsHuman,
@@ -123,7 +123,7 @@ pub(super) fn refused(refused: &RotationRefused) -> RotationStep {
     last(refused.to_string(), None, end)
 }
 
-/// The last step. `what` is what the last command waits for.
+/// Returns the last step. `what` is what the last command waits for.
 pub(super) fn ended(notes: &Notes, end: &End, what: Option<&str>) -> RotationStep {
     let (new, old) = (&notes.name, notes.old.label());
     match end {

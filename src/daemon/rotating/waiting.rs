@@ -8,7 +8,7 @@ use super::told;
 use crate::config::StoreKind;
 use crate::rotation::{Event, Overlap, Pause, Why};
 
-/// How long a keyring must have answered before no earlier call to it can still change anything.
+/// How long to wait before a keyring that answers counts as having finished all earlier writes.
 const LATE_WRITES: Duration = Duration::from_secs(60);
 
 impl Driver {
@@ -34,13 +34,13 @@ impl Driver {
         }
     }
 
-    /// Waits until this moment, or until there is a reason to go on before it.
+    /// Waits until this moment, or until a request gives a reason to continue earlier.
     pub(super) async fn pause(&mut self, pause: Pause) -> Event {
         let (mut finishing, mut managing) = (self.open.finishing(), self.open.managing());
         let with = self.with.clone();
         let is_told = self.is_finish_told;
         let event = tokio::select! { biased;
-            // The sender is in `open`, so it is not closed.
+            // `self.open` holds the sender, so the channel is never closed.
             _ = finishing.wait_for(|finish| *finish), if !is_told => Event::Finish,
             _ = managing.wait_for(|it| it.is_some() && *it != with) => Event::Woken,
             () = self.shared.outside.clock.sleep_until(pause.until) => Event::Woken,
@@ -50,7 +50,7 @@ impl Driver {
         event
     }
 
-    /// Manages the keys with the profile that a later request names, and writes that down.
+    /// Switches to the managing profile that a later request named, and writes it to the journal.
     pub(super) async fn take_manager(&mut self, machine: &Overlap) {
         let wanted = self.open.managing().borrow().clone();
         if wanted.is_some() && wanted != self.with {
@@ -59,7 +59,7 @@ impl Driver {
         }
     }
 
-    /// A rotation that was taken up before the profile held a token learns how long the tokens live.
+    /// Passes on the lifetime of the tokens to a state machine that was made before the profile held a token.
     pub(super) fn learn_lifetime(&mut self, machine: &mut Overlap) {
         if !machine.knows_lifetime()
             && let Some(lifetime) = self.lifetime()
@@ -69,7 +69,8 @@ impl Driver {
         self.is_lifetime_known = machine.knows_lifetime();
     }
 
-    /// Waits for a token, whose lifetime is not known yet; for ever if it is, or the profile is gone.
+    /// Waits for the first token if the tokens' lifetime is unknown. Otherwise, or if the profile is gone, waits for
+    /// ever.
     async fn first_token(&self) {
         if !self.is_lifetime_known
             && let Some(handle) = self.shared.handle(&self.name)

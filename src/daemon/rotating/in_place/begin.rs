@@ -1,4 +1,4 @@
-//! Makes the machine of a rotation in place: from nothing, from its journal, or from what the store has of it.
+//! Makes the state machine of a rotation in place: a new one, or one from its journal or the store.
 
 use tracing::{debug, info};
 
@@ -11,16 +11,16 @@ use crate::causes::Causes;
 use crate::rotation::{InPlace, InPlaceNotes, KeyRef, RotationId};
 use crate::store::{OtherKey, Record, RotationJournal};
 
-/// What the store has of a rotation in place whose journal is missing.
+/// What the store has for a rotation in place whose journal is missing.
 enum Leftover {
-    /// The new secret is in the record, or in the answer that is kept: it goes on with these notes.
+    /// The new secret is in the record or in the kept answer. The rotation is resumed with these notes.
     Begun(Box<InPlaceNotes>),
-    /// The issuer was asked for nothing.
+    /// No call was made to the issuer.
     Nothing,
 }
 
 impl Driver {
-    /// The machine of the rotation in place that this journal is of.
+    /// Returns the state machine of the rotation in place to which this journal belongs.
     pub(in crate::daemon::rotating) async fn resume_in_place(
         &mut self,
         journal: &RotationJournal,
@@ -37,15 +37,15 @@ impl Driver {
         );
         self.family = Some(family);
         self.with.clone_from(&journal.with);
-        // A journal of another host or of an earlier boot is made ours.
+        // A journal of another host or of an earlier boot is rewritten as ours.
         if !self.note_in_place(&notes).await {
             debug!("the journal that was found cannot be written now");
         }
         Ok(self.resumed(notes))
     }
 
-    /// The machine of a rotation in place whose journal is missing, once what else it left is cleared; `None` if there is
-    /// none to go on with.
+    /// Returns the state machine of a rotation in place whose journal is missing, after other leftovers are cleared;
+    /// `None` if there is no rotation to resume.
     pub(in crate::daemon::rotating) async fn resume_from_store(
         &mut self,
         record: Option<&Record>,
@@ -57,7 +57,7 @@ impl Driver {
         let kept = self.blocking(move || shared.store(&name).map(|store| store.kept(&name)));
         let kept = match kept.await.map_err(RotationRefused::System)? {
             Some(Ok(kept)) => kept,
-            // It is found again where it is needed.
+            // The slot is read again when its profile needs it.
             Some(Err(error)) => {
                 debug!(error = %Causes(&error), "the second slot cannot be read");
                 None
@@ -78,7 +78,7 @@ impl Driver {
                     notes_of(record, begun.id.as_str(), current)
                 }
                 None => Leftover::Nothing,
-                // A rotation with a second key.
+                // The record belongs to a rotation with overlap.
                 Some(_) => return Ok(None),
             },
             (None, Some(id)) if answer.is_some() => {
@@ -110,7 +110,7 @@ impl Driver {
         }
     }
 
-    /// The machine of a new rotation in place.
+    /// Returns the state machine of a new rotation in place.
     pub(in crate::daemon::rotating) async fn new_in_place(
         &mut self,
         how: &HowToRotate,

@@ -1,4 +1,4 @@
-//! The calls of a rotation in place.
+//! The calls of a rotation in place to the issuer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::token::AccessToken;
 const FOR_TOKEN: Duration = Duration::from_secs(10);
 
 impl Driver {
-    /// Gets a token that a lost answer can be asked for again with, and keeps it in the second slot.
+    /// Gets a token that lasts long enough to repeat a call whose answer was lost, and keeps it in the second slot.
     pub(super) async fn keep_token(&mut self, notes: &InPlaceNotes) -> InPlaceEvent {
         let token = match self.lasting_token().await {
             Ok(token) => token,
@@ -38,7 +38,7 @@ impl Driver {
         if self.with.is_none()
             && let Err(event) = self.fresh_token().await
         {
-            // The token that is held may still be taken where the secret is not.
+            // The token that the profile holds may still be accepted where the secret is not.
             otherwise = event;
         }
         let manager = self.with.as_ref().unwrap_or(&self.name);
@@ -67,7 +67,7 @@ impl Driver {
         }
     }
 
-    /// Has the profile hold a token that was got with the secret in force.
+    /// Gets a token with the secret in force, and makes the profile hold it.
     async fn fresh_token(&mut self) -> Result<(), InPlaceEvent> {
         match self.prove_in_force().await {
             InPlaceEvent::Proved => Ok(()),
@@ -76,14 +76,14 @@ impl Driver {
         }
     }
 
-    /// Has the issuer replace the secret.
+    /// Asks the issuer to replace the secret.
     pub(super) async fn regenerate(&mut self, notes: &InPlaceNotes, key: &KeyRef) -> InPlaceEvent {
         let manager = self.with.clone().unwrap_or_else(|| self.name.clone());
         let Some(token) = self.managing_token(&manager).await else {
             debug!("there is no token to manage the key with");
             return match self.with {
                 Some(_) => InPlaceEvent::NotSent,
-                // Only the secret in force could give one.
+                // Only the secret in force could get another token.
                 None => InPlaceEvent::Refused(Refused::Unauthorized),
             };
         };
@@ -107,7 +107,7 @@ impl Driver {
                     Some(secret) => InPlaceEvent::Regenerated(secret.sha256()),
                     None => {
                         warn!("the control plane's answer is without the new secret");
-                        // A person may find it there.
+                        // Kept so that a person can find the secret in the answer.
                         self.keep_answer(notes).await;
                         self.exchange.trouble =
                             Some("an answer came without the new secret".to_owned());
@@ -124,7 +124,8 @@ impl Driver {
         }
     }
 
-    /// The token for the calls: the one that is kept, unless another profile manages the keys; else the one that is held.
+    /// Returns the token for the calls. The kept token comes first, unless another profile manages the keys. Next is
+    /// the managing profile's token, and last again the kept one.
     async fn managing_token(&self, manager: &ProfileName) -> Option<AccessToken> {
         let kept = self.exchange.token.as_ref().map(AccessToken::share);
         if kept.is_some() && self.with.is_none() {
@@ -152,7 +153,7 @@ impl Driver {
         }
     }
 
-    /// Gets a token with the secret in force, by a call that counts neither as an attempt nor as a rejection.
+    /// Gets a token with the secret in force. The call counts neither as an attempt nor as a rejection.
     pub(super) async fn prove_in_force(&mut self) -> InPlaceEvent {
         let (shared, name) = (self.shared(), self.name.clone());
         let read = self.blocking(move || in_force(&shared, &name));
@@ -180,7 +181,7 @@ impl Driver {
     }
 }
 
-/// The credential in force, if it may be sent where the configuration says. Blocks.
+/// Returns the credential in force, if it may be sent to the configured address. Blocks.
 fn in_force(shared: &Shared, name: &ProfileName) -> Option<Credential> {
     let profile = shared.profile(name)?;
     let record = shared.store(name)?.load(name).ok()??;

@@ -1,4 +1,4 @@
-//! Whether the secret of a profile's key can be replaced in place. Nothing is changed here.
+//! Checks whether the secret of a profile's key can be replaced in place, without changing anything.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use crate::applications::{Application, Family, KeyIssuer, Kind, Trouble, Trouble
 use crate::rotation::KeyRef;
 use crate::store::{Bound, Record, RotationMode, RotationRead};
 
-/// How long the token that is kept has to hold: a lost answer is asked for again with it.
+/// The minimum remaining validity of the kept token: a call whose answer was lost is repeated with it.
 pub(super) const LASTING: Duration = Duration::from_secs(15 * 60);
 
-/// What the issuer has of a client ID.
+/// What the issuer says about a client ID.
 pub(super) enum Found {
     /// This key.
     Key(Family, Application),
-    /// No key that the token's user may see; whether it may see those of users.
+    /// No key that the token's user may see, and whether that user may see the keys of users.
     Nothing { may_see: bool },
-    /// The issuer does not tell.
+    /// The issuer did not answer this question.
     Unknown(Trouble),
 }
 
 impl Driver {
-    /// Whether such a rotation could begin now, or be joined.
+    /// Checks whether a rotation in place could begin now, or be joined.
     ///
     /// # Errors
-    /// [`RotationRefused`] if it could not.
+    /// [`RotationRefused`] if neither is possible.
     pub(in crate::daemon::rotating) async fn check_in_place(
         &mut self,
         how: &HowToRotate,
@@ -38,7 +38,7 @@ impl Driver {
                 return Ok(());
             }
             Ok(RotationRead::Begun(_)) => return Err(InPlaceRefused::OverlapIsOpen.into()),
-            // The task says what is wrong with it.
+            // The rotation's own task reports what is wrong with the slot.
             Ok(RotationRead::Unclear { .. }) | Err(_) => return Ok(()),
             Ok(RotationRead::Absent) => {}
         }
@@ -47,10 +47,10 @@ impl Driver {
         self.find_in_place(how, &record).await.map(drop)
     }
 
-    /// The key whose secret can be replaced, as the issuer has it.
+    /// Finds the key whose secret is to be replaced, as the issuer lists it.
     ///
     /// # Errors
-    /// [`RotationRefused`] if it cannot be replaced.
+    /// [`RotationRefused`] if the secret cannot be replaced.
     pub(super) async fn find_in_place(
         &mut self,
         how: &HowToRotate,
@@ -85,7 +85,7 @@ impl Driver {
         }
     }
 
-    /// Refuses where somebody else uses the key: its secret is revoked at once.
+    /// Refuses if another profile or machine uses the key: a rotation in place revokes its secret at once.
     fn refuse_sharers(&self, record: &Record) -> Result<(), InPlaceRefused> {
         let key = &record.key.credential;
         let profile = self.shared.profile(&self.name);
@@ -114,7 +114,7 @@ impl Driver {
         }
     }
 
-    /// Looks for the key of this client ID among those of the user, then among the organisation's.
+    /// Searches the user's keys for this client ID, then the organisation's.
     pub(super) async fn find_key(&self, keys: &dyn KeyIssuer, client_id: &str) -> Found {
         let mut may_see = true;
         for kind in [Kind::Auto, Kind::ServiceAccount, Kind::Application] {

@@ -1,14 +1,14 @@
-//! The journal's form for the notes of a rotation in place.
+//! Converts the notes of a rotation in place to and from the journal.
 
 use crate::applications::Family;
 use crate::profile::ProfileName;
 use crate::rotation::{InPlaceNotes, KeyRef, RotationId};
 use crate::store::{self, Machine, RotationJournal, RotationMode, SeenKey};
 
-/// The one phase: everything else the record and the second slot say.
+/// The only phase. The record and the second slot tell how far the rotation is.
 const PHASE: &str = "regenerating";
 
-/// The journal of these notes; `None` never happens for an ID and a phase of ours.
+/// Returns the journal of these notes; `None` does not occur for a valid ID and this phase.
 pub(super) fn of_notes(
     notes: &InPlaceNotes,
     machine: &Machine,
@@ -34,7 +34,7 @@ pub(super) fn of_notes(
     })
 }
 
-/// The notes of a journal; `None` if it has something that this program does not know.
+/// Returns the notes of a journal; `None` if it has a value that this version does not know.
 pub(super) fn notes(journal: &RotationJournal) -> Option<(InPlaceNotes, Family)> {
     if journal.phase.as_str() != PHASE {
         return None;

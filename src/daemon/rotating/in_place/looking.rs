@@ -1,4 +1,4 @@
-//! What the store has of a rotation in place.
+//! Reads what the store has for a rotation in place.
 
 use tracing::{debug, warn};
 
@@ -10,7 +10,7 @@ use crate::profile::ProfileName;
 use crate::rotation::{InPlaceNotes, SecretHash, Slot};
 use crate::store::{Kept, Store, StoreErrorKind};
 
-/// What a look into the store found.
+/// The result of reading the store.
 pub(super) enum Looked {
     /// The store or the second slot cannot be read now.
     Unreadable,
@@ -21,7 +21,7 @@ pub(super) enum Looked {
 }
 
 impl Driver {
-    /// What the store has.
+    /// Reads the record and the second slot.
     pub(super) async fn look_in_place(&mut self, notes: &InPlaceNotes) -> Looked {
         let (shared, name, of) = (self.shared(), self.name.clone(), notes.clone());
         let looked = self.blocking(move || look(shared.store(&name)?.as_ref(), &name, &of));
@@ -66,7 +66,7 @@ fn look(
         }
     };
     let current = record.key.credential.client_secret.sha256();
-    // A secret that another program has stored since is newer than the answer.
+    // A secret that another program has stored since then is newer than the kept answer.
     let is_answer_newer = record.rotation.is_some() || current == notes.old;
     let slot = match &kept {
         None => Slot::Empty,

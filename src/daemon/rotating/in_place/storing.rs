@@ -1,4 +1,4 @@
-//! The changes of the record, the second slot and the journal.
+//! Changes the record, the second slot and the journal of a rotation in place.
 
 use tracing::{debug, warn};
 
@@ -14,7 +14,7 @@ use crate::store::{
 };
 
 impl Driver {
-    /// Keeps the token and the answer in the second slot.
+    /// Writes the token and the last answer to the second slot.
     pub(super) async fn keep_in_slot(&mut self, notes: &InPlaceNotes) -> InPlaceEvent {
         let (Some(rotation), Some(token)) = (id(notes), &self.exchange.token) else {
             return InPlaceEvent::NotKept;
@@ -44,7 +44,7 @@ impl Driver {
         }
     }
 
-    /// Keeps the last answer.
+    /// Writes the last answer to the second slot.
     pub(super) async fn keep_answer(&mut self, notes: &InPlaceNotes) -> InPlaceEvent {
         self.keep_in_slot(notes).await
     }
@@ -55,8 +55,8 @@ impl Driver {
         InPlaceEvent::NotKept
     }
 
-    /// Writes the journal, then the rotation's ID into the record: that proves that the record can be written, and keeps
-    /// every other program from changing it.
+    /// Writes the journal, then the rotation's ID into the record. This proves that the record can be written, and
+    /// stops every other program from changing it.
     pub(super) async fn begin_noted(&mut self, notes: &InPlaceNotes) -> InPlaceEvent {
         if !self.note_in_place(notes).await {
             let why = "the rotation cannot be written down in the state folder";
@@ -82,7 +82,7 @@ impl Driver {
         }
     }
 
-    /// Writes the journal as ours.
+    /// Writes the journal with this machine as its owner.
     pub(super) async fn note_in_place(&mut self, notes: &InPlaceNotes) -> bool {
         let machine = &self.shared.outside.machine;
         let family = self.family.unwrap_or(Family::AccessKeys);
@@ -95,7 +95,7 @@ impl Driver {
     /// Puts the secret of the last answer in force.
     pub(super) async fn store_secret(&mut self, notes: &InPlaceNotes, hash: &str) -> Written {
         let secret = self.exchange.secret();
-        // Without it, what is stored decides how to go on.
+        // Without the secret in memory, the stored record decides how to continue.
         let Some(secret) = secret.filter(|secret| secret.sha256() == hash) else {
             return Written::Conflict;
         };
@@ -118,7 +118,7 @@ impl Driver {
         written
     }
 
-    /// Takes the rotation out of the record, and empties the second slot.
+    /// Removes the rotation from the record, and empties the second slot.
     pub(super) async fn finish_exchange(&self, notes: &InPlaceNotes) -> Written {
         let Some(id) = id(notes) else {
             return Written::Failed;
@@ -127,10 +127,10 @@ impl Driver {
             .await
     }
 
-    /// The same for what an earlier process left.
+    /// Removes what an earlier process left of this rotation from the record and the second slot.
     ///
     /// # Errors
-    /// Why something is left, for people.
+    /// The reason why something is left, for people.
     pub(super) async fn clear(&self, id: &RotationId) -> Result<(), String> {
         let id = id.clone();
         match self
@@ -142,14 +142,14 @@ impl Driver {
         }
     }
 
-    /// Makes a change of what is stored, under the profile's lock.
+    /// Changes the stored record while it holds the profile's lock.
     async fn change(
         &self,
         change: impl FnOnce(&dyn Store, &ProfileLock) -> Written + Send + 'static,
     ) -> Written {
         let (shared, name) = (self.shared(), self.name.clone());
         let changed = self.blocking(move || {
-            // A profile that is gone from the configuration may come back.
+            // The profile may be missing from the configuration now and come back later.
             let store = shared.store(&name)?;
             match shared.outside.stores.lock(&name) {
                 Ok(lock) => Some(change(store.as_ref(), &lock)),
@@ -163,7 +163,7 @@ impl Driver {
     }
 }
 
-/// The rotation's ID as the store has it; both have the same form.
+/// Returns the rotation's ID in the store's type, which has the same form.
 pub(super) fn id(notes: &InPlaceNotes) -> Option<RotationId> {
     RotationId::parse(notes.rotation.as_str())
 }
@@ -178,7 +178,8 @@ fn keep(stores: &Stores, store: &dyn Store, name: &ProfileName, kept: &Kept) -> 
     store.keep(&lock, kept).map_err(said)
 }
 
-/// Puts this secret in force. The record has the rotation's ID, unless an older program has rewritten it since.
+/// Puts this secret in force. The record has the rotation's ID, unless an older program has rewritten the record
+/// since.
 fn put(
     store: &dyn Store,
     lock: &ProfileLock,

@@ -1,4 +1,4 @@
-//! The words for each step of a rotation in place.
+//! The sentence for each step of a rotation in place.
 
 use super::super::exchange::Exchange;
 use super::super::step::{RotationEnd, RotationStep};
@@ -6,7 +6,7 @@ use crate::instant::Now;
 use crate::profile::ProfileName;
 use crate::rotation::{InPlaceCommand, InPlaceEnd, InPlaceNotes, Pause, Why};
 
-/// The step that a command is; `None` for one that no caller needs to know.
+/// Returns the step that a command makes; `None` if callers need not know it.
 pub(super) fn step(
     command: &InPlaceCommand,
     notes: &InPlaceNotes,
@@ -63,7 +63,7 @@ fn waiting(pause: &Pause, exchange: &Exchange) -> String {
     with_trouble(what.to_owned(), exchange)
 }
 
-/// The last step.
+/// Returns the last step.
 pub(super) fn ended(
     profile: &ProfileName,
     notes: &InPlaceNotes,
@@ -93,7 +93,7 @@ pub(super) fn ended(
     last(sentence, key, end)
 }
 
-/// The last step where another program has replaced the stored credential.
+/// Returns the last step after another program has replaced the stored credential.
 pub(super) fn replaced(notes: &InPlaceNotes) -> RotationStep {
     let key = notes.key.label();
     let sentence =

@@ -1,4 +1,4 @@
-//! Why the secret of a key is not replaced in place.
+//! The reasons why the secret of a key cannot be replaced in place.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use crate::causes::Causes;
 use crate::profile::ProfileName;
 use crate::store::StoreError;
 
-/// Why the secret of a key is not replaced in place. Nothing was changed anywhere.
+/// The reason why the secret of a key cannot be replaced in place. Nothing was changed anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InPlaceRefused {
-    /// Nothing is stored for the profile.
+    /// No credential is stored for the profile.
     NothingStored,
-    /// What is stored cannot be read: why.
+    /// The stored credential cannot be read: the reason.
     NotRead(String),
     /// The record does not say where its credential may be sent.
     OldRecord,
@@ -20,33 +20,33 @@ pub enum InPlaceRefused {
     Shared,
     /// These profiles use the same key.
     UsedBy(Vec<ProfileName>),
-    /// These profiles may use the same key: their credential was not read.
+    /// These profiles may use the same key; their credential was not read.
     MayBeUsedBy(Vec<ProfileName>),
-    /// The store could not take the new secret: why, and whether it may later.
+    /// The store could not take the new secret.
     NotWritable {
-        /// Why.
+        /// The reason.
         why: String,
-        /// Whether it may be possible later.
+        /// Whether it may work later.
         is_for_later: bool,
     },
-    /// Tokens hold for no longer than this.
+    /// The issuer's tokens live no longer than this, which is too short.
     ShortTokens(Duration),
-    /// There is no token to manage the key with.
+    /// The managing profile holds no token.
     NoToken,
-    /// The control plane does not show its keys: why.
+    /// The control plane does not list its keys: the reason.
     NoList(String),
-    /// The user may not see its keys.
+    /// The token's user may not see the keys.
     MayNotManage,
     /// The control plane lists no key of this client ID.
     NotListed,
-    /// A rotation with a second key is open.
+    /// A rotation with overlap is open.
     OverlapIsOpen,
 }
 
 // === impl InPlaceRefused ===
 
 impl InPlaceRefused {
-    /// The store could not take the new secret.
+    /// Converts the error of a store that could not take the new secret.
     pub(in crate::daemon::rotating) fn of_store(error: &StoreError) -> Self {
         Self::NotWritable {
             why: Causes(error).to_string(),
@@ -54,7 +54,7 @@ impl InPlaceRefused {
         }
     }
 
-    /// Whether it may be possible later, without a change of the configuration.
+    /// Returns whether the rotation may be possible later without a change of the configuration.
     pub const fn is_for_later(&self) -> bool {
         match self {
             Self::MayBeUsedBy(_) | Self::NoToken | Self::NoList(_) | Self::OverlapIsOpen => true,

@@ -1,4 +1,4 @@
-//! Rotations in place.
+//! Tests of rotations in place.
 
 use super::*;
 use crate::clock::{Clock, Reading, Waiting};
@@ -6,7 +6,7 @@ use crate::instant::{BootInstant, Now};
 use crate::rotation::{InPlaceCommand, InPlaceEnd, Why};
 use crate::store::Kept;
 
-/// A clock whose waits are over at once: it goes on by as much.
+/// A clock whose waits return at once: it advances by the waited time.
 struct Hurry {
     clock: Arc<TestClock>,
     ahead: Mutex<Duration>,
@@ -29,7 +29,7 @@ impl Clock for Hurry {
     fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
         let wait = at.since(self.now().boot);
         *self.ahead.lock().unwrap() += wait;
-        // The other tasks go on meanwhile.
+        // The other tasks run meanwhile.
         Box::pin(tokio::task::yield_now())
     }
 
@@ -38,7 +38,7 @@ impl Clock for Hurry {
     }
 }
 
-/// A world in which rotations wait for nothing, while tokens stay as they are.
+/// Makes a world in which the waits of rotations return at once, while tokens keep their age.
 async fn hurried() -> World {
     let mut world = World::new().await;
     world.hurry = Some(Arc::new(Hurry {
@@ -65,7 +65,7 @@ impl World {
         store.kept(&name()).unwrap()
     }
 
-    /// Replaces the stored record as another program does.
+    /// Replaces the stored record as another program would.
     fn replace(&self, change: impl FnOnce(Record) -> Record) {
         let stores = self.stores();
         let store = stores.store(&StoreKind::File);
@@ -75,7 +75,7 @@ impl World {
         store.replace(&lock, &look.revision, &record).unwrap();
     }
 
-    /// Nothing is left of the rotation, and the one key works with the stored secret alone.
+    /// Asserts that no rotation is left, and that only the key with the stored secret works.
     async fn assert_ended(&self, what: &str) {
         self.assert_settled(what).await;
         assert!(self.kept().is_none(), "{what}");
@@ -85,7 +85,7 @@ impl World {
         );
     }
 
-    /// Whether the secret in force works.
+    /// Returns whether the secret in force works.
     fn is_current(&self) -> bool {
         let credential = self.record().key.credential;
         self.plane
@@ -98,7 +98,7 @@ impl World {
 }
 
 impl Process {
-    /// As `drive`, with a look before each command.
+    /// Drives a rotation as `drive` does, with a check before each command.
     async fn exchange(
         &self,
         how: Option<&HowToRotate>,
@@ -135,7 +135,7 @@ async fn a_secret_is_replaced_and_every_step_is_told() {
     let mut steps = process.rotations.start(&name(), in_place()).unwrap();
     let (mut names, mut last) = (vec![], None);
     while let Some(step) = steps.next().await {
-        // Which key it is, is not known at once.
+        // The first steps do not know which key it is.
         assert!(step.key.is_none() || step.key.as_deref() == Some("first"));
         if names.last() != Some(&step.name) {
             names.push(step.name);
@@ -155,7 +155,7 @@ async fn a_secret_is_replaced_and_every_step_is_told() {
     assert!(process.rotations.shown(&name()).is_none());
     assert!(world.secret() != before);
     world.assert_ended("the end").await;
-    // No call was lost, so there is nothing to wait for.
+    // No call was lost, so the rotation does not wait.
     let took = process.shared.outside.clock.now().boot.since(began);
     assert!(took < Duration::from_secs(60), "{took:?}");
 }
@@ -188,12 +188,12 @@ async fn a_rotation_in_place_that_is_killed_anywhere_loses_no_key() {
                 is_too_late |= is_wait_for_late_calls(command);
             });
             let ended = ended.await;
-            // A call that is not answered is executed within a minute.
+            // The control plane executes a call without an answer within a minute.
             if !is_too_late {
                 world.plane.execute_late();
             }
             drop(process);
-            // The stored secret may be dead by now.
+            // The stored secret may have been revoked.
             for commands in [2, MANY] {
                 let process = world.start_without_token().await;
                 process.exchange(None, commands, |_| ()).await;
@@ -259,7 +259,7 @@ async fn where_the_token_is_dead_too_a_person_is_needed_and_nothing_more_is_writ
     assert_eq!(world.secret(), before);
     assert!(matches!(world.journal(), RotationRead::Begun(_)));
     drop(process);
-    // The next process finds the same. No rejection counted.
+    // The next process finds the same state. No rejection was counted.
     let process = world.start_without_token().await;
     let end = process.exchange(None, MANY, |_| ()).await;
     assert_eq!(end, Some(InPlaceEnd::NeedsHuman));
@@ -270,7 +270,7 @@ async fn where_the_token_is_dead_too_a_person_is_needed_and_nothing_more_is_writ
 async fn a_token_that_is_held_replaces_a_secret_that_no_longer_works() {
     let world = hurried().await;
     let process = world.start().await;
-    // Somebody replaces the secret at the issuer.
+    // A person replaces the secret at the issuer.
     world.plane.regenerate(Family::AccessKeys, "id-1").await;
     assert!(!world.is_current());
     let end = process.exchange(Some(&in_place()), MANY, |_| ()).await;
@@ -285,7 +285,7 @@ async fn what_is_kept_without_a_journal_is_emptied_or_if_it_has_the_answer_used(
         let world = hurried().await;
         let before = world.secret();
         let process = world.start().await;
-        // The token, the journal, the call and its answer; or the token alone.
+        // The commands store the token, the journal, make the call and keep its answer; or keep the token only.
         let commands = match has_answer {
             true => 4,
             false => 1,
@@ -297,7 +297,7 @@ async fn what_is_kept_without_a_journal_is_emptied_or_if_it_has_the_answer_used(
         assert_eq!(journal.exists(), has_answer);
         let _ = std::fs::remove_file(journal);
         let process = world.start_without_token().await;
-        // A daemon looks for it when it starts.
+        // A daemon searches for it when it starts.
         assert_eq!(process.shared.left_open().await, [name()]);
         let end = process.exchange(None, MANY, |_| ()).await;
         assert_eq!(end, has_answer.then_some(InPlaceEnd::Rotated));
@@ -349,7 +349,7 @@ async fn a_rotation_in_place_is_refused_before_anything_is_changed() {
     let check = async |world: &World| {
         let process = world.start().await;
         let checked = process.rotations.check_in_place(&name(), &in_place()).await;
-        // The task finds the same as the look before it.
+        // The task finds the same as the check before it.
         let mut steps = process.rotations.start(&name(), in_place()).unwrap();
         let last = last(&mut steps).await;
         let refused = checked.unwrap_err();
@@ -396,7 +396,7 @@ async fn a_rotation_in_place_is_refused_before_anything_is_changed() {
         ),
         "{unread:?}"
     );
-    // The key is another user's.
+    // The key belongs to another user.
     world.plane.delete(Family::AccessKeys, "id-1").await;
     let refused = process.rotations.check_in_place(&name(), &in_place()).await;
     assert_eq!(refused, Err(InPlaceRefused::NotListed.into()));

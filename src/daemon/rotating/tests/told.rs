@@ -1,8 +1,8 @@
-//! What callers are told of a rotation that waits, is refused or leaves a key behind.
+//! Tests of the steps that callers see of a rotation that waits, is refused or leaves a key behind.
 
 use super::*;
 
-/// All steps of a rotation, to its end.
+/// Returns all steps of a rotation, to its end.
 async fn steps(process: &Process, how: HowToRotate) -> Vec<RotationStep> {
     let mut feed = process.rotations.start(&name(), how).unwrap();
     let mut steps = vec![];
@@ -16,7 +16,7 @@ async fn steps(process: &Process, how: HowToRotate) -> Vec<RotationStep> {
     steps
 }
 
-/// Lets time pass until this is so.
+/// Lets time pass until this condition holds.
 async fn until(what: &str, so: impl Fn() -> bool) {
     for _ in 0..10_000 {
         if so() {
@@ -144,7 +144,7 @@ async fn a_key_that_is_left_is_shown_until_it_is_gone_from_the_issuer() {
         process.rotations.left(&name()) == ["first"]
     })
     .await;
-    // It is there, so it stays written down.
+    // The key is at the issuer, so its name stays written down.
     let mut driver = Driver::new(
         Arc::clone(&process.shared),
         name(),
@@ -191,7 +191,7 @@ async fn a_restart_without_a_token_keeps_to_the_lifetime_of_the_switch() {
         world = World::new().await;
     }
     let process = world.start().await;
-    // A profile without a token, as while its store is locked.
+    // A profile without a token, for example because its store is locked.
     process.shared.outside.roster.replace(Profiles::new());
     let open = Arc::new(Open::new(world.clock.now().unix));
     let mut driver = Driver::new(Arc::clone(&process.shared), name(), open);
