@@ -1,7 +1,7 @@
-//! The rotation of a key as state machines without I/O: an outcome in, the next action out.
+//! State machines for the rotation of a key, without I/O.
 //!
-//! [`Overlap`] creates a second key and deletes the first one late; [`InPlace`] has the issuer replace the secret. The
-//! executor of either is one loop:
+//! Each takes the outcome of one action and returns the next action. [`Overlap`] creates a second key and deletes the
+//! first one after a grace period; [`InPlace`] has the issuer replace the secret. The executor of either is one loop:
 //! ```text
 //! loop {
 //!     match machine.command() {
@@ -10,21 +10,23 @@
 //!     }
 //! }
 //! ```
-//! It performs one command at a time and reports each outcome as it is. "Lost" is every call that may have been
-//! executed, `Unknown` every write that may still be made; both are never reported as a failure. It holds the rotation's
-//! lock from the first command to the end, and the profile's lock for each write, which is made only if the record is
-//! still the one that was read. A restart makes a new machine from the journal, or without one from the record.
+//! The executor runs one command at a time and reports its outcome exactly. It reports `Lost` for every call that the
+//! issuer may have executed, and `Unknown` for every write that may still happen; it never reports these two as
+//! failures. It holds the rotation's lock from the first command to the end, and the profile's lock for each write.
+//! It writes only if the record is still the one that it read. After a restart it makes a new machine from the
+//! journal, or from the record if the journal is missing.
 //!
 //! What keeps it safe:
-//! - The record decides. The journal is written before what it announces, so it may be ahead of the record, never
-//!   behind.
-//! - Before the record is judged, no write to the store is unfinished. So no earlier write can put a key in force that
-//!   was deleted since.
-//! - Every new key of a rotation bears the same name. A call that is executed late is refused while the key is there,
-//!   and what it creates later is found by the name: the last look is a minute after the last such call.
-//! - A key is deleted by its name only if the record does not have its client ID in any place.
+//! - The record decides. The journal is written before each action that it announces, so it may be ahead of the
+//!   record, but never behind it.
+//! - The record is judged only when no write to the store is unfinished. So no earlier write can put a key in force
+//!   that was deleted since then.
+//! - All keys that one rotation creates have the same name. The issuer refuses a call that it executes late while
+//!   such a key exists, and the rotation finds a key that is created later by its name: it checks the list a last
+//!   time a minute after the last such call.
+//! - A key is deleted by its name only if the record has its client ID nowhere.
 //!
-//! A search through every reachable state checks this, and the table on the page of [`overlap`].
+//! A test searches every reachable state for violations of these rules, and checks the table in [`overlap`].
 pub mod command;
 pub mod due;
 pub mod event;

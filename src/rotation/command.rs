@@ -1,55 +1,58 @@
-//! What a state machine of a rotation asks its executor to do.
+//! The commands of a rotation's state machine to its executor.
 
 use super::notes::{Notes, Reason};
 use super::pause::Pause;
 use super::preflight::Refusal;
 use super::record::{KeyRef, RotationId};
 
-/// The next action. The executor performs it and passes its outcome to the machine, nothing else.
+/// The next action of the executor, which performs only this and passes the outcome to the state machine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// Read the issuer's list of keys: [`Event::Listed`](super::Event::Listed), `Refused`, `Lost` or `NotSent`.
+    /// Read the issuer's list of keys. Outcomes: [`Event::Listed`](super::Event::Listed), `Refused`, `Lost` or
+    /// `NotSent`.
     List,
-    /// Create a key of this name: `Created`, `Refused`, `Lost` or `NotSent`.
+    /// Create a key of this name. Outcomes: `Created`, `Refused`, `Lost` or `NotSent`.
     Create(String),
-    /// Delete this key by its ID: `Deleted`, `Refused`, `Lost` or `NotSent`.
+    /// Delete this key by its ID. Outcomes: `Deleted`, `Refused`, `Lost` or `NotSent`.
     Delete(KeyRef),
-    /// Change the record: `Stored`.
+    /// Change the record. Outcome: `Stored`.
     Store(Change),
-    /// Wait until no write to the store is unfinished, those of an earlier process included: `Settled`. A file needs no
-    /// wait; a keyring needs the end of the stuck call, or after a restart a minute in which it answers.
+    /// Wait until no write to the store is unfinished, including writes of an earlier process. Outcome: `Settled`. A
+    /// file needs no wait. A keyring needs the end of a stuck call, or after a restart one minute in which it
+    /// answers.
     Settle,
-    /// Read the record: `Record` or `Unreadable`.
+    /// Read the record. Outcomes: `Record` or `Unreadable`.
     Read,
-    /// Write the journal and sync it and its folder: `Noted` or `NotNoted`.
+    /// Write the journal, and sync it and its folder. Outcomes: `Noted` or `NotNoted`.
     Note(Box<Notes>),
-    /// Remove the journal: `Noted` or `NotNoted`.
+    /// Remove the journal. Outcomes: `Noted` or `NotNoted`.
     RemoveNotes,
-    /// Get a token with the key beside the one in force, by an attempt that counts neither as a rejection nor for the
-    /// breaker, and compare the access rules: `Proved`, `Rejected`, `Lost` or `NotSent`. The token becomes the held one
-    /// at the switch.
+    /// Get a token with the record's next key, and compare the access rules. Outcomes: `Proved`, `Rejected`, `Lost`
+    /// or `NotSent`. The attempt counts neither as a rejection nor for the circuit breaker. The profile begins to
+    /// serve the token at the switch.
     Prove(KeyRef),
-    /// Wait until this moment: `Woken`. Also `Woken` after a suspend, and `Finish` when the user asks for it.
+    /// Wait until this moment. Outcomes: `Woken`, also after a suspend, or `Finish` when the user asks for it.
     Pause(Pause),
-    /// It is over. There is no further command.
+    /// The rotation is over. No further command follows.
     End(End),
 }
 
 /// A change of the record: a compare-and-set on its rotation ID and the client ID in force.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// Put the key that was just created beside the one in force, and the rotation's ID into the record.
+    /// Store the key that was just created as the next key, and the rotation's ID.
     PutNext {
         /// The rotation; the record has none yet.
         rotation: RotationId,
-        /// The key that is in force and stays so.
+        /// The key that is in force and stays in force.
         current: KeyRef,
         /// The new key.
         next: KeyRef,
     },
     /// Make `next` the key in force, and the one in force `previous`.
     Switch(RotationId),
-    /// Make this key the one in force, which is the one or is `previous`; remove the other one and the rotation's ID.
+    /// Make this key, which is in force or is `previous`, the one in force. Remove the other key and the rotation's
+    /// ID.
     Restore(RotationId, KeyRef),
     /// Remove `previous` and the rotation's ID.
     Finish(RotationId),
@@ -58,22 +61,22 @@ pub enum Change {
 /// How a rotation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum End {
-    /// It was refused. Nothing was changed anywhere.
+    /// The rotation was refused. Nothing was changed anywhere.
     Refused(Refusal),
     /// The new key is in force.
     Rotated {
         /// Whether the old key stays because another machine uses it as well.
         is_old_kept: bool,
-        /// The names of keys that the issuer did not let us delete (`old_key_left`).
+        /// The names of keys that the issuer refused to delete (`old_key_left`).
         left: Vec<String>,
     },
-    /// The old key stays in force, or another program put another one in force.
+    /// The old key stays in force, or another program put another key in force.
     Undone {
-        /// Why.
+        /// The reason.
         reason: Reason,
-        /// The names of keys that the issuer did not let us delete.
+        /// The names of keys that the issuer refused to delete.
         left: Vec<String>,
     },
-    /// Neither key of the record is at the issuer (`needs_human`). Nothing more is done, and the journal stays.
+    /// No key of the record is at the issuer (`needs_human`). The rotation stops, and the journal stays.
     NeedsHuman,
 }

@@ -1,59 +1,59 @@
-//! When a key is rotated by its age (`rotate-every`).
+//! Decides when a key is rotated because of its age (`rotate-every`).
 
 use std::hash::{Hash as _, Hasher as _};
 use std::time::Duration;
 
 use crate::instant::UnixTime;
 
-/// The first wait after a rotation that failed.
+/// The wait after the first failed rotation.
 const FIRST_RETRY: Duration = Duration::from_secs(60 * 60);
 
-/// The longest wait after rotations that failed, and what `rotate-every` adds to four token lifetimes.
+/// The longest wait after failed rotations, and the margin of the minimum `rotate-every` over four token lifetimes.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The largest part of `rotate-every` by which a key is rotated early: one in ten.
+/// The divisor for the random spread: a key is rotated early by up to a tenth of `rotate-every`.
 const SPREAD: u64 = 10;
 
-/// What the age of a key is told by.
+/// The dates from which the age of a key is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Age {
     /// When the issuer says it created the key.
     pub created_at: Option<UnixTime>,
-    /// The issuer's `Date` when the key was enrolled, which the record keeps.
+    /// The issuer's `Date` at the key's enrolment, from the record.
     pub enrolled_at: Option<UnixTime>,
     /// The issuer's `Date` now.
     pub date: Option<UnixTime>,
 }
 
-/// What a rotation by age waits for beside the age.
+/// The conditions for a rotation by age, apart from the age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Readiness {
-    /// Whether the profile holds a token that is valid.
+    /// Whether the profile holds a valid token.
     pub is_fresh: bool,
     /// Whether its last refresh succeeded.
     pub has_refreshed: bool,
-    /// Whether a limit or a breaker holds its attempts back.
+    /// Whether a limit or the circuit breaker holds the profile's attempts back.
     pub is_held_back: bool,
     /// How many rotations failed in a row.
     pub failed: u32,
-    /// How long ago the last of them was.
+    /// The time since the last failed rotation.
     pub since_failure: Duration,
 }
 
-/// When a key is rotated.
+/// The decision when to rotate a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     /// Now.
     Now,
-    /// In so long, if nothing else is in the way then.
+    /// After this duration, unless there is an obstacle then.
     In(Duration),
-    /// It is old enough. This is in the way.
+    /// The key is old enough, but this obstacle must go first.
     Waits(Obstacle),
-    /// Nothing tells the key's age, so it is not rotated by it.
+    /// The key's age is unknown, so it is not rotated by age.
     AgeUnknown,
 }
 
-/// What a rotation that is due waits for.
+/// The obstacle to a rotation that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {
     /// The profile holds no valid token.
@@ -62,14 +62,14 @@ pub enum Obstacle {
     RefreshFailed,
     /// Attempts are held back.
     HeldBack,
-    /// A rotation failed; the next one is made after this long.
+    /// A rotation failed; the next one may begin after this duration.
     Failed(Duration),
 }
 
 // === impl Age ===
 
 impl Age {
-    /// How old the key is by the issuer's clock; `None` if that cannot be told.
+    /// Returns the key's age by the issuer's clock; `None` if it is unknown.
     pub fn get(self) -> Option<Duration> {
         let born = self.created_at.or(self.enrolled_at)?;
         let now = self.date?.since_epoch();
@@ -77,16 +77,16 @@ impl Age {
     }
 }
 
-/// The shortest lifetime of tokens that is reckoned with where the configuration does not say it.
+/// The assumed lifetime of tokens if the configuration has none. Shorter lifetimes are not expected.
 pub const USUAL_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// The least `rotate-every` for tokens of this lifetime: four lifetimes, which the grace period takes, and a day.
+/// Returns the minimum `rotate-every` for tokens of this lifetime: the four lifetimes of a grace period, and a day.
 pub const fn least_every(lifetime: Duration) -> Duration {
     lifetime.saturating_mul(4).saturating_add(DAY)
 }
 
-/// The age at which the key of this ID is rotated: `every` less up to a tenth, the same for a key at each call, so that
-/// keys which were created together are not rotated together.
+/// Returns the age at which the key of this ID is rotated: `every` less up to a tenth. The result depends only on the
+/// arguments, and differs between keys, so that keys which were created together are not rotated together.
 pub fn rotation_age(every: Duration, lifetime: Duration, key_id: &str) -> Duration {
     let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
     key_id.hash(&mut hasher);
@@ -98,7 +98,7 @@ pub fn rotation_age(every: Duration, lifetime: Duration, key_id: &str) -> Durati
     age.max(least_every(lifetime))
 }
 
-/// When to rotate a key that is rotated at `rotation_age`.
+/// Decides when to rotate a key that is due at the age `rotation_age`.
 pub fn due(rotation_age: Duration, age: Age, readiness: &Readiness) -> Due {
     let Some(age) = age.get() else {
         return Due::AgeUnknown;
@@ -121,7 +121,7 @@ pub fn due(rotation_age: Duration, age: Age, readiness: &Readiness) -> Due {
     Due::Waits(obstacle)
 }
 
-/// How long to wait after so many failures: 1 h, doubling to 1 d.
+/// Returns the wait after this many failures in a row: 1 h, doubling up to 1 d.
 fn retry_wait(failed: u32) -> Duration {
     let Some(doublings) = failed.checked_sub(1) else {
         return Duration::ZERO;
@@ -129,7 +129,7 @@ fn retry_wait(failed: u32) -> Duration {
     FIRST_RETRY.saturating_mul(1 << doublings.min(5)).min(DAY)
 }
 
-/// The FNV-1a hash: the same in every process and version, which the standard library's is not.
+/// The FNV-1a hash. Unlike the standard library's hash, it is the same in every process and version.
 struct Fnv(u64);
 
 impl std::hash::Hasher for Fnv {

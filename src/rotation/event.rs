@@ -1,4 +1,4 @@
-//! What a state machine of a rotation is told: the outcome of the action that it asked for.
+//! The events for a rotation's state machine: outcomes of its commands.
 
 use super::record::{KeyRef, RecordView};
 use crate::instant::UnixTime;
@@ -21,66 +21,66 @@ pub struct ListedKey {
     pub name: String,
     /// Its client ID.
     pub client_id: String,
-    /// Whether it is a key of the user's own, which has the user's access rules.
+    /// Whether it is one of the user's own keys, which have the user's access rules.
     pub is_users: bool,
-    /// When it last got a token, where the issuer tells.
+    /// When the key last got a token, if the issuer says so.
     pub last_login: Option<UnixTime>,
 }
 
-/// How a write to the store ended.
+/// The outcome of a write to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Written {
     /// The record is changed.
     Done,
     /// The record is not changed, and will not be.
     Failed,
-    /// The record was not as expected, so it is not changed.
+    /// The record differed from the expected one, so it is not changed.
     Conflict,
-    /// The record may be changed now or later: the write is unfinished.
+    /// The write is unfinished: the record may be changed now or later.
     Unknown,
 }
 
-/// Why the issuer did not do what it was asked. It surely did not, and will not.
+/// The reason why the issuer refused a call. The call was not executed and will not be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Refused {
-    /// 409: a key has the name already.
+    /// 409: another key has this name.
     NameTaken,
     /// 401: the bearer token is not valid.
     Unauthorized,
-    /// 403: the bearer may not do it.
+    /// 403: the bearer may not make this call.
     Forbidden,
-    /// Any other refusal, such as one key too many.
+    /// Any other refusal, for example because the user has too many keys.
     Other,
 }
 
-/// What the access rules of a new token allow, against those of the old one.
+/// The access rules of a new token, compared with those of the old token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Rights {
-    /// At least as much.
+    /// The new token allows at least as much.
     Kept,
-    /// Less.
+    /// The new token allows less.
     Fewer,
-    /// The issuer does not tell.
+    /// The issuer does not show the access rules.
     Unknown,
 }
 
-/// Something that happened, as the answer to a [`Command`](super::Command).
+/// The outcome of a [`Command`](super::Command).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event {
     /// The issuer's list.
     Listed(Listing),
-    /// The issuer created the key; the executor keeps its secret until the next restart.
+    /// The issuer created the key. The executor keeps its secret in memory.
     Created(KeyRef),
-    /// The issuer deleted the key, or has none of this ID (404).
+    /// The issuer deleted the key, or has no key of this ID (404).
     Deleted,
-    /// The issuer refused, and did nothing.
+    /// The issuer refused the call and did not execute it.
     Refused(Refused),
-    /// No answer came, or one that cannot be read, or a failure of the server (5xx): the call may have been executed,
-    /// and may still be.
+    /// No answer, an unreadable answer, or a failure of the server (5xx). The issuer may have executed the call, and
+    /// may still do so.
     Lost,
-    /// Nothing was sent: there was no bearer token, or no connection.
+    /// The call was not sent, because there was no bearer token or no connection.
     NotSent,
-    /// How the write to the store ended.
+    /// The outcome of a write to the store.
     Stored(Written),
     /// No earlier write to the store is unfinished.
     Settled,
@@ -88,7 +88,7 @@ pub enum Event {
     Record(RecordView),
     /// The record could not be read, for example because the store is locked.
     Unreadable,
-    /// The journal is written or removed, and the folder synced.
+    /// The journal is written or removed, and its folder is synced.
     Noted,
     /// The journal could not be written or removed.
     NotNoted,
@@ -103,7 +103,7 @@ pub enum Event {
     Rejected,
     /// The pause is over, or the machine's clock may have changed.
     Woken,
-    /// The user asked to delete the old key without further waiting (`--finish`). Valid at any moment.
+    /// The user asked to delete the old key without further waiting (`--finish`). Valid at any time.
     Finish,
 }
 
@@ -114,7 +114,7 @@ pub struct EventKind(pub &'static str);
 // === impl Event ===
 
 impl Event {
-    /// The event's kind, as the table of the module's documentation has it.
+    /// Returns the event's kind, as the table in the docs of [`overlap`](super::overlap) names it.
     pub const fn kind(&self) -> EventKind {
         EventKind(match self {
             Self::Listed(_) => "listed",
@@ -146,12 +146,12 @@ impl Event {
 // === impl Listing ===
 
 impl Listing {
-    /// The key of this client ID.
+    /// Returns the key of this client ID.
     pub fn by_client(&self, client_id: &str) -> Option<&ListedKey> {
         self.keys.iter().find(|key| key.client_id == client_id)
     }
 
-    /// The key that bears this name, other than the key of this client ID.
+    /// Returns a key of this name whose client ID is not `except`.
     pub fn named(&self, name: &str, except: &str) -> Option<&ListedKey> {
         let mut named = self.keys.iter().filter(|key| key.name == name);
         named.find(|key| key.client_id != except)
@@ -161,7 +161,7 @@ impl Listing {
 // === impl ListedKey ===
 
 impl ListedKey {
-    /// What a deletion needs of the key.
+    /// Returns the data that a deletion of the key needs.
     pub fn to_ref(&self) -> KeyRef {
         KeyRef {
             client_id: self.client_id.clone(),

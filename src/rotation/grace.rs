@@ -1,85 +1,85 @@
-//! When the old key of a rotation may be deleted.
+//! Decides when the old key of a rotation may be deleted.
 //!
-//! Its tokens must have expired, and it must not be used elsewhere. Time is the boot clock's within one boot and the
-//! issuer's own `Date` over a restart of the machine; our wall clock is never asked. A last login is compared only with
-//! an earlier one that the same issuer told.
+//! The tokens of the old key must have expired, and no other program may use the key. Within one boot, time is that
+//! of the boot clock; across a restart of the machine, it is that of the issuer's `Date`. The wall clock of this
+//! machine is never used. A last login is compared only with an earlier one from the same issuer.
 
 use std::time::Duration;
 
 use super::pause::Why;
 use crate::instant::{BootInstant, UnixTime};
 
-/// How long two looks must be apart where the issuer tells the day of a login alone.
+/// The minimum time between two checks of the last login, if the issuer shows only the day of a login.
 const TWO_DAYS: Duration = Duration::from_secs(49 * 60 * 60);
 
 /// One day, in seconds.
 const DAY: u64 = 24 * 60 * 60;
 
-/// One moment by the clocks that a rotation may compare.
+/// A moment on the clocks that a rotation may compare.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Mark {
-    /// The boot that `at` belongs to.
+    /// The ID of the boot to which `at` belongs.
     pub boot_id: String,
     /// The boot clock.
     pub at: BootInstant,
-    /// The issuer's clock, if it was told at that moment or before it in the same boot.
+    /// The issuer's clock at that moment, if the issuer has shown its clock in that boot.
     pub date: Option<UnixTime>,
 }
 
-/// What is known since the switch. The journal keeps it.
+/// The state of the grace period since the switch. The journal keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grace {
-    /// The switch, or a later moment where that one can no longer be compared.
+    /// The switch, or a later moment if no clock can compare the switch any more.
     pub switched: Mark,
-    /// The lifetime of the profile's tokens then, if it was known.
+    /// The lifetime of the profile's tokens at the switch, if it was known.
     pub lifetime: Option<Duration>,
-    /// The first look that showed the old key's last login as it is now, and the latest one.
+    /// The first check that showed the old key's present last login, and the latest check.
     pub looks: Option<(Look, Look)>,
-    /// The last login that showed a use of the old key after the switch.
+    /// The old key's last login after a use of the key since the switch.
     pub moved_to: Option<UnixTime>,
-    /// Whether every last login that the issuer showed is at midnight.
+    /// Whether every last login from the issuer is at midnight.
     pub has_days_only: bool,
 }
 
-/// What the issuer's list said of the old key.
+/// The old key's entry in the issuer's list at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Look {
-    /// When.
+    /// The moment.
     pub mark: Mark,
-    /// The key's last login, if the issuer tells.
+    /// The key's last login, if the issuer shows it.
     pub last_login: Option<UnixTime>,
 }
 
-/// What the rules depend on.
+/// The parameters of the decision.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Terms {
-    /// The lifetime of the profile's tokens now; `None` as long as it is not known.
+    /// The lifetime of the profile's tokens now; `None` if it is unknown.
     pub lifetime: Option<Duration>,
-    /// What counts for the lifetime as long as neither the terms nor the journal tell one.
+    /// The assumed lifetime if neither `lifetime` nor the journal has one.
     pub longest_lifetime: Duration,
-    /// How long the old key stays where the issuer tells no last login (`rotate-grace`).
+    /// How long the old key stays if the issuer does not show last logins (`rotate-grace`).
     pub grace: Duration,
     /// Whether another machine uses the old key as well.
     pub is_shared: bool,
 }
 
-/// What is to be done with the old key.
+/// The decision about the old key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Wait this long, and judge again.
+    /// Wait this long, then decide again.
     Wait(Duration, Why),
-    /// Read the list, and judge again.
+    /// Read the issuer's list, then decide again.
     Look,
-    /// Delete it.
+    /// Delete the key.
     Delete,
-    /// Leave it at the issuer.
+    /// Leave the key at the issuer.
     Keep,
 }
 
 // === impl Mark ===
 
 impl Mark {
-    /// How much later `now` is; `None` where no clock can tell.
+    /// Returns the time from this mark to `now`; `None` if no clock spans it.
     fn until(&self, now: &Self) -> Option<Duration> {
         if self.boot_id == now.boot_id {
             return Some(now.at.since(self.at));
@@ -87,13 +87,13 @@ impl Mark {
         self.until_by_date(now)
     }
 
-    /// As [`Self::until`], by the issuer's clock alone.
+    /// Returns the time from this mark to `now` by the issuer's clock.
     fn until_by_date(&self, now: &Self) -> Option<Duration> {
         let (from, to) = (self.date?, now.date?);
         Some(to.since_epoch().saturating_sub(from.since_epoch()))
     }
 
-    /// The same clocks at a later moment of the same boot.
+    /// Returns the mark for a later moment of the same boot.
     #[must_use]
     pub fn at(&self, now: BootInstant) -> Self {
         let date = self.date.map(|date| {
@@ -111,7 +111,7 @@ impl Mark {
 // === impl Grace ===
 
 impl Grace {
-    /// The grace period of a switch at this moment, with tokens of this lifetime.
+    /// Begins the grace period of a switch at this moment, with tokens of this lifetime.
     pub const fn new(switched: Mark, lifetime: Option<Duration>) -> Self {
         Self {
             switched,
@@ -122,10 +122,10 @@ impl Grace {
         }
     }
 
-    /// Takes down what the list says: the old key's last login, and those of all keys.
+    /// Records what the issuer's list shows: the old key's last login, and those of all keys.
     pub fn look(&mut self, now: Mark, last_login: Option<UnixTime>, all: &[UnixTime]) {
         if self.switched.until(&now).is_none() {
-            // Nothing tells how long ago the switch was, so the whole period is counted from now.
+            // No clock spans the time since the switch, so the whole period is counted from now.
             *self = Self {
                 moved_to: self.moved_to,
                 has_days_only: self.has_days_only,
@@ -153,8 +153,8 @@ impl Grace {
         });
     }
 
-    /// What is to be done now. `finish` is the user's word that nothing else uses the old key: it counts at once where the
-    /// issuer tells no last login, and otherwise once the key's tokens have expired.
+    /// Decides what to do with the old key now. `finish` is the user's assurance that no other program uses the key.
+    /// If the issuer does not show last logins, it applies at once; otherwise, when the key's tokens have expired.
     pub fn judge(&self, now: &Mark, terms: &Terms, finish: bool) -> Verdict {
         let lifetime = self.lifetime.or(terms.lifetime);
         let two_lifetimes = lifetime.unwrap_or(terms.longest_lifetime).saturating_mul(2);
@@ -164,7 +164,7 @@ impl Grace {
         if terms.is_shared {
             return Verdict::Keep;
         }
-        // The user's word is all that there is to wait for where the issuer tells nothing of the key's use.
+        // If the issuer does not show the key's use, the user's assurance is all the evidence that there can be.
         match (&self.looks, finish) {
             (None, true) => return Verdict::Look,
             (Some((_, latest)), true) if latest.last_login.is_none() => return Verdict::Delete,
@@ -176,7 +176,7 @@ impl Grace {
         if finish {
             return Verdict::Delete;
         }
-        // A look counts from the end of the period on, when no token of the old key is left.
+        // Only checks after the period count, when no token of the old key is valid any more.
         let Some((first, latest)) = &self.looks else {
             return Verdict::Look;
         };
@@ -205,12 +205,12 @@ impl Grace {
         }
     }
 
-    /// As [`Self::judge`], where the issuer does not tell when the key was used.
+    /// Decides as [`Self::judge`] does, for an issuer that does not show when the key was used.
     fn judge_untold(&self, now: &Mark, terms: &Terms, since: Duration, latest: &Look) -> Verdict {
         if since < terms.grace {
             return Verdict::Wait(terms.grace.saturating_sub(since), Why::NotTold);
         }
-        // The issuer may have begun to tell.
+        // The issuer may have begun to show last logins.
         let is_told_late = self
             .switched
             .until(&latest.mark)

@@ -1,4 +1,4 @@
-//! Which of several machines that share a home drives a rotation.
+//! Decides which of several machines that share a home drives a rotation.
 
 /// The machine and the boot that wrote a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -9,20 +9,20 @@ pub struct Host {
     pub boot_id: String,
 }
 
-/// What to do with a journal that is found.
+/// The decision about a journal that is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// Drive it, as soon as the lock is free: a process of the same boot may still hold it.
+    /// Drive the rotation as soon as its lock is free; another process of the same boot may hold it.
     ByLock,
-    /// Drive it: its process is gone with the boot.
+    /// Drive the rotation: the process that wrote the journal ended with its boot.
     Ours,
-    /// Leave it alone: it belongs to this host, which may still drive it. The user can take it over (`--take-over`).
+    /// Do not touch the rotation: this host may still drive it. The user can take it over (`--take-over`).
     Theirs(String),
 }
 
 /// Decides about a journal that `writer` wrote.
 ///
-/// A lock on a network file system may be local to a machine, so a free lock says nothing about another host.
+/// The lock on a network file system may be local to a machine, so a free lock says nothing about another host.
 pub fn claim(writer: &Host, own: &Host, take_over: bool) -> Claim {
     if writer.boot_id == own.boot_id {
         Claim::ByLock
@@ -45,7 +45,7 @@ mod tests {
         };
         let own = host("a", "1");
         assert_eq!(claim(&host("a", "1"), &own, false), Claim::ByLock);
-        // A host that was renamed is the same one as long as it runs.
+        // A renamed host is the same one within its boot.
         assert_eq!(claim(&host("b", "1"), &own, true), Claim::ByLock);
         assert_eq!(claim(&host("a", "2"), &own, false), Claim::Ours);
         let theirs = host("b", "2");

@@ -1,8 +1,8 @@
-//! The state machine of a rotation in place: the issuer replaces the key's secret, and the old one dies at once.
+//! State machine of a rotation in place: the issuer replaces the key's secret and revokes the old one at once.
 //!
-//! A token is taken and kept first, so that a lost answer can be asked for again. A call whose answer was lost may be
-//! executed later and revoke what came since, so success is claimed only when the secret still gets a token 60 s after
-//! the last of them.
+//! The rotation first gets a token and keeps it, so that it can repeat the call if the answer is lost. The issuer may
+//! execute a lost call later, and thereby revoke a newer secret. So the rotation succeeds only when the secret still
+//! gets a token 60 s after the last such call.
 
 use super::event::{Refused, Written};
 use super::pause::{LATE_CALLS, Pause, Why, proof_wait, retry_wait};
@@ -12,7 +12,7 @@ mod exchange;
 
 pub use exchange::{InPlaceCommand, InPlaceEnd, InPlaceEvent, InPlaceNotes, SecretHash, Slot};
 
-/// How often a new secret is asked for before a person is needed.
+/// How often a new secret is requested before a person is needed.
 const ROUNDS: u8 = 5;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,7 +23,7 @@ enum State {
     KeepingAnswer(SecretHash),
     Storing(SecretHash),
     Proving,
-    /// The issuer refuses the call: finds out whether the secret in force works.
+    /// The issuer refused the call: checks whether the secret in force works.
     Judging(Refused),
     Finishing,
     Closing,
@@ -34,7 +34,7 @@ enum State {
     Ended(InPlaceEnd),
 }
 
-/// One rotation in place.
+/// A rotation in place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct InPlace {
     notes: InPlaceNotes,
@@ -52,12 +52,13 @@ pub struct InPlace {
 // === impl InPlace ===
 
 impl InPlace {
-    /// A rotation that begins. The key was found in the issuer's list by its client ID.
+    /// Begins a rotation. The key was found in the issuer's list by its client ID.
     pub fn new(notes: InPlaceNotes, now: BootInstant) -> Self {
         Self::at(State::KeepingToken, notes, now, None)
     }
 
-    /// A rotation that an earlier process began, by its journal. Its last call may still be executed.
+    /// Resumes a rotation of an earlier process from its journal. The issuer may still execute that process's last
+    /// call.
     pub fn resume(notes: InPlaceNotes, now: BootInstant) -> Self {
         Self {
             is_noted: true,
@@ -84,12 +85,12 @@ impl InPlace {
         }
     }
 
-    /// The content of the journal.
+    /// Returns the content of the journal.
     pub const fn notes(&self) -> &InPlaceNotes {
         &self.notes
     }
 
-    /// What the executor is to do next.
+    /// Returns the executor's next action.
     pub fn command(&self) -> InPlaceCommand {
         let id = || self.notes.rotation.clone();
         match &self.state {
@@ -108,7 +109,7 @@ impl InPlace {
         }
     }
 
-    /// Takes the outcome of the last command. An event that does not belong to it changes nothing.
+    /// Takes the outcome of the last command. Ignores an event that does not belong to that command.
     pub fn step(&mut self, now: BootInstant, event: InPlaceEvent) {
         self.now = now;
         let is_wake = event == InPlaceEvent::Woken;
@@ -126,7 +127,7 @@ impl InPlace {
         match (state, event) {
             (State::KeepingToken, E::Kept) if self.is_noted => State::Calling,
             (State::KeepingToken, E::Kept) => State::Noting,
-            // Nothing was asked of the issuer yet.
+            // No call was made to the issuer yet.
             (State::KeepingToken, _) if !self.is_noted => State::Ended(InPlaceEnd::Undone),
             (State::KeepingToken, E::NotKept) => self.pause(Why::Store, State::KeepingToken),
             (State::KeepingToken, E::Rejected) => State::Judging(Refused::Unauthorized),
@@ -148,7 +149,8 @@ impl InPlace {
                 self.tries = 0;
                 self.after_late_calls(State::Judging(why))
             }
-            // The record is as good a place; the slot only spares a second call after a kill.
+            // The secret goes into the record next, so the slot is optional: it only saves a second call after a
+            // kill.
             (State::KeepingAnswer(secret), E::Kept | E::NotKept) => State::Storing(secret),
             (State::Storing(secret), E::Stored(Written::Done)) => {
                 self.current = secret;
@@ -168,7 +170,7 @@ impl InPlace {
             },
             (State::Proving, E::Rejected) => match self.try_again(State::Proving) {
                 Some(pause) => pause,
-                // A call whose answer was lost was executed after the one that was answered.
+                // The issuer executed a call whose answer was lost after the one that it answered.
                 None => self.call_again(),
             },
             (State::Judging(_), E::Proved) if self.current != self.notes.old => State::Proving,
@@ -201,7 +203,7 @@ impl InPlace {
     fn resumed(&mut self, current: SecretHash, slot: Slot) -> State {
         self.current = current;
         match slot {
-            // The issuer was asked for nothing, and the journal may be missing.
+            // No call was made to the issuer, and the journal may be missing.
             _ if !self.is_noted => State::Finishing,
             Slot::Answer(secret) if secret != self.current => State::Storing(secret),
             _ if self.current != self.notes.old => State::Proving,
@@ -215,7 +217,7 @@ impl InPlace {
         last.is_some_and(|at| self.now < at.after(LATE_CALLS))
     }
 
-    /// Goes on with this state once no call whose answer was lost can still be executed.
+    /// Continues with this state when the issuer can no longer execute a call whose answer was lost.
     fn after_late_calls(&self, state: State) -> State {
         match self.last_lost.map(|at| at.after(LATE_CALLS)) {
             Some(until) if self.now < until => {

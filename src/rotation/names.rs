@@ -4,19 +4,19 @@ use super::record::RotationId;
 use crate::key_name::KeyName;
 use crate::profile::ProfileName;
 
-/// How each of these names begins, so that a name begins with a letter and people see where the key comes from.
+/// The prefix of these names: a name must begin with a letter, and people see where the key comes from.
 const PREFIX: &str = "jeton-";
 
-/// The name of the new key of this rotation: no other rotation, of whichever profile, has the same. It can be made
-/// again when the journal is lost.
+/// Returns the name of this rotation's new key. It is unique among all rotations of all profiles. It depends only on
+/// the arguments, so that it survives the loss of the journal.
 ///
-/// A character of the profile's name that the rule for keys does not allow becomes `-`.
+/// Characters of the profile's name that the rule for keys does not allow become `-`.
 pub fn key_name(profile: &ProfileName, rotation: &RotationId) -> String {
     let profile = profile.as_str().replace('.', "-");
     format!("{PREFIX}{profile}-{}", rotation.short())
 }
 
-/// The same, parsed; `None` never happens for a profile's name and a rotation's ID, which the tests show.
+/// Returns the same name, parsed. `None` does not occur for a profile's name and a rotation's ID, as the tests show.
 pub fn parsed_key_name(profile: &ProfileName, rotation: &RotationId) -> Option<KeyName> {
     KeyName::parse(&key_name(profile, rotation)).ok()
 }

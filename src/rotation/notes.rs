@@ -1,4 +1,4 @@
-//! What the journal of a rotation says: no secret, and nothing that the record does not decide better.
+//! The content of a rotation's journal: no secret, and nothing that the record states better.
 
 use super::grace::Grace;
 use super::record::{KeyRef, RecordView, RotationId};
@@ -6,37 +6,37 @@ use super::record::{KeyRef, RecordView, RotationId};
 /// The content of the journal of a rotation with overlap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Notes {
-    /// The rotation.
+    /// The rotation's ID.
     pub rotation: RotationId,
-    /// The name of the new key. Every try creates under the same one, so that a call which is executed late cannot make
-    /// a second key.
+    /// The name of the new key. Every try uses the same name, so that a call which is executed late cannot make a
+    /// second key.
     pub name: String,
     /// The key that is to be replaced.
     pub old: KeyRef,
-    /// The key that replaces it, once it is stored.
+    /// The key that replaces it, once it is in the record.
     pub new: Option<KeyRef>,
-    /// How far it is.
+    /// How far the rotation is.
     pub phase: Phase,
-    /// What the grace period is judged by, from the switch on.
+    /// The state of the grace period, from the switch on.
     pub grace: Option<Grace>,
 }
 
-/// How far a rotation is. The journal names a phase before the first action of it.
+/// How far a rotation is. The journal names a phase before the phase's first action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// A key may have been created.
+    /// The issuer may have created a key.
     Creating,
-    /// The new key is in the record, beside the one in force.
+    /// The new key is in the record as the next key.
     Proving,
-    /// The rotation is undone.
+    /// The rotation is being undone, for this reason.
     Undoing(Reason),
     /// The new key is in force.
     Grace,
-    /// The old key may have been deleted.
+    /// The issuer may have deleted the old key.
     Deleting,
 }
 
-/// Why a rotation was undone.
+/// The reason why a rotation was undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     /// The issuer did not create a key.
@@ -49,35 +49,35 @@ pub enum Reason {
     RecordChanged,
     /// The issuer still rejects the new key after 2 minutes.
     NewKeyRejected,
-    /// The new key may do less than the old one.
+    /// The new key allows less than the old one.
     FewerRights,
     /// The new key is no longer at the issuer.
     NewKeyGone,
 }
 
-/// What the record says about a rotation.
+/// How the record relates to a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Relation {
-    /// The new key is beside the old one.
+    /// The old key is in force, and this new key is the next one.
     Next(KeyRef),
-    /// The new key is in force.
+    /// This new key is in force.
     Switched(KeyRef),
-    /// The old key is in force, and nothing is beside it.
+    /// The old key is in force, and the record has no next key.
     Old,
-    /// Another key is in force, or another rotation is under way.
+    /// Another key is in force, or the record belongs to another rotation.
     Foreign,
 }
 
 // === impl Notes ===
 
 impl Notes {
-    /// The journal of a rotation whose journal is missing, as far as the record and the name's rule give it; `None` if
-    /// the record is not part of one.
+    /// Returns the notes for a rotation whose journal is missing, as far as the record and the naming rule give them;
+    /// `None` if the record is not part of a rotation.
     pub fn of_record(record: &RecordView, name: String) -> Option<Self> {
         let rotation = record.rotation.clone()?;
         let (phase, old, new) = match (&record.next, &record.previous) {
             (Some(next), _) => (Phase::Proving, &record.current, next),
-            // A key beside itself has got another secret in place.
+            // Both are the same key: its secret was replaced in place.
             (None, Some(previous)) if previous.is(&record.current) => return None,
             (None, Some(previous)) => (Phase::Grace, previous, &record.current),
             (None, None) => return None,
@@ -99,7 +99,8 @@ impl Notes {
             (Some(id), _, _) if *id != self.rotation => Relation::Foreign,
             (Some(_), Some(next), _) if current.is(&self.old) => Relation::Next(next.clone()),
             (Some(_), None, Some(old)) if old.is(&self.old) => Relation::Switched(current.clone()),
-            // A program that does not know rotations rewrote the record, or the last write has ended the rotation.
+            // Either a program that does not know rotations has rewritten the record, or the last write ended the
+            // rotation.
             _ if current.is(&self.old) => Relation::Old,
             _ if is_new(current) => Relation::Switched(current.clone()),
             _ => Relation::Foreign,

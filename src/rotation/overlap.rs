@@ -1,6 +1,7 @@
-//! The state machine of a rotation with overlap: the old key works until the new one is proven and in force.
+//! State machine of a rotation with overlap: the old key works until the new one is proven and in force.
 //!
-//! What follows from each state and outcome. After a pause and after a kill, [`State::Reading`] and the record decide.
+//! The table shows the next states for each state and outcome. After a kill and after a write with an unknown
+//! outcome, the machine goes on with [`State::Settling`] and [`State::Reading`]; then the record decides.
 //!
 //! | State | Outcome → next state |
 //! |---|---|
@@ -44,32 +45,32 @@ mod walk;
 
 pub use state::State;
 
-/// How often a key is created, and a new key is stored, before the rotation is undone.
+/// How often the rotation tries to create and to store a key before it is undone.
 const TRIES: u8 = 5;
 
-/// One rotation with overlap.
+/// A rotation with overlap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Overlap {
     terms: Terms,
-    /// This boot, and the issuer's clock as far as it was told.
+    /// The boot clock, and the issuer's clock if it is known.
     clock: Mark,
     notes: Notes,
-    /// The key whose secret the executor has from its creation, as long as it is not known to be in the record.
+    /// The created key whose secret the executor still holds, until it is known to be in the record.
     made: Option<KeyRef>,
-    /// When a call that creates a key last ended, or this process began.
+    /// When a call that creates a key last ended, or when this process began.
     last_create: BootInstant,
-    /// Whether an answer to such a call was lost, or may have been in an earlier process.
+    /// Whether the answer to such a call was lost, or may have been in an earlier process.
     was_create_lost: bool,
     /// How often the current step was tried.
     tries: u8,
-    /// How many faults there were in a row. It only sets how long a pause is.
+    /// The number of faults in a row, which only determines the length of a pause.
     faults: u8,
     finish: bool,
     is_old_kept: bool,
-    /// Whether the last look did not find the new key.
+    /// Whether the latest list lacked the new key.
     is_new_missed: bool,
     refusal: Option<Refusal>,
-    /// The names of the keys that the issuer did not let us delete.
+    /// The names of the keys that the issuer refused to delete.
     left: BTreeSet<String>,
     state: State,
 }
@@ -77,7 +78,7 @@ pub struct Overlap {
 // === impl Overlap ===
 
 impl Overlap {
-    /// A rotation that begins. `clock` is now, on this boot.
+    /// Begins a rotation. `clock` is the present moment.
     pub fn new(rotation: RotationId, wanted: Wanted, terms: Terms, clock: Mark) -> Self {
         let notes = Notes {
             rotation,
@@ -94,9 +95,9 @@ impl Overlap {
         Self::at(State::Checking(Box::new(wanted)), notes, terms, clock)
     }
 
-    /// A rotation that an earlier process began. `notes` are its journal's, or where that is missing
-    /// [`Notes::of_record`]. A journal that cannot be read or is newer makes no machine: nothing is done, and the user
-    /// is told (`needs_human`).
+    /// Resumes a rotation of an earlier process. `notes` are from its journal, or from [`Notes::of_record`] if the
+    /// journal is missing. The caller makes no machine from an unreadable or newer journal, and tells the user
+    /// instead (`needs_human`).
     pub fn resume(notes: Notes, terms: Terms, clock: Mark) -> Self {
         let mut machine = Self::at(State::Settling, notes, terms, clock);
         machine.was_create_lost = true;
@@ -122,34 +123,34 @@ impl Overlap {
         }
     }
 
-    /// The rotation as its journal has it, or is about to have it.
+    /// Returns the content of the journal, as it is or is about to be written.
     pub const fn notes(&self) -> &Notes {
         &self.notes
     }
 
-    /// Takes up the lifetime of the profile's tokens, which was not known before.
+    /// Sets the lifetime of the profile's tokens, if it was unknown before.
     pub const fn learn_lifetime(&mut self, lifetime: Duration) {
         if self.terms.lifetime.is_none() {
             self.terms.lifetime = Some(lifetime);
         }
     }
 
-    /// Whether the lifetime of the profile's tokens is known.
+    /// Returns whether the lifetime of the profile's tokens is known.
     pub const fn knows_lifetime(&self) -> bool {
         self.terms.lifetime.is_some()
     }
 
-    /// The names of the keys that the issuer did not let us delete.
+    /// Returns the names of the keys that the issuer refused to delete.
     pub const fn left(&self) -> &BTreeSet<String> {
         &self.left
     }
 
-    /// What it does now.
+    /// Returns the current state.
     pub const fn state(&self) -> &State {
         &self.state
     }
 
-    /// What the executor is to do next.
+    /// Returns the executor's next action.
     pub fn command(&self) -> Command {
         let id = || self.notes.rotation.clone();
         let old = || self.notes.old.clone();
@@ -180,7 +181,7 @@ impl Overlap {
         }
     }
 
-    /// Takes the outcome of the last command. An event that does not belong to it changes nothing.
+    /// Takes the outcome of the last command. Ignores an event that does not belong to that command.
     pub fn step(&mut self, now: BootInstant, event: Event) {
         self.clock = self.clock.at(now);
         self.finish |= event == Event::Finish;

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use crate::instant::BootInstant;
 
-/// How long a call whose answer was lost may still be executed, as far as a rotation relies on it.
+/// How long a rotation assumes that the issuer may still execute a call whose answer was lost.
 pub const LATE_CALLS: Duration = Duration::from_secs(60);
 
-/// How long a list may lag behind, as far as a rotation relies on it: the key in force counts as gone when two lists miss
-/// it that are so far apart.
+/// How long a rotation assumes that a list may lag behind. The key in force counts as gone if two lists that are this
+/// far apart lack it.
 pub(super) const LIST_LAG: Duration = Duration::from_secs(60);
 
-/// The waits before the second and further proofs of a new secret: 5, 15, 30, 60 and 120 s after the first. Replicas of
-/// an issuer may lag behind that long.
+/// The waits before the second and later proofs of a new secret: 5, 15, 30, 60 and 120 s after the first. Replicas of
+/// an issuer may lag behind this long.
 const PROOFS: [Duration; 5] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
@@ -29,11 +29,11 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5 * 60);
 pub struct Pause {
     /// Until when.
     pub until: BootInstant,
-    /// What for, for people.
+    /// The reason for the wait, for people.
     pub why: Why,
 }
 
-/// What a rotation waits for.
+/// The reason for a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Why {
     /// The issuer, or a bearer token that may manage keys.
@@ -50,19 +50,19 @@ pub enum Why {
     Unused,
     /// The old key is still used (`old_key_in_use`).
     InUse,
-    /// The issuer does not tell whether a key is used, so the old one is kept for `rotate-grace`.
+    /// The issuer does not show whether a key is used, so the old key is kept for `rotate-grace`.
     NotTold,
     /// Calls whose answers were lost, which the issuer may still execute.
     LateCalls,
 }
 
-/// How long to wait before the next proof after this many rejections; `None` when there is none.
+/// Returns the wait before the next proof after this many rejections; `None` if no further proof is tried.
 pub(super) fn proof_wait(rejections: u8) -> Option<Duration> {
     let earlier = usize::from(rejections).checked_sub(1)?;
     PROOFS.get(earlier).copied()
 }
 
-/// How long to wait after this many faults in a row: 2 s, doubling to 5 min.
+/// Returns the wait after this many faults in a row: 2 s, doubling up to 5 min.
 pub(super) fn retry_wait(faults: u8) -> Duration {
     let doubled = 1_u32 << faults.clamp(1, 16);
     Duration::from_secs(doubled.into()).min(LONGEST_RETRY)

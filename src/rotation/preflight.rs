@@ -1,11 +1,11 @@
-//! What is checked before a rotation changes anything.
+//! Checks that a rotation makes before it changes anything.
 
 use std::collections::BTreeSet;
 
 use super::event::{ListedKey, Listing};
 use crate::profile::ProfileName;
 
-/// What a rotation is asked to do, with what is known before the first call.
+/// The input of a rotation, known before the first call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wanted {
     /// The client ID of the profile.
@@ -14,29 +14,30 @@ pub struct Wanted {
     pub name: String,
     /// The other profiles of the same origin and client ID.
     pub sharers: Vec<ProfileName>,
-    /// The client IDs that profiles of this daemon use: no such key is proposed to be deleted.
+    /// The client IDs that profiles of this daemon use. Their keys are never suggested for deletion.
     pub in_use: BTreeSet<String>,
-    /// How many keys a user may have.
+    /// The maximum number of keys per user.
     pub max_keys: usize,
 }
 
-/// Why a rotation did not begin.
+/// The reason why a rotation did not begin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// The issuer gave no list; there is nothing to begin with.
+    /// The issuer returned no list, so the rotation cannot begin.
     NoList,
-    /// The bearer may not list keys: another profile of the same user may (`--with`).
+    /// The bearer may not list keys. Another profile of the same user may be able to (`--with`).
     MayNotManage,
-    /// The list has no key of the profile's client ID: it belongs to another user, or is not a user's key.
+    /// The list has no key of the profile's client ID: the key belongs to another user, or is not a user's key.
     NotListed,
-    /// The key is an application's or a service account's, which has access rules of its own: only in place.
+    /// The key is an application's or a service account's, with access rules of its own. It can only be rotated in
+    /// place.
     NotUsers,
     /// Other profiles use the same key.
     UsedBy(Vec<ProfileName>),
-    /// There is no room for one key more. The names of the keys that no profile of this daemon uses, the longest unused
-    /// first.
+    /// The user has the maximum number of keys. Contains the names of the keys that no profile of this daemon uses,
+    /// the longest unused first.
     NoRoom(Vec<String>),
-    /// A key has the new name already.
+    /// Another key has the new name.
     NameTaken,
     /// The journal could not be written.
     NoJournal,
@@ -45,7 +46,7 @@ pub enum Refusal {
 /// Finds the profile's key for a rotation with overlap.
 ///
 /// # Errors
-/// Why there must be no such rotation.
+/// The reason why there must be no rotation with overlap.
 pub fn check<'a>(wanted: &Wanted, listing: &'a Listing) -> Result<&'a ListedKey, Refusal> {
     let own = listing.by_client(&wanted.client_id);
     let own = own.ok_or(Refusal::NotListed)?;
@@ -118,7 +119,7 @@ mod tests {
         };
         assert_eq!(refusal(vec![service]), Refusal::NotUsers);
         assert_eq!(refusal(vec![own(), key("new", None)]), Refusal::NameTaken);
-        // A key in use is never proposed to be deleted, however long ago it last got a token.
+        // A key in use is never suggested for deletion, however long ago it last got a token.
         let full = vec![own(), key("b", Some(8)), key("used", None), key("c", None)];
         let names = ["c", "b"].map(String::from).to_vec();
         assert_eq!(refusal(full), Refusal::NoRoom(names));

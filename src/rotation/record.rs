@@ -1,4 +1,4 @@
-//! What a rotation knows of keys and of the stored record: never a secret.
+//! What a rotation knows about keys and the stored record: never a secret.
 
 /// Identifies one rotation: lowercase hexadecimal digits, drawn at its start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -7,9 +7,9 @@ pub struct RotationId(String);
 /// A key as the issuer knows it, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyRef {
-    /// The client ID, which tells keys apart.
+    /// The client ID, which identifies the key.
     pub client_id: String,
-    /// The issuer's ID of the key, which its deletion needs.
+    /// The issuer's ID of the key, which a deletion needs.
     pub id: Option<String>,
     /// Its name at the issuer.
     pub name: Option<String>,
@@ -18,25 +18,25 @@ pub struct KeyRef {
 /// The stored record as a rotation sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RecordView {
-    /// The rotation that the record is part of.
+    /// The ID of the rotation to which the record belongs.
     pub rotation: Option<RotationId>,
     /// The key in force.
     pub current: KeyRef,
-    /// The key that is to follow it, before the switch.
+    /// The key that becomes the one in force at the switch.
     pub next: Option<KeyRef>,
-    /// The key before it, from the switch to the deletion.
+    /// The former key in force, from the switch to its deletion.
     pub previous: Option<KeyRef>,
 }
 
 // === impl RotationId ===
 
 impl RotationId {
-    /// How many characters an ID has.
+    /// The length of an ID, in characters.
     pub const LEN: usize = 32;
-    /// How many of them name a key: as many as leave no two rotations of a user with the same.
+    /// The number of characters in the name of a key: enough to make equal names of two rotations of a user unlikely.
     const SHORT: usize = 12;
 
-    /// Takes an ID of this form; `None` for any other text.
+    /// Parses an ID; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_hex = text
             .bytes()
@@ -44,17 +44,17 @@ impl RotationId {
         (is_hex && text.len() == Self::LEN).then(|| Self(text.to_owned()))
     }
 
-    /// The ID of these random bits.
+    /// Makes an ID from these random bits.
     pub fn of_bits(bits: u128) -> Self {
         Self(format!("{bits:032x}"))
     }
 
-    /// The ID as text.
+    /// Returns the ID as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Its last digits, for the name of a key.
+    /// Returns its last digits, for the name of a key.
     pub fn short(&self) -> &str {
         self.0.get(Self::LEN - Self::SHORT..).unwrap_or_default()
     }
@@ -63,12 +63,12 @@ impl RotationId {
 // === impl KeyRef ===
 
 impl KeyRef {
-    /// Whether both are the same key.
+    /// Returns whether both are the same key.
     pub fn is(&self, other: &Self) -> bool {
         self.client_id == other.client_id
     }
 
-    /// What people call it: its name, else its client ID.
+    /// Returns the label for people: the key's name, else its client ID.
     pub fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.client_id)
     }
@@ -77,7 +77,7 @@ impl KeyRef {
 // === impl RecordView ===
 
 impl RecordView {
-    /// Whether the record has this client ID in any place.
+    /// Returns whether the record has this client ID anywhere.
     pub fn needs(&self, client_id: &str) -> bool {
         let others = self.next.iter().chain(&self.previous);
         std::iter::once(&self.current)

@@ -16,9 +16,9 @@ const fn date(seconds: u64) -> UnixTime {
     UnixTime::from_epoch(Duration::from_secs(seconds))
 }
 
-/// A moment so many seconds after the switch, in this boot, with the issuer's `Date`.
+/// Returns a moment this many seconds after the switch, with the issuer's `Date`.
 fn mark(boot_id: &str, seconds: u64) -> Mark {
-    // A second boot's clock begins again.
+    // The clock of a second boot begins at zero.
     let at = if boot_id == "a" { 1_000 + seconds } else { 1 };
     Mark {
         boot_id: boot_id.into(),
@@ -80,7 +80,7 @@ fn a_last_login_at_midnight_says_a_day_alone_so_the_looks_are_49_hours_apart() {
     assert_eq!(judge(&grace, 50 * HOUR), wait(HOUR, Why::Unused));
     look(&mut grace, mark("a", 51 * HOUR), Some(500 * DAY));
     assert_eq!(judge(&grace, 51 * HOUR), Verdict::Delete);
-    // Another key's login shows that the issuer tells more than the day.
+    // Another key's login shows that the issuer's times are exact.
     let mut told = Grace::new(mark("a", 0), None);
     for at in [2, 4] {
         let all = [date(500 * DAY), date(LOGIN)];
@@ -155,7 +155,7 @@ fn after_a_restart_of_the_machine_the_issuers_date_counts() {
     let judge = |now: &Mark| grace.judge(now, &terms(), false);
     assert_eq!(judge(&mark("b", HOUR)), wait(HOUR, Why::Grace));
     assert_eq!(judge(&mark("b", 2 * HOUR)), Verdict::Look);
-    // Without its Date nothing tells how long it is ago: a look may bring one.
+    // The time since the switch is unknown without the issuer's `Date`. Reading the list may bring one.
     assert_eq!(judge(&undated("b", 2 * HOUR)), Verdict::Look);
     let mut again = grace.clone();
     look(&mut again, undated("b", 2 * HOUR), Some(LOGIN));
@@ -164,7 +164,7 @@ fn after_a_restart_of_the_machine_the_issuers_date_counts() {
         again.judge(&now, &terms(), false),
         wait(2 * HOUR, Why::Grace)
     );
-    // An issuer's clock that was set back counts as no time.
+    // If the issuer's clock was set back, no time has passed.
     let mut back = mark("b", 0);
     back.date = Some(date(1));
     assert_eq!(judge(&back), wait(2 * HOUR, Why::Grace));

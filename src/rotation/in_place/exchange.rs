@@ -1,4 +1,4 @@
-//! What a rotation in place is told, what it asks for, and what its journal says.
+//! The events and commands of a rotation in place, and the content of its journal.
 
 use super::super::event::{Refused, Written};
 use super::super::pause::Pause;
@@ -10,7 +10,7 @@ pub type SecretHash = String;
 /// The content of the journal of a rotation in place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct InPlaceNotes {
-    /// The rotation.
+    /// The rotation's ID.
     pub rotation: RotationId,
     /// The key, with its ID at the issuer.
     pub key: KeyRef,
@@ -18,14 +18,14 @@ pub struct InPlaceNotes {
     pub old: SecretHash,
 }
 
-/// The second slot of the profile's store.
+/// The content of the second slot of the profile's store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Slot {
-    /// Nothing is kept.
+    /// The slot is empty.
     Empty,
-    /// A token is kept.
+    /// A token.
     Token,
-    /// A token is kept, and the issuer's answer with this secret.
+    /// A token, and the issuer's answer with this secret.
     Answer(SecretHash),
 }
 
@@ -34,7 +34,7 @@ pub enum Slot {
 pub enum InPlaceEvent {
     /// The token or the answer is kept in the second slot.
     Kept,
-    /// It is not kept.
+    /// The token or the answer could not be kept.
     NotKept,
     /// The journal is written or removed.
     Noted,
@@ -42,13 +42,13 @@ pub enum InPlaceEvent {
     NotNoted,
     /// The issuer answered with this secret.
     Regenerated(SecretHash),
-    /// The issuer refused, and did nothing.
+    /// The issuer refused the call and did not execute it.
     Refused(Refused),
-    /// The call may have been executed, and may still be.
+    /// The issuer may have executed the call, or may still do so.
     Lost,
-    /// Nothing was sent.
+    /// The call was not sent.
     NotSent,
-    /// How the write to the store ended.
+    /// The outcome of a write to the store.
     Stored(Written),
     /// No earlier write to the store is unfinished.
     Settled,
@@ -58,40 +58,41 @@ pub enum InPlaceEvent {
     Unreadable,
     /// The issuer gave a token for the secret in force.
     Proved,
-    /// The issuer rejected it.
+    /// The issuer rejected the secret in force.
     Rejected,
     /// The pause is over.
     Woken,
 }
 
-/// What the executor is to do next.
+/// The next action of the executor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum InPlaceCommand {
-    /// Get a token that holds for 15 minutes or more with the secret in force, and keep it in the second slot: `Kept`,
-    /// `NotKept` or `Rejected`. A slot that is found without a journal is emptied at the next start.
+    /// Get a token with the secret in force that is valid for 15 minutes or more, and keep it in the second slot.
+    /// Outcomes: `Kept`, `NotKept` or `Rejected`. A slot without a journal is emptied at the next start.
     KeepToken,
-    /// Write the journal: `Noted` or `NotNoted`.
+    /// Write the journal. Outcomes: `Noted` or `NotNoted`.
     Note(InPlaceNotes),
-    /// Ask for a new secret with the kept token: `Regenerated`, `Refused`, `Lost` or `NotSent`. The executor keeps the
-    /// answer in memory until the next call or a restart.
+    /// Request a new secret with the kept token. Outcomes: `Regenerated`, `Refused`, `Lost` or `NotSent`. The
+    /// executor keeps the answer in memory until the next call or a restart.
     Regenerate(KeyRef),
-    /// Keep the last answer in the second slot: `Kept` or `NotKept`.
+    /// Keep the last answer in the second slot. Outcomes: `Kept` or `NotKept`.
     KeepAnswer,
-    /// Put this secret, from memory or the second slot, in force, the former one as `previous`: `Stored`.
+    /// Put this secret, from memory or the second slot, in force, and the former one in `previous`. Outcome:
+    /// `Stored`.
     Store(RotationId, SecretHash),
-    /// Get a token with the secret in force: `Proved`, `Rejected`, `Lost` or `NotSent`.
+    /// Get a token with the secret in force. Outcomes: `Proved`, `Rejected`, `Lost` or `NotSent`.
     Prove,
-    /// Wait until no write to the store is unfinished: `Settled`.
+    /// Wait until no write to the store is unfinished. Outcome: `Settled`.
     Settle,
-    /// Read the record and the second slot: `Record` or `Unreadable`.
+    /// Read the record and the second slot. Outcomes: `Record` or `Unreadable`.
     Read,
-    /// Take the rotation and `previous` out of the record if they are in it, then empty the second slot: `Stored`.
+    /// Remove the rotation and `previous` from the record, if present, then empty the second slot. Outcome: `Stored`.
     Finish(RotationId),
-    /// Remove the journal: `Noted` or `NotNoted`.
+    /// Remove the journal. Outcomes: `Noted` or `NotNoted`.
     RemoveNotes,
-    /// Wait: `Woken`.
+    /// Wait. Outcome: `Woken`.
     Pause(Pause),
-    /// It is over.
+    /// The rotation is over.
     End(InPlaceEnd),
 }
 
@@ -102,14 +103,14 @@ pub enum InPlaceEnd {
     Rotated,
     /// The old secret is in force and works.
     Undone,
-    /// Neither the secret nor the token works (`needs_human`). Nothing more is written; the journal stays.
+    /// Neither the secret nor the token works (`needs_human`). Nothing more is written, and the journal stays.
     NeedsHuman,
 }
 
 // === impl InPlaceEvent ===
 
 impl InPlaceEvent {
-    /// The event's kind, for the log.
+    /// Returns the event's kind, for the log.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Kept => "kept",
@@ -137,7 +138,7 @@ impl InPlaceEvent {
 // === impl InPlaceCommand ===
 
 impl InPlaceCommand {
-    /// The command's kind, for the log.
+    /// Returns the command's kind, for the log.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::KeepToken => "keep token",

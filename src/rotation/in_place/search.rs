@@ -1,4 +1,4 @@
-//! Every state that a rotation in place can reach, with lost and late calls, tokens that die, and kills at every point.
+//! Checks every state that a rotation in place can reach, with lost and late calls, dying tokens and kills.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -14,7 +14,7 @@ struct World {
     /// The secret that works at the issuer.
     valid: u8,
     has_token: bool,
-    /// Whether a call may still be executed.
+    /// Whether the server may still execute a call.
     late: bool,
     current: u8,
     slot: Slot,
@@ -59,7 +59,7 @@ impl World {
         }
     }
 
-    /// The server replaces the secret by one that nothing has.
+    /// The server replaces the secret by a new one, and returns it.
     fn regenerate(&mut self) -> u8 {
         let text = format!("{:?}", (&self.slot, &self.machine));
         let known = [self.current, self.valid, self.write.unwrap_or(OLD)];

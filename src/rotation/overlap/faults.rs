@@ -1,4 +1,4 @@
-//! What follows from writes to the store, and from what the issuer and the disk refuse.
+//! The next state after a write to the store, a refusal of the issuer, or a failure of the disk.
 
 use super::super::command::End;
 use super::super::event::{Refused, Written};
@@ -36,7 +36,7 @@ impl Overlap {
                 self.was_create_lost = true;
                 self.pause(Why::Issuer, State::Finding)
             }
-            // The bearer's token may be replaced by a valid one, or its rights restored.
+            // The bearer may get a valid token or its rights back.
             (state, Refused::Unauthorized) if state.repeats() || state == State::Creating => {
                 self.pause(Why::Issuer, state)
             }

@@ -1,5 +1,5 @@
-//! Every state that a rotation can reach with a server, a store and a disk that answer, fail, lose answers, execute
-//! late and twice, and with a kill and a restart at every point. Each is checked for the promises of a rotation.
+//! Checks the promises of a rotation in every state that it can reach. The server, the store and the disk answer,
+//! fail, lose answers, and execute calls late and twice; a kill and a restart happen at every point.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
@@ -12,7 +12,7 @@ use crate::rotation::grace::Grace;
 use crate::rotation::pause::LATE_CALLS;
 use crate::rotation::record::RecordView;
 
-/// The moment at which each world is: time is told by how long ago something was.
+/// The present moment in every world. Time passes by moving earlier moments back.
 const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(1_000));
 const OLD: u8 = 0;
 const NAME: &str = "new";
@@ -34,18 +34,18 @@ struct Stored {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct World {
-    /// The server's keys. All but the old one bear the new name.
+    /// The server's keys. All but the old one have the name of the new key.
     keys: BTreeSet<u8>,
     late: BTreeSet<Late>,
     record: Stored,
     /// A write that the store may still make.
     write: Option<Stored>,
     journal: Option<Notes>,
-    /// `None` after a kill.
+    /// The state machine; `None` after a kill.
     machine: Option<Overlap>,
     /// Whether the server refused to delete a key.
     refused: bool,
-    /// Whether another program may still rewrite the record without what it does not know.
+    /// Whether another program may still rewrite the record and drop the fields that it does not know.
     rewrite: bool,
 }
 
@@ -97,7 +97,7 @@ fn begin() -> Overlap {
     Overlap::new(id(), wanted, terms(), clock())
 }
 
-/// What happens in the world together with an event.
+/// A change of the world that accompanies an event.
 type Effect<'a> = &'a dyn Fn(&mut World);
 
 impl Stored {
@@ -119,7 +119,7 @@ impl Stored {
         }
     }
 
-    /// The record after this change; `None` if it is not the one that the change is for.
+    /// Returns the record after this change; `None` if the change expects another record.
     fn changed(&self, change: &Change) -> Option<Self> {
         let begun = |id_: &RotationId| self.has_rotation && *id_ == id();
         match change {
@@ -159,7 +159,7 @@ impl World {
         }
     }
 
-    /// A number that nothing has or remembers.
+    /// Returns a number that no part of the world has or remembers.
     fn unused(&self) -> u8 {
         let machine = self.machine.as_ref();
         let state = machine.map_or_else(String::new, |it| format!("{:?}", it.state));
@@ -213,8 +213,7 @@ impl World {
         }
     }
 
-    /// Lets time pass: everything was longer ago. The grace period is so short that it does not show in the other
-    /// waits.
+    /// Lets time pass by moving all earlier moments back. The grace period is too short to affect the other waits.
     fn pass(&mut self, time: Duration) {
         let oldest = NOW.before(LATE_CALLS);
         let back = |at: &mut BootInstant| *at = at.before(time).max(oldest);
@@ -229,7 +228,7 @@ impl World {
         }
     }
 
-    /// The machine takes this event.
+    /// Passes this event to the state machine.
     fn take(&self, seen: &mut Table, event: Event, change: impl FnOnce(&mut Self)) -> Self {
         let mut world = self.clone();
         change(&mut world);
@@ -285,7 +284,7 @@ impl World {
         next
     }
 
-    /// Of the tries of a step only the first ones and the last one are told apart: the world with the last one.
+    /// Merges the tries of a step between the first and the last one; returns the world with the last try.
     fn jump(&mut self) -> Option<Self> {
         let machine = self.machine.as_mut().filter(|it| it.tries > 0)?;
         let proves = matches!(&machine.state, State::Pausing(_, after) if matches!(**after, State::Proving(_)));
@@ -296,7 +295,7 @@ impl World {
         Some(jumped)
     }
 
-    /// What is executed late, or never.
+    /// Returns the worlds after each late call is executed, or is dropped.
     fn late_steps(&self) -> Vec<Self> {
         let mut next = vec![];
         for late in &self.late {
@@ -325,7 +324,7 @@ impl World {
         next
     }
 
-    /// Every outcome of the machine's command.
+    /// Collects every outcome of the machine's command.
     fn outcomes(&self, machine: &Overlap, seen: &mut Table, next: &mut Vec<Self>) {
         let mut take = |event: Event, change: &dyn Fn(&mut Self)| {
             next.push(self.take(seen, event, change));
@@ -439,7 +438,7 @@ impl World {
         take: &mut dyn FnMut(Event, Effect<'_>),
     ) {
         let time = match machine.state() {
-            // No retry may rely on how long it waited.
+            // A retry must not rely on how long it waited.
             State::Pausing(..) => Duration::ZERO,
             _ => until.since(NOW),
         };
@@ -495,10 +494,10 @@ fn age(grace: &mut Grace, back: &dyn Fn(&mut BootInstant)) {
     }
 }
 
-/// What follows from each state and event.
+/// The next states for each state and event.
 type Table = BTreeMap<(&'static str, &'static str), BTreeSet<&'static str>>;
 
-/// Every reachable world, checked; how many there are, and what was seen.
+/// Searches every reachable world, and checks each; returns their number and the observed table.
 fn search(begin: World) -> (usize, Table) {
     let mut seen = Table::new();
     let mut index = HashMap::from([(begin.clone(), 0_usize)]);
@@ -523,7 +522,7 @@ fn search(begin: World) -> (usize, Table) {
         at += 1;
         assert!(at < 400_000, "no end:\n{}", path(&worlds, &cause, at));
     }
-    // From each world one at rest can be reached.
+    // Each world must lead to one at rest.
     let mut ends: VecDeque<_> = (0..at).filter(|at| worlds[*at].is_at_rest()).collect();
     let mut reaches: BTreeSet<_> = ends.iter().copied().collect();
     while let Some(end) = ends.pop_front() {
@@ -559,7 +558,7 @@ fn path(worlds: &[World], cause: &[usize], mut at: usize) -> String {
 fn no_credential_is_lost_and_no_key_forgotten_in_any_reachable_state() {
     let (count, seen) = search(World::begin(false));
     assert!(count > 2_000, "{count}");
-    // The documentation's table is what the search saw.
+    // The table in the documentation must be the observed one.
     let mut rows: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for ((state, event), next) in &seen {
         let next: Vec<_> = next.iter().copied().collect();

@@ -5,7 +5,7 @@ use super::super::pause::Pause;
 use super::super::preflight::Wanted;
 use super::super::record::{KeyRef, RecordView};
 
-/// What a rotation does now. Each state but the last asks for one command, and waits for its outcome.
+/// The current activity of a rotation. Each state but the last issues one command and waits for its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum State {
     /// Reads the list before anything is changed.
@@ -14,11 +14,11 @@ pub enum State {
     Noting,
     /// Creates the new key.
     Creating,
-    /// Looks for a key that was created although its secret is lost.
+    /// Searches the list for a key that was created although its secret is lost.
     Finding,
     /// Deletes that key.
     Clearing(KeyRef),
-    /// Puts the new key beside the one in force.
+    /// Stores the new key as the record's next key.
     Storing(KeyRef),
     /// Gets a token with the new key.
     Proving(KeyRef),
@@ -26,38 +26,38 @@ pub enum State {
     Switching,
     /// Waits in the grace period.
     Resting(Pause),
-    /// Looks whether the old key is used.
+    /// Checks whether the old key is used.
     Looking,
     /// Deletes the old key.
     Deleting,
-    /// Puts the old key in force alone.
+    /// Makes the old key the only one in the record.
     Restoring,
-    /// Waits until no call of ours can still create a key.
+    /// Waits until the issuer can no longer execute a lost call that creates a key.
     Lasting(Pause),
-    /// Reads the record, for what must not be deleted.
+    /// Reads the record to learn which keys must not be deleted.
     Guarding,
-    /// Looks for keys that this rotation created and the record does not need.
+    /// Searches the list for keys that this rotation created and the record does not need.
     Sweeping(Box<RecordView>),
     /// Deletes one of them.
     Removing(KeyRef, Box<RecordView>),
-    /// Takes the rotation out of the record.
+    /// Removes the rotation from the record.
     Finishing,
     /// Removes the journal.
     Closing,
     /// Waits until no write to the store is unfinished.
     Settling,
-    /// Reads the record, to go on from what it says.
+    /// Reads the record to decide how to continue.
     Reading,
-    /// Waits before it goes on with another state, after a fault or a rejection.
+    /// Waits after a fault or a rejection before it continues with another state.
     Pausing(Pause, Box<Self>),
-    /// It is over.
+    /// The rotation is over.
     Ended(End),
 }
 
 // === impl State ===
 
 impl State {
-    /// The state's name, as the table of the module's documentation has it.
+    /// Returns the state's name, as in the table in the docs of this module.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Checking(_) => "Checking",
@@ -85,7 +85,7 @@ impl State {
         }
     }
 
-    /// Whether it asks the issuer for something that can be asked again without harm.
+    /// Returns whether the state makes a call to the issuer that can be repeated without harm.
     pub(super) const fn repeats(&self) -> bool {
         matches!(
             self,
@@ -99,7 +99,7 @@ impl State {
         )
     }
 
-    /// Whether it changes the record.
+    /// Returns whether the state changes the record.
     pub(super) const fn stores(&self) -> bool {
         matches!(
             self,

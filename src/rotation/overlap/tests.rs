@@ -1,4 +1,4 @@
-//! Walks that the search does not take: what another person does at the server, and ends of their own.
+//! Runs that the search does not cover: changes by another person at the server, and rare ends.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ fn steps(machine: &mut Overlap, events: Vec<Event>) {
     }
 }
 
-/// A rotation whose new key was just put in force.
+/// Returns a rotation whose new key was just put in force.
 fn switched(is_shared: bool) -> Overlap {
     let mut machine = begin(is_shared);
     let events = vec![
@@ -100,7 +100,7 @@ fn end(machine: &Overlap) -> End {
 #[test]
 fn a_new_key_that_someone_deletes_gives_way_to_the_old_one() {
     let mut machine = switched(false);
-    // One list may lag behind.
+    // A single list may lag behind.
     let events = vec![
         Event::Woken,
         list(&["old"]),
@@ -139,7 +139,7 @@ fn a_list_that_lags_behind_undoes_nothing() {
     assert!(pause.until >= machine.clock.at.after(Duration::from_secs(60)));
     steps(&mut machine, vec![Event::Woken, list(&["old", "new"])]);
     assert_eq!(machine.notes().phase, Phase::Grace);
-    // That was not the first of two.
+    // This list does not count as the first of two without the new key.
     steps(&mut machine, vec![Event::Noted]);
     assert!(!machine.is_new_missed);
 }
@@ -228,7 +228,8 @@ fn a_bearer_that_may_not_create_keys_is_the_reason_of_the_end() {
     assert_eq!(end(&machine), End::Undone { reason, left });
 }
 
-/// The state that the last look is in when the old key is deleted right after the switch.
+/// Returns the state after these answers to the last check of the list, when the old key was deleted right after the
+/// switch.
 fn after_the_deletion(answers: Vec<Event>) -> &'static str {
     let mut machine = begin(false);
     let before = vec![list(&["old"]), Event::Noted];

@@ -1,4 +1,4 @@
-//! The decisions of a rotation with overlap: which state follows.
+//! The decisions of a rotation with overlap: chooses the next state.
 
 use super::super::command::End;
 use super::super::event::Listing;
@@ -21,12 +21,12 @@ impl Overlap {
         }
     }
 
-    /// Goes on from what the journal and the record say, after a restart and after each write whose outcome is unknown.
-    /// The record decides; the phase says what may have been done at the issuer.
+    /// Continues from the journal and the record, after a restart and after each write with an unknown outcome. The
+    /// record decides; the phase says what the issuer may have executed.
     pub(super) fn resumed(&mut self, record: &RecordView) -> State {
         match (self.notes.phase, self.notes.relation(record)) {
             (Phase::Creating, Relation::Next(new)) => self.prove(new),
-            // An earlier write has come late, and the old key is in force again.
+            // An earlier write was executed late and put the old key back in force.
             (Phase::Grace | Phase::Deleting, Relation::Next(new)) => self.prove(new),
             (Phase::Proving, Relation::Next(new)) => State::Proving(new),
             (Phase::Creating, Relation::Old) => match self.made.clone() {
@@ -43,7 +43,7 @@ impl Overlap {
         }
     }
 
-    /// The journal is written: begins the phase that it names.
+    /// Begins the phase that the journal names, after the journal is written.
     pub(super) fn noted(&mut self) -> State {
         match (self.notes.phase, &self.notes.new) {
             (Phase::Creating, _) => State::Creating,
@@ -84,7 +84,8 @@ impl Overlap {
         self.note(Phase::Grace)
     }
 
-    /// The switch counts from when its journal is written: until then tokens may come from the old key.
+    /// Restarts the grace period when the journal of the switch is written: until then, tokens may come from the old
+    /// key.
     pub(super) fn delay_grace(&mut self, after: &State) {
         let is_new = |grace: &Grace| grace.looks.is_none();
         if *after == State::Noting && self.notes.grace.as_ref().is_some_and(is_new) {
@@ -92,7 +93,7 @@ impl Overlap {
         }
     }
 
-    /// The list after a call that may have created a key whose secret is lost.
+    /// Handles the list after a call that may have created a key whose secret is lost.
     pub(super) fn found(&mut self, list: &Listing) -> State {
         match list.named(&self.notes.name, &self.notes.old.client_id) {
             Some(key) => State::Clearing(key.to_ref()),
@@ -100,7 +101,8 @@ impl Overlap {
         }
     }
 
-    /// Creates under the same name: if the lost call is executed later, one of the two is refused.
+    /// Creates the key again, under the same name: if the issuer executes the lost call later, it refuses one of the
+    /// two.
     pub(super) fn create_again(&mut self) -> State {
         self.tries += 1;
         if self.tries >= TRIES {
@@ -153,10 +155,10 @@ impl Overlap {
         }
     }
 
-    /// Begins to remove what this rotation left at the issuer, once no call of ours can still create a key.
+    /// Begins to remove leftovers at the issuer, when it can no longer execute a lost call that creates a key.
     pub(super) fn sweep(&self) -> State {
         let until = self.last_create.after(LATE_CALLS);
-        // The key in force bears the name of every call, and no answer was lost.
+        // No answer was lost, and the key in force has the name of every call, so the issuer refuses a second key.
         let is_in_force = matches!(self.notes.phase, Phase::Grace | Phase::Deleting);
         if self.clock.at >= until || (is_in_force && !self.was_create_lost) {
             return State::Guarding;
@@ -165,9 +167,9 @@ impl Overlap {
         State::Lasting(Pause { until, why })
     }
 
-    /// One key is deleted at a time, and the list is read again after it.
+    /// Deletes one key at a time, and reads the list again after each.
     pub(super) fn swept(&mut self, record: Box<RecordView>, list: &Listing) -> State {
-        // One that is gone by now is not left, whatever was answered to its deletion.
+        // A key that is gone from the list is not left over, whatever the answer to its deletion was.
         self.left.retain(|label| {
             let mut keys = list.keys.iter();
             keys.any(|key| key.name == *label || key.client_id == *label)
