@@ -1,11 +1,11 @@
-//! The keys of Run:ai's users and organisations, managed by its API. "Application", "user application" and "access key"
-//! are names of the same thing in different years.
+//! Manages the keys of Run:ai users and organisations through the vendor's API.
 //!
-//! [`Applications`] makes the calls; everything else here is pure: which endpoint manages which kind, what an answer
-//! says, and the words for people. A secret that the server made leaves an answer only as a [`ClientSecret`], or in a
+//! "Application", "user application" and "access key" are the vendor's names of the same thing in different years.
+//! [`Applications`] makes the calls. Everything else here is pure: the endpoints for each kind of key, the parsing of
+//! answers, and texts for people. A secret from the server leaves an answer only as a [`ClientSecret`] or in a
 //! [`RawAnswer`].
 //!
-//! Source: the vendor's OpenAPI documents, v1.218 to v1.224, and for 3.0 its documentation.
+//! Source: the vendor's OpenAPI documents, v1.218 to v1.224, and its documentation for 3.0.
 //!
 //! [`ClientSecret`]: crate::credential::ClientSecret
 //! [`RawAnswer`]: crate::credential::RawAnswer
@@ -43,5 +43,5 @@ pub use trouble::{Trouble, TroubleKind};
 pub use crate::key_name::{KeyName, NAME_RULE};
 pub use crate::query::KeyKind as Kind;
 
-/// How many keys a user has at most (the vendor's guide to user access keys).
+/// The maximum number of keys of a user (the vendor's guide to user access keys).
 pub const MAX_USER_KEYS: usize = 20;

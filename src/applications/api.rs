@@ -1,4 +1,4 @@
-//! The calls. Each is one request over the same route as the profile's token requests; nothing is repeated here.
+//! The calls to the API. Each is one request over the route of the profile's token requests, without retries.
 
 use url::Url;
 
@@ -17,13 +17,13 @@ use crate::provider::quote_of_api;
 use crate::query::KeyKind as Kind;
 use crate::token::AccessToken;
 
-/// The largest answer that is read, in bytes: a list of 10,000 keys takes 3 MiB.
+/// The maximum size of an answer, in bytes. A list of 10,000 keys takes 3 MiB.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
-/// How many keys a list has at most (`maxItems`, in the documents from 2.24 on).
+/// The maximum number of keys in a list (`maxItems`, in the documents from 2.24 on).
 const MAX_ITEMS: usize = 100;
 
-/// The API that manages keys, with one token.
+/// The API that manages keys, authorized by one token.
 pub struct Applications {
     http: Http,
     url: BaseUrl,
@@ -34,8 +34,9 @@ pub struct Applications {
 // === impl Applications ===
 
 impl Applications {
-    /// The API of this profile's control plane; `None` if the profile is not of Run:ai. `ca` is what the profile's
-    /// credential is bound to: the token goes to no server that others vouch for. Opens and sends nothing yet.
+    /// Returns the API of this profile's control plane; `None` if the profile is not of Run:ai. If `ca` is given,
+    /// which the profile's credential is bound to, the token goes only to a server that these certificates vouch for.
+    /// Makes no connection yet.
     pub fn new(
         profile: &Profile,
         files: &Files,
@@ -53,10 +54,11 @@ impl Applications {
         })
     }
 
-    /// The keys of this kind; `all` means those of every user. Asks the families in their order until the server has one.
+    /// Lists the keys of this kind; `all` includes those of every user. Tries the families in order until the server
+    /// has one.
     ///
     /// # Errors
-    /// [`Trouble`]; [`TroubleKind::NoSuchEndpoint`] if the server has none of them.
+    /// [`Trouble`]; [`TroubleKind::NoSuchEndpoint`] if the server has no such family.
     pub async fn list(&self, kind: Kind, all: bool) -> Result<Listed, Trouble> {
         for family in kind.families(all) {
             if let Some(Page { keys, server_date }) = self.list_of(*family, None).await? {
@@ -73,7 +75,8 @@ impl Applications {
         Err(Trouble::new(TroubleKind::NoSuchEndpoint, what))
     }
 
-    /// As [`Self::list`], and where the list may lack the key that `text` names, also those of this client ID.
+    /// Lists keys as [`Self::list`] does. If the list may be incomplete and lacks `text`, adds the keys of this
+    /// client ID.
     ///
     /// # Errors
     /// As [`Self::list`].
@@ -88,7 +91,7 @@ impl Applications {
         Ok(listed)
     }
 
-    /// The keys of one family, `None` if the server does not have it.
+    /// Lists the keys of one family; `None` if the server does not have the family.
     pub(super) async fn list_of(
         &self,
         family: Family,
@@ -100,7 +103,7 @@ impl Applications {
         }
         let answer = self.send(Method::Get, url, None).await?;
         match answer.status {
-            // A single-page application answers every unknown path with its start page.
+            // A server with a single-page application answers every unknown path with its start page.
             _ if answer.is_absent() => Ok(None),
             200 => match list::parse(family, &answer.body) {
                 Some(keys) => Ok(Some(Page {
@@ -116,7 +119,7 @@ impl Applications {
         }
     }
 
-    /// One key by its ID, as it is now.
+    /// Reads one key by its ID.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -135,9 +138,9 @@ impl Applications {
     /// Creates a key.
     ///
     /// # Errors
-    /// [`Trouble`]; where [`Trouble::may_be_done`] is set, there may be a key whose secret is lost.
+    /// [`Trouble`]; if [`Trouble::may_be_done`] is set, there may be a key whose secret is lost.
     pub async fn create(&self, family: Family, name: &KeyName) -> Result<Made, Trouble> {
-        // The rule leaves no character that JSON would escape.
+        // Key names have no character that JSON would escape.
         let body = format!("{{\"name\":\"{name}\"}}");
         let url = self.url.endpoint(family.path());
         let answer = self.send(Method::Post, url, Some(body)).await?;
@@ -165,11 +168,11 @@ impl Applications {
         }
     }
 
-    /// Gives a key another secret. The former one is revoked at once. The answer is given as it came, too: whoever cannot
-    /// use what is found in it may keep it.
+    /// Replaces the secret of a key; the server revokes the former one at once. The result also has the raw answer,
+    /// which the caller can keep if the secret in it cannot be used.
     ///
     /// # Errors
-    /// [`Trouble`]; where [`Trouble::may_be_done`] is set, the former secret may be revoked and the new one lost.
+    /// [`Trouble`]; if [`Trouble::may_be_done`] is set, the former secret may be revoked and the new one lost.
     pub async fn regenerate(&self, family: Family, id: &str) -> Result<Renewed, Trouble> {
         let mut url = self.url_of(family, id);
         url.set_path(&format!("{}/secret", url.path()));
@@ -205,10 +208,10 @@ impl Applications {
         }
     }
 
-    /// The clusters, as far as the token's user may see them.
+    /// Lists the clusters that the token's user may see.
     ///
     /// # Errors
-    /// [`Trouble`], if the server neither answers nor says that the user may not look.
+    /// [`Trouble`], if the server neither answers nor says that the user may not see them.
     pub async fn clusters(&self) -> Result<Clusters, Trouble> {
         for path in ["/api/v1/clusters", "/api/v1/clusters/minimal"] {
             let answer = self.get(path).await?;
@@ -225,17 +228,17 @@ impl Applications {
         Ok(Clusters::CannotTell)
     }
 
-    /// Where it is: `scheme://host:port`.
+    /// Returns the control plane's origin: `scheme://host:port`.
     pub(super) fn origin(&self) -> String {
         self.http.origin().to_string()
     }
 
-    /// Reads what is at this path, below the control plane's address.
+    /// Reads this path, below the control plane's address.
     pub(super) async fn get(&self, path: &str) -> Result<Answer, Trouble> {
         self.send(Method::Get, self.url.endpoint(path), None).await
     }
 
-    /// The address of one key. Its ID was judged when it was read.
+    /// Returns the address of one key. The ID was validated when it was parsed.
     fn url_of(&self, family: Family, id: &str) -> Url {
         self.url.endpoint(&format!("{}/{id}", family.path()))
     }
@@ -262,8 +265,8 @@ impl Applications {
         Trouble::new(TroubleKind::Malformed, what)
     }
 
-    /// What a status other than a success means, with what the server says about it. After a failure of the server's it may
-    /// have made a secret, so only a refusal is quoted.
+    /// Converts a status other than success, and quotes the server's message. After a server failure (5xx), the
+    /// answer may contain a new secret, so only a refusal (4xx) is quoted.
     pub(super) fn refusal(&self, answer: &Answer) -> Trouble {
         let said = if (400..500).contains(&answer.status) && answer.is_json() {
             self.said(&answer.body)

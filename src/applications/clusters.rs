@@ -1,4 +1,4 @@
-//! The clusters and their versions: keys of users work only where every cluster is at 2.20 or later.
+//! The clusters and their versions: user keys work only if every cluster is at 2.20 or later.
 
 use serde::Deserialize;
 
@@ -14,22 +14,22 @@ pub struct Version {
 /// A cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
-    /// Its name, as the server has it: it may hold any character.
+    /// The cluster's name, as the server sends it: it may have any character.
     pub name: String,
-    /// Its version, as the server has it; `None` for one that was never connected.
+    /// The cluster's version, as the server sends it; `None` for a cluster that was never connected.
     pub version: Option<String>,
 }
 
-/// What the server says of its clusters.
+/// The server's statement about its clusters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clusters {
     /// All of them.
     Known(Vec<Cluster>),
-    /// The token's user may not look, or the server has no such list.
+    /// The token's user may not see the clusters, or the server has no such list.
     CannotTell,
 }
 
-/// The first line of clusters with which keys of users work.
+/// The first release line of clusters with which user keys work.
 const FIRST: Version = Version {
     major: 2,
     minor: 20,
@@ -38,7 +38,7 @@ const FIRST: Version = Version {
 // === impl Version ===
 
 impl Version {
-    /// Reads `2.20`, `v2.20.1` or `2.20.0-rc.1`; what stands behind the second number decides nothing.
+    /// Parses `2.20`, `v2.20.1` or `2.20.0-rc.1`. Ignores everything behind the second number.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
@@ -59,7 +59,7 @@ impl Version {
 // === impl Clusters ===
 
 impl Clusters {
-    /// The clusters that are surely below 2.20. One without a version, or with one that cannot be read, is not among them.
+    /// Returns the clusters that are surely below 2.20. A cluster without a readable version is not among them.
     pub fn too_old(&self) -> Vec<&Cluster> {
         let Self::Known(clusters) = self else {
             return vec![];
@@ -71,7 +71,7 @@ impl Clusters {
         clusters.iter().filter(is_old).collect()
     }
 
-    /// What a person has to know about them; `None` where there is nothing.
+    /// Returns a warning about the clusters for people; `None` if there is no need for one.
     pub fn warning(&self) -> Option<String> {
         if *self == Self::CannotTell {
             return Some(
@@ -115,7 +115,7 @@ enum Form {
     },
 }
 
-/// Reads the clusters in an answer; `None` if it is no list of them.
+/// Parses the clusters in an answer; `None` if it is not a list of clusters.
 pub(super) fn parse(body: &[u8]) -> Option<Vec<Cluster>> {
     let items = match serde_json::from_slice(body).ok()? {
         Form::Bare(items) | Form::Wrapped { clusters: items } => items,

@@ -1,4 +1,4 @@
-//! A control plane in memory, which loses, refuses and delays calls as a test asks.
+//! A control plane in memory, which loses, refuses and delays calls as a test requests.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
@@ -17,18 +17,18 @@ use crate::instant::UnixTime;
 use crate::key_name::KeyName;
 use crate::query::KeyKind as Kind;
 
-/// What becomes of the next call that changes something.
+/// How the server handles the next call that changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Conduct {
-    /// It is done and answered.
+    /// Executes and answers it.
     Answer,
-    /// It is refused.
+    /// Refuses it.
     Refuse(TroubleKind),
-    /// It is never done, and not answered.
+    /// Neither executes nor answers it.
     Lose,
-    /// It is done, and its answer is lost.
+    /// Executes it, but its answer is lost.
     LoseAnswer,
-    /// It is not answered, and done at [`FakeIssuer::execute_late`].
+    /// Does not answer it, and executes it at [`FakeIssuer::execute_late`].
     Delay,
 }
 
@@ -55,12 +55,12 @@ enum Change {
 // === impl FakeIssuer ===
 
 impl FakeIssuer {
-    /// What becomes of the next calls that change something; further ones are answered.
+    /// Sets how the next calls that change something are handled; later calls are answered.
     pub(crate) fn expect(&self, conduct: impl IntoIterator<Item = Conduct>) {
         self.plane().conduct.extend(conduct);
     }
 
-    /// Executes the calls that were delayed, in their order.
+    /// Executes the delayed calls in order.
     pub(crate) fn execute_late(&self) {
         let mut plane = self.plane();
         for change in std::mem::take(&mut plane.late) {
@@ -73,7 +73,7 @@ impl FakeIssuer {
         self.plane().now = now;
     }
 
-    /// Whether this client ID and secret would get a token; notes the login.
+    /// Returns whether this client ID and secret would get a token, and records the login.
     pub(crate) fn log_in(&self, client_id: &str, secret: &ClientSecret) -> bool {
         let mut plane = self.plane();
         let now = plane.now;

@@ -1,4 +1,4 @@
-//! Whose a token is, in words and as JSON. A server's texts reach no terminal as they are, and none is long.
+//! The identity of a token's bearer, in words and as JSON. Texts from a server are escaped and shortened.
 
 use std::fmt::Write as _;
 
@@ -13,28 +13,28 @@ use crate::query;
 
 mod json;
 
-/// How many roles people are shown.
+/// The maximum number of roles in the text for people.
 const SHOWN: usize = 50;
 
-/// What is known of a token's bearer on this machine.
+/// What this machine knows about a token's bearer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bearer {
     /// The client ID of the stored credential.
     pub client_id: String,
     /// When its secret was stored, in Unix seconds.
     pub stored_at: Option<u64>,
-    /// What the token says, unverified.
+    /// The claims in the token, unverified.
     pub claims: Option<Claims>,
 }
 
-/// What a server said, or why it did not.
+/// A part of the server's information, or why it is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part<T> {
     Known(T),
     Unknown(String),
 }
 
-/// The release line of a control plane, as far as its endpoints show it.
+/// The release line of a control plane, as far as its endpoints reveal it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line {
     UpTo2_19,
@@ -43,7 +43,7 @@ pub(super) enum Line {
     From2_24,
 }
 
-/// What a control plane says of a token's bearer.
+/// What a control plane says about a token's bearer.
 #[derive(Debug)]
 pub(super) struct Plane {
     pub(super) at: String,
@@ -54,7 +54,7 @@ pub(super) struct Plane {
     pub(super) clusters: Part<Clusters>,
 }
 
-/// Whose a token is.
+/// The identity of a token's bearer.
 #[derive(Debug)]
 pub struct Identity {
     bearer: Bearer,
@@ -65,7 +65,7 @@ pub struct Identity {
 // === impl Line ===
 
 impl Line {
-    /// The line that has these families of keys; access rules came with 2.21.
+    /// Returns the line that has these families of keys; access rules came with 2.21.
     pub(super) fn of(families: &[Family], has_rules: bool) -> Self {
         let has = |family| families.contains(&family);
         if has(Family::AccessKeys) || has(Family::ServiceAccounts) {
@@ -96,7 +96,7 @@ impl Identity {
         Self { bearer, plane }
     }
 
-    /// What the token of an issuer other than Run:ai says.
+    /// Returns the identity in a token of an issuer other than Run:ai.
     pub const fn of_token(bearer: Bearer) -> Self {
         Self::new(bearer, None)
     }
@@ -108,7 +108,7 @@ impl Identity {
         }
     }
 
-    /// The first rule that names its subject other than as a member of a group.
+    /// Returns the subject of the first rule that does not apply to a group.
     fn subject(&self) -> Option<(&str, &str)> {
         let rules = self.rules()?.rules.iter();
         let named = rules.filter_map(|rule| {

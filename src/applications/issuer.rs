@@ -1,5 +1,5 @@
-//! What a rotation needs of a server's keys: to list them, and to make, renew and delete one. Each call says whether it
-//! was answered, refused, or lost on the way.
+//! Interface to a server's keys for rotations: lists, creates, renews and deletes keys, and tells lost calls from
+//! refused ones.
 
 use std::pin::Pin;
 
@@ -12,43 +12,43 @@ use super::trouble::Trouble;
 use crate::key_name::KeyName;
 use crate::query::KeyKind as Kind;
 
-/// A call that is under way.
+/// The future of a call.
 pub type Calling<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The outcome of a call that changes something.
 #[derive(Debug)]
 pub enum Reply<T> {
-    /// The server has answered that it is done.
+    /// The server has confirmed that it executed the call.
     Done(T),
-    /// It is not done and will not be: the server has refused it, or nothing was sent.
+    /// The call was not executed and will not be: the server refused it, or it was not sent.
     Refused(Trouble),
-    /// The server may have done it, or do it later.
+    /// The server may have executed the call, or may still do so.
     Lost(Trouble),
 }
 
-/// Manages the keys of one control plane with one token. One call is one request, or for a list one for each family
-/// that there may be; nothing is repeated.
+/// Manages the keys of one control plane with one token. Each call is one request without retries; a list takes up to
+/// one request per family.
 pub trait KeyIssuer: Send + Sync {
-    /// The keys of this kind that the token's user may see.
+    /// Lists the keys of this kind that the token's user may see.
     fn list(&self, kind: Kind) -> Calling<'_, Result<Listed, Trouble>>;
 
-    /// Makes a key of this name.
+    /// Creates a key of this name.
     fn create<'a>(&'a self, family: Family, name: &'a KeyName) -> Calling<'a, Reply<Made>>;
 
-    /// Gives a key another secret; the former one is revoked at once.
+    /// Replaces the secret of a key; the server revokes the former one at once.
     fn regenerate<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<Renewed>>;
 
-    /// Deletes a key. Where there is none of this ID, it is refused as [`super::TroubleKind::NotFound`].
+    /// Deletes a key. An unknown ID is refused as [`super::TroubleKind::NotFound`].
     fn delete<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<()>>;
 
-    /// What the token's bearer may do; `None` if the server does not tell.
+    /// Returns the roles of the token's bearer; `None` if the server does not show them.
     fn roles(&self) -> Calling<'_, Option<Roles>>;
 }
 
 // === impl Reply ===
 
 impl<T> Reply<T> {
-    /// The outcome of this result of a call.
+    /// Converts the result of a call.
     pub fn of(result: Result<T, Trouble>) -> Self {
         match result {
             Ok(done) => Self::Done(done),

@@ -1,4 +1,4 @@
-//! The endpoints that manage each kind of keys: which line of the server has which.
+//! The endpoints that manage each kind of keys, by release line of the server.
 
 use crate::query::KeyKind as Kind;
 
@@ -22,8 +22,8 @@ pub enum Family {
 // === impl Kind ===
 
 impl Kind {
-    /// The families that may have keys of this kind, in the order in which to ask for them; on to the next only where a
-    /// server does not have one. `all` means those of every user.
+    /// Returns the families that may have keys of this kind, in the order in which to try them. The next one is tried
+    /// only if the server lacks the one before it. `all` includes the keys of every user.
     pub const fn families(self, all: bool) -> &'static [Family] {
         match (self, all) {
             (Self::Auto, false) => &[Family::AccessKeys, Family::UserApplications],
@@ -37,7 +37,7 @@ impl Kind {
         }
     }
 
-    /// What a server lacks that has none of the families, and what to do, for people.
+    /// Describes for people what a server without these families lacks, and what to do.
     pub(super) const fn lacking(self, all: bool) -> &'static str {
         match (self, all) {
             (Self::Auto, false) => {
@@ -65,7 +65,7 @@ impl Kind {
 // === impl Family ===
 
 impl Family {
-    /// The path of its list, below the control plane's address.
+    /// Returns the path of the family's list, below the control plane's address.
     pub const fn path(self) -> &'static str {
         match self {
             Self::AccessKeys => "/api/v1/access-keys",
@@ -77,7 +77,7 @@ impl Family {
         }
     }
 
-    /// One of its keys, for people.
+    /// Returns the noun for one of its keys, for people.
     pub const fn noun(self) -> &'static str {
         match self {
             Self::AccessKeys | Self::AllAccessKeys => "access key",
@@ -87,7 +87,7 @@ impl Family {
         }
     }
 
-    /// The kind of its keys.
+    /// Returns the kind of its keys.
     pub const fn kind(self) -> Kind {
         match self {
             Self::AccessKeys | Self::AllAccessKeys => Kind::AccessKey,
@@ -97,7 +97,7 @@ impl Family {
         }
     }
 
-    /// The family with this path.
+    /// Returns the family with this path.
     pub fn of_path(path: &str) -> Option<Self> {
         let all = [
             Self::AccessKeys,
@@ -110,17 +110,18 @@ impl Family {
         all.into_iter().find(|family| family.path() == path)
     }
 
-    /// Whether its keys are the user's own, of which there are at most 20.
+    /// Returns whether its keys are the user's own; a user has at most 20 of them.
     pub const fn is_own(self) -> bool {
         matches!(self, Self::AccessKeys | Self::UserApplications)
     }
 
-    /// Whether it lists and deletes every user's keys, and can neither make nor change one.
+    /// Returns whether the family covers every user's keys. It can list and delete keys, but neither create nor
+    /// change them.
     pub const fn is_administration(self) -> bool {
         matches!(self, Self::AllAccessKeys | Self::AllUserApplications)
     }
 
-    /// The member that its list is in, where the list is not the whole answer.
+    /// Returns the member of the answer that has the list; `None` if the whole answer is the list.
     pub(super) const fn wrapper(self) -> Option<&'static str> {
         match self {
             Self::AccessKeys | Self::AllAccessKeys => Some("accessKeys"),

@@ -1,4 +1,4 @@
-//! What a list of keys says, and finding one in it.
+//! Parses lists of keys, and finds keys in them.
 
 use std::borrow::Cow;
 
@@ -8,30 +8,30 @@ use serde_json::value::RawValue;
 use super::kind::Family;
 use super::time;
 
-/// The longest ID, in characters. A UUID has 36.
+/// The maximum length of an ID, in characters. A UUID has 36.
 const MAX_ID: usize = 128;
 
-/// A key as a list shows it, never with its secret.
+/// A key in a list, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
     /// The server's ID of the key, which is not the client ID. It is safe in a path.
     pub id: String,
-    /// Its name, as the server has it: it may hold any character.
+    /// The key's name, as the server sends it: it may have any character.
     pub name: String,
-    /// The client ID. A server that does not state one (2.18) has the name in its place.
+    /// The client ID. For a server that does not send one (2.18), it is the name.
     pub client_id: String,
-    /// When it was made, in Unix seconds, if the server states it.
+    /// When the key was created, in Unix seconds, if the server sends it.
     pub created_at: Option<u64>,
-    /// When it last got a token, in Unix seconds. `None` where the server states none: it was never used, or the server does
-    /// not say.
+    /// When the key last got a token, in Unix seconds. `None` if the key was never used or the server does not send
+    /// it.
     pub last_login: Option<u64>,
-    /// Who made it, where the list is of more than one user's keys.
+    /// The user that created the key, if the list covers several users.
     pub created_by: Option<String>,
-    /// Whether it can be used, where the server states it.
+    /// Whether the key can be used, if the server sends it.
     pub enabled: Option<bool>,
 }
 
-/// What a text of a person's finds in a list.
+/// The result of a search for a person's text in a list.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found<'a> {
     /// The one key of this ID, client ID or name.
@@ -74,8 +74,8 @@ struct Item<'a> {
     enabled: Option<bool>,
 }
 
-/// Reads the list in an answer of this family; `None` if it is not one. A key whose ID could not stand in a path makes the
-/// whole answer none: nothing that is not surely a list may decide what is deleted.
+/// Parses the list in an answer of this family; `None` if it is not one. A key whose ID is unsafe in a path
+/// invalidates the whole answer: deletions depend on the list, so it must be beyond doubt.
 pub(super) fn parse(family: Family, body: &[u8]) -> Option<Vec<Application>> {
     let items = match family.wrapper() {
         Some(wrapper) => {
@@ -88,7 +88,7 @@ pub(super) fn parse(family: Family, body: &[u8]) -> Option<Vec<Application>> {
     items.into_iter().map(application).collect()
 }
 
-/// Reads the one key in an answer.
+/// Parses an answer with one key.
 pub(super) fn parse_one(body: &[u8]) -> Option<Application> {
     application(serde_json::from_slice(body).ok()?)
 }
@@ -110,7 +110,7 @@ fn application(item: Item<'_>) -> Option<Application> {
     })
 }
 
-/// Whether an ID is one that can stand in a path and means nothing else there.
+/// Returns whether an ID is safe as one segment of a path.
 pub(super) fn is_id(text: &str) -> bool {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
     (1..=MAX_ID).contains(&text.len())

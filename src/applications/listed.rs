@@ -1,19 +1,19 @@
-//! The keys that a server lists.
+//! The list of keys from a server.
 
 use super::kind::Family;
 use super::list::Application;
 use crate::instant::UnixTime;
 
-/// The keys that a server lists.
+/// A list of keys from a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// The family that the server has.
+    /// The family of endpoints that sent the list.
     pub family: Family,
     /// The keys, in the server's order.
     pub keys: Vec<Application>,
-    /// Whether the server may have more: the list is as long as one may be.
+    /// Whether the server may have more keys, because the list has the maximum length.
     pub may_have_more: bool,
-    /// What the server's clock showed, if it was seen.
+    /// The server's clock at the answer, if it was sent.
     pub server_date: Option<UnixTime>,
 }
 

@@ -1,4 +1,4 @@
-//! Keys as an answer of the daemon has them: in the words of `jetond app`, and as many as fit.
+//! The daemon's answer with a list of keys: in the format of `jetond app`, with as many keys as fit.
 
 use super::MAX_USER_KEYS;
 use super::list::{Application, Found, find};
@@ -54,7 +54,7 @@ impl KeyList for Listed {
 }
 
 impl Listed {
-    /// Stops before the first line with which the table could be too long: each has the width of the widest.
+    /// Makes the table. Stops before the first line that could make it too long: each line is as wide as the widest.
     fn table(&self, form: &KeyForm<'_>, room: usize) -> KeyListing {
         let with_owner = self.keys.iter().any(|key| key.created_by.is_some());
         let below = count(self.family, self.keys.len(), self.may_have_more);
@@ -85,7 +85,7 @@ impl Listed {
         }
     }
 
-    /// As [`json`](super::json) writes it; a list that is cut also says how many keys there are.
+    /// Writes the list as [`json`](super::json) does. A shortened list also has the total number of keys.
     fn json(&self, form: &KeyForm<'_>, room: usize) -> KeyListing {
         let limit = if self.family.is_own() {
             MAX_USER_KEYS.to_string()
@@ -123,7 +123,7 @@ impl Listed {
     }
 }
 
-/// The profiles that use a key.
+/// Returns the profiles that use a key.
 fn used_by(key: &Application, form: &KeyForm<'_>) -> Vec<String> {
     let users = form.users.iter();
     let users = users.filter(|user| user.client_id == key.client_id);

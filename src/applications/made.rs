@@ -1,4 +1,4 @@
-//! What the answer to a creation or a regeneration gives: read once, into a type that cannot be printed.
+//! The answers to a creation and a regeneration, parsed into types that cannot be printed.
 
 use zeroize::Zeroizing;
 
@@ -10,34 +10,34 @@ use crate::instant::UnixTime;
 /// A new key.
 #[derive(Debug)]
 pub struct Made {
-    /// The server's ID of it.
+    /// The server's ID of the key.
     pub id: String,
     /// The client ID.
     pub client_id: String,
     /// The secret, which the server never shows again.
     pub secret: ClientSecret,
-    /// What the server's clock showed at the answer, if it was seen.
+    /// The server's clock at the answer, if it was sent.
     pub server_date: Option<UnixTime>,
 }
 
-/// The answer to a regeneration: the former secret is revoked.
+/// The answer to a regeneration. The former secret is revoked.
 #[derive(Debug)]
 pub struct Renewed {
-    /// The new secret, or why it is not found in the answer.
+    /// The new secret, or why the answer has none that can be used.
     pub secret: Result<ClientSecret, Trouble>,
-    /// The answer as it came, whose secret the server never shows again.
+    /// The raw answer: it may hold the secret, which the server never shows again.
     pub raw: RawAnswer,
 }
 
-/// The new secret in an answer that was kept.
+/// Returns the new secret in a kept answer.
 pub fn secret_of(answer: &RawAnswer) -> Option<ClientSecret> {
     secret(answer.expose())
 }
 
-/// The members of an answer that are a secret.
+/// The members of an answer that can be a secret.
 pub(super) const SECRET_MEMBERS: [&str; 3] = ["clientSecret", "secret", "client_secret"];
 
-/// The text of a member of the one JSON object in an answer.
+/// Returns the text of this member of an answer, which is one JSON object.
 pub(super) fn text(body: &[u8], name: &str) -> Option<Zeroizing<String>> {
     let members: std::collections::BTreeMap<String, &serde_json::value::RawValue> =
         serde_json::from_slice(body).ok()?;
@@ -45,19 +45,19 @@ pub(super) fn text(body: &[u8], name: &str) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(text)).filter(|text| !text.is_empty())
 }
 
-/// The secret in an answer: the families and lines have two names for it.
+/// Returns the secret in an answer. Its member has different names in different families and lines.
 pub(super) fn secret(body: &[u8]) -> Option<ClientSecret> {
     let mut found = SECRET_MEMBERS.iter().filter_map(|name| text(body, name));
     ClientSecret::parse(&found.next()?).ok()
 }
 
-/// The ID of the new key, also where the rest of the answer cannot be used.
+/// Returns the ID of the new key, even if the rest of the answer cannot be used.
 pub(super) fn id(body: &[u8]) -> Option<String> {
     let id = text(body, "id").filter(|id| is_id(id))?;
     Some(id.as_str().to_owned())
 }
 
-/// The client ID of the new key. A server that states none (2.18) has the name in its place.
+/// Returns the client ID of the new key. For a server that does not send one (2.18), it is the name.
 pub(super) fn client_id(body: &[u8]) -> Option<String> {
     let id = text(body, "clientId").or_else(|| text(body, "name"))?;
     Some(id.as_str().to_owned())

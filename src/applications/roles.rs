@@ -1,4 +1,4 @@
-//! What the bearer of a token may do, to be compared with what another one may.
+//! Compares the roles of two tokens' bearers.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +6,22 @@ use super::api::Applications;
 use super::identity::Part;
 use super::rules::{Rule, Rules};
 
-/// The roles of a token's bearer, each with what it is limited to. All of them: where a server shows only some, there
-/// is no such value.
+/// The roles of a token's bearer, each with its scope. It always has all roles; if a server shows only some, no value
+/// is made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Roles(BTreeSet<[Option<String>; 4]>);
 
 // === impl Roles ===
 
 impl Roles {
-    /// Whether this bearer may do everything that the other one may.
+    /// Returns whether this bearer has all roles of the other one.
     pub fn include(&self, other: &Self) -> bool {
         other.0.is_subset(&self.0)
     }
 
     fn of(rules: &Rules) -> Option<Self> {
         let total = rules.total.unwrap_or_default();
-        // Who has the role differs between two keys of one user on some lines, so it is not compared.
+        // On some lines, the role's subject differs between two keys of one user, so it is not compared.
         let role = |rule: &Rule| {
             let parts = [
                 &rule.role_name,
@@ -36,7 +36,7 @@ impl Roles {
 }
 
 impl Applications {
-    /// The roles of the token's bearer; `None` if the server does not tell.
+    /// Returns the roles of the token's bearer; `None` if the server does not show them all.
     pub async fn roles(&self) -> Option<Roles> {
         match self.rules().await {
             Ok(Some(Part::Known(rules))) => Roles::of(&rules),

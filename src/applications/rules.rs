@@ -1,34 +1,34 @@
-//! Access rules: the roles that the bearer of a token has, and where (`GET /api/v1/authorization/me/access-rules`).
+//! Access rules: a bearer's roles and their scopes (`GET /api/v1/authorization/me/access-rules`).
 
 use serde::Deserialize;
 
 /// The path, below the control plane's address. Lines before 2.21 do not have it.
 pub(super) const PATH: &str = "/api/v1/authorization/me/access-rules";
 
-/// The access rules of a token's bearer. The texts are the server's: they may hold any character.
+/// The access rules of a token's bearer. The server's texts may have any character.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Rules {
     /// The rules, in the server's order.
     pub rules: Vec<Rule>,
-    /// How many there are by the server's count, if it states one.
+    /// The total number by the server's count, if it is sent.
     pub total: Option<usize>,
 }
 
-/// One role.
+/// A role of a subject in a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Rule {
-    /// Who has it: a user's name, or a client ID.
+    /// The subject: a user's name, or a client ID.
     pub subject_id: Option<String>,
     /// `user`, `app`, `service-account` or `group`.
     pub subject_type: Option<String>,
     /// The role.
     pub role_name: Option<String>,
-    /// What it is limited to.
+    /// The name of the scope that limits the role.
     pub scope_name: Option<String>,
-    /// The ID of that.
+    /// The ID of the scope.
     pub scope_id: Option<String>,
-    /// What kind of thing that is: `tenant`, `cluster`, `department` or `project`.
+    /// The type of the scope: `tenant`, `cluster`, `department` or `project`.
     pub scope_type: Option<String>,
 }
 
@@ -46,7 +46,7 @@ struct Inner {
     access_rules: Vec<Rule>,
 }
 
-/// Reads the rules in an answer; `None` if there are none of this form.
+/// Parses the rules in an answer; `None` if it has another form.
 pub(super) fn parse(body: &[u8]) -> Option<Rules> {
     let outer: Outer = serde_json::from_slice(body).ok()?;
     Some(Rules {

@@ -1,4 +1,4 @@
-//! Keys in words: the table for people, and the JSON for programs. A server's texts reach no terminal as they are.
+//! Formats keys: a table for people, and JSON for programs. Texts from a server are escaped.
 
 use std::fmt::Write as _;
 
@@ -9,15 +9,15 @@ use super::kind::Family;
 use super::list::Application;
 use super::time;
 
-/// The longest text of a server's that is shown, in characters after escaping.
+/// The maximum length of a text from a server, in characters after escaping.
 const MAX_SHOWN: usize = 80;
 
-/// A key as it is shown.
+/// A key to be shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     /// The key.
     pub key: &'a Application,
-    /// Our profiles that use it.
+    /// The profiles of this machine that use it.
     pub used_by: &'a [String],
 }
 
@@ -43,12 +43,13 @@ struct JsonList<'a> {
     limit: Option<usize>,
 }
 
-/// A server's text for a person: printable ASCII, the rest escaped, and cut where it is long.
+/// Formats a text from a server for people: printable ASCII, the rest escaped, shortened if it is long.
 pub fn printable(text: &str) -> String {
     printable_in(text, MAX_SHOWN)
 }
 
-/// A sentence of ours, which may quote a server: as [`printable`], but whole.
+/// Formats a sentence of this program that may quote a server. Escapes it as [`printable`] does, but does not shorten
+/// it.
 pub(super) fn printable_sentence(text: &str) -> String {
     printable_in(text, usize::MAX)
 }
@@ -72,7 +73,8 @@ fn printable_in(text: &str, room: usize) -> String {
     out
 }
 
-/// When a key was last used, in words. `now` is in Unix seconds, by our clock; the server's may differ.
+/// Formats when a key was last used. `now` is in Unix seconds by this machine's clock, which may differ from the
+/// server's.
 pub fn login(last: Option<u64>, now: u64) -> String {
     let Some(last) = last else {
         return "none recorded".to_owned();
@@ -89,7 +91,7 @@ pub fn login(last: Option<u64>, now: u64) -> String {
     }
 }
 
-/// The table for people. `more` says that the server may have more keys than it shows.
+/// Formats the table for people. With `more`, it says that the server may have more keys.
 pub fn table(family: Family, rows: &[Row<'_>], now: u64, more: bool) -> String {
     let with_owner = rows.iter().any(|row| row.key.created_by.is_some());
     let mut lines = vec![head(with_owner)];
@@ -97,14 +99,14 @@ pub fn table(family: Family, rows: &[Row<'_>], now: u64, more: bool) -> String {
     columns(&lines) + &count(family, rows.len(), more)
 }
 
-/// The titles of the columns; `with_owner` adds that of the keys' makers.
+/// Returns the titles of the columns; `with_owner` adds the one for the keys' creators.
 pub(super) fn head(with_owner: bool) -> Vec<String> {
     let titles = ["NAME", "CLIENT ID", "CREATED", "LAST LOGIN", "PROFILE"];
     let owner = with_owner.then_some("CREATED BY");
     titles.into_iter().chain(owner).map(str::to_owned).collect()
 }
 
-/// The cells of one key's line.
+/// Returns the cells of one key's line.
 pub(super) fn cells(row: &Row<'_>, now: u64, with_owner: bool) -> Vec<String> {
     let Row { key, used_by } = row;
     let created = key
@@ -127,7 +129,7 @@ pub(super) fn cells(row: &Row<'_>, now: u64, with_owner: bool) -> Vec<String> {
     line
 }
 
-/// The line below the table: how many keys there are.
+/// Returns the line below the table with the number of keys.
 pub(super) fn count(family: Family, n: usize, more: bool) -> String {
     let nouns = match n {
         1 => family.noun().to_owned(),
@@ -142,7 +144,7 @@ pub(super) fn count(family: Family, n: usize, more: bool) -> String {
     }
 }
 
-/// The lines, with their cells below each other.
+/// Joins the lines, with aligned cells.
 pub(super) fn columns(lines: &[Vec<String>]) -> String {
     let count = lines.first().map_or(0, Vec::len);
     let width = |column: usize| {
@@ -163,7 +165,7 @@ pub(super) fn columns(lines: &[Vec<String>]) -> String {
     out
 }
 
-/// The list for programs, in one line; all of it ASCII, since a terminal may show it.
+/// Formats the list for programs, in one line of ASCII, because a terminal may show it.
 pub fn json(family: Family, rows: &[Row<'_>]) -> String {
     ascii(&JsonList {
         kind: family.kind().as_str(),
@@ -172,12 +174,12 @@ pub fn json(family: Family, rows: &[Row<'_>]) -> String {
     })
 }
 
-/// One key for programs, as an entry of the list has it.
+/// Formats one key for programs, like an entry of the list.
 pub fn json_of_one(family: Family, row: &Row<'_>) -> String {
     ascii(&JsonRow::of(family, row))
 }
 
-/// One key for people, a line for each fact.
+/// Formats one key for people, with a line for each fact.
 pub fn lines_of_one(family: Family, row: &Row<'_>, now: u64) -> String {
     let Row { key, used_by } = row;
     let mut lines = vec![
@@ -228,7 +230,7 @@ impl<'a> JsonRow<'a> {
     }
 }
 
-/// JSON without a character that a terminal could act on.
+/// Returns JSON without characters that a terminal could interpret.
 pub(super) fn ascii(value: &impl Serialize) -> String {
     // These types have no value that JSON cannot hold.
     let json = serde_json::to_string(value).unwrap_or_default();

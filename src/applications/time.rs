@@ -1,4 +1,4 @@
-//! Dates in the API's answers, without a clock.
+//! Formats dates from the API's answers, without a clock.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::instant::UnixTime;
 
 pub(super) use crate::provider::rfc3339::seconds;
 
-/// The day that a moment is in: `2025-01-02`.
+/// Returns the day of a moment: `2025-01-02`.
 pub(super) fn day(seconds: u64) -> String {
     let mut date = UnixTime::from_epoch(Duration::from_secs(seconds)).rfc3339();
     date.truncate(date.find('T').unwrap_or(date.len()));

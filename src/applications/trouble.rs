@@ -1,4 +1,4 @@
-//! Why a call did not do what was asked, in words that say what to do.
+//! The errors of calls, with words that say what to do.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,50 +6,50 @@ use std::time::Duration;
 use crate::fault::{Fault, FaultKind};
 use crate::key_name::NAME_RULE;
 
-/// What kind of trouble it is.
+/// The kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TroubleKind {
-    /// The server does not have what manages this kind of keys.
+    /// The server has no endpoint for this kind of keys.
     NoSuchEndpoint,
-    /// 400: the request is not one that it takes.
+    /// 400: the server does not accept the request.
     BadRequest,
     /// 401: the token is not accepted.
     Unauthorized,
     /// 403: the token's user may not do this.
     Forbidden,
-    /// 404: there is no such key.
+    /// 404: the key does not exist.
     NotFound,
     /// 409: the name is taken.
     Conflict,
-    /// 429, 408, 425 or 5xx: the server cannot do it now.
+    /// 429, 408, 425 or 5xx: the server cannot handle the call now.
     Busy,
-    /// The answer is not one that the documents have.
+    /// The answer differs from the documented form.
     Malformed,
-    /// There is no answer, or nothing was sent.
+    /// There is no answer, or the call was not sent.
     Unreachable(FaultKind),
 }
 
-/// A call that did not do what was asked.
+/// The error of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// What the program decides on.
+    /// The kind, on which the program's decisions depend.
     pub kind: TroubleKind,
-    /// Whether the server may have done what was asked all the same, or do it later.
+    /// Whether the server may have executed the call despite the error, or may still do so.
     pub may_be_done: bool,
-    /// The ID of a new key, where the answer has it and its secret is lost.
+    /// The ID of a new key, if the answer has it but its secret is lost.
     pub id: Option<String>,
-    /// How long the server says to wait before the next call.
+    /// How long the server asks to wait before the next call.
     pub retry_after: Option<Duration>,
     detail: String,
-    /// What a person can do.
+    /// Advice for a person.
     remedy: Option<String>,
 }
 
 // === impl Trouble ===
 
 impl Trouble {
-    /// Trouble of this kind, after which nothing is done at the server. `detail` holds nothing secret.
+    /// Returns an error of this kind for a call that was not executed. `detail` must not contain a secret.
     pub(super) fn new(kind: TroubleKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
@@ -61,13 +61,13 @@ impl Trouble {
         }
     }
 
-    /// A call whose answer is lost in this process: it may be executed.
+    /// Returns the error for a call whose answer was lost in this process. The server may have executed it.
     pub fn lost() -> Self {
         let kind = TroubleKind::Unreachable(FaultKind::Connect);
         Self::new(kind, "the call was lost").after_all(true)
     }
 
-    /// A status that is not a success. `said` is what the server says about it, quoted and with a colon before it.
+    /// Converts a status other than success. `said` is the server's message, quoted and with a colon before it.
     pub(super) fn of_status(status: u16, at: &str, said: &str) -> Self {
         let (kind, what, remedy) = match status {
             400 | 422 => (
@@ -112,12 +112,12 @@ impl Trouble {
             ),
         };
         let detail = format!("{at} {what} ({status}){said}");
-        // A server that fails, and a gateway that does not wait for it, may have done it.
+        // A server that fails (5xx), or whose gateway timed out, may have executed the call.
         let trouble = Self::new(kind, detail).with_remedy(remedy);
         trouble.after_all(matches!(status, 408 | 500..))
     }
 
-    /// No answer. Nothing was sent where no connection came about.
+    /// Converts a missing answer. Without a connection, nothing was sent.
     pub(super) fn of_fault(fault: &Fault) -> Self {
         let was_sent = matches!(
             fault.kind,
@@ -138,33 +138,33 @@ impl Trouble {
         self
     }
 
-    /// What happened, without what a person can do: for a wait that ends by itself.
+    /// Returns what happened, without the advice: for a wait that ends without a person's help.
     pub fn cause(&self) -> &str {
         &self.detail
     }
 
-    /// The same, and what was asked may be done all the same.
+    /// Sets whether the server may have executed the call despite the error.
     #[must_use]
     pub(super) const fn after_all(mut self, may_be_done: bool) -> Self {
         self.may_be_done = may_be_done;
         self
     }
 
-    /// The same, with how long the server says to wait.
+    /// Adds how long the server asks to wait.
     #[must_use]
     pub(super) const fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
     }
 
-    /// The same, with the ID of a key whose secret is lost.
+    /// Adds the ID of a key whose secret is lost.
     #[must_use]
     pub(super) fn with_id(mut self, id: Option<String>) -> Self {
         self.id = id;
         self
     }
 
-    /// Whether trying again later can help.
+    /// Returns whether a later try can succeed.
     pub const fn is_passing(&self) -> bool {
         match self.kind {
             TroubleKind::Busy => true,
@@ -181,7 +181,8 @@ impl Trouble {
         }
     }
 
-    /// Whether something on this machine has to be put right first: the address, a certificate, or what was asked for.
+    /// Returns whether a person must first correct something on this machine: the address, a certificate or the
+    /// request.
     pub const fn is_of_configuration(&self) -> bool {
         match self.kind {
             TroubleKind::NoSuchEndpoint | TroubleKind::Malformed => true,

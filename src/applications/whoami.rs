@@ -1,4 +1,4 @@
-//! Finds out whose a token is: several calls, of which a server may lack some and forbid others.
+//! Finds out who a token's bearer is by several calls. A server may lack some of them and forbid others.
 
 use super::api::Applications;
 use super::clusters::Clusters;
@@ -23,10 +23,10 @@ struct OwnKey {
 }
 
 impl Applications {
-    /// What the control plane says of the token's bearer. What the bearer may not see is left out with the reason.
+    /// Asks the control plane about the token's bearer. A part that the bearer may not see is replaced by the reason.
     ///
     /// # Errors
-    /// [`Trouble`] if the server refuses the token, does not answer, or wants no calls now.
+    /// [`Trouble`] if the server refuses the token, does not answer, or asks for a pause.
     pub async fn identity(&self, bearer: Bearer) -> Result<Identity, Trouble> {
         let rules = self.rules().await?;
         let OwnKey { key, families } = self.own_key(&bearer.client_id).await?;
@@ -47,7 +47,7 @@ impl Applications {
         Ok(Identity::new(bearer, Some(plane)))
     }
 
-    /// The access rules; `None` where the server has no such endpoint.
+    /// Reads the access rules; `None` if the server has no such endpoint.
     pub(super) async fn rules(&self) -> Result<Option<Part<Rules>>, Trouble> {
         let answer = self.get(rules::PATH).await?;
         let found = match answer.status {
@@ -82,7 +82,7 @@ impl Applications {
     }
 }
 
-/// What was found, or why the bearer cannot see it. Trouble that concerns all calls ends them.
+/// Converts the result of a part. An error that concerns all calls ends them.
 fn part<T>(found: Result<T, Trouble>) -> Result<Part<T>, Trouble> {
     match found {
         Ok(found) => Ok(Part::Known(found)),

@@ -1,4 +1,4 @@
-//! Whose a token is, for programs.
+//! The identity of a token's bearer, for programs.
 
 use serde::Serialize;
 
@@ -7,10 +7,10 @@ use crate::applications::rules::{Rule, Rules};
 use crate::applications::table::ascii;
 use crate::query;
 
-/// The room for roles in JSON, and that for clusters, in bytes: an answer has 256 KiB.
+/// The maximum size of the roles in JSON, and also of the clusters, in bytes: an answer has at most 256 KiB.
 const ROOM: usize = 96 * 1024;
 
-/// The longest text of a server's in JSON, in characters.
+/// The maximum length of a text from a server in JSON, in characters.
 const MAX_TEXT: usize = 256;
 
 #[derive(Serialize)]
@@ -72,7 +72,7 @@ struct JsonCluster {
     version: Option<String>,
 }
 
-/// A text of a server's, cut where it is long.
+/// Shortens a long text from a server.
 fn short(text: &str) -> String {
     match text.char_indices().nth(MAX_TEXT) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
@@ -80,7 +80,7 @@ fn short(text: &str) -> String {
     }
 }
 
-/// The first of these, as many as there is room for.
+/// Returns the first of these items, as many as fit.
 fn fitting<T: Serialize>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut room = ROOM;
     let fits = |item: &T| {
@@ -93,7 +93,7 @@ fn fitting<T: Serialize>(items: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 impl Identity {
-    /// In one line; all of it ASCII, since a terminal may show it. What cannot be told is null.
+    /// Returns one line of ASCII, because a terminal may show it. An unknown value is null.
     pub(super) fn json(&self, form: &query::WhoamiForm<'_>) -> String {
         let optional = |text: &Option<String>| text.as_deref().map(short);
         let plane = self.plane.as_ref();
