@@ -1,5 +1,6 @@
-//! One request to one address, and nothing else: no redirect is followed, no proxy is used unasked, nothing is sent
-//! in the clear, a connection is kept open for 5 s at most, and every answer has a deadline and a cap.
+//! One HTTP request to one address, with limits. It follows no redirect, uses no proxy unless it is configured, and
+//! sends nothing unencrypted. An idle connection is closed within 5 s. Every answer has a deadline and a maximum
+//! size.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -72,20 +73,20 @@ pub use resolver::Resolver;
 pub use roots::Roots;
 pub use settings::{ClientSource, Settings, Timeouts};
 
-/// The largest answer that is read, in bytes: a token of 64 KiB, a refresh token or an ID token beside it, and room.
+/// The maximum size of an answer, in bytes: a token of 64 KiB, a refresh token or an ID token, and a margin.
 const MAX_BODY: usize = 160 * 1024;
 
-/// How often a request is sent again over another connection when the one that it was sent over, which had been used
-/// before, turns out to be dead. The other idle ones have most likely died with it, and the client has noticed that by then.
+/// How often a request is sent again after a reused connection turned out to be dead. The other idle connections have
+/// most likely died with it, and the client has noticed that by then.
 const RESENDS: usize = 2;
 
-/// The clients that profiles share.
+/// The clients for token requests, which profiles share.
 static CLIENTS: Shared<Kept<Client>> = Shared::new();
 
-/// The clients for calls, shared likewise.
+/// The clients for calls, which profiles share.
 static CALLERS: Shared<Kept<reqwest::Client>> = Shared::new();
 
-/// The clients for one origin, each built when it is first needed.
+/// The clients for one origin, each built on first use.
 pub struct Http {
     origin: Origin,
     settings: Arc<Settings>,
@@ -93,7 +94,7 @@ pub struct Http {
     callers: Arc<Kept<reqwest::Client>>,
 }
 
-/// What an address answered that was asked for nothing but an answer.
+/// The answer to a test of whether an address can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reached {
     /// The status code.
@@ -105,7 +106,7 @@ pub struct Reached {
 // === impl Http ===
 
 impl Http {
-    /// Clients that speak to this origin only. Nothing is read or opened yet.
+    /// Makes the clients for this origin. Reads no file and opens no connection yet.
     pub fn new(origin: Origin, settings: Settings) -> Self {
         let settings = Arc::new(settings);
         let kept = CLIENTS.of(&origin, &settings, || Kept::new(client::build));
@@ -118,21 +119,21 @@ impl Http {
         }
     }
 
-    /// The origin that they speak to.
+    /// Returns the clients' origin.
     pub const fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// How long one attempt to get a token may take.
+    /// Returns the deadline of one attempt to get a token.
     pub fn fetch_timeout(&self) -> Duration {
         self.settings.timeouts.fetch
     }
 
-    /// Sends a request to the origin. The answer's body is read whatever its type says, but for that of a redirect. A
-    /// secret in the request is bound to the certificates `ca`, and goes to no server that others vouch for.
+    /// Sends a request to the origin. Reads the body of every answer except a redirect, whatever its content type. A
+    /// secret in the request is bound to the certificates `ca`, and goes only to a server that they vouch for.
     ///
     /// # Errors
-    /// A [`Fault`] when there is no answer, or not the whole of one that matters, or when nothing was sent.
+    /// A [`Fault`] if there is no answer, if a body that matters is incomplete, or if the request was not sent.
     pub(super) async fn send(&self, request: Request, ca: Option<&Ca>) -> Result<Answer, Fault> {
         self.is_ours(&request.url)?;
         let client = self.client(ca).await?;
@@ -146,11 +147,11 @@ impl Http {
         Ok(answer)
     }
 
-    /// Sends a call to the origin's API, with a token that is bound to the certificates `ca`, and reads the whole answer. A
-    /// call that changes something is sent once: the server may have executed it before the connection broke.
+    /// Sends a call to the origin's API, with a token that is bound to the certificates `ca`, and reads the whole
+    /// answer. A call that changes something is sent once: the server may execute it before the connection breaks.
     ///
     /// # Errors
-    /// A [`Fault`] when there is no answer, or not the whole of one, or when nothing was sent.
+    /// A [`Fault`] if there is no complete answer, or if the call was not sent.
     pub async fn call(&self, call: Call<'_>, ca: Option<&Ca>) -> Result<Answer, Fault> {
         self.is_ours(&call.url)?;
         let callers = &self.callers;
@@ -171,8 +172,8 @@ impl Http {
         Ok(answer)
     }
 
-    /// Sends a request until there is an answer. It is sent again only if the connection had been used before and broke
-    /// before an answer: the server, or what is in between, had most likely closed it while it was idle.
+    /// Sends a request until there is an answer. Repeats it only if a reused connection broke before an answer: the
+    /// server or a middlebox had most likely closed it while it was idle.
     async fn first_of(
         &self,
         client: &Client,
@@ -196,11 +197,11 @@ impl Http {
         }
     }
 
-    /// Asks for an address of the origin, with no credential, and reads the head of the answer alone: whether it can be reached
-    /// and what its clock says. Every status is an answer.
+    /// Requests an address of the origin without a credential and reads only the head of the answer. It shows whether
+    /// the address can be reached, and the server's clock. Every status is a success.
     ///
     /// # Errors
-    /// A [`Fault`] when there is no answer.
+    /// A [`Fault`] if there is no answer.
     pub async fn reach(&self, url: Url) -> Result<Reached, Fault> {
         self.is_ours(&url)?;
         let client = self.client(None).await?;
@@ -215,7 +216,7 @@ impl Http {
         })
     }
 
-    /// A client for a request with a secret that is bound to `ca`.
+    /// Returns a client for a request with a secret that is bound to `ca`.
     async fn client(&self, ca: Option<&Ca>) -> Result<Client, Fault> {
         let is_shared = Arc::strong_count(&self.kept) > 1;
         self.kept
@@ -223,7 +224,7 @@ impl Http {
             .await
     }
 
-    /// Refuses an address of another origin: proxy, roots and TLS were chosen for this one.
+    /// Refuses an address of another origin: the proxy, the roots and TLS were chosen for this one.
     fn is_ours(&self, url: &Url) -> Result<(), Fault> {
         if self.origin.is_of(url) {
             return Ok(());
@@ -232,7 +233,7 @@ impl Http {
         Err(Fault::new(FaultKind::Connect, what))
     }
 
-    /// The response, if it says in a usable way where it ends. Its connection is closed otherwise.
+    /// Checks that the response states clearly where it ends. Otherwise its connection is closed.
     fn framed<B>(&self, response: Response<B>) -> Result<Response<B>, Fault> {
         framing::check(response.headers()).map_err(|name| {
             let what = format!("{} answered with a {name} that cannot be used", self.origin);
@@ -241,7 +242,7 @@ impl Http {
         Ok(response)
     }
 
-    /// The body, up to the cap; or why it was not read, and how it begins.
+    /// Returns the body, up to the cap; or why it was not read, with its beginning.
     async fn read<B>(
         &self,
         from: B,
@@ -265,7 +266,7 @@ impl Http {
     fn fault(&self, error: &(dyn Error + 'static)) -> Fault {
         let fault = classify(error, &self.route(), &self.settings.timeouts);
         if fault.kind == FaultKind::TlsUntrusted {
-            // The roots may be mended while we run; the next attempt reads them again.
+            // A person may correct the roots while this process runs, so the next attempt reads them again.
             self.kept.forget();
             self.callers.forget();
         }

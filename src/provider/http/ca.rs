@@ -1,4 +1,4 @@
-//! The certificates of a CA file for a client: read once, judged, and used as they were read.
+//! The certificates of a CA file for a client. They are read once, checked, and used exactly as they were read.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use crate::certificates::CaFile;
 use crate::credential::{Ca, CaVerdict};
 use crate::fault::{Fault, FaultKind};
 
-/// Where the certificates of a CA file come from.
+/// The source of the certificates of a CA file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaSource {
-    /// Each client reads the file again.
+    /// Read the file again for each client.
     File {
         /// A bundle of certificates in PEM form.
         path: PathBuf,
-        /// The only user besides root who may change it.
+        /// The only user besides root who may change the file.
         owner: u32,
     },
-    /// The file was read already.
+    /// Use this content, which was read already.
     Read(Arc<CaFile>),
 }
 
 impl CaSource {
-    /// The verifier that trusts the file's certificates, if a secret that is bound to `ca` may be sent to those whom they
-    /// vouch for; `None` takes any, for requests without a secret. Blocks.
+    /// Returns the verifier that trusts the file's certificates. Fails if a secret that is bound to `ca` must not be
+    /// sent to the servers that they vouch for; `None` is for requests without a secret. Blocks.
     ///
     /// # Errors
     /// [`FaultKind::NoCa`] if the file cannot be used, and [`FaultKind::BindingChanged`] if it holds other certificates.
@@ -37,8 +37,9 @@ impl CaSource {
                 Arc::new(read.map_err(|error| Fault::new(FaultKind::NoCa, error.to_string()))?)
             }
         };
-        // Also where only root can have changed the file: a client of other certificates than those that the credential is
-        // bound to would outlive a change back. The source of the credential takes the change up, and is asked next.
+        // This applies even if only root can change the file. Otherwise a client that trusts other certificates than
+        // the credential is bound to would outlive a change back. The source of the credential notices such a change,
+        // and is asked next.
         if ca.is_some_and(|ca| ca.compare(Some(&file.content)) != CaVerdict::Same) {
             let shown = file.path.display();
             let what = format!(

@@ -1,4 +1,4 @@
-//! A call of an issuer's API with a bearer token: how keys are managed.
+//! A call of an issuer's API with a bearer token, to manage keys.
 
 use hyper::body::Bytes;
 use reqwest::header::{self, HeaderValue};
@@ -14,24 +14,24 @@ use crate::token::AccessToken;
 pub enum Method {
     /// Reads.
     Get,
-    /// Makes something.
+    /// Creates something.
     Post,
     /// Deletes something.
     Delete,
 }
 
-/// A call with a bearer token. It is sent to the origin of its client only.
+/// A call with a bearer token, which is sent only to the origin of its client.
 pub struct Call<'a> {
     pub(super) method: Method,
     pub(super) url: Url,
     token: &'a AccessToken,
     json: Option<String>,
-    /// The largest answer that is read, in bytes.
+    /// The maximum size of the answer, in bytes.
     pub(super) max_answer: usize,
 }
 
 impl<'a> Call<'a> {
-    /// A call without a body. `max_answer` is the largest answer that is read, in bytes.
+    /// Makes a call without a body. `max_answer` is the maximum size of the answer, in bytes.
     pub fn new(method: Method, url: Url, token: &'a AccessToken, max_answer: usize) -> Self {
         Self {
             method,
@@ -42,14 +42,14 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The same call with this JSON as its body. There is nothing secret in it.
+    /// Adds a JSON body, which must not contain a secret.
     #[must_use]
     pub fn with_json(mut self, json: String) -> Self {
         self.json = Some(json);
         self
     }
 
-    /// The request, with the token in a buffer that is wiped when it is freed.
+    /// Makes the request, with the token in a buffer that is wiped when it is freed.
     pub(super) fn request(self, client: &Client) -> Result<RequestBuilder, Fault> {
         let mut request = match self.method {
             Method::Get => client.get(self.url),

@@ -10,7 +10,7 @@ use crate::config::{Origin, Proxy};
 use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
 
-/// Builds a client for calls of one origin. Blocks: files are read for it.
+/// Builds a client for calls of one origin. Blocks, because it reads files.
 ///
 /// # Errors
 /// A [`Fault`] if a file or the proxy's address cannot be used.
@@ -23,10 +23,10 @@ pub(super) fn build(
 ) -> Result<Client, Fault> {
     let builder = ClientBuilder::new()
         .default_headers(headers::usual())
-        // A redirect would carry the token elsewhere.
+        // A redirect would carry the token to another server.
         .redirect(redirect::Policy::none())
         .referer(false)
-        // A call that is repeated may be executed twice.
+        // The server might execute a repeated call twice.
         .retry(retry::never())
         .https_only(origin.is_https())
         .http1_only()
@@ -35,13 +35,13 @@ pub(super) fn build(
         .http1_ignore_invalid_headers_in_responses(true)
         .connect_timeout(settings.timeouts.connect)
         .pool_max_idle_per_host(max_idle)
-        // The default one panics when the system refuses a thread.
+        // The default resolver panics when the system refuses a thread.
         .dns_resolver(settings.resolver.clone());
     let unusable = |what| move |_| Fault::new(FaultKind::Connect, what);
     let builder = match &settings.proxy {
         _ if origin.is_loopback() => builder.no_proxy(),
         Proxy::Direct => builder.no_proxy(),
-        // Falling back to a direct connection would be another route than the one that was asked for.
+        // A fallback to a direct connection would bypass the configured route.
         Proxy::Http(url) => {
             let proxy = reqwest::Proxy::all(url.url().clone());
             let proxy = proxy.map_err(unusable("the configured proxy's address cannot be used"))?;
@@ -50,7 +50,7 @@ pub(super) fn build(
         Proxy::Environment => builder,
     };
     let builder = match origin.is_https() {
-        // Without TLS no roots are needed: an empty set costs nothing, and works where the system has none.
+        // Without TLS no roots are needed. An empty set works even where the system has no roots.
         false => builder.tls_certs_only([]),
         true => builder.tls_backend_preconfigured(settings.roots.tls(identity, ca)?),
     };

@@ -1,8 +1,8 @@
-//! Converts an error of the HTTP client to a fault: the kind from the types in its chain of sources, the message in our
-//! own words.
+//! Converts an error of the HTTP client to a fault. The kind comes from the types in its chain of sources; the
+//! message is written here.
 //!
-//! No text of a foreign error is passed on, since some errors quote an address or an answer. The only exception is the
-//! operating system's reason, which is made from the error number.
+//! The text of a foreign error is never passed on, because some errors quote an address or an answer. The only
+//! exception is the operating system's reason, which is made from the error number.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -73,8 +73,8 @@ pub(super) fn classify(error: Cause<'_>, route: &Route, timeouts: &Timeouts) -> 
     Fault::new(kind, format!("{what}{proxy}{reason}{lacking}"))
 }
 
-/// The most specific type decides: the reason of a handshake comes before the error of the connection that failed by
-/// it.
+/// Finds the kind. The most specific type decides: the reason of a failed handshake comes before the error of its
+/// connection.
 fn kind(error: Cause<'_>) -> FaultKind {
     if let Some(error) = of_tls(error) {
         return tls::kind(error);
@@ -101,7 +101,7 @@ fn kind(error: Cause<'_>) -> FaultKind {
     }
 }
 
-/// Whether there was no connection yet.
+/// Returns whether the error occurred before there was a connection.
 pub(super) fn is_connect(error: Cause<'_>) -> bool {
     let mut errors = sources(error).filter_map(|e| e.downcast_ref::<legacy::Error>());
     errors.any(legacy::Error::is_connect)
@@ -122,19 +122,19 @@ fn is_late(error: Cause<'_>) -> bool {
         || sources(error).any(is_late_io)
 }
 
-/// Describes a failure before there was a tunnel through the proxy, if that is certain.
+/// Describes a failure to open a tunnel through the proxy, if it surely was one.
 fn at_the_proxy(error: Cause<'_>, kind: FaultKind, proxy: &str, at: &str) -> Option<String> {
-    // No tunnel, and no error of the operating system or of a more specific type below it.
+    // There is no tunnel, and the chain has neither a system error nor a more specific type.
     let no_tunnel = || is_connect(error) && !sources(error).any(|e| e.is::<io::Error>());
     match kind {
-        // Through a proxy only the proxy's name is resolved here; but the environment may name no proxy for this
-        // address.
+        // With a proxy, only the proxy's name is resolved here. But the environment may name no proxy for this
+        // address, and then the failed name is that of the address.
         FaultKind::Dns => Some(format!(
             "the name of {proxy}, or else that in {at}, {}",
             unresolved(error)
         )),
         FaultKind::Connect if no_tunnel() => {
-            // The error's type is not public, so only its text is left. Any other text decides nothing.
+            // The error's type is not public, so its text has to be compared. An unknown text changes nothing.
             let text = sources(error).last()?.to_string();
             let what = if text.ends_with("proxy authorization required") {
                 "demands a user name and a password (407) before it lets us through"
@@ -147,14 +147,14 @@ fn at_the_proxy(error: Cause<'_>, kind: FaultKind, proxy: &str, at: &str) -> Opt
     }
 }
 
-/// Why a name was not resolved, as a phrase that follows the name.
+/// Describes why a name was not resolved, as a phrase that follows the name.
 fn unresolved(error: Cause<'_>) -> String {
     sources(error)
         .find_map(|source| source.downcast_ref::<ResolveError>())
         .map_or_else(|| "cannot be resolved".to_owned(), ToString::to_string)
 }
 
-/// The reason of a handshake that failed.
+/// Returns the reason of a failed handshake.
 fn of_tls(error: Cause<'_>) -> Option<&rustls::Error> {
     sources(error).find_map(|source| source.downcast_ref())
 }
@@ -171,8 +171,8 @@ fn http_kind(error: &hyper::Error) -> Option<FaultKind> {
     }
 }
 
-/// Whether the answer does not say in a usable way where it ends. The reason's type is not public, so only its text is
-/// left. Any other text decides nothing.
+/// Returns whether the answer's length headers are unusable. The error's type is not public, so its text has to be
+/// compared. An unknown text changes nothing.
 fn is_about_length(error: Cause<'_>) -> bool {
     let texts = sources(error).filter_map(|e| Some(e.downcast_ref::<hyper::Error>()?.to_string()));
     let mut texts = texts.map(|text| text.to_ascii_lowercase());
@@ -192,8 +192,8 @@ fn io_kind(error: &io::Error) -> Option<FaultKind> {
     }
 }
 
-/// The error and all its sources. The `source` of an I/O error skips the error that it wraps, so the wrapped error is
-/// asked for.
+/// Returns the error and all its sources. The `source` of an I/O error skips the error that it wraps, so this asks
+/// for the wrapped error.
 fn sources<'a>(error: Cause<'a>) -> impl Iterator<Item = Cause<'a>> {
     std::iter::successors(Some(error), |error| {
         let error: Cause<'a> = *error;

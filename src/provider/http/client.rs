@@ -18,12 +18,12 @@ use crate::config::Origin;
 use crate::credential::Ca;
 use crate::fault::Fault;
 
-/// A client for one origin. It follows no redirect, and repeats no request that the server may have read. Clones share
-/// its connections.
+/// A client for one origin. It follows no redirect, and never repeats a request that the server may have read. Clones
+/// share its connections.
 #[derive(Clone)]
 pub(super) struct Client(legacy::Client<Connector, Full<Bytes>>);
 
-/// Builds a client. Blocks: files are read for it.
+/// Builds a client. Blocks, because it reads files.
 ///
 /// # Errors
 /// A [`Fault`] if a file cannot be used.
@@ -38,8 +38,8 @@ pub(super) fn build(
     let tls = origin.is_https().then(|| settings.roots.tls(identity, ca));
     let connector = Connector::new(origin, settings, tls.transpose()?);
     let client = legacy::Client::builder(TokioExecutor::new())
-        // Odd headers that decide nothing (RFC 9112 sections 5.1 and 5.2): a folded one, a space before the colon, and
-        // a character that a value cannot have, whose line is dropped.
+        // Tolerate malformed headers that decide nothing (RFC 9112 sections 5.1 and 5.2): a folded line, a space
+        // before the colon, and a line with an invalid character in its value, which is dropped.
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
@@ -55,7 +55,7 @@ impl Client {
     /// Sends a request, and returns the answer when its head is complete.
     ///
     /// # Errors
-    /// A [`Failure`], also when the deadline passes or too many interim answers arrive.
+    /// A [`Failure`], also if the deadline passes or too many interim answers arrive.
     pub(super) async fn send(
         &self,
         request: Request<Full<Bytes>>,

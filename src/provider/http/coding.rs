@@ -1,9 +1,9 @@
-//! The coding of an answer's content (RFC 9110 section 8.4), as its headers state it.
+//! The content coding of an answer (RFC 9110 section 8.4), from its headers.
 
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 
-/// Codings that messages name: those that are registered, and some that servers use without asking. Any other word could be
-/// an echo of what the issuer was sent.
+/// The codings that a message may name: the registered ones, and some that servers use unasked. Any other value could
+/// be an echo of what was sent to the issuer.
 const KNOWN: [&str; 21] = [
     "aes128gcm",
     "aws-chunked",
@@ -28,7 +28,8 @@ const KNOWN: [&str; 21] = [
     "zstd",
 ];
 
-/// The codings that are not undone, as a message names them; `None` where the content is as it is, or in gzip once.
+/// Returns the codings that cannot be decoded here, for a message; `None` if the content is not coded, or in gzip
+/// once.
 pub(super) fn not_undone(headers: &HeaderMap) -> Option<String> {
     let fields = headers.get_all(CONTENT_ENCODING).iter();
     let fields = fields.map(|value| value.to_str().unwrap_or("?"));

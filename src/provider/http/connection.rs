@@ -1,4 +1,4 @@
-//! A connection to an issuer, with a limit to what is read of an answer before its head is complete.
+//! A connection to an issuer that limits the bytes before the head of an answer is complete.
 
 use std::io;
 use std::pin::Pin;
@@ -13,8 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::exceeded::Exceeded;
 
-/// The most bytes that are read before the head of the final answer is complete. hyper refuses a head of 408 KiB, so only
-/// interim answers exceed this limit. They are also counted (`interim`), but hyper reads everything that has arrived
+/// The maximum number of bytes before the head of the final answer is complete. hyper refuses a head of 408 KiB, so
+/// only interim answers exceed this limit. `interim` counts them too, but hyper reads everything that has arrived
 /// before the counter can end the exchange.
 const MOST: usize = 512 * 1024;
 
@@ -24,7 +24,7 @@ pub(super) struct Connection {
     allowance: Allowance,
 }
 
-/// How many bytes may still be read. Each write, which is part of a request, resets it.
+/// The number of bytes that may still be read. Each write resets it, because a write is part of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Allowance(Arc<AtomicUsize>);
 
@@ -103,7 +103,7 @@ impl AsyncWrite for Connection {
 // === impl Allowance ===
 
 impl Allowance {
-    /// Removes the limit when the head is complete. The body has a limit of its own, in `content`.
+    /// Removes the limit when the head is complete. The body has its own limit, in `content`.
     pub(super) fn lift(&self) {
         self.set(usize::MAX);
     }

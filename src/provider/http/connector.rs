@@ -32,16 +32,16 @@ const UNCONFIRMED: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(super) struct Connector {
     tcp: HttpConnector<super::Resolver>,
-    /// `None` for an origin in the clear.
+    /// The TLS configuration; `None` for an origin without encryption.
     tls: Option<Tls>,
-    /// Limit to name resolution, connection and TLS handshake together.
+    /// The deadline of name resolution, connection and TLS handshake together.
     limit: Duration,
 }
 
 #[derive(Clone)]
 struct Tls {
     of_origin: Arc<ClientConfig>,
-    /// For a proxy that is reached over TLS: the same without ALPN.
+    /// The configuration for a proxy that is reached over TLS: the same without ALPN.
     of_proxy: Arc<ClientConfig>,
     proxies: Arc<Matcher>,
 }
@@ -49,13 +49,14 @@ struct Tls {
 type Opening = Pin<Box<dyn Future<Output = Result<TokioIo<Connection>, Failure>> + Send>>;
 
 impl Connector {
-    /// A connector that encrypts with `tls`; `None` is for an origin in the clear.
+    /// Makes a connector that encrypts with `tls`; `None` is for an origin without encryption.
     pub(super) fn new(origin: &Origin, settings: &Settings, tls: Option<ClientConfig>) -> Self {
         let limit = settings.timeouts.connect;
         let mut tcp = HttpConnector::new_with_resolver(settings.resolver.clone());
         tcp.enforce_http(tls.is_none());
         tcp.set_nodelay(true);
-        // Divided among the addresses of a name, so that one that does not answer leaves time for the others.
+        // The timeout is divided among the addresses of a name, so that an unresponsive one leaves time for the
+        // others.
         tcp.set_connect_timeout(Some(limit));
         let (idle, probes) = KEEPALIVE;
         tcp.set_keepalive(Some(idle));
@@ -123,7 +124,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// Chooses the proxy for each address; an origin on loopback has none.
+/// Chooses the proxy for each address. An origin on loopback has none.
 fn proxies(origin: &Origin, proxy: &Proxy) -> Matcher {
     match proxy {
         _ if origin.is_loopback() => Matcher::builder().build(),

@@ -1,4 +1,4 @@
-//! Reading an answer's body into memory that is wiped.
+//! Reads an answer's body into memory that is wiped.
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes};
@@ -10,19 +10,20 @@ use super::gzip::{self, Undecoded};
 use super::wiped::enlarge;
 use crate::fault::FaultKind;
 
-/// The first size of the buffer: most answers are far smaller.
+/// The initial size of the buffer. Most answers are far smaller.
 const USUAL: usize = 16 * 1024;
 
-/// Why a body was not read.
+/// The reason why a body was not read.
 pub(super) enum Unread {
-    /// It cannot be used, for this reason: a phrase that follows "answered".
+    /// The body cannot be used: a phrase that follows "answered".
     Useless(FaultKind, String),
-    /// The connection broke, or it took too long.
+    /// The connection broke, or the deadline passed.
     Broken(Failure),
 }
 
-/// Reads a body until `deadline`, up to `max` bytes as it comes and as many once it is decoded. A buffer that becomes too small is wiped,
-/// since it may have a piece of a token. Where the body is too large, its beginning stays in `body`.
+/// Reads a body until `deadline`. Both the received and the decoded body may have up to `max` bytes. A buffer that
+/// becomes too small is wiped, since it may contain a part of a token. If the body is too large, its beginning stays
+/// in `body`.
 pub(super) async fn read<B>(
     from: B,
     max: usize,
@@ -39,7 +40,7 @@ where
     let decoded = whole.and_then(|()| gzip::decoded(body, max).map_err(|why| undecoded(why, max)));
     let (text, read) = match decoded {
         Ok(text) => (text, Ok(())),
-        // How it begins tells what it is.
+        // The beginning shows what kind of document it is.
         Err(Unread::Useless(FaultKind::TooLarge, how)) => {
             let unread = Unread::Useless(FaultKind::TooLarge, how);
             (gzip::start(body), Err(unread))
@@ -80,7 +81,7 @@ where
         let frame = frame.map_err(|_| Unread::Broken(Exceeded::Deadline.into()))?;
         let Some(frame) = frame else { return Ok(()) };
         let frame = frame.map_err(|error| Unread::Broken(error.into()))?;
-        // Anything else are trailers.
+        // Other frames are trailers.
         let Ok(chunk) = frame.into_data() else {
             continue;
         };
@@ -115,7 +116,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// An answer of JSON with these header lines, each with its line end, and this body.
+    /// Sends a JSON answer with these header lines, each with its line end, and this body.
     async fn answered(status: u16, headers: &str, body: &[u8]) -> Result<Answer, Fault> {
         let head = format!(
             "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{headers}\r\n",
@@ -205,7 +206,7 @@ mod tests {
             assert_eq!(fault.kind, FaultKind::Malformed, "{fault:?}");
             assert!(fault.detail.contains("in gzip, which was not asked for"));
             assert!(fault.detail.contains(why), "{fault:?}");
-            // The status has decided already.
+            // The status alone decides here.
             let answer = answered(503, "Content-Encoding: gzip\r\n", body).await;
             assert_eq!(answer.unwrap().status, 503);
         }

@@ -1,4 +1,4 @@
-//! Why a request has no answer: an error of a library, or a limit of ours that was exceeded.
+//! The reason why a request has no answer: an error of a library, or an exceeded limit.
 
 use std::error::Error;
 use std::fmt;

@@ -1,15 +1,15 @@
-//! The address families of the network that this process may use. A unit's `RestrictAddressFamilies=` takes them away, and
-//! then both a connection and a look-up fail with a reason that does not say so.
+//! Checks which address families this process may use. If the `RestrictAddressFamilies=` of a unit forbids them,
+//! connections and look-ups fail with misleading errors.
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, socket};
 
-/// What lacks, and who can give it; `None` if both families can be used.
+/// Names the missing families and how to allow them; `None` if both can be used.
 pub(super) fn lacking() -> Option<&'static str> {
     advice(lacks(AddressFamily::INET), lacks(AddressFamily::INET6))
 }
 
-/// The same if names cannot be looked up without it: many machines have no IPv6, and look up names by IPv4.
+/// Returns the same advice if the lack prevents look-ups. Many machines have no IPv6 and look up names over IPv4.
 pub(super) fn lacking_for_names() -> Option<&'static str> {
     lacks(AddressFamily::INET).then(lacking).flatten()
 }

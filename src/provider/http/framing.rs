@@ -1,24 +1,24 @@
-//! Whether an answer says in a usable way where it ends.
+//! Checks that an answer states clearly where it ends.
 
 use hyper::header::{self, HeaderMap};
 
-/// Checks `Transfer-Encoding` and `Content-Length`. The client itself decodes the one coding `chunked`, and refuses a wrong
-/// length only where it needs one; anything else it would read to the connection's end (RFC 9112 section 6.3), as if it
-/// were the answer itself.
+/// Checks `Transfer-Encoding` and `Content-Length`. The HTTP client decodes the one coding `chunked`, and refuses a
+/// wrong length only where it needs one. It would read any other answer to the connection's end (RFC 9112 section
+/// 6.3), as if it were complete.
 ///
 /// # Errors
-/// The name of the header whose value is wrong.
+/// The name of the header with the wrong value.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), &'static str> {
     let all = |name, is_good: fn(&str) -> bool| {
         let mut values = headers.get_all(name).iter();
-        // A list without an element is wrong too.
+        // A list without an element is invalid too.
         values.all(|value| {
             value
                 .to_str()
                 .is_ok_and(|list| list.split(',').map(str::trim).all(is_good))
         })
     };
-    // Named twice, by a server and what it is made with, it is still applied once.
+    // If a server and its framework both name the coding, it is still applied only once.
     if !all(header::TRANSFER_ENCODING, |coding| {
         coding.eq_ignore_ascii_case("chunked")
     }) {

@@ -1,8 +1,7 @@
-//! Decoding an answer that came in gzip though none was asked for (RFC 1952): by a reader with a cap, into memory that is
-//! wiped.
+//! Decodes an answer in gzip that was not requested (RFC 1952), up to a maximum size and into memory that is wiped.
 //!
-//! The HTTP client's own decoder would advertise gzip to every issuer, has no cap, and leaves pieces of tokens behind in
-//! buffers that grow.
+//! The HTTP client's own decoder would advertise gzip to every issuer. It has no limit, and leaves parts of tokens in
+//! the memory of buffers that it enlarges.
 
 use std::io::{self, Read as _};
 
@@ -11,38 +10,38 @@ use zeroize::Zeroizing;
 
 use super::wiped::enlarge;
 
-/// How a member of gzip with deflate begins; no JSON text does. What an answer says of its coding is not asked: some
-/// gateways decode a body and leave the header, and some drop the header alone.
+/// The first bytes of a gzip member with deflate; no JSON text begins with them. The `Content-Encoding` header does
+/// not count: some gateways decode a body and leave the header, and some drop only the header.
 const MAGIC: &[u8] = &[0x1f, 0x8b, 8];
 
-/// Why a body in gzip was not decoded.
+/// The reason why a gzip body was not decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Undecoded {
-    /// It is larger than the cap once it is decoded.
+    /// The decoded body exceeds the maximum size.
     TooLarge,
-    /// It ends too early.
+    /// The body ends too early.
     Cut,
-    /// It is no gzip, or does not have the checksum that it states.
+    /// The body is not gzip, or its checksum is wrong.
     Broken,
-    /// There is something behind its first member.
+    /// The body has data behind its first member.
     More,
 }
 
-/// Whether a body is in gzip, by its first bytes.
+/// Returns whether a body is in gzip, by its first bytes.
 pub(super) fn is_gzip(body: &[u8]) -> bool {
     body.starts_with(MAGIC)
 }
 
-/// Decodes a body of one member to at most `max` bytes. Stops reading at the cap, so that a bomb costs no more than an
+/// Decodes a body of one member to at most `max` bytes. Stops at that size, so that a gzip bomb costs no more than an
 /// answer of that size.
 pub(super) fn decoded(body: &[u8], max: usize) -> Result<Zeroizing<Vec<u8>>, Undecoded> {
-    // Its window is freed, and so wiped by the allocator, with it.
+    // The allocator wipes the decoder's window when it is freed.
     let mut decoder = GzDecoder::new(body);
     let mut out = Zeroizing::new(vec![]);
     let mut len = 0;
     loop {
         if len == out.len() {
-            // One byte more than the cap tells what is too large from what just fits.
+            // One byte above the maximum distinguishes a body that is too large from one that just fits.
             let room = len.saturating_mul(4).max(4 * body.len()).min(max + 1);
             enlarge(&mut out, room);
             out.resize(room, 0);
@@ -69,7 +68,7 @@ pub(super) fn decoded(body: &[u8], max: usize) -> Result<Zeroizing<Vec<u8>>, Und
     Ok(out)
 }
 
-/// How a body that was not decoded as a whole begins: enough to tell what it is.
+/// Returns the beginning of a body that was not decoded completely: enough to recognize the kind of document.
 pub(super) fn start(body: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(vec![0; 1_024]);
     let read = GzDecoder::new(body).read(&mut out).unwrap_or_default();

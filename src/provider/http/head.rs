@@ -1,4 +1,4 @@
-//! The head of an answer: what matters of it, as it came.
+//! Copies the relevant parts of an answer's head.
 
 use hyper::Response;
 use hyper::header::{self, HeaderName};
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::coding;
 use crate::provider::answer::Answer;
 
-/// What matters of a response's head, without its body.
+/// Returns the relevant parts of a response's head, without its body.
 pub(super) fn head<B>(response: &Response<B>) -> Answer {
     let text = |name: HeaderName| {
         let value = response.headers().get(name)?;

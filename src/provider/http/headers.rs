@@ -6,12 +6,12 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 pub(super) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("jeton/", env!("CARGO_PKG_VERSION")));
 
-/// Those that say the same in every request.
+/// Returns the headers whose values are the same in every request.
 pub(super) fn usual() -> HeaderMap {
     HeaderMap::from_iter([
         (header::USER_AGENT, USER_AGENT),
         (header::ACCEPT, HeaderValue::from_static("application/json")),
-        // Without it a server may choose any coding (RFC 9110 section 12.5.3).
+        // Without this header a server may choose any coding (RFC 9110 section 12.5.3).
         (
             header::ACCEPT_ENCODING,
             HeaderValue::from_static("identity"),

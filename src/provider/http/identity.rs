@@ -1,4 +1,4 @@
-//! Who we are to a server that asks for a certificate (mutual TLS).
+//! The client certificate for a server that requests one (mutual TLS).
 
 use std::sync::Arc;
 
@@ -11,21 +11,21 @@ use crate::fault::{Fault, FaultKind};
 /// Reads a client certificate and its key. Blocks.
 ///
 /// # Errors
-/// As those of [`ClientFiles::read`].
+/// The errors of [`ClientFiles::read`].
 pub(super) fn read(source: &ClientSource) -> Result<ClientFiles, ClientFileError> {
     ClientFiles::read(&source.files, source.owner)
 }
 
-/// Parses what was read.
+/// Parses the files.
 ///
 /// # Errors
-/// As those of [`ClientFiles::identity`].
+/// The errors of [`ClientFiles::identity`].
 pub(super) fn parse(read: &ClientFiles) -> Result<Arc<CertifiedKey>, ClientFileError> {
     read.identity(&tls::provider()).map(Arc::new)
 }
 
-/// The fault of files that cannot be used: [`FaultKind::TlsUntrusted`], as when the server refuses the certificate. There
-/// is no handshake to be had, no issuer has rejected the credential, and the files may be right at the next attempt.
+/// Returns the fault for unusable files: [`FaultKind::TlsUntrusted`], as if the server had refused the certificate.
+/// No handshake is possible, but no issuer has rejected the credential, and the next attempt may find correct files.
 pub(super) fn fault(error: &ClientFileError) -> Fault {
     Fault::new(FaultKind::TlsUntrusted, error.to_string())
 }

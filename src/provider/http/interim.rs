@@ -1,5 +1,5 @@
-//! A limit to interim answers (RFC 9110 section 15.2). A server may send any number of them before the final answer, and
-//! each costs it a few bytes and the client the parsing of a head.
+//! Limits interim answers (RFC 9110 section 15.2). A server may send any number of them before the final answer. Each
+//! costs the server a few bytes, but the client has to parse a head.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 
 use super::exceeded::Exceeded;
 
-/// The most interim answers to one request. Real servers send one or two, if any.
+/// The maximum number of interim answers to one request. Real servers send one or two, if any.
 const MOST: usize = 64;
 
-/// Sends a request, and drops it when more than [`MOST`] interim answers have arrived.
+/// Sends a request, and cancels it after more than [`MOST`] interim answers.
 ///
 /// # Errors
 /// [`Exceeded::InterimAnswers`] in that case.
@@ -47,7 +47,7 @@ mod tests {
 
     const FINAL: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
-    /// The status of an exchange with a server that answers so.
+    /// Returns the status of an exchange with a server that sends this answer.
     async fn exchange(answer: &str) -> Result<u16, Fault> {
         let fake = Fake::start(vec![Play::Answer(answer.as_bytes().to_vec())]).await;
         let origin = BaseUrl::parse(&fake.url()).unwrap().origin();

@@ -1,4 +1,4 @@
-//! The client that is kept for the next request, as long as what it was built from is what the next request needs.
+//! Keeps a client for the next request, as long as its files and the secret's binding match that request.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,49 +13,49 @@ use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
 use crate::offload::Lane;
 
-/// Builds a client with this client certificate, for a secret that is bound to these certificates. It keeps so many idle
-/// connections at most.
+/// Builds a client with this client certificate, for a secret that is bound to these certificates. The last argument
+/// is the maximum number of idle connections.
 type Build<C> =
     fn(&Origin, &Settings, Option<Arc<CertifiedKey>>, Option<&Ca>, usize) -> Result<C, Fault>;
 
-/// The most clients that are kept. The profiles that share them are bound to the same certificates, but for those that
-/// were enrolled before a CA file changed or by an earlier version.
+/// The maximum number of kept clients. The profiles that share them are usually bound to the same certificates. The
+/// exceptions were enrolled before a CA file changed, or by an earlier version.
 const MOST: usize = 4;
 
-/// Clients of profiles that reach one issuer in the same way, each built when it is first needed.
+/// The clients of profiles that reach one issuer in the same way, each built on first use.
 pub(super) struct Kept<C> {
     build: Build<C>,
     built: Mutex<Vec<Built<C>>>,
     connections: Arc<Keeping>,
-    /// Where clients are built.
+    /// The concurrency limit for building clients.
     lane: Lane,
     /// Held while the first client is built.
     first: Semaphore,
 }
 
-/// A client and what it was built from. The proxy and the addresses are those of the settings, which do not change.
+/// A client and its inputs. The proxy and the addresses come from the settings, which do not change.
 #[derive(Clone)]
 struct Built<C> {
     client: C,
-    /// The certificates that a secret is bound to, with which the client's roots were compared; `None` if they were
-    /// compared with nothing.
+    /// The certificates that a secret is bound to, with which the client's roots were compared; `None` if there was
+    /// no comparison.
     ca: Option<Ca>,
     /// The SHA-256 of the client certificate and its key.
     identity: Option<[u8; 32]>,
 }
 
-/// Why no client was built.
+/// The reason why no client was built.
 enum Unbuilt {
     /// The client certificate or its key cannot be used.
     Identity(ClientFileError),
-    /// Anything else.
+    /// Any other error.
     Fault(Fault),
 }
 
 // === impl Kept ===
 
 impl<C: Clone + Send + 'static> Kept<C> {
-    /// Nothing is built yet.
+    /// Starts without a client.
     pub(super) fn new(build: Build<C>) -> Self {
         Self {
             build,
@@ -66,9 +66,9 @@ impl<C: Clone + Send + 'static> Kept<C> {
         }
     }
 
-    /// A client for a request with a secret that is bound to `ca`; `None` stands for a request without a secret. Files
-    /// are read for it, so it is built off the event loop, where it would hold up those who are served meanwhile. A
-    /// failure is not kept: the next attempt tries again.
+    /// Returns a client for a request with a secret that is bound to `ca`; `None` is for a request without a secret.
+    /// Building one reads files, so this happens off the event loop, where it would delay other requests. A failure
+    /// is not kept: the next attempt tries again.
     ///
     /// # Errors
     /// A [`Fault`] if a file cannot be used, or holds other certificates than `ca`.
@@ -81,8 +81,8 @@ impl<C: Clone + Send + 'static> Kept<C> {
     ) -> Result<C, Fault> {
         let find = || self.slot().iter().find(|kept| kept.is_for(ca)).cloned();
         let mut kept = find();
-        // Profiles that need their first client at the same time would build one each, and each would have connections of
-        // its own. The semaphore is never closed.
+        // Otherwise each profile that needs its first client at this moment would build one with its own connections.
+        // The semaphore is never closed.
         let mut first = None;
         if kept.is_none() {
             first = self.first.acquire().await.ok();
@@ -117,7 +117,7 @@ impl<C: Clone + Send + 'static> Kept<C> {
             match (built, pauses.next()) {
                 (Ok(built), _) => break built,
                 (Err(Unbuilt::Fault(fault)), _) => return Err(fault),
-                // A renewal that is in progress has written one file, or half of it.
+                // A renewal in progress may have written one file only, or half of one.
                 (Err(Unbuilt::Identity(error)), Some(pause)) if error.is_passing() => {
                     tokio::time::sleep(pause).await;
                 }
@@ -133,12 +133,12 @@ impl<C: Clone + Send + 'static> Kept<C> {
         Ok(client)
     }
 
-    /// Has the next request build a client.
+    /// Makes the next request build a client.
     pub(super) fn forget(&self) {
         self.slot().clear();
     }
 
-    /// The SHA-256 of the client certificate that the kept client shows.
+    /// Returns the SHA-256 of the client certificate of the kept client.
     #[cfg(test)]
     pub(super) fn identity(&self) -> Option<[u8; 32]> {
         self.slot().first()?.identity
@@ -152,7 +152,7 @@ impl<C: Clone + Send + 'static> Kept<C> {
 // === impl Built ===
 
 impl<C> Built<C> {
-    /// Builds a client, unless `kept` has the client certificate as it is now.
+    /// Builds a client, unless `kept` has the present client certificate.
     fn new(
         build: impl FnOnce(Option<Arc<CertifiedKey>>, Option<&Ca>) -> Result<C, Fault>,
         files: Option<&ClientSource>,
@@ -174,7 +174,7 @@ impl<C> Built<C> {
         })
     }
 
-    /// Whether a secret that is bound to `ca` may be sent with it.
+    /// Returns whether a secret that is bound to `ca` may be sent with this client.
     fn is_for(&self, ca: Option<&Ca>) -> bool {
         ca.is_none() || self.ca.as_ref() == ca
     }

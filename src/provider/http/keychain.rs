@@ -1,4 +1,4 @@
-//! The root certificates of macOS: its own verifier judges by the keychain, and no environment variable has a say in it.
+//! The root certificates of macOS: the system's own verifier uses the keychain and ignores environment variables.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use rustls_platform_verifier::Verifier;
 use super::tls;
 use crate::fault::{Fault, FaultKind};
 
-/// The verifier that trusts what the system trusts.
+/// Returns the verifier that trusts what the system trusts.
 ///
 /// # Errors
-/// [`FaultKind::NoCa`] if the system has no verifier for us.
+/// [`FaultKind::NoCa`] if the system gives no verifier.
 pub(super) fn verifier() -> Result<Arc<dyn ServerCertVerifier>, Fault> {
     match Verifier::new(tls::provider()) {
         Ok(verifier) => Ok(Arc::new(verifier)),

@@ -1,4 +1,4 @@
-//! How much of an answer's body is needed, by its status.
+//! Decides by the status how much of an answer's body is needed.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use crate::provider::answer::Answer;
 /// A body, wiped when it is freed.
 type Body = Zeroizing<Vec<u8>>;
 
-/// How long the words of an error are waited for where it is the same one without them.
+/// How long to wait for the body of an error whose status is sufficient.
 const REMARK: Duration = Duration::from_secs(2);
 
-/// The body of an answer with this head; `read` reads it to the cap, and tells how it begins where that fails. It stays
-/// empty where it is not needed.
+/// Returns the body of an answer with this head; it is empty if it is not needed. `read` reads it up to the cap, and
+/// on failure returns its beginning.
 ///
 /// # Errors
-/// Why it was not read, if it decides what the answer means.
+/// The reason why the body was not read, if the body decides what the answer means.
 pub(super) async fn body(
     head: &Answer,
     read: impl Future<Output = Result<Body, (Fault, Body)>>,
 ) -> Result<Body, Fault> {
     match head.status {
         200 | 201 => match read.await {
-            // A page that is too large says as little as a small one does.
+            // A web page that is too large is as meaningless as a small one.
             Err((fault, start))
                 if fault.kind == FaultKind::TooLarge && !head.has_json_in(&start) =>
             {
@@ -34,13 +34,13 @@ pub(super) async fn body(
             read => read.map_err(|(fault, _)| fault),
         },
         300..400 => Ok(Body::default()),
-        // A refusal is one by its words. Half of it says as little as a broken connection.
+        // Only the body makes it a rejection, so half a body is treated like a broken connection.
         400 | 403 => match read.await {
             Err((fault, _)) if fault.kind == FaultKind::TooLarge => Ok(Body::default()),
             read => read.map_err(|(fault, _)| fault),
         },
         401 | 404 | 405 => Ok(read.await.unwrap_or_default()),
-        // The status has decided already; what the issuer says about it is worth having, and no more than that.
+        // The status is sufficient; the issuer's message is optional.
         _ => {
             let read = timeout(REMARK, read).await;
             Ok(read.ok().and_then(Result::ok).unwrap_or_default())

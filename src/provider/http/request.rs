@@ -10,24 +10,24 @@ use super::headers;
 use crate::fault::{Fault, FaultKind};
 use crate::provider::body::SecretBody;
 
-/// One request. What is secret in it is in buffers that are sent themselves and then wiped; a copy would stay behind in
-/// freed memory.
+/// One request. Its secrets are in buffers that are sent directly and then wiped; a copy would remain in freed
+/// memory.
 pub(in crate::provider) struct Request {
-    /// Where, with path and query.
+    /// The address, with path and query.
     pub(in crate::provider) url: Url,
-    /// `Authorization`.
+    /// The value of `Authorization`.
     pub(in crate::provider) authorization: Option<SecretBody>,
-    /// The body with its type, of a request that posts one.
+    /// The content type and the body of a POST request.
     pub(in crate::provider) post: Option<(&'static str, SecretBody)>,
 }
 
 /// An HTTP request. Its clones share the buffers with secrets.
 pub(super) type Sent = hyper::Request<Full<Bytes>>;
 
-/// A GET request with the headers of every request.
+/// Makes a GET request with the headers of every request.
 ///
 /// # Errors
-/// A [`Fault`] if the address cannot be one of a request.
+/// A [`Fault`] if the address cannot be used in a request.
 pub(super) fn get(url: &Url) -> Result<Sent, Fault> {
     let uri: Uri = url.as_str().parse().map_err(|_| {
         let what = "the address cannot be put into a request";
@@ -45,11 +45,11 @@ impl Request {
     /// Converts it to an HTTP request with the headers of every request.
     ///
     /// # Errors
-    /// A [`Fault`] if it cannot be sent as it is.
+    /// A [`Fault`] if the request cannot be sent.
     pub(super) fn sent(self) -> Result<Sent, Fault> {
         let mut sent = get(&self.url)?;
         if let Some(authorization) = self.authorization {
-            // Only a line end would not be a value, and there is none in base64.
+            // Only a line end would be invalid in a value, and base64 has none.
             let value = HeaderValue::from_maybe_shared(Bytes::from_owner(authorization));
             let mut value = value.map_err(|_| {
                 let what = "the credential cannot be put into a header";

@@ -1,8 +1,8 @@
-//! Looks names up on threads of ours, which the system may refuse.
+//! Resolves names on its own threads, which the system may refuse to create.
 //!
-//! There is one look-up of a name at a time, which all requests for that name share. A look-up that hangs holds its thread
-//! and its name, and nothing else: other names get another thread. One thread always waits for the next name, so that a
-//! process at its limit can look up names while no look-up hangs.
+//! All requests for a name share one look-up. A look-up that hangs blocks only its thread and its name: other names
+//! get another thread. One thread always waits for the next name, so that a process at its thread limit can still
+//! resolve names while no look-up hangs.
 
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
@@ -18,19 +18,19 @@ use crate::offload;
 
 mod clients;
 
-/// How long a look-up may take, its wait for a thread included: less than a connection may take, so that the fault says
-/// that it was the name.
+/// The timeout of a look-up, including its wait for a thread. It is below the connection's timeout, so that the fault
+/// names the look-up as the cause.
 const LIMIT: Duration = Duration::from_millis(2_500);
 
-/// How long a name waits for a thread that becomes free when the system refuses another: less than a connection may
-/// take, so that the fault says what was missing.
+/// How long a name waits for a free thread when the system refuses another one. It is below the connection's timeout,
+/// so that the fault names the cause.
 const THREAD_WAIT: Duration = Duration::from_secs(2);
 
 type Lookup = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 type Spawn = dyn Fn(Box<dyn FnOnce() + Send>) -> io::Result<()> + Send + Sync;
 type Found = Result<Vec<SocketAddr>, ResolveError>;
 
-/// Where names are looked up. Clones share the threads.
+/// A name resolver. Clones share its threads.
 #[derive(Clone)]
 pub struct Resolver(Arc<Shared>);
 
@@ -44,41 +44,41 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// Every look-up that waits for a thread or runs.
+    /// All look-ups that wait for a thread or run.
     lookups: HashMap<String, watch::Sender<Progress>>,
-    /// Those that wait, the oldest first.
+    /// The names that wait for a thread, the oldest first.
     waiting: VecDeque<String>,
     threads: usize,
-    /// How many of the threads wait for a name, or have just been started and will look for one.
+    /// The number of threads that wait for a name, or were just started and will wait.
     idle: usize,
 }
 
-/// How far a look-up is.
+/// The progress of a look-up.
 #[derive(Debug, Clone)]
 enum Progress {
-    /// It waits for a thread; with the system's reason when it has refused one.
+    /// It waits for a thread. Has the system's reason if it has refused one.
     Waiting(Option<Arc<io::Error>>),
     Running,
     Done(Found),
 }
 
-/// Why a name has no address.
+/// The reason why a name has no address.
 #[derive(Debug, Clone)]
 pub(in crate::provider) enum ResolveError {
-    /// The system refuses another thread, and none became free in time.
+    /// The system refuses another thread, and no thread became free in time.
     NoThread(Arc<io::Error>),
     /// The system's resolver failed.
     Failed(Arc<io::Error>),
-    /// The name exists, and has no address.
+    /// The name exists but has no address.
     NoAddress,
-    /// The system's resolver has not answered in time.
+    /// The system's resolver did not answer in time.
     Late,
 }
 
 // === impl Resolver ===
 
 impl Resolver {
-    /// The one of this process, by the system's resolver (getaddrinfo(3)).
+    /// Returns this process's resolver, which uses the system's getaddrinfo(3).
     pub fn shared() -> Self {
         #[expect(
             clippy::disallowed_methods,
@@ -92,7 +92,7 @@ impl Resolver {
         SHARED.clone()
     }
 
-    /// One that looks up with `lookup` on threads that `spawn` starts.
+    /// Makes a resolver that calls `lookup` on threads that `spawn` starts.
     pub(super) fn new(
         lookup: impl Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
         spawn: impl Fn(Box<dyn FnOnce() + Send>) -> io::Result<()> + Send + Sync + 'static,
@@ -105,15 +105,15 @@ impl Resolver {
         }))
     }
 
-    /// Whether both look names up on the same threads.
+    /// Returns whether both use the same threads.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Starts the thread that waits for the next name, while the system gives one.
+    /// Starts the thread that waits for the next name, if the system allows it.
     ///
     /// # Errors
-    /// The system's, when it refuses the thread. It is asked again for each name.
+    /// The system's error when it refuses the thread. The resolver tries again for each name.
     pub fn start(&self) -> io::Result<()> {
         let mut state = self.0.lock();
         if state.threads > 0 {
@@ -130,13 +130,13 @@ impl Resolver {
         Ok(())
     }
 
-    /// The addresses of a name, with port 0, if they are found in time.
+    /// Returns the addresses of a name, with port 0, or an error at the timeout.
     async fn find_in_time(&self, name: &str) -> Found {
         let found = tokio::time::timeout(LIMIT, self.find(name)).await;
         found.unwrap_or(Err(ResolveError::Late))
     }
 
-    /// The addresses of a name, with port 0.
+    /// Returns the addresses of a name, with port 0.
     async fn find(&self, name: &str) -> Found {
         if let Some(addresses) = local(name) {
             return Ok(addresses);
@@ -204,7 +204,7 @@ impl fmt::Debug for Resolver {
     }
 }
 
-/// The addresses of `localhost`, which is this machine whatever a resolver says (RFC 6761 section 6.3).
+/// Returns the addresses of `localhost`, which is always this machine (RFC 6761 section 6.3).
 fn local(name: &str) -> Option<Vec<SocketAddr>> {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.eq_ignore_ascii_case("localhost").then(|| {
@@ -218,12 +218,12 @@ fn local(name: &str) -> Option<Vec<SocketAddr>> {
 // === impl Shared ===
 
 impl Shared {
-    /// Nothing panics while it is locked.
+    /// Locks the state. No code panics while it holds this lock, so the lock is never poisoned.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks names up until no name waits and another thread is there for the next one.
+    /// Resolves names until none waits and another thread is ready for the next one.
     fn work(&self) {
         let mut state = self.lock();
         state.idle -= 1;
@@ -243,7 +243,7 @@ impl Shared {
                 Some(sender) if sender.receiver_count() > 0 => {
                     sender.send_replace(Progress::Running);
                 }
-                // The requests for it have been dropped.
+                // All requests for the name have been dropped.
                 _ => {
                     state.lookups.remove(&name);
                     continue;

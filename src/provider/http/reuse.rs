@@ -1,4 +1,4 @@
-//! Connections that are used again within a burst of attempts, and those among them that turn out to be dead.
+//! Reuses connections within a burst of attempts, and detects reused connections that are dead.
 
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How many connections to one origin may be idle. In a burst each is soon taken by the next attempt.
+/// The maximum number of idle connections to one origin. In a burst the next attempt soon takes each.
 const MAX_IDLE: usize = 8;
 
-/// After how long an idle connection is closed. The client looks once in this time, so that none is idle for longer than
-/// twice of it: 5 s.
+/// The time after which an idle connection is closed. The client checks once in this time, so a connection is idle
+/// for at most twice as long: 5 s.
 pub(super) const IDLE: Duration = Duration::from_millis(2_500);
 
-/// For how many origins connections are kept at a time, at most, so that idle ones never have more than 128 descriptors.
+/// The maximum number of origins with kept connections. It limits idle connections to 128 descriptors.
 const MAX_ORIGINS: usize = 16;
 
 static ORIGINS: Semaphore = Semaphore::const_new(MAX_ORIGINS);
@@ -23,12 +23,12 @@ tokio::task_local! {
     static OPENED: Cell<bool>;
 }
 
-/// Permission to keep the connections to one origin.
+/// A permit to keep the connections to one origin.
 #[derive(Debug, Default)]
 pub(super) struct Keeping(Mutex<Option<SemaphorePermit<'static>>>);
 
-/// Has clients keep no more idle connections than this many attempts may run at once: where few descriptors are allowed,
-/// others need those. Call it once, before the first client is built.
+/// Limits the idle connections of all clients to the number of attempts that may run at once: if descriptors are
+/// scarce, attempts need them. Call this once, before the first client is built.
 pub fn limit_idle(attempts: usize) {
     ORIGINS.forget_permits(MAX_ORIGINS - origins_for(attempts));
 }
@@ -38,8 +38,8 @@ fn origins_for(attempts: usize) -> usize {
 }
 
 impl Keeping {
-    /// How many connections a client keeps for a moment: some if several profiles use it, or none. To the issuer of a single
-    /// profile there are minutes between two requests.
+    /// Returns the number of idle connections that a client keeps: several if profiles share it, otherwise none. A
+    /// single profile sends its issuer a request only every few minutes.
     pub(super) fn max_idle(&self, is_shared: bool) -> usize {
         let mut permit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if is_shared && permit.is_none() {
@@ -50,14 +50,14 @@ impl Keeping {
     }
 }
 
-/// Notes that a connection was opened.
+/// Records that a connection was opened.
 pub(super) fn note_opened() {
-    // Another connection may have become free first. Then this one is opened by a task of its own, which has no such
-    // value.
+    // The request may have used another connection that became free first. Then a separate task opens this one,
+    // without this value.
     let _: Result<(), _> = OPENED.try_with(|it| it.set(true));
 }
 
-/// Sends a request. Returns with the result whether it went over a connection that had been used before.
+/// Sends a request. Also returns whether it used an existing connection.
 pub(super) async fn watched<T>(send: impl Future<Output = T>) -> (T, bool) {
     let watched = async {
         let result = send.await;

@@ -1,4 +1,4 @@
-//! Whom a client trusts: the system's roots, or those of one file and no others.
+//! The roots that a client trusts: the system's, or only those of one file.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{system, tls};
 use crate::credential::{Ca, CaVerdict};
 use crate::fault::{Fault, FaultKind};
 
-/// The roots that are trusted.
+/// The trusted roots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Roots {
     /// Those of the operating system.
@@ -22,12 +22,13 @@ pub enum Roots {
 }
 
 impl Roots {
-    /// The TLS of a client that trusts these roots and shows `identity`, if a secret that is bound to `ca` may be sent to
-    /// those whom they vouch for; `None` takes any roots, for requests without a secret. Blocks: they are read from disk.
+    /// Returns the TLS configuration of a client that trusts these roots and shows `identity`. Fails if a secret that
+    /// is bound to `ca` must not be sent to the servers that they vouch for; `None` is for requests without a secret.
+    /// Blocks, because it reads the roots from disk.
     ///
     /// # Errors
-    /// [`FaultKind::NoCa`] when there are none or the file cannot be used, and [`FaultKind::BindingChanged`] when they are
-    /// others than those of the enrolment; the reason names the file.
+    /// [`FaultKind::NoCa`] if there are no roots or the file cannot be used, and [`FaultKind::BindingChanged`] if the
+    /// roots differ from those at enrolment; the reason names the file.
     pub(super) fn tls(
         &self,
         identity: Option<Arc<CertifiedKey>>,

@@ -1,14 +1,14 @@
-//! The way of a request, as messages about it name it.
+//! The route of a request, for messages about it.
 
 /// The route of a request, for messages.
 #[derive(Debug)]
 pub(super) struct Route {
     /// `scheme://host:port`.
     pub(super) at: String,
-    /// The proxy in words, if one is configured.
+    /// A phrase for the proxy, if one is configured.
     pub(super) proxy: Option<String>,
-    /// Whether a CA file says whom to trust.
+    /// Whether a CA file determines the trusted roots.
     pub(super) has_ca_file: bool,
-    /// Whether we have a client certificate to show.
+    /// Whether a client certificate is configured.
     pub(super) shows_certificate: bool,
 }

@@ -1,4 +1,4 @@
-//! How an issuer is reached.
+//! The settings for reaching an issuer.
 
 use std::time::Duration;
 
@@ -7,32 +7,32 @@ use tokio::time::Instant;
 use super::{Resolver, Roots};
 use crate::config::{ClientCertificate, Proxy};
 
-/// How an issuer is reached. The default is what a user gets who configures nothing.
+/// The settings for reaching an issuer. The default applies if nothing is configured.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Whom to trust.
+    /// The trusted roots.
     pub roots: Roots,
-    /// Which proxy to use; never one for a loopback IP literal. It is only ever asked to open a tunnel (`CONNECT`), and
-    /// sees nothing of what goes through.
+    /// The proxy, which is never used for a loopback IP literal. It is only asked to open a tunnel (`CONNECT`), and
+    /// cannot read what goes through.
     pub proxy: Proxy,
     /// The client certificate to show, if any.
     pub client_certificate: Option<ClientSource>,
-    /// Who looks names up, a proxy's included.
+    /// The resolver for all names, including the proxy's.
     pub resolver: Resolver,
-    /// How long to wait.
+    /// The timeouts.
     pub timeouts: Timeouts,
 }
 
-/// Where a client certificate is read.
+/// The files of a client certificate and their owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientSource {
-    /// Its files.
+    /// The files.
     pub files: ClientCertificate,
     /// The only user besides root who may change them.
     pub owner: u32,
 }
 
-/// The deadlines; each includes those before it.
+/// The timeouts; each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// Name resolution, connection and TLS handshake.
@@ -46,7 +46,7 @@ pub struct Timeouts {
 // === impl Settings ===
 
 impl Settings {
-    /// Whether both reach an issuer in the same way.
+    /// Returns whether both reach an issuer in the same way.
     pub(super) fn is(&self, other: &Self) -> bool {
         let Self {
             roots,
@@ -66,7 +66,7 @@ impl Settings {
 // === impl Timeouts ===
 
 impl Timeouts {
-    /// The deadline of an exchange that begins now.
+    /// Returns the deadline of an exchange that begins now.
     #[expect(
         clippy::disallowed_methods,
         reason = "the deadline of a socket's timeout, on the runtime's clock"
@@ -81,7 +81,8 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(3),
             exchange: Duration::from_secs(10),
-            // Three addresses of a discovery document, 5 s each, and then a whole exchange with the token endpoint.
+            // Three addresses of a discovery document, 5 s each, and then a complete exchange with the token
+            // endpoint.
             fetch: Duration::from_secs(25),
         }
     }

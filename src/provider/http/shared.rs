@@ -1,4 +1,4 @@
-//! What the profiles of one issuer share: those that reach it in the same way use one client, and so its connections.
+//! Shares clients, and thereby connections, among profiles that reach one issuer in the same way.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use super::Settings;
 use crate::config::Origin;
 
-/// Clients by origin, each for one way to reach it.
+/// Values by origin, one for each way to reach the origin.
 pub(super) struct Shared<T>(Mutex<Option<ByOrigin<T>>>);
 
 type ByOrigin<T> = HashMap<String, Vec<(Arc<Settings>, Weak<T>)>>;
@@ -25,7 +25,7 @@ impl<T> Shared<T> {
         settings: &Arc<Settings>,
         make: impl FnOnce() -> T,
     ) -> Arc<T> {
-        // Nothing panics while it is locked.
+        // No code panics while it holds this lock, so the lock is never poisoned.
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all = all.get_or_insert_default();
         let origin = origin.to_string();

@@ -1,9 +1,9 @@
-//! The operating system's root certificates: read from the usual places, once for all clients, and again when the files
-//! have changed.
+//! The operating system's root certificates. They are read from the usual places once for all clients, and again when
+//! the files have changed.
 //!
-//! No environment variable has a say in it. `SSL_CERT_FILE` and `SSL_CERT_DIR` would be another one in the shell that
-//! enrols a credential than in the daemon that sends it, and the user who sets them would decide which server gets the secret.
-//! `ca-file` is what names other certificates: a credential is bound to it.
+//! Environment variables are ignored. `SSL_CERT_FILE` and `SSL_CERT_DIR` could differ between the shell that enrols a
+//! credential and the daemon that sends it, and the user who sets them would decide which server gets the secret. To
+//! trust other certificates, the user sets `ca-file`, to which the credential is bound.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -22,7 +22,7 @@ use super::tls;
 use super::unaccepted::explained;
 use crate::fault::{Fault, FaultKind};
 
-/// The bundles. The first one that has a certificate is taken.
+/// The bundle files. The first one that has a certificate is used.
 const FILES: [&str; 13] = [
     // Debian, Ubuntu, Gentoo, Arch, NixOS, Void, distroless images
     "/etc/ssl/certs/ca-certificates.crt",
@@ -50,34 +50,36 @@ const FILES: [&str; 13] = [
     "/usr/local/share/certs/ca-root-nss.crt",
 ];
 
-/// The folders with a file for each certificate. All are read, since an administrator may have put one there alone.
+/// The folders with one file per certificate. All are read, since an administrator may have put a certificate only
+/// there.
 const FOLDERS: [&str; 3] = [
     "/etc/ssl/certs",
     "/etc/pki/tls/certs",
     "/usr/local/etc/ssl/certs",
 ];
 
-/// Judges servers by the system's roots as they are at each handshake. All clients share it, and so the certificates.
+/// Verifies servers by the system's roots as they are at each handshake. All clients share it and its certificates.
 #[derive(Debug)]
 struct SystemVerifier {
     provider: Arc<CryptoProvider>,
     read: Mutex<Option<Read>>,
 }
 
-/// The roots as they were read once.
+/// The roots after one reading.
 #[derive(Debug, Clone)]
 struct Read {
     places: Vec<Place>,
     verifier: Arc<WebPkiServerVerifier>,
 }
 
-/// A file or a folder, and what changes when it is written to. `None` if it is not there.
+/// A file or a folder, and the metadata that a change alters; `None` if it does not exist.
 type Place = (&'static str, Option<[i128; 5]>);
 
-/// The verifier that trusts the system's roots. Blocks: they are read unless they were read before and are still the same.
+/// Returns the verifier that trusts the system's roots. Blocks: it reads the roots, unless they are unchanged since
+/// then.
 ///
 /// # Errors
-/// [`FaultKind::NoCa`] if there are none. That is not kept: the next call reads again.
+/// [`FaultKind::NoCa`] if there are none. This result is not kept: the next call reads again.
 pub(super) fn verifier() -> Result<Arc<dyn ServerCertVerifier>, Fault> {
     static SHARED: LazyLock<Arc<SystemVerifier>> = LazyLock::new(|| {
         Arc::new(SystemVerifier {
@@ -93,9 +95,9 @@ pub(super) fn verifier() -> Result<Arc<dyn ServerCertVerifier>, Fault> {
 // === impl SystemVerifier ===
 
 impl SystemVerifier {
-    /// The verifier of the roots as they are now: of those that were read last, unless their files have changed since.
+    /// Returns the verifier of the present roots: the last one, unless the files have changed since.
     fn current(&self) -> Result<Arc<WebPkiServerVerifier>, Fault> {
-        // Held while they are read, so that clients that need them at once do not each read them.
+        // Holding the lock while reading makes clients that need the roots at the same time read them only once.
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let places = places();
         if let Some(known) = read.as_ref().filter(|known| known.places == places) {
@@ -111,8 +113,8 @@ impl SystemVerifier {
 }
 
 impl ServerCertVerifier for SystemVerifier {
-    /// Looks at the places for a change, and reads them if there is one: a root that was withdrawn is trusted no more.
-    /// While the system has no roots, no server is trusted.
+    /// Verifies a server. First checks the places for a change, and reads them again after one, so that a withdrawn
+    /// root is no longer trusted. While the system has no roots, no server is trusted.
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -169,12 +171,12 @@ fn places() -> Vec<Place> {
     FILES.iter().chain(&FOLDERS).map(stamp).collect()
 }
 
-/// The certificates of the first of these files that has one, and those of all these folders; each once.
+/// Loads the certificates of the first of these files that has one, and of all these folders, without duplicates.
 fn load(files: &[&str], folders: &[&str]) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let mut certificates = vec![];
     let mut why = None;
     let mut read = |file, folder| {
-        // Unlike the others of this crate, this function reads no environment variable.
+        // Unlike the other functions of this crate, this one reads no environment variable.
         let found = rustls_native_certs::load_certs_from_paths(file, folder);
         why = why.take().or(found.errors.into_iter().next());
         let found_any = !found.certs.is_empty();
@@ -202,7 +204,7 @@ fn of_roots(
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, Fault> {
     let mut roots = RootCertStore::empty();
-    // One that TLS cannot use is no reason to trust none of the others.
+    // An unusable certificate must not prevent the use of the others.
     roots.add_parsable_certificates(certificates);
     WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider))
         .build()

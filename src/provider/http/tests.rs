@@ -107,20 +107,20 @@ async fn a_ca_file_that_cannot_be_used_is_a_fault_and_not_a_crash() {
             "{fault:?} / {why}"
         );
     }
-    // Nor anything else that is not a file: opening a pipe, for one, would wait for ever.
+    // It must be a regular file: opening a pipe, for example, would wait for ever.
     let socket = folder.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     assert_eq!(refused(socket).await.kind, FaultKind::NoCa);
 }
 
-/// A folder such as `/tmp`: root is not the only one who can put something there.
+/// Makes a folder such as `/tmp`, in which users other than root can create files.
 fn shared_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
     folder
 }
 
-/// The identity of this CA file as it is now.
+/// Returns the identity of this CA file's present content.
 fn set_of(path: &Path) -> Ca {
     Ca::Set(CaFile::read(path, uid()).unwrap().content.set)
 }
@@ -136,7 +136,7 @@ async fn a_secret_goes_only_where_the_certificates_of_its_enrolment_vouch() {
     fs::copy(fixture("ca.pem"), &path).unwrap();
     let (enrolled, other) = (set_of(&path), set_of(&fixture("self-signed.pem")));
     let http = Http::new(origin("https://127.0.0.1:1"), trusting(path.clone()));
-    // The client is built for one set, and is of no use for a secret that is bound to another one.
+    // The client is built for one set, and cannot send a secret that is bound to another one.
     client(&http, Some(&enrolled)).await.unwrap();
     for ca in [&other, &Ca::System, &Ca::Bytes("other".into())] {
         let fault = client(&http, Some(ca)).await.map(|_| ()).unwrap_err();
@@ -148,11 +148,11 @@ async fn a_secret_goes_only_where_the_certificates_of_its_enrolment_vouch() {
             "{fault:?}"
         );
     }
-    // Neither is one that was built before anything was known of a secret.
+    // A client that was built for a request without a secret cannot send it either.
     let http = Http::new(origin("https://127.0.0.1:1"), trusting(path.clone()));
     client(&http, None).await.unwrap();
     assert!(client(&http, Some(&other)).await.is_err());
-    // An exchange of the file leaves the client as it is, and the next one is not built.
+    // A change of the file does not affect the kept client, but prevents that another one is built.
     client(&http, Some(&enrolled)).await.unwrap();
     fs::copy(fixture("self-signed.pem"), &path).unwrap();
     client(&http, Some(&enrolled)).await.unwrap();
@@ -162,7 +162,7 @@ async fn a_secret_goes_only_where_the_certificates_of_its_enrolment_vouch() {
         .map(|_| ())
         .unwrap_err();
     assert_eq!(fault.kind, FaultKind::BindingChanged, "{fault:?}");
-    // The secret that is bound to the new certificates gets a client of its own.
+    // A secret that is bound to the new certificates gets its own client.
     client(&http, Some(&other)).await.unwrap();
     // Comments and duplicates change nothing.
     let one = fs::read_to_string(&path).unwrap();
@@ -269,7 +269,7 @@ async fn a_client_certificate_that_is_being_renewed_is_waited_for() {
     client.unwrap();
 }
 
-/// A copy of the fixtures' key that no other user can read.
+/// Makes a copy of the fixtures' key that other users cannot read.
 fn private_key(folder: &Path) -> PathBuf {
     let path = folder.join("us.key");
     fs::copy(fixture("server.key"), &path).unwrap();
@@ -393,7 +393,7 @@ async fn a_proxy_is_only_asked_for_a_tunnel_and_is_named_when_it_fails() {
     );
     assert!(requests[0].body.is_empty());
 
-    // A loopback literal is reached without it, whatever is configured.
+    // A loopback literal is reached directly, whatever proxy is configured.
     let fake = Fake::start(vec![json(200, "{}")]).await;
     assert_eq!(post(&fake.url(), settings()).await.unwrap().status, 200);
     assert_eq!((fake.connections(), proxy.connections()), (1, 1));
@@ -430,7 +430,7 @@ async fn a_body_is_read_whatever_its_type_but_not_that_of_a_redirect() {
     }
 }
 
-/// A process has one environment, so this runs itself in another process.
+/// A process has one environment, so this test runs itself in another process.
 #[test]
 fn an_environment_changes_nothing_unasked() {
     let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -512,7 +512,7 @@ async fn in_a_hostile_environment() {
         .await
         .map(|_| ())
         .unwrap_err();
-    // The system's roots are where they are; a machine may have none.
+    // The test cannot replace the system's roots, and a machine may have none.
     let kinds = [FaultKind::Connect, FaultKind::NoCa];
     assert!(kinds.contains(&fault.kind), "{fault:?}");
 }

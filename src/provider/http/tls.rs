@@ -1,4 +1,4 @@
-//! The TLS of a client: who judges the server, and what the client shows to it.
+//! The TLS configuration of a client: how it verifies the server, and what it shows to it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -10,17 +10,17 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use crate::fault::{Fault, FaultKind};
 
-/// The algorithms of all clients.
+/// Returns the cryptography of all clients.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: LazyLock<Arc<CryptoProvider>> =
         LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     Arc::clone(&PROVIDER)
 }
 
-/// The configuration of a client for HTTP/1.1.
+/// Returns the configuration of a client for HTTP/1.1.
 ///
 /// # Errors
-/// [`FaultKind::NoCa`] if no version of TLS can be used.
+/// [`FaultKind::NoCa`] if no TLS version can be used.
 pub(super) fn config(
     verifier: Arc<dyn ServerCertVerifier>,
     identity: Option<Arc<CertifiedKey>>,
@@ -39,7 +39,8 @@ pub(super) fn config(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // A session that goes on is not judged again, although a root may have been withdrawn, or a certificate have expired.
+    // The certificate is not checked when a session is resumed, although it may have expired or its root may be
+    // withdrawn.
     config.resumption = Resumption::disabled();
     Ok(config)
 }

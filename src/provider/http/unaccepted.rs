@@ -1,4 +1,4 @@
-//! Why a server's certificate is not accepted, where the library's error says too little to tell a person what to do.
+//! Specific reasons why a server's certificate is not accepted, where the library's error is too general.
 
 use std::error::Error;
 use std::fmt;
@@ -9,36 +9,36 @@ use rustls::{CertificateError, Error as TlsError, OtherError};
 
 use crate::certificates::Facts;
 
-/// The reason. It repeats no text of the certificates, since no trusted root signed them.
+/// The reason. It contains no text of the certificates, since no trusted root signed them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unaccepted {
-    /// The certificate is self-signed, and is not one that is trusted.
+    /// The certificate is self-signed and not trusted.
     SelfSigned,
-    /// Its issuer is not trusted, and the server did not send the certificate of that issuer.
+    /// The certificate's issuer is not trusted, and the server did not send that issuer's certificate.
     UnknownIssuer,
-    /// The chain that the server sent ends below a CA that is not trusted.
+    /// The server's chain ends below a CA that is not trusted.
     UnknownAbove,
-    /// The chain that the server sent ends with a root that is not trusted.
+    /// The server's chain ends with a root that is not trusted.
     UnknownRoot,
-    /// The CA file has the server's own certificate, and not the one of the CA that signed it.
+    /// The CA file has the server's own certificate, but not that of the CA that signed it.
     OnlyItself,
-    /// The CA file has the certificate that signed it, which is no CA's.
+    /// The CA file has the certificate that signed it, but that one is not a CA's.
     NotByCa,
-    /// A certificate of its chain has expired.
+    /// A certificate in the server's chain has expired.
     ExpiredAbove,
-    /// A certificate of its chain is not valid yet.
+    /// A certificate in the server's chain is not valid yet.
     NotYetValidAbove,
 }
 
 // === impl Unaccepted ===
 
 impl Unaccepted {
-    /// As an error of the TLS library.
+    /// Converts the reason to an error of the TLS library.
     pub(super) fn error(self) -> TlsError {
         CertificateError::Other(OtherError(Arc::new(self))).into()
     }
 
-    /// The reason in an error that [`Self::error`] has made.
+    /// Returns the reason in an error that [`Self::error`] has made.
     pub(super) fn of(error: &CertificateError) -> Option<Self> {
         match error {
             CertificateError::Other(OtherError(error)) => error.downcast_ref().copied(),
@@ -46,7 +46,7 @@ impl Unaccepted {
         }
     }
 
-    /// Where the chain of this certificate and those that were sent with it ends.
+    /// Determines where the chain of this certificate and those that were sent with it ends.
     fn of_chain(own: &[u8], sent: &[CertificateDer<'_>]) -> Option<Self> {
         let mut last = Facts::read(own)?;
         if last.is_self_issued() {
@@ -65,8 +65,8 @@ impl Unaccepted {
     }
 }
 
-/// The error, or a more specific one of the certificates that the server sent. `alone` judges the server's own
-/// certificate without the others.
+/// Returns the error, or a more specific one for the certificates that the server sent. `alone` verifies the server's
+/// own certificate without the others.
 pub(super) fn explained(
     error: TlsError,
     own: &CertificateDer<'_>,
@@ -79,7 +79,7 @@ pub(super) fn explained(
     let of_dates = |above| (!alone().is_some_and(|error| is_of_dates(&error))).then_some(above);
     let reason = match what {
         CertificateError::UnknownIssuer => Unaccepted::of_chain(own, sent),
-        // As `openssl req -x509` makes them.
+        // Certificates of `openssl req -x509` are like this.
         _ if is_ca_as_server(&error) => {
             let is_self_signed = Facts::read(own).is_some_and(|facts| facts.is_self_issued());
             is_self_signed.then_some(Unaccepted::SelfSigned)
@@ -92,7 +92,7 @@ pub(super) fn explained(
     reason.map_or(error, Unaccepted::error)
 }
 
-/// Whether the library refuses a server's certificate because it is one of a CA.
+/// Returns whether the library refuses a server's certificate because it is a CA's.
 pub(super) fn is_ca_as_server(error: &TlsError) -> bool {
     let TlsError::InvalidCertificate(CertificateError::Other(OtherError(error))) = error else {
         return false;

@@ -1,4 +1,4 @@
-//! Judges servers by a CA file: whom its CAs vouch for is trusted, and a server that shows a certificate of the file itself.
+//! Verifies servers by a CA file: trusts its CAs, and a server whose own certificate is in the file.
 
 use std::sync::Arc;
 
@@ -17,16 +17,16 @@ use crate::certificates::Facts;
 
 /// The verifier of one CA file.
 ///
-/// The library trusts no server whose own certificate is a CA's, as most self-signed ones are. Such a certificate is
-/// accepted if it is in the file, byte for byte, as curl does: the file names this server. The reverse holds
-/// as well: a certificate of the file that is no CA's vouches for itself alone.
+/// The library never trusts a server whose own certificate is a CA's, as most self-signed ones are. This verifier
+/// accepts such a certificate if exactly the same one is in the file, as curl does: the file names this server.
+/// Conversely, a certificate in the file that is not a CA's vouches only for itself.
 #[derive(Debug)]
 pub(super) struct FileVerifier {
-    /// The SHA-256 of each certificate, in order.
+    /// The SHA-256 of each certificate, sorted.
     hashes: Vec<[u8; 32]>,
-    /// For the file's own certificates: each of them is a root.
+    /// Verifies the file's own certificates: each of them is a root.
     own: Arc<WebPkiServerVerifier>,
-    /// For all others: the CAs are the roots, if there are any.
+    /// Verifies all other certificates: the CAs are the roots. `None` if there are no CAs.
     others: Option<Arc<WebPkiServerVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
@@ -34,12 +34,12 @@ pub(super) struct FileVerifier {
 // === impl FileVerifier ===
 
 impl FileVerifier {
-    /// The verifier of a file with these certificates; `None` if TLS cannot use one of them.
+    /// Returns the verifier of a file with these certificates; `None` if TLS cannot use one of them.
     pub(super) fn new(
         certificates: &[CertificateDer<'static>],
         provider: &Arc<CryptoProvider>,
     ) -> Option<Self> {
-        // What cannot be read here does not say that it is no CA.
+        // A certificate that cannot be parsed here may still be a CA's.
         let is_ca = |der: &CertificateDer<'_>| Facts::read(der).is_none_or(|facts| facts.is_ca());
         let verifier = |of: &dyn Fn(&CertificateDer<'_>) -> bool| {
             let mut roots = RootCertStore::empty();
@@ -71,8 +71,8 @@ impl FileVerifier {
     }
 }
 
-/// Accepts the certificate of a CA that the file holds and a server shows as its own, if it is for this name and for
-/// servers. The library has checked its dates, and the file vouches for the rest.
+/// Accepts a CA's certificate that is in the file and that a server shows as its own, if it is valid for this name
+/// and for servers. The library has checked its dates already, and its presence in the file makes it trusted.
 fn as_itself(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), TlsError> {
     match Facts::read(certificate) {
         Some(facts) if facts.is_for_servers() => {}

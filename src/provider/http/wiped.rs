@@ -1,9 +1,9 @@
-//! Buffers that grow without leaving copies behind.
+//! Enlarges buffers without leaving copies of their content in memory.
 
 use zeroize::Zeroizing;
 
-/// Gives a buffer room for `room` bytes in all. What it had is copied into memory of that size, and then wiped where it was:
-/// it may be a piece of a token, and `Vec` would free it as it is.
+/// Enlarges a buffer to `room` bytes in all. Copies the content to new memory and wipes the old memory: it may
+/// contain a part of a token, and `Vec` would free it without wiping.
 pub(super) fn enlarge(buffer: &mut Zeroizing<Vec<u8>>, room: usize) {
     if room > buffer.capacity() {
         let mut larger = Zeroizing::new(Vec::with_capacity(room));

@@ -28,16 +28,16 @@ fn fixture(name: &str) -> std::path::PathBuf {
         .join(name)
 }
 
-/// A server for one connection with this certificate; joining it gives what it read in the clear.
+/// Starts a server for one connection with this certificate. Joining it returns the decrypted bytes that it read.
 fn serve(certificate: &str) -> (SocketAddr, thread::JoinHandle<Vec<u8>>) {
     serve_to(certificate, Clients::Anybody)
 }
 
-/// Whom a server lets in.
+/// The clients that a server accepts.
 #[derive(Clone, Copy)]
 enum Clients {
     Anybody,
-    /// Who shows a certificate of our CA.
+    /// Clients with a certificate of the test's CA.
     OfOurCa,
 }
 
@@ -120,8 +120,8 @@ async fn post_with(address: SocketAddr, settings: Settings) -> Result<u16, Fault
         .map(|answer| answer.status)
 }
 
-/// The system's roots are in the system's folders, so this runs itself in mounts of its own, where our CA is the system's
-/// only one.
+/// The system's roots are in fixed folders, so this test runs itself in its own mount namespace, where the test's CA
+/// is the system's only one.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_ca_file_means_its_roots_and_not_the_systems_as_well() {
@@ -168,7 +168,7 @@ async fn where_the_system_trusts_our_ca() {
     let (address, server) = serve("good.pem");
     assert_eq!(post_trusting(address, Roots::System).await.unwrap(), 200);
     server.join().unwrap();
-    // So do those that have a certificate of their own to show.
+    // Clients with a client certificate trust the system's roots, too.
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("us.key");
     std::fs::copy(fixture("server.key"), &key).unwrap();
@@ -217,11 +217,11 @@ async fn a_server_that_asks_for_a_client_certificate_gets_the_configured_one() {
     let certificate = settings(Some("wrong-purpose.pem"));
     assert_eq!(post_with(address, certificate).await.unwrap(), 200);
     assert!(server.join().unwrap().ends_with(b"canary"));
-    // Not for clients, of nobody, and none at all: the server ends the handshake.
+    // One is not for clients, one has an unknown issuer, and one is missing: the server ends the handshake.
     for cert in [Some("good.pem"), Some("self-signed.pem"), None] {
         let (address, server) = serve_to("good.pem", Clients::OfOurCa);
         let fault = post_with(address, settings(cert)).await.unwrap_err();
-        // The server's reason may be lost: it ends the connection while we already send (TLS 1.3).
+        // The server's reason may be lost: with TLS 1.3 it may end the connection while the client already sends.
         let why = "asks for a client certificate that it trusts";
         match fault.kind {
             FaultKind::TlsUntrusted => assert!(fault.detail.contains(why), "{cert:?} {fault:?}"),
@@ -276,7 +276,7 @@ async fn every_other_certificate_is_refused_before_anything_is_sent() {
             FaultKind::TlsUntrusted,
             "not trusted",
         ),
-        // A CA file means its roots and no others.
+        // A CA file replaces the system's roots.
         (
             "good.pem",
             "self-signed.pem",
@@ -320,7 +320,7 @@ async fn a_server_that_speaks_no_tls_gets_nothing() {
     }
 }
 
-/// Resolves nothing.
+/// Returns a resolver that finds no name.
 fn nowhere() -> Resolver {
     let start = |work: Box<dyn FnOnce() + Send>| thread::Builder::new().spawn(work).map(drop);
     Resolver::new(|_| Err(io::Error::other("canary")), start)

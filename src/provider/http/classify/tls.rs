@@ -1,6 +1,6 @@
-//! The words for a handshake that failed.
+//! Messages for failed TLS handshakes.
 //!
-//! A certificate that is not accepted is a stranger's, so nothing of it is quoted but its dates.
+//! A certificate that is not accepted comes from an unknown server, so only its dates are quoted.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -11,10 +11,10 @@ use super::super::route::Route;
 use super::super::unaccepted::Unaccepted;
 use crate::fault::FaultKind;
 
-/// The first moment that has no date in four digits, in Unix time.
+/// The first moment whose year has five digits, in Unix time.
 const END_OF_DATES: u64 = 253_402_300_800;
 
-/// The kind of the fault.
+/// Returns the kind of the fault.
 pub(super) fn kind(error: &TlsError) -> FaultKind {
     let TlsError::InvalidCertificate(error) = error else {
         return FaultKind::TlsUntrusted;
@@ -31,7 +31,7 @@ pub(super) fn kind(error: &TlsError) -> FaultKind {
     }
 }
 
-/// What happened, and what to do.
+/// Describes what happened and what to do.
 pub(super) fn words(error: &TlsError, route: &Route) -> String {
     let at = &route.at;
     match error {
@@ -54,7 +54,7 @@ pub(super) fn words(error: &TlsError, route: &Route) -> String {
     }
 }
 
-/// What is wrong with a certificate, as a phrase that follows it.
+/// Describes what is wrong with a certificate, as a phrase that follows its name.
 fn of_certificate(error: &CertificateError, has_ca_file: bool) -> String {
     let clock = "; is this machine's clock right?";
     let trouble = match error {
@@ -98,15 +98,16 @@ fn of_certificate(error: &CertificateError, has_ca_file: bool) -> String {
     format!("is not trusted: {trouble}")
 }
 
-/// What follows "the certificate of …".
+/// The phrase that follows "the certificate of ...".
 enum Words {
-    /// After "is not trusted:".
+    /// A phrase that follows "is not trusted:".
     Untrusted(&'static str),
-    /// At once.
+    /// A complete phrase.
     Other(&'static str),
 }
 
-/// The names of a certificate are known by their kinds: `DnsName(…)`, `IpAddress(…)`.
+/// Describes a wrong name. The library gives the names of a certificate with their kinds: `DnsName(...)`,
+/// `IpAddress(...)`.
 fn of_name(expected: &ServerName<'_>, presented: &[String]) -> String {
     let are = |kind: &str| presented.iter().any(|name| name.starts_with(kind));
     let what = match expected {
@@ -193,7 +194,7 @@ fn of_library(error: &webpki::Error, has_ca_file: bool) -> Option<Words> {
     }))
 }
 
-/// What a server has ended the handshake with (RFC 8446 section 6.2).
+/// Describes the alert with which a server ended the handshake (RFC 8446 section 6.2).
 fn of_alert(alert: Alert, route: &Route) -> String {
     let at = &route.at;
     let failed = |why| format!("the TLS handshake with {at} failed: {why}");
@@ -212,7 +213,7 @@ fn of_alert(alert: Alert, route: &Route) -> String {
         Alert::UnrecognisedName => {
             return failed("it does not know the name that it was asked for");
         }
-        // A server with TLS 1.2 says so, too, when it gets no certificate.
+        // A server with TLS 1.2 also sends this alert when it gets no certificate.
         Alert::HandshakeFailure if !route.shows_certificate => {
             return failed("no cipher suits both sides, or it asks for a client certificate");
         }
@@ -233,7 +234,7 @@ fn of_alert(alert: Alert, route: &Route) -> String {
     }
 }
 
-/// A moment after this word, in brackets; nothing if it has no date.
+/// Formats a moment in brackets after `words`; the result is empty if the moment has no date.
 fn date(words: &str, at: UnixTime) -> String {
     let seconds = at.as_secs();
     if seconds >= END_OF_DATES {

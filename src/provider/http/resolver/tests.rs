@@ -11,7 +11,7 @@ use super::*;
 
 const ADDRESS: &str = "192.0.2.7:0";
 
-/// How many threads the system gives, which counts down.
+/// The number of threads that the system still grants.
 #[derive(Clone)]
 struct System(Arc<AtomicUsize>);
 
@@ -29,7 +29,7 @@ impl System {
     }
 }
 
-/// A resolver whose look-ups are counted; those of names with `hang` in them wait until the sender is dropped.
+/// A resolver with counted look-ups. Those of names with `hang` in them wait until the sender is dropped.
 struct Scene {
     resolver: Resolver,
     system: System,
@@ -63,7 +63,7 @@ impl Scene {
         }
     }
 
-    /// Asks in a task of its own.
+    /// Resolves a name in its own task.
     fn ask(&self, name: &'static str) -> tokio::task::JoinHandle<Found> {
         let resolver = self.resolver.clone();
         tokio::spawn(async move { resolver.find(name).await })
@@ -73,7 +73,7 @@ impl Scene {
         self.looked_up.lock().unwrap().clone()
     }
 
-    /// Waits until these names were given to the system's resolver, in this order.
+    /// Waits until the system's resolver has been called for these names, in this order.
     async fn begun(&self, names: &[&str]) {
         while self.looked_up() != names {
             tokio::task::yield_now().await;
@@ -85,7 +85,7 @@ impl Scene {
         (state.threads, state.idle, state.lookups.len())
     }
 
-    /// Waits until this many threads are there, of which so many wait, and so many look-ups.
+    /// Waits for this state: the numbers of threads, of idle threads and of look-ups.
     async fn settled(&self, state: (usize, usize, usize)) {
         while self.state() != state {
             tokio::task::yield_now().await;
@@ -142,7 +142,7 @@ async fn a_look_up_that_hangs_costs_only_its_own_name() {
     for _ in 0..3 {
         assert!(good(scene.resolver.find("a.test").await));
     }
-    // The one that came for it waits for the next name.
+    // The thread that was started for it waits for the next name.
     scene.settled((2, 1, 1)).await;
     assert!(!hanging.is_finished());
     scene.go = None;
@@ -161,7 +161,7 @@ async fn while_the_only_thread_hangs_other_names_fail_in_time_with_the_reason() 
         assert!(no_thread(asked.await.unwrap()));
     }
     assert_eq!(start.elapsed().as_secs(), THREAD_WAIT.as_secs());
-    // As soon as there is a thread, by whichever way, names are looked up again; those who have left are not served.
+    // When a thread becomes free or is granted, names are resolved again, except those of dropped requests.
     scene.system.gives(1);
     assert!(good(scene.resolver.find("a.test").await));
     scene.go = None;

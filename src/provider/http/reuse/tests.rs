@@ -11,27 +11,27 @@ use super::*;
 use crate::config::BaseUrl;
 use crate::fault::{Fault, FaultKind};
 
-/// What a server does with a request.
+/// The reaction of a server to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Play {
     Answer,
-    /// It closes the connection without a byte of an answer.
+    /// It closes the connection before any byte of an answer.
     Close,
     /// It resets the connection.
     Reset,
 }
 
-/// A server that keeps connections.
+/// A server that keeps connections open.
 struct Server {
     url: String,
     connections: Arc<AtomicUsize>,
     requests: Arc<AtomicUsize>,
-    /// Says when a connection has ended.
+    /// Receives a message when a connection ends.
     ended: mpsc::UnboundedReceiver<()>,
 }
 
 impl Server {
-    /// Starts one that does with the nth request of the nth connection, both counted from 0, what `play` says.
+    /// Starts a server. `play` gives its reaction to request n of connection m, both counted from 0.
     async fn start(play: fn(usize, usize) -> Play) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (end, ended) = mpsc::unbounded_channel();
@@ -65,7 +65,7 @@ impl Server {
         )
     }
 
-    /// The clients of so many profiles.
+    /// Makes the clients of this many profiles.
     fn profiles<const N: usize>(&self) -> [Http; N] {
         let origin = BaseUrl::parse(&self.url).unwrap().origin();
         std::array::from_fn(|_| Http::new(origin.clone(), Settings::default()))
@@ -178,7 +178,7 @@ async fn a_new_connection_that_ends_without_an_answer_is_a_fault_at_once() {
     }
 }
 
-/// In real time, since a paused clock does not wait for sockets.
+/// This test uses real time, because a paused clock does not wait for sockets.
 #[tokio::test]
 async fn an_idle_connection_is_closed_within_five_seconds() {
     let mut server = Server::start(|_, _| Play::Answer).await;

@@ -28,7 +28,7 @@ use crate::provider::http::{CaSource, Http, Request, Roots, Settings};
 
 type Ca = CertifiedIssuer<'static, KeyPair>;
 
-/// What a server shows.
+/// The certificates and the key of a server.
 struct Shown {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -40,7 +40,7 @@ fn fixture(name: &str) -> std::path::PathBuf {
         .join(name)
 }
 
-/// For this address, with this common name.
+/// Returns parameters for this address, with this common name.
 fn params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -69,7 +69,7 @@ fn private(key: &KeyPair) -> PrivateKeyDer<'static> {
     PrivateKeyDer::Pkcs8(key.serialize_der().into())
 }
 
-/// A certificate that is its own issuer's.
+/// Makes a self-signed certificate.
 fn self_signed(params: &CertificateParams) -> Shown {
     let key = KeyPair::generate().unwrap();
     let chain = vec![params.self_signed(&key).unwrap().der().clone()];
@@ -77,7 +77,7 @@ fn self_signed(params: &CertificateParams) -> Shown {
     Shown { chain, key }
 }
 
-/// A certificate of this CA, and those that are sent with it.
+/// Makes a certificate of this CA, with the CAs that are sent with it.
 fn signed(params: &CertificateParams, by: &Ca, sent: &[&Ca]) -> Shown {
     let key = KeyPair::generate().unwrap();
     let mut chain = vec![params.signed_by(&key, by).unwrap().der().clone()];
@@ -86,7 +86,7 @@ fn signed(params: &CertificateParams, by: &Ca, sent: &[&Ca]) -> Shown {
     Shown { chain, key }
 }
 
-/// A server for one connection; joining it gives what it read in the clear.
+/// Starts a server for one connection. Joining it returns the decrypted bytes that it read.
 fn serve(
     shown: &Shown,
     version: &'static rustls::SupportedProtocolVersion,
@@ -95,7 +95,7 @@ fn serve(
     let key = provider
         .key_provider
         .load_private_key(shown.key.clone_key());
-    // Without a look at whether the key belongs to the certificate.
+    // This does not check whether the key belongs to the certificate.
     let certified = CertifiedKey::new(shown.chain.clone(), key.unwrap());
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])
@@ -128,7 +128,7 @@ fn serve(
     (address, server)
 }
 
-/// A CA file with these certificates.
+/// Formats a CA file with these certificates.
 fn pem(certificates: &[CertificateDer<'static>]) -> String {
     let block = |der: &CertificateDer<'_>| {
         let config = base64::engine::general_purpose::STANDARD;
@@ -146,7 +146,7 @@ fn pem(certificates: &[CertificateDer<'static>]) -> String {
     certificates.iter().map(block).collect()
 }
 
-/// What comes of a request with a secret in it. Unless it is an answer, nothing was sent.
+/// Sends a request with a secret. Asserts that nothing was sent if there is no answer.
 async fn ask(
     shown: &Shown,
     ca_file: &str,
@@ -174,7 +174,7 @@ async fn ask(
     answer.map(|answer| answer.status)
 }
 
-/// Whether curl takes the same server; `None` where it is not installed.
+/// Returns whether curl accepts the same server; `None` if it is not installed.
 fn curl_takes(shown: &Shown, ca_file: &str) -> Option<bool> {
     let has_openssl = Command::new("curl").arg("--version").output().ok()?;
     if !String::from_utf8_lossy(&has_openssl.stdout).contains("OpenSSL") {
@@ -203,7 +203,7 @@ fn curl_takes(shown: &Shown, ca_file: &str) -> Option<bool> {
     Some(output.status.success())
 }
 
-/// Refused by the client, with this kind and these words.
+/// Asserts that the client refuses the server, with this kind and message.
 async fn refused(shown: &Shown, trusted: &[CertificateDer<'static>], kind: FaultKind, why: &str) {
     let fault = ask(shown, &pem(trusted), &rustls::version::TLS13).await;
     let fault = fault.unwrap_err();
@@ -242,7 +242,7 @@ async fn a_self_signed_certificate_in_the_ca_file_is_trusted_as_curl_does() {
             true,
         ),
         ("usages", with(usages), true),
-        // The library looks at no key usage; OpenSSL does.
+        // The library ignores the key usage; OpenSSL checks it.
         (
             "signs",
             with(|p| p.key_usages = vec![KeyUsagePurpose::KeyCertSign]),
@@ -293,7 +293,7 @@ async fn a_ca_that_is_not_in_the_file_byte_for_byte_is_refused_as_a_server() {
     let self_signed = "it is self-signed, and not the one in the CA file";
     refused(&shown, std::slice::from_ref(&trusted), kind, self_signed).await;
     assert_ne!(curl_takes(&shown, &pem(&[trusted])), Some(true));
-    // Nor is a CA below one that is in the file.
+    // A CA below one in the file cannot vouch either.
     let root = ca("root");
     let below = sub_ca(of_ca("below"), &root);
     let shown = signed(&of_ca("server"), &below, &[&below]);
@@ -367,7 +367,7 @@ async fn a_trusted_self_signed_certificate_is_judged_by_all_the_rest() {
                 assert_eq!(!takes, curl_agrees, "{why}");
             }
         }
-        // A server without its key.
+        // A server whose key does not belong to its certificate.
         let shown = Shown {
             key: private(&KeyPair::generate().unwrap()),
             ..of(|_| {}, is_ca)
@@ -394,7 +394,7 @@ async fn a_self_signed_certificate_that_is_no_ca_vouches_for_itself_alone() {
         refused(&shown, &[der(&issuer), der(&ca("other"))], untrusted, why).await;
         assert_ne!(curl_takes(&shown, &pem(&[der(&issuer)])), Some(true));
     }
-    // One that may sign certificates is a CA, although it does not say so.
+    // A certificate that may sign others counts as a CA, even if it does not say so.
     let mut signs = params("signs");
     signs.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let issuer = Ca::self_signed(signs, KeyPair::generate().unwrap()).unwrap();
