@@ -1,8 +1,8 @@
-//! The sandbox: a control plane of our own on loopback that speaks as Run:ai's does, and fails on demand.
+//! The sandbox: a fake control plane on loopback that behaves like Run:ai's, and fails on demand.
 //!
-//! It serves our tests, `jetond demo`, and whoever wants to try a client without an account. Two listeners: the control
-//! plane itself, and a control address where faults are switched. What the vendor does not document is guessed, and
-//! said to be a guess where it is.
+//! It serves the tests, `jetond demo`, and users who want to try a client without an account. It has two listeners:
+//! the control plane, and a control address where faults are switched. Behaviour that the vendor does not document is
+//! a guess; the comments mark each guess.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -17,16 +17,18 @@
 //! ```
 //!
 //! # Layout
-//! A connection: `door` (the port) → `server` (with `tls`) → `service` (one request) → `issuer` (applies the fault in force, without
-//! I/O; for other requests than those for tokens `execute`, and `pending` what is executed later) → `tenant` (decides as without a fault) → `script` (how the answer is delivered).
+//! A connection: `door` (the port) → `server` (with `tls`) → `service` (one request) → `issuer` (applies the fault in
+//! force, without I/O) → `tenant` (answers as without a fault) → `script` (delivers the answer). For other requests
+//! than token requests, `execute` applies the fault, and `pending` is a request that is executed later.
 //!
-//! The tenant's: `line` (which release has what), `endpoint` (the paths), `grant` (reads a token request), `router` (what
-//! a token opens, by endpoint and role), `keys` and `manage` (the keys, and the endpoints that manage them), `resources`
-//! and `clusters` (the other endpoints), `ledger` (the tokens issued), `jwt`, `answer` (the bodies), `moment` (the clocks), `setting`
-//! (what can be chosen of its behaviour) and `conduct` (which settings are in force), `role`.
+//! Parts of the tenant: `line` (what each release has), `endpoint` (the paths), `grant` (parses a token request),
+//! `router` (what a token allows, by endpoint and role), `keys` and `manage` (the keys, and the endpoints that manage
+//! them), `resources` and `clusters` (the other endpoints), `ledger` (the tokens issued), `jwt`, `answer` (the
+//! bodies), `moment` (the clocks), `setting` (the possible settings), `conduct` (the settings in force), `role`.
 //!
-//! The faults': `fault`, `switch` (which is in force), `timeline` (which comes when), `player` (follows a timeline), `panel`
-//! (the switches), `control` (the switches by HTTP), `record` (what is remembered), `options`.
+//! Parts of the faults: `fault`, `switch` (the fault in force), `timeline` (a schedule of faults), `player` (follows
+//! a timeline), `panel` (the switches), `control` (the switches over HTTP), `record` (counts and past requests),
+//! `options`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -88,7 +90,7 @@ use moment::Moment;
 use panel::Panel;
 use tls::Tls;
 
-/// A running sandbox. Dropping it stops it: the ports are closed and its connections cut.
+/// A running sandbox. Dropping it closes its ports and its connections.
 #[derive(Debug)]
 pub struct Sandbox {
     panel: Panel,
@@ -100,10 +102,10 @@ pub struct Sandbox {
 // === impl Sandbox ===
 
 impl Sandbox {
-    /// Starts a sandbox on the current runtime. When this returns, both ports take connections.
+    /// Starts a sandbox on the current runtime. When this returns, both ports accept connections.
     ///
     /// # Errors
-    /// The options are not possible (`InvalidInput`), a port is taken, or no certificates can be made.
+    /// The options are impossible (`InvalidInput`), a port is taken, or no certificates can be made.
     pub async fn start(options: Options) -> io::Result<Self> {
         options.check()?;
         let door = Door::open(options.listen)?;
@@ -132,105 +134,106 @@ impl Sandbox {
         })
     }
 
-    /// The address of the control plane: `http://127.0.0.1:PORT`, or `https` with TLS.
+    /// Returns the address of the control plane: `http://127.0.0.1:PORT`, or `https` with TLS.
     pub fn url(&self) -> String {
         url(self.address, self.ca().is_some())
     }
 
-    /// The certificate to trust, in PEM form, of a sandbox with TLS: another one at each start.
+    /// Returns the certificate to trust, in PEM form, if the sandbox has TLS. It differs at each start.
     pub fn ca(&self) -> Option<&str> {
         self.panel.tls().map(Tls::ca)
     }
 
-    /// The address where faults are switched; `GET /` there explains it.
+    /// Returns the address where faults are switched; `GET /` there explains it.
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control)
     }
 
-    /// Puts a fault in force until it is changed, or ends it. When this returns, it is so.
+    /// Puts a fault in force until it is changed; `None` ends the present one. Returns when the change is in effect.
     ///
     /// # Errors
-    /// The port could not be opened again after [`Fault::Refuse`], or its queue not be filled for
-    /// [`Fault::HangConnect`]; [`Fault::Tls`] without TLS (`InvalidInput`).
+    /// The port could not be opened again after [`Fault::Refuse`], or its queue could not be filled for
+    /// [`Fault::HangConnect`]; or [`Fault::Tls`] without TLS (`InvalidInput`).
     pub async fn set_fault(&self, fault: Option<Fault>) -> io::Result<()> {
         self.panel.set_fault(fault, None).await
     }
 
-    /// Puts a fault in force for the next `requests` that it concerns: token requests, or those that change or read keys.
+    /// Puts a fault in force for the next `requests` that it affects: token requests, or those that change or read
+    /// keys.
     ///
     /// # Errors
-    /// [`Fault::Refuse`], [`Fault::HangConnect`] and [`Fault::Tls`] (`InvalidInput`): no request arrives that could be counted. Else as
-    /// [`Sandbox::set_fault`].
+    /// `InvalidInput` for [`Fault::Refuse`], [`Fault::HangConnect`] and [`Fault::Tls`]: with them, no request arrives
+    /// that could be counted. Otherwise the errors of [`Sandbox::set_fault`].
     pub async fn set_fault_for(&self, fault: Fault, requests: u64) -> io::Result<()> {
         self.panel.set_fault(Some(fault), Some(requests)).await
     }
 
-    /// Follows a timeline from now on, in the place of the one before. When this returns, what is due at once is in
-    /// force.
+    /// Follows a timeline from now on, instead of the previous one. Returns when its steps for this moment are in
+    /// effect.
     ///
     /// # Errors
-    /// It has a [`Fault::Tls`], and the sandbox no TLS (`InvalidInput`); or the sandbox has stopped.
+    /// The timeline has a [`Fault::Tls`] but the sandbox has no TLS (`InvalidInput`), or the sandbox has stopped.
     pub async fn run_script(&self, timeline: Timeline) -> io::Result<()> {
         self.panel.play(timeline).await
     }
 
-    /// The fault in force.
+    /// Returns the fault in force.
     pub fn fault(&self) -> Option<Fault> {
         self.panel.issuer().switch.fault().cloned()
     }
 
-    /// Counts since the start.
+    /// Returns the counts since the start.
     pub fn stats(&self) -> Stats {
         self.panel.stats()
     }
 
-    /// Every token issued, in order (of the last 16,384), lost and revoked ones included: for leak checks.
+    /// Returns the last 16,384 issued tokens in order, including lost and revoked ones: for leak checks.
     pub fn issued(&self) -> Vec<String> {
         self.panel.issuer().tenant.ledger.issued()
     }
 
-    /// Every secret that was made for a key, in order (of the last 16,384), dead ones included: for leak checks.
+    /// Returns the last 16,384 secrets that were made for keys in order, including dead ones: for leak checks.
     pub fn secrets(&self) -> Vec<String> {
         self.panel.issuer().tenant.keys.secrets()
     }
 
-    /// The keys as they are now, the oldest first.
+    /// Returns the present keys, the oldest first.
     pub fn applications(&self) -> Vec<Application> {
         self.panel.issuer().tenant.keys.list()
     }
 
-    /// What each token request looked like, in order (of the last 16,384).
+    /// Returns what each of the last 16,384 token requests looked like, in order.
     pub fn requests(&self) -> Vec<Seen> {
         self.panel.issuer().seen()
     }
 
-    /// Changes the secret of the key that it started with, behind its user's back. Tokens stay valid.
+    /// Changes the secret of the initial key without telling its user. Tokens stay valid.
     pub fn set_secret(&self, secret: ClientSecret) {
         self.panel.issuer().tenant.keys.set_first_secret(secret);
     }
 
-    /// Revokes every token issued so far.
+    /// Revokes all tokens issued so far.
     pub fn revoke_all(&self) {
         self.panel.issuer().tenant.ledger.revoke_all();
     }
 
-    /// Changes how it behaves, from the next request on.
+    /// Changes a setting, from the next request on.
     pub fn set(&self, setting: Setting) {
         let now = Moment::now();
         self.panel.issuer().tenant.set(setting, now);
     }
 
-    /// How it behaves: every setting in force.
+    /// Returns all settings in force.
     pub fn settings(&self) -> Vec<Setting> {
         self.panel.issuer().tenant.conduct.list()
     }
 
-    /// Chooses what becomes of a key's tokens from now on when it loses its secret.
+    /// Sets whether a key's tokens stay valid from now on when the key loses its secret.
     pub fn set_old_tokens(&self, old_tokens: OldTokens) {
         self.panel.issuer().tenant.set_old_tokens(old_tokens);
     }
 
-    /// Stops the sandbox, and waits until its sockets are closed; dropping it closes them a moment later.
+    /// Stops the sandbox, and returns when its sockets are closed; dropping it closes them a moment later.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
     }

@@ -1,4 +1,4 @@
-//! The bodies of the control plane's answers, field by field as its OpenAPI documents have them.
+//! The bodies of the control plane's answers, with the fields of its OpenAPI documents.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use super::grant::Refusal;
 use super::line::Line;
 use super::moment::Moment;
 
-/// A whole answer.
+/// A complete answer.
 pub(super) type Answer = Response<Bytes>;
 
-/// An answer of this status, content type and body.
+/// Makes an answer of this status, content type and body.
 pub(super) fn plain(
     status: StatusCode,
     content_type: &'static str,
@@ -30,18 +30,18 @@ pub(super) fn plain(
     answer
 }
 
-/// The same answer with one more header.
+/// Adds a header to the answer.
 pub(super) fn with(mut answer: Answer, name: HeaderName, value: HeaderValue) -> Answer {
     answer.headers_mut().insert(name, value);
     answer
 }
 
-/// An answer in JSON.
+/// Makes an answer in JSON.
 pub(super) fn json(status: StatusCode, body: &Value) -> Answer {
     plain(status, "application/json", body.to_string())
 }
 
-/// The vendor's `Error`, with the message that its documents have for the status.
+/// Makes the vendor's `Error`, with the message that its documents have for the status.
 pub(super) fn error(status: StatusCode) -> Answer {
     error_with(
         status,
@@ -59,26 +59,26 @@ pub(super) fn error(status: StatusCode) -> Answer {
     )
 }
 
-/// The vendor's `Error`.
+/// Makes the vendor's `Error` with this message.
 pub(super) fn error_with(status: StatusCode, message: &str, details: &str) -> Answer {
     let body = json!({"code": status.as_u16(), "message": message, "details": details});
     json(status, &body)
 }
 
-/// 204: done, and nothing to say.
+/// Makes the empty answer 204.
 pub(super) fn no_content() -> Answer {
     let mut answer = Response::default();
     *answer.status_mut() = StatusCode::NO_CONTENT;
     answer
 }
 
-/// The answer of a fault that brings its own.
+/// Makes the answer of a fault that has its own body.
 pub(super) fn canned(status: u16, body: impl Into<Bytes>) -> Answer {
     plain(status_of(status), "application/json", body)
 }
 
-/// A token request that is not granted. What the first endpoint says to a wrong secret is not documented: 401 with
-/// the vendor's `Error` is a guess, and clients must take other answers too.
+/// Makes the answer to a refused token request. The first endpoint's answer to a wrong secret is not documented. The
+/// vendor's `Error` with 401 is a guess, and clients must accept other answers, too.
 pub(super) fn refused(api: Api, refusal: Refusal) -> Answer {
     let status = match refusal {
         Refusal::Client => StatusCode::UNAUTHORIZED,
@@ -97,14 +97,14 @@ pub(super) fn refused(api: Api, refusal: Refusal) -> Answer {
     }
 }
 
-/// A granted token (`TokenResponse` in camel case, `OAuth2TokenResponse` in snake case).
+/// Makes the answer with a token (`TokenResponse` in camel case, `OAuth2TokenResponse` in snake case).
 pub(super) fn granted(line: Line, api: Api, token: &str, expires_in: u64) -> Answer {
     let body = match api {
         Api::V1 if line.v1_tells_expiry() => json!({"accessToken": token, "expiresIn": expires_in}),
         Api::V1 => json!({"accessToken": token}),
         Api::V2 => json!({"access_token": token, "token_type": "Bearer", "expires_in": expires_in}),
     };
-    // RFC 6749 section 5.1 asks for it
+    // required by RFC 6749 section 5.1
     with(
         json(StatusCode::OK, &body),
         CACHE_CONTROL,
@@ -112,7 +112,7 @@ pub(super) fn granted(line: Line, api: Api, token: &str, expires_in: u64) -> Ans
     )
 }
 
-/// The web application's page: what `app.run.ai` answered, with 200, on paths that it does not know.
+/// Makes the web application's page, which `app.run.ai` sent with 200 for unknown paths.
 pub(super) fn web_page() -> Answer {
     let scripts: String = (0..30)
         .map(|n| format!("<script type=\"module\" src=\"/assets/chunk-{n:04}.js\"></script>\n"))
@@ -126,7 +126,7 @@ pub(super) fn web_page() -> Answer {
     plain(StatusCode::OK, "text/html; charset=utf-8", page)
 }
 
-/// The answer that a fault puts in the place of the usual one.
+/// Makes the answer that replaces the usual one during a fault.
 pub(super) fn instead(fault: &Fault, now: Moment) -> Answer {
     let retry_after = |value: String| {
         let answer = error(StatusCode::TOO_MANY_REQUESTS);
@@ -159,7 +159,7 @@ pub(super) fn instead(fault: &Fault, now: Moment) -> Answer {
     }
 }
 
-/// A status of a fault's text, which was checked when it was parsed.
+/// Converts the status of a fault, which was checked when the fault was parsed.
 fn status_of(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

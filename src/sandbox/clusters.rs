@@ -1,5 +1,5 @@
-//! The clusters, field by field as the vendor's OpenAPI documents (v1.218 to v1.224) have them; `minimal` ones as its
-//! reference from 2.25 on has them.
+//! The clusters, with the fields of the vendor's OpenAPI documents (v1.218 to v1.224). The `minimal` ones have those
+//! of its reference from 2.25 on.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -8,31 +8,31 @@ use super::answer::{self, Answer};
 use super::line::Line;
 use super::setting::{ClusterVersion, Clusters};
 
-/// The tenant, which is a number in some answers and a text in others.
+/// The ID of the tenant, which is a number in some answers and a text in others.
 pub(super) const TENANT_ID: u32 = 1_001;
 
-/// The first cluster.
+/// The ID of the first cluster.
 pub(super) const CLUSTER_ID: &str = "71f69d83-ba66-4822-adf5-55ce55efd210";
 pub(super) const CLUSTER_NAME: &str = "sandbox";
 
 const DOMAIN: &str = "cluster.sandbox.invalid";
 
-/// `GET /api/v1/clusters`: a bare list.
+/// Answers `GET /api/v1/clusters`: a bare list.
 pub(super) fn list(line: Line, clusters: &Clusters, query: &str) -> Answer {
     listed(line, clusters, |cluster| cluster.whole(query))
 }
 
-/// `GET /api/v1/clusters/{clusterUuid}`.
+/// Answers `GET /api/v1/clusters/{clusterUuid}`.
 pub(super) fn one(line: Line, clusters: &Clusters, id: &str, query: &str) -> Answer {
     found(line, clusters, id, |cluster| cluster.whole(query))
 }
 
-/// `GET /api/v1/clusters/minimal`. That the list is bare is a guess: what is around it was seen nowhere.
+/// Answers `GET /api/v1/clusters/minimal`. The bare list is a guess: no document shows what contains it.
 pub(super) fn list_minimal(line: Line, clusters: &Clusters) -> Answer {
     listed(line, clusters, Cluster::minimal)
 }
 
-/// `GET /api/v1/clusters/{clusterUuid}/minimal`.
+/// Answers `GET /api/v1/clusters/{clusterUuid}/minimal`.
 pub(super) fn one_minimal(line: Line, clusters: &Clusters, id: &str) -> Answer {
     found(line, clusters, id, Cluster::minimal)
 }
@@ -87,7 +87,7 @@ fn all(line: Line, clusters: &Clusters) -> Result<Vec<Cluster>, StatusCode> {
 }
 
 impl Cluster {
-    /// With `verbosity=metadata` there is no status; that the version stays is a guess.
+    /// Formats the cluster. With `verbosity=metadata` it has no status; that it still has a version is a guess.
     fn whole(&self, query: &str) -> Value {
         let mut cluster = json!({
             "uuid": self.id,

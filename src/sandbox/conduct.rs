@@ -1,4 +1,4 @@
-//! How the tenant behaves: the settings in force.
+//! The settings of the tenant that are in force.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::role::Role;
 use super::setting::{Clusters, LastLogin, MaxItems, OwnKeys, Setting};
 
-/// The subject that stands for those without rules of their own.
+/// The subject name for all subjects without their own access rules.
 const ANY: &str = "*";
 
-/// Each setting in force.
+/// The value of each setting.
 #[derive(Debug, Default)]
 pub(super) struct Conduct {
     pub(super) own_keys: OwnKeys,
@@ -19,15 +19,15 @@ pub(super) struct Conduct {
     pub(super) clusters: Clusters,
     /// By how many seconds the server's clock is off.
     pub(super) clock: i64,
-    /// Whether each new token of a key ends the one before it.
+    /// Whether each new token of a key revokes the key's previous one.
     pub(super) kills_old: bool,
     other_keys: u16,
-    /// The roles of each subject that has rules of its own.
+    /// The roles of each subject with its own access rules.
     rules: BTreeMap<String, Vec<Role>>,
 }
 
 impl Conduct {
-    /// Puts a setting in force in the place of the one before.
+    /// Puts a setting in force, instead of its previous value.
     pub(super) fn set(&mut self, setting: Setting) {
         match setting {
             Setting::AccessRules { subject, roles } => drop(self.rules.insert(subject, roles)),
@@ -42,7 +42,7 @@ impl Conduct {
         }
     }
 
-    /// The settings in force.
+    /// Returns the settings in force.
     pub(super) fn list(&self) -> Vec<Setting> {
         let rules = self
             .rules
@@ -65,13 +65,13 @@ impl Conduct {
             .collect()
     }
 
-    /// The roles of a subject, one for each of its access rules.
+    /// Returns the roles of a subject, one for each of its access rules.
     pub(super) fn roles(&self, subject: &str) -> &[Role] {
         let rules = self.rules.get(subject).or_else(|| self.rules.get(ANY));
         rules.map_or(&[], Vec::as_slice)
     }
 
-    /// A subject is no more, and a later one of its name has none of its rules.
+    /// Removes the access rules of a deleted subject, so that a later subject of its name does not get them.
     pub(super) fn forget(&mut self, subject: &str) {
         self.rules.remove(subject);
     }

@@ -1,5 +1,5 @@
-//! The control address: switches for people and programs, by plain HTTP, on a port of its own since the main one can
-//! be closed by a fault.
+//! The control address: switches for people and programs over plain HTTP. It has its own port, since a fault can
+//! close the main one.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -26,7 +26,7 @@ use crate::credential::ClientSecret;
 
 mod guard;
 
-/// How many connections are served at a time.
+/// The maximum number of connections that are served at a time.
 const MAX_CONNECTIONS: usize = 64;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -46,7 +46,7 @@ pub(super) async fn run(door: Door, panel: Panel, url: String) {
                         let (panel, url) = (panel.clone(), url.clone());
                         async move { Ok::<_, Infallible>(answer(&panel, address, &url, request).await.map(Full::new)) }
                     });
-                    // an error is a client that went away or spoke no HTTP
+                    // an error means that the client has left or sent no HTTP
                     let _ = server::http().serve_connection(TokioIo::new(stream), service).await;
                 });
             }
@@ -133,7 +133,7 @@ async fn put_script(panel: &Panel, request: Request<Incoming>) -> Outcome {
     }
 }
 
-/// One setting a line: all of them, or if one is wrong none.
+/// Applies settings, one per line: all of them, or none if one is wrong.
 async fn put_settings(panel: &Panel, request: Request<Incoming>) -> Outcome {
     let text = text(request).await?;
     let mut parsed = Vec::new();
@@ -158,7 +158,7 @@ async fn put_settings(panel: &Panel, request: Request<Incoming>) -> Outcome {
 fn settings(panel: &Panel) -> String {
     let mut settings = String::new();
     for setting in panel.issuer().tenant.conduct.list() {
-        // a String takes everything
+        // writing to a string cannot fail
         let _ = writeln!(settings, "{setting}");
     }
     settings
@@ -188,7 +188,7 @@ fn fault_in_force(panel: &Panel) -> String {
     }
 }
 
-/// `count=N` of the query.
+/// Parses `count=N` in the query.
 fn count(query: Option<&str>) -> Result<Option<u64>, (StatusCode, String)> {
     let mut requests = None;
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -232,7 +232,7 @@ fn help(url: &str) -> String {
          clusters or access rules, and swallow, keys, executed, late, again, twice and secret those that change keys.\n\n"
     );
     for (example, what) in Fault::HELP {
-        // a String takes everything
+        // writing to a string cannot fail
         let _ = writeln!(help, "{example}\n    {what}");
     }
     help.push_str(

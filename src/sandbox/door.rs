@@ -1,4 +1,4 @@
-//! The main port, which can be closed or jammed, and opened again, without losing it.
+//! The main port, which can be closed or jammed and opened again without losing its number.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,52 +7,52 @@ use std::time::Duration;
 use rustix::net::{Shutdown, shutdown};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-/// How many connections wait to be accepted.
+/// The number of connections that can wait to be accepted.
 const BACKLOG: u32 = 1_024;
 
-/// How often, and in what pace, the port is tried when something else has it: two seconds in all.
+/// How often to try a port that another process has, and how long to wait between two tries: two seconds in all.
 const TRIES: usize = 100;
 const TRY_EVERY: Duration = Duration::from_millis(20);
 
-/// The pause after a failed accept. The usual reason is that no descriptor is free, and that lasts.
+/// The pause after a failed accept. The usual reason is a lack of descriptors, which lasts.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection to a jammed port may take before it counts as never taken: on loopback one that is taken needs
-/// microseconds.
+/// The timeout after which a connection to a jammed port counts as unanswered. On loopback, a connection that is
+/// accepted needs microseconds.
 const TAKEN_WITHIN: Duration = Duration::from_millis(100);
 
-/// The shortest queue: some systems take 0 for their longest.
+/// The shortest queue. Some systems take 0 for their longest one.
 const SHORTEST: u32 = 1;
 
-/// How many connections it may take to fill that queue: two on Linux, others count otherwise.
+/// The maximum number of connections to fill that queue. Linux needs two; other systems count differently.
 const JAM: usize = 16;
 
-/// A listener whose queue is full, with the connections of ours that fill it: what comes after them stays without any
-/// answer.
+/// A listener whose queue is full, with the sandbox's own connections that fill it. Later connections get no answer.
 #[derive(Debug)]
 struct Jam {
     listener: TcpListener,
     _queue: Vec<TcpStream>,
 }
 
-/// A port of ours: open, closed, or jammed.
+/// The main port: open, closed or jammed.
 #[derive(Debug)]
 pub(super) struct Door {
     address: SocketAddr,
     listener: Option<TcpListener>,
     jam: Option<Jam>,
-    /// A socket bound to the port that never listens. While the door is closed the kernel would else give the port
-    /// to anyone who asks for a free one, to the very client that tries to connect even, who would then meet itself
-    /// (a TCP simultaneous open). Not every system lets two sockets bind; without it the port is merely tried again.
+    /// A socket that is bound to the port and never listens. Without it, the kernel could give a closed port to any
+    /// process that asks for a free one. It could even give it to the connecting client, which would then connect to
+    /// itself (TCP simultaneous open). Some systems do not allow two bound sockets; there, opening the port is only
+    /// retried.
     _reservation: Option<TcpSocket>,
 }
 
 impl Door {
-    /// Opens `address`; port 0 is any free one.
+    /// Opens `address`; port 0 means any free port.
     pub(super) fn open(address: SocketAddr) -> io::Result<Self> {
         let socket = bound(address)?;
         let address = socket.local_addr()?;
-        // before the first listens: afterwards the port could not be bound twice
+        // before the first socket listens: after that, the port cannot be bound twice
         let reservation = bound(address).ok();
         Ok(Self {
             address,
@@ -66,17 +66,17 @@ impl Door {
         self.address
     }
 
-    /// Refuses connections from now on, and resets those not yet accepted.
+    /// Refuses new connections, and resets those that are not yet accepted.
     pub(super) fn close(&mut self) {
         let jam = self.jam.take().map(|jam| jam.listener);
         for listener in self.listener.take().into_iter().chain(jam) {
-            // Closing it is not enough: a child between its fork and its exec has a duplicate, which would still take
-            // connections. Not every system can shut a listener down; there, closing it has to do.
+            // Closing the listener is not enough: a child process between fork and exec has a duplicate, which would
+            // still accept connections. Some systems cannot shut down a listener; there, it is only closed.
             let _: rustix::io::Result<()> = shutdown(&listener, Shutdown::Both);
         }
     }
 
-    /// Neither takes nor refuses connections from now on, and resets those not yet accepted.
+    /// Leaves new connections unanswered, and resets those that are not yet accepted.
     pub(super) async fn jam(&mut self) -> io::Result<()> {
         if self.jam.is_some() {
             return Ok(());
@@ -99,7 +99,7 @@ impl Door {
         Ok(())
     }
 
-    /// Takes connections again, on the same port.
+    /// Accepts connections again, on the same port.
     pub(super) async fn reopen(&mut self) -> io::Result<()> {
         if self.listener.is_some() {
             return Ok(());
@@ -109,7 +109,7 @@ impl Door {
         Ok(())
     }
 
-    /// Listens on the port anew.
+    /// Listens on the port again.
     async fn listen(&self, backlog: u32) -> io::Result<TcpListener> {
         let mut tries = 0;
         loop {
@@ -124,7 +124,7 @@ impl Door {
         }
     }
 
-    /// The next connection; while the door is closed or jammed there is none.
+    /// Waits for the next connection. While the port is closed or jammed, there is none.
     pub(super) async fn accept(&self) -> TcpStream {
         let Some(listener) = &self.listener else {
             return std::future::pending().await;
@@ -144,7 +144,7 @@ fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     } else {
         TcpSocket::new_v6()?
     };
-    // connections of the port's earlier life may still be in TIME-WAIT
+    // connections of the port's earlier listener may still be in TIME-WAIT
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
@@ -159,7 +159,7 @@ mod tests {
     #[tokio::test]
     async fn a_closed_door_refuses_while_a_child_holds_a_duplicate_of_the_listener() {
         let mut door = Door::open("127.0.0.1:0".parse().unwrap()).unwrap();
-        // As a child has between its fork and its exec.
+        // A child process has duplicates like these between fork and exec.
         let mut duplicates = vec![];
         for _ in 0..2 {
             duplicates.push(rustix::io::dup(door.listener.as_ref().unwrap()).unwrap());

@@ -1,27 +1,27 @@
-//! The paths of the control plane, of all lines together.
+//! The paths of the control plane on all release lines.
 
 use hyper::Method;
 
 /// The two forms of the token endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Api {
-    /// JSON in camel case.
+    /// The first form: JSON in camel case.
     V1,
-    /// A form in, snake case out: OAuth 2.0.
+    /// The second form, OAuth 2.0: a form request and a JSON answer in snake case.
     V2,
 }
 
-/// The families of endpoints through which keys are managed. They share one set of keys: in 2.24 the old names and the
-/// new ones stand side by side.
+/// The families of endpoints that manage keys. They share one set of keys: 2.24 has both the old and the new
+/// families.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     /// The keys of the user (2.20 to 2.24).
     UserApplications,
     /// The keys of the user (from 2.24 on).
     AccessKeys,
-    /// Every user's keys (2.20 to 2.24).
+    /// The keys of all users (2.20 to 2.24).
     AdminUserApplications,
-    /// Every user's keys (from 2.24 on).
+    /// The keys of all users (from 2.24 on).
     AdminAccessKeys,
     /// The keys of the organisation (up to 2.24).
     Apps,
@@ -29,52 +29,53 @@ pub(super) enum Family {
     ServiceAccounts,
 }
 
-/// What a path leads to.
+/// The endpoint at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint<'a> {
-    /// A token for a credential.
+    /// The token endpoint in one of its forms.
     Token(Api),
     /// The permissions of the bearer.
     Permissions,
     /// The access rules of the bearer.
     AccessRules,
-    /// How many they are.
+    /// The number of the bearer's access rules.
     AccessRulesCount,
     /// The clusters.
     Clusters,
-    /// One of them.
+    /// One cluster.
     Cluster(&'a str),
-    /// The clusters, as much of them as every user may see.
+    /// The clusters, with the fields that every user may see.
     ClustersMinimal,
-    /// One of them.
+    /// One cluster, with the fields that every user may see.
     ClusterMinimal(&'a str),
-    /// A family's keys.
+    /// The keys of a family.
     Keys(Family),
-    /// One of them.
+    /// One key.
     Key(Family, &'a str),
-    /// Its secret.
+    /// The secret of one key.
     KeySecret(Family, &'a str),
 }
 
 impl Family {
-    /// Whose keys they are: the organisation's, or else users'.
+    /// Returns whether the keys belong to the organisation; otherwise they belong to users.
     pub(super) const fn is_of_the_organisation(self) -> bool {
         matches!(self, Self::Apps | Self::ServiceAccounts)
     }
 
-    /// Whether it takes an administrator (the vendor's table of roles).
+    /// Returns whether only administrators may use the family (the vendor's table of roles).
     pub(super) const fn is_for_administrators(self) -> bool {
         !matches!(self, Self::UserApplications | Self::AccessKeys)
     }
 
-    /// Whether it manages every user's keys.
+    /// Returns whether the family manages the keys of all users.
     pub(super) const fn is_administration(self) -> bool {
         matches!(self, Self::AdminUserApplications | Self::AdminAccessKeys)
     }
 }
 
 impl<'a> Endpoint<'a> {
-    /// The endpoint at `path`, whether or not the line has it: an outage in front of a server does not know either.
+    /// Finds the endpoint at `path` on any line: an outage in front of a server affects paths that the server lacks,
+    /// too.
     pub(super) fn at(path: &'a str) -> Option<Self> {
         let mut segments = path.strip_prefix("/api/")?.split('/');
         let mut next = || segments.next().unwrap_or_default();
@@ -115,7 +116,7 @@ impl<'a> Endpoint<'a> {
         }
     }
 
-    /// The methods that it has.
+    /// Returns the methods that the endpoint has.
     pub(super) fn methods(self) -> &'static [Method] {
         match self {
             Self::Token(_) | Self::KeySecret(..) => &[Method::POST],

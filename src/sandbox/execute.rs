@@ -1,5 +1,4 @@
-//! Executes requests to other endpoints than those of tokens: at once or later, once or twice, as the fault in force
-//! says.
+//! Executes all requests except token requests: at once or later, once or twice, as the fault in force says.
 
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value};
@@ -13,8 +12,8 @@ use super::pending::{MAX_PENDING, Pending};
 use super::tenant::Request;
 
 impl Issuer {
-    /// Answers a request to another endpoint that the line has, by a method that it has; and tells the fault that
-    /// decides how the answer is delivered.
+    /// Answers a request to an endpoint that the line has, by a method that the endpoint has. Also returns the fault
+    /// that decides how the answer is delivered.
     pub(super) fn resource(
         &mut self,
         request: &Request<'_>,
@@ -49,7 +48,7 @@ impl Issuer {
         match fault {
             Some(Fault::Late { after, answer }) => {
                 self.postpone(Pending::new(request, bearer, now, after));
-                // to the client a late execution looks like a request that was lost
+                // to the client, a request that is executed late looks like a lost request
                 let fault = answer.map_or(Fault::Swallow, |fault| *fault);
                 let answer = answer::instead(&fault, now);
                 (Some(fault), answer)
@@ -91,7 +90,7 @@ impl Issuer {
         }
     }
 
-    /// Executes what is due.
+    /// Executes the pending requests that are due.
     pub(super) fn catch_up(&mut self, now: Moment) {
         // one at a time, the earliest first
         while let Some(next) = (0..self.pending.len())
@@ -100,7 +99,7 @@ impl Issuer {
         {
             let pending = self.pending.remove(next);
             if let Some(request) = pending.request() {
-                // the client is not there to hear the answer
+                // the client no longer waits for the answer
                 let _ = self.execute(&pending.bearer, &request, pending.due);
             }
         }
@@ -127,7 +126,7 @@ impl Issuer {
     }
 }
 
-/// The answer with something else in the place of a new secret.
+/// Replaces or removes a new secret in the answer.
 fn without_secret(answer: Answer, fault: SecretFault) -> Answer {
     let Ok(mut body) = serde_json::from_slice::<Map<String, Value>>(answer.body()) else {
         return answer;

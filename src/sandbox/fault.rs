@@ -1,4 +1,4 @@
-//! What can be made to go wrong, and the plain words for it: `kind` or `kind:argument`.
+//! The faults of the sandbox, and their text form: `kind` or `kind:argument`.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ mod print;
 
 pub use invalid::InvalidFault;
 
-/// Stands for a token, issued for the occasion and valid, in the text of [`Fault::Answer`].
+/// Placeholder in the text of [`Fault::Answer`] for a valid token, which is issued for each answer.
 pub const TOKEN_PLACEHOLDER: &str = "$TOKEN";
 
-/// Something that goes wrong. [`Fault::HELP`] says in plain words what each does.
+/// A fault. [`Fault::HELP`] explains each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(
@@ -64,7 +64,7 @@ pub enum Fault {
     Tls(TlsFault),
 }
 
-/// Which of two executions of one request the answer tells about.
+/// The execution that the answer describes, if a request is executed twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(
@@ -76,7 +76,7 @@ pub enum Execution {
     Last,
 }
 
-/// What stands in the place of a new secret. [`Fault::HELP`] says in plain words what each does.
+/// A replacement for a new secret in an answer. [`Fault::HELP`] explains each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(
@@ -89,7 +89,7 @@ pub enum SecretFault {
     Null,
 }
 
-/// What goes wrong in a TLS handshake. [`Fault::HELP`] says in plain words what each does.
+/// A fault of the TLS handshake. [`Fault::HELP`] explains each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(
@@ -106,7 +106,7 @@ pub enum TlsFault {
 // === impl Fault ===
 
 impl Fault {
-    /// An example of each fault, and what it does.
+    /// An example and an explanation of each fault.
     #[rustfmt::skip]
     pub const HELP: [(&'static str, &'static str); 42] = [
         ("refuse", "the port is closed: connections are refused, open ones are dropped"),
@@ -153,8 +153,8 @@ impl Fault {
         ("tls:hang", "with TLS: new connections are accepted, and their handshake never answered"),
     ];
 
-    /// What it does to a token request. The endpoint's own doings need the endpoint; the others happen in front of it
-    /// (a proxy, the network), and so also where the line does not have it.
+    /// Returns the fault's effect on a token request. Faults of the endpoint itself need the endpoint. Other faults
+    /// occur in front of the server (a proxy, the network), so they also affect lines without the endpoint.
     pub(super) fn of_tokens(&self, has_endpoint: bool) -> Option<Self> {
         let concerned = match self {
             Self::Tls(_) | Self::Reads(_) => false,
@@ -170,7 +170,7 @@ impl Fault {
         concerned.then(|| self.clone())
     }
 
-    /// What it does to a request that changes keys.
+    /// Returns the fault's effect on a request that changes keys.
     pub(super) fn of_keys(&self) -> Option<Self> {
         match self {
             Self::Keys(fault) => Some(Self::clone(fault)),
@@ -184,7 +184,7 @@ impl Fault {
         }
     }
 
-    /// What it does to a request that asks for something else than a token, and changes nothing.
+    /// Returns the fault's effect on a request that changes nothing and is not a token request.
     pub(super) fn of_reads(&self) -> Option<Self> {
         match self {
             Self::Reads(fault) => Some(Self::clone(fault)),
@@ -192,12 +192,12 @@ impl Fault {
         }
     }
 
-    /// Whether it concerns connections, before there is any request on them.
+    /// Returns whether the fault affects connections, before any request is sent.
     pub(super) const fn is_of_connections(&self) -> bool {
         matches!(self, Self::Refuse | Self::HangConnect | Self::Tls(_))
     }
 
-    /// Whether the right answer is made, and what it says happens, however little of it arrives.
+    /// Returns whether the request is executed and its usual answer is made, even if little of the answer arrives.
     pub(super) const fn lets_through(&self) -> bool {
         matches!(
             self,
@@ -216,7 +216,7 @@ impl Fault {
         )
     }
 
-    /// Whether it is one of an answer, so that it can be one of any endpoint's.
+    /// Returns whether the fault affects only the answer, so that it can apply to any endpoint.
     const fn is_of_an_answer(&self) -> bool {
         !matches!(
             self,

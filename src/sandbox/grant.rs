@@ -1,4 +1,4 @@
-//! Reads a token request as the control plane does: which fields it has, and whose credential it carries.
+//! Parses a token request as the control plane does: its fields and its credential.
 
 use std::collections::HashMap;
 
@@ -8,22 +8,22 @@ use super::endpoint::Api;
 use super::line::Line;
 use crate::credential::Credential;
 
-/// Why no token is granted.
+/// The reason why no token is granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The content type is another one than this endpoint takes.
+    /// The endpoint does not accept this content type.
     ContentType,
-    /// The body cannot be read: not a JSON object of texts, or a form with a parameter twice (RFC 6749 section 3.2).
+    /// The body is invalid: not a JSON object of texts, or a form with a repeated parameter (RFC 6749 section 3.2).
     Unreadable,
     /// A required parameter is missing.
     Missing,
-    /// A grant that this endpoint does not have.
+    /// The endpoint does not have this grant.
     UnsupportedGrant,
     /// The client authentication failed.
     Client,
 }
 
-/// What a token request says.
+/// The content of a token request.
 #[derive(Debug)]
 pub(super) struct Reading {
     /// The names of the body's fields as they were spelled; see [`presentable`].
@@ -32,13 +32,13 @@ pub(super) struct Reading {
     pub(super) credential: Result<Credential, Refusal>,
 }
 
-/// Reads the body of a token request.
+/// Parses the body of a token request.
 pub(super) fn read(line: Line, api: Api, content_type: Option<&str>, body: &[u8]) -> Reading {
     let expected = match api {
         Api::V1 => "application/json",
         Api::V2 => "application/x-www-form-urlencoded",
     };
-    // parameters as in `; charset=utf-8` change nothing for either
+    // both endpoints ignore parameters such as `; charset=utf-8`
     let media_type = content_type.and_then(|value| value.split(';').next());
     if !media_type.is_some_and(|given| given.trim().eq_ignore_ascii_case(expected)) {
         return Reading {
@@ -52,8 +52,8 @@ pub(super) fn read(line: Line, api: Api, content_type: Option<&str>, body: &[u8]
     }
 }
 
-/// Names are compared in any case: the vendor's reference has `clientID`, its guides `clientId`, and its Python
-/// client `AppId`; all are in use.
+/// Parses a JSON request. Field names match in any case, because all of these are in use: `clientID` in the vendor's
+/// reference, `clientId` in its guides, and `AppId` in its Python client.
 fn read_json(line: Line, body: &[u8]) -> Reading {
     let Ok(object) = serde_json::from_slice::<Map<String, Value>>(body) else {
         return Reading {
@@ -120,8 +120,8 @@ fn credential(
     Credential::parse(id, secret).map_err(|_| Refusal::Client)
 }
 
-/// The name of a field, if it looks like one. JSON posted as a form arrives as one long name with the secret in it,
-/// and records of requests must not keep secrets.
+/// Returns the name of a field, or a replacement if it does not look like one. JSON that is posted as a form arrives
+/// as one long name that contains the secret, and records of requests must not keep secrets.
 fn presentable(name: &str) -> String {
     let looks_like_a_name =
         name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');

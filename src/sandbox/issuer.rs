@@ -1,5 +1,5 @@
-//! The issuer: the tenant's answers, and what the fault in force makes of them. It decides from arguments alone;
-//! clocks and sockets are elsewhere.
+//! The issuer: applies the fault in force to the tenant's answers. Its decisions depend only on its arguments; clocks
+//! and sockets are elsewhere.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::switch::Switch;
 use super::tenant::Tenant;
 use crate::credential::Credential;
 
-/// A `POST` to a token path, read from the wire.
+/// A parsed `POST` to a token path.
 #[derive(Debug)]
 pub(super) struct TokenRequest<'a> {
     pub(super) api: Api,
@@ -39,7 +39,7 @@ pub(super) struct Issuer {
     unknown_path: UnknownPath,
     seen: VecDeque<Seen>,
     pub(super) stats: Stats,
-    /// The changes of keys that are to be executed later.
+    /// The changes of keys that are executed later.
     pub(super) pending: Vec<Pending>,
 }
 
@@ -55,7 +55,7 @@ impl Issuer {
         }
     }
 
-    /// Answers a token request, and tells the fault that decides how the answer is delivered.
+    /// Answers a token request. Also returns the fault that decides how the answer is delivered.
     pub(super) fn token(
         &mut self,
         request: TokenRequest<'_>,
@@ -107,7 +107,8 @@ impl Issuer {
         (fault, self.stamped(answer, now))
     }
 
-    /// An answer of no endpoint: only the clock's fault concerns it, since a server has one clock for all that it says.
+    /// Adjusts an answer that is not from an endpoint. Only the fault of the clock affects it, since a server has one
+    /// clock for all answers.
     pub(super) fn elsewhere(&self, answer: Answer, now: Moment) -> Answer {
         let now = self.shown(now);
         match self.switch.fault() {
@@ -116,12 +117,12 @@ impl Issuer {
         }
     }
 
-    /// The moment as the server's clock has it.
+    /// Returns the moment as the server's clock shows it.
     pub(super) fn shown(&self, now: Moment) -> Moment {
         now.skewed(self.tenant.conduct.clock)
     }
 
-    /// An answer that tells the date, where the server's clock is off and no fault has told it already.
+    /// Adds the `Date` to an answer if the server's clock is off and no fault has set it already.
     pub(super) fn stamped(&self, answer: Answer, shown: Moment) -> Answer {
         if self.tenant.conduct.clock == 0 || answer.headers().contains_key(DATE) {
             answer
@@ -130,7 +131,7 @@ impl Issuer {
         }
     }
 
-    /// The answer as it is without a fault.
+    /// Returns the answer without a fault.
     fn usual(
         &mut self,
         api: Api,
@@ -156,7 +157,7 @@ impl Issuer {
         }
     }
 
-    /// The token that was granted last, while it holds.
+    /// Answers with the last granted token while it is valid.
     fn same(&mut self, api: Api, credential: Result<Credential, Refusal>, now: Moment) -> Answer {
         let newest = credential
             .as_ref()
@@ -176,7 +177,7 @@ impl Issuer {
         answer::refused(api, refusal)
     }
 
-    /// The text of a fault as an answer, with a token where it asks for one.
+    /// Answers with the text of a fault, and replaces its placeholder with a token.
     fn canned(&mut self, status: u16, body: &str, now: Moment) -> Answer {
         let body = if body.contains(TOKEN_PLACEHOLDER) {
             match self.tenant.issue("canned", "", Bearer::Plain, now) {
@@ -192,7 +193,7 @@ impl Issuer {
         answer::canned(status, body)
     }
 
-    /// The answer on a path that the line does not have.
+    /// Returns the answer for a path that the line does not have.
     pub(super) fn unknown_path(&self) -> Answer {
         match self.unknown_path {
             UnknownPath::Html => answer::web_page(),
@@ -209,7 +210,7 @@ impl Issuer {
     }
 }
 
-/// An answer with this moment as its `Date`.
+/// Sets the `Date` of an answer to this moment.
 fn dated(answer: Answer, shown: Moment) -> Answer {
     match HeaderValue::try_from(shown.http_date(Duration::ZERO)) {
         Ok(date) => answer::with(answer, DATE, date),

@@ -1,4 +1,4 @@
-//! Makes tokens that look like the control plane's: JWTs whose signature is random, so that nobody can use them elsewhere.
+//! Makes tokens that look like the control plane's: JWTs with a random signature, so that no server accepts them.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use serde_json::json;
 
 use super::moment::Moment;
 
-/// What an RS256 signature of a 2048-bit key takes.
+/// The length of an RS256 signature with a 2048-bit key, in bytes.
 const SIGNATURE_LEN: usize = 256;
 
-/// Whom a token names.
+/// The name in a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bearer {
-    /// Someone whose name is in ASCII without `>`, `?` and `~`: then the payload is the same in both alphabets of base64.
+    /// A name in ASCII without `>`, `?` and `~`: the payload is the same in both alphabets of base64.
     Plain,
-    /// Someone else: `þ` ends in the bits of `-` and `ÿ` in those of `_`, and three of each make one fall on the end of
-    /// a group wherever the name begins. A client that decodes with the ordinary alphabet (as the official Python
-    /// client does) fails here.
+    /// A name with other characters: `þ` ends in the bits of `-` and `ÿ` in those of `_`. With three of each, one
+    /// falls on the end of a group wherever the name begins. A client that decodes with the ordinary alphabet (as the
+    /// official Python client does) fails here.
     NonAscii,
 }
 
@@ -31,7 +31,8 @@ impl Bearer {
     }
 }
 
-/// A token for `client_id`, issued at `now` by `issuer` for `life`: about 1,100 characters, never twice the same.
+/// Makes a token of `issuer` for `client_id`, issued at `now`, with the lifetime `life`. It has about 1,100
+/// characters and is unique.
 ///
 /// # Errors
 /// The operating system gives no random bytes.

@@ -1,5 +1,5 @@
-//! The keys that get tokens: those of the user (access keys, once user applications) and those of the organisation
-//! (service accounts, once applications).
+//! The keys that get tokens: the users' (access keys, formerly user applications) and the organisation's (service
+//! accounts, formerly applications).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,23 +17,23 @@ use crate::credential::{ClientSecret, Credential};
 
 mod others;
 
-/// How many keys a user has at most (the vendor's guide to user access keys).
+/// The maximum number of a user's keys (the vendor's guide to user access keys).
 pub(super) const MAX_USER_KEYS: usize = 20;
 
-/// How many the organisation has at most: ours, so that a sandbox left running does not fill the memory.
+/// The maximum number of the organisation's keys: a limit of the sandbox to save memory, not the vendor's.
 const MAX_ORGANISATION_KEYS: usize = 1_000;
 
-/// How many deleted keys are remembered.
+/// The maximum number of remembered deleted keys.
 const MAX_DELETED_KEYS: usize = 1_024;
 
-/// The one user whose keys are not another user's.
+/// The name of the sandbox's main user.
 pub(super) const USER: &str = "user@sandbox.invalid";
 
-/// Whose key it is.
+/// The owner of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     User,
-    /// Another user, whose keys the administration alone sees.
+    /// Another user, whose keys only the administration endpoints show.
     Other,
     Organisation,
 }
@@ -43,26 +43,26 @@ pub(super) enum Owner {
 pub(super) struct Key {
     pub(super) owner: Owner,
     pub(super) id: String,
-    /// Not the ID; of the organisation's keys it is the name, as in the vendor's examples.
+    /// Not the key's ID. For the organisation's keys it is the name, as in the vendor's examples.
     pub(super) client_id: String,
     pub(super) name: String,
     pub(super) secret: ClientSecret,
     pub(super) enabled: bool,
     pub(super) created_by: String,
-    /// These two since 1970.
+    /// The times of this key are since 1970.
     pub(super) created_at: Duration,
     pub(super) updated_at: Duration,
     logins: VecDeque<Moment>,
 }
 
-/// Why no key was created.
+/// The reason why no key was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotCreated {
-    /// The name is not one.
+    /// The name is invalid.
     Name,
-    /// The name is taken.
+    /// Another key has the name.
     Taken,
-    /// There are as many as there may be.
+    /// The owner has the maximum number of keys.
     TooMany,
     /// The operating system gives no random bytes.
     NoRandom,
@@ -71,14 +71,14 @@ pub(super) enum NotCreated {
 /// All keys, in the order of creation.
 pub(super) struct Keys {
     keys: Vec<Key>,
-    /// Those that were deleted, and when.
+    /// The deleted keys, each with the time of its deletion.
     deleted: VecDeque<(Key, Instant)>,
-    /// Every secret that was made here.
+    /// All generated secrets.
     made: VecDeque<String>,
 }
 
 impl Owner {
-    /// Whose keys a family creates.
+    /// Returns the owner of the keys that a family creates.
     pub(super) const fn of(family: Family) -> Self {
         if family.is_of_the_organisation() {
             Self::Organisation
@@ -87,7 +87,7 @@ impl Owner {
         }
     }
 
-    /// Whether a family shows this owner's keys.
+    /// Returns whether a family shows this owner's keys.
     const fn is_shown_by(self, family: Family) -> bool {
         match self {
             Self::User => !family.is_of_the_organisation(),
@@ -98,7 +98,7 @@ impl Owner {
 }
 
 impl Key {
-    /// The last login of those until a moment, if it is one of the last [`MAX_LOGINS`].
+    /// Returns the last login until a moment, if it is among the last [`MAX_LOGINS`].
     pub(super) fn last_login(&self, until: Instant) -> Option<Moment> {
         let seen = self.logins.iter().rev().find(|login| login.mono <= until);
         seen.copied()
@@ -106,7 +106,7 @@ impl Key {
 }
 
 impl Keys {
-    /// The one key that a sandbox starts with: the user's, or where users have none the organisation's.
+    /// Makes the set with the initial key: a user's, or the organisation's on lines without user keys.
     pub(super) fn new(line: Line, client_id: String, secret: ClientSecret, now: Duration) -> Self {
         let (owner, name) = if line.has_user_keys() {
             (Owner::User, FIRST_NAME.to_owned())
@@ -132,27 +132,27 @@ impl Keys {
         }
     }
 
-    /// The keys that a family shows: those that are there, and those that were not deleted before this moment.
+    /// Returns the keys that a family shows: the existing ones, and those that were deleted after `since`.
     pub(super) fn shown_by(&self, family: Family, since: Instant) -> impl Iterator<Item = &Key> {
         let deleted = self.deleted.iter().filter(move |(_, at)| *at > since);
         let keys = self.keys.iter().chain(deleted.map(|(key, _)| key));
         keys.filter(move |key| key.owner.is_shown_by(family))
     }
 
-    /// The family's key of this ID.
+    /// Returns the family's key of this ID.
     pub(super) fn find(&mut self, family: Family, id: &str) -> Option<&mut Key> {
         self.keys
             .iter_mut()
             .find(|key| key.owner.is_shown_by(family) && key.id == id)
     }
 
-    /// The key of this ID, of any user, deleted or not.
+    /// Returns the key of this ID, of any owner, deleted or not.
     pub(super) fn by_id(&self, id: &str) -> Option<&Key> {
         let deleted = self.deleted.iter().map(|(key, _)| key);
         self.keys.iter().chain(deleted).find(|key| key.id == id)
     }
 
-    /// The key that this credential proves, and its login is noted.
+    /// Returns the key of this credential, and records its login.
     pub(super) fn log_in(&mut self, credential: &Credential, now: Moment) -> Option<&Key> {
         let key = self.keys.iter_mut().find(|key| {
             key.client_id == credential.client_id && key.secret == credential.client_secret
@@ -210,7 +210,7 @@ impl Keys {
         Ok(self.keys.push_mut(key))
     }
 
-    /// Removes a family's key, if it is there.
+    /// Removes the family's key of this ID, if it exists.
     pub(super) fn remove(&mut self, family: Family, id: &str, now: Instant) -> Option<&Key> {
         let is_it = |key: &Key| key.owner.is_shown_by(family) && key.id == id;
         let place = self.keys.iter().position(is_it)?;
@@ -221,26 +221,26 @@ impl Keys {
         self.deleted.back().map(|(key, _)| key)
     }
 
-    /// A random secret, which is remembered.
+    /// Makes a random secret and remembers it.
     pub(super) fn make_secret(&mut self) -> Result<ClientSecret, getrandom::Error> {
         let text = random::secret()?;
         ledger::remember(&mut self.made, text.clone());
         ClientSecret::parse(&text).map_err(|_| getrandom::Error::UNEXPECTED)
     }
 
-    /// Changes the secret of the key that the sandbox started with, if it is still there.
+    /// Changes the secret of the initial key, if it still exists.
     pub(super) fn set_first_secret(&mut self, secret: ClientSecret) {
         if let Some(key) = self.keys.iter_mut().find(|key| key.id == FIRST_ID) {
             key.secret = secret;
         }
     }
 
-    /// Every secret that was made here, in order.
+    /// Returns all generated secrets, in order.
     pub(super) fn secrets(&self) -> Vec<String> {
         self.made.iter().cloned().collect()
     }
 
-    /// The keys as the person who started the sandbox sees them, those of other users apart.
+    /// Returns the keys for the sandbox's user, without those of other users.
     pub(super) fn list(&self) -> Vec<Application> {
         let keys = self.keys.iter().filter(|key| key.owner != Owner::Other);
         keys.map(|key| Application {
@@ -256,21 +256,21 @@ impl Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // without the secrets that were made
+        // omits the generated secrets
         f.debug_struct("Keys").field("keys", &self.keys).finish()
     }
 }
 
-/// The name of the key that a sandbox starts with, where users have keys.
+/// The name of the initial key, on lines with user keys.
 const FIRST_NAME: &str = "first-key";
 
-/// How many logins of a key are remembered.
+/// The maximum number of remembered logins of a key.
 const MAX_LOGINS: usize = 64;
 
-/// The ID of the key that a sandbox starts with.
+/// The ID of the initial key.
 const FIRST_ID: &str = "8c1f5c5e-2f0a-4d0e-9d5b-3f6c1a000001";
 
-/// `^[a-z][-_a-z0-9]*[a-z0-9]$`, where the line has the rule.
+/// Checks for `^[a-z][-_a-z0-9]*[a-z0-9]$`, on lines with this rule.
 fn is_name(line: Line, name: &str) -> bool {
     if !line.has_name_rule() {
         return !name.is_empty();

@@ -1,4 +1,4 @@
-//! The tokens that were issued, and which of them are valid.
+//! The issued tokens, and which of them are valid.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use tokio::time::Instant;
 
 use super::moment::Moment;
 
-/// How many tokens, and how many requests, are remembered. Past it the oldest are forgotten, and such a token is no
-/// longer valid: a sandbox left running for a month must not fill the memory.
+/// The maximum number of remembered tokens, and of remembered requests. Beyond it the oldest are forgotten to save
+/// memory; a forgotten token is no longer valid.
 pub(super) const REMEMBERED: usize = 16_384;
 
-/// The tokens of one issuer, all of the same life.
+/// The tokens of one issuer, all with the same lifetime.
 pub(super) struct Ledger {
     life: Duration,
     tokens: HashMap<Arc<str>, Issued>,
@@ -22,7 +22,7 @@ pub(super) struct Ledger {
 
 struct Issued {
     born: Instant,
-    /// The ID of the key that it was issued for.
+    /// The ID of the key that got the token.
     holder: Box<str>,
     revoked: bool,
 }
@@ -40,7 +40,7 @@ impl Ledger {
         self.life
     }
 
-    /// Enters a token issued at `now` for the key `holder`.
+    /// Adds a token that was issued at `now` for the key `holder`.
     pub(super) fn enter(&mut self, token: &str, holder: &str, now: Moment) {
         let token: Arc<str> = token.into();
         let issued = Issued {
@@ -54,7 +54,7 @@ impl Ledger {
         }
     }
 
-    /// The key that the token was issued for, if it is one of these, not revoked, and within its life.
+    /// Returns the key that got the token, if the token is known, not revoked and not expired.
     pub(super) fn holder(&self, token: &str, now: Moment) -> Option<&str> {
         self.tokens
             .get(token)
@@ -62,7 +62,7 @@ impl Ledger {
             .map(|issued| &*issued.holder)
     }
 
-    /// The newest token of the key `holder` that holds, and how long it still does.
+    /// Returns the newest valid token of the key `holder`, and its remaining validity.
     pub(super) fn newest_of(&self, holder: &str, now: Moment) -> Option<(&str, Duration)> {
         let token = self
             .order
@@ -94,7 +94,7 @@ impl Ledger {
         }
     }
 
-    /// The tokens in the order of issue.
+    /// Returns the tokens in the order of issue.
     pub(super) fn issued(&self) -> Vec<String> {
         self.order.iter().map(ToString::to_string).collect()
     }
@@ -102,14 +102,14 @@ impl Ledger {
 
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // tokens are not printed, not even ours: a leak check could not tell who printed them
+        // prints no token, not even the sandbox's own: a leak check could not tell who printed it
         f.debug_struct("Ledger")
             .field("issued", &self.order.len())
             .finish_non_exhaustive()
     }
 }
 
-/// Adds one to what is remembered, and gives back the one that is forgotten for it.
+/// Adds an item to a bounded memory; returns the item that is forgotten instead, if any.
 pub(super) fn remember<T>(memory: &mut VecDeque<T>, one: T) -> Option<T> {
     memory.push_back(one);
     if memory.len() > REMEMBERED {

@@ -1,41 +1,42 @@
-//! The release lines of the control plane, and what each has: the table to extend for another line.
+//! The release lines of the control plane, and what each has. A new line is added here.
 //!
-//! Source: the vendor's OpenAPI documents, v1.218 to v1.224 (one for each release line), and for 3.0 its documentation.
+//! Source: the vendor's OpenAPI documents, v1.218 to v1.224 (one per release line), and its documentation for 3.0.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::endpoint::{Api, Endpoint, Family};
 
-/// A release line of the control plane. They are ordered by age.
+/// A release line of the control plane. The variants are ordered by age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Line {
-    /// 2.18: tokens by the grant `app_token` alone; applications of the organisation, and none of users.
+    /// 2.18: only the grant `app_token`; applications of the organisation, but no user keys.
     V2_18,
-    /// 2.20: the grant `client_credentials`, and user applications.
+    /// 2.20: also the grant `client_credentials`, and user applications.
     V2_20,
-    /// 2.23: the last with `POST /api/v1/token` alone, whose answer does not tell when the token expires.
+    /// 2.23: the last line with only `POST /api/v1/token`, whose answer has no expiry.
     V2_23,
-    /// 2.24: `POST /api/v2/token` beside it, and both tell; access keys and service accounts beside what they replace.
+    /// 2.24: adds `POST /api/v2/token`, and both answers have the expiry. Adds access keys and service accounts
+    /// beside the families that they replace.
     V2_24,
-    /// 3.0: what 2.24 replaced is gone, the grant `app_token` too, and users see less of clusters.
+    /// 3.0: without the replaced families of 2.24 and without the grant `app_token`; users see less of clusters.
     V3_0,
 }
 
-/// Why a text is not a line that the sandbox can reproduce.
+/// The reason why a text is not a line of the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownLine {
-    /// A line that exists, and that the sandbox does not reproduce.
+    /// The vendor has this line, but the sandbox does not reproduce it.
     NotReproduced,
-    /// Not a line.
+    /// The vendor has no such line.
     Unknown,
 }
 
 // === impl Line ===
 
 impl Line {
-    /// Every line that the sandbox reproduces, oldest first.
+    /// All lines that the sandbox reproduces, the oldest first.
     pub const ALL: [Self; 5] = [
         Self::V2_18,
         Self::V2_20,
@@ -47,7 +48,7 @@ impl Line {
     /// Parses `2.24`.
     ///
     /// # Errors
-    /// [`UnknownLine`] tells a line that is not reproduced from a text that is none.
+    /// [`UnknownLine`] for a line that is not reproduced, and for other texts.
     pub fn parse(text: &str) -> Result<Self, UnknownLine> {
         Self::ALL
             .into_iter()
@@ -58,7 +59,7 @@ impl Line {
             })
     }
 
-    /// The line as people write it.
+    /// Returns the line as people write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::V2_18 => "2.18",
@@ -69,7 +70,7 @@ impl Line {
         }
     }
 
-    /// Whether the line has this endpoint.
+    /// Returns whether the line has this endpoint.
     pub(super) fn has(self, endpoint: Endpoint<'_>) -> bool {
         match endpoint {
             Endpoint::Token(Api::V1)
@@ -77,9 +78,9 @@ impl Line {
             | Endpoint::Clusters
             | Endpoint::Cluster(_) => true,
             Endpoint::Token(Api::V2) => self >= Self::V2_24,
-            // the documents have it from 2.21 on
+            // the documents have these from 2.21 on
             Endpoint::AccessRules | Endpoint::AccessRulesCount => self >= Self::V2_23,
-            // the documents have it from 2.25 on
+            // the documents have these from 2.25 on
             Endpoint::ClustersMinimal | Endpoint::ClusterMinimal(_) => self >= Self::V3_0,
             Endpoint::Keys(family) | Endpoint::Key(family, _) | Endpoint::KeySecret(family, _) => {
                 match family {
@@ -95,47 +96,48 @@ impl Line {
         }
     }
 
-    /// Whether the first form's answer has `expiresIn` (`TokenResponse` has it from 2.24 on).
+    /// Returns whether the first form's answer has `expiresIn` (in `TokenResponse` from 2.24 on).
     pub(super) fn v1_tells_expiry(self) -> bool {
         self >= Self::V2_24
     }
 
-    /// Whether the first form takes `client_credentials`: in `TokenRequest` from 2.20 on.
+    /// Returns whether the first form accepts `client_credentials` (in `TokenRequest` from 2.20 on).
     pub(super) fn v1_takes_client_credentials(self) -> bool {
         self >= Self::V2_20
     }
 
-    /// Whether `app_token`, the grant of the official Python client, is still taken: gone in 3.0 only.
+    /// Returns whether `app_token`, the grant of the official Python client, is accepted. Only 3.0 lacks it.
     pub(super) fn takes_app_token(self) -> bool {
         self <= Self::V2_24
     }
 
-    /// Whether users have keys of their own.
+    /// Returns whether users have their own keys.
     pub(super) fn has_user_keys(self) -> bool {
         self >= Self::V2_20
     }
 
-    /// Whether an application's answers tell its client ID; before, it is its name.
+    /// Returns whether an application's answers have its client ID; on earlier lines its name serves as one.
     pub(super) fn apps_have_client_ids(self) -> bool {
         self >= Self::V2_20
     }
 
-    /// Whether a name must match `^[a-z][-_a-z0-9]*[a-z0-9]$`.
+    /// Returns whether a name must match `^[a-z][-_a-z0-9]*[a-z0-9]$`.
     pub(super) fn has_name_rule(self) -> bool {
         self >= Self::V2_20
     }
 
-    /// Whether the answer to the creation of a user application has `createdAt`: in the documents from 2.21 on.
+    /// Returns whether the answer to a new user application has `createdAt` (in the documents from 2.21 on).
     pub(super) fn user_applications_tell_creation(self) -> bool {
         self >= Self::V2_23
     }
 
-    /// Whether a user application's new secret is called `clientSecret` instead of `secret`.
+    /// Returns whether a user application's new secret is called `clientSecret` instead of `secret`.
     pub(super) fn user_applications_renew_client_secrets(self) -> bool {
         self >= Self::V2_24
     }
 
-    /// Whether only administrators see the clusters, and others no more than `Clusters minimal` (roles, from 2.25 on).
+    /// Returns whether only administrators see the clusters, and others only `Clusters minimal` (roles, from 2.25
+    /// on).
     pub(super) fn hides_clusters(self) -> bool {
         self >= Self::V3_0
     }

@@ -1,5 +1,5 @@
-//! The endpoints that manage keys, field by field as the vendor's OpenAPI documents (v1.218 to v1.224) and, for 3.0,
-//! its reference have them.
+//! The endpoints that manage keys, with the fields of the vendor's OpenAPI documents (v1.218 to v1.224) and, for 3.0,
+//! of its reference.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::keys::{Key, MAX_USER_KEYS, NotCreated, Owner};
 use super::moment::{self, Moment};
 use super::tenant::{Request, Tenant};
 
-/// Answers a request to an endpoint of this family, from a bearer who may send it.
+/// Answers a request to an endpoint of this family, from a bearer that may send it.
 pub(super) fn answer(
     tenant: &mut Tenant,
     family: Family,
@@ -74,7 +74,7 @@ fn list(tenant: &Tenant, family: Family, query: &str, now: Moment) -> Answer {
     answer::json(StatusCode::OK, &body)
 }
 
-/// The keys that are told about at this moment.
+/// Returns the keys that the control plane shows at this moment.
 fn shown(tenant: &Tenant, family: Family, now: Moment) -> impl Iterator<Item = &Key> {
     let since = now.mono.checked_sub(tenant.conduct.deletion_seen);
     tenant.keys.shown_by(family, since.unwrap_or(now.mono))
@@ -139,7 +139,7 @@ fn delete(tenant: &mut Tenant, family: Family, id: &str, now: Moment) -> Done {
     Ok(answer::no_content())
 }
 
-/// The old secret is dead at once.
+/// Replaces a key's secret. The old one is revoked at once.
 fn renew(tenant: &mut Tenant, family: Family, id: &str, now: Moment) -> Done {
     let secret = tenant.keys.make_secret();
     let key = tenant.keys.find(family, id);
@@ -183,7 +183,7 @@ fn object(request: &Request<'_>) -> Result<Map<String, Value>, StatusCode> {
     serde_json::from_slice(&request.body).map_err(|_| StatusCode::BAD_REQUEST)
 }
 
-/// A key as lists and single answers show it: never with its secret.
+/// Formats a key for lists and single answers, without its secret.
 fn item(tenant: &Tenant, family: Family, key: &Key, now: Moment) -> Value {
     let mut item = Map::new();
     let mut put = |name: &str, value: Value| drop(item.insert(name.to_owned(), value));
@@ -205,7 +205,7 @@ fn item(tenant: &Tenant, family: Family, key: &Key, now: Moment) -> Value {
     item.into()
 }
 
-/// The last login that is told about at this moment, as it is told.
+/// Formats the last login that the control plane shows at this moment, as the settings say.
 fn last_login(tenant: &Tenant, key: &Key, now: Moment) -> Option<String> {
     let setting = tenant.conduct.last_login;
     let until = now.mono.checked_sub(setting.after)?;
@@ -219,7 +219,7 @@ fn last_login(tenant: &Tenant, key: &Key, now: Moment) -> Option<String> {
     Some(moment::rfc3339(shown.saturating_sub(past_the_day)))
 }
 
-/// The older families say `secret`.
+/// Returns the name of the member with the secret: `secret` in the older families.
 const fn secret_name(family: Family) -> &'static str {
     match family {
         Family::Apps | Family::UserApplications => "secret",

@@ -1,4 +1,4 @@
-//! One reading of both clocks: the one by which the sandbox judges tokens, and the one that it shows.
+//! A reading of two clocks: the one that decides whether tokens are valid, and the one that answers show.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,21 +6,21 @@ use tokio::time::Instant;
 
 use crate::instant::UnixTime;
 
-/// The farthest a clock can be set off, in seconds: a hundred years. An HTTP date ends with the year 9999, and
-/// formatting a later one would panic.
+/// The maximum error of a clock, in seconds: a hundred years. HTTP dates end with the year 9999, and formatting a
+/// later one would panic.
 pub(super) const MAX_SKEW: i64 = 3_153_600_000;
 
 /// A moment on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
-    /// The runtime's monotonic clock: a step of the wall clock must not change which tokens are valid here.
+    /// The runtime's monotonic clock: a step of the wall clock must not change which tokens are valid.
     pub(super) mono: Instant,
     /// The time since 1970.
     pub(super) unix: Duration,
 }
 
 impl Moment {
-    /// Now, on both clocks.
+    /// Returns the present moment.
     #[expect(
         clippy::disallowed_methods,
         reason = "the sandbox has its own clocks, as an issuer on another machine has"
@@ -34,7 +34,7 @@ impl Moment {
         }
     }
 
-    /// The same moment for a server whose wall clock is `seconds` off.
+    /// Returns the moment for a server whose wall clock is `seconds` off.
     pub(super) fn skewed(self, seconds: i64) -> Self {
         let by = Duration::from_secs(seconds.unsigned_abs());
         let unix = if seconds < 0 {
@@ -45,7 +45,7 @@ impl Moment {
         Self { unix, ..self }
     }
 
-    /// So much later, on both clocks.
+    /// Returns the moment `by` later, on both clocks.
     pub(super) fn later(self, by: Duration) -> Self {
         Self {
             mono: self.mono + by,
@@ -53,18 +53,18 @@ impl Moment {
         }
     }
 
-    /// Whether a token of `life` issued at `born` is still valid: up to, and not at, the end of its life.
+    /// Returns whether a token of lifetime `life` from `born` is valid. The lifetime's end is not included.
     pub(super) fn is_within(self, born: Instant, life: Duration) -> bool {
         self.mono.saturating_duration_since(born) < life
     }
 
-    /// The wall clock as an HTTP date (RFC 9110 section 5.6.7), `later` from this moment.
+    /// Formats the wall clock as an HTTP date (RFC 9110 section 5.6.7), `later` after this moment.
     pub(super) fn http_date(self, later: Duration) -> String {
         httpdate::fmt_http_date(UNIX_EPOCH + self.unix.saturating_add(later))
     }
 }
 
-/// A time since 1970 as in the control plane's answers: `2025-01-02T03:04:05.678Z` (RFC 3339).
+/// Formats a time since 1970 as the control plane does: `2025-01-02T03:04:05.678Z` (RFC 3339).
 pub(super) fn rfc3339(unix: Duration) -> String {
     let seconds = UnixTime::from_epoch(unix).rfc3339();
     let seconds = seconds.trim_end_matches('Z');

@@ -1,4 +1,4 @@
-//! What a sandbox is to be.
+//! The options of a sandbox.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,63 +9,65 @@ use super::role::Role;
 use super::setting::Setting;
 use crate::credential::ClientSecret;
 
-/// The longest life of a token: what people mean by "for ever" must not overflow a date.
+/// The maximum lifetime of a token. It keeps a value that stands for "for ever" from overflowing a date.
 const MAX_TOKEN_LIFE: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// What a sandbox is to be.
+/// The options of a sandbox.
 #[derive(Debug)]
 pub struct Options {
     /// The release line to reproduce.
     pub line: Line,
-    /// The address of the control plane, on loopback; port 0 is any free one.
+    /// The address of the control plane, on loopback. Port 0 means any free port.
     pub listen: SocketAddr,
-    /// The control address, on loopback; port 0 is any free one.
+    /// The control address, on loopback. Port 0 means any free port.
     pub control: SocketAddr,
-    /// The key that it starts with: the user's, or the organisation's on lines where users have none.
+    /// The client ID of the initial key: a user's, or the organisation's on lines without user keys.
     pub client_id: String,
-    /// Its secret.
+    /// The secret of the initial key.
     pub client_secret: ClientSecret,
-    /// How long a token lives: a second or more. The answer and the JWT tell whole seconds, rounded down.
+    /// The lifetime of a token: at least a second. The answer and the JWT have whole seconds, rounded down.
     pub token_life: Duration,
-    /// What the control plane says on paths that it does not have.
+    /// The answer to paths that the control plane does not have.
     pub unknown_path: UnknownPath,
-    /// What the user may do, and with it each of the user's keys; where users have none, what the first key may do.
+    /// The role of the user, and so of each of the user's keys; on lines without user keys, that of the initial key.
     pub role: Role,
-    /// What becomes of a key's tokens when its secret is regenerated, or it is deleted or disabled.
+    /// Whether a key's tokens stay valid when its secret is regenerated, or when it is deleted or disabled.
     pub old_tokens: OldTokens,
-    /// How it behaves, in the order in which the settings are applied.
+    /// The settings, in the order in which they are applied.
     pub settings: Vec<Setting>,
-    /// Whether the control plane is reached by TLS alone, with a certification authority made at the start. The
-    /// control address has none.
+    /// Whether the control plane only accepts TLS, with a certification authority that is made at the start. The
+    /// control address has no TLS.
     pub tls: bool,
-    /// The names that its certificate is for beside the address and `localhost`: of whoever resolves them to it.
+    /// Further names in its certificate, beside the address and `localhost`, for clients that resolve them to the
+    /// address.
     pub names: Vec<String>,
 }
 
-/// The answer on paths that the control plane does not have. Both are out there.
+/// The answer to paths that the control plane does not have. Real servers send either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum UnknownPath {
-    /// 200 with the web application's page, as `app.run.ai` did when it was looked at.
+    /// 200 with the web application's page, as `app.run.ai` was seen to answer.
     #[default]
     Html,
     /// 404 with the vendor's `Error`.
     NotFound,
 }
 
-/// What becomes of issued tokens when their key's secret does not exist any more. The vendor documents neither.
+/// What happens to issued tokens when their key's secret is replaced or removed. The vendor documents neither
+/// variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OldTokens {
-    /// They are valid to their end, as self-contained tokens are where nobody asks the issuer about them.
+    /// They stay valid until they expire, like self-contained tokens that are checked without asking the issuer.
     #[default]
     Survive,
-    /// They are not valid any more.
+    /// They are revoked.
     Die,
 }
 
 impl Options {
-    /// A sandbox on free ports of 127.0.0.1 whose tokens live for an hour.
+    /// Makes options for free ports of 127.0.0.1, with tokens that live for an hour.
     pub fn new(line: Line, client_id: impl Into<String>, client_secret: ClientSecret) -> Self {
         Self {
             line,
@@ -83,11 +85,11 @@ impl Options {
         }
     }
 
-    /// Refuses what is not possible, before anything is opened.
+    /// Refuses impossible options, before any port is opened.
     pub(super) fn check(&self) -> io::Result<()> {
         let loopback = self.listen.ip().is_loopback() && self.control.ip().is_loopback();
         let problem = if !loopback {
-            // anyone who reaches it can switch it
+            // any process that can reach the sandbox can switch it
             "the sandbox listens on loopback alone"
         } else if !(Duration::from_secs(1)..=MAX_TOKEN_LIFE).contains(&self.token_life) {
             "a token lives from one second to a hundred years"

@@ -1,4 +1,4 @@
-//! The switches and dials of a running sandbox, shared by its two listeners and by whoever started it.
+//! The switches and settings of a running sandbox, shared by both listeners and the sandbox's owner.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,10 +13,10 @@ use super::record::Stats;
 use super::timeline::Timeline;
 use super::tls::Tls;
 
-/// Asks the listener to look at the fault in force; it answers when it has done what that takes.
+/// Requests that the listener applies the fault in force. The listener answers when it has opened or closed the port.
 pub(super) type Look = oneshot::Sender<io::Result<()>>;
 
-/// A timeline to follow from now on, and whom to tell when what is due at once is in force.
+/// A timeline to follow from now on, and a channel that reports when its steps for this moment are in force.
 pub(super) type Play = (Timeline, oneshot::Sender<()>);
 
 /// A handle on a running sandbox.
@@ -49,8 +49,8 @@ impl Panel {
         }
     }
 
-    /// The issuer, for a moment: never hold it across an await. What was to be executed until now has been: there is no
-    /// other way to see the issuer, so that no task is needed to execute it in time.
+    /// Locks the issuer; never hold it across an await. First executes all pending requests that are due. As there is
+    /// no other way to the issuer, they need no task of their own.
     pub(super) fn issuer(&self) -> MutexGuard<'_, Issuer> {
         let mut issuer = self.issuer.lock().unwrap_or_else(PoisonError::into_inner);
         if !issuer.pending.is_empty() {
@@ -59,7 +59,7 @@ impl Panel {
         issuer
     }
 
-    /// The certificates, of a sandbox that has TLS.
+    /// Returns the certificates, if the sandbox has TLS.
     pub(super) fn tls(&self) -> Option<&Tls> {
         self.tls.as_deref()
     }
@@ -77,7 +77,7 @@ impl Panel {
     }
 
     /// Puts a fault in force, and waits until the port is closed or open accordingly. The listener reads the fault
-    /// itself, so that of two calls at once the later one wins for both.
+    /// itself, so that the later of two simultaneous calls wins for both.
     pub(super) async fn set_fault(
         &self,
         fault: Option<Fault>,
@@ -95,7 +95,7 @@ impl Panel {
         outcome.await.map_err(|_| stopped())?
     }
 
-    /// Follows a timeline in the place of the one before.
+    /// Follows a timeline, instead of the previous one.
     pub(super) async fn play(&self, timeline: Timeline) -> io::Result<()> {
         for (_, fault) in timeline.steps() {
             self.check(fault.as_ref())?;
@@ -106,7 +106,7 @@ impl Panel {
         outcome.await.map_err(|_| stopped())
     }
 
-    /// Refuses what would pass unnoticed.
+    /// Refuses faults that would have no effect.
     fn check(&self, fault: Option<&Fault>) -> io::Result<()> {
         match fault {
             Some(Fault::Tls(_)) if self.tls.is_none() => {

@@ -1,4 +1,4 @@
-//! A change of keys that is to be executed later than it was asked for.
+//! A change of keys whose execution is delayed.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::endpoint::Endpoint;
 use super::moment::Moment;
 use super::tenant::Request;
 
-/// How many changes can wait: a sandbox that is left running must not fill the memory.
+/// The maximum number of pending changes, to save memory.
 pub(super) const MAX_PENDING: usize = 1_024;
 
-/// A request with an accepted token, and when it is executed.
+/// A request with an accepted token, and the moment at which it is executed.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) due: Moment,
-    /// The ID of the key whose token it had.
+    /// The ID of the key that got the request's token.
     pub(super) bearer: String,
     method: Method,
     path: String,
@@ -38,7 +38,7 @@ impl Pending {
         }
     }
 
-    /// The request as it was.
+    /// Returns the original request.
     pub(super) fn request(&self) -> Option<Request<'_>> {
         Some(Request {
             method: self.method.clone(),

@@ -1,4 +1,4 @@
-//! The task that plays a timeline, and switches its faults when they are due.
+//! The task that follows a timeline and switches its faults when they are due.
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -7,7 +7,7 @@ use super::moment::Moment;
 use super::panel::{Panel, Play};
 use super::timeline::Timeline;
 
-/// Plays the latest timeline, until the sender is dropped. Faults can be switched by hand between two steps.
+/// Follows the latest timeline until the sender is dropped. Faults can be switched by hand between two steps.
 pub(super) async fn run(panel: Panel, mut timelines: mpsc::Receiver<Play>) {
     let mut play = timelines.recv().await;
     while let Some((timeline, started)) = play {
@@ -28,7 +28,7 @@ async fn follow(
     started: &mut Option<tokio::sync::oneshot::Sender<()>>,
 ) {
     let mut tell = || {
-        // the caller may have gone
+        // the caller may be gone
         started.take().map(|started| started.send(()));
     };
     for (after, fault) in timeline.steps() {

@@ -1,6 +1,6 @@
 //! Random IDs and secrets.
 
-/// A random UUID.
+/// Makes a random UUID.
 ///
 /// # Errors
 /// The operating system gives no random bytes.
@@ -18,7 +18,7 @@ pub(super) fn uuid() -> Result<String, getrandom::Error> {
     ))
 }
 
-/// A random secret of 40 characters.
+/// Makes a random secret of 40 characters.
 ///
 /// # Errors
 /// The operating system gives no random bytes.

@@ -1,4 +1,4 @@
-//! What the sandbox remembers of its requests: counts, and how each token request looked.
+//! The sandbox's records of its requests: counts, and the form of each token request.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
-    /// `POST` requests to a token path, on lines without that path as well.
+    /// `POST` requests to a token path, even on lines without that path.
     pub token_requests: u64,
     /// Tokens issued.
     pub granted: u64,
-    /// Token requests that the endpoint rejected: a wrong credential, or a request that is none.
+    /// Token requests that the endpoint rejected, because of a wrong credential or an invalid request.
     pub rejected: u64,
-    /// Requests that a fault of tokens or of keys took part in. A late or a lost answer also counts as granted, and a
-    /// change of keys as done: it happened.
+    /// Requests that a fault of tokens or keys affected. A token with a late or lost answer also counts as granted,
+    /// and a change of keys as executed.
     pub faulted: u64,
     /// Requests to other endpoints with a valid token.
     pub resource_ok: u64,
-    /// Requests to other endpoints without one.
+    /// Requests to other endpoints without a valid token.
     pub resource_unauthorized: u64,
     /// Keys created.
     pub keys_created: u64,
@@ -27,11 +27,11 @@ pub struct Stats {
     pub keys_regenerated: u64,
     /// Keys deleted.
     pub keys_deleted: u64,
-    /// Connections that are open now, those of the control address not counted.
+    /// Open connections, without those to the control address.
     pub open_connections: u64,
 }
 
-/// What a token request looked like. It holds no values, so that it can be printed.
+/// The form of a token request. It has no values, so that it can be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Seen {
@@ -41,7 +41,7 @@ pub struct Seen {
     pub content_type: Option<String>,
     /// The headers' names in lower case, in the order sent.
     pub header_names: Vec<String>,
-    /// The names of the body's fields as spelled, where the body could be read; the order of JSON is not kept.
+    /// The names of the body's fields as spelled, if the body could be parsed. The order of JSON fields is lost.
     pub field_names: Vec<String>,
 }
 
@@ -49,14 +49,14 @@ pub struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Application {
-    /// Its ID, by which it is managed.
+    /// The ID by which the key is managed.
     pub id: String,
-    /// Its client ID, with which it gets tokens.
+    /// The client ID with which the key gets tokens.
     pub client_id: String,
-    /// Its name.
+    /// The key's name.
     pub name: String,
-    /// Whether it gets tokens.
+    /// Whether the key can get tokens.
     pub enabled: bool,
-    /// When it last got a token, since 1970.
+    /// When the key last got a token, since 1970.
     pub last_login: Option<Duration>,
 }

@@ -1,5 +1,5 @@
-//! What a token tells of its bearer: permissions and access rules, field by field as the vendor's OpenAPI documents
-//! (v1.218 to v1.224) have them.
+//! The permissions and access rules of a token's bearer, with the fields of the vendor's OpenAPI documents (v1.218 to
+//! v1.224).
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::keys::{Key, Owner, USER};
 use super::line::Line;
 use super::role::Role;
 
-/// `GET /api/v1/authorization/permissions`: a list of `Permission`.
+/// Answers `GET /api/v1/authorization/permissions`: a list of `Permission`.
 pub(super) fn permissions() -> Answer {
     ok(&json!([{
         "resourceType": "project",
@@ -20,7 +20,7 @@ pub(super) fn permissions() -> Answer {
     }]))
 }
 
-/// `GET /api/v1/authorization/me/access-rules`: the rules of the bearer's user or of the bearer, one for each role.
+/// Answers `GET /api/v1/authorization/me/access-rules`: the rules of the bearer or its user, one per role.
 pub(super) fn access_rules(line: Line, roles: &[Role], bearer: Option<&Key>) -> Answer {
     let (subject, kind) = match bearer {
         Some(key) if key.owner == Owner::Organisation && line >= Line::V2_24 => {
@@ -55,7 +55,7 @@ pub(super) fn access_rules(line: Line, roles: &[Role], bearer: Option<&Key>) -> 
     }}))
 }
 
-/// `GET /api/v1/authorization/me/access-rules/count`.
+/// Answers `GET /api/v1/authorization/me/access-rules/count`.
 pub(super) fn access_rules_count(roles: &[Role]) -> Answer {
     ok(&json!({"count": roles.len()}))
 }

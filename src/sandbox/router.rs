@@ -12,8 +12,8 @@ use super::tenant::{Request, Tenant};
 use super::{clusters, manage, resources};
 
 impl Tenant {
-    /// Answers a request with an accepted token of the key `bearer`. A key has the permissions of its user, so any
-    /// token may do what the user may do. That a token may manage its own key is inferred, not documented.
+    /// Answers a request with an accepted token of the key `bearer`. A key has its user's permissions, so any token
+    /// may do what the user may do. That a token may manage its own key is inferred, not documented.
     pub(super) fn answer(&mut self, bearer: &str, request: &Request<'_>, now: Moment) -> Answer {
         if !self.allows(bearer, request) {
             return answer::error(StatusCode::FORBIDDEN);
@@ -36,7 +36,7 @@ impl Tenant {
         }
     }
 
-    /// Whether the bearer may send the request: a subject without access rules may send none.
+    /// Returns whether the bearer may send the request. A subject without access rules may send none.
     fn allows(&self, bearer: &str, request: &Request<'_>) -> bool {
         let key = self.keys.by_id(bearer);
         let roles = self.roles(key);
@@ -49,7 +49,7 @@ impl Tenant {
                 if family.is_for_administrators() {
                     is_administrator
                 } else {
-                    // the organisation has no keys of a user: that it is 403 is a guess
+                    // the organisation is not a user with keys; that it gets 403 is a guess
                     key.is_none_or(|key| key.owner != Owner::Organisation)
                         && self.allows_own_key(bearer, request)
                 }
@@ -59,7 +59,7 @@ impl Tenant {
         is_allowed && !roles.is_empty()
     }
 
-    /// Whether a key's token may send this request about a key of its user.
+    /// Returns whether a key's token may send this request about a key of its user.
     fn allows_own_key(&self, bearer: &str, request: &Request<'_>) -> bool {
         let reads = request.method == Method::GET;
         match self.conduct.own_keys {

@@ -1,4 +1,4 @@
-//! Answers byte by byte: what HTTP libraries do not let one do, written to the connection by hand.
+//! Answers that are written to the connection byte by byte, because HTTP libraries do not allow faults in them.
 
 use std::io;
 use std::time::Duration;
@@ -13,34 +13,34 @@ use super::answer::Answer;
 use super::fault::Fault;
 use super::moment::Moment;
 
-/// How much an endless answer sends at most.
+/// The maximum length of an endless answer, in bytes.
 const FLOOD_LEN: usize = 1 << 30;
 
-/// An interim answer (RFC 8297), as short as it can be: what costs a client is how many there are.
+/// The shortest possible interim answer (RFC 8297): the number of them is what costs a client.
 const EARLY_HINTS: &[u8] = b"HTTP/1.1 103 Early Hints\r\n\r\n";
 
 /// A connection, encrypted or not.
 pub(super) trait Connection: AsyncRead + AsyncWrite + Unpin {
-    /// What it runs over.
+    /// Returns the underlying TCP connection.
     fn tcp(&self) -> &TcpStream;
 }
 
-/// How an answer gets to the client.
+/// The way in which an answer is delivered.
 #[derive(Debug)]
 pub(super) enum Delivery {
     /// At once, by the HTTP library.
     Whole(Answer),
-    /// After a delay.
+    /// After a delay, by the HTTP library.
     Late(Duration, Answer),
-    /// By hand.
+    /// Byte by byte, without the HTTP library.
     Raw(Script),
 }
 
-/// Bytes, and what follows them.
+/// The bytes of an answer, and what happens after them.
 #[derive(Debug)]
 pub(super) struct Script {
     bytes: Vec<u8>,
-    /// The pause before each byte; without one they are written at once.
+    /// The pause before each byte; `None` writes them at once.
     pace: Option<Duration>,
     end: End,
 }
@@ -49,13 +49,13 @@ pub(super) struct Script {
 enum End {
     /// An ordinary end of the connection.
     Close,
-    /// Nothing more, until the client goes away.
+    /// Silence until the client disconnects.
     Silence,
     /// An abortive end: RST.
     Reset,
-    /// A gibibyte of the same letter, or less if the client goes away.
+    /// A gibibyte of the same letter, unless the client disconnects earlier.
     Flood,
-    /// Interim answers, until the client goes away.
+    /// Interim answers until the client disconnects.
     EarlyHints,
 }
 
@@ -76,7 +76,7 @@ impl Connection for TlsStream<TcpStream> {
 // === impl Delivery ===
 
 impl Delivery {
-    /// How `fault` lets `answer` through.
+    /// Chooses how `answer` is delivered during `fault`.
     pub(super) fn of(fault: Option<&Fault>, mut answer: Answer, now: Moment) -> Self {
         match fault {
             Some(Fault::Slow(delay)) => Self::Late(*delay, answer),
@@ -106,7 +106,7 @@ impl Delivery {
         }
     }
 
-    /// No answer, ever.
+    /// Leaves the request unanswered.
     pub(super) fn silence() -> Self {
         Self::raw(Vec::new(), End::Silence)
     }
@@ -120,7 +120,7 @@ impl Delivery {
     }
 }
 
-/// Where an answer breaks off.
+/// The point at which an answer breaks off.
 #[derive(Clone, Copy)]
 enum Cut {
     Nothing,
@@ -128,7 +128,7 @@ enum Cut {
     Body,
 }
 
-/// An answer as HTTP/1.1, whole or up to the middle of its head or body.
+/// Encodes an answer as HTTP/1.1, complete or up to the middle of its head or body.
 fn encode(answer: &Answer, now: Moment, cut: Cut) -> Vec<u8> {
     let mut bytes = format!("HTTP/1.1 {}\r\n", answer.status()).into_bytes();
     for (name, value) in answer.headers() {
@@ -160,14 +160,14 @@ fn encode(answer: &Answer, now: Moment, cut: Cut) -> Vec<u8> {
 // === impl Script ===
 
 impl Script {
-    /// Plays it to the end of the connection.
+    /// Writes the script, to the end of the connection.
     ///
     /// # Errors
-    /// The client went away first.
+    /// The client disconnected first.
     pub(super) async fn play(self, mut stream: impl Connection) -> io::Result<()> {
         if let Some(pace) = self.pace {
             for byte in self.bytes {
-                // a timer takes a millisecond even for nothing
+                // a timer needs a millisecond even for a zero pause
                 if !pace.is_zero() {
                     tokio::time::sleep(pace).await;
                 }
@@ -176,7 +176,7 @@ impl Script {
             }
         } else {
             stream.write_all(&self.bytes).await?;
-            // what is encrypted may wait in a buffer
+            // encrypted bytes may wait in a buffer
             stream.flush().await?;
         }
         match self.end {
@@ -198,7 +198,7 @@ impl Script {
     }
 }
 
-/// Reads until the client closes.
+/// Reads until the client closes the connection.
 pub(super) async fn drain(stream: &mut impl Connection) -> io::Result<()> {
     let mut unread = [0_u8; 1_024];
     while stream.read(&mut unread).await? > 0 {}

@@ -1,4 +1,4 @@
-//! The main listener: its connections, and the faults that concern connections.
+//! The main listener: its connections, and the faults that affect connections.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use super::panel::{Look, Panel};
 use super::script::{Connection, Delivery, Script};
 use super::service;
 
-/// How many connections are served at a time; more wait in the backlog.
+/// The maximum number of connections that are served at a time; more wait in the backlog.
 const MAX_CONNECTIONS: usize = 1_024;
 
-/// The largest head of a request.
+/// The maximum size of a request's head, in bytes.
 const MAX_HEAD_LEN: usize = 16 * 1_024;
 
-/// How long a connection may be without a complete head, idle ones included.
+/// The timeout for a complete head, which also ends idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves the control plane until it is dropped, with all of its connections.
+/// Serves the control plane until it is dropped, with all its connections.
 pub(super) async fn run(mut door: Door, panel: Panel, mut looks: mpsc::Receiver<Look>) {
     let mut connections = JoinSet::new();
     loop {
@@ -48,7 +48,7 @@ pub(super) async fn run(mut door: Door, panel: Panel, mut looks: mpsc::Receiver<
                     }
                     _ => door.reopen().await,
                 };
-                // whoever asked may be gone; the door is as it should be anyway
+                // the caller may be gone; the port is in the right state anyway
                 let _ = done.send(outcome);
             }
             Some(_) = connections.join_next() => {}
@@ -59,10 +59,10 @@ pub(super) async fn run(mut door: Door, panel: Panel, mut looks: mpsc::Receiver<
     }
 }
 
-/// Serves one connection, once hands are shaken on it.
+/// Serves one connection, after the TLS handshake if there is one.
 async fn serve(stream: TcpStream, panel: Panel) {
     let _open = panel.opened();
-    // a dripping answer must not be gathered into segments; failing that, it is only less of a fault
+    // the bytes of a dripping answer must not be merged into segments; if this fails, the fault is only weaker
     let _ = stream.set_nodelay(true);
     let Some(tls) = panel.tls() else {
         return serve_http(stream, &panel).await;
@@ -71,14 +71,14 @@ async fn serve(stream: TcpStream, panel: Panel) {
         Some(Fault::Tls(fault)) => Some(*fault),
         _ => None,
     };
-    // an error is a client that went away or refused the certificate, and it knows why
+    // an error means that the client has left or refused the certificate, and it knows why
     if let Ok(stream) = tls.accept(stream, fault).await {
         serve_http(stream, &panel).await;
     }
 }
 
-/// Faults at the level of bytes take it out of the HTTP library's hands: the request is read
-/// by the library, and the answer written by the script.
+/// Serves HTTP on a connection. For faults at the level of bytes, the HTTP library reads the request, and the script
+/// writes the answer.
 async fn serve_http(stream: impl Connection, panel: &Panel) {
     let (hand_over, mut taken_over) = mpsc::channel::<Script>(1);
     let service = service_fn(|request| {
@@ -102,7 +102,7 @@ async fn serve_http(stream: impl Connection, panel: &Panel) {
     let script = tokio::select! {
         biased;
         script = taken_over.recv() => script,
-        // an error here is a client that went away or spoke no HTTP, and it was told so
+        // an error means that the client has left or sent no HTTP, and it got the error as an answer
         _ = &mut connection => return,
     };
     let stream = connection.into_parts().io.into_inner();
@@ -111,7 +111,7 @@ async fn serve_http(stream: impl Connection, panel: &Panel) {
     }
 }
 
-/// HTTP/1.1 with our limits.
+/// Returns an HTTP/1.1 server with the sandbox's limits.
 pub(super) fn http() -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())

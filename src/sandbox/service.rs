@@ -1,4 +1,4 @@
-//! One request to the control plane: from HTTP to the issuer's question, and back.
+//! Handles one request to the control plane: parses it for the issuer, and converts the answer.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use super::panel::Panel;
 use super::script::Delivery;
 use super::tenant;
 
-/// The largest body that is read: many times what a token request needs.
+/// The maximum size of a body, in bytes: many times that of a token request.
 pub(super) const MAX_BODY_LEN: usize = 64 * 1_024;
 
-/// How long a client may take to send a body: a connection must not be held for ever by one that stopped.
+/// The timeout for the whole body, so that a stalled client does not occupy a connection for ever.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Answers one request.
@@ -110,13 +110,13 @@ where
 /// Reads a body up to [`MAX_BODY_LEN`].
 ///
 /// # Errors
-/// The status of the answer instead.
+/// The status to answer with.
 pub(super) async fn read_body<B>(body: B) -> Result<Bytes, StatusCode>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    // one that says so itself is turned away before it is sent
+    // a body of a too large declared size is refused before it is sent
     if body.size_hint().lower() > MAX_BODY_LEN as u64 {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
@@ -129,7 +129,7 @@ where
     }
 }
 
-/// 405 with the method that is allowed (RFC 9110 section 15.5.6).
+/// Makes the answer 405 with the allowed method (RFC 9110 section 15.5.6).
 pub(super) fn method_not_allowed(allowed: &str) -> Answer {
     let answer = answer::error(StatusCode::METHOD_NOT_ALLOWED);
     match HeaderValue::try_from(allowed) {
@@ -148,7 +148,7 @@ mod tests {
     use crate::sandbox::issuer::Issuer;
     use crate::sandbox::{Line, Options};
 
-    /// Over sockets it cannot be told from outside that a request was read and will not be answered.
+    /// A test over sockets could not see that a request was read and will not be answered.
     #[tokio::test]
     async fn hang_concerns_every_path_and_the_other_faults_the_token_endpoints_alone() {
         let options = Options::new(Line::V2_24, "app", ClientSecret::parse("s").unwrap());

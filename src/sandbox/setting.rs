@@ -1,4 +1,4 @@
-//! How the control plane behaves beside its faults, and the plain words for it: `name:value`.
+//! The settings of the control plane, and their text form: `name:value`.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::role::Role;
 mod parse;
 mod print;
 
-/// How the control plane behaves, until it is changed. [`Setting::HELP`] says in plain words what each does.
+/// A setting of the control plane's behaviour. [`Setting::HELP`] explains each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(
@@ -27,83 +27,84 @@ pub enum Setting {
     KillsOld(bool),
 }
 
-/// What a key's token may do with the keys of its user. The vendor does not document it.
+/// What a key's token may do with its user's keys. The vendor does not document it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OwnKeys {
-    /// Everything, as far as the user may.
+    /// Everything that the user may do.
     #[default]
     Allowed,
-    /// Nothing: 403.
+    /// Nothing: all requests get 403.
     Forbidden,
-    /// Read them alone: what changes them is 403.
+    /// Only read them: changes get 403.
     ReadOnly,
-    /// Everything but change the very key that it is of: that is 403.
+    /// Everything except changes of the token's own key, which get 403.
     NotItself,
 }
 
-/// What `lastLogin` tells of a key.
+/// How `lastLogin` of a key is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastLogin {
-    /// Whether it is told at all; else it is null, whatever happened.
+    /// Whether it is shown; otherwise it is always null.
     pub is_told: bool,
-    /// Whether only the day is told: its first moment (UTC).
+    /// Whether it is rounded down to the day (UTC).
     pub by_day: bool,
-    /// How long a login is not told about.
+    /// How long a login takes to appear.
     pub after: Duration,
-    /// By how many seconds the clock of the server that writes it down is off.
+    /// By how many seconds the recording server's clock is off.
     pub skew: i64,
 }
 
-/// How many items a list of access keys has at most (`maxItems` in the vendor's reference).
+/// The limit to the items in a list of access keys (`maxItems` in the vendor's reference).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MaxItems {
-    /// The limit, if there is one: what is past it is left out, and nothing says so.
+    /// The limit, if there is one. Further items are omitted without notice.
     pub limit: Option<u16>,
-    /// Whether `offset` and `limit` lead to the others. The vendor's reference has them for other lists alone.
+    /// Whether `offset` and `limit` give access to further items. The vendor's reference has them only for other
+    /// lists.
     pub is_paged: bool,
 }
 
-/// What the control plane tells of its clusters.
+/// The answer to a request for the clusters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Clusters {
-    /// One, of the control plane's own line.
+    /// One cluster of the control plane's own line.
     #[default]
     OwnLine,
-    /// One of each version.
+    /// One cluster of each version.
     Versions(Vec<ClusterVersion>),
-    /// This status.
+    /// This error status.
     Status(u16),
 }
 
-/// The version that a cluster has in a list.
+/// The version of a cluster in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClusterVersion {
-    /// This one.
+    /// This version.
     Known(String),
     /// Null: the cluster has never connected.
     Null,
-    /// None: the member is not there.
+    /// No version member.
     Absent,
 }
 
-/// Why a text is not a setting. It never quotes the text.
+/// The reason why a text is not a setting. It never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidSetting {
     /// No setting has this name.
     Unknown,
-    /// The value is missing, or is not one that this setting can have.
+    /// The value is missing or invalid for this setting.
     Value,
 }
 
 // === impl Setting ===
 
 impl Setting {
-    /// An example of each setting, and what it does.
+    /// An example and an explanation of each setting.
     #[rustfmt::skip]
     pub const HELP: [(&'static str, &'static str); 19] = [
         ("access-rules:robot=practitioner", "the roles of a subject: administrator, practitioner, both with a comma, or none. A subject is `user`, the client ID of a service account or application, or `*` for those without rules of their own. Without rules everything but its own token is 403; a new service account or application has none"),

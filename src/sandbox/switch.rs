@@ -1,17 +1,17 @@
-//! The fault in force, and for how long.
+//! The fault in force, and its remaining requests.
 
 use super::fault::Fault;
 
-/// Which fault is in force.
+/// The fault in force.
 #[derive(Debug, Default)]
 pub(super) struct Switch {
     fault: Option<Fault>,
-    /// For how many more requests; none means until it is changed.
+    /// The number of further requests that it affects; `None` means until it is changed.
     left: Option<u64>,
 }
 
 impl Switch {
-    /// Puts a fault in force, for the next `requests` that it concerns or until it is changed.
+    /// Puts a fault in force, for the next `requests` that it affects or until it is changed.
     pub(super) fn set(&mut self, fault: Option<Fault>, requests: Option<u64>) {
         *self = Self {
             fault: fault.filter(|_| requests != Some(0)),
@@ -19,12 +19,12 @@ impl Switch {
         };
     }
 
-    /// The fault in force.
+    /// Returns the fault in force.
     pub(super) const fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
     }
 
-    /// What the fault does to a request, if it concerns it: one request less of it is left.
+    /// Returns the fault's effect on a request, and counts the request if the fault affects it.
     pub(super) fn take(&mut self, concerned: impl Fn(&Fault) -> Option<Fault>) -> Option<Fault> {
         let taken = concerned(self.fault.as_ref()?)?;
         if let Some(left) = &mut self.left {

@@ -1,5 +1,5 @@
-//! The tenant: who may have a token, which tokens are valid, who may do what. It decides from arguments alone, and
-//! knows nothing of faults.
+//! The tenant: decides who gets a token, which tokens are valid and what they allow. Its decisions depend only on its
+//! arguments, and it does not know about faults.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::role::Role;
 use super::setting::Setting;
 use crate::credential::Credential;
 
-/// The user, as a setting of access rules names it.
+/// The user's name in a setting of access rules.
 const USER_WORD: &str = "user";
 
 /// A tenant of the control plane.
@@ -29,11 +29,11 @@ pub(super) struct Tenant {
     pub(super) ledger: Ledger,
     pub(super) conduct: Conduct,
     old_tokens: OldTokens,
-    /// The address in the tokens' `iss`.
+    /// The address in the `iss` of tokens.
     url: String,
 }
 
-/// A request to another endpoint than those of tokens, read from the wire.
+/// A parsed request, other than a token request.
 #[derive(Debug)]
 pub(super) struct Request<'a> {
     pub(super) method: hyper::Method,
@@ -84,7 +84,7 @@ impl Tenant {
         self.conduct.set(setting);
     }
 
-    /// The roles of a token's bearer, one for each access rule.
+    /// Returns the roles of a token's bearer, one for each access rule.
     pub(super) fn roles(&self, bearer: Option<&Key>) -> &[Role] {
         self.conduct.roles(match bearer {
             Some(key) if key.owner == Owner::Organisation => &key.client_id,
@@ -92,7 +92,7 @@ impl Tenant {
         })
     }
 
-    /// A token for a credential; the inner error says why not.
+    /// Grants a token for a credential; the inner error says why not.
     pub(super) fn grant(
         &mut self,
         credential: &Credential,
@@ -109,7 +109,8 @@ impl Tenant {
         self.issue(&client_id, &id, bearer, now).map(Ok)
     }
 
-    /// The newest token that holds for a credential, and how long it still does; none where a new one is to be granted.
+    /// Returns the newest valid token for a credential and its remaining validity; `None` if a new one must be
+    /// granted.
     pub(super) fn newest(
         &mut self,
         credential: &Credential,
@@ -120,7 +121,7 @@ impl Tenant {
         Some((token.to_owned(), left))
     }
 
-    /// A token for a client, whether or not there is such a key.
+    /// Issues a token for a client, even if there is no such key.
     pub(super) fn issue(
         &mut self,
         client_id: &str,
@@ -133,7 +134,7 @@ impl Tenant {
         Ok(token)
     }
 
-    /// The ID of the key whose valid token the `Authorization` header carries (RFC 6750 section 2.1).
+    /// Returns the ID of the key whose valid token is in the `Authorization` header (RFC 6750 section 2.1).
     pub(super) fn admits(&self, authorization: Option<&str>, now: Moment) -> Option<String> {
         let (scheme, token) = authorization?.split_once(' ')?;
         if !scheme.eq_ignore_ascii_case("bearer") {
@@ -142,7 +143,8 @@ impl Tenant {
         self.ledger.holder(token, now).map(str::to_owned)
     }
 
-    /// A key's secret is no more, or the key is: what becomes of its tokens is as was chosen.
+    /// Revokes a key's tokens, or not, as the option says, when its secret is replaced or the key is deleted or
+    /// disabled.
     pub(super) fn secret_lost(&mut self, key_id: &str) {
         if self.old_tokens == OldTokens::Die {
             self.ledger.revoke_of(key_id);

@@ -1,4 +1,4 @@
-//! The sandbox over real sockets, asked by a client that sees every byte.
+//! Tests of the sandbox over real sockets, with a client that sees every byte.
 
 use std::io;
 use std::time::Duration;
@@ -27,7 +27,7 @@ const GOOD_FORM: &str = "grant_type=client_credentials&client_id=app&client_secr
 const GOOD_JSON: &str =
     r#"{"grantType":"client_credentials","clientID":"app","clientSecret":"s3cret & +"}"#;
 
-/// A guard against tests that never end; nothing is asserted about time.
+/// A timeout against tests that hang. No test asserts anything about time with it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn options(line: Line) -> Options {
@@ -94,14 +94,14 @@ fn request_to(host: &str, method: &str, path: &str, headers: &str, body: &str) -
     )
 }
 
-/// Connects, sends the request, and leaves the answer to the caller.
+/// Connects and sends the request. The caller reads the answer.
 async fn connect(url: &str, request: &str) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).await?;
     stream.write_all(request.as_bytes()).await?;
     Ok(stream)
 }
 
-/// Reads to the end of the connection: what came, and how it ended.
+/// Reads to the end of the connection; returns the bytes, and how it ended.
 async fn read_all(stream: &mut TcpStream) -> (Vec<u8>, io::Result<usize>) {
     let mut raw = Vec::new();
     let read = stream.read_to_end(&mut raw);
@@ -145,19 +145,19 @@ async fn probe(sandbox: &Sandbox, token: &str) -> Reply {
     .await
 }
 
-/// Sends a good token request, and does not wait for the answer.
+/// Sends a good token request without reading the answer.
 async fn open_v2(sandbox: &Sandbox) -> TcpStream {
     let content_type = format!("Content-Type: {FORM}\r\n");
     let request = request("POST", "/api/v2/token", &content_type, GOOD_FORM);
     connect(&sandbox.url(), &request).await.unwrap()
 }
 
-/// A token of the first key, by the grant that the line has.
+/// Returns a token of the initial key, by the grant that the line has.
 async fn token(sandbox: &Sandbox) -> String {
     credential(sandbox, "app", SECRET).await.token()
 }
 
-/// What the first form of the token endpoint answers to a credential, in the grant that the line has.
+/// Sends a credential to the first form of the token endpoint, by the grant that the line has.
 async fn credential(sandbox: &Sandbox, id: &str, secret: &str) -> Reply {
     let [grant, id_name, secret_name] = if sandbox.panel.issuer().tenant.line == Line::V2_18 {
         ["app_token", "appID", "appSecret"]
@@ -174,7 +174,7 @@ async fn credential(sandbox: &Sandbox, id: &str, secret: &str) -> Reply {
     .await
 }
 
-/// What a request with a token and a JSON body gets.
+/// Sends a request with a token and a JSON body.
 async fn managed(sandbox: &Sandbox, token: &str, method: &str, path: &str, body: &str) -> Reply {
     let headers = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
     ask(&sandbox.url(), method, path, &headers, body).await

@@ -1,60 +1,60 @@
-//! Faults over time: which one comes when, as text.
+//! Faults over time, and their text form.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::fault::{Fault, InvalidFault};
 
-/// The latest that a fault can be planned for: a week.
+/// The latest time of a step: a week.
 const MAX_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
-/// How many steps there can be.
+/// The maximum number of steps.
 const MAX_STEPS: usize = 10_000;
 
-/// Which fault comes when, counted from the start; the first step is the earliest.
+/// Faults at times that are counted from the start; the first step is the earliest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Timeline(Vec<(Duration, Option<Fault>)>);
 
-/// Why a text is not a timeline: the line, counted from 1, and what is wrong with it. It never quotes the text.
+/// The reason why a text is not a timeline. It never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidTimeline {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The error in that line.
     pub why: InvalidStep,
 }
 
-/// Why a line is not a step.
+/// The reason why a line is not a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidStep {
-    /// Not a number of seconds, a blank, and a fault.
+    /// It is not a number of seconds, a blank, and a fault.
     Shape,
-    /// Not a number of seconds up to a week.
+    /// It does not begin with a number of seconds up to a week.
     Seconds,
-    /// Earlier than the line before.
+    /// It is earlier than the line before.
     Order,
-    /// More steps than there can be.
+    /// There are too many steps.
     TooMany,
-    /// Not a fault.
+    /// Its fault is invalid.
     Fault(InvalidFault),
 }
 
 // === impl Timeline ===
 
 impl Timeline {
-    /// Faults (or the end of the one in force) at times counted from the start, in any order; of two at the same time
-    /// the later in the list wins.
+    /// Makes a timeline of faults, or ends of faults (`None`), in any order. Of two at the same time, the later in
+    /// the list wins.
     pub fn new(steps: impl IntoIterator<Item = (Duration, Option<Fault>)>) -> Self {
         let mut steps: Vec<_> = steps.into_iter().collect();
         steps.sort_by_key(|(after, _)| *after);
         Self(steps)
     }
 
-    /// Parses lines of `SECONDS FAULT`, where the fault may be `none`: `10 hang`, `12.5 none`. Lines that begin with `#`
-    /// are comments; elsewhere a `#` may be of a fault's text.
+    /// Parses lines of `SECONDS FAULT`, where the fault may be `none`: `10 hang`, `12.5 none`. Lines that begin with
+    /// `#` are comments; elsewhere `#` can be a part of a fault.
     ///
     /// # Errors
-    /// [`InvalidTimeline`] tells the line, and what is wrong with it.
+    /// [`InvalidTimeline`] with the line and the error.
     pub fn parse(text: &str) -> Result<Self, InvalidTimeline> {
         let mut steps: Vec<(Duration, Option<Fault>)> = Vec::new();
         for (number, line) in text.lines().enumerate() {
@@ -78,7 +78,7 @@ impl Timeline {
         Ok(Self(steps))
     }
 
-    /// The steps, the earliest first.
+    /// Returns the steps, the earliest first.
     pub fn steps(&self) -> &[(Duration, Option<Fault>)] {
         &self.0
     }

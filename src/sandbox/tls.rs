@@ -1,4 +1,4 @@
-//! TLS with a certification authority of the sandbox's own: it is made at the start, and its key is gone with it.
+//! TLS with the sandbox's own certification authority, which is made at the start and never stored.
 
 use std::io;
 use std::net::IpAddr;
@@ -19,19 +19,20 @@ use tokio_rustls::server::TlsStream;
 use super::fault::TlsFault;
 use super::moment::Moment;
 
-/// How long the certificates hold. Some systems take none that holds for more than 398 days.
+/// The validity of the certificates. Some systems accept none that is valid for more than 398 days.
 const VALIDITY: Duration = Duration::from_secs(397 * 86_400);
 
-/// How long before the start they begin: clocks differ, and the one that has expired needs a time in which it was valid.
+/// How long before the start they become valid: clocks differ, and the expired one needs a time at which it was
+/// valid.
 const BACKDATED: Duration = Duration::from_secs(2 * 86_400);
 
-/// When the expired one did.
+/// How long ago the expired one has expired.
 const EXPIRED_SINCE: Duration = Duration::from_secs(86_400);
 
-/// How long a client may take to shake hands: a connection must not be held for ever by one that stopped.
+/// The timeout of a handshake, so that a stalled client does not occupy a connection for ever.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The certificates that can be shown, each with what it takes to show it.
+/// The certificates of the server, with their keys.
 #[derive(Debug)]
 pub(super) struct Tls {
     ca: String,
@@ -44,11 +45,11 @@ pub(super) struct Tls {
 type Made<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 impl Tls {
-    /// Makes a certification authority and its certificates for a server at this address, which is also `localhost`
-    /// and has these names.
+    /// Makes a certification authority and its certificates for a server at this address, under the name `localhost`
+    /// and these names.
     ///
     /// # Errors
-    /// No keys can be made here, or a name is none.
+    /// The keys cannot be made, or a name is invalid.
     pub(super) fn new(ip: IpAddr, names: &[String], now: Moment) -> io::Result<Self> {
         Self::make(ip, names, now).map_err(io::Error::other)
     }
@@ -80,15 +81,17 @@ impl Tls {
         })
     }
 
-    /// The certification authority's certificate in PEM form: who trusts it, and the right name, gets through.
+    /// Returns the certification authority's certificate in PEM form. A client that trusts it and uses a right name
+    /// can connect.
     pub(super) fn ca(&self) -> &str {
         &self.ca
     }
 
-    /// Shakes hands over a connection, with the certificate that the fault takes; without an answer there is none.
+    /// Makes the handshake on a connection, with the certificate of the fault. With [`TlsFault::Hang`] it never
+    /// answers.
     ///
     /// # Errors
-    /// The client went away, or did not like what it saw.
+    /// The client disconnected, or refused the certificate.
     pub(super) async fn accept(
         &self,
         stream: TcpStream,

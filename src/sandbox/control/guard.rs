@@ -1,5 +1,5 @@
-//! Checks of a request before its path is read: a web page can make a browser send requests to any address that it can
-//! reach, under a name of its own choice (DNS rebinding), and here they would switch faults.
+//! Rejects requests from web pages before their path is read. A page can make a browser send requests to any address
+//! that it can reach, under a name of the page's choice (DNS rebinding). Such requests could switch faults.
 
 use std::net::SocketAddr;
 
@@ -7,22 +7,22 @@ use hyper::header::{HOST, ORIGIN, REFERER};
 use hyper::http::{HeaderName, HeaderValue};
 use hyper::{Request, Version};
 
-/// The port that clients leave out of a `http` address.
+/// The port that clients omit from an `http` address.
 const HTTP: u16 = 80;
 
-/// Why a request is refused.
+/// The reason why a request is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// A browser sent it for a page.
+    /// A browser sent it for a web page.
     WebPage,
-    /// It is for another host, or for none.
+    /// It names another host, or none.
     Host,
 }
 
-/// Lets through what is sent to `address` by a tool.
+/// Accepts requests that a tool sends to `address`.
 ///
 /// # Errors
-/// Why it is refused.
+/// The reason why the request is refused.
 pub(super) fn check<B>(request: &Request<B>, address: SocketAddr) -> Result<(), Refusal> {
     let headers = request.headers();
     if headers
@@ -45,7 +45,8 @@ pub(super) fn check<B>(request: &Request<B>, address: SocketAddr) -> Result<(), 
     }
 }
 
-/// Whether browsers send this header for pages. The `fetch` of Node and of Deno sends `Sec-Fetch-Mode: cors` alone.
+/// Returns whether browsers send this header for web pages. The `fetch` of Node and of Deno sends only
+/// `Sec-Fetch-Mode: cors`.
 fn is_of_a_page(name: &HeaderName, value: &HeaderValue) -> bool {
     match name.as_str() {
         "sec-fetch-mode" => value != "cors",
@@ -61,7 +62,7 @@ fn is_ours(host: &str, address: SocketAddr) -> bool {
 // === impl Refusal ===
 
 impl Refusal {
-    /// For the client, with the address that it should have used.
+    /// Formats the refusal for the client, with the address that it should have used.
     pub(super) fn text(&self, address: SocketAddr) -> String {
         match self {
             Self::WebPage => "requests of web pages are refused".to_owned(),

@@ -1,15 +1,15 @@
-//! Why a text is not a fault.
+//! The reason why a text is not a fault.
 
 use std::fmt;
 
-/// Why a text is not a fault. It never quotes the text.
+/// The reason why a text is not a fault. It never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidFault {
     /// No fault has this name.
     Unknown,
     /// The fault takes no argument.
     NoArgument,
-    /// The argument is missing, or is not one that this fault can have.
+    /// The argument is missing or invalid for this fault.
     Argument,
 }
 

@@ -1,4 +1,4 @@
-//! Reads a fault from its plain words.
+//! Parses the text form of a fault.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use hyper::header::HeaderValue;
 use super::{Execution, Fault, InvalidFault, SecretFault, TlsFault};
 use crate::sandbox::moment::MAX_SKEW;
 
-/// The longest delay that can be asked for: a day.
+/// The longest delay: a day.
 const MAX_DELAY: Duration = Duration::from_secs(86_400);
 
 impl Fault {
     /// Parses `kind` or `kind:argument`.
     ///
     /// # Errors
-    /// [`InvalidFault`] tells what is wrong, without the text.
+    /// [`InvalidFault`] with the reason, which does not quote the text.
     pub fn parse(text: &str) -> Result<Self, InvalidFault> {
         let (kind, argument) = match text.split_once(':') {
             Some((kind, argument)) => (kind, Some(argument)),
@@ -82,7 +82,7 @@ impl Fault {
         .ok_or(InvalidFault::Argument)
     }
 
-    /// The faults without an argument.
+    /// Returns the fault of this name without an argument.
     fn plain(kind: &str) -> Option<Self> {
         Some(match kind {
             "refuse" => Self::Refuse,
@@ -115,10 +115,10 @@ fn seconds(text: &str) -> Option<Duration> {
         .filter(|delay| *delay <= MAX_DELAY)
 }
 
-/// The fault inside another one, to the depth of one.
+/// Parses the fault inside another one. It cannot contain a further fault.
 fn inner(text: &str, is_one: impl Fn(&Fault) -> bool) -> Option<Box<Fault>> {
     let kind = text.split(':').next().unwrap_or_default();
-    // before it is parsed: a text could nest as deep as it is long
+    // checked before parsing: a text could nest as deep as it is long
     if ["keys", "reads", "executed", "late"].contains(&kind) {
         return None;
     }
@@ -128,7 +128,7 @@ fn inner(text: &str, is_one: impl Fn(&Fault) -> bool) -> Option<Box<Fault>> {
 fn late(argument: &str) -> Option<Fault> {
     let (after, answer) = match argument.split_once(':') {
         None => (argument, None),
-        // what lets the right answer through would have to know it
+        // a fault that lets the usual answer through would need it, but it is not known yet
         Some((after, text)) => {
             let is_one = |fault: &Fault| {
                 *fault == Fault::Hang || fault.is_of_an_answer() && !fault.lets_through()
@@ -174,7 +174,7 @@ mod tests {
             assert_eq!(fault.to_string(), example);
             kinds.insert(discriminant(&fault));
         }
-        // `raw` and `answer` are one kind, so are both forms of `late`, and those of TLS and the like
+        // `raw` and `answer` share one kind; so do both forms of `late`, and the variants of TLS and others
         let more = [
             TlsFault::ALL.len(),
             SecretFault::ALL.len(),

@@ -1,4 +1,4 @@
-//! Writes a fault in its plain words, as [`Fault::parse`] reads them.
+//! Writes a fault in the text form that [`Fault::parse`] reads.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The keys of other users, which the administration's lists show.
+//! The keys of other users, which the administration endpoints list.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use super::{FIRST_NAME, Key, Keys, Owner};
 use crate::credential::ClientSecret;
 use crate::sandbox::random;
 
-/// How many of the other users' keys each of them has.
+/// The number of keys of each other user.
 const KEYS_OF_EACH_OTHER: u16 = 20;
 
 impl Keys {
-    /// Has so many keys of other users, in the place of those before. None of them gets a token.
+    /// Replaces the other users' keys with `count` new ones. They cannot get tokens.
     pub(in crate::sandbox) fn set_others(&mut self, count: u16, now: Duration) {
         self.keys.retain(|key| key.owner != Owner::Other);
         let Ok(secret) = random::secret() else {

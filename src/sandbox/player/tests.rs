@@ -8,7 +8,7 @@ use crate::sandbox::{Line, Options};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A panel whose timelines are followed, and whose port needs nothing done.
+/// Makes a panel whose timelines are followed, without a port to open or close.
 fn panel() -> Panel {
     let options = Options::new(Line::V2_24, "app", ClientSecret::parse("s").unwrap());
     let issuer = Issuer::new(options, String::new(), Moment::now());

@@ -1,4 +1,4 @@
-//! Reads a setting from its plain words.
+//! Parses the text form of a setting.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use super::{
 };
 use crate::sandbox::moment::MAX_SKEW;
 
-/// The longest delay that can be asked for: a day.
+/// The longest delay: a day.
 const MAX_DELAY: Duration = Duration::from_secs(86_400);
 
-/// How many keys of others there can be.
+/// The maximum number of other users' keys.
 const MAX_OTHER_KEYS: u16 = 10_000;
 
-/// How many clusters there can be.
+/// The maximum number of clusters.
 const MAX_CLUSTERS: usize = 100;
 
 impl Setting {
     /// Parses `name:value`.
     ///
     /// # Errors
-    /// [`InvalidSetting`] tells what is wrong, without the text.
+    /// [`InvalidSetting`] with the reason, which does not quote the text.
     pub fn parse(text: &str) -> Result<Self, InvalidSetting> {
         let (name, value) = text.split_once(':').unwrap_or((text, ""));
         match name {

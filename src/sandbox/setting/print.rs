@@ -1,4 +1,4 @@
-//! Writes a setting in its plain words, as [`Setting::parse`] reads them.
+//! Writes a setting in the text form that [`Setting::parse`] reads.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
-//! Faults of the connection: what happens to bytes and sockets.
+//! Faults of the connection: their effect on bytes and sockets.
 
 use super::*;
 
-/// Lets the sandbox work until `done`.
+/// Runs the sandbox until `done`.
 async fn until(done: impl Fn() -> bool) {
     let wait = async {
         while !done() {
@@ -64,7 +64,7 @@ async fn while_it_refuses_nobody_else_is_given_the_port() {
         .unwrap()
         .parse()
         .unwrap();
-    // without SO_REUSEADDR, as the kernel chooses free ports
+    // without SO_REUSEADDR, as when the kernel chooses free ports
     let other = tokio::net::TcpSocket::new_v4().unwrap();
     assert_eq!(
         other.bind(address).unwrap_err().kind(),
@@ -134,7 +134,7 @@ async fn slow_and_drip_give_the_right_answer_in_the_end() {
         let stats = sandbox.stats();
         assert_eq!((stats.granted, stats.faulted), (1, 1));
     }
-    // every byte on its own: what has come so far grows one by one, and starts with the status line
+    // each byte is sent separately: the first ones are those of the status line
     let sandbox = broken(Line::V2_24, "drip:1").await;
     let mut dripping = open_v2(&sandbox).await;
     let mut start = [0; 8];

@@ -1,10 +1,10 @@
-//! The control address.
+//! Tests of the control address.
 
 use super::*;
 use crate::sandbox::Timeline;
 
 async fn control(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> (u16, String) {
-    // what curl's --data sends
+    // the header of curl's --data
     let headers = format!("Content-Type: {FORM}\r\n");
     let reply = ask(&sandbox.control_url(), method, path, &headers, body).await;
     (reply.status, String::from_utf8(reply.body).unwrap())

@@ -1,4 +1,4 @@
-//! Each family of keys on each line, by a table of what the vendor's documents say of it: paths, members and statuses.
+//! Compares each family of keys on each line with the vendor's documents: paths, members and statuses.
 
 use std::collections::BTreeSet;
 
@@ -7,20 +7,20 @@ use serde_json::{Map, json};
 use super::*;
 use crate::sandbox::{Role, Setting};
 
-/// What the documents say of a family.
+/// The documented form of a family.
 struct Documented {
     path: &'static str,
-    /// The first line that has it, and the last.
+    /// The first and the last line with the family.
     lines: [Line; 2],
-    /// What the list is wrapped in; else it is bare.
+    /// The member that contains the list; `None` for a bare list.
     wrapper: Option<&'static str>,
     /// The members of a key in a list.
     item: &'static [&'static str],
-    /// The statuses of errors that a request for the list may have.
+    /// The error statuses for a request for the list.
     list_errors: &'static [u16],
-    /// Whether keys are created, shown and regenerated here; else they are listed and deleted alone.
+    /// Whether keys can be created, shown and regenerated; otherwise only listed and deleted.
     is_whole: bool,
-    /// Whether a key is enabled and disabled here.
+    /// Whether a key can be enabled and disabled.
     has_switch: bool,
     takes_administrator: bool,
 }
@@ -80,7 +80,7 @@ const FAMILIES: [Documented; 6] = [
     },
 ];
 
-/// The families of a line.
+/// Returns the families of a line.
 fn families(line: Line) -> impl Iterator<Item = &'static Documented> {
     FAMILIES
         .iter()
@@ -90,12 +90,12 @@ fn families(line: Line) -> impl Iterator<Item = &'static Documented> {
 impl Documented {
     fn item(&self, line: Line) -> BTreeSet<&'static str> {
         let item = self.item.iter().copied();
-        // applications tell their client ID from 2.20 on
+        // applications have a client ID from 2.20 on
         item.filter(|name| *name != "clientId" || line >= Line::V2_20)
             .collect()
     }
 
-    /// The members of the answer to a creation.
+    /// Returns the members of the answer to a creation.
     fn created(&self, line: Line) -> BTreeSet<&'static str> {
         let mut members = BTreeSet::from(["id", "name"]);
         if line >= Line::V2_20 {
@@ -116,7 +116,7 @@ impl Documented {
         members
     }
 
-    /// The one member of the answer to a regeneration.
+    /// Returns the member of the answer to a regeneration.
     fn renewed(&self, line: Line) -> &'static str {
         match self.path {
             "/api/v1/user-applications" if line < Line::V2_24 => "secret",
@@ -134,7 +134,7 @@ fn object(reply: &Reply) -> Map<String, Value> {
     reply.json().as_object().unwrap().clone()
 }
 
-/// An answer of this status with the vendor's `Error`, if the documents have the status for the request.
+/// Asserts that the answer has this status and the vendor's `Error`, if the documents have the status for it.
 fn check_error(reply: &Reply, status: u16, documented: &[u16], what: &str) {
     assert_eq!(reply.status, status, "{what}: {reply:?}");
     assert!(documented.contains(&status), "{what}");
@@ -148,7 +148,7 @@ fn check_error(reply: &Reply, status: u16, documented: &[u16], what: &str) {
     assert!(more.is_empty(), "{what}: {more:?}");
 }
 
-/// The keys of a list, out of their wrapper.
+/// Returns the keys of a list, without the wrapper.
 fn listed(family: &Documented, reply: &Reply) -> Vec<Map<String, Value>> {
     assert_eq!(reply.status, 200, "{}", family.path);
     let list = match family.wrapper {
@@ -308,7 +308,7 @@ async fn what_is_not_allowed_is_401_or_403_in_every_family_of_every_line() {
     }
 }
 
-/// Permissions, access rules and clusters: on which lines, and the members of an item.
+/// Compares permissions, access rules and clusters: the lines that have them, and the members of an item.
 #[tokio::test]
 async fn what_a_bearer_is_told_has_the_members_of_the_documents_on_every_line() {
     const RULES: &str = "/api/v1/authorization/me/access-rules";
@@ -345,7 +345,7 @@ async fn what_a_bearer_is_told_has_the_members_of_the_documents_on_every_line() 
 
         let reply = get(RULES).await;
         if line < Line::V2_23 {
-            // in the documents from 2.21 on: before, the path is the web page
+            // in the documents from 2.21 on; earlier lines answer with the web page
             assert_eq!(
                 reply.header("content-type"),
                 Some("text/html; charset=utf-8")

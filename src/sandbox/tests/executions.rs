@@ -1,4 +1,4 @@
-//! Changes of keys that are executed late, twice, or answered otherwise than they went.
+//! Changes of keys that are executed late, twice, or with a misleading answer.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ async fn create(sandbox: &Sandbox, token: &str) -> Reply {
     managed(sandbox, token, "POST", KEYS, NAME).await
 }
 
-/// Sends a request and reads what comes until the server closes.
+/// Sends a request and reads until the server closes the connection.
 async fn raw(sandbox: &Sandbox, token: &str, method: &str, path: &str, body: &str) -> Vec<u8> {
     let headers = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
     let request = request(method, path, &headers, body);
@@ -24,7 +24,7 @@ async fn raw(sandbox: &Sandbox, token: &str, method: &str, path: &str, body: &st
     read_all(&mut stream).await.0
 }
 
-/// Waits until so many keys are there.
+/// Waits until there are this many keys.
 async fn keys_are(sandbox: &Sandbox, count: usize) {
     let reached = async {
         while sandbox.applications().len() != count {
@@ -41,7 +41,7 @@ async fn a_key_can_be_made_and_the_answer_be_an_error() {
     faulted(&sandbox, "executed:status:500").await;
     assert_eq!(create(&sandbox, &token).await.status, 500);
     assert_eq!(sandbox.applications()[1].name, "second");
-    // what the server did not do is answered as ever: the error is not in its place
+    // a request that the server did not execute gets the usual answer instead of the fault's
     faulted(&sandbox, "executed:status:500").await;
     assert_eq!(create(&sandbox, &token).await.status, 409);
     let path = format!("{KEYS}/{}", sandbox.applications()[1].id);
@@ -49,7 +49,7 @@ async fn a_key_can_be_made_and_the_answer_be_an_error() {
     let reply = managed(&sandbox, &token, "DELETE", &path, "").await;
     assert!(reply.body.starts_with(b"<!DOCTYPE html>"), "{reply:?}");
     assert_eq!(sandbox.applications().len(), 1);
-    // without a token nothing is done
+    // without a token, the server executes nothing
     faulted(&sandbox, "executed:status:500").await;
     assert_eq!(create(&sandbox, "wrong").await.status, 401);
     assert_eq!(sandbox.applications().len(), 1);
@@ -78,7 +78,7 @@ async fn a_change_can_be_executed_after_its_connection_was_closed() {
     keys_are(&sandbox, 2).await;
     assert_eq!(sandbox.stats().keys_created, 1);
     let path = format!("{KEYS}/{}", sandbox.applications()[1].id);
-    // long enough not to be reached here
+    // long enough not to end during this test
     faulted(&sandbox, "late:80000:status:504").await;
     let reply = managed(&sandbox, &token, "DELETE", &path, "").await;
     assert_eq!((reply.status, &reply.json()["code"]), (504, &json!(504)));
@@ -100,7 +100,7 @@ async fn a_late_change_has_the_rules_of_the_moment_at_which_it_is_executed() {
     let token = token(&sandbox).await;
     faulted(&sandbox, "late:0.2").await;
     assert!(raw(&sandbox, &token, "POST", KEYS, NAME).await.is_empty());
-    // the name is taken meanwhile: the late one finds it so, and makes no second key
+    // another key takes the name, so the late request makes no second key
     assert_eq!(create(&sandbox, &token).await.status, 201);
     let executed = async {
         while !sandbox.panel.issuer().pending.is_empty() {
@@ -124,7 +124,7 @@ async fn a_change_can_be_executed_once_more_after_it_was_answered() {
         managed(&sandbox, &token, "DELETE", &path, "").await.status,
         204
     );
-    // as a request that a proxy repeats: the deleted key's name is there again, with another ID
+    // like a request that a proxy repeats: the deleted key's name exists again, with another ID
     keys_are(&sandbox, 2).await;
     let again = &sandbox.applications()[1];
     assert_eq!(again.name, "second");

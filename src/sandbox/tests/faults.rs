@@ -1,4 +1,4 @@
-//! Faults of the answer: what each puts into it.
+//! Faults of the answer: their effect on its content.
 
 use super::*;
 
@@ -153,7 +153,7 @@ async fn a_counted_fault_ends_with_its_last_request_and_is_not_spent_on_a_path_w
     assert_eq!(v1(&sandbox).await.status, 401);
     assert_eq!(v1(&sandbox).await.status, 401);
     assert_eq!((v1(&sandbox).await.status, sandbox.fault()), (200, None));
-    // an outage in front of the server is an outage of every path
+    // an outage in front of the server affects every path
     sandbox.set_fault_for(Fault::Status(502), 1).await.unwrap();
     assert_eq!(v2(&sandbox).await.status, 502);
     assert_eq!(v1(&sandbox).await.status, 200);

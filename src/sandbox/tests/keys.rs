@@ -1,4 +1,4 @@
-//! Keys from their creation to their end.
+//! Keys from their creation to their deletion.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::sandbox::OldTokens;
 
 const KEYS: &str = "/api/v1/access-keys";
 
-/// A key created with this token: its ID, client ID and secret.
+/// Creates a key with this token; returns its ID, client ID and secret.
 async fn create(sandbox: &Sandbox, token: &str, name: &str) -> [String; 3] {
     let body = json!({"name": name}).to_string();
     let reply = managed(sandbox, token, "POST", KEYS, &body).await;
@@ -42,11 +42,11 @@ async fn a_key_gets_tokens_from_its_creation_to_its_deletion() {
         post(&sandbox, "/api/v2/token", FORM, &form).await.status,
         200
     );
-    // one key's ID with another key's secret is nobody's
+    // a client ID works only with its own key's secret
     assert_eq!(credential(&sandbox, &client_id, SECRET).await.status, 401);
     assert_eq!(credential(&sandbox, "app", &secret).await.status, 401);
     assert_eq!(credential(&sandbox, &id, &secret).await.status, 401);
-    // its own token may delete it
+    // a key's own token may delete it
     let path = format!("{KEYS}/{id}");
     let reply = managed(&sandbox, &reply.token(), "DELETE", &path, "").await;
     assert_eq!(reply.status, 204);
@@ -122,7 +122,7 @@ async fn a_user_has_twenty_keys_at_most_and_a_deleted_one_makes_room() {
     let message = reply.json()["message"].as_str().unwrap().to_owned();
     assert!(message.contains("limit of 20"), "{message}");
     assert!(reply.json()["details"].as_str().unwrap().contains("guess"));
-    // the organisation's are not counted with them
+    // the organisation's keys do not count
     assert_eq!(
         managed(&sandbox, &token, "POST", "/api/v1/apps", one_more)
             .await
@@ -205,7 +205,7 @@ async fn a_swallowed_answer_is_none_and_what_was_asked_has_happened() {
     let lost = sandbox.applications()[1].clone();
     assert_eq!(lost.name, "lost");
 
-    // what does not change keys is answered: it can be found by its name, and tokens are given
+    // requests that do not change keys are answered: the key can be found by its name, and gets tokens
     let list = managed(&sandbox, &first, "GET", KEYS, "").await.json();
     assert_eq!(list["accessKeys"][1]["id"], lost.id.as_str());
     let secret = sandbox.secrets()[0].clone();
@@ -252,14 +252,14 @@ async fn faults_of_keys_concern_what_changes_keys_alone_and_are_counted_by_it() 
         201
     );
 
-    // what breaks the answer does not undo what it says
+    // a broken answer does not undo the change
     let fault = Fault::parse("keys:reset").unwrap();
     sandbox.set_fault(Some(fault)).await.unwrap();
     let (_, end) = raw(&sandbox, &first, "POST", KEYS, r#"{"name":"third"}"#).await;
     assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     assert_eq!(sandbox.applications().len(), 3);
 
-    // the faults of tokens leave keys alone
+    // faults of token requests do not affect keys
     sandbox.set_fault(Some(Fault::Status(503))).await.unwrap();
     assert_eq!(
         managed(&sandbox, &first, "POST", KEYS, r#"{"name":"fourth"}"#)

@@ -1,4 +1,4 @@
-//! What each line answers, field by field.
+//! The answers of each line, field by field.
 
 use std::collections::HashSet;
 
@@ -102,7 +102,7 @@ async fn what_is_no_token_request_is_turned_away_by_http() {
     assert_eq!(reply.status, 200);
     assert!(reply.body.starts_with(b"<!DOCTYPE html>"));
 
-    // the body is announced and not sent: the answer must not wait for it
+    // the body is announced but not sent: the answer must not wait for it
     let head = format!(
         "POST /api/v2/token HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nContent-Length: 65537\r\n\r\n"
     );

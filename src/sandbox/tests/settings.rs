@@ -1,4 +1,4 @@
-//! How the control plane behaves by its settings.
+//! The effects of the settings.
 
 use serde_json::json;
 
@@ -29,7 +29,7 @@ async fn get(sandbox: &Sandbox, token: &str, path: &str) -> Reply {
     managed(sandbox, token, "GET", path, "").await
 }
 
-/// A new key of this path: its ID, and a token of its own.
+/// Creates a key at this path; returns its ID, and a token of its own.
 async fn create(sandbox: &Sandbox, token: &str, path: &str, name: &str) -> (String, String) {
     let body = json!({"name": name}).to_string();
     let key = managed(sandbox, token, "POST", path, &body).await.json();
@@ -78,7 +78,7 @@ async fn a_new_subject_has_no_access_rules_and_may_do_nothing_but_get_its_token(
                 let reply = managed(&sandbox, &own, method, &path, "").await;
                 assert_eq!(reply.status, 403, "{line} {method} {path}");
             }
-            // the user, or where users have no keys the first application, may still
+            // the user may still do it, or the first application on lines without user keys
             let reply = managed(&sandbox, &first, "DELETE", &itself, "").await;
             assert_eq!(reply.status, 204, "{line}");
         }
@@ -104,7 +104,7 @@ async fn access_rules_are_each_subjects_own_and_go_with_it() {
     let count = get(&sandbox, &own, &format!("{RULES}/count")).await;
     assert_eq!(count.json(), json!({"count": 2}));
     assert_eq!(get(&sandbox, &own, ACCOUNTS).await.status, 200);
-    // it is no user, whose keys it could see
+    // a service account is not a user with keys
     assert_eq!(get(&sandbox, &own, KEYS).await.status, 403);
 
     set(&sandbox, "access-rules:robot=practitioner");
@@ -112,12 +112,12 @@ async fn access_rules_are_each_subjects_own_and_go_with_it() {
     assert_eq!(get(&sandbox, &own, "/api/v1/clusters").await.status, 200);
     let path = format!("{ACCOUNTS}/{id}");
     managed(&sandbox, &first, "DELETE", &path, "").await;
-    // its token survives it, and says no more than before that it may
+    // the token stays valid after its key is deleted, but has no rights
     assert_eq!(get(&sandbox, &own, "/api/v1/clusters").await.status, 403);
     let (_, own) = create(&sandbox, &first, ACCOUNTS, "robot").await;
     assert_eq!(get(&sandbox, &own, "/api/v1/clusters").await.status, 403);
 
-    // the user's own can go too, and then those of each of the user's keys
+    // the user can lose its rules, and with them those of all its keys
     set(&sandbox, "access-rules:user=none");
     assert_eq!(get(&sandbox, &first, KEYS).await.status, 403);
     set(&sandbox, "access-rules:*=administrator");
@@ -145,7 +145,7 @@ async fn the_keys_of_a_user_can_be_closed_to_their_own_tokens() {
             Line::V2_20 | Line::V2_23 => "/api/v1/user-applications",
             _ => KEYS,
         };
-        // list, show another one, delete itself, regenerate another one, create
+        // list, show another key, delete itself, regenerate another key, create
         for (own_keys, statuses) in [
             ("allowed", [200, 200, 204, 200, 201]),
             ("forbidden", [403; 5]),
@@ -168,13 +168,13 @@ async fn the_keys_of_a_user_can_be_closed_to_their_own_tokens() {
                 let reply = managed(&sandbox, &own, method, path, body).await;
                 assert_eq!(reply.status, status, "{line} {own_keys} {method} {path}");
             }
-            // the rest of what the user may is as before
+            // the user's other rights do not change
             assert_eq!(get(&sandbox, &own, "/api/v1/clusters").await.status, 200);
         }
     }
 }
 
-/// `lastLogin` of the first key, which has just logged in.
+/// Returns `lastLogin` of the first key, which has just logged in.
 async fn last_login(line: Line, setting: &str) -> (Value, Duration) {
     let sandbox = with(line, &[setting]).await;
     let first = token(&sandbox).await;
@@ -214,7 +214,7 @@ async fn a_delayed_login_is_told_later_and_the_one_before_it_meanwhile() {
         set(&sandbox, setting);
         get(&sandbox, &first, KEYS).await.json()["accessKeys"][0]["lastLogin"].clone()
     };
-    // until then it is as if it had not happened
+    // earlier it is as if the login had not happened
     assert_eq!(shown("last-login:after:80000").await, Value::Null);
     let told = async {
         while shown("last-login:after:0.05").await.is_null() {
@@ -248,7 +248,7 @@ async fn a_deletion_can_be_seen_late_and_counts_from_the_beginning() {
     };
     assert_eq!(names().await, ["first-key", "second"]);
     assert_eq!(get(&sandbox, &first, &path).await.status, 200);
-    // it is gone all the same
+    // the key is deleted although it is still shown
     assert_eq!(delete().await, 404);
     let regenerated = managed(&sandbox, &first, "POST", &format!("{path}/secret"), "").await;
     assert_eq!(regenerated.status, 404);
@@ -256,7 +256,7 @@ async fn a_deletion_can_be_seen_late_and_counts_from_the_beginning() {
     let list = get(&sandbox, &first, KEYS).await.json();
     let client_id = list["accessKeys"][1]["clientId"].as_str().unwrap();
     assert_eq!(credential(&sandbox, client_id, &secret).await.status, 401);
-    // its name is free: two of one name are listed, with IDs of their own
+    // its name is free: two keys of one name are listed, with different IDs
     create(&sandbox, &first, KEYS, "second").await;
     assert_eq!(names().await.len(), 3);
     set(&sandbox, "deletion-seen:0");
@@ -276,9 +276,9 @@ async fn a_list_of_access_keys_ends_after_a_hundred_and_does_not_say_so() {
         list["accessKeys"].as_array().unwrap().clone()
     };
     assert_eq!(listed("").await.len(), 100);
-    // what is not documented for these lists does nothing
+    // parameters that are not documented for these lists have no effect
     assert_eq!(listed("?offset=100&limit=3").await.len(), 100);
-    // one that is asked for is found wherever it is
+    // a search by client ID finds a key at any position
     let last = listed("?clientId=other-15-key-19").await;
     assert_eq!((last.len(), &last[0]["name"]), (1, &json!("key-19")));
     set(&sandbox, "max-items:100,paged");
@@ -302,7 +302,7 @@ async fn a_list_of_access_keys_ends_after_a_hundred_and_does_not_say_so() {
     assert_eq!(listed("").await.len(), 301);
     set(&sandbox, "max-items:2");
     assert_eq!(listed("").await.len(), 2);
-    // the older family's list is bare, and has no limit
+    // the older family's list is bare and has no limit
     let path = "/api/v1/administration/user-applications";
     let list = get(&sandbox, &first, path).await.json();
     assert_eq!(list.as_array().unwrap().len(), 301);
@@ -321,7 +321,7 @@ async fn the_keys_of_others_are_the_administrations_alone_and_can_have_equal_nam
     let query = format!("{path}?createdBy=other-7@sandbox.invalid");
     let of_one = get(&sandbox, &first, &query).await.json();
     assert_eq!(of_one.as_array().unwrap().len(), 20);
-    // only the administration may touch the keys of other users
+    // only the administration endpoints can change the keys of other users
     let own = "/api/v1/user-applications";
     let id = list[1]["id"].as_str().unwrap();
     let own_list = get(&sandbox, &first, own).await.json();
@@ -340,7 +340,7 @@ async fn the_keys_of_others_are_the_administrations_alone_and_can_have_equal_nam
         managed(&sandbox, &first, "DELETE", &path, "").await.status,
         204
     );
-    // they do not count as the user's, nor take names from the user
+    // they neither count as the user's, nor take names from the user
     create(&sandbox, &first, own, "key-1").await;
     assert_eq!(sandbox.applications().len(), 2);
 }
@@ -367,7 +367,7 @@ async fn clusters_have_the_versions_of_the_setting_or_its_status() {
                 Some(json!("2.24.1-rc.1")),
             ];
             assert_eq!(versions, expected, "{line} {path}");
-            // each can be asked for by its ID
+            // each cluster can be requested by its ID
             let (path, suffix) = match path.strip_suffix("/minimal") {
                 Some(path) => (path, "/minimal"),
                 None => ("/api/v1/clusters", ""),
@@ -414,7 +414,7 @@ async fn a_server_with_another_clock_has_it_in_all_that_it_says() {
     let date = httpdate::parse_http_date(reply.header("date").unwrap()).unwrap();
     let date = date.duration_since(std::time::UNIX_EPOCH).unwrap();
     assert_eq!(created[..16], crate::sandbox::moment::rfc3339(date)[..16]);
-    // which tokens are valid is not its wall clock's matter
+    // the wall clock does not affect which tokens are valid
     assert_eq!(get(&sandbox, &first, KEYS).await.status, 200);
     let reply = ask(&sandbox.url(), "GET", "/nowhere", "", "").await;
     assert!(is_close(reply.header("date").unwrap()));
@@ -441,7 +441,7 @@ async fn settings_are_changed_and_read_at_the_control_address() {
     for setting in ["last-login:day", "clusters:2.9", "clock:0"] {
         assert!(after.lines().any(|line| line == setting), "{after}");
     }
-    // each line that is printed is one that is read
+    // each printed line can be parsed
     for line in after.lines() {
         assert_eq!(Setting::parse(line).unwrap().to_string(), line);
     }

@@ -1,12 +1,12 @@
-//! What each line answers, field by field: one table a line, from the vendor's OpenAPI documents (v1.218 to v1.224)
-//! and, for 3.0, from its reference. Members are in alphabetical order; `s` is a text, `n` a number, `b` a truth.
+//! The answers of each line: one table per line, from the vendor's OpenAPI documents (v1.218 to v1.224) and, for 3.0,
+//! from its reference. Members are in alphabetical order; `s` is a text, `n` a number, `b` a boolean.
 
 use serde_json::json;
 
 use super::*;
 use crate::sandbox::{Role, Setting, UnknownPath};
 
-/// Method, path (`{id}` is that of the last key created), body, status, and the shape of the answer.
+/// A method, a path (`{id}` is that of the last key created), a body, a status, and the shape of the answer.
 type Row = (&'static str, &'static str, &'static str, u16, &'static str);
 
 const NAME: &str = r#"{"name":"ci-runner"}"#;
@@ -39,7 +39,7 @@ const V2_18: &[Row] = &[
     ("GET", CLUSTERS_PATH, "", 200, CLUSTER),
     ("GET", CLUSTER_PATH, "", 200, CLUSTER),
     ("GET", "/api/v1/clusters/nonsense", "", 404, ERROR),
-    // the key that it starts with is here: users have none
+    // the initial key is here, because there are no user keys
     ("GET", "/api/v1/apps", "", 200, "[{createdAt:s,createdBy:s,enabled:b,id:s,lastLogin:s,name:s,tenantId:s,updatedAt:s}]"),
     ("POST", "/api/v1/apps", NAME, 201, "{id:s,name:s,secret:s}"),
     ("POST", "/api/v1/apps", NAME, 409, ERROR),
@@ -81,7 +81,7 @@ const V2_20: &[Row] = &[
     ("PATCH", "/api/v1/apps/{id}", OFF, 200, APP),
     ("PATCH", "/api/v1/apps/{id}", "{}", 400, ERROR),
     ("POST", "/api/v1/apps/{id}/secret", "", 200, "{secret:s}"),
-    // families do not show each other's keys
+    // a family does not show other families' keys
     ("GET", "/api/v1/user-applications/{id}", "", 404, ERROR),
     ("DELETE", "/api/v1/apps/{id}", "", 204, ""),
 ];
@@ -113,7 +113,7 @@ const V2_24: &[Row] = &[
     ("POST", "/api/v1/access-keys", NAME, 201, "{clientId:s,clientSecret:s,createdAt:s,id:s,name:s}"),
     ("POST", "/api/v1/access-keys", NAME, 409, ERROR),
     ("GET", "/api/v1/access-keys/{id}", "", 200, USER_KEY),
-    // the deprecated family stands beside it, and shows the same keys
+    // the deprecated family still exists, and shows the same keys
     ("GET", "/api/v1/user-applications/{id}", "", 200, USER_KEY),
     ("POST", "/api/v1/user-applications", NAME, 409, ERROR),
     ("POST", "/api/v1/user-applications/{id}/secret", "", 200, "{clientSecret:s}"),
@@ -180,7 +180,7 @@ const ABSENT: [(Line, &[&str]); 5] = [
     ]),
 ];
 
-/// The names and the kinds of a value, all the way down; of a list, those of its first.
+/// Returns the shape of a value: names and types at all depths; for a list, those of its first item.
 fn shape(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -284,7 +284,7 @@ async fn a_path_that_a_line_does_not_have_is_the_web_page_or_404_as_chosen() {
     }
 }
 
-/// Every combination of a line, a form and a grant: the status, and the shape of the answer.
+/// Tests every combination of a line, a form and a grant: the status, and the shape of the answer.
 #[tokio::test]
 async fn the_token_endpoints_take_the_grants_of_their_line_and_answer_in_its_fields() {
     const V1: &str = "/api/v1/token";

@@ -1,4 +1,4 @@
-//! TLS: which certificate is shown, and that answers by hand pass through it as they do in the clear.
+//! TLS: the certificates, and answers that are written by hand through TLS.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ async fn encrypted() -> Sandbox {
     Sandbox::start(options).await.unwrap()
 }
 
-/// Shakes hands under this name, trusting these roots alone.
+/// Makes a TLS handshake under this name, trusting only these roots.
 async fn hands(sandbox: &Sandbox, name: &str, ca: &str) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots
@@ -43,7 +43,7 @@ async fn trusted(sandbox: &Sandbox) -> io::Result<TlsStream<TcpStream>> {
     hands(sandbox, "127.0.0.1", sandbox.ca().unwrap()).await
 }
 
-/// Asks for a token: what came, and how it ended.
+/// Sends a token request; returns the bytes, and how the connection ended.
 async fn ask_for_token(sandbox: &Sandbox) -> (Vec<u8>, io::Result<usize>) {
     let mut stream = trusted(sandbox).await.unwrap();
     let headers = format!("Content-Type: {FORM}\r\nConnection: close\r\n");
@@ -79,14 +79,14 @@ async fn who_trusts_its_authority_gets_tokens_under_each_of_its_names_and_others
         ("127.0.0.2", ca, false),
     ] {
         let error = hands(&sandbox, name, ca).await.unwrap_err();
-        // two authorities of one name differ in their keys
+        // two authorities of the same name have different keys
         let is_unknown = matches!(
             refusal(&error),
             CertificateError::UnknownIssuer | CertificateError::BadSignature
         );
         assert_eq!(is_unknown, unknown, "{name}: {error}");
     }
-    // nothing is answered in the clear
+    // a request without TLS gets no HTTP answer
     let address = sandbox.url().replacen("https", "http", 1);
     let mut clear = connect(&address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         .await
@@ -119,7 +119,7 @@ async fn the_certificate_is_switched_for_new_connections() {
     assert!(silent.is_err(), "{silent:?}");
     sandbox.set_fault(None).await.unwrap();
     ask_for_token(&sandbox).await.1.unwrap();
-    // a timeline switches as hands do
+    // a timeline can switch the certificate, too
     let steps = [(Duration::ZERO, Some(Fault::Tls(TlsFault::Expired)))];
     sandbox.run_script(Timeline::new(steps)).await.unwrap();
     trusted(&sandbox).await.unwrap_err();
