@@ -1,4 +1,4 @@
-//! Many kills, some at a time: the programs wait most of the time.
+//! Runs many kills, several at a time, because the programs wait most of the time.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,20 +15,20 @@ use crate::support;
 use crate::table::{self, Cell};
 use crate::tracer::{self, Blow, Point};
 
-/// What is killed.
+/// The selection of kills.
 pub(crate) enum Choice {
-    /// So many points, evenly over the cells of the table.
+    /// This many points, evenly over the cells of the table.
     Some {
         points: usize,
         seed: usize,
     },
     All,
-    /// Those whose label has this text.
+    /// The points whose label contains this text.
     Only(String),
 }
 
 impl Choice {
-    /// Whether a point whose label begins so may be chosen.
+    /// Returns whether a point whose label begins with `start` may be selected.
     fn may_be_of(&self, start: &str) -> bool {
         match self {
             Self::Only(text) => text.contains(start) || start.contains(text),
@@ -46,7 +46,7 @@ struct Try {
     blow: Blow,
 }
 
-/// How it went.
+/// The result of a kill.
 struct Tried {
     cell: Cell,
     label: String,
@@ -55,7 +55,7 @@ struct Tried {
     said: String,
 }
 
-/// Runs them, prints what came of it, and says whether all is well.
+/// Runs the selected kills, prints the results, and returns whether all is well.
 pub(crate) fn run(choice: &Choice) -> bool {
     if let Some(why) = tracer::missing() {
         support::ignored(&format!("kill points of commands: {why}"));
@@ -81,7 +81,7 @@ pub(crate) fn run(choice: &Choice) -> bool {
     });
     let mut faults: Vec<String> = vec![];
     let mut tries: BTreeMap<Cell, Vec<Try>> = BTreeMap::new();
-    // A disk that fails, while the control plane behaves.
+    // A disk that fails, while the control plane behaves correctly.
     let mut errors: Vec<Try> = vec![];
     let mut broken: Vec<(Bar, String)> = vec![];
     for (of_form, result) in forms.iter().zip(watched) {
@@ -135,7 +135,7 @@ pub(crate) fn run(choice: &Choice) -> bool {
         rounds += 1;
         let mut chosen = choose(choice, &mut tries, &fired);
         if let (Choice::All, true) = (choice, rounds > 1) {
-            // A kill may miss, since the calls of two runs differ.
+            // A kill may miss its point, since the calls of two runs differ.
             let empty = every.iter().filter(|(cell, _)| !fired.contains_key(cell));
             chosen.extend(empty.flat_map(|(_, of_cell)| of_cell.clone()));
         }
@@ -215,7 +215,7 @@ pub(crate) fn run(choice: &Choice) -> bool {
     broken.is_empty() && faults.is_empty() && (may_be_empty || empty == 0)
 }
 
-/// The cells that can be filled on this machine.
+/// Returns the cells that can be filled on this machine.
 fn could_be_filled(has_keyring: bool) -> impl Iterator<Item = Cell> {
     table::cells().filter(move |cell| {
         let operation = &operation::ALL[cell.0];
@@ -223,7 +223,7 @@ fn could_be_filled(has_keyring: bool) -> impl Iterator<Item = Cell> {
     })
 }
 
-/// The errors of the disk that a command can meet at these points.
+/// Returns the disk errors that a command can meet at these points.
 fn errors_of((operation, form): (usize, Form), points: &[Point]) -> Vec<Try> {
     let of = |point: &Point, blow| Try {
         operation,
@@ -243,7 +243,7 @@ fn errors_of((operation, form): (usize, Form), points: &[Point]) -> Vec<Try> {
     failing.chain(short).collect()
 }
 
-/// Takes the errors of the disk that are tried: a third as many as there are kills.
+/// Selects the disk errors to try: a third as many as kills.
 fn choose_errors(choice: &Choice, errors: &mut Vec<Try>) -> Vec<Try> {
     let all = std::mem::take(errors);
     match choice {
@@ -262,7 +262,7 @@ fn choose_errors(choice: &Choice, errors: &mut Vec<Try>) -> Vec<Try> {
     }
 }
 
-/// Takes the next tries out of those there are.
+/// Takes the next tries out of `tries`.
 fn choose(
     choice: &Choice,
     tries: &mut BTreeMap<Cell, Vec<Try>>,
@@ -275,12 +275,12 @@ fn choose(
             _ => all.collect(),
         };
     };
-    // One for each cell in turn, at a place in the cell that the seed draws, until there are enough.
+    // Take one from each cell in turn, at a random place in the cell, until there are enough.
     let mut missing = points.saturating_sub(fired.values().sum());
     let mut chosen = vec![];
     let mut random = fastrand::Rng::with_seed(u64::try_from(*seed).unwrap());
     let mut cells: Vec<Cell> = table::cells().collect();
-    // There may be fewer points than cells: then the seed draws which rows go without.
+    // If there are fewer points than cells, chance decides which cells stay empty.
     random.shuffle(&mut cells);
     cells.sort_by_key(|cell| fired.get(cell).copied().unwrap_or(0));
     while missing > 0 && tries.values().any(|of_cell| !of_cell.is_empty()) {
@@ -314,13 +314,13 @@ fn label(operation: usize, form: Form) -> String {
     format!("{} [{}]", operation::ALL[operation].name, form.label())
 }
 
-/// Runs an operation without a kill, and judges it as well. Gives back the points at which it could be killed.
+/// Runs an operation without a kill and judges it, too. Returns the points at which it can be killed.
 fn watch(operation: usize, form: Form) -> (Vec<Point>, Broken) {
     let operation = &operation::ALL[operation];
     let (place, arguments) = prepared(operation);
     let run = || tracer::run(&place.env, &arguments, None);
     let (output, mut points) = place.while_it_behaves(form, run);
-    // The calls of a process that was not the first to make its nth call are behind the kill.
+    // Only the first process that makes its nth call is killed, so later processes are skipped.
     let mut seen = std::collections::HashSet::new();
     points.retain(|point| seen.insert((point.call.clone(), point.nth)));
     let mut broken = judge(place, operation, form, &output, false);
@@ -330,7 +330,7 @@ fn watch(operation: usize, form: Form) -> (Vec<Point>, Broken) {
     (points, broken)
 }
 
-/// Looks for secrets in the arguments of every program that the operation starts.
+/// Searches the arguments of all programs that the operation starts for secrets.
 fn arguments_leak(operation: &Operation, form: Form) -> Broken {
     let (place, arguments) = prepared(operation);
     let (output, log) = tracer::arguments(&place.env, &arguments);
@@ -363,7 +363,7 @@ fn prepared(operation: &Operation) -> (Place, Vec<String>) {
     (place, arguments)
 }
 
-/// Does something with each, so many at a time; what panics is an error.
+/// Runs `work` for each item on this many threads. A panic becomes an error.
 pub(crate) fn at_once<T: Sync, R: Send>(
     threads: usize,
     all: &[T],

@@ -1,4 +1,4 @@
-//! How the control plane behaves while a command runs.
+//! The behaviour of the control plane while a command runs.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use jetond::sandbox::Fault;
 /// The behaviours, each a part of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Behaviour {
-    /// It answers as it should.
+    /// It answers correctly.
     Answers,
-    /// It executes, and its answer is lost.
+    /// It executes the request, but its answer is lost.
     Swallows,
-    /// It executes or answers later.
+    /// It executes or answers the request late.
     Late,
-    /// It executes or answers twice.
+    /// It executes or answers the request twice.
     Twice,
-    /// It executes, and answers with an error.
+    /// It executes the request, but answers with an error.
     Fails,
 }
 
@@ -23,28 +23,28 @@ pub(crate) enum Behaviour {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Form {
     pub(crate) behaviour: Behaviour,
-    /// The sandbox's fault, `none` without one.
+    /// The sandbox's fault; `none` for no fault.
     pub(crate) fault: &'static str,
-    /// Which requests it concerns.
+    /// The requests that the fault affects.
     pub(crate) span: Span,
 }
 
-/// Which requests a behaviour concerns.
+/// A selection of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Span {
     All,
     /// The first one.
     First,
-    /// All but the first token: a command that gets no token writes nothing.
+    /// All requests after the first token: a command that gets no token writes nothing.
     Later,
 }
 
-/// How much later what is late is executed.
+/// The delay of a request that is executed late.
 pub(crate) const LATE: Duration = Duration::from_millis(300);
 
 use Behaviour::{Answers, Fails, Late, Swallows, Twice};
 
-/// Those of the calls that change keys.
+/// The forms for calls that change keys.
 pub(crate) const OF_KEYS: &[Form] = &[
     form(Answers, "none", Span::All),
     form(Swallows, "swallow", Span::All),
@@ -59,7 +59,7 @@ pub(crate) const OF_KEYS: &[Form] = &[
     form(Fails, "secret:missing", Span::First),
 ];
 
-/// Those of the calls that get a token, which change nothing at the server.
+/// The forms for calls that get a token. They change nothing at the server.
 pub(crate) const OF_TOKENS: &[Form] = &[
     form(Answers, "none", Span::All),
     form(Swallows, "reset", Span::First),
@@ -70,7 +70,7 @@ pub(crate) const OF_TOKENS: &[Form] = &[
     form(Fails, "truncated", Span::Later),
 ];
 
-/// For a command that asks no control plane.
+/// The form for a command that calls no control plane.
 pub(crate) const OF_NOTHING: &[Form] = &[form(Answers, "none", Span::All)];
 
 const fn form(behaviour: Behaviour, fault: &'static str, span: Span) -> Form {
@@ -100,7 +100,7 @@ impl Behaviour {
 // === impl Form ===
 
 impl Form {
-    /// For people.
+    /// Formats the form for people.
     pub(crate) fn label(&self) -> String {
         match self.span {
             Span::All => self.fault.to_owned(),

@@ -1,4 +1,4 @@
-//! The store of encrypted files of a place: made, moved into, unlocked and locked.
+//! The store of encrypted files in a place: making it, moving profiles into it, unlocking and locking it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,43 +7,43 @@ use crate::encrypted_record::{PASSPHRASE, STORE};
 use crate::place::{PROFILE, Place};
 use crate::words::{borrowed, owned, tail};
 
-/// Writes the file with the passphrase.
+/// Writes the passphrase to its file.
 pub(crate) fn write_passphrase(place: &Place) {
     let path = place.env.path("passphrase");
     fs::write(&path, PASSPHRASE).unwrap();
     fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
 }
 
-/// A command that takes the passphrase from the file.
+/// Returns a command that reads the passphrase from the file.
 pub(crate) fn with_passphrase(place: &Place, command: &[&str]) -> Vec<String> {
     let file = place.env.path("passphrase");
     owned(&[command, &["--passphrase-file", file.to_str().unwrap()]].concat())
 }
 
-/// `jetond encrypt-store`.
+/// Returns the command `jetond encrypt-store`.
 pub(crate) fn encrypt(place: &Place) -> Vec<String> {
     with_passphrase(place, &["encrypt-store", "--work-factor", "12"])
 }
 
-/// `jetond unlock`.
+/// Returns the command `jetond unlock`.
 pub(crate) fn unlock(place: &Place) -> Vec<String> {
     with_passphrase(place, &["unlock"])
 }
 
-/// Makes the store, and moves no profile.
+/// Makes the store without moving a profile.
 pub(crate) fn make(place: &Place) {
     write_passphrase(place);
     run(place, &borrowed(&encrypt(place)));
 }
 
-/// Makes the store with the profile in it, and unlocks the daemon.
+/// Makes the store, moves the profile into it, and unlocks it in the daemon.
 pub(crate) fn make_and_unlock(place: &Place) {
     make(place);
     run(place, &["migrate", PROFILE, "--to", STORE]);
     run(place, &borrowed(&unlock(place)));
 }
 
-/// The same, and locks the daemon again.
+/// Makes the store with the profile, and locks it in the daemon.
 pub(crate) fn make_and_lock(place: &Place) {
     make_and_unlock(place);
     run(place, &["lock"]);
@@ -54,27 +54,28 @@ fn run(place: &Place, command: &[&str]) {
     assert_eq!(run.code, 0, "{run:?}");
 }
 
-/// Whether the profile's credential is in the store and in no other.
+/// Returns whether the profile's credential is in this store and in no other.
 pub(crate) fn has_profile(place: &Place) -> bool {
     is_used(place) && !place.env.record(PROFILE).exists() && place.works(PROFILE)
 }
 
-/// Whether the configuration names the store for the profile.
+/// Returns whether the configuration names this store for the profile.
 pub(crate) fn is_used(place: &Place) -> bool {
     place.store_of(PROFILE).as_deref() == Some(STORE)
 }
 
-/// Whether the daemon serves the profile's token.
+/// Returns whether the daemon serves the profile's token.
 pub(crate) fn is_served(place: &Place) -> bool {
     place.answer(PROFILE) == (200, String::new())
 }
 
-/// Whether the daemon says that the store is locked.
+/// Returns whether the daemon answers that the store is locked.
 pub(crate) fn is_locked(place: &Place) -> bool {
     place.answer(PROFILE) == (503, "locked".to_owned())
 }
 
-/// Unlocks the daemon where the profile's record is encrypted, as a person does after a start. Gives back what is wrong.
+/// Unlocks the store in the daemon if the profile's record is encrypted, as a person does after a start. Returns what
+/// is wrong.
 pub(crate) fn unlock_if_needed(place: &Place) -> Option<String> {
     if !is_used(place) {
         return None;
@@ -84,7 +85,7 @@ pub(crate) fn unlock_if_needed(place: &Place) -> Option<String> {
     (!is_open).then(|| format!("it cannot be unlocked: {}", tail(&unlocked.stderr)))
 }
 
-/// Locks and unlocks once more, after either was interrupted. Gives back what is wrong.
+/// Locks and unlocks again, after either was interrupted. Returns what is wrong.
 pub(crate) fn end_lock(place: &Place) -> Option<String> {
     let locked = place.env.jetond(&["lock"]);
     if locked.code != 0 || !is_locked(place) {

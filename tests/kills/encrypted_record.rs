@@ -1,4 +1,4 @@
-//! A record of the store of encrypted files, opened as its owner would.
+//! Opens a record of the store of encrypted files, as its owner would.
 
 use std::fs;
 
@@ -9,20 +9,20 @@ use crate::support::TestEnv;
 /// The passphrase of the store.
 pub(crate) const PASSPHRASE: &str = "a passphrase of the store";
 
-/// What the configuration calls the store.
+/// The name of the store in the configuration.
 pub(crate) const STORE: &str = "encrypted-file";
 
-/// Largest record that is opened, in bytes.
+/// The maximum size of a record, in bytes.
 const MAX_RECORD: usize = 64 * 1_024;
 
-/// The record of a profile, opened with the wrapped identity.
+/// Decrypts the record of a profile with the wrapped identity.
 pub(crate) fn record(env: &TestEnv, profile: &str) -> Option<Vec<u8>> {
     let file = env.record(profile).with_extension("age");
     let opened = identity(env)?.open(&fs::read(file).ok()?, MAX_RECORD);
     opened.ok().map(|record| record.to_vec())
 }
 
-/// The identity of the store.
+/// Decrypts the identity of the store.
 pub(crate) fn identity(env: &TestEnv) -> Option<Identity> {
     let wrapped = fs::read(env.path("state/jeton/encrypted-file/identity.age")).ok()?;
     let passphrase = Passphrase::parse(PASSPHRASE).unwrap();

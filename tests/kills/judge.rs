@@ -1,4 +1,4 @@
-//! What holds after a kill: six bars, each of which counts what breaks it.
+//! Checks what must hold after a kill: six bars, each of which counts its violations.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,21 +13,21 @@ use crate::place::{COMMENT, PROFILE, Place};
 use crate::support::env::Output;
 use crate::words::tail;
 
-/// What must never happen.
+/// An outcome that must never occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Bar {
-    /// After the first command that follows the server's execution there is a key that no profile and no file of ours can use,
-    /// and that is not named with what to do about it.
+    /// After the first command that follows the server's execution, there is a key that no profile and no file of
+    /// ours can use. No command has named it together with what to do about it.
     Orphaned,
-    /// A key is gone that the command has not made.
+    /// A key is gone that the command did not make.
     Deleted,
-    /// A profile's credential does not work, and it is not said what to do; or the daemon cannot use it.
+    /// A profile's credential does not work, and no command says what to do; or the daemon cannot use it.
     Lost,
-    /// The command says that it is done, and it is not.
+    /// The command claims that it is done, but it is not.
     FalseSuccess,
     /// A secret or a token is outside of the stores.
     Leaked,
-    /// A request is not served, or a daemon that starts serves no token within 2 s.
+    /// A request is not served, or a daemon serves no token within 2 s of its start.
     Late,
 }
 
@@ -53,11 +53,11 @@ impl Bar {
     }
 }
 
-/// What broke which bar.
+/// The violated bars, with the reasons.
 pub(crate) type Broken = Vec<(Bar, String)>;
 
-/// Judges what the command has left, and ends the place. `looks_early` runs a command before the server has executed what is
-/// late, too.
+/// Judges what the command has left, and ends the place. `looks_early` also runs a command before the server has
+/// executed its late requests.
 pub(crate) fn judge(
     mut place: Place,
     operation: &Operation,
@@ -77,12 +77,12 @@ pub(crate) fn judge(
         }
         place.let_execute();
     }
-    // Somebody makes a key between the kill and the next command.
+    // Another person makes a key between the kill and the next command.
     place.create("foreign-key");
     place.before.extend(place.key("foreign-key"));
 
     let first = list(&place);
-    // Of an encrypted credential it asks for the passphrase, and there is no terminal.
+    // For an encrypted credential, the command asks for the passphrase, but there is no terminal.
     if first.code != 0 && !encrypted::is_used(&place) {
         broken.push((Bar::Lost, format!("app list: {}", tail(&first.stderr))));
     }
@@ -115,7 +115,7 @@ pub(crate) fn judge(
     broken
 }
 
-/// Ends the place, and looks for secrets in all that came out.
+/// Ends the place, and searches all output for secrets.
 pub(crate) fn end_of(mut place: Place) -> Broken {
     for secret in place.env.sandbox().secrets() {
         place
@@ -125,7 +125,7 @@ pub(crate) fn end_of(mut place: Place) -> Broken {
     if let Some(identity) = encrypted_record::identity(&place.env) {
         let identity = identity.expose();
         place.env.watch_for("the identity of the store", &identity);
-        // The file with the passphrase is the test's own.
+        // The file with the passphrase belongs to the test.
         fs::remove_file(place.env.path("passphrase")).unwrap();
         let passphrase = encrypted_record::PASSPHRASE;
         place
@@ -142,7 +142,7 @@ pub(crate) fn end_of(mut place: Place) -> Broken {
     drop(keyring);
     let leaks = env.leaks();
     if !leaks.is_empty() {
-        // It looks too, and panics.
+        // Dropping the environment checks for leaks again, and panics.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(env)));
     }
     let leaks = leaks.into_iter();
@@ -153,7 +153,7 @@ fn list(place: &Place) -> Output {
     place.env.jetond(&["app", "list", PROFILE])
 }
 
-/// Whether a profile or the secret file can use the key.
+/// Returns whether a profile or the secret file can use the key.
 fn is_usable(place: &Place, key: &Application) -> bool {
     let profiles = place.profiles();
     let uses = |profile: &String| {
@@ -163,19 +163,19 @@ fn is_usable(place: &Place, key: &Application) -> bool {
     profiles.iter().any(uses) || file_works(place, &key.client_id)
 }
 
-/// Whether the key may have a user: it is named instead of deleted.
+/// Returns whether the key may be in use, so that it is named instead of deleted.
 fn may_be_left(place: &Place, key: &Application) -> bool {
     let stored = || place.stored_ids().contains(&key.client_id);
     key.last_login.is_some() || stored() || place.has_secret_file()
 }
 
-/// Whether a person was told of the key, and what to do about it.
+/// Returns whether a person was told about the key, and what to do about it.
 fn names(said: &Output, id: &str) -> bool {
     let mut lines = said.stderr.lines();
     lines.any(|line| line.contains(id) && line.contains("jetond "))
 }
 
-/// Whether a person was told that the secret of a key may not work any more, and what to do.
+/// Returns whether a person was told that a key's secret may not work any more, and what to do.
 fn says_locked_out(said: &Output) -> bool {
     let mut lines = said.stderr.lines();
     lines.any(|line| {
@@ -184,7 +184,7 @@ fn says_locked_out(said: &Output) -> bool {
     })
 }
 
-/// What is lost of the profiles of the configuration.
+/// Returns what the configuration's profiles have lost.
 fn lost(place: &Place, lockout: bool) -> Broken {
     let mut broken = vec![];
     let profiles = place.profiles();
@@ -213,7 +213,7 @@ fn lost(place: &Place, lockout: bool) -> Broken {
             }
             continue;
         }
-        // The daemon looks at the store by itself for a profile that it has.
+        // The daemon checks the store without a reload only for a profile that it knows.
         if profile != PROFILE {
             let _: Output = place.env.jeton(&["reload"]);
         }

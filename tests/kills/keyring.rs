@@ -1,4 +1,4 @@
-//! A session bus with an unlocked keyring, for as long as a place lasts.
+//! A session bus with an unlocked keyring, which lives as long as a place.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -8,18 +8,18 @@ use std::process::{Child, Stdio};
 use crate::support::TestEnv;
 use crate::support::daemon::{accepts, wait_until};
 
-/// Everybody may do everything, and nothing is started by being called.
+/// A bus on which every client may do everything, and which starts no services.
 const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path=BUS</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
 </busconfig>"#;
 
-/// The bus and the keyring.
+/// The processes of the bus and the keyring.
 pub(crate) struct Keyring([Child; 2]);
 
 impl Keyring {
-    /// Whether the system has what it takes.
+    /// Returns whether the system has the necessary programs.
     pub(crate) fn is_possible() -> bool {
         let is_there = |program: &&str| {
             let places = ["/usr/local/bin", "/usr/bin", "/bin"];
@@ -61,7 +61,7 @@ impl Keyring {
         Self([bus, keyring])
     }
 
-    /// The secret of a profile's entry, as a program that is not ours finds it.
+    /// Reads the secret of a profile's entry with another program.
     pub(crate) fn lookup(env: &TestEnv, profile: &str) -> Vec<u8> {
         let mut lookup = env.command("secret-tool");
         lookup.args(["lookup", "service", "jeton", "username", profile]);

@@ -1,6 +1,7 @@
-//! Commands that change credentials are killed at every system call that writes, renames, syncs, connects, sends or receives,
-//! while the control plane answers as it should, loses its answer, executes late or twice, or fails after it has executed.
-//! After each kill the next commands find every key and every credential, and nothing was said that is not so.
+//! Kills commands that change credentials at every system call that writes, renames, syncs, connects, sends or
+//! receives. Meanwhile the control plane answers correctly, loses its answer, executes late or twice, or fails after
+//! it has executed. After each kill the next commands must find every key and every credential, and no output may be
+//! false.
 //!
 //!     cargo test --test kills                            a few kills of each kind
 //!     cargo test --test kills -- --points 300 --seed 2   so many, spread evenly, others with another seed
@@ -10,8 +11,8 @@
 //!     cargo test --test kills -- --power-loss 1000       so many power losses in place of kills
 //!     cargo test --test kills -- --only TEXT             those whose label has this text, with what the commands say
 //!
-//! A third as many commands meet a disk that is full, read-only or broken, or writes that are cut short. The seed is another
-//! one each time, and printed.
+//! A third as many commands meet a disk that is full, read-only or broken, or writes that are cut short. The seed
+//! differs in each run and is printed.
 //!
 //! A kill is named by the operation, the server's behaviour, the thread, the call, and the call's number in that
 //! thread. It counts only if strace's log shows that it happened.
@@ -22,14 +23,14 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "a test that meets the unexpected fails by panicking, and waits in real time"
+    reason = "a failing test panics, and these tests wait in real time"
 )]
 
 #[path = "../support/support.rs"]
 #[expect(
     dead_code,
     unused_imports,
-    reason = "they are the suite's, which uses more of them and tests them"
+    reason = "these modules belong to the suite, which uses and tests all of them"
 )]
 mod support;
 
@@ -54,19 +55,19 @@ use libtest_mimic::{Arguments, Trial};
 
 use batch::Choice;
 
-/// How many kills `cargo test` tries.
+/// The number of kills that `cargo test` tries.
 const FEW: usize = 40;
 
-/// How many kills of daemons that rotate a key it tries.
+/// The number of kills of rotating daemons that `cargo test` tries.
 const FEW_ROTATIONS: usize = 8;
 
-/// One in so many kills is one of a daemon that rotates a key.
+/// One of this many kills hits a daemon that rotates a key.
 const SHARE: usize = 6;
 
-/// How many rotations there are at once: they wait most of the time.
+/// The number of simultaneous rotations, which wait most of the time.
 const AT_ONCE: usize = 40;
 
-/// How many power losses it tries.
+/// The number of power losses that `cargo test` tries.
 const VARIANTS: usize = 120;
 
 fn main() -> ExitCode {
@@ -81,7 +82,7 @@ fn main() -> ExitCode {
         let number = after(flag)?.parse();
         Some(number.unwrap_or_else(|_| panic!("{flag} takes a number")))
     };
-    // Another one each time, and printed, so that a run that fails can be run again.
+    // The seed differs in each run and is printed, so that a failed run can be repeated.
     let seed = number("--seed").unwrap_or_else(|| fastrand::usize(..1_000_000));
     let at_once = number("--at-once").unwrap_or(AT_ONCE);
     if let Some(variants) = number("--power-loss") {
@@ -131,7 +132,7 @@ const fn code(is_well: bool) -> ExitCode {
     }
 }
 
-/// Commands and rotations, at the same time.
+/// Kills commands and rotations at the same time.
 fn both(choice: Choice, at_once: usize) -> bool {
     let (commands, rotations) = match choice {
         Choice::Some { points, seed } => {

@@ -1,4 +1,4 @@
-//! Cells of the table that cannot be filled, each with its reason.
+//! The cells of the table that cannot be filled, each with its reason.
 
 use crate::behaviour::Behaviour;
 use crate::tracer::Group;
@@ -10,7 +10,7 @@ pub(crate) struct Never {
     pub(crate) why: &'static str,
 }
 
-/// What concerns a command that asks no control plane.
+/// The cells of a command that calls no control plane.
 pub(crate) const NO_CONTROL_PLANE: Never = Never {
     behaviours: &[
         Behaviour::Swallows,
@@ -22,14 +22,14 @@ pub(crate) const NO_CONTROL_PLANE: Never = Never {
     why: "it asks no control plane, so none can misbehave",
 };
 
-/// What concerns a command that only asks the daemon.
+/// The cells of a command that only calls the daemon.
 pub(crate) const NO_FILE: Never = Never {
     behaviours: &Behaviour::ALL,
     groups: &[Group::Rename, Group::Sync],
     why: "it changes no file",
 };
 
-/// What concerns a command that works on files alone.
+/// The cells of a command that only works on files.
 pub(crate) const NO_CONNECTION: Never = Never {
     behaviours: &Behaviour::ALL,
     groups: &[Group::Connect, Group::Send, Group::Receive],

@@ -1,4 +1,4 @@
-//! The operations that are killed. A further one is a row of [`ALL`].
+//! The operations that are killed. A new one is a row of [`ALL`].
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,32 +15,32 @@ use crate::words::{borrowed, owned, tail};
 
 /// A command that changes credentials.
 pub(crate) struct Operation {
-    /// For people, a row of the table.
+    /// The name for people, a row of the table.
     pub(crate) name: &'static str,
-    /// How the control plane may behave meanwhile.
+    /// The behaviours of the control plane during the command.
     pub(crate) forms: &'static [Form],
     /// The cells of its row that cannot be filled.
     pub(crate) never: &'static [Never],
     /// Whether it changes nothing at the control plane.
     pub(crate) is_local: bool,
-    /// Whether it changes no file, and only the daemon that runs.
+    /// Whether it changes only the running daemon, and no file.
     pub(crate) is_of_daemon: bool,
-    /// Whether it takes a keyring.
+    /// Whether it needs a keyring.
     pub(crate) uses_keyring: bool,
-    /// What there is before it.
+    /// Sets up the place for the command.
     pub(crate) prepare: fn(&Place),
     pub(crate) arguments: fn(&Place) -> Vec<String>,
-    /// A part of what it says when it is done.
+    /// A part of its output when it is done.
     pub(crate) claim: &'static str,
     /// Whether it is done.
     pub(crate) is_done: fn(&Place) -> bool,
-    /// Whether the secret of the key that it changes is known to somebody. What profiles have is looked at anyway.
+    /// Whether the secret of the key that it changes is stored. The secrets of profiles are checked anyway.
     pub(crate) is_safe: fn(&Place) -> bool,
-    /// Ends it after it was interrupted, where that can be done. Gives back what is wrong then.
+    /// Completes the command after it was interrupted, if possible. Returns what is wrong.
     pub(crate) end: fn(&Place) -> Option<String>,
 }
 
-/// The name of the key and of the profile that are made.
+/// The name of the new key and of the new profile.
 const NEW: &str = "new-key";
 
 /// The operations.
@@ -108,7 +108,7 @@ pub(crate) const ALL: &[Operation] = &[
             if place.has_profile(NEW) || place.env.record(NEW).exists() {
                 return Some("a credential that no command would find".to_owned());
             }
-            // What a killed writer has left may hold the secret that is to go.
+            // Files that a killed writer has left may contain the secret that is to be removed.
             let left = place.left_over();
             (!left.is_empty()).then(|| format!("left over: {left:?}"))
         },
@@ -161,7 +161,7 @@ pub(crate) const ALL: &[Operation] = &[
                 .key(NEW)
                 .is_some_and(|key| file_works(place, &key.client_id))
         },
-        // The file that an interrupted one leaves is not written over.
+        // An interrupted command leaves a file that another run does not overwrite.
         is_safe: |_| true,
         end: |_| None,
     },
@@ -221,7 +221,7 @@ pub(crate) const ALL: &[Operation] = &[
         arguments: encrypted::encrypt,
         claim: "the store of encrypted files is",
         is_done: |place| has_recipient(place) && has_identity(place),
-        // A recipient without its identity would take records that nothing opens.
+        // With a recipient but no identity, the daemon would write records that no program can open.
         is_safe: |place| !has_recipient(place) || has_identity(place),
         end: |place| {
             if !has_recipient(place) {
@@ -351,7 +351,7 @@ pub(crate) const ALL: &[Operation] = &[
         is_done: |place| is_moved(place),
         is_safe: |place| place.has_profile(NEW) && place.works(NEW) || file_holds(place),
         end: |place| {
-            // Once the removal is written down, it is what `check` names.
+            // After the removal is written down, `check` names this command.
             let again = match is_begun(place, "removals") {
                 true => place.env.jetond(&["remove", NEW, "--yes"]),
                 false if place.has_profile(NEW) => {
@@ -406,10 +406,10 @@ fn has_identity(place: &Place) -> bool {
     encrypted_record::identity(&place.env).is_some()
 }
 
-/// The options of an export that removes the profile here.
+/// The options of an export that removes the profile from this machine.
 const MOVE: &[&str] = &["--move", "--yes"];
 
-/// Whether something is written down of a command on the new profile that has not ended.
+/// Returns whether an unfinished command on the new profile is written down.
 fn is_begun(place: &Place, what: &str) -> bool {
     place
         .env
@@ -421,7 +421,7 @@ fn migrate(to: &str) -> Vec<String> {
     owned(&["migrate", PROFILE, "--to", to])
 }
 
-/// Whether the profile's credential is in this store and in no other.
+/// Returns whether the profile's credential is in this store and in no other.
 fn is_in(place: &Place, store: &str) -> bool {
     let is_in_file = place.env.record(PROFILE).exists();
     let is_in_keyring = !Keyring::lookup(&place.env, PROFILE).is_empty();
@@ -476,7 +476,7 @@ fn import(place: &Place) -> Vec<String> {
     ])
 }
 
-/// Whether the file is whole, and the credential in it works.
+/// Returns whether the file is complete, and its credential works.
 fn file_holds(place: &Place) -> bool {
     let passphrase = Passphrase::parse(PASSPHRASE).unwrap();
     let opened = fs::read(exported(place)).ok();
@@ -488,7 +488,7 @@ fn file_holds(place: &Place) -> bool {
     })
 }
 
-/// Whether the profile is in the file, and nothing of it is here.
+/// Returns whether the profile is in the file, and no trace of it is on this machine.
 fn is_moved(place: &Place) -> bool {
     file_holds(place)
         && !place.has_profile(NEW)
@@ -497,7 +497,7 @@ fn is_moved(place: &Place) -> bool {
         && !is_begun(place, "removals")
 }
 
-/// Whether the file has the secret of the key of this client ID.
+/// Returns whether the file has the secret of the key of this client ID.
 pub(crate) fn file_works(place: &Place, client_id: &str) -> bool {
     let secret = fs::read_to_string(place.env.path("secret"));
     secret.is_ok_and(|secret| place.gets_token(client_id, secret.trim_end()))
@@ -541,7 +541,7 @@ fn regenerate(_: &Place) -> Vec<String> {
     owned(&["app", "regenerate", "test-client", PROFILE, "--yes"])
 }
 
-/// Runs the command again; the profile has to work then.
+/// Runs the command again, after which the profile must work.
 fn run_again(place: &Place, arguments: &[String], profile: &str) -> Option<String> {
     let again = place.env.jetond(&borrowed(arguments));
     let works = again.code == 0 && place.works(profile);

@@ -1,4 +1,4 @@
-//! Where a command is killed: a sandbox, a profile, a daemon, and a key of somebody else's.
+//! The surroundings of a killed command: a sandbox, a profile, a daemon, and a key of another user.
 
 use std::cell::RefCell;
 use std::fs;
@@ -16,20 +16,20 @@ use crate::keyring::Keyring;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
-/// The profile that is there from the start.
+/// The profile that exists from the start.
 pub(crate) const PROFILE: &str = "research";
 
-/// How a person begins the configuration.
+/// The first line that a person wrote in the configuration.
 pub(crate) const COMMENT: &str = "# mine\n";
 
 pub(crate) struct Place {
     pub(crate) env: TestEnv,
     pub(crate) daemon: Daemon,
-    /// The keys that were there before the command.
+    /// The keys that existed before the command.
     pub(crate) before: Vec<Application>,
-    /// The client ID and the secret of a second key of ours. The secret is in the file of [`TestEnv::path`] `secret`, too.
+    /// The client ID and the secret of a second key. The secret is also in the file [`TestEnv::path`] `secret`.
     pub(crate) second: (String, String),
-    /// The keyring, once an operation needs one.
+    /// The keyring, if an operation needs one.
     pub(crate) keyring: RefCell<Option<Keyring>>,
 }
 
@@ -38,7 +38,7 @@ impl Place {
         Self::with_life(3_600)
     }
 
-    /// A place whose tokens hold so many seconds.
+    /// Makes a place whose tokens live for `life` seconds.
     pub(crate) fn with_life(life: u64) -> Self {
         let env = TestEnv::with_line(Line::V2_24, life);
         env.enrol(PROFILE);
@@ -65,24 +65,24 @@ impl Place {
         std::mem::replace(&mut self.daemon, self.env.spawn(&["--help"]))
     }
 
-    /// The sandbox's keys.
+    /// Returns the sandbox's keys.
     pub(crate) fn keys(&self) -> Vec<Application> {
         self.env.sandbox().applications()
     }
 
-    /// The key of this name.
+    /// Returns the key of this name.
     pub(crate) fn key(&self, name: &str) -> Option<Application> {
         self.keys().into_iter().find(|key| key.name == name)
     }
 
-    /// Puts a secret into the file that commands read it from.
+    /// Writes a secret to the file from which commands read it.
     pub(crate) fn write_secret(&self, secret: &str) {
         let path = self.env.path("secret");
         fs::write(&path, secret).unwrap();
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     }
 
-    /// Somebody makes a key: its client ID and its secret.
+    /// Makes a key as another person would; returns its client ID and its secret.
     pub(crate) fn create(&self, name: &str) -> (String, String) {
         let token = self.env.token(&self.daemon, PROFILE);
         let head = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
@@ -94,7 +94,7 @@ impl Place {
         (text("clientId"), text("clientSecret"))
     }
 
-    /// Does something while the control plane behaves so.
+    /// Runs `work` while the control plane has this behaviour.
     pub(crate) fn while_it_behaves<T>(&self, form: Form, work: impl FnOnce() -> T) -> T {
         let sandbox = self.env.sandbox();
         let set = |fault| self.env.block_on(sandbox.set_fault(fault)).unwrap();
@@ -111,7 +111,7 @@ impl Place {
         result
     }
 
-    /// Puts the fault in force once the control plane has given a token meanwhile.
+    /// Runs `work`, and puts the fault in force after the control plane has given a token.
     fn while_later<T>(&self, fault: Option<Fault>, work: impl FnOnce() -> T) -> T {
         let sandbox = self.env.sandbox();
         let (before, is_over) = (sandbox.stats().granted, AtomicBool::new(false));
@@ -132,13 +132,13 @@ impl Place {
         result
     }
 
-    /// Waits until the server has executed what is late.
+    /// Waits until the server has executed its late requests.
     pub(crate) fn let_execute(&self) {
         let (start, wait) = (Instant::now(), LATE * 2);
         wait_until("the server to execute", || start.elapsed() > wait);
     }
 
-    /// The status and the code of a request for the profile's token.
+    /// Requests the profile's token; returns the status and the error code.
     pub(crate) fn answer(&self, profile: &str) -> (u16, String) {
         let target = format!("/v1/profiles/{profile}/token");
         let answer = self.env.get(&self.daemon, &target);
@@ -148,7 +148,7 @@ impl Place {
         }
     }
 
-    /// Whether the control plane gives a token for the credential.
+    /// Returns whether the control plane gives a token for the credential.
     pub(crate) fn gets_token(&self, client_id: &str, secret: &str) -> bool {
         let form: String = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
@@ -164,7 +164,7 @@ impl Place {
         *self.keyring.borrow_mut() = Some(Keyring::start(&self.env));
     }
 
-    /// The store that the configuration names for the profile.
+    /// Returns the store that the configuration names for the profile.
     pub(crate) fn store_of(&self, profile: &str) -> Option<String> {
         let text = fs::read_to_string(self.env.config()).unwrap();
         let (_, section) = text.split_once(&format!("[profiles.{profile}]\n"))?;
@@ -173,7 +173,7 @@ impl Place {
         Some(store.trim_matches('"').to_owned())
     }
 
-    /// The client ID and the secret that the store in force keeps for the profile.
+    /// Returns the profile's client ID and secret in the store in force.
     pub(crate) fn stored(&self, profile: &str) -> Option<(String, String)> {
         let bytes = match self.store_of(profile).as_deref() {
             Some("keyring") => Keyring::lookup(&self.env, profile),
@@ -185,14 +185,14 @@ impl Place {
         Some((text("client_id")?, text("client_secret")?))
     }
 
-    /// Whether the record says that another machine has the credential as well.
+    /// Returns whether the record says that another machine has the credential, too.
     pub(crate) fn is_shared(&self, profile: &str) -> bool {
         let record = fs::read(self.env.record(profile)).ok();
         let record: Option<Value> = record.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         record.is_some_and(|record| record["shared"] == true)
     }
 
-    /// The client IDs of every record in the store.
+    /// Returns the client IDs of all records in the store.
     pub(crate) fn stored_ids(&self) -> Vec<String> {
         let names = self.names("state/jeton/credentials");
         let profiles = names.iter().filter_map(|name| {
@@ -203,19 +203,19 @@ impl Place {
         stored.map(|(client_id, _)| client_id).collect()
     }
 
-    /// Whether there is anything in the file for a secret.
+    /// Returns whether the file for a secret has any content.
     pub(crate) fn has_secret_file(&self) -> bool {
         let meta = self.env.path("secret").metadata();
         meta.is_ok_and(|meta| meta.len() > 0)
     }
 
-    /// Whether the credential that is stored for the profile works.
+    /// Returns whether the stored credential of the profile works.
     pub(crate) fn works(&self, profile: &str) -> bool {
         let stored = self.stored(profile);
         stored.is_some_and(|(client_id, secret)| self.gets_token(&client_id, &secret))
     }
 
-    /// The profiles of the configuration.
+    /// Returns the profiles of the configuration.
     pub(crate) fn profiles(&self) -> Vec<String> {
         let text = fs::read_to_string(self.env.config()).unwrap();
         let names = text.lines().filter_map(|line| {
@@ -225,7 +225,7 @@ impl Place {
         names.collect()
     }
 
-    /// The files that writers make before they rename them.
+    /// Returns the temporary files that writers have not yet renamed.
     pub(crate) fn left_over(&self) -> Vec<String> {
         let folders = [
             "config/jeton",
@@ -253,7 +253,7 @@ impl Place {
     }
 }
 
-/// Sends a request to the sandbox; gives back the status and the body, which may have a secret.
+/// Sends a request to the sandbox; returns the status and the body, which may contain a secret.
 fn post(sandbox: &Sandbox, path: &str, head: &str, body: &str) -> (u16, String) {
     let url = sandbox.url();
     let host = url.strip_prefix("http://").unwrap();

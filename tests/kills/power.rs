@@ -1,8 +1,8 @@
-//! Power loss: the writes of each command are recorded, and replayed up to some call. Of what was not synced by then, some is
-//! dropped. Whatever the disk has then, the next commands find every credential.
+//! Power loss: records the writes of each command and replays them up to some call, without some of the unsynced
+//! ones. Whatever state the disk has then, the next commands must find every credential.
 //!
-//! The model is as hard as POSIX allows: a file's content is on the disk when the file was synced, and a name when its folder
-//! was; what was not is there or not, each for itself.
+//! The model is as strict as POSIX allows. A file's content is on the disk after the file was synced, and a name
+//! after its folder was. Every other change may be on the disk or not, independently of the others.
 
 mod disk;
 mod log;
@@ -20,13 +20,14 @@ use crate::tracer;
 
 use disk::{Disk, Tree};
 
-/// The operations that write on this machine, and there alone: a control plane that has executed would not be rolled back.
+/// Returns the operations that only write on this machine: an execution at the control plane could not be rolled
+/// back.
 fn operations() -> impl Iterator<Item = &'static Operation> {
     let all = operation::ALL.iter();
     all.filter(|operation| operation.is_local && !operation.uses_keyring && !operation.is_of_daemon)
 }
 
-/// The rotations: with a control plane that answers, and one each of the ways in which it does not.
+/// Returns the rotations: one with a control plane that answers, and one for each kind of its faults.
 fn rotation_forms() -> Vec<(&'static Mode, Form)> {
     let of_mode = |mode: &'static Mode| {
         let mut seen = vec![];
@@ -41,7 +42,7 @@ fn rotation_forms() -> Vec<(&'static Mode, Form)> {
     MODES.iter().flat_map(of_mode).collect()
 }
 
-/// Tries so many variants, prints what came of them, and says whether all is well.
+/// Tries this many variants, prints the results, and returns whether all is well.
 pub(crate) fn run(variants: usize, seed: usize) -> bool {
     if let Some(why) = tracer::missing() {
         support::ignored(&format!("power loss: {why}"));
@@ -63,7 +64,7 @@ pub(crate) fn run(variants: usize, seed: usize) -> bool {
                 })
             })
             .collect();
-        // Of rotations twice as many: nothing has to be run for them.
+        // Rotations get twice as many: no command has to be run for them.
         let forms = rotation_forms();
         let of_form = (2 * variants).div_ceil(forms.len());
         threads.extend(forms.into_iter().enumerate().map(|(n, (mode, form))| {
@@ -101,12 +102,12 @@ pub(crate) fn run(variants: usize, seed: usize) -> bool {
     faults.is_empty()
 }
 
-/// How many variants there were, how many different disks they left, and what is wrong with them.
+/// Returns the number of variants, the number of different disks after them, and what is wrong.
 fn of_operation(operation: &Operation, variants: usize, seed: u64) -> (usize, usize, Vec<String>) {
     let mut place = Place::make();
     (operation.prepare)(&place);
     let arguments = (operation.arguments)(&place);
-    // A power loss ends it, too.
+    // A power loss ends the daemon, too.
     let mut daemon = place.replace_daemon();
     place.env.stop(&mut daemon);
     let roots = ["state", "config", "home"].map(|root| place.env.path(root));
@@ -136,7 +137,7 @@ fn of_operation(operation: &Operation, variants: usize, seed: u64) -> (usize, us
     (variants, trees.len(), broken)
 }
 
-/// What is not as it has to be on the disk of now.
+/// Returns what is wrong on the present disk.
 fn judge(place: &Place, operation: &Operation) -> Option<String> {
     let text = std::fs::read_to_string(place.env.config()).unwrap_or_default();
     if !text.starts_with(COMMENT) {

@@ -1,20 +1,20 @@
-//! The rotation of a key: here the daemon is killed, or its disk fails, while the control plane behaves as it likes.
+//! Rotations of a key during which the daemon is killed or its disk fails, with every behaviour of the control plane.
 //!
 //! | File | What it has |
 //! |---|---|
-//! | `mode` | the ways of rotating a key, a row each |
-//! | `form` | how the control plane behaves meanwhile |
-//! | `phase` | how far a rotation is, as the disk says |
-//! | `live` | a daemon whose calls are seen while they are made |
-//! | `walk` | one rotation: disturbed, taken up by the next daemon, judged |
-//! | `disk_errors` | errors of the disk in the place of a kill |
-//! | `kills`, `table` | many of both, and their table |
+//! | `mode` | the modes of rotation, one per row |
+//! | `form` | the behaviour of the control plane during a rotation |
+//! | `phase` | the progress of a rotation, from the disk |
+//! | `live` | a daemon whose calls are observed as it makes them |
+//! | `walk` | one rotation: disturbed, resumed by the next daemon, and judged |
+//! | `disk_errors` | disk errors instead of a kill |
+//! | `kills`, `table` | many kills and disk errors, and their table |
 //! | `hosts` | two hosts with one home |
-//! | `turns` | how many begin or end at once |
+//! | `turns` | a limit for rotations that begin or end at the same time |
 //!
-//! After a kill the next daemon serves a token within 2 s, and every request until the end. At the end the stored secret
-//! gets a token, the control plane has the key of it and none besides that the rotation made, and nothing was claimed that
-//! was not so.
+//! After a kill the next daemon must serve a token within 2 s, and every request until the end. At the end, the
+//! stored secret must get a token. The control plane must have its key and no other key of the rotation, and no
+//! output may be false.
 
 mod disk_errors;
 pub(crate) mod form;

@@ -1,4 +1,4 @@
-//! The table of what was killed.
+//! The table of the kills.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,10 +7,10 @@ use crate::behaviour::Behaviour;
 use crate::operation;
 use crate::tracer::Group;
 
-/// A cell of the table: an operation by its number, the server's behaviour, what the call does.
+/// A cell of the table: the number of the operation, the server's behaviour, and the kind of call.
 pub(crate) type Cell = (usize, Behaviour, Group);
 
-/// Why the cell cannot be filled, if it cannot.
+/// Returns why the cell cannot be filled, if it cannot.
 pub(crate) fn never((operation, behaviour, group): Cell) -> Option<&'static str> {
     let mut never = operation::ALL[operation].never.iter();
     let never =
@@ -18,13 +18,13 @@ pub(crate) fn never((operation, behaviour, group): Cell) -> Option<&'static str>
     never.map(|never| never.why)
 }
 
-/// The cell for people.
+/// Formats the cell for people.
 pub(crate) fn label((operation, behaviour, group): Cell) -> String {
     let (name, behaviour) = (operation::ALL[operation].name, behaviour.as_str());
     format!("{name}, {behaviour}, {}", group.short())
 }
 
-/// Every cell of the table.
+/// Returns all cells of the table.
 pub(crate) fn cells() -> impl Iterator<Item = Cell> {
     (0..operation::ALL.len()).flat_map(|operation| {
         Behaviour::ALL.into_iter().flat_map(move |behaviour| {
@@ -35,7 +35,7 @@ pub(crate) fn cells() -> impl Iterator<Item = Cell> {
     })
 }
 
-/// The table for people: how many kills there were in each cell.
+/// Formats the table for people: the number of kills in each cell.
 pub(crate) fn text(counts: &BTreeMap<Cell, usize>) -> String {
     let mut text = String::new();
     let wide = Group::ALL.len() * 4;

@@ -1,4 +1,4 @@
-//! A command under strace, which kills it at one system call, or lists the calls at which it could be killed.
+//! Runs a command under strace, which kills it at one system call, or lists the calls at which it could be killed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::support::TestEnv;
 use crate::support::env::Output;
 
-/// What a system call does. The columns of the table.
+/// The kind of a system call: a column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Group {
     Write,
@@ -58,7 +58,7 @@ pub(crate) struct Point {
     /// The thread's name.
     pub(crate) thread: String,
     pub(crate) call: String,
-    /// Which of that thread's calls it is, the first is 1.
+    /// The number of the call among that thread's calls, from 1.
     pub(crate) nth: usize,
 }
 
@@ -101,21 +101,21 @@ impl fmt::Display for Point {
     }
 }
 
-/// What happens to a command.
+/// A disturbance of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Blow {
-    /// It is killed at a call.
+    /// The command is killed at a call.
     Kill,
     /// A call fails with this error.
     Error(&'static str),
-    /// No file gets longer than so many bytes: a longer write is short, and the next one ends the command.
+    /// No file can exceed this many bytes: a longer write is short, and the next one ends the command.
     Short(u64),
 }
 
 // === impl Blow ===
 
 impl Blow {
-    /// The errors of a disk that a call of this group can have.
+    /// Returns the disk errors that a call of this group can have.
     pub(crate) const fn errors(group: Group) -> &'static [Self] {
         match group {
             Group::Write => &[Self::Error("ENOSPC"), Self::Error("EIO")],
@@ -129,7 +129,7 @@ impl Blow {
         }
     }
 
-    /// Writes that are cut short, where nothing else happens: in the first byte of a file, in a record, behind one.
+    /// Short writes, which need no particular call: in a file's first bytes, within a record, and behind one.
     pub(crate) const SHORT: &'static [Self] = &[
         Self::Short(1),
         Self::Short(150),
@@ -148,7 +148,7 @@ impl fmt::Display for Blow {
     }
 }
 
-/// Why a process cannot be traced here, if it cannot.
+/// Returns why processes cannot be traced here; `None` if they can.
 pub(crate) fn missing() -> Option<String> {
     let run = Command::new("strace")
         .args(["-f", "-qq", "-o", "/dev/null", "true"])
@@ -163,8 +163,8 @@ pub(crate) fn missing() -> Option<String> {
     }
 }
 
-/// Runs `jetond` with these arguments to its end, or until it is killed. Gives back what it said, and the points that it
-/// passed, or those at which something happened to it.
+/// Runs `jetond` with these arguments to its end, or until it is killed. Returns its output, and the points that it
+/// passed, or those at which it was disturbed.
 pub(crate) fn run(
     env: &TestEnv,
     args: &[String],
@@ -177,7 +177,7 @@ pub(crate) fn run(
         .copied()
         .collect();
     let mut command = env.command("strace");
-    // The log has no data: it is among what is searched for secrets.
+    // The log must have no data, because it is searched for secrets, too.
     command.args(["-f", "-q", "-Y", "-s", "0", "-e", "abbrev=all"]);
     command.args(["-e", &format!("trace={}", calls.join(","))]);
     command.arg("-o").arg(&log);
@@ -208,10 +208,10 @@ pub(crate) fn run(
     (output, passed)
 }
 
-/// Runs `jetond` with these arguments to its end. Gives back what it said, and every call that changes a file, with its
+/// Runs `jetond` with these arguments to its end. Returns its output, and every call that changes a file, with the
 /// bytes.
 pub(crate) fn writes(env: &TestEnv, args: &[String]) -> (Output, String) {
-    // It has secrets, so it is not in the place.
+    // The log has secrets, so it is not in the place.
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut command = writing(env, log.path());
     command.arg(env!("CARGO_BIN_EXE_jetond")).args(args);
@@ -219,7 +219,8 @@ pub(crate) fn writes(env: &TestEnv, args: &[String]) -> (Output, String) {
     (output, fs::read_to_string(log.path()).unwrap())
 }
 
-/// The tracer of every call that changes a file, with its bytes and its moment. What is traced has to follow.
+/// Returns the tracer of all calls that change a file, with their bytes and moments. The caller appends the traced
+/// command.
 pub(crate) fn writing(env: &TestEnv, log: &Path) -> Command {
     let mut command = env.command("strace");
     command.args(["-f", "-q", "-y", "-xx", "-ttt", "-s", "1000000", "-o"]);
@@ -245,7 +246,7 @@ const CHANGES: [&str; 13] = [
     "linkat",
 ];
 
-/// The arguments of every program that the command starts, itself among them.
+/// Returns the output, and the arguments of all programs that the command starts, including itself.
 pub(crate) fn arguments(env: &TestEnv, args: &[String]) -> (Output, Vec<u8>) {
     let log = env.path("out/strace-arguments");
     let mut command = env.command("strace");
@@ -256,14 +257,14 @@ pub(crate) fn arguments(env: &TestEnv, args: &[String]) -> (Output, Vec<u8>) {
     (output, fs::read(&log).unwrap())
 }
 
-/// A line of the log: the process or thread, its name, and the rest.
+/// Parses a line of the log: the process or thread, its name, and the rest.
 fn line(line: &str) -> Option<(&str, &str, &str)> {
     let (tid, rest) = line.split_once('<')?;
     let (name, rest) = rest.split_once("> ")?;
     Some((tid, name, rest.trim_start()))
 }
 
-/// The call that a line of the log begins.
+/// Returns the call that a line of the log begins.
 fn call(rest: &str) -> Option<&str> {
     let call = rest.split_once('(')?.0;
     call.bytes()
@@ -271,7 +272,7 @@ fn call(rest: &str) -> Option<&str> {
         .then_some(call)
 }
 
-/// The points in the log.
+/// Returns the points in the log.
 fn passed(log: &str) -> Vec<Point> {
     let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
     let mut points = vec![];
@@ -288,7 +289,7 @@ fn passed(log: &str) -> Vec<Point> {
     points
 }
 
-/// The points in the log that strace has let fail.
+/// Returns the points in the log at which strace has injected a failure.
 fn failed(log: &str) -> Vec<Point> {
     let failed: Vec<bool> = log
         .lines()
@@ -303,7 +304,7 @@ fn failed(log: &str) -> Vec<Point> {
         .collect()
 }
 
-/// The point at which a process was killed in the log: its last call did not end.
+/// Returns the points at which a process was killed: its last calls did not end.
 fn killed(log: &str) -> Vec<Point> {
     let died: Vec<&str> = log
         .lines()

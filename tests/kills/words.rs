@@ -1,6 +1,6 @@
-//! The words of a command line, and of what a command says.
+//! Helpers for the words of a command line and of a command's output.
 
-/// The last lines of what a command said, for people.
+/// Returns the last lines of a command's output, for people.
 pub(crate) fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(3)..].join(" / ")

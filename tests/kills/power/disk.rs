@@ -1,17 +1,17 @@
-//! A disk as a power loss may leave it.
+//! A disk in the states that a power loss may leave.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// What a command does to the disk. A file is known by a number, which it keeps when it is renamed.
+/// A change of the disk by a command. A file has a number, which it keeps when it is renamed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Change {
     MakeFolder(PathBuf),
     /// A new file gets a name.
     Name(PathBuf, usize),
-    /// A file gets another name in the same folder.
+    /// A file is renamed within its folder.
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
     Write(usize, Vec<u8>),
@@ -27,7 +27,7 @@ pub(super) struct Tree {
     folders: BTreeMap<PathBuf, u32>,
 }
 
-/// A disk, and what a command does to it.
+/// A disk and a command's changes of it.
 pub(super) struct Disk {
     before: Tree,
     changes: Vec<Change>,
@@ -35,18 +35,18 @@ pub(super) struct Disk {
 
 /// A power loss.
 pub(super) struct Loss {
-    /// What the disk has then.
+    /// The content of the disk after it.
     pub(super) tree: Tree,
-    /// How many changes were made before it.
+    /// The number of changes before it.
     pub(super) end: usize,
-    /// In words.
+    /// A description for people.
     pub(super) label: String,
 }
 
 // === impl Tree ===
 
 impl Tree {
-    /// What is below these folders now. Locks end with their process, and are left out.
+    /// Reads what is in these folders now, without locks, which end with their process.
     pub(super) fn read(roots: &[PathBuf]) -> Self {
         let mut tree = Self::default();
         roots.iter().for_each(|root| tree.add(root));
@@ -67,7 +67,7 @@ impl Tree {
         }
     }
 
-    /// What is in a file, if it is there.
+    /// Returns the content of a file, if it exists.
     pub(super) fn file(&self, path: &Path) -> Option<&[u8]> {
         self.files.get(path).map(|(bytes, _)| bytes.as_slice())
     }
@@ -101,12 +101,12 @@ impl Disk {
         Self { before, changes }
     }
 
-    /// The disk when everything is on it.
+    /// Returns the disk with all changes.
     pub(super) fn whole(&self) -> Tree {
         self.with(&|_| true, &|_, bytes| bytes.len())
     }
 
-    /// The disk after a power loss at some call.
+    /// Returns the disk after a power loss at a random call.
     pub(super) fn after_power_loss(&self, random: &mut fastrand::Rng) -> Loss {
         let end = random.usize(..=self.changes.len());
         let kept: Vec<(bool, f64)> = (0..end).map(|_| (random.bool(), random.f64())).collect();
@@ -114,7 +114,7 @@ impl Disk {
             &|n| n < end && (self.is_durable(n, end) || kept[n].0),
             &|n, bytes| match self.is_durable(n, end) {
                 true => bytes.len(),
-                // A part of it, or all.
+                // A part of the write, or all.
                 false => bytes
                     .len()
                     .min((kept[n].1 * 2.0 * bytes.len() as f64) as usize),
@@ -130,7 +130,7 @@ impl Disk {
         Loss { tree, end, label }
     }
 
-    /// Whether a change is surely on the disk once all before `end` were made.
+    /// Returns whether a change is surely on the disk after all changes before `end`.
     fn is_durable(&self, n: usize, end: usize) -> bool {
         let later = &self.changes[n..end];
         let folder_of = |path: &PathBuf| path.parent().unwrap().to_owned();
@@ -146,17 +146,17 @@ impl Disk {
         }
     }
 
-    /// The disk with the changes that are `there`, and as much of each write as `length` says.
+    /// Returns the disk with the changes that are `there`, and with `length` bytes of each write.
     fn with(&self, there: &dyn Fn(usize) -> bool, length: &dyn Fn(usize, &[u8]) -> usize) -> Tree {
         let mut contents: BTreeMap<usize, (Vec<u8>, u32)> = BTreeMap::new();
         let mut names: BTreeMap<PathBuf, usize> = BTreeMap::new();
         let mut folders = self.before.folders.clone();
-        // The files of before have numbers from the other end.
+        // The earlier files have numbers from the other end.
         for (n, (path, file)) in self.before.files.iter().enumerate() {
             names.insert(path.clone(), usize::MAX - n);
             contents.insert(usize::MAX - n, file.clone());
         }
-        // What a name stands for is known from all changes: a rename may be on the disk, and the first name not.
+        // The meaning of a name follows from all changes: a rename may be on the disk, but its first name not.
         let mut meant = names.clone();
         for (n, change) in self.changes.iter().enumerate() {
             let is_there = there(n);
@@ -201,7 +201,7 @@ impl Disk {
                 _ => {}
             }
         }
-        // What is in a folder that is not there is not there either.
+        // The content of a missing folder is missing, too.
         let all = folders.clone();
         let is_reached = |path: &Path| {
             let mut above = path.ancestors().skip(1);

@@ -1,24 +1,24 @@
-//! What a command does to the disk, out of strace's log.
+//! Extracts a command's changes of the disk from strace's log.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::disk::Change;
 
-/// A call, with its arguments as they are written.
+/// A call, with its unparsed arguments.
 struct Call<'a> {
     name: &'a str,
     arguments: Vec<&'a str>,
     result: &'a str,
 }
 
-/// The changes of what is below these folders.
+/// Returns the changes in these folders.
 pub(super) fn operations(log: &str, roots: &[PathBuf]) -> Vec<Change> {
     let all = operations_at(log, roots).into_iter();
     all.map(|(_, change)| change).collect()
 }
 
-/// The same, each with its moment in seconds since 1970.
+/// Returns the changes in these folders, each with its moment in seconds since 1970.
 pub(super) fn operations_at(log: &str, roots: &[PathBuf]) -> Vec<(f64, Change)> {
     let mut files: HashMap<PathBuf, usize> = HashMap::new();
     let mut changes = vec![];
@@ -114,8 +114,8 @@ fn renamed(files: &mut HashMap<PathBuf, usize>, from: &Path, to: &Path) {
     }
 }
 
-/// The lines of the log with their moments, each call in one: one that another thread has interrupted is put together
-/// again.
+/// Returns the lines of the log with their moments, one per call. A call that was interrupted by another thread's
+/// line is joined again.
 fn whole_lines(log: &str) -> Vec<(f64, String)> {
     let mut begun: HashMap<&str, &str> = HashMap::new();
     let mut lines = vec![];
@@ -152,7 +152,7 @@ fn parse(line: &str) -> Option<Call<'_>> {
     })
 }
 
-/// The path behind a descriptor: `5<\x2f\x74>`.
+/// Returns the path of a descriptor: `5<\x2f\x74>`.
 fn opened(descriptor: &str) -> Option<PathBuf> {
     let (_, path) = descriptor.split_once('<')?;
     let path = path.split_once('>')?.0;
@@ -160,7 +160,7 @@ fn opened(descriptor: &str) -> Option<PathBuf> {
     Some(PathBuf::from(path))
 }
 
-/// A text in quotes.
+/// Returns the text in quotes.
 fn text(quoted: &str) -> Option<String> {
     String::from_utf8(bytes(quoted)?).ok()
 }
@@ -170,7 +170,7 @@ fn bytes(quoted: &str) -> Option<Vec<u8>> {
     unescaped(quoted.strip_suffix('"')?)
 }
 
-/// Bytes in hexadecimal, each behind `\x`; a path may be written as it is.
+/// Decodes hexadecimal bytes, each after `\x`. A path may be unencoded.
 fn unescaped(text: &str) -> Option<Vec<u8>> {
     if !text.starts_with("\\x") {
         return Some(text.as_bytes().to_vec());

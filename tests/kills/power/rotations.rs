@@ -1,5 +1,5 @@
-//! Power loss while a key is rotated. The control plane has none, so the disk is judged by the keys that it had at that
-//! moment: the record that is left has a secret that works then, and each key that the rotation made is known by its
+//! Power loss while a key is rotated. The control plane keeps its state, so each disk is judged by the keys of that
+//! moment: a secret in the remaining record must work then, and each key that the rotation made must be known by its
 //! name.
 
 use std::collections::BTreeMap;
@@ -18,18 +18,18 @@ use crate::rotation::turns::Turn;
 use crate::rotation::walk::{Asked, END, FIRST, LIFE};
 use crate::tracer;
 
-/// The keys at the control plane: names by client IDs.
+/// The names of the keys at the control plane, by client ID.
 type Keys = BTreeMap<String, String>;
 
-/// When the keys changed, and to which: after the first moment and until the second.
+/// A change of the keys that occurred after the first and before the second moment.
 struct KeysChange {
     after: f64,
     until: f64,
     keys: Keys,
 }
 
-/// Rotates a key while the control plane behaves so, and tries so many variants. How many there were, how many
-/// different disks they left, and what is wrong with them.
+/// Rotates a key while the control plane has this behaviour, and tries this many variants. Returns their number, the
+/// number of different disks after them, and what is wrong.
 pub(super) fn of_form(
     mode: &Mode,
     form: Form,
@@ -42,7 +42,7 @@ pub(super) fn of_form(
     place.env.stop(&mut former);
     let roots = ["state", "config", "home"].map(|root| place.env.path(root));
     let before = Tree::read(&roots);
-    // It has secrets, so it is not in the place.
+    // The file has secrets, so it is not in the place.
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut command = tracer::writing(&place.env, file.path());
     command.args(["-D", env!("CARGO_BIN_EXE_jetond"), "run"]);
@@ -55,7 +55,7 @@ pub(super) fn of_form(
     let turns = follow(&mut asked, &first);
     let mut daemon = asked.place.replace_daemon();
     asked.place.env.stop(&mut daemon);
-    // The tracer ends a moment after what it traces.
+    // The tracer ends a moment after the traced process.
     crate::support::daemon::wait_until("the log to end", || {
         text(file.path()).contains("+++ exited with 0 +++")
     });
@@ -90,7 +90,7 @@ pub(super) fn of_form(
         broken
             .extend(wrong.map(|what| format!("{} [{}] {label}: {what}", mode.name, form.label())));
     }
-    // How soon the next daemon serves is measured where it is killed.
+    // The tests with kills measure how soon the next daemon serves.
     let walked = asked.ended(None, 1).broken.into_iter();
     let walked = walked.filter(|(bar, _)| *bar != Bar::Late);
     broken.extend(walked.map(|(_, what)| what));
@@ -111,7 +111,7 @@ fn now() -> f64 {
     now.unwrap().as_secs_f64()
 }
 
-/// Follows the keys until the rotation is over.
+/// Records the changes of the keys until the rotation is over.
 fn follow(asked: &mut Asked, first: &Keys) -> Vec<KeysChange> {
     let (start, mut last, mut at, mut looks) = (Instant::now(), first.clone(), now(), 0_u64);
     let mut turns = vec![];
@@ -139,8 +139,8 @@ fn follow(asked: &mut Asked, first: &Keys) -> Vec<KeysChange> {
     }
 }
 
-/// For each change of the keys, how many changes of the disk were made before it. A call of the network takes longer than
-/// two changes of the disk are apart, so keys change in the longest pause.
+/// Finds for each change of the keys the number of preceding changes of the disk. A network call takes longer than
+/// the time between two changes of the disk, so keys change in the longest pause.
 fn states(turns: &[KeysChange], times: &[f64]) -> Vec<(usize, Keys)> {
     let of_gap = |gap: usize| {
         let begin = gap.checked_sub(1).map_or(f64::MIN, |n| times[n]);
@@ -164,7 +164,7 @@ fn states(turns: &[KeysChange], times: &[f64]) -> Vec<(usize, Keys)> {
         .collect()
 }
 
-/// The secrets in the records that were written, by client IDs.
+/// Returns the secrets in the written records, by client ID.
 fn secrets_in(changes: &[Change]) -> BTreeMap<String, String> {
     let mut secrets = BTreeMap::new();
     for change in changes {
@@ -179,17 +179,17 @@ fn secrets_in(changes: &[Change]) -> BTreeMap<String, String> {
     secrets
 }
 
-/// A client ID and its secret.
+/// Returns a client ID and its secret.
 fn credential(key: &Value) -> Option<(String, String)> {
     let text = |name: &str| Some(key[name].as_str()?.to_owned());
     Some((text("client_id")?, text("client_secret")?))
 }
 
-/// What a disk is judged by.
+/// The data for judging a disk.
 struct Judge {
-    /// The keys of before.
+    /// The keys before the rotation.
     first: Keys,
-    /// The keys later, each with the number of changes that were made before them.
+    /// The later keys, each with the number of preceding changes of the disk.
     states: Vec<(usize, Keys)>,
     secrets: BTreeMap<String, String>,
     /// The state folder's parent.
@@ -197,7 +197,7 @@ struct Judge {
 }
 
 impl Judge {
-    /// What is wrong with a disk after so many changes.
+    /// Returns what is wrong with a disk after `end` changes.
     fn of(&self, end: usize, tree: &Tree) -> Option<String> {
         let json = |path: &str| -> Option<Value> {
             let bytes = tree.file(&self.roots.join(path))?;
@@ -211,7 +211,7 @@ impl Judge {
         let stored: Vec<_> = stored.into_iter().filter_map(credential).collect();
         let tried = journal["tried"].as_array().into_iter().flatten();
         let tried: Vec<&str> = tried.filter_map(Value::as_str).collect();
-        // The last ones before, and each that came when so many changes were made.
+        // The keys may be the last ones before this moment, or any that appeared after exactly this many changes.
         let before = self.states.iter().rfind(|(gap, _)| *gap < end);
         let before = before.map_or(&self.first, |(_, keys)| keys);
         let at = self.states.iter().filter(|(gap, _)| *gap == end);
@@ -231,7 +231,7 @@ impl Judge {
             if let Some((_, name)) = unknown {
                 return Some(format!("the key {name} is known by no name"));
             }
-            // The old key: it is of the profile, so it is to be known as well.
+            // The old key belongs to the profile, so it must be known, too.
             if keys.contains_key(FIRST)
                 && !is_stored(&FIRST.to_owned())
                 && journal["former"]["client_id"] != FIRST

@@ -1,5 +1,5 @@
-//! Errors of the disk while a daemon writes the record and the journal of a rotation: it goes on once the disk works
-//! again, and serves meanwhile.
+//! Disk errors while a daemon writes the record and the journal of a rotation. The rotation must continue when the
+//! disk works again, and the daemon must serve tokens meanwhile.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -20,19 +20,19 @@ use super::walk::{Asked, END, LIFE, Walked, served};
 use crate::place::{PROFILE, Place};
 use crate::support::TestEnv;
 
-/// How long a disk without room stays so: longer than the rotation waits before it tries again.
+/// How long a full disk stays full: longer than the rotation waits before its next try.
 const FULL: Duration = Duration::from_secs(5);
 
-/// How often the disk is looked at.
+/// The time between two checks of the disk.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// An error of the disk.
+/// A disk error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DiskError {
-    /// From which phase on.
+    /// The first phase with the error.
     phase: Phase,
     kind: Kind,
-    /// How many calls fail.
+    /// The number of calls that fail.
     times: usize,
 }
 
@@ -40,24 +40,24 @@ pub(super) struct DiskError {
 enum Kind {
     /// This call fails in this folder of the state, with this error.
     Fails(&'static str, &'static str, &'static str),
-    /// No file gets longer than so many bytes: a longer write is short, and the next one fails.
+    /// No file can exceed this many bytes: a longer write is short, and the next one fails.
     Short(u64),
 }
 
-/// The calls that fail, each with its errors. A file's own sync has no folder: it is in whichever.
+/// The calls that fail, each with its errors. The sync of a file cannot be restricted to a folder.
 const FAILING: [(&str, &[&str]); 3] = [
     ("openat", &["ENOSPC", "EROFS", "EIO"]),
     ("fsync", &["EIO", "ENOSPC"]),
     ("renameat", &["EROFS", "EIO", "ENOSPC"]),
 ];
 
-/// What has the record, the journal, and both.
+/// The folders of the record, of the journal, and of both.
 const FOLDERS: [&str; 3] = ["credentials", "rotations", ""];
 
-/// Lengths within the journal, and within the record.
+/// File sizes within the journal and within the record.
 const SHORT: [u64; 3] = [0, 100, 500];
 
-/// The phases in which there is time to break the disk.
+/// The phases that last long enough to break the disk.
 const PHASES: [Phase; 5] = [
     Phase::Checking,
     Phase::Creating,
@@ -69,13 +69,13 @@ const PHASES: [Phase; 5] = [
 // === impl DiskError ===
 
 impl DiskError {
-    /// Each of them.
+    /// Returns all disk errors.
     pub(super) fn all() -> Vec<Self> {
         let mut all = vec![];
         for phase in PHASES {
             for (call, errors) in FAILING {
                 for error in errors {
-                    // Only the sync of a file is met without a folder.
+                    // The sync of a file cannot be restricted to a folder.
                     let folders = FOLDERS
                         .iter()
                         .filter(|it| it.is_empty() == (call == "fsync"));
@@ -101,7 +101,7 @@ impl DiskError {
         self.phase
     }
 
-    /// The error's name.
+    /// Returns the error's name.
     pub(super) const fn name(&self) -> &'static str {
         match self.kind {
             Kind::Fails(_, _, error) => error,
@@ -122,7 +122,7 @@ impl fmt::Display for DiskError {
     }
 }
 
-/// Breaks the disk for a while, and judges what comes of it.
+/// Breaks the disk for a while, and judges the result.
 pub(super) fn walk(mode: &Mode, form: Form, error: DiskError) -> Walked {
     let turn = Turn::take();
     let mut place = Place::with_life(LIFE);
@@ -167,7 +167,7 @@ pub(super) fn walk(mode: &Mode, form: Form, error: DiskError) -> Walked {
     walked
 }
 
-/// Makes the phase last, so that the disk can be broken in it.
+/// Prolongs the phase, so that the disk can be broken in it.
 fn slow(place: &Place, phase: Phase) {
     let fault = match phase {
         Phase::Creating => "keys:slow:1.5",
@@ -179,7 +179,8 @@ fn slow(place: &Place, phase: Phase) {
     place.env.block_on(sandbox.set_fault(Some(fault))).unwrap();
 }
 
-/// A daemon that is not killed where a file gets too long: the write fails. Its log is a pipe, which has no length.
+/// Returns a daemon for which a write to a file that is too long fails instead of killing it. Its log is a pipe,
+/// which has no length.
 fn without_end_by_limit(env: &TestEnv) -> Command {
     let mut command = env.command("bash");
     command.args([
@@ -191,7 +192,7 @@ fn without_end_by_limit(env: &TestEnv) -> Command {
     command
 }
 
-/// A disk that fails until it is dropped.
+/// A disk that fails until this is dropped.
 struct BrokenDisk {
     error: DiskError,
     since: Instant,
@@ -224,7 +225,7 @@ impl BrokenDisk {
         }
     }
 
-    /// Whether it has failed as often as it should.
+    /// Returns whether it has failed as often as it should.
     fn has_failed(&mut self, place: &Place) -> bool {
         match &mut self.tracer {
             Some((tracer, log)) => {
@@ -252,7 +253,7 @@ impl Drop for BrokenDisk {
     fn drop(&mut self) {
         match &mut self.tracer {
             Some((tracer, _)) => {
-                // It lets the daemon go.
+                // strace detaches from the daemon.
                 let pid = Pid::from_raw(i32::try_from(tracer.id()).unwrap()).unwrap();
                 let _ = kill_process(pid, Signal::TERM);
                 let _ = tracer.wait();
@@ -262,7 +263,7 @@ impl Drop for BrokenDisk {
     }
 }
 
-/// Lets no file of the daemon get longer.
+/// Limits the size of the daemon's files.
 fn limit(daemon: u32, bytes: &str) {
     let limit = Command::new("prlimit")
         .arg(format!("--pid={daemon}"))
@@ -272,7 +273,7 @@ fn limit(daemon: u32, bytes: &str) {
     drop(limit);
 }
 
-/// Lets a call of the daemon fail in a folder.
+/// Makes a call of the daemon fail in a folder.
 fn attach(env: &TestEnv, daemon: u32, call: &str, at: &Path, error: &str, log: &Path) -> Child {
     let calls = match call {
         "renameat" => "renameat,renameat2,rename",

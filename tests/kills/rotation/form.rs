@@ -1,4 +1,4 @@
-//! How the control plane behaves while a key is rotated.
+//! The behaviour of the control plane while a key is rotated.
 
 use jetond::sandbox::Fault;
 
@@ -9,30 +9,30 @@ use crate::behaviour::Behaviour::{self, Answers, Fails, Late, Swallows, Twice};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Form {
     pub(crate) behaviour: Behaviour,
-    /// The sandbox's fault, `none` without one.
+    /// The sandbox's fault; `none` for no fault.
     pub(crate) fault: &'static str,
-    /// Which calls it concerns.
+    /// The calls that the fault affects.
     pub(crate) span: Span,
 }
 
-/// Which calls a behaviour concerns.
+/// A selection of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Span {
-    /// All: no key is ever created whose secret is known, and the rotation is undone.
+    /// All calls. No key is created whose secret is known, so the rotation is undone.
     All,
-    /// Each creation of a key, with the same outcome. What else changes keys is as it should be.
+    /// Each creation of a key, with the same outcome. Other changes of keys work.
     Creations,
-    /// All, and a key is created all the same.
+    /// All calls, but a key is created nevertheless.
     Harmless,
-    /// The creation of the key.
+    /// One creation of the key.
     Creation,
-    /// The token that proves the key.
+    /// The token that proves the new key.
     Proof,
     /// The deletion of the old key.
     Deletion,
 }
 
-/// Those of a rotation with overlap.
+/// The forms for a rotation with overlap.
 pub(crate) const OF_OVERLAP: &[Form] = &[
     form(Answers, "none", Span::Harmless),
     form(Swallows, "swallow", Span::Creations),
@@ -67,7 +67,7 @@ const fn form(behaviour: Behaviour, fault: &'static str, span: Span) -> Form {
 // === impl Form ===
 
 impl Form {
-    /// For people.
+    /// Formats the form for people.
     pub(crate) fn label(&self) -> String {
         match self.span {
             Span::All | Span::Harmless => self.fault.to_owned(),
@@ -78,7 +78,7 @@ impl Form {
         }
     }
 
-    /// The same span, and nothing goes wrong.
+    /// Returns the form with the same span and without a fault.
     pub(crate) const fn without_fault(self) -> Self {
         Self {
             span: Span::Deletion,
@@ -90,7 +90,7 @@ impl Form {
         (self.fault != "none").then(|| Fault::parse(self.fault).unwrap())
     }
 
-    /// Whether the rotation can be in this phase while the control plane behaves so.
+    /// Returns whether the rotation can reach this phase with this behaviour.
     pub(crate) fn has(&self, phase: Phase) -> bool {
         match phase {
             Phase::Checking | Phase::Creating => true,
@@ -103,7 +103,7 @@ impl Form {
         matches!(self.span, Span::All | Span::Creations)
     }
 
-    /// In which phase it begins to behave so, and for how many calls.
+    /// Returns the phase in which the behaviour begins, and the number of affected calls.
     pub(crate) const fn begins(&self) -> (Phase, Option<u64>) {
         match self.span {
             Span::All | Span::Harmless => (Phase::Checking, None),

@@ -1,5 +1,5 @@
-//! Two hosts with one home: two daemons on one folder, each in mounts with another boot ID and with a host name of its
-//! own. Locks are the same for both, or each host has its own, as on some network file systems.
+//! Two hosts with one home: two daemons on one folder, each in its own mount namespace with its own boot ID and host
+//! name. Their locks are shared, or separate as on some network file systems.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -22,27 +22,28 @@ use crate::support::http::Response;
 use crate::support::{mounts, users};
 use crate::words::tail;
 
-/// How long two hosts take for a round and a busy machine.
+/// The timeout of a round with two hosts on a busy machine.
 const PATIENCE: Duration = END;
 
 /// One round.
 #[derive(Debug, Clone, Copy)]
 struct Round {
     story: Story,
-    /// Whether each host has locks of its own.
+    /// Whether each host has its own locks.
     are_locks_apart: bool,
 }
 
-/// What happens.
+/// The course of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Story {
-    /// Both are asked for a rotation at once.
+    /// Both hosts get a request for a rotation at the same time.
     AtOnce,
-    /// The second one is asked while the first one rotates.
+    /// The second host gets a request while the first one rotates.
     Second,
-    /// The first one is killed in this phase; the second one leaves the rotation alone until it is to take it over.
+    /// The first host is killed in this phase. The second one must not touch the rotation until it is asked to take
+    /// it over.
     Killed(Phase),
-    /// The second one takes the rotation over although the first one drives it: a mistake of the user.
+    /// The second host takes the rotation over although the first one still drives it: a mistake of the user.
     Stolen(Phase),
 }
 
@@ -57,10 +58,10 @@ const STORIES: [Story; 8] = [
     Story::Killed(Phase::Deleting),
 ];
 
-/// The hosts, and where each has its sockets.
+/// The hosts, and the folder of each one's sockets.
 const HOSTS: [(&str, &str); 2] = [("host-a", "run"), ("host-b", "run-b")];
 
-/// Tries so many rounds, `threads` at a time, prints what came of them, and says whether all is well.
+/// Tries this many rounds, `threads` at a time, prints the results, and returns whether all is well.
 pub(crate) fn run(rounds: usize, threads: usize) -> bool {
     let name = "two hosts with one home";
     if !users::are_root(name) || !mounts::can_mount(name) {
@@ -97,7 +98,7 @@ pub(crate) fn run(rounds: usize, threads: usize) -> bool {
     doubled + broken == 0
 }
 
-/// Plays a round. Whether the key was rotated twice, and what is wrong.
+/// Plays a round; returns whether the key was rotated twice, and what is wrong.
 fn play(round: &Round) -> (bool, Broken) {
     let turn = Turn::take();
     let mut hosts = Hosts::new(*round);
@@ -125,7 +126,7 @@ fn play(round: &Round) -> (bool, Broken) {
             asked.push(hosts.ask(1, &["--take-over"]));
         }
     }
-    // Each ends at the switch, or with a refusal: before that, a rotation may not have begun.
+    // Each request ends at the switch or with a refusal. Before that, its rotation may not have begun.
     let ends: Vec<Output> = asked
         .into_iter()
         .map(|output| output.join().unwrap())
@@ -141,10 +142,10 @@ fn play(round: &Round) -> (bool, Broken) {
             env.came_out("jeton rotate", said.as_bytes(), false);
         }
     }
-    // In the other stories the second one only goes on.
+    // In the other stories the second host only continues the first one's rotation.
     let done = ends.iter().filter(|output| output.code == 0).count();
     let is_double = round.story == Story::AtOnce && done > 1;
-    // Without a lock that both see, each may be in the way of the other before anything is made.
+    // Without a shared lock, each host may block the other before a key is made.
     if round.story == Story::AtOnce && done == 0 && !round.are_locks_apart {
         let said = ends.iter().map(|end| tail(&end.stderr));
         let said: Vec<String> = said.collect();
@@ -171,7 +172,7 @@ fn target(of: &str) -> String {
     format!("/v1/profiles/{PROFILE}{of}")
 }
 
-/// Both hosts. The first one's daemon is the place's.
+/// Both hosts. The first one's daemon is that of the place.
 struct Hosts {
     place: Place,
     second: Daemon,
@@ -254,7 +255,7 @@ impl Hosts {
         env.serving(daemon)
     }
 
-    /// Asks a host for a rotation.
+    /// Sends a request for a rotation to a host.
     fn ask(&self, host: usize, more: &[&str]) -> JoinHandle<Output> {
         let mut command = self.place.env.command(env!("CARGO_BIN_EXE_jeton"));
         command.args(MODES[0].arguments).args(more);
@@ -266,14 +267,14 @@ impl Hosts {
         phase::seen(&self.place.env, FIRST).phase
     }
 
-    /// A host's answer to a request for a token.
+    /// Requests a token from a host.
     fn token(&mut self, host: usize) -> Response {
         let socket = self.daemon(host).socket.clone();
         let env = &self.place.env;
         env.request(&socket, "GET", &target("/token"), &[], b"")
     }
 
-    /// Waits until the disk says that the rotation is at least so far.
+    /// Waits until the disk shows this phase or a later one.
     fn wait_for(&self, phase: Phase) {
         let start = Instant::now();
         while self.phase() < phase {
@@ -282,7 +283,7 @@ impl Hosts {
         }
     }
 
-    /// The second host is asked, and does not touch the rotation of the first.
+    /// Sends a request to the second host, which must not touch the rotation of the first one.
     fn leaves_alone(&mut self) -> Option<(Bar, String)> {
         let output = self.ask(1, &[]).join().unwrap();
         let is_left = output.code != 0 && output.stderr.contains("host-a");
@@ -297,7 +298,7 @@ impl Hosts {
         })
     }
 
-    /// Waits until neither host drives a rotation, and nothing is left of one.
+    /// Waits until neither host drives a rotation, and none is left.
     fn wait_for_end(&mut self) {
         let start = Instant::now();
         loop {
@@ -319,7 +320,7 @@ impl Hosts {
         }
     }
 
-    /// What a host says of its rotation.
+    /// Returns a host's statement about its rotation.
     fn state(&mut self, host: usize) -> String {
         if self.daemon(host).child.try_wait().unwrap().is_some() {
             return "ended\n".to_owned();
@@ -332,7 +333,7 @@ impl Hosts {
         format!("{}\n", state.json()["rotation"])
     }
 
-    /// Whether a host drives no rotation. One that it leaves to another host is shown, and not driven.
+    /// Returns whether a host drives no rotation. A rotation that it leaves to another host is shown but not driven.
     fn is_idle(&mut self, host: usize) -> bool {
         let state = self.state(host);
         let words = ["ended\n", "null\n"];

@@ -1,4 +1,4 @@
-//! Many kills of daemons that rotate a key, many at a time: they wait most of the time.
+//! Kills many daemons that rotate a key, many at a time, because they wait most of the time.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ enum How {
     Error(DiskError),
 }
 
-/// What came of the tries.
+/// The results of the tries.
 #[derive(Default)]
 struct Tally {
     killed: BTreeMap<Cell, usize>,
@@ -39,7 +39,7 @@ struct Tally {
     slowest: Duration,
 }
 
-/// Disturbs them, `threads` at a time, prints what came of it, and says whether all is well.
+/// Disturbs the daemons, `threads` at a time, prints the results, and returns whether all is well.
 pub(crate) fn run(choice: &Choice, threads: usize) -> bool {
     if let Some(why) = tracer::missing() {
         support::ignored(&format!("kill points of rotations: {why}"));
@@ -51,13 +51,13 @@ pub(crate) fn run(choice: &Choice, threads: usize) -> bool {
     let mut rounds = 0;
     while !chosen.is_empty() && rounds < 4 {
         rounds += 1;
-        // The longest first.
+        // The longest ones begin first.
         chosen.sort_by_key(|one| std::cmp::Reverse(one.wait()));
         for (one, result) in chosen.iter().zip(at_once(threads, &chosen, disturb)) {
             tally.add(one, result, matches!(choice, Choice::Only(_)));
         }
         chosen = match choice {
-            // A call of one run may not be made in the next.
+            // A call of one run may be missing in the next one.
             Choice::All => every().into_iter().filter(|one| tally.lacks(one)).collect(),
             Choice::Some { .. } | Choice::Only(_) => vec![],
         };
@@ -65,7 +65,7 @@ pub(crate) fn run(choice: &Choice, threads: usize) -> bool {
     tally.print(choice, start.elapsed())
 }
 
-/// Everything that can be tried.
+/// Returns all possible tries.
 fn every() -> Vec<Try> {
     let mut all = vec![];
     for (mode, of_mode) in MODES.iter().enumerate() {
@@ -76,7 +76,7 @@ fn every() -> Vec<Try> {
                 all.push(Try { mode, form, how });
             }
         }
-        // A disk that fails, while the control plane behaves.
+        // A disk that fails, while the control plane behaves correctly.
         let form = of_mode.forms[0];
         let errors = DiskError::all().into_iter().map(How::Error);
         all.extend(errors.map(|how| Try { mode, form, how }));
@@ -84,7 +84,7 @@ fn every() -> Vec<Try> {
     all
 }
 
-/// The calls of a rotation while the control plane behaves so.
+/// Returns the calls of a rotation while the control plane has this behaviour.
 fn targets(mode: usize, form: Form) -> Vec<Target> {
     let mut targets = vec![];
     for phase in Phase::ALL.into_iter().filter(|phase| form.has(*phase)) {
@@ -106,7 +106,7 @@ fn targets(mode: usize, form: Form) -> Vec<Target> {
     targets
 }
 
-/// Those that are tried: one for each cell in turn, and an error of the disk for every third kill.
+/// Selects the tries: one for each cell in turn, and a disk error for every third kill.
 fn choose(choice: &Choice) -> Vec<Try> {
     let all = every();
     let (points, seed) = match choice {
@@ -168,7 +168,7 @@ impl Try {
         }
     }
 
-    /// What says how long it takes.
+    /// Returns the phase that determines how long it takes.
     fn wait(&self) -> Phase {
         match self.how {
             How::Kill(target) => target.phase,
@@ -230,7 +230,7 @@ impl Tally {
             }
         }
         let may_be_empty = match choice {
-            // A part of the points misses.
+            // Some of the points miss their call.
             Choice::Some { points, .. } => *points < 2 * possible().count(),
             Choice::All => false,
             Choice::Only(_) => true,

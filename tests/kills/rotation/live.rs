@@ -1,8 +1,8 @@
-//! A daemon under strace, whose calls are seen while they are made: each waits a moment before it is executed, and the
-//! daemon can be killed there.
+//! A daemon under strace whose calls are observed as it makes them. Each call waits a moment before it is executed,
+//! and the daemon can be killed there.
 //!
-//! A daemon makes its calls on many threads, and most threads make few. So a call is named by what the disk says when
-//! it is made, and by its number there, and not by its number in its thread.
+//! A daemon makes its calls on many threads, and most threads make few. So a call is named by the state of the disk
+//! at that moment, and by its number in that state, instead of its number in its thread.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -16,26 +16,26 @@ use tempfile::TempDir;
 use crate::support::TestEnv;
 use crate::tracer::{CALLS, Group};
 
-/// How long a call waits before it is executed, in microseconds: enough to see it and to kill the daemon.
+/// The delay before a call is executed, in microseconds: enough to observe it and to kill the daemon.
 const WAITS: u32 = 10_000;
 
-/// How long to look for a call.
+/// The timeout of waiting for a call.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What strace tells.
+/// The output of strace.
 pub(super) struct Live {
-    /// Not in the place, whose files are all read to their end.
+    /// Not in the place, because all files there are read to their end.
     folder: TempDir,
     /// The port of the control plane.
     port: String,
     calls: Option<Receiver<String>>,
 }
 
-/// What was seen.
+/// An observation.
 pub(super) enum Sight {
-    /// A call of the daemon that is about to be made, for its rotation.
+    /// The daemon is about to make a call for its rotation.
     Call(Group),
-    /// Nothing for a while.
+    /// There was no call for a while.
     Nothing,
     /// The daemon has ended.
     End,
@@ -61,7 +61,7 @@ impl Live {
         self.folder.path().join("calls")
     }
 
-    /// The daemon under strace. It has the process ID of what is started.
+    /// Returns the command of a daemon under strace. The daemon has the process ID of the started process.
     pub(super) fn command(&self, env: &TestEnv) -> Command {
         let all: Vec<&str> = CALLS
             .iter()
@@ -74,14 +74,14 @@ impl Live {
         command.args(["-D", "-f", "-qq", "-yy", "-s", "0", "--seccomp-bpf"]);
         command.args(["-e", "signal=none"]);
         command.args(["-e", &format!("trace={}", all.join(","))]);
-        // A write is the daemon's log most of the time, which must not wait.
+        // Most writes go to the daemon's log and must not wait.
         let inject = format!("inject={}:delay_enter={WAITS}", waiting.join(","));
         command.args(["-e", &inject]).arg("-o").arg(self.fifo());
         command.args([env!("CARGO_BIN_EXE_jetond"), "run"]);
         command
     }
 
-    /// Begins to read, once the command was started.
+    /// Begins to read strace's output, after the command was started.
     pub(super) fn follow(&mut self) {
         let (path, (sender, receiver)) = (self.fifo(), channel());
         self.calls = Some(receiver);
@@ -94,7 +94,7 @@ impl Live {
                     return;
                 }
                 let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
-                // A call is written when it is made, and its end when it has ended.
+                // The log has one line when a call begins, and one when it ends.
                 let lines = text.split('\n').skip(usize::from(!is_begin));
                 is_begin = text.ends_with('\n');
                 for line in lines.filter(|line| !line.is_empty()) {
@@ -115,7 +115,8 @@ impl Live {
         }
     }
 
-    /// What the call of this line does, if it is for the rotation: on a file of the state, or with the control plane.
+    /// Returns what the call of this line does, if it is for the rotation: on a file of the state, or with the
+    /// control plane.
     fn group(&self, line: &str) -> Option<Group> {
         let (_, rest) = line.split_once(' ')?;
         let (call, arguments) = rest.trim_start().split_once('(')?;

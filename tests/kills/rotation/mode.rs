@@ -1,19 +1,19 @@
-//! How a key is rotated: a row for each way.
+//! The modes of rotation: one row each.
 
 use super::form::{Form, OF_OVERLAP};
 use super::phase::Phase;
 use crate::behaviour::Behaviour;
 use crate::tracer::Group;
 
-/// A way of rotating a key.
+/// A mode of rotation.
 pub(crate) struct Mode {
-    /// For people.
+    /// The name for people.
     pub(crate) name: &'static str,
-    /// What `jeton` is asked for.
+    /// The arguments for `jeton`.
     pub(crate) arguments: &'static [&'static str],
-    /// How the control plane may behave meanwhile.
+    /// The behaviours of the control plane during the rotation.
     pub(crate) forms: &'static [Form],
-    /// Cells of its table that cannot be filled.
+    /// The cells of its table that cannot be filled.
     pub(crate) never: &'static [Never],
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Never {
     pub(crate) why: &'static str,
 }
 
-/// The ways. One that replaces the secret in place is a row here: its phases are another journal's, and its bars allow
+/// The modes. A rotation in place would be a row here: its phases come from another journal, and its bars allow
 /// `needs_human`.
 pub(crate) const MODES: &[Mode] = &[Mode {
     name: "rotate",

@@ -1,4 +1,4 @@
-//! How far a rotation with overlap is, as the disk says it.
+//! The progress of a rotation with overlap, as the disk shows it.
 
 use std::fs;
 
@@ -7,56 +7,57 @@ use serde_json::Value;
 use crate::place::PROFILE;
 use crate::support::TestEnv;
 
-/// A part of the walk, between two writes. A process that starts finds this and nothing else.
+/// A part of a rotation between two writes. A process that starts sees only this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
-    /// Nothing is written yet: the rotation is asked for.
+    /// The rotation was requested, but nothing is written yet.
     Checking,
-    /// The journal says that a key may be created.
+    /// The journal says that a key may have been created.
     Creating,
-    /// The new key is in the record, and the journal does not say so.
+    /// The new key is in the record, but the journal does not say so yet.
     Stored,
-    /// The journal says it, too: the new key is proven.
+    /// The journal says that the new key is stored; it is being proven.
     Proving,
-    /// The new key is in force, and the journal does not say so.
+    /// The new key is in force, but the journal does not say so yet.
     Switched,
     /// The old key waits for its deletion.
     Grace,
-    /// The old key may be deleted.
+    /// The old key may have been deleted.
     Deleting,
-    /// The record is as without a rotation, and the journal is still there.
+    /// The record has no rotation any more, but the journal still exists.
     Settled,
-    /// The new key is given up.
+    /// The rotation is being undone.
     Undoing,
-    /// Nothing is left of the rotation, and the new key is in force.
+    /// No rotation is left, and the new key is in force.
     Ended,
 }
 
-/// What the disk says.
+/// The state on the disk.
 pub(crate) struct Seen {
     pub(crate) phase: Phase,
     /// The client ID of the key in force.
     pub(crate) client_id: String,
 }
 
-/// Reads the JSON of a file; `None` without one.
+/// Reads the JSON of a file; `None` if there is no such file.
 fn json(env: &TestEnv, path: &str) -> Option<Value> {
     serde_json::from_slice(&fs::read(env.path(path)).ok()?).ok()
 }
 
-/// The journal.
+/// Reads the journal.
 pub(crate) fn journal(env: &TestEnv) -> Option<Value> {
     json(env, &format!("state/jeton/rotations/{PROFILE}.json"))
 }
 
-/// The record; it has secrets.
+/// Reads the record, which has secrets.
 pub(crate) fn record(env: &TestEnv) -> Option<Value> {
     json(env, &format!("state/jeton/credentials/{PROFILE}.json"))
 }
 
-/// What the disk says now; `first` is the client ID of the key that is rotated.
+/// Reads the state on the disk; `first` is the client ID of the key that is rotated.
 pub(crate) fn seen(env: &TestEnv, first: &str) -> Seen {
-    // The journal first: it is ahead of the record, so a write in between makes the phase later, and not wrong.
+    // The journal is read first because it is ahead of the record: a write between the reads only makes the phase
+    // later.
     let journal = journal(env);
     let record = record(env).unwrap_or_default();
     let client_id = record["client_id"].as_str().unwrap_or_default().to_owned();
@@ -110,7 +111,7 @@ impl Phase {
         }
     }
 
-    /// Whether nothing is left to do.
+    /// Returns whether nothing is left to do.
     pub(crate) fn is_over(self) -> bool {
         matches!(self, Self::Checking | Self::Ended)
     }

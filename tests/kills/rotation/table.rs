@@ -1,4 +1,4 @@
-//! The table of a rotation: what was killed at which call, in which phase, and how the control plane behaved.
+//! The table of rotations: kills by call, phase and behaviour of the control plane.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,10 +8,10 @@ use super::phase::Phase;
 use crate::behaviour::Behaviour;
 use crate::tracer::Group;
 
-/// A cell: a mode by its number, the phase, the control plane's behaviour, and what the call does.
+/// A cell: the number of the mode, the phase, the control plane's behaviour, and the kind of call.
 pub(super) type Cell = (usize, Phase, Behaviour, Group);
 
-/// Why the cell cannot be filled, if it cannot.
+/// Returns why the cell cannot be filled, if it cannot.
 pub(super) fn never((mode, phase, behaviour, group): Cell) -> Option<&'static str> {
     let mut never = MODES[mode].never.iter();
     let never = never.find(|never| {
@@ -22,7 +22,7 @@ pub(super) fn never((mode, phase, behaviour, group): Cell) -> Option<&'static st
     never.map(|never| never.why)
 }
 
-/// Every cell.
+/// Returns all cells.
 pub(super) fn cells() -> impl Iterator<Item = Cell> {
     (0..MODES.len()).flat_map(|mode| {
         Phase::ALL.into_iter().flat_map(move |phase| {
@@ -35,7 +35,7 @@ pub(super) fn cells() -> impl Iterator<Item = Cell> {
     })
 }
 
-/// The cell for people.
+/// Formats the cell for people.
 pub(super) fn label((mode, phase, behaviour, group): Cell) -> String {
     format!(
         "{}, {}, {}, {}",
@@ -46,7 +46,7 @@ pub(super) fn label((mode, phase, behaviour, group): Cell) -> String {
     )
 }
 
-/// The table for people: how many kills there were in each cell.
+/// Formats the table for people: the number of kills in each cell.
 pub(super) fn text(counts: &BTreeMap<Cell, usize>) -> String {
     let mut text = String::new();
     let wide = Group::ALL.len() * 4;

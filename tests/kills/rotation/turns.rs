@@ -1,12 +1,12 @@
-//! Turns for what keeps processors busy: of many rotations at once, most wait, and few begin or end.
+//! Limits the work that keeps processors busy: of many rotations, most wait, and few begin or end.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// How many have a turn.
+/// The number of turns in use.
 static TAKEN: Mutex<usize> = Mutex::new(0);
 static GIVEN_BACK: Condvar = Condvar::new();
 
-/// A turn, until it is dropped.
+/// A turn, which ends when it is dropped.
 pub(crate) struct Turn(());
 
 impl Turn {

@@ -1,4 +1,4 @@
-//! One rotation: begun, disturbed, taken up by the next daemon, and judged at its end.
+//! One rotation: begun, disturbed, resumed by the next daemon, and judged at its end.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -20,27 +20,27 @@ use crate::support::env::Output;
 use crate::tracer::Group;
 use crate::words::tail;
 
-/// How long tokens hold, in seconds: the old key goes after four times this, which is as long as calls that are late are
-/// waited for.
+/// The lifetime of tokens, in seconds. The old key is deleted after four lifetimes, which is also how long a rotation
+/// waits for late calls.
 pub(crate) const LIFE: u64 = 15;
 
-/// How soon a daemon that starts has to serve a token.
+/// The deadline for the first token after a daemon's start.
 const SOON: Duration = Duration::from_secs(2);
 
-/// How often it is started where that takes longer: a machine that is busy is late at times, and a daemon that waits
-/// for its rotation is late each time.
+/// How often a daemon is started if that takes longer. A busy machine is late sometimes; a daemon that waits for its
+/// rotation is late each time.
 const STARTS: usize = 3;
 
-/// How long a rotation may take to its end: its waits, and a busy machine.
+/// The timeout of a rotation, including its waits on a busy machine.
 pub(crate) const END: Duration = Duration::from_secs(300);
 
-/// One daemon starts at a time, so that its first token is measured and not our own load.
+/// Held during a start, so that the first token is not delayed by other starts of this test.
 static STARTING: Mutex<()> = Mutex::new(());
 
 /// The client ID of the key that is rotated.
 pub(crate) const FIRST: &str = "test-client";
 
-/// Where a daemon is killed: a call by what the disk says when it is made, and its number there.
+/// The call at which a daemon is killed: the state of the disk at that moment, the kind of call, and its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) phase: Phase,
@@ -48,29 +48,29 @@ pub(super) struct Target {
     pub(super) nth: usize,
 }
 
-/// A rotation that was asked for.
+/// A requested rotation.
 pub(crate) struct Asked {
     pub(crate) place: Place,
-    /// `jeton rotate`, which ends at the switch, or with the daemon.
+    /// The output of `jeton rotate`, which ends at the switch or with the daemon.
     output: JoinHandle<Output>,
-    /// How the control plane is to behave, until it does.
+    /// The behaviour that the control plane is to begin, until it does.
     form: Option<Form>,
-    /// For how many creations it did.
+    /// The number of creations that it has affected.
     creations: u64,
-    /// How many keys had been created before.
+    /// The number of keys that had been created before.
     created: u64,
 }
 
-/// How a walk went.
+/// The result of a rotation.
 pub(crate) struct Walked {
-    /// What the disk said when it was disturbed, if it was.
+    /// The phase on the disk when it was disturbed; `None` if it was not.
     pub(crate) disturbed: Option<Phase>,
     pub(crate) broken: Broken,
-    /// How long the daemon took to serve a token after its start.
+    /// The time from the daemon's start to its first token.
     pub(crate) served_after: Duration,
 }
 
-/// Kills the daemon at this call, and judges what the next one makes of it.
+/// Kills the daemon at this call, and judges what the next daemon makes of it.
 pub(super) fn kill(mode: &Mode, form: Form, target: Target) -> Walked {
     let turn = Turn::take();
     let mut place = Place::with_life(LIFE);
@@ -113,7 +113,7 @@ pub(super) fn kill(mode: &Mode, form: Form, target: Target) -> Walked {
 // === impl Asked ===
 
 impl Asked {
-    /// Asks for the rotation.
+    /// Requests the rotation.
     pub(crate) fn new(place: Place, mode: &Mode, form: Form) -> Self {
         let mut command = place.env.command(env!("CARGO_BIN_EXE_jeton"));
         command.args(mode.arguments);
@@ -128,7 +128,7 @@ impl Asked {
         asked
     }
 
-    /// What the disk says now. The control plane begins to behave as it is to.
+    /// Returns the phase on the disk. Puts the control plane's behaviour in force when its time has come.
     pub(crate) fn phase(&mut self) -> Phase {
         let phase = phase::seen(&self.place.env, FIRST).phase;
         self.behave(phase);
@@ -157,14 +157,14 @@ impl Asked {
         set.unwrap();
     }
 
-    /// Whether the next change of keys is a creation: each one before was executed, and its key deleted.
+    /// Returns whether the next change of keys is a creation: all earlier ones were executed, and their keys deleted.
     fn is_creation_next(&self) -> bool {
         let created = self.place.env.sandbox().stats().keys_created - self.created;
         let keys = self.place.keys();
         created == self.creations && !keys.iter().any(|key| key.name.starts_with("jeton-"))
     }
 
-    /// Whether the rotation has ended, or was refused.
+    /// Returns whether the rotation has ended or was refused.
     pub(crate) fn is_over(&self, phase: Phase) -> bool {
         self.output.is_finished() && phase.is_over()
     }
@@ -196,7 +196,7 @@ impl Asked {
             let what = format!("the first token came after {served_after:?}");
             broken.push((Bar::Late, what));
         }
-        // Somebody makes a key between the kill and the end.
+        // Another person makes a key between the kill and the end.
         place.create("foreign-key");
         place.before.extend(place.key("foreign-key"));
         broken.extend(wait_for_end(&place));
@@ -211,7 +211,7 @@ impl Asked {
     }
 }
 
-/// Runs a program to its end while other things are done. What it says is put among what is searched afterwards.
+/// Runs a program in the background. Its output is added to what is searched for secrets.
 pub(super) fn in_background(mut command: Command) -> JoinHandle<Output> {
     let child: Child = command
         .stdin(Stdio::null())
@@ -229,7 +229,7 @@ pub(super) fn in_background(mut command: Command) -> JoinHandle<Output> {
     })
 }
 
-/// Starts a daemon. How long its first token took.
+/// Starts a daemon; returns the time to its first token.
 fn start(place: &mut Place) -> Duration {
     let _alone = STARTING
         .lock()
@@ -252,7 +252,7 @@ fn start(place: &mut Place) -> Duration {
     }
 }
 
-/// Waits until nothing is left of the rotation, while every request is served.
+/// Waits until no rotation is left, and checks that every request is served meanwhile.
 pub(super) fn wait_for_end(place: &Place) -> Broken {
     let (start, mut looks) = (Instant::now(), 0_u32);
     let mut broken = vec![];
@@ -272,7 +272,7 @@ pub(super) fn wait_for_end(place: &Place) -> Broken {
     broken
 }
 
-/// What is wrong with the answer to a request for a token.
+/// Requests a token; returns what is wrong with the answer.
 pub(super) fn served(place: &Place) -> Option<(Bar, String)> {
     let (status, code) = place.answer(PROFILE);
     (status != 200).then(|| {
@@ -282,7 +282,7 @@ pub(super) fn served(place: &Place) -> Option<(Bar, String)> {
     })
 }
 
-/// What a daemon last said of its attempts to get a token.
+/// Returns a daemon's last log lines about its attempts to get a token.
 pub(super) fn last_lines(daemon: &Daemon) -> String {
     let log = daemon.log();
     let of_attempts = |line: &&str| line.contains("attempt") || line.contains(" WARN ");
@@ -290,7 +290,7 @@ pub(super) fn last_lines(daemon: &Daemon) -> String {
     lines[lines.len().saturating_sub(6)..].join(" / ")
 }
 
-/// What has to hold at the end.
+/// Checks what must hold at the end.
 pub(super) fn judge(place: &Place) -> Broken {
     let mut broken = vec![];
     let keys = place.keys();
