@@ -1,4 +1,4 @@
-//! Many seeds, or one.
+//! Runs many seeds, or a single one.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,13 +9,13 @@ use crate::coverage::Coverage;
 use crate::rotations::{self, Tally};
 use crate::run;
 
-/// So many seeds are run twice, and have to be the same.
+/// The number of seeds that are run twice, with results that must be equal.
 const TWICE: u64 = 10;
 
-/// So many failing seeds are told.
+/// The maximum number of failing seeds that are printed.
 const TOLD: usize = 10;
 
-/// Runs this many seeds from `first` on, on as many threads as there are processors, and says whether all is well.
+/// Runs this many seeds from `first` on, with one thread per processor, and returns whether all is well.
 pub(crate) fn many(first: u64, seeds: u64) -> bool {
     let start = Instant::now();
     let next = AtomicU64::new(first);
@@ -64,7 +64,7 @@ pub(crate) fn many(first: u64, seeds: u64) -> bool {
     failed.is_empty() && missing.is_empty()
 }
 
-/// One seed: what it covers, how long its history is, what is wrong with it.
+/// Runs one seed; returns its coverage, the length of its history, and what is wrong.
 fn judged(seed: u64) -> (Coverage, usize, Vec<String>) {
     let run = run::play(seed, None);
     let mut faults = run.panics;
@@ -77,7 +77,7 @@ fn judged(seed: u64) -> (Coverage, usize, Vec<String>) {
     (run.coverage, run.history.0.len(), faults)
 }
 
-/// The same of its rotations.
+/// Runs the rotations of one seed; returns the same for them.
 fn judged_rotations(seed: u64) -> (Tally, usize, Vec<String>) {
     let run = rotations::play(seed, None);
     let mut faults = run.panics;
@@ -90,7 +90,7 @@ fn judged_rotations(seed: u64) -> (Tally, usize, Vec<String>) {
     (run.tally, run.history.0.len(), faults)
 }
 
-/// Replays one seed, shows all that happens in it, and says whether all is well.
+/// Replays one seed, prints everything that happens, and returns whether all is well.
 pub(crate) fn one(seed: u64) -> bool {
     let run = run::play(seed, None);
     print!("{}", run.history);

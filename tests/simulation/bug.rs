@@ -1,38 +1,38 @@
-//! The bugs that can be planted into a run.
+//! The bugs that a test can plant into a run.
 
-/// A bug, in what the daemon is made to believe or in what passes its answers on.
+/// A bug in the daemon's inputs, or in what passes its answers on to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bug {
-    /// The daemon counts lifetimes on a clock that stands still in suspend.
+    /// The daemon counts lifetimes on a clock that stops during a suspend.
     MonotonicClock,
     /// The daemon counts lifetimes on the wall clock.
     WallClock,
-    /// Its alarms ring three seconds late.
+    /// The daemon's alarms ring three seconds late.
     LateAlarm,
-    /// A provider that asks again by itself.
+    /// The provider repeats a request on its own.
     ImpatientProvider,
-    /// A provider that asks five times more by itself.
+    /// The provider repeats a request five times on its own.
     InsistentProvider,
-    /// A provider that does not pass on what the issuer says about when to ask again.
+    /// The provider does not pass on the wait that the issuer states.
     HastyProvider,
-    /// A provider that asks twice at once.
+    /// The provider sends two requests at once.
     TwoCallsAtOnce,
-    /// A jitter that is always the smallest.
+    /// The jitter is always the smallest.
     NoJitter,
-    /// A door that is slow to pass answers on.
+    /// The door passes answers on late.
     SlowDoor,
-    /// A door that is slow to pass on what those get who wait, but inside their deadline.
+    /// The door passes the answers of waiting requests on late, but within their deadlines.
     LazyDoor,
-    /// A door that tells some of an older generation.
+    /// The door gives some clients an older generation.
     ForgetfulDoor,
-    /// A door that says of no token that it is stale.
+    /// The door never marks a token as stale.
     FlatteringDoor,
-    /// A door that tells those who watch everything twice.
+    /// The door sends everything to watchers twice.
     StutteringDoor,
-    /// A daemon that takes all users for one.
+    /// The daemon treats all users as one.
     OneUser,
-    /// A provider that calls a rejection an outage.
+    /// The provider reports a rejection as an outage.
     PoliteProvider,
-    /// A provider that goes on failing when its issuer works.
+    /// The provider keeps failing after its issuer works again.
     DeafProvider,
 }

@@ -1,5 +1,5 @@
-//! Reads a history, and says what in it breaks a promise. It judges by what clients and issuers saw and by what was done
-//! to the machine, never by the daemon's own word.
+//! Reads a history and finds broken promises in it. It relies on what clients and issuers saw and on what was done to
+//! the machine, never on the daemon's statements.
 
 mod absence;
 mod answers;
@@ -21,7 +21,7 @@ use crate::history::History;
 pub(crate) use finding::{Finding, Rule};
 use record::Record;
 
-/// Every promise that a history breaks.
+/// Returns every promise that a history breaks.
 pub(crate) fn check(history: &History) -> Vec<Finding> {
     let record = Record::of(history);
     let mut findings = vec![];

@@ -1,4 +1,4 @@
-//! The clients of a run: each asks once, in HTTP, and writes down what it is told.
+//! The clients of a run: each sends one HTTP request and records its answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::daemon::Daemon;
 use crate::history::{Answer, Ask, What};
 use crate::world::{Count, Seen, World};
 
-/// A client that has heard nothing for so long after its deadline gives up.
+/// A client without an answer gives up this long after its deadline.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One client, or many.
+/// One client, or several.
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) world: Arc<World>,
@@ -28,8 +28,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Asks, and waits for the answer; a client that hangs up goes away after so long. One whose token is rejected by what
-    /// it is for says so, and tries it with the next one.
+    /// Sends a request and waits for the answer; hangs up after `hangs_up`. If the token's service rejects it,
+    /// reports the token and tries again with the next one.
     pub(crate) async fn ask(self, mut ask: Ask, hangs_up: Option<Duration>) {
         const TRIES: usize = 4;
         for _ in 0..TRIES {
@@ -47,7 +47,7 @@ impl Client {
         }
     }
 
-    /// The report of a token.
+    /// Makes a report of the token.
     pub(crate) fn report(&self, seen: Seen, max_wait: Duration) -> Ask {
         let met = if self.world.state().subjects[self.profile].holds(&seen) {
             Met::RejectHeld
@@ -66,7 +66,7 @@ impl Client {
         }
     }
 
-    /// Asks once. What it gets is known to all other clients.
+    /// Sends one request. All other clients then know the token that it gets.
     async fn ask_once(&self, ask: Ask, hangs_up: Option<Duration>) -> Option<Seen> {
         let request = self.begins(ask);
         let begun = self.world.at().run;
@@ -95,7 +95,7 @@ impl Client {
         seen
     }
 
-    /// How long a door with a bug keeps an answer.
+    /// Returns how long a door with a bug delays an answer.
     fn dawdles(&self, ask: &Ask, begun: Duration) -> Duration {
         let left = (begun + ask.max_wait()).saturating_sub(self.world.at().run);
         match self.world.bug {
@@ -105,7 +105,7 @@ impl Client {
         }
     }
 
-    /// What a door with a bug makes of an answer.
+    /// Returns an answer as a door with a bug passes it on.
     fn passed_on(&self, request: u32, mut answer: Answer) -> Answer {
         match self.world.bug {
             Some(Bug::ForgetfulDoor) if request.is_multiple_of(3) => {
@@ -117,7 +117,7 @@ impl Client {
         answer
     }
 
-    /// Writes down that it asks.
+    /// Records the request.
     pub(crate) fn begins(&self, ask: Ask) -> u32 {
         let phase = self.world.phase(self.profile);
         let at = self.world.at();
@@ -143,7 +143,7 @@ impl Client {
         request_text(name.as_str(), ask, &token)
     }
 
-    /// The token of an answer, which all clients know from now on.
+    /// Returns the token of an answer, and makes it known to all clients.
     pub(crate) fn sees(&self, answer: &Answer) -> Option<Seen> {
         let got = self.world.at().run;
         let token = answer.token.as_ref()?.rsplit_once('-')?.1.parse().ok()?;
@@ -168,7 +168,7 @@ const fn door(ask: &Ask) -> Door {
     }
 }
 
-/// Seconds, as the interface takes them.
+/// Formats seconds as the interface takes them.
 fn seconds(time: Duration) -> String {
     format!("{}.{:03}", time.as_secs(), time.subsec_millis())
 }
@@ -231,7 +231,7 @@ fn request_text(name: &str, ask: &Ask, token: &str) -> String {
         }
         Ask::Reload => ("POST /v1/reload".to_owned(), String::new(), String::new()),
     };
-    // Without chunks the events are what is read.
+    // Without chunked coding, the body consists of the events alone.
     let version = if matches!(ask, Ask::Watch { .. }) {
         "1.0"
     } else {
@@ -249,7 +249,7 @@ pub(crate) fn status_and_body(text: &str) -> (u16, &str) {
     (status.unwrap_or(0), body)
 }
 
-/// What a body says: of a token as plain text, of an answer or a problem as JSON.
+/// Parses a body: a token as plain text, or an answer or a problem as JSON.
 pub(crate) fn answer(status: u16, body: &str, plain: bool) -> Answer {
     let json: Value = serde_json::from_str(body).unwrap_or_default();
     let text_of = |key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);

@@ -1,4 +1,4 @@
-//! The machine's clocks: those of all tests, and what planted bugs make of them.
+//! The machine's clocks: those of all tests, with changes for planted bugs.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl SimClock {
         }
     }
 
-    /// The clocks of a machine whose boot clock shows this now.
+    /// Makes the clocks of a machine whose boot clock shows this time now.
     pub(crate) fn booted_at(boot: BootInstant) -> Self {
         Self {
             machine: TestClock::booted_at(boot),
@@ -34,7 +34,7 @@ impl SimClock {
         }
     }
 
-    /// This moment, as it is and whatever the daemon is made to believe.
+    /// Returns the real present moment, which a bug may hide from the daemon.
     pub(crate) fn at(&self) -> At {
         let Reading { now, running } = self.machine.read();
         At {
@@ -43,17 +43,17 @@ impl SimClock {
         }
     }
 
-    /// The machine sleeps: only the boot clock and the wall clock go on.
+    /// Suspends the machine: only the boot clock and the wall clock advance.
     pub(crate) fn suspend(&self, by: Duration) {
         self.machine.suspend(by);
     }
 
-    /// Somebody sets the wall clock.
+    /// Sets the wall clock.
     pub(crate) fn jump(&self, seconds: i64) {
         self.machine.step(seconds);
     }
 
-    /// What tells of each resume.
+    /// Returns a receiver of each resume.
     pub(crate) fn resumes(&self) -> watch::Receiver<()> {
         self.machine.resumes()
     }
@@ -65,7 +65,7 @@ impl Clock for SimClock {
         let boot = match self.bug {
             Some(Bug::MonotonicClock) => BootInstant::from_boot(running),
             Some(Bug::WallClock) => {
-                // Ten years further, so that a jump back finds some time before it.
+                // This clock is ten years ahead, so that a jump back stays above zero.
                 let base = now.boot.since_boot() + WALL;
                 BootInstant::from_boot(moved(base, self.machine.stepped()))
             }
@@ -100,7 +100,7 @@ impl Clock for SimClock {
     }
 }
 
-/// One in three is noticed at once, the others within two seconds.
+/// The daemon notices one of three suspends at once, and the others within two seconds.
 fn notice(times: u32) -> Duration {
     Duration::from_millis(u64::from(times % 3) * 950)
 }

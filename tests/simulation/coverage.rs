@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use jetond::lifecycle::Phase;
 
-/// How often each pair has to be met in a thousand seeds.
+/// The required number for each pair in a thousand seeds.
 pub(crate) const WANTED: u32 = 50;
 
 macro_rules! rows {
     ($($name:ident),* $(,)?) => {
-        /// What a profile can meet: what its issuer does first, then what happens around it.
+        /// An event that a profile can meet: first those of its issuer, then those around it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Met {
             $($name),*
@@ -75,7 +75,7 @@ pub(crate) const PHASES: [Phase; 7] = [
     Phase::Misconfigured,
 ];
 
-/// Why a pair cannot be met; `None` for those that can.
+/// Returns why a pair is impossible; `None` if it is possible.
 fn impossible(met: Met, phase: Phase) -> Option<&'static str> {
     match (met, phase) {
         (RejectHeld, Phase::Starting) => Some("there is no token yet that could be reported"),
@@ -84,7 +84,7 @@ fn impossible(met: Met, phase: Phase) -> Option<&'static str> {
     }
 }
 
-/// The counts, a row for each of [`ROWS`] and a column for each of [`PHASES`].
+/// The counts: one row for each of [`ROWS`] and one column for each of [`PHASES`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Coverage([[u32; PHASES.len()]; ROWS.len()]);
 
@@ -109,9 +109,9 @@ impl Coverage {
         }
     }
 
-    /// The pairs that were not met often enough by so many seeds.
+    /// Returns the pairs that this many seeds met too rarely.
     pub(crate) fn missing(&self, seeds: u64) -> Vec<String> {
-        // Fewer than a thousand prove less, and are not asked for it.
+        // Fewer than a thousand seeds cannot be expected to meet all pairs.
         let wanted = if seeds < 1_000 { 0 } else { WANTED };
         let mut missing = vec![];
         for (met, row) in ROWS.iter().zip(&self.0) {
@@ -130,7 +130,7 @@ impl Coverage {
         missing
     }
 
-    /// The table, with the reason of each pair that is impossible.
+    /// Formats the table, with the reason for each impossible pair.
     pub(crate) fn table(&self) -> String {
         let mut text = format!("{:<18}", "");
         for phase in PHASES {

@@ -1,5 +1,5 @@
-//! The daemon of a run: all of it is the shipped one, but for the issuers, the stores, the clock and the kernel's word
-//! on who connected.
+//! The daemon of a run. It is the shipped one except for the issuers, the stores, the clock and the kernel's
+//! identification of clients.
 
 use std::sync::Arc;
 
@@ -30,18 +30,18 @@ use crate::history::What;
 use crate::issuer::{Issuer, Store};
 use crate::world::{Count, OTHERS, World};
 
-/// The room of a connection in each direction.
+/// The capacity of a connection in each direction, in bytes.
 const PIPE: usize = 4_096;
 
 pub(crate) struct Daemon {
     server: Arc<Server>,
     bug: Option<Bug>,
-    /// It never stops: watchers see a closed channel as its end.
+    /// Kept open: watchers would take a closed channel for the daemon's end.
     _close: watch::Sender<bool>,
 }
 
 impl Daemon {
-    /// A daemon around these parts, and what it is asked to change.
+    /// Makes a daemon of these parts; also returns the receiver of its reload requests.
     pub(crate) fn around(
         roster: &Arc<Roster>,
         clock: &Arc<dyn Clock>,
@@ -101,7 +101,7 @@ impl Daemon {
                 }
                 config = next;
                 let changed = wiring.apply(config.clone()).await;
-                // Whoever asked may be gone.
+                // The caller may be gone.
                 let _: Result<(), _> = request.done.send(Ok((changed, Source::default())));
             }
         });
@@ -111,7 +111,7 @@ impl Daemon {
         }
     }
 
-    /// The client's end of a new connection.
+    /// Returns the client's end of a new connection.
     pub(crate) fn connect(&self, door: Door, uid: u32) -> DuplexStream {
         let uid = match self.bug {
             Some(Bug::OneUser) if door == Door::Tokens => OTHERS[0],
@@ -133,7 +133,7 @@ impl Daemon {
     }
 }
 
-/// The outside of a profile, with which a life of its own begins.
+/// Makes the environment of a profile, with which a new life of it begins.
 fn outside(world: &Arc<World>, name: &ProfileName) -> Outside {
     let profile = world.number_of(name);
     let (life, policy) = {
@@ -164,7 +164,7 @@ fn outside(world: &Arc<World>, name: &ProfileName) -> Outside {
         api: None,
         jitter: match world.bug {
             Some(Bug::NoJitter) => || Unit::new(0.0),
-            // The generator of this thread, which the run has seeded.
+            // This thread's generator, which the run has seeded.
             _ => || Unit::new(fastrand::f64()),
         },
     }

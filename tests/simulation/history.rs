@@ -1,4 +1,4 @@
-//! What happened in one run, as its clients and its issuers saw it, in order.
+//! The events of one run in order, as its clients and issuers saw them.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,39 +12,39 @@ use jetond::schedule::Reissue;
 /// A moment of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct At {
-    /// On tokio's clock, which stands still in suspend: what timeouts are counted on.
+    /// The time on tokio's clock, which stops during a suspend. Timeouts count on it.
     pub(crate) run: Duration,
-    /// On the boot clock, which does not: what lifetimes are counted on.
+    /// The time on the boot clock, which advances during a suspend. Lifetimes count on it.
     pub(crate) boot: BootInstant,
 }
 
-/// A life of a profile: from when the configuration names it in this form until it no longer does.
+/// Number of a life of a profile: the time in which the configuration has the profile in one form.
 pub(crate) type Life = u32;
 
-/// Why a store has no credential to give.
+/// The reason why a store has no credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lack {
-    /// It holds none.
+    /// The store is empty.
     NotEnrolled,
-    /// What it holds cannot be used.
+    /// The content of the store cannot be used.
     Unusable,
 }
 
-/// What happened.
+/// An event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum What {
-    /// A profile is kept from now on.
+    /// The daemon keeps a profile from now on.
     Kept {
         life: Life,
         profile: usize,
         policy: Policy,
     },
-    /// A reload begins that concerns this profile; its life goes on, or ends.
+    /// A reload of this profile begins; its life continues or ends.
     Reload {
         profile: usize,
         goes_on: bool,
     },
-    /// The credential is looked for.
+    /// The daemon reads the credential.
     Load {
         life: Life,
         load: u32,
@@ -54,7 +54,7 @@ pub(crate) enum What {
         load: u32,
         found: Result<u32, Lack>,
     },
-    /// The issuer is asked for a token.
+    /// The daemon calls the issuer for a token.
     Call {
         life: Life,
         call: u32,
@@ -63,24 +63,24 @@ pub(crate) enum What {
     Granted {
         call: u32,
         token: u32,
-        /// What the issuer said.
+        /// The stated lifetime.
         lifetime: Option<Duration>,
         stated: bool,
-        /// What is true.
+        /// The real end of the validity.
         end: BootInstant,
     },
     Failed {
         call: u32,
         kind: FaultKind,
         retry_after: Option<Duration>,
-        /// Whether a rejection does not say that the credential is why.
+        /// Whether the rejection does not name the credential as its cause.
         is_doubtful: bool,
     },
-    /// The daemon no longer waits for the answer.
+    /// The daemon stops waiting for the answer.
     Dropped {
         call: u32,
     },
-    /// A client asks.
+    /// A client sends a request.
     Asked {
         request: u32,
         profile: usize,
@@ -90,39 +90,39 @@ pub(crate) enum What {
         request: u32,
         answer: Answer,
     },
-    /// The client went away before it had an answer.
+    /// The client hung up before the answer.
     HungUp {
         request: u32,
     },
-    /// The client gave up: there was no answer long after its deadline.
+    /// The client gave up, because there was no answer long after its deadline.
     Silence {
         request: u32,
     },
-    /// One who watches is told something.
+    /// A watcher receives an event.
     Told {
         request: u32,
         told: Told,
     },
-    /// The machine slept; the moment is that of waking.
+    /// The machine was suspended; the event's time is that of the resume.
     Suspended {
         by: Duration,
     },
-    /// Somebody set the wall clock.
+    /// The wall clock was set.
     Jumped {
         seconds: i64,
     },
-    /// There is another secret in the store, or the store cannot be used.
+    /// The store has another secret from now on, or cannot be used.
     Stored {
         profile: usize,
         found: Result<u32, Lack>,
     },
-    /// From now on every issuer and every store works.
+    /// All issuers and stores work from now on.
     Calm,
-    /// Nothing more is looked at.
+    /// The end of the history.
     End,
 }
 
-/// What a client asks.
+/// A client's request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Ask {
     Token {
@@ -134,7 +134,7 @@ pub(crate) enum Ask {
     Status,
     Ready,
     Refresh,
-    /// This token, which it got at that moment in that life, was rejected by what it is for.
+    /// A report that this token was rejected by its service. The client got it at that moment in that life.
     Reject {
         token: u32,
         generation: u64,
@@ -144,7 +144,7 @@ pub(crate) enum Ask {
         max_wait: Duration,
         uid: u32,
     },
-    /// It watches, after it was told of a generation before, and reads on after so long each time.
+    /// A watch that continues after the generation `since`, and pauses this long before each read.
     Watch {
         since: Option<u64>,
         reads_after: Duration,
@@ -152,7 +152,7 @@ pub(crate) enum Ask {
     Reload,
 }
 
-/// What one who watches is told.
+/// An event of a watch.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Told {
     Token(Answer),
@@ -160,35 +160,35 @@ pub(crate) enum Told {
         phase: String,
         generation: u64,
     },
-    /// A sign of life.
+    /// A keep-alive comment.
     Comment,
 }
 
-/// What it was told.
+/// The answer to a request.
 #[derive(Debug, Clone, Default, PartialEq, Hash)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Of a problem.
+    /// The code of a problem.
     pub(crate) code: Option<String>,
     pub(crate) token: Option<String>,
     pub(crate) generation: Option<u64>,
     pub(crate) expires_in: Option<u64>,
     pub(crate) stale: bool,
-    /// All that it was told, to the byte.
+    /// The complete body, byte for byte.
     pub(crate) body: String,
 }
 
-/// Everything that happened in one run.
+/// All events of one run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History(pub(crate) Vec<(At, What)>);
 
 impl Ask {
-    /// Whether it is answered with a token, or with the reason why there is none.
+    /// Returns whether the answer is a token, or the reason why there is none.
     pub(crate) const fn is_for_token(&self) -> bool {
         matches!(self, Self::Token { .. } | Self::Oauth2)
     }
 
-    /// Whether it is word of somebody who wants tokens.
+    /// Returns whether the request shows that a client wants tokens.
     pub(crate) const fn is_asking(&self) -> bool {
         self.is_for_token()
             || matches!(
@@ -204,16 +204,16 @@ impl Ask {
         }
     }
 
-    /// How long the answer may take.
+    /// Returns the deadline of the answer.
     pub(crate) const fn max_wait(&self) -> Duration {
         match self {
             Self::Token { max_wait, .. } | Self::Reject { max_wait, .. } => *max_wait,
-            // It is told something, be it that there is nothing new.
+            // A watcher always receives an event, even if there is no new token.
             Self::Watch { .. } => Duration::from_secs(15),
-            // As long as one who does not say, for a token or for a refresh.
+            // The default for requests without a deadline, for a token and for a refresh.
             Self::Oauth2 | Self::Refresh => Duration::from_secs(5),
             Self::Status | Self::Ready => Duration::ZERO,
-            // As long as a store may take.
+            // The timeout of a store.
             Self::Reload => Duration::from_secs(3),
         }
     }
@@ -224,7 +224,7 @@ impl History {
         self.0.push((at, what));
     }
 
-    /// One number for all of it.
+    /// Returns a hash of all events.
     pub(crate) fn hash(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         for entry in &self.0 {

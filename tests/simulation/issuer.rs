@@ -1,4 +1,4 @@
-//! The issuers of a run, and the stores of their credentials: they do what the seed draws.
+//! The issuers of a run and the stores of their credentials, whose behaviour the seed draws.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::history::{Lack, Life, What};
 use crate::scenes::{self, Play, draw_lifetime, whole_seconds};
 use crate::world::{Count, State, Token, World};
 
-/// What is true of a token whose lifetime nobody told: as long as the daemon may assume.
+/// The real validity of a token without a stated lifetime: as long as the daemon may assume.
 const UNTOLD: Duration = Duration::from_secs(300);
 
 /// The issuer of one life of a profile.
@@ -27,14 +27,14 @@ pub(crate) struct Issuer {
     pub(crate) life: Life,
 }
 
-/// The store of the same.
+/// The store of one life of a profile.
 pub(crate) struct Store {
     pub(crate) world: Arc<World>,
     pub(crate) profile: usize,
     pub(crate) life: Life,
 }
 
-/// A call that is under way; it is dropped when the daemon no longer waits.
+/// A running call. It is dropped when the daemon stops waiting for it.
 struct Call<'a> {
     world: &'a World,
     number: u32,
@@ -206,7 +206,7 @@ impl CredentialSource for Store {
     }
 }
 
-/// The token that an issuer gives, and what it says of its lifetime.
+/// Grants a token; returns it with the lifetime that the issuer states.
 fn give(
     state: &mut State,
     profile: usize,
@@ -228,7 +228,7 @@ fn give(
     match (play, there) {
         (Play::Same, Some(token)) if token.end > now && token.life == life => {
             let said = match (token.lifetime, token.stated) {
-                // It holds for as long again as one assumes who is not told.
+                // A client without a stated lifetime assumes this one, so the token must stay valid as long.
                 (None, _) => {
                     token.end = token.end.max(sent.after(UNTOLD));
                     None
@@ -267,7 +267,7 @@ fn give(
     (token, lifetime, stated)
 }
 
-/// How long a token holds of which the issuer says this. A daemon may believe no less than a second.
+/// Returns the real validity of a token with this stated lifetime. The daemon may assume a second or more.
 fn truth(lifetime: Option<Duration>) -> Duration {
     lifetime.unwrap_or(UNTOLD).max(Duration::from_secs(1))
 }

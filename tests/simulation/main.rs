@@ -1,13 +1,14 @@
-//! Deterministic simulation: one seed is one run, to the byte. The daemon is the shipped one from the bytes of a connection
-//! to the call of its provider, on a paused clock; its issuers, its stores, its machine and its clients do what the seed
-//! draws. A checker reads what they saw. Beside it each seed is a machine on which a key is rotated ([`rotations`]).
+//! Deterministic simulation: one seed determines one run, byte for byte. The daemon is the shipped one, from the
+//! bytes of a connection to the call of its provider, on a paused clock. The seed draws the behaviour of its issuers,
+//! stores, machine and clients. A checker judges what they saw. Each seed is also a machine on which a key is rotated
+//! ([`rotations`]).
 //!
 //!     cargo simulate --seeds 1000               the first thousand
 //!     cargo simulate --seeds 500 --from 1000    the next five hundred
 //!     cargo simulate --seed 17                  one of them, with its whole trace
 //!
-//! `cargo simulate` (`.cargo/config.toml`) builds it so that chance is the seed's alone. `cargo test` runs a few seeds too,
-//! but there tokio draws by itself whom it wakes first of several who wait for one thing, so none is the same each time.
+//! `cargo simulate` (`.cargo/config.toml`) builds the test so that only the seed decides. `cargo test` also runs a
+//! few seeds. There, tokio itself draws which of several waiting tasks it wakes first, so no run can be repeated.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +16,7 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "a test that meets the unexpected fails by panicking, and its clock is tokio's paused one"
+    reason = "a failing test panics, and its clock is the paused one of tokio"
 )]
 
 mod batch;
@@ -39,7 +40,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-/// How many seeds `cargo test` runs.
+/// The number of seeds that `cargo test` runs.
 const FEW: u64 = 50;
 
 fn main() -> ExitCode {

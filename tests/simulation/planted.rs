@@ -1,4 +1,5 @@
-//! Bugs that are planted into runs, to see that the checker finds them: each rule has one that nothing else is to find.
+//! Bugs that are planted into runs to prove that the checker finds them. Each rule has a bug that only this rule must
+//! find.
 
 use libtest_mimic::Failed;
 
@@ -6,10 +7,10 @@ use crate::bug::Bug;
 use crate::checker::{self, Rule};
 use crate::{rotations, run};
 
-/// Nearly all show in the first few.
+/// The maximum number of seeds per bug. Nearly all bugs show in the first few.
 const SEEDS: u64 = 100;
 
-/// Which rule finds which bug.
+/// The rule that finds each bug.
 pub(crate) const PLANTED: [(Bug, Rule); 18] = [
     (Bug::MonotonicClock, Rule::Expired),
     (Bug::WallClock, Rule::Expired),
@@ -31,7 +32,7 @@ pub(crate) const PLANTED: [(Bug, Rule); 18] = [
     (Bug::MonotonicClock, Rule::Punctual),
 ];
 
-/// The same for the bugs of rotations.
+/// The rule that finds each bug of rotations.
 pub(crate) const PLANTED_IN_ROTATIONS: [(rotations::Bug, rotations::Rule); 8] = [
     (rotations::Bug::DeletesEarly, rotations::Rule::Lost),
     (rotations::Bug::ManyNames, rotations::Rule::Two),
@@ -56,7 +57,7 @@ pub(crate) fn is_found(bug: Bug, rule: Rule) -> Result<(), Failed> {
     }
 }
 
-/// The same for a bug of rotations.
+/// Plants a bug of rotations into one seed after the other until the rule finds it.
 pub(crate) fn is_found_in_rotations(
     bug: rotations::Bug,
     rule: rotations::Rule,

@@ -1,10 +1,11 @@
-//! Rotations: one seed is one machine on which a profile's key is rotated several times, while calls to the API of keys are
-//! refused, lost, executed late or twice, the store writes late, the machine sleeps, and its daemon is killed.
+//! Rotations: one seed is one machine on which a profile's key is rotated several times. Meanwhile calls to the API
+//! of keys are refused, lost, or executed late or twice, the store writes late, the machine sleeps, and its daemon is
+//! killed.
 //!
-//! Every process is an event loop of its own. A process that is killed is one whose event loop is dropped: each of its
-//! tasks ends at an `await`. Its clock, its files and its issuer go on to the next one. The rotations, the store of
-//! files and the journals are the shipped ones, with files in memory; only their threads are not, since those would take
-//! any time on a paused clock.
+//! Every process has its own event loop. Dropping it stands for a kill: each of its tasks ends at an `await`. The
+//! clock, the files and the issuer outlive it. The rotations, the file store and the journals are the shipped ones,
+//! with files in memory. Only their threads are replaced, because a thread would take an arbitrary time on a paused
+//! clock.
 
 mod bug;
 mod checker;
@@ -27,18 +28,18 @@ use world::World;
 
 use crate::run;
 
-/// No run has more processes than this.
+/// The maximum number of processes in a run.
 const MOST_PROCESSES: u64 = 400;
 
-/// What came of one run.
+/// The result of a run.
 pub(crate) struct Run {
     pub(crate) history: History,
     pub(crate) tally: Tally,
-    /// What went wrong with the run itself.
+    /// The panics of the run itself.
     pub(crate) panics: Vec<String>,
 }
 
-/// Plays one seed, with a bug planted or without one.
+/// Plays one seed, with or without a planted bug.
 pub(crate) fn play(seed: u64, bug: Option<Bug>) -> Run {
     run::begin(seed);
     let world = World::new(seed, bug);

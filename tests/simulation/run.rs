@@ -1,4 +1,4 @@
-//! One seed, one run.
+//! Runs one seed.
 
 use std::cell::RefCell;
 
@@ -11,22 +11,22 @@ use crate::history::History;
 use crate::story::Story;
 use crate::world::World;
 
-/// What came of one run.
+/// The result of a run.
 pub(crate) struct Run {
     pub(crate) history: History,
     pub(crate) coverage: Coverage,
-    /// What went wrong with the run itself.
+    /// The panics of the run itself.
     pub(crate) panics: Vec<String>,
 }
 
-/// Whether a run is the seed's alone.
+/// Whether only the seed decides about a run.
 pub(crate) const IS_SEEDED: bool = cfg!(tokio_unstable);
 
 thread_local! {
     static PANICS: RefCell<Vec<String>> = const { RefCell::new(vec![]) };
 }
 
-/// Has panics of tasks told by the run that they happen in, since tokio keeps them to itself.
+/// Makes each run report the panics of its tasks, which tokio would hide.
 pub(crate) fn catch_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
@@ -35,7 +35,7 @@ pub(crate) fn catch_panics() {
     }));
 }
 
-/// Plays one seed, with a bug planted or without one.
+/// Plays one seed, with or without a planted bug.
 pub(crate) fn play(seed: u64, bug: Option<Bug>) -> Run {
     begin(seed);
     let runtime = event_loop(seed);
@@ -45,7 +45,7 @@ pub(crate) fn play(seed: u64, bug: Option<Bug>) -> Run {
         Story::new(&world, daemon).play().await;
         world
     });
-    // What still runs ends here, and is no part of the run.
+    // Tasks that still run end here, and do not belong to the run.
     let state = &mut *world.state();
     let (history, coverage) = (std::mem::take(&mut state.history), state.coverage.clone());
     Run {
@@ -55,23 +55,23 @@ pub(crate) fn play(seed: u64, bug: Option<Bug>) -> Run {
     }
 }
 
-/// Begins a run on this thread: nothing is left of the one before.
+/// Begins a run on this thread without any state of the previous one.
 pub(crate) fn begin(seed: u64) {
     PANICS.with_borrow_mut(Vec::clear);
-    // The jitter's generator is this thread's.
+    // The jitter uses this thread's generator.
     fastrand::seed(seed);
 }
 
-/// The panics since the run began.
+/// Returns the panics since the run began.
 pub(crate) fn panics() -> Vec<String> {
     PANICS.with_borrow_mut(std::mem::take)
 }
 
-/// An event loop on a paused clock.
+/// Makes an event loop on a paused clock.
 pub(crate) fn event_loop(seed: u64) -> Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_time().start_paused(true);
-    // In which order those are woken who wait for one thing is chance, too.
+    // The order in which waiting tasks are woken is random, too.
     #[cfg(tokio_unstable)]
     builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
     #[cfg(not(tokio_unstable))]

@@ -1,4 +1,4 @@
-//! What the issuers of a run do with each call, as the seed draws it.
+//! Draws the behaviour of a run's issuers for each call.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use jetond::lifecycle::Phase;
 use crate::coverage::Met;
 use crate::world::{Habit, Mood, Subject};
 
-/// A provider's own deadline (`provider::http`): an issuer that hangs is given up then.
+/// The timeout of a provider (`provider::http`), after which an unresponsive issuer has failed.
 const PROVIDER_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What an issuer does with one call.
+/// The behaviour of an issuer during one call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scene {
     pub(crate) after: Duration,
     pub(crate) play: Play,
-    /// Whether the connection is dead after a suspend.
+    /// Whether a suspend breaks the connection.
     pub(crate) is_fragile: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Play {
     Fail(FaultKind, Option<Duration>),
-    /// A rejection that does not say that the credential is why.
+    /// A rejection that does not name the credential as its cause.
     Doubt(Option<Duration>),
     New {
         lifetime: Option<Duration>,
@@ -35,7 +35,7 @@ pub(crate) enum Play {
     OneOfTwo,
 }
 
-/// What an issuer does with a call, and what that counts as.
+/// Draws an issuer's behaviour for a call, and the event that it counts as.
 pub(crate) fn draw(
     subject: &Subject,
     phase: Option<Phase>,
@@ -45,18 +45,19 @@ pub(crate) fn draw(
     let percent = rng.u8(0..100);
     let soon = Duration::from_millis(rng.u64(1..300));
     let is_fragile = rng.bool();
-    // A profile that could not even ask meets one call, and then asks or is as it was: that is rare enough for all kinds.
+    // A misconfigured profile makes one call and then leaves that phase or returns to it. That is rare, so all kinds
+    // must be drawn.
     let is_rare = phase == Some(Phase::Misconfigured);
     let (good, rejected, bound) = match subject.mood {
         _ if is_rare && subject.mood != Mood::Well => (38, 8, 4),
         Mood::Well => (100, 0, 0),
-        // Only a caller or the end of a rest makes a resting profile ask.
+        // Only a caller or the end of its rest makes a resting profile call its issuer.
         Mood::Healthy if phase == Some(Phase::Resting) => (60, 4, 2),
         Mood::Healthy => (85, 2, 1),
         Mood::Mixed => (40, 12, 5),
         Mood::Outage => (0, 0, 0),
         Mood::Absent => (1, 0, 0),
-        // What is rejected is asked rarely, and each kind of grant is a small part of those.
+        // A profile with a rejected secret calls rarely, and each kind of grant is a small part of these calls.
         Mood::Rejecting if phase == Some(Phase::Rejected) => (14, 46, 4),
         Mood::Rejecting => (8, 50, 4),
     };
@@ -133,13 +134,13 @@ const TRANSIENT: [(Met, FaultKind); 18] = [
     (Met::NoEndpoint, FaultKind::NoEndpoint),
 ];
 
-/// Whether the token that was given last can be given again.
+/// Returns whether the last granted token can be granted again.
 fn can_repeat(subject: &Subject, now: BootInstant) -> bool {
     let last = subject.tokens[subject.last];
     last.is_some_and(|token| token.life == subject.life && token.end > now)
 }
 
-/// A grant: what it counts as, after how long (zero for soon), and which.
+/// Draws a grant: the event that it counts as, its delay (zero for a short one), and its kind.
 fn draw_grant(
     subject: &Subject,
     is_rare: bool,
@@ -178,7 +179,7 @@ fn draw_grant(
             (Some(Met::ShortGrant), soon, play)
         }
         44..54 => {
-            // The token shows its lifetime, or nobody tells it.
+            // The token itself shows its lifetime, or nothing does.
             let lifetime = rng.bool().then_some(lifetime);
             let play = Play::New {
                 lifetime,
@@ -190,7 +191,7 @@ fn draw_grant(
     }
 }
 
-/// A `Retry-After`, sensible or not.
+/// Draws a `Retry-After`, sensible or not.
 fn draw_wait(rng: &mut Rng) -> Duration {
     match rng.u8(0..6) {
         0 => Duration::ZERO,

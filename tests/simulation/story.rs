@@ -1,4 +1,4 @@
-//! What happens around the daemon: who asks when, and what is done to the machine, the stores and the configuration.
+//! The events around the daemon: requests, and changes of the machine, the stores and the configuration.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::daemon::Daemon;
 use crate::history::{Ask, Lack, What};
 use crate::world::{Mood, OTHERS, Seen, Subject, UID, World};
 
-/// How much happens in one run.
+/// The number of events in one run.
 const STEPS: usize = 120;
 
 /// Longer than any wait of the schedule.
@@ -22,7 +22,7 @@ const RECOVERY: Duration = Duration::from_secs(16 * 60);
 /// Ten years.
 const FAR: i64 = 10 * 365 * 86_400;
 
-/// One run of everything.
+/// The course of one run.
 pub(crate) struct Story {
     pub(crate) world: Arc<World>,
     pub(crate) daemon: Arc<Daemon>,
@@ -38,7 +38,7 @@ impl Story {
         }
     }
 
-    /// Plays it to the end: whatever happened, in the end everything is served again.
+    /// Plays the run to its end. After all events, everything must be served again.
     pub(crate) async fn play(mut self) {
         for _ in 0..STEPS {
             self.step().await;
@@ -83,7 +83,7 @@ impl Story {
         }
     }
 
-    /// Somebody who reports a token: our own user, root, or one of the others.
+    /// Returns a client that reports a token: of our own user, of root, or of another user.
     fn reporter(&self, profile: usize) -> Client {
         let uid = self.rng(|rng| match rng.u8(0..8) {
             0..3 => UID,
@@ -96,8 +96,8 @@ impl Story {
         }
     }
 
-    /// How long nothing happens: from no time at all to several lifetimes of a token. What has just begun is not given
-    /// the time to end.
+    /// Draws the time until the next event: from zero to several lifetimes of a token. It may be too short for
+    /// running work to end.
     fn pause(&self) -> Duration {
         let count = self.count();
         let starting = (0..count).any(|p| self.world.phase(p) == Some(Phase::Starting));
@@ -106,7 +106,7 @@ impl Story {
         let scale = state.subjects[rng.usize(0..count)].scale;
         let shortest = state.subjects.iter().map(|subject| subject.scale).min();
         let long = shortest.map_or(scale, |shortest| scale.min(shortest * 20));
-        // Now and then a day; mostly what many calls fit into, not thousands.
+        // It is sometimes a day, but mostly a time for many calls, not thousands.
         let most = if rng.u8(0..8) == 0 { 86_400 } else { 3_600 };
         let long = long.min(Duration::from_secs(most));
         let kind = rng.u8(0..10);
@@ -140,7 +140,7 @@ impl Story {
         }
     }
 
-    /// A client of some kind; a profile that is not busy sees only those who look.
+    /// Sends a request of some kind. A profile that is not busy gets only requests that read its state.
     fn client(&mut self, profile: usize) {
         let (ask, hangs_up) = {
             let state = &mut *self.world.state();
@@ -166,7 +166,7 @@ impl Story {
         self.ask(profile, Ask::Refresh, None);
     }
 
-    /// Several say that a token was rejected, mostly the newest, and some have misread it.
+    /// Sends reports of a rejected token, mostly of the newest one; some are wrong.
     fn report(&mut self, profile: usize) {
         let seen = {
             let state = &mut *self.world.state();
@@ -237,7 +237,7 @@ impl Story {
         self.world.store(profile, stored);
     }
 
-    /// A person puts another secret into the store, and mostly has the daemon look at it.
+    /// Stores another secret as a person would, mostly with a request that the daemon reads it.
     fn new_secret(&mut self, profile: usize) {
         self.world.meets(profile, Met::NewSecret);
         let secret = self.rng(|rng| rng.u32(1..1_000_000));
@@ -248,7 +248,7 @@ impl Story {
     }
 
     async fn suspend(&self) {
-        // What runs in no time has ended when a machine goes to sleep.
+        // Immediate work is finished when a machine goes to sleep.
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
@@ -286,7 +286,7 @@ impl Story {
         self.world.record(What::Jumped { seconds });
     }
 
-    /// The configuration is written anew and read again: mostly it says something else of this profile.
+    /// Writes the configuration again and reloads it, mostly with a change of this profile.
     fn reload(&mut self, profile: usize) {
         let named = self.world.state().subjects[profile].configured.is_some();
         let (kind, number) = self.rng(|rng| (rng.u8(0..6), rng.u32(1..1_000_000)));
@@ -322,7 +322,7 @@ impl Story {
     }
 }
 
-/// What a client asks, and after how long it hangs up.
+/// Draws a request, and the time after which the client hangs up.
 fn draw_ask(subject: &Subject, rng: &mut Rng) -> (Ask, Option<Duration>) {
     match rng.u8(if subject.is_busy { 0 } else { 8 }..10) {
         0..7 => {

@@ -1,4 +1,4 @@
-//! The clients of a run that watch a profile, and write down all that they are told.
+//! The clients of a run that watch a profile and record all events.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use crate::bug::Bug;
 use crate::clients::{Client, answer, status_and_body};
 use crate::history::{Ask, Told, What};
 
-/// More than the longest time between two signs of life.
+/// Longer than the time between two keep-alive comments.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What came of a watch.
+/// The end of a watch.
 enum Left {
-    /// The watcher had enough.
+    /// The watcher disconnected.
     Itself,
     /// The daemon ended it.
     Ended,
-    /// Nothing was heard for too long.
+    /// No event arrived for too long.
     Silence,
 }
 
 impl Client {
-    /// Watches for so long each time, and goes on where it left off.
+    /// Watches for this long each time, and continues where the last watch ended.
     pub(crate) async fn watch(self, times: u32, long: Duration, reads_after: Duration) {
         let mut since = None;
         for _ in 0..times {
@@ -62,11 +62,11 @@ struct Reader<'a> {
     client: &'a Client,
     request: u32,
     stream: DuplexStream,
-    /// The head of the answer, or what has been read of the next event.
+    /// The unread part of the answer's head or of the next event.
     buffer: String,
     reads_after: Duration,
     is_open: bool,
-    /// The generation that was told last.
+    /// The last received generation.
     since: &'a mut Option<u64>,
 }
 
@@ -77,7 +77,7 @@ impl Reader<'_> {
             let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut bytes)).await;
             match read {
                 Err(_) => return Left::Silence,
-                // A daemon that drops a connection breaks it.
+                // A daemon that drops a connection may break it.
                 Ok(Ok(0) | Err(_)) => return Left::Ended,
                 Ok(Ok(count)) => self.buffer += std::str::from_utf8(&bytes[..count]).unwrap(),
             }
@@ -86,7 +86,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Takes what is whole.
+    /// Takes the complete events.
     fn take(&mut self) {
         if !self.is_open {
             let Some((head, rest)) = self.buffer.split_once("\r\n\r\n") else {

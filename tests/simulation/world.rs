@@ -1,4 +1,4 @@
-//! Everything around the daemon in one run: it draws what happens from the seed, and writes down what did.
+//! The surroundings of the daemon in one run: draws events from the seed and records them.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,13 +19,14 @@ use crate::clock::SimClock;
 use crate::coverage::{Coverage, Met};
 use crate::history::{At, History, Lack, Life, What};
 
-/// The user that the daemon runs as, and most of its clients.
+/// The user of the daemon and of most of its clients.
 pub(crate) const UID: u32 = 1_000;
 
 /// Other users that may use every profile.
 pub(crate) const OTHERS: [u32; 3] = [1_001, 1_002, 1_003];
 
-/// The lifetimes of one run, in seconds: what is done to a day's token would be days of one that holds for seconds.
+/// The ranges of token lifetimes of one run, in seconds. All lifetimes in a run have one scale, so that its events
+/// fit to them.
 const SCALES: [Range<u64>; 4] = [2..20, 10..120, 60..1_000, 600..86_400];
 
 pub(crate) struct World {
@@ -45,7 +46,7 @@ pub(crate) struct State {
     numbers: [u32; 5],
 }
 
-/// What is numbered.
+/// The kinds of numbered items.
 #[derive(Clone, Copy)]
 pub(crate) enum Count {
     Life,
@@ -55,20 +56,20 @@ pub(crate) enum Count {
     Request,
 }
 
-/// How an issuer is disposed for a while.
+/// How reliable an issuer is for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
-    /// Nothing goes wrong.
+    /// The issuer always works.
     Well,
     Healthy,
     Mixed,
     Outage,
-    /// Something else answers at its address.
+    /// Another server answers at the issuer's address.
     Absent,
     Rejecting,
 }
 
-/// What an issuer gives who asks again.
+/// What an issuer grants for a repeated request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Habit {
     Another,
@@ -76,36 +77,36 @@ pub(crate) enum Habit {
     OneOfTwo,
 }
 
-/// A profile, its issuer and its store.
+/// A profile with its issuer and its store.
 pub(crate) struct Subject {
     pub(crate) name: ProfileName,
-    /// What the configuration says of it; `None` while it does not name it.
+    /// The profile in the configuration; `None` while it is not there.
     pub(crate) configured: Option<Profile>,
-    /// What it says when it names it again.
+    /// The profile for the next configuration that has it.
     pub(crate) wanted: Profile,
     pub(crate) life: Life,
     pub(crate) mood: Mood,
     pub(crate) habit: Habit,
-    /// About how long its tokens hold.
+    /// The approximate lifetime of its tokens.
     pub(crate) scale: Duration,
     pub(crate) stored: Result<u32, Lack>,
     pub(crate) load_takes: Duration,
-    /// Whether clients ask for its tokens at all just now.
+    /// Whether clients request its tokens at present.
     pub(crate) is_busy: bool,
     pub(crate) tokens: [Option<Token>; 2],
-    /// The one of [`Subject::tokens`] that was given last.
+    /// The index in [`Subject::tokens`] of the last granted token.
     pub(crate) last: usize,
-    /// What was given last, and to whom.
+    /// The number of the last granted token, and the life that got it.
     pub(crate) given: Option<(u32, Life)>,
-    /// When somebody asked while it rested.
+    /// When a client asked while the profile rested.
     pub(crate) woken: Option<Duration>,
     /// The tokens that clients got, the newest last.
     pub(crate) seen: Vec<Seen>,
-    /// Whether what the tokens are for rejects each of them.
+    /// Whether the service that uses the tokens rejects each of them.
     pub(crate) is_rejecting: bool,
 }
 
-/// A token, as a client got it.
+/// A token that a client got.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen {
     pub(crate) token: u32,
@@ -114,14 +115,14 @@ pub(crate) struct Seen {
     pub(crate) got: Duration,
 }
 
-/// A token, as its issuer knows it.
+/// A token that an issuer granted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Token {
     pub(crate) number: u32,
     pub(crate) lifetime: Option<Duration>,
     pub(crate) stated: bool,
     pub(crate) end: BootInstant,
-    /// Whom it was given to first.
+    /// The life that got it first.
     pub(crate) life: Life,
 }
 
@@ -160,27 +161,27 @@ impl World {
         self.clock.at()
     }
 
-    /// Writes down what happens now.
+    /// Records an event that happens now.
     pub(crate) fn record(&self, what: What) {
         let at = self.at();
         self.state().history.push(at, what);
     }
 
-    /// The number of the profile of this name.
+    /// Returns the number of the profile of this name.
     pub(crate) fn number_of(&self, name: &ProfileName) -> usize {
         let state = self.state();
         let found = state.subjects.iter().position(|s| s.name == *name);
         found.unwrap()
     }
 
-    /// How a profile stands now; `None` while the configuration does not name it.
+    /// Returns the phase of a profile; `None` while the configuration does not have it.
     pub(crate) fn phase(&self, profile: usize) -> Option<Phase> {
         let name = self.state().subjects[profile].name.clone();
         let handle = Arc::clone(&self.roster.all().get(&name)?.handle);
         Some(handle.state().reply.phase)
     }
 
-    /// Counts that a profile meets this now.
+    /// Counts that a profile meets this event now.
     pub(crate) fn meets(&self, profile: usize, met: Met) {
         if let Some(phase) = self.phase(profile) {
             self.state().coverage.count(met, phase);
@@ -192,7 +193,7 @@ impl World {
         (0..count).for_each(|profile| self.meets(profile, met));
     }
 
-    /// The configuration as it is written now.
+    /// Returns the present configuration.
     pub(crate) fn config(&self) -> Config {
         let mut config = Config::default();
         for subject in &self.state().subjects {
@@ -205,7 +206,7 @@ impl World {
         config
     }
 
-    /// From now on all that is not the daemon's works.
+    /// Makes everything outside of the daemon work from now on.
     pub(crate) fn calm(&self) {
         self.record(What::Calm);
         self.state().is_calm = true;
@@ -223,7 +224,7 @@ impl World {
         }
     }
 
-    /// What is in the store of a profile from now on.
+    /// Sets the content of a profile's store.
     pub(crate) fn store(&self, profile: usize, found: Result<u32, Lack>) {
         self.state().subjects[profile].stored = found;
         self.record(What::Stored { profile, found });
@@ -231,7 +232,7 @@ impl World {
 }
 
 impl State {
-    /// The next number of its kind.
+    /// Returns the next number of this kind.
     pub(crate) fn next(&mut self, count: Count) -> u32 {
         let number = &mut self.numbers[count as usize];
         *number += 1;
@@ -293,7 +294,7 @@ impl Subject {
         }
     }
 
-    /// A client got a token.
+    /// Records that a client got a token.
     pub(crate) fn sees(&mut self, seen: Seen) {
         const MANY: usize = 8;
         if self
@@ -308,12 +309,12 @@ impl Subject {
         }
     }
 
-    /// Whether this token was given to this life, and no other one after it.
+    /// Returns whether this token was granted to this life, and no other one after it.
     pub(crate) fn holds(&self, seen: &Seen) -> bool {
         self.given == Some((seen.token, self.life))
     }
 
-    /// Has the configuration say something else of it, so that a reload starts it anew.
+    /// Changes the profile's configuration, so that a reload starts a new life.
     pub(crate) fn change(&mut self, number: u32) {
         self.wanted.provider = provider(number);
         self.configured = Some(self.wanted.clone());
@@ -332,7 +333,7 @@ impl Mood {
     }
 }
 
-/// An issuer of this number. Nothing is ever sent there.
+/// Makes an issuer of this number. No request is ever sent there.
 fn provider(number: u32) -> Provider {
     Provider::Runai(Runai {
         url: BaseUrl::parse(&format!("https://issuer.example/{number}")).unwrap(),

@@ -1,4 +1,4 @@
-//! An address without a token endpoint: for how long it has been so.
+//! How long an address has had no token endpoint.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use super::held::Held;
 use super::moments::{FLOOR, Window, last_call};
 use super::record::CallEnd;
 
-/// For so long it is asked as any issuer that fails …
+/// During this time the address gets retries like any failing issuer.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// … and then once in this time.
+/// The interval of attempts after that.
 const PROBE: Duration = Duration::from_secs(5 * 60);
 
-/// Since when no attempt has found an endpoint: at the earliest, and at the latest.
+/// The first attempt without an endpoint since the last one that found it: its earliest and latest possible time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Absence {
     earliest: BootInstant,
@@ -24,7 +24,7 @@ pub(super) struct Absence {
 }
 
 impl Absence {
-    /// After a failed attempt. A suspend before it may have started the time over.
+    /// Returns the absence after a failed attempt. A suspend before the attempt may have restarted it.
     pub(super) fn after(before: Option<Self>, attempt: &Attempt, has_slept: bool) -> Option<Self> {
         let is_absent = matches!(attempt.last.end, CallEnd::Failed(FaultKind::NoEndpoint, _));
         let new = Self {
@@ -41,12 +41,12 @@ impl Absence {
         })
     }
 
-    /// Whether the address is surely only probed.
+    /// Returns whether the address surely gets only probes by now.
     pub(super) fn is_long(&self, at: BootInstant) -> bool {
         at.since(self.latest) >= PATIENCE
     }
 
-    /// What the back-off comes to after an attempt that failed at `now`, which is one end of what is possible.
+    /// Returns the back-off after an attempt that failed at `now`, which is one bound of the possible times.
     pub(super) fn delays(&self, window: Window, now: BootInstant, held: Option<&Held>) -> Window {
         let probe = now.after(PROBE);
         let (mut from, mut until) = (probe, probe);

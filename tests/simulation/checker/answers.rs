@@ -1,4 +1,4 @@
-//! What the clients saw.
+//! Checks what the clients saw.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use super::record::{CallEnd, GRAIN, Lived, Record, RequestEnd, Requested};
 use super::{Finding, Rule};
 use crate::history::{Answer, Ask, At};
 
-/// No stated wait is kept for longer.
+/// The daemon keeps no stated wait for longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
-/// With this much left, a token that is held is served whatever happens.
+/// A held token with this much validity left must always be served.
 const SURE: Duration = Duration::from_secs(10);
 
 pub(crate) fn check(record: &Record, findings: &mut Vec<Finding>) {
@@ -50,7 +50,8 @@ pub(super) fn finds_at(
     findings.push(Finding::new(rule, at, text));
 }
 
-/// A token is served only to whom its issuer gave it, and not after its end, nor said to hold beyond that.
+/// Checks that a client only gets tokens of its profile's issuer, not after their end, and with no more validity than
+/// they have.
 fn no_expired_token(record: &Record, findings: &mut Vec<Finding>) {
     let mut ends: BTreeMap<(usize, String), Vec<(Duration, BootInstant)>> = BTreeMap::new();
     for life in &record.lives {
@@ -63,7 +64,7 @@ fn no_expired_token(record: &Record, findings: &mut Vec<Finding>) {
         }
     }
     for (request, at, _, answer) in record.answers() {
-        // Who reads slowly finds what was said some time ago.
+        // A slow reader receives old events.
         if matches!(request.ask, Ask::Watch { reads_after, .. } if !reads_after.is_zero()) {
             continue;
         }
@@ -90,7 +91,7 @@ fn no_expired_token(record: &Record, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whoever asks after somebody was answered is told of no older generation; and a generation is one token.
+/// Checks that a request gets no older generation than any answer before it, and that a generation is one token.
 fn generations(record: &Record, findings: &mut Vec<Finding>) {
     let mut tokens: BTreeMap<(usize, u64), &str> = BTreeMap::new();
     let mut answers: Vec<_> = record.answers().collect();
@@ -141,7 +142,7 @@ fn deadlines(record: &Record, findings: &mut Vec<Finding>) {
     }
 }
 
-/// How long an answer may take. Configurations are put in force one after the other.
+/// Returns the deadline of an answer. Reloads that wait for each other share it.
 fn allowed(record: &Record, request: &Requested) -> Duration {
     let wait = request.ask.max_wait();
     if !matches!(request.ask, Ask::Reload) {
@@ -155,7 +156,7 @@ fn allowed(record: &Record, request: &Requested) -> Duration {
     wait * u32::try_from(reloads.count()).unwrap()
 }
 
-/// The token that a life surely holds when a request is answered.
+/// Returns the token that a life surely holds when a request is answered.
 fn held_at(held: &[Held], request: &Requested) -> Option<Held> {
     let mut held = held.iter().rev();
     held.find(|held| held.since.run + GRAIN < request.until.run)
@@ -185,7 +186,7 @@ fn what_is_held_is_served(record: &Record, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whoever waits when a token comes that is good enough is served with it at once.
+/// Checks that a waiting request is served at once when a token arrives that is good enough.
 fn all_who_wait_get_it(record: &Record, findings: &mut Vec<Finding>) {
     for request in &record.requests {
         let reported = match request.ask {
@@ -220,24 +221,25 @@ fn all_who_wait_get_it(record: &Record, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A token that came when its call was broken off may be lost; how long one holds that came twice is known by both answers.
+/// Returns whether a token's validity is uncertain: it may be lost if its call was cancelled, and a token that came
+/// twice has two lifetimes.
 fn is_doubtful(life: &Lived, held: &Held) -> bool {
     held.again || life.calls().any(|call| call.from.run == held.since.run)
 }
 
-/// When everything works again, everybody is served.
+/// Checks that all requests are served when everything works again.
 fn recovers(record: &Record, findings: &mut Vec<Finding>) {
     let Some(calm) = record.calm else { return };
     let long = Duration::from_secs(15 * 60);
     for (request, answer) in answered(record) {
         let later = request.from.run > calm.run + long;
-        // What the issuer asked for before is still kept.
+        // A wait that an issuer stated earlier still applies.
         let lives = record
             .lives
             .iter()
             .filter(|life| life.profile == request.profile);
         let calls = lives.flat_map(|life| life.calls());
-        // One that a call before the end of what was held has undercut goes on.
+        // A call before the expiry of a held token does not end such a wait.
         let calls = calls.filter(|call| call.from.run < request.from.run);
         let waits_until = calls.fold(None, |waits, call| match call.end {
             CallEnd::Granted(_) => None,

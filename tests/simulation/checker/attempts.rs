@@ -1,5 +1,5 @@
-//! The attempts of a life: a look into the store where there was one, a call, and a second call with another secret that
-//! was found when the first one was rejected.
+//! The attempts of a life: a store read if there was one, a call, and a second call with another secret that was
+//! found after the first one was rejected.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use jetond::instant::BootInstant;
 use super::record::{CallEnd, Called, GRAIN, Lived, Loaded, Record};
 use crate::history::At;
 
-/// Why an attempt was made.
+/// The cause of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// Its time had come.
+    /// The attempt was due.
     Due,
-    /// Somebody waits who cannot be served.
+    /// A waiting request cannot be served.
     Caller,
-    /// Somebody reported the token held.
+    /// A client reported the held token.
     Report,
-    /// A person asked for it.
+    /// A person requested it.
     Person,
-    /// There is another secret, or what was in the way may be gone.
+    /// There is another secret, or an obstacle may be gone.
     Secret,
-    /// The machine has slept: what ran is dead, and the network is perhaps another one.
+    /// The machine has slept: running calls are dead, and the network may have changed.
     Resume,
 }
 
-/// A suspend is noticed within this time, even when it comes just when nobody listens.
+/// The daemon notices a suspend within this time in the worst case.
 pub(crate) const NOTICED: Duration = Duration::from_secs(32);
 
 /// No three calls of a profile begin within this time.
@@ -34,16 +34,16 @@ pub(super) const TURN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
-    /// When it began: not before …
+    /// The earliest time of its begin.
     pub(crate) from: At,
-    /// … and not after. The look into the store that it begins with may be somebody else's.
+    /// The latest time of its begin. The store read before it may have had another cause.
     pub(crate) begun: At,
-    /// Its first call, and the one that it ended with.
+    /// Its first call, and its last one, which may be the same.
     pub(crate) first: Called,
     pub(crate) last: Called,
-    /// When the daemon knew its outcome: not before …
+    /// The earliest time at which the daemon knew the outcome.
     pub(crate) until: At,
-    /// … and not after.
+    /// The latest time at which the daemon knew the outcome.
     pub(crate) known: At,
     pub(crate) outcome: Outcome,
 }
@@ -51,12 +51,12 @@ pub(crate) struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Granted,
-    /// The issuer rejects the credential, and may state a wait.
+    /// The issuer rejected the credential, and may have stated a wait.
     Rejected(Option<Duration>),
-    /// Nothing was sent: the issuer names another address now.
+    /// Nothing was sent, because the issuer names another address now.
     Bound,
     Failed(Option<Duration>),
-    /// It was broken off for another one.
+    /// The attempt was cancelled in favour of another one.
     Aborted,
     Open,
 }
@@ -67,14 +67,14 @@ impl Attempt {
         let calls: Vec<_> = life.calls().copied().collect();
         let former = former_calls(record, life);
         for (index, call) in calls.iter().enumerate() {
-            // A look that was broken off was made anew.
+            // A store read that was cancelled was repeated.
             let since = index
                 .checked_sub(1)
                 .map_or(life.from, |last| calls[last].until);
             let is_put_off = is_put_off(record, &[&former, &calls[..=index]].concat());
-            // The former secret is sent in place of the one that was found, if that one was rejected.
+            // The former secret is sent instead of the found one, if that one was rejected.
             let is_former = former_secret(&calls[..index]) == Some(call.secret);
-            // Where the former one is rejected and the store cannot be read, it is the one that was read last.
+            // If the former secret is rejected and the store cannot be read, the secret of the last read is sent.
             let is_stored = stored_secret(life, call.from) == Some(call.secret);
             let found = || {
                 life.loads().filter(|load| {
@@ -106,7 +106,7 @@ impl Attempt {
                 load.found.is_none() && since.run <= load.from.run && load.from.run < call.from.run
             });
             let looks = found().chain(broken).map(|load| load.from);
-            // What was put off may have begun as soon as the one before had ended.
+            // An attempt that was delayed may have begun as soon as the previous one had ended.
             let first = if is_put_off { since } else { call.from };
             attempts.push(Self {
                 from: looks.min().unwrap_or(first).min(first),
@@ -121,7 +121,7 @@ impl Attempt {
         attempts
     }
 
-    /// Its one or two calls.
+    /// Returns its one or two calls.
     pub(crate) fn calls(&self) -> impl Iterator<Item = &Called> {
         let second = Some(&self.last).filter(|_| !self.is_one_call());
         std::iter::once(&self.first).chain(second)
@@ -132,7 +132,7 @@ impl Attempt {
     }
 }
 
-/// The secret that the issuer accepted last, unless it has rejected it since.
+/// Returns the secret that the issuer accepted last, unless it has rejected that one since.
 pub(super) fn former_secret(calls: &[Called]) -> Option<u32> {
     calls.iter().fold(None, |former, call| match call.end {
         CallEnd::Granted(_) => Some(call.secret),
@@ -141,13 +141,14 @@ pub(super) fn former_secret(calls: &[Called]) -> Option<u32> {
     })
 }
 
-/// The secret that the store held when it was last read with success.
+/// Returns the secret at the last successful read of the store.
 pub(super) fn stored_secret(life: &Lived, at: At) -> Option<u32> {
     let reads = life.loads().filter(|load| load.until.run <= at.run);
     reads.filter_map(|load| load.found?.ok()).last()
 }
 
-/// The last calls of the profile's former lives: a life that follows them at the same issuer keeps to their limit.
+/// Returns the last calls of the profile's former lives: their rate limit also applies to a later life at the same
+/// issuer.
 fn former_calls(record: &Record, life: &Lived) -> Vec<Called> {
     let is_former = |former: &&Lived| former.profile == life.profile && former.number < life.number;
     let former = record.lives.iter().filter(is_former);
@@ -155,9 +156,9 @@ fn former_calls(record: &Record, life: &Lived) -> Vec<Called> {
     calls[calls.len().saturating_sub(2)..].to_vec()
 }
 
-/// When the call after the next one of this call may begin.
+/// Returns when the call after the next one may begin, by the rate limit.
 fn turn_after(older: &Called) -> BootInstant {
-    // When one that was broken off had been sent is not known: it counts as the last that could be.
+    // It is unknown when a cancelled call was sent, so the latest possible time counts.
     let began = match older.end {
         CallEnd::Dropped => older.until,
         _ => older.from,
@@ -165,7 +166,7 @@ fn turn_after(older: &Called) -> BootInstant {
     began.boot.after(TURN)
 }
 
-/// When a life that ended may have made the call that would have been its next one: it may have waited for its turn.
+/// Returns when an ended life could have made its next call, which may have waited for the rate limit.
 pub(super) fn turn_at_end(record: &Record, life: &Lived) -> Option<BootInstant> {
     let mut calls = former_calls(record, life);
     calls.extend(life.calls().copied());
@@ -175,13 +176,14 @@ pub(super) fn turn_at_end(record: &Record, life: &Lived) -> Option<BootInstant> 
     }
 }
 
-/// Whether the last of these calls waited for its turn: of three calls in a second the third is put off to its end.
+/// Returns whether the rate limit delayed the last of these calls: the third call within a second waits for the
+/// second's end.
 fn is_put_off(record: &Record, calls: &[Called]) -> bool {
     let [.., older, _, call] = calls else {
         return false;
     };
     let turn = turn_after(older);
-    // Its turn may have come while the machine slept.
+    // The machine may have slept at the time when the call was allowed.
     let is_late = call.from.boot > record.awake(turn).after(GRAIN)
         && record.resumed(call.from, GRAIN).is_none();
     turn <= call.from.boot && !is_late
@@ -191,7 +193,7 @@ fn outcome(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) 
     match call.end {
         CallEnd::Open => Outcome::Open,
         CallEnd::Granted(_) => Outcome::Granted,
-        // It was broken off while it looked for another secret.
+        // The attempt was cancelled while it read the store for another secret.
         CallEnd::Failed(FaultKind::Rejected | FaultKind::BindingChanged, _)
             if next.is_some_and(|next| !is_withheld(life, call, next))
                 && life
@@ -204,19 +206,19 @@ fn outcome(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) 
         CallEnd::Failed(FaultKind::BindingChanged, _) => Outcome::Bound,
         CallEnd::Failed(_, wait) => Outcome::Failed(wait),
         CallEnd::Dropped if is_broken_off(record, life, call, next) => Outcome::Aborted,
-        // It used up its time.
+        // The call reached its timeout.
         CallEnd::Dropped => Outcome::Failed(None),
     }
 }
 
-/// Whether the attempt that took the place of this one found the rejected secret again, and sent nothing.
+/// Returns whether the attempt that replaced this one found the rejected secret again and sent nothing.
 fn is_withheld(life: &Lived, call: &Called, next: &Called) -> bool {
     let mut loads = life.loads().filter(|load| load.from.run > call.until.run);
     loads.any(|load| load.found == Some(Ok(call.secret)) && load.until.run < next.from.run)
 }
 
-/// Whether a call that was dropped was so for another one: since the machine had slept, or there is another secret, or
-/// somebody had the daemon look for one.
+/// Returns whether a dropped call was cancelled in favour of another one: because the machine had slept, there is
+/// another secret, or a request made the daemon read the store.
 fn is_broken_off(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) -> bool {
     let Some(next) = next else { return false };
     let at = call.until;
@@ -224,7 +226,7 @@ fn is_broken_off(record: &Record, life: &Lived, call: &Called, next: Option<&Cal
     let looks = loads.any(|load| load.from.run == at.run && load.until.run == next.from.run);
     let resumed = record.resumed(at, NOTICED).is_some();
     let is_other = next.secret != call.secret || resumed;
-    // Or the one that was to take its place found nothing to ask with.
+    // The replacing attempt may also have found no usable secret.
     let in_vain = |load: &Loaded| load.from.run == at.run && matches!(load.found, Some(Err(_)));
     is_other && (next.from.run == at.run || looks || (resumed && life.loads().any(in_vain)))
 }
@@ -236,14 +238,14 @@ pub(crate) fn is_permanent(call: &Called) -> bool {
     )
 }
 
-/// The wait holds for every secret, so that no second call follows at once.
+/// Returns whether the issuer stated a wait. It applies to every secret, so no second call follows at once.
 pub(super) fn states_a_wait(call: &Called) -> bool {
     matches!(call.end, CallEnd::Failed(_, Some(wait)) if !wait.is_zero())
 }
 
-/// After a rejection the store is looked at first.
+/// Returns when the outcome was known. After a rejection the daemon first reads the store.
 fn known(life: &Lived, call: &Called) -> At {
-    // One that was broken off ended with the attempt.
+    // A read that was cancelled ended with the attempt.
     let looks = |load: &&Loaded| load.from.run == call.until.run && load.found.is_some();
     let last = life.loads().filter(looks).map(|load| load.until).max();
     last.filter(|_| is_permanent(call)).unwrap_or(call.until)

@@ -1,4 +1,4 @@
-//! How many calls the issuers saw.
+//! Limits the number of calls that the issuers saw.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::attempts::{Attempt, Outcome};
 use super::record::{GRAIN, Lived};
 use super::{Finding, Rule};
 
-/// The most calls of an hour without a token.
+/// The maximum number of calls in an hour without a token.
 const HOURLY: usize = 210;
 
-/// The most failed attempts in an hour, whatever callers do.
+/// The maximum number of failed attempts in an hour, whatever callers do.
 const FAILED_HOURLY: usize = 250;
 
 pub(super) fn one_at_a_time(life: &Lived, findings: &mut Vec<Finding>) {
@@ -29,7 +29,7 @@ pub(super) fn one_at_a_time(life: &Lived, findings: &mut Vec<Finding>) {
     }
     for pair in calls.windows(2) {
         let [one, two] = pair else { continue };
-        // One that is dropped for another ends when that one begins.
+        // A call that is cancelled in favour of another ends when that one begins.
         if two.from.run < one.until.run {
             findings.push(Finding::new(
                 Rule::OneAtATime,
@@ -47,7 +47,7 @@ pub(super) fn check(
     findings: &mut Vec<Finding>,
 ) {
     let pairs = || attempts.iter().zip(causes);
-    // Callers, persons and reports have limits of their own.
+    // Attempts for callers, persons and reports have their own limits.
     let own = |causes: &Vec<Cause>| causes.iter().all(|cause| *cause == Cause::Due);
     let calls: Vec<_> = pairs()
         .filter(|(_, cause)| own(cause))

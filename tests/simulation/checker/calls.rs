@@ -1,4 +1,4 @@
-//! What the issuers saw: whether each call was allowed when it came, whether it came in time, and how many there were.
+//! Checks what the issuers saw: whether each call was allowed, whether it was on time, and how many there were.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(crate) fn check(record: &Record, findings: &mut Vec<Finding>) {
 }
 
 impl Walk<'_> {
-    /// Judges every attempt, and says why it may have been made.
+    /// Judges every attempt, and returns its possible causes.
     fn judge(&mut self, attempts: &[Attempt], findings: &mut Vec<Finding>) -> Vec<Vec<Cause>> {
         let mut all = vec![];
         for attempt in attempts {
@@ -62,7 +62,7 @@ impl Walk<'_> {
         all
     }
 
-    /// A stated wait is undercut by the last call before the expiry alone, which is one.
+    /// Checks that only one attempt begins during a stated wait: the last call before the expiry.
     fn undercuts(&self, attempt: &Attempt, findings: &mut Vec<Finding>) {
         let at = attempt.begun.boot;
         let Some(stated) = self.stated.filter(|stated| at < stated.until) else {
@@ -84,7 +84,7 @@ impl Walk<'_> {
         }
     }
 
-    /// An attempt whose secret was rejected ends only when the former secret has been sent, too.
+    /// Checks that an attempt whose secret was rejected also sends the former secret before it ends.
     fn gives_up(&self, attempt: &Attempt, findings: &mut Vec<Finding>) {
         let calls: Vec<_> = self.life.calls().copied().collect();
         let before = calls
@@ -93,7 +93,7 @@ impl Walk<'_> {
         let former = former_secret(&calls[..before.unwrap_or(0)]);
         let is_other = former.is_some_and(|former| former != attempt.first.secret);
         let is_rejected = matches!(attempt.outcome, Outcome::Rejected(_));
-        // The life may end before the look does after which the former secret is sent.
+        // The life may end during the read after which the former secret is sent.
         let at = attempt.first.until.run;
         let mut looks = self.life.loads().filter(|load| load.from.run == at);
         let is_cut_off = looks.any(|load| load.found.is_none());
@@ -107,14 +107,14 @@ impl Walk<'_> {
         }
     }
 
-    /// An attempt that found nothing in the store is none that the issuer sees.
+    /// Takes into account attempts that the issuer does not see, because their store read failed.
     fn blocks_before(&mut self, at: BootInstant) {
         let (after, rejected) = self.last.as_ref().map_or((self.life.from, false), |last| {
             (last.until, attempts::is_permanent(&last.last))
         });
         for load in self.life.loads() {
             let is_error = matches!(load.found, Some(Err(_)));
-            // After a rejection the attempt itself looks for another secret.
+            // After a rejection the attempt itself reads the store for another secret.
             let is_after = load.from.run > after.run || (!rejected && load.from.run == after.run);
             if !is_error || !is_after || load.until.boot > at || self.leads_to_former(load) {
                 continue;
@@ -122,7 +122,7 @@ impl Walk<'_> {
             let next = self.not_in_a_wait(moments::after_block(load.until.boot));
             self.idle_since = self.idle_since.max(load.until.run);
             if self.is_look(load) {
-                // It was no attempt, or it was one as well; and what cannot ask begins anew.
+                // This may be only a read. If the profile had no usable secret before, its counts may start over.
                 if self.is_blocked {
                     (self.rejections[0], self.failing[0]) = (Row::NONE, 0);
                 }
@@ -135,7 +135,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether the former secret was sent after a look in vain, at once or when its turn came.
+    /// Returns whether the former secret was sent after a failed read, at once or when the rate limit allowed it.
     fn leads_to_former(&self, load: &Loaded) -> bool {
         let calls: Vec<_> = self.life.calls().copied().collect();
         let Some(next) = calls
@@ -149,12 +149,12 @@ impl Walk<'_> {
             && call.from.boot <= load.until.boot.after(TURN + GRAIN)
     }
 
-    /// Whether a look into the store may be one that a reload or a person caused.
+    /// Returns whether a reload or a person may have caused this read of the store.
     fn is_look(&self, load: &Loaded) -> bool {
         self.looks().any(|run| run == load.from.run)
     }
 
-    /// What was due was not done.
+    /// Checks that no attempt is overdue at this moment.
     fn late(&self, at: BootInstant, findings: &mut Vec<Finding>) {
         let by_report = self.due_by_report();
         self.late_for(self.due_by_resume(), at, Rule::Punctual, findings);
@@ -165,8 +165,8 @@ impl Walk<'_> {
 
     fn late_for(&self, due: BootInstant, at: BootInstant, rule: Rule, findings: &mut Vec<Finding>) {
         let mut due = self.record.awake(due).after(GRAIN);
-        // Whatever is due waits for the end of the stated wait or for the last call before it, which it may have slept
-        // through; and while too many attempts have failed.
+        // A due attempt waits for the end of the stated wait, or for the last call in it, which the machine may have
+        // slept through. It also waits while too many attempts have failed.
         if let Some(stated) = self.stated {
             let call = self.held.and_then(|held| {
                 let (_, latest) = moments::last_call(&held);
@@ -190,7 +190,7 @@ impl Walk<'_> {
         {
             due = self.record.awake(due.max(turn)).after(GRAIN);
         }
-        // It begins with a look into the store.
+        // An attempt begins with a read of the store.
         let looks = self
             .life
             .loads()
@@ -210,7 +210,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The later of a window and the end of the wait that the issuer stated, or the last call in it.
+    /// Returns the later of a window and the end of the stated wait, or of the last call in it.
     fn not_in_a_wait(&self, window: Window) -> Window {
         let Some(stated) = self.stated else {
             return window;
@@ -222,7 +222,7 @@ impl Walk<'_> {
         })
     }
 
-    /// A report of a token that is held in good times is answered at once.
+    /// Returns when a report makes an attempt due: at once, if the reported token is held and no attempt has failed.
     fn due_by_report(&self) -> BootInstant {
         let (Some(held), Some(last)) = (&self.held, &self.last) else {
             return self.window.until;
@@ -245,7 +245,7 @@ impl Walk<'_> {
         })
     }
 
-    /// When an attempt has to begin at the latest: a back-off starts over when the machine has slept.
+    /// Returns the latest begin of the next attempt. A back-off starts over after the machine has slept.
     fn due_by_resume(&self) -> BootInstant {
         if self.failing[0] == 0 || !self.rejections[1].is_none() {
             return self.window.until;
@@ -256,7 +256,7 @@ impl Walk<'_> {
         soon.map_or(self.window.until, |soon| soon.min(self.window.until))
     }
 
-    /// Nobody asked for two lifetimes.
+    /// Returns whether the profile may rest, because no client asked for two lifetimes.
     pub(super) fn may_rest(&self, at: BootInstant) -> bool {
         let Some(held) = self.held.filter(|_| !self.life.policy.keep_warm) else {
             return false;
@@ -267,7 +267,7 @@ impl Walk<'_> {
             held.lifetime
         };
         let since = at.before(lifetime * 2);
-        // Whose refresh is refused wakes nobody.
+        // A refused refresh request does not end the rest.
         let asks = self
             .requests
             .iter()
@@ -278,7 +278,8 @@ impl Walk<'_> {
 
     fn take(&mut self, attempt: &Attempt, causes: &[Cause]) {
         if causes.contains(&Cause::Secret) {
-            // Perhaps it was due, or a person asked for it.
+            // Another secret starts the counts over. The attempt may also have another cause, so only the minimum is
+            // reset.
             (self.rejections[0], self.failing[0]) = (Row::NONE, 0);
         }
         self.reports.is_answered |= causes == [Cause::Report];
@@ -319,7 +320,7 @@ impl Walk<'_> {
             }
             (self.rejections, self.is_blocked, self.bad) = ([Row::NONE; 2], false, None);
         }
-        // A token of no time is held, and counts as a failure beside which nothing is held.
+        // A token without validity is held, but counts as a failure without a held token.
         let of_no_time = |held: &Held| outcome == Outcome::Granted && held.of_no_time;
         let (outcome, beside) = match &self.held {
             Some(held) if of_no_time(held) => (Outcome::Failed(None), None),
@@ -348,7 +349,7 @@ impl Walk<'_> {
                     let is_doubtful = attempt.last.is_doubtful;
                     self.rejections = self.rejections.map(|row| row.and_one(is_doubtful));
                 }
-                // Where the former secret was rejected, too, the stored one decides, even if it cannot be read just now.
+                // If the former secret was rejected too, the stored secret decides, even if it cannot be read now.
                 let stored = stored_secret(self.life, attempt.known);
                 let first = attempt.first.secret;
                 for secret in [secret, first].into_iter().chain(stored) {
@@ -366,7 +367,7 @@ impl Walk<'_> {
                 };
                 let after = |rejections: Row, at| match outcome {
                     Outcome::Failed(_) if rejections.is_none() => backed_off(at),
-                    // A retry of a rejected secret, in an outage.
+                    // A retry of a rejected secret during an outage.
                     Outcome::Failed(_) if !rejections.opens() => {
                         let quick = moments::after_rejection(at, rejections, held);
                         backed_off(at).and_not_before(self.not_in_a_wait(quick))
@@ -388,11 +389,11 @@ impl Walk<'_> {
                 self.window = self.not_in_a_wait(window);
                 self.failures.add(known);
             }
-            // Another one takes its place.
+            // Another attempt replaces this one.
             Outcome::Aborted => {
                 self.window.until = until;
                 self.failures.add(until);
-                // Or it used up its time when somebody waited.
+                // The call may also have reached its timeout while a request waited.
                 self.failing[1] += 1;
             }
             Outcome::Open => {}
@@ -407,7 +408,7 @@ impl Walk<'_> {
 }
 
 impl Walk<'_> {
-    /// What a failed attempt changes for all further ones.
+    /// Updates the limits on all further attempts after a failed one.
     fn fails(&mut self, attempt: &Attempt, outcome: Outcome) {
         let wait = match outcome {
             Outcome::Failed(wait) | Outcome::Rejected(wait) => wait,
@@ -416,7 +417,7 @@ impl Walk<'_> {
         let (began, failed) = (attempt.begun.boot, attempt.known.boot);
         self.stated = Stated::after(self.stated, began, failed, wait);
         self.failures.add(failed);
-        // After a sleep the network may be another one.
+        // The network may have changed during a suspend.
         let idle_since = self.last.as_ref().map_or(self.life.from, |last| last.known);
         let since = attempt.begun.run.saturating_sub(idle_since.run) + NOTICED;
         let has_slept = self.record.resumed(attempt.begun, since).is_some();

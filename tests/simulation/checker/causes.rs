@@ -1,4 +1,4 @@
-//! For which reasons an attempt may have been made.
+//! The causes that an attempt may have.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use super::reports;
 use super::walk::Walk;
 use crate::history::Ask;
 
-/// No two attempts that callers cause within this time.
+/// The minimum time between two attempts that callers cause.
 pub(super) const DEMAND: Duration = Duration::from_secs(2);
 
-/// For so long after an outage began; …
+/// For this long after the begin of an outage, `DEMAND` applies.
 const EARLY: Duration = Duration::from_secs(30);
 
-/// … after that, this is the least.
+/// The minimum time between two attempts that callers cause, later in an outage.
 const DEMAND_LATER: Duration = Duration::from_millis(22_500);
 
 impl Walk<'_> {
-    /// Whether a refresh that was asked for was not made: the budget is used up, or the secret is known to be a bad one.
-    /// One that was made has the same answer when the issuer rejects the secret for the first time.
+    /// Returns whether a requested refresh was not made, because the budget is used up or the secret is known to be
+    /// bad. A refresh that was made has the same answer when the issuer rejects the secret for the first time.
     pub(super) fn is_refused(&self, request: &Requested) -> bool {
         let (RequestEnd::Answered(answer), Ask::Refresh) = (&request.end, &request.ask) else {
             return false;
@@ -32,14 +32,14 @@ impl Walk<'_> {
         let mut calls = self.life.calls();
         match answer.status {
             429 => true,
-            // Held back, or rejected.
+            // The attempt was held back, or the secret is rejected.
             502 | 503 => !calls.any(|call| from <= call.from.run && call.from.run <= until),
             _ => false,
         }
     }
 
     pub(super) fn causes(&self, attempt: &Attempt) -> Vec<Cause> {
-        // One that takes the place of another has a reason of its own.
+        // An attempt that replaces a cancelled one has its own cause.
         let is_due = !self.is_broken_off && attempt.begun.boot >= self.window.from;
         let causes = [
             (Cause::Due, is_due),
@@ -53,7 +53,7 @@ impl Walk<'_> {
         holding.map(|(cause, _)| cause).collect()
     }
 
-    /// Whether the last attempt began so long ago that callers may cause another.
+    /// Returns whether the last attempt began long enough ago for callers to cause another one.
     fn is_spaced(&self, at: BootInstant) -> bool {
         self.is_spaced_by(at, DEMAND)
     }
@@ -63,7 +63,7 @@ impl Walk<'_> {
         last.is_none_or(|last| at >= last.from.boot.after(spacing))
     }
 
-    /// Whether the outage has only begun, as far as callers are concerned.
+    /// Returns whether the outage counts as new for callers.
     fn is_early(&self, at: BootInstant) -> bool {
         let Some(since) = self.outage else {
             return true;
@@ -71,7 +71,7 @@ impl Walk<'_> {
         at <= since.after(EARLY + GRAIN) || self.may_have_resumed(at)
     }
 
-    /// Whether a suspend may have been noticed since the last attempt.
+    /// Returns whether the daemon may have noticed a suspend since the last attempt.
     fn may_have_resumed(&self, at: BootInstant) -> bool {
         let idle_since = self.last.as_ref().map_or(self.life.from, |last| last.known);
         let mut resumes = self.record.long_suspends();
@@ -80,7 +80,7 @@ impl Walk<'_> {
 
     fn is_for_secret(&self, attempt: &Attempt) -> bool {
         let call = &attempt.first;
-        // While a valid token is held and all is well, another secret waits for the next attempt.
+        // While a valid token is held and no attempt has failed, another secret waits for the next attempt.
         let is_well = self.failing[1] == 0
             && self.rejections[1].is_none()
             && !self.is_blocked
@@ -92,18 +92,18 @@ impl Walk<'_> {
         {
             return false;
         }
-        // That of an attempt which was broken off counts as well.
+        // The secret of a cancelled attempt counts, too.
         let last = self.last.as_ref().map(|last| last.last.secret);
         let mut before = self.secret.into_iter().chain(last);
         if before.any(|secret| secret != call.secret) {
             return true;
         }
-        // A look after a reload, or after a refresh that was asked for, finds that what was in the way is gone.
+        // A read after a reload or a requested refresh finds that the obstacle is gone.
         let has_looked = self
             .life
             .loads()
             .any(|load| attempt.from.run <= load.until.run && load.until.run <= call.from.run);
-        // Or it found so while the stated wait went on, after which the profile may have rested.
+        // Such a read may also have occurred during the stated wait, after which the profile may have rested.
         let since = self
             .last
             .as_ref()
@@ -114,7 +114,7 @@ impl Walk<'_> {
         {
             return true;
         }
-        // A store may be slow, three times in a row.
+        // A store may be slow three times in a row.
         let recent = Duration::from_secs(12);
         has_looked
             && self.is_blocked
@@ -123,7 +123,8 @@ impl Walk<'_> {
                 .any(|run| run <= call.from.run && call.from.run <= run + recent)
     }
 
-    /// A suspend is noticed: what runs is made anew at once, and what waits in a back-off goes on soon.
+    /// Returns whether a noticed suspend may be the cause: running attempts are repeated at once, and a back-off ends
+    /// soon.
     fn is_for_resume(&self, attempt: &Attempt) -> bool {
         let spaced = self.is_spaced(attempt.begun.boot);
         let may =
@@ -132,9 +133,9 @@ impl Walk<'_> {
         may && (noticed.is_some() || self.rested_since_resume(attempt))
     }
 
-    /// A back-off that started over found that nobody asked any more; now somebody does.
+    /// Returns whether a back-off that started over found no interested client, and one has asked since.
     fn rested_since_resume(&self, attempt: &Attempt) -> bool {
-        // It may have slept before, and have been told of it after.
+        // The machine may have slept before the last outcome, and the daemon noticed it later.
         let idle_since = self.last.as_ref().map_or(self.life.from, |last| last.known);
         let since = attempt.from.run.saturating_sub(idle_since.run) + NOTICED;
         let mut asks = self
@@ -147,8 +148,8 @@ impl Walk<'_> {
                 .any(|r| r.from.run <= attempt.from.run && attempt.from.run <= r.from.run + GRAIN)
     }
 
-    /// The first report of a token leads to a refresh, unless the issuer is in trouble; ever later where fresh tokens keep
-    /// being reported.
+    /// Returns whether a report may be the cause: the first report of a token leads to a refresh, unless the issuer
+    /// fails. The refreshes come ever later if fresh tokens keep being reported.
     fn is_for_report(&self, attempt: &Attempt) -> bool {
         let at = attempt.begun.boot;
         let may = self.is_spaced(at) && !self.reports.is_answered;
@@ -177,9 +178,9 @@ impl Walk<'_> {
         })
     }
 
-    /// A caller never causes an attempt inside the back-off unless no valid token exists, then at most one in 2 s, and
-    /// never once the credential was rejected; and where the next token is of use, one that wants more of it than is
-    /// held does so while all goes well.
+    /// Returns whether a caller may be the cause. During a back-off, this needs that no valid token exists; then at
+    /// most one attempt in 2 s is allowed, and none after the credential was rejected. While no attempt fails, a
+    /// caller that wants more validity than the held token has may cause one, if a new token would help.
     fn is_for_caller(&self, attempt: &Attempt) -> bool {
         let at = attempt.begun.boot;
         if !self.rejections[0].is_none() || self.is_blocked || !self.is_spaced(at) {
@@ -201,7 +202,7 @@ impl Walk<'_> {
         }
         let idle_since = self.last.as_ref().map_or(self.life.from, |last| last.until);
         let mut waiting = self.requests.iter().filter(|request| {
-            // Whoever reports what is not held wants one, too.
+            // A client that reports a token which is not held wants a token, too.
             (request.ask.is_for_token() || matches!(request.ask, Ask::Reject { .. }))
                 && request.from.run <= attempt.begun.run
                 && request.wants_until() >= idle_since.run

@@ -1,43 +1,44 @@
-//! A broken promise, and which one it is.
+//! A broken promise, and the rule behind it.
 
 use std::fmt;
 
 use crate::history::At;
 
-/// What has to hold.
+/// The promises to clients and issuers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rule {
-    /// No token is served that has expired, or that was never given.
+    /// No token is served after its expiry, or without having been granted.
     Expired,
     /// Generations never go back, and each is one token.
     Generations,
-    /// No call inside a back-off, but for the reasons that allow it.
+    /// No call begins during a back-off, except for the permitted causes.
     BackOff,
-    /// What is due is done: the soft refresh, the retry, the last call before the expiry.
+    /// Due attempts are made: the soft refresh, the retry, the last call before the expiry.
     Punctual,
-    /// No request past its deadline.
+    /// No request is answered after its deadline.
     Deadline,
-    /// No failure while a token with 10 s left is held.
+    /// No request fails while a token with 10 s left is held.
     Served,
-    /// No attempt before the end of the wait that the issuer stated, but the one last call before the expiry.
+    /// No attempt begins before the end of the wait that the issuer stated, except one last call before the expiry.
     RetryAfter,
-    /// No more calls than the budget allows.
+    /// No more calls are made than the budget allows.
     Budget,
-    /// No more than 250 failed attempts in an hour, whatever callers do.
+    /// No more than 250 attempts fail in an hour, whatever callers do.
     Failures,
-    /// One call at a time.
+    /// Only one call runs at a time.
     OneAtATime,
-    /// One call for all who wait, who are all served with it.
+    /// One call serves all waiting requests.
     Shared,
-    /// One refresh for each reported token, the newer one at once to the late, and what is reported is stale.
+    /// Each reported token leads to one refresh; later reports get the newer token at once; and a reported token is
+    /// stale.
     Reports,
-    /// A cool-down binds the user whose reports caused it, and users other than our own have a budget for all of them.
+    /// A cool-down affects the user whose reports caused it. Users other than our own share one budget.
     Reporters,
-    /// Who watches is told of each token once, in order, and of all when it reads on.
+    /// A watcher gets each token once and in order, and all of them if it keeps reading.
     Watches,
-    /// When everything works, everybody is served.
+    /// When everything works, all requests are served.
     Recovers,
-    /// The secret that the issuer accepted last is sent when the one that took its place is rejected.
+    /// The secret that the issuer accepted last is sent when its successor is rejected.
     Former,
 }
 

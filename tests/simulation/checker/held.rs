@@ -1,5 +1,5 @@
-//! What a daemon holds, as who sees its issuer's answers has to believe: derived anew from what is documented, and where
-//! that leaves room, both ends of it.
+//! The token that a daemon must hold, derived from its issuer's answers and the documentation. Where these leave
+//! room, it has both bounds.
 
 use std::time::Duration;
 
@@ -8,36 +8,36 @@ use jetond::instant::BootInstant;
 use super::record::{CallEnd, Called, Lived};
 use crate::history::At;
 
-/// A token that is held.
+/// A held token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Held {
     pub(crate) token: u32,
-    /// From when it is held.
+    /// The moment from which it is held.
     pub(crate) since: At,
     /// When the request for it was sent.
     pub(crate) issued: BootInstant,
-    /// When that for its first giving was.
+    /// When the request for its first grant was sent.
     pub(crate) first_issued: BootInstant,
-    /// It counts as this long at least, …
+    /// The minimum lifetime that it may count with.
     pub(crate) lifetime: Duration,
-    /// … and at most.
+    /// The maximum lifetime that it may count with.
     pub(crate) longest: Duration,
-    /// It is served at least until then, …
+    /// The earliest end of its use.
     pub(crate) surely: BootInstant,
-    /// … and at most until then.
+    /// The latest end of its use.
     pub(crate) at_most: BootInstant,
-    /// Whether it may count as given again without a later end.
+    /// Whether it may count as granted again without a later end.
     pub(crate) repeated: bool,
-    /// Whether it may count as given again with a later end, or for the first time.
+    /// Whether it may count as granted again with a later end, or for the first time.
     pub(crate) extended: bool,
-    /// Whether the issuer said with the last answer that it holds for no time.
+    /// Whether the issuer's last answer said that it has no validity left.
     pub(crate) of_no_time: bool,
-    /// Whether it was given twice: what is left of it is known by two answers.
+    /// Whether it was granted twice, so that two answers state its validity.
     pub(crate) again: bool,
 }
 
 impl Held {
-    /// What is held after this call, when this was held before it.
+    /// Returns the held token after this call, with `before` as the one before it.
     pub(crate) fn after(before: Option<Self>, call: &Called) -> Option<Self> {
         let CallEnd::Granted(given) = call.end else {
             return before;
@@ -63,7 +63,7 @@ impl Held {
             let is_dead = Self::is_dead(before.as_ref(), call);
             return if is_dead { before } else { Some(new) };
         };
-        // The same again: whether that is an extension is for the daemon to say, within ten seconds.
+        // The same token was granted again. The daemon decides whether that is an extension, within ten seconds.
         let later = sent.after(lifetime) > old.issued.after(old.lifetime);
         let stated = given.stated || given.lifetime.is_none();
         let extended = stated && later;
@@ -97,7 +97,8 @@ impl Held {
         })
     }
 
-    /// Whether what a call brought is dead on arrival, when this was held before it: that is as good as none.
+    /// Returns whether the granted token is expired on arrival and so counts as no token, with `before` as the held
+    /// one.
     pub(crate) fn is_dead(before: Option<&Self>, call: &Called) -> bool {
         let CallEnd::Granted(given) = call.end else {
             return false;
@@ -106,7 +107,7 @@ impl Held {
         !is_held && served_until(call.from.boot, believed(given.lifetime)) <= call.until.boot
     }
 
-    /// From when to when a life holds each token, however often it is given again meanwhile.
+    /// Returns each token that a life holds, from its first grant on, with the moment at which it is replaced.
     pub(crate) fn terms(life: &Lived) -> Vec<(Self, At)> {
         let mut terms: Vec<(Self, At)> = vec![];
         for held in Self::of(life) {
@@ -127,7 +128,7 @@ impl Held {
         terms
     }
 
-    /// What a life holds at each moment when that changes, in order.
+    /// Returns the held tokens of a life after each change, in order.
     pub(crate) fn of(life: &Lived) -> Vec<Self> {
         let mut all = vec![];
         let mut held = None;
@@ -144,7 +145,7 @@ impl Held {
     }
 }
 
-/// Of a lifetime that is stated, this much is believed: 1 s to a day; 5 min of one that is not.
+/// Limits a stated lifetime to 1 s up to a day. Without one, 5 min are assumed.
 pub(crate) fn believed(stated: Option<Duration>) -> Duration {
     const UNTOLD: Duration = Duration::from_secs(300);
     stated
@@ -152,7 +153,7 @@ pub(crate) fn believed(stated: Option<Duration>) -> Duration {
         .clamp(Duration::from_secs(1), Duration::from_secs(86_400))
 }
 
-/// The expiry: the end less min(30 s, 5 %).
+/// Returns the expiry: the end less min(30 s, 5 %).
 pub(crate) fn served_until(sent: BootInstant, lifetime: Duration) -> BootInstant {
     sent.after(lifetime - (lifetime / 20).min(Duration::from_secs(30)))
 }

@@ -1,31 +1,31 @@
-//! What the issuer asked for, and how many attempts may fail: limits on every attempt, whatever its cause.
+//! Limits on every attempt, whatever its cause: the wait that the issuer stated, and the number of failed attempts.
 
 use std::time::Duration;
 
 use jetond::instant::BootInstant;
 
-/// A stated wait is believed up to here at once …
+/// The longest stated wait that the daemon keeps the first time.
 const ONCE: Duration = Duration::from_secs(300);
 
-/// … and up to here when it is stated again.
+/// The longest stated wait that the daemon keeps if a long one is stated again.
 const TWICE: Duration = Duration::from_secs(3_600);
 
-/// How many attempts may fail without a wait for each other, and how often one may after that.
+/// The number of attempts that may fail without a pause, and the time per failed attempt after that.
 const AT_ONCE: u32 = 130;
 const SPACING: Duration = Duration::from_secs(30);
 
-/// The wait that the issuer stated.
+/// A wait that the issuer stated.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stated {
     pub(super) until: BootInstant,
-    /// Whether it is more than nothing.
+    /// Whether it is longer than zero.
     pub(super) is_wait: bool,
     is_long: bool,
     is_again: bool,
 }
 
 impl Stated {
-    /// What is stated after an attempt that began at `began` and failed at `failed`.
+    /// Returns the wait after an attempt that began at `began` and failed at `failed`.
     pub(super) fn after(
         before: Option<Self>,
         began: BootInstant,
@@ -57,7 +57,7 @@ impl Stated {
     }
 }
 
-/// The failed attempts, of which any may have counted.
+/// The failed attempts, as if each had counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Failures(BootInstant);
 
@@ -70,7 +70,7 @@ impl Failures {
         self.0 = self.0.max(at).after(SPACING);
     }
 
-    /// When the next attempt may begin at the latest.
+    /// Returns how long failed attempts may delay the next attempt at most.
     pub(super) fn next(&self) -> BootInstant {
         self.0.before(SPACING * (AT_ONCE - 1))
     }

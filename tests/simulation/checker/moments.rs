@@ -1,5 +1,5 @@
-//! Between which moments an attempt has to follow another one, as `schedule` documents it: not its formulas with their
-//! jitter, but the ends of what they can give.
+//! The window in which an attempt must follow another one. It does not repeat the formulas of `schedule` and their
+//! jitter, but has the bounds of their results.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::row::Row;
 
 pub(super) const FLOOR: Duration = Duration::from_millis(500);
 
-/// From when to when the next attempt may begin by itself.
+/// The window in which the next attempt may begin without a further cause.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
     pub(crate) from: BootInstant,
@@ -19,7 +19,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// The later of two windows.
+    /// Returns the later of both begins and the later of both ends.
     pub(crate) fn and_not_before(self, other: Self) -> Self {
         Self {
             from: self.from.max(other.from),
@@ -28,8 +28,8 @@ impl Window {
     }
 }
 
-/// After a token: in the middle of its lifetime, or shortly before its end where an earlier one is of no use; the same
-/// token again, nearer and nearer to its end.
+/// Returns the window after a token: the middle of its lifetime, or shortly before its end if an earlier attempt
+/// would not help. If the same token came again, the window is ever nearer to its end.
 pub(crate) fn after_token(now: BootInstant, held: &Held, reissue: Reissue) -> Window {
     let soft = |part: f64| held.issued.after(held.lifetime.mul_f64(part));
     let (from, until) = match reissue {
@@ -42,11 +42,11 @@ pub(crate) fn after_token(now: BootInstant, held: &Held, reissue: Reissue) -> Wi
     let near = now.after(held.surely.since(now).mul_f64(0.75));
     let far = now
         .after(held.at_most.since(now).mul_f64(0.85))
-        // After its end, ever more rarely.
+        // After its end, attempts become ever rarer.
         .max(now.after(now.since(held.surely).min(Duration::from_secs(60))));
     let (from, until) = match (held.repeated, held.extended) {
         (true, false) => (near, far),
-        // What it counts as is not certain.
+        // It is uncertain whether this grant counts as an extension.
         (true, true) => (near.min(from), far.max(held.at_most)),
         (false, _) => (from, until),
     };
@@ -57,8 +57,9 @@ pub(crate) fn after_token(now: BootInstant, held: &Held, reissue: Reissue) -> Wi
     }
 }
 
-/// After the `failing`-th failure in a row, 0 for the first: a random part of a wait that doubles, with a cap that is
-/// lower when it is late; not before the moment that the issuer asks for; and never at the price of the try before expiry.
+/// Returns the window after the failure number `failing` in a row, from 0. The wait is random up to a bound that
+/// doubles to a cap, which is lower near the expiry. The window does not begin before the moment that the issuer asks
+/// for, and never delays the last call before the expiry.
 pub(crate) fn after_failure(
     now: BootInstant,
     failing: u32,
@@ -99,7 +100,7 @@ pub(crate) fn after_failure(
     }
 }
 
-/// When the last call before the expiry is due: at the earliest, and at the latest.
+/// Returns the earliest and latest time of the last call before the expiry.
 pub(crate) fn last_call(held: &Held) -> (BootInstant, BootInstant) {
     (
         held.surely.before(margin(held.longest)),
@@ -107,7 +108,8 @@ pub(crate) fn last_call(held: &Held) -> (BootInstant, BootInstant) {
     )
 }
 
-/// After rejections in a row: the retries, then the breaker's probes, and once more before the end of what is held.
+/// Returns the window after rejections in a row: for retries, then for the circuit breaker's probes, and once more
+/// before the held token expires.
 pub(crate) fn after_rejection(now: BootInstant, rejections: Row, held: Option<&Held>) -> Window {
     let [from, until] = rejections.waits().map(|wait| now.after(wait));
     let Some(held) = held else {
@@ -137,7 +139,7 @@ pub(crate) fn after_rejection(now: BootInstant, rejections: Row, held: Option<&H
     }
 }
 
-/// After what could not even be asked.
+/// Returns the window after an attempt that could send nothing.
 pub(crate) fn after_block(now: BootInstant) -> Window {
     let at = now.after(Duration::from_secs(60));
     Window {

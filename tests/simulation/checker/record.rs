@@ -1,4 +1,4 @@
-//! A history, put in order: who lived when, which calls were made, which requests were answered.
+//! An ordered view of a history: the lives of profiles, their calls, and the requests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use jetond::lifecycle::Policy;
 
 use crate::history::{Answer, Ask, At, History, Lack, Told, What};
 
-/// What happens in no time takes so long at most: the grain of tokio's timers, twice.
+/// The maximum time of an immediate event: twice the grain of tokio's timers.
 pub(crate) const GRAIN: Duration = Duration::from_millis(2);
 
-/// A suspend that is shorter may be none.
+/// The daemon may not notice a shorter suspend.
 const NOTICEABLE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) lives: Vec<Lived>,
     pub(crate) requests: Vec<Requested>,
-    /// From when to when the boot clock went on alone.
+    /// The begins and ends of suspends, during which only the boot clock advances.
     pub(crate) suspends: Vec<(BootInstant, At)>,
     /// When everything began to work.
     pub(crate) calm: Option<At>,
 }
 
-/// One life of a profile.
+/// One life of a profile: the time in which the daemon keeps it in one form.
 #[derive(Debug)]
 pub(crate) struct Lived {
     pub(crate) number: u32,
@@ -36,9 +36,9 @@ pub(crate) struct Lived {
     /// When the reload came that ended it, or the end of the history.
     pub(crate) until: At,
     pub(crate) ended_at: usize,
-    /// The reloads that it went through.
+    /// The reloads during it.
     pub(crate) reloads: Vec<At>,
-    /// What it did, in order.
+    /// Its store reads and calls, in order.
     pub(crate) deeds: Vec<Deed>,
 }
 
@@ -48,12 +48,12 @@ pub(crate) enum Deed {
     Call(Called),
 }
 
-/// A look into the store.
+/// A read of the store.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Loaded {
     pub(crate) from: At,
     pub(crate) until: At,
-    /// `None` when nobody waited for it.
+    /// The result; `None` if the daemon stopped waiting for it.
     pub(crate) found: Option<Result<u32, Lack>>,
 }
 
@@ -65,13 +65,13 @@ pub(crate) struct Called {
     pub(crate) from: At,
     pub(crate) until: At,
     pub(crate) end: CallEnd,
-    /// Whether it was rejected without a word about the secret.
+    /// Whether the rejection did not name the secret as its cause.
     pub(crate) is_doubtful: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum CallEnd {
-    /// The history ended before it.
+    /// The history ended before the call.
     Open,
     Dropped,
     Failed(FaultKind, Option<Duration>),
@@ -83,7 +83,7 @@ pub(crate) struct Given {
     pub(crate) token: u32,
     pub(crate) lifetime: Option<Duration>,
     pub(crate) stated: bool,
-    /// The token's real end.
+    /// The real end of the token's validity.
     pub(crate) end: BootInstant,
 }
 
@@ -94,18 +94,18 @@ pub(crate) struct Requested {
     pub(crate) profile: usize,
     pub(crate) ask: Ask,
     pub(crate) from: At,
-    /// Where it stands in the history, so that what came before it is known.
+    /// Its position in the history, which shows what came before it.
     pub(crate) asked_at: usize,
     pub(crate) until: At,
     pub(crate) ended_at: usize,
     pub(crate) end: RequestEnd,
-    /// What one who watches was told, and where that stands.
+    /// The events that a watcher received, with their positions in the history.
     pub(crate) told: Vec<(At, usize, Told)>,
 }
 
 #[derive(Debug)]
 pub(crate) enum RequestEnd {
-    /// There was never an answer.
+    /// The request was never answered.
     Silence,
     HungUp,
     Answered(Answer),
@@ -276,7 +276,7 @@ impl Record {
         }
     }
 
-    /// The life of a profile that a request met from its beginning to its end, if it was one.
+    /// Returns the life of the profile that lasted during the whole request, if there was one.
     pub(crate) fn life_of(&self, request: &Requested) -> Option<&Lived> {
         self.lives.iter().find(|life| {
             life.profile == request.profile
@@ -285,7 +285,8 @@ impl Record {
         })
     }
 
-    /// Every token that a client was told of: when it asked, where its answer stands, and the answer.
+    /// Returns every answer and every watch event with a token: the request, the time, the position in the history,
+    /// and the answer.
     pub(crate) fn answers(&self) -> impl Iterator<Item = (&Requested, At, usize, &Answer)> {
         self.requests.iter().flat_map(|request| {
             let whole = match &request.end {
@@ -305,14 +306,14 @@ impl Record {
         })
     }
 
-    /// When the machine woke from a sleep of more than two seconds.
+    /// Returns the ends of all suspends of two seconds or more.
     pub(crate) fn long_suspends(&self) -> impl Iterator<Item = At> {
         let long = |(from, until): &&(BootInstant, At)| until.boot.since(*from) >= NOTICEABLE;
         self.suspends.iter().filter(long).map(|(_, until)| *until)
     }
 
-    /// When the machine last woke before this moment, if that was not longer ago. Short sleeps one after the other may be
-    /// noticed as one.
+    /// Returns when the machine last woke before this moment, if that was at most `within` ago. Several short
+    /// suspends in a row may count as one.
     pub(crate) fn resumed(&self, at: At, within: Duration) -> Option<At> {
         let near = |from: Duration, until: Duration| from <= until && until <= from + within;
         let before = self
@@ -329,7 +330,7 @@ impl Record {
         })
     }
 
-    /// What the boot clock shows when the machine has run for so long since a moment.
+    /// Returns the boot clock after the machine has run for `by` since this moment.
     pub(crate) fn boot_after(&self, at: At, by: Duration) -> BootInstant {
         let sleeps = self.suspends.iter();
         let meanwhile =
@@ -338,7 +339,7 @@ impl Record {
         at.boot.after(by + slept)
     }
 
-    /// When the machine was awake next: at this moment, or when it resumed after it.
+    /// Returns this moment, or the end of the suspend that it is in.
     pub(crate) fn awake(&self, at: BootInstant) -> BootInstant {
         let slept = self
             .suspends
@@ -349,7 +350,8 @@ impl Record {
 }
 
 impl Requested {
-    /// For how long the daemon may act for it: one that hung up may have only ended its half of the connection.
+    /// Returns how long the daemon may act for the request: a client that hung up may have closed only its half of
+    /// the connection.
     pub(crate) fn wants_until(&self) -> Duration {
         match self.end {
             RequestEnd::HungUp => self.from.run + self.ask.max_wait(),

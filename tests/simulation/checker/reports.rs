@@ -1,5 +1,5 @@
-//! Reports that a token was rejected: one refresh for each token, however many report it; the newer one at once to the late;
-//! and until there is a newer one, everybody else is told that it is stale.
+//! Checks reports of rejected tokens: each token leads to one refresh, however many clients report it; later reports
+//! get the newer token at once; and until there is a newer one, other clients see that the token is stale.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,36 +15,36 @@ use super::{Finding, Rule};
 use crate::history::{Ask, At};
 use crate::world::UID;
 
-/// A token that has been held so long is no fresh one.
+/// A token that has been held this long is not fresh any more.
 const OLD: Duration = Duration::from_secs(15 * 60);
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// The refreshes in an hour that reports of users other than our own may lead to.
+/// The maximum number of refreshes in an hour for reports of users other than our own.
 const HOURLY: usize = 20;
 
-/// What is known of the reports of a life.
+/// The state of the reports of a life.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
-    /// Whether a report of the token held has led to its refresh.
+    /// Whether a report of the held token has led to its refresh.
     pub(super) is_answered: bool,
-    /// How many tokens in a row each user had replaced by its reports.
+    /// For each user, how many tokens in a row were replaced because of its reports.
     rows: BTreeMap<u32, Row>,
-    /// When reports of users other than our own led to a refresh, and of nobody else.
+    /// When reports of only other users led to a refresh.
     of_others: Vec<BootInstant>,
-    /// When they may have.
+    /// When reports of other users may have led to a refresh.
     perhaps_of_others: Vec<BootInstant>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Row {
-    /// At least …
+    /// The minimum.
     surely: u32,
-    /// … and at most.
+    /// The maximum.
     perhaps: u32,
 }
 
-/// Who reports, if it is a report.
+/// Returns the user of a report; `None` for another request.
 fn reporter(request: &Requested) -> Option<u32> {
     match request.ask {
         Ask::Reject { uid, .. } => Some(uid),
@@ -56,12 +56,12 @@ fn is_ours(uid: u32) -> bool {
     uid == UID || uid == 0
 }
 
-/// Whether a request may be a report of this token.
+/// Returns whether a request may be a report of this token.
 pub(super) fn may_name(request: &Requested, held: &Held) -> bool {
     matches!(request.ask, Ask::Reject { token, .. } if token == held.token)
 }
 
-/// Whether a request is a report of this token, which is held when it comes.
+/// Returns whether a request is surely a report of this token, which is held when the request arrives.
 pub(super) fn names(request: &Requested, held: &Held, life: &Lived) -> bool {
     let Ask::Reject {
         token,
@@ -78,8 +78,8 @@ pub(super) fn names(request: &Requested, held: &Held, life: &Lived) -> bool {
 }
 
 impl Reports {
-    /// From when on a report of the token held may lead to a refresh: at once for the first two of its user in a row, then
-    /// 1, 2, 4 … 15 min after its issue.
+    /// Returns when a report of the held token may lead to a refresh: at once for the first two of its user in a row,
+    /// then 1, 2, 4 up to 15 min after the token's issue.
     pub(super) fn allowed(&self, request: &Requested, issued: BootInstant) -> BootInstant {
         match self.row(request).surely {
             0 | 1 => issued,
@@ -93,7 +93,7 @@ impl Reports {
             .unwrap_or_default()
     }
 
-    /// Whether this report may lead to nothing yet.
+    /// Returns whether a cool-down may prevent this report from leading to a refresh.
     pub(super) fn may_cool(&self, request: &Requested) -> bool {
         let is_ours = reporter(request).is_some_and(is_ours);
         let at = request.from.boot;
@@ -102,7 +102,7 @@ impl Reports {
         self.row(request).perhaps > 1 || (!is_ours && recent >= HOURLY)
     }
 
-    /// Counts an attempt that reports of other users led to, or may have.
+    /// Counts an attempt that reports of other users caused, or may have caused.
     pub(super) fn count(
         &mut self,
         attempt: &Attempt,
@@ -135,7 +135,7 @@ impl Reports {
         }
     }
 
-    /// A token has come when this one was held.
+    /// Updates the state when a token replaces the token `before`.
     pub(super) fn after(
         &mut self,
         requests: &[&Requested],
@@ -176,7 +176,7 @@ impl Reports {
 }
 
 impl Row {
-    /// A token has come when this one was held.
+    /// Updates the row when a token replaces the token `before`.
     fn after(
         &mut self,
         uid: u32,
@@ -202,7 +202,8 @@ impl Row {
         self.surely = match surely {
             Some(_) if is_old => is_cause,
             Some(_) => self.surely + is_cause,
-            // Of another user a token in between proves nothing; but it may have been silent for long.
+            // For another user, an unreported token in between proves nothing, but the user may have been silent for
+            // long.
             None => 0,
         };
         let is_silent = !requests
@@ -226,7 +227,8 @@ pub(super) fn check(record: &Record, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Nobody gets the token again that it reported; and who reports an older one than the one held gets that at once.
+/// Checks that no client gets the token again that it reported, and that a report of an older token gets the held one
+/// at once.
 fn the_late_are_served(
     record: &Record,
     life: &Lived,
@@ -272,8 +274,8 @@ fn what_is_reported_is_stale(
     findings: &mut Vec<Finding>,
 ) {
     for (request, at, _, answer) in record.answers() {
-        // Plain text and OAuth 2.0 have no word for it, and only a whole answer can be compared with when it was asked.
-        // Who reads slowly finds what was said some time ago.
+        // Plain text and OAuth 2.0 cannot express staleness, and only a complete answer can be compared with the time
+        // of its request. A slow reader receives old events.
         let is_slow =
             matches!(request.ask, Ask::Watch { reads_after, .. } if !reads_after.is_zero());
         if is_slow || request.profile != life.profile || !answer.body.contains("\"stale\"") {

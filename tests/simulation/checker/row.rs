@@ -1,16 +1,16 @@
-//! How often in a row an issuer rejected a secret.
+//! The number of rejections of a secret in a row.
 
 use std::time::Duration;
 
-/// The retries before the breaker opens, after 5, 15, 30 and 60 s in all.
+/// The retries before the circuit breaker opens, after 5, 15, 30 and 60 s in total.
 const RETRIES: [u64; 4] = [5, 10, 15, 30];
 
 /// The rejections of a secret in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Row {
-    /// Those that said that the secret is wrong.
+    /// Rejections that named the secret as the cause.
     certain: u32,
-    /// Those that did not.
+    /// Rejections that did not.
     doubtful: u32,
 }
 
@@ -24,7 +24,7 @@ impl Row {
         self.certain + self.doubtful == 0
     }
 
-    /// Whether they open the breaker: two certain ones, or five.
+    /// Returns whether they open the circuit breaker: two certain ones, or five.
     pub(crate) const fn opens(self) -> bool {
         self.certain > 1 || self.certain + self.doubtful > 4
     }
@@ -45,14 +45,15 @@ impl Row {
         }
     }
 
-    /// Every row from this one to another.
+    /// Returns every row from this one to another.
     pub(crate) fn up_to(self, most: Self) -> impl Iterator<Item = Self> {
         (self.certain..=most.certain).flat_map(move |certain| {
             (self.doubtful..=most.doubtful).map(move |doubtful| Self { certain, doubtful })
         })
     }
 
-    /// The wait after it, at least and at most: in which order they came decides when the breaker opened.
+    /// Returns the minimum and maximum wait after it. The order of the rejections decides when the circuit breaker
+    /// opened.
     pub(crate) fn waits(self) -> [Duration; 2] {
         let all = self.certain + self.doubtful;
         if !self.opens() {

@@ -1,4 +1,4 @@
-//! A life as it is walked through: what is known of it at one moment.
+//! The state of a life at one moment, while the checker steps through it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,35 +15,36 @@ use super::reports::Reports;
 use super::row::Row;
 use crate::history::Ask;
 
-/// What is known of a life at one moment.
+/// The state of a life at one moment.
 pub(super) struct Walk<'a> {
     pub(super) record: &'a Record,
     pub(super) life: &'a Lived,
     pub(super) requests: Vec<&'a Requested>,
     pub(super) held: Option<Held>,
     pub(super) last: Option<Attempt>,
-    /// How often in a row the credential was rejected: at least, and at most.
+    /// The minimum and maximum number of rejections of the credential in a row.
     pub(super) rejections: [Row; 2],
-    /// How many attempts in a row failed: at least, and at most.
+    /// The minimum and maximum number of failed attempts in a row.
     pub(super) failing: [u32; 2],
     pub(super) is_blocked: bool,
     pub(super) secret: Option<u32>,
-    /// The secret that was rejected last, while nothing better is known of it.
+    /// The secret that was rejected last, until an attempt with it succeeds.
     pub(super) bad: Option<u32>,
-    /// How often in a row each secret was rejected, at most: one that comes back to the store is remembered.
+    /// The maximum number of rejections of each secret in a row: the daemon remembers them for a secret that returns
+    /// to the store.
     pub(super) remembered: BTreeMap<u32, Row>,
     pub(super) window: Window,
-    /// Whether an attempt was broken off, and another is to take its place.
+    /// Whether an attempt was cancelled and another one will replace it.
     pub(super) is_broken_off: bool,
-    /// When it last looked into the store in vain, or knew what came of an attempt.
+    /// The time of the last failed store read or known outcome.
     pub(super) idle_since: Duration,
     pub(super) reports: Reports,
-    /// What the issuer asked for.
+    /// The wait that the issuer stated.
     pub(super) stated: Option<Stated>,
     pub(super) failures: Failures,
     /// When the first attempt of this outage began.
     pub(super) outage: Option<BootInstant>,
-    /// Since when the address has had no token endpoint.
+    /// How long the address has had no token endpoint.
     pub(super) absence: Option<Absence>,
 }
 
@@ -76,9 +77,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// When somebody has the daemon look whether there is another secret.
+    /// Returns when a reload or a requested refresh makes the daemon read the store.
     pub(super) fn looks(&self) -> impl Iterator<Item = Duration> {
-        // A reload does not wait for the looks of the one before it; a look begins when the one that is under way has ended.
+        // A reload does not wait for the reads of an earlier one, but a read begins after the running one has ended.
         let under_way = |at: Duration| {
             let loads = self.life.loads();
             let ends = loads.filter(move |load| load.from.run <= at && at <= load.until.run);

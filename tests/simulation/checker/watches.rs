@@ -1,4 +1,5 @@
-//! What those who watch are told: each new token once, in order, at once to who reads on; and something at least every 15 s.
+//! Checks what watchers receive: each new token once, in order, and at once if they keep reading; and an event at
+//! least every 15 s.
 
 use std::time::Duration;
 
@@ -53,7 +54,8 @@ fn something_every_15_s(watch: &Requested, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whoever reads on is told of each token when it comes; at the beginning of the one that is held, unless it knows that.
+/// Checks that a watcher that keeps reading gets each token when it arrives. At its begin it gets the held one,
+/// unless it knows that one.
 fn none_is_missed(
     record: &Record,
     watch: &Requested,

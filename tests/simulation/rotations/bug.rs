@@ -1,22 +1,22 @@
-//! The bugs that can be planted into rotations.
+//! The bugs that a test can plant into rotations.
 
-/// A bug, in what stands between the daemon and its issuer, its files, its clock or its clients.
+/// A bug in what is between the daemon and its issuer, files, clock or clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bug {
-    /// The old key is deleted as soon as the new one is created, before the new one is stored and proven.
+    /// The old key is deleted when the new one is created, before the new one is stored and proven.
     DeletesEarly,
-    /// A key is created under another name each time.
+    /// Each creation of a key uses another name.
     ManyNames,
-    /// No journal is kept until the record says that a rotation has begun.
+    /// No journal is kept until the record has a rotation.
     NoJournal,
-    /// The list is read for nothing but the keys of the record: what a lost call created is not looked for.
+    /// The list only shows the keys of the record, so a key that a lost call created is not found.
     NoLastLook,
-    /// The old key is not deleted, and said to be.
+    /// The deletion of the old key reports success without deleting it.
     KeepsOldKey,
     /// The rotation's clock runs twenty times too fast.
     HastyClock,
-    /// The clients are given tokens of the old key after its end.
+    /// The clients get tokens of the old key after its deletion.
     OldTokens,
-    /// The profile cannot read its credential while its key is being rotated.
+    /// The profile cannot read its credential during a rotation.
     HeldStore,
 }

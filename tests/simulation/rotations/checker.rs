@@ -1,4 +1,4 @@
-//! Reads what happened to a machine whose key is rotated, and says what in it breaks a promise.
+//! Finds broken promises in the history of a machine whose key is rotated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,29 +6,29 @@ use std::time::Duration;
 
 use super::history::{History, What};
 
-/// Longer than any wait of the schedule: so long after a fault that is not the rotation's, requests may still fail.
+/// How long after an unrelated fault requests may still fail: longer than any wait of the schedule.
 const RECOVERY: Duration = Duration::from_secs(16 * 60);
 
-/// With this much left, a token that is held is served whatever happens: its last 30 s may not be.
+/// A held token with this much validity left must be served; its last 30 s need not be.
 const SURE: Duration = Duration::from_secs(40);
 
-/// Who waits for so long is served by a call that takes no longer than calls take.
+/// A request that waits this long must be served by a call of normal duration.
 const ENOUGH: Duration = Duration::from_secs(5);
 
-/// What has to hold.
+/// The promises of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// At each moment one of the stored secrets is one that the issuer knows.
+    /// At each moment, the issuer knows one of the stored secrets.
     Lost,
     /// The issuer never has more than two keys of the profile.
     Two,
     /// No token of a key that was deleted is served.
     Dead,
-    /// No token that was served ends before its time, because its key is deleted.
+    /// No served token becomes invalid early because its key is deleted.
     Cut,
-    /// No request fails that would not fail without the rotation.
+    /// No request fails that would succeed without the rotation.
     Unnoticed,
-    /// When everything works, the rotation ends: one key is left, and nothing else.
+    /// When everything works, the rotation ends, and only one key and no other data is left.
     Ends,
 }
 
@@ -40,26 +40,26 @@ pub(crate) struct Finding {
     text: String,
 }
 
-/// What has happened so far.
+/// The state after the events so far.
 #[derive(Default)]
 struct Seen {
     findings: Vec<Finding>,
     keys: BTreeSet<u32>,
-    /// The keys of the record.
+    /// The keys in the record.
     stored: Option<[Option<u32>; 2]>,
-    /// The key of each token, and when it ends.
+    /// The key and the end of each token.
     tokens: BTreeMap<u32, (u32, Duration)>,
-    /// The tokens that were served, by this process or an earlier one.
+    /// The tokens that this process or an earlier one served.
     served: BTreeSet<u32>,
-    /// The last token that this process has served.
+    /// The last token that this process served.
     last: Option<u32>,
-    /// When something failed last that is not the rotation's.
+    /// When a fault unrelated to the rotation last occurred.
     ill: Option<Duration>,
     asked: BTreeMap<u32, (Duration, Duration)>,
     is_lost: bool,
 }
 
-/// Every promise that a history breaks.
+/// Returns every promise that a history breaks.
 pub(crate) fn check(history: &History) -> Vec<Finding> {
     let mut seen = Seen::default();
     for (at, what) in &history.0 {
@@ -75,7 +75,7 @@ impl Seen {
         match what {
             What::Starts { .. } | What::Killed => {
                 self.last = None;
-                // Whoever asked is not answered any more.
+                // The open requests will not be answered any more.
                 self.asked.clear();
             }
             What::Made { key } => {
@@ -125,7 +125,7 @@ impl Seen {
         self.findings.push(Finding { rule, at, text });
     }
 
-    /// A secret that is stored has to be one of the issuer's.
+    /// Checks that the issuer knows a stored secret.
     fn lost(&mut self, at: Duration) {
         let Some(stored) = self.stored else { return };
         let is_lost = !stored.iter().flatten().any(|key| self.keys.contains(key));
@@ -136,7 +136,7 @@ impl Seen {
         self.is_lost = is_lost;
     }
 
-    /// A key is gone: nobody may need its tokens.
+    /// Checks that no served token needs a key that was deleted.
     fn cut(&mut self, at: Duration, key: u32) {
         let of_key = |token: &&u32| {
             let (its_key, end) = self.tokens[*token];
@@ -159,7 +159,7 @@ impl Seen {
         }
     }
 
-    /// A request that is not served: there has to be a reason beside the rotation.
+    /// Checks that a request that was not served failed for a reason unrelated to the rotation.
     fn refused(&mut self, at: Duration, request: u32, asked: Option<(Duration, Duration)>) {
         let held = self.last.and_then(|last| self.tokens.get(&last));
         let holds = held.is_some_and(|(key, end)| self.keys.contains(key) && at + SURE < *end);

@@ -1,4 +1,4 @@
-//! What happened to one machine whose key is rotated, in order.
+//! The events of one machine whose key is rotated, in order.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jetond::fault::FaultKind;
 
-/// What happened.
+/// An event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum What {
     /// A process begins, in this boot of the machine.
@@ -14,53 +14,53 @@ pub(crate) enum What {
         boot: u32,
     },
     Killed,
-    /// The issuer has a key more.
+    /// The issuer has created a key.
     Made {
         key: u32,
     },
-    /// It has deleted a key.
+    /// The issuer has deleted a key.
     Gone {
         key: u32,
     },
-    /// What the store holds from now on; a key whose secret is not the issuer's is none.
+    /// The content of the store from now on. A key whose secret the issuer does not know is missing.
     Record {
         current: Option<u32>,
         other: Option<u32>,
         is_open: bool,
     },
-    /// A call to the API of keys, and what becomes of it.
+    /// A call to the API of keys, and its fate.
     Api {
         call: &'static str,
         fate: String,
     },
-    /// A write to the keyring, and what becomes of it.
+    /// A write to the keyring, and its fate.
     Write {
         fate: &'static str,
     },
-    /// The issuer gives a token.
+    /// The issuer grants a token.
     Granted {
         token: u32,
         key: u32,
         end: Duration,
     },
-    /// The issuer gives no token, for no reason of the rotation's.
+    /// The issuer grants no token, for a reason unrelated to the rotation.
     Failed {
         kind: FaultKind,
     },
-    /// The store cannot be read for the profile, for no reason of the rotation's.
+    /// The store cannot be read for the profile, for a reason unrelated to the rotation.
     Unreadable,
-    /// The issuer does not know this client.
+    /// The issuer rejects this client.
     Rejected,
     Asked {
         request: u32,
         max_wait: Duration,
     },
-    /// An answer: a token, or none.
+    /// An answer with or without a token.
     Answered {
         request: u32,
         token: Option<u32>,
     },
-    /// There was no answer long after the deadline.
+    /// A request had no answer long after its deadline.
     Silence {
         request: u32,
     },
@@ -81,21 +81,21 @@ pub(crate) enum What {
         of: &'static str,
         is: &'static str,
     },
-    /// From now on everything works.
+    /// Everything works from now on.
     Calm,
-    /// The end: how many rotations were made, and what is left of the last one.
+    /// The end: the number of rotations, and what is left of the last one.
     End {
         rotations: u32,
         left: Vec<&'static str>,
     },
 }
 
-/// Everything that happened, with the time that has passed for the world.
+/// All events, with the time since the run began.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History(pub(crate) Vec<(Duration, What)>);
 
 impl History {
-    /// One number for all of it.
+    /// Returns a hash of all events.
     pub(crate) fn hash(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         for entry in &self.0 {

@@ -13,7 +13,7 @@ use super::keys::date;
 use super::plane::key_of;
 use super::world::World;
 
-/// What goes wrong on the way to the issuer.
+/// The faults of calls to the issuer.
 const FAULTS: [FaultKind; 6] = [
     FaultKind::Connect,
     FaultKind::Dns,
@@ -52,7 +52,7 @@ impl Provider for Issuer {
 }
 
 impl World {
-    /// What the issuer gives for this key: a token for about as long as its tokens hold.
+    /// Grants a token for this key, with about the usual lifetime.
     fn granted(&self, key: Option<u32>) -> Result<Granted, Fault> {
         let state = &mut *self.state();
         let now = state.now();

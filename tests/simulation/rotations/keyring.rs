@@ -1,4 +1,4 @@
-//! A keyring that fails, and that writes late: what it holds is in files of its own.
+//! A keyring that fails and writes late. Its content is in its own files.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use jetond::store::{
 use super::history::What;
 use super::world::World;
 
-/// A write whose fate is not known is made within this time, or never: no earlier process of the keyring lives longer.
+/// The latest time of a write with an unknown fate: no earlier process of the keyring lives longer.
 const LATEST: Duration = Duration::from_secs(50);
 
-/// The keyring as a process sees it.
+/// The keyring, as a process sees it.
 pub(super) struct Keyring(pub(super) Arc<World>);
 
 // === impl Keyring ===
@@ -39,7 +39,7 @@ impl StoreReader for Keyring {
     fn look(&self, profile: &ProfileName) -> Look {
         let kept = self.kept();
         if self.fails(8) {
-            // Nothing but the revision of what cannot be read says that it cannot.
+            // Only the revision shows that the record cannot be read.
             let revision = self.0.unreadable();
             let record = Err(error("read the keyring", false));
             return Look { record, revision };
@@ -153,7 +153,7 @@ fn error(action: &'static str, changed: bool) -> StoreError {
     }
 }
 
-/// The same record, for a keyring that has taken it and not written it yet.
+/// Copies a record for a keyring that has accepted it but not written it yet.
 fn copy(record: &Record) -> Record {
     let copy = |key: &Key| {
         let secret = key.credential.client_secret.expose();

@@ -1,4 +1,4 @@
-//! The API of keys, with what is lost on the way to it and back.
+//! The API of keys, which loses calls and answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,28 +16,28 @@ use super::history::What;
 use super::plane::{Change, Key, NotMade, unix};
 use super::world::{Mood, State, World};
 
-/// A call that was lost is executed within this time. The rest of a minute is the list's, which lags.
+/// The latest time at which a lost call is executed. The rest of a minute is for the list, which lags.
 const LATEST: Duration = Duration::from_secs(45);
 
-/// By how much a list lags at most.
+/// The maximum lag of a list.
 const LAG: Duration = Duration::from_secs(10);
 
-/// After so long without an answer the daemon gives up.
+/// The timeout of a call.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// The keys, with one token.
+/// The API with one token.
 pub(super) struct Keys {
     pub(super) world: Arc<World>,
     pub(super) token: Option<u32>,
 }
 
-/// What becomes of a call.
+/// The fate of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Answer,
     Refuse(TroubleKind),
     Lose,
-    /// It is executed, and its answer is lost or a failure of the server.
+    /// The server executes the call, but its answer is lost or a server failure.
     LoseAnswer(TroubleKind),
     Late(Duration),
     Twice(Duration),
@@ -83,7 +83,7 @@ impl Fate {
 // === impl Keys ===
 
 impl Keys {
-    /// Waits until the call has reached the server; what becomes of it there.
+    /// Sends the call; returns its fate at the server.
     async fn send(&self, call: &'static str) -> Result<Fate, Trouble> {
         self.world.point().await;
         let (fate, takes) = {
@@ -99,7 +99,7 @@ impl Keys {
             Fate::Answer | Fate::LoseAnswer(_) | Fate::Twice(_) if !is_valid => {
                 Err(trouble(TroubleKind::Unauthorized))
             }
-            // Nothing is executed for a token that is not valid.
+            // The server executes nothing for an invalid token.
             Fate::Late(_) if !is_valid => Ok(Fate::Lose),
             fate => Ok(fate),
         }
@@ -122,7 +122,7 @@ impl Keys {
         reply
     }
 
-    /// Makes the change at the server, or not.
+    /// Makes the change at the server, or not, by the call's fate.
     fn made(&self, fate: Fate, change: &Change) -> Reply<Key> {
         let state = &mut *self.world.state();
         let now = state.now();
@@ -149,7 +149,7 @@ impl Keys {
         }
     }
 
-    /// Makes the change at the server, with the bug that is planted.
+    /// Makes the change at the server, with the planted bug.
     fn execute(&self, state: &mut State, change: &Change) -> Result<Key, NotMade> {
         let now = state.now();
         let late = state.plane.catch_up(now);
@@ -257,7 +257,7 @@ impl KeyIssuer for Keys {
     }
 }
 
-/// After how long a new key is known wherever one asks for a token: mostly soon, and now and then too late for its proof.
+/// Draws how long a new key stays unknown to some replicas: mostly briefly, sometimes too long for its proof.
 fn draw_lag(state: &mut State) -> Duration {
     let rng = &mut state.rng;
     let seconds = match rng.u8(0..20) {
@@ -270,19 +270,19 @@ fn draw_lag(state: &mut State) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What the issuer's clock shows then.
+/// Returns the issuer's clock at this time of the run.
 pub(super) fn date(at: Duration) -> UnixTime {
     UnixTime::from_epoch(Duration::from_secs(unix(at)))
 }
 
-/// Nothing was done.
+/// Returns the error of a call that was not executed.
 fn trouble(kind: TroubleKind) -> Trouble {
     let mut trouble = Trouble::lost();
     (trouble.kind, trouble.may_be_done) = (kind, false);
     trouble
 }
 
-/// Something may have been done.
+/// Returns the error of a call that may have been executed.
 fn lost(kind: TroubleKind) -> Trouble {
     let mut trouble = Trouble::lost();
     trouble.kind = kind;

@@ -1,4 +1,4 @@
-//! The issuer's keys: what its API does with them, and when.
+//! The issuer's keys, and the effects of API calls on them over time.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use jetond::applications::Application;
 
 use super::history::What;
 
-/// What the issuer's clock showed when the run began, in Unix seconds.
+/// The issuer's clock at the begin of the run, in Unix seconds.
 pub(super) const EPOCH: u64 = 1_800_000_000;
 
 const DAY: u64 = 86_400;
 
-/// How much the issuer tells of the last use of a key.
+/// How precisely the issuer shows the last use of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Logins {
     Exact,
-    /// The day alone.
+    /// Only the day.
     Days,
     Never,
 }
@@ -27,7 +27,7 @@ pub(super) struct Key {
     pub(super) number: u32,
     pub(super) name: String,
     created: Duration,
-    /// From when on it is known wherever one asks for a token.
+    /// The time from which all replicas know it.
     known_from: Duration,
     last_login: Option<Duration>,
 }
@@ -35,13 +35,13 @@ pub(super) struct Key {
 /// A change of the keys.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
-    /// A key of this name, which is known everywhere after so long.
+    /// Creates a key of this name, which all replicas know after this duration.
     Create(String, Duration),
-    /// The key of this ID.
+    /// Deletes the key of this ID.
     Delete(String),
 }
 
-/// Why a change was not made.
+/// The reason why a change was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotMade {
     NameTaken,
@@ -55,7 +55,7 @@ pub(super) struct Plane {
     keys: Vec<Key>,
     made: u32,
     late: Vec<(Duration, Change)>,
-    /// What the list was from each moment on.
+    /// The list from each moment on.
     lists: Vec<(Duration, Vec<Key>)>,
 }
 
@@ -75,12 +75,12 @@ impl Key {
     }
 }
 
-/// The secret of the key of this number.
+/// Returns the secret of the key of this number.
 fn secret(number: u32) -> String {
     format!("canary-secret-{number}")
 }
 
-/// The number of the key of this client ID and secret, if there was ever one.
+/// Returns the number of the key of this client ID and secret, if it ever existed.
 pub(super) fn key_of(client_id: &str, its_secret: &str) -> Option<u32> {
     let number = client_id.strip_prefix("client-")?.parse().ok()?;
     (its_secret == secret(number)).then_some(number)
@@ -112,7 +112,7 @@ impl Plane {
         &self.keys
     }
 
-    /// Makes this change, and says which key it is about and what is to be written down.
+    /// Makes this change; returns the key and the event.
     pub(super) fn execute(
         &mut self,
         now: Duration,
@@ -146,7 +146,7 @@ impl Plane {
         Ok(done)
     }
 
-    /// Has this change made at that moment.
+    /// Schedules this change for that moment.
     pub(super) fn execute_late(&mut self, due: Duration, change: Change) {
         self.late.push((due, change));
         self.late.sort_by_key(|(due, _)| *due);
@@ -162,7 +162,7 @@ impl Plane {
         made.collect()
     }
 
-    /// The list as it was at that moment.
+    /// Returns the list as it was at that moment.
     pub(super) fn list(&self, at: Duration) -> Vec<Application> {
         let lists = &self.lists;
         let known = lists.partition_point(|(from, _)| *from <= at).max(1) - 1;
@@ -188,7 +188,7 @@ impl Plane {
         }
     }
 
-    /// Whether the key of this number gets a token now, which counts as its use.
+    /// Returns whether the key of this number gets a token now, which counts as its use.
     pub(super) fn log_in(&mut self, now: Duration, number: u32) -> bool {
         let mut keys = self.keys.iter_mut();
         let key = keys.find(|key| key.number == number && key.known_from <= now);
@@ -200,7 +200,7 @@ impl Plane {
     }
 }
 
-/// What the issuer's clock shows then, in Unix seconds.
+/// Returns the issuer's clock at this time of the run, in Unix seconds.
 pub(super) fn unix(at: Duration) -> u64 {
     EPOCH + at.as_secs()
 }

@@ -29,7 +29,7 @@ use crate::clock::SimClock;
 use crate::daemon::Daemon;
 use crate::world::UID;
 
-/// By how much the rotation's clock is too fast with a bug.
+/// The factor by which the rotation's clock is too fast with a bug.
 const HASTE: u32 = 20;
 
 /// A clock that runs too fast.
@@ -67,7 +67,7 @@ pub(super) async fn start(world: &Arc<World>) -> Daemon {
     tokio::spawn(async move {
         while let Some(Change::Reload(request)) = changes.recv().await {
             let changed = wiring.apply(config.clone()).await;
-            // Whoever asked may be gone.
+            // The caller may be gone.
             let _: Result<(), _> = request.done.send(Ok((changed, ReloadSource::default())));
         }
     });
@@ -103,8 +103,8 @@ fn outside(world: &Arc<World>, clock: &Arc<SimClock>, roster: &Arc<Roster>) -> r
     }
 }
 
-/// Makes the calls to the files and to the keyring here and now. A process may be killed before and after each, and the
-/// system may refuse it.
+/// Makes the calls to the files and the keyring on this thread. The process may be killed before and after each call,
+/// and the system may refuse it.
 fn offload(world: &Arc<World>) -> Box<Offload> {
     let world = Arc::clone(world);
     Box::new(move |call| {
@@ -124,7 +124,7 @@ fn offload(world: &Arc<World>) -> Box<Offload> {
             }
             call();
             if world.bug == Some(Bug::NoJournal) && !world.has_begun() {
-                // It may not be there.
+                // The file may be missing.
                 let _: std::io::Result<()> = std::fs::remove_file(world.journals.path(&world.name));
             }
             world.look();

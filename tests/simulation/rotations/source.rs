@@ -1,4 +1,4 @@
-//! Where the profile reads its credential.
+//! The profile's source of its credential.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What happens on the machine: who asks when, when a rotation begins, and what is done to all that it needs.
+//! The events on the machine: requests, rotations, and faults of everything around the daemon.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use crate::clients::{answer, status_and_body};
 use crate::daemon::Daemon;
 use crate::world::UID;
 
-/// A client that has heard nothing for so long after its deadline gives up.
+/// A client without an answer gives up this long after its deadline.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long nothing happens at most after everything works again: a rotation that was begun without a token may keep the
+/// The longest time without events after everything works again. A rotation that began without a token may keep the
 /// old key for days.
 const MOST_DAYS: Duration = Duration::from_secs(14 * 86_400);
 
 /// Longer than any wait of the schedule.
 const RECOVERY: Duration = Duration::from_secs(17 * 60);
 
-/// The most rotations of one run.
+/// The maximum number of rotations in a run.
 const ROTATIONS: u32 = 4;
 
 struct Story {
@@ -34,7 +34,7 @@ struct Story {
     clients: JoinSet<()>,
 }
 
-/// Lives one process of the machine; whether the run has ended with it.
+/// Runs one process of the machine; returns whether the run has ended with it.
 pub(super) async fn live(world: &Arc<World>) -> bool {
     let is_over = tokio::select! { biased;
         () = world.kill.notified() => false,
@@ -76,7 +76,7 @@ impl Story {
         }
     }
 
-    /// How long nothing happens.
+    /// Draws the time until the next event.
     fn pause(&self) -> Duration {
         let rng = &mut self.world.state().rng;
         let millis = match rng.u8(0..10) {
@@ -88,7 +88,7 @@ impl Story {
         Duration::from_millis(rng.u64(millis))
     }
 
-    /// Several clients want a token.
+    /// Sends requests for tokens from several clients.
     fn ask(&mut self) {
         let many = self.world.state().rng.u8(1..5);
         for _ in 0..many {
@@ -106,7 +106,7 @@ impl Story {
         }
     }
 
-    /// A person has the key rotated, and leaves sooner or later.
+    /// Requests a rotation as a person would, and disconnects sooner or later.
     fn rotate(&mut self) {
         let (is_open, rotations, finish, leaves) = {
             let state = &mut *self.world.state();
@@ -114,7 +114,7 @@ impl Story {
             let finish = state.rng.u8(0..4) == 0;
             (state.is_open, state.tally.rotations, finish, leaves)
         };
-        // Who finishes one that is open is rare enough to leave the other ends their share.
+        // A request to finish an open rotation is rare, so that rotations also end in other ways.
         if rotations < ROTATIONS && (!is_open || (finish && leaves.as_secs() < 100)) {
             self.rotate_so(finish, leaves);
         }
@@ -140,7 +140,7 @@ impl Story {
     }
 
     async fn suspend(&self) {
-        // What runs in no time has ended when a machine goes to sleep.
+        // Immediate work is finished when a machine goes to sleep.
         for _ in 0..50 {
             tokio::task::yield_now().await;
         }
@@ -159,7 +159,7 @@ impl Story {
     }
 
     fn jump(&self) {
-        /// A year and more.
+        /// More than a year.
         const FAR: i64 = 400 * 86_400;
         let state = &mut *self.world.state();
         let seconds = match state.rng.bool() {
@@ -183,7 +183,7 @@ impl Story {
         let mut stream = self.daemon.connect(Door::Admin, UID);
         self.clients.spawn(async move {
             let text = "POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-            // A process that stops accepts nothing.
+            // A process that stops accepts no connection.
             let _: std::io::Result<()> = stream.write_all(text.as_bytes()).await;
             let mut bytes = vec![];
             let _: std::io::Result<usize> = stream.read_to_end(&mut bytes).await;
@@ -195,7 +195,7 @@ impl Story {
         move |door| daemon.connect(door, UID)
     }
 
-    /// From now on everything works: the rotation that is open ends, and if there was none, there is one.
+    /// Makes everything work from now on. The open rotation ends; if there was none, a last one is made.
     async fn end(&mut self) {
         self.world.calm();
         tokio::time::sleep(RECOVERY).await;
@@ -219,14 +219,14 @@ impl Story {
         state.push(What::End { rotations, left });
     }
 
-    /// Waits until every client has left.
+    /// Waits until every client has disconnected.
     async fn leave(&mut self) {
         while let Some(ended) = self.clients.join_next().await {
             ended.unwrap();
         }
     }
 
-    /// Waits until no rotation is open, but not for ever. One that somebody has just asked for may not be written down yet.
+    /// Waits a limited time until no rotation is open. One that was just requested may not be written down yet.
     async fn settle(&mut self) {
         self.leave().await;
         let mut waited = Duration::ZERO;
@@ -238,7 +238,7 @@ impl Story {
         }
     }
 
-    /// What is left of a rotation.
+    /// Returns what is left of a rotation.
     fn left(&self) -> Vec<&'static str> {
         let is_settled = self.world.is_settled();
         let state = self.world.state();
@@ -256,7 +256,7 @@ impl Story {
     }
 }
 
-/// One client, which wants a token.
+/// Runs one client, which wants a token.
 async fn ask(
     connect: impl Fn(Door) -> tokio::io::DuplexStream,
     world: Arc<World>,
@@ -292,7 +292,7 @@ async fn ask(
     state.push(What::Answered { request, token });
 }
 
-/// A person who has the key rotated, and reads what is told of it until it leaves.
+/// Requests a rotation as a person would, and reads its steps until it disconnects.
 async fn rotate(
     connect: impl Fn(Door) -> tokio::io::DuplexStream,
     world: Arc<World>,
@@ -309,11 +309,11 @@ async fn rotate(
     let mut stream = connect(Door::Admin);
     let mut bytes = vec![];
     let read = async {
-        // A process that stops accepts nothing.
+        // A process that stops accepts no connection.
         let _: std::io::Result<()> = stream.write_all(text.as_bytes()).await;
         let _: std::io::Result<usize> = stream.read_to_end(&mut bytes).await;
     };
-    // Whoever leaves stops nothing.
+    // The rotation goes on after its caller has disconnected.
     let _: Result<(), _> = tokio::time::timeout(leaves, read).await;
     let text = String::from_utf8(bytes).unwrap();
     let (_, body) = status_and_body(&text);

@@ -1,27 +1,27 @@
-//! How much the rotations of a run, or of many, have met.
+//! Counts what the rotations of one or many runs have met.
 
 use std::fmt;
 
-/// The numbers of what happened.
+/// The counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Rotations that have ended with another key.
+    /// Rotations that ended with another key.
     pub(crate) rotations: u32,
     /// Processes that were killed while a rotation was open.
     pub(crate) killed: u32,
-    /// Suspends and steps of the wall clock while one was open, and boots.
+    /// Suspends and steps of the wall clock during an open rotation, and boots.
     pub(crate) disturbed: u32,
-    /// Calls that were refused or never arrived, …
+    /// Calls that were refused or never arrived.
     pub(crate) refused: u32,
-    /// … whose answers were lost, …
+    /// Calls whose answers were lost.
     pub(crate) lost: u32,
-    /// … that were executed late …
+    /// Calls that were executed late.
     pub(crate) late: u32,
-    /// … or twice.
+    /// Calls that were executed twice.
     pub(crate) twice: u32,
-    /// Writes to the store or the journal that failed, and …
+    /// Writes to the store or the journal that failed.
     pub(crate) not_written: u32,
-    /// … writes whose fate was not known.
+    /// Writes with an unknown outcome.
     pub(crate) unknown: u32,
     /// Requests that were answered.
     pub(crate) requests: u32,
@@ -35,7 +35,7 @@ impl Tally {
         }
     }
 
-    /// What a thousand seeds have to meet and so many have not.
+    /// Returns the events that a thousand seeds must meet and this many seeds have not met.
     pub(crate) fn missing(mut self, seeds: u64) -> Vec<String> {
         if seeds < 1_000 {
             return vec![];

@@ -1,4 +1,4 @@
-//! The machine of one run, its issuer and its store: they do what the seed draws, and write down what they did.
+//! The machine of one run, its issuer and its store. The seed draws their behaviour, and they record their actions.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -27,24 +27,24 @@ use super::plane::{self, Change, Logins, Plane};
 use super::tally::Tally;
 use crate::clock::SimClock;
 
-/// How much happens in one run.
+/// The number of events in one run.
 const STEPS: u32 = 110;
 
-/// Where files cost nothing.
+/// A folder in memory, where writes of files are fast.
 const MEMORY: &str = "/dev/shm";
 
 pub(crate) struct World {
     pub(super) bug: Option<Bug>,
     pub(super) name: ProfileName,
     pub(super) profile: Profile,
-    /// About how long tokens hold.
+    /// The approximate lifetime of tokens.
     pub(super) lifetime: Duration,
     pub(super) owner: u32,
-    /// Ends the process that runs.
+    /// Ends the running process.
     pub(super) kill: Notify,
     pub(super) folder: TempDir,
     pub(super) files: Stores,
-    /// What is in the keyring.
+    /// The content of the keyring.
     pub(super) vault: Stores,
     pub(super) journals: Rotations,
     state: Mutex<State>,
@@ -57,7 +57,7 @@ pub(crate) struct State {
     pub(super) plane: Plane,
     pub(super) machine: Machine,
     pub(super) moods: Moods,
-    /// The keys of the tokens, and when each token ends.
+    /// The key and the end of each token.
     pub(super) tokens: BTreeMap<u32, (u32, Duration)>,
     /// The writes that the keyring makes late.
     pub(super) late_writes: Vec<(Duration, Record)>,
@@ -65,20 +65,20 @@ pub(crate) struct State {
     pub(super) is_calm: bool,
     /// Whether a rotation is written down anywhere.
     pub(super) is_open: bool,
-    /// Whether somebody was told by this process that it rotates nothing.
+    /// Whether this process has refused to rotate a key.
     pub(super) was_refused: bool,
-    /// What still happens in this run.
+    /// The number of remaining events in this run.
     pub(super) steps: u32,
-    /// The process ends after so many more calls to the outside while a rotation is open.
+    /// The process ends after this many further outside calls during an open rotation.
     kill_in: Option<u32>,
-    /// What the store held last.
+    /// The last known content of the store.
     record: Option<Stored>,
     /// The key that was in force when no rotation was open.
     in_force: Option<u32>,
     requests: u32,
 }
 
-/// What the store holds.
+/// The content of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stored {
     pub(super) current: Option<u32>,
@@ -88,17 +88,17 @@ pub(super) struct Stored {
 
 /// The machine's clocks.
 pub(super) struct Machine {
-    /// How long the run had lasted when this process began.
+    /// The time of the run at which this process began.
     base: Duration,
-    /// The boot, and what its clock showed then.
+    /// The number of the boot, and its clock at this process's begin.
     pub(super) boot: u32,
     booted: Duration,
-    /// By how much somebody has set the wall clock.
+    /// By how many seconds the wall clock was set.
     pub(super) stepped: i64,
     pub(super) clock: Option<Arc<SimClock>>,
 }
 
-/// How what is not the daemon's is disposed for a while.
+/// How reliable something outside of the daemon is for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mood {
     Well,
@@ -106,7 +106,7 @@ pub(super) enum Mood {
     Outage,
 }
 
-/// The dispositions of the token endpoint, the API of keys, and the files and the keyring.
+/// The reliability of the token endpoint, of the API of keys, and of the files and the keyring.
 pub(super) struct Moods {
     pub(super) tokens: Mood,
     pub(super) api: Mood,
@@ -180,7 +180,7 @@ impl World {
         Arc::new(world)
     }
 
-    /// The first key, as a person has stored it.
+    /// Stores the first key, as a person would.
     fn enrol(&self) {
         let first = Change::Create("first".to_owned(), Duration::ZERO);
         let (key, made) = self.state().plane.execute(Duration::ZERO, &first).unwrap();
@@ -209,12 +209,12 @@ impl World {
         self.look();
     }
 
-    /// A folder whose record cannot be read.
+    /// Returns a folder whose record cannot be read.
     fn broken(&self) -> PathBuf {
         self.folder.path().join("broken")
     }
 
-    /// The revision of a record that cannot be read.
+    /// Returns the revision of a record that cannot be read.
     pub(super) fn unreadable(&self) -> Revision {
         let store = Stores::new(&self.broken(), self.owner).store(&StoreKind::File);
         store.look(&self.name).revision
@@ -224,12 +224,12 @@ impl World {
         self.state.lock().unwrap()
     }
 
-    /// Writes down what happens now.
+    /// Records an event that happens now.
     pub(super) fn record(&self, what: What) {
         self.state().push(what);
     }
 
-    /// Where the record really is.
+    /// Returns the store that has the record.
     pub(super) fn kept(&self) -> (&Stores, Arc<dyn Store>) {
         let stores = match self.profile.store() {
             Some(StoreKind::Keyring) => &self.vault,
@@ -238,7 +238,7 @@ impl World {
         (stores, stores.store(&StoreKind::File))
     }
 
-    /// Looks what is stored, and writes it down if it is something else than before.
+    /// Reads the store, and records its content if it has changed.
     pub(super) fn look(&self) {
         self.write_late();
         let key = |key: &Key| {
@@ -268,7 +268,7 @@ impl World {
         }
     }
 
-    /// The keyring makes the writes that are due.
+    /// Makes the keyring's writes that are due.
     pub(super) fn write_late(&self) {
         let due = {
             let state = &mut *self.state();
@@ -289,7 +289,7 @@ impl World {
         }
     }
 
-    /// A moment at which the process may be killed.
+    /// A point at which the process may be killed.
     pub(super) async fn point(&self) {
         let is_killed = {
             let state = &mut *self.state();
@@ -308,19 +308,19 @@ impl World {
         }
     }
 
-    /// Whether the record says that a rotation has begun.
+    /// Returns whether the record has a rotation.
     pub(super) fn has_begun(&self) -> bool {
         let record = self.kept().1.load(&self.name).unwrap();
         record.is_some_and(|record| record.rotation.is_some())
     }
 
-    /// Nothing has a rotation that is open.
+    /// Returns whether no rotation is open anywhere.
     pub(super) fn is_settled(&self) -> bool {
         self.look();
         !self.state().is_open
     }
 
-    /// From now on all that is not the daemon's works.
+    /// Makes everything outside of the daemon work from now on.
     pub(super) fn calm(&self) {
         let state = &mut *self.state();
         state.push(What::Calm);
@@ -337,7 +337,7 @@ impl World {
 // === impl State ===
 
 impl State {
-    /// How long the run has lasted.
+    /// Returns the time since the run began.
     pub(super) fn now(&self) -> Duration {
         let machine = &self.machine;
         let clock = machine.clock.as_ref();
@@ -345,7 +345,7 @@ impl State {
         machine.base + (shown - machine.booted)
     }
 
-    /// Writes down what happens now, after what the issuer has done meanwhile.
+    /// Records an event that happens now, after the issuer's events until now.
     pub(super) fn push(&mut self, what: What) {
         let now = self.now();
         let late = self.plane.catch_up(now);
@@ -353,7 +353,7 @@ impl State {
         self.history.0.push((now, what));
     }
 
-    /// A process begins: it may be killed.
+    /// Begins a process, which may be killed.
     pub(super) fn begin_process(&mut self) -> Arc<SimClock> {
         let booted = BootInstant::from_boot(self.machine.booted);
         let clock = Arc::new(SimClock::booted_at(booted));
@@ -368,7 +368,7 @@ impl State {
         clock
     }
 
-    /// A process was killed, and the next one begins after so long, perhaps in another boot.
+    /// Ends a process. The next one begins after a while, perhaps in another boot.
     pub(super) fn end_process(&mut self) {
         if self.is_open {
             self.tally.killed += 1;
@@ -388,7 +388,7 @@ impl State {
             self.machine.boot += 1;
             self.machine.booted = Duration::from_secs(self.rng.u64(5..60));
             self.tally.disturbed += 1;
-            // What the keyring had not written is lost with it.
+            // The keyring's pending writes are lost with it.
             self.late_writes.clear();
         }
     }
@@ -398,20 +398,20 @@ impl State {
         self.requests
     }
 
-    /// Whether the record has the key of this client ID.
+    /// Returns whether the record has the key of this client ID.
     pub(super) fn needs(&self, client_id: &str) -> bool {
         let keys = self.record.into_iter();
         let mut numbers = keys.flat_map(|it| [it.current, it.other]).flatten();
         numbers.any(|number| client_id == format!("client-{number}"))
     }
 
-    /// What a door makes of an answer: with a bug it goes on with the first token.
+    /// Returns the token that a client receives: with a bug, the door always passes on the first one.
     pub(super) fn passed_on(&self, bug: Option<Bug>, token: Option<u32>) -> Option<u32> {
         let has_rotated = self.tally.rotations > 0 && bug == Some(Bug::OldTokens);
         token.map(|token| if has_rotated { 1 } else { token })
     }
 
-    /// The key that is in force.
+    /// Returns the key in force.
     pub(super) fn current(&self) -> Option<u32> {
         self.record?.current
     }
@@ -436,7 +436,7 @@ impl Mood {
         }
     }
 
-    /// Whether something goes wrong now that does so in this percentage of the cases while it is mixed.
+    /// Returns whether something fails now. While mixed, it fails in this percentage of the cases.
     pub(super) fn fails(self, percent: u8, rng: &mut Rng) -> bool {
         match self {
             Self::Well => false,
@@ -446,7 +446,7 @@ impl Mood {
     }
 }
 
-/// A profile whose key can be rotated.
+/// Makes a profile whose key can be rotated.
 fn profile(place: StoreKind, lifetime: Duration, rng: &mut Rng) -> Profile {
     Profile {
         provider: Provider::Runai(Runai {
