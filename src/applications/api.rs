@@ -1,4 +1,6 @@
-//! The calls to the API. Each is one request over the route of the profile's token requests, without retries.
+//! The calls to the API.
+//!
+//! Each is one request over the route of the profile's token requests, without retries.
 
 use url::Url;
 

@@ -1,4 +1,6 @@
-//! The identity of a token's bearer, in words and as JSON. Texts from a server are escaped and shortened.
+//! The identity of a token's bearer, in words and as JSON.
+//!
+//! Texts from a server are escaped and shortened.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,6 @@
-//! Interface to a server's keys for rotations: lists, creates, renews and deletes keys, and tells lost calls from
-//! refused ones.
+//! Interface to a server's keys for rotations: lists, creates, renews and deletes keys.
+//!
+//! Each call distinguishes an executed, a refused and a lost call.
 
 use std::pin::Pin;
 

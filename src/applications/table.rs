@@ -1,4 +1,6 @@
-//! Formats keys: a table for people, and JSON for programs. Texts from a server are escaped.
+//! Formats keys: a table for people, and JSON for programs.
+//!
+//! Texts from a server are escaped.
 
 use std::fmt::Write as _;
 

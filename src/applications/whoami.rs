@@ -1,4 +1,6 @@
-//! Finds out who a token's bearer is by several calls. A server may lack some of them and forbid others.
+//! Finds out who a token's bearer is by several calls.
+//!
+//! A server may lack some of them and forbid others.
 
 use super::api::Applications;
 use super::clusters::Clusters;

@@ -1,6 +1,7 @@
-//! One HTTP request to one address, with limits. It follows no redirect, uses no proxy unless it is configured, and
-//! sends nothing unencrypted. An idle connection is closed within 5 s. Every answer has a deadline and a maximum
-//! size.
+//! One HTTP request to one address, with limits.
+//!
+//! It follows no redirect, uses no proxy unless it is configured, and sends nothing unencrypted. An idle connection
+//! is closed within 5 s. Every answer has a deadline and a maximum size.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
-//! The clusters, with the fields of the vendor's OpenAPI documents (v1.218 to v1.224). The `minimal` ones have those
-//! of its reference from 2.25 on.
+//! The clusters, with the fields of the vendor's OpenAPI documents (v1.218 to v1.224).
+//!
+//! The `minimal` ones have those of its reference from 2.25 on.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
-//! The control address: switches for people and programs over plain HTTP. It has its own port, since a fault can
-//! close the main one.
+//! The control address: switches for people and programs over plain HTTP.
+//!
+//! It has its own port, since a fault can close the main one.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;

@@ -84,7 +84,7 @@ impl<'a> Endpoint<'a> {
             return None;
         }
         if path.ends_with('/') {
-            return None; // an empty segment is none
+            return None; // an empty segment is invalid
         }
         Some(match five {
             ["v1", "token", "", "", ""] => Self::Token(Api::V1),

@@ -1,5 +1,6 @@
-//! The issuer: applies the fault in force to the tenant's answers. Its decisions depend only on its arguments; clocks
-//! and sockets are elsewhere.
+//! The issuer: applies the fault in force to the tenant's answers.
+//!
+//! Its decisions depend only on its arguments; clocks and sockets are elsewhere.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,5 +1,7 @@
-//! The keys that get tokens: the users' (access keys, formerly user applications) and the organisation's (service
-//! accounts, formerly applications).
+//! The keys that get tokens: those of users and those of the organisation.
+//!
+//! User keys are access keys, formerly user applications. The organisation's keys are service accounts, formerly
+//! applications.
 
 use std::collections::VecDeque;
 use std::fmt;

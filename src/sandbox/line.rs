@@ -1,4 +1,6 @@
-//! The release lines of the control plane, and what each has. A new line is added here.
+//! The release lines of the control plane, and what each has.
+//!
+//! A new line is added here.
 //!
 //! Source: the vendor's OpenAPI documents, v1.218 to v1.224 (one per release line), and its documentation for 3.0.
 

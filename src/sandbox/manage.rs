@@ -1,5 +1,6 @@
-//! The endpoints that manage keys, with the fields of the vendor's OpenAPI documents (v1.218 to v1.224) and, for 3.0,
-//! of its reference.
+//! The endpoints that manage keys.
+//!
+//! Source of the fields: the vendor's OpenAPI documents (v1.218 to v1.224) and, for 3.0, its reference.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! The permissions and access rules of a token's bearer, with the fields of the vendor's OpenAPI documents (v1.218 to
-//! v1.224).
+//! The permissions and access rules of a token's bearer.
+//!
+//! Source of the fields: the vendor's OpenAPI documents (v1.218 to v1.224).
 
 use hyper::StatusCode;
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
-//! The tenant: decides who gets a token, which tokens are valid and what they allow. Its decisions depend only on its
-//! arguments, and it does not know about faults.
+//! The tenant: decides who gets a token, which tokens are valid and what they allow.
+//!
+//! Its decisions depend only on its arguments, and it does not know about faults.
 
 use std::time::Duration;
 

@@ -1,15 +1,16 @@
-//! Kills commands that change credentials at every system call that writes, renames, syncs, connects, sends or
-//! receives. Meanwhile the control plane answers correctly, loses its answer, executes late or twice, or fails after
-//! it has executed. After each kill the next commands must find every key and every credential, and no output may be
-//! false.
+//! Kills commands that change credentials at every system call with an outside effect.
+//!
+//! These are the calls that write, rename, sync, connect, send or receive. Meanwhile the control plane answers
+//! correctly, loses its answer, executes late or twice, or fails after it has executed. After each kill the next
+//! commands must find every key and every credential, and no output may be false.
 //!
 //!     cargo test --test kills                            a few kills of each kind
-//!     cargo test --test kills -- --points 300 --seed 2   so many, spread evenly, others with another seed
-//!     cargo test --test kills -- --all                   every one
-//!     cargo test --test kills -- --rotations --points 5000 --at-once 16   of rotations alone, so many at once
-//!     cargo test --test kills -- --two-hosts 200         so many rounds of two hosts with one home
-//!     cargo test --test kills -- --power-loss 1000       so many power losses in place of kills
-//!     cargo test --test kills -- --only TEXT             those whose label has this text, with what the commands say
+//!     cargo test --test kills -- --points 300 --seed 2   300, spread evenly; another seed selects others
+//!     cargo test --test kills -- --all                   all kills
+//!     cargo test --test kills -- --rotations --points 5000 --at-once 16   only of rotations, 16 at once
+//!     cargo test --test kills -- --two-hosts 200         200 rounds of two hosts with one home
+//!     cargo test --test kills -- --power-loss 1000       1000 power losses instead of kills
+//!     cargo test --test kills -- --only TEXT             those whose label contains TEXT, with the output
 //!
 //! A third as many commands meet a disk that is full, read-only or broken, or writes that are cut short. The seed
 //! differs in each run and is printed.

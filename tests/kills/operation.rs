@@ -1,4 +1,6 @@
-//! The operations that are killed. A new one is a row of [`ALL`].
+//! The operations that are killed.
+//!
+//! A new one is a row of [`ALL`].
 
 use std::fs;
 use std::path::PathBuf;

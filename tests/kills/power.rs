@@ -1,5 +1,6 @@
-//! Power loss: records the writes of each command and replays them up to some call, without some of the unsynced
-//! ones. Whatever state the disk has then, the next commands must find every credential.
+//! Power loss: replays the writes of each command up to some call, without some of the unsynced ones.
+//!
+//! Whatever state the disk has then, the next commands must find every credential.
 //!
 //! The model is as strict as POSIX allows. A file's content is on the disk after the file was synced, and a name
 //! after its folder was. Every other change may be on the disk or not, independently of the others.

@@ -1,5 +1,6 @@
-//! Reads a history and finds broken promises in it. It relies on what clients and issuers saw and on what was done to
-//! the machine, never on the daemon's statements.
+//! Reads a history and finds broken promises in it.
+//!
+//! It relies on what clients and issuers saw and on what was done to the machine, never on the daemon's statements.
 
 mod absence;
 mod answers;

@@ -1,5 +1,6 @@
-//! The daemon of a run. It is the shipped one except for the issuers, the stores, the clock and the kernel's
-//! identification of clients.
+//! The daemon of a run.
+//!
+//! It is the shipped one except for the issuers, the stores, the clock and the kernel's identification of clients.
 
 use std::sync::Arc;
 

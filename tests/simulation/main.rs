@@ -1,7 +1,8 @@
-//! Deterministic simulation: one seed determines one run, byte for byte. The daemon is the shipped one, from the
-//! bytes of a connection to the call of its provider, on a paused clock. The seed draws the behaviour of its issuers,
-//! stores, machine and clients. A checker judges what they saw. Each seed is also a machine on which a key is rotated
-//! ([`rotations`]).
+//! Deterministic simulation: one seed determines one run, byte for byte.
+//!
+//! The daemon is the shipped one, from the bytes of a connection to the call of its provider, on a paused clock. The
+//! seed draws the behaviour of its issuers, stores, machine and clients. A checker judges what they saw. Each seed is
+//! also a machine on which a key is rotated ([`rotations`]).
 //!
 //!     cargo simulate --seeds 1000               the first thousand
 //!     cargo simulate --seeds 500 --from 1000    the next five hundred

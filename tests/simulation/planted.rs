@@ -1,5 +1,6 @@
-//! Bugs that are planted into runs to prove that the checker finds them. Each rule has a bug that only this rule must
-//! find.
+//! Bugs that are planted into runs to prove that the checker finds them.
+//!
+//! Each rule has a bug that only this rule must find.
 
 use libtest_mimic::Failed;
 

@@ -1,6 +1,7 @@
-//! Rotations: one seed is one machine on which a profile's key is rotated several times. Meanwhile calls to the API
-//! of keys are refused, lost, or executed late or twice, the store writes late, the machine sleeps, and its daemon is
-//! killed.
+//! Rotations: one seed is one machine on which a profile's key is rotated several times.
+//!
+//! Meanwhile calls to the API of keys are refused, lost, or executed late or twice, the store writes late, the
+//! machine sleeps, and its daemon is killed.
 //!
 //! Every process has its own event loop. Dropping it stands for a kill: each of its tasks ends at an `await`. The
 //! clock, the files and the issuer outlive it. The rotations, the file store and the journals are the shipped ones,

@@ -1,4 +1,6 @@
-//! Changes the stored record for a rotation. All functions block.
+//! Changes the stored record for a rotation.
+//!
+//! All functions block.
 
 use std::sync::{Mutex, PoisonError};
 

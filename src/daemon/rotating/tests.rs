@@ -1,5 +1,6 @@
-//! Tests rotations against a control plane in memory, with the real file store, on a paused clock. Dropping the
-//! driver between two commands stands for a killed process: no other part of it could continue.
+//! Tests rotations against a control plane in memory, with the real file store, on a paused clock.
+//!
+//! Dropping the driver between two commands stands for a killed process: no other part of it could continue.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -1,4 +1,6 @@
-//! The certificates of a CA file for a client. They are read once, checked, and used exactly as they were read.
+//! The certificates of a CA file for a client.
+//!
+//! They are read once, checked, and used exactly as they were read.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
-//! The HTTP client for calls of an issuer's API. Calls are rare, so it keeps no idle connection.
+//! The HTTP client for calls of an issuer's API.
+//!
+//! Calls are rare, so it keeps no idle connection.
 
 use std::sync::Arc;
 

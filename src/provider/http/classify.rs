@@ -1,5 +1,6 @@
-//! Converts an error of the HTTP client to a fault. The kind comes from the types in its chain of sources; the
-//! message is written here.
+//! Converts an error of the HTTP client to a fault.
+//!
+//! The kind comes from the types in its chain of sources; the message is written here.
 //!
 //! The text of a foreign error is never passed on, because some errors quote an address or an answer. The only
 //! exception is the operating system's reason, which is made from the error number.

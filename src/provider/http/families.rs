@@ -1,5 +1,6 @@
-//! Checks which address families this process may use. If the `RestrictAddressFamilies=` of a unit forbids them,
-//! connections and look-ups fail with misleading errors.
+//! Checks which address families this process may use.
+//!
+//! If the `RestrictAddressFamilies=` of a unit forbids them, connections and look-ups fail with misleading errors.
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, socket};

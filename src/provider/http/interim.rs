@@ -1,5 +1,7 @@
-//! Limits interim answers (RFC 9110 section 15.2). A server may send any number of them before the final answer. Each
-//! costs the server a few bytes, but the client has to parse a head.
+//! Limits interim answers (RFC 9110 section 15.2).
+//!
+//! A server may send any number of them before the final answer. Each costs the server a few bytes, but the client
+//! has to parse a head.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

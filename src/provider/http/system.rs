@@ -1,5 +1,6 @@
-//! The operating system's root certificates. They are read from the usual places once for all clients, and again when
-//! the files have changed.
+//! The operating system's root certificates.
+//!
+//! They are read from the usual places once for all clients, and again when the files have changed.
 //!
 //! Environment variables are ignored. `SSL_CERT_FILE` and `SSL_CERT_DIR` could differ between the shell that enrols a
 //! credential and the daemon that sends it, and the user who sets them would decide which server gets the secret. To

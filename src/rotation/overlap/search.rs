@@ -1,5 +1,7 @@
-//! Checks the promises of a rotation in every state that it can reach. The server, the store and the disk answer,
-//! fail, lose answers, and execute calls late and twice; a kill and a restart happen at every point.
+//! Checks the promises of a rotation in every state that it can reach.
+//!
+//! The server, the store and the disk answer, fail, lose answers, and execute calls late and twice; a kill and a
+//! restart happen at every point.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;

@@ -1,5 +1,7 @@
-//! Rejects requests from web pages before their path is read. A page can make a browser send requests to any address
-//! that it can reach, under a name of the page's choice (DNS rebinding). Such requests could switch faults.
+//! Rejects requests from web pages before their path is read.
+//!
+//! A page can make a browser send requests to any address that it can reach, under a name of the page's choice (DNS
+//! rebinding). Such requests could switch faults.
 
 use std::net::SocketAddr;
 

@@ -26,7 +26,7 @@ async fn refuse_closes_the_port_and_the_connections_and_the_same_port_comes_back
         sandbox.set_fault(Some(Fault::Refuse)).await.unwrap();
         let refused = connect(&sandbox.url(), "").await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
-        let _ = read_all(&mut kept).await; // it ends, one way or the other
+        let _ = read_all(&mut kept).await; // ends with or without an error
         assert_eq!(sandbox.stats().open_connections, 0);
         sandbox.set_fault(None).await.unwrap();
         assert_eq!(v2(&sandbox).await.status, 200);
@@ -43,7 +43,7 @@ async fn hang_connect_leaves_connects_without_an_answer_and_the_same_port_comes_
         let url = sandbox.url();
         let hung = tokio::time::timeout(Duration::from_millis(200), connect(&url, ""));
         assert!(hung.await.is_err());
-        let _ = read_all(&mut kept).await; // it ends, one way or the other
+        let _ = read_all(&mut kept).await; // ends with or without an error
         assert_eq!(sandbox.stats().open_connections, 0);
         sandbox.set_fault(Some(Fault::Refuse)).await.unwrap();
         let refused = connect(&url, "").await.unwrap_err();
@@ -178,7 +178,7 @@ async fn stopping_closes_both_ports_and_every_connection() {
     let mut hung = open_v2(&sandbox).await;
     until(|| sandbox.stats().faulted == 1).await;
     sandbox.stop().await;
-    let _ = read_all(&mut hung).await; // it ends
+    let _ = read_all(&mut hung).await; // ends
     for url in [url, control] {
         assert_eq!(
             connect(&url, "").await.unwrap_err().kind(),

@@ -1,5 +1,7 @@
-//! The answers of each line: one table per line, from the vendor's OpenAPI documents (v1.218 to v1.224) and, for 3.0,
-//! from its reference. Members are in alphabetical order; `s` is a text, `n` a number, `b` a boolean.
+//! Compares the answers of each line with the documented fields, in one table per line.
+//!
+//! Source: the vendor's OpenAPI documents (v1.218 to v1.224) and, for 3.0, its reference. Members are in alphabetical
+//! order; `s` is a text, `n` a number, `b` a boolean.
 
 use serde_json::json;
 

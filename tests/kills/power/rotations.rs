@@ -1,6 +1,7 @@
-//! Power loss while a key is rotated. The control plane keeps its state, so each disk is judged by the keys of that
-//! moment: a secret in the remaining record must work then, and each key that the rotation made must be known by its
-//! name.
+//! Power loss while a key is rotated.
+//!
+//! The control plane keeps its state, so each disk is judged by the keys of that moment: a secret in the remaining
+//! record must work then, and each key that the rotation made must be known by its name.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
-//! Disk errors while a daemon writes the record and the journal of a rotation. The rotation must continue when the
-//! disk works again, and the daemon must serve tokens meanwhile.
+//! Disk errors while a daemon writes the record and the journal of a rotation.
+//!
+//! The rotation must continue when the disk works again, and the daemon must serve tokens meanwhile.
 
 use std::fmt;
 use std::fs::{self, File};

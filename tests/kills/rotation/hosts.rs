@@ -1,5 +1,6 @@
-//! Two hosts with one home: two daemons on one folder, each in its own mount namespace with its own boot ID and host
-//! name. Their locks are shared, or separate as on some network file systems.
+//! Two hosts with one home: two daemons on one folder, with different boot IDs and host names.
+//!
+//! Each runs in its own mount namespace. Their locks are shared, or separate as on some network file systems.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;

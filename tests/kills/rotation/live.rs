@@ -1,5 +1,6 @@
-//! A daemon under strace whose calls are observed as it makes them. Each call waits a moment before it is executed,
-//! and the daemon can be killed there.
+//! A daemon under strace whose calls are observed as it makes them.
+//!
+//! Each call waits a moment before it is executed, and the daemon can be killed there.
 //!
 //! A daemon makes its calls on many threads, and most threads make few. So a call is named by the state of the disk
 //! at that moment, and by its number in that state, instead of its number in its thread.

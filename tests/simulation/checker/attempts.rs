@@ -1,5 +1,7 @@
-//! The attempts of a life: a store read if there was one, a call, and a second call with another secret that was
-//! found after the first one was rejected.
+//! The attempts of a profile's life, each with one or two calls to the issuer.
+//!
+//! An attempt is a store read if there was one, a call, and a second call with another secret that was found after
+//! the first one was rejected. A life is the time in which the daemon keeps a profile in one form.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! The token that a daemon must hold, derived from its issuer's answers and the documentation. Where these leave
-//! room, it has both bounds.
+//! The token that a daemon must hold, derived from its issuer's answers and the documentation.
+//!
+//! Where these leave room, it has both bounds.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! The window in which an attempt must follow another one. It does not repeat the formulas of `schedule` and their
-//! jitter, but has the bounds of their results.
+//! The window in which an attempt must follow another one.
+//!
+//! It does not repeat the formulas of `schedule` and their jitter, but has the bounds of their results.
 
 use std::time::Duration;
 

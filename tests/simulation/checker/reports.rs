@@ -1,5 +1,7 @@
-//! Checks reports of rejected tokens: each token leads to one refresh, however many clients report it; later reports
-//! get the newer token at once; and until there is a newer one, other clients see that the token is stale.
+//! Checks reports of rejected tokens.
+//!
+//! Each token leads to one refresh, however many clients report it. Later reports get the newer token at once. Until
+//! there is a newer one, other clients see that the token is stale.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! Checks what watchers receive: each new token once, in order, and at once if they keep reading; and an event at
-//! least every 15 s.
+//! Checks what watchers receive.
+//!
+//! They get each new token once and in order, at once if they keep reading, and an event at least every 15 s.
 
 use std::time::Duration;
 

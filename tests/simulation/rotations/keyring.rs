@@ -1,4 +1,6 @@
-//! A keyring that fails and writes late. Its content is in its own files.
+//! A keyring that fails and writes late.
+//!
+//! Its content is in its own files.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,6 @@
-//! The machine of one run, its issuer and its store. The seed draws their behaviour, and they record their actions.
+//! The machine of one run, its issuer and its store.
+//!
+//! The seed draws their behaviour, and they record their actions.
 
 use std::collections::BTreeMap;
 use std::future::pending;
