@@ -1,13 +1,13 @@
 //! The bugs that a test can plant into a run.
 
-/// A bug in the daemon's inputs, or in what passes its answers on to clients.
+/// A bug in the daemon's inputs, or in the relay that passes its answers on to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bug {
     /// The daemon counts lifetimes on a clock that stops during a suspend.
     MonotonicClock,
     /// The daemon counts lifetimes on the wall clock.
     WallClock,
-    /// The daemon's alarms ring three seconds late.
+    /// The daemon's timers fire three seconds late.
     LateAlarm,
     /// The provider repeats a request on its own.
     ImpatientProvider,
@@ -19,15 +19,15 @@ pub(crate) enum Bug {
     TwoCallsAtOnce,
     /// The jitter is always the smallest.
     NoJitter,
-    /// The door passes answers on late.
+    /// The relay passes answers on late.
     SlowDoor,
-    /// The door passes the answers of waiting requests on late, but within their deadlines.
+    /// The relay passes the answers of waiting requests on late, but within their deadlines.
     LazyDoor,
-    /// The door gives some clients an older generation.
+    /// The relay gives some clients an older generation.
     ForgetfulDoor,
-    /// The door never marks a token as stale.
+    /// The relay never marks a token as stale.
     FlatteringDoor,
-    /// The door sends everything to watchers twice.
+    /// The relay sends everything to watchers twice.
     StutteringDoor,
     /// The daemon treats all users as one.
     OneUser,

@@ -95,7 +95,7 @@ impl Client {
         seen
     }
 
-    /// Returns how long a door with a bug delays an answer.
+    /// Returns how long a relay with a bug delays an answer.
     fn dawdles(&self, ask: &Ask, begun: Duration) -> Duration {
         let left = (begun + ask.max_wait()).saturating_sub(self.world.at().run);
         match self.world.bug {
@@ -105,7 +105,7 @@ impl Client {
         }
     }
 
-    /// Returns an answer as a door with a bug passes it on.
+    /// Returns an answer as a relay with a bug passes it on.
     fn passed_on(&self, request: u32, mut answer: Answer) -> Answer {
         match self.world.bug {
             Some(Bug::ForgetfulDoor) if request.is_multiple_of(3) => {

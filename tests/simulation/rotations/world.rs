@@ -407,7 +407,7 @@ impl State {
         numbers.any(|number| client_id == format!("client-{number}"))
     }
 
-    /// Returns the token that a client receives: with a bug, the door always passes on the first one.
+    /// Returns the token that a client receives: with a bug, the relay always passes on the first one.
     pub(super) fn passed_on(&self, bug: Option<Bug>, token: Option<u32>) -> Option<u32> {
         let has_rotated = self.tally.rotations > 0 && bug == Some(Bug::OldTokens);
         token.map(|token| if has_rotated { 1 } else { token })
