@@ -23,7 +23,7 @@ pub struct Cluster {
 /// The server's statement about its clusters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clusters {
-    /// All of them.
+    /// All clusters.
     Known(Vec<Cluster>),
     /// The token's user may not see the clusters, or the server has no such list.
     CannotTell,

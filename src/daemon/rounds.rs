@@ -1,7 +1,7 @@
 //! The common times of all periodic checks.
 //!
 //! All checks run at the same times, so that several of them wake the machine only once. A daemon that can watch
-//! everything waits for no round, and then has no timer for it.
+//! everything needs no rounds and sets no timer for them.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What a rotation knows about keys and the stored record: never a secret.
 
-/// Identifies one rotation: lowercase hexadecimal digits, drawn at its start.
+/// The ID of a rotation: random lowercase hexadecimal digits, drawn at its start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RotationId(String);
 

@@ -29,7 +29,7 @@ pub(super) struct Panel {
     timelines: mpsc::Sender<Play>,
 }
 
-/// Counts a connection as open until it is dropped.
+/// A guard that counts a connection as open until it is dropped.
 #[derive(Debug)]
 pub(super) struct Open(Arc<AtomicU64>);
 

@@ -45,8 +45,8 @@ pub(crate) fn draw(
     let percent = rng.u8(0..100);
     let soon = Duration::from_millis(rng.u64(1..300));
     let is_fragile = rng.bool();
-    // A misconfigured profile makes one call and then leaves that phase or returns to it. That is rare, so all kinds
-    // must be drawn.
+    // A misconfigured profile makes one call and then leaves this phase or returns to it. Such calls are so rare that
+    // each outcome needs a large share of them.
     let is_rare = phase == Some(Phase::Misconfigured);
     let (good, rejected, bound) = match subject.mood {
         _ if is_rare && subject.mood != Mood::Well => (38, 8, 4),

@@ -17,7 +17,7 @@ use crate::store::source::binding_of;
 use crate::token::Grant;
 
 impl Driver {
-    /// Gets a token with the key beside the one in force.
+    /// Gets a token with the record's next key.
     pub(super) async fn prove(&mut self, key: &KeyRef) -> Event {
         let (shared, name, client_id) = (self.shared(), self.name.clone(), key.client_id.clone());
         let read = self.blocking(move || next_credential(&shared, &name, &client_id));

@@ -28,7 +28,7 @@ const KEEPALIVE: (Duration, u32) = (Duration::from_secs(15), 3);
 #[cfg(target_os = "linux")]
 const UNCONFIRMED: Duration = Duration::from_secs(30);
 
-/// Opens connections to one origin.
+/// A connector that opens connections to one origin.
 #[derive(Clone)]
 pub(super) struct Connector {
     tcp: HttpConnector<super::Resolver>,

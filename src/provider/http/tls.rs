@@ -39,8 +39,8 @@ pub(super) fn config(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // The certificate is not checked when a session is resumed, although it may have expired or its root may be
-    // withdrawn.
+    // TLS does not check the certificate again when it resumes a session, although the certificate may have expired,
+    // or its root may be withdrawn.
     config.resumption = Resumption::disabled();
     Ok(config)
 }

@@ -139,7 +139,7 @@ fn late(argument: &str) -> Option<Fault> {
     seconds(after).map(|after| Fault::Late { after, answer })
 }
 
-/// A status that ends a request. 101 and the like would leave HTTP, and are no answers.
+/// Parses the status of a final answer. 1xx statuses are invalid: they do not end a request.
 fn status(text: &str) -> Option<u16> {
     text.parse()
         .ok()

@@ -50,8 +50,8 @@ pub(super) fn finds_at(
     findings.push(Finding::new(rule, at, text));
 }
 
-/// Checks that a client only gets tokens of its profile's issuer, not after their end, and with no more validity than
-/// they have.
+/// Checks that a client only gets tokens that its profile's issuer granted. They must not be past their end, and the
+/// stated validity must not exceed the real one.
 fn no_expired_token(record: &Record, findings: &mut Vec<Finding>) {
     let mut ends: BTreeMap<(usize, String), Vec<(Duration, BootInstant)>> = BTreeMap::new();
     for life in &record.lives {

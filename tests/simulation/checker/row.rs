@@ -52,8 +52,8 @@ impl Row {
         })
     }
 
-    /// Returns the minimum and maximum wait after it. The order of the rejections decides when the circuit breaker
-    /// opened.
+    /// Returns the minimum and maximum wait after this row. The order of its rejections decides when the circuit
+    /// breaker opened.
     pub(crate) fn waits(self) -> [Duration; 2] {
         let all = self.certain + self.doubtful;
         if !self.opens() {

@@ -55,8 +55,8 @@ fn something_every_15_s(watch: &Requested, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Checks that a watcher that keeps reading gets each token when it arrives. At its begin it gets the held one,
-/// unless it knows that one.
+/// Checks that a watcher that keeps reading gets each token when it arrives. First it gets the held token, unless it
+/// already knows that one.
 fn none_is_missed(
     record: &Record,
     watch: &Requested,
