@@ -1,7 +1,7 @@
-//! The stores that keep credentials between runs, and what each credential is bound to.
+//! The stores that keep credentials between runs, and the binding of each credential.
 //!
-//! This file has the table of the stores. A new store is a kind in the configuration, a file here that keeps bytes and
-//! describes the store to people, its line in [`Stores`], and its tests.
+//! This file has the table of the stores. To add a store, add its kind to the configuration, a file here that keeps
+//! bytes and describes the store to people, its line in [`Stores`], and its tests.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -63,18 +63,18 @@ pub use rotations::{
 #[derive(Clone)]
 pub struct Stores {
     file: Arc<FileStore>,
-    /// Shared by all profiles, since its limit is too.
+    /// Shared by all profiles: keyring calls run one at a time across all of them.
     keyring: Arc<dyn Store>,
     encrypted: Arc<EncryptedStore>,
     locks: Locks,
     bindings: Arc<Bindings>,
     surroundings: Arc<Surroundings>,
-    /// The user that the daemon runs as, or ours: only this user and root may write what a source is read from.
+    /// The user that the daemon runs as, or ours. Only this user and root may have write access to a source's files.
     owner: u32,
 }
 
 impl Stores {
-    /// The stores below this state folder, with files that belong to `owner`; see [`FileStore::new`].
+    /// Creates the stores below this state folder, with files that belong to `owner`; see [`FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
         Self {
             file: Arc::new(FileStore::new(state, owner)),
@@ -96,13 +96,13 @@ impl Stores {
         }
     }
 
-    /// The same with this store in the place of the OS keyring.
+    /// Replaces the store in the OS keyring by this one.
     #[must_use]
     pub fn with_keyring(self, keyring: Arc<dyn Store>) -> Self {
         Self { keyring, ..self }
     }
 
-    /// The same with these surroundings, for the sources that are only read.
+    /// Replaces the surroundings that the read-only sources use.
     #[must_use]
     pub fn in_surroundings(self, surroundings: Arc<Surroundings>) -> Self {
         Self {
@@ -121,7 +121,7 @@ impl Stores {
         &self.bindings
     }
 
-    /// Where this profile's credential is, in words that follow "the credential".
+    /// Describes where this profile's credential is, in words that follow "the credential".
     pub fn whereabouts(&self, profile: &Profile) -> String {
         match &profile.credential {
             CredentialPlace::Store(store) => format!("in {}", self.store(store).about().title()),
@@ -129,12 +129,12 @@ impl Stores {
         }
     }
 
-    /// The keys of the store of encrypted files, which is locked at first and knows nobody to encrypt to.
+    /// The keys of the store of encrypted files. At first it is locked and has no recipient to encrypt to.
     pub fn keys(&self) -> &Arc<StoreKeys> {
         self.encrypted.keys()
     }
 
-    /// The same stores, which encrypt to the configuration's recipient.
+    /// Makes the store of encrypted files encrypt to the configuration's recipient.
     #[must_use]
     pub fn encrypting_for(self, config: &Config) -> Self {
         self.keys().encrypt_to(config.recipient.clone());
@@ -146,13 +146,13 @@ impl Stores {
         self.store(kind)
     }
 
-    /// Removes the temporary files that killed writers have left in this state folder, whatever store the holder of the lock
-    /// changes.
+    /// Removes the temporary files that killed writers left in this state folder. `lock` may be for a change in any
+    /// store.
     pub fn sweep(&self, lock: &ProfileLock) {
         self.file.sweep(lock);
     }
 
-    /// Takes the lock for changing what is stored for a profile, in any store; waits for its holder.
+    /// Takes the lock for changing what is stored for a profile, in any store. Waits while another program holds it.
     ///
     /// # Errors
     /// [`StoreError`] if another program holds the lock for too long, or locking fails.

@@ -25,7 +25,7 @@ pub trait StoreReader: Send + Sync {
         self.look(profile).record
     }
 
-    /// Where a change of the record shows; empty where nothing shows it. Never blocks.
+    /// The places that show a change of the record; empty if no place shows one. Never blocks.
     fn change_sources(&self, _: &ProfileName) -> Vec<ChangeSource> {
         vec![]
     }
@@ -72,7 +72,7 @@ pub trait Store: StoreWriter + KeptStore {
     /// Why it could not.
     fn probe(&self, profile: &ProfileName) -> Result<(), StoreError>;
 
-    /// The files that may hold a secret, each record with its profile; empty if the store has no files.
+    /// Lists the files that may hold a secret, each record with its profile; empty if the store has no files.
     ///
     /// # Errors
     /// [`StoreError`] if they cannot be listed.
@@ -84,9 +84,9 @@ pub trait Store: StoreWriter + KeptStore {
 /// The description of a store for people, and where it can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct About {
-    /// What it is, without an article, such as "OS keyring".
+    /// The kind of store, without an article, such as "OS keyring".
     pub noun: &'static str,
-    /// What holds a credential, such as "a file".
+    /// The thing that holds one credential, such as "a file".
     pub name: &'static str,
     /// Whether it is in the state folder. Otherwise it belongs to the user's session, and a system daemon cannot use
     /// it.
@@ -94,7 +94,7 @@ pub struct About {
 }
 
 impl About {
-    /// What holds a credential, in full.
+    /// The full phrase for the thing that holds a credential.
     pub fn title(&self) -> String {
         match self.in_state {
             true => self.name.to_owned(),
@@ -121,16 +121,17 @@ enum State {
     Absent,
     /// The SHA-256 of the stored bytes, whether or not they are a record.
     Kept([u8; 32]),
-    /// It could not be read. A writer that replaces the whole record need not read it.
+    /// The stored bytes could not be read. A writer that replaces the whole record need not read them.
     Unreadable,
 }
 
-/// The two places of a store. A new store implements this; the comparison of revisions is made here.
+/// The two places of a store, one for records and one for rotations. A new store implements this trait; [`Revision`]s
+/// are compared here.
 pub(super) trait Slots: Send + Sync {
     /// The place of records.
     fn records(&self) -> &dyn Backend;
 
-    /// The place of what a rotation keeps beside the record.
+    /// The place for the data that a rotation keeps beside the record.
     fn slot(&self) -> &dyn Backend;
 }
 
@@ -154,7 +155,7 @@ pub(super) trait Backend: Send + Sync {
         Ok(json)
     }
 
-    /// The JSON in what is stored for the profile.
+    /// The JSON in the bytes that are stored for the profile.
     fn open(
         &self,
         _: &ProfileName,
@@ -163,12 +164,12 @@ pub(super) trait Backend: Send + Sync {
         Ok(stored)
     }
 
-    /// Where a change of the stored bytes shows; empty where nothing shows it.
+    /// The places that show a change of the stored bytes; empty if no place shows one.
     fn change_sources(&self, _: &ProfileName) -> Vec<ChangeSource> {
         vec![]
     }
 
-    /// An error about what is stored for the profile.
+    /// Builds an error about the profile's stored bytes.
     fn error(&self, profile: &ProfileName, kind: StoreErrorKind) -> StoreError;
 }
 
@@ -231,7 +232,7 @@ fn compare(
     let now = Revision::of(&read);
     match read {
         _ if now == *expected && !now.is_unreadable() => Ok(()),
-        // It was unreadable then and is unreadable now, so there is no sign of a change.
+        // The bytes were unreadable at both reads, so there is no sign of a change.
         Err(error) if now == *expected && !error.kind.is_of_whole_store() => Ok(()),
         Err(error) => Err(error),
         Ok(_) => Err(store.error(profile, StoreErrorKind::Conflict)),
@@ -254,14 +255,14 @@ impl Revision {
         self.0 == State::Absent
     }
 
-    /// Whether what is stored could not be read.
+    /// Whether the stored bytes could not be read.
     pub(super) fn is_unreadable(&self) -> bool {
         self.0 == State::Unreadable
     }
 }
 
 impl fmt::Debug for Revision {
-    /// Without the hash: a short secret could be guessed from it.
+    /// Leaves the hash out: a short secret could be guessed from it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             State::Absent => "Absent",

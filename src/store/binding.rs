@@ -1,4 +1,5 @@
-//! What a credential was enrolled for, so that a change of the configuration cannot send it elsewhere.
+//! The binding of a credential: the endpoint, certificates and proxy of its enrolment, so that a change of the
+//! configuration cannot send it elsewhere.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +10,9 @@ use crate::certificates::CaFile;
 use crate::config::{Profile, Proxy};
 use crate::credential::{Ca, CaVerdict};
 
-/// What a credential was enrolled for. If the configuration differs, nothing is sent until a person confirms the
-/// change: write access to the configuration must not be enough to redirect the secret.
+/// The endpoint, certificates and proxy that a credential was enrolled for. If the configuration differs, nothing is
+/// sent until a person confirms the change: write access to the configuration must not be enough to redirect the
+/// secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     /// Where the secret is sent.
@@ -26,7 +28,7 @@ pub struct Binding {
 /// Where a secret is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bound {
-    /// `scheme://host[:port]` of the token endpoint: records of version 1 know no more of it.
+    /// `scheme://host[:port]` of the token endpoint: a record of version 1 has no more of the address.
     Origin(String),
     /// The provider, and the whole address.
     Endpoint {
@@ -80,7 +82,7 @@ impl Bound {
         }
     }
 
-    /// As much of the address as is known, with its query.
+    /// The part of the address that is known, with its query.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Origin(origin) => origin,
@@ -88,7 +90,8 @@ impl Bound {
         }
     }
 
-    /// Whether a credential that is bound to this may be sent there as well, as far as the enrolment is known.
+    /// Whether a credential with this binding may also be sent to `other`, as far as the record tells. A record of
+    /// version 1 is compared by origin only.
     pub fn covers(&self, other: &Self) -> bool {
         match self {
             Self::Origin(origin) => *origin == other.origin(),
@@ -100,8 +103,8 @@ impl Bound {
 // === impl Required ===
 
 impl Required {
-    /// The binding that a profile requires. `discovered` is where the secret is sent if the profile does not name it;
-    /// `ca_file` is its CA file, if it has one.
+    /// Builds the binding that a profile requires. `discovered` is the destination of the secret if the profile does
+    /// not name one; `ca_file` is its CA file, if it has one.
     pub fn of(profile: &Profile, discovered: &Bound, ca_file: Option<Arc<CaFile>>) -> Self {
         let bound = match profile.endpoint() {
             Some(endpoint) => Bound::of(profile, endpoint),

@@ -1,8 +1,8 @@
-//! What the credential of each read-only source is for, recorded at its first use: `STATE/bindings/PROFILE.json`.
+//! The recorded bindings of credentials from read-only sources, written at first use: `STATE/bindings/PROFILE.json`.
 //!
-//! The configuration names such a source and the address that its secret goes to. Whoever can change the configuration
-//! alone must not have a secret that is in use sent elsewhere, so what it was for is written down where only the daemon's
-//! user can write. The file holds no secret.
+//! The configuration names such a source and the address that its secret goes to. A user who can write only the
+//! configuration must not be able to send a secret that is in use elsewhere. So the binding is written to a folder
+//! where only the daemon's user can write. The file holds no secret.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,9 +23,9 @@ const VERSION: u64 = 1;
 /// The binding of a source's credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
-    /// What the credential is for.
+    /// The binding.
     pub binding: Binding,
-    /// When that was recorded.
+    /// The time of the recording.
     pub at: UnixTime,
 }
 
@@ -49,8 +49,8 @@ struct Form {
 // === impl Recorded ===
 
 impl Recorded {
-    /// The binding as it is recorded at this time: by the second, so that the credential of the first use is the same as that
-    /// of the next read.
+    /// Builds the recorded binding, with the time rounded to a second: the file stores seconds, and the first use must
+    /// equal the next read.
     pub fn new(binding: Binding, now: UnixTime) -> Self {
         Self {
             binding,
@@ -62,7 +62,7 @@ impl Recorded {
 // === impl Bindings ===
 
 impl Bindings {
-    /// The bindings below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
+    /// Opens the bindings below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
     pub(super) fn new(state: &Path, owner: u32) -> Self {
         Self(PrivateFiles::new(state.join("bindings"), owner).of_notes())
     }
@@ -126,7 +126,8 @@ impl Bindings {
         self.0.remove(lock)
     }
 
-    /// Why nothing can be recorded, as far as this user can tell without trying; `None` if something can.
+    /// The reason why nothing can be recorded, as far as this user can tell without trying; `None` if recording may
+    /// work.
     pub fn obstacle(&self) -> Option<(PathBuf, std::io::Error)> {
         let folder = self.0.folder();
         let is_there = |path: &&Path| path.symlink_metadata().is_ok();

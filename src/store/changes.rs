@@ -1,14 +1,14 @@
-//! Where a change of a credential shows.
+//! The places that show a change of a credential.
 
 use std::path::PathBuf;
 
-/// Where a change of a credential shows. A credential may have several of these; without any, as behind a command, it is
-/// read only when there is a reason to.
+/// A place that shows a change of a credential. A credential may have several. One without any, such as the output of a
+/// command, is read only when there is a reason to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ChangeSource {
-    /// In a file, which may be written in place or replaced, also by way of a link.
+    /// A file, which may be written in place or replaced, also through a symbolic link.
     File(PathBuf),
-    /// In the OS keyring.
+    /// The OS keyring.
     Keyring,
 }

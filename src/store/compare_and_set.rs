@@ -1,5 +1,5 @@
-//! Writes of a record whose key is being rotated. Each compares the ID of the rotation, since the lock of a profile may
-//! hold on one machine only: a home on a network is often shared.
+//! Compare-and-set writes of a record whose key is being rotated. Each compares the ID of the rotation, because the
+//! lock of a profile may exclude only programs of one machine: home folders on a network are often shared.
 
 use super::{
     ProfileLock, Record, RotationId, StoreError, StoreErrorKind, StoreReader, StoreWriter,
@@ -11,39 +11,39 @@ use crate::profile::ProfileName;
 pub enum Written {
     /// This record is in the store, and was read back.
     Done(Box<Record>),
-    /// Another program has changed what is stored: the record was not written, or is replaced already.
+    /// Another program has changed the stored record. Ours was not written, or was replaced already.
     Conflict,
     /// Nothing was written.
     Failed {
         /// The record that was to be written, if there was one.
         intended: Option<Box<Record>>,
-        /// Why.
+        /// The reason.
         error: StoreError,
     },
-    /// The record may be in the store, or get there later, or not outlive a power failure.
+    /// The outcome is not known: the record may be in the store, may get there later, or may not survive a power
+    /// failure.
     Unknown {
         /// The record that was to be written.
         intended: Box<Record>,
-        /// Why its fate is not known.
+        /// The reason why the outcome is not known.
         error: StoreError,
     },
 }
 
-/// What is stored after a write whose outcome was not known.
+/// The stored record after a write with an unknown outcome.
 #[derive(Debug)]
 pub enum ReadBack {
     /// The record that was to be written.
     Intended,
-    /// Another record, or none. A write that is late may still take its place.
+    /// Another record, or no record. The delayed write may still replace it.
     Other(Option<Box<Record>>),
-    /// It cannot be read now.
+    /// The record cannot be read now.
     Unreadable(StoreError),
 }
 
-/// Replaces the stored record by what `change` makes of it, if it belongs to the rotation that is `expected`; `None`
-/// expects a record whose key is not being rotated. Where `change` makes nothing, the record is not what was expected
-/// either. The comparison includes everything that is stored, so a change between reading and writing is a conflict,
-/// too. Blocks.
+/// Replaces the stored record by the result of `change`, if the record belongs to the rotation `expected`; `None`
+/// expects a record without a rotation. A `change` that returns `None` counts as a conflict. The comparison includes
+/// all stored bytes, so a change between reading and writing is a conflict, too. Blocks.
 pub fn replace_if(
     store: &(impl StoreWriter + ?Sized),
     lock: &ProfileLock,
@@ -77,7 +77,7 @@ pub fn replace_if(
     };
     let back = store.look(lock.profile());
     match back.record {
-        // Also where the store was locked in between: the stored bytes are the same.
+        // Holds even if the store was locked meanwhile: the stored bytes are the same.
         _ if back.revision == written => Written::Done(record),
         Err(error) if back.revision.is_unreadable() => Written::Unknown {
             intended: record,
@@ -87,7 +87,7 @@ pub fn replace_if(
     }
 }
 
-/// Whether a record that was to be written is stored now. Blocks.
+/// Checks whether a record that was to be written is stored now. Blocks.
 pub fn read_back(
     store: &(impl StoreReader + ?Sized),
     profile: &ProfileName,

@@ -1,4 +1,4 @@
-//! In what an enrolment differs from what the configuration requires now, for programs and for people.
+//! The differences between an enrolment and the configuration, for programs and for people.
 
 use std::fmt;
 
@@ -12,7 +12,8 @@ pub enum BindingPart {
     Provider,
     /// The token endpoint; for Run:ai the address below which its token endpoints are.
     Endpoint,
-    /// The endpoint, of which an earlier version recorded the origin alone. Whether it is the same is not known.
+    /// The endpoint, of which an earlier version recorded only the origin. Whether the whole address is the same is not
+    /// known.
     Unrecorded,
     /// The issuer that determines the address.
     Issuer,
@@ -27,9 +28,9 @@ pub enum BindingPart {
 pub struct Difference {
     /// The part.
     pub part: BindingPart,
-    /// What it was at the enrolment.
+    /// The value at the enrolment.
     enrolled: String,
-    /// What it is now.
+    /// The value that the configuration has now.
     now: String,
 }
 
@@ -38,8 +39,8 @@ pub struct Difference {
 pub struct Differences<'a>(pub &'a [Difference]);
 
 impl Binding {
-    /// The parts in which this binding differs from `now`, what the configuration requires. Other certificates are no
-    /// difference if only root can have changed them.
+    /// Compares this binding with `now`, the configuration's. Changed certificates do not count if only root can have
+    /// changed them.
     pub fn differences(&self, now: &Required) -> Vec<Difference> {
         let mut differences = self.bound.differences(&now.binding.bound);
         let mut add = |part, enrolled, now| {
@@ -78,7 +79,7 @@ impl Binding {
 }
 
 impl Bound {
-    /// How this one differs from the one of now.
+    /// Compares this endpoint with the one that the configuration has now.
     pub fn differences(&self, now: &Self) -> Vec<Difference> {
         let mut differences = vec![];
         let mut add = |part, enrolled: &dyn fmt::Display, now: &dyn fmt::Display| {
@@ -115,7 +116,7 @@ impl Bound {
 }
 
 impl fmt::Display for Binding {
-    /// All of it, in a clause for people.
+    /// The whole destination, as a clause for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.bound {
             Bound::Origin(_) => write!(f, "{}", self.bound)?,

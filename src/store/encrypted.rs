@@ -1,9 +1,9 @@
-//! The store of encrypted files: `STATE/credentials/PROFILE.age`, and during a rotation in place `STATE/kept/PROFILE.age`,
-//! each an age file for the recipient in the configuration.
+//! The store of encrypted files: `STATE/credentials/PROFILE.age`, and during a rotation in place
+//! `STATE/kept/PROFILE.age`, each an age file for the recipient in the configuration.
 //!
-//! Writing takes the recipient alone, which is no secret. Reading takes its identity, which `jetond unlock` brings. The
-//! record says inside whose it is: the file's name is not encrypted, so whoever can rename files could give one profile the
-//! credential of another.
+//! Writing takes only the recipient, which is not secret. Reading takes the recipient's identity, which `jetond unlock`
+//! supplies. The encrypted record contains its profile's name. The file's name is not encrypted, so without that a user
+//! who can rename files could give one profile the credential of another.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ mod keys;
 pub use identity_file::{IdentityFile, Wrapped};
 pub use keys::{Mismatch, StoreKeys};
 
-/// What age and the profile's name add to a file at most, in bytes.
+/// The most bytes that age and the profile's name add to a file.
 const MAX_ADDED: usize = 4 * 1_024;
 
 /// A store of age files of mode 0600, in a folder of mode 0700.
@@ -37,11 +37,11 @@ pub struct EncryptedStore {
 struct AgeFiles {
     files: PrivateFiles,
     keys: Arc<StoreKeys>,
-    /// The largest file, in bytes.
+    /// The largest file that is read, in bytes.
     limit: usize,
 }
 
-/// What of a record says whose it is.
+/// The part of a record that names its profile.
 #[derive(Deserialize)]
 struct Owner {
     profile: String,
@@ -50,7 +50,7 @@ struct Owner {
 // === impl EncryptedStore ===
 
 impl EncryptedStore {
-    /// The store below this state folder, with files that belong to `owner`, for the holder of these keys; see
+    /// Creates the store below this state folder, with files that belong to `owner` and these keys; see
     /// [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32, keys: Arc<StoreKeys>) -> Self {
         let files = |folder, content: usize, keys| {
@@ -68,7 +68,7 @@ impl EncryptedStore {
         }
     }
 
-    /// What it is opened with.
+    /// The recipient and the identity.
     pub const fn keys(&self) -> &Arc<StoreKeys> {
         &self.records.keys
     }
@@ -103,7 +103,7 @@ impl Store for EncryptedStore {
         self.records.files.probe()
     }
 
-    /// The records alone: the temporary files in the folder are the file store's to list.
+    /// Lists only the records: the file store lists the temporary files of the folder.
     fn files(&self) -> Result<Vec<(PathBuf, Option<ProfileName>)>, StoreError> {
         let mut files = self.records.files.names()?;
         files.retain(|(_, profile)| profile.is_some());
@@ -151,18 +151,18 @@ impl Backend for AgeFiles {
     }
 }
 
-/// The record's JSON with its profile as the first member. A name has no character that JSON escapes.
+/// Adds the profile to the record's JSON as its first member. A profile name has no character that JSON escapes.
 fn with_owner(profile: &ProfileName, json: &[u8]) -> Zeroizing<Vec<u8>> {
     let begin = format!("{{\n  \"profile\": \"{profile}\",");
     let members = json.strip_prefix(b"{").unwrap_or(json);
-    // Of its final size, so that no growth leaves a copy behind.
+    // Allocated at the final size, so that no growth leaves a copy behind.
     let mut owned = Zeroizing::new(Vec::with_capacity(begin.len() + members.len()));
     owned.extend_from_slice(begin.as_bytes());
     owned.extend_from_slice(members);
     owned
 }
 
-/// Refuses a record that is another profile's, or says nothing of whose it is.
+/// Refuses a record that names another profile, or no profile.
 fn check_owner(profile: &ProfileName, json: &[u8]) -> Result<(), StoreErrorKind> {
     let owner: Owner = serde_json::from_slice(json).map_err(|error| StoreErrorKind::Malformed {
         line: error.line(),

@@ -1,4 +1,4 @@
-//! What is known of a profile's credential without its secret.
+//! The parts of a profile's credential that are known without its secret.
 
 use super::{Binding, Bound, Difference, Record, Required, StoreError, Stores};
 use crate::certificates::CaFileError;
@@ -13,16 +13,16 @@ pub struct Enrolled {
     pub client_id: String,
     /// The client ID of the other key of the record, while its key is being rotated.
     pub other_client_id: Option<String>,
-    /// What the credential is for; `None` for one of a source that was not used yet, which the configuration alone binds.
+    /// The binding; `None` for a source that was not used yet, which only the configuration binds.
     pub binding: Option<Binding>,
 }
 
 impl Stores {
-    /// What is stored of this profile's credential, or its source gives, without the secret; `None` if nothing is stored.
-    /// Runs no command. Blocks.
+    /// Reads a profile's credential from its store or source, without the secret; `None` if nothing is stored. Runs no
+    /// command. Blocks.
     ///
     /// # Errors
-    /// [`StoreError`] if that cannot be read or trusted.
+    /// [`StoreError`] if the credential cannot be read or trusted.
     pub fn enrolled(
         &self,
         name: &ProfileName,
@@ -52,8 +52,8 @@ impl Stores {
 // === impl Enrolled ===
 
 impl Enrolled {
-    /// Compares it with what the configuration requires now. `owner` is the only user besides root who may change the CA
-    /// file. Blocks.
+    /// Compares the binding with the configuration's. `owner` is the only user besides root who may change the CA file.
+    /// Blocks.
     ///
     /// # Errors
     /// [`CaFileError`] if the CA file cannot be used.
@@ -68,7 +68,7 @@ impl Enrolled {
         Ok((now, differences))
     }
 
-    /// The address that the credential is for, as far as it is known.
+    /// The address that the credential is bound to, as far as it is known.
     pub fn bound(&self, profile: &Profile) -> Bound {
         match &self.binding {
             Some(binding) => binding.bound.clone(),

@@ -1,4 +1,4 @@
-//! Errors of a store, and what a person can do about them.
+//! Errors of a store, and the steps that a person can take.
 
 use std::fmt;
 use std::io;
@@ -17,34 +17,34 @@ use crate::trust::{Distrust, Untrusted, is_passing};
 /// An error of a store.
 #[derive(Debug)]
 pub struct StoreError {
-    /// The place that it concerns: a record, a folder, the lock, or an entry of the OS keyring.
+    /// The affected place: a record, a folder, the lock, or an entry of the OS keyring.
     pub place: String,
-    /// What went wrong.
+    /// The kind of error.
     pub kind: StoreErrorKind,
-    /// Whether the record may have changed despite the error. Then it might not survive a power failure; or a keyring
-    /// did not answer, and its state is unknown. If false, the previous record is still stored.
+    /// Whether the record may have changed despite the error. Then the change might not survive a power failure, or a
+    /// keyring did not answer and its state is unknown. If false, the previous record is still stored.
     pub changed: bool,
 }
 
-/// Why a store that is a program or a device of its own cannot be used, and what a person can do about it.
+/// The reason why a store outside Jeton, such as the OS keyring, cannot be used, and the remedy.
 pub trait Unavailable: fmt::Debug + Send + Sync {
     /// The store, such as "the OS keyring".
     fn store(&self) -> &'static str;
 
-    /// Only the reason, in a few words.
+    /// The reason alone, in a few words.
     fn reason(&self) -> String;
 
-    /// What a person can do about it.
+    /// The remedy.
     fn advice(&self) -> &'static str;
 
     /// Whether a retry may succeed without a repair.
     fn is_passing(&self) -> bool;
 
-    /// Whether it may concern only one profile's entry.
+    /// Whether the error may concern only one profile's entry.
     fn is_of_entry(&self) -> bool;
 }
 
-/// What went wrong with a store.
+/// The kind of a store's error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
@@ -56,10 +56,10 @@ pub enum StoreErrorKind {
         line: usize,
         /// The column in bytes, from 1; 0 if unknown.
         column: usize,
-        /// What is wrong there, in Jeton's words.
+        /// The fault at that place, in Jeton's words.
         what: &'static str,
     },
-    /// What is kept of a rotation cannot be understood: why, without its text.
+    /// A rotation's stored data cannot be understood: the reason, without quoting the data.
     NotUnderstood(&'static str),
     /// The record was written by a later version.
     Version(u64),
@@ -73,15 +73,15 @@ pub enum StoreErrorKind {
     Full,
     /// The file system is mounted read-only.
     ReadOnly,
-    /// The credential's source, which Jeton only reads, gives none.
+    /// The credential's source, which Jeton only reads, gives no credential.
     Source(Box<SourceError>),
     /// The record is encrypted, and the store is locked.
     Locked,
-    /// The record would be encrypted, and the configuration does not say to whom.
+    /// The record is to be encrypted, and the configuration names no recipient.
     NoRecipient,
     /// The record is encrypted, and cannot be opened.
     Unopened(Unopened),
-    /// The record says inside that it is this profile's: the files were swapped.
+    /// The record says inside that it belongs to this profile: the files were swapped.
     OfAnotherProfile(ProfileName),
     /// The store cannot be used.
     Unavailable(Box<dyn Unavailable>),
@@ -97,7 +97,7 @@ pub enum StoreErrorKind {
 // === impl StoreError ===
 
 impl StoreError {
-    /// Whether the record is encrypted, and the store is locked.
+    /// Whether the error is that the store is locked.
     pub const fn is_locked(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Locked)
     }
@@ -224,10 +224,10 @@ impl fmt::Display for StoreError {
     }
 }
 
-/// How to replace a record that cannot be read.
+/// The advice for replacing a record that cannot be read.
 const ENROL: &str = "enrol the profile again: 'jetond add NAME --rebind'";
 
-/// How to have the state on another file system.
+/// The advice for moving the state to another file system.
 fn elsewhere() -> &'static str {
     if command_line::is_of_the_system() {
         "the system's daemon has its state in /var/lib/jeton, so mount another one there"
@@ -261,22 +261,22 @@ impl StoreErrorKind {
         }
     }
 
-    /// Whether a command was run before it, to its end or to a limit.
+    /// Whether a command was run before the error, to its end or to its time limit.
     pub(super) fn is_after_a_run(&self) -> bool {
         matches!(self, Self::Source(why) if why.is_after_a_run())
     }
 
-    /// Whether a retry may succeed, since another program was only faster.
+    /// Whether another program's write caused the error, so that a retry may succeed.
     pub const fn is_of_another_writer(&self) -> bool {
         matches!(self, Self::Busy | Self::Conflict)
     }
 
-    /// Whether a person need only try again later: another program was faster, or there is no room now.
+    /// Whether trying again later may be enough: another program was faster, or there is no room now.
     pub const fn is_for_later(&self) -> bool {
         self.is_of_another_writer() || matches!(self, Self::Full)
     }
 
-    /// Whether the store as a whole is unusable, and not only this profile's record.
+    /// Whether the error makes the whole store unusable, and not only this profile's record.
     pub(super) fn is_of_whole_store(&self) -> bool {
         match self {
             Self::Unavailable(why) => !why.is_of_entry(),
@@ -284,7 +284,7 @@ impl StoreErrorKind {
         }
     }
 
-    /// The kind of a system error, by its number: the remedies differ.
+    /// Maps a system error to its kind by its number: the remedies differ.
     pub(super) fn of(action: &'static str, source: io::Error) -> Self {
         match Errno::from_io_error(&source) {
             Some(Errno::NOSPC | Errno::DQUOT) => Self::Full,

@@ -22,7 +22,7 @@ pub struct FileStore {
 struct Files(PrivateFiles);
 
 impl FileStore {
-    /// The store below this state folder, with files that belong to `owner`. `owner` is another user than ours only
+    /// Creates the store below this state folder, with files that belong to `owner`. `owner` differs from our user only
     /// when root sets up a system daemon. Touches nothing before the first call.
     pub fn new(state: &Path, owner: u32) -> Self {
         let kept = PrivateFiles::new(state.join("kept"), owner);
@@ -32,7 +32,7 @@ impl FileStore {
         }
     }
 
-    /// Removes the temporary files that killed writers have left, which may hold a secret: those of this profile, and those
+    /// Removes the temporary files that killed writers left, which may hold a secret: those of this profile, and those
     /// of other profiles that no program is changing now.
     pub fn sweep(&self, lock: &ProfileLock) {
         self.records.0.sweep(lock);

@@ -1,4 +1,5 @@
-//! A folder of private files, one per profile: `FOLDER/PROFILE.json` or with another ending, accessible only to the owner.
+//! A folder of private files, one per profile: `FOLDER/PROFILE.json` or with another extension. Only the owner has
+//! access.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -15,11 +16,11 @@ use crate::folder::{Attributes, Folder, is_temporary};
 use crate::profile::ProfileName;
 use crate::trust::{Distrust, Facts, Purpose, Untrusted, open_private, private_dir};
 
-/// The lock of all writers in an earlier version. It must stay: without it two programs of that version could write at
-/// once.
+/// The lock that all writers of an earlier version share. The file must stay: without it two programs of that version
+/// could write at the same time.
 const FORMER_LOCK: &str = ".lock";
 
-/// How many times to reopen a file that was replaced while it was examined.
+/// The number of times to reopen a file that was replaced during its examination.
 const TRIES: u32 = 40;
 
 /// Files of mode 0600 in a folder of mode 0700.
@@ -29,15 +30,15 @@ pub(super) struct PrivateFiles {
     owner: u32,
     /// The largest file that is read, in bytes.
     limit: usize,
-    /// What follows the profile in a file's name.
+    /// The part of a file's name after the profile.
     extension: &'static str,
-    /// What they are for: a secret, unless they are only notes.
+    /// The content of the files: secrets, unless they are only notes.
     purpose: Purpose,
 }
 
 impl PrivateFiles {
-    /// The files in this folder, which belong to `owner`. `owner` is another user than ours only when root sets up a
-    /// system daemon. Touches nothing before the first call.
+    /// Describes the files in this folder, which belong to `owner`. `owner` differs from our user only when root sets
+    /// up a system daemon. Touches nothing before the first call.
     pub(super) const fn new(folder: PathBuf, owner: u32) -> Self {
         Self {
             folder,
@@ -48,7 +49,7 @@ impl PrivateFiles {
         }
     }
 
-    /// The same for files without a secret.
+    /// Marks the files as without a secret.
     pub(super) fn of_notes(self) -> Self {
         Self {
             purpose: Purpose::Notes,
@@ -56,12 +57,12 @@ impl PrivateFiles {
         }
     }
 
-    /// The same with another end of the files' names.
+    /// Replaces the extension of the files' names.
     pub(super) fn with_extension(self, extension: &'static str) -> Self {
         Self { extension, ..self }
     }
 
-    /// The same with another largest file that is read, in bytes.
+    /// Replaces the limit of a file's length, in bytes.
     pub(super) fn with_limit(self, limit: usize) -> Self {
         Self { limit, ..self }
     }
@@ -98,7 +99,7 @@ impl PrivateFiles {
         }
     }
 
-    /// Judges an opened file, which only its owner may access.
+    /// Checks that only its owner can access an opened file.
     fn judge(&self, file: &File, path: &Path) -> Result<Facts, StoreError> {
         let facts = Facts::of(file).map_err(|e| StoreError::io(path, "read its state", e))?;
         facts.judge_private_file(self.owner).map_err(|why| {
@@ -107,7 +108,7 @@ impl PrivateFiles {
         Ok(facts)
     }
 
-    /// Checks whether a file could be removed here, by the folder only; a missing folder is fine.
+    /// Checks by the folder alone whether a file could be removed; a missing folder is fine.
     ///
     /// # Errors
     /// [`StoreError`] if the folder cannot be trusted.
@@ -137,7 +138,7 @@ impl PrivateFiles {
         Ok(names.into_iter().filter_map(file).collect())
     }
 
-    /// The bytes of a profile's file, at most the limit.
+    /// Reads a profile's file, up to the limit.
     pub(super) fn read(
         &self,
         profile: &ProfileName,
@@ -145,7 +146,7 @@ impl PrivateFiles {
         self.read_file(OsStr::new(&self.file_name(profile)))
     }
 
-    /// The bytes of the file of this name, at most the limit.
+    /// Reads the file of this name, up to the limit.
     pub(super) fn read_file(&self, name: &OsStr) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         let Some(folder) = self.existing()? else {
             return Ok(None);
@@ -160,7 +161,7 @@ impl PrivateFiles {
             };
             match self.judge(&file, &path) {
                 Ok(facts) => break (file, facts),
-                // It was replaced between open and examination; reopen to get its replacement.
+                // The file was replaced between the opening and the examination; reopening gets the new one.
                 Err(e) if again > 0 && has_no_name(&e) => again -= 1,
                 Err(e) => return Err(e),
             }
@@ -172,7 +173,7 @@ impl PrivateFiles {
         if facts.len > self.limit as u64 {
             return Err(too_large());
         }
-        // One byte more than the limit, so that reading never makes the buffer grow and leave a copy behind.
+        // Room for one byte more than the limit, so that the buffer never grows and leaves a copy behind.
         let mut json = Zeroizing::new(Vec::with_capacity(self.limit + 1));
         file.take(self.limit as u64 + 1)
             .read_to_end(&mut json)
@@ -183,7 +184,7 @@ impl PrivateFiles {
         Ok(Some(json))
     }
 
-    /// Removes the temporary files of writers that were killed, as every change does. What cannot be removed stays.
+    /// Removes the temporary files of killed writers, as every change does. Ignores files that cannot be removed.
     pub(super) fn sweep(&self, lock: &ProfileLock) {
         if lock.exclusive().is_ok()
             && let Ok(Some(folder)) = self.existing()
@@ -210,8 +211,8 @@ impl PrivateFiles {
             .map_err(|e| StoreError::replace(&self.path(profile), e))
     }
 
-    /// Makes the file of this name, never in the place of another. `writer` is in the name of its temporary file; those
-    /// that killed ones have left are removed, so one writer is there at a time.
+    /// Makes the file of this name, and never replaces one. The temporary file carries the name `writer`, and all
+    /// earlier temporary files of that name are removed, so only one such writer may run at a time.
     pub(super) fn make_file(
         &self,
         writer: &str,
@@ -237,7 +238,7 @@ impl PrivateFiles {
         };
         let profile = lock.profile();
         if let Err(error) = lock.exclusive() {
-            // Where nothing can be made, a profile without a file has nothing to remove.
+            // Without an exclusive lock nothing can be removed, which matters only if the profile has a file.
             let path = self.path(profile);
             return match path.symlink_metadata() {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -259,7 +260,7 @@ fn sweep(folder: &Folder, lock: &ProfileLock) {
     });
 }
 
-/// Whether no program of an earlier version is writing here; it would hold that version's lock of all writers.
+/// Whether no program of an earlier version is writing here: it would hold the lock that its writers share.
 fn no_earlier_version_writes(folder: &Folder) -> bool {
     match folder.open_file(OsStr::new(FORMER_LOCK), OFlags::RDWR) {
         Ok(file) => FileLock::try_exclusive(file).is_ok(),

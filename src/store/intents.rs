@@ -1,9 +1,10 @@
-//! A record of each call that makes a key or its secret, written beforehand: `STATE/key-intents/PROFILE.json`, by the
-//! profile whose token makes the call.
+//! A record of each call that makes a key or its secret, written before the call: `STATE/key-intents/PROFILE.json`,
+//! where PROFILE is the profile whose token makes the call.
 //!
-//! Only the answer has the new secret. Where it is lost, a creation leaves a key at the server that no store can use. It
-//! must not be deleted on a guess: the record has its name, and the IDs of the keys that were there before. A regeneration
-//! may leave a stored secret that is revoked: the record says whose. There is no secret in it.
+//! Only the answer contains the new secret. If the answer to a creation is lost, the server keeps a key that no store
+//! can use. Jeton must not delete it on a guess, so the record has its name and the IDs of all earlier keys. If the
+//! answer to a regeneration is lost, a stored secret may be revoked, so the record says whose. The record holds no
+//! secret.
 
 use std::path::{Path, PathBuf};
 
@@ -19,14 +20,14 @@ pub use call::{Keeper, KeyCall, KeyIntent};
 /// The largest file, in bytes: the IDs of 10,000 keys take half of it.
 const MAX_LEN: usize = 1024 * 1024;
 
-/// The calls in the state folder that have begun and not ended.
+/// The unfinished calls in the state folder.
 #[derive(Debug)]
 pub struct KeyIntents(PrivateFiles);
 
 // === impl KeyIntents ===
 
 impl KeyIntents {
-    /// The calls below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
+    /// Opens the calls below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
         let files = PrivateFiles::new(state.join("key-intents"), owner).of_notes();
         Self(files.with_limit(MAX_LEN))
@@ -37,7 +38,7 @@ impl KeyIntents {
         self.0.path(profile)
     }
 
-    /// The calls with this profile's token that have begun.
+    /// The unfinished calls with this profile's token.
     ///
     /// # Errors
     /// [`StoreError`] if they cannot be read or trusted.
@@ -48,7 +49,8 @@ impl KeyIntents {
         form::parse(&json, profile).map_err(|kind| StoreError::new(&self.0.path(profile), kind))
     }
 
-    /// Records that a call begins, in the place of an earlier one for the same key. It is on the disk when this returns.
+    /// Records that a call begins, and replaces an earlier call for the same key. The record is on the disk when this
+    /// returns.
     ///
     /// # Errors
     /// [`StoreError`]; the call must not begin then.
@@ -59,10 +61,10 @@ impl KeyIntents {
         self.write(lock, all)
     }
 
-    /// Records that a call has ended, or is not looked for any more.
+    /// Records that a call has ended, or that its result is no longer looked for.
     ///
     /// # Errors
-    /// [`StoreError`] if it cannot be recorded; then it is looked for once more.
+    /// [`StoreError`] if that cannot be recorded; then a later command looks for the result once more.
     pub fn end(&self, lock: &ProfileLock, intent: &KeyIntent) -> Result<(), StoreError> {
         let mut all = self.begun(lock.profile())?;
         all.retain(|other| !other.is_for_the_key_of(intent));
@@ -73,7 +75,7 @@ impl KeyIntents {
         }
     }
 
-    /// The profiles with whose token a call has begun.
+    /// The profiles whose token an unfinished call uses.
     ///
     /// # Errors
     /// [`StoreError`] if the folder cannot be trusted or read.

@@ -1,8 +1,8 @@
-//! The second slot of a store: what an exchange of a secret in place needs until it has ended.
+//! The second slot of a store: the data that an exchange of a secret in place needs until it ends.
 //!
-//! Such an exchange revokes the former secret at once. A token that was taken before it is the way back in, and the answer
-//! to it is the only copy of the new secret until the record has it. Both are secret, so they are kept where the record
-//! is, and nowhere else.
+//! Such an exchange revokes the former secret at once. To recover, Jeton needs a token that it got before the exchange.
+//! The answer to the exchange is the only copy of the new secret until the record has it. Both are secret, so they are
+//! kept in the same store as the record, and nowhere else.
 
 use super::{ProfileLock, StoreError};
 use crate::profile::ProfileName;
@@ -12,22 +12,22 @@ mod form;
 pub use form::Kept;
 pub(super) use form::{MAX_LEN, parse, to_json};
 
-/// Keeps what a rotation in place needs, beside the record. The lock's holder changes it. Its calls block: keep them off
-/// the event loop.
+/// Keeps the data that a rotation in place needs beside the record. Only the holder of the profile's lock changes it.
+/// The calls block: keep them off the event loop.
 pub trait KeptStore: Send + Sync {
-    /// What is kept for the profile; `None` if nothing is.
+    /// The kept data of the profile; `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be read, trusted or understood.
     fn kept(&self, profile: &ProfileName) -> Result<Option<Kept>, StoreError>;
 
-    /// Keeps this in the place of anything that is kept for the profile. It is in the store when this returns.
+    /// Keeps this data, and replaces any other of the profile. It is in the store when this returns.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::changed`] says whether it may be in place despite the error.
+    /// [`StoreError`]; [`StoreError::changed`] says whether the data may be stored despite the error.
     fn keep(&self, lock: &ProfileLock, kept: &Kept) -> Result<(), StoreError>;
 
-    /// Removes what is kept for the profile; returns whether there was anything.
+    /// Removes the kept data of the profile; returns whether there was any.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be removed.

@@ -1,9 +1,9 @@
-//! The store in the OS keyring: one entry per profile, whose secret is the same record as in a file, and during a rotation
-//! in place a second one.
+//! The store in the OS keyring: one entry per profile, whose secret is the same record as in a file, and during a
+//! rotation in place a second entry.
 //!
-//! A keyring may wait for a person, or for ever, and the crates that talk to it may panic. So each call is made in a
+//! A keyring may wait for a person, or for ever, and the crates that talk to it may panic. So each call runs in a
 //! process of its own (`process`), one at a time (`turn`). The process first checks whether the keyring would wait
-//! (each system's own file); no call ever makes the keyring prompt the person.
+//! (each system's own file). No call ever makes the keyring prompt the person.
 
 use std::fmt;
 use std::io;
@@ -42,12 +42,12 @@ pub use self::process::COMMAND;
 pub use self::signal::Signal;
 pub use self::watch::{KeyringWatch, WATCH_COMMAND, serve_watch};
 
-/// Time limit of a keyring call. A working keyring takes some milliseconds, or a second if it must be started first; a
+/// Time limit of a keyring call. A working keyring takes some milliseconds, or a second if it must be started first. A
 /// slower one is waiting for a person.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// A store in the keyring of the user's session. It keeps no state between calls: a restarted keyring works as before,
-/// and an idle daemon has none of its data in memory.
+/// and an idle daemon has no keyring data in memory.
 pub struct KeyringStore {
     records: Entries,
     kept: Entries,
@@ -59,19 +59,19 @@ struct Entries {
     calls: Arc<Calls>,
 }
 
-/// The calls of the keyring, one at a time.
+/// The calls to the keyring, one at a time.
 struct Calls {
     make: Box<dyn MakeCall>,
     turn: Turn,
     limit: Duration,
 }
 
-/// Makes one call of the system's keyring, on behalf of the parent process; see [`COMMAND`].
+/// Makes one call to the system's keyring, on behalf of the parent process; see [`COMMAND`].
 ///
 /// # Errors
 /// If the parent process is gone.
 pub fn serve_call(operation: Operation, item: Item, profile: &ProfileName) -> io::Result<()> {
-    // The parent's thread that waits for the outcome ends with its process; this process must end then, too.
+    // The parent's thread that waits for the outcome ends with its process, so this process must end with it, too.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let open = |profile: &str| system::open(item.service(), profile, LIMIT);
@@ -84,7 +84,7 @@ pub fn serve_call(operation: Operation, item: Item, profile: &ProfileName) -> io
 }
 
 impl KeyringStore {
-    /// The system's keyring. Touches nothing before the first call.
+    /// Creates the store in the system's keyring. Touches nothing before the first call.
     pub fn new() -> Self {
         Self::with(Process::new(LIMIT), LIMIT)
     }

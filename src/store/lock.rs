@@ -1,4 +1,4 @@
-//! The lock for changing what is stored for one profile: a lock of the file `STATE/locks/PROFILE.lock`.
+//! The lock for changing what is stored for one profile: a lock on the file `STATE/locks/PROFILE.lock`.
 //!
 //! It covers every store and the recorded removal of its profile, since one change may involve several of them.
 //! Profiles do not wait for each other. The kernel releases the lock when its process ends, so a killed holder does not
@@ -24,14 +24,14 @@ use crate::trust::{Distrust, Purpose, Untrusted, private_dir};
 
 mod attempt;
 
-/// How often a writer looks whether another one has finished, and how long it waits in between: 7 s in all. A keyring that
-/// works answers well within that. One that hangs is asked up to four times under the lock, by a removal and by an
-/// enrolment that takes its credential back, and takes up to 3 s each time: then waiting writers give up and say so.
+/// The number of tries and the pause between them: a writer waits for another one for 7 s in all. A call of a working
+/// keyring takes much less. If the keyring hangs, a removal, or an enrolment that takes its credential back, makes up
+/// to four calls of up to 3 s each under the lock; then waiting writers give up and say so.
 const TRIES: u32 = 280;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// How many tries in a row meet a lock of root's before it is no longer taken for one that root has just made and gives
-/// away next.
+/// The number of tries in a row that find the lock owned by root before a writer gives up. Before that, root may have
+/// just made the lock and may be about to give it to its owner.
 const GIVING: u32 = 4;
 
 /// The locks of the profiles of one state folder.
@@ -43,7 +43,7 @@ pub(super) struct Locks {
     try_lock: fn(File) -> Result<FileLock, NotLocked>,
 }
 
-/// The right to change what is stored for a profile. It ends with this value, and with its process.
+/// The right to change what is stored for a profile. It ends when this value is dropped, or with its process.
 pub struct ProfileLock {
     profile: ProfileName,
     locks: Locks,
@@ -61,29 +61,30 @@ enum Hold {
     Without(Unlockable),
 }
 
-/// Why nothing can be locked in a state folder. A keyring can be changed all the same.
+/// The reason why no lock is possible in a state folder. A keyring can be changed nevertheless.
 enum Unlockable {
     /// The file system has no locks.
     NoLocks,
     /// The folder of the locks, or a lock in it, cannot be made.
     NotMade {
-        /// What cannot be made.
+        /// The folder or file that cannot be made.
         path: PathBuf,
         action: &'static str,
         errno: Errno,
     },
 }
 
-/// How many tries in a row have met a lock that was not given away.
+/// The number of tries in a row that found a lock owned by another user.
 #[derive(Default)]
 struct NotGiven(u32);
 
-/// What one try brought.
+/// The result of one try.
 enum Try {
     Held(FileLock),
     /// Another writer holds it, or has just finished.
     Later,
-    /// It is another user's, perhaps one that root gives away next. The error if it stays so.
+    /// Another user owns it, perhaps root, which may be about to give it away. The error to report if that does not
+    /// change.
     NotGiven(StoreError),
     Without(Unlockable),
 }
@@ -91,7 +92,8 @@ enum Try {
 // === impl Locks ===
 
 impl Locks {
-    /// The locks below this state folder, with files that belong to `owner`. Touches nothing before the first lock.
+    /// Creates the locks below this state folder, with files that belong to `owner`. Touches nothing before the first
+    /// lock.
     pub(super) fn new(state: &Path, owner: u32) -> Self {
         Self {
             folder: state.join("locks"),
@@ -101,13 +103,13 @@ impl Locks {
         }
     }
 
-    /// The same with another number of tries.
+    /// Replaces the number of tries.
     #[cfg(test)]
     pub(super) fn with_tries(self, tries: u32) -> Self {
         Self { tries, ..self }
     }
 
-    /// Takes the lock of a profile; waits for its holder.
+    /// Takes the lock of a profile. Waits while another writer holds it.
     ///
     /// # Errors
     /// [`StoreErrorKind::Busy`] if another writer holds it for too long, [`StoreErrorKind::Full`], or a fault of the
@@ -163,7 +165,7 @@ impl Locks {
 // === impl NotGiven ===
 
 impl NotGiven {
-    /// Counts one more try; whether the lock stays as it is.
+    /// Counts one more try; returns whether the writer should give up.
     const fn stays(&mut self, not_given: bool) -> bool {
         self.0 = if not_given { self.0 + 1 } else { 0 };
         self.0 >= GIVING
@@ -181,7 +183,7 @@ impl ProfileLock {
     /// Checks that no other program can hold this lock at the same time.
     ///
     /// # Errors
-    /// Why another one could: the state's file system has no locks, or the lock cannot be made there.
+    /// The reason why another program could: the state's file system has no locks, or the lock cannot be made there.
     pub(super) fn exclusive(&self) -> Result<(), StoreError> {
         Err(match &self.hold {
             Hold::Exclusive { .. } => return Ok(()),
@@ -222,7 +224,7 @@ impl fmt::Debug for ProfileLock {
 impl Drop for ProfileLock {
     fn drop(&mut self) {
         if let Hold::Exclusive { folder, name, .. } = &self.hold {
-            // If it cannot be removed, the next holder uses it.
+            // A file that cannot be removed is reused by the next holder.
             let _: io::Result<()> = folder.unlink(name);
         }
     }

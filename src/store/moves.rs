@@ -1,8 +1,9 @@
-//! A record of each move of a credential that has begun, written beforehand: `STATE/moves/PROFILE.json`.
+//! A record of each move of a credential, written before the move begins: `STATE/moves/PROFILE.json`.
 //!
-//! A move takes a credential from one place to another: from one store to another, into a file for another machine, or out
-//! of such a file. If it is interrupted, a copy may be left that no configuration names. That copy must not be removed on a
-//! guess, since it may be the only one. So the next command continues by this record alone. There is no secret in it.
+//! A move takes a credential from one place to another: from one store to another, into a file for another machine, or
+//! out of such a file. If it is interrupted, a copy may be left that no configuration names. That copy must not be
+//! removed on a guess, since it may be the only one. So the next command continues by this record alone. The record
+//! holds no secret.
 
 use std::path::{Path, PathBuf};
 
@@ -15,19 +16,19 @@ mod form;
 
 pub use begun::{Move, MoveKind, Moved};
 
-/// The moves in the state folder that have begun and not ended.
+/// The unfinished moves in the state folder.
 #[derive(Debug)]
 pub struct Moves(PrivateFiles);
 
 // === impl Moves ===
 
 impl Moves {
-    /// The moves below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
+    /// Opens the moves below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
         Self(PrivateFiles::new(state.join("moves"), owner).of_notes())
     }
 
-    /// Records that a move of the profile's credential begins. It is on the disk when this returns.
+    /// Records that a move of the profile's credential begins. The record is on the disk when this returns.
     ///
     /// # Errors
     /// [`StoreError`]; the move must not begin then.
@@ -40,7 +41,7 @@ impl Moves {
         self.0.write(lock, &json)
     }
 
-    /// The move of the profile's credential that has begun, if any.
+    /// The unfinished move of the profile's credential, if any.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be read or trusted.
@@ -52,7 +53,7 @@ impl Moves {
         parsed.map_err(|kind| StoreError::new(&self.0.path(profile), kind))
     }
 
-    /// The profiles whose credential has begun to move.
+    /// The profiles whose credential has an unfinished move.
     ///
     /// # Errors
     /// [`StoreError`] if the folder cannot be trusted or read.

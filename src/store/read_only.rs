@@ -20,23 +20,23 @@ use error::Part;
 
 pub use error::{NoCommands, SourceError};
 
-/// What a command may take: a person may have to touch a key first, and no caller waits longer than this.
+/// The limits of a command. A person may have to touch a key first, and no caller waits longer than this.
 const LIMITS: Limits = Limits {
     time: Duration::from_secs(10),
     output: 64 * 1024,
 };
 
-/// How often two files are read again that another program is replacing.
+/// The number of times to read two files that another program is replacing.
 const TRIES: u32 = 3;
 
-/// What of this process's surroundings the sources need.
+/// The parts of this process's surroundings that the sources need.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
     /// The folder in which systemd passes credentials to this service (`$CREDENTIALS_DIRECTORY`).
     pub credentials: Option<PathBuf>,
     /// The whole environment of a command.
     pub variables: Vec<(OsString, OsString)>,
-    /// Why no command is run here; `None` where it is.
+    /// The reason why no command may run here; `None` if one may.
     pub no_commands: Option<NoCommands>,
 }
 
@@ -44,7 +44,7 @@ pub struct Surroundings {
 #[derive(Debug, Clone)]
 pub struct SourceReader {
     source: ReadOnlySource,
-    /// The user whose daemon this is: only this user and root may write what is read and run.
+    /// The user whose daemon this is: only this user and root may have write access to the files and programs.
     owner: u32,
     surroundings: Arc<Surroundings>,
 }
@@ -77,7 +77,7 @@ impl SourceReader {
             if after == id {
                 return Credential::new(&id, secret).map_err(|why| invalid(Part::ClientId, why));
             }
-            // Both were replaced in between: the secret may be of either.
+            // Both were replaced meanwhile: the secret may belong to either ID.
             id = after;
         }
         Err(failed(Part::ClientId, SourceError::Changing))
@@ -106,7 +106,7 @@ impl SourceReader {
         &self.source
     }
 
-    /// Judges the program of the command, without running it; `Ok` for any other source.
+    /// Checks the program of the command, without running it; `Ok` for any other source.
     ///
     /// # Errors
     /// [`StoreErrorKind::Source`] with the reason.
@@ -172,7 +172,8 @@ fn invalid(part: Part, why: InvalidCredential) -> StoreError {
     failed(part, SourceError::Invalid(part, why))
 }
 
-/// Refuses what was copied with quotes, spaces or a name around it. Nobody can be asked whether that is a part of it.
+/// Refuses a text with quotes, spaces or a name around it, since there is no person to ask whether they are a part of
+/// it.
 fn demand_nothing_around(part: Part, text: &str) -> Result<(), StoreError> {
     match Around::of_unasked(text).said() {
         None => Ok(()),

@@ -1,5 +1,4 @@
-//! The record of a profile, and its JSON. Secrets are read into and written from memory that is wiped, and no message
-//! quotes the text.
+//! The record of a profile, and its JSON. Its secrets are only in memory that is wiped, and no message quotes the text.
 
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -19,29 +18,29 @@ pub(super) use read::from_json;
 pub use rotation::{Begun, OtherKey, RotationId};
 pub use steps::Seen;
 
-/// The version of a record whose key is being rotated, and the last one that is known. Its `rotation_id`, `next` and
-/// `previous` are new. A program that does not know them must not take the record up: it refuses it.
+/// The version of a record whose key is being rotated, and the newest one. `rotation_id`, `next` and `previous` are new
+/// in it. A program that does not know them must refuse the record.
 pub(super) const VERSION: u64 = 3;
 
-/// The version of every other record. Its `endpoint` and `provider`, and its `ca` with a hash for each certificate, are
-/// new.
+/// The version of every other record. `endpoint`, `provider`, and a `ca` with a hash for each certificate are new in
+/// it.
 const SETTLED_VERSION: u64 = 2;
 
-/// The former version, which is still read: its `origin` is all that is known of the address, and its `ca` is the hash of
-/// the CA file's bytes.
+/// The former version, which is still read. Of the address it has only the `origin`, and its `ca` is the hash of the CA
+/// file's bytes.
 const FORMER_VERSION: u64 = 1;
 
 /// The largest record, in bytes: two credentials of the greatest length, with every character escaped, take a fifth.
 pub(super) const MAX_LEN: usize = 64 * 1024;
 
-/// What is stored for a profile.
+/// The stored data of a profile.
 #[derive(Debug)]
 pub struct Record {
     /// The key in use.
     pub key: Key,
-    /// What the credential was enrolled for, and may be sent to.
+    /// The endpoint, certificates and proxy that the credential was enrolled for.
     pub binding: Binding,
-    /// The rotation of the key that has begun and not ended.
+    /// The unfinished rotation of the key.
     pub rotation: Option<Begun>,
 }
 
@@ -52,8 +51,8 @@ impl Record {
     }
 }
 
-/// The record's JSON; `None` if it would be larger than [`MAX_LEN`], or is of the former version and its key is being
-/// rotated.
+/// Writes the record's JSON. `None` if it would be larger than [`MAX_LEN`], or if a record of the former version has a
+/// rotation.
 pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
     // Allocated at the largest size, so that no growth leaves a copy behind.
     let mut json = Zeroizing::new(Vec::with_capacity(MAX_LEN));
@@ -61,7 +60,7 @@ pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
         return None;
     }
     let origin = record.binding.origin();
-    // A record of the former version stays one: what it does not know cannot be made up.
+    // A record of the former version keeps that version: the fields that it lacks cannot be made up.
     let (version, provider, endpoint) = match &record.binding.bound {
         Bound::Origin(_) => (FORMER_VERSION, None, None),
         Bound::Endpoint { provider, endpoint } => {
@@ -142,7 +141,7 @@ struct WrittenKey<'a> {
     created_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     server_date: Option<u64>,
-    /// Only where it is so: an earlier program ignores it.
+    /// Written only if true: an earlier program ignores it.
     #[serde(skip_serializing_if = "is_false")]
     shared: bool,
 }
@@ -184,7 +183,7 @@ mod tests {
         RotationId::of(7)
     }
 
-    /// A record whose key is being rotated if there is another one.
+    /// A record whose key is being rotated if `other` is given.
     fn record(secret: &str, other: Option<OtherKey>) -> Record {
         Record {
             key: key("app", secret),
@@ -414,7 +413,7 @@ mod tests {
         assert_eq!(read.key.credential.endpoint(), Some("https://a.b"));
         let value = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).unwrap();
         let mut former = value(FORMER.as_bytes());
-        // What the former version writes: fields that have no value are there all the same, but for the previous key.
+        // A record as the former version writes it: all fields, even without a value, except for the previous key.
         former.as_object_mut().unwrap().remove("previous");
         former["key_name"] = serde_json::Value::Null;
         assert_eq!(value(&to_json(&read).unwrap()), former);

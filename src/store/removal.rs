@@ -1,4 +1,4 @@
-//! A record of each removal that has begun, written beforehand: `STATE/removals/PROFILE.json`.
+//! A record of each removal of a profile, written before the removal begins: `STATE/removals/PROFILE.json`.
 //!
 //! A removal takes a profile out of a configuration, and then its credential out of a store. If it is interrupted in
 //! between, it leaves a credential that no configuration names. That credential must not be removed on a guess, since
@@ -25,7 +25,7 @@ pub struct Removal {
     pub config: PathBuf,
 }
 
-/// The removals in the state folder that have begun and not ended.
+/// The unfinished removals in the state folder.
 #[derive(Debug)]
 pub struct Removals(PrivateFiles);
 
@@ -41,7 +41,7 @@ struct Form {
 // === impl Removals ===
 
 impl Removals {
-    /// The removals below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
+    /// Opens the removals below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
         Self(PrivateFiles::new(state.join("removals"), owner).of_notes())
     }
@@ -66,7 +66,7 @@ impl Removals {
         self.0.write(lock, &json)
     }
 
-    /// The removal of the profile that has begun, if any.
+    /// The unfinished removal of the profile, if any.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be read or trusted.
@@ -79,7 +79,7 @@ impl Removals {
             .map_err(|kind| StoreError::new(&self.0.path(profile), kind))
     }
 
-    /// The profiles whose removal has begun.
+    /// The profiles with an unfinished removal.
     ///
     /// # Errors
     /// [`StoreError`] if the folder cannot be trusted or read.

@@ -1,8 +1,8 @@
-//! Memory for a secret's JSON.
+//! A fixed buffer for a secret's JSON.
 
 use std::io::{self, ErrorKind, Write};
 
-/// A writer into a buffer that was allocated at its final size, and never grows: a copy would stay behind.
+/// A writer into a buffer that was allocated at its final size. It never grows, which would leave a copy behind.
 pub(super) struct Room<'a> {
     bytes: &'a mut Vec<u8>,
     limit: usize,

@@ -1,11 +1,11 @@
-//! The journal of each rotation that has begun, written beforehand: `STATE/rotations/PROFILE.json`.
+//! The journal of each unfinished rotation, written before each step: `STATE/rotations/PROFILE.json`.
 //!
-//! The record is what counts: it says which keys are in use. The journal is a hint beside it: the names that were tried
-//! and the keys that were made, so that each key that is at the server because of us is known by its name. There is no
-//! secret in it.
+//! The record decides: it says which keys are in use. The journal only helps: it has the names that were tried and the
+//! keys that were made, so that Jeton knows by name each key that it has made at the server. The journal holds no
+//! secret.
 //!
-//! Each write goes to a new file, which is synced and renamed into place. Where a sync fails, that file is given up: a
-//! second sync of the same file could report what is not so.
+//! Each write goes to a new file, which is synced and renamed into place. If a sync fails, that file is abandoned: a
+//! second sync of the same file could report success falsely.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ mod names;
 
 pub use journal::{Machine, Phase, RotationJournal, RotationMode, SeenKey, StartedOn};
 
-/// The largest file, in bytes: a thousand looks take a tenth.
+/// The largest file, in bytes: the names of a thousand keys take a tenth.
 const MAX_LEN: usize = 1024 * 1024;
 
 /// The journals in the state folder.
@@ -39,18 +39,18 @@ pub struct DriverLock {
     _lock: ProfileLock,
 }
 
-/// What is written down of a profile's rotation.
+/// The recorded state of a profile's rotation.
 #[derive(Debug)]
 pub enum RotationRead {
-    /// None has begun.
+    /// No rotation has begun.
     Absent,
-    /// This one has begun.
+    /// This rotation has begun.
     Begun(Box<RotationJournal>),
-    /// One has begun, and what is written down of it cannot be understood: a person has to look.
+    /// A rotation has begun, and its journal cannot be understood: a person has to look at it.
     Unclear {
-        /// Why: it was cut, it is of another profile, or a later version has written it.
+        /// The reason: the file was cut, belongs to another profile, or was written by a later version.
         error: StoreError,
-        /// The names of keys in it, as far as they can be made out.
+        /// The names of keys in it, as far as they can be read.
         names: Vec<String>,
     },
 }
@@ -58,10 +58,10 @@ pub enum RotationRead {
 // === impl Rotations ===
 
 impl Rotations {
-    /// The journals below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
+    /// Opens the journals below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
         let folder = state.join("rotations");
-        // Locks of their own: a rotation takes days, and other changes of the profile may be made meanwhile.
+        // These locks are separate: a rotation takes days, and other changes of the profile may be made meanwhile.
         let drivers = Locks::new(&folder, owner);
         let left = PrivateFiles::new(folder.clone(), owner).with_extension(".left");
         let files = PrivateFiles::new(folder, owner)
@@ -79,7 +79,7 @@ impl Rotations {
         self.files.path(profile)
     }
 
-    /// Takes the right to drive the profile's rotation; waits for the program that has it, but not long.
+    /// Takes the right to drive the profile's rotation. Waits some seconds while another program has it.
     ///
     /// # Errors
     /// [`StoreError`] if another program has it, or locking fails.
@@ -88,7 +88,7 @@ impl Rotations {
         Ok(DriverLock { _lock: lock })
     }
 
-    /// What is written down of the profile's rotation.
+    /// Reads the recorded state of the profile's rotation.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be read or trusted.
@@ -105,7 +105,7 @@ impl Rotations {
         })
     }
 
-    /// The profiles with a rotation that has begun and not ended.
+    /// The profiles with an unfinished rotation.
     ///
     /// # Errors
     /// [`StoreError`] if the folder cannot be trusted or read.
@@ -117,7 +117,7 @@ impl Rotations {
     /// Writes the journal of the profile's rotation. It is on the disk when this returns.
     ///
     /// # Errors
-    /// [`StoreError`]; what was to be written down must not be done then.
+    /// [`StoreError`]; the step that the journal announces must not be done then.
     pub fn write(&self, lock: &ProfileLock, journal: &RotationJournal) -> Result<(), StoreError> {
         let refused = |action, kind: std::io::ErrorKind| {
             StoreError::io(&self.files.path(lock.profile()), action, kind.into())
@@ -134,11 +134,11 @@ impl Rotations {
         self.files.write(lock, &json)
     }
 
-    /// Writes the first journal of a rotation, as [`Self::write`] does. The lock may hold on one machine only, so another
-    /// one may have begun a rotation meanwhile: its journal is not replaced.
+    /// Writes the first journal of a rotation, as [`Self::write`] does. The lock may exclude only programs of this
+    /// machine, so another machine may have begun a rotation meanwhile: its journal is not replaced.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Conflict`] where another rotation has begun; else as [`Self::write`].
+    /// [`StoreErrorKind::Conflict`] if another rotation has begun; else as [`Self::write`].
     pub fn begin(&self, lock: &ProfileLock, journal: &RotationJournal) -> Result<(), StoreError> {
         if self.is_of_another(lock, &journal.id)? {
             let path = self.files.path(lock.profile());
@@ -147,7 +147,7 @@ impl Rotations {
         self.write(lock, journal)
     }
 
-    /// Removes the journal of this rotation, which has ended. One of another rotation stays.
+    /// Removes the journal of this rotation, which has ended. The journal of another rotation stays.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be removed.
@@ -163,7 +163,7 @@ impl Rotations {
         Ok(matches!(read, RotationRead::Begun(journal) if journal.id != *own))
     }
 
-    /// Removes the journal: the rotation has ended.
+    /// Removes the journal of a rotation that has ended.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be removed.

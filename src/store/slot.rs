@@ -1,4 +1,4 @@
-//! Keeps what a rotation in place needs in the second slot of every store.
+//! The second slot of every store, which keeps the data of a rotation in place.
 
 use super::access::Slots;
 use super::kept::{self, Kept, KeptStore};

@@ -1,5 +1,4 @@
-//! The source of a profile's credential: the store, as long as the configuration matches what the credential was
-//! enrolled for.
+//! The source of a profile's credential: the store, as long as the configuration matches the credential's binding.
 
 use std::error::Error;
 use std::hash::RandomState;
@@ -44,15 +43,16 @@ pub trait CredentialSource: Send + Sync {
     /// Why no credential can be used, for the program and for people.
     fn load(&self) -> Loading<'_>;
 
-    /// Loads the credential for an attempt. That is no reason to run a command again: it gives what its last run gave.
+    /// Loads the credential for an attempt. An attempt is no reason to run a command again, so this gives the result of
+    /// the command's last run.
     ///
     /// # Errors
-    /// The same as of [`load`](Self::load).
+    /// As for [`load`](Self::load).
     fn load_for_attempt(&self) -> Loading<'_> {
         self.load()
     }
 
-    /// Where a change of the credential shows; empty where nothing shows it. Never blocks.
+    /// The places that show a change of the credential; empty if no place shows one. Never blocks.
     fn change_sources(&self) -> Vec<ChangeSource> {
         vec![]
     }
@@ -71,7 +71,7 @@ pub trait CredentialSource: Send + Sync {
 // === impl LoadedCredential ===
 
 impl LoadedCredential {
-    /// A loaded credential, with its id under the key of this process.
+    /// Gives a credential an ID, a hash under a key of this process.
     pub fn new(credential: Credential) -> Self {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         Self {
@@ -81,7 +81,7 @@ impl LoadedCredential {
         }
     }
 
-    /// The same beside this other key of its record.
+    /// Adds the other key of the same record.
     #[must_use]
     pub fn beside(self, other: Option<Credential>) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl LoadedCredential {
     }
 }
 
-/// Takes the name of a profile when its record is read and is part of a rotation of its key.
+/// Takes the name of a profile whose record was read during a rotation of its key.
 pub type Rotating = Arc<dyn Fn(&ProfileName) + Send + Sync>;
 
 /// The store's record of one profile.
@@ -107,7 +107,7 @@ pub struct StoreSource {
     pub store: Arc<dyn StoreReader>,
     /// The lane on which the store is read.
     pub lane: Lane,
-    /// What is told of a rotation that is open.
+    /// The callback for a rotation that has not ended.
     pub rotating: Option<Rotating>,
 }
 
@@ -157,7 +157,8 @@ impl StoreSource {
         if let (Some(_), Some(tell)) = (&record.rotation, &self.rotating) {
             tell(&self.name);
         }
-        // If an issuer determines the origin, the provider asks the issuer, and refuses to send the secret elsewhere.
+        // If the configuration leaves the origin to an issuer, the provider asks the issuer and refuses to send the
+        // secret elsewhere.
         let now = binding_of(&self.profile, &record.binding.bound, self.owner);
         let now = now.map_err(|error| {
             if error.is_passing() {
@@ -184,7 +185,8 @@ impl StoreSource {
         {
             info!(profile = %self.name, ca_file = %file.path.display(), "the CA file holds other certificates than at enrolment; only root can have changed them, so they are trusted from now on");
         }
-        // What was judged here is what the provider's client is held to, whatever the file becomes.
+        // The provider's client uses exactly the certificates that were compared here, even if the file changes
+        // afterwards.
         let usable = |key: Key| {
             let credential = key.credential.enrolled_at(key.created_at);
             let credential = credential.dated(key.server_date);
@@ -196,12 +198,12 @@ impl StoreSource {
     }
 }
 
-/// What this profile's configuration requires of a credential's binding, with its CA file as it is now. `discovered` is
-/// where the secret is sent if the configuration does not name it: what `configured::destination` found, or what the
-/// record says.
+/// Builds the binding that this profile's configuration requires, with its CA file as it is now. `discovered` is the
+/// destination of the secret if the configuration does not name it: the one that `configured::destination` found, or
+/// the record's.
 ///
 /// # Errors
-/// [`CaFileError`] if the CA file cannot be used, or somebody else than root and `owner` can change it.
+/// [`CaFileError`] if the CA file cannot be used, or a user other than root and `owner` can change it.
 pub fn binding_of(
     profile: &Profile,
     discovered: &Bound,
@@ -213,7 +215,7 @@ pub fn binding_of(
 /// Reads the CA file of this profile, if it has one. Blocks.
 ///
 /// # Errors
-/// [`CaFileError`] if it cannot be used, or somebody else than root and `owner` can change it.
+/// [`CaFileError`] if it cannot be used, or a user other than root and `owner` can change it.
 pub fn ca_file(profile: &Profile, owner: u32) -> Result<Option<Arc<CaFile>>, CaFileError> {
     let path = profile.ca_file.as_deref();
     let read = path.map(|path| CaFile::read(path, owner)).transpose()?;

@@ -1,5 +1,5 @@
-//! The credential of a read-only source, for the daemon: bound at its first use, and read again whenever it is loaded. Only a
-//! command is not run again for an attempt: it may ask a person, or a server that counts.
+//! The credential of a read-only source, for the daemon. It is bound at first use, and read at every load. Only a
+//! command does not run again for an attempt: it may prompt a person, or use up a server's quota.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -23,12 +23,12 @@ use crate::lifecycle::credentials::NotLoaded;
 use crate::offload::{Lane, Refused};
 use crate::profile::ProfileName;
 
-/// A token endpoint that is being looked for.
+/// The pending discovery of a token endpoint.
 pub type Locating<'a> = Pin<Box<dyn Future<Output = Result<Url, Fault>> + Send + 'a>>;
 
-/// Finds the token endpoint of a profile whose issuer determines it.
+/// Finds the token endpoint of a profile whose configuration names only the issuer.
 pub trait Locate: Send + Sync {
-    /// Asks the issuer, over the profile's own route and with these certificates. Sends no secret.
+    /// Asks the issuer, with the profile's own proxy and these certificates. Sends no secret.
     fn locate(&self, ca_file: Option<Arc<CaFile>>) -> Locating<'_>;
 }
 
@@ -36,7 +36,7 @@ pub trait Locate: Send + Sync {
 #[derive(Clone)]
 pub struct SourcedCredential(Arc<Parts>);
 
-/// What it is made of.
+/// The parts of a [`SourcedCredential`].
 pub struct Parts {
     /// The profile.
     pub name: ProfileName,
@@ -52,35 +52,36 @@ pub struct Parts {
     pub locate: Box<dyn Locate>,
     /// The lane on which the source is read.
     pub lane: Lane,
-    /// What the credential was first used for, where that cannot be recorded: it binds the credential until this process
-    /// ends, or the configuration changes.
+    /// The binding of the first use, if it cannot be recorded. It binds the credential until this process ends, or the
+    /// configuration changes.
     pub unrecorded: Mutex<Option<Recorded>>,
-    /// What the command gave last: the credential of its last success, or why there was none yet.
+    /// The result of the command's runs: the last credential that it gave, or the error if it has never given one.
     pub last_run: Mutex<Option<Loaded>>,
 }
 
-/// How a person has a command run again.
+/// The advice for running a command again.
 const RUN_AGAIN: &str = "it is run again by 'jeton reload'";
 
-/// What is known before the source is read.
+/// What is known about the binding before the source is read.
 enum Known {
-    /// What the credential is for, which the configuration agrees with.
+    /// The recorded binding, which the configuration matches.
     Bound(Box<(Recorded, Required)>),
-    /// It was not used yet, and this is what it will be for.
+    /// The credential was not used yet; its binding will be this one.
     First(Required),
-    /// It was not used yet, and the issuer has to say what it is for. The CA file, as it was read.
+    /// The credential was not used yet, and its issuer has to name the token endpoint. Holds the CA file, as it was
+    /// read.
     Unlocated(Option<Arc<CaFile>>),
 }
 
 // === impl SourcedCredential ===
 
 impl SourcedCredential {
-    /// The credential of these parts. Nothing is read yet.
+    /// Creates the credential from these parts. Reads nothing yet.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }
 
-    /// Reads the source; with `may_repeat`, a command that ran already is not run again.
+    /// Reads the source. With `may_repeat`, the result of a command's last run is used instead of another run.
     async fn read(&self, may_repeat: bool) -> Loaded {
         let parts = &self.0;
         let judging = Arc::clone(parts);
@@ -133,7 +134,7 @@ impl CredentialSource for SourcedCredential {
 // === impl Parts ===
 
 impl Parts {
-    /// Compares what is recorded with the configuration. Nothing secret is read before.
+    /// Compares the recorded binding with the configuration. Reads no secret.
     fn judge(&self) -> Result<Known, NotLoaded> {
         let ca_file = ca_file(&self.profile, self.owner);
         let ca_file = ca_file.map_err(|error| unusable(&error, error.is_passing()))?;
@@ -152,7 +153,7 @@ impl Parts {
         Ok(Known::Bound(Box::new((recorded, required))))
     }
 
-    /// What is recorded, in the state folder or else in this process.
+    /// The recorded binding, from the state folder, else from this process.
     fn recorded(&self) -> Result<Option<Recorded>, NotLoaded> {
         let recorded = self.stores.bindings().recorded(&self.name);
         match recorded.map_err(|error| failed(&error))? {
@@ -188,14 +189,14 @@ impl Parts {
         Ok(())
     }
 
-    /// Reads the source, and records what the credential is for before it is used.
+    /// Reads the source, and records the binding before the credential is used.
     fn take(&self, known: Known) -> Loaded {
         let credential = self.reader.credential();
         let credential = credential.map_err(|error| self.not_given(&error))?;
         let (recorded, required) = match known {
             Known::Bound(known) => *known,
             Known::First(required) => (self.record(&required)?, required),
-            // It was located before.
+            // `SourcedCredential::read` has replaced this case already.
             Known::Unlocated(_) => {
                 let what = "the issuer was not asked for its token endpoint".to_owned();
                 return Err(NotLoaded::Failed(Fault::new(FaultKind::Connect, what)));
@@ -216,7 +217,7 @@ impl Parts {
         self.last_run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the command gave last, if that is for what is known now.
+    /// The result of the command's last run, if it fits the current binding.
     fn last_run_for(&self, known: &Known) -> Option<Loaded> {
         let last = self.last_run().clone()?;
         let is_for_it = match (&last, known) {
@@ -229,8 +230,8 @@ impl Parts {
         is_for_it.then_some(last)
     }
 
-    /// Why the source gave nothing. A command that has run is not run again for the next attempt; with a credential that it
-    /// gave before, the issuer decides.
+    /// Converts the source's error. A command that ran and failed does not run again for the next attempt. If it gave a
+    /// credential earlier, attempts use that one, and the issuer decides.
     fn not_given(&self, error: &StoreError) -> NotLoaded {
         if !error.kind.is_after_a_run() || !self.reader.source().is_command() {
             return failed(error);
@@ -245,7 +246,7 @@ impl Parts {
         why
     }
 
-    /// Records what the credential is for, unless another program was first: then that binds it.
+    /// Records the binding, unless another program was faster: then that program's binding counts.
     fn record(&self, required: &Required) -> Result<Recorded, NotLoaded> {
         let now = Recorded::new(required.binding.clone(), SystemClock.now().unix);
         let written = || -> Result<Recorded, StoreError> {

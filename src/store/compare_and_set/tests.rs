@@ -60,7 +60,7 @@ impl Place {
         locks.take(&name()).unwrap()
     }
 
-    /// The stores of files, plain and encrypted, the latter unlocked.
+    /// Two stores of files: one plain, one encrypted and unlocked.
     fn stores(&self) -> [Arc<dyn Store>; 2] {
         let stores = Stores::new(self.dir.path(), self.owner);
         let identity = Identity::generate();
@@ -78,7 +78,7 @@ fn save(store: &dyn Store, lock: &ProfileLock, record: &Record) {
     store.replace(lock, &seen, record).unwrap();
 }
 
-/// A step of a record: the rotation that is expected, the change, and the keys in use and beside it afterwards.
+/// A step of a record: the expected rotation, the change, and the resulting key in use and other key.
 type Step<'a> = (
     Option<&'a RotationId>,
     fn(Record) -> Option<Record>,
@@ -110,7 +110,7 @@ fn a_record_goes_through_a_rotation_in_every_store_of_files() {
             assert_eq!(stored.key.credential.client_id, current);
             let beside = stored.other_key().map(|key| &*key.credential.client_id);
             assert_eq!(beside.unwrap_or_default(), other);
-            // The same step once more finds another state.
+            // A repetition of the step finds another state.
             let again = replace_if(&*store, &lock, expected, step);
             assert!(matches!(again, Written::Conflict), "{again:?}");
         }
@@ -146,7 +146,7 @@ fn a_record_that_was_enrolled_between_reading_and_writing_stays() {
     let [store, _] = place.stores();
     save(&*store, &lock, &record("old"));
     let written = replace_if(&*store, &lock, None, |found| {
-        // A program on another machine, whose lock is another one.
+        // Simulates a program on another machine, which has a lock of its own.
         save(&*store, &lock, &record("enrolled"));
         found.rotating(RotationId::of(1), None)
     });
@@ -155,7 +155,7 @@ fn a_record_that_was_enrolled_between_reading_and_writing_stays() {
     assert_eq!(stored.key.credential.client_id, "enrolled");
 }
 
-/// A store whose next write ends with this error; `true` carries it out all the same.
+/// A store whose next write ends with this error; with `true` the write happens nevertheless.
 struct Faulty {
     store: FileStore,
     fails: Mutex<Option<(StoreErrorKind, bool)>>,

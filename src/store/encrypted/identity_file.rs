@@ -1,7 +1,7 @@
 //! The identity of the store of encrypted files, wrapped by a passphrase: `STATE/encrypted-file/identity.age`.
 //!
-//! `age -d` opens it with the passphrase, and what comes out opens the records: `age -d -i`. It is never written over, for
-//! without it every record is lost.
+//! `age -d` opens the file with the passphrase, and `age -d -i` opens the records with its content. The file is never
+//! overwritten: without the identity every record is lost.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use crate::age_file::{Identity, Passphrase, Unopened, WorkFactor};
 /// The file's name.
 const NAME: &str = "identity.age";
 
-/// The largest identity that is taken, in bytes: one line, and comments.
+/// The largest identity that is accepted, in bytes: one line, and comments.
 const MAX_IDENTITY: usize = 16 * 1_024;
 
-/// The largest file, in bytes: an identity, and what age and an armor add to it.
+/// The largest file, in bytes: an identity, and the bytes that age and its armor add.
 const MAX_FILE: usize = 32 * 1_024;
 
 /// The file with the wrapped identity.
@@ -43,12 +43,12 @@ impl IdentityFile {
         }
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads it, if it is there.
+    /// Reads the file, if it exists.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be read or trusted.
@@ -56,10 +56,10 @@ impl IdentityFile {
         Ok(self.files.read_file(OsStr::new(NAME))?.map(Wrapped))
     }
 
-    /// Makes it, unless there is one. It is on the disk when this returns.
+    /// Makes the file, unless it exists. It is on the disk when this returns.
     ///
     /// # Errors
-    /// [`StoreError`] if it cannot be made; one that is there stays as it is.
+    /// [`StoreError`] if it cannot be made; an existing file stays unchanged.
     pub fn make(&self, wrapped: &Wrapped) -> Result<(), StoreError> {
         self.files
             .make_file("identity", OsStr::new(NAME), &wrapped.0)
@@ -78,10 +78,10 @@ impl Wrapped {
         passphrase.seal(file.as_bytes(), work).map(Self)
     }
 
-    /// Opens it. This takes as long as its work factor says.
+    /// Opens it. This takes as long as the file's work factor demands.
     ///
     /// # Errors
-    /// Why it cannot be opened, in a sentence for people; `None` for another passphrase.
+    /// Why it cannot be opened, in a sentence for people; `None` for a wrong passphrase.
     pub fn open(&self, passphrase: &Passphrase) -> Result<Identity, Option<String>> {
         let file = passphrase.open(&self.0, MAX_IDENTITY);
         let file = file.map_err(|why| match why {

@@ -8,15 +8,15 @@ use zeroize::Zeroizing;
 use super::super::StoreErrorKind;
 use crate::age_file::{Identity, Recipient};
 
-/// The recipient and, while the store is unlocked, the identity. All who use the store share them; every process begins
-/// with a locked store.
+/// The recipient and, while the store is unlocked, the identity. All users of the store in a process share them; every
+/// process starts with a locked store.
 #[derive(Default)]
 pub struct StoreKeys(Mutex<Keys>);
 
 #[derive(Default)]
 struct Keys {
     recipient: Option<Recipient>,
-    /// It is the recipient's.
+    /// It always belongs to the recipient.
     identity: Option<Identity>,
 }
 
@@ -25,14 +25,14 @@ struct Keys {
 pub enum Mismatch {
     /// The configuration has no recipient.
     NoRecipient,
-    /// The configuration's recipient is another identity's.
+    /// The configuration's recipient belongs to another identity.
     AnotherRecipient,
 }
 
 // === impl StoreKeys ===
 
 impl StoreKeys {
-    /// Encrypts to this recipient from now on. An identity that is not its own is forgotten.
+    /// Encrypts to this recipient from now on. Drops an identity that does not belong to it.
     pub fn encrypt_to(&self, recipient: Option<Recipient>) {
         let mut keys = self.keys();
         if keys.recipient != recipient {
@@ -43,7 +43,7 @@ impl StoreKeys {
         }
     }
 
-    /// To whom records are encrypted.
+    /// The recipient to which records are encrypted.
     pub fn recipient(&self) -> Option<Recipient> {
         self.keys().recipient.clone()
     }
@@ -51,7 +51,7 @@ impl StoreKeys {
     /// Opens records with this identity from now on.
     ///
     /// # Errors
-    /// [`Mismatch`] if it is not the recipient's; then it is dropped.
+    /// [`Mismatch`] if the identity does not belong to the recipient; then it is dropped.
     pub fn unlock(&self, identity: Identity) -> Result<(), Mismatch> {
         let mut keys = self.keys();
         match &keys.recipient {
@@ -66,7 +66,7 @@ impl StoreKeys {
         }
     }
 
-    /// Forgets the identity. No record is being opened with it when this returns.
+    /// Drops the identity. No record is being opened with it when this returns.
     pub fn lock(&self) {
         self.keys().identity = None;
     }
@@ -76,7 +76,7 @@ impl StoreKeys {
         self.keys().identity.is_some()
     }
 
-    /// An age file with these bytes for the recipient.
+    /// Encrypts these bytes to the recipient, as an age file.
     pub(super) fn seal(&self, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreErrorKind> {
         let recipient = self.recipient().ok_or(StoreErrorKind::NoRecipient)?;
         recipient.seal(bytes).ok_or_else(|| StoreErrorKind::Io {
@@ -85,8 +85,8 @@ impl StoreKeys {
         })
     }
 
-    /// Opens an age file. The lock is held meanwhile, which takes a millisecond: an identity that was forgotten is in no
-    /// use.
+    /// Opens an age file. Holds the lock meanwhile, for about a millisecond, so that [`Self::lock`] returns only after
+    /// the identity is no longer used.
     pub(super) fn open(
         &self,
         file: &[u8],

@@ -1,4 +1,4 @@
-//! What is kept, what is opened, and what is refused.
+//! Tests of sealing, opening and refusing records.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ impl Place {
         self.dir.path().join(format!("credentials/{name}.age"))
     }
 
-    /// Why the record of the profile is refused.
+    /// The reason why the store refuses the profile's record.
     fn refused(&self, name: &ProfileName) -> StoreErrorKind {
         self.store.load(name).unwrap_err().kind
     }
@@ -97,7 +97,7 @@ fn writing_takes_no_identity_and_reading_does() {
     assert!(bytes.starts_with(b"age-encryption.org/v1\n-> X25519 "));
     assert!(!bytes.windows(6).any(|part| part == b"canary"));
     assert!(matches!(place.refused(&a), StoreErrorKind::Locked));
-    // Again, while it is locked.
+    // Once more, while the store is locked.
     place.put(&a, "newer");
     place.unlock();
     assert_eq!(secret(&place.store.load(&a).unwrap().unwrap()), "newer");

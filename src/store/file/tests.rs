@@ -312,7 +312,7 @@ fn what_could_not_be_read_is_replaced_as_a_whole_unless_it_was_mended_meanwhile(
         .replace(&lock, &unreadable.revision, &record("2"))
         .unwrap();
     assert_eq!(place.secret("a").as_deref(), Some("2"));
-    // Bytes are compared, so two malformed records can be told apart.
+    // Revisions compare bytes, so they distinguish two malformed records.
     fs::write(&file, "spoilt").unwrap();
     let seen = place.store.look(&a).revision;
     fs::write(&file, "spoilt as well").unwrap();

@@ -5,32 +5,32 @@ use std::path::PathBuf;
 use crate::config::StoreKind;
 use crate::profile::ProfileName;
 
-/// A call that makes a key or its secret, and that has begun.
+/// A call that makes a key or its secret, and has begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyIntent {
     /// The path of the endpoint that lists the keys of this kind.
     pub path: String,
-    /// When it was begun, in Unix seconds.
+    /// The time of its beginning, in Unix seconds.
     pub at: u64,
-    /// Where the secret is to go.
+    /// The destination of the secret.
     pub keeper: Keeper,
-    /// What the call does.
+    /// The action.
     pub call: KeyCall,
 }
 
-/// What a call does.
+/// The action of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyCall {
     /// Makes a key.
     Creation {
         /// The new key's name.
         name: String,
-        /// The IDs of the keys that were there before.
+        /// The IDs of the keys that existed before.
         known: Vec<String>,
-        /// The ID of the new key, once the command has decided to delete it: no secret of it is kept.
+        /// The ID of the new key, once the command has decided to delete it because its secret is not kept.
         doomed: Option<String>,
     },
-    /// Makes a new secret for a key. The former one is revoked at once.
+    /// Makes a new secret for a key. The issuer revokes the former one at once.
     Regeneration {
         /// The key's name.
         name: String,
@@ -38,26 +38,26 @@ pub enum KeyCall {
         key_id: String,
         /// The key's client ID.
         client_id: String,
-        /// When the stored secret was made, in Unix seconds, which the issuer has rejected since.
+        /// The time at which the stored secret was made, in Unix seconds, if the issuer has rejected it since.
         rejected: Option<u64>,
     },
 }
 
-/// Where a new secret is to go.
+/// The destination of a new secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keeper {
     /// The store of this kind, for this profile.
     Profile(ProfileName, StoreKind),
     /// This file.
     File(PathBuf),
-    /// Nowhere: the command has seen that no secret arrived.
+    /// No destination: no secret arrived, as the command has seen.
     Nothing,
 }
 
 // === impl KeyIntent ===
 
 impl KeyIntent {
-    /// Whether both are the same call for the same key. Names are unique among the keys of one kind.
+    /// Whether both calls do the same to the same key. Names are unique among the keys of one kind.
     pub(super) fn is_for_the_key_of(&self, other: &Self) -> bool {
         let is_same = match (&self.call, &other.call) {
             (KeyCall::Creation { name: one, .. }, KeyCall::Creation { name: two, .. }) => {

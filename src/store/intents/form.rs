@@ -1,4 +1,4 @@
-//! The file of calls that have begun and not ended.
+//! The file format of the unfinished calls.
 
 use std::path::PathBuf;
 
@@ -50,7 +50,7 @@ struct Place {
     secret_file: Option<PathBuf>,
 }
 
-/// The file's JSON. A path that is not UTF-8 cannot be written.
+/// Writes the file's JSON. Fails for a path that is not UTF-8.
 pub(super) fn to_json(profile: &ProfileName, all: Vec<KeyIntent>) -> serde_json::Result<Vec<u8>> {
     let mut form = Form {
         version: VERSION,
@@ -62,7 +62,7 @@ pub(super) fn to_json(profile: &ProfileName, all: Vec<KeyIntent>) -> serde_json:
     serde_json::to_vec_pretty(&form)
 }
 
-/// The calls with this profile's token that are in the file.
+/// Parses the file, which must belong to this profile.
 pub(super) fn parse(json: &[u8], profile: &ProfileName) -> Result<Vec<KeyIntent>, StoreErrorKind> {
     let malformed = || StoreErrorKind::Malformed {
         line: 0,

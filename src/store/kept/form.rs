@@ -1,4 +1,4 @@
-//! What a slot keeps, and its JSON.
+//! The content of a second slot, and its JSON.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -11,18 +11,18 @@ use crate::token::AccessToken;
 /// The version that this program writes and reads.
 const VERSION: u64 = 1;
 
-/// The largest slot, in bytes: a token of the greatest length with every character escaped takes half of it, and the
-/// longest answer that is kept, in hexadecimal digits, a quarter.
+/// The largest slot, in bytes. A token of the greatest length with every character escaped takes half of it. The
+/// longest answer, in hexadecimal digits, takes a quarter.
 pub(in crate::store) const MAX_LEN: usize = 256 * 1024;
 
-/// What is kept of one rotation.
+/// The data that is kept for one rotation.
 #[derive(Debug)]
 pub struct Kept {
     /// The rotation's ID.
     pub rotation: RotationId,
     /// A token that manages the keys, taken before the exchange.
     pub token: AccessToken,
-    /// The answer to the exchange, once there is one.
+    /// The answer to the exchange, once it has arrived.
     pub answer: Option<RawAnswer>,
 }
 
@@ -31,7 +31,7 @@ struct Written<'a> {
     version: u64,
     rotation_id: &'a str,
     token: &'a str,
-    /// In hexadecimal digits: an answer may be no text.
+    /// In hexadecimal digits: an answer may be binary.
     answer: Option<&'a str>,
 }
 
@@ -61,11 +61,11 @@ pub(in crate::store) fn to_json(kept: &Kept) -> Option<Zeroizing<Vec<u8>>> {
     Some(json)
 }
 
-/// What a slot keeps.
+/// Parses a slot's JSON.
 pub(in crate::store) fn parse(json: &[u8]) -> Result<Kept, StoreErrorKind> {
     let unclear = |what| StoreErrorKind::NotUnderstood(what);
     let unread = || unclear("it is not what a rotation keeps");
-    // Read first: a later version may have any other form.
+    // Parsed first: a later version may have any other form.
     let Version { version } = serde_json::from_slice(json).map_err(|_| unread())?;
     if version != VERSION {
         return Err(unclear("another version of this program has written it"));
@@ -89,7 +89,7 @@ impl Form {
 }
 
 fn digits(bytes: &[u8]) -> Zeroizing<String> {
-    // Of its final size, so that no growth leaves a copy behind.
+    // Allocated at the final size, so that no growth leaves a copy behind.
     let mut digits = Zeroizing::new(String::with_capacity(bytes.len() * 2));
     for byte in bytes {
         for half in [byte >> 4, byte & 0xf] {

@@ -1,4 +1,4 @@
-//! What a slot keeps, in each store of files; the keyring's tests are beside it.
+//! Tests of the second slot in each store of files; those of the keyring's slot are beside the keyring.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ impl Place {
         }
     }
 
-    /// A store of each kind, and where its slot is.
+    /// One store of each kind, and the path of its slot.
     fn stores(&self) -> [(Arc<dyn Store>, PathBuf); 2] {
         let uid = rustix::process::geteuid().as_raw();
         let keys = Arc::new(StoreKeys::default());

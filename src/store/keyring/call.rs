@@ -1,7 +1,8 @@
-//! One call of the keyring, and the protocol with the process that makes it.
+//! One call to the keyring, and the protocol with the process that makes it.
 //!
-//! The operation, the profile and the item are arguments of that process, and the content is its standard input. On standard
-//! output it writes one byte before it asks for the entry, then the outcome: a byte for its kind, then its content.
+//! The operation, the profile and the item are arguments of that process, and the content is its standard input. On
+//! standard output it writes one byte before it requests the entry, then the outcome: a byte for its kind, then its
+//! content.
 
 use std::io::{self, Read, Write};
 
@@ -13,32 +14,32 @@ use super::KeyringFault;
 use crate::profile::ProfileName;
 use crate::store::{kept, record};
 
-/// The byte that marks a begun call, then the first bytes of outcomes.
+/// The byte that marks a begun call, then the first byte of each outcome.
 const BEGUN: u8 = 1;
 const DONE: u8 = 2;
 const SECRET: u8 = 3;
 const NO_ENTRY: u8 = 4;
 const FAULT: u8 = 5;
 
-/// What is asked of the keyring.
+/// The operation of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Operation {
-    /// Whether a credential can be kept in it, now.
+    /// Checks whether a credential can be kept in the keyring now.
     Probe,
-    /// The entry's secret.
+    /// Reads the entry's secret.
     Load,
-    /// A new secret for the entry.
+    /// Writes a new secret for the entry.
     Save,
-    /// No entry any more.
+    /// Removes the entry.
     Remove,
 }
 
-/// Which of a profile's entries is meant.
+/// One of a profile's entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Item {
-    /// Its record.
+    /// The entry of its record.
     Record,
-    /// What a rotation keeps beside it.
+    /// The entry for the data that a rotation keeps beside the record.
     Kept,
 }
 
@@ -63,11 +64,11 @@ pub(super) enum Answer {
 /// The outcome of a call.
 pub(super) struct Outcome {
     pub(super) result: Result<Answer, KeyringFault>,
-    /// Whether the entry was asked for: if so, the operation may have been carried out despite a fault.
+    /// Whether the entry was requested: if so, the operation may have been carried out despite a fault.
     pub(super) begun: bool,
 }
 
-/// Makes calls of the keyring, one at a time, each with its own time limit.
+/// Makes calls to the keyring, one at a time, each with its own time limit.
 pub(super) trait MakeCall: Send + Sync {
     fn make(&self, call: Call<'_>) -> Outcome;
 }
@@ -99,7 +100,7 @@ impl Item {
         }
     }
 
-    /// The longest answer, in bytes: the content. Every fault is shorter.
+    /// The longest answer, in bytes: the content and two bytes. Every fault is shorter.
     pub(super) const fn max_answer(self) -> usize {
         self.max_len() + 2
     }
@@ -108,7 +109,7 @@ impl Item {
 // === impl Call ===
 
 impl Call<'_> {
-    /// Makes the call in this process, on the entry that `open` returns; calls `begin` before it asks for the entry.
+    /// Makes the call in this process, on the entry that `open` returns; calls `begin` before it requests the entry.
     pub(super) fn make(
         self,
         open: impl FnOnce(&str) -> Result<Entry, KeyringFault>,
@@ -136,7 +137,7 @@ impl Call<'_> {
 // === impl Outcome ===
 
 impl Outcome {
-    /// The outcome of a call that failed before it asked for the entry.
+    /// The outcome of a call that failed before it requested the entry.
     pub(super) const fn not_begun(fault: KeyringFault) -> Self {
         Self {
             result: Err(fault),
@@ -164,7 +165,7 @@ impl Outcome {
 /// Makes a call in this process on behalf of its parent, and writes the outcome.
 ///
 /// # Errors
-/// If the content cannot be read as a whole or the outcome cannot be written: then the parent is gone.
+/// If the whole content cannot be read or the outcome cannot be written: then the parent is gone.
 pub(super) fn serve(
     operation: Operation,
     item: Item,
@@ -177,7 +178,7 @@ pub(super) fn serve(
     let limit = item.max_len();
     let mut content = Zeroizing::new(Vec::with_capacity(limit + 1));
     input.take(limit as u64).read_to_end(&mut content)?;
-    // A parent that was killed, or whose write failed, has sent a part: that must not take the place of an entry.
+    // A parent that was killed, or whose write failed, has sent only a part, which must not replace an entry.
     if operation == Operation::Save && serde_json::from_slice::<IgnoredAny>(&content).is_err() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }

@@ -16,7 +16,7 @@ impl KeyringFault {
     pub(super) fn of(error: &keyring::Error) -> Self {
         match error {
             keyring::Error::Ambiguous(_) => Self::Ambiguous,
-            // The default collection was checked just before, so it has been locked since.
+            // The default collection was checked just before, so it must have been locked since.
             keyring::Error::NoStorageAccess(_) => Self::Locked,
             keyring::Error::PlatformFailure(source) => fault(source.as_ref()),
             keyring::Error::NoEntry => Self::Failed("the entry has gone".into()),

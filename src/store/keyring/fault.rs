@@ -1,4 +1,4 @@
-//! Why the OS keyring cannot be used, and what a person can do about it. Only the name of a keyring's error is quoted,
+//! The reasons why the OS keyring cannot be used, and their remedies. Only the name of a keyring's error is quoted,
 //! never its text, which could contain anything.
 
 use std::fmt;
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::Unavailable;
 
-/// Why the OS keyring cannot be used.
+/// The reason why the OS keyring cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KeyringFault {
-    /// There is no session bus, where a keyring would be.
+    /// There is no session bus to find a keyring on.
     NoBus,
     /// No service on the session bus is a keyring.
     NoService,
@@ -35,7 +35,7 @@ pub enum KeyringFault {
 }
 
 impl KeyringFault {
-    /// Only the reason, in a few words.
+    /// The reason alone, in a few words.
     pub fn reason(&self) -> String {
         match self {
             Self::NoBus => "there is no session bus".into(),
@@ -51,7 +51,7 @@ impl KeyringFault {
         }
     }
 
-    /// What a person can do about it.
+    /// The remedy.
     pub const fn advice(&self) -> &'static str {
         match self {
             Self::NoBus => {

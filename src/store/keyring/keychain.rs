@@ -13,7 +13,7 @@ use super::signal::Signal;
 /// The system's name for its keyring.
 pub(super) const NAME: &str = "Keychain";
 
-/// Opens the entry of a profile. For a locked keychain the system prompts the person, so only the time limit helps.
+/// Opens the entry of a profile. The system prompts the person if the keychain is locked, so only the time limit helps.
 pub(super) fn open(service: &str, profile: &str, _limit: Duration) -> Result<Entry, KeyringFault> {
     let store = Store::new().map_err(|error| KeyringFault::of(&error))?;
     let inner = store
@@ -22,11 +22,11 @@ pub(super) fn open(service: &str, profile: &str, _limit: Duration) -> Result<Ent
     Ok(Entry { inner })
 }
 
-/// The keychain tells nothing of its changes.
+/// Reports that changes cannot be watched: the keychain sends no notifications.
 pub(super) fn watch(_: impl FnMut(Signal) -> io::Result<()>) -> Result<(), KeyringFault> {
     let what = "it tells nothing of its changes";
     Err(KeyringFault::Failed(what.into()))
 }
 
-/// No program waits for word of a change.
+/// Does nothing: no program waits for a notification of the keychain.
 pub(super) const fn announce(_: &str, _: &str) {}

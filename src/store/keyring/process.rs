@@ -1,7 +1,7 @@
-//! Makes a keyring call in a process of its own, which runs this program.
+//! A keyring call in a process of its own, which runs this program.
 //!
-//! zbus panics when the system refuses it a thread. With `panic = "abort"` that would end the daemon; here it ends only
-//! the process of one call, which reports a fault. A call that hangs ends with its process at the time limit.
+//! zbus panics when the system refuses it a thread. With `panic = "abort"` that would end the daemon. Here it ends only
+//! the process of one call, which is reported as a fault. A call that hangs ends with its process at the time limit.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -31,14 +31,14 @@ pub(super) struct Process {
     limit: Duration,
 }
 
-/// A process that does not outlive its call.
+/// A process that ends with its call.
 struct Running {
     child: Child,
     /// Kept until the child has been waited for, which [`Drop`] does before this field is dropped.
     _owned: Option<Owned>,
 }
 
-/// The output of the process, and how it ended; `None` if that is not known.
+/// The output of the process, and its exit status; `None` if that is not known.
 struct Ended {
     written: Zeroizing<Vec<u8>>,
     output: Output,

@@ -33,13 +33,13 @@ const SECRETS_PATH: &str = "/org/freedesktop/secrets";
 /// The interface of an entry.
 const ITEM: &str = "org.freedesktop.Secret.Item";
 
-/// What the bus is to pass on: every signal of the service, and whether another program takes its place.
+/// The bus's match rules: every signal of the service, and every change of the name's owner.
 const RULES: [&str; 2] = [
     "type='signal',sender='org.freedesktop.secrets',path_namespace='/org/freedesktop/secrets'",
     "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.freedesktop.secrets'",
 ];
 
-/// The signals of the service after which an entry may have another secret, or none, or may be readable.
+/// The signals of the service after which an entry may have changed, have gone, or have become readable.
 const CHANGES: [(&str, &str); 6] = [
     ("org.freedesktop.Secret.Collection", "ItemCreated"),
     ("org.freedesktop.Secret.Collection", "ItemChanged"),
@@ -49,7 +49,7 @@ const CHANGES: [(&str, &str); 6] = [
     ("org.freedesktop.DBus.Properties", "PropertiesChanged"),
 ];
 
-/// Tells of every change of the keyring, for as long as there is a bus and `tell` succeeds. The service need not run yet.
+/// Calls `tell` at every change of the keyring, until the bus ends or `tell` fails. The service need not run yet.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the process of the watch, whose end by a panic is a fault"
@@ -75,11 +75,11 @@ pub(super) fn watch(mut tell: impl FnMut(Signal) -> io::Result<()>) -> Result<()
     Ok(())
 }
 
-/// How long the announcement of a change may take: the change has been made, and must not look late.
+/// Time limit of an announcement. It is short because the change was made already, and its call must not seem late.
 const ANNOUNCING: Duration = Duration::from_millis(500);
 
-/// Has the service tell of the change that was made to the entry of a profile: gnome-keyring tells nothing of a new secret
-/// in an entry that exists, and of an attribute that is set, to whatever value.
+/// Makes the service signal a change of a profile's entry. gnome-keyring sends no signal for a new secret in an
+/// existing entry, but sends one for every attribute that is set, whatever its value.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the process of one call, whose end by a panic is a fault"
@@ -94,7 +94,7 @@ pub(super) fn announce(service: &str, profile: &str) {
         }
         zbus::Result::Ok(())
     };
-    // Who watches finds the change later without it.
+    // Without the signal, watchers find the change at their next poll.
     let _: zbus::Result<()> = set();
 }
 
@@ -104,7 +104,7 @@ fn is_change(message: &Message) -> bool {
         return false;
     };
     if (interface.as_str(), member.as_str()) == (BUS, "NameOwnerChanged") {
-        // The name, and its former and its new owner, which is empty for a service that has gone.
+        // The name, its former owner, and its new owner, which is empty for a service that has gone.
         let owners: zbus::Result<(String, String, String)> = message.body().deserialize();
         return owners.is_ok_and(|(_, _, new)| !new.is_empty());
     }

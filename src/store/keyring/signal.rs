@@ -1,13 +1,13 @@
-//! What the process that watches the keyring tells its parent.
+//! The protocol between the process that watches the keyring and its parent.
 
-/// What the process tells, each in one byte.
+/// A report of the watching process, in one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// From now on it tells of every change.
+    /// The process reports every change from now on.
     Ready,
     /// An entry was made or changed, the keyring was unlocked, or another keyring took its place.
     Changed,
-    /// There is no keyring that could be watched. The process ends.
+    /// There is no keyring to watch. The process ends.
     NoKeyring,
 }
 

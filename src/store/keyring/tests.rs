@@ -20,7 +20,7 @@ struct Fake {
     secret: Mutex<Option<Vec<u8>>>,
     /// The second entry.
     kept: Mutex<Option<Vec<u8>>>,
-    /// The fault of the next call of this kind, reported after it was begun and instead of making it.
+    /// The fault of the next call of this kind, which the call reports as begun and does not carry out.
     fails: Mutex<Option<(Operation, KeyringFault)>>,
 }
 
@@ -72,7 +72,7 @@ impl CredentialApi for Shared {
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
 
-/// Makes calls on the fake, with answers in the bytes of the real protocol.
+/// Makes calls to the fake, with answers in the bytes of the real protocol.
 struct InThisProcess(Arc<Fake>);
 
 impl MakeCall for InThisProcess {
@@ -327,7 +327,7 @@ fn a_rotation_writes_an_entry_only_for_the_rotation_that_it_expects() {
     };
     save(&store, &bound("first")).unwrap();
     let begin = |stored: Record| stored.rotating(RotationId::of(1), Some(bound("next").key));
-    // The call times out, and the keyring writes later all the same.
+    // The call times out, but the keyring writes the entry later.
     *entry.fails.lock().unwrap() = Some((Operation::Save, KeyringFault::Timeout));
     let unknown = replace_if(&store, &lock, None, begin);
     let Written::Unknown { intended, .. } = unknown else {
@@ -339,7 +339,7 @@ fn a_rotation_writes_an_entry_only_for_the_rotation_that_it_expects() {
     *entry.secret.lock().unwrap() = Some(late.to_vec());
     let after = read_back(&store, &name(), &intended);
     assert!(matches!(after, ReadBack::Intended), "{after:?}");
-    // Another program's rotation is left alone.
+    // The rotation of another program stays unchanged.
     for other in [None, Some(RotationId::of(2))] {
         let refused = replace_if(&store, &lock, other.as_ref(), Record::switched);
         assert!(matches!(refused, Written::Conflict), "{refused:?}");

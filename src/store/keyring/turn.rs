@@ -1,4 +1,4 @@
-//! Serialises calls: at most one process talks to the keyring, however many calls are waiting.
+//! A queue for keyring calls: at most one process talks to the keyring, however many calls are waiting.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,21 +10,21 @@ pub(super) struct Turn {
     changed: Condvar,
 }
 
-/// The turn did not come in time, or the previous call was late: the keyring hangs.
+/// The call had to wait too long, or the previous call exceeded its time limit: the keyring hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Late;
 
 #[derive(Debug, Default)]
 struct State {
     busy: bool,
-    /// The number of late calls.
+    /// The number of calls that exceeded their time limit.
     late: u64,
 }
 
 impl Turn {
-    /// Makes a call when no other is running; `call` also returns whether it was late. If it was late, all waiting
-    /// calls fail with it, since each of them would be late as well, one after the other. A waiting call fails after
-    /// `limit` in any case.
+    /// Makes a call when no other is running; `call` also returns whether it exceeded its time limit. If it did, all
+    /// waiting calls fail with it, since each of them would exceed its limit as well, one after the other. A waiting
+    /// call fails after `limit` in any case.
     pub(super) fn run<T>(
         &self,
         limit: Duration,
@@ -117,7 +117,7 @@ mod tests {
                 thread::spawn(move || turn.run(LONG, || ((), false)))
             })
             .collect();
-        // A thread that asks after the late call gets a turn, so most threads must be waiting by now.
+        // A thread that comes after the late call gets a turn, so most threads must be waiting by now.
         while Arc::strong_count(&turn) < 6 {
             thread::yield_now();
         }

@@ -1,6 +1,6 @@
-//! A process of this program that watches the keyring and tells its parent of each change.
+//! A process of this program that watches the keyring and reports each change to its parent.
 //!
-//! It is a process of its own for the reason that a call is one: zbus panics when the system refuses it a thread. It ends
+//! It is a process of its own for the same reason as a call: zbus panics when the system refuses it a thread. It ends
 //! when its parent no longer reads.
 
 use std::io::{self, ErrorKind, Write as _};
@@ -17,10 +17,10 @@ use crate::offload;
 use crate::process::children::{self, Owned};
 use crate::process::program::{SERVICE_VARIABLES, this_program};
 
-/// The hidden command of `jetond` that watches.
+/// The hidden command of `jetond` that watches the keyring.
 pub const WATCH_COMMAND: &str = "keyring-watch";
 
-/// The process. It ends when this is dropped.
+/// The watching process. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct KeyringWatch {
     child: Child,
@@ -42,7 +42,7 @@ impl KeyringWatch {
             .arg(WATCH_COMMAND)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            // The text of a panic adds nothing to the end of the process.
+            // The text of a panic adds nothing to the exit status.
             .stderr(Stdio::null());
         for name in SERVICE_VARIABLES {
             command.env_remove(name);
@@ -74,7 +74,8 @@ impl Drop for KeyringWatch {
     }
 }
 
-/// Watches the system's keyring on behalf of the parent process, until that no longer reads; see [`WATCH_COMMAND`].
+/// Watches the system's keyring on behalf of the parent process, until the parent no longer reads; see
+/// [`WATCH_COMMAND`].
 ///
 /// # Errors
 /// If the keyring cannot be watched, or the system refuses a thread.

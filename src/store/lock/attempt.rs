@@ -1,4 +1,4 @@
-//! One attempt to take a lock: its file is opened or made, judged, and locked.
+//! One attempt to take a lock: it opens or makes the file, checks its owner and mode, and locks it.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -18,11 +18,11 @@ use crate::trust::{Distrust, Facts, Untrusted, is_passing};
 const OPEN_LOCK: &str = "open the lock";
 const MAKE_LOCK: &str = "make the lock";
 
-/// Why a lock is not open.
+/// The reason why a lock's file could not be opened.
 enum NotOpened {
-    /// It does not exist, and cannot be made.
+    /// The file does not exist, and cannot be made.
     NotMade(io::Error),
-    /// It exists.
+    /// The file exists, and cannot be opened.
     Existing(io::Error),
 }
 
@@ -76,7 +76,8 @@ impl Locks {
             Ok(lock) if folder.is(name, lock.file()) => Ok(Try::Held(lock)),
             Ok(_) | Err(NotLocked::Held) => Ok(Try::Later),
             Err(NotLocked::Unsupported(_)) => {
-                // An NFS server may be without locks for a while only: then one that was there may be held.
+                // An NFS server may lack locks only for a while, so another program may hold a file that existed
+                // before.
                 if made {
                     let _: io::Result<()> = folder.unlink(name);
                 }
@@ -86,8 +87,8 @@ impl Locks {
         }
     }
 
-    /// Opens the file, or makes it, and tells whether it was made. Root gives only a file that it has just made to the
-    /// owner: any other may be a link of the owner's.
+    /// Opens the file or makes it; returns whether it was made. As root, it gives the owner only a file that it has
+    /// just made: any other may be a link that the owner planted.
     fn open(&self, folder: &Folder, name: &OsStr) -> Result<(File, bool), NotOpened> {
         match folder.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
             Ok(file) => {
@@ -99,7 +100,7 @@ impl Locks {
                 match attributes.apply(&file) {
                     Ok(()) => Ok((file, true)),
                     Err(e) => {
-                        // Left as root's, it would keep its owner out.
+                        // If it stayed root's, its owner could not open it.
                         let _: io::Result<()> = folder.unlink(name);
                         Err(NotOpened::NotMade(e))
                     }
@@ -113,7 +114,7 @@ impl Locks {
         }
     }
 
-    /// Why a lock that exists cannot be opened: its owner, if that is another user, or what the system said.
+    /// The error for an existing lock that cannot be opened: its owner, if that is another user, or the system's error.
     fn denied(&self, path: &Path, error: io::Error) -> StoreError {
         let uid = self.owner;
         match path.symlink_metadata().map(|meta| meta.uid()) {
@@ -122,8 +123,8 @@ impl Locks {
         }
     }
 
-    /// Why the folder of the locks cannot be made, if it is missing for that. A folder that exists and is not trusted is
-    /// refused instead, and so is a failure that passes: another program may lock meanwhile what this one does not.
+    /// The reason why the folder of the locks is missing and cannot be made. `None` for a folder that exists and is not
+    /// trusted, and for a failure that passes: then the caller must refuse, since another program may lock meanwhile.
     pub(super) fn not_made(&self, untrusted: &Untrusted) -> Option<Unlockable> {
         if untrusted.is_passing() || self.folder.symlink_metadata().is_ok() {
             return None;

@@ -74,7 +74,7 @@ fn a_lock_ends_with_the_process_that_holds_it() {
     assert!(is_busy(&locks, "a"));
     holder.kill().unwrap();
     holder.wait().unwrap();
-    // Its file was left behind, and the next holder removes it.
+    // The file was left behind, and the next holder removes it.
     assert!(file.exists());
     assert!(!is_busy(&locks, "a"));
     assert!(!file.exists());
@@ -129,7 +129,7 @@ fn root_does_not_give_away_a_lock_that_it_has_not_made() {
         "{error}"
     );
     assert_eq!(file.metadata().unwrap().uid(), 0);
-    // Its owner is told which file is in the way, and what to do.
+    // The error names the file that is in the way, and the remedy.
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let told = as_user(12_345, || locks.take(&name("a")).unwrap_err().to_string());
     let says = format!("{}: it belongs to uid 0 and must", file.display());
@@ -159,7 +159,7 @@ fn root_leaves_no_lock_that_it_cannot_give_away() {
     assert!(!dir.path().join("locks/a.lock").exists());
 }
 
-/// Does this as another user, in a thread that is that user.
+/// Runs this as another user, in a thread of that user.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test that gets no thread fails, and may"
@@ -189,7 +189,7 @@ fn a_state_that_cannot_be_made_leaves_a_profile_without_a_lock_but_not_without_a
         refused
     };
     let dir = TempDir::new().unwrap();
-    // The system makes no folder here.
+    // The system allows no new folder here.
     without(Path::new("/proc/jeton"), uid());
     if uid() != 0 {
         return; // Only root can be another user.
@@ -206,7 +206,7 @@ fn a_state_that_cannot_be_made_leaves_a_profile_without_a_lock_but_not_without_a
     set(&state, 0o500);
     let refused = as_user(12_345, || without(&state, 12_345));
     assert!(refused.contains("cannot make"), "{refused}");
-    // What is written down there is not passed over.
+    // A recorded removal is not ignored.
     fs::write(state.join("removals/a.json"), "{}").unwrap();
     as_user(12_345, || {
         let lock = Locks::new(&state, 12_345).take(&name("a")).unwrap();
@@ -216,7 +216,7 @@ fn a_state_that_cannot_be_made_leaves_a_profile_without_a_lock_but_not_without_a
     set(&parent, 0o500);
     let refused = as_user(12_345, || without(&state, 12_345));
     assert!(refused.contains("cannot make"), "{refused}");
-    // The folder is there, and a lock cannot be made in it.
+    // The folder exists, but a lock cannot be made in it.
     fs::create_dir_all(state.join("locks")).unwrap();
     set(&state.join("locks"), 0o500);
     let refused = as_user(12_345, || without(&state, 12_345));
@@ -224,7 +224,7 @@ fn a_state_that_cannot_be_made_leaves_a_profile_without_a_lock_but_not_without_a
         refused.contains("a.lock: cannot make the lock"),
         "{refused}"
     );
-    // A folder that exists is judged.
+    // An existing folder is checked.
     set(&state.join("locks"), 0o000);
     as_user(12_345, || {
         Locks::new(&state, 12_345).take(&name("a")).unwrap_err()

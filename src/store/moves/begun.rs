@@ -1,4 +1,4 @@
-//! A move that has begun.
+//! An unfinished move of a credential.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,13 @@ use crate::config::StoreKind;
 /// A move that has begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
-    /// The real path of the configuration that it is for.
+    /// The real path of the configuration that the move belongs to.
     pub config: PathBuf,
-    /// From where to where.
+    /// The origin and the destination.
     pub kind: MoveKind,
 }
 
-/// From where to where a credential moves.
+/// The origin and the destination of a credential's move.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MoveKind {
     /// From one store to another.
@@ -26,7 +26,7 @@ pub enum MoveKind {
         /// The credential.
         moved: Moved,
     },
-    /// Into a file, after which it is removed here.
+    /// Into a file, after which the credential is removed here.
     Export {
         /// The file.
         file: PathBuf,
@@ -35,26 +35,26 @@ pub enum MoveKind {
     Import {
         /// The store.
         store: StoreKind,
-        /// The file that the certificates to trust are written to, if there are any.
+        /// The file to which the certificates to trust are written, if there are any.
         ca_file: Option<PathBuf>,
         /// The credential.
         moved: Moved,
     },
 }
 
-/// What tells a credential from others of its profile, without its secret.
+/// The identity of a credential among others of its profile, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
     /// The client ID.
     pub client_id: String,
-    /// When it was enrolled or created, in Unix seconds.
+    /// The time of its enrolment or creation, in Unix seconds.
     pub created_at: u64,
 }
 
 // === impl Moved ===
 
 impl Moved {
-    /// What tells this record's credential from others.
+    /// The identity of this record's credential.
     pub fn of(record: &Record) -> Self {
         Self {
             client_id: record.key.credential.client_id.clone(),

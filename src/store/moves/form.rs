@@ -1,4 +1,4 @@
-//! The file of a move that has begun.
+//! The file format of an unfinished move.
 
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ struct Credential {
     created_at: u64,
 }
 
-/// The file's JSON. A path that is not UTF-8 cannot be written.
+/// Writes the file's JSON. Fails for a path that is not UTF-8.
 pub(super) fn to_json(profile: &ProfileName, begun: &Move) -> serde_json::Result<Vec<u8>> {
     let of = |moved: &Moved| Credential {
         client_id: moved.client_id.clone(),
@@ -79,7 +79,7 @@ pub(super) fn to_json(profile: &ProfileName, begun: &Move) -> serde_json::Result
     })
 }
 
-/// The move of this profile's credential that is in the file.
+/// Parses the file, which must belong to this profile.
 pub(super) fn parse(json: &[u8], profile: &ProfileName) -> Result<Move, StoreErrorKind> {
     #[derive(Deserialize)]
     struct Version {
@@ -91,7 +91,7 @@ pub(super) fn parse(json: &[u8], profile: &ProfileName) -> Result<Move, StoreErr
         what,
     };
     let unread = || malformed("it does not say what an interrupted move has still to do");
-    // Read first: a later version may have any other form.
+    // Parsed first: a later version may have any other form.
     let Version { version } = serde_json::from_slice(json).map_err(|_| unread())?;
     if version != VERSION {
         return Err(StoreErrorKind::Version(version));

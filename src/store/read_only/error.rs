@@ -1,4 +1,4 @@
-//! Why a source gave no credential, and what a person can do about it.
+//! The reasons why a source gave no credential, and their remedies.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub enum Part {
     ClientSecret,
 }
 
-/// Why this daemon runs no command for a secret: it would have rights that no user's program should have.
+/// The reason why this daemon runs no command for a secret: it would have rights that no user's program should have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoCommands {
     /// The daemon is root's.
@@ -24,22 +24,22 @@ pub enum NoCommands {
     SystemUnit,
 }
 
-/// Why a source gave no credential. It never quotes what the source gave.
+/// The reason why a source gave no credential. It never quotes the source's content.
 #[derive(Debug)]
 pub enum SourceError {
     /// Its file or its program, or a folder or link that leads to it, cannot be read or is not trusted.
     Untrusted(Untrusted),
-    /// What it gives is no client ID or no client secret.
+    /// Its content is not a client ID or a client secret.
     Invalid(Part, InvalidCredential),
-    /// What it gives has quotes, spaces or a name around it, as these words say.
+    /// Its content has quotes, spaces or a name around it; the text describes them.
     Around(Part, String),
     /// Another program keeps replacing the file of the client ID.
     Changing,
-    /// systemd has passed no credentials to this process, and so not the one of this name.
+    /// systemd has passed no credentials to this process, so the one of this name is missing.
     NotPassed(String),
-    /// No command is run here.
+    /// No command may run here.
     NoCommands(NoCommands),
-    /// The command of this program gave nothing.
+    /// The command with this program failed.
     Command(String, RunError),
 }
 
@@ -77,7 +77,7 @@ impl SourceError {
         }
     }
 
-    /// Whether the command was run before it, if the source is one.
+    /// Whether the source's command ran before this error.
     pub(in super::super) const fn is_after_a_run(&self) -> bool {
         match self {
             Self::Command(_, why) => !matches!(why, RunError::Ending | RunError::Start(_)),
@@ -88,7 +88,7 @@ impl SourceError {
 }
 
 impl fmt::Display for NoCommands {
-    /// A clause.
+    /// A clause, for the middle of a sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Root => "this daemon is root's",
@@ -98,7 +98,7 @@ impl fmt::Display for NoCommands {
 }
 
 impl fmt::Display for SourceError {
-    /// To follow the key that names the source.
+    /// A text that follows the key that names the source.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Untrusted(untrusted) => untrusted.fmt(f),

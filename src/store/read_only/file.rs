@@ -1,4 +1,4 @@
-//! A file that holds a client ID or a client secret, and nothing else.
+//! A file that holds only a client ID or a client secret.
 
 use std::path::Path;
 
@@ -7,22 +7,22 @@ use zeroize::Zeroizing;
 use crate::credential::InvalidCredential;
 use crate::trust::{Purpose, Untrusted, read_named};
 
-/// The largest file that is read, in bytes: far more than a credential has, and little enough to be read at once.
+/// The largest file that is read, in bytes: far longer than a credential, and short enough to be read at once.
 const MAX_LEN: u64 = 64 * 1024;
 
-/// Reads a file that only root and `owner` can have written, through any links. Blocks.
+/// Reads a file that only root and `owner` can have written, also through links. Blocks.
 ///
 /// # Errors
-/// [`Untrusted`] names the file, or the folder or link on the way to it, and the remedy.
+/// [`Untrusted`] names the file, or the folder or link on its path, and the remedy.
 pub(super) fn read(path: &Path, owner: u32) -> Result<Zeroizing<Vec<u8>>, Untrusted> {
     read_named(path, owner, Purpose::SecretFile, MAX_LEN).map(|file| file.bytes)
 }
 
-/// The text of a source without the line end that editors and `echo` put at its end: one, of Unix or of Windows. No
-/// client ID or secret has any.
+/// Removes the line end that editors and `echo` add: one, of Unix or of Windows. No client ID or secret contains a line
+/// end.
 ///
 /// # Errors
-/// [`InvalidCredential::Characters`] for bytes that are no text.
+/// [`InvalidCredential::Characters`] for bytes that are not text.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, InvalidCredential> {
     let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let line = match line.len() < bytes.len() {

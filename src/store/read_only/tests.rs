@@ -45,7 +45,7 @@ impl Place {
         }
     }
 
-    /// The secret that is read, or the whole message.
+    /// Reads the secret; returns the whole message on an error.
     fn read(&self, client_secret: SecretSource, surroundings: Surroundings) -> Result<(), String> {
         let read = self.reader(client_secret, surroundings).credential();
         let expected = ClientSecret::parse(SECRET).unwrap();
@@ -280,7 +280,7 @@ fn what_was_copied_with_quotes_spaces_or_a_name_around_it_is_refused_with_the_re
         let why = why.unwrap_err();
         assert!(why.contains(around) && !why.contains(SECRET), "{why}");
     }
-    // What stands inside is a part of it.
+    // Such characters inside the text are a part of it.
     let file = place.file("secret", "a\"b'c=d:e f");
     let reader = place.reader(SecretSource::File(file), Surroundings::default());
     let credential = reader.credential().unwrap();

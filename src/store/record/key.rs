@@ -1,4 +1,4 @@
-//! A key: what proves us to an issuer, and what the issuer calls it.
+//! A key: the credential, and the issuer's names for it.
 
 use crate::credential::Credential;
 use crate::instant::UnixTime;
@@ -12,8 +12,8 @@ pub struct Key {
     pub key_id: Option<String>,
     /// The name under which the issuer lists the key.
     pub key_name: Option<String>,
-    /// When it was enrolled or created, by our own clock.
+    /// The time of its enrolment or creation, by our own clock.
     pub created_at: UnixTime,
-    /// What the issuer's clock showed then, if it was seen.
+    /// The same time by the issuer's clock, if an answer had it.
     pub server_date: Option<UnixTime>,
 }

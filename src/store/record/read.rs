@@ -25,8 +25,8 @@ pub(in crate::store) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind>
             let read: ReadBinding = serde_json::from_slice(json).map_err(|e| malformed(&e))?;
             let ca = read.ca.map_or(Ca::System, Ca::Set);
             let endpoint = Url::parse(&read.endpoint).ok();
-            // The origin is there for people and for other programs. A record whose two addresses differ was edited, and
-            // it is not known which one is meant.
+            // The origin is for people and other programs. A record whose two addresses differ was edited, and it is
+            // not known which one is meant.
             let endpoint = endpoint.filter(|url| url.origin().ascii_serialization() == read.origin);
             let bound = Bound::Endpoint {
                 provider: read.provider,
@@ -69,7 +69,7 @@ pub(in crate::store) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind>
     })
 }
 
-/// Converts an error of serde. Its message may quote the text; its place and its category do not.
+/// Converts an error of serde. Its message may quote the text; its position and its category do not.
 fn malformed(error: &serde_json::Error) -> StoreErrorKind {
     let what = match error.classify() {
         serde_json::error::Category::Eof => "it ends too early",
@@ -88,14 +88,14 @@ struct Version {
     version: u64,
 }
 
-/// What only records of the former version have.
+/// The fields that only records of the former version have.
 #[derive(Deserialize)]
 struct ReadFormer {
     origin: String,
     ca: Option<String>,
 }
 
-/// What records of the former version do not have.
+/// The fields that records of the former version lack.
 #[derive(Deserialize)]
 struct ReadBinding {
     provider: String,
@@ -104,8 +104,8 @@ struct ReadBinding {
     ca: Option<Vec<String>>,
 }
 
-/// What records of all versions have. Flattening would buffer every field, including secrets, so the key's fields are
-/// repeated here.
+/// The fields that records of all versions have. `flatten` would buffer every field, including secrets, so the key's
+/// fields are repeated here.
 #[derive(Deserialize)]
 struct Common {
     client_id: String,
@@ -138,7 +138,7 @@ struct ReadKey {
     shared: bool,
 }
 
-/// What only a record has whose key is being rotated.
+/// The fields that only a record with a rotation has.
 #[derive(Deserialize)]
 struct ReadRotation {
     rotation_id: String,
@@ -166,7 +166,7 @@ impl ReadRotation {
 }
 
 impl ReadKey {
-    /// Builds the key, with its credential bound as the record says.
+    /// Builds the key, with the record's binding.
     fn parse(self, binding: &Binding) -> Result<Key, StoreErrorKind> {
         let credential = Credential::parse(&self.client_id, &self.client_secret.0);
         let what = "the client ID or the client secret is empty, too long, or has other characters than ASCII";

@@ -4,10 +4,10 @@ use std::fmt;
 
 use super::Key;
 
-/// How many characters the ID of a rotation has.
+/// The length of a rotation's ID, in characters.
 const ID_LEN: usize = 32;
 
-/// The ID of one rotation. Two rotations never have the same, on whatever machine they are begun.
+/// The ID of one rotation. Every rotation has a different one, whatever machine begins it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RotationId(String);
 
@@ -42,19 +42,19 @@ impl RotationId {
         Ok(Self::of(u128::from_be_bytes(bytes)))
     }
 
-    /// The ID of this number.
+    /// The ID with this number.
     pub fn of(number: u128) -> Self {
         Self(format!("{number:032x}"))
     }
 
-    /// The ID that is written so; `None` if it is none.
+    /// Parses an ID; `None` if the text is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         let is_id = text.len() == ID_LEN && text.bytes().all(is_digit);
         is_id.then(|| Self(text.to_owned()))
     }
 
-    /// How it is written.
+    /// The ID as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -69,21 +69,21 @@ impl fmt::Display for RotationId {
 // === impl OtherKey ===
 
 impl OtherKey {
-    /// The key, whichever it is.
+    /// The key, next or previous.
     pub const fn key(&self) -> &Key {
         match self {
             Self::Next(key) | Self::Previous(key) => key,
         }
     }
 
-    /// The key, whichever it is, by value.
+    /// Returns the key, next or previous, by value.
     pub fn into_key(self) -> Key {
         match self {
             Self::Next(key) | Self::Previous(key) => key,
         }
     }
 
-    /// The key that is to be used.
+    /// The next key, if this is one.
     pub const fn next(&self) -> Option<&Key> {
         match self {
             Self::Next(key) => Some(key),
@@ -91,7 +91,7 @@ impl OtherKey {
         }
     }
 
-    /// The key that was used.
+    /// The previous key, if this is one.
     pub const fn previous(&self) -> Option<&Key> {
         match self {
             Self::Previous(key) => Some(key),

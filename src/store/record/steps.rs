@@ -5,12 +5,12 @@ use crate::credential::{ClientSecret, Credential};
 use crate::instant::UnixTime;
 use crate::store::Bound;
 
-/// When a secret came.
+/// The time at which a secret arrived.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     /// By our own clock.
     pub at: UnixTime,
-    /// By the issuer's, if it was seen.
+    /// By the issuer's clock, if an answer had it.
     pub server_date: Option<UnixTime>,
 }
 
@@ -20,20 +20,20 @@ impl Record {
         self.rotation.as_ref().map(|rotation| &rotation.id)
     }
 
-    /// The key beside the one in use, which may work where that does not.
+    /// The key beside the one in use. It may work when the other one does not.
     pub fn other_key(&self) -> Option<&Key> {
         let other = self.rotation.as_ref()?.other.as_ref();
         other.map(OtherKey::key)
     }
 
-    /// Whether the record needs the key of this client ID.
+    /// Whether the record has the key of this client ID.
     pub fn needs(&self, client_id: &str) -> bool {
         let mut keys = std::iter::once(&self.key).chain(self.other_key());
         keys.any(|key| key.credential.client_id == client_id)
     }
 
-    /// The same record with a rotation of this ID, whose next key is `next`. `None` if the record is of an age that
-    /// does not say where its credential may be sent: such a one is not used either.
+    /// The same record with a rotation of this ID, whose next key is `next`. `None` for a record of the former version:
+    /// it has no full address, and is not used for requests either.
     #[must_use]
     pub fn rotating(self, id: RotationId, next: Option<Key>) -> Option<Self> {
         if matches!(self.binding.bound, Bound::Origin(_)) {
@@ -51,9 +51,9 @@ impl Record {
         Some(Self { rotation, ..self })
     }
 
-    /// The same record with another secret for the key in use, whose former secret is that of the previous key: replicas
-    /// of the issuer may still take it. `None` if the record does not say where its credential may be sent, or the client
-    /// ID is none.
+    /// The same record with a new secret for the key in use. The former secret becomes that of the previous key:
+    /// replicas of the issuer may still accept it. `None` for a record of the former version, or for an invalid client
+    /// ID.
     #[must_use]
     pub fn renewed(self, id: RotationId, secret: ClientSecret, seen: Seen) -> Option<Self> {
         if matches!(self.binding.bound, Bound::Origin(_)) {
@@ -80,8 +80,8 @@ impl Record {
         })
     }
 
-    /// The same record after the switch: the next key is in use, and the one that was is the previous one. `None` if
-    /// there is no next key.
+    /// The same record after the switch: the next key becomes the key in use, and the former key the previous one.
+    /// `None` if there is no next key.
     #[must_use]
     pub fn switched(self) -> Option<Self> {
         match self.rotation {
@@ -100,7 +100,7 @@ impl Record {
         }
     }
 
-    /// The same record with the key of this client ID alone, which it has in any place, and without a rotation. `None` if
+    /// The same record with only the key of this client ID, whether in use or other, and without a rotation. `None` if
     /// it has no such key.
     #[must_use]
     pub fn restored(self, client_id: &str) -> Option<Self> {
@@ -114,7 +114,7 @@ impl Record {
         })
     }
 
-    /// The same record without a rotation, and without the other key.
+    /// The same record without its rotation and its other key.
     #[must_use]
     pub fn settled(self) -> Self {
         Self {

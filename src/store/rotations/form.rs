@@ -1,4 +1,4 @@
-//! The file of a rotation's journal.
+//! The file format of a rotation's journal.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ struct Moment {
     server_date: Option<u64>,
 }
 
-/// The file's JSON.
+/// Writes the file's JSON.
 pub(super) fn to_json(
     profile: &ProfileName,
     journal: &RotationJournal,
@@ -85,7 +85,7 @@ pub(super) fn to_json(
     })
 }
 
-/// The journal of this profile's rotation that is in the file.
+/// Parses the file, which must belong to this profile.
 pub(super) fn parse(json: &[u8], profile: &ProfileName) -> Result<RotationJournal, StoreErrorKind> {
     #[derive(Deserialize)]
     struct Version {
@@ -93,7 +93,7 @@ pub(super) fn parse(json: &[u8], profile: &ProfileName) -> Result<RotationJourna
     }
     let unclear = |what| StoreErrorKind::NotUnderstood(what);
     let unread = || unclear("it does not say what a rotation has still to do");
-    // Read first: a later version may have any other form.
+    // Parsed first: a later version may have any other form.
     let Version { version } = serde_json::from_slice(json).map_err(|_| unread())?;
     if version != VERSION {
         return Err(unclear("another version of this program has written it"));

@@ -9,72 +9,72 @@ use crate::store::RotationId;
 /// The longest name of a phase, in characters.
 const MAX_PHASE: usize = 40;
 
-/// The journal of a rotation. It has no secret.
+/// The journal of a rotation. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RotationJournal {
-    /// The ID, which the record has as well.
+    /// The rotation's ID, which the record has as well.
     pub id: RotationId,
-    /// How the secret is exchanged.
+    /// The way in which the secret is exchanged.
     pub mode: RotationMode,
-    /// How far it has come.
+    /// The rotation's progress.
     pub phase: Phase,
     /// The machine that drives it.
     pub machine: Machine,
-    /// The profile whose token manages the keys, where it is another one.
+    /// The profile whose token manages the keys, if it is another one.
     pub with: Option<ProfileName>,
     /// The path of the endpoint that lists the keys of this kind.
     pub path: String,
-    /// The key that was in use when it began.
+    /// The key that was in use when the rotation began.
     pub former: SeenKey,
-    /// Every name for a new key that was sent, in order. A creation whose answer was lost may still be executed.
+    /// Every name for a new key that was sent, in order. The server may still execute a creation whose answer was lost.
     pub tried: Vec<String>,
-    /// The keys that the server is known to have made.
+    /// The keys that the server has made, as far as known.
     pub made: Vec<SeenKey>,
-    /// What the grace period is judged by, once the switch was made.
+    /// The times by which the grace period is judged, once the switch was made.
     pub grace: Option<Grace>,
-    /// The SHA-256 of the secret that is replaced in place, in hexadecimal digits.
+    /// The SHA-256 of the secret that is being replaced in place, in hexadecimal digits.
     pub former_secret: Option<String>,
 }
 
-/// How a secret is exchanged.
+/// The way in which a secret is exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RotationMode {
-    /// A second key is made, and the first one is deleted later.
+    /// A second key is made, and the former key is deleted later.
     Overlap,
-    /// The key gets a new secret, and the former one is revoked at once.
+    /// The key gets a new secret, and the former secret is revoked at once.
     InPlace,
 }
 
-/// The word for how far a rotation has come. What it means is known to the rotation's state machine alone.
+/// The word for a rotation's progress. Only the rotation's state machine knows its meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phase(String);
 
-/// A machine, and one of its runs.
+/// A machine, and one boot of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     /// Its host name.
     pub host: String,
-    /// The ID of this run, which is new at each boot; empty where the system has none.
+    /// The ID of this boot; empty if the system has none.
     pub boot: String,
 }
 
-/// On which machine a rotation was begun, as this machine sees it.
+/// The machine that began a rotation, relative to this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartedOn {
-    /// On this one, in this run: the profile's lock decides who drives it.
+    /// This machine, since its last boot: the profile's lock decides which program drives it.
     ThisBoot,
-    /// On this one, in an earlier run: no program drives it any more.
+    /// This machine, before its last boot: no program drives it any more.
     EarlierBoot,
-    /// On another one, which may still drive it.
+    /// Another machine, which may still drive it.
     OtherHost,
 }
 
-/// A key of the server, without its secret.
+/// A key at the server, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenKey {
     /// The client ID.
     pub client_id: String,
-    /// The server's ID of it, if it is known.
+    /// The server's ID of the key, if it is known.
     pub key_id: Option<String>,
     /// Its name at the server, if it is known.
     pub name: Option<String>,
@@ -83,7 +83,7 @@ pub struct SeenKey {
 // === impl RotationJournal ===
 
 impl RotationJournal {
-    /// On which machine it was begun, as this one sees it.
+    /// Compares the machine that began the rotation with this one.
     pub fn started_on(&self, now: &Machine) -> StartedOn {
         if self.machine.host != now.host {
             StartedOn::OtherHost
@@ -94,7 +94,7 @@ impl RotationJournal {
         }
     }
 
-    /// The names of the keys that may be at the server because of this rotation, each once.
+    /// The names of the keys that may be at the server because of this rotation, without duplicates.
     pub fn names(&self) -> Vec<&str> {
         let made = self.made.iter().filter_map(|key| key.name.as_deref());
         let mut names: Vec<_> = self.tried.iter().map(String::as_str).chain(made).collect();
@@ -107,7 +107,7 @@ impl RotationJournal {
 // === impl RotationMode ===
 
 impl RotationMode {
-    /// The word for it.
+    /// The mode's word in the file.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Overlap => "overlap",
@@ -115,7 +115,7 @@ impl RotationMode {
         }
     }
 
-    /// The mode of this word.
+    /// Parses the word of a mode.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Overlap, Self::InPlace]
             .into_iter()
@@ -126,7 +126,7 @@ impl RotationMode {
 // === impl Phase ===
 
 impl Phase {
-    /// Takes a word of lowercase letters and '-'; `None` if it is none.
+    /// Parses a word of lowercase letters and '-'; `None` for any other text.
     pub fn parse(word: &str) -> Option<Self> {
         let is_word = (1..=MAX_PHASE).contains(&word.len())
             && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');

@@ -1,4 +1,4 @@
-//! The names of keys that a server did not let rotations delete: `STATE/rotations/PROFILE.left`.
+//! The names of former keys that a server did not let rotations delete: `STATE/rotations/PROFILE.left`.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,16 +12,16 @@ const VERSION: u64 = 1;
 #[derive(Serialize, Deserialize)]
 struct Form {
     version: u64,
-    /// The keys' names; of one without, its client ID.
+    /// The keys' names; for a key without a name, its client ID.
     keys: Vec<String>,
 }
 
 impl Rotations {
-    /// The names of the profile's former keys that its server did not let a rotation delete; of a key without a known
-    /// name its client ID.
+    /// The names of the profile's former keys that its server did not let a rotation delete; for a key without a known
+    /// name, its client ID.
     ///
     /// # Errors
-    /// [`StoreError`] if that cannot be read, trusted or understood.
+    /// [`StoreError`] if the file cannot be read, trusted or understood.
     pub fn left(&self, profile: &ProfileName) -> Result<Vec<String>, StoreError> {
         let Some(json) = self.left.read(profile)? else {
             return Ok(vec![]);
@@ -46,10 +46,10 @@ impl Rotations {
         Ok(files.filter_map(|(_, name)| name).collect())
     }
 
-    /// Writes down which keys are left; none removes the file.
+    /// Records the keys that are left; an empty list removes the file.
     ///
     /// # Errors
-    /// [`StoreError`] if it cannot be written or removed.
+    /// [`StoreError`] if the file cannot be written or removed.
     pub fn set_left(&self, lock: &ProfileLock, keys: &[String]) -> Result<(), StoreError> {
         if keys.is_empty() {
             return self.left.remove(lock).map(drop);

@@ -2,31 +2,31 @@
 
 use super::journal::Machine;
 
-/// Where the kernel tells the ID of this run.
+/// The file with the kernel's ID of this boot.
 #[cfg(target_os = "linux")]
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// Where the kernel tells the host name.
+/// The file with the host name.
 #[cfg(target_os = "linux")]
 const HOST: &str = "/proc/sys/kernel/hostname";
 
 impl Machine {
-    /// This machine, in this run of it. What the system does not tell is empty; without an ID of the run, every run looks
-    /// like another one, and the profile's lock alone decides.
+    /// Reads this machine's host name and boot ID. A part that the system does not provide is empty. Without a boot ID
+    /// every boot counts as another one, and only the profile's lock decides.
     #[cfg(target_os = "linux")]
     pub fn this() -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         Self::told(&read(HOST), &read(BOOT_ID))
     }
 
-    /// This machine. The system tells no ID of its run.
+    /// Reads this machine's host name. The system provides no boot ID.
     #[cfg(not(target_os = "linux"))]
     pub fn this() -> Self {
         let name = rustix::system::uname();
         Self::told(&name.nodename().to_string_lossy(), "")
     }
 
-    /// The machine that the system tells of with these texts.
+    /// Builds the machine from the system's texts.
     fn told(host: &str, boot: &str) -> Self {
         let boot = boot.trim();
         let is_id = boot.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');

@@ -1,18 +1,17 @@
-//! The names of keys in a journal that cannot be understood, for a person who has to look for them at the server.
+//! The names of keys in a journal that cannot be understood. A person has to look for those keys at the server.
 
-/// The most names that are told.
+/// The largest number of names to show.
 const MOST: usize = 100;
 
-/// The longest name that is told, in characters.
+/// The longest name to show, in characters.
 const MAX_NAME: usize = 255;
 
-/// The texts in these bytes that may be the name of a key: every text in quotes after `tried`, and each that is the
-/// value of a `name`. None holds a character that a terminal would act on. Some may be more than names; none is a
-/// secret.
+/// Finds the texts in these bytes that may be the name of a key: every quoted text in the list after `tried`, and each
+/// value of a `name`. The texts have no control characters. Some may not be names; none is a secret.
 pub(super) fn of_keys(json: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(json);
     let mut found = vec![];
-    // Where a journal is whole in its parts, every second part is a text.
+    // If the quotes are intact, every second part is a text.
     let parts: Vec<&str> = text.split('"').collect();
     let mut is_list = false;
     for (at, part) in parts.iter().enumerate().skip(1).step_by(2) {
@@ -37,7 +36,7 @@ pub(super) fn of_keys(json: &[u8]) -> Vec<String> {
     found
 }
 
-/// Whether it has no other characters than the names have that we send.
+/// Whether a text has only the characters that our own names of keys have.
 fn is_like_a_name(text: &str) -> bool {
     let is_of_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
     (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(is_of_name)

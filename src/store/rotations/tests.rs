@@ -185,7 +185,7 @@ fn a_later_or_foreign_journal_is_unclear_and_its_names_are_told() {
     place.put(&[0xff, b'"', b'\n', b'"', 0]);
     let read = place.rotations.read(&name()).unwrap();
     assert!(matches!(read, RotationRead::Unclear { .. }), "{read:?}");
-    // What other users could have written is not read at all.
+    // A file that other users could have written is not read at all.
     let path = place.rotations.path(&name());
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(place.rotations.read(&name()).is_err());

@@ -12,7 +12,7 @@ struct Place {
     credential: SourcedCredential,
 }
 
-/// No issuer is asked here.
+/// Fails the test's discovery: no issuer is asked here.
 struct Nowhere;
 
 impl Locate for Nowhere {
@@ -22,7 +22,7 @@ impl Locate for Nowhere {
 }
 
 impl Place {
-    /// A profile whose command counts its runs, and does then what the file `script` says.
+    /// A profile whose command counts its runs, and then does what the file `script` says.
     fn new(script: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("program");
@@ -101,7 +101,7 @@ async fn a_command_that_failed_is_not_run_again_for_an_attempt_and_the_reason_sa
             );
             assert_eq!(place.runs(), 1);
         }
-        // Mended, it runs once there is a reason to.
+        // The repaired command runs once there is a reason to.
         place.script("echo canary");
         assert!(given(place.credential.load_for_attempt().await).is_err());
         assert_eq!(place.runs(), 1);

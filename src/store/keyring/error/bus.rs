@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use crate::store::KeyringFault;
 
-/// Converts a failure of the Secret Service: one of its sources is an error of the bus.
+/// Converts a failure of the Secret Service: one of the error's sources is an error of the bus.
 pub(super) fn fault(error: &(dyn Error + 'static)) -> KeyringFault {
     let mut next = Some(error);
     while let Some(error) = next {
