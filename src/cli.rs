@@ -1,4 +1,4 @@
-//! `jetond`'s command line: reads it, and hands on to the command.
+//! The command line of `jetond`: parses it and runs the command.
 
 mod add;
 mod admin;
@@ -130,7 +130,7 @@ enum Command {
     reason = "the environment is read here, once, and is an argument from here on"
 )]
 pub fn main() -> ExitCode {
-    // It decides how the arguments' errors are printed.
+    // Must come first: it decides how errors in the arguments are printed.
     logging::recognize_journal(std::env::var_os("JOURNAL_STREAM").as_deref());
     logging::report_panics();
     let mask = dispositions::reset();
@@ -140,25 +140,25 @@ pub fn main() -> ExitCode {
     let parsed = CommandLine::parse(&args);
     let is_daemon = match &parsed {
         Ok(line) => line.is_daemon(),
-        // What cannot be parsed may be a line of a unit, which a waiting client has started again at once.
+        // It may be the line of a unit, which a waiting client makes the service manager start again at once.
         Err(error) => !is_asked_for(error),
     };
-    // Before anything is told, made or served.
+    // Must come before any message, any file and any service.
     let life = env.service_folder().filter(|_| is_daemon);
     let life = life.and_then(Life::begin);
     let line = match parsed {
         Ok(line) => line,
         Err(error) => return output::finish(CommandLine::refuse(&error)).into(),
     };
-    // Before anything else is read, since that may be a secret. What starts a command for its user stays as it is, for
-    // the command would inherit all of it: the umask, the core limit, and that it cannot gain rights.
+    // Must come before anything else is read, since that may be a secret. A process that starts a command for its user
+    // stays as it is, for the command would inherit the umask, the core limit and `no_new_privs`.
     if !line.starts_a_command() {
         hardening::harden();
     }
     output::finish(line.dispatch(&args, &env, &mask, life)).into()
 }
 
-/// Whether this is no error, but what `--help` or `--version` asks for.
+/// Whether the error is only the answer to `--help` or `--version`.
 fn is_asked_for(error: &clap::Error) -> bool {
     matches!(
         error.kind(),
@@ -166,7 +166,7 @@ fn is_asked_for(error: &clap::Error) -> bool {
     )
 }
 
-/// Prints what was asked for by `--help` or `--version`; with colours where a person sees them.
+/// Prints the answer to `--help` or `--version`, with colours on a terminal.
 fn show(text: &clap::Error) {
     if std::io::stdout().is_terminal() {
         output::printed(text.print());
@@ -178,7 +178,7 @@ fn show(text: &clap::Error) {
 // === impl CommandLine ===
 
 impl CommandLine {
-    /// Parses the arguments; what is wrong with them is told without their values.
+    /// Parses the arguments. Errors never quote the arguments' values.
     fn parse(args: &[OsString]) -> Result<Self, clap::Error> {
         let parsed = Self::try_parse_from(args).or_else(|error| Self::asking(args, error));
         let parsed = parsed.and_then(|mut line| {
@@ -189,7 +189,7 @@ impl CommandLine {
         parsed.map_err(usage::without_values)
     }
 
-    /// The arguments of `jetond add` where what is missing is asked for on a terminal.
+    /// Parses `jetond add` again for a terminal, where missing arguments are asked for.
     fn asking(args: &[OsString], error: clap::Error) -> Result<Self, clap::Error> {
         if error.kind() != ErrorKind::MissingRequiredArgument || !prompt::possible() {
             return Err(error);
@@ -200,14 +200,14 @@ impl CommandLine {
         line.map_err(|_| error)
     }
 
-    /// Prints what is wrong with the arguments, or what they ask for.
+    /// Prints the error in the arguments, or the answer to `--help` or `--version`.
     fn refuse(error: &clap::Error) -> Exit {
         if is_asked_for(error) {
             show(error);
             return Exit::Done;
         }
         if std::io::stderr().is_terminal() {
-            // Where standard error cannot be written to, the exit code speaks alone.
+            // If standard error cannot be written to, only the exit code reports the error.
             let _: std::io::Result<()> = error.print();
         } else {
             logging::tell_text(Level::ERROR, &error.render().to_string());
@@ -215,7 +215,7 @@ impl CommandLine {
         Exit::Usage
     }
 
-    /// Gives the command the options that stand before it.
+    /// Adds the options that stand before the command to the command's own.
     fn join_options(&mut self) -> Result<(), String> {
         let Some(command) = &mut self.command else {
             return Ok(());
@@ -258,7 +258,7 @@ impl CommandLine {
         matches!(&self.command, Some(Command::Run(args)) if args.has_command())
     }
 
-    /// Whether it runs the daemon that a service manager would start.
+    /// Whether the line runs the daemon as a service manager would.
     const fn is_daemon(&self) -> bool {
         match &self.command {
             None => !self.run.stop_at_eof,

@@ -41,7 +41,7 @@ mod written;
 
 pub(super) use steps::Steps;
 
-/// How to replace a credential that cannot be read.
+/// The advice for replacing a credential that cannot be read.
 const UNREAD: &str = "to replace the credential without reading it, give --client-id ID with --client-secret-file PATH or --client-secret-stdin";
 
 /// The arguments of `jetond add`.
@@ -88,7 +88,7 @@ pub(super) fn add(args: &AddArgs, env: &Env) -> Exit {
     try_add(args, env).err().unwrap_or(Exit::Done)
 }
 
-/// The command, where what is required and missing is asked for.
+/// Makes the required arguments optional in the parser: missing ones are asked for.
 pub(super) fn without_demands(command: clap::Command) -> clap::Command {
     let command = command.mut_arg("name", |name| {
         name.required(false).required_if_eq("rebind", "true")
@@ -130,7 +130,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     plan.finish(&enrolment, name, &seen, &target, &stores, env)
 }
 
-/// The credential, marked as one that another machine has as well if the stored one is, and is the same.
+/// Marks the credential as shared with another machine if the stored one is marked so and is the same.
 fn shared_as_before(credential: Credential, seen: &Look) -> Credential {
     let stored = seen.record.as_ref().ok().and_then(Option::as_ref);
     let is_shared = stored
@@ -143,15 +143,15 @@ fn shared_as_before(credential: Credential, seen: &Look) -> Credential {
     credential.shared(is_shared)
 }
 
-/// What is to be enrolled, and where.
+/// A planned enrolment: the profile and the places to write it to.
 pub(super) struct Plan {
     pub(super) profile: Profile,
     pub(super) place: Place,
     /// Whether the profile is to be written into the configuration.
     is_new: bool,
-    /// The client authentication to write into the profile that is there, if the issuer took another than it has.
+    /// The client authentication to write into an existing profile, if the issuer accepted another than the profile's.
     client_auth: Option<ClientAuth>,
-    /// What the configuration was read from.
+    /// The configuration file's content that the plan is based on.
     before: Content,
 }
 
@@ -193,7 +193,7 @@ impl Plan {
         }
     }
 
-    /// The store that takes the credential of a profile that is there.
+    /// The store for the credential of an existing profile.
     fn store_of(profile: &Profile, name: &ProfileName, target: &Target) -> Result<StoreKind, Exit> {
         profile.store().cloned().ok_or_else(|| {
             let what = format!(
@@ -204,7 +204,7 @@ impl Plan {
         })
     }
 
-    /// That there is a profile of this name, and what to do.
+    /// The error that a profile of this name exists, and the remedy.
     fn is_there(target: &Target, name: &ProfileName) -> String {
         let rebind = target.line(&format!("add {name} --rebind"));
         let remove = target.line(&format!("remove {name}"));
@@ -213,7 +213,7 @@ impl Plan {
         )
     }
 
-    /// A new profile, whose name the configuration as it is now does not have.
+    /// Plans a new profile whose name the current configuration does not have.
     pub(super) fn of_new(
         mut profile: Profile,
         asked: Option<StoreKind>,
@@ -237,7 +237,7 @@ impl Plan {
             return Err(fail(Exit::Config, what));
         }
         target.refuse_to_forget(name, place.kind())?;
-        // A form that cannot be added to is told before anybody is asked for anything.
+        // A configuration that cannot be added to must be reported before the person is asked for anything.
         config::add_profile(&found.text, name, &profile).map_err(|error| {
             let shown = target.config.display();
             fail(Exit::Config, format!("{shown}: {error}"))
@@ -252,10 +252,10 @@ impl Plan {
     }
 }
 
-/// Reads the files that the profile names, before anything is asked for. The CA file is read this once: discovery, the
-/// proof and the record have the same certificates, whatever becomes of the file while a person looks for the secret.
+/// Reads the files that the profile names, before anything is asked for. The CA file is read only this once: discovery,
+/// the proof and the record use the same certificates, even if the file changes while a person looks for the secret.
 ///
-/// They are read as the daemon's user, who has to read them later.
+/// The files are read as the daemon's user, who has to read them later.
 fn files(profile: &Profile, target: &Target) -> Result<Files, Exit> {
     let owner = target.daemon;
     let ca_file = target.as_daemon(|| ca_file(profile, owner));
@@ -267,8 +267,8 @@ fn files(profile: &Profile, target: &Target) -> Result<Files, Exit> {
     Ok(Files::with_ca(owner, ca_file))
 }
 
-/// Where the secret will be sent, and how it may be according to the issuer's document. The address is shown where it is
-/// not what the person has typed.
+/// Finds where the secret will be sent, and the authentication methods in the issuer's document. The address is shown
+/// if it differs from the one that the person typed.
 fn destination(
     profile: &Profile,
     files: &Files,
@@ -284,7 +284,7 @@ fn destination(
     Ok((bound, located.auth_methods))
 }
 
-/// Waits for the issuer.
+/// Runs a call to the issuer to its end.
 fn ask<T>(
     profile: &Profile,
     env: &Env,

@@ -1,4 +1,4 @@
-//! Tells a running daemon that its configuration has changed.
+//! Requests to a running daemon's admin socket, such as the reload after a change of the configuration.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -19,26 +19,26 @@ use crate::settings;
 use crate::wire::ProfilesReply;
 use crate::wire::reload::ReloadQuery;
 
-/// How long a daemon may take to read its configuration and look at its store.
+/// Time limit for each read and write: the daemon reads its configuration and checks its store meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The largest answer that is read, in bytes: a thousand profiles with their faults take half of it.
 const MAX_ANSWER: u64 = 1 << 20;
 
-/// What a daemon answered: the status, and the body.
+/// A daemon's answer: its status and its body.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: String,
 }
 
-/// What of a reload's answer counts.
+/// The part of a reload's answer that counts here.
 #[derive(Deserialize)]
 struct Reloaded {
     source: Option<String>,
 }
 
-/// Has the running daemon read its configuration again, and says what came of it. A daemon with another configuration or
-/// state answers that, and reads nothing.
+/// Has the running daemon reload its configuration, and prints the result. A daemon with another configuration or state
+/// says so, and reads nothing.
 pub(super) fn reload(target: &Target, env: &Env) {
     let places = match places(target, env) {
         Ok(places) => places,
@@ -83,13 +83,13 @@ pub(super) fn reload(target: &Target, env: &Env) {
     }
 }
 
-/// Refuses when a running daemon has profiles of this configuration, whose file is missing or empty now: a file with
-/// one new profile would have that daemon drop all of them.
+/// Refuses if a running daemon still serves profiles of this configuration, whose file is missing or empty now: a file
+/// with one new profile would make that daemon drop all of them.
 pub(super) fn refuse_if_gone(target: &Target, env: &Env) -> Result<(), Exit> {
     let Ok(places) = places(target, env) else {
         return Ok(());
     };
-    // Asked first, since it changes nothing: a daemon without profiles has none to lose.
+    // This request comes first, since it changes nothing: a daemon without profiles has none to lose.
     match exchange(&places.token, "GET", "/v1/profiles", "") {
         Ok(answer) if answer.has_no_profiles() => return Ok(()),
         Err(error) if is_absent(&error) => return Ok(()),
@@ -102,7 +102,7 @@ pub(super) fn refuse_if_gone(target: &Target, env: &Env) -> Result<(), Exit> {
         (Exit::Later, format!("{what} ({why}): try again"))
     };
     let (exit, why) = match ask(&places.admin, source) {
-        // It has another configuration, or this one as it is; or it is another user's.
+        // The daemon has another configuration, has reloaded this one, or belongs to another user.
         Ok(Answer {
             status: 200 | 403 | 409,
             ..
@@ -123,15 +123,15 @@ pub(super) fn refuse_if_gone(target: &Target, env: &Env) -> Result<(), Exit> {
     Err(fail(exit, what))
 }
 
-/// Refuses when the daemon there surely has another configuration or state than the one that was named: its token would be
-/// of another issuer. The usual daemon is believed to have the usual ones.
+/// Refuses if the daemon there surely has another configuration or state than the named one: its token would be from
+/// another issuer. With neither named, the daemon is assumed to be the usual one.
 pub(super) fn refuse_another_daemon(target: &Target, places: &SocketPlaces) -> Result<(), Exit> {
     if !target.config_named && !target.state_named {
         return Ok(());
     }
     let source = settings::source_id(&target.config, &target.state);
     let answer = match identify(&places.admin, source.clone()) {
-        // An older daemon says it only when it reloads.
+        // An older daemon says so only when it reloads.
         Ok(Answer { status: 400, .. }) => ask(&places.admin, source),
         answer => answer,
     };
@@ -143,7 +143,7 @@ pub(super) fn refuse_another_daemon(target: &Target, places: &SocketPlaces) -> R
             );
             Err(fail(Exit::Config, what))
         }
-        // Where it cannot be asked, the token socket says why.
+        // If the daemon cannot be asked, the request to the token socket reports the reason.
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -166,7 +166,7 @@ pub(super) fn is_daemon_of(target: &Target, admin: &Path) -> bool {
     theirs.is_some_and(|theirs| theirs.source == Some(source))
 }
 
-/// Whether nothing listens.
+/// Whether no process listens.
 pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -174,7 +174,8 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-/// Where the daemon of this configuration is. The system's is not looked for in the runtime folder of whoever sets it up.
+/// The sockets of this configuration's daemon. The system's daemon is not looked for in the runtime folder of the user
+/// who sets it up.
 pub(super) fn places(target: &Target, env: &Env) -> Result<SocketPlaces, PathError> {
     if target.system {
         let env = Env {
@@ -202,7 +203,7 @@ impl Answer {
         list.is_ok_and(|list| list.profiles.is_empty()) || self.has_code("misconfigured")
     }
 
-    /// Whether it is a problem with this code.
+    /// Whether the answer is a problem with this code.
     fn has_code(&self, code: &str) -> bool {
         #[derive(Deserialize)]
         struct Problem {
@@ -213,7 +214,7 @@ impl Answer {
     }
 }
 
-/// Asks for a reload by the daemon that has this.
+/// Asks the daemon for a reload, if `source` is its configuration and state.
 fn ask(socket: &Path, source: Option<String>) -> io::Result<Answer> {
     let query = ReloadQuery {
         source,
@@ -227,7 +228,8 @@ fn ask(socket: &Path, source: Option<String>) -> io::Result<Answer> {
     )
 }
 
-/// Asks a daemon whether it has this. It reads nothing for it; an older one answers that it does not understand.
+/// Asks a daemon whether `source` is its configuration and state. The daemon reads no file for it; an older one rejects
+/// the request.
 fn identify(socket: &Path, source: Option<String>) -> io::Result<Answer> {
     let query = ReloadQuery {
         source,
@@ -241,12 +243,12 @@ fn identify(socket: &Path, source: Option<String>) -> io::Result<Answer> {
     )
 }
 
-/// Sends a request to an admin socket, and waits for the answer, whatever it says.
+/// Sends a request to an admin socket, and waits for the answer, but ignores its content.
 pub(super) fn post(socket: &Path, path: &str, body: &str) -> io::Result<()> {
     exchange(socket, "POST", path, body).map(drop)
 }
 
-/// Connects to a socket; no call on it takes long.
+/// Connects to a socket, with a time limit for each read and write.
 pub(super) fn connect(socket: &Path) -> io::Result<UnixStream> {
     let stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -259,14 +261,14 @@ fn exchange(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<A
     exchange_on(connect(socket)?, method, path, body)
 }
 
-/// The same on a connection that was made already.
+/// Does the same on an existing connection.
 pub(super) fn exchange_on(
     mut stream: UnixStream,
     method: &str,
     path: &str,
     body: &str,
 ) -> io::Result<Answer> {
-    // In one piece: a daemon that answers early must not break the second. It may hold a secret.
+    // Written in one piece: if the daemon answers early, a second write would fail. It may hold a secret.
     let request = Zeroizing::new(format!(
         "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()

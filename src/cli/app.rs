@@ -1,6 +1,6 @@
 //! `jetond app`: the keys of Run:ai's users, which the vendor's manual has called applications, user applications and
-//! access keys. Each command asks the running daemon for a token. It sends no client secret but one that was just made, or
-//! that an interrupted command may have had revoked, as proof that it works.
+//! access keys. Each command asks the running daemon for a token. It sends no client secret except, as proof that it
+//! works, one that was just made or that an interrupted command may have had revoked.
 
 mod create;
 mod creations;
@@ -23,7 +23,7 @@ use super::output::Exit;
 use super::target::{Target, TargetArgs};
 use crate::paths::Env;
 
-/// What the keys are, for people who know them by another name.
+/// Explains the keys to people who know them by another name.
 pub(super) const ABOUT: &str = "\
 Manage the keys of Run:ai's users. An access key (2.24 and later), a user application (2.20 to 2.24) and an application \
 of a user are the same thing in different years: a client ID and a client secret that get tokens with their user's roles. \
@@ -54,7 +54,7 @@ enum What {
 }
 
 impl AppArgs {
-    /// The target that the command is on.
+    /// The target of the command.
     pub(super) const fn target_mut(&mut self) -> &mut TargetArgs {
         match &mut self.what {
             What::List(args) => &mut args.common.target,
@@ -66,7 +66,7 @@ impl AppArgs {
     }
 }
 
-/// Looks at what interrupted commands have left at the servers, as every command here does.
+/// Checks what interrupted commands have left at the servers, as every command here does.
 pub(super) fn look_for_lost(target: &Target, env: &Env) {
     lost::look_everywhere(target, env);
 }

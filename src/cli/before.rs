@@ -1,15 +1,15 @@
-//! Options before the command: they count as if they stood after it, or are refused. A command that silently left one out
-//! would work on another configuration than the one that was named.
+//! Options before the command: each counts as if it stood after it, or is refused. Ignoring one silently would make a
+//! command work on another configuration than the named one.
 
 use std::path::PathBuf;
 
 use super::run::RunArgs;
 use super::target::TargetArgs;
 
-/// What every command that works on a configuration takes.
+/// The commands that take the options of a configuration.
 const OF_CONFIGURATION: &str = "run, add, remove, check, doctor, setup and app";
 
-/// The options that stood before the command; what a command knows is taken out.
+/// The options that stood before the command. Those that the command accepts are taken out.
 #[derive(Debug)]
 pub(super) struct Before(RunArgs);
 
@@ -23,7 +23,7 @@ impl Before {
     /// Gives a command the options that name a configuration and a state.
     ///
     /// # Errors
-    /// A sentence for people, when an option is there twice or does not go with another.
+    /// A sentence for people, if an option is given twice or conflicts with another.
     pub(super) fn target(&mut self, after: &mut TargetArgs) -> Result<(), String> {
         let before = std::mem::take(&mut self.0.target);
         join("--config", before.config, &mut after.config)?;
@@ -47,7 +47,7 @@ impl Before {
         join("--socket", self.0.socket.take(), after)
     }
 
-    /// Gives `run` everything; with a command beside it, the daemon has sockets of its own.
+    /// Gives `run` all options. If it runs a command beside it, the daemon has its own sockets.
     ///
     /// # Errors
     /// As [`Self::target`].
@@ -66,7 +66,7 @@ impl Before {
         }
     }
 
-    /// Refuses what the command has not taken.
+    /// Refuses the options that the command has not taken.
     ///
     /// # Errors
     /// A sentence for people.

@@ -1,4 +1,4 @@
-//! Where what is stored of a profile may be sent.
+//! The address that a profile's token and secret may be sent to.
 
 use super::output::{Exit, fail};
 use super::target::Target;
@@ -8,8 +8,8 @@ use crate::profile::ProfileName;
 use crate::provider::configured::Files;
 use crate::store::{Binding, Differences, Enrolled, Stores};
 
-/// What the profile's token and secret may be sent to: what its credential is bound to. A configuration that names another
-/// address now gets nothing.
+/// The address that the profile's token and secret may be sent to, from the binding of its credential. A configuration
+/// that names another address now gets nothing.
 pub(super) fn bound(
     target: &Target,
     stores: &Stores,
@@ -27,7 +27,7 @@ pub(super) fn bound(
     compared(target, name, profile, &enrolled)
 }
 
-/// The same for a credential that is bound so.
+/// The same for this binding of the credential.
 pub(super) fn bound_as(
     target: &Target,
     name: &ProfileName,

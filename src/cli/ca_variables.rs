@@ -1,4 +1,4 @@
-//! Says of the variables by which other programs are told which certificates to trust that they decide nothing here.
+//! Notes that the CA variables of other programs, such as `SSL_CERT_FILE`, have no effect here.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use crate::offload;
 use crate::paths::Env;
 use crate::provider::configured::{self, Files};
 
-/// How long an issuer may take to show its certificate.
+/// Time limit for an issuer to show its certificate.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// The system's own certificates, which a variable often names, as in images of containers: they are trusted already.
+/// The system's own certificates, which a variable often names, as in container images. They are trusted already.
 const OF_THE_SYSTEM: [&str; 7] = [
     "/etc/ssl/certs",
     "/etc/ssl/certs/ca-certificates.crt",
@@ -26,7 +26,8 @@ const OF_THE_SYSTEM: [&str; 7] = [
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 ];
 
-/// What to say when one of these variables is set and the profile's issuer is not trusted by the system's certificates.
+/// The note to print if one of these variables is set and the system's certificates do not vouch for the profile's
+/// issuer.
 pub(super) fn note(profile: &Profile, fault: &Fault, env: &Env) -> Option<String> {
     let is_of_roots = matches!(fault.kind, FaultKind::TlsUntrusted | FaultKind::NoCa);
     if profile.ca_file.is_some() || !is_of_roots {
@@ -35,8 +36,8 @@ pub(super) fn note(profile: &Profile, fault: &Fault, env: &Env) -> Option<String
     said(env, |path| path.is_dir())
 }
 
-/// Says it of the issuers of a configuration: they are reached for it, without a credential, if one of these variables is
-/// set, and only then.
+/// Prints the note for the issuers of a configuration. Only if one of these variables is set does it connect to the
+/// issuers, without a credential.
 pub(super) fn note_issuers(config: &Config, owner: u32, env: &Env) {
     if others(env).next().is_none() {
         return;
@@ -44,7 +45,7 @@ pub(super) fn note_issuers(config: &Config, owner: u32, env: &Env) {
     let profiles = config.profiles.values();
     let by_system = profiles.filter(|profile| profile.ca_file.is_none());
     let sites: BTreeMap<_, _> = by_system.map(|profile| (profile.site(), profile)).collect();
-    // Without an event loop the check is left out: it is a hint, and no fault of the configuration.
+    // Without an event loop the check is skipped: it is only a hint, not a fault of the configuration.
     let Ok(runtime) = offload::event_loop() else {
         return;
     };
@@ -66,14 +67,14 @@ pub(super) fn note_issuers(config: &Config, owner: u32, env: &Env) {
     }
 }
 
-/// The variables that are set and name other certificates than the system's own.
+/// The variables that are set and name other certificates than the system's.
 fn others(env: &Env) -> impl Iterator<Item = &(&'static str, PathBuf)> {
     let is_other = |path: &Path| !OF_THE_SYSTEM.iter().any(|known| path == Path::new(known));
     let all = env.ca_variables.iter();
     all.filter(move |(_, path)| is_other(path))
 }
 
-/// The sentence, if one of the variables is set.
+/// The note, if one of the variables is set.
 fn said(env: &Env, is_folder: impl Fn(&Path) -> bool) -> Option<String> {
     let names: Vec<_> = others(env).map(|(name, _)| *name).collect();
     let set = match names.as_slice() {

@@ -1,4 +1,4 @@
-//! `jetond check`: every fault of the configuration and the store, with the place and what to do.
+//! `jetond check`: lists every fault of the configuration and the store, with its place and its remedy.
 
 mod opened;
 mod reach;
@@ -92,7 +92,7 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     }
 }
 
-/// Says what each profile's tokens are for. What keeps some clients from them is no fault.
+/// Prints the hosts of each profile's tokens. A host that some clients cannot use is not a fault.
 fn say_hosts(config: &Config) {
     for told in hosts::tell_of(config) {
         let profile = told.profile;
@@ -106,7 +106,7 @@ fn say_hosts(config: &Config) {
     }
 }
 
-/// Says which keys are rotated by their age.
+/// Prints the keys that are rotated by their age.
 fn say_rotations(config: &Config) {
     for (name, profile) in &config.profiles {
         if let Some(every) = profile.rotation.every {
@@ -121,17 +121,17 @@ fn say_rotations(config: &Config) {
 /// A profile, and where its token may be sent.
 type Bound = (ProfileName, Destination);
 
-/// What came of the checks of the profiles' credentials.
+/// The result of checking the profiles' credentials.
 #[derive(Default)]
 struct Checked {
     faults: Vec<String>,
     /// The profiles whose credential is good.
     bound: Vec<Bound>,
-    /// Those whose credential only the daemon opens.
+    /// The profiles whose credential only the daemon can open.
     unopened: Vec<ProfileName>,
 }
 
-/// Checks each profile's credential, and says of the good ones that they are.
+/// Checks each profile's credential, and reports the good ones.
 fn check_profiles(target: &Target, config: &Config) -> Checked {
     let stores = target.stores();
     let mut checked = Checked::default();
@@ -162,7 +162,7 @@ fn check_profiles(target: &Target, config: &Config) -> Checked {
     checked
 }
 
-/// Says of each file that a token is written to whether it can be; the faults of those that cannot.
+/// Reports whether each file for a token can be written; returns the faults of those that cannot.
 fn sinks(target: &Target, config: &Config, env: &Env) -> Vec<String> {
     let folders = sink_folders::look(target, config, env);
     let mut faults = vec![];
@@ -188,7 +188,7 @@ fn sinks(target: &Target, config: &Config, env: &Env) -> Vec<String> {
     faults
 }
 
-/// Says which clusters are too old for keys of users. That keeps no token from being served, so it is no fault.
+/// Reports the clusters that are too old for users' keys. They keep no token from being served, so this is not a fault.
 fn say_clusters(target: &Target, config: &Config, env: &Env, bound: Vec<Bound>) {
     let (Ok(places), Ok(runtime)) = (admin::places(target, env), offload::event_loop()) else {
         return;
@@ -217,7 +217,7 @@ fn say_clusters(target: &Target, config: &Config, env: &Env, bound: Vec<Bound>) 
     }
 }
 
-/// Asks for the clusters of all profiles at once; the answers, in the order of the profiles.
+/// Asks for the clusters of all profiles at once; returns the answers in the order of the profiles.
 async fn ask_for_clusters(
     target: &Target,
     config: &Config,
@@ -246,8 +246,8 @@ async fn ask_for_clusters(
     all
 }
 
-/// The client ID, whether the whole credential was read, and where the profile's token may be sent; `None` for a record that
-/// only the daemon can open.
+/// The client ID, whether the whole credential was read, and the address that the profile's token may be sent to;
+/// `None` for a record that only the daemon can open.
 fn check_profile(
     target: &Target,
     stores: &Stores,
@@ -255,7 +255,7 @@ fn check_profile(
     profile: &Profile,
 ) -> Result<Option<(String, bool, Destination)>, String> {
     let rebind = || target.line(&format!("add {name} --rebind"));
-    // By the owner and mode of the record, so as ourselves: only its owner can read it.
+    // Read as ourselves: by the record's owner and mode, only its owner can read it.
     let enrolled = match stores.enrolled(name, profile) {
         Err(error) if error.is_locked() => return Ok(None),
         enrolled => enrolled.map_err(|e| Causes(&e).to_string())?,

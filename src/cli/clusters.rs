@@ -1,5 +1,6 @@
-//! The clusters of a profile's control plane, asked with the token that a running daemon holds: where one is below 2.20, no
-//! keys of users can be made. No client secret is sent, and no token is asked of the issuer for this.
+//! The clusters of a profile's control plane, requested with the token that a running daemon holds. A control plane
+//! with a cluster below 2.20 cannot make users' keys. No client secret is sent, and no token is requested from the
+//! issuer for this.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,10 +16,10 @@ use crate::offload;
 use crate::profile::ProfileName;
 use crate::provider::configured::Files;
 
-/// How long the daemon, and then the control plane, may take.
+/// Time limit of the daemon, and then of the control plane.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Where the token of a profile may be sent: what its credential is bound to.
+/// The address that a profile's token may be sent to, from its credential's binding.
 pub(super) struct Destination {
     /// The profile's files.
     pub(super) files: Files,
@@ -26,7 +27,7 @@ pub(super) struct Destination {
     pub(super) ca: Ca,
 }
 
-/// The sockets of the daemon that is to give the token.
+/// The sockets of the daemon that gives the token.
 #[derive(Debug, Clone)]
 pub(super) struct DaemonAt {
     /// Its token socket.
@@ -35,21 +36,21 @@ pub(super) struct DaemonAt {
     pub(super) admin: Option<PathBuf>,
 }
 
-/// How the clusters are.
+/// The versions of the clusters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outlook {
-    /// None is below 2.20, as this says.
+    /// No cluster is below 2.20; the text says so.
     Good(String),
-    /// Some are, as this says.
+    /// Some clusters are below 2.20; the text names them.
     Old(String),
-    /// It is not known, for this reason.
+    /// The versions are not known, for this reason.
     Unknown(String),
-    /// It is not known, since no daemon runs that would give a token.
+    /// The versions are not known, since no daemon runs that would give a token.
     NoDaemon,
 }
 
-/// Asks for the clusters of this profile's control plane with the token that the daemon holds. `None` if the provider has no
-/// clusters.
+/// Asks for the clusters of this profile's control plane with the token that the daemon holds. `None` if the provider
+/// has no clusters.
 pub(super) async fn look(
     daemon: &DaemonAt,
     target: &Target,
@@ -89,8 +90,8 @@ pub(super) async fn look(
 
 const UNKNOWN: &str = "cannot tell whether every cluster is at 2.20 or later";
 
-/// Whether the daemon may be believed to have this configuration and state: the token of another one would be of another
-/// issuer. The usual daemon is believed to have the usual ones.
+/// Whether the daemon seems to have this configuration and state: the token of another one would be from another
+/// issuer. With neither named, the daemon is assumed to be the usual one.
 pub(super) async fn is_its_daemon(daemon: &DaemonAt, target: &Target) -> bool {
     if target.system || !(target.config_named || target.state_named) {
         return true;
@@ -103,7 +104,7 @@ pub(super) async fn is_its_daemon(daemon: &DaemonAt, target: &Target) -> bool {
     matches!(tokio::time::timeout(LIMIT, asked).await, Ok(Ok(true)))
 }
 
-/// Why the daemon gives no token.
+/// The reason why the daemon gives no token.
 fn why(none: &NoToken, socket: &Path) -> String {
     let shown = socket.display();
     match none {
@@ -118,7 +119,7 @@ fn why(none: &NoToken, socket: &Path) -> String {
 // === impl Outlook ===
 
 impl Outlook {
-    /// Nothing was asked, for this reason.
+    /// The versions are not known, since no request was made, for this reason.
     pub(super) fn not_tried(why: &str) -> Self {
         Self::Unknown(format!(
             "whether every cluster is at 2.20 or later was not tried: {why}"

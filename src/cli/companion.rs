@@ -1,4 +1,4 @@
-//! The companion that belongs to this program, by the path under which other programs start it.
+//! The path of the companion program, by which other programs start it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,19 +6,19 @@ use super::search::is_executable;
 use super::target::lines::quoted;
 use crate::process::program::this_program;
 
-/// Why no companion is known: a line for people.
+/// The reason why no companion is known, as a line for people.
 #[derive(Debug)]
 pub(super) enum NoCompanion {
-    /// What was named makes no sense.
+    /// The given path cannot be used.
     Usage(&'static str),
-    /// No companion was found; the text says where it was looked for.
+    /// No companion was found; the text names the places.
     Missing(String),
 }
 
-/// The absolute path of the companion that was named, else of the one beside this program.
+/// The absolute path of the given companion, else of the one beside this program.
 ///
 /// # Errors
-/// [`NoCompanion`] if it is no program that this user may execute.
+/// [`NoCompanion`] if it is not a program that this user may execute.
 pub(super) fn find(named: Option<&Path>) -> Result<PathBuf, NoCompanion> {
     let path = path(named)?;
     if path.is_file() && is_executable(&path) {
@@ -30,7 +30,7 @@ pub(super) fn find(named: Option<&Path>) -> Result<PathBuf, NoCompanion> {
     )))
 }
 
-/// The same path, also where no program is.
+/// The same path, even if there is no program.
 ///
 /// # Errors
 /// [`NoCompanion`] if no path is known.

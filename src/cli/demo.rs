@@ -1,8 +1,8 @@
-//! `jetond demo`: the whole story in half a minute, with the real programs and without an account.
+//! `jetond demo`: shows the daemon at work in half a minute, with the real programs and without an account.
 //!
-//! `story` says what happens when, at which `pace`. `stage` has what runs: the sandbox here, our own programs as children, all in a
-//! `home` that goes away; `clients` ask all the time, each over a `link`. `teller` waits for what happens and tells it:
-//! `view` and `score` say how that looks, in `line`s, and `screen` shows them.
+//! `story` has the order of the steps, at the speed of `pace`. `stage` runs the sandbox in this process and our own
+//! programs as children, all in a temporary `home`. `clients` send requests all the time, each over a `link`. `teller`
+//! waits for events and reports them. `view` and `score` format them as `line`s, and `screen` prints these.
 
 mod clients;
 mod home;
@@ -42,7 +42,7 @@ pub(super) fn demo(args: &DemoArgs, env: &Env) -> Exit {
 }
 
 async fn play(pace: Pace, env: &Env) -> Exit {
-    // From here on a signal ends the story, and not this process before it has cleared away.
+    // From here on a signal ends the story, and this process cleans up before it ends.
     let (mut signals, mut stage) = match (Signals::new(), Stage::new()) {
         (Ok(signals), Ok(stage)) => (signals, stage),
         (Err(e), _) => return fail(Exit::Failed, e),
@@ -50,7 +50,7 @@ async fn play(pace: Pace, env: &Env) -> Exit {
     };
     let mut screen = Screen::new(env);
     let told = tokio::select! { biased;
-        // A reload means that the terminal is gone.
+        // A hangup means that the terminal is gone.
         _ = signals.next() => Err("stopped before the end".to_owned()),
         told = Story::new(pace, &mut stage, &mut screen).tell() => told,
     };
@@ -69,7 +69,7 @@ async fn play(pace: Pace, env: &Env) -> Exit {
         (Ok(_), Err(why)) => fail(Exit::Failed, why),
         (Err(why), Ok(())) => fail(Exit::Failed, format!("{why}; nothing is left behind")),
         (Err(why), Err(more)) => {
-            // A daemon that has ended by itself is found when it is stopped, too.
+            // A daemon that has ended unexpectedly is found when it is stopped, too.
             if why != more {
                 fail(Exit::Failed, why);
             }

@@ -1,9 +1,9 @@
-//! `jetond doctor`: what keeps tokens from being served, and what to do about it.
+//! `jetond doctor`: finds what keeps tokens from being served, and prints the remedies.
 //!
-//! `files`, `socket`, `profiles` and `issuers` gather facts, each inside a limit; `judge` and `health` make findings of
-//! them and do nothing else; `units` makes a service the remedy where one is installed; `report` prints the findings. Nothing
-//! is changed, and no client secret is sent or shown: whether an issuer accepts one is what a running daemon says. The
-//! token that it holds goes to the control plane, to ask for its clusters.
+//! `files`, `socket`, `profiles` and `issuers` gather facts, each inside a time limit. `judge` and `health` only turn
+//! facts into findings. `units` makes a service the remedy if one is installed. `report` prints the findings. The
+//! doctor changes nothing, and sends and shows no client secret: a running daemon reports whether an issuer accepts
+//! one. The token that the daemon holds goes to the control plane, to ask for its clusters.
 
 mod facts;
 mod files;
@@ -75,7 +75,7 @@ pub(super) fn doctor(args: &DoctorArgs, env: &Env) -> Exit {
     }
 }
 
-/// Everything that is found, and whether the configuration can be used.
+/// Makes all findings; the second value is whether the configuration can be used.
 async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>, bool) {
     let (mut findings, config) = configuration(target).await;
     let looked = socket::look(socket::places(args.socket.as_deref(), target, env)).await;
@@ -129,7 +129,7 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
     (findings.collect(), config.is_some())
 }
 
-/// The finding for the admin socket of a service that answers at its usual place, and needs no admin socket for that.
+/// The finding for the admin socket of a service whose token socket answers at its usual place.
 async fn admin_socket(
     sockets: &files::Sockets,
     looked: &[(PathBuf, SocketState)],
@@ -143,7 +143,7 @@ async fn admin_socket(
     judge::admin(&path, &state)
 }
 
-/// The line that runs a command as this one was run.
+/// The line that runs a command with the options of this one.
 fn line(args: &DoctorArgs, target: &Target, command: &str) -> String {
     let line = target.line(command);
     match &args.socket {
@@ -152,7 +152,7 @@ fn line(args: &DoctorArgs, target: &Target, command: &str) -> String {
     }
 }
 
-/// Where a daemon that is started now would have its sockets.
+/// The sockets of a daemon that would start now.
 fn usual_place(args: &DoctorArgs, target: &Target, env: &Env) -> Result<SocketPlaces, PathError> {
     let socket = args.socket.as_deref();
     if target.system && socket.is_none() {
@@ -172,7 +172,7 @@ async fn configuration(target: &Target) -> (Vec<Finding>, Option<Config>) {
             .symlink_metadata()
             .is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
         let read = examined.as_daemon(|| settings::read(&path, examined.daemon));
-        // That a named one is missing is a finding of its own.
+        // That a named file is missing is a finding of its own.
         let read = read.and_then(|found| found.to_begin_with(&path, false));
         (missing, read.map(|found| found.config))
     })
@@ -191,7 +191,7 @@ async fn configuration(target: &Target) -> (Vec<Finding>, Option<Config>) {
     (findings, read.ok().filter(|_| !named_missing))
 }
 
-/// What interrupted commands have left. Where the state cannot be looked at, there is a finding already.
+/// What interrupted commands have left. A state folder that cannot be read has a finding already.
 async fn leftovers(target: &Target, config: &Config, env: &Env) -> Vec<Finding> {
     let (target, config, env) = (target.clone(), config.clone(), env.clone());
     let found = within(move || leftover::find(&target, &config, &env)).await;

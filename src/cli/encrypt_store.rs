@@ -1,7 +1,8 @@
 //! `jetond encrypt-store`: makes the store of encrypted files, its identity and its recipient. It moves no profile.
 //!
-//! The identity comes first, and is read back and opened; then the configuration names its recipient. When it is
-//! interrupted in between, the next one goes on with the identity that is there: what was encrypted to it stays readable.
+//! The identity is written first, and is read back and opened. Then the configuration gets its recipient. If the
+//! command is interrupted in between, the next one uses the existing identity, so that records which are encrypted to
+//! it stay readable.
 
 use super::admin;
 use super::output::{Exit, fail, report, tell};
@@ -42,7 +43,7 @@ fn try_encrypt(args: &EncryptStoreArgs, env: &Env) -> Result<(), Exit> {
         admin::refuse_if_gone(&target, env)?;
     }
     refuse_another(before.config.recipient.as_ref(), &file)?;
-    // A form that cannot be added to is told before anybody is asked for anything.
+    // A configuration that cannot be added to must be reported before the person is asked for anything.
     let probe = Identity::generate().recipient();
     config::set_recipient(&before.text, &probe).map_err(|error| {
         let shown = target.config.display();
@@ -105,7 +106,7 @@ fn refuse_another(recipient: Option<&Recipient>, file: &IdentityFile) -> Result<
     Err(fail(Exit::Config, what))
 }
 
-/// Makes an identity, and opens what was written.
+/// Makes an identity, writes it, and opens the written file as proof.
 fn make(
     file: &IdentityFile,
     passphrase: &Passphrase,
@@ -117,7 +118,7 @@ fn make(
         let what = format!("{NOTHING}: the identity cannot be encrypted");
         fail(Exit::Failed, what)
     })?;
-    // One program at a time: its temporary file must not be taken for a left-over.
+    // Only one program at a time may write: another one would remove its temporary file as a left-over.
     let _lock = target.lock(NOTHING)?;
     file.make(&wrapped).map_err(|error| refused(&error))?;
     let kept = file.read().map_err(|error| refused(&error))?;

@@ -1,7 +1,8 @@
 //! `jetond export`: puts profiles into a file that a passphrase opens, for another machine.
 //!
-//! Without `--move` the profiles stay, and each credential is marked as shared before the file is there: a rotation must not
-//! revoke what another machine uses. With `--move` they are removed here, once the file was synced, read back and opened.
+//! Without `--move` the profiles stay, and each credential is marked as shared before the file exists: a rotation must
+//! not revoke a secret that another machine uses. With `--move` they are removed here, after the file was synced, read
+//! back and opened.
 
 mod content;
 mod file;
@@ -72,7 +73,7 @@ fn try_export(args: &ExportArgs, env: &Env) -> Result<(), Exit> {
         env,
         of_store: PassphraseArgs::of(args.store_passphrase_file.as_deref()),
     };
-    // All that can be refused is refused before the person is asked for a passphrase.
+    // All checks that need no passphrase come before the person is asked for one.
     let goes_on = export.goes_on()?;
     if !goes_on && export.file.symlink_metadata().is_ok() {
         let what = format!(
@@ -107,7 +108,7 @@ fn try_export(args: &ExportArgs, env: &Env) -> Result<(), Exit> {
 
 /// An export.
 struct Export<'a> {
-    /// In their order, in which they are locked.
+    /// In sorted order, in which they are locked.
     names: BTreeSet<&'a ProfileName>,
     file: PathBuf,
     moves: bool,
@@ -115,7 +116,7 @@ struct Export<'a> {
     target: &'a Target,
     stores: Stores,
     env: &'a Env,
-    /// Where the passphrase of the store of encrypted files comes from.
+    /// The source of the passphrase for the store of encrypted files.
     of_store: PassphraseArgs,
 }
 
@@ -137,7 +138,7 @@ impl Export<'_> {
         }
     }
 
-    /// Reads what is to be exported. What cannot be is refused.
+    /// Reads the profiles to export. Refuses those that cannot be exported.
     fn gather(&self) -> Result<Vec<Gathered>, Exit> {
         let gathering = Gathering {
             target: self.target,
@@ -158,7 +159,7 @@ impl Export<'_> {
         ProfileMoves::new(self.target, &self.stores, name, NOTHING)
     }
 
-    /// Whether an interrupted move into this very file goes on.
+    /// Whether this continues an interrupted move into the same file.
     fn goes_on(&self) -> Result<bool, Exit> {
         let mut goes_on = self.moves && self.file.symlink_metadata().is_ok();
         for name in &self.names {
@@ -171,7 +172,7 @@ impl Export<'_> {
         Ok(goes_on)
     }
 
-    /// Keeps other programs from changing what is kept of the profiles.
+    /// Locks the profiles, so that other programs cannot change their stored data.
     fn lock(&self) -> Result<Vec<ProfileLock>, Exit> {
         let locks = self.names.iter().map(|name| {
             let lock = self.stores.lock(name);
@@ -180,15 +181,14 @@ impl Export<'_> {
         locks.collect()
     }
 
-    /// Writes down what is meant, marks the credentials that stay, and writes the file. Where that fails, everything is as
-    /// it was.
+    /// Records the intent, marks the credentials that stay, and writes the file. If that fails, everything is undone.
     fn write(&self, locks: &[ProfileLock], passphrase: &Passphrase) -> Result<(), Exit> {
-        // A person may have thought about a passphrase for a while.
+        // The person may have thought about a passphrase for a while.
         let gathered = self.gather()?;
         for lock in locks {
             let name = lock.profile();
             let moves = self.moves_of(name);
-            // Another move takes the place of one whose file is not there.
+            // This move replaces an earlier one whose file is gone.
             let begins_again = self.moves && moves.lacks_its_file()?;
             let profile = gathered.iter().find(|one| one.name == *name);
             if let Some(profile) = profile.filter(|_| !begins_again) {
@@ -248,16 +248,16 @@ impl Export<'_> {
         }
     }
 
-    /// Takes the marks off again, and what was written down.
+    /// Undoes the marks and the recorded intent.
     fn undo(&self, locks: &[ProfileLock], marks: Marks) {
         marks.take_off(&self.stores, locks);
         for lock in locks.iter().filter(|_| self.moves) {
-            // Where there is no file, what stays written down counts for nothing.
+            // Without the file, a recorded intent has no effect.
             let _: Result<(), StoreError> = self.moves_of(lock.profile()).end(lock);
         }
     }
 
-    /// Checks that the file of an interrupted move has what is to be removed here.
+    /// Checks that the file of an interrupted move has the credentials that are to be removed here.
     fn demand_held(&self, passphrase: &Passphrase) -> Result<(), Exit> {
         let refuse = |why: String| {
             let what = format!("nothing is removed: {}: {why}", self.file.display());

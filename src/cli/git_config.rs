@@ -1,7 +1,7 @@
 //! The credential helpers that git would ask for an address, in git's order, with their places.
 //!
-//! git tells each helper of the credential that one of them gave it. A helper that stands before an empty `helper` is shut
-//! out by it; one that stands behind ours is not, and may keep the token in a file.
+//! git passes each credential that it gets to every helper. An empty `helper` removes all helpers before it. A helper
+//! after ours stays, and may keep the token in a file.
 
 mod context;
 mod lines;
@@ -17,55 +17,56 @@ use crate::address::Address;
 /// The arguments that make git list its configuration in its order, with the file of each value.
 pub(super) const LISTING: [&str; 5] = ["config", "--list", "--show-scope", "--show-origin", "-z"];
 
-/// The arguments that make git name the folder to which it counts the paths of a repository's files.
+/// The arguments that make git print the folder to which the paths of a repository's files are relative.
 pub(super) const TOP: [&str; 2] = ["rev-parse", "--show-toplevel"];
 
 /// A credential helper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Helper {
-    /// Its number among all that git lists.
+    /// Its position among all helpers that git lists.
     nth: usize,
-    /// Where it stands.
+    /// The place of its line.
     pub(super) place: Place,
-    /// Whether it is of a repository or of one call, behind the files of the system and of the user.
+    /// Whether it is set by a repository or one call, and so after the files of the system and of the user.
     is_behind_users: bool,
     /// What it is.
     pub(super) kind: Kind,
 }
 
-/// What a `helper` of git's configuration is.
+/// The kind of a `helper` in git's configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// An empty one, which shuts out all before it.
+    /// An empty one, which removes all before it.
     Barrier,
     /// The companion.
     Ours,
-    /// Another one. It is not shown: a command of a shell may hold a password.
+    /// Another helper. It is not shown: a shell command may contain a password.
     Other,
 }
 
-/// What to do about a helper behind ours.
+/// The remedy for a helper after ours.
 pub(super) const REMEDY: &str = "remove that line";
 
-/// Where a helper stands.
+/// The place where a helper is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In a file, at this line; without a line if the file has changed meanwhile.
+    /// A file and a line; without the line if the file has changed meanwhile.
     File(PathBuf, Option<usize>),
-    /// In git's arguments or its environment.
+    /// git's arguments or its environment.
     CommandLine,
 }
 
-/// What git lists.
+/// The listing of git's configuration.
 #[derive(Debug)]
 pub(super) struct Listing {
-    /// What it prints for [`LISTING`].
+    /// The output for [`LISTING`].
     pub(super) text: String,
-    /// The folder to which the paths of a repository's files count: what it prints for [`TOP`].
+    /// The folder to which the paths of a repository's files are relative: the output for [`TOP`].
     pub(super) top: PathBuf,
 }
 
-/// The helpers that git tells of the token, and those that shut ours out: all behind ours. `None` if ours is not there.
+/// The helpers after ours: those to which git passes the token, and those that remove ours. `None` if ours is not
+/// there.
 fn behind_ours(helpers: &[Helper]) -> Option<&[Helper]> {
     let at = helpers
         .iter()
@@ -89,14 +90,14 @@ fn is_helper_for(key: &str, address: &Address) -> bool {
 // === impl Listing ===
 
 impl Listing {
-    /// The helpers behind ours for an address and for those below it that have sections of their own: git tells them of the
-    /// token. `None` if git does not ask ours for the address.
+    /// The helpers after ours, to which git passes the token, for an address and for the addresses below it that have
+    /// sections of their own. `None` if git does not ask ours for the address.
     pub(super) fn behind_ours(&self, address: &Address) -> Option<Vec<Helper>> {
         let mut found = behind_ours(&self.helpers(address))?.to_vec();
         for address in self.below(address) {
             let helpers = self.helpers(&address);
             let behind = behind_ours(&helpers).unwrap_or_default();
-            // An empty one says that another helper is meant there, which git then asks alone.
+            // An empty helper shows that another helper is meant there, which git then asks alone.
             if behind.iter().all(|helper| helper.kind != Kind::Barrier) {
                 found.extend(behind.iter().cloned());
             }
@@ -106,7 +107,7 @@ impl Listing {
         Some(found)
     }
 
-    /// The helpers that stay behind what is added at the end of the user's file for an address, without ours.
+    /// The helpers that would come after one that is added at the end of the user's file for an address, without ours.
     pub(super) fn behind_the_users_file(&self, address: &Address) -> Vec<Helper> {
         let addresses = std::iter::once(address.clone()).chain(self.below(address));
         let mut found: Vec<_> = addresses
@@ -136,7 +137,7 @@ impl Listing {
         })
     }
 
-    /// The same, with the files that `read` reads.
+    /// Lists the helpers of an address, with the files that `read` returns.
     fn helpers_in(&self, address: &Address, read: impl Fn(&Path) -> Option<String>) -> Vec<Helper> {
         let mut files: BTreeMap<&str, Vec<KeyLine>> = BTreeMap::new();
         let mut seen: BTreeMap<(&str, &str), usize> = BTreeMap::new();
@@ -147,7 +148,7 @@ impl Listing {
             (fields.next(), fields.next(), fields.next())
         {
             listed += 1;
-            // A key without a value has no line end behind it.
+            // A key without a value has no line end after it.
             let Some((key, value)) = entry.split_once('\n') else {
                 continue;
             };
@@ -187,7 +188,7 @@ impl Listing {
 // === impl Helper ===
 
 impl Helper {
-    /// What this helper behind ours does: one sentence.
+    /// Describes the effect of this helper after ours, in one sentence.
     pub(super) fn found(&self) -> String {
         let what = match self.kind {
             Kind::Barrier => "this empty helper stands behind the companion and shuts it out",
@@ -202,7 +203,7 @@ impl Helper {
 // === impl Kind ===
 
 impl Kind {
-    /// What this value is. It is a command line of a shell, or the end of a program's name.
+    /// The kind of this value, which is a shell command or the end of a program's name.
     fn of(value: &str) -> Self {
         if value.is_empty() {
             return Self::Barrier;
@@ -342,10 +343,10 @@ mod tests {
             (USER, section("https://git.example/team/x", "late")),
             (USER, section("https://git.example/team", "store")),
             (USER, section("https://other.example/team", "store")),
-            // Another helper is meant there, and asked alone.
+            // Another helper is meant there, and git asks it alone.
             (USER, section("https://git.example/own", "")),
             (USER, section("https://git.example/own", "store")),
-            // Ours is asked there again, behind the one for all.
+            // git asks ours there again, after the helper for all addresses.
             (USER, "credential.helper\ncache".to_owned()),
             (USER, section("https://git.example/more", "")),
             (

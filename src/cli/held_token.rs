@@ -1,4 +1,4 @@
-//! Asks a running daemon for a profile's token over its token socket.
+//! Requests for a profile's token to a running daemon's token socket.
 
 use std::io;
 use std::path::Path;
@@ -12,28 +12,28 @@ use super::target::Target;
 use crate::profile::ProfileName;
 use crate::token::{AccessToken, MAX_TOKEN_LEN};
 
-/// The largest answer that is read, in bytes: the longest token with each character escaped, and room.
+/// The largest answer that is read, in bytes: the longest token with each character escaped, and some reserve.
 const MAX_ANSWER: usize = 2 * MAX_TOKEN_LEN + 16 * 1024;
 
-/// A token, and how long it holds.
+/// A token with its remaining lifetime.
 pub(super) struct Held {
     pub(super) token: AccessToken,
-    /// In seconds.
+    /// The remaining lifetime, in seconds.
     pub(super) left: u64,
 }
 
-/// Why the daemon gives no token.
+/// The reason why the daemon gives no token.
 #[derive(Debug)]
 pub(super) enum NoToken {
     /// It cannot be asked.
     Io(io::Error),
-    /// It refuses with this status, and this reason.
+    /// It refuses with this status and this reason.
     Refused(u16, String),
     /// Its answer cannot be understood.
     Unknown,
 }
 
-/// What of the daemon's answer counts.
+/// The used part of the daemon's answer.
 #[derive(Deserialize)]
 struct Reply {
     access_token: String,
@@ -63,7 +63,7 @@ impl NoToken {
     }
 }
 
-/// Asks for the profile's token. `min_valid` and `max_wait` are in seconds. The caller limits how long this takes.
+/// Asks for the profile's token. `min_valid` and `max_wait` are in seconds. The caller sets the time limit.
 pub(super) async fn ask(
     socket: &Path,
     target: &Target,
@@ -97,7 +97,7 @@ pub(super) async fn is_held(
     Ok(state.expires_in.is_some_and(|left| left > 0))
 }
 
-/// Reads the body of a success; otherwise says what the daemon refuses with.
+/// Parses the body of a success; otherwise returns the daemon's reason.
 fn read<'a, T: Deserialize<'a>>(answer: &'a [u8]) -> Result<T, NoToken> {
     let (status, body) = parts(answer).ok_or(NoToken::Unknown)?;
     if status == 200 {
@@ -126,14 +126,14 @@ async fn exchange(socket: &Path, target: &Target, path: &str) -> io::Result<Zero
     }
     let request = format!("GET {path} HTTP/1.0\r\nAccept: application/json\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    // As large as it can get, so that no growth leaves a copy behind.
+    // Allocated at the largest size, so that no growth leaves a copy behind.
     let mut answer = Zeroizing::new(Vec::with_capacity(MAX_ANSWER));
     let mut limited = stream.take(MAX_ANSWER as u64);
     limited.read_to_end(&mut answer).await?;
     Ok(answer)
 }
 
-/// The status and the body of an answer.
+/// Splits an answer into its status and its body.
 fn parts(answer: &[u8]) -> Option<(u16, &[u8])> {
     const END: &[u8] = b"\r\n\r\n";
     let at = answer.windows(END.len()).position(|bytes| bytes == END)?;

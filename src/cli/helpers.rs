@@ -19,7 +19,7 @@ use crate::dialect;
 use crate::paths::Env;
 use crate::trust::{self, Untrusted};
 
-/// The name that pip and uv look for. Another program may have it, and it is never made unasked.
+/// The name that pip and uv look for. Another program may have it, so it is made only on request.
 const KEYRING: &str = "keyring";
 
 /// The arguments of both commands.
@@ -63,7 +63,7 @@ pub(super) fn install(args: &HelpersArgs, env: &Env) -> Exit {
                     quoted(&links.path_of(name)),
                     quoted(links.jeton())
                 )),
-                // Another program made it a moment ago.
+                // Another program made a file of this name a moment ago.
                 other => {
                     tell_other(&links, name, &other, "it stays as it is");
                     return Err(Exit::Config);
@@ -80,7 +80,7 @@ pub(super) fn install(args: &HelpersArgs, env: &Env) -> Exit {
 
 pub(super) fn uninstall(args: &HelpersArgs, env: &Env) -> Exit {
     let remove = || {
-        // The companion may be gone already: what counts is what the links say.
+        // The companion may be gone already: only the links' targets are compared.
         let jeton = companion::path(args.jeton.as_deref()).map_err(refuse_companion)?;
         let links = open(args, jeton, env, "nothing is removed")?;
         links.sweep();
@@ -129,7 +129,7 @@ fn is_missing(dir: &Path) -> bool {
     found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// Whether the link can be made, or is there already; tells what is in its place.
+/// Whether the link can be made or exists already; otherwise reports the file in its place.
 fn look(links: &Links, name: &str, so: &str) -> Result<bool, Exit> {
     let there = links.at(name);
     match there.map_err(|error| refuse_io(&links.path_of(name), "look at it", &error))? {
@@ -155,8 +155,8 @@ fn tell_other(links: &Links, name: &str, there: &There, so: &str) {
     fail(Exit::Config, line);
 }
 
-/// A link called `keyring` hides another program of that name while its folder is first on `PATH`, so the folder must be
-/// one that a user can put there and take away for this link alone.
+/// Refuses a shared folder for `keyring`. The link hides another program of that name while its folder is first on
+/// `PATH`, so a user must be able to add and remove this folder for this link alone.
 fn demand_own_folder(links: &Links, names: &BTreeSet<&str>) -> Result<(), Exit> {
     let folder = quoted(links.path());
     let there = links.names();
@@ -194,7 +194,7 @@ fn demand_own_folder(links: &Links, names: &BTreeSet<&str>) -> Result<(), Exit> 
     }
 }
 
-/// Warns where the tool would start another program than this link.
+/// Warns if the tool would start another program than this link.
 fn tell_of_path(links: &Links, name: &str, env: &Env) {
     let ours = links.path_of(name);
     let is_ours = |path: &Path| {
@@ -245,7 +245,7 @@ fn refuse_io(path: &Path, action: &str, error: &io::Error) -> Exit {
 // === impl HelpersArgs ===
 
 impl HelpersArgs {
-    /// The programs that were named, by their own names; without a name all that `usual` picks.
+    /// The named programs, by their own names; without names all that `usual` picks.
     fn programs(&self, usual: impl Fn(&str) -> bool) -> BTreeSet<&'static str> {
         let is_named = |(program, verb): &(&str, &str)| {
             self.names

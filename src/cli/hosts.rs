@@ -1,28 +1,28 @@
-//! What `jetond check` and `jetond doctor` say of the addresses that profiles are for.
+//! The report of `jetond check` and `jetond doctor` about the hosts of the profiles' tokens.
 
 use crate::config::{Config, HostAuth, HostEntry};
 use crate::profile::ProfileName;
 
-/// The most addresses that a line names.
+/// The largest number of addresses in a line.
 const MOST: usize = 5;
 
-/// The user name by which docker's clients send a token as an identity token, in place of a user and a password.
+/// The user name with which docker's clients send an identity token in place of a user and a password.
 const IDENTITY: &str = "<token>";
 
-/// What is to be said of one profile's addresses.
+/// The report about one profile's addresses.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Told {
     /// The profile.
     pub(super) profile: ProfileName,
     /// Its addresses, in a line.
     pub(super) addresses: String,
-    /// Which clients get nothing by them, as may be meant.
+    /// The clients that get nothing for these addresses, which may be intended.
     pub(super) notes: Vec<String>,
-    /// What does not fit together, with what to do. It is no fault of the configuration.
+    /// The inconsistencies, each with its remedy. They are not faults of the configuration.
     pub(super) doubts: Vec<(String, &'static str)>,
 }
 
-/// What is to be said of the profiles that have addresses.
+/// Reports on each profile that has addresses.
 pub(super) fn tell_of(config: &Config) -> Vec<Told> {
     let told = config.hosts.iter().map(|(profile, entries)| Told {
         profile: profile.clone(),
@@ -45,7 +45,7 @@ fn listed(entries: &[HostEntry]) -> String {
     line
 }
 
-/// The hosts of which no entry is without a path.
+/// Lists the hosts for which every entry has a path.
 fn notes(config: &Config, entries: &[HostEntry]) -> Vec<String> {
     let mut origins: Vec<_> = entries.iter().map(|entry| entry.url.origin()).collect();
     origins.sort_unstable();
@@ -83,7 +83,7 @@ mod tests {
     use crate::config::parse;
     use crate::testing::FewNames;
 
-    /// What is told of two profiles with these entries.
+    /// The report about two profiles with these entries.
     fn told(a: &str, b: &str) -> Vec<Told> {
         let profile = |name: &str, hosts: &str| {
             format!("[profiles.{name}]\nprovider='runai'\nurl='https://x'\nhosts = [{hosts}]\n")
@@ -126,7 +126,7 @@ mod tests {
         let all = told(paths, "");
         assert_eq!(all[0].notes.len(), 1, "{all:?}");
         assert!(all[0].notes[0].starts_with("no entry is for https://git.example without a path"));
-        // An entry of another profile is for them.
+        // An entry of another profile serves those clients.
         let all = told(paths, "{ url = 'https://git.example' }");
         assert!(all.iter().all(|told| told.notes.is_empty()), "{all:?}");
         let all = told(paths, "{ url = 'https://git.example:8443' }");

@@ -1,8 +1,8 @@
 //! `jetond import`: takes profiles out of a file that `jetond export` has made.
 //!
-//! The file comes from elsewhere, so a person sees where each secret will be sent before it is. Every credential is proved
-//! before the first is written. Then each profile is written as an enrolment is: first what is meant, then the certificates,
-//! the record and the configuration.
+//! The file comes from elsewhere, so a person sees the destination of each secret before it is sent. Every credential
+//! is proved before the first is written. Then each profile is written like an enrolment: first a record of the intent,
+//! then the certificates, the credential's record and the configuration.
 
 mod plan;
 mod shown;
@@ -118,7 +118,7 @@ impl Import<'_> {
         }
     }
 
-    /// Reads the file, and opens it.
+    /// Reads the file, and opens it with the passphrase.
     fn open(&self) -> Result<Exported, Exit> {
         let file = &self.args.file;
         let refuse = |why: String| {
@@ -132,7 +132,7 @@ impl Import<'_> {
         transfer::parse(&json).map_err(|why| refuse(why.to_string()))
     }
 
-    /// Those of the profiles that were asked for, with the name that they get here.
+    /// The profiles that were asked for, with the names that they get here.
     fn chosen(&self, mut all: Exported) -> Result<Exported, Exit> {
         let asked: BTreeSet<_> = self.args.names.iter().collect();
         if let Some(missing) = asked.iter().find(|name| !all.contains_key(**name)) {
@@ -161,7 +161,7 @@ impl Import<'_> {
         }
     }
 
-    /// Refuses all where one of the names is taken.
+    /// Refuses the whole import if one of the names is taken.
     fn refuse_conflicts<'n>(
         &self,
         names: impl Iterator<Item = &'n ProfileName>,
@@ -198,7 +198,7 @@ impl Import<'_> {
         Err(fail(Exit::Config, what))
     }
 
-    /// Shows what will be sent where, and asks.
+    /// Shows the destination of each secret, and asks for consent.
     fn confirm(&self, plans: &[Plan]) -> Result<(), Exit> {
         for plan in plans {
             plan.show().into_iter().for_each(say);
@@ -218,7 +218,7 @@ impl Import<'_> {
         }
     }
 
-    /// Gets a token.
+    /// Gets a token as proof.
     fn prove(&self, plan: &Plan) -> Result<Option<Proof>, Exit> {
         let ca_file = plan.ca.as_ref().map(|ca| Arc::clone(&ca.file));
         let files = Files::with_ca(self.target.daemon, ca_file);
@@ -229,7 +229,7 @@ impl Import<'_> {
         Ok(Proof::of(credential))
     }
 
-    /// Writes all. On an error it says whether any was written.
+    /// Writes all profiles. An error says whether any was written.
     fn write(&self, plans: &[Plan]) -> Result<(), (bool, Exit)> {
         let _lock = self.target.lock(NOTHING).map_err(|exit| (false, exit))?;
         let mut done: Vec<&str> = vec![];

@@ -1,4 +1,4 @@
-//! Waits for an issuer on behalf of a command, and tells what it refused.
+//! Calls to an issuer on behalf of a command, and reports of its refusals.
 
 use super::ca_variables;
 use super::output::{Exit, fail, tell};
@@ -7,7 +7,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::offload;
 use crate::paths::Env;
 
-/// Waits for the issuer's answer. `so` says what follows if there is no answer.
+/// Waits for the issuer's answer. `so` is the beginning of the message if there is no answer.
 pub(super) fn ask<T>(
     profile: &Profile,
     env: &Env,
@@ -24,11 +24,11 @@ pub(super) fn ask<T>(
     })
 }
 
-/// How a command ends to which an issuer gave nothing: "try again later" only where that can help.
+/// The exit code of a command that an issuer refused. It means "try again later" only if that can help.
 pub(super) fn exit_of(fault: &Fault) -> Exit {
     match fault.kind {
         FaultKind::Rejected => Exit::Failed,
-        // The address, the configuration, a certificate or a clock has to be put right first.
+        // The address, the configuration, a certificate or a clock has to be corrected first.
         FaultKind::NoEndpoint
         | FaultKind::BindingChanged
         | FaultKind::TlsName

@@ -26,7 +26,7 @@ pub(super) struct KeyringCallArgs {
 }
 
 pub(super) fn keyring_call(args: &KeyringCallArgs) -> Exit {
-    // What goes through them is secret, so they are not a terminal or a file.
+    // The pipes carry a secret, so a terminal or a file is refused.
     if !is_pipe(stdin()) || !is_pipe(stdout()) {
         return fail(Exit::Usage, FOR_ITSELF);
     }

@@ -1,4 +1,4 @@
-//! What interrupted commands have left in the state folder, which no other command would name.
+//! The left-overs of interrupted commands in the state folder, which no other command would name.
 
 mod parts;
 
@@ -18,22 +18,21 @@ use crate::profile::ProfileName;
 use crate::settings::Content;
 use crate::store::{Move, MoveKind, Moves, Removals, Stores};
 
-/// Something that was left.
+/// A left-over.
 #[derive(Debug)]
 pub(super) struct Leftover {
     /// The file.
     path: PathBuf,
-    /// What it is.
+    /// Its description.
     what: String,
-    /// What a person does about it; `None` if it goes on without one.
+    /// The remedy for a person; `None` if Jeton continues without one.
     pub(super) remedy: Option<String>,
-    /// What the doctor calls it if it goes on without one.
+    /// The doctor's name for the check if Jeton continues without a person.
     pub(super) check: &'static str,
 }
 
-/// Finds the credential files that no profile of this configuration names, and the removals, moves and rotations that have
-/// not ended.
-/// What cannot be read is not listed: the state folder has findings of its own.
+/// Finds the credential files that no profile of this configuration names, and the unfinished removals, moves and
+/// rotations. A file that cannot be read is not listed: the state folder has findings of its own.
 pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover> {
     let removals = Removals::new(&target.state, target.owner);
     let begun = removals.names().unwrap_or_default();
@@ -87,7 +86,7 @@ pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover>
     found
 }
 
-/// A file under a temporary name.
+/// Describes a file with a temporary name.
 fn of_part(path: PathBuf) -> Leftover {
     let what = "a command that was ended while it wrote has left a part of a file".to_owned();
     let remedy = format!("if no command runs now, remove the file {}", quoted(&path));
@@ -111,7 +110,7 @@ fn of_rotation(rotation: Shown) -> Leftover {
     }
 }
 
-/// What a credential of a source was for, which is read no more.
+/// Describes the recorded binding of a source that is no longer used.
 fn of_binding(target: &Target, path: PathBuf) -> Leftover {
     let what = format!(
         "no profile of {} reads the credential from a source whose use this file records",
@@ -140,7 +139,7 @@ fn of_credential(
             let add = target.line(&format!("add {name} …"));
             format!("{add} takes the name again and replaces it; or, {remove}")
         }
-        // With a name, its profile keeps its credential elsewhere.
+        // The profile has this name, but keeps its credential elsewhere.
         None => remove,
     };
     let what = format!(
@@ -197,8 +196,8 @@ fn of_move(
     Some(leftover(path, what, remedy))
 }
 
-/// What is left of a move whose file is not there: it was killed before it made one, or a person has removed it to keep the
-/// profile here. Nothing where the removal is said.
+/// Describes a move whose file is missing: it was killed before it made one, or a person has removed the file to keep
+/// the profile here. `None` if the report of the removal covers it.
 fn of_no_file(
     target: &Target,
     name: &ProfileName,
@@ -228,7 +227,7 @@ fn of_no_file(
     })
 }
 
-/// Says at the start of a daemon what interrupted commands have left.
+/// Reports at the daemon's start what interrupted commands have left.
 pub(super) fn note_at_start(target: &Target) {
     let removals = Removals::new(&target.state, target.owner);
     let moves = Moves::new(&target.state, target.owner);
@@ -268,7 +267,7 @@ pub(super) fn note_at_start(target: &Target) {
 // === impl Leftover ===
 
 impl Leftover {
-    /// The file, and what it is.
+    /// The file and its description.
     pub(super) fn found(&self) -> String {
         format!("{}: {}", self.path.display(), self.what)
     }

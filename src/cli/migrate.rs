@@ -1,8 +1,8 @@
 //! `jetond migrate`: moves a profile's credential into another store, and can be interrupted anywhere.
 //!
-//! What is meant is written down first. Then the record is copied, read back, and proved with a token; the configuration
-//! names the other store; and last the former copy is removed. At every point one of the two places is whole and in force,
-//! and the next `migrate` of that name ends what was interrupted.
+//! The intent is recorded first. Then the record is copied, read back, and proved with a token. The configuration then
+//! names the other store, and last the former copy is removed. At every point one of the two copies is whole and in
+//! use, and the next `migrate` of that name finishes an interrupted one.
 
 mod steps;
 
@@ -57,7 +57,7 @@ fn try_migrate(args: &MigrateArgs, env: &Env) -> Result<(), Exit> {
         env,
         passphrase: &args.passphrase,
     };
-    // Before anything is made for the lock.
+    // Must come before the lock's file is made.
     migration.profile()?;
     let (done, proof) = {
         let _lock = target.lock(NOTHING)?;
@@ -67,7 +67,8 @@ fn try_migrate(args: &MigrateArgs, env: &Env) -> Result<(), Exit> {
     if !matches!(done, Err(NotMoved::Nothing(_)) | Ok(Moved::NotAtAll)) {
         admin::reload(&target, env);
     }
-    // After the reload, as at an enrolment, and whatever came of the migration: the token was given.
+    // Comes after the reload, as at an enrolment. It holds whatever the migration's result, since the issuer gave a
+    // token.
     if let (Some(proof), Ok(places)) = (&proof, admin::places(&target, env)) {
         proof.tell(&places.admin);
     }
@@ -77,19 +78,19 @@ fn try_migrate(args: &MigrateArgs, env: &Env) -> Result<(), Exit> {
     }
 }
 
-/// What was done.
+/// The result of a migration.
 enum Moved {
-    /// Nothing: the credential was there already.
+    /// The credential was in that store already.
     NotAtAll,
     /// It was moved.
     There,
 }
 
-/// Why it was not moved, or not as a whole; it has been told.
+/// The exit code of a migration that failed or is incomplete, after its message was printed.
 enum NotMoved {
-    /// What is in force is as it was.
+    /// The former store is still in use.
     Nothing(Exit),
-    /// The configuration names the new store, perhaps not for long, and the former copy may still be there.
+    /// The configuration names the new store, but perhaps not durably, and the former copy may still be there.
     Partly(Exit),
 }
 
@@ -105,7 +106,7 @@ struct Migration<'a> {
 }
 
 impl Migration<'_> {
-    /// The profile as the configuration has it now.
+    /// The profile in the current configuration.
     fn profile(&self) -> Result<Profile, Exit> {
         let found = self.target.read_to_change()?;
         let recipient = found.config.recipient.clone();
@@ -121,7 +122,7 @@ impl Migration<'_> {
         })
     }
 
-    /// The store that the credential is in now.
+    /// The current store of the credential.
     fn store_of<'p>(&self, profile: &'p Profile) -> Result<&'p StoreKind, NotMoved> {
         profile.store().ok_or_else(|| {
             let what = format!(
@@ -193,7 +194,7 @@ impl Migration<'_> {
         self.stores.store(store).place_of(self.name)
     }
 
-    /// Checks that the new store can be used, and that no other command and no other configuration counts on what is there.
+    /// Checks that the new store can be used, and that no other command or configuration uses what is there.
     fn demand_place(&self, from: &StoreKind) -> Result<(), Exit> {
         let (name, target) = (self.name, self.target);
         let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {why}"));
@@ -221,7 +222,7 @@ impl Migration<'_> {
         Ok(())
     }
 
-    /// The record of the former store once more, where the new one cannot be opened.
+    /// Reads the former store's record again, if the new store cannot be opened.
     fn load_again(&self, from: &StoreKind, record: &Record) -> Result<Record, NotMoved> {
         match self.stores.store(from).load(self.name) {
             Ok(Some(again)) if again.is_same_as(record) => Ok(again),

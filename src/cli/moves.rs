@@ -1,4 +1,4 @@
-//! What an interrupted move of a credential has left, and how the next command ends it.
+//! The left-overs of an interrupted move of a credential, and how the next command finishes it.
 
 mod told;
 
@@ -17,20 +17,21 @@ use crate::store::{
     Move, MoveKind, Moved, Moves, ProfileLock, Removals, StoreError, StoreErrorKind, Stores,
 };
 
-/// The moves of one profile's credential.
+/// The recorded move of one profile's credential.
 pub(super) struct ProfileMoves<'a> {
     pub(super) target: &'a Target,
     pub(super) stores: &'a Stores,
     pub(super) name: &'a ProfileName,
     moves: Moves,
-    /// What follows where nothing is done.
+    /// The beginning of the message if nothing is done.
     nothing: &'static str,
 }
 
 // === impl ProfileMoves ===
 
 impl<'a> ProfileMoves<'a> {
-    /// The moves of this profile's credential. `nothing` says what follows where they cannot be ended.
+    /// Opens the move of this profile's credential. `nothing` is the beginning of the message if the move cannot be
+    /// finished.
     pub(super) fn new(
         target: &'a Target,
         stores: &'a Stores,
@@ -46,7 +47,7 @@ impl<'a> ProfileMoves<'a> {
         }
     }
 
-    /// Writes down that a move begins.
+    /// Records that a move begins.
     pub(super) fn begin(&self, lock: &ProfileLock, kind: MoveKind) -> Result<(), Exit> {
         let begun = Move {
             config: self.config(),
@@ -56,12 +57,12 @@ impl<'a> ProfileMoves<'a> {
         written.map_err(|error| self.refused(&error))
     }
 
-    /// Writes down that the move has ended.
+    /// Records that the move has ended.
     pub(super) fn end(&self, lock: &ProfileLock) -> Result<(), StoreError> {
         self.moves.end(lock)
     }
 
-    /// The move that has begun and not ended. One of another configuration has to end first.
+    /// The unfinished move. Refuses one of another configuration, which has to be finished first.
     pub(super) fn begun(&self) -> Result<Option<Move>, Exit> {
         let begun = self.moves.begun(self.name);
         let begun = begun.map_err(|error| self.refused(&error))?;
@@ -78,7 +79,7 @@ impl<'a> ProfileMoves<'a> {
         Ok(begun)
     }
 
-    /// Whether a move into a file has begun, and no such file is there.
+    /// Whether an unfinished move goes into a file that does not exist.
     pub(super) fn lacks_its_file(&self) -> Result<bool, Exit> {
         let begun = self.begun()?;
         Ok(begun.is_some_and(|begun| match begun.kind {
@@ -87,9 +88,10 @@ impl<'a> ProfileMoves<'a> {
         }))
     }
 
-    /// Ends a move that was interrupted: removes the copy that is not `in_force`. Gives back the stores that it was in.
+    /// Finishes an interrupted move: removes the copy that is not in the store `in_force`. Returns the stores that had
+    /// a copy.
     ///
-    /// No copy is removed while the store in force has no credential that can be read: it may be the only one.
+    /// No copy is removed while the store in force has no readable credential: the copy may be the only one.
     pub(super) fn settle(
         &self,
         lock: &ProfileLock,
@@ -121,7 +123,8 @@ impl<'a> ProfileMoves<'a> {
         Ok(removed)
     }
 
-    /// Removes every copy that an interrupted move has left beside the one in `in_force`, which is about to be removed, too.
+    /// Removes every copy that an interrupted move left outside `in_force`. The credential in that store is about to be
+    /// removed, too.
     pub(super) fn remove_copies(
         &self,
         lock: &ProfileLock,
@@ -141,7 +144,7 @@ impl<'a> ProfileMoves<'a> {
         Ok(())
     }
 
-    /// Removes the copy of what was moved; whether there was one. Another credential stays.
+    /// Removes the copy of the moved credential; returns whether there was one. Another credential stays.
     fn remove_copy(
         &self,
         lock: &ProfileLock,
@@ -153,7 +156,7 @@ impl<'a> ProfileMoves<'a> {
         match look.record {
             Ok(None) => Ok(false),
             Ok(Some(record)) if Moved::of(&record) == *moved => kept.remove(lock, &look.revision),
-            // In the state folder nothing else has this name, and what is written down names it.
+            // In the state folder only this copy has the name, and the recorded move names it.
             Err(error) if matches!(error.kind, StoreErrorKind::Locked) => {
                 kept.remove(lock, &look.revision)
             }
@@ -172,7 +175,7 @@ impl<'a> ProfileMoves<'a> {
         let kept = self.stores.store(in_force);
         let why = match kept.load(self.name) {
             Ok(Some(_)) => return Ok(()),
-            // It was compared with what was written before the configuration named it.
+            // The copy was compared with the written bytes before the configuration named it.
             Err(error) if matches!(error.kind, StoreErrorKind::Locked) => return Ok(()),
             Ok(None) => format!(
                 "{} has no credential of {}",
@@ -188,7 +191,7 @@ impl<'a> ProfileMoves<'a> {
         Err(fail(Exit::Config, what))
     }
 
-    /// Refuses while a file may be in use elsewhere that this profile was to be moved into.
+    /// Refuses while the file of this profile's move exists: another machine may use it.
     fn refuse_while_exported(&self, begun: &Move, file: &Path) -> Result<(), Exit> {
         if file.symlink_metadata().is_err() {
             return self.refuse_while_removed();
@@ -204,8 +207,8 @@ impl<'a> ProfileMoves<'a> {
         Err(fail(Exit::Config, what))
     }
 
-    /// Refuses while the removal has begun that ends a move into a file. The file is gone, so the credential here may be the
-    /// only one, and what is written down of the move says so.
+    /// Refuses while an unfinished removal belongs to a move into a file. The file is gone, so the credential here may
+    /// be the only one, and only the recorded move says so.
     fn refuse_while_removed(&self) -> Result<(), Exit> {
         let removals = Removals::new(&self.target.state, self.target.owner);
         let begun = removals.begun(self.name);
@@ -221,24 +224,24 @@ impl<'a> ProfileMoves<'a> {
         Err(fail(Exit::Config, what))
     }
 
-    /// The configuration as it is written down.
+    /// The configuration's path as the record has it.
     fn config(&self) -> PathBuf {
         settings::real_path(&self.target.config)
     }
 
-    /// Tells why nothing is done.
+    /// Reports why nothing is done.
     pub(super) fn refused(&self, error: &StoreError) -> Exit {
         refused(error, self.nothing)
     }
 }
 
-/// What an export has moved from one store to another.
+/// A placeholder: an export moves nothing from one store to another.
 const NOTHING_MOVED: Moved = Moved {
     client_id: String::new(),
     created_at: 0,
 };
 
-/// Tells that a store could not be read or changed, and what follows.
+/// Reports that a store could not be read or changed, and the consequence.
 pub(super) fn refused(error: &StoreError, so: &str) -> Exit {
     let exit = match error.kind.is_for_later() {
         true => Exit::Later,

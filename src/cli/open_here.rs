@@ -1,4 +1,4 @@
-//! Opens the store of encrypted files for one command, which has to read a record itself.
+//! Opens the store of encrypted files for a command that has to read a record without the daemon.
 
 use super::output::{Exit, fail, tell};
 use super::passphrase::PassphraseArgs;
@@ -9,16 +9,16 @@ use crate::config::StoreKind;
 use crate::paths::Env;
 use crate::store::{IdentityFile, Stores};
 
-/// How a command opens the store.
+/// The ways in which a command can open the store.
 pub(super) struct Opening<'a> {
-    /// Where the passphrase may come from besides a terminal.
+    /// The source of the passphrase besides a terminal.
     pub(super) passphrase: Option<&'a PassphraseArgs>,
-    /// What a person does where there is no terminal to type it on.
+    /// The advice if there is no terminal to type it on.
     pub(super) instead: &'static str,
 }
 
 impl Opening<'_> {
-    /// With a passphrase that is typed.
+    /// Opens the store with a typed passphrase.
     pub(super) const fn typed(instead: &'static str) -> Self {
         Self {
             passphrase: None,

@@ -1,4 +1,4 @@
-//! The rotations that have begun and not ended, for a person: how far each is, whose it is, and what to do.
+//! The unfinished rotations, for a person: the progress, the owner and the remedy of each.
 
 use std::path::PathBuf;
 
@@ -9,18 +9,18 @@ use crate::config::{Config, Profile, StoreKind};
 use crate::profile::ProfileName;
 use crate::store::{Machine, RotationJournal, RotationRead, Rotations, StartedOn};
 
-/// A rotation that has begun and not ended.
+/// A report about an unfinished rotation.
 #[derive(Debug)]
 pub(super) struct Shown {
     /// The file of its journal.
     pub(super) path: PathBuf,
-    /// What it is, and how far.
+    /// The rotation and its progress.
     pub(super) what: String,
-    /// What a person does about it; `None` if it goes on without one.
+    /// The remedy for a person; `None` if the rotation continues without one.
     pub(super) remedy: Option<String>,
 }
 
-/// Whether there are any, or keys that an ended one has left at a server.
+/// Whether there are unfinished rotations, or keys that an ended one has left at a server.
 pub(super) fn has_any(target: &Target) -> bool {
     let rotations = Rotations::new(&target.state, target.owner);
     let [open, left] = [rotations.profiles(), rotations.with_left()];
@@ -29,7 +29,7 @@ pub(super) fn has_any(target: &Target) -> bool {
         .any(|names| names.is_ok_and(|names| !names.is_empty()))
 }
 
-/// Finds them. `config` is what has their profiles.
+/// Finds them. `config` has their profiles.
 pub(super) fn find(target: &Target, config: &Config) -> Vec<Shown> {
     let rotations = Rotations::new(&target.state, target.owner);
     let here = Machine::this();
@@ -55,7 +55,7 @@ pub(super) fn find(target: &Target, config: &Config) -> Vec<Shown> {
     open.chain(left).collect()
 }
 
-/// What is shown of the keys that an ended rotation has left at the server.
+/// Describes the keys that an ended rotation has left at the server.
 fn left(rotations: &Rotations, name: &ProfileName) -> Shown {
     let path = rotations.path(name).with_extension("left");
     let which = match rotations.left(name) {
@@ -76,7 +76,7 @@ fn left(rotations: &Rotations, name: &ProfileName) -> Shown {
     }
 }
 
-/// These names, and those that the profile's record has of the rotation that it is part of. Only a file is looked into: a
+/// Adds the keys' names in the profile's record, if it belongs to the rotation, to these names. Only a file is read: a
 /// keyring may ask a person for its password.
 fn with_those_of_the_record(
     target: &Target,
@@ -98,7 +98,7 @@ fn with_those_of_the_record(
     names
 }
 
-/// What is shown of a rotation whose journal is understood.
+/// Describes a rotation whose journal is understood.
 fn begun(
     name: &ProfileName,
     journal: &RotationJournal,
@@ -125,7 +125,7 @@ fn begun(
     (what, remedy)
 }
 
-/// What is shown of a rotation whose journal cannot be understood, for this reason.
+/// Describes a rotation whose journal cannot be understood, for this reason.
 fn unclear(name: &ProfileName, why: &Causes<'_>, names: &[String]) -> (String, Option<String>) {
     let what = format!(
         "a rotation of the key of {name} was begun, and its journal cannot be used: {why}; nothing is changed at the server, and tokens are still served"
@@ -138,7 +138,7 @@ fn unclear(name: &ProfileName, why: &Causes<'_>, names: &[String]) -> (String, O
     (what, Some(remedy))
 }
 
-/// How a person ends a rotation that no program ends.
+/// The advice for ending a rotation that no program ends.
 fn clear(names: &[&str]) -> String {
     let keys = match names {
         [] => "the server for keys that no program uses".to_owned(),
@@ -147,7 +147,7 @@ fn clear(names: &[&str]) -> String {
     format!("look at {keys}; delete those that are not in use, and remove the file PATH")
 }
 
-/// A host name of a journal, without what a terminal would act on.
+/// A host name from a journal, without control characters.
 fn printable(host: &str) -> String {
     let is_safe = |c: &char| c.is_ascii_graphic();
     host.chars().filter(is_safe).take(64).collect()

@@ -1,4 +1,4 @@
-//! What commands print, and how they exit.
+//! The output of commands, and their exit codes.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -16,28 +16,28 @@ use tracing::Level;
 use crate::causes::Causes;
 use crate::process::logging;
 
-/// Whether something that was to be printed is lost. There is one standard output for the whole process.
+/// Whether some output was lost. The process has only one standard output.
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// How a command ends (sysexits.h, but for 1).
+/// The exit codes (sysexits.h, but for 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
     /// 0.
     Done,
-    /// 1: the issuer refuses, or a fault of ours.
+    /// 1: the issuer refuses, or Jeton has failed.
     Failed,
-    /// 64: the arguments make no sense.
+    /// 64: the arguments are wrong.
     Usage,
     /// 75: try again later.
     Later,
-    /// 78: something on this machine has to be put right.
+    /// 78: the configuration or the machine has to be corrected.
     Config,
-    /// As the program that was started for the user ended.
+    /// The exit code of the program that was started for the user.
     Child(u8),
 }
 
 impl Exit {
-    /// As a program ended: with its exit code, or 128 and the number of the signal that ended it, as shells say it.
+    /// The exit code for a program's end: its own, or 128 plus the number of the signal that ended it, as in a shell.
     pub(super) fn of(status: ExitStatus) -> Self {
         let code = status.code().or_else(|| status.signal().map(|n| 128 + n));
         let code = code.and_then(|code| u8::try_from(code).ok());
@@ -58,13 +58,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Prints a line that was asked for. Where it cannot be printed, [`finish`] says how the command ends; what the command
-/// does is done all the same.
+/// Prints a line that was asked for. If printing fails, the command continues, and [`finish`] sets the exit code.
 pub(super) fn say(line: impl Display) {
     print(&format!("{}\n", logging::printable(&line.to_string())));
 }
 
-/// Prints what was done; where that cannot be printed, it is told.
+/// Prints what was done; if that fails, prints it on standard error.
 pub(super) fn report(line: impl Display) {
     say(&line);
     if is_lost() {
@@ -72,14 +71,14 @@ pub(super) fn report(line: impl Display) {
     }
 }
 
-/// Prints a text as it is. Not by way of the standard library, which takes a closed descriptor for a success.
+/// Prints a text unchanged. Does not use the standard library, which reports success for a closed descriptor.
 pub(super) fn print(text: &str) {
     if !is_lost() {
         printed(write_all(stdout(), text.as_bytes()));
     }
 }
 
-/// Takes note of what came of printing. The first failure is told, with the system's word; what follows is lost as well.
+/// Records the result of printing. Reports the first failure with the system's error; later output is lost as well.
 pub(super) fn printed(result: io::Result<()>) {
     if let Err(error) = result
         && !LOST.swap(true, Ordering::Relaxed)
@@ -88,12 +87,12 @@ pub(super) fn printed(result: io::Result<()>) {
     }
 }
 
-/// Whether nothing more can be printed: a command that does nothing else can end.
+/// Whether nothing more can be printed, so that a command without another purpose can end.
 pub(super) fn is_lost() -> bool {
     LOST.load(Ordering::Relaxed)
 }
 
-/// How the process ends when a command ends so: not with a success when what it printed did not arrive.
+/// The exit code of the process: not 0 if some output was lost.
 pub(super) fn finish(exit: Exit) -> Exit {
     if exit == Exit::Done && is_lost() {
         Exit::Failed
@@ -102,7 +101,7 @@ pub(super) fn finish(exit: Exit) -> Exit {
     }
 }
 
-/// Writes everything, through interruptions, short writes and a descriptor that does not block.
+/// Writes all bytes, despite interruptions, short writes and a non-blocking descriptor.
 fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
@@ -110,7 +109,7 @@ fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
             Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
-                // Whatever it says, the next write tells.
+                // The result is ignored: the next write reports an error.
                 let fd = fd.as_fd();
                 let _: rustix::io::Result<usize> =
                     poll(&mut [PollFd::new(&fd, PollFlags::OUT)], None);
@@ -121,18 +120,18 @@ fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints a line for people, on standard error. It never fails, and a command that must not wait does not.
+/// Prints a line for people on standard error. It never fails, and does not block a command that must not wait.
 pub(super) fn tell(line: impl Display) {
     logging::tell(Level::WARN, line);
 }
 
-/// Tells what went wrong, and ends so.
+/// Prints an error, and returns the exit code.
 pub(super) fn fail(exit: Exit, line: impl Display) -> Exit {
     logging::tell(Level::ERROR, line);
     exit
 }
 
-/// Tells an error with its causes, and ends so.
+/// Prints an error with its causes, and returns the exit code.
 pub(super) fn fail_with(exit: Exit, error: &dyn Error) -> Exit {
     fail(exit, Causes(error))
 }

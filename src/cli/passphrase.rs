@@ -1,5 +1,5 @@
-//! A passphrase: of the identity of the store of encrypted files, and of an exported file. It is typed without echo, read
-//! from a file, or passed by systemd.
+//! A passphrase, of the store of encrypted files or of an exported file. It is typed without echo, read from a file, or
+//! passed by systemd.
 
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,10 +12,10 @@ use super::prompt;
 use crate::age_file::{MAX_PASSPHRASE_LEN, Passphrase};
 use crate::paths::Env;
 
-/// How often a person may type a passphrase that is not the right one.
+/// The number of times that a person may type a wrong passphrase.
 pub(super) const TRIES: usize = 3;
 
-/// Where the passphrase comes from, if it is not typed.
+/// The source of the passphrase, if it is not typed.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct PassphraseArgs {
     /// Read the passphrase from a file, instead of asking for it
@@ -26,7 +26,7 @@ pub(super) struct PassphraseArgs {
     passphrase_credential: Option<String>,
 }
 
-/// A credential's name, which is the name of a file.
+/// Parses a credential's name, which is the name of a file.
 fn name(text: &str) -> Result<String, &'static str> {
     if text.is_empty() || text.contains('/') || [".", ".."].contains(&text) {
         Err("it takes the name of a credential, without a slash")
@@ -38,7 +38,7 @@ fn name(text: &str) -> Result<String, &'static str> {
 // === impl PassphraseArgs ===
 
 impl PassphraseArgs {
-    /// The passphrase of this file, if there is one.
+    /// Reads the passphrase from this file, if there is one.
     pub(super) fn of(passphrase_file: Option<&Path>) -> Self {
         Self {
             passphrase_file: passphrase_file.map(Path::to_owned),
@@ -46,12 +46,12 @@ impl PassphraseArgs {
         }
     }
 
-    /// Whether it need not be typed.
+    /// Whether the passphrase need not be typed.
     pub(super) const fn is_given(&self) -> bool {
         self.passphrase_file.is_some() || self.passphrase_credential.is_some()
     }
 
-    /// The passphrase that was given; `None` if a person is to be asked.
+    /// The passphrase from its source; `None` if a person has to type it.
     pub(super) fn given(&self, env: &Env) -> Result<Option<Passphrase>, Exit> {
         if let Some(path) = &self.passphrase_file {
             return read(path).map(Some);
@@ -75,14 +75,14 @@ impl PassphraseArgs {
     }
 }
 
-/// The passphrase of an exported file that is there.
+/// Asks for the passphrase of an existing exported file, or reads it.
 pub(super) fn of_file(from: Option<&Path>, file: &Path) -> Result<Passphrase, Exit> {
     read_or(from, || {
         ask(&format!("Passphrase for {} (not shown)", file.display()))
     })
 }
 
-/// A passphrase for a file that is to be exported.
+/// Asks for a passphrase for a new exported file, or reads it.
 pub(super) fn of_new_file(from: Option<&Path>, file: &Path) -> Result<Passphrase, Exit> {
     let question = format!("New passphrase for {} (not shown)", file.display());
     read_or(from, || ask_for_new(&question))
@@ -126,7 +126,7 @@ fn checked(text: &str, what: &str) -> Result<Passphrase, Exit> {
         .map_err(|why| fail(Exit::Usage, format!("{what} cannot be used: {why}")))
 }
 
-/// Reads a passphrase from a file, and says so when others can read it too. One trailing line end is the editor's.
+/// Reads a passphrase from a file, and warns if other users can read the file too. One trailing line end is ignored.
 fn read(path: &Path) -> Result<Passphrase, Exit> {
     let shown = path.display();
     let unreadable = |e: std::io::Error| {
@@ -140,7 +140,7 @@ fn read(path: &Path) -> Result<Passphrase, Exit> {
             "warning: others can read {shown}; remove it, or run: chmod 600 {shown}"
         ));
     }
-    // The longest one, its line end, and a byte that is too much. No growth leaves a copy behind.
+    // Room for the longest passphrase, its line end, and one byte too many, so that no growth leaves a copy behind.
     let most = MAX_PASSPHRASE_LEN + 3;
     let mut bytes = Zeroizing::new(Vec::with_capacity(most));
     file.take(most as u64)

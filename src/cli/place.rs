@@ -1,4 +1,5 @@
-//! Where `jetond add` puts a credential, and why there. It is decided once, and written into the configuration.
+//! The store that `jetond add` puts a credential into, and the reason. It is chosen once, and written into the
+//! configuration.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
@@ -6,13 +7,13 @@ use crate::config::StoreKind;
 use crate::profile::ProfileName;
 use crate::store::{StoreError, StoreErrorKind, Stores};
 
-/// A system's daemon runs outside of every session, and before anybody has unlocked a keyring.
+/// A system's daemon runs outside of every session, and before a person has unlocked a keyring.
 const OUTSIDE: &str = "a system's daemon is outside of every session";
 
-/// A store of encrypted files that nobody has made.
+/// The store of encrypted files was not made yet.
 const NO_RECIPIENT: &str = "the configuration does not say to whom its records are encrypted";
 
-/// Reads a store that the command line asks for.
+/// Parses a store on the command line.
 pub(super) fn asked() -> impl TypedValueParser<Value = StoreKind> {
     let word = |kind: &StoreKind| PossibleValue::new(kind.as_str()).help(kind.about());
     let words: Vec<_> = StoreKind::WORDS.iter().rev().map(word).collect();
@@ -20,26 +21,26 @@ pub(super) fn asked() -> impl TypedValueParser<Value = StoreKind> {
         .try_map(|word| StoreKind::parse(&word).ok_or("there is no such store"))
 }
 
-/// A store, and why it is this one.
+/// A store, and the reason for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     kind: StoreKind,
-    /// The store that comes first where it can be used, and why it cannot be used here.
+    /// The preferred store, and the reason why it cannot be used here.
     instead_of: Option<(&'static str, String)>,
 }
 
-/// Why a store cannot be used.
+/// The reason why a store cannot be used.
 #[derive(Debug)]
 struct Unusable {
     /// The store, without an article.
     noun: &'static str,
-    /// In a few words.
+    /// The reason, in a few words.
     reason: String,
-    /// The same with what a person does about it.
+    /// The reason with its remedy.
     advised: String,
 }
 
-/// Why a store that was asked for cannot be used, up to the option that names another one.
+/// The reason why a requested store cannot be used, up to the option that names another one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused(String);
 
@@ -51,7 +52,7 @@ impl Refused {
 }
 
 impl Place {
-    /// The place that is decided already.
+    /// Takes a store that is chosen already.
     pub(super) const fn of(kind: StoreKind) -> Self {
         Self {
             kind,
@@ -59,7 +60,7 @@ impl Place {
         }
     }
 
-    /// Decides it: what was asked for, else the preferred one if it can be used.
+    /// Chooses the store: the requested one, else the preferred one if it can be used.
     pub(super) fn choose(
         asked: Option<StoreKind>,
         system: bool,
@@ -69,12 +70,12 @@ impl Place {
         decide(asked, |kind| usable(kind, stores, system, profile))
     }
 
-    /// The place as the configuration has it.
+    /// The store as the configuration names it.
     pub(super) const fn kind(&self) -> &StoreKind {
         &self.kind
     }
 
-    /// Says where the profile's credential is, and why.
+    /// Describes the place of the profile's credential, and the reason for it.
     pub(super) fn sentence(&self, stores: &Stores, profile: &ProfileName) -> String {
         self.said(&stores.store(&self.kind).place_of(profile))
     }
@@ -105,7 +106,7 @@ fn decide(
     for kind in StoreKind::WORDS.into_iter().rev() {
         match usable(&kind) {
             Ok(()) => return Ok(Place { kind, instead_of }),
-            // A person makes it first, and whoever has not is not told of it each time.
+            // A person makes this store first. A person who has not made it need not read about it each time.
             Err(_) if kind == StoreKind::EncryptedFile => {}
             Err(Unusable { noun, reason, .. }) => {
                 instead_of.get_or_insert((noun, reason));
@@ -118,8 +119,8 @@ fn decide(
     })
 }
 
-/// Whether the store can be used here. What is in the state folder can be, once there is somebody to encrypt to where it is
-/// encrypted; whether it can be written shows later.
+/// Checks whether the store can be used here. A store in the state folder can be, if it is unencrypted or has a
+/// recipient; a later step shows whether the folder can be written.
 fn usable(
     kind: &StoreKind,
     stores: &Stores,
@@ -232,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_systems_daemon_has_no_keyring_to_be_asked() {
-        // Nothing is here: a keyring that was asked would be in the way.
+        // The state folder is empty. A call to a keyring would be named as the reason against it.
         let state = tempfile::tempdir().unwrap();
         let stores = Stores::new(state.path(), 0);
         let name = ProfileName::parse("a").unwrap();

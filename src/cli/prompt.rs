@@ -1,4 +1,4 @@
-//! Asks a person: a line with echo, a secret without, a client ID and its secret in one go.
+//! Questions to a person: a line with echo, a secret without, or a client ID and its secret in one paste.
 
 mod client;
 mod conversation;
@@ -35,8 +35,8 @@ pub(super) fn secret_from_stdin(client_id: &str) -> Result<Zeroizing<String>, Ex
     read(io::stdin().lock(), "standard input")
 }
 
-/// Opens a file that has a secret in it. A FIFO is refused: opening it would wait for a writer. One that is open already, as of
-/// a shell's `<(…)`, is none of those.
+/// Opens a file that contains a secret. Refuses a FIFO, since opening it would wait for a writer, except for one that
+/// is open already, such as a shell's `<(...)`.
 pub(super) fn open_file(path: &Path) -> io::Result<File> {
     let is_open = ["/dev/fd", "/dev/stdin", "/proc"]
         .iter()
@@ -47,10 +47,10 @@ pub(super) fn open_file(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Reads a secret from a file, and says so when others can read it too.
+/// Reads a secret from a file, and warns if other users can read the file too.
 pub(super) fn secret_from_file(path: &Path) -> Result<Zeroizing<String>, Exit> {
     let shown = path.display();
-    // Somebody may have given the secret itself in the place of its file.
+    // The person may have given the secret itself in place of its file.
     let unreadable = |e: io::Error| {
         fail(
             Exit::Config,
@@ -67,9 +67,9 @@ pub(super) fn secret_from_file(path: &Path) -> Result<Zeroizing<String>, Exit> {
     read(file, &shown.to_string())
 }
 
-/// One trailing line end is the editor's and not the secret's.
+/// Reads a secret. One trailing line end is the editor's, not the secret's.
 fn read(source: impl Read, name: &str) -> Result<Zeroizing<String>, Exit> {
-    // As large as it can get, so that no growth leaves a copy behind.
+    // Allocated at the largest size, so that no growth leaves a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET as usize + 1));
     source
         .take(MAX_SECRET)

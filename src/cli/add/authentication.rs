@@ -1,4 +1,4 @@
-//! How the client authenticates: what an enrolment takes over from the issuer, and what a refusal says of it.
+//! The client authentication of an enrolment: the form that the issuer accepts, and the advice after a refusal.
 
 use super::super::output::{Exit, say, tell};
 use super::enrolment::Proved;
@@ -13,7 +13,8 @@ use crate::provider::{AuthMethods, Proof};
 use crate::token::Validity;
 
 impl AddArgs {
-    /// Takes the only form of a new profile that the issuer's document lists, unless the person chose one.
+    /// Takes the form that the issuer's document lists, for a new profile without a form, if the document lists only
+    /// one.
     pub(super) fn take_listed(&self, profile: &mut Profile, listed: Option<&AuthMethods>) {
         let only = listed.and_then(AuthMethods::only);
         let chosen = self.rebind || self.provider.has("client-auth");
@@ -28,7 +29,8 @@ impl AddArgs {
         }
     }
 
-    /// Gets one token as proof, and throws it away. After a refusal it says how the client authenticated, and what the issuer's document lists.
+    /// Gets one token as proof, and discards it. After a refusal it reports how the client authenticated, and the forms
+    /// that the issuer's document lists.
     pub(super) fn prove(
         &self,
         profile: &Profile,
@@ -67,7 +69,7 @@ impl AddArgs {
 }
 
 impl Plan {
-    /// Keeps the form that the issuer took, where that is not the one of the profile.
+    /// Keeps the form that the issuer accepted, if it is not the profile's.
     pub(super) fn keep(&mut self, taken: Option<ClientAuth>) {
         let Provider::Oauth2(issuer) = &mut self.profile.provider else {
             return;
@@ -87,7 +89,7 @@ impl Plan {
     }
 }
 
-/// How a form writes the client ID and the secret.
+/// Describes how a form carries the client ID and the secret.
 const fn written(form: ClientAuth) -> &'static str {
     match form {
         ClientAuth::Basic => "encoded in a header",
@@ -96,7 +98,7 @@ const fn written(form: ClientAuth) -> &'static str {
     }
 }
 
-/// What was sent, what the issuer lists, and what can be tried.
+/// Describes the forms that were sent, those that the issuer lists, and those to try.
 fn note(
     sent: &[ClientAuth],
     untried: Option<ClientAuth>,

@@ -1,4 +1,4 @@
-//! The credential that `jetond add` enrols: as given, asked for, or the stored one.
+//! The credential that `jetond add` enrols: given as arguments, asked for, or the stored one.
 
 use std::path::Path;
 
@@ -15,13 +15,14 @@ impl AddArgs {
         self.client_secret_stdin || self.client_secret_file.is_some()
     }
 
-    /// Whether the stored credential may be enrolled again. What is replaced as a whole need not be readable.
+    /// Whether the stored credential may be enrolled again. One that is replaced completely need not be readable.
     pub(super) const fn needs_the_stored(&self) -> bool {
         self.rebind && !(self.client_id.is_some() && self.is_secret_given())
     }
 
-    /// The credential: as given, asked for, or with `--rebind` the one that was `seen` in the store. A person sees the address before the
-    /// secret goes there; where nobody can, a stored secret goes to no other place that was `discovered`.
+    /// Finds the credential: given, asked for, or with `--rebind` the one that was `seen` in the store. A person sees
+    /// the address before the secret goes there. Without a terminal, a stored secret goes to no other address that was
+    /// `discovered`.
     pub(super) fn credential(
         &self,
         seen: Option<&Look>,
@@ -77,7 +78,7 @@ impl AddArgs {
         Credential::parse(&id, &secret).map_err(|why| refuse("the credential", why))
     }
 
-    /// The secret of this client: as given, or asked for.
+    /// Finds the secret of this client: given, or asked for.
     fn secret_of(
         &self,
         id: &str,
@@ -110,7 +111,7 @@ fn ask_for_both(
 ) -> Result<(Zeroizing<String>, Zeroizing<String>), Exit> {
     let stored_id = stored.map(|stored| stored.client_id.as_str());
     if stored.is_some() {
-        // What the configuration names now, before anything is pasted that is for it.
+        // The person must see the configuration's current address before pasting a secret for it.
         say(format!("the credential of this profile goes to {bound}"));
     }
     let question = match stored_id {
@@ -152,8 +153,8 @@ fn from_file(path: &Path) -> Result<Zeroizing<String>, Exit> {
     Ok(secret)
 }
 
-/// Refuses a text that cannot be a secret, or that was copied with quotes, spaces or a name around the secret. It was not read
-/// from a terminal, so no person can be asked.
+/// Refuses a text that cannot be a secret, or that has quotes, spaces or a name around the secret. It did not come from
+/// a terminal, so there is no person to ask.
 fn demand_a_secret_alone(secret: &str) -> Result<(), Exit> {
     check("the client secret", secret)?;
     demand_nothing_around("the client secret", secret)
@@ -177,7 +178,7 @@ fn stored(seen: &Look) -> Result<Option<&Credential>, Exit> {
     Ok(record.as_ref().map(|record| &record.key.credential))
 }
 
-/// Both are of the same characters.
+/// The client ID and the secret allow the same characters.
 fn check(what: &str, text: &str) -> Result<(), Exit> {
     ClientSecret::parse(text)
         .map(drop)

@@ -1,4 +1,4 @@
-//! `jetond add` on a terminal, without all that describes a profile: asks for the rest, and ends with how to use it.
+//! `jetond add` on a terminal without the arguments of a whole profile: asks for the rest, and ends with how to use it.
 
 use super::super::admin;
 use super::super::issuer::exit_of;
@@ -17,7 +17,7 @@ use crate::settings::Content;
 use crate::store::Required;
 
 impl AddArgs {
-    /// Asks for what is missing, and enrols. The name comes last, since the other answers suggest one.
+    /// Asks for missing values, and enrols. The name comes last, since the other answers suggest one.
     pub(super) fn converse(&self, env: &Env) -> Result<(), Exit> {
         let target = self.target.find_own(env)?;
         target.note_beside_the_systems();
@@ -57,7 +57,7 @@ impl AddArgs {
         Ok(())
     }
 
-    /// The profile that the arguments describe as a whole.
+    /// The profile that the arguments fully describe.
     fn described(&self, env: &Env) -> Result<Profile, Exit> {
         let usage = || fail(Exit::Usage, "the provider is missing");
         self.profile(env)?.ok_or_else(usage)
@@ -88,15 +88,15 @@ impl AddArgs {
                     }
                     return Ok(profile);
                 }
-                // The address may be mistyped. All else has to be put right elsewhere.
+                // A mistyped address can be corrected here. Other faults have to be mended elsewhere.
                 Err(fault) if is_of_address(&fault) => tell(&fault.detail),
                 Err(fault) => return Err(fail(exit_of(&fault), &fault.detail)),
             }
         }
     }
 
-    /// The first of the addresses at which a server of this kind answers. Where none does, and the address itself says
-    /// where the credential goes, it is the first: a gateway may hide what is looked for.
+    /// Finds the first of the addresses at which a server of this kind answers. If none answers, and the address itself
+    /// says where the credential goes, it takes the first: a gateway may hide the page that is looked for.
     fn first_that_answers(
         &self,
         kind: &'static ProviderKind,
@@ -114,7 +114,7 @@ impl AddArgs {
             };
             let profile = args.described(env)?;
             if !profile.provider.origin().is_loopback() {
-                // It is asked about once.
+                // The question is asked only once.
                 proxy = Some(profile.proxy.clone());
             }
             let found = || (profile.clone(), candidate.value.clone());
@@ -143,7 +143,7 @@ impl AddArgs {
     }
 }
 
-/// Whether another address of the same server may do: something answers there, and it is not what was looked for.
+/// Whether another address of the same server may work: a server answers there, but without the expected content.
 const fn is_of_content(fault: &Fault) -> bool {
     matches!(
         fault.kind,
@@ -194,7 +194,7 @@ fn ask_for_kind() -> Result<&'static ProviderKind, Exit> {
     }
 }
 
-/// Asks for the profile's name until it is one that is free.
+/// Asks for the profile's name until the name is free.
 fn ask_for_name(provider: &Provider, config: &Config) -> Result<ProfileName, Exit> {
     let is_taken = |name: &ProfileName| config.profiles.contains_key(name);
     let proposed = proposal::propose(&provider.reached_at(), provider.as_str(), is_taken);

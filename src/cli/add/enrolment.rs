@@ -1,4 +1,4 @@
-//! A credential that is enrolled, and what its proof has shown.
+//! A proved credential, and the findings of its proof.
 
 use super::super::proof::Proof;
 use crate::clock::{Clock as _, SystemClock};
@@ -8,19 +8,19 @@ use crate::instant::UnixTime;
 use crate::store::{Binding, Key, Record};
 use crate::token::Validity;
 
-/// What a token has proved.
+/// The findings of the proof.
 pub(super) struct Proved {
-    /// How long the token holds.
+    /// The token's lifetime.
     pub(super) validity: Validity,
-    /// The client authentication that the issuer took.
+    /// The client authentication that the issuer accepted.
     pub(super) client_auth: Option<ClientAuth>,
-    /// What the server is, if the endpoint that gave the token says so.
+    /// The kind of server, if the endpoint that gave the token states it.
     pub(super) server: Option<&'static str>,
-    /// What the issuer's clock showed.
+    /// The time by the issuer's clock, if its answer had it.
     pub(super) server_date: Option<UnixTime>,
 }
 
-/// A credential that has been given a token.
+/// A credential that the issuer has given a token for.
 pub(super) struct Enrolment {
     pub(super) record: Record,
     pub(super) validity: Validity,

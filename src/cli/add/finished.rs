@@ -1,4 +1,4 @@
-//! The end of an enrolment: the proved credential is written, and the running daemon told.
+//! The end of an enrolment: writes the proved credential, and reloads the running daemon.
 
 use super::super::admin;
 use super::super::output::{Exit, report, tell};
@@ -12,7 +12,7 @@ use crate::profile::ProfileName;
 use crate::store::{Look, Stores};
 
 impl Plan {
-    /// Writes the enrolment, says so, and has the running daemon read it.
+    /// Writes the enrolment, reports it, and has the running daemon reload.
     pub(super) fn finish(
         &self,
         enrolment: &Enrolment,
@@ -45,7 +45,8 @@ impl Plan {
             }
             admin::reload(target, env);
         }
-        // After the reload, so that a new secret is in use by then; and whatever was written, since the token was given.
+        // Comes after the reload, so that the daemon uses the new secret by then. It holds whatever was written, since
+        // the issuer gave a token.
         if let (Some(proof), Ok(places)) = (proof, admin::places(target, env)) {
             proof.tell(&places.admin);
         }

@@ -1,9 +1,9 @@
-//! What a person is told of the token that proves a credential.
+//! Warnings about the token that proves a credential.
 
 use super::super::output::tell;
 use crate::token::Grant;
 
-/// Warns of what the daemon will make of the issuer's tokens.
+/// Warns of the way in which the daemon will treat the issuer's tokens.
 pub(super) fn warn(grant: &Grant) {
     if grant.is_of_no_time() {
         tell(

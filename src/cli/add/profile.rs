@@ -9,7 +9,7 @@ use crate::config::{ClientCertificate, CredentialPlace, Profile, Provider, Proxy
 use crate::paths::Env;
 
 impl AddArgs {
-    /// The profile that the arguments describe; none with `--rebind`.
+    /// The profile that the arguments describe; `None` with `--rebind`.
     pub(super) fn profile(&self, env: &Env) -> Result<Option<Profile>, Exit> {
         let provider = self.provider.provider()?;
         provider
@@ -17,7 +17,7 @@ impl AddArgs {
             .transpose()
     }
 
-    /// The profile of this provider.
+    /// Builds the profile of this provider.
     pub(super) fn profile_at(&self, provider: Provider, env: &Env) -> Result<Profile, Exit> {
         let is_loopback = provider.origin().is_loopback();
         let profile = Profile {
@@ -48,8 +48,8 @@ impl AddArgs {
     }
 }
 
-/// A proxy learns who asks whom, and so is used only when somebody says so; but where everything goes through one,
-/// forgetting it is the usual reason for a connection that hangs.
+/// Asks for a proxy. A proxy learns which client talks to which issuer, so it is used only on request. But where all
+/// traffic goes through one, forgetting it is the usual reason for a connection that hangs.
 fn ask_for_proxy(env: &Env, is_loopback: bool) -> Result<Proxy, Exit> {
     if env.https_proxy.is_none() || is_loopback || !prompt::possible() {
         return Ok(Proxy::Direct);

@@ -1,10 +1,10 @@
-//! A name for a new profile, by its issuer's address.
+//! Proposals for the name of a new profile, from its issuer's address.
 
 use url::{Host, Url};
 
 use crate::profile::ProfileName;
 
-/// What many issuers are called by, and so no name.
+/// Common labels of issuers' hosts, which make no good name.
 const COMMON: [&str; 24] = [
     "account", "accounts", "api", "app", "auth", "cloud", "console", "control", "iam", "id",
     "identity", "idp", "keycloak", "login", "my", "oauth", "oauth2", "oidc", "portal", "run",
@@ -14,7 +14,7 @@ const COMMON: [&str; 24] = [
 /// The longest part of a host that is proposed, in bytes: a number may follow.
 const MAX_LEN: usize = 40;
 
-/// Proposes a name that is not taken: the realm, else what is special in the host, else the provider's kind.
+/// Proposes a name that is not taken: the realm, else the distinctive part of the host, else the provider's kind.
 pub(super) fn propose(
     address: &Url,
     kind: &str,

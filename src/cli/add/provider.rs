@@ -1,4 +1,4 @@
-//! The options of `jetond add` that describe the provider. The configuration says which there are: one for each key.
+//! The options of `jetond add` that describe the provider. They come from the configuration: one for each key.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +8,18 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::super::output::{Exit, fail};
 use crate::config::{KeyDoc, KeyOption, OptionForm, Pasted, Provider, ProviderKind};
 
-/// What is given for the provider.
+/// The given options of the provider.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ProviderArgs {
-    /// Its kind; `None` with `--rebind`.
+    /// The provider's kind; `None` with `--rebind`.
     kind: Option<&'static ProviderKind>,
     given: Vec<Given>,
 }
 
-/// What is given for one option.
+/// One given option.
 #[derive(Debug, Clone)]
 struct Given {
-    /// The kind whose option it is.
+    /// The kind of provider that has the option.
     kind: &'static ProviderKind,
     name: &'static str,
     form: OptionForm,
@@ -38,7 +38,7 @@ pub(super) fn usage() -> String {
     )
 }
 
-/// What stands below the help of `jetond add`.
+/// The text below the help of `jetond add`.
 pub(super) fn examples() -> String {
     let examples = ProviderKind::ALL.iter().map(|kind| kind.example);
     let lines: Vec<_> = examples
@@ -58,12 +58,12 @@ impl ProviderArgs {
         self.given.iter().any(|given| given.name == name)
     }
 
-    /// Its kind; `None` if it is not given.
+    /// The provider's kind; `None` if it is not given.
     pub(super) const fn kind(&self) -> Option<&'static ProviderKind> {
         self.kind
     }
 
-    /// Whether they describe a provider, or what they lack cannot be asked for.
+    /// Whether the options describe a whole provider, or the missing ones cannot be asked for.
     pub(super) fn is_whole(&self) -> bool {
         let given = |kind: &ProviderKind| {
             let own = self.given.iter().filter(|it| it.kind.name == kind.name);
@@ -73,7 +73,7 @@ impl ProviderArgs {
         self.kind.is_some_and(given)
     }
 
-    /// The same with this kind and address.
+    /// Adds this kind and address to the options.
     pub(super) fn with(&self, kind: &'static ProviderKind, address: &Pasted) -> Self {
         let mut given = self.given.clone();
         given.push(Given {
@@ -120,7 +120,7 @@ impl ProviderArgs {
     }
 }
 
-/// The options of a kind, as they are typed.
+/// The options of a kind, as a person types them.
 fn names(kind: &ProviderKind) -> String {
     let mut names: Vec<_> = kind
         .options()
@@ -133,7 +133,7 @@ fn names(kind: &ProviderKind) -> String {
     }
 }
 
-/// The options, where what is required and missing is asked for.
+/// Makes the required options optional in the parser: missing ones are asked for.
 pub(super) fn without_demands(command: Command) -> Command {
     let replaced = |command: Command, arg: Arg| {
         let id = arg.get_id().to_string();
@@ -253,7 +253,7 @@ impl Given {
         (self.name, texts.collect())
     }
 
-    /// A name that is given twice: a request has each parameter once (RFC 6749 section 3.2).
+    /// The first name that is given twice: a request has each parameter only once (RFC 6749 section 3.2).
     fn twice(&self) -> Option<&str> {
         let mut seen = BTreeSet::new();
         let pairs = self.texts.iter().filter_map(|text| text.split_once('='));

@@ -1,5 +1,5 @@
-//! `jetond add --rebind` of a profile whose credential comes from a source: shows what the credential was recorded for and
-//! what the configuration says now, proves it there, and records that.
+//! `jetond add --rebind` of a profile whose credential comes from a source: shows the recorded binding and the
+//! configured one, proves the credential there, and records the new binding.
 
 use super::super::admin;
 use super::super::output::{Exit, fail, report, say, tell};
@@ -19,7 +19,7 @@ use crate::store::{Recorded, Required, SourceReader, StoreError, Stores};
 
 const NOTHING: &str = "nothing is recorded";
 
-/// What is to be bound again.
+/// The data of a new binding.
 struct Work<'a> {
     args: &'a AddArgs,
     name: &'a ProfileName,
@@ -50,7 +50,7 @@ impl AddArgs {
         let work = Work {
             plan: Plan {
                 profile: profile.clone(),
-                // Nothing is put there.
+                // Nothing is written to this store.
                 place: Place::of(StoreKind::File),
                 is_new: false,
                 client_auth: None,
@@ -79,7 +79,7 @@ impl Work<'_> {
             Required::of(&self.plan.profile, &bound, files.ca_file.clone());
         let recorded = self.show(&binding)?;
         let is_covered = recorded.is_some_and(|recorded| recorded.binding.bound.covers(&bound));
-        // The configuration does not name the address, so a person has to see it.
+        // The configuration does not name the address, so a person has to confirm it.
         if self.plan.profile.origin().is_none() && !is_covered {
             confirm()?;
         }
@@ -116,7 +116,7 @@ impl Work<'_> {
         written
     }
 
-    /// A credential that is given here would be used by no daemon.
+    /// Refuses a credential in the arguments: no daemon would use it.
     fn refuse_a_credential(&self) -> Result<(), Exit> {
         let args = self.args;
         let is_given = args.client_id.is_some()
@@ -133,7 +133,7 @@ impl Work<'_> {
         Err(fail(Exit::Usage, what))
     }
 
-    /// Shows what is recorded, and what the credential will be for.
+    /// Shows the recorded binding and the new one.
     fn show(&self, now: &crate::store::Binding) -> Result<Option<Recorded>, Exit> {
         let recorded = match self.stores.bindings().recorded(self.name) {
             Ok(recorded) => recorded,
@@ -195,7 +195,7 @@ impl Work<'_> {
     }
 }
 
-/// Has a person confirm an address that the issuer names and the configuration does not.
+/// Asks a person to confirm an address that only the issuer names.
 fn confirm() -> Result<(), Exit> {
     if !prompt::possible() {
         let what = "the issuer names the token endpoint, and there is no terminal to confirm it on; nothing is sent: run this in a terminal, or write token-url into the profile";

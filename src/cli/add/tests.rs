@@ -8,7 +8,7 @@ struct Line {
     add: AddArgs,
 }
 
-/// The profile that a line describes, or the exit code; `None` when the line cannot be read.
+/// The profile that a line describes, or the exit code; `None` if the line cannot be parsed.
 fn profile(line: &str) -> Option<Result<Option<Profile>, Exit>> {
     let line = Line::try_parse_from(["add", "x"].into_iter().chain(line.split(' '))).ok()?;
     Some(line.add.profile(&Env::from_vars([], 1_000)))

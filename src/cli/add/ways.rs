@@ -1,10 +1,10 @@
-//! How a new profile is used, for who has just added it.
+//! The ways to use a new profile, printed after `jetond add`.
 
 use super::super::output::say;
 use super::super::target::Target;
 use crate::profile::ProfileName;
 
-/// Says the three ways to use a profile.
+/// Prints three ways to use a profile.
 pub(super) fn say_them(name: &ProfileName, target: &Target) {
     let lines = [
         format!("jeton token {name}"),

@@ -1,5 +1,5 @@
-//! Writes what was enrolled: first the record, then the configuration, both under the locks of the configuration and of
-//! the profile.
+//! Writes an enrolment: first the record, then the configuration, both under the locks of the configuration and of the
+//! profile.
 
 use super::super::output::{Exit, fail};
 use super::super::target::{ChangeError, Target};
@@ -16,8 +16,8 @@ const NOT_WRITTEN: &str = "the profile is not written, so the credential is not 
 
 impl Plan {
     /// Writes the record, and the profile if it is new. A person may have taken minutes to find the secret, so the
-    /// configuration is read again first, and the record replaces only what was `seen` before. Where the
-    /// profile cannot be written, the record is taken out again.
+    /// configuration is read again first, and the record replaces only the revision that was `seen` before. If the
+    /// profile cannot be written, the record is removed again.
     pub(in super::super) fn write(
         &self,
         target: &Target,
@@ -40,7 +40,7 @@ impl Plan {
         let begun = removals.begun(name).map_err(|error| not_saved(&error))?;
         let is_of_another = begun.is_some_and(|removal| removal.store != *self.place.kind());
         let written = if is_of_another {
-            // It has still to remove what is in another store.
+            // The removal still has to remove the credential from another store.
             let written = store.replace(&lock, &seen.revision, record);
             written.map_err(|error| not_saved(&error))?
         } else {
@@ -51,7 +51,7 @@ impl Plan {
             restore(store.as_ref(), &lock, &written, seen)
         };
         if let Err(exit) = (steps.proof)() {
-            // What cannot be taken out is named by `jetond check`.
+            // `jetond check` names a record that cannot be removed.
             let _: Result<(), StoreError> = undo();
             return Err(exit);
         }
@@ -67,7 +67,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Whether the configuration is as it was, as far as this profile goes.
+    /// Whether the configuration of this profile is unchanged.
     pub(super) fn still_holds(
         &self,
         now: &Config,
@@ -90,8 +90,8 @@ impl Plan {
     }
 }
 
-/// Replaces the record, and then ends a removal that was interrupted: it must not go on with the new credential. With the
-/// old one it must, so a record that was not replaced leaves the removal as it is.
+/// Replaces the record, and then ends an interrupted removal, which must not continue with the new credential. It must
+/// continue with the old one, so it stays if the record was not replaced.
 fn replace(
     store: &dyn Store,
     removals: &Removals,
@@ -137,8 +137,8 @@ fn not_saved(error: &StoreError) -> Exit {
     fail(exit, format!("{what}: {}", Causes(error)))
 }
 
-/// Takes the credential out of the store again, unless the profile is in place all the same: without a profile it would
-/// only lie there.
+/// Removes the credential from the store again, unless the profile was written despite the error: without a profile the
+/// credential would stay unused.
 fn not_written(error: &ChangeError, restore: impl FnOnce() -> Result<(), StoreError>) -> Exit {
     let what = if error.is_changed() {
         "the profile is written, but perhaps not for long"
@@ -150,8 +150,8 @@ fn not_written(error: &ChangeError, restore: impl FnOnce() -> Result<(), StoreEr
     error.tell(what)
 }
 
-/// Puts the store back to what it was. Of a profile that was taken out of the configuration by hand, a record may have
-/// been there.
+/// Restores the former content of the store. A profile that was taken out of the configuration by hand may have left a
+/// record there.
 fn restore(
     store: &dyn Store,
     lock: &ProfileLock,
@@ -212,7 +212,7 @@ mod tests {
         removals.begin(&lock, &removal).unwrap();
         let seen = store.look(&name);
         let again = || replace(store.as_ref(), &removals, &lock, &seen, &record());
-        // A folder that others can read is refused.
+        // The store refuses a folder that others can read.
         let folder = dir.path().join("credentials");
         DirBuilder::new().mode(0o755).create(&folder).unwrap();
         set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();

@@ -1,7 +1,7 @@
-//! `jetond app create`: a new key, whose secret goes straight into a store or a file.
+//! `jetond app create`: makes a key, whose secret goes straight into a store or a file.
 //!
-//! What is meant is written down before the call. If the secret cannot be kept, the key is deleted by its ID; where the
-//! answer is lost, the next command looks for it.
+//! The intent is recorded before the call. If the secret cannot be kept, the key is deleted by its ID. If the answer is
+//! lost, the next command looks for the key.
 
 use super::super::admin;
 use super::super::output::{Exit, fail, report, tell};
@@ -69,7 +69,7 @@ pub(super) fn create(args: &CreateArgs, env: &Env) -> Result<(), Exit> {
     work.carry_out()
 }
 
-/// Refuses what surely fails, and says what a person should know before a key is made.
+/// Refuses a creation that would surely fail, and prints what a person should know before a key is made.
 fn judge(args: &CreateArgs, session: &Session, listed: &Listed) -> Result<(), Exit> {
     let (family, keys) = (listed.family, &listed.keys);
     if let Some(key) = keys.iter().find(|key| key.name == args.name.as_str()) {
@@ -96,7 +96,7 @@ fn judge(args: &CreateArgs, session: &Session, listed: &Listed) -> Result<(), Ex
     Ok(())
 }
 
-/// Says which key could go: the keys by their last login, those that none of our profiles uses first.
+/// Lists the keys that could be deleted, by their last login; those that none of our profiles uses come first.
 fn full(session: &Session, family: Family, keys: &[Application]) -> Exit {
     let mut by_login: Vec<_> = keys.iter().map(|key| (session.used_by(key), key)).collect();
     by_login.sort_by_key(|(used_by, key)| (!used_by.is_empty(), key.last_login));
@@ -130,7 +130,7 @@ struct Work<'a> {
     session: &'a Session,
     journal: &'a Journal,
     family: Family,
-    /// The IDs of the keys that were there before the call.
+    /// The IDs of the keys that existed before the call.
     known: Vec<String>,
     keep: Keep,
 }
@@ -186,9 +186,9 @@ impl Work<'_> {
         }
     }
 
-    /// What follows where the answer has no secret.
+    /// Handles an answer without a secret.
     fn without_answer(&self, intent: KeyIntent, trouble: &Trouble) -> Exit {
-        // The name was free a moment ago: perhaps our call came twice.
+        // The name was free a moment ago, so our call may have arrived twice.
         let is_taken = trouble.kind == TroubleKind::Conflict;
         if !trouble.may_be_done && !is_taken && !self.is_there(trouble) {
             self.keep.discard();
@@ -222,7 +222,7 @@ impl Work<'_> {
         exit
     }
 
-    /// No secret will be kept: later commands look for a key of this name alone.
+    /// Records that no secret will be kept: later commands look only for a key of this name.
     fn discard(&self, mut intent: KeyIntent) -> KeyIntent {
         intent.keeper = Keeper::Nothing;
         self.journal.amend(&intent);
@@ -230,7 +230,8 @@ impl Work<'_> {
         intent
     }
 
-    /// An answer with the ID of a key that was there before. It may be anybody's, so it is not touched.
+    /// The error for an answer with the ID of a key that existed before. The key may belong to any program, so it stays
+    /// untouched.
     fn not_new(&self, id: &str) -> String {
         format!(
             "the server answers with the ID of a key that was there before the call (ID {id}): nothing is kept, and no key is deleted; to see the keys, run: {}",
@@ -243,11 +244,11 @@ impl Work<'_> {
         let was_sent = !matches!(trouble.kind, TroubleKind::Unreachable(_));
         let is_there =
             || creations::is_there(self.session, self.family, &self.args.name, &self.known);
-        // A server that states a wait is not asked now: later commands look.
+        // A server that demands a wait is not asked now: later commands look.
         was_sent && (trouble.retry_after.is_some() || is_there())
     }
 
-    /// Deletes the key by its ID, unless its secret is kept all the same.
+    /// Deletes the key by its ID, unless its secret was kept nevertheless.
     fn take_back(&self, doomed: impl Fn(Keeper) -> KeyIntent, id: &str) {
         let session = self.session;
         if !self.keep.is_without(session, id) {

@@ -1,4 +1,4 @@
-//! Looks for the key that an interrupted creation may have left at the server, by what was written down beforehand.
+//! Looks for the key that an interrupted creation may have left at the server, by the record of its intent.
 
 use super::super::output::tell;
 use super::journal::{Journal, PATIENCE, may_come};
@@ -7,42 +7,42 @@ use super::session::Session;
 use crate::applications::{Application, Family, KeyName, Kind, Listed, TroubleKind};
 use crate::store::{Keeper, KeyCall, KeyIntent};
 
-/// By how much a server's clock may differ from ours, in seconds, where its date of a creation is judged.
+/// The tolerated difference between a server's clock and ours, in seconds, when its date of a creation is compared.
 const SKEW: u64 = 900;
 
 const LATER: &str = "every later 'jetond app' command looks for it";
 
-/// Where the secret of a new key is.
+/// The place of a new key's secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Secret {
-    /// With a profile of ours, or in the file that was named for it.
+    /// In a profile of ours, or in the file that was named for it.
     Kept,
     /// In the store for a profile that the configuration does not have.
     StoredAlone,
-    /// Nowhere.
+    /// In no place.
     Lost,
-    /// A store cannot be read, or the file that was made for it is not there any more.
+    /// A store cannot be read, or the file that was made for it is gone.
     Unknown,
 }
 
-/// What is to be done about a creation that has not ended.
+/// The next step for an unfinished creation.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict<'a> {
-    /// There is no such key yet, and it may still come.
+    /// There is no such key yet, but the server may still make it.
     Wait,
-    /// There is no such key, and none will come.
+    /// There is no such key, and the server will not make it.
     Over,
     /// Its secret is kept: the command was interrupted at its very end.
     Kept,
-    /// Its secret is stored, and its profile is not in the configuration.
+    /// Its secret is stored, but its profile is not in the configuration.
     Unfinished(&'a Application),
-    /// A program may use it, for this reason.
+    /// A program may use the key, for this reason, so it stays.
     Left(&'a Application, &'static str),
     /// Its secret is lost, and it has not been used.
     Delete(&'a Application),
 }
 
-/// Judges a creation by the keys that there are now. `tells_logins` says whether the server tells of logins at all.
+/// Judges a creation by the keys that exist now. `tells_logins` says whether the server reports logins at all.
 fn judge<'a>(
     intent: &KeyIntent,
     keys: &'a [Application],
@@ -78,7 +78,7 @@ fn judge<'a>(
         Secret::Kept => Verdict::Kept,
         Secret::StoredAlone => Verdict::Unfinished(key),
         Secret::Unknown => Verdict::Left(key, "whether its secret is kept cannot be told"),
-        // Only the command had its secret, and it had decided.
+        // Only the command had the secret, and it had decided to delete the key.
         Secret::Lost if doomed.is_some() => Verdict::Delete(key),
         Secret::Lost if key.last_login.is_some() => Verdict::Left(key, "it has been used"),
         Secret::Lost if !tells_logins => {
@@ -91,7 +91,7 @@ fn judge<'a>(
     }
 }
 
-/// Whether there is a key of this name that is not one of these.
+/// Whether there is a key of this name that is not in `known`.
 pub(super) fn is_there(
     session: &Session,
     family: Family,
@@ -105,7 +105,7 @@ pub(super) fn is_there(
     })
 }
 
-/// Looks for one, and deletes the key if it is surely ours, its secret is lost, and it has not been used.
+/// Looks for the new key. Deletes it if it is surely ours, its secret is lost, and it has not been used.
 pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) {
     let KeyCall::Creation { name, .. } = &intent.call else {
         return;
@@ -160,7 +160,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
     }
 }
 
-/// Says how a creation is finished whose secret is stored.
+/// Prints how to finish a creation whose secret is stored.
 fn tell_unfinished(
     session: &Session,
     intent: &KeyIntent,
@@ -193,7 +193,7 @@ fn delete(session: &Session, listed: &Listed, key: &Application, name: &str) -> 
             ));
             true
         }
-        // It is listed for a while after its deletion.
+        // The server lists a key for a while after its deletion.
         Err(trouble) if trouble.kind == TroubleKind::NotFound => true,
         Err(trouble) => {
             tell(format!(
@@ -205,7 +205,7 @@ fn delete(session: &Session, listed: &Listed, key: &Application, name: &str) -> 
     }
 }
 
-/// Whether the server tells of logins: it does if it tells of any, and the key of our token has had one.
+/// Whether the server reports logins: it does if it reports any, and the key of our token must have had one.
 fn tells_logins(session: &Session, listed: &Listed) -> bool {
     let tells = |keys: &[Application]| keys.iter().any(|key| key.last_login.is_some());
     tells(&listed.keys)
@@ -215,7 +215,7 @@ fn tells_logins(session: &Session, listed: &Listed) -> bool {
                 .is_ok_and(|own| tells(&own.keys))
 }
 
-/// Where the secret of this key is.
+/// Finds the place of this key's secret.
 fn secret_of(session: &Session, keeper: &Keeper, key: &Application) -> Secret {
     if !session.used_by(key).is_empty() {
         return Secret::Kept;
@@ -232,7 +232,7 @@ fn secret_of(session: &Session, keeper: &Keeper, key: &Application) -> Secret {
         Keeper::File(path) => match path.symlink_metadata() {
             Ok(meta) if meta.len() == 0 => Secret::Lost,
             Ok(_) => Secret::Kept,
-            // It was made before the call, and has been moved since.
+            // The file was made before the call, and has been moved since.
             Err(_) => Secret::Unknown,
         },
         Keeper::Nothing => Secret::Lost,
@@ -362,7 +362,7 @@ mod tests {
         assert_eq!(of("2", Secret::Lost, true), delete);
         assert_eq!(of("2", Secret::Lost, false), delete);
         assert_eq!(of("2", Secret::Kept, true), "Kept");
-        // It is gone, and another one of its name is not this one.
+        // The key with the recorded ID is gone, and another key of its name is not meant.
         assert_eq!(of("3", Secret::Lost, true), "Over");
     }
 }

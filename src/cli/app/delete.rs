@@ -1,4 +1,4 @@
-//! `jetond app delete`.
+//! `jetond app delete`: deletes a key at the server.
 
 use super::super::output::{Exit, fail, report, tell};
 use super::super::prompt;
@@ -93,11 +93,11 @@ pub(super) fn delete(args: &DeleteArgs, env: &Env) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Deletes the key. Where the answer was lost, the list says whether it is done.
+/// Deletes the key. If the answer is lost, the list of keys shows whether it is done.
 fn remove(session: &Session, family: Family, key: &Application) -> Result<(), Exit> {
     let trouble = match session.wait(session.api.delete(family, &key.id)) {
         Ok(()) => return Ok(()),
-        // It went meanwhile.
+        // Another program deleted it meanwhile.
         Err(trouble) if trouble.kind == TroubleKind::NotFound => return Ok(()),
         Err(trouble) if !trouble.may_be_done => return Err(told(&trouble, NOTHING)),
         Err(trouble) => trouble,
@@ -114,7 +114,7 @@ fn remove(session: &Session, family: Family, key: &Application) -> Result<(), Ex
     Err(fail(exit_of(&trouble), what))
 }
 
-/// A key that a rotation could not delete is left no more.
+/// Takes the key from the list of those that a rotation could not delete.
 fn forget_left(session: &Session, key: &Application) {
     let rotations = Rotations::new(&session.target.state, session.target.owner);
     for name in rotations.with_left().unwrap_or_default() {
@@ -135,13 +135,13 @@ fn forget_left(session: &Session, key: &Application) {
     }
 }
 
-/// A key for people.
+/// Describes a key for people.
 pub(super) fn named(family: Family, key: &Application) -> String {
     let (noun, name) = (family.noun(), printable(&key.name));
     format!("{noun} {name} (ID {})", key.id)
 }
 
-/// Which of our profiles use a key, for people.
+/// Describes for people which of our profiles use a key.
 pub(super) fn users(used_by: &[String]) -> String {
     match used_by {
         [] => "used by none of our profiles".to_owned(),
@@ -149,7 +149,7 @@ pub(super) fn users(used_by: &[String]) -> String {
     }
 }
 
-/// Asks a person. Without a terminal the command line has to say `--yes`.
+/// Asks a person to confirm. Without a terminal the command line needs `--yes`.
 pub(super) fn confirm(what: &str, question: &str, nothing: &str) -> Result<(), Exit> {
     if !prompt::possible() {
         let what = format!("{nothing}: there is no terminal to ask on; with --yes, {what}");

@@ -1,4 +1,5 @@
-//! Ends a creation that was interrupted between its store and its configuration, where the same command is given again.
+//! Finishes a creation that was interrupted between its store and its configuration, when the same command is given
+//! again.
 
 use super::super::add::{Plan, Steps};
 use super::super::admin;
@@ -26,7 +27,7 @@ pub(super) struct Unfinished<'a> {
 // === impl Unfinished ===
 
 impl<'a> Unfinished<'a> {
-    /// The one that has made the key of this name for this profile, if there is one.
+    /// Finds the unfinished creation of this key for this profile, if there is one.
     pub(super) fn find(
         session: &'a Session,
         journal: &'a Journal,
@@ -73,7 +74,7 @@ impl<'a> Unfinished<'a> {
         })
     }
 
-    /// Gets a token with what is stored, and writes the profile.
+    /// Gets a token with the stored credential, and writes the profile.
     pub(super) fn finish(&self, env: &Env) -> Result<(), Exit> {
         let (session, target, name) = (self.session, &self.session.target, self.name);
         let (profile, store) = (session.profile.clone(), Some(self.store.clone()));

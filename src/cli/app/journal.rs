@@ -1,4 +1,4 @@
-//! The journal of calls that have begun, as a command keeps it.
+//! The journal of unfinished calls that make keys or secrets, as one command keeps it.
 
 use super::super::output::{Exit, fail, tell};
 use super::session::Session;
@@ -8,7 +8,7 @@ use crate::store::{KeyIntent, KeyIntents, ProfileLock, StoreError};
 /// How long after a call its effect is looked for, in seconds: a server may execute it late.
 pub(super) const PATIENCE: u64 = 3_600;
 
-/// The calls with one profile's token, which no other command changes meanwhile.
+/// The unfinished calls with one profile's token. The lock keeps other commands from changing them.
 pub(super) struct Journal {
     intents: KeyIntents,
     lock: ProfileLock,
@@ -17,14 +17,14 @@ pub(super) struct Journal {
 // === impl Journal ===
 
 impl Journal {
-    /// Opens that of the session's profile; waits for another command that makes a key with it. `nothing` says what follows
-    /// where that takes too long.
+    /// Opens the journal of the session's profile. Waits for another command that makes a key with its token. `nothing`
+    /// is the message's beginning if that takes too long.
     pub(super) fn open(session: &Session, nothing: &str) -> Result<Self, Exit> {
         Self::try_open(session)
             .map_err(|error| fail(Exit::Later, format!("{nothing}: {}", Causes(&error))))
     }
 
-    /// As [`Self::open`], without a word.
+    /// Opens it as [`Self::open`] does, but prints nothing.
     pub(super) fn try_open(session: &Session) -> Result<Self, StoreError> {
         Ok(Self {
             intents: KeyIntents::new(&session.target.state, session.target.owner),
@@ -32,17 +32,17 @@ impl Journal {
         })
     }
 
-    /// The calls that have begun.
+    /// The unfinished calls.
     pub(super) fn begun(&self) -> Result<Vec<KeyIntent>, StoreError> {
         self.intents.begun(self.lock.profile())
     }
 
-    /// Writes down that a call begins. It is on the disk when this returns.
+    /// Records that a call begins. The record is on the disk when this returns.
     pub(super) fn begin(&self, intent: &KeyIntent) -> Result<(), StoreError> {
         self.intents.begin(&self.lock, intent.clone())
     }
 
-    /// Writes down what has become known of a call.
+    /// Records new facts about a call.
     pub(super) fn amend(&self, intent: &KeyIntent) {
         if let Err(error) = self.begin(intent) {
             tell(format!(
@@ -52,7 +52,7 @@ impl Journal {
         }
     }
 
-    /// Writes down that a call has ended.
+    /// Records that a call has ended.
     pub(super) fn end(&self, intent: &KeyIntent) {
         if let Err(error) = self.intents.end(&self.lock, intent) {
             tell(format!(

@@ -1,4 +1,4 @@
-//! What keeps a secret that the issuer makes. It is ready before the call, so that the secret goes straight into it.
+//! The place for a secret that the issuer makes. It is ready before the call, so that the secret goes straight into it.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ pub(super) struct Into {
     pub(super) secret_file: Option<PathBuf>,
 }
 
-/// What keeps the secret.
+/// The place for a new secret.
 pub(super) enum Keep {
     /// A new profile.
     Profile {
@@ -39,18 +39,18 @@ pub(super) enum Keep {
     File(SecretFile),
 }
 
-/// How a secret was kept.
+/// The result of keeping a secret.
 pub(super) enum Kept {
-    /// A token was got with it.
+    /// The secret is kept, and the issuer gave a token for it.
     Proved,
-    /// It is kept, and the issuer could not be asked.
+    /// The secret is kept, but the issuer could not be asked.
     Unproved(Fault),
 }
 
 // === impl Keep ===
 
 impl Keep {
-    /// Makes it ready. `nothing` says what follows if it cannot be.
+    /// Makes the place ready. `nothing` is the message's beginning if that fails.
     pub(super) fn prepare(
         into: &Into,
         env: &Env,
@@ -87,9 +87,9 @@ impl Keep {
         })
     }
 
-    /// Keeps the secret of the key that is called `key_name`, and gets a token with it. `must_prove` says that a secret is
-    /// taken out again where the issuer cannot be asked; `undoing` is called before that. What the issuer rejects is not
-    /// kept.
+    /// Keeps the secret of the key with the name `key_name`, and gets a token with it. With `must_prove`, the secret is
+    /// removed again if the issuer cannot be asked; `undoing` is called before that. A secret that the issuer rejects
+    /// is not kept.
     pub(super) fn keep(
         &self,
         session: &Session,
@@ -136,7 +136,7 @@ impl Keep {
         }
     }
 
-    /// What is written down of it.
+    /// The place as it is recorded in the journal.
     pub(super) fn keeper(&self) -> Keeper {
         match self {
             Self::Profile { plan, name, .. } => {
@@ -159,7 +159,7 @@ impl Keep {
         }
     }
 
-    /// Removes a file into which no secret will go.
+    /// Removes a file that will receive no secret.
     pub(super) fn discard(&self) {
         if let Self::File(file) = self {
             file.discard();
@@ -183,7 +183,7 @@ fn proved(proof: Result<(), Fault>) -> Result<Kept, Exit> {
     }
 }
 
-/// Says that a new secret gives no token.
+/// The error for a new secret that gives no token.
 pub(super) fn rejected(fault: &Fault) -> Exit {
     let exit = match fault.is_of_credential() {
         true => Exit::Failed,

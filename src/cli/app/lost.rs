@@ -1,4 +1,4 @@
-//! Looks at the calls that commands have begun and not ended, as every `jetond app` command does first.
+//! Checks of the unfinished calls of earlier commands, which every `jetond app` command makes first.
 
 use super::super::output::{Exit, tell};
 use super::super::target::Target;
@@ -11,7 +11,7 @@ use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::store::{KeyCall, KeyIntent, KeyIntents};
 
-/// Opens a session, and looks at every call that has not ended. Where there is no session, it names them.
+/// Opens a session, and checks every unfinished call. Without a session, it names them.
 pub(super) fn open_and_look(
     target: &Target,
     whose: &Whose,
@@ -32,14 +32,14 @@ pub(super) fn open_and_look(
     Ok(session)
 }
 
-/// Looks at every call that has not ended, for `jetond check`.
+/// Checks every unfinished call, for `jetond check`.
 pub(super) fn look_everywhere(target: &Target, env: &Env) {
     for name in profiles(target) {
         look_with(target, &name, env);
     }
 }
 
-/// Looks at one call now.
+/// Checks one call now.
 pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) {
     match intent.call {
         KeyCall::Creation { .. } => creations::look_at(session, journal, intent),
@@ -47,7 +47,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
     }
 }
 
-/// The profiles with whose token a call was begun.
+/// The profiles whose token an unfinished call uses.
 fn profiles(target: &Target) -> Vec<ProfileName> {
     let intents = KeyIntents::new(&target.state, target.owner);
     intents.profiles().unwrap_or_else(|error| {
@@ -59,7 +59,7 @@ fn profiles(target: &Target) -> Vec<ProfileName> {
     })
 }
 
-/// Looks at those with the token of another profile.
+/// Checks the calls with the token of another profile.
 fn look_with(target: &Target, name: &ProfileName, env: &Env) {
     let whose = Whose {
         profile: Some(name.clone()),
@@ -70,9 +70,9 @@ fn look_with(target: &Target, name: &ProfileName, env: &Env) {
     }
 }
 
-/// It never ends the command: that has something else to do.
+/// Checks the session's calls. Errors never end the command, which has another purpose.
 fn look(session: &Session) {
-    // A command that is making a key now has it.
+    // Another command that is making a key now has the journal.
     let journal = match Journal::try_open(session) {
         Ok(journal) => journal,
         Err(error) => {
@@ -91,7 +91,7 @@ fn look(session: &Session) {
     }
 }
 
-/// Names what cannot be looked at, and what to do.
+/// Names the calls that cannot be checked, and the remedy.
 fn name_calls(target: &Target, name: &ProfileName) {
     let intents = KeyIntents::new(&target.state, target.owner);
     let begun = match intents.begun(name) {

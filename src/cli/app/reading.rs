@@ -1,4 +1,4 @@
-//! `jetond app list` and `show`.
+//! `jetond app list` and `jetond app show`: print keys at the server.
 
 use super::super::output::{Exit, print, say};
 use super::lost::open_and_look;

@@ -1,7 +1,8 @@
-//! `jetond app regenerate`: a new secret for a key. The former one is revoked at once, and only the answer has the new one,
-//! so the place for it and a token for a second try are ready before the call.
+//! `jetond app regenerate`: makes a new secret for a key. The server revokes the former one at once, and only the
+//! answer has the new one. So the place for it, and a token for a second try, are ready before the call.
 //!
-//! The running daemon replaces the secret of a key that one of our profiles uses ([`super::renew`]). The rest is here.
+//! If one of our profiles uses the key, the running daemon replaces the secret ([`super::renew`]). The other cases are
+//! here.
 
 use super::super::admin;
 use super::super::output::{Exit, fail, report, tell};
@@ -20,10 +21,10 @@ use crate::store::{Keeper, KeyCall, KeyIntent};
 
 const NOTHING: &str = "nothing is sent";
 
-/// How long the token has to hold, in seconds: a lost answer is made good with it.
+/// The validity that the token needs, in seconds: if the answer is lost, the same token must suffice for a second try.
 const VALIDITY: u64 = 900;
 
-/// How often the key is regenerated at most.
+/// The largest number of regenerations of the key.
 const TRIES: u32 = 2;
 
 /// The arguments of `jetond app regenerate`.
@@ -60,7 +61,7 @@ pub(super) fn regenerate(args: &RegenerateArgs, env: &Env) -> Result<(), Exit> {
             users(&session.used_by(&key))
         );
         confirm(&what, "Regenerate it?", NOTHING)?;
-        // The answer may have taken minutes.
+        // The person's answer may have taken minutes.
         session.renew_token(VALIDITY)?;
         hold(&session)?;
     }
@@ -98,7 +99,8 @@ pub(super) fn regenerate(args: &RegenerateArgs, env: &Env) -> Result<(), Exit> {
     }
 }
 
-/// The profile of ours that has the key; it decides whether a place has to be named for the new secret.
+/// Finds our profile that has the key. If there is one, its store takes the new secret; otherwise the arguments must
+/// name a place.
 fn holder(
     args: &RegenerateArgs,
     session: &Session,
@@ -140,7 +142,7 @@ fn holder(
     }
 }
 
-/// Refuses where the profile's secret is only read, before anything is asked.
+/// Refuses a profile whose secret Jeton only reads, before anything is asked.
 fn writable(session: &Session, holder: &ProfileName) -> Result<(), Exit> {
     let Some(profile) = session.config.profiles.get(holder) else {
         return Ok(());
@@ -155,7 +157,7 @@ fn writable(session: &Session, holder: &ProfileName) -> Result<(), Exit> {
     Err(fail(Exit::Config, what))
 }
 
-/// Refuses where the token does not hold for a second try.
+/// Refuses if the token does not last for a second try.
 fn hold(session: &Session) -> Result<(), Exit> {
     if session.left >= VALIDITY {
         return Ok(());
@@ -176,8 +178,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Makes the new secret and keeps it. Where the answer is lost, or the secret cannot be kept or gives no token, it makes
-    /// another one.
+    /// Makes the new secret and keeps it. Makes another one if the answer is lost, or if the secret cannot be kept or
+    /// gives no token.
     fn carry_out(&self) -> Result<Kept, Exit> {
         let (session, key) = (self.session, self.key);
         let intent = KeyIntent {
@@ -196,7 +198,7 @@ impl Work<'_> {
             return Err(fail(Exit::Config, format!("{NOTHING}: {}", Causes(&error))));
         }
         let mut last = Exit::Failed;
-        // Whether a call is on its way whose answer was lost: the server may execute it late.
+        // Whether the answer to a call was lost: the server may execute that call late.
         let mut may_come = false;
         let (mut is_sent, mut is_revoked) = (false, false);
         for _ in 0..TRIES {
@@ -254,7 +256,7 @@ impl Work<'_> {
         ));
     }
 
-    /// Ends it, unless the new secret may still be revoked or does not work.
+    /// Ends the recorded call, unless the new secret may still be revoked or does not work.
     fn finish(&self, intent: &KeyIntent, kept: &Kept, may_come: bool) {
         match kept {
             Kept::Proved if !may_come => self.journal.end(intent),

@@ -1,4 +1,4 @@
-//! Says what an interrupted regeneration may have done: the stored secret may be revoked, and the new one lost.
+//! Reports what an interrupted regeneration may have done: the stored secret may be revoked, and the new one lost.
 
 use std::path::Path;
 
@@ -18,27 +18,27 @@ struct Key<'a> {
     name: &'a str,
     id: &'a str,
     client_id: &'a str,
-    /// When the stored secret was made that the issuer has rejected.
+    /// The time at which the stored secret was made, if the issuer has rejected it.
     rejected: Option<u64>,
 }
 
-/// What is known of its secret.
+/// The state of the key's secret.
 enum Secret {
-    /// The stored one gives a token; whether its profile is in the configuration.
+    /// The stored secret gives a token; `is_enrolled` says whether its profile is in the configuration.
     Works { is_enrolled: bool },
-    /// The issuer rejects the stored one, which was made then.
+    /// The issuer rejects the stored secret, which was made at this time.
     Rejected(u64),
-    /// A new one is in the file that was named for it, and gives a token.
+    /// The file that was named for it holds a new secret, which gives a token.
     InFile,
-    /// The issuer rejects the one in that file.
+    /// The issuer rejects the secret in that file.
     RejectedInFile,
-    /// No store or file has one.
+    /// No store or file has a secret.
     Lost,
-    /// This keeps it from being told.
+    /// The state cannot be determined, for this reason.
     Unknown(String),
 }
 
-/// Tries the stored secret, and says what to do.
+/// Tries the stored secret, and prints the remedy.
 pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) {
     let KeyCall::Regeneration {
         name,
@@ -92,7 +92,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
             }
             journal.end(intent);
         }
-        // It is not sent again.
+        // A rejected secret is not sent again.
         Secret::RejectedInFile => journal.amend(&KeyIntent {
             keeper: Keeper::Nothing,
             ..intent.clone()
@@ -113,7 +113,7 @@ impl Key<'_> {
         }
     }
 
-    /// A server that executes a lost call late revokes a secret that came after it, so what the file has is proved.
+    /// Tests the secret in the file: a server that executes a lost call late revokes a secret that was made after it.
     fn in_file(&self, session: &Session, path: &Path) -> Secret {
         let secret = match secret_file::read(path) {
             Ok(Some(secret)) => secret,
@@ -146,7 +146,7 @@ impl Key<'_> {
 
     fn proved(&self, session: &Session, name: &ProfileName, record: &Record) -> Secret {
         let made = record.key.created_at.seconds_down();
-        // A secret that was rejected is not sent again.
+        // A rejected secret is not sent again.
         if self.rejected == Some(made) {
             return Secret::Rejected(made);
         }
@@ -176,7 +176,7 @@ impl Key<'_> {
         }
     }
 
-    /// `may_renew` says whether the token that is used here can manage the key.
+    /// Prints the state and the remedy. `may_renew` says whether the current token can manage the key.
     fn tell(
         &self,
         session: &Session,

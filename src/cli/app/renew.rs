@@ -1,7 +1,7 @@
 //! Has the running daemon replace the secret of a key that one of our profiles uses, and shows its steps.
 //!
-//! The daemon rotates the key in place: under the lock and the journal of rotations, so that a command that is interrupted
-//! stops nothing.
+//! The daemon rotates the key in place, under the lock and with the journal of rotations, so the rotation continues if
+//! the command is interrupted.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -15,13 +15,13 @@ use super::session::Session;
 use crate::profile::ProfileName;
 use crate::wire::rotation::{RotateBody, StepEnd};
 
-/// How long the daemon may be silent: it sends a sign of life every 15 s.
+/// The longest silence of the daemon: it sends an empty line every 15 s.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// The longest answer that is read, in bytes: a step takes less than 1 KiB, and there are at most some hundred.
 const MAX_ANSWER: u64 = 1 << 20;
 
-/// A step as the daemon tells it.
+/// A step, as the daemon reports it.
 #[derive(Deserialize)]
 struct Step {
     step: String,
@@ -29,7 +29,7 @@ struct Step {
     end: Option<StepEnd>,
 }
 
-/// Why there is no rotation, as the daemon tells it.
+/// The reason why there is no rotation, as the daemon reports it.
 #[derive(Deserialize, Default)]
 struct Refusal {
     #[serde(default)]
@@ -38,7 +38,7 @@ struct Refusal {
     detail: String,
 }
 
-/// The daemon's answer, whose head was read.
+/// The daemon's answer, after its head.
 struct Answer {
     status: u16,
     body: io::Take<BufReader<UnixStream>>,
@@ -65,7 +65,7 @@ pub(super) fn renew(session: &Session, holder: &ProfileName, nothing: &str) -> R
     }
     for line in answer.body.lines() {
         let Ok(line) = line else { break };
-        // An empty line is a sign of life.
+        // The daemon sends an empty line to show that it is alive.
         let Ok(step) = serde_json::from_str::<Step>(&line) else {
             continue;
         };

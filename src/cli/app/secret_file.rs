@@ -1,4 +1,5 @@
-//! The file that `--secret-file` names: new, ours alone, and on the disk before the call whose answer goes into it.
+//! The file that `--secret-file` names: new, accessible only to us, and on the disk before the call whose answer goes
+//! into it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -9,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::credential::ClientSecret;
 
-/// The largest file that is read, in bytes: a secret is no longer, and room.
+/// The largest file that is read, in bytes: longer than any secret.
 const MAX_FILE: u64 = 4 * 1024;
 
 /// A new, empty file for a secret.
@@ -19,7 +20,7 @@ pub(super) struct SecretFile {
 }
 
 impl SecretFile {
-    /// Makes it, of mode 0600, and syncs it with its folder. A file or link that is there already is refused.
+    /// Makes it, with mode 0600, and syncs it with its folder. Refuses an existing file or link.
     pub(super) fn make(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let file = create(&path)?;
@@ -34,8 +35,8 @@ impl SecretFile {
         }
     }
 
-    /// Writes the secret and a line end, and syncs them. What an earlier secret has left makes way: a file whose writing has
-    /// failed is not written again.
+    /// Writes the secret and a line end, and syncs them. Replaces a file that is not empty by a new one, since a file
+    /// whose earlier write failed must not be written again.
     pub(super) fn keep(&self, secret: &ClientSecret) -> io::Result<()> {
         let meta = self.file.metadata()?;
         if meta.len() == 0 {
@@ -52,7 +53,7 @@ impl SecretFile {
         let mut line = Zeroizing::new(Vec::with_capacity(secret.len() + 1));
         line.extend_from_slice(secret.as_bytes());
         line.push(b'\n');
-        // In one piece: half a secret must not look like a whole one.
+        // Written in one piece: half a secret must not look like a whole one.
         file.write_all(&line)?;
         file.sync_all()?;
         let (written, named) = (file.metadata()?, self.path.symlink_metadata()?);
@@ -63,9 +64,9 @@ impl SecretFile {
         }
     }
 
-    /// Removes it, as long as it holds nothing that is of use.
+    /// Removes the file. The caller makes sure that it holds no secret that may be used.
     pub(super) fn discard(&self) {
-        // What cannot be removed is empty, or of a key that is deleted.
+        // A file that cannot be removed is empty, or its key is being deleted.
         let _: io::Result<()> = fs::remove_file(&self.path);
     }
 
@@ -83,7 +84,7 @@ fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Reads the secret out of such a file. There is none in a file that is gone, empty, or of another kind.
+/// Reads the secret from such a file; `None` if the file is gone, empty, or not a regular file of this size.
 pub(super) fn read(path: &Path) -> io::Result<Option<ClientSecret>> {
     let is_there = |meta: &fs::Metadata| meta.is_file() && (1..=MAX_FILE).contains(&meta.len());
     match path.symlink_metadata() {
@@ -92,7 +93,7 @@ pub(super) fn read(path: &Path) -> io::Result<Option<ClientSecret>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     }
-    // As large as it can get, so that no growth leaves a copy behind.
+    // Allocated at the largest size, so that no growth leaves a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE as usize + 1));
     File::open(path)?.take(MAX_FILE).read_to_end(&mut bytes)?;
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
@@ -100,11 +101,11 @@ pub(super) fn read(path: &Path) -> io::Result<Option<ClientSecret>> {
     Ok(ClientSecret::parse(line).ok())
 }
 
-/// Removes a file that was made for a secret, and into which none has gone.
+/// Removes a file that was made for a secret, if it is still empty.
 pub(super) fn remove_if_empty(path: &Path) {
     let is_empty = |meta: fs::Metadata| meta.is_file() && meta.len() == 0;
     if path.symlink_metadata().is_ok_and(is_empty) {
-        // What stays is empty.
+        // A file that cannot be removed is empty.
         let _: io::Result<()> = fs::remove_file(path);
     }
 }

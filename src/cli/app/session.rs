@@ -1,4 +1,4 @@
-//! What every `jetond app` command begins with: the profile, a token of it, and the API that manages keys.
+//! The common start of every `jetond app` command: the profile, its token, and the API that manages keys.
 
 use std::path::{Path, PathBuf};
 
@@ -26,26 +26,26 @@ use crate::profile::ProfileName;
 use crate::provider::configured::{self, Files};
 use crate::store::{Binding, Stores};
 
-/// How long a token is to hold for an ordinary command, in seconds.
+/// The validity that the token needs for an ordinary command, in seconds.
 pub(super) const ORDINARY: u64 = 60;
 
-/// A profile with a token, and the API.
+/// A profile with its token, and the API.
 pub(super) struct Session {
     pub(super) target: Target,
     pub(super) stores: Stores,
     pub(super) name: ProfileName,
     pub(super) profile: Profile,
-    /// Its files, as they were read for this.
+    /// The profile's files, as they were read for this session.
     pub(super) files: Files,
-    /// What its credential is bound to.
+    /// The binding of the profile's credential.
     pub(super) binding: Binding,
     pub(super) api: Applications,
-    /// How long its token holds, in seconds.
+    /// The token's remaining lifetime, in seconds.
     pub(super) left: u64,
     pub(super) config: Config,
     /// Our profiles of this control plane whose credential cannot be read: each may use any key.
     pub(super) unread: Vec<ProfileName>,
-    /// The client IDs that the others have.
+    /// The client IDs that our other profiles use.
     holders: Vec<(String, ProfileName)>,
     /// The client IDs of the other keys of profiles whose key is being rotated.
     rotating: Vec<(String, ProfileName)>,
@@ -55,7 +55,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Opens it: nothing is sent to the issuer yet. `validity` is how long the token is to hold, in seconds.
+    /// Opens a session; sends nothing to the issuer yet. `validity` is the lifetime that the token needs, in seconds.
     pub(super) fn open(
         target: Target,
         whose: &Whose,
@@ -105,7 +105,7 @@ impl Session {
         })
     }
 
-    /// Asks for a token again, which a person's answer may have made too short.
+    /// Asks for a token again, since the person's answer may have taken most of its lifetime.
     pub(super) fn renew_token(&mut self, validity: u64) -> Result<(), Exit> {
         let asked = token::ask(&self.socket, &self.target, &self.name, validity);
         let Held { token, left } = self.runtime.block_on(asked)?;
@@ -117,7 +117,7 @@ impl Session {
         Ok(())
     }
 
-    /// Gets a token with this credential as proof, throws it away, and tells the daemon that there was one.
+    /// Gets a token with this credential as proof, discards it, and reports the success to the daemon.
     pub(super) fn prove(
         &self,
         profile: &Profile,
@@ -137,7 +137,7 @@ impl Session {
         &self.admin
     }
 
-    /// One of our profiles with its files; nothing is sent where its credential is bound to something else.
+    /// One of our profiles with its files. Refuses if its credential is bound to another address.
     pub(super) fn route_of(&self, name: &ProfileName) -> Result<(Profile, Files), Exit> {
         let Some(profile) = self.config.profiles.get(name) else {
             return Err(fail(Exit::Config, format!("there is no profile {name}")));
@@ -146,12 +146,12 @@ impl Session {
         Ok((profile.clone(), files))
     }
 
-    /// Waits for a call.
+    /// Runs a call to its end.
     pub(super) fn wait<T>(&self, call: impl Future<Output = T>) -> T {
         self.runtime.block_on(call)
     }
 
-    /// Our profiles whose key is being rotated, and this one is the former or the next one.
+    /// Our profiles whose rotation replaces this key or introduces it.
     pub(super) fn rotating(&self, key: &Application) -> Vec<ProfileName> {
         let rotating = self.rotating.iter().filter(|(id, _)| *id == key.client_id);
         rotating.map(|(_, name)| name.clone()).collect()
@@ -163,13 +163,13 @@ impl Session {
         uses.map(|(_, name)| name.clone()).collect()
     }
 
-    /// Their names.
+    /// The names of our profiles that use this key.
     pub(super) fn used_by(&self, key: &Application) -> Vec<String> {
         let names = self.holders_of(key).into_iter();
         names.map(|name| name.to_string()).collect()
     }
 
-    /// Finds the key that a person means. `so` says what follows where there is no such key.
+    /// Finds the key that a person names. `so` is the message's beginning if there is no such key.
     pub(super) fn find(
         &self,
         common: &Common,
@@ -217,7 +217,7 @@ impl Session {
     }
 }
 
-/// The profile: as named, else by `JETON_PROFILE`, else the only one.
+/// Picks the profile: the named one, else that of `JETON_PROFILE`, else the only one.
 fn pick(config: &Config, whose: &Whose, env: &Env) -> Result<(ProfileName, Profile), Exit> {
     let named = match (&whose.profile, &env.profile) {
         (Some(name), _) => Some(name.clone()),
@@ -251,12 +251,12 @@ fn pick(config: &Config, whose: &Whose, env: &Env) -> Result<(ProfileName, Profi
     })
 }
 
-/// Tells trouble after what follows from it, and how the command ends.
+/// Prints a call's error after the text `so`, and returns the exit code.
 pub(super) fn told(trouble: &Trouble, so: &str) -> Exit {
     fail(exit_of(trouble), format!("{so}: {trouble}"))
 }
 
-/// How a command ends that met this trouble.
+/// The exit code for a call's error.
 pub(super) fn exit_of(trouble: &Trouble) -> Exit {
     match trouble.kind {
         TroubleKind::BadRequest => Exit::Failed,

@@ -1,4 +1,4 @@
-//! Which keys our profiles use, as their stores say.
+//! The keys that our profiles use, according to their stores.
 
 use super::super::output::tell;
 use crate::causes::Causes;
@@ -6,7 +6,7 @@ use crate::config::{Config, Profile};
 use crate::profile::ProfileName;
 use crate::store::Stores;
 
-/// What our profiles use at one control plane.
+/// The client IDs that our profiles use at one control plane.
 #[derive(Default)]
 pub(super) struct Holders {
     /// The client IDs, each with its profile.
@@ -17,7 +17,7 @@ pub(super) struct Holders {
     pub(super) unread: Vec<ProfileName>,
 }
 
-/// What our profiles use at the control plane of this one.
+/// Reads the client IDs that our profiles use at the control plane of `at`.
 pub(super) fn holders(stores: &Stores, config: &Config, at: &Profile) -> Holders {
     let mut holders = Holders::default();
     for (name, profile) in &config.profiles {

@@ -1,4 +1,4 @@
-//! A token for the calls, from the running daemon over its token socket.
+//! A token for the calls, which the running daemon gives over its token socket.
 
 use std::io;
 use std::path::Path;
@@ -14,10 +14,10 @@ pub(super) use super::super::held_token::Held;
 /// How long the daemon may take to get a token, in seconds.
 const MAX_WAIT: u64 = 10;
 
-/// How long its answer may take.
+/// Time limit of the daemon's answer.
 const PATIENCE: Duration = Duration::from_secs(MAX_WAIT + 2);
 
-/// Asks the daemon at this socket for the profile's token, of this validity in seconds if it can have it.
+/// Asks the daemon at this socket for the profile's token, with this validity in seconds if possible.
 pub(super) async fn ask(
     socket: &Path,
     target: &Target,

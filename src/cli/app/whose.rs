@@ -6,7 +6,7 @@ use super::super::target::TargetArgs;
 use crate::applications::Kind;
 use crate::profile::ProfileName;
 
-/// Whose token to use, and which keys are meant.
+/// The arguments of every `jetond app` command: the kind of keys, and the target.
 #[derive(Debug, clap::Args)]
 pub(super) struct Common {
     /// Which keys: "auto" means the user's own, whatever the server calls them
@@ -16,7 +16,7 @@ pub(super) struct Common {
     pub(super) target: TargetArgs,
 }
 
-/// Reads a kind of keys.
+/// Parses a kind of keys.
 fn kinds() -> impl TypedValueParser<Value = Kind> {
     PossibleValuesParser::new(Kind::ALL.map(Kind::as_str))
         .try_map(|word| Kind::parse(&word).ok_or("there is no such kind"))

@@ -1,4 +1,4 @@
-//! What a running daemon finds of the credentials that only it opens.
+//! A running daemon's findings about the credentials that only it can open.
 
 use super::super::admin;
 use super::super::clusters::{self, DaemonAt};
@@ -9,7 +9,7 @@ use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
 
-/// The faults of these profiles' credentials that the daemon of this target reports; none without one.
+/// The faults that the target's daemon reports of these profiles' credentials; empty without a daemon.
 pub(super) fn unusable(target: &Target, env: &Env, names: &[ProfileName]) -> Vec<String> {
     let Ok(places) = admin::places(target, env) else {
         return vec![];

@@ -1,4 +1,4 @@
-//! Whether those whom the `allow` rules name can connect at all.
+//! Checks whether the users whom the `allow` rules name can connect.
 
 use super::super::admin::places;
 use super::super::output::tell;
@@ -11,12 +11,12 @@ use crate::policy::Who;
 use crate::settings::names::System;
 use crate::trust::barrier;
 
-/// The rules that let in nobody, since the socket's mode keeps those out whom they name.
+/// The rules that allow no user, since the socket's mode excludes the users whom they name.
 pub(super) fn unreachable(config: &Config, own_uid: u32) -> Vec<String> {
     let is_member = |uid, gid| System.is_member(uid, gid);
     let mut faults = vec![];
     if config.waits_for_group() {
-        // The socket is private for now, and it will have another mode.
+        // The socket is private for now, but will get another mode.
         return faults;
     }
     for (name, rules) in &config.allow {
@@ -29,8 +29,8 @@ pub(super) fn unreachable(config: &Config, own_uid: u32) -> Vec<String> {
     faults
 }
 
-/// Why nobody whom a rule names can connect; `None` where somebody can, or where that cannot be told, as with a range
-/// of users or another group than the socket's.
+/// The reason why none of a rule's users can connect. `None` if one can, or if that is not known, as for a range of
+/// users or another group than the socket's.
 fn kept_out(
     rule: &Rule,
     mode: SocketMode,
@@ -38,7 +38,7 @@ fn kept_out(
     is_member: impl Fn(u32, u32) -> Option<bool>,
 ) -> Option<String> {
     let served = |uid| uid == 0 || uid == own_uid;
-    // A rule that is off is another matter.
+    // A rule that is off is not checked here.
     let who = rule.who()?;
     match (mode, who) {
         (SocketMode::All, _) => None,
@@ -57,15 +57,15 @@ fn kept_out(
     }
 }
 
-/// Says when the socket unit names a group that the machine does not know.
+/// Reports a socket unit that names a group which the machine does not know.
 pub(super) fn note_lost_group(target: &Target) {
     if let Some((found, remedy)) = lost_group(target) {
         tell(format!("warning: {found}; {remedy}"));
     }
 }
 
-/// Says when the socket of a unit, or the folder of the usual place, does not let in those whom the mode lets in. That is
-/// no fault of the configuration: another unit, or `--socket`, may do what it says.
+/// Reports if the socket of a unit, or the folder of the usual place, excludes users whom the mode includes. That is no
+/// fault of the configuration: another unit, or `--socket`, may follow the mode.
 pub(super) fn note_socket(target: &Target, env: &Env, mode: SocketMode) {
     match unfit(target, env, mode) {
         Some(unfit) => {
@@ -76,7 +76,7 @@ pub(super) fn note_socket(target: &Target, env: &Env, mode: SocketMode) {
     }
 }
 
-/// Says when the folder where the socket usually is keeps out those whom its mode lets in.
+/// Reports if the usual folder of the socket excludes users whom the socket's mode includes.
 fn note_barrier(target: &Target, env: &Env, mode: SocketMode) {
     let Ok(places) = places(target, env) else {
         return;
@@ -122,7 +122,7 @@ mod tests {
             let config = parse(&text, &FewNames).unwrap();
             let name = ProfileName::parse("a").unwrap();
             let rule = config.rules(&name).first().unwrap();
-            // Alice is in the team, bob is not, and nobody else has a name.
+            // Alice is in the team, bob is not, and no other user has a name.
             let is_member = |uid, gid| match (uid, gid) {
                 (1_001, 50) => Some(true),
                 (1_002, 50) => Some(false),

@@ -1,4 +1,4 @@
-//! Whether the credential of a profile can be read from its source.
+//! Checks whether the credential of a profile can be read from its source.
 
 use super::super::output::{say, tell};
 use super::super::target::Target;
@@ -6,8 +6,8 @@ use crate::causes::Causes;
 use crate::profile::ProfileName;
 use crate::store::{SourceError, SourceReader, StoreErrorKind, Stores};
 
-/// Reads the source as the daemon would, and says what binds its credential. `is_used` says whether that is recorded. Returns
-/// whether it could be read here.
+/// Reads the source as the daemon would, and reports the credential's binding. `is_used` says whether the binding is
+/// recorded. Returns whether the source could be read.
 pub(super) fn check(
     target: &Target,
     stores: &Stores,

@@ -1,4 +1,4 @@
-//! The programs that ask: each asks the socket all the time, and calls the API with each answer.
+//! The client programs of the demo: each asks the socket for a token all the time, and calls the API with each.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::link::{Link, Place};
 use crate::clock::{Clock as _, SystemClock};
 use crate::instant::BootInstant;
 
-/// What a program does between two requests: less would only show how fast the machine is.
+/// The pause of a program between two requests: a shorter one would only show how fast the machine is.
 const PAUSE: Duration = Duration::from_millis(8);
 
 /// An endpoint that takes a token.
@@ -24,22 +24,22 @@ struct Answer {
     generation: u64,
 }
 
-/// What the programs have met.
+/// The results of the programs' requests.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     /// Tokens asked for.
     pub(super) requests: u64,
-    /// How many of these brought no token, or one that the API did not take.
+    /// The number of requests that returned no token, or one that the API rejected.
     pub(super) failed: u64,
-    /// Why, the first time.
+    /// The reason of the first failure.
     pub(super) first_failure: Option<String>,
-    /// How many tokens there were, one after the other.
+    /// The number of different tokens so far.
     pub(super) tokens: u64,
     /// The newest of them.
     pub(super) newest: Option<Newest>,
     /// The slowest answer of the socket.
     pub(super) slowest: Duration,
-    /// For how long a new token is served.
+    /// The time for which a new token is served.
     served: Duration,
 }
 
@@ -47,16 +47,16 @@ pub(super) struct Tally {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Newest {
     generation: u64,
-    /// Until when it is served: what the daemon says, which is whole seconds, and between them our own reckoning.
+    /// The end of the token's use: by the daemon's whole seconds, and between them by our own estimate.
     until: BootInstant,
 }
 
-/// A tally that all of them share.
+/// The tally that all programs share.
 #[derive(Debug, Clone)]
 pub(super) struct Shared(Arc<Mutex<Tally>>);
 
 impl Tally {
-    /// Enters one request; `from` and `to` are when it was sent to the socket and answered.
+    /// Counts one request; `from` and `to` are the times of the request to the socket and of its answer.
     fn enter(&mut self, from: BootInstant, to: BootInstant, outcome: Result<(u64, u64), String>) {
         self.requests += 1;
         self.slowest = self.slowest.max(to.since(from));
@@ -85,7 +85,7 @@ impl Tally {
         }
     }
 
-    /// For how long the newest token is still served.
+    /// The time for which the newest token is still served.
     pub(super) fn left(&self, now: BootInstant) -> Duration {
         self.newest
             .map_or(Duration::ZERO, |newest| newest.until.since(now))
@@ -93,7 +93,7 @@ impl Tally {
 }
 
 impl Shared {
-    /// Nothing asked yet, of tokens that are served for so long.
+    /// Starts an empty tally, for tokens that are served for this time.
     pub(super) fn new(served: Duration) -> Self {
         let tally = Tally {
             served,
@@ -107,7 +107,7 @@ impl Shared {
     }
 }
 
-/// Asks for ever.
+/// Sends requests for ever.
 pub(super) async fn ask(profile: &'static str, socket: Place, api: Place, tally: Shared) {
     let path = format!("/v1/profiles/{profile}/token");
     let (mut socket, mut api) = (Link::new(socket), Link::new(api));
@@ -126,14 +126,14 @@ pub(super) async fn ask(profile: &'static str, socket: Place, api: Place, tally:
     }
 }
 
-/// One token, for who has no companion.
+/// Gets one token, if there is no companion to show.
 pub(super) async fn token_once(socket: Place, profile: &str) -> Result<String, String> {
     let path = format!("/v1/profiles/{profile}/token");
     let answer = token(&mut Link::new(socket), &path).await?;
     Ok(answer.access_token)
 }
 
-/// Asks once, and calls the API with the answer.
+/// Gets a token once, and calls the API with it.
 pub(super) async fn ask_once(profile: &str, socket: Place, api: Place) -> Result<(), String> {
     let path = format!("/v1/profiles/{profile}/token");
     let answer = token(&mut Link::new(socket), &path).await?;
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(tally.left(at(0.0)), Duration::ZERO);
         tally.enter(at(0.0), at(0.0), Ok((7, 5)));
         assert_eq!(tally.left(at(0.0)), Duration::from_secs_f64(5.7));
-        // seen half a second late: it is served for less than we thought
+        // The answer comes half a second late, so the token is served for less time than estimated.
         tally.enter(at(0.5), at(0.5), Ok((7, 4)));
         assert_eq!(tally.left(at(0.5)), Duration::from_secs(5));
         tally.enter(at(0.6), at(0.6), Ok((8, 5)));

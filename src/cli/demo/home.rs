@@ -1,4 +1,4 @@
-//! A folder for everything that the demo's programs read and write, and programs that know no other place.
+//! A temporary folder for all files of the demo's programs, and the commands that run in it.
 
 use std::fs::Permissions;
 use std::io;
@@ -15,14 +15,14 @@ use crate::paths::Platform;
 /// The longest path below the folder's parent.
 const LONGEST: &str = "jd12345678/jeton-admin/admin.sock";
 
-/// How long a command may take.
+/// Time limit of a command.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The folder. It is removed with this value.
+/// The folder. It is removed when this value is dropped.
 pub(super) struct Home(TempDir);
 
 impl Home {
-    /// A new folder of mode 0700 whose path leaves room for a socket's.
+    /// Makes a folder of mode 0700 whose path leaves room for a socket's path.
     pub(super) fn new() -> io::Result<Self> {
         Self::below(std::path::absolute(std::env::temp_dir())?)
     }
@@ -33,7 +33,7 @@ impl Home {
         let folder = tempfile::Builder::new()
             .prefix("jd")
             .rand_bytes(8)
-            // The crate's own default leaves it to the umask.
+            // The crate's default mode depends on the umask.
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(base)?;
         Ok(Self(folder))
@@ -43,7 +43,7 @@ impl Home {
         self.0.path()
     }
 
-    /// Removes it now, and tells if that is not possible.
+    /// Removes the folder now, and reports if that fails.
     pub(super) fn remove(self) -> Result<(), String> {
         let path = self.path().display().to_string();
         self.0
@@ -51,7 +51,7 @@ impl Home {
             .map_err(|e| format!("{path} could not be removed: {e}"))
     }
 
-    /// A program that finds everything in our folder and nothing elsewhere, whatever the user has set up.
+    /// Builds a command that finds everything in our folder and nothing elsewhere, independent of the user's settings.
     pub(super) fn command(&self, program: &Path) -> Command {
         let root = self.path();
         let mut command = Command::new(program);
@@ -70,7 +70,7 @@ impl Home {
     }
 }
 
-/// Runs a command to its end; its standard output, or the reason that it gave.
+/// Runs a command to its end; returns its standard output, or the reason that it printed.
 pub(super) async fn finish(name: &str, mut command: Command) -> Result<String, String> {
     let output = tokio::time::timeout(PATIENCE, command.output())
         .await

@@ -1,6 +1,6 @@
-//! A line of the demo as a value: pieces of text, each in a tone.
+//! A line of the demo: pieces of text, each with a tone.
 
-/// How a piece of a line is written.
+/// The style of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
     Plain,
@@ -11,7 +11,7 @@ pub(super) enum Tone {
     Bad,
 }
 
-/// A line: pieces of text. Nothing in them is from outside without having been cleaned.
+/// A line: pieces of text. Text from outside must have been cleaned before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Line(Vec<(Tone, String)>);
 
@@ -37,7 +37,7 @@ impl Line {
         Self::default().and(tone, text)
     }
 
-    /// A command that a reader can type.
+    /// A command that a person can type.
     pub(super) fn command(command: &str) -> Self {
         Self::new(Tone::Dim, "$ ").and(Tone::Bold, command)
     }

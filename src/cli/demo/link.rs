@@ -1,4 +1,4 @@
-//! A connection that is kept: to the daemon's socket, or to the sandbox.
+//! A persistent connection to the daemon's socket or to the sandbox.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
 
-/// How long an answer may take, the connection included.
+/// Time limit of a request, including the connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The largest answer that is read.
+/// The largest answer that is read, in bytes.
 const MAX_BODY_LEN: usize = 64 * 1_024;
 
-/// Where a link goes.
+/// The peer of a link.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     /// A Unix socket.
@@ -26,7 +26,7 @@ pub(super) enum Place {
     Api(String),
 }
 
-/// A connection, made when it is first needed and again after it broke.
+/// A connection that is made at its first use, and made again after it breaks.
 pub(super) struct Link {
     place: Place,
     open: Option<SendRequest<Empty<Bytes>>>,
@@ -37,13 +37,13 @@ impl Link {
         Self { place, open: None }
     }
 
-    /// `GET`; nothing is tried twice.
+    /// Sends a `GET` request, once.
     pub(super) async fn get(
         &mut self,
         path: &str,
         token: Option<&str>,
     ) -> Result<(StatusCode, Bytes), String> {
-        // A link that broke, or whose answer was not waited for, is not used again.
+        // A broken connection is not used again, and neither is one whose answer timed out.
         let open = self.open.take().filter(|open| !open.is_closed());
         let asked = tokio::time::timeout(PATIENCE, self.exchange(open, path, token));
         asked
@@ -107,7 +107,7 @@ where
     I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     let (sender, connection) = http1::handshake(io).await.map_err(|e| e.to_string())?;
-    // It ends with the sender; what breaks it is told to the request.
+    // The task ends with the sender, and the request reports what breaks the connection.
     drop(tokio::spawn(connection));
     Ok(sender)
 }

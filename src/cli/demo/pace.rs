@@ -1,27 +1,27 @@
-//! How fast the story goes.
+//! The speed of the demo.
 
 use std::time::Duration;
 
-/// How fast the story goes.
+/// The speed of the demo.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// How long the sandbox's tokens live.
+    /// The lifetime of the sandbox's tokens.
     pub(super) token_life: Duration,
     /// The time to read a step.
     pub(super) reading: Duration,
-    /// How many tokens are renewed before each outage.
+    /// The number of tokens that are renewed before each outage.
     pub(super) calm: [u64; 2],
-    /// An outage ends when the token that is held has no more than this left.
+    /// The remaining lifetime of the held token at which an outage ends.
     pub(super) brink: Duration,
-    /// How many programs ask.
+    /// The number of client programs.
     pub(super) programs: usize,
 }
 
 // === impl Pace ===
 
 impl Pace {
-    /// About 25 s. The daemon renews a token of 6 s when 2.1 … 3.3 s are left to serve it, and tries at the latest
-    /// when 0.6 s are left: an outage that ends before is one that nobody notices.
+    /// The speed for a person: about 25 s. The daemon renews a token of 6 s when it can serve it for another 2.1 to 3.3
+    /// s, and makes its last attempt 0.6 s before the end. So no client notices an outage that ends before that.
     pub(super) const SHOW: Self = Self {
         token_life: Duration::from_secs(6),
         reading: Duration::from_millis(1_200),
@@ -30,7 +30,7 @@ impl Pace {
         programs: 6,
     };
 
-    /// About 8 s: an outage ends as soon as the daemon has met it.
+    /// The speed for tests: about 8 s. An outage ends as soon as one of the daemon's attempts has failed.
     pub(super) const QUICK: Self = Self {
         token_life: Duration::from_secs(4),
         reading: Duration::ZERO,

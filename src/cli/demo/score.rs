@@ -1,19 +1,19 @@
-//! What came of it all, and what to do next.
+//! The results of the demo, and what to do next.
 
 use super::line::{Line, Tone};
 
-/// What came of it all.
+/// The results of the demo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Score {
     pub(super) requests: u64,
     pub(super) refreshes: u64,
-    /// Applications that were made, and whose token the API took.
+    /// Applications that were made, and whose token the API accepted.
     pub(super) applications: u64,
-    /// Keys that were replaced while the programs asked.
+    /// Keys that were replaced while the programs sent requests.
     pub(super) rotations: u64,
-    /// Outages that the daemon met.
+    /// Outages during which an attempt of the daemon failed.
     pub(super) outages: u64,
-    /// Outages that were made.
+    /// Outages that were simulated.
     pub(super) planned: u64,
     pub(super) failed: u64,
     pub(super) first_failure: Option<String>,
@@ -22,7 +22,7 @@ pub(super) struct Score {
 // === impl Score ===
 
 impl Score {
-    /// What is wrong with it.
+    /// The complaint about a result that is not as promised, if any.
     pub(super) fn complaint(&self) -> Option<String> {
         if self.failed > 0 {
             let why = self.first_failure.as_deref().unwrap_or("unknown");
@@ -74,12 +74,12 @@ impl Score {
     }
 }
 
-/// `1 request`, `12,345 requests`.
+/// Formats a count with its noun: `1 request`, `12,345 requests`.
 pub(super) fn counted(n: u64, one: &str, more: &str) -> String {
     format!("{} {}", grouped(n), if n == 1 { one } else { more })
 }
 
-/// `12345` as `12,345`.
+/// Formats `12345` as `12,345`.
 pub(super) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut grouped = String::new();
@@ -174,7 +174,7 @@ mod tests {
             ),
         ] {
             assert!(bad.complaint().unwrap().starts_with(why), "{bad:?}");
-            // and nobody is told what to do next as if all were well
+            // A failed demo must not suggest the next steps.
             assert_eq!(bad.lines().len(), 1);
         }
     }

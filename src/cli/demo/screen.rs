@@ -1,6 +1,6 @@
-//! Where the demo is shown: lines that stay, and on a terminal a live part below them that is drawn again in place.
+//! The output of the demo: permanent lines, and on a terminal a live part below them that is redrawn in place.
 //!
-//! The cursor is never hidden and no mode of the terminal is changed, so there is nothing to restore however this ends.
+//! The cursor is never hidden and no mode of the terminal is changed, so nothing has to be restored at the end.
 
 use std::io::IsTerminal as _;
 
@@ -13,11 +13,11 @@ use crate::paths::Env;
 /// The smallest terminal on which a live part makes sense.
 const SMALLEST: (usize, usize) = (40, 12);
 
-/// The place.
+/// The output of the demo.
 pub(super) struct Screen {
     live: bool,
     colour: bool,
-    /// How many lines of the live part there are now.
+    /// The number of lines that the live part has now.
     drawn: usize,
 }
 
@@ -34,7 +34,7 @@ impl Screen {
         }
     }
 
-    /// Whether there is a live part, which shows what else would need lines of its own.
+    /// Whether there is a live part, which replaces some permanent lines.
     pub(super) const fn is_live(&self) -> bool {
         self.live
     }
@@ -44,15 +44,15 @@ impl Screen {
         is_lost()
     }
 
-    /// A line that stays.
+    /// Prints a permanent line.
     pub(super) fn line(&mut self, line: &Line) {
         let text = line.show(usize::MAX, self.colour);
         let text = format!("{}{text}\n", self.up());
         print(&text);
     }
 
-    /// The live part, in the place of the one before. No line of it is wider than the terminal, so that as many lines
-    /// as were written are there to be drawn over.
+    /// Draws the live part over the one before. No line is wider than the terminal, so the next call can count the
+    /// lines to overwrite.
     pub(super) fn draw(&mut self, lines: &[Line]) {
         if !self.live {
             return;
@@ -67,13 +67,13 @@ impl Screen {
         print(&text);
     }
 
-    /// Takes the live part away.
+    /// Erases the live part.
     pub(super) fn wipe(&mut self) {
         let text = self.up();
         print(&text);
     }
 
-    /// What moves the cursor to the start of the live part, and clears from there on.
+    /// The text that moves the cursor to the start of the live part, and clears the screen from there.
     fn up(&mut self) -> String {
         match std::mem::take(&mut self.drawn) {
             0 => String::new(),
@@ -82,7 +82,7 @@ impl Screen {
     }
 }
 
-/// The terminal's columns and rows; none when it does not know.
+/// The terminal's columns and rows; `None` if the terminal does not know.
 fn size() -> Option<(usize, usize)> {
     let size = tcgetwinsize(std::io::stdout()).ok()?;
     Some((size.ws_col.into(), size.ws_row.into())).filter(|(c, r)| *c > 0 && *r > 0)

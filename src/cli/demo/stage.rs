@@ -1,5 +1,5 @@
-//! What runs: the sandbox in this process, our own programs as children. All that they write is in one folder, which
-//! goes away with them.
+//! The processes of the demo: the sandbox in this process, our own programs as children. All their files are in one
+//! folder, which is removed with them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -19,13 +19,13 @@ use crate::sandbox::{Line, Options, Sandbox};
 /// The client ID that the sandbox knows.
 const CLIENT_ID: &str = "demo-app";
 
-/// More than the daemon takes to end the connections that it has.
+/// Time limit for the daemon to stop: longer than it takes to drain its connections.
 const STOPPING: Duration = Duration::from_secs(8);
 
-/// How much of the daemon's log is shown when it has ended by itself.
+/// The number of log lines that are shown if the daemon has ended unexpectedly.
 const LAST_LINES: usize = 5;
 
-/// What runs.
+/// The processes of the demo.
 pub(super) struct Stage {
     home: Home,
     jetond: PathBuf,
@@ -34,7 +34,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// An empty stage.
+    /// Prepares the folder and starts nothing.
     pub(super) fn new() -> Result<Self, String> {
         let jetond = std::env::current_exe()
             .map_err(|e| format!("the path of this program is not known: {e}"))?;
@@ -47,7 +47,7 @@ impl Stage {
         })
     }
 
-    /// Starts the sandbox, with a secret that nobody has seen before.
+    /// Starts the sandbox, with a random secret.
     pub(super) async fn open_sandbox(&mut self, token_life: Duration) -> Result<&Sandbox, String> {
         let mut random = [0_u8; 24];
         getrandom::fill(&mut random).map_err(|e| format!("no random numbers: {e}"))?;
@@ -78,7 +78,7 @@ impl Stage {
             .ok_or_else(|| "there is no sandbox yet".to_owned())
     }
 
-    /// Runs `jetond add`, and takes the file of the secret away.
+    /// Runs `jetond add`, and removes the file of the secret.
     pub(super) async fn enrol(&self, profile: &str, url: &str) -> Result<(), String> {
         let mut add = self.home.command(&self.jetond);
         add.args(["add", profile, "--provider", "runai", "--url", url])
@@ -102,7 +102,7 @@ impl Stage {
         finish("jetond app create", create).await.map(drop)
     }
 
-    /// Starts `jetond run`. It may not serve yet.
+    /// Starts `jetond run`. It may not serve yet when this returns.
     pub(super) fn start_daemon(&mut self) -> Result<(), String> {
         let failed = |e: io::Error| format!("jetond run could not be started: {e}");
         let log = File::create(self.log()).map_err(failed)?;
@@ -110,7 +110,7 @@ impl Stage {
         run.arg("run")
             .stdout(log.try_clone().map_err(failed)?)
             .stderr(log)
-            // Ctrl-C is for us; we stop it in order.
+            // Ctrl-C must reach only us, so that we stop the daemon in order.
             .process_group(0);
         self.daemon = Some(run.spawn().map_err(failed)?);
         Ok(())
@@ -121,7 +121,7 @@ impl Stage {
         self.home.path().join("jeton/jeton.sock")
     }
 
-    /// Says why when the daemon has ended by itself.
+    /// Reports why the daemon has ended unexpectedly, if it has.
     pub(super) fn check(&mut self) -> Result<(), String> {
         match self.daemon.as_mut().map(Child::try_wait) {
             Some(Ok(Some(status))) => Err(self.obituary(status)),
@@ -129,7 +129,7 @@ impl Stage {
         }
     }
 
-    /// What the companion prints, when it is beside our own program.
+    /// Runs the companion and returns its output; `None` if it is not beside our own program.
     pub(super) async fn companion(&self, args: &[&str]) -> Result<Option<String>, String> {
         let jeton = self.jetond.with_file_name("jeton");
         if !jeton.is_file() {
@@ -140,7 +140,7 @@ impl Stage {
         finish("jeton", command).await.map(Some)
     }
 
-    /// Stops what runs, waits for its end, and removes the folder.
+    /// Stops the processes, waits for their end, and removes the folder.
     pub(super) async fn clear(mut self) -> Result<(), String> {
         let stopped = match self.daemon.take() {
             Some(daemon) => self.stop(daemon).await,
@@ -155,7 +155,7 @@ impl Stage {
     async fn stop(&self, mut daemon: Child) -> Result<(), String> {
         let pid = daemon.id().and_then(|id| i32::try_from(id).ok());
         if let Some(pid) = pid.and_then(Pid::from_raw) {
-            // It may have ended by itself, and then it is waited for all the same.
+            // The daemon may have ended already; its exit status is waited for nevertheless.
             let _: rustix::io::Result<()> = kill_process(pid, Signal::TERM);
         }
         match tokio::time::timeout(STOPPING, daemon.wait()).await {

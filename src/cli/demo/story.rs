@@ -1,4 +1,4 @@
-//! What happens when.
+//! The order of the demo's steps.
 
 use tokio::task::JoinSet;
 
@@ -30,7 +30,7 @@ const OUTAGES: [(Fault, &str); 2] = [
     (Fault::ResetEarly, "it hangs up on whoever wants a token"),
 ];
 
-/// The story, and those who ask. They end with it.
+/// The story, and the client programs, which end with it.
 pub(super) struct Story<'a> {
     teller: Teller<'a>,
     programs: JoinSet<()>,
@@ -44,7 +44,7 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Tells it from the beginning to the end.
+    /// Runs the story from the beginning to the end.
     pub(super) async fn tell(mut self) -> Result<Score, String> {
         self.set_up().await?;
         self.let_programs_ask().await?;
@@ -74,7 +74,7 @@ impl<'a> Story<'a> {
         })
     }
 
-    /// The sandbox, the enrolment, the daemon, the first token.
+    /// Starts the sandbox, enrols, starts the daemon, and waits for the first token.
     async fn set_up(&mut self) -> Result<(), String> {
         let teller = &mut self.teller;
         let life = teller.pace.token_life;
@@ -132,8 +132,8 @@ impl<'a> Story<'a> {
             .await
     }
 
-    /// Another application, made with a token of the first one, and used. It comes after the outages: the daemon renews its token too, and
-    /// an outage is to be met by the profile that the programs ask for.
+    /// Makes another application with a token of the first one, and uses it. This comes after the outages: the daemon
+    /// renews its token too, and an outage should hit the profile that the programs use.
     async fn make_application(&mut self) -> Result<(), String> {
         let teller = &mut self.teller;
         teller.explain("The programs go on as if nothing were the matter.");
@@ -152,7 +152,7 @@ impl<'a> Story<'a> {
         teller.read().await
     }
 
-    /// A new key for the profile that the programs ask for. Whether there is a companion, which asks for it.
+    /// Rotates the key of the profile that the programs use. Returns whether the companion was there to request it.
     async fn rotate(&mut self) -> Result<bool, String> {
         let teller = &mut self.teller;
         let (held, failed) = {
@@ -177,7 +177,7 @@ impl<'a> Story<'a> {
         Ok(true)
     }
 
-    /// An outage, until the daemon has a new token again. Whether the daemon met it.
+    /// Simulates an outage until the daemon has a new token again. Returns whether one of the daemon's attempts failed.
     async fn suffer(
         &mut self,
         fault: Fault,
@@ -218,16 +218,16 @@ impl<'a> Story<'a> {
     }
 }
 
-/// Where the control plane's API is.
+/// The address of the control plane's API.
 fn api(teller: &Teller<'_>) -> Result<Place, String> {
     let url = teller.stage.sandbox()?.url();
     Ok(Place::Api(url.trim_start_matches("http://").to_owned()))
 }
 
-/// What `jeton status` says: the table, without where the socket is. The issuer has counted a failed attempt by now; the
-/// daemon may need a moment to learn of it.
+/// Shows the table of `jeton status`, without the path of the socket. The issuer has counted a failed attempt by now,
+/// but the daemon may need a moment to see the failure.
 async fn show_status(teller: &mut Teller<'_>) -> Result<(), String> {
-    /// How often it is asked at most.
+    /// The largest number of tries.
     const LOOKS: u32 = 50;
     for look in 1..=LOOKS {
         let Some(status) = teller.stage.companion(&["status", PROFILE]).await? else {

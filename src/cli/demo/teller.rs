@@ -1,4 +1,4 @@
-//! Tells what happens while it happens: waits for things, looks at what runs, and shows it.
+//! Reports events while they happen: waits for them, observes the processes, and draws the live part.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::instant::BootInstant;
 use crate::sandbox::Fault;
 use crate::token::Validity;
 
-/// How often we look, and draw.
+/// The period between two observations, each followed by a drawing.
 const TICK: Duration = Duration::from_millis(80);
 
-/// How long anything may take to happen.
+/// Time limit for an event.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The teller.
+/// The state of the report.
 pub(super) struct Teller<'a> {
     pub(super) pace: Pace,
     pub(super) stage: &'a mut Stage,
@@ -32,11 +32,11 @@ pub(super) struct Teller<'a> {
     ticks: Interval,
     caption: &'static str,
     outage: bool,
-    /// What a command said, shown while the outage lasts.
+    /// The output of a command, shown during the outage.
     aside: Vec<Line>,
-    /// The tokens that were told of.
+    /// The number of tokens that were reported.
     told: u64,
-    /// How many requests there were when, for the last second.
+    /// The number of requests at past times, for the rate of the last second.
     lately: VecDeque<(BootInstant, u64)>,
 }
 
@@ -59,12 +59,12 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Says in one sentence what is going on.
+    /// Sets the caption that explains the current step.
     pub(super) const fn explain(&mut self, caption: &'static str) {
         self.caption = caption;
     }
 
-    /// Shows lines while the outage lasts; where nothing can be taken away again, for good.
+    /// Shows lines during the outage; without a live part they are permanent.
     pub(super) fn aside(&mut self, lines: Vec<Line>) {
         if self.screen.is_live() {
             self.aside = lines;
@@ -81,20 +81,19 @@ impl<'a> Teller<'a> {
         set.map_err(|e| format!("the sandbox could not be switched: {e}"))
     }
 
-    /// How many requests for a token a fault has met.
+    /// The number of requests for a token that a fault has met.
     pub(super) fn faulted(&self) -> Result<u64, String> {
         Ok(self.stage.sandbox()?.stats().faulted)
     }
 
-    /// Time to read.
+    /// Waits for the time that a person needs to read.
     pub(super) async fn read(&mut self) -> Result<(), String> {
         let end = SystemClock.now().boot.after(self.pace.reading);
         self.until("time to pass", |_, _| SystemClock.now().boot >= end)
             .await
     }
 
-    /// Waits until something is so that is told by the tally or by the count of faulted requests, and shows what
-    /// happens meanwhile.
+    /// Waits until `so` holds for the tally and the count of faulted requests, and draws the live part meanwhile.
     pub(super) async fn until(
         &mut self,
         what: &str,
@@ -118,12 +117,12 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Waits for a moment.
+    /// Waits for one tick.
     pub(super) async fn pause(&mut self) {
         self.ticks.tick().await;
     }
 
-    /// Draws the live part; without one, tells of each new token.
+    /// Draws the live part; without one, prints each new token.
     fn show(&mut self) {
         let now = SystemClock.now().boot;
         let tally = self.tally.lock().clone();
@@ -157,12 +156,12 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// How long it has taken so far.
+    /// The time since the start.
     pub(super) fn elapsed(&self) -> Duration {
         SystemClock.now().boot.since(self.start)
     }
 
-    /// Lines that stay.
+    /// Prints permanent lines.
     pub(super) fn lines(&mut self, lines: &[Line]) {
         for line in lines {
             self.screen.line(line);
@@ -170,13 +169,13 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// How long the daemon serves a new token: its life less a reserve.
+/// The time for which the daemon serves a new token: its lifetime less a reserve.
 fn served(pace: Pace) -> Duration {
     let now = SystemClock.now().boot;
     Validity::new(now, Some(pace.token_life)).remaining(now)
 }
 
-/// So many a second.
+/// The rate per second.
 fn rate(n: u64, time: Duration) -> u64 {
     let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     (n * 1_000).checked_div(ms).unwrap_or(0)

@@ -1,38 +1,38 @@
-//! How the demo looks: lines as values, made by pure functions.
+//! The formatting of the demo's output: pure functions that build lines.
 
 use std::time::Duration;
 
 use super::line::{Line, Tone};
 use super::score::{counted, grouped};
 
-/// The cells of the bar.
+/// The width of the bar, in cells.
 const BAR: usize = 40;
 
-/// How much of a token is shown: the start of its header, which is the same in all of them.
+/// The number of characters of a token that are shown: the start of its header, which all tokens share.
 const SHOWN: usize = 12;
 
-/// What the live part shows.
+/// The content of the live part.
 #[derive(Debug, Clone)]
 pub(super) struct Board<'a> {
-    /// One sentence: what is going on.
+    /// One sentence about the current step.
     pub(super) caption: &'a str,
     /// Whether the issuer fails.
     pub(super) outage: bool,
-    /// Which token is held, from 1.
+    /// The number of the held token, from 1.
     pub(super) token: u64,
-    /// How long it is still served.
+    /// The time for which it is still served.
     pub(super) left: Duration,
-    /// How long a new one is served.
+    /// The time for which a new token is served.
     pub(super) served: Duration,
     pub(super) requests: u64,
     pub(super) per_second: u64,
     pub(super) slowest: Duration,
     pub(super) failed: u64,
-    /// What a command says beside it.
+    /// The output of a command, shown beside it.
     pub(super) aside: &'a [Line],
 }
 
-/// What it is.
+/// The title of the demo.
 pub(super) fn title() -> Line {
     Line::new(Tone::Bold, "jetond demo").and(
         Tone::Plain,
@@ -40,25 +40,25 @@ pub(super) fn title() -> Line {
     )
 }
 
-/// A step, and the command that does it.
+/// A step, and its command.
 pub(super) fn step(what: &str, command: &str) -> [Line; 2] {
     [Line::new(Tone::Plain, what), Line::command(command)]
 }
 
-/// What a command printed, cleaned.
+/// The output of a command, cleaned.
 pub(super) fn output(text: &str) -> Line {
     let clean = text.chars().map(|c| if c.is_control() { '?' } else { c });
     Line::new(Tone::Dim, clean.collect::<String>())
 }
 
-/// The start of a token.
+/// The shown part of a token.
 pub(super) fn token(token: &str) -> Line {
     let shown: String = token.chars().take(SHOWN).collect();
     let all = counted(token.chars().count() as u64, "character", "characters");
     output(&format!("{shown}…  (the first {SHOWN} of its {all})"))
 }
 
-/// Something that happened.
+/// An event with its time.
 fn event(at: Duration, tone: Tone, what: &str) -> Line {
     let (minutes, seconds) = (at.as_secs() / 60, at.as_secs() % 60);
     Line::new(Tone::Dim, format!("{minutes:>2}:{seconds:02}  ")).and(tone, what)
@@ -69,7 +69,7 @@ pub(super) fn down(at: Duration, how: &str) -> Line {
     event(at, Tone::Bad, &format!("the issuer is down: {how}"))
 }
 
-/// Its end, and who met it: so many attempts of the daemon, so many requests of the programs.
+/// The end of an outage, with the numbers of the daemon's attempts and of the programs' requests meanwhile.
 pub(super) fn back(at: Duration, attempts: u64, requests: u64) -> Line {
     let attempts = counted(attempts, "attempt", "attempts");
     let (tone, requests) = failed(requests);
@@ -77,7 +77,7 @@ pub(super) fn back(at: Duration, attempts: u64, requests: u64) -> Line {
     event(at, tone, &what)
 }
 
-/// So many requests that failed, for people.
+/// The number of failed requests, for people.
 fn failed(requests: u64) -> (Tone, String) {
     match requests {
         0 => (Tone::Good, "not one request".to_owned()),
@@ -85,27 +85,27 @@ fn failed(requests: u64) -> (Tone, String) {
     }
 }
 
-/// A new application is used: its token was taken.
+/// The first use of a new application: the API accepted its token.
 pub(super) fn used(at: Duration, profile: &str) -> Line {
     let what = format!("{profile} has a token of its own, and the API takes it");
     event(at, Tone::Good, &what)
 }
 
-/// A new key is in use, and so many requests of the programs failed meanwhile.
+/// The start of a new key's use, and the number of requests that failed meanwhile.
 pub(super) fn rotated(at: Duration, profile: &str, requests: u64) -> Line {
     let (tone, requests) = failed(requests);
     let what = format!("jeton rotate {profile}: a new key is in use, and {requests} failed");
     event(at, tone, &what)
 }
 
-/// A new token, where there is no live part.
+/// A new token, if there is no live part.
 pub(super) fn renewed(at: Duration, token: u64, requests: u64, failed: u64) -> Line {
     let (requests, failed) = (counted(requests, "request", "requests"), grouped(failed));
     let what = format!("token {token} is served; so far {requests}, {failed} failed");
     event(at, Tone::Plain, &what)
 }
 
-/// The live part.
+/// The lines of the live part.
 pub(super) fn board(board: &Board<'_>) -> Vec<Line> {
     let label = |label: &str| Line::new(Tone::Plain, format!("  {label:<10}"));
     let issuer = if board.outage {
@@ -145,7 +145,7 @@ pub(super) fn board(board: &Board<'_>) -> Vec<Line> {
     lines
 }
 
-/// The full cells of the bar: none only when nothing is left.
+/// The number of full cells of the bar: 0 only if no time is left.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -155,7 +155,7 @@ fn cells(part: f64) -> usize {
     (part * BAR as f64).ceil().clamp(0.0, BAR as f64) as usize
 }
 
-/// Milliseconds, with a tenth while they are few.
+/// Formats milliseconds, with a decimal if there are few.
 fn milliseconds(d: Duration) -> String {
     let ms = d.as_secs_f64() * 1_000.0;
     if ms < 10.0 {

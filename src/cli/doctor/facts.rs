@@ -1,4 +1,4 @@
-//! The results of the examinations: the facts that findings are made from.
+//! The facts from which findings are made.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub(super) struct FolderFacts {
     /// Whether it can be trusted. [`Distrust::Missing`](crate::trust::Distrust::Missing) is not a fault: the folder is
     /// created when it is needed.
     pub(super) judged: Result<(), Untrusted>,
-    /// Who gets through it.
+    /// The users who can traverse it.
     pub(super) passage: Passage,
     /// The type of its file system, if known.
     pub(super) kind: Option<String>,
@@ -34,10 +34,10 @@ pub(super) struct FolderFacts {
     pub(super) shared: bool,
 }
 
-/// Who gets through a folder.
+/// The users who can traverse a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Passage {
-    /// Its owner alone.
+    /// Only its owner.
     Owner,
     /// Other users as well, by this mode.
     Others(u32),
@@ -62,7 +62,7 @@ pub(super) struct Host {
 /// Facts about the path of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SocketState {
-    /// There is nothing.
+    /// There is no file.
     Missing,
     /// Something that is not a socket.
     NotASocket,
@@ -76,16 +76,16 @@ pub(super) enum SocketState {
     Denied,
     /// A process accepts the connection and does not answer.
     Silent,
-    /// A process answers with this HTTP status; what listens, if the system reports it.
+    /// A process answers with this HTTP status; the listener, if the system reports it.
     Answers(u16, Option<Listener>),
     /// Connecting failed for another reason.
     Failed(String),
 }
 
-/// What listens at a socket.
+/// The process that listens at a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listener {
-    /// This user's process; its number is 0 where it is of another PID namespace.
+    /// A process of this user; its number is 0 if it is in another PID namespace.
     Process {
         /// The user.
         uid: u32,
@@ -105,10 +105,10 @@ pub(super) enum CredentialFacts {
     Absent,
     /// There is a record for this address; the configuration differs from it in these parts.
     Bound(Bound, Vec<Difference>),
-    /// It comes from a source and was not used yet: nothing is recorded of what it is for, and this is what the configuration
-    /// says.
+    /// The credential comes from a source and was not used yet. Its binding is not recorded, and the configuration has
+    /// this one.
     Unused(Bound),
-    /// There is a record, but what to compare it with cannot be read.
+    /// There is a record, but the data to compare it with cannot be read.
     Uncompared(String),
 }
 
@@ -129,7 +129,7 @@ impl fmt::Display for Listener {
         match self {
             Self::Process { uid, pid } if *pid > 0 => write!(f, "uid {uid}, process {pid}"),
             Self::Process { uid, .. } => write!(f, "uid {uid}"),
-            // The process is the manager, and not the daemon.
+            // The process is the service manager, not the daemon.
             Self::Service(manager) => f.write_str(manager.service()),
         }
     }

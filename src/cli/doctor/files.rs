@@ -18,7 +18,7 @@ use crate::trust::{self, Distrust, SocketFolder, Untrusted};
 pub(super) struct Sockets {
     /// Their place.
     pub(super) place: Result<SocketPlaces, PathError>,
-    /// Who can connect.
+    /// The mode of the sockets, which decides which users can connect.
     pub(super) mode: SocketMode,
     /// Whether a daemon answers there already.
     pub(super) is_served: bool,
@@ -88,7 +88,7 @@ fn of_the_user(place: &SocketPlaces, mode: SocketMode, uid: u32) -> (FolderFacts
 }
 
 /// The folder that a socket unit makes. It belongs to the manager's user, or to the daemon's if the daemon has made it.
-/// `daemon` is the user of the system's daemon, who must get through it.
+/// `daemon` is the user of the system's daemon, who must be able to traverse it.
 fn of_a_unit(
     place: &SocketPlaces,
     uid: u32,

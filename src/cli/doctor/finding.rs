@@ -8,7 +8,7 @@ use crate::profile::ProfileName;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
-    /// As it should be.
+    /// The check found no problem.
     Ok,
     /// A problem, but tokens may still be served.
     Warn,
@@ -77,7 +77,7 @@ impl Finding {
         Self::new(Verdict::Skip, check, found)
     }
 
-    /// Sets what a person can do about the finding.
+    /// Sets the remedy of the finding.
     pub(super) fn remedy(mut self, remedy: impl Into<Option<String>>) -> Self {
         self.remedy = remedy.into();
         self.command = None;
@@ -106,7 +106,7 @@ impl Finding {
         self
     }
 
-    /// Has the remedy reload the daemon by this line.
+    /// Makes the remedy reload the daemon with this line.
     pub(super) fn reloaded_by(mut self, line: &str) -> Self {
         self.remedy = self
             .remedy

@@ -1,4 +1,4 @@
-//! What git does with the tokens that it gets from the companion.
+//! Findings about the helpers of the caller's git: how git uses the tokens from the companion.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::limit::within;
 use crate::config::Config;
 use crate::paths::Env;
 
-/// The helpers of the caller's git, in this folder, that get tokens or shut the companion out.
+/// The helpers in the git configuration for this folder that get tokens or keep the companion from being asked.
 pub(super) async fn examine(config: &Config, env: &Env) -> Vec<Finding> {
     let (hosts, env) = (config.hosts.clone(), env.clone());
     let found = within(move || {
@@ -27,6 +27,6 @@ pub(super) async fn examine(config: &Config, env: &Env) -> Vec<Finding> {
         });
         findings.collect()
     });
-    // A git that hangs says so itself when it is used.
+    // A git that hangs shows that when it is used.
     found.await.unwrap_or_default()
 }

@@ -20,7 +20,7 @@ pub(super) struct Health<'a> {
     source: Source<'a>,
     /// The wall clock, in Unix seconds.
     now: u64,
-    /// How it is configured.
+    /// The profile's configuration.
     profile: Option<&'a Profile>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Health<'a> {
 enum Source<'a> {
     /// Nothing: no daemon runs.
     NoDaemon,
-    /// Nothing, although a daemon runs; another finding says why.
+    /// Nothing, although a daemon runs; another finding gives the reason.
     NotListed,
     /// The daemon at this socket does not have the profile.
     NotKept(String),
@@ -47,7 +47,7 @@ enum Outcome<'a> {
     NotTried(&'static str),
 }
 
-/// What a person does about what keeps a credential from use.
+/// The remedy for an obstacle to the use of a credential.
 const NOTICED: &str = "put that right; if the daemon does not notice it within 30 s: jeton reload";
 
 // === impl Health ===
@@ -72,7 +72,7 @@ impl<'a> Health<'a> {
         }
     }
 
-    /// The same health of a profile that is configured like this.
+    /// Adds the profile's configuration.
     pub(super) fn configured(self, profile: Option<&'a Profile>) -> Self {
         Self { profile, ..self }
     }
@@ -146,7 +146,7 @@ impl<'a> Health<'a> {
         })
     }
 
-    /// The finding about the key's rotation, where one is open or is due and waits.
+    /// The finding about the key's rotation, if one is unfinished, or is due and waits.
     pub(super) fn rotation(&self) -> Option<Finding> {
         const CHECK: &str = "key";
         let Source::Kept(reply) = &self.source else {
@@ -268,7 +268,7 @@ impl<'a> Health<'a> {
         }
     }
 
-    /// Adds what a person can do about the fault.
+    /// Adds the remedy for the fault.
     fn remedy(&self, finding: Finding, fault: Option<&FaultReply>) -> Finding {
         match fault {
             Some(fault) if fault.kind == FaultKind::Rejected => {

@@ -1,4 +1,4 @@
-//! Each profile's credential and issuer.
+//! Examinations of each profile's credential and issuer.
 
 use std::sync::Arc;
 
@@ -126,7 +126,7 @@ async fn one(
         .collect()
 }
 
-/// Examines the clusters, as far as the credential's binding lets the daemon's token go there.
+/// Examines the clusters, if the credential's binding lets the daemon's token go there.
 async fn clusters(
     daemon: Option<&DaemonAt>,
     target: &Target,
@@ -154,7 +154,8 @@ async fn clusters(
     })
 }
 
-/// The facts, and where the profile's token may be sent if the credential is bound to what is configured.
+/// The facts about the credential, and the address that the profile's token may be sent to if the binding matches the
+/// configuration.
 fn credential(
     stores: &Stores,
     name: &ProfileName,
@@ -198,8 +199,8 @@ fn credential(
     }
 }
 
-/// Reads a source. A command is judged and not run: what the doctor looks at it leaves as it is, and a person may have to
-/// touch a key.
+/// Reads a source. A command is checked but not run: the doctor has no side effects, and a person may have to touch a
+/// key.
 fn examined(source: &SourceReader) -> Result<(), StoreError> {
     match source.source().is_command() {
         true => source.judge_command(),
@@ -212,7 +213,7 @@ async fn issuer(profile: &Profile, owner: u32) -> IssuerFacts {
     let reached = configured::reach(profile, &files, LIMIT).await;
     let now = SystemClock.now().unix;
     let discovered = match (&reached, profile.issuer()) {
-        // It has a limit of its own, for each address at which the document may be: one that hangs hides no other.
+        // Each address of the document has a time limit of its own, so that one that hangs does not hide another.
         (Ok(_), Some(_)) => Some(configured::destination(profile, &files).await),
         _ => None,
     };

@@ -1,4 +1,4 @@
-//! Turns facts into findings; reads and asks nothing.
+//! Turns facts into findings; reads nothing and connects to nothing.
 
 use std::io::ErrorKind;
 use std::iter;
@@ -24,7 +24,7 @@ use crate::settings::Unusable;
 use crate::store::{Bound, Differences, SourceError, StoreError, StoreErrorKind};
 use crate::trust::{Distrust, Untrusted};
 
-/// The remedy for a user without the right to look.
+/// The remedy for a user without the right to read.
 const AS_OWNER: &str = "run this as the daemon's user or as root";
 
 /// The finding for something that could not be examined.
@@ -84,7 +84,7 @@ pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {
         Err(untrusted) if untrusted.is_missing() => {
             Finding::ok(check, format!("{path} is not there yet"))
         }
-        // A container that got the sockets of a daemon outside.
+        // A container that was given the sockets of a daemon outside.
         Err(untrusted)
             if what == FolderUse::Sockets && matches!(untrusted.why, Distrust::NotOurs { .. }) =>
         {
@@ -132,8 +132,8 @@ fn passage(check: &'static str, path: &str, passage: Passage) -> Finding {
     }
 }
 
-/// The folder of the sockets. One of another user is not a fault if a daemon answers in it: a container may get it like
-/// this.
+/// Judges the folder of the sockets. A folder of another user is not a fault if a daemon answers in it: a container may
+/// be given one.
 pub(super) fn sockets(facts: &FolderFacts, volume: Option<&Path>, is_served: bool) -> Vec<Finding> {
     let mut findings = folder(FolderUse::Sockets, facts);
     if let Some(first) = findings.first_mut() {
@@ -211,7 +211,7 @@ pub(super) fn credential(
 
 fn unreadable(check: &'static str, error: &StoreError, rebind: String) -> Finding {
     match &error.kind {
-        // Whether the daemon has opened it is told of its token.
+        // The finding about its token says whether the daemon has opened it.
         StoreErrorKind::Locked => Finding::ok(
             check,
             "one is in an encrypted file, which only the daemon opens",
@@ -237,7 +237,7 @@ fn unreadable(check: &'static str, error: &StoreError, rebind: String) -> Findin
     }
 }
 
-/// The finding for an issuer that names another token endpoint than the one that the credential is bound to.
+/// The finding for an issuer that names another token endpoint than the credential's binding.
 pub(super) fn moved(name: &ProfileName, bound: &Bound, discovered: &Bound) -> Option<Finding> {
     let differences = bound.differences(discovered);
     (!differences.is_empty()).then(|| {
@@ -250,7 +250,7 @@ pub(super) fn moved(name: &ProfileName, bound: &Bound, discovered: &Bound) -> Op
     })
 }
 
-/// The finding about the addresses that a profile's tokens are for.
+/// The finding about the hosts that a profile's tokens are for.
 pub(super) fn hosts(told: Told) -> Finding {
     const CHECK: &str = "hosts";
     let finding = match told.doubts.into_iter().next() {

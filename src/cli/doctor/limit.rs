@@ -7,7 +7,7 @@ use crate::offload::{self, Refused};
 /// Time limit of one examination: a network, a keyring or a disk may hang for ever.
 pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
-/// Why an examination has no result.
+/// The reason why an examination has no result.
 #[derive(Debug)]
 pub(super) enum Missed {
     /// It did not finish within the limit.

@@ -35,7 +35,7 @@ impl DaemonProfiles {
     }
 }
 
-/// Why there is no list.
+/// The reason why there is no list.
 enum Failed {
     Io(io::Error),
     /// The answer has a status other than 200, perhaps with a reason.
@@ -44,8 +44,8 @@ enum Failed {
     Unknown,
 }
 
-/// Asks the first daemon that answers, which is the one that the companion uses. If there is no list, a finding says
-/// why.
+/// Asks the first daemon that answers, which is the one that the companion uses. If there is no list, a finding gives
+/// the reason.
 pub(super) async fn list(looked: &[(PathBuf, SocketState)]) -> (DaemonProfiles, Option<Finding>) {
     let answers =
         |(_, state): &&(PathBuf, SocketState)| matches!(state, SocketState::Answers(200, _));
@@ -96,7 +96,7 @@ async fn fetch(socket: &Path) -> Result<Vec<ProfileReply>, Failed> {
     parse(&answer)
 }
 
-/// Requests a path from a daemon, and returns its answer with the head.
+/// Requests a path from a daemon, and returns its whole answer, including the head.
 pub(super) async fn get(socket: &Path, path: &str) -> io::Result<Vec<u8>> {
     let mut stream = UnixStream::connect(socket).await?;
     let request = format!("GET {path} HTTP/1.0\r\n\r\n");

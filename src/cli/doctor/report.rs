@@ -29,7 +29,7 @@ pub(super) fn text(findings: &[Finding], env: &Env) {
     let width = terminal.then_some(columns.max(NARROWEST));
     let colour = terminal && !env.no_color && env.term.as_deref() != Some("dumb");
     for line in lines(findings, width, colour) {
-        // Its colours are ours, and its text is without control characters.
+        // Only our own colours: the text has no control characters.
         print(&format!("{line}\n"));
     }
 }

@@ -1,4 +1,4 @@
-//! The files that tokens are written to: their folders, and what a running daemon says of them.
+//! Findings about the files that tokens are written to: their folders, and the daemon's report of them.
 
 use super::super::sink_folders::{self, MOUNT, SinkFolder};
 use super::super::target::Target;
@@ -12,7 +12,7 @@ use crate::wire::{SinkReply, SinkState};
 /// The check's name.
 const CHECK: &str = "file";
 
-/// A finding for each file; none without a file.
+/// Makes a finding for each file.
 pub(super) async fn findings(
     target: &Target,
     config: &Config,
@@ -33,7 +33,7 @@ pub(super) async fn findings(
         .collect()
 }
 
-/// What the daemon says of this file.
+/// The daemon's report of this file.
 fn said_of<'a>(profiles: &'a DaemonProfiles, folder: &SinkFolder) -> Option<&'a SinkReply> {
     let DaemonProfiles::Listed(_, profiles) = profiles else {
         return None;

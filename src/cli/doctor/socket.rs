@@ -16,7 +16,7 @@ use crate::file_lock::{FileLock, NotLocked};
 use crate::paths::Env;
 use crate::process::manager::Manager;
 
-/// The token sockets to look at, in the companion's order; only one if the user named it.
+/// The token sockets to examine, in the companion's order; only one if the user named it.
 pub(super) fn places(socket: Option<&Path>, target: &Target, env: &Env) -> Vec<PathBuf> {
     let system = Env {
         xdg_runtime_dir: None,
@@ -50,14 +50,15 @@ pub(super) fn places(socket: Option<&Path>, target: &Target, env: &Env) -> Vec<P
     places
 }
 
-/// Looks at every place.
+/// Examines every place.
 pub(super) async fn look(places: Vec<PathBuf>) -> Vec<(PathBuf, SocketState)> {
     let mut looked = vec![];
     for path in places {
         let state = tokio::time::timeout(LIMIT, ask(&path)).await;
         let state = match state.unwrap_or(SocketState::Silent) {
             SocketState::Missing | SocketState::Stale if is_locked(&path) => SocketState::Locked,
-            // A daemon that listens for itself holds the lock, so this one is a service manager's.
+            // A daemon that listens without a service manager holds the lock, so this socket belongs to a service
+            // manager.
             SocketState::Missing if is_listened_at(&path) => SocketState::Unlinked,
             state => state,
         };
@@ -110,16 +111,16 @@ fn is_locked(path: &Path) -> bool {
     file.is_ok_and(|file| matches!(FileLock::try_shared(file), Err(NotLocked::Held)))
 }
 
-/// Whether the kernel knows a listening socket that was bound to this path (proc_net(5)), be the file there or not.
+/// Whether the kernel has a listening socket that was bound to this path (proc_net(5)), even if its file is gone.
 fn is_listened_at(path: &Path) -> bool {
     let sockets = std::fs::read("/proc/net/unix").unwrap_or_default();
     lists(&String::from_utf8_lossy(&sockets), path)
 }
 
-/// Whether this text of the kernel has a socket that listens at the path. A line has the number, the reference count, the
-/// protocol, the flags, the type, the state, the inode, and the path if there is one.
+/// Whether this text of the kernel has a socket that listens at the path. A line has the number, the reference count,
+/// the protocol, the flags, the type, the state, the inode, and the path if there is one.
 fn lists(sockets: &str, path: &Path) -> bool {
-    /// `__SO_ACCEPTCON`: it listens.
+    /// The flag `__SO_ACCEPTCON`: the socket listens.
     const LISTENS: &str = "00010000";
     sockets.lines().any(|line| {
         let mut fields = line.splitn(7, ' ');
@@ -171,7 +172,7 @@ mod tests {
         for (path, listens) in [
             ("/run/jeton/jeton.sock", true),
             ("/run/a b/jeton.sock", true),
-            // It is connected, or not there.
+            // The socket is connected, or not listed.
             ("/run/other.sock", false),
             ("/run/jeton/jeton.soc", false),
             ("", false),

@@ -1,4 +1,4 @@
-//! Whether the socket that a service manager makes lets in those whom the configuration lets in.
+//! Findings about a service manager's socket: whether the users whom the configuration allows can connect.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::limit::within;
 use crate::config::SocketMode;
 use crate::paths::Env;
 
-/// The finding for a socket whose unit does not fit the mode. Where it cannot be looked at, there is a finding already.
+/// The finding for a socket whose unit does not fit the mode. A socket that cannot be examined has a finding already.
 pub(super) async fn finding(target: &Target, env: &Env, mode: SocketMode) -> Option<Finding> {
     let (looked, of) = (target.clone(), env.clone());
     let unfit = within(move || unfit(&looked, &of, mode)).await.ok()??;
@@ -17,7 +17,7 @@ pub(super) async fn finding(target: &Target, env: &Env, mode: SocketMode) -> Opt
     Some(Finding::warn("socket mode", unfit.found()).remedy(remedy))
 }
 
-/// The finding for a socket unit of the system's daemon that makes its socket where the companion does not look.
+/// The finding for a socket unit of the system's daemon whose socket is not where the companion looks.
 pub(super) async fn place_finding(target: &Target) -> Option<Finding> {
     if !target.system {
         return None;
@@ -31,7 +31,7 @@ pub(super) async fn place_finding(target: &Target) -> Option<Finding> {
     (!is_usual).then(|| Finding::warn("socket place", found).remedy(remedy))
 }
 
-/// The finding for a socket unit that names a group that the machine does not know.
+/// The finding for a socket unit that names a group which the machine does not know.
 pub(super) async fn lost_group_finding(target: &Target) -> Option<Finding> {
     let looked = target.clone();
     let (found, remedy) = within(move || lost_group(&looked)).await.ok()??;

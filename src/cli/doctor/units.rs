@@ -1,4 +1,4 @@
-//! The service whose units are installed: where no daemon answers, its sockets are what has to be started.
+//! The installed service: if no daemon answers, its sockets have to be started.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ const SYSTEM: [&str; 5] = [
     "/lib/systemd/system",
 ];
 
-/// The folders of the units of all users, beside that in a user's own configuration.
+/// The folders of units for all users, beside the one in a user's own configuration.
 const USERS: [&str; 4] = [
     "/etc/systemd/user",
     "/run/systemd/user",
@@ -32,7 +32,7 @@ pub(super) struct Service {
 // === impl Service ===
 
 impl Service {
-    /// The system's service or the user's, when the unit of its socket is installed.
+    /// Finds the system's service or the user's, if the unit of its socket is installed.
     pub(super) fn find(system: bool, env: &Env) -> Option<Self> {
         let own = env.xdg_config_home.clone();
         let own = own.or_else(|| env.home.as_ref().map(|home| home.join(".config")));
@@ -46,9 +46,9 @@ impl Service {
         folders.iter().any(has_unit).then_some(Self { system })
     }
 
-    /// Makes what systemd can do the remedy of a finding whose remedy is to start or restart a daemon. When the service
-    /// cannot be executed while clients wait, systemd closes the sockets and does not open them again by itself, or still
-    /// holds them, and no daemon answers.
+    /// Replaces the remedy of starting or restarting a daemon by what systemd has to do. If the service fails to start
+    /// while clients wait, systemd closes the sockets and does not reopen them, or still holds them and no daemon
+    /// answers.
     pub(super) fn start(self, finding: Finding) -> Finding {
         let is_silent = finding.remedy.as_deref() == Some(RESTART);
         if !is_silent && !finding.is_remedied_by("run") {

@@ -1,4 +1,4 @@
-//! The version of the running daemon, beside the version of this program.
+//! Findings about the version of the running daemon, beside the version of this program.
 
 use std::path::{Path, PathBuf};
 
@@ -11,15 +11,15 @@ use crate::wire::VersionReply;
 
 const CHECK: &str = "version";
 
-/// What a daemon reports about itself.
+/// A daemon's report of its version.
 #[derive(Debug)]
 enum Reported {
     Version(VersionReply),
-    /// It has no such path: it is older than the path.
+    /// The daemon does not have the path: it is too old.
     Nothing,
 }
 
-/// Asks the first daemon that answers. Without an answer there is no finding: the check of the socket has one.
+/// Asks the first daemon that answers. If none answers, there is no finding here: the check of the socket has one.
 pub(super) async fn examine(looked: &[(PathBuf, SocketState)], system: bool) -> Option<Finding> {
     let answers =
         |(_, state): &&(PathBuf, SocketState)| matches!(state, SocketState::Answers(200, _));

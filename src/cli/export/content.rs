@@ -1,4 +1,4 @@
-//! What of a profile goes into a file.
+//! The exported data of a profile.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::profile::ProfileName;
 use crate::store::{Bound, Record, Revision, Stores};
 use crate::transfer::ExportedProfile;
 
-/// A profile, and what is stored of it now.
+/// A profile with its currently stored data.
 pub(super) struct Gathered {
     pub(super) name: ProfileName,
     pub(super) profile: Profile,
@@ -26,22 +26,22 @@ pub(super) struct Gathered {
     ca: Option<String>,
 }
 
-/// What follows where an export is refused.
+/// The consequence of a refused export.
 pub(super) const NOTHING: &str = "nothing is exported";
 
-/// Reads profiles, and what is stored of them.
+/// Reads profiles and their stored data.
 pub(super) struct Gathering<'a> {
     pub(super) target: &'a Target,
     pub(super) stores: &'a Stores,
-    /// In their order, in which they are locked.
+    /// In sorted order, in which they are locked.
     pub(super) names: &'a BTreeSet<&'a ProfileName>,
     pub(super) env: &'a Env,
-    /// Where the passphrase of the store of encrypted files comes from.
+    /// The source of the passphrase for the store of encrypted files.
     pub(super) passphrase: &'a PassphraseArgs,
 }
 
 impl Gathering<'_> {
-    /// Reads what is to be exported. What cannot be is refused.
+    /// Reads the profiles to export. Refuses those that cannot be exported.
     pub(super) fn gather(&self) -> Result<Vec<Gathered>, Exit> {
         let found = self.target.read_to_change()?;
         self.stores
@@ -50,7 +50,7 @@ impl Gathering<'_> {
         let names = self.names.iter();
         let named = names.map(|name| self.exportable(&found.config, name));
         let named = named.collect::<Result<Vec<_>, _>>()?;
-        // Nobody types a passphrase for what is refused anyway.
+        // The person must not type a passphrase for an export that is refused anyway.
         for (.., store) in &named {
             let opening = Opening {
                 passphrase: Some(self.passphrase),
@@ -64,7 +64,7 @@ impl Gathering<'_> {
             .collect()
     }
 
-    /// The profile and its store, as far as the configuration alone tells that it can be exported.
+    /// The profile and its store. Refuses what the configuration alone shows to be not exportable.
     fn exportable<'c>(
         &self,
         config: &'c Config,
@@ -116,7 +116,7 @@ impl Gathering<'_> {
 }
 
 impl Gathered {
-    /// What goes into the file. `stays` says whether this machine keeps the credential as well.
+    /// The data that goes into the file. `stays` says whether this machine keeps the credential as well.
     pub(super) fn exported(self, stays: bool) -> (ProfileName, ExportedProfile) {
         if stays && self.profile.kills_old() {
             tell(format!(
@@ -131,7 +131,7 @@ impl Gathered {
         key.credential = key.credential.shared(stays || is_shared);
         let endpoint = match binding.bound {
             Bound::Endpoint { endpoint, .. } => endpoint,
-            // A record of such an age is refused, since its address is not known to be the same.
+            // A record of that version is refused, since only its origin is known.
             Bound::Origin(_) => self.profile.provider.reached_at(),
         };
         let exported = ExportedProfile {

@@ -1,4 +1,4 @@
-//! The file: new, ours alone, and on the disk before anything counts on it.
+//! The exported file: new, accessible only to us, and on the disk before any step relies on it.
 
 use std::fmt;
 use std::fs;
@@ -18,21 +18,22 @@ use crate::settings;
 use crate::transfer::MAX_LEN;
 use crate::trust::is_full;
 
-/// The largest file that is read, in bytes: the largest content, what encryption adds, and half as much for an armored one.
+/// The largest file that is read, in bytes: the largest content, the bytes that encryption adds, and half as much again
+/// for an armored file.
 const MAX_FILE: u64 = (MAX_LEN + MAX_LEN / 2) as u64;
 
 /// A file that was made.
 pub(super) struct Made(PathBuf);
 
-/// Why a file was not written.
+/// The reason why a file was not written.
 #[derive(Debug)]
 pub(in super::super) struct FileError {
     action: &'static str,
     source: io::Error,
 }
 
-/// Makes a file of mode 0600 with these bytes, synced with its folder. Nothing is written over. The lock of the target's
-/// configuration is held: what an export of it that was killed has left in the folder is removed.
+/// Makes a file of mode 0600 with these bytes, synced with its folder. Never overwrites a file. The caller holds the
+/// lock of the target's configuration, so the temporary files of its killed exports are removed from the folder.
 pub(super) fn make(path: &Path, bytes: &[u8], target: &Target) -> Result<Made, FileError> {
     let failed = |action| move |source| FileError { action, source };
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
@@ -62,7 +63,7 @@ pub(super) fn make(path: &Path, bytes: &[u8], target: &Target) -> Result<Made, F
     }
 }
 
-/// The part of this file that an export of the target's configuration has left, if one was killed.
+/// The temporary file that a killed export of the target's configuration left beside this file.
 pub(in super::super) fn unfinished(path: &Path, target: &Target) -> Option<PathBuf> {
     let (parent, writer) = (path.parent()?, writer(target));
     let names = Folder::open(parent).ok()?.names().ok()?;
@@ -73,8 +74,8 @@ pub(in super::super) fn unfinished(path: &Path, target: &Target) -> Option<PathB
     left.next().map(|name| parent.join(name))
 }
 
-/// The name of this writer: several configurations may export into one folder, each under a lock of its own. Where two machines
-/// with the same paths do so at once, one of the two exports fails, and nothing is removed there.
+/// The name of this writer. Several configurations may export into one folder, each under a lock of its own. If two
+/// machines with the same paths export there at once, one of them fails, and nothing is removed.
 fn writer(target: &Target) -> String {
     let config = settings::real_path(&target.config);
     let hash: [u8; 32] = Sha256::digest(config.as_os_str().as_encoded_bytes()).into();
@@ -82,7 +83,7 @@ fn writer(target: &Target) -> String {
     format!("export-{}", half.collect::<String>())
 }
 
-/// Reads a file whole. What is no file, or is far too large, is refused.
+/// Reads a whole file. Refuses a file that is not regular, or far too large.
 pub(in super::super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let failed = |action| move |source| FileError { action, source };
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -111,9 +112,9 @@ pub(in super::super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileErro
 // === impl Made ===
 
 impl Made {
-    /// Removes it: it could not be completed or read back.
+    /// Removes the file, after it could not be completed or read back.
     pub(super) fn discard(&self) {
-        // What stays opens with the passphrase alone, and holds nothing that is not here.
+        // A file that cannot be removed needs the passphrase, and holds nothing that is not here as well.
         let _: io::Result<()> = fs::remove_file(&self.0);
     }
 }
@@ -121,7 +122,7 @@ impl Made {
 // === impl FileError ===
 
 impl FileError {
-    /// How a command ends that could not write it: there may be room later.
+    /// The exit code of a command that could not write the file: there may be room later.
     pub(super) fn exit(&self) -> Exit {
         match is_full(&self.source) {
             true => Exit::Later,

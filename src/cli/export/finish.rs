@@ -1,4 +1,4 @@
-//! The end of an export: what is said, and with `--move` the removal here.
+//! The end of an export: prints the result, and with `--move` removes the profiles here.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::settings::Found;
 use crate::store::{MoveKind, ProfileLock, Removals};
 
 impl Export<'_> {
-    /// Says what was done; with `--move`, removes the profiles.
+    /// Prints the result; with `--move`, removes the profiles.
     pub(super) fn finish(&self, locks: &[ProfileLock]) -> Result<(), Exit> {
         let file = self.file.display();
         let import = format!("jetond import {}", quoted(Path::new(&self.file)));
@@ -31,8 +31,8 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// Writes down what is meant once more, where a removal has failed and left everything as it was: the same command goes
-    /// on then. A removal that has begun is written down itself.
+    /// Records the intent again after a removal that failed without any change, so that the same command continues
+    /// later. A removal that has begun has a record of its own.
     fn write_down_again(&self, lock: &ProfileLock) {
         let name = lock.profile();
         let removals = Removals::new(&self.target.state, self.target.owner);

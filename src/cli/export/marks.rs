@@ -1,4 +1,4 @@
-//! Marks the credentials that stay as shared, before another machine can have them.
+//! Marks the credentials that stay here as shared, before another machine can have them.
 
 use super::super::moves::refused;
 use super::super::output::Exit;
@@ -22,7 +22,7 @@ struct Marked {
 // === impl Marks ===
 
 impl Marks {
-    /// Marks the credentials as shared, but for those that are already.
+    /// Marks the credentials as shared, except for those that are marked already.
     pub(super) fn set(
         stores: &Stores,
         locks: &[ProfileLock],
@@ -55,7 +55,7 @@ impl Marks {
         Ok(marks)
     }
 
-    /// Takes the marks off again. One that stays does no harm: a rotation waits longer.
+    /// Removes the marks. A mark that stays does no harm: a rotation only waits longer.
     pub(super) fn take_off(self, stores: &Stores, locks: &[ProfileLock]) {
         for one in self.0 {
             if let Some(lock) = locks.iter().find(|lock| *lock.profile() == one.name) {

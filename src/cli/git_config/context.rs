@@ -1,9 +1,9 @@
-//! Whether a section of git's configuration is for an address (gitcredentials(7), "CREDENTIAL CONTEXTS").
+//! Matching of addresses to sections of git's configuration (gitcredentials(7), "CREDENTIAL CONTEXTS").
 
 use crate::address::Address;
 
-/// Whether git takes the settings of `[credential "CONTEXT"]` for an address. A user in the context counts as any user:
-/// addresses of ours name none.
+/// Whether git applies the settings of `[credential "CONTEXT"]` to an address. A user in the context matches any user:
+/// our addresses have no user.
 pub(super) fn is_for(context: &str, address: &Address) -> bool {
     let whole = address.to_string();
     let (scheme, _) = whole.split_once("://").unwrap_or(("", &whole));
@@ -22,7 +22,8 @@ pub(super) fn is_for(context: &str, address: &Address) -> bool {
     is_host(host, &address.host(), scheme) && is_above(path, address.path())
 }
 
-/// The address below this one for which git takes the settings of `[credential "CONTEXT"]`, and not for this one.
+/// The address below this one to which git applies the settings of `[credential "CONTEXT"]`, if it does not apply them
+/// to this one.
 pub(super) fn below(context: &str, address: &Address) -> Option<Address> {
     let (_, rest) = context.split_once("://").unwrap_or(("", context));
     let (_, path) = rest.split_at(rest.find('/')?);
@@ -31,7 +32,7 @@ pub(super) fn below(context: &str, address: &Address) -> Option<Address> {
     (is_below && is_for(context, &below)).then_some(below)
 }
 
-/// A `*` stands for one part of the name.
+/// Whether a pattern matches a host. A `*` stands for one part of the name.
 fn is_host(pattern: &str, host: &str, scheme: &str) -> bool {
     let default = match scheme {
         "https" => ":443",

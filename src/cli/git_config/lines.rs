@@ -1,15 +1,15 @@
-//! Where the keys of a configuration file of git stand (git-config(1), "Syntax").
+//! The positions of the keys in a configuration file of git (git-config(1), "Syntax").
 
 /// A key with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyLine {
-    /// As git lists it: section and key in lower case, the subsection as it is.
+    /// The key as git lists it: section and name in lower case, the subsection unchanged.
     pub(super) key: String,
-    /// Its line, from 1 on.
+    /// Its line, from 1.
     pub(super) line: usize,
 }
 
-/// The keys of a file in their order, one for each value. What git would refuse ends the list.
+/// The keys of a file in their order, one for each value. The list ends at a line that git would refuse.
 pub(super) fn keys(text: &str) -> Vec<KeyLine> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
@@ -55,7 +55,7 @@ impl Reader<'_> {
         while self.next().is_some_and(|c| c != '\n') {}
     }
 
-    /// `[section]` or `[section "subsection"]`.
+    /// Parses `[section]` or `[section "subsection"]`.
     fn section(&mut self) -> Option<String> {
         self.next();
         let mut name = String::new();
@@ -82,7 +82,7 @@ impl Reader<'_> {
         (self.next()? == ']').then_some(name)
     }
 
-    /// A key's own name.
+    /// Parses the last part of a key, its name.
     fn name(&mut self) -> Option<String> {
         let mut name = String::new();
         while let Some(c) = self
@@ -94,7 +94,7 @@ impl Reader<'_> {
         Some(name).filter(|name| !name.is_empty())
     }
 
-    /// What stands behind a key's name, to the end of the value, which a backslash continues on the next line.
+    /// Skips the rest after a key's name, to the end of the value. A backslash continues the value on the next line.
     fn pass_value(&mut self) {
         let mut is_quoted = false;
         while let Some(c) = self.next() {

@@ -1,4 +1,5 @@
-//! Links to the companion in one folder, by the folder's descriptor: what was judged is what is changed.
+//! Links to the companion in one folder. All changes go through the folder's descriptor, so they affect the folder that
+//! was checked.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -12,19 +13,19 @@ use rustix::io::Errno;
 use super::super::target::lines::quoted;
 use crate::trust::{Untrusted, open_links_folder};
 
-/// The beginning of the name that a link has while it is removed.
+/// The prefix of the name that a link has while it is being removed.
 const REMOVED: &str = ".jeton-removed-";
 
-/// A folder of links, judged and open.
+/// An open folder of links, whose owner and mode were checked.
 #[derive(Debug)]
 pub(super) struct Links {
     folder: File,
     path: PathBuf,
-    /// Where ours lead to.
+    /// The target of our links.
     jeton: PathBuf,
 }
 
-/// What is at a name.
+/// The file at a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum There {
     /// Nothing.
@@ -33,7 +34,7 @@ pub(super) enum There {
     Ours,
     /// A link to something else.
     Link(PathBuf),
-    /// No link.
+    /// A file that is not a link.
     Other,
 }
 
@@ -43,7 +44,7 @@ impl Links {
     /// Opens the folder, whose links lead to this companion.
     ///
     /// # Errors
-    /// [`Untrusted`] if others than root and `uid` could change it or a folder above it.
+    /// [`Untrusted`] if users other than root and `uid` could change it or a folder above it.
     pub(super) fn open(path: &Path, uid: u32, jeton: PathBuf) -> Result<Self, Untrusted> {
         let (folder, path) = open_links_folder(path, uid)?;
         Ok(Self {
@@ -63,12 +64,12 @@ impl Links {
         self.path.join(name)
     }
 
-    /// Where ours lead to.
+    /// The target of our links.
     pub(super) fn jeton(&self) -> &Path {
         &self.jeton
     }
 
-    /// What is at this name.
+    /// Examines the file of this name.
     ///
     /// # Errors
     /// The system's.
@@ -77,7 +78,7 @@ impl Links {
             Ok(to) => {
                 let to = PathBuf::from(OsString::from_vec(to.into_bytes()));
                 Ok(match to == self.jeton {
-                    // By their bytes: `/a/./b` is not what we have written.
+                    // Compares bytes: `/a/./b` is not a path that we write.
                     true if to.as_os_str() == self.jeton.as_os_str() => There::Ours,
                     _ => There::Link(to),
                 })
@@ -88,7 +89,8 @@ impl Links {
         }
     }
 
-    /// Makes the link, unless something is there: one system call, which replaces nothing. Returns what was there.
+    /// Makes the link, unless a file is there: one system call, which replaces nothing. Returns the file that was
+    /// there.
     ///
     /// # Errors
     /// The system's.
@@ -100,10 +102,10 @@ impl Links {
         }
     }
 
-    /// Removes the link if it is ours. Returns what was there.
+    /// Removes the link if it is ours. Returns the file that was there.
     ///
-    /// The link is looked at once more under a name that no other program knows: in between, another program may have put
-    /// something else in its place.
+    /// The link is renamed to a name that no other program knows, and examined again there: another program may have
+    /// replaced it meanwhile.
     ///
     /// # Errors
     /// The system's.
@@ -116,7 +118,7 @@ impl Links {
         match self.rename(name, &aside) {
             Ok(()) => {}
             Err(Errno::NOENT) => return Ok(There::Nothing),
-            // A file system that cannot rename without replacing.
+            // This file system cannot rename without replacing.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
                 self.unlink(name)?;
                 return Ok(There::Ours);
@@ -135,7 +137,7 @@ impl Links {
         Ok(there)
     }
 
-    /// Removes links of ours that a killed command has left in the middle of [`Self::remove`].
+    /// Removes our links that killed commands left in the middle of [`Self::remove`].
     pub(super) fn sweep(&self) {
         for name in self.names().unwrap_or_default() {
             let is_ours = |name: &str| self.at(name).is_ok_and(|there| there == There::Ours);
@@ -147,7 +149,7 @@ impl Links {
         }
     }
 
-    /// The names of what is in the folder.
+    /// The names of the folder's files.
     ///
     /// # Errors
     /// The system's.
@@ -248,7 +250,7 @@ mod tests {
             let packager = scope.spawn(move || {
                 let [new, taken] = ["new", "taken"].map(|other| name.with_file_name(other));
                 for _ in 0..2_000 {
-                    // A program that a package manager puts in the place of whatever is there, and takes away again.
+                    // Simulates a package manager, which replaces any file by its program, and removes it again.
                     fs::write(&new, "program").unwrap();
                     fs::rename(&new, name).unwrap();
                     while fs::rename(name, &taken).is_err() {

@@ -1,4 +1,4 @@
-//! What is to be written of a profile.
+//! The plan for writing one imported profile.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::provider::configured::{self, Files};
 use crate::store::{Bound, Key, Look, Record, Required, Stores};
 use crate::transfer::ExportedProfile;
 
-/// What follows where an import is refused.
+/// The consequence of a refused import.
 pub(super) const NOTHING: &str = "nothing is imported";
 
-/// Where it is to be written.
+/// The surroundings of an import: the target and its stores.
 pub(super) struct Outside<'a> {
     pub(super) target: &'a Target,
     pub(super) stores: &'a Stores,
@@ -32,7 +32,7 @@ pub(super) struct Plan {
     pub(super) name: ProfileName,
     pub(super) profile: Profile,
     pub(super) place: Place,
-    /// The certificates to trust, which are to be written into a file of their own.
+    /// The certificates to trust, which go into a file of their own.
     pub(super) ca: Option<Ca>,
     pub(super) record: Record,
     pub(super) seen: Look,
@@ -45,7 +45,8 @@ pub(super) struct Ca {
 }
 
 impl Plan {
-    /// What is to be written of a profile. Asks the issuer where its token endpoint is, if it is one that says so itself.
+    /// Plans the writing of a profile. If the configuration does not name the token endpoint, this asks the issuer for
+    /// it.
     pub(super) fn make(
         outside: &Outside<'_>,
         name: ProfileName,
@@ -108,7 +109,7 @@ impl Plan {
     }
 }
 
-/// The certificates, in a file of their own beside the configuration.
+/// Plans the file of the certificates, beside the configuration.
 fn ca(target: &Target, name: &ProfileName, text: &str) -> Result<Ca, Exit> {
     let config = std::path::absolute(&target.config);
     let config = config.map_err(|error| fail(Exit::Config, error))?;

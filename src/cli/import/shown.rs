@@ -1,10 +1,10 @@
-//! What a person sees of a profile before its secret is sent.
+//! The description of a profile that a person sees before its secret is sent.
 
 use super::plan::Plan;
 use crate::config::{Proxy, Setting};
 
 impl Plan {
-    /// Its provider, the whole address, the certificates and the proxy, and what will be asked for.
+    /// Lists its provider, the whole address, the certificates and the proxy, and the token's parameters.
     pub(super) fn show(&self) -> Vec<String> {
         let (profile, binding) = (&self.profile, &self.record.binding);
         let credential = &self.record.key.credential;

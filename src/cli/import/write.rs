@@ -1,5 +1,5 @@
-//! Writes a profile: what is meant, the certificates, the record, and the configuration, in this order. Wherever it is
-//! killed, what is written down says what is left, and the same import goes on.
+//! Writes a profile in this order: the intent, the certificates, the record, and the configuration. If the command is
+//! killed anywhere, the recorded intent shows what is left, and the same import continues.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::store::{MoveKind, Moved, ProfileLock, Removals, Revision, StoreError}
 use crate::trust::is_full;
 
 impl Import<'_> {
-    /// Writes one profile, on behalf of the holder of the configuration's lock.
+    /// Writes one profile. The caller holds the configuration's lock.
     pub(super) fn write_one(&self, plan: &Plan) -> Result<(), Exit> {
         let name = &plan.name;
         let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {why}"));
@@ -42,7 +42,7 @@ impl Import<'_> {
         };
         moves.begin(&lock, kind)?;
         let undone = |exit| {
-            // Where something stays, what is written down says so.
+            // If a part stays, the recorded intent shows it.
             let _: Result<(), StoreError> = moves.end(&lock);
             exit
         };
@@ -74,8 +74,8 @@ impl Import<'_> {
         })
     }
 
-    /// Refuses where the store has a credential of this name that is not the one of this import, and where another command
-    /// has still to end.
+    /// Refuses if the store has another credential of this name than the one of this import, and if another command is
+    /// unfinished.
     fn demand_free(&self, plan: &Plan, moves: &ProfileMoves<'_>) -> Result<(), Exit> {
         let (name, target) = (&plan.name, self.target);
         let refuse = |why: String| Err(fail(Exit::Config, format!("{NOTHING}: {why}")));
@@ -124,7 +124,8 @@ impl Import<'_> {
         }
     }
 
-    /// Writes the certificates into a file of their own; whether it is new. One that has them already is good.
+    /// Writes the certificates into a file of their own; returns whether the file is new. Accepts an existing file with
+    /// the same certificates.
     fn write_ca(&self, ca: &Ca) -> Result<bool, Exit> {
         let path = &ca.file.path;
         let refuse = |error: &io::Error, action: &str| {
@@ -165,7 +166,7 @@ impl Import<'_> {
         Ok(true)
     }
 
-    /// Takes the credential out of the store again, unless the profile is in place all the same.
+    /// Removes the credential from the store again, unless the profile was written despite the error.
     fn not_written(
         &self,
         plan: &Plan,

@@ -1,4 +1,4 @@
-//! The temporary files that killed writers have left.
+//! The temporary files that killed writers left.
 
 use std::path::{Path, PathBuf};
 
@@ -15,11 +15,11 @@ const FOLDERS: [&str; 6] = [
     "rotations",
 ];
 
-/// The folders whose files are: those that no profile names are listed with the temporary ones.
+/// The folders whose files are listed elsewhere: temporary ones together with those that no profile names.
 const LISTED: [&str; 2] = ["bindings", "credentials"];
 
-/// The temporary files in the folders of the state and beside the configuration; with `all` in every folder of the state.
-/// What cannot be read is not listed.
+/// Finds the temporary files in the folders of the state and beside the configuration; with `all`, in every folder of
+/// the state. A file that cannot be read is not listed.
 pub(super) fn find(target: &Target, all: bool) -> Vec<PathBuf> {
     let listed = LISTED.into_iter().filter(|_| all);
     let of_state = FOLDERS.into_iter().chain(listed);

@@ -1,4 +1,4 @@
-//! The steps of a migration, each of which can be the last one.
+//! The steps of a migration. The command may be interrupted after each.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(super) struct Copied {
 }
 
 impl Migration<'_> {
-    /// Writes down what is meant, copies the record into the new store, and reads it back, as far as that store is unlocked.
+    /// Records the intent, copies the record into the new store, and reads it back if that store is unlocked.
     pub(super) fn copy(
         &self,
         lock: &ProfileLock,
@@ -52,7 +52,7 @@ impl Migration<'_> {
         let revision = match store.replace(lock, &seen.revision, record) {
             Ok(revision) => revision,
             Err(error) => {
-                // A copy that may be there is left to the next command, which finds what is written down.
+                // If a copy may be there, the next command handles it by the recorded intent.
                 if !error.changed {
                     self.end(lock);
                 }
@@ -67,7 +67,7 @@ impl Migration<'_> {
         let look = copied.store.look(name);
         let why = match look.record {
             Ok(Some(back)) if back.is_same_as(record) => return Ok((copied, Some(back))),
-            // It is encrypted, and needs no unlocking to be written: then its bytes are compared.
+            // A locked store of encrypted files can be written: then the bytes are compared.
             Err(error)
                 if matches!(error.kind, StoreErrorKind::Locked)
                     && look.revision == copied.revision =>
@@ -83,7 +83,7 @@ impl Migration<'_> {
         Err(fail(Exit::Config, what))
     }
 
-    /// Has the configuration name the new store.
+    /// Makes the configuration name the new store.
     pub(super) fn switch(&self, lock: &ProfileLock, copied: &Copied) -> Result<(), NotMoved> {
         let set = |text: &str| config::set_store(text, self.name, self.to);
         match self.target.change(&Content::Text, set) {
@@ -110,7 +110,7 @@ impl Migration<'_> {
         from: &StoreKind,
         former: &Revision,
     ) -> Result<(), NotMoved> {
-        // What killed writers have left holds the secret as well.
+        // The temporary files of killed writers contain the secret as well.
         self.stores.sweep(lock);
         let removed = self.stores.store(from).remove(lock, former);
         removed.and_then(|_| self.moves.end(lock)).map_err(|error| {
@@ -123,7 +123,7 @@ impl Migration<'_> {
         })
     }
 
-    /// Takes the copy out again. Where that fails, what is written down stays, and the next command finds it.
+    /// Removes the copy again. If that fails, the recorded intent stays, and the next command finds the copy.
     pub(super) fn undo(&self, lock: &ProfileLock, copied: &Copied) {
         let removed = match copied.was_there {
             true => Ok(false),
@@ -143,7 +143,7 @@ impl Migration<'_> {
         }
     }
 
-    /// Writes down that the migration has ended. Where that fails, the next command looks and finds nothing.
+    /// Records that the migration has ended. If that fails, the next command checks and finds nothing to do.
     fn end(&self, lock: &ProfileLock) {
         let _: Result<(), StoreError> = self.moves.end(lock);
     }

@@ -1,4 +1,4 @@
-//! What is said of a move that was interrupted, and of the removal that a move into a file ends with.
+//! Messages about an interrupted move, and about the removal at the end of a move into a file.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,7 @@ use crate::profile::ProfileName;
 use crate::settings;
 use crate::store::{Move, MoveKind, Moves, Removal, Removals, Stores};
 
-/// What a move was to do that has not ended, and what a person does about it; `None` if nothing is left of it, or it
-/// has made no file.
+/// The purpose of an unfinished move, and the remedy; `None` if nothing is left of it, or it has made no file.
 pub(in super::super) fn told(
     target: &Target,
     stores: &Stores,
@@ -34,7 +33,7 @@ pub(in super::super) fn told(
         }
         MoveKind::Export { .. } => return None,
         MoveKind::Import { store, .. } => {
-            // The last step was made, and only what is written down is left.
+            // The last step is done, and only the record of the move is left.
             if profile.and_then(Profile::store) == Some(store) {
                 return None;
             }
@@ -61,7 +60,7 @@ pub(in super::super) fn told(
     Some((what, remedy))
 }
 
-/// The command line that ends a move.
+/// The command line that finishes a move.
 pub(super) fn line(target: &Target, name: &ProfileName, begun: &Move) -> String {
     let command = match &begun.kind {
         MoveKind::Migration { to, .. } => format!("migrate {name} --to {}", to.as_str()),
@@ -71,8 +70,8 @@ pub(super) fn line(target: &Target, name: &ProfileName, begun: &Move) -> String 
     target.line_for(&command, &begun.config)
 }
 
-/// How a person keeps the profile here instead, as the end of a sentence. Once its removal has begun, the file may be the
-/// only place where the credential is whole.
+/// How a person keeps the profile here instead, as the end of a sentence. Once its removal has begun, only the file may
+/// have the whole credential.
 pub(super) fn keeping_here(target: &Target, name: &ProfileName, file: &Path) -> String {
     if is_being_removed(target, name) {
         return String::new();
@@ -83,7 +82,7 @@ pub(super) fn keeping_here(target: &Target, name: &ProfileName, file: &Path) -> 
     )
 }
 
-/// Whether a removal of this profile has begun and not ended.
+/// Whether this profile has an unfinished removal.
 pub(in super::super) fn is_being_removed(target: &Target, name: &ProfileName) -> bool {
     let removals = Removals::new(&target.state, target.owner);
     !matches!(removals.begun(name), Ok(None))
@@ -93,7 +92,7 @@ fn is_there(file: &Path) -> bool {
     file.symlink_metadata().is_ok()
 }
 
-/// The move into a file that the removal of this profile ends, if it is one.
+/// The move into a file to which this profile's unfinished removal belongs, if any.
 fn ended_by_removal(target: &Target, name: &ProfileName) -> Option<(Move, PathBuf)> {
     let begun = Moves::new(&target.state, target.owner).begun(name).ok()??;
     match &begun.kind {
@@ -105,13 +104,13 @@ fn ended_by_removal(target: &Target, name: &ProfileName) -> Option<(Move, PathBu
     }
 }
 
-/// Whether what is said of the profile's move says what to do about its removal, too.
+/// Whether the message about the profile's move covers its removal, too.
 pub(in super::super) fn is_said_of_removal(target: &Target, name: &ProfileName) -> bool {
     ended_by_removal(target, name).is_some_and(|(_, file)| is_there(&file))
 }
 
-/// What a person does about a removal that has not ended. Where it ends a move into a file, that goes on; without its file,
-/// the credential here may be the only one, and is not removed.
+/// The remedy for an unfinished removal. A removal that belongs to a move into a file continues. If the file is
+/// missing, the credential here may be the only one, so it is not removed.
 pub(in super::super) fn end_of_removal(
     target: &Target,
     name: &ProfileName,

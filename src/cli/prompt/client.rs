@@ -1,6 +1,7 @@
-//! A client ID and its secret, typed one after the other or pasted in one go.
+//! A client ID and its secret, typed one after the other or pasted together.
 //!
-//! The ID is read without echo: what is pasted may hold the secret too. It is shown once it is told from the secret.
+//! The ID is read without echo, since the pasted text may contain the secret too. The ID is shown as soon as it is
+//! separated from the secret.
 
 use zeroize::Zeroizing;
 
@@ -12,7 +13,7 @@ use super::question::{agreed, ask, confirmed, lines_of, tell_of};
 use super::terminal::Typing;
 use crate::process::logging::printable;
 
-/// What is still to be asked for.
+/// The missing value to ask for.
 #[derive(Debug, PartialEq, Eq)]
 enum Lack {
     Id,
@@ -26,8 +27,8 @@ struct Read {
     lack: Lack,
 }
 
-/// Asks for the client ID and the secret, without echo. Where an ID is `stored`, Enter stands for it, and the ID that is
-/// returned is empty. `secret_question` is given the ID.
+/// Asks for the client ID and the secret, without echo. If an ID is `stored`, Enter keeps it, and the returned ID is
+/// empty. `secret_question` gets the ID.
 pub(in super::super) fn client(
     id_question: &str,
     stored: Option<&str>,
@@ -50,13 +51,13 @@ pub(in super::super) fn client(
     bare_both(id.unwrap_or_default(), secret.unwrap_or_default())
 }
 
-/// How many answers without a character end it: one may be a slip, and what is typed next must not be shown.
+/// The number of blank answers that end the dialogue. One may be a slip, and the next typed text must not be shown.
 const MOST_BLANK: usize = 3;
 
 /// The question about a line that is not shown.
 const GAP: &str = "The line has a gap: is it the client ID and, behind the gap, the secret?";
 
-/// Asks for the client ID alone. A secret that is pasted with it is thrown away.
+/// Asks for the client ID alone. A secret that is pasted with it is discarded.
 pub(in super::super) fn client_id(question: &str) -> Result<Zeroizing<String>, Exit> {
     let next = |answers: &[Vec<Line>]| {
         let Read { pasted, lack } = Read::of(&texts(answers), None);
@@ -96,7 +97,7 @@ pub(in super::super) fn client_secret(
     bare("client secret", pasted.secret)
 }
 
-/// What follows after these answers.
+/// The next step after these answers.
 fn follows(
     answers: &[Vec<Line>],
     stored: Option<&str>,
@@ -127,7 +128,7 @@ fn follows(
             shown,
             question: asked(),
         },
-        // What would have been asked is shown, since it says where the secret goes.
+        // The question that was skipped is shown, since it says where the secret goes.
         Lack::Nothing if answers.len() == 1 && pasted.secret.is_some() => Next::Enough {
             shown: format!("{shown}{}: it was pasted with the ID", asked()),
         },
@@ -151,7 +152,7 @@ impl Read {
             };
         };
         if let (Some(stored), true) = (stored, is_blank(first)) {
-            // Enter stands for the stored ID, so what follows is the secret.
+            // Enter keeps the stored ID, so the next text is the secret.
             let behind = answers.get(1..).unwrap_or_default();
             let pasted = Pasted {
                 id: Some(Value::default()),
@@ -165,7 +166,7 @@ impl Read {
         }
         let pasted = pasted::pair(&answers.concat());
         let lack = match (&pasted.id, &pasted.secret) {
-            // The person has nothing to say.
+            // The person keeps answering with blank lines.
             _ if answers.iter().rev().take_while(|it| is_blank(it)).count() >= MOST_BLANK => {
                 Lack::Nothing
             }
@@ -186,7 +187,7 @@ impl Read {
     }
 }
 
-/// The lines of each answer as text. One that is not text is empty here, and refused when all is read.
+/// The lines of each answer as text. A line that is not text is empty here, and refused when all lines are read.
 fn texts(answers: &[Vec<Line>]) -> Vec<Vec<&str>> {
     let answers = answers.iter();
     answers
@@ -207,7 +208,7 @@ fn demand_text(answers: &[Vec<Line>]) -> Result<(), Exit> {
     }
 }
 
-/// Both values without what stands around them, if the person agrees. Of what was pasted as one, it is asked once.
+/// Strips both values, if the person agrees. Asks only once about values that were pasted together.
 fn bare_both(id: Value, secret: Value) -> Result<(Zeroizing<String>, Zeroizing<String>), Exit> {
     let (Some(of_id), Some(of_secret)) = (&id.around, &secret.around) else {
         let id = bare("client ID", Some(id))?;
@@ -225,7 +226,7 @@ fn bare_both(id: Value, secret: Value) -> Result<(Zeroizing<String>, Zeroizing<S
     })
 }
 
-/// The value without what stands around it, if the person agrees.
+/// Strips the text around a value, if the person agrees.
 fn bare(what: &str, value: Option<Value>) -> Result<Zeroizing<String>, Exit> {
     let value = value.unwrap_or_default();
     let Some(around) = value.around else {
@@ -242,7 +243,7 @@ fn bare(what: &str, value: Option<Value>) -> Result<Zeroizing<String>, Exit> {
 mod tests {
     use super::*;
 
-    /// What is asked after the answers, and what was found.
+    /// The next missing value after these answers, and the values that were found.
     fn read(answers: &[&[&str]], stored: Option<&str>) -> (Lack, String, String) {
         let answers: Vec<_> = answers.iter().map(|lines| lines.to_vec()).collect();
         let Read { pasted, lack } = Read::of(&answers, stored);

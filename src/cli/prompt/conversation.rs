@@ -1,5 +1,5 @@
-//! Questions on the terminal, each of which follows from the answers before it. A person who stops and continues us is asked
-//! the last one again.
+//! Questions on the terminal, each of which depends on the answers before it. If a person stops and continues this
+//! process, the last question is asked again.
 
 use std::io;
 
@@ -10,22 +10,22 @@ use super::editor::Line;
 use super::signals::{Asked, Signals};
 use super::terminal::{Input, Terminal, Typing};
 
-/// What follows after an answer.
+/// The next step after an answer.
 pub(super) enum Next {
-    /// Another question, behind this text.
+    /// Another question, after this text.
     Ask { shown: String, question: String },
-    /// Nothing more, behind this text.
+    /// The end, after this text.
     Enough { shown: String },
 }
 
 /// The lines of every answer.
 pub(super) struct Answers {
     pub(super) lines: Vec<Vec<Line>>,
-    /// What was typed or pasted behind them.
+    /// The bytes that were typed or pasted after them.
     pub(super) rest: Zeroizing<Vec<u8>>,
 }
 
-/// Asks this question, and what `next` says after each answer; `None` at the end of input, when nothing was given.
+/// Asks this question, and then the questions that `next` returns; `None` if the input ends without an answer.
 ///
 /// # Errors
 /// The system's. [`io::ErrorKind::InvalidData`] for a line that is too long.
@@ -38,7 +38,7 @@ pub(super) fn ask(
     let mut terminal = Terminal::open(typing)?;
     let mut question = first.to_owned();
     let mut lines = vec![];
-    // What was typed before a stop is not an answer.
+    // Text that was typed before a stop is not an answer.
     let mut goes_on = false;
     let answers = loop {
         terminal.begin(&question, goes_on, &signals)?;
@@ -61,7 +61,7 @@ pub(super) fn ask(
             }
             Input::End => {
                 if typing == Typing::Shown {
-                    // What is told next has a line of its own.
+                    // The next message needs a line of its own.
                     let _: io::Result<()> = terminal.end_line();
                 }
                 break None;

@@ -1,4 +1,4 @@
-//! Lines that are typed on a terminal without echo, edited here: so what is pasted can be read to its end, with or without a
+//! A line editor for a terminal without echo. Reading it byte by byte, a paste is read to its end, with or without a
 //! last line end.
 
 use rustix::termios::{SpecialCodeIndex, Termios};
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// A line without its end.
 pub(super) type Line = Zeroizing<Vec<u8>>;
 
-/// The keys that edit a line; 0 for one that there is not.
+/// The keys that edit a line; 0 for a missing one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Keys {
     erase: [u8; 3],
@@ -16,10 +16,10 @@ pub(super) struct Keys {
     end: u8,
 }
 
-/// What came of a byte.
+/// The result of a byte.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fed {
-    /// Nothing yet.
+    /// The line continues.
     Nothing,
     /// A line has ended.
     Line(Line),
@@ -39,7 +39,7 @@ pub(super) struct Editor {
 // === impl Keys ===
 
 impl Keys {
-    /// None, for lines that the terminal edits.
+    /// No keys, for lines that the terminal edits.
     pub(super) const NONE: Self = Self {
         erase: [0; 3],
         word_erase: 0,
@@ -51,7 +51,7 @@ impl Keys {
     pub(super) fn of(modes: &Termios) -> Self {
         let code = |index| modes.special_codes[index];
         Self {
-            // Terminals do not agree on what their key for it sends.
+            // Terminals send different bytes for this key.
             erase: [code(SpecialCodeIndex::VERASE), 0x08, 0x7f],
             word_erase: code(SpecialCodeIndex::VWERASE),
             kill: code(SpecialCodeIndex::VKILL),
@@ -63,14 +63,14 @@ impl Keys {
 // === impl Editor ===
 
 impl Editor {
-    /// An empty line of at most this many bytes.
+    /// Starts an empty line of at most this many bytes.
     pub(super) fn new(keys: Keys, most: usize) -> Self {
-        // As large as it can get, so that no growth leaves a copy behind.
+        // Allocated at the largest size, so that no growth leaves a copy behind.
         let line = Zeroizing::new(Vec::with_capacity(most + 1));
         Self { keys, most, line }
     }
 
-    /// Takes a byte.
+    /// Handles a byte.
     pub(super) fn feed(&mut self, byte: u8) -> Fed {
         let keys = self.keys;
         let is = |key: u8| key != 0 && byte == key;
@@ -78,7 +78,7 @@ impl Editor {
             return Fed::Line(self.take());
         }
         if is(keys.end) {
-            // In the middle of a line it has no meaning here.
+            // In the middle of a line the key has no effect here.
             return match self.line.is_empty() {
                 true => Fed::End,
                 false => Fed::Nothing,
@@ -90,7 +90,7 @@ impl Editor {
             self.erase_while(|byte| byte == b' ');
             self.erase_while(|byte| byte != b' ');
         } else if keys.erase.into_iter().any(is) {
-            // A character of UTF-8 goes as a whole.
+            // A UTF-8 character is erased as a whole.
             self.erase_while(|byte| byte & 0xc0 == 0x80);
             self.line.pop();
         } else if self.line.len() == self.most {
@@ -101,7 +101,7 @@ impl Editor {
         Fed::Nothing
     }
 
-    /// The line as far as it is typed; the next one is empty.
+    /// Returns the line that was typed so far, and starts an empty one.
     pub(super) fn take(&mut self) -> Line {
         let line = Zeroizing::new(Vec::with_capacity(self.most + 1));
         std::mem::replace(&mut self.line, line)
@@ -112,7 +112,7 @@ impl Editor {
         !self.line.is_empty()
     }
 
-    /// Forgets the line.
+    /// Discards the line.
     pub(super) fn clear(&mut self) {
         self.line.clear();
     }

@@ -1,31 +1,31 @@
-//! What was pasted, read for a client ID and its secret: two lines, two cells of a table, lines with names, or JSON.
+//! Parses pasted text for a client ID and its secret: two lines, two cells of a table, lines with names, or JSON.
 
 use zeroize::Zeroizing;
 
 use crate::credential::{Around, Label, is_space, label};
 
-/// The marks that a terminal puts around what is pasted, once a program has asked it to.
+/// The marks that a terminal puts around pasted text, once a program has enabled them.
 const MARKS: [&str; 2] = ["\u{1b}[200~", "\u{1b}[201~"];
 
 /// A value that was pasted or typed.
 #[derive(Default, PartialEq, Eq)]
 pub(super) struct Value {
-    /// The whole of it, with what stands around it.
+    /// The whole text, with quotes, spaces or a name around it.
     pub(super) whole: Zeroizing<String>,
     /// The value alone.
     pub(super) inner: Zeroizing<String>,
-    /// What stands around it, in words.
+    /// A description of the text around it.
     pub(super) around: Option<String>,
 }
 
-/// What was found.
+/// The values that were found.
 #[derive(Default)]
 pub(super) struct Pasted {
     pub(super) id: Option<Value>,
     pub(super) secret: Option<Value>,
     /// The two parts of a single line with one gap in it, which may be an ID and a secret, or an ID with a space.
     pub(super) halves: Option<(Value, Value)>,
-    /// How many lines were used for nothing.
+    /// The number of lines that were not used.
     pub(super) more: usize,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn pair(lines: &[&str]) -> Pasted {
         mut more,
         name,
     } = found;
-    // A name that nothing followed.
+    // A name without a value after it.
     more += usize::from(name.is_some());
     let has_names = id.is_some() || secret.is_some();
     let first_name = [&id, &secret]
@@ -56,7 +56,7 @@ pub(super) fn pair(lines: &[&str]) -> Pasted {
     if id.is_none() {
         id = bare.next();
     } else if secret.is_none() {
-        // What stands before the names is a heading.
+        // Lines before the first name are a heading.
         let is_heading = |(at, _): &Placed| Some(*at) < first_name;
         more += std::iter::from_fn(|| bare.next_if(is_heading)).count();
     }
@@ -76,7 +76,7 @@ pub(super) fn pair(lines: &[&str]) -> Pasted {
     }
 }
 
-/// Looks for the secret of this client: a line with the ID itself, or with its name, is none.
+/// Looks for the secret of this client: a line with the ID, or with the ID's name, is not the secret.
 pub(super) fn secret(lines: &[&str], client_id: &str) -> Pasted {
     let found = pair(lines);
     match found {
@@ -109,7 +109,7 @@ pub(super) fn secret(lines: &[&str], client_id: &str) -> Pasted {
     }
 }
 
-/// Whether there is nothing but spaces.
+/// Whether the line has only spaces.
 pub(super) fn is_blank(line: &str) -> bool {
     unmarked(line).chars().all(is_space)
 }
@@ -125,14 +125,14 @@ pub(super) fn unmarked(line: &str) -> Zeroizing<String> {
     text
 }
 
-/// Where a value stands, and the value.
+/// The line of a value, and the value.
 type Placed = (usize, Value);
 
 #[derive(Default)]
 struct Found {
     id: Option<Placed>,
     secret: Option<Placed>,
-    /// Those without a name.
+    /// The values without a name.
     bare: Vec<Placed>,
     more: usize,
     /// The name in the line before, which had no value.
@@ -143,7 +143,7 @@ impl Found {
     fn take(&mut self, part: &str) {
         let around = Around::of(part);
         if around.inner.chars().all(|c| "{}[],;".contains(c)) && around.label.is_none() {
-            // Blank, or what holds a list together.
+            // A blank line, or punctuation of a list.
             return;
         }
         let at = self.bare.len() + self.more + usize::from(self.id.is_some());
@@ -171,7 +171,7 @@ impl Found {
     }
 }
 
-/// The values of the lines: each line is one, unless it is a row of a table or has several with names.
+/// Splits the lines into values: each line is one value, unless it is a row of a table or has several with names.
 fn parts(lines: &[Zeroizing<String>]) -> Vec<Zeroizing<String>> {
     if let Some(members) = members(lines) {
         return members;
@@ -214,7 +214,7 @@ fn members(lines: &[Zeroizing<String>]) -> Option<Vec<Zeroizing<String>>> {
     Some(object.iter().filter_map(member).collect())
 }
 
-/// The two words of a line that has two.
+/// Splits a line of two words.
 fn halves(line: &str) -> Option<(Value, Value)> {
     let mut words = Around::of(line).inner.split(is_space);
     let (first, mut rest) = (words.next()?, words.filter(|word| !word.is_empty()));
@@ -257,7 +257,7 @@ mod tests {
             (&["\"abc\"", "'xyz'"], "abc", "xyz", 0),
             (&["abc ", " xyz"], "abc", "xyz", 0),
             (&["CLIENT_ID=abc", "CLIENT_SECRET=xyz"], "abc", "xyz", 0),
-            // In the other order, and with others between them.
+            // In the other order, and with other lines between them.
             (&["CLIENT_SECRET=xyz", "CLIENT_ID=abc"], "abc", "xyz", 0),
             (
                 &["URL=https://a", "CLIENT_ID=abc", "CLIENT_SECRET=xyz"],
@@ -297,7 +297,7 @@ mod tests {
                 "xyz",
                 0,
             ),
-            // Not the whole of it.
+            // The JSON is cut.
             (&["{", r#"  "clientId": "abc","#], "abc", "-", 0),
             (&["abc", "a=b=="], "abc", "a=b==", 0),
             (&["", " "], "-", "-", 0),

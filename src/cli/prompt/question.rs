@@ -1,4 +1,4 @@
-//! Single questions, and what is said of what was typed beyond the answer.
+//! Single questions, and messages about text that was typed after the answer.
 
 use std::io;
 
@@ -17,24 +17,24 @@ pub(in super::super) fn line(question: &str) -> Result<String, Exit> {
     Ok(pasted::unmarked(&answer).trim().to_owned())
 }
 
-/// Asks whether something is to be done; whatever is not a yes is a no.
+/// Asks for consent; any answer but yes means no.
 pub(in super::super) fn confirmed(question: &str) -> Result<bool, Exit> {
     let answer = line(&format!("{question} [y/N]"))?;
     Ok(["y", "yes"].contains(&answer.to_ascii_lowercase().as_str()))
 }
 
-/// Asks whether what nearly everybody wants is to be done; whatever is not a no is a yes.
+/// Asks for consent to the usual choice; any answer but no means yes.
 pub(in super::super) fn agreed(question: &str) -> Result<bool, Exit> {
     let answer = line(&format!("{question} [Y/n]"))?;
     Ok(!["n", "no"].contains(&answer.to_ascii_lowercase().as_str()))
 }
 
-/// Asks for a secret, without echo, and takes it as it is typed.
+/// Asks for a secret, without echo, and returns it unchanged.
 pub(in super::super) fn secret(question: &str) -> Result<Zeroizing<String>, Exit> {
     typed(question, Typing::Hidden)
 }
 
-/// Asks for a line, and says what was thrown away behind it.
+/// Asks for a line, and reports how much text after it was discarded.
 fn typed(question: &str, typing: Typing) -> Result<Zeroizing<String>, Exit> {
     let next = |_: &[Vec<Line>]| Next::Enough {
         shown: String::new(),
@@ -47,7 +47,7 @@ fn typed(question: &str, typing: Typing) -> Result<Zeroizing<String>, Exit> {
     Ok(Zeroizing::new(text(answer, "what was typed")?.to_owned()))
 }
 
-/// Asks, and asks on as `next` says.
+/// Asks a question, and then those that `next` returns.
 pub(super) fn ask(
     question: &str,
     typing: Typing,
@@ -64,13 +64,13 @@ pub(super) fn ask(
     }
 }
 
-/// How many lines these are, without those that are blank.
+/// The number of lines that are not blank.
 pub(super) fn lines_of(bytes: &[u8]) -> usize {
     let text = Zeroizing::new(String::from_utf8_lossy(bytes).into_owned());
     text.lines().filter(|line| !pasted::is_blank(line)).count()
 }
 
-/// Says how many lines were thrown away.
+/// Reports how many lines were discarded.
 pub(super) fn tell_of(more: usize) {
     match more {
         0 => {}
@@ -81,7 +81,7 @@ pub(super) fn tell_of(more: usize) {
     }
 }
 
-/// The bytes as text.
+/// Decodes the bytes as text.
 pub(super) fn text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Exit> {
     std::str::from_utf8(bytes).map_err(|_| fail(Exit::Usage, format!("{what} is not text")))
 }

@@ -49,8 +49,8 @@ fn kept(reply: ProfileReply) -> DaemonProfiles {
     DaemonProfiles::Listed("/run/jeton/jeton.sock".into(), vec![reply])
 }
 
-/// The verdicts of the token, the credential and the issuer, where the last two are good as far as is known without a
-/// token; and the text of all three.
+/// The verdicts of the token, the credential and the issuer, and the text of all three. The last two are good, as far
+/// as is known without a token.
 fn verdicts(profiles: &DaemonProfiles) -> (Option<Verdict>, [Verdict; 2], String) {
     let name = name();
     let health = Health::of(&name, profiles, 1_000);
@@ -123,7 +123,7 @@ fn what_a_daemon_has_tried_is_told_as_it_came_out() {
             Some(FaultKind::Rejected),
             (Fail, [Fail, Fail]),
         ),
-        // Something that answered in the issuer's place says nothing of the credential.
+        // An answer from another server than the issuer says nothing about the credential.
         (
             Phase::Retrying,
             None,

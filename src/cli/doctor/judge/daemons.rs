@@ -82,8 +82,8 @@ pub(in super::super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Find
     }
 }
 
-/// The finding for a socket of a service manager whose file is missing: only the manager can make it again, and to start a
-/// unit that runs changes nothing.
+/// The finding for a socket of a service manager whose file is missing. Only the manager can make it again, and only by
+/// a restart: starting a running unit has no effect.
 fn unlinked(path: &str) -> Finding {
     let systemctl = usual_manager_of(Path::new(path)).systemctl();
     let found = format!("a service listens at {path}, and the file of its socket is missing");
@@ -108,8 +108,8 @@ pub(in super::super) fn admin(path: &Path, state: &SocketState) -> Option<Findin
     })
 }
 
-/// Judges a place after one where a daemon answers: the companion does not try it, so nothing there keeps tokens from being
-/// served. A user's daemon is often beside the system's socket, which is not for every user.
+/// Judges a place after one where a daemon answers. The companion does not try it, so it keeps no token from being
+/// served. A user's daemon often runs beside the system's socket, which is not for every user.
 fn beside(path: &str, state: &SocketState) -> Option<Finding> {
     let what = match state {
         SocketState::Missing | SocketState::Answers(200, _) => return None,

@@ -1,4 +1,4 @@
-//! Findings about a profile's issuer: its answer, or why there was none.
+//! Findings about a profile's issuer: its answer, or the reason why there was none.
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ fn unreachable(check: &'static str, fault: &Fault, profile: &Profile) -> Finding
     Finding::fail(check, fault.detail.clone()).remedy(remedy(fault.kind, Some(profile)))
 }
 
-/// What a person can do about a fault of this kind, of a profile that is configured like this.
+/// The remedy for a fault of this kind, for a profile with this configuration.
 pub(in crate::cli::doctor) fn remedy(kind: FaultKind, profile: Option<&Profile>) -> String {
     let ca_file = profile.and_then(|profile| profile.ca_file.as_deref());
     match (kind, ca_file.map(Path::display)) {

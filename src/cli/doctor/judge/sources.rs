@@ -1,4 +1,4 @@
-//! What is found of the sources that credentials are only read from.
+//! Findings about the sources that Jeton only reads credentials from.
 
 use super::super::finding::Finding;
 use crate::causes::Causes;

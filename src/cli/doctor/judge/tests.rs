@@ -34,7 +34,7 @@ fn unix(seconds: u64) -> UnixTime {
     UnixTime::from_epoch(Duration::from_secs(seconds))
 }
 
-/// The verdicts and subjects; checks that each finding that is not good has a remedy.
+/// The verdicts and subjects. Checks that each bad finding has a remedy.
 fn verdicts(findings: &[Finding]) -> Vec<(Verdict, &'static str)> {
     for finding in findings {
         assert!(!finding.found.is_empty());
@@ -170,7 +170,7 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
         (vec![SocketState::Unlinked], vec![Fail]),
         (vec![SocketState::Answers(403, None)], vec![Fail]),
         (vec![SocketState::Answers(500, None)], vec![Fail]),
-        // A healthy daemon first, and whatever is where the companion does not look then.
+        // A healthy daemon comes first, and the companion does not look at the places after it.
         (vec![answers.clone(), SocketState::Missing], vec![Good]),
         (vec![answers.clone(), SocketState::Denied], vec![Good; 2]),
         (vec![answers.clone(), SocketState::Stale], vec![Good; 2]),
@@ -184,7 +184,7 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
             vec![answers.clone(), SocketState::Answers(403, None)],
             vec![Good; 2],
         ),
-        // It tries a place before that.
+        // The companion tries a place before the healthy daemon.
         (vec![SocketState::Denied, answers.clone()], vec![Fail, Good]),
     ] {
         let findings = at(&states);
@@ -223,7 +223,7 @@ fn a_missing_socket_of_a_service_is_made_again_by_its_unit() {
             (SocketState::Missing, true),
             (SocketState::Stale, true),
             (SocketState::Unlinked, true),
-            // It may be there, for others.
+            // The socket may be there, for other users.
             (SocketState::Denied, false),
             (SocketState::Answers(200, None), false),
             (SocketState::Silent, false),
