@@ -15,7 +15,7 @@ use crate::paths::Env;
 /// The number of times that a person may type a wrong passphrase.
 pub(super) const TRIES: usize = 3;
 
-/// The source of the passphrase, if it is not typed.
+/// Where the passphrase comes from, if it is not typed.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct PassphraseArgs {
     /// Read the passphrase from a file, instead of asking for it

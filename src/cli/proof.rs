@@ -1,5 +1,5 @@
-//! A token that a command got as proof of a credential. Some issuers end a client's old tokens at each new one, so the
-//! running daemon is told: its tokens of the same client may be dead.
+//! A report of a token that a command got as proof of a credential. Some issuers revoke a client's old tokens at each
+//! new one, so the running daemon must know that its tokens of the same client may be revoked.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::credential::Credential;
 use crate::instant::BootInstant;
 use crate::wire::token_issued::TokenIssued;
 
-/// Which client was given a token, and when. It holds no secret.
+/// The client that was given a token, and the time. It holds no secret.
 pub(super) struct Proof {
     /// The origin of the token endpoint, as `scheme://host[:port]`.
     pub(super) origin: String,
@@ -21,7 +21,8 @@ pub(super) struct Proof {
 // === impl Proof ===
 
 impl Proof {
-    /// The issuer has given a token for this credential just now. `None` for one that is bound to no address.
+    /// Records that the issuer has just given a token for this credential. `None` for a credential without a bound
+    /// address.
     pub(super) fn of(credential: &Credential) -> Option<Self> {
         Some(Self {
             origin: credential.origin()?,
@@ -30,8 +31,8 @@ impl Proof {
         })
     }
 
-    /// Tells the daemon at this admin socket. One that cannot be told, or does not know of this, keeps the tokens that it
-    /// has until they are reported: no command fails for that.
+    /// Reports to the daemon at this admin socket. A daemon that cannot be reached, or is too old, keeps its tokens
+    /// until a caller reports them: no command fails for that.
     pub(super) fn tell(&self, socket: &Path) {
         let issued = TokenIssued {
             origin: self.origin.clone(),
@@ -40,7 +41,7 @@ impl Proof {
         };
         let told = serde_json::to_string(&issued).map_err(std::io::Error::from);
         let told = told.and_then(|body| admin::post(socket, "/v1/token-issued", &body));
-        // Where no daemon can be told, the reload that follows a proof says so.
+        // If no daemon can be reached, the reload that follows a proof says so.
         let _: std::io::Result<()> = told;
     }
 }

@@ -1,8 +1,8 @@
-//! `jetond remove`: forgets a profile and its credential, and can be interrupted anywhere.
+//! `jetond remove`: removes a profile and its credential, and can be interrupted anywhere.
 //!
-//! What is meant is written down first; then the profile goes, then the credential. The next `remove` of that name goes
-//! on where one was interrupted, in the configuration and the store that were written down. Of a name that is neither in
-//! the configuration nor written down for it, nothing is touched.
+//! The intent is recorded first; then the profile is removed, then the credential. The next `remove` of that name
+//! continues an interrupted one, in the recorded configuration and store. If a name is neither in the configuration nor
+//! recorded for it, nothing is touched.
 
 use super::admin;
 use super::moves::ProfileMoves;
@@ -24,7 +24,7 @@ mod words;
 
 const NOTHING: &str = "nothing is removed";
 
-/// What a person can do while the key is being rotated.
+/// The advice for a removal while the key is being rotated.
 const FORCED: &str =
     "; to remove the profile all the same, add --force, and delete its keys at the server";
 
@@ -74,7 +74,7 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
     let done = {
         let _lock = target.lock(NOTHING)?;
         let lock = work.lock(&left)?;
-        // A person may have thought about it for a while.
+        // The person may have thought about it for a while.
         if work.left()? != left {
             let what = format!(
                 "{NOTHING}: the profile {} was changed meanwhile; try again",
@@ -100,7 +100,7 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
     done.map_err(|(NotRemoved::Nothing(exit) | NotRemoved::Credential(exit))| exit)
 }
 
-/// Removes a profile whose credential has been moved into a file, on behalf of the holder of the configuration's lock.
+/// Removes a profile whose credential has been moved into a file. The caller holds the configuration's lock.
 pub(super) fn remove_moved(
     target: &Target,
     stores: &Stores,
@@ -117,7 +117,7 @@ pub(super) fn remove_moved(
     done.map_err(|(NotRemoved::Nothing(exit) | NotRemoved::Credential(exit))| exit)
 }
 
-/// Asks a person. Without a terminal the command line has to say `--yes`.
+/// Asks a person to confirm. Without a terminal the command line needs `--yes`.
 fn confirm(what: &str) -> Result<(), Exit> {
     if !prompt::possible() {
         let what = format!("{NOTHING}: there is no terminal to ask on; with --yes, {what}");
@@ -131,16 +131,16 @@ fn confirm(what: &str) -> Result<(), Exit> {
     }
 }
 
-/// What there is to remove.
+/// The parts that a removal has to remove.
 #[derive(Debug, PartialEq, Eq)]
 struct Left {
-    /// Where the credential is.
+    /// The store of the credential.
     store: StoreKind,
     /// Whether the configuration names the profile; if not, an interrupted removal has taken it out.
     profile: bool,
-    /// The credential that is kept there.
+    /// The revision of the credential there.
     credential: Revision,
-    /// The store of a removal that was interrupted before the profile got another one, and what is kept there.
+    /// The store and the revision of an interrupted removal, if the profile has got another store since.
     former: Option<(StoreKind, Revision)>,
 }
 
@@ -159,11 +159,11 @@ impl Left {
     }
 }
 
-/// What was not removed; it has been told.
+/// The part that was not removed. The error was printed already.
 enum NotRemoved {
-    /// Everything is as it was.
+    /// Nothing was changed.
     Nothing(Exit),
-    /// The profile is removed, and its credential may still be stored.
+    /// The profile is removed, but its credential may still be stored.
     Credential(Exit),
 }
 
@@ -176,8 +176,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Keeps other programs from changing what is kept of the profile. Where there is no state, nothing of it is kept, and
-    /// none is made for the lock.
+    /// Locks the profile, so that other programs cannot change its stored data. Without a state folder there is no
+    /// data, and no folder is made for the lock.
     fn lock(&self, left: &Left) -> Result<Option<ProfileLock>, Exit> {
         let has_any = left.has_credential() || left.former.is_some();
         if !has_any && !self.target.state.exists() {
@@ -190,14 +190,14 @@ impl Work<'_> {
         Ok(Some(lock))
     }
 
-    /// The configuration as it is written down.
+    /// The configuration's path as the record has it.
     fn config(&self) -> std::path::PathBuf {
         settings::real_path(&self.target.config)
     }
 
     fn carry_out(&self, left: &Left, lock: Option<&ProfileLock>) -> Result<(), NotRemoved> {
         if let Some(lock) = lock {
-            // What killed writers have left may hold the secret that is to go.
+            // The temporary files of killed writers may hold the secret that is being removed.
             self.stores.sweep(lock);
             self.end_former(left, lock)?;
             self.forget_moves(left, lock)?;
@@ -219,8 +219,8 @@ impl Work<'_> {
             })
     }
 
-    /// Removes the credential that an interrupted removal has left in another store. What is written down names that
-    /// store until then.
+    /// Removes the credential that an interrupted removal has left in another store. Until then its record names that
+    /// store.
     fn end_former(&self, left: &Left, lock: &ProfileLock) -> Result<(), NotRemoved> {
         let Some((store, credential)) = &left.former else {
             return Ok(());
@@ -252,27 +252,27 @@ impl Work<'_> {
         })
     }
 
-    /// Writes down what is meant, and takes the profile out of the configuration.
+    /// Records the intent, and takes the profile out of the configuration.
     fn remove_profile(&self, left: &Left, lock: Option<&ProfileLock>) -> Result<(), NotRemoved> {
         let refused = |error: &StoreError| {
             let what = format!("{NOTHING}: {}", Causes(error));
             NotRemoved::Nothing(fail(exit_of(error), what))
         };
-        // While nothing has begun, a store that cannot be changed now is no interruption.
+        // Before the removal begins, a store that cannot be changed is reported without leaving an interrupted removal.
         let probed = self.stores.store(&left.store).probe(self.name);
         probed.map_err(|error| refused(&error))?;
         let removal = Removal {
             store: left.store.clone(),
             config: self.config(),
         };
-        // Without a credential the profile goes in one step, and nothing is left for another removal.
+        // Without a credential the profile is removed in one step, and a later removal has nothing to continue.
         if let Some(lock) = lock.filter(|_| left.has_credential()) {
             self.removals
                 .begin(lock, &removal)
                 .map_err(|error| refused(&error))?;
         }
         if let Some(lock) = lock {
-            // From here on the removal says what is left.
+            // From here on the record of the removal covers what is left.
             self.moves().end(lock).map_err(|error| refused(&error))?;
         }
         let without = |text: &str| config::remove_profile(text, self.name);
@@ -283,7 +283,7 @@ impl Work<'_> {
                 Err(NotRemoved::Credential(error.tell(what)))
             }
             Err(error) => {
-                // What it says is true all the same: the profile is in the configuration, and counts.
+                // If this fails, the record stays true: the profile is in the configuration, and is in use.
                 let _: Option<Result<(), StoreError>> = lock.map(|lock| self.removals.end(lock));
                 Err(NotRemoved::Nothing(error.tell(NOTHING)))
             }

@@ -1,4 +1,4 @@
-//! The rotation of a profile's key that has begun, as it concerns the commands that move or remove its credential.
+//! An unfinished rotation of a profile's key, for the commands that move or remove its credential.
 
 use super::output::{Exit, fail};
 use super::target::Target;
@@ -6,18 +6,18 @@ use crate::causes::Causes;
 use crate::profile::ProfileName;
 use crate::store::{Record, RotationRead, Rotations};
 
-/// A rotation that has begun.
+/// An unfinished rotation.
 pub(super) struct OpenRotation {
     /// The names of the keys that may be at the server, as far as they are known.
     names: Vec<String>,
-    /// Why no more is known of it.
+    /// The reason why no more is known about it.
     unclear: Option<String>,
 }
 
 // === impl OpenRotation ===
 
 impl OpenRotation {
-    /// The rotation of this profile's key. `record` is what is stored of the profile, as far as it can be read.
+    /// Finds the rotation of this profile's key. `record` is the stored record of the profile, if it can be read.
     pub(super) fn of(target: &Target, name: &ProfileName, record: Option<&Record>) -> Option<Self> {
         let rotations = Rotations::new(&target.state, target.owner);
         let begun = record.filter(|record| record.rotation.is_some());
@@ -45,7 +45,7 @@ impl OpenRotation {
         Some(Self { names, unclear })
     }
 
-    /// Refuses because of it. `nothing` says what follows, and `instead` what else a person can do.
+    /// Refuses because of the rotation. `nothing` is the beginning of the message, and `instead` names an alternative.
     pub(super) fn refuse(&self, name: &ProfileName, nothing: &str, instead: &str) -> Exit {
         let why = match &self.unclear {
             Some(why) => format!(", and what is written down of that cannot be understood: {why}"),
@@ -57,7 +57,7 @@ impl OpenRotation {
         )
     }
 
-    /// The keys that stay at the server where it is given up, for a person.
+    /// Describes for a person the keys that stay at the server if the rotation is abandoned.
     pub(super) fn left(&self) -> String {
         match self.names.as_slice() {
             [] => {
@@ -69,7 +69,8 @@ impl OpenRotation {
     }
 }
 
-/// Refuses while the token of this profile manages the keys of rotations of other ones. `nothing` says what follows.
+/// Refuses while the token of this profile manages the keys of other profiles' rotations. `nothing` is the beginning of
+/// the message.
 pub(super) fn refuse_manager(
     target: &Target,
     name: &ProfileName,
@@ -100,7 +101,7 @@ fn managed_by(target: &Target, name: &ProfileName) -> Vec<ProfileName> {
     open
 }
 
-/// Refuses while the profile's key is being rotated. `nothing` says what follows.
+/// Refuses while the profile's key is being rotated. `nothing` is the beginning of the message.
 pub(super) fn refuse(
     target: &Target,
     name: &ProfileName,

@@ -64,8 +64,7 @@ impl RunOrWrapArgs {
     }
 }
 
-/// Runs the daemon, or the command with a daemon; `line` is the whole command line, `mask` is for
-/// the command.
+/// Runs the daemon, or the command with a daemon. `line` is the whole command line; the command gets `mask`.
 pub(super) fn run_or_wrap(
     args: &RunOrWrapArgs,
     line: &[OsString],
@@ -80,7 +79,7 @@ pub(super) fn run_or_wrap(
     if args.has_command() {
         return wrap::wrap(&args.command, wrap::daemon_args(line), &guests, env, mask);
     }
-    // A variable that is not set: a daemon that never ends is not what was meant.
+    // Perhaps the line has an unset variable: the user did not mean a daemon that never ends.
     if line.last().is_some_and(|last| last == "--") {
         return fail(Exit::Usage, "there is no command after '--'");
     }
@@ -97,25 +96,27 @@ pub(super) fn run(args: &RunArgs, env: &Env, life: Option<Life>) -> Exit {
 
 fn run_for(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit {
     if args.stop_at_eof {
-        // First of all, since a job may be ended at any moment. The daemon tries it once more, and says when it fails.
+        // Must come first, since a job may be ended at any moment. The daemon tries it once more, and reports a
+        // failure.
         let _: std::io::Result<()> = dispositions::disregard_those_of_a_job();
-        // The terminal's signals and its end are the command's. It fails for a group's leader, which has left already.
+        // The command owns the terminal's signals and its hangup. The call fails for a group's leader, which has its
+        // own session already.
         let _: rustix::io::Result<_> = rustix::process::setsid();
     }
     serve(args, guests, env, life)
 }
 
-/// Says in the log what interrupted commands have left. On a thread of its own: the disk of the state may hang.
+/// Logs what interrupted commands have left. Runs on a thread of its own, since the disk of the state may hang.
 fn note_leftovers(target: &Target) {
     let target = target.clone();
-    // Where the system refuses a thread, `jetond check` says it.
+    // If the system refuses a thread, `jetond check` reports it later.
     let _: std::io::Result<()> =
         offload::thread("leftovers", move || leftover::note_at_start(&target));
 }
 
 fn serve(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit {
     let format = args.log_format.unwrap_or_default();
-    // To the end of this function, so that what is told on every way out of it is written.
+    // Held until the end of this function, so that messages on every way out of it are written.
     let _flush = logging::queue_stderr(Some(format));
     if let Err(error) = logging::start(format, env.log.as_deref(), env.no_color) {
         return fail(Exit::Usage, error);

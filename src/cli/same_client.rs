@@ -1,4 +1,4 @@
-//! Profiles with the same client, which an issuer may let have one token at a time.
+//! Profiles with the same client. Some issuers let a client have only one token at a time.
 
 use super::output::tell;
 use super::proof::Proof;
@@ -8,12 +8,12 @@ use crate::profile::ProfileName;
 use crate::settings::Content;
 use crate::store::Stores;
 
-/// What follows from `kills-old`.
+/// The consequence of `kills-old`.
 const SECOND_DAEMON: &str = "with reissue = \"kills-old\", a second daemon with this client, such as that of 'jetond run -- CMD' or one on another machine, would end this one's tokens, and this one would end its: give each daemon a client of its own";
 
-/// Names the other profiles of the configuration that have the client of a credential that was just enrolled.
+/// Names the other profiles of the configuration that have the client of the credential just enrolled.
 pub(super) fn note(target: &Target, stores: &Stores, name: &ProfileName, enrolled: &Proof) {
-    // What is wrong with it now is told at the reload.
+    // The reload reports a fault of the configuration.
     let Ok(found) = target.read_after(&Content::Missing { link: None }) else {
         return;
     };
@@ -42,8 +42,8 @@ pub(super) fn note(target: &Target, stores: &Stores, name: &ProfileName, enrolle
     ));
 }
 
-/// Warns of each profile whose issuer ends a client's old token at each new one: no second daemon, and no other profile,
-/// may have its client.
+/// Warns about each profile whose issuer revokes a client's old token at each new one: no second daemon and no other
+/// profile may use its client.
 pub(super) fn warn(stores: &Stores, config: &Config) {
     for (name, profile) in &config.profiles {
         if !profile.kills_old() {
@@ -63,7 +63,7 @@ pub(super) fn warn(stores: &Stores, config: &Config) {
     }
 }
 
-/// The profiles of the configuration, other than this one, that have this client.
+/// The profiles of the configuration, except this one, that have this client.
 fn others(
     stores: &Stores,
     config: &Config,
@@ -72,7 +72,7 @@ fn others(
     client_id: &str,
 ) -> Vec<ProfileName> {
     let is_there = |profile: &Profile| {
-        // An issuer that names its endpoints itself may name any.
+        // If the issuer names the endpoints, the origin may be any.
         let own = profile.origin();
         own.is_none_or(|own| own.to_string() == origin)
     };

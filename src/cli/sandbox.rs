@@ -1,4 +1,4 @@
-//! `jetond sandbox`: a control plane like Run:ai's on this machine, until it is interrupted.
+//! `jetond sandbox`: runs a control plane like Run:ai's on this machine, until it is interrupted.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -66,7 +66,7 @@ pub(super) fn sandbox(args: &SandboxArgs) -> Exit {
 }
 
 fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
-    // Held until the end: what is made goes with the sandbox that it belongs to.
+    // Held until the end, so that the files are removed with their sandbox.
     let made = if args.client_secret_file.is_none() || args.tls {
         Some(make_folder()?)
     } else {
@@ -104,7 +104,7 @@ fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
         options.unknown_path = UnknownPath::NotFound;
     }
     let runtime = offload::event_loop().map_err(|e| fail(Exit::Failed, e))?;
-    // The line that is printed can be pasted in another folder.
+    // Absolute, so that the printed line works in another folder.
     let path = std::path::absolute(&path).unwrap_or(path);
     let ca = made.as_ref().map(|folder| folder.path().join("ca.pem"));
     let files = Files {
@@ -117,7 +117,7 @@ fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
 /// The files that the printed line names.
 struct Files {
     secret: PathBuf,
-    /// Where the CA's certificate is to be put, with TLS.
+    /// The file for the CA's certificate, with TLS.
     ca: Option<PathBuf>,
 }
 
@@ -140,7 +140,7 @@ async fn serve(
         let what = format!("the sandbox cannot listen at {}: {e}", args.listen);
         match e.kind() {
             ErrorKind::InvalidInput => fail(Exit::Usage, e),
-            // Trying again cannot help.
+            // A retry cannot help.
             ErrorKind::PermissionDenied | ErrorKind::AddrNotAvailable => fail(Exit::Config, what),
             _ => fail(Exit::Later, what),
         }
@@ -188,7 +188,7 @@ async fn serve(
     say(format!("SETTING is one of: {}", settings.join(", ")));
     say("Ctrl-C ends it");
     if is_lost() {
-        // Its address could not be printed, so no program can use it.
+        // The address could not be printed, so no program can use the sandbox.
         sandbox.stop().await;
         return Err(Exit::Failed);
     }
@@ -197,7 +197,7 @@ async fn serve(
     Ok(())
 }
 
-/// A word as a shell reads it back.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._/:@%+,=".contains(&b);
     if !word.is_empty() && word.bytes().all(plain) {
@@ -207,7 +207,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// A folder of mode 0700 that is removed with the sandbox.
+/// Makes a folder of mode 0700 that is removed with the sandbox.
 fn make_folder() -> Result<tempfile::TempDir, Exit> {
     tempfile::Builder::new()
         .prefix("jeton-sandbox-")
@@ -215,7 +215,7 @@ fn make_folder() -> Result<tempfile::TempDir, Exit> {
         .map_err(|e| not_made(&e))
 }
 
-/// A random secret in a file of mode 0600.
+/// Writes a random secret into a file of mode 0600.
 fn make_secret(folder: &Path) -> Result<PathBuf, Exit> {
     let mut random = [0u8; 24];
     getrandom::fill(&mut random).map_err(|e| fail(Exit::Failed, e))?;

@@ -1,4 +1,4 @@
-//! Programs as a shell finds them.
+//! The search for programs on `PATH`, as a shell does it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-/// The executable files of this name in the folders of `PATH`, in their order. A relative folder would be another one for
-/// each working directory, and is passed over.
+/// The executable files of this name in the folders of `PATH`, in their order. Skips relative folders, which depend on
+/// the working directory.
 pub(super) fn all_in<'a>(
     name: &'a str,
     path: Option<&'a OsStr>,

@@ -1,5 +1,5 @@
-//! `jetond setup`: prints what has to be set up beside the configuration, at tools and at the service manager, or does it
-//! by the tools' own commands, and takes that back.
+//! `jetond setup`: prints the settings that tools and the service manager need beside the configuration. It can also
+//! make them by the tools' own commands, and undo them.
 
 mod changes;
 mod claude_code;
@@ -52,7 +52,7 @@ static RECIPES: [&Recipe; 13] = [
     &prometheus::RECIPE,
 ];
 
-/// What is no tool.
+/// A name that is not a tool.
 const SOCKET: &str = "socket";
 
 /// The arguments of `jetond setup`.
@@ -114,7 +114,7 @@ pub(super) fn setup(args: &SetupArgs, env: &Env) -> Exit {
     done.err().unwrap_or(Exit::Done)
 }
 
-/// Lists what there is by what a person wants to do.
+/// Lists the tools by what a person wants to do.
 fn list(args: &SetupArgs) -> Exit {
     if args.names_a_tools_options() {
         return Refusal::usage(
@@ -153,7 +153,7 @@ fn print_lines(recipe: &Recipe, args: &SetupArgs, env: &Env) -> Result<(), Exit>
     Ok(())
 }
 
-/// Prints the lines, with the notes above them where the format has comments.
+/// Prints the lines, with the notes above them if the format has comments.
 fn print_with(lines: &Lines, notes: &[String]) {
     let mut text = String::new();
     for note in notes {

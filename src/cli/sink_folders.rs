@@ -1,4 +1,4 @@
-//! The folders of the files that tokens are written to, judged as the daemon judges them.
+//! The folders of the files that tokens are written to, checked as the daemon checks them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::trust::{Untrusted, open_file_folder};
 
-/// What those who mount a file into a container have to know: a mount holds the file that was there, not the next one.
+/// The advice for mounting a file into a container: the mount keeps the old file when a new one replaces it.
 pub(super) const MOUNT: &str =
     "for a container, mount the folder, never the single file: a mounted file stays the old one";
 
@@ -22,20 +22,20 @@ pub(super) struct SinkFolder {
     pub(super) format: &'static str,
     /// The file.
     pub(super) path: PathBuf,
-    /// What is wrong with it, and what to do.
+    /// The fault of the folder, and its remedy.
     pub(super) fault: Option<(String, String)>,
     /// Whether the folder is on a disk.
     pub(super) is_on_disk: bool,
 }
 
-/// Looks at the folders of all sinks, as the user that the daemon runs as.
+/// Checks the folders of all sinks, as the user that the daemon runs as.
 pub(super) fn look(target: &Target, config: &Config, env: &Env) -> Vec<SinkFolder> {
     let Ok(places) = admin::places(target, env) else {
-        // That has a message of its own.
+        // This error is reported elsewhere.
         return vec![];
     };
     let runtime = places.token.parent().unwrap_or(Path::new("/")).to_owned();
-    // The daemon's own, which no sink replaces.
+    // The daemon's own files, which a sink must not replace.
     let mut taken: BTreeMap<PathBuf, Option<&ProfileName>> = BTreeMap::new();
     taken.extend([places.token, places.lock].map(|own| (own, None)));
     let all = config.sinks.iter();
@@ -67,7 +67,7 @@ fn one(target: &Target, profile: &ProfileName, sink: &Sink, runtime: &Path) -> S
     let opened = target.as_daemon(|| open_file_folder(parent, target.daemon));
     let is_on_disk = opened.as_ref().is_ok_and(|folder| !folder.is_in_memory);
     let fault = match opened {
-        // The daemon makes it.
+        // The daemon makes the folder.
         Err(untrusted) if untrusted.is_missing() && sink.is_relative() => {
             owner_fault(target, sink).or_else(|| group_fault(target, sink))
         }
@@ -102,7 +102,7 @@ fn owner_fault(target: &Target, sink: &Sink) -> Option<(String, String)> {
     })
 }
 
-/// A daemon that is not root gives a file to a group of its own alone.
+/// A daemon that does not run as root can give a file only to one of its own groups.
 fn group_fault(target: &Target, sink: &Sink) -> Option<(String, String)> {
     let group = sink.group.as_ref()?.id()?;
     let is_known = target.daemon == target.uid || rustix::process::geteuid().is_root();
@@ -115,7 +115,7 @@ fn group_fault(target: &Target, sink: &Sink) -> Option<(String, String)> {
     ))
 }
 
-/// Whether this thread is in a group. It is not, if the system does not say.
+/// Whether this thread is in a group; false if the system does not say.
 fn is_in(group: u32) -> bool {
     let groups = rustix::process::getgroups().unwrap_or_default();
     let all = groups.into_iter().chain([rustix::process::getegid()]);
@@ -124,11 +124,11 @@ fn is_in(group: u32) -> bool {
 }
 
 impl SinkFolder {
-    /// What to do about a folder on a disk.
+    /// The remedy for a folder on a disk.
     pub(super) const DISK_REMEDY: &'static str =
         "use a folder on a tmpfs: a relative path is below that of the socket";
 
-    /// That the folder is on a disk, for a person.
+    /// The message that the folder is on a disk.
     pub(super) fn disk(&self) -> String {
         format!(
             "{} is on a disk, where a token that was deleted may be read again",

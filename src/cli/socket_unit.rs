@@ -1,4 +1,4 @@
-//! The socket unit of a target's daemon, and whether its socket lets in those whom the configuration lets in.
+//! The socket unit of a target's daemon, and whether its socket admits the users whom the configuration allows.
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,11 +20,11 @@ const UNIT: &str = "jetond.socket";
 
 const ADMIN_UNIT: &str = "jetond-admin.socket";
 
-/// Where the shipped units make the sockets.
+/// The paths of the sockets in the shipped units.
 pub(super) const USUAL: &str = "/run/jeton/jeton.sock";
 const USUAL_ADMIN: &str = "/run/jeton-admin/admin.sock";
 
-/// The mode of a socket whose unit does not say it (systemd.socket(5)).
+/// The mode of a socket if its unit does not set one (systemd.socket(5)).
 const DEFAULT_MODE: u32 = 0o666;
 
 /// The manager that makes the socket of the daemon that reads this configuration.
@@ -36,7 +36,7 @@ pub(super) fn manager(target: &Target) -> Manager {
     }
 }
 
-/// Why the socket of the target's unit does not fit this mode. Returns `None` if it fits, or if no unit makes it.
+/// The reason why the socket of the target's unit does not fit this mode. `None` if it fits, or if no unit makes it.
 pub(super) fn unfit(target: &Target, env: &Env, mode: SocketMode) -> Option<Unfit> {
     let manager = manager(target);
     let socket = places(manager, env).ok()?.token;
@@ -56,8 +56,8 @@ pub(super) fn unfit(target: &Target, env: &Env, mode: SocketMode) -> Option<Unfi
     }
 }
 
-/// Why systemd cannot make the system's socket at its next start, and what to do, if its unit names a group that the
-/// machine does not know.
+/// The reason why systemd cannot make the system's socket at its next start, and the remedy, if its unit names a group
+/// that the machine does not know.
 pub(super) fn lost_group(target: &Target) -> Option<(String, String)> {
     let settings = Settings::of(manager(target), Path::new("/"))?;
     let group = settings.unknown_group()?;
@@ -75,7 +75,7 @@ pub(super) struct UnitSockets {
     pub(super) admin: PathBuf,
 }
 
-/// Where the system's units make their sockets, if that is another place than the usual one (`ListenStream=`).
+/// The paths of the system units' sockets, if they differ from the usual ones (`ListenStream=`).
 pub(super) fn moved() -> Option<UnitSockets> {
     moved_below(Path::new("/"))
 }
@@ -95,14 +95,14 @@ fn listens_at(files: &UnitFiles) -> Option<PathBuf> {
     for (_, value) in files.settings().filter(|(key, _)| *key == "ListenStream") {
         match value {
             "" => paths.clear(),
-            // `%t` is the folder of what runs, of the system here.
+            // `%t` is the runtime folder, here the system's.
             _ => paths.push(value.replacen("%t", "/run", 1).into()),
         }
     }
     paths.into_iter().find(|path| path.is_absolute())
 }
 
-/// Where the manager's sockets are.
+/// The paths of the manager's sockets.
 pub(super) fn places(manager: Manager, env: &Env) -> Result<SocketPlaces, PathError> {
     match manager {
         Manager::User => super::sockets::find(env, None, None, Path::is_dir),
@@ -121,7 +121,7 @@ pub(super) fn places(manager: Manager, env: &Env) -> Result<SocketPlaces, PathEr
     }
 }
 
-/// The lock that a daemon holds beside a socket that it has bound itself. It stays as a file when the daemon has ended.
+/// The lock that a daemon holds beside a socket that it has bound itself. The file stays when the daemon ends.
 enum Lock {
     Absent,
     Free,
@@ -131,7 +131,7 @@ enum Lock {
 fn lock(socket: &Path) -> Lock {
     let mut path = OsString::from(socket);
     path.push(".lock");
-    // A file that another user put there must not make us wait.
+    // A FIFO that another user put there must not block this call.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = fs::File::options()
         .read(true)
@@ -139,7 +139,7 @@ fn lock(socket: &Path) -> Lock {
         .open(path);
     match file {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Lock::Absent,
-        // It is another user's daemon's.
+        // The file belongs to another user's daemon.
         Err(_) => Lock::Held,
         Ok(file) => match FileLock::try_shared(file) {
             Err(NotLocked::Held) => Lock::Held,
@@ -148,12 +148,12 @@ fn lock(socket: &Path) -> Lock {
     }
 }
 
-/// What the system's socket unit and its drop-ins say.
+/// The settings in the system's socket unit and its drop-ins.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Settings {
     mode: Option<u32>,
     user: String,
-    /// The group that the socket has in the end.
+    /// The resulting group of the socket.
     group: String,
     /// The group of `SocketGroup=`.
     socket_group: String,
@@ -162,8 +162,8 @@ struct Settings {
 // === impl Settings ===
 
 impl Settings {
-    /// Reads the installed unit below this root folder; `None` without one. Users run daemons by hand where a
-    /// distribution installs the user's unit for everybody, so that one is not read.
+    /// Reads the installed unit below this root folder; `None` without one. The user's unit is not read: a distribution
+    /// may install it for all users, who often run daemons by hand.
     fn of(manager: Manager, root: &Path) -> Option<Self> {
         if manager == Manager::User {
             return None;
@@ -176,7 +176,7 @@ impl Settings {
         Some(settings)
     }
 
-    /// Reads a setting over what is there: the last one counts.
+    /// Applies a setting; the last one counts.
     fn read(&mut self, key: &str, value: &str) {
         match key {
             "SocketMode" => self.mode = u32::from_str_radix(value, 8).ok(),
@@ -185,7 +185,7 @@ impl Settings {
                 value.clone_into(&mut self.group);
                 value.clone_into(&mut self.socket_group);
             }
-            // What `jetond setup socket` gives for a group that systemd cannot look up.
+            // The setting that `jetond setup socket` prints for a group that systemd cannot look up.
             "ExecStartPost" => {
                 if let Some(("chgrp", rest)) = value.split_once(' ')
                     && let Some((group, _)) = rest.trim_start().split_once(' ')
@@ -201,14 +201,14 @@ impl Settings {
     fn unknown_group(&self) -> Option<&str> {
         let group = Some(self.socket_group.as_str()).filter(|group| !group.is_empty())?;
         let is_unknown = match group.parse() {
-            // systemd looks a number up as well.
+            // systemd looks up a number as well.
             Ok(gid) => Group::from_gid(Gid::from_raw(gid)).is_ok_and(|found| found.is_none()),
             Err(_) => System.group(group) == Ok(None),
         };
         is_unknown.then_some(group)
     }
 
-    /// The access to a socket that is made so; `None` where the machine does not know the user or the group.
+    /// The access to the unit's socket; `None` if the machine does not know the user or the group.
     fn access(&self) -> Option<Access> {
         let group = match (self.group.as_str(), self.user.as_str()) {
             ("", "") => 0,
@@ -251,7 +251,7 @@ mod tests {
             socket_group: group.to_owned(),
         };
         assert_eq!(read(), Some(settings(0o600, "")));
-        // Every folder counts for drop-ins, and the name decides.
+        // Every folder counts for drop-ins, and their names decide the order.
         let drop_in = "systemd/system/jetond.socket.d";
         write(
             &format!("etc/{drop_in}/b.conf"),
@@ -344,7 +344,7 @@ mod tests {
             write(unit, &shipped);
         }
         assert_eq!(moved(), None);
-        // One more is not another one.
+        // A second socket does not change the first.
         write(
             "jetond.socket.d/a.conf",
             "[Socket]\nListenStream=/run/more.sock\n",

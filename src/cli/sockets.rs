@@ -1,4 +1,4 @@
-//! Where the sockets of a daemon are, also in a volume that several containers share.
+//! The paths of a daemon's sockets, including those in a volume that several containers share.
 
 use std::path::Path;
 
@@ -7,14 +7,15 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use crate::paths::{Env, PathError, SocketPlaces};
 use crate::trust::is_volume;
 
-/// As [`Env::sockets`], and the place of the admin socket when the token socket is at the very mount point of a volume.
+/// Finds the sockets as [`Env::sockets`] does, and the admin socket if the token socket is directly at the mount point
+/// of a volume.
 ///
-/// What is beside a mount point is outside of the volume, and so a container that is given the volume cannot administer.
-/// But in a pod an ordinary user can make nothing there. Then the admin socket is in the volume, in a folder of mode
-/// 0700: other users of the volume cannot use it, the daemon's own user can.
+/// A folder beside a mount point is outside of the volume, so a container with the volume cannot administer the daemon.
+/// But in a pod an ordinary user cannot make a folder there. Then the admin socket is in the volume, in a folder of
+/// mode 0700: only the daemon's user can use it.
 ///
 /// # Errors
-/// [`PathError`] when a path cannot be that of a socket.
+/// [`PathError`] if a path cannot be that of a socket.
 pub(super) fn find(
     env: &Env,
     token: Option<&Path>,
@@ -29,7 +30,7 @@ pub(super) fn find(
     places.with_admin_inside(env.platform)
 }
 
-/// Whether the folder of this socket is there, or can be made.
+/// Whether the folder of this socket exists, or can be made.
 fn can_have(socket: &Path) -> bool {
     let Some(folder) = socket.parent() else {
         return false;

@@ -1,4 +1,4 @@
-//! Which configuration and which state a command works on.
+//! The configuration and the state folder that a command works on.
 
 pub(super) mod lines;
 pub(super) mod surroundings;
@@ -40,39 +40,39 @@ pub(super) struct TargetArgs {
 pub(super) struct Target {
     pub(super) config: PathBuf,
     pub(super) state: PathBuf,
-    /// Whether somebody named this very file; else it is the usual one, which may not be there yet.
+    /// Whether the user named this file; else it is the usual one, which may not exist yet.
     pub(super) config_named: bool,
     pub(super) state_named: bool,
-    /// Whose new files are: ours, but for a system's state, which is its daemon's.
+    /// The owner of new files: our user, or for a system's state its daemon's user.
     pub(super) owner: u32,
-    /// The user that the daemon runs as, who must be able to read what the configuration names.
+    /// The user that the daemon runs as, who must be able to read the files that the configuration names.
     pub(super) daemon: u32,
-    /// The groups that its unit gives it.
+    /// The groups that the daemon's unit gives it.
     pub(super) groups: ServiceGroups,
     pub(super) uid: u32,
     pub(super) readers: Readers,
     pub(super) system: bool,
     /// Whether systemd manages this machine's services.
     pub(super) has_systemd: bool,
-    /// What sources of credentials need.
+    /// The surroundings that read-only sources of credentials need.
     pub(super) surroundings: Arc<Surroundings>,
 }
 
 impl TargetArgs {
-    /// Finds those of the daemon that is to be looked at: what the user's daemon reads. Root, without a configuration of its
-    /// own, means the system's.
+    /// Finds the target of a command that only reads: that of the user's daemon. For root without a configuration of
+    /// its own, that of the system's daemon.
     pub(super) fn find(&self, env: &Env) -> Result<Target, Exit> {
-        // A link counts wherever it leads: another configuration must not take the place of one that is unreachable.
+        // A link counts even if its target is missing: another configuration must not replace one that is unreachable.
         self.find_with(env, Use::Look, |path| path.symlink_metadata().is_ok())
     }
 
-    /// Finds those of the daemon that is to run.
+    /// Finds the target of the daemon that is to run.
     pub(super) fn find_to_run(&self, env: &Env) -> Result<Target, Exit> {
         self.find_with(env, Use::Run, |path| path.symlink_metadata().is_ok())
     }
 
-    /// Finds those that a command may change: never the system's unless that was asked for, also where the user has none
-    /// yet and would read the system's.
+    /// Finds the target of a command that changes it. This is never the system's unless that was named, even if the
+    /// user has no configuration yet and would read the system's.
     pub(super) fn find_own(&self, env: &Env) -> Result<Target, Exit> {
         self.find_with(env, Use::Change, |_| false)
     }
@@ -124,12 +124,12 @@ impl TargetArgs {
         })
     }
 
-    /// Whether root means the system's daemon, since its command is on the system's configuration and on no other state.
+    /// Whether root means the system's daemon: the command is on the system's configuration and names no other state.
     fn means_the_systems(&self, env: &Env, by: Use, config: &Path, named: bool) -> bool {
         if env.uid != 0 || !systems::is_config(config) || (by == Use::Change && !named) {
             return false;
         }
-        // A state that was named is another one than the caller's own.
+        // A named state is not the caller's usual one.
         let own = Env {
             state_directory: None,
             ..env.clone()
@@ -148,8 +148,8 @@ fn tell_faults(unusable: &Unusable) -> Exit {
 }
 
 impl Target {
-    /// Does this as the user that the daemon runs as, so that the kernel says what that user can read. Where we cannot be
-    /// that user, as ourselves.
+    /// Runs this as the user that the daemon runs as, so that the kernel decides what that user can read. Runs it as
+    /// ourselves if this process may not become that user.
     pub(super) fn as_daemon<T: Send>(&self, work: impl Fn() -> T + Sync) -> T {
         if self.daemon == self.uid {
             return work();
@@ -157,12 +157,12 @@ impl Target {
         with_rights_of(self.daemon, &self.groups, &work).unwrap_or_else(|_| work())
     }
 
-    /// The stores of this state.
+    /// The stores of this state folder.
     pub(super) fn stores(&self) -> Stores {
         Stores::new(&self.state, self.owner).in_surroundings(Arc::clone(&self.surroundings))
     }
 
-    /// The configuration that a daemon would begin with, with every fault told.
+    /// Reads the configuration as a starting daemon would, and prints every fault.
     pub(super) fn read_config(&self) -> Result<Config, Exit> {
         let read = self.as_daemon(|| settings::read(&self.config, self.daemon));
         let begun = read.and_then(|found| found.to_begin_with(&self.config, self.config_named));
@@ -171,20 +171,19 @@ impl Target {
             .map_err(|unusable| tell_faults(&unusable))
     }
 
-    /// The configuration as it is now, with its text, for a command that changes it: a file that is not there yet will be
-    /// made.
+    /// Reads the current configuration with its text, for a command that changes it. A missing file counts as empty.
     pub(super) fn read_to_change(&self) -> Result<Found, Exit> {
         self.read_after(&Content::Missing { link: None })
             .map_err(|unusable| tell_faults(&unusable))
     }
 
-    /// The configuration as it is now, unless it has gone since `before` was read.
+    /// Reads the current configuration. Refuses if the file has disappeared since `before` was read.
     pub(super) fn read_after(&self, before: &Content) -> Result<Found, Unusable> {
         settings::read(&self.config, self.uid)?.to_change(&self.config, before)
     }
 
-    /// Keeps other programs from changing the configuration as long as the lock is held. `so` says what follows when the
-    /// lock cannot be had.
+    /// Locks the configuration, so that other programs cannot change it. `so` is the beginning of the message if the
+    /// lock cannot be taken.
     pub(super) fn lock(&self, so: &str) -> Result<ConfigLock, Exit> {
         let waits = || {
             if prompt::possible() {
@@ -211,7 +210,7 @@ impl Target {
         Ok(lock)
     }
 
-    /// Reads the configuration and writes it changed, without a pause in between, unless it has gone since `before` was
+    /// Reads the configuration and writes it changed at once. Refuses if the file has disappeared since `before` was
     /// read.
     pub(super) fn change(
         &self,
@@ -225,8 +224,8 @@ impl Target {
             .map_err(ChangeError::Write)
     }
 
-    /// Refuses to enrol a profile in this store while an interrupted removal of its name has left a credential in another:
-    /// what is written down of that removal would be lost.
+    /// Refuses to enrol a profile in this store while an interrupted removal of its name has left a credential in
+    /// another: the enrolment would overwrite the record of that removal.
     pub(super) fn refuse_to_forget(
         &self,
         name: &ProfileName,
@@ -244,7 +243,7 @@ impl Target {
     }
 }
 
-/// How a command ends that could not write a configuration: there may be room later.
+/// The exit code of a command that could not write a configuration: there may be room later.
 fn exit_of(error: &WriteError) -> Exit {
     if error.is_full() {
         Exit::Later
@@ -253,24 +252,24 @@ fn exit_of(error: &WriteError) -> Exit {
     }
 }
 
-/// Why a configuration was not changed, or not surely.
+/// The reason why a configuration was not changed, or not durably.
 #[derive(Debug)]
 pub(super) enum ChangeError {
     /// It cannot be read.
     Unusable(Unusable),
-    /// It is not one that can be changed like this.
+    /// It cannot be edited in this way.
     Edit(String),
     /// It cannot be written.
     Write(WriteError),
 }
 
 impl ChangeError {
-    /// Whether it is changed all the same, but might not outlive a power failure.
+    /// Whether it is changed despite the error, but may not survive a power failure.
     pub(super) const fn is_changed(&self) -> bool {
         matches!(self, Self::Write(error) if error.replaced)
     }
 
-    /// Tells what follows, and the reason.
+    /// Prints the consequence and the reason.
     pub(super) fn tell(&self, what: &str) -> Exit {
         match self {
             Self::Unusable(unusable) => fail(Exit::Config, format!("{what}: {unusable}")),

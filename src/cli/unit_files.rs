@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The folders of the system's units, the first one counts.
+/// The folders of the system's units; the first one takes precedence.
 const FOLDERS: [&str; 5] = [
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -38,7 +38,7 @@ impl UnitFiles {
         })
     }
 
-    /// Each key with its value, in the order in which they count: the last one wins, or is added.
+    /// Each key with its value, in the order of precedence: a later value replaces an earlier one, or is added to it.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         let lines = self.texts.iter().flat_map(|text| text.lines());
         lines.filter_map(|line| {
@@ -48,7 +48,7 @@ impl UnitFiles {
     }
 }
 
-/// The drop-ins of the unit in the order in which they count: by their names, and for each name the first folder.
+/// The drop-ins of the unit, sorted by name; for each name, the first folder takes precedence.
 fn drop_ins(folders: &[PathBuf], unit: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = vec![];
     for folder in folders {

@@ -1,7 +1,7 @@
-//! `jetond unlock` and `jetond lock`: let the running daemon open encrypted records, and take that from it again.
+//! `jetond unlock` and `jetond lock`: let the running daemon open encrypted records, and undo that.
 //!
-//! The passphrase's work is done here, in a process that ends with it. What goes to the daemon is the identity, in one
-//! request, and only to a daemon that is believed.
+//! The passphrase is processed in this command, which then ends. Only the identity goes to the daemon, in one request,
+//! and only if the daemon's user is trusted.
 
 use std::path::{Path, PathBuf};
 
@@ -64,7 +64,7 @@ fn try_unlock(args: &UnlockArgs, env: &Env) -> Result<(), Exit> {
     })?;
     let file = IdentityFile::new(&target.state, target.owner);
     let wrapped = wrapped(&file, &recipient)?;
-    // Before a person types a passphrase for a daemon that is not there.
+    // Must come before the person types a passphrase: the daemon may not be there.
     let daemon = Daemon::find(args.admin_socket.as_deref(), &target, env)?;
     daemon.judge(env.uid)?;
     daemon.refuse_another(&target)?;
@@ -88,7 +88,7 @@ fn try_unlock(args: &UnlockArgs, env: &Env) -> Result<(), Exit> {
 
 fn try_lock(args: &LockArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find(env)?;
-    // Whose it is does not matter: nothing secret is sent.
+    // The daemon's user does not matter: nothing secret is sent.
     let daemon = Daemon::find(args.admin_socket.as_deref(), &target, env)?;
     daemon.refuse_another(&target)?;
     let answer = daemon.post("/v1/lock", "")?;
@@ -112,7 +112,7 @@ fn try_lock(args: &LockArgs, env: &Env) -> Result<(), Exit> {
     }
 }
 
-/// The wrapped identity of this recipient.
+/// Reads the wrapped identity of this recipient.
 pub(super) fn wrapped(file: &IdentityFile, recipient: &Recipient) -> Result<Wrapped, Exit> {
     let read = file.read();
     let read = read.map_err(|error| {
@@ -136,7 +136,7 @@ fn another_recipient(file: &IdentityFile, identity: &Identity, recipient: &Recip
     fail(Exit::Config, what)
 }
 
-/// Opens the identity with the passphrase that was given, or that a person types.
+/// Opens the identity with the given passphrase, or with one that a person types.
 pub(super) fn opened(
     wrapped: &Wrapped,
     file: &IdentityFile,
@@ -175,7 +175,7 @@ struct Daemon {
 // === impl Daemon ===
 
 impl Daemon {
-    /// Finds the daemon of this target, or the one at the socket that was named.
+    /// Finds the daemon of this target, or the one at the named socket.
     fn find(named: Option<&Path>, target: &Target, env: &Env) -> Result<Self, Exit> {
         let socket = match named {
             Some(socket) => socket.to_owned(),
@@ -216,7 +216,7 @@ impl Daemon {
         Err(fail(Exit::Config, what))
     }
 
-    /// Believes a daemon of our user or of root, and another user's only if a person who has named it says so.
+    /// Accepts a daemon of our user or of root. Accepts another user's only if it was named and a person confirms it.
     fn judge(&self, own_uid: u32) -> Result<(), Exit> {
         if peers::gate(own_uid, true).is_ours(self.user) {
             return Ok(());
@@ -245,7 +245,7 @@ impl Daemon {
         }
     }
 
-    /// Sends a request on a connection of its own, to the same user as before.
+    /// Sends a request on a new connection, and checks that the same user listens as before.
     fn post(&self, path: &str, body: &str) -> Result<Answer, Exit> {
         let shown = self.socket.display();
         let failed = |error: std::io::Error| {
@@ -260,7 +260,7 @@ impl Daemon {
         admin::exchange_on(stream, "POST", path, body).map_err(failed)
     }
 
-    /// Reads what the daemon answers.
+    /// Parses the daemon's answer.
     fn reply(&self, answer: &Answer, so: &str) -> Result<LockReply, Exit> {
         #[derive(Deserialize, Default)]
         struct Problem {
@@ -289,7 +289,7 @@ impl Daemon {
     }
 }
 
-/// The user that listens, by the kernel's word.
+/// The user that listens, as the kernel reports it.
 fn user_of(stream: &std::os::unix::net::UnixStream, socket: &Path) -> Result<u32, Exit> {
     let peer = peers::credentials(stream);
     peer.map(|(uid, ..)| uid).map_err(|error| {

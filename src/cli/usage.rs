@@ -1,12 +1,12 @@
-//! What clap says of arguments that make no sense, without what was typed: somebody may have pasted a secret there, and
-//! standard error is often a log.
+//! Errors about wrong arguments, without the arguments' text: a user may have pasted a secret there, and standard error
+//! is often a log.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// What stands in the place of what was typed.
+/// The replacement of the typed text.
 const HIDDEN: &str = "…";
 
-/// The same error, naming options and never values.
+/// Rewrites the error so that it names options and never values.
 pub(super) fn without_values(mut error: clap::Error) -> clap::Error {
     let text = |error: &clap::Error, kind| match error.get(kind) {
         Some(ContextValue::String(text)) if !text.is_empty() => Some(text.clone()),
@@ -20,7 +20,7 @@ pub(super) fn without_values(mut error: clap::Error) -> clap::Error {
             say(&mut error, kind, HIDDEN);
         }
     }
-    // In the other kinds of error it is the name of an argument of ours.
+    // In other kinds of error it is the name of one of our own arguments.
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(typed) = text(&error, ContextKind::InvalidArg)
     {
@@ -32,7 +32,7 @@ pub(super) fn without_values(mut error: clap::Error) -> clap::Error {
             HIDDEN
         };
         say(&mut error, ContextKind::InvalidArg, shown);
-        // How to pass what was typed as a value.
+        // The advice on how to pass the typed text as a value.
         error.remove(ContextKind::Suggested);
     }
     error

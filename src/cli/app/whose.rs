@@ -6,7 +6,7 @@ use super::super::target::TargetArgs;
 use crate::applications::Kind;
 use crate::profile::ProfileName;
 
-/// The arguments of every `jetond app` command: the kind of keys, and the target.
+/// Whose token to use, and which keys are meant.
 #[derive(Debug, clap::Args)]
 pub(super) struct Common {
     /// Which keys: "auto" means the user's own, whatever the server calls them

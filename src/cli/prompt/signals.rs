@@ -1,4 +1,4 @@
-//! The signals that must not end or stop us before the terminal is as it was.
+//! The signals that must not end or stop this process before the terminal is restored.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,31 +14,32 @@ use signal_hook::low_level::{self, emulate_default_handler};
 
 use crate::process::dispositions::Ignored;
 
-/// Those that end us.
+/// The signals that end this process.
 const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
-/// What each signal does while no question is open: as before. Set once, since a handler stays installed for good.
+/// The switch that gives each signal its usual effect while no question is open. It is set up once, since a handler
+/// stays installed for good.
 static USUAL: OnceLock<Usual> = OnceLock::new();
 
 struct Usual {
     ends: Arc<AtomicBool>,
     stops: Arc<AtomicBool>,
-    /// Those that were not ignored when we were started.
+    /// The signals that were not ignored at the start of this process.
     caught: Vec<i32>,
 }
 
-/// What a signal asks for.
+/// The effect that a signal demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// To end, by this signal.
+    /// End by this signal.
     End(i32),
-    /// To stop, until SIGCONT.
+    /// Stop until SIGCONT.
     Stop,
-    /// To ask again: we were stopped by SIGSTOP, or were not stopped since nothing would continue us.
+    /// Ask the question again: the process was stopped by SIGSTOP, or did not stop because no shell would continue it.
     GoOn,
 }
 
-/// The signals are caught as long as this is there.
+/// Catches the signals until it is dropped.
 pub(super) struct Signals {
     delivery: SignalDelivery<UnixStream, WithOrigin>,
     usual: &'static Usual,
@@ -57,17 +58,18 @@ impl Signals {
         Ok(Self { delivery, usual })
     }
 
-    /// Readable when one has arrived.
+    /// The descriptor that is readable when a signal has arrived.
     pub(super) fn arrive_at(&self) -> BorrowedFd<'_> {
         self.delivery.get_read().as_fd()
     }
 
-    /// What those that have arrived ask for; to end goes before all else.
+    /// The effect that the arrived signals demand. An end precedes all others.
     pub(super) fn arrived(&mut self) -> Option<Asked> {
         let mut asked = None;
         for origin in self.delivery.pending() {
             let this = match origin.signal {
-                // A key stops us only where a shell can continue us; a process that sends the signal can do so itself.
+                // A key stops this process only if a shell can continue it. A process that sends the signal can
+                // continue it itself.
                 SIGTSTP if origin.process.is_some() || has_job_control() => Asked::Stop,
                 SIGTSTP | SIGCONT => Asked::GoOn,
                 signal => Asked::End(signal),
@@ -81,18 +83,18 @@ impl Signals {
         asked
     }
 
-    /// Ends by the signal, so that our parent sees which one; or stops, and comes back after SIGCONT.
+    /// Ends by the signal, so that the parent sees which one; or stops, and returns after SIGCONT.
     pub(super) fn obey(&mut self, signal: i32) {
         if signal != SIGTSTP && is_process_one() {
             low_level::exit(status_of(signal));
         }
-        // For a signal that ends us it does not return when it succeeds.
+        // If the signal ends this process, the call returns only on an error.
         let _: io::Result<()> = emulate_default_handler(signal);
-        // That we go on is known.
+        // The SIGCONT that has just arrived needs no reaction.
         self.delivery.pending().for_each(drop);
     }
 
-    /// Catches no more, and obeys one that came while the line was taken.
+    /// Stops catching, and obeys a signal that came while the answer was read.
     pub(super) fn release(mut self) {
         self.usual.set(true);
         if let Some(Asked::End(signal)) = self.arrived() {
@@ -100,7 +102,7 @@ impl Signals {
         }
     }
 
-    /// Lets signals do what they usually do, while this runs.
+    /// Gives signals their usual effect while `work` runs.
     pub(super) fn let_through<T>(&self, work: impl FnOnce() -> T) -> T {
         self.usual.set(true);
         let done = work();
@@ -152,7 +154,8 @@ impl Usual {
     }
 }
 
-/// Whether no signal ends us by its default (pid_namespaces(7)): then we exit as a shell says that it did.
+/// Whether this is process 1, which no signal ends by default (pid_namespaces(7)). Then it exits with a shell's code
+/// for the signal.
 fn is_process_one() -> bool {
     getpid().as_raw() == 1
 }
@@ -161,10 +164,10 @@ const fn status_of(signal: i32) -> i32 {
     128 + signal
 }
 
-/// Whether a shell can continue us after a stop. Without one the kernel's own default does not stop a process group either
-/// (POSIX: an orphaned process group), as with `ssh -t HOST jetond add`.
+/// Whether a shell can continue this process after a stop. Without a shell the kernel's default does not stop a process
+/// group either (POSIX: an orphaned process group), for example in `ssh -t HOST jetond add`.
 ///
-/// A group or a session of another PID namespace has the number 0, which is why rustix cannot name them.
+/// A group or a session of another PID namespace has the number 0, so rustix has no type for them.
 fn has_job_control() -> bool {
     let (Ok(session), group) = (getsid(None), getpgrp()) else {
         return false;
@@ -182,7 +185,7 @@ fn has_job_control() -> bool {
     false
 }
 
-/// The parent of a process, by proc(5); 0 where that cannot be told.
+/// The parent of a process, by proc(5); 0 if it is not known.
 fn parent_of(pid: Pid) -> Pid {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));

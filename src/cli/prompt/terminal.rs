@@ -1,7 +1,7 @@
-//! The terminal of a question, which is as it was afterwards, however that ends.
+//! The terminal of a question. Its modes are restored afterwards, however the question ends.
 //!
-//! What is typed or pasted beyond the answer is thrown away: a shell must not run it, and the next question must not take
-//! it for its answer.
+//! Text that is typed or pasted after the answer is discarded: a shell must not run it, and the next question must not
+//! take it for its answer.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -20,31 +20,31 @@ use zeroize::Zeroizing;
 use super::editor::{Editor, Fed, Keys, Line};
 use super::signals::{Asked, Signals};
 
-/// The largest secret that is read, in bytes: more than any credential that is taken.
+/// The largest secret that is read, in bytes: longer than any accepted credential.
 pub(super) const MAX_SECRET: u64 = 4_096;
 
-/// What is pasted arrives in pieces: this long after the last one it is over, and this often we wait at most.
+/// Pasted text arrives in pieces: a pause of this length ends it, and this is the largest number of waits.
 const PASTE: Duration = Duration::from_millis(30);
 const PIECES: usize = 300;
 
-/// As much is read at once, in bytes.
+/// The number of bytes that are read at once.
 const PIECE: usize = 4_096;
 
-/// The most lines of an answer, and the most bytes behind it that are looked at: more than a client ID and its secret have
-/// in any form.
+/// The most lines of an answer, and the most bytes after it that are kept: more than a client ID and its secret have in
+/// any form.
 const MAX_LINES: usize = 64;
 const MAX_MORE: usize = 64 * 1024;
 
-/// How a line is typed.
+/// The mode in which a line is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Typing {
     /// Shown, and edited by the terminal itself (canonical mode).
     Shown,
-    /// Not shown, and edited by us, so that all of what is pasted can be read.
+    /// Not shown, and edited by this process, so that all pasted text can be read.
     Hidden,
 }
 
-/// What ended a wait for an answer.
+/// The result of a wait for an answer.
 pub(super) enum Input {
     /// Lines, without their ends.
     Lines(Vec<Line>),
@@ -52,15 +52,15 @@ pub(super) enum Input {
     Signal(Asked),
 }
 
-/// The terminal of standard input. Questions are shown on standard error, or on the controlling terminal where standard
+/// The terminal of standard input. Questions are shown on standard error, or on the controlling terminal if standard
 /// error is not a terminal.
 pub(super) struct Terminal {
     output: File,
     typing: Typing,
     usual: Termios,
-    /// Whether its modes are ours.
+    /// Whether the terminal has the modes that this process has set.
     changed: bool,
-    /// The line that is typed byte by byte.
+    /// The editor of a line that is typed byte by byte.
     editor: Editor,
 }
 
@@ -71,7 +71,7 @@ impl Terminal {
         let terminal = || File::options().write(true).open("/dev/tty");
         let output = match io::stderr().is_terminal() {
             true => None,
-            // Where it goes into a file, the person would see no question.
+            // If standard error is a file, the person would see no question there.
             false => terminal().ok(),
         };
         let output = match output {
@@ -92,8 +92,8 @@ impl Terminal {
         })
     }
 
-    /// Prepares the terminal, and shows the question; in this order, so that nothing typed after it is lost or shown. What
-    /// was typed before is thrown away, unless the question `goes_on` with an answer that has begun.
+    /// Prepares the terminal, and then shows the question, so that text typed after it is neither lost nor shown. Text
+    /// that was typed before is discarded, unless the question `goes_on` with an answer that has begun.
     pub(super) fn begin(
         &mut self,
         question: &str,
@@ -101,12 +101,12 @@ impl Terminal {
         signals: &Signals,
     ) -> io::Result<()> {
         if !is_ours() {
-            // In the background this stops us until we are in the foreground, and a signal may end us meanwhile. Before
-            // that its modes are those of the shell's own line.
+            // In the background this stops the process until it is in the foreground, and a signal may end it
+            // meanwhile. Before that, the terminal has the modes of the shell's line editor.
             signals.let_through(|| tcflush(stdin(), QueueSelector::IFlush))?;
         }
         if !self.changed {
-            // After a stop, the shell may have changed them.
+            // The shell may have changed the modes during a stop.
             self.usual = tcgetattr(stdin())?;
         }
         self.set_modes(self.typing)?;
@@ -114,7 +114,7 @@ impl Terminal {
             self.editor.clear();
             flush();
         }
-        // One that was halted by Ctrl-S does not take it, and must not keep us from ending.
+        // A terminal that is halted by Ctrl-S accepts no text, and must not keep this process from ending.
         let arrive_at = signals.arrive_at();
         let output = self.output.as_fd();
         let mut ready = [
@@ -134,7 +134,7 @@ impl Terminal {
 
     fn set_modes(&mut self, typing: Typing) -> io::Result<()> {
         let mut modes = self.usual.clone();
-        // However another program has left it.
+        // Set whatever another program has left.
         modes.local_modes |= LocalModes::ICANON | LocalModes::ISIG;
         modes.input_modes |= InputModes::ICRNL;
         modes.input_modes -= InputModes::INLCR | InputModes::IGNCR;
@@ -148,9 +148,9 @@ impl Terminal {
         Ok(())
     }
 
-    /// Waits for an answer: a line, and of what is pasted every line.
+    /// Waits for an answer: one line, or all lines of a paste.
     pub(super) fn answer(&mut self, signals: &mut Signals) -> io::Result<Input> {
-        // As large as it can get, so that no growth leaves a copy behind.
+        // Allocated at the largest size, so that no growth leaves a copy behind.
         let mut room = Zeroizing::new(vec![0; PIECE]);
         let mut lines = vec![];
         loop {
@@ -179,7 +179,7 @@ impl Terminal {
                 continue;
             }
             let n = match rustix::io::read(input, room.as_mut_slice()) {
-                // Where the terminal edits the line, the end of input is not a byte.
+                // If the terminal edits the line, the end of input is not a byte.
                 Ok(0) if lines.is_empty() => return Ok(Input::End),
                 Ok(0) => return Ok(Input::Lines(lines)),
                 Ok(n) => n,
@@ -206,8 +206,8 @@ impl Terminal {
         self.output.write_all(text.as_bytes())
     }
 
-    /// Waits until nothing more of what was pasted arrives, and takes it away. Returns what it was, as far as it is looked
-    /// at.
+    /// Waits until no more pasted text arrives, and removes it from the terminal's input. Returns its beginning, up to
+    /// [`MAX_MORE`].
     pub(super) fn take_rest(&mut self) -> Zeroizing<Vec<u8>> {
         let mut rest = Zeroizing::new(Vec::with_capacity(MAX_MORE + 1));
         rest.extend_from_slice(&self.editor.take());
@@ -233,7 +233,7 @@ impl Terminal {
         rest
     }
 
-    /// Gives the terminal back. It may be gone, or another program's by now: then there is nothing to give back.
+    /// Restores the terminal's modes. Does nothing if the terminal is gone or belongs to another program by now.
     pub(super) fn restore(&mut self) {
         if !std::mem::take(&mut self.changed) || !is_ours() {
             return;
@@ -241,16 +241,16 @@ impl Terminal {
         flush();
         let _: rustix::io::Result<()> = tcsetattr(stdin(), OptionalActions::Now, &self.usual);
         if self.typing != Typing::Shown {
-            // That of the line was not shown.
+            // The line end that the person typed was not shown.
             let _: io::Result<()> = self.end_line();
         }
     }
 
-    /// Ends the line that the question stands in.
+    /// Ends the line of the question.
     pub(super) fn end_line(&mut self) -> io::Result<()> {
         let output = self.output.as_fd();
         let mut ready = [PollFd::new(&output, PollFlags::OUT)];
-        // One that was halted by Ctrl-S does without.
+        // A terminal that is halted by Ctrl-S gets no line end.
         let now = Timespec::default();
         wait(&mut ready, Some(&now))?;
         if ready.iter().any(|fd| !fd.revents().is_empty()) {
@@ -266,20 +266,20 @@ impl Drop for Terminal {
     }
 }
 
-/// Throws away what was typed and not read.
+/// Discards text that was typed and not read.
 fn flush() {
-    // One that is gone has nothing more.
+    // A terminal that is gone has no more text.
     let _: rustix::io::Result<()> = tcflush(stdin(), QueueSelector::IFlush);
 }
 
-/// Whether the terminal takes our settings without stopping us: we are in its foreground, or it is not the one by whose
-/// keys our session is controlled.
+/// Whether the terminal accepts settings without stopping this process: the process is in its foreground, or it is not
+/// the controlling terminal of the session.
 fn is_ours() -> bool {
     let ours = nix::unistd::getpgrp().as_raw();
     tcgetpgrp(stdin()).map_or(true, |foreground| foreground.as_raw_nonzero().get() == ours)
 }
 
-/// Waits for one of these; a signal may end it before.
+/// Waits for one of these; a signal may end the wait earlier.
 fn wait(fds: &mut [PollFd<'_>], limit: Option<&Timespec>) -> io::Result<()> {
     match poll(fds, limit) {
         Ok(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! Finds out what there is to remove.
+//! Finds the parts that a removal has to remove.
 
 use super::super::output::{Exit, fail};
 use super::{Left, NOTHING, Work};
@@ -7,7 +7,7 @@ use crate::config::{Profile, StoreKind};
 use crate::settings::Content;
 
 impl Work<'_> {
-    /// Finds out what there is to remove.
+    /// Finds the parts that a removal has to remove.
     pub(super) fn left(&self) -> Result<Left, Exit> {
         let found = self.target.read_to_change()?;
         let look = |store: &StoreKind| self.stores.reader(store).look(self.name).revision;
@@ -51,8 +51,8 @@ impl Work<'_> {
         }
     }
 
-    /// The store of an interrupted removal that this one would make forgotten: another one than the profile's. One of
-    /// another configuration has to end first.
+    /// The store of an interrupted removal, if it is not the profile's: a new record would overwrite its name. Refuses
+    /// a removal of another configuration, which has to be finished first.
     fn former(&self, store: &StoreKind) -> Result<Option<StoreKind>, Exit> {
         let refuse = |why: String| Err(fail(Exit::Config, format!("{NOTHING}: {why}")));
         match self.removals.begun(self.name) {
@@ -64,7 +64,7 @@ impl Work<'_> {
                 self.target.line_of_removal(self.name, &removal.config)
             )),
             Ok(None) => Ok(None),
-            // It may name a credential, which would be forgotten.
+            // The record may name a credential, which would be forgotten.
             Err(error) => refuse(Causes(&error).to_string()),
         }
     }

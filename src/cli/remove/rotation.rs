@@ -1,4 +1,4 @@
-//! The rotation of the profile's key that a removal gives up.
+//! The rotation of the profile's key that a removal abandons.
 
 use super::super::output::tell;
 use super::super::rotating::OpenRotation;
@@ -8,15 +8,15 @@ use crate::config::StoreKind;
 use crate::store::{ProfileLock, Rotations};
 
 impl Work<'_> {
-    /// The rotation that has begun and not ended.
+    /// The unfinished rotation, if any.
     pub(super) fn rotation(&self, left: &Left) -> Option<OpenRotation> {
-        // One that cannot be read, as of a locked store, has its journal.
+        // A record that cannot be read, for example in a locked store, may have a journal.
         let record = self.stores.reader(&left.store).load(self.name);
         let record = record.ok().flatten();
         OpenRotation::of(self.target, self.name, record.as_ref())
     }
 
-    /// Removes what is written down of a rotation, and what is kept for it in this store.
+    /// Removes the journal of a rotation, and the data that this store keeps for it.
     pub(super) fn end_rotation(&self, lock: &ProfileLock, store: &StoreKind) {
         if let Err(error) = self.stores.store(store).forget(lock) {
             tell(format!(

@@ -1,4 +1,5 @@
-//! The removal of a profile whose credential comes from a source. Other programs write it, so it stays as it is.
+//! The removal of a profile whose credential comes from a source. Another program writes the source, so it stays
+//! unchanged.
 
 use super::super::admin;
 use super::super::output::{Exit, fail, report, tell};
@@ -9,7 +10,7 @@ use crate::paths::Env;
 use crate::settings::Content;
 
 impl Work<'_> {
-    /// The source of the profile's credential; `None` for a profile with a store, and for one that is not in the
+    /// The source of the profile's credential; `None` for a profile with a store, and for a profile that is not in the
     /// configuration.
     pub(super) fn source(&self) -> Result<Option<ReadOnlySource>, Exit> {
         let found = self.target.read_to_change()?;
@@ -33,13 +34,13 @@ impl Work<'_> {
         }
         {
             let _lock = target.lock(NOTHING)?;
-            // A person may have thought about it for a while.
+            // The person may have thought about it for a while.
             if self.source()?.as_ref() != Some(source) {
                 let what =
                     format!("{NOTHING}: the profile {name} was changed meanwhile; try again");
                 return Err(fail(Exit::Later, what));
             }
-            // Another command that works on this profile ends first.
+            // The lock makes sure that another command on this profile ends first.
             let bindings = self.stores.bindings();
             let is_bound = bindings.path(name).symlink_metadata().is_ok();
             let lock = is_bound.then(|| self.stores.lock(name)).transpose();

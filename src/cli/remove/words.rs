@@ -1,9 +1,9 @@
-//! What a removal will do, and what it has done, in words.
+//! Messages about what a removal will do and has done.
 
 use super::{Left, Work};
 
 impl Work<'_> {
-    /// What will be done, for a person.
+    /// Describes for a person what will be done.
     pub(super) fn sentence(&self, left: &Left) -> String {
         let place = || {
             let places = left
@@ -36,7 +36,7 @@ impl Work<'_> {
         }
     }
 
-    /// What was done, for a person.
+    /// Describes for a person what was done.
     pub(super) fn result(&self, left: &Left) -> String {
         const KEY: &str = "its key at the issuer is still valid until it is deleted there";
         let (name, config) = (self.name, self.target.config.display());

@@ -1,4 +1,4 @@
-//! The users whom `run --allow` lets in beside the daemon's own: the command that it serves runs as one of them.
+//! The users whom `run --allow` admits besides the daemon's own: the served command runs as one of them.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,10 +8,10 @@ use crate::config::Names as _;
 use crate::policy::{Guests, IdRange};
 use crate::settings::names::System;
 
-/// What is wrong with the option where there is no command.
+/// The error of the option without a command.
 pub(super) const WITHOUT_COMMAND: &str = "--allow is for the user of a command: jetond run --allow USER -- CMD; a daemon of its own lets in those whom the rules of its configuration name ([[profiles.NAME.allow]])";
 
-/// Programs that start another one as a user who is named by their first argument, as names of files.
+/// The file names of programs that start another one as a user whom their first argument names.
 const BY_NAME: [&str; 9] = [
     "chpst",
     "doas",
@@ -24,10 +24,10 @@ const BY_NAME: [&str; 9] = [
     "sudo",
 ];
 
-/// Options of setpriv(1) that do so.
+/// The options of setpriv(1) with the same effect.
 const OF_SETPRIV: [&str; 3] = ["--reuid", "--ruid", "--euid"];
 
-/// The users of these names or numbers.
+/// Looks up the users of these names or numbers.
 pub(super) fn guests(named: &[String]) -> Result<Guests, Exit> {
     let uids: Result<Vec<u32>, Exit> = named.iter().map(|user| uid(user)).collect();
     Ok(Guests::new(uids?))
@@ -56,8 +56,8 @@ fn uid(user: &str) -> Result<u32, Exit> {
     }
 }
 
-/// Whether a command looks as if it started another one as a user who then does not get to the socket: only root can do
-/// that, and it is not needed for root.
+/// Whether a command seems to start another one as a user who is not admitted to the socket. Only root can start one
+/// so, and root itself is always admitted.
 pub(super) fn is_forgotten(command: &[OsString], guests: &Guests, uid: u32) -> bool {
     uid == 0 && guests.is_empty() && changes_user(command)
 }

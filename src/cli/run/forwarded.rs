@@ -1,4 +1,4 @@
-//! The signals that a command must get although they were sent to the process that started it.
+//! The signals that the command must get although they were sent to its parent, this process.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -10,29 +10,29 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::process::dispositions::Ignored;
 
-/// All of them.
+/// All forwarded signals.
 const FORWARDED: [i32; 7] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH];
 
 /// A signal that has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Arrived {
     pub(super) signal: i32,
-    /// Whether a process sent it to us. If not, a key or the end of the terminal did, and the command, which is in our
-    /// process group, has got it as well: a second one would be an impatient user's.
+    /// Whether a process sent it to us. If not, a key or a hangup of the terminal did, and the command has got it as
+    /// well, since it is in our process group. A second one would look like a second request by the user.
     pub(super) sent: bool,
 }
 
-/// The signals that arrive.
+/// The stream of arriving signals.
 pub(super) struct Forwarded {
     delivery: SignalDelivery<tokio::net::UnixStream, WithOrigin>,
-    /// Those that have arrived together and were not asked for yet.
+    /// The signals that arrived together and were not returned yet.
     waiting: Vec<Arrived>,
 }
 
 // === impl Forwarded ===
 
 impl Forwarded {
-    /// Catches the signals from now on, but for those that are ignored: the command inherits that, as with `nohup`.
+    /// Catches the signals from now on, except for ignored ones: the command inherits that, as with `nohup`.
     pub(super) fn new() -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
@@ -61,7 +61,7 @@ impl Forwarded {
                 .await
                 .is_err()
             {
-                // The other end lives in the signal handler for ever.
+                // Unreachable: the other end lives in the signal handler for ever.
                 return std::future::pending().await;
             }
             let pending = self.delivery.pending();

@@ -18,14 +18,14 @@ use crate::trust::{self, Purpose, Sharing, Untrusted};
 /// The longest path below the folder's parent.
 const LONGEST: &str = "jeton-run-123456/jeton-admin/admin.sock";
 
-/// How many folders the sockets are below the folder's parent, which in a pod may be a volume that several containers
-/// share: an `emptyDir` at `/tmp`.
+/// The number of folders between the sockets and the folder's parent. In a pod that parent may be a volume that several
+/// containers share, such as an `emptyDir` at `/tmp`.
 pub(super) const VOLUME_DEPTH: usize = 2;
 
-/// The mode of a folder through which others get to what they know the name of.
+/// The mode of a folder that others can traverse but not list.
 const PASSABLE: u16 = 0o711;
 
-/// The folder, of mode 0700, or 0711 where the command runs as another user. It is removed with this value.
+/// The folder, of mode 0700, or 0711 if the command runs as another user. It is removed when this value is dropped.
 pub(super) struct Place {
     folder: TempDir,
     for_others: bool,
@@ -37,10 +37,11 @@ pub(super) struct Place {
 // === impl Place ===
 
 impl Place {
-    /// A new folder: below the user's runtime folder, else that for temporary files, else `/tmp`. A Slurm job has often
-    /// inherited the name of a runtime folder that only the login node has, and a long one for its temporary files.
+    /// Makes a folder below the user's runtime folder, else below that for temporary files, else below `/tmp`. A Slurm
+    /// job has often inherited the name of a runtime folder that only the login node has, and a long name for temporary
+    /// files.
     ///
-    /// Guests must get through to it, so what is above it must let them.
+    /// Guests must be able to traverse the folders above it.
     pub(super) fn new(env: &Env, guests: &Guests) -> io::Result<Self> {
         let temporary = std::path::absolute(std::env::temp_dir())?;
         let bases = env.xdg_runtime_dir.clone().into_iter();
@@ -48,8 +49,8 @@ impl Place {
         Self::below(bases, env.uid, !guests.is_empty())
     }
 
-    /// The same below the first of these folders that will do, one that several containers share only when there is no
-    /// other; the error is the last one's.
+    /// Makes it below the first of these folders that can be used, and below one that several containers share only if
+    /// there is no other. Returns the last error.
     fn below(bases: impl Iterator<Item = PathBuf>, uid: u32, for_others: bool) -> io::Result<Self> {
         let (volumes, own): (Vec<_>, Vec<_>) = bases.partition(|base| trust::is_volume(base));
         let mut last = io::ErrorKind::NotFound.into();
@@ -73,7 +74,7 @@ impl Place {
         trust::resolve(trusted, uid).map_err(of_a_socket)?;
         let folder = tempfile::Builder::new()
             .prefix("jeton-run-")
-            // The crate's own default leaves it to the umask.
+            // The crate's default mode depends on the umask.
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(base)?;
         let place = Self {
@@ -84,7 +85,7 @@ impl Place {
             uid,
         };
         if for_others {
-            // The umask may have taken rights away. What it is by now is ours, or else it is not changed.
+            // The umask may have removed rights. The folder is changed only if it is still ours.
             let made = File::options()
                 .read(true)
                 .custom_flags((OFlags::DIRECTORY | OFlags::NOFOLLOW).bits().cast_signed())
@@ -104,8 +105,8 @@ impl Place {
         }
     }
 
-    /// Lets other users get to the token socket if they have to, without seeing what else is there. A daemon that has
-    /// ended has removed the folders: then they are made again.
+    /// Lets other users reach the token socket if `for_others` is set, but not list the folder. A daemon that ended has
+    /// removed the folders, so this makes them again.
     pub(super) fn open(&self) -> io::Result<()> {
         let Some(folder) = self.socket.parent().filter(|_| self.for_others) else {
             return Ok(());
@@ -113,19 +114,19 @@ impl Place {
         trust::make_folders(folder, self.uid, PASSABLE).map_err(io::Error::other)
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Creates the folder again at the same path if it is missing: the command knows its sockets by their paths.
+    /// Makes the folder again at the same path if it is missing: the command knows its sockets by their paths.
     ///
     /// # Errors
-    /// The system's, or that a folder above is no longer to be trusted.
+    /// The system's, or that a folder above is no longer trusted.
     pub(super) fn restore(&self) -> io::Result<()> {
         let folder = self.folder.path();
         match folder.symlink_metadata() {
-            // The daemon judges whether it is still ours.
+            // The daemon checks whether it is still ours.
             Ok(_) => return Ok(()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e),
@@ -136,7 +137,7 @@ impl Place {
         DirBuilder::new().mode(mode.into()).create(folder)
     }
 
-    /// Removes it now. The daemon may have done so.
+    /// Removes the folder now. The daemon may have removed it already.
     pub(super) fn remove(self) -> io::Result<()> {
         match self.folder.close() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -145,19 +146,19 @@ impl Place {
     }
 }
 
-/// What is wrong with a folder above the sockets; its remedy is that of a socket's place, and not a configuration's.
+/// The error for a folder above the sockets, with the remedy for a socket's place instead of a configuration's.
 fn of_a_socket(untrusted: Untrusted) -> io::Error {
     io::Error::other(untrusted.meant_for(Purpose::Socket { named: false }))
 }
 
-/// Removes what a daemon has made in its private folder, and that folder: nobody else does when the process that made
-/// it was killed. Folders go only when they are empty, so a mistaken path costs nothing.
+/// Removes a killed daemon's files in its private folder, and that folder: no other program would. Only empty folders
+/// are removed, so a mistaken path does no harm.
 pub(super) fn clear(places: &SocketPlaces) {
     let mut admin_lock = places.admin.clone().into_os_string();
     admin_lock.push(".lock");
     let folders = [places.token.parent(), places.admin.parent()];
     let both = folders.map(|folder| folder.and_then(Path::parent));
-    // What cannot be removed stays.
+    // Files that cannot be removed stay.
     command_files::remove_all(&places.token);
     for lock in [&places.lock, Path::new(&admin_lock)] {
         let _: io::Result<()> = std::fs::remove_file(lock);
@@ -215,7 +216,7 @@ mod tests {
         let inner = folder.join("jeton");
         let modes = || [&folder, &inner].map(|path| path.metadata().unwrap().mode() & 0o777);
         assert_eq!(modes(), [0o711; 2]);
-        // As a daemon that has ended leaves it.
+        // Removes the folders as a daemon does when it ends.
         for folder in [&inner, &folder] {
             std::fs::remove_dir(folder).unwrap();
         }
@@ -261,7 +262,7 @@ mod tests {
         clear(&places);
         assert!(!place.folder.path().exists());
 
-        // A daemon that is started again makes it again.
+        // A restarted daemon makes the folder again.
         fill();
         let precious = place.folder.path().join("jeton/precious");
         std::fs::write(&precious, "").unwrap();

@@ -1,4 +1,4 @@
-//! The daemon of one command: a process of its own, which is kept running and ended with the command.
+//! The daemon of one command, in a process of its own. It is restarted while the command runs, and stopped with it.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,13 +14,13 @@ use super::place::Place;
 use crate::process::children::{self, Owned};
 use crate::process::program::{SERVICE_VARIABLES, this_program};
 
-/// How long the daemon may take until it serves: its program and its configuration may be on a slow file system.
+/// Time limit for the daemon's start: its program and its configuration may be on a slow file system.
 const START: Duration = Duration::from_secs(30);
 
-/// How long it may take to end: longer than it gives to the requests at hand.
+/// Time limit for its end: longer than its drain of running requests.
 const END: Duration = Duration::from_secs(6);
 
-/// How long it takes at least until a daemon that has ended is started again, and at most.
+/// The shortest and the longest pause before a daemon that has ended is started again.
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 /// The daemon's process.
@@ -30,14 +30,14 @@ pub(super) struct Daemon<'a> {
     quiet: bool,
     child: Child,
     _owned: Option<Owned>,
-    /// The other end of its standard input. It is closed when this process ends, however that happens.
+    /// The other end of its standard input. The system closes it when this process ends for any reason.
     lifeline: Option<ChildStdin>,
 }
 
 // === impl Daemon ===
 
 impl<'a> Daemon<'a> {
-    /// Starts it; `quiet` is a log of warnings alone.
+    /// Starts the daemon; with `quiet` it logs only warnings.
     pub(super) fn start(place: &'a Place, args: &'a [OsString], quiet: bool) -> io::Result<Self> {
         let (mut child, owned) = spawn(place, args, quiet)?;
         let lifeline = child.stdin.take();
@@ -51,10 +51,10 @@ impl<'a> Daemon<'a> {
         })
     }
 
-    /// Waits until it serves. When it has ended instead, it has told why, and this ends as it did.
+    /// Waits until the daemon serves. If it ends instead, it has printed the reason, and this returns its exit code.
     pub(super) async fn serves(&mut self) -> Result<(), Exit> {
         let look = async {
-            // The admin socket is the second one that it makes.
+            // The daemon makes the admin socket after the token socket.
             while UnixStream::connect(&self.place.admin).await.is_err() {
                 sleep(Duration::from_millis(5)).await;
             }
@@ -70,7 +70,7 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// Starts the daemon again whenever it ends, and never returns. Says it once when it ends in the same way repeatedly.
+    /// Starts the daemon again whenever it ends, and never returns. Reports repeated ends of the same kind once.
     pub(super) async fn keep(&mut self) {
         let [shortest, longest] = AGAIN;
         let (mut pause, mut told) = (shortest, None);
@@ -78,7 +78,7 @@ impl<'a> Daemon<'a> {
             let ended = match timeout(longest, self.child.wait()).await {
                 Ok(ended) => ended,
                 Err(_) => {
-                    // It runs well.
+                    // The daemon has run for long enough.
                     (pause, told) = (shortest, None);
                     self.child.wait().await
                 }
@@ -95,7 +95,7 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// Starts the daemon as soon as possible, and says once why it is not.
+    /// Starts the daemon as soon as possible, and reports once why it cannot.
     async fn start_again(&mut self, pause: &mut Duration) {
         let [_, longest] = AGAIN;
         let mut told = false;
@@ -124,7 +124,7 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// Ends it.
+    /// Stops the daemon.
     pub(super) async fn stop(mut self) -> io::Result<()> {
         drop(self.lifeline.take());
         match timeout(END, self.child.wait()).await {
@@ -148,7 +148,7 @@ fn spawn(place: &Place, args: &[OsString], quiet: bool) -> io::Result<(Child, Op
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .kill_on_drop(true);
-    // What a service manager says is for the process that it started, and for the command.
+    // The service manager's variables are only for the process that it started, and for the command.
     for name in SERVICE_VARIABLES {
         command.env_remove(name);
     }

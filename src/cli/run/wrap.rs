@@ -1,9 +1,10 @@
-//! `jetond run -- CMD`: a daemon on a private socket for the life of a command, as `ssh-agent CMD` is.
+//! `jetond run -- CMD`: a daemon on a private socket for the life of a command, like `ssh-agent CMD`.
 //!
-//! Three processes: the one that the user started, which starts and ends the others; the daemon; the command. What the
-//! daemon gives up for safety (umask, core limit, gaining rights) would else be lost to the command too. The command
-//! keeps the terminal, the standard streams and the process group. When the first process is killed, the daemon ends by
-//! its lifeline; the command runs on without it, for nobody but its user can say what it should do.
+//! There are three processes: the one that the user started, the daemon, and the command. The first starts and ends the
+//! others. The daemon is separate because its hardening (umask, core limit, no new privileges) would affect the command
+//! as well. The command keeps the terminal, the standard streams and the process group. If the first process is killed,
+//! the daemon ends because its standard input closes. The command continues without it: only its user can decide what
+//! it should do.
 
 use std::ffi::OsString;
 use std::io;
@@ -28,12 +29,12 @@ use crate::process::dispositions::InheritedMask;
 use crate::process::logging;
 use crate::trust;
 
-/// As env(1): the command was found but cannot be run.
+/// Exit code of env(1): the command was found but cannot be run.
 const CANNOT_RUN: u8 = 126;
-/// As env(1): there is no such command.
+/// Exit code of env(1): there is no such command.
 const NOT_FOUND: u8 = 127;
 
-/// What of the command line is the daemon's: all that stands before the command.
+/// The daemon's part of the command line: all arguments before the command.
 pub(super) fn daemon_args(line: &[OsString]) -> &[OsString] {
     let own = line.split(|arg| arg == "--").next().unwrap_or_default();
     own.get(1..).unwrap_or_default()
@@ -47,7 +48,7 @@ pub(super) fn wrap(
     env: &Env,
     mask: &InheritedMask,
 ) -> Exit {
-    // What is told while the command runs must not keep its signals waiting.
+    // Messages that are printed while the command runs must not delay its signals.
     let _flush = logging::queue_stderr(None);
     match offload::event_loop() {
         Ok(runtime) => runtime.block_on(async {
@@ -67,7 +68,7 @@ async fn supervise(
     env: &Env,
     mask: &InheritedMask,
 ) -> Exit {
-    // Signals come first: one that ended us now would leave behind what we make.
+    // Must come first: a signal that ended this process later would leave its files behind.
     let mut signals = match Forwarded::new() {
         Ok(signals) => signals,
         Err(error) => return fail(Exit::Failed, error),
@@ -128,7 +129,7 @@ async fn run_beside(
     exit
 }
 
-/// Waits for a signal that ends a process, while there is no command yet to decide about it.
+/// Waits for a signal that ends a process, before the command has started and can handle it.
 async fn told_to_end(signals: &mut Forwarded) -> Exit {
     loop {
         let signal = signals.next().await.signal;
@@ -138,7 +139,7 @@ async fn told_to_end(signals: &mut Forwarded) -> Exit {
     }
 }
 
-/// Starts the command with the signal mask that we inherited, and with `SIGCHLD` at its default.
+/// Starts the command with the inherited signal mask, and with `SIGCHLD` at its default.
 fn spawn(
     command: &[OsString],
     place: &Place,
@@ -162,7 +163,7 @@ fn spawn(
     })
 }
 
-/// Waits for the command's end, handing on the signals that are meant for it.
+/// Waits for the command's end, and forwards the signals that are meant for it.
 async fn run(mut child: Child, signals: &mut Forwarded) -> Exit {
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let mut ended = pin!(child.wait());
@@ -177,7 +178,7 @@ async fn run(mut child: Child, signals: &mut Forwarded) -> Exit {
             arrived = signals.next() => {
                 let signal = Signal::from_named_raw(arrived.signal).filter(|_| arrived.sent);
                 if let (Some(pid), Some(signal)) = (pid, signal) {
-                    // It may have ended by now, unless it was waited for; its status then says so.
+                    // The command may have ended already, which its exit status then shows.
                     let _: rustix::io::Result<()> = kill_process(pid, signal);
                 }
             }

@@ -1,4 +1,4 @@
-//! Changes that the tools' own commands make and take back, with a record of what stood there.
+//! Changes that the tools' own commands make and undo, with a record of the former settings.
 
 use super::super::output::{Exit, fail, report, tell};
 use super::super::target::{Target, TargetArgs};
@@ -31,7 +31,7 @@ pub(super) fn apply(
     let records = open(&target, env).map_err(|why| refuse_unchanged(&why))?;
     let begin = || match records.read(recipe.name, &address)? {
         Some(mut record) => {
-            // What others have changed since then is theirs, and the whole file is not put back any more.
+            // Changes that others made since then are kept, so the whole file is not restored any more.
             if !record.is_as_left()? {
                 record.forget_left();
             }
@@ -133,7 +133,7 @@ fn only_record(recipe: &Recipe, records: &Records) -> Result<String, Refusal> {
     }
 }
 
-/// The records of this user. What a tool's file belongs to is the user, so they are never the system's.
+/// Opens the records of this user. A tool's file belongs to the user, so the records are never the system's.
 fn open(target: &Target, env: &Env) -> Result<Records, Refusal> {
     let named = Some(&*target.state).filter(|_| target.state_named);
     let state = env.state_dir(named);

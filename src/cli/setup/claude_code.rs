@@ -1,4 +1,4 @@
-//! `jetond setup claude-code`: the key for Claude Code's own gateway. Its MCP servers have a helper of their own.
+//! `jetond setup claude-code`: the key for Claude Code's own gateway. Its MCP servers have a separate helper.
 
 use super::super::target::lines::word;
 use super::docker::pretty;
@@ -16,7 +16,7 @@ pub(super) static RECIPE: Recipe = Recipe {
 fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
     let (jeton, profile) = (subject.jeton_text()?, subject.profile()?);
     let address = subject.address()?.to_string();
-    // Claude Code gives it to a shell.
+    // Claude Code passes it to a shell.
     let helper = format!("{} token {profile} --for claude-code", word(jeton));
     let settings = serde_json::json!({
         "apiKeyHelper": helper,
@@ -32,7 +32,7 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
         notes: vec![
             "merge this into ~/.claude/settings.json, if the address is that of an LLM gateway"
                 .to_owned(),
-            // Of a server for one project, Claude Code runs the helper only where that folder is trusted.
+            // For a server of one project, Claude Code runs the helper only if that folder is trusted.
             format!(
                 "if it is that of an MCP server, run this instead: claude mcp add-json --scope user jeton {}",
                 word(&server.to_string())

@@ -1,9 +1,9 @@
-//! `jetond setup curl`: the token by standard input, so that it stands in no arguments.
+//! `jetond setup curl`: the token on standard input, so that it is in no arguments.
 
 use super::super::target::lines::word;
 use super::recipe::{Format, Lines, Needs, Recipe, Refusal, Subject};
 
-/// curl 7.55 and later, and wget's like by the header.
+/// curl 7.55 and later, and other programs like wget, by the header.
 pub(super) static RECIPE: Recipe = Recipe {
     name: "curl",
     wants: "call an API with curl, in a shell or a script",

@@ -2,7 +2,7 @@
 
 use super::recipe::{Format, Lines, Needs, Recipe, Refusal, Subject};
 
-/// docker, and what else reads its configuration: buildah, podman, skopeo, crane, helm, ORAS.
+/// docker, and other programs that read its configuration: buildah, podman, skopeo, crane, helm, ORAS.
 pub(super) static RECIPE: Recipe = Recipe {
     name: "docker",
     wants: "pull and push images with docker, podman or skopeo",
@@ -29,7 +29,7 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
     })
 }
 
-/// JSON as people write it.
+/// Indented JSON.
 pub(super) fn pretty(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
 }

@@ -1,7 +1,7 @@
-//! `jetond setup git`: a credential helper for one address, last in the user's file.
+//! `jetond setup git`: a credential helper for one address, the last one in the user's file.
 //!
-//! git asks its helpers in the order of its files, and an empty one shuts out all before it. So the token reaches no
-//! helper before ours. One behind ours gets it from git: each of those is named.
+//! git asks its helpers in the order of its files, and an empty one removes all before it. So no helper before ours
+//! gets the token. A helper after ours gets it from git, so `jetond` names each of those.
 
 use std::path::PathBuf;
 
@@ -29,18 +29,18 @@ pub(super) static RECIPE: Recipe = Recipe {
     }),
 };
 
-/// From which minor number on git 2 can send a Bearer token.
+/// The first minor version of git 2 that can send a Bearer token.
 const BEARER_SINCE: u32 = 46;
 
 /// A key of git's configuration and its value.
 type Setting = (String, String);
 
-/// What stood there before.
+/// The former settings of the address.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Section {
     /// The settings of the address's own section in the user's file.
     before: Vec<Setting>,
-    /// What was added to them, by each change.
+    /// The settings that each change has added.
     added: Vec<Setting>,
 }
 
@@ -90,7 +90,7 @@ fn amend(subject: &Subject<'_>, before: &mut Before) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What was kept of git's configuration.
+/// Parses the recorded settings.
 fn kept(before: &Before) -> Result<Section, Refusal> {
     serde_json::from_value(before.more.clone())
         .map_err(|_| Refusal::config("what was kept of git's configuration cannot be read"))
@@ -100,10 +100,10 @@ fn apply(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal>
     let git = program::find("git", subject.env)?;
     let ours = ours(subject)?;
     let now = section(&git, subject)?;
-    // Also that of a companion that was at another path.
+    // Includes an earlier setting for a companion at another path.
     let mut wanted = without(&now, &kept(before)?.added);
     wanted.extend(ours);
-    // A section stands where it was first written, with other helpers behind it.
+    // A section keeps its first position, and other helpers may come after it there.
     replace(&git, subject, &now, &wanted)?;
     let address = subject.address()?;
     let mut done = vec![format!(
@@ -111,7 +111,7 @@ fn apply(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal>
         subject.jeton_quoted()
     )];
     done.extend(bearer_note(subject, version(&git)));
-    // Ours is in the file by now: what is told beside that fails nothing.
+    // Our helper is in the file by now, so an error from here on fails nothing.
     let listing = match listing(&git) {
         Ok(listing) => listing,
         Err(why) => {
@@ -136,7 +136,7 @@ fn undo(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> 
     let kept = kept(before)?;
     let now = section(&git, subject)?;
     let mut wanted = kept.before.clone();
-    // What was added since then is not ours.
+    // Settings that were added since then are not ours.
     let others = without(&now, &kept.added).into_iter();
     wanted.extend(others.filter(|setting| !kept.before.contains(setting)));
     if now == wanted {
@@ -149,10 +149,10 @@ fn undo(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> 
     )])
 }
 
-/// Our settings: an empty helper shuts out all before it.
+/// The settings for our helper. The first is an empty helper, which removes all before it.
 fn ours(subject: &Subject<'_>) -> Result<Vec<Setting>, Refusal> {
     let key = |name: &str| Ok(format!("{}.{name}", section_name(subject)?));
-    // Only a command that begins with a slash or with `!` is started as it is.
+    // git starts a command unchanged only if it begins with a slash or with `!`.
     let jeton = subject.jeton_text()?;
     let command = match subject.jeton_quoted() {
         plain if plain == jeton => format!("{plain} git"),
@@ -166,7 +166,7 @@ fn ours(subject: &Subject<'_>) -> Result<Vec<Setting>, Refusal> {
     Ok(ours)
 }
 
-/// The settings without ours, and without an earlier value of what ours sets.
+/// Removes our settings, and earlier values of the same keys.
 fn without(settings: &[Setting], ours: &[Setting]) -> Vec<Setting> {
     let is_path = |(key, _): &Setting| key.to_ascii_lowercase().ends_with(".usehttppath");
     let sets_path = ours.iter().any(is_path);
@@ -178,7 +178,7 @@ fn without(settings: &[Setting], ours: &[Setting]) -> Vec<Setting> {
         if setting.1.is_empty() || !ours.contains(setting) {
             rest.push(setting.clone());
         } else if rest.last().is_some_and(|(_, value)| value.is_empty()) {
-            // The empty helper before our command is ours, too.
+            // The empty helper before our command belongs to our settings, too.
             rest.pop();
         }
     }
@@ -193,7 +193,7 @@ fn replace(
 ) -> Result<(), Refusal> {
     let name = section_name(subject)?;
     let removed = git.run(&["config", "--global", "--remove-section", &name])?;
-    // One without a setting is there or not.
+    // The command fails for a section that does not exist, which is no error without settings.
     if removed.code != 0 && !now.is_empty() {
         return Err(Refusal::config(&format!(
             "git does not remove the section of this address: {}",
@@ -214,7 +214,7 @@ fn section_name(subject: &Subject<'_>) -> Result<String, Refusal> {
 fn section(git: &Program, subject: &Subject<'_>) -> Result<Vec<Setting>, Refusal> {
     let begin = format!("{}.", section_name(subject)?);
     let listed = git.run(&["config", "--global", "--list", "-z"])?;
-    // Without a file there is nothing to list.
+    // Without a file there are no settings.
     let settings = listed.stdout.split('\0').filter_map(|entry| {
         // A key without a value is true.
         let (key, value) = entry.split_once('\n').unwrap_or((entry, "true"));
@@ -233,13 +233,13 @@ fn listing(git: &Program) -> Result<Listing, Refusal> {
     })
 }
 
-/// A helper behind ours, for people.
+/// Describes a helper after ours for people.
 fn told(helper: &Helper) -> String {
     format!("{}: {REMEDY}", helper.found())
 }
 
-/// The helpers behind the companion for each of these addresses for which git asks it in this folder. Without a git that can
-/// be started there are none.
+/// The helpers after the companion for each of these addresses, if git asks the companion in this folder. Empty if git
+/// cannot be started.
 pub(in crate::cli) fn later_helpers<'a>(
     addresses: impl Iterator<Item = &'a Address>,
     env: &Env,
@@ -273,7 +273,7 @@ fn files(git: &Program, subject: &Subject<'_>) -> Result<Vec<PathBuf>, Refusal> 
     Ok(vec![subject.in_home(".gitconfig")?, other])
 }
 
-/// What git of this version, or a git that is not known, does at a server that takes Bearer alone.
+/// A note on how this git version treats a server that accepts only Bearer tokens.
 fn bearer_note(subject: &Subject<'_>, minor: Option<u32>) -> Option<String> {
     let entry = subject.entry.as_ref();
     if entry.is_some_and(|entry| entry.auth == Some(HostAuth::Basic)) {

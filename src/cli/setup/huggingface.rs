@@ -19,7 +19,7 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
     Ok(Lines {
         format: Format::Hash,
         notes: sink.notes,
-        // HF_TOKEN comes before the file.
+        // HF_TOKEN takes precedence over the file.
         text: format!(
             "unset HF_TOKEN HUGGING_FACE_HUB_TOKEN\nexport HF_ENDPOINT={address}\nexport HF_TOKEN_PATH={file}\n"
         ),

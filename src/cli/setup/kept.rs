@@ -1,4 +1,4 @@
-//! A file of a tool as it stood there before a change, byte by byte: the tools' own commands lose comments and order.
+//! A copy of a tool's file before a change, byte by byte: the tools' own commands lose comments and order.
 
 use std::fs;
 use std::io;
@@ -18,27 +18,27 @@ const LARGEST: u64 = 1 << 20;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct KeptFile {
     path: PathBuf,
-    /// Its bytes in base64 as it was before; `None` if there was none.
+    /// The former content in base64; `None` if there was no file.
     bytes: Option<String>,
-    /// Of the file as the last change of ours left it. `None` once the file was changed by others in between, or while a
-    /// change of ours has not ended: then the bytes must not be put back.
+    /// The file as our last change left it. `None` if others have changed it meanwhile, or while a change of ours is
+    /// unfinished: then the former content must not be restored.
     left: Option<Seen>,
 }
 
-/// A file as it was seen.
+/// The observed state of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
-    /// Of its bytes, in hexadecimal digits; `None` if there is none.
+    /// The hash of its content, in hexadecimal digits; `None` if there is no file.
     sha256: Option<String>,
 }
 
 // === impl KeptFile ===
 
 impl KeptFile {
-    /// Keeps the file as it is now.
+    /// Copies the file as it is now.
     ///
     /// # Errors
-    /// A [`Refusal`] if it cannot be read, or is too large to be kept.
+    /// A [`Refusal`] if it cannot be read, or is too large.
     pub(super) fn of(path: &Path) -> Result<Self, Refusal> {
         let bytes = read(path)?.map(|bytes| BASE64_STANDARD.encode(bytes));
         Ok(Self {
@@ -48,7 +48,7 @@ impl KeptFile {
         })
     }
 
-    /// Takes note of the file as a change of ours has left it.
+    /// Records the file as our change has left it.
     ///
     /// # Errors
     /// A [`Refusal`] if it cannot be read.
@@ -57,17 +57,17 @@ impl KeptFile {
         Ok(())
     }
 
-    /// Takes note that others have changed the file: its bytes must not be put back any more.
+    /// Records that others have changed the file: its former content must not be restored any more.
     pub(super) fn forget_left(&mut self) {
         self.left = None;
     }
 
-    /// Whether the bytes may be put back as long as the file is as it was left.
+    /// Whether the former content may be restored if the file is still as our change left it.
     pub(super) const fn was_left(&self) -> bool {
         self.left.is_some()
     }
 
-    /// Whether the file is as the last change of ours has left it.
+    /// Whether the file is still as our last change left it.
     ///
     /// # Errors
     /// A [`Refusal`] if it cannot be read.
@@ -75,7 +75,7 @@ impl KeptFile {
         Ok(self.left == Some(Seen::at(&self.path)?))
     }
 
-    /// Whether the file is as it was before.
+    /// Whether the file has its former content.
     ///
     /// # Errors
     /// A [`Refusal`] if it cannot be read.
@@ -89,7 +89,7 @@ impl KeptFile {
         bytes.map_err(|_| Refusal::config("what was kept of a file cannot be read"))
     }
 
-    /// Puts the file back as it was before. Returns what was done, unless it was so already.
+    /// Restores the former content. Returns what was done, or `None` if the file had it already.
     ///
     /// # Errors
     /// A [`Refusal`] if it cannot be written or removed.
@@ -105,7 +105,7 @@ impl KeptFile {
                 "{path}, which was not there before, is removed"
             )));
         };
-        // A link, as to a folder of dotfiles, stays one.
+        // A symbolic link, for example into a folder of dotfiles, is kept.
         let real = fs::canonicalize(&self.path);
         let real = real.map_err(|error| Refusal::io(&self.path, "find it", &error))?;
         let put = || {
@@ -139,7 +139,7 @@ impl Seen {
     }
 }
 
-/// The bytes of a file; `None` if there is none.
+/// Reads a file; `None` if there is none.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Refusal> {
     let meta = match path.metadata() {
         Ok(meta) => meta,
@@ -156,7 +156,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Refusal> {
     Ok(Some(bytes))
 }
 
-/// A hash in hexadecimal digits.
+/// Hashes bytes, and returns hexadecimal digits.
 pub(super) fn hash(bytes: &[u8]) -> String {
     let digits = Sha256::digest(bytes);
     digits.iter().map(|byte| format!("{byte:02x}")).collect()

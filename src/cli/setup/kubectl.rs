@@ -9,7 +9,7 @@ use super::program::{self, Program};
 use super::recipe::{Before, Change, Format, Lines, Needs, Recipe, Refusal, Subject};
 use crate::address::Address;
 
-/// kubectl, and what else reads kubeconfig: helm, k9s, the clients for Go, Python and Java.
+/// kubectl, and other programs that read kubeconfig: helm, k9s, the clients for Go, Python and Java.
 pub(super) static RECIPE: Recipe = Recipe {
     name: "kubectl",
     wants: "reach a cluster with kubectl, helm or a client library",
@@ -23,12 +23,13 @@ pub(super) static RECIPE: Recipe = Recipe {
     }),
 };
 
-/// The name of our user in kubeconfig. One is enough for all clusters: the helper is told the cluster.
+/// The name of our user in kubeconfig. One user is enough for all clusters, since kubectl passes the cluster to the
+/// helper.
 const USER: &str = "jeton";
 
 const API: &str = "client.authentication.k8s.io/v1";
 
-/// What `kubectl config view -o json` prints of what matters here.
+/// The used part of the output of `kubectl config view -o json`.
 #[derive(Debug, Default, Deserialize)]
 struct View {
     clusters: Option<Vec<NamedCluster>>,
@@ -68,12 +69,12 @@ struct NamedUser {
     user: serde_json::Value,
 }
 
-/// What stood there before.
+/// The former settings of the contexts.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Bound {
-    /// The contexts with the user that each had; empty for none.
+    /// The contexts with the user that each had; empty for no user.
     contexts: Vec<(String, String)>,
-    /// Whether our user was there already, for another cluster.
+    /// Whether our user existed already, for another cluster.
     had_user: bool,
 }
 
@@ -104,8 +105,8 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
     })
 }
 
-/// The arguments that make our user. `provideClusterInfo` is what tells the helper the server: without it, there is no
-/// token.
+/// The arguments that make our user. `provideClusterInfo` makes kubectl pass the server to the helper: without it,
+/// there is no token.
 fn credentials(subject: &Subject<'_>) -> Result<[String; 8], Refusal> {
     let jeton = subject.jeton_text()?;
     Ok([
@@ -178,7 +179,7 @@ fn undo(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> 
     let now = view(&kubectl)?;
     let mut done = vec![];
     for (context, user) in &bound.contexts {
-        // A context that was bound to another user since then, or is gone, stays so.
+        // A context that has got another user since then, or is gone, stays unchanged.
         if now.user_of(context) == Some(USER) && user != USER {
             bind(&kubectl, context, user)?;
             done.push(match user.as_str() {
@@ -201,7 +202,7 @@ fn bind(kubectl: &Program, context: &str, user: &str) -> Result<(), Refusal> {
     kubectl.must(&args).map(drop)
 }
 
-/// The files that kubectl reads, and changes.
+/// The files that kubectl reads and changes.
 fn files(subject: &Subject<'_>) -> Result<Vec<PathBuf>, Refusal> {
     let listed = subject.env.kubeconfig.as_ref().map(|list| {
         let files = std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty());

@@ -10,7 +10,7 @@ use super::super::target::lines::{quoted, word};
 use super::program::{self, Program};
 use super::recipe::{Before, Change, Format, Lines, Needs, Recipe, Refusal, Subject};
 
-/// pip, by its keyring provider `subprocess` (from pip 23.1 on; earlier ones find `keyring` without a setting).
+/// pip, by its keyring provider `subprocess` (since pip 23.1; earlier versions find `keyring` without a setting).
 pub(super) static RECIPE: Recipe = Recipe {
     name: "pip",
     wants: "install packages with pip from a private index",
@@ -24,17 +24,17 @@ pub(super) static RECIPE: Recipe = Recipe {
     }),
 };
 
-/// The user name in the index's address. pip asks nothing of a keyring without one.
+/// The user name in the index's address. Without one, pip does not ask a keyring.
 pub(super) const USERNAME: &str = "oauth2";
 
-/// The folder for the link `keyring`, below the home: of its own, since a link that hides another `keyring` on `PATH`
-/// takes the passwords of that one away.
+/// The folder for the link `keyring`, below the home. It holds only this link, since the link hides another `keyring`
+/// on `PATH` and its passwords.
 pub(super) const FOLDER: &str = ".local/lib/jeton/keyring";
 
 /// The settings, in the order in which they are made.
 const KEYS: [&str; 2] = ["global.keyring-provider", "global.index-url"];
 
-/// What stood there before: the value of each of [`KEYS`].
+/// The former value of each of [`KEYS`].
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Values([Option<String>; 2]);
 
@@ -133,7 +133,7 @@ fn undo(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> 
                 done.push(format!("pip has its former {key} again"));
             }
             None => {
-                // It may have been removed by hand since.
+                // The setting may have been removed by hand since.
                 if pip.run(&["config", "--user", "get", key])?.code == 0 {
                     pip.must(&["config", "--user", "unset", key])?;
                     done.push(format!("pip has no {key}, as before"));
@@ -152,7 +152,7 @@ fn find(subject: &Subject<'_>) -> Result<Program, Refusal> {
     program::find(name, subject.env)
 }
 
-/// The user's files, as pip itself lists them.
+/// The user's files, in pip's own listing.
 fn files(pip: &Program) -> Result<Vec<PathBuf>, Refusal> {
     let printed = pip.must(&["config", "debug"])?;
     Ok(user_files(&printed))

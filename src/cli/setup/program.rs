@@ -1,4 +1,4 @@
-//! The tools' own programs: found as a shell finds them, started by their absolute path, never by a shell.
+//! The tools' own programs. They are found as a shell finds them, and started by their absolute path without a shell.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ pub(super) struct Program {
     path: PathBuf,
 }
 
-/// What a program printed, and whether it succeeded.
+/// The output of a program, and its exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Printed {
-    /// The exit code; 128 and the number of the signal that ended it.
+    /// The exit code; 128 plus the signal's number if a signal ended it.
     pub(super) code: i32,
     /// Standard output.
     pub(super) stdout: String,
@@ -28,10 +28,10 @@ pub(super) struct Printed {
     pub(super) first_error: String,
 }
 
-/// The program of this name that the user's shell would start.
+/// Finds the program of this name that the user's shell would start.
 ///
 /// # Errors
-/// A [`Refusal`] if there is none, or if other users than root and this one could change it or a folder above it: this
+/// A [`Refusal`] if there is none, or if users other than root and this one could change it or a folder above it: this
 /// process would run what they wrote.
 pub(super) fn find(name: &'static str, env: &Env) -> Result<Program, Refusal> {
     let Some(path) = all_in(name, env.path.as_deref()).next() else {
@@ -40,7 +40,8 @@ pub(super) fn find(name: &'static str, env: &Env) -> Result<Program, Refusal> {
         )));
     };
     match trust::resolve(&path, env.uid) {
-        // It is started by the name that was found: a program may look at its name, as pyenv's does.
+        // The program is started by the path that was found, even if it is a link: it may depend on its name, as
+        // pyenv's programs do.
         Ok(_) => Ok(Program { name, path }),
         Err(untrusted) => Err(Refusal::config(&format!(
             "{name} is not started, since others could change it: {untrusted}; without --apply or --undo the lines are printed for you to run"
@@ -51,7 +52,7 @@ pub(super) fn find(name: &'static str, env: &Env) -> Result<Program, Refusal> {
 // === impl Program ===
 
 impl Program {
-    /// Runs it with these arguments, without standard input, and returns what it printed.
+    /// Runs it with these arguments, without standard input, and returns its output.
     ///
     /// # Errors
     /// A [`Refusal`] if it cannot be started.
@@ -77,7 +78,7 @@ impl Program {
         })
     }
 
-    /// Runs it, and takes any other exit code than 0 for a failure.
+    /// Runs it, and fails for any exit code but 0.
     ///
     /// # Errors
     /// A [`Refusal`] with the first line of its standard error.

@@ -2,7 +2,7 @@
 
 use super::recipe::{Format, Lines, Needs, Recipe, Refusal, Subject};
 
-/// Prometheus, and what has its HTTP configuration: Alertmanager, exporters, the agent.
+/// Prometheus, and other programs with the same HTTP configuration: Alertmanager, exporters, the agent.
 pub(super) static RECIPE: Recipe = Recipe {
     name: "prometheus",
     wants: "let Prometheus scrape what asks for a token",

@@ -14,7 +14,7 @@ pub(super) static RECIPE: Recipe = Recipe {
 fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
     let (jeton, profile) = (subject.jeton_text()?, subject.profile()?);
     let address = subject.address()?;
-    // rclone reads words with spaces between them; quotes as in CSV keep one together.
+    // rclone splits the value at spaces; quotes as in CSV keep a word together.
     let jeton = match jeton.contains([' ', '"']) {
         true => format!("\"{}\"", jeton.replace('"', "\"\"")),
         false => jeton.to_owned(),

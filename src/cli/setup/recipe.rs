@@ -1,5 +1,5 @@
-//! What a tool's file of `jetond setup` gives to the command: the lines for a person, and where the tool has a command of
-//! its own for its configuration, the change itself.
+//! The parts of a tool's recipe for `jetond setup`: the lines for a person, and, if the tool has a command for its own
+//! configuration, the change itself.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,19 +16,19 @@ use crate::trust::is_full;
 
 /// A tool that can be set up. Each has a file of its own and a row in the table of `setup.rs`.
 pub(super) struct Recipe {
-    /// The word of the command line.
+    /// The tool's name on the command line.
     pub(super) name: &'static str,
-    /// What a person wants to do with it, as a phrase that begins with a verb.
+    /// The purpose for a person, as a phrase that begins with a verb.
     pub(super) wants: &'static str,
-    /// What the lines cannot be written without.
+    /// The data that the lines need.
     pub(super) needs: Needs,
     /// The lines to paste.
     pub(super) lines: fn(&Subject<'_>) -> Result<Lines, Refusal>,
-    /// The same by the tool's own commands, and back.
+    /// The same change by the tool's own commands, and its undoing.
     pub(super) change: Option<Change>,
 }
 
-/// What the lines of a tool cannot be written without.
+/// The data that the lines of a tool need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Needs {
     /// An address: the tool sends it to its helper, which finds the profile by it.
@@ -39,25 +39,26 @@ pub(super) enum Needs {
     Both,
 }
 
-/// What is set up.
+/// The parameters of one set-up.
 pub(super) struct Subject<'a> {
-    /// The address of the server; there is one where the tool needs one.
+    /// The address of the server; always `Some` for a tool that needs one.
     pub(super) address: Option<Address>,
-    /// What the configuration says of that address.
+    /// The configuration's entry for that address.
     pub(super) entry: Option<HostEntry>,
-    /// The profile of that entry, or the one that was named; there is one where the tool needs one.
+    /// The profile of that entry, or the named one; always `Some` for a tool that needs one.
     pub(super) profile: Option<ProfileName>,
     /// The absolute path of the companion.
     pub(super) jeton: PathBuf,
-    /// A file that has the profile's token alone, if the configuration has one.
+    /// A file that contains only the profile's token, if the configuration has one.
     pub(super) bare_file: Option<PathBuf>,
     /// The folder of the token socket, below which a sink with a relative path is.
     pub(super) runtime: Option<PathBuf>,
-    /// Whether that is the folder of the system's daemon, which is root's: the daemon can write in one folder of it alone.
+    /// Whether that is the folder of the system's daemon. It belongs to root, and the daemon can write only in one
+    /// folder below it.
     pub(super) is_of_system: bool,
-    /// The command line that has the daemon read its configuration again.
+    /// The command line that makes the daemon reload its configuration.
     pub(super) reload: &'static str,
-    /// The environment, for where tools have their files.
+    /// The environment, which names the folders of the tools' files.
     pub(super) env: &'a Env,
 }
 
@@ -65,23 +66,23 @@ pub(super) struct Subject<'a> {
 pub(super) struct Sink {
     /// The file, for the tool.
     pub(super) file: PathBuf,
-    /// The lines of the configuration that make it, where it does not have them.
+    /// The lines of the configuration that make it, if they are missing there.
     pub(super) notes: Vec<String>,
 }
 
 /// Lines to paste.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lines {
-    /// What reads them.
+    /// The format of the file that they go into.
     pub(super) format: Format,
-    /// What a person has to know or do first: each is one sentence without a line end. They are comments above the lines
-    /// where the format has comments, and otherwise on standard error.
+    /// The facts or steps that a person needs first, each one sentence without a line end. They are comments above the
+    /// lines if the format has comments, and otherwise go to standard error.
     pub(super) notes: Vec<String>,
     /// The lines themselves, each with its line end.
     pub(super) text: String,
 }
 
-/// What reads the lines.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// A shell, or a file whose comments begin with `#` (TOML, YAML, INI, Python).
@@ -90,36 +91,37 @@ pub(super) enum Format {
     Json,
 }
 
-/// A change that the tool's own commands make and take back.
+/// A change that the tool's own commands make and undo.
 pub(super) struct Change {
-    /// What stands there now: called once, before the first change, and kept until that is undone.
+    /// Reads the current settings. Called once, before the first change; the result is kept until that change is
+    /// undone.
     pub(super) look: fn(&Subject<'_>) -> Result<Before, Refusal>,
-    /// Adds what this change is going to set to what `undo` takes back: an earlier one may have set something else, as for
-    /// a companion at another path. `None` where `undo` knows it without that.
+    /// Adds the settings that this change is about to make to those that `undo` removes: an earlier change may have set
+    /// others, for example for a companion at another path. `None` if `undo` does not need them.
     pub(super) amend: Option<Amend>,
-    /// Makes the change; it may have been made already. Returns what was done, a sentence each.
+    /// Makes the change, which may have been made already. Returns what was done, a sentence each.
     pub(super) apply: fn(&Subject<'_>, &Before) -> Result<Vec<String>, Refusal>,
-    /// Restores what [`Before::more`] holds, by the tool's own commands. Called only where the files are no longer as
-    /// `apply` left them: otherwise the files themselves are put back, byte by byte. Returns what was done.
+    /// Restores the settings in [`Before::more`], by the tool's own commands. Called only if the files have changed
+    /// since `apply`: otherwise the files themselves are restored, byte by byte. Returns what was done.
     pub(super) undo: fn(&Subject<'_>, &Before) -> Result<Vec<String>, Refusal>,
 }
 
-/// Changes what is kept of a change.
+/// Changes the recorded settings of a change.
 pub(super) type Amend = fn(&Subject<'_>, &mut Before) -> Result<(), Refusal>;
 
-/// What stood there before a change.
+/// The former settings, before a change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Before {
-    /// The files that the change may write to, whether they are there or not.
+    /// The files that the change may write to, whether they exist or not.
     pub(super) files: Vec<PathBuf>,
-    /// What the tool's file keeps for `undo`, in its own form.
+    /// The data that the tool's recipe keeps for `undo`, in its own form.
     pub(super) more: serde_json::Value,
 }
 
-/// Why something cannot be set up, with what to do: one line for people.
+/// The reason why a tool cannot be set up, with the remedy: one line for people.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// How the command ends.
+    /// The exit code of the command.
     pub(super) exit: Exit,
     /// The line.
     pub(super) why: String,
@@ -128,10 +130,10 @@ pub(super) struct Refusal {
 // === impl Subject ===
 
 impl Subject<'_> {
-    /// The address in the one form that is compared.
+    /// The address in its normalized form.
     ///
     /// # Errors
-    /// A [`Refusal`] where there is none; there is one for a tool that needs one.
+    /// A [`Refusal`] if there is none; a tool that needs one always has one.
     pub(super) fn address(&self) -> Result<&Address, Refusal> {
         let none = || Refusal::usage("say for which address: jetond setup NAME ADDRESS");
         self.address.as_ref().ok_or_else(none)
@@ -140,7 +142,7 @@ impl Subject<'_> {
     /// The profile.
     ///
     /// # Errors
-    /// A [`Refusal`] where there is none; there is one for a tool that needs one.
+    /// A [`Refusal`] if there is none; a tool that needs one always has one.
     pub(super) fn profile(&self) -> Result<&ProfileName, Refusal> {
         let none = || Refusal::usage("say for which profile: --profile NAME");
         self.profile.as_ref().ok_or_else(none)
@@ -151,16 +153,15 @@ impl Subject<'_> {
         quoted(&self.jeton)
     }
 
-    /// The path of the companion as text, for files that hold text alone.
+    /// The path of the companion as text, for files that can contain only text.
     ///
     /// # Errors
-    /// A [`Refusal`] if the path is no UTF-8.
+    /// A [`Refusal`] if the path is not UTF-8.
     pub(super) fn jeton_text(&self) -> Result<&str, Refusal> {
         text_of(&self.jeton)
     }
 
-    /// A file with the profile's token: the one that the configuration has already, else one at this path below the folder
-    /// of the token socket.
+    /// A file with the profile's token: the configured one, else one at this path below the folder of the token socket.
     ///
     /// # Errors
     /// A [`Refusal`] if there is no profile, or no such folder.
@@ -176,7 +177,7 @@ impl Subject<'_> {
             || Refusal::config("XDG_RUNTIME_DIR is not set, so there is no place for the file");
         let folder = self.runtime.as_ref().ok_or_else(none)?;
         let path = match self.is_of_system {
-            // Others get through `files`, and through no folder that the daemon makes in it.
+            // Other users can traverse `files`, but no folder that the daemon makes in it.
             true => format!("files/{profile}-{}", path.replace('/', "-")),
             false => format!("{profile}-{path}"),
         };
@@ -209,7 +210,7 @@ impl Subject<'_> {
     }
 }
 
-/// The name of a profile as a key of TOML: one with a dot is two keys without quotes.
+/// The name of a profile as a key of TOML. A name with a dot needs quotes, since it would be two keys.
 pub(super) fn key_of(profile: &ProfileName) -> String {
     match profile.as_str().contains('.') {
         true => format!("\"{profile}\""),
@@ -220,7 +221,7 @@ pub(super) fn key_of(profile: &ProfileName) -> String {
 /// A path as text.
 ///
 /// # Errors
-/// A [`Refusal`] if it is no UTF-8.
+/// A [`Refusal`] if it is not UTF-8.
 pub(super) fn text_of(path: &Path) -> Result<&str, Refusal> {
     path.to_str().ok_or_else(|| {
         let path = quoted(path);
@@ -231,7 +232,7 @@ pub(super) fn text_of(path: &Path) -> Result<&str, Refusal> {
 // === impl Refusal ===
 
 impl Refusal {
-    /// The arguments make no sense.
+    /// Refuses because the arguments are wrong.
     pub(super) fn usage(why: &str) -> Self {
         Self {
             exit: Exit::Usage,
@@ -239,7 +240,7 @@ impl Refusal {
         }
     }
 
-    /// Something on this machine has to be put right.
+    /// Refuses because the configuration or the machine has to be corrected.
     pub(super) fn config(why: &str) -> Self {
         Self {
             exit: Exit::Config,
@@ -247,7 +248,7 @@ impl Refusal {
         }
     }
 
-    /// The system refuses what we tried to do with a file.
+    /// Refuses because the system reported an error about a file.
     pub(super) fn io(path: &Path, action: &str, error: &io::Error) -> Self {
         let why = format!("{}: cannot {action}: {error}", path.display());
         let exit = match is_full(error) {
@@ -257,7 +258,7 @@ impl Refusal {
         Self { exit, why }
     }
 
-    /// Tells it.
+    /// Prints the line, and returns the exit code.
     pub(super) fn tell(&self) -> Exit {
         fail(self.exit, &self.why)
     }

@@ -1,5 +1,5 @@
-//! What stood there before a change, kept in the state folder until the change is undone: one private file for each tool
-//! and address.
+//! Records of the settings before a change, kept in the state folder until the change is undone: one private file for
+//! each tool and address.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::file_lock::{FileLock, NotLocked};
 use crate::folder::{Attributes, Folder, ReplaceError};
 use crate::trust::private_dir;
 
-/// The lock of all records: two changes at once would each take the other's for what stood there.
+/// The lock of all records: two changes at the same time would each record the other's settings as the former ones.
 const LOCK: &str = ".lock";
 
 /// The records of one user, locked.
@@ -28,7 +28,7 @@ pub(super) struct Records {
     _lock: Option<FileLock>,
 }
 
-/// What stood there before one change.
+/// The settings before one change.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     version: u32,
@@ -42,7 +42,7 @@ pub(super) struct Record {
 // === impl Records ===
 
 impl Records {
-    /// Opens the records below this state folder, and makes the folder where it is missing.
+    /// Opens the records below this state folder, and makes the folder if it is missing.
     ///
     /// # Errors
     /// A [`Refusal`] if the folder is not private to `uid`, or another change is running.
@@ -152,7 +152,7 @@ impl Records {
     }
 }
 
-/// The file of a record. An address is not a file name, so its hash stands for it.
+/// The file name of a record. It has a hash of the address, which itself is not a valid file name.
 fn name_of(tool: &str, address: &str) -> String {
     let hash = hash(address.as_bytes());
     let short = hash.get(..16).unwrap_or(&hash);
@@ -162,10 +162,10 @@ fn name_of(tool: &str, address: &str) -> String {
 // === impl Record ===
 
 impl Record {
-    /// A record of what stands there now.
+    /// Records the current settings and files.
     ///
     /// # Errors
-    /// A [`Refusal`] if a file cannot be read, or is too large to be kept.
+    /// A [`Refusal`] if a file cannot be read, or is too large.
     pub(super) fn of(tool: &str, address: &str, before: Before) -> Result<Self, Refusal> {
         let files: Result<Vec<_>, _> = before.files.iter().map(|path| KeptFile::of(path)).collect();
         Ok(Self {
@@ -177,7 +177,7 @@ impl Record {
         })
     }
 
-    /// Takes note of the files as a change of ours has left them.
+    /// Records the files as our change has left them.
     ///
     /// # Errors
     /// A [`Refusal`] if one cannot be read.
@@ -188,19 +188,19 @@ impl Record {
         Ok(())
     }
 
-    /// Takes note that the files were changed by others: they are not put back as a whole any more.
+    /// Records that others have changed the files: they are not restored as a whole any more.
     pub(super) fn forget_left(&mut self) {
         for file in &mut self.files {
             file.forget_left();
         }
     }
 
-    /// Whether the files could be put back as a whole when the change began.
+    /// Whether the files could be restored as a whole when the change began.
     pub(super) fn was_left(&self) -> bool {
         self.files.iter().all(KeptFile::was_left)
     }
 
-    /// Whether every file is as the last change of ours has left it.
+    /// Whether every file is still as our last change left it.
     ///
     /// # Errors
     /// A [`Refusal`] if one cannot be read.
@@ -213,7 +213,7 @@ impl Record {
         Ok(true)
     }
 
-    /// Whether every file is as it stood there before.
+    /// Whether every file has its former content.
     ///
     /// # Errors
     /// A [`Refusal`] if one cannot be read.
@@ -226,7 +226,7 @@ impl Record {
         Ok(true)
     }
 
-    /// Puts every file back as it stood there before. Returns what was done, a sentence each.
+    /// Restores the former content of every file. Returns what was done, a sentence each.
     ///
     /// # Errors
     /// A [`Refusal`] if a file cannot be written or removed.

@@ -1,4 +1,4 @@
-//! `jetond setup socket`: prints the drop-in by which systemd makes the token socket as the configuration says.
+//! `jetond setup socket`: prints the drop-in with which systemd makes the token socket as configured.
 
 use super::super::output::{Exit, fail, print};
 use super::super::socket_unit;
@@ -28,7 +28,7 @@ pub(super) fn socket(args: &TargetArgs, env: &Env) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Why no drop-in lets others in: the runtime folder of a user keeps them out.
+/// The reason why no drop-in can admit other users: a user's runtime folder excludes them.
 fn kept_out(manager: Manager, env: &Env, mode: SocketMode) -> Option<String> {
     let places = socket_unit::places(manager, env).ok()?;
     let unfit = Unfit::of_folders(&places.token, mode).filter(Unfit::is_above)?;
@@ -37,7 +37,7 @@ fn kept_out(manager: Manager, env: &Env, mode: SocketMode) -> Option<String> {
 
 fn note(target: &Target, mode: SocketMode) -> String {
     let (mode, config) = (mode.as_str(), target.config.display().to_string());
-    // It is read by a shell, of which a line end would end the comment.
+    // A shell reads the text, and a line end would end the comment.
     let config = logging::printable(&config);
     format!("# The socket that systemd makes, for [socket] mode = \"{mode}\" in {config}:\n")
 }

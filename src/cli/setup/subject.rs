@@ -1,4 +1,4 @@
-//! What is set up: the address, the profile that the configuration gives it, and the companion.
+//! Finds the parameters of a set-up: the address, its profile in the configuration, and the companion.
 
 use std::path::{Path, PathBuf};
 
@@ -13,23 +13,23 @@ use crate::paths::Env;
 use crate::process::manager::Manager;
 use crate::profile::ProfileName;
 
-/// What was typed.
+/// The arguments as typed.
 pub(super) struct Typed<'a> {
     pub(super) address: Option<&'a str>,
     pub(super) profile: Option<&'a str>,
     pub(super) jeton: Option<&'a Path>,
 }
 
-/// What is set up, with what the configuration still lacks for it: lines of TOML.
+/// The parameters of a set-up, and the lines of TOML that the configuration still lacks for it.
 pub(super) struct Found<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) lacks: Option<String>,
 }
 
-/// Finds what is set up.
+/// Finds the parameters of a set-up.
 ///
 /// # Errors
-/// A [`Refusal`] if what the tool needs is missing or makes no sense.
+/// A [`Refusal`] if a parameter that the tool needs is missing or wrong.
 pub(super) fn find<'a>(
     recipe: &Recipe,
     typed: &Typed<'_>,
@@ -96,10 +96,10 @@ pub(super) fn find<'a>(
     Ok(Found { subject, lacks })
 }
 
-/// What was set up, for undoing it: the configuration may have changed since, so it is not asked.
+/// The parameters for undoing a set-up. They do not come from the configuration, which may have changed since.
 ///
 /// # Errors
-/// A [`Refusal`] if the address or the companion makes no sense.
+/// A [`Refusal`] if the address or the companion is wrong.
 pub(super) fn to_undo<'a>(
     address: &str,
     jeton: Option<&Path>,
@@ -125,10 +125,10 @@ fn runtime(target: &Target, env: &Env) -> Option<PathBuf> {
     places.token.parent().map(Path::to_owned)
 }
 
-/// Parses an address that was typed. It is not quoted, since it may hold a password.
+/// Parses an address that was typed. Errors do not quote it, since it may contain a password.
 ///
 /// # Errors
-/// A [`Refusal`] with what is wrong with it.
+/// A [`Refusal`] with the fault.
 pub(super) fn parse(text: &str) -> Result<Address, Refusal> {
     Address::parse(text).map_err(|error| {
         Refusal::usage(&format!(
@@ -141,7 +141,7 @@ fn profile_named(text: &str) -> Result<ProfileName, Refusal> {
     ProfileName::parse(text).map_err(|error| Refusal::usage(&format!("--profile: {error}")))
 }
 
-/// The one address that the configuration has.
+/// The only address in the configuration.
 fn only_address(recipe: &Recipe, config: &Config) -> Result<Address, Refusal> {
     let known: Vec<_> = config.hosts.values().flatten().collect();
     match known.as_slice() {
@@ -176,7 +176,7 @@ fn known_profiles(config: &Config) -> String {
     }
 }
 
-/// The lines of the configuration by which this address gets tokens of this profile.
+/// The lines of the configuration that give this address tokens of this profile.
 fn host_lines(address: &Address, profile: Option<&ProfileName>) -> String {
     let key = profile.map_or("NAME".to_owned(), key_of);
     format!("[[profiles.{key}.hosts]]\nurl = \"{address}\"\n")
@@ -189,7 +189,7 @@ fn companion(named: Option<&Path>) -> Result<PathBuf, Refusal> {
     })
 }
 
-/// That the configuration lacks an address, as a sentence.
+/// The sentence that the configuration lacks an address.
 pub(super) fn sentence_of_lack(target: &Target) -> String {
     format!(
         "no profile has this address yet: add the next lines to {}, then run: {}",

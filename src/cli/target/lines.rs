@@ -1,4 +1,4 @@
-//! Command lines to propose: each names the target in force, since without its options it would change another one.
+//! Command lines to propose. Each names the current target, since without its options it would change another one.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -21,7 +21,7 @@ impl Target {
         format!("jetond {command}{}", self.options())
     }
 
-    /// The command line that has the daemon of this target read its configuration again.
+    /// The command line that makes this target's daemon reload its configuration.
     pub(in super::super) fn line_of_reload(&self) -> &'static str {
         match (self.system, self.has_systemd) {
             (false, _) => "jeton reload",
@@ -30,8 +30,8 @@ impl Target {
         }
     }
 
-    /// That the system's configuration has a profile of this name, if this is another one, and the line that runs this
-    /// command on it.
+    /// A note that the system's configuration has a profile of this name, with the line that runs this command on it;
+    /// empty if this is the system's.
     pub(in super::super) fn hint_of_system(&self, name: &ProfileName, command: &str) -> String {
         let is_there = || {
             let found = settings::read(Path::new(SYSTEM_CONFIG), self.uid).ok()?;
@@ -44,8 +44,8 @@ impl Target {
         format!("; {SYSTEM_CONFIG} has one; for that, {by}run: jetond {command} --system")
     }
 
-    /// That the system's daemon has another store than this target, if this is its configuration, and the line that runs
-    /// this command on it.
+    /// A note that the system's daemon has another store than this target, if this is its configuration, with the line
+    /// that runs this command on it.
     pub(in super::super) fn note_of_the_systems(&self, command: &str) -> String {
         if self.system || self.config != Path::new(SYSTEM_CONFIG) {
             return String::new();
@@ -53,7 +53,7 @@ impl Target {
         format!("; the system's daemon has a store of its own, for root: jetond {command} --system")
     }
 
-    /// Says where a profile will live that root adds beside the system's configuration without naming that.
+    /// Prints where a new profile will be, if root adds it without naming the system's configuration.
     pub(in super::super) fn note_beside_the_systems(&self) {
         let is_beside = self.uid == 0 && !self.system;
         if is_beside && Path::new(SYSTEM_CONFIG).symlink_metadata().is_ok() {
@@ -64,7 +64,8 @@ impl Target {
         }
     }
 
-    /// The command line that ends a removal of the profile that was begun for this configuration, in this target's state.
+    /// The command line that finishes a removal of the profile that began for this configuration, in this target's
+    /// state.
     pub(in super::super) fn line_of_removal(&self, name: &ProfileName, config: &Path) -> String {
         self.line_for(&format!("remove {name} --yes"), config)
     }
@@ -87,7 +88,7 @@ impl Target {
             return command_line::SYSTEM.to_owned();
         }
         let mut options = String::new();
-        // A user without a configuration reads the system's, and changes it only when it is named.
+        // A user without a configuration reads the system's, but changes it only if it is named.
         if self.config_named || self.config == Path::new(SYSTEM_CONFIG) {
             options.push_str(&option("--config", &self.config));
         }
@@ -98,7 +99,7 @@ impl Target {
     }
 }
 
-/// An option with a path, with a space before it.
+/// An option with a path, after a space.
 pub(in super::super) fn option(name: &str, path: &Path) -> String {
     format!(" {name} {}", quoted(path))
 }
@@ -108,7 +109,8 @@ pub(in super::super) fn word(text: &str) -> String {
     quoted(Path::new(text))
 }
 
-/// A path as one word of a shell. What no terminal shows is written with escapes, which bash, zsh and POSIX.1-2024 know.
+/// A path as one word of a shell. Characters that a terminal does not show are written as escapes, which bash, zsh and
+/// POSIX.1-2024 know.
 pub(in super::super) fn quoted(path: &Path) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
     let Some(text) = path
@@ -127,7 +129,7 @@ pub(in super::super) fn quoted(path: &Path) -> String {
     }
 }
 
-/// A byte between `$'` and `'`.
+/// The escape of a byte between `$'` and `'`.
 fn of_byte(b: u8) -> String {
     match b {
         b'\'' | b'\\' => format!("\\{}", char::from(b)),

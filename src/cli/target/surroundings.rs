@@ -1,4 +1,4 @@
-//! What of this process's surroundings the sources of credentials need, by which daemon reads them.
+//! The surroundings that the sources of credentials need, which depend on the daemon that reads them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use crate::paths::Env;
 use crate::process::manager::Manager;
 use crate::store::{NoCommands, Surroundings};
 
-/// The folder below that of the runtime in which systemd passes credentials to the service of ours.
+/// The folder below the runtime folder in which systemd passes credentials to our service.
 const OF_SERVICE: &str = "credentials/jetond.service";
 
-/// Those of a command, which looks at what the daemon of this user would read. systemd passes credentials to the service
-/// alone; while it runs, its user finds them in the usual place.
+/// The surroundings for a command that reads what this user's daemon would read. systemd passes credentials only to the
+/// service; while it runs, its user finds them in the usual folder.
 pub(super) fn of_command(env: &Env, daemon: u32, is_system: bool) -> Arc<Surroundings> {
     let runtime = match is_system {
         true => Some(PathBuf::from("/run")),
@@ -26,7 +26,7 @@ pub(super) fn of_command(env: &Env, daemon: u32, is_system: bool) -> Arc<Surroun
     })
 }
 
-/// Those of the daemon that this process is about to be.
+/// The surroundings of the daemon that this process is about to be.
 pub(in super::super) fn of_daemon(env: &Env, is_system: bool) -> Arc<Surroundings> {
     let exec_pid = env.systemd_exec_pid.as_deref();
     let is_notified = env.notify.is_some();

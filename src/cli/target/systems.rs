@@ -1,4 +1,5 @@
-//! Whether a command is about the system's daemon although `--system` was not given, and the user that this daemon runs as.
+//! Decides whether a command without `--system` concerns the system's daemon, and finds the user that this daemon runs
+//! as.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -16,21 +17,21 @@ const USER: &str = "jeton";
 /// The unit of the system's daemon.
 const UNIT: &str = "jetond.service";
 
-/// What a command does with its target.
+/// The use that a command makes of its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// It looks at the daemon that reads the configuration.
+    /// It only reads what the daemon reads.
     Look,
-    /// It is that daemon.
+    /// It is the daemon itself.
     Run,
-    /// It changes the configuration, and the system's only when that was named.
+    /// It changes the configuration, and the system's only if that was named.
     Change,
 }
 
-/// What this machine has of the system's daemon.
+/// The parts of the system's daemon on this machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Machine {
-    /// The owner of the system's state, if that is there.
+    /// The owner of the system's state folder, if that exists.
     state_owner: Option<u32>,
     /// The user of the shipped unit, if the machine knows it.
     user: Option<u32>,
@@ -44,18 +45,18 @@ impl Machine {
     pub(super) fn look(own_state: Option<&Path>) -> Self {
         Self {
             state_owner: Path::new(SYSTEM_STATE).metadata().ok().map(|m| m.uid()),
-            // A name service that does not answer is no reason to keep a command from looking.
+            // A name service that does not answer must not keep a command from reading.
             user: System.user(USER).ok().flatten(),
             has_own_state: own_state.is_some_and(Path::exists),
         }
     }
 
-    /// Whether root means the system's daemon by the system's configuration alone.
+    /// Whether root means the system's daemon, as the system's configuration alone suggests.
     ///
-    /// A container has the configuration in the same place, and a daemon of root's own with a state of its own.
+    /// A container has the configuration at the same path, but root's own daemon with a state of its own.
     pub(super) const fn is_meant(self, by: Use) -> bool {
         match by {
-            // Never to the loss of credentials that root's own daemon has had until now.
+            // Otherwise root's own daemon would lose the credentials that it has had until now.
             Use::Run => !self.has_own_state,
             Use::Look | Use::Change => {
                 self.state_owner.is_some() || self.user.is_some() || !self.has_own_state
@@ -63,13 +64,13 @@ impl Machine {
         }
     }
 
-    /// The user whose files the system's state has: its owner, or who makes it.
+    /// The owner of the files in the system's state: the folder's owner, or the caller who makes it.
     pub(super) fn owner(self, caller: u32) -> u32 {
         self.state_owner.unwrap_or(caller)
     }
 
-    /// The user that the system's daemon runs as. What root has enrolled before the first start is root's until the
-    /// service manager gives it to the service's user.
+    /// The user that the system's daemon runs as. Files that root enrols before the first start belong to root until
+    /// the service manager gives them to the service's user.
     pub(super) fn daemon(self, caller: u32) -> u32 {
         match (self.state_owner, self.user) {
             (None | Some(0), Some(user)) => user,
@@ -79,8 +80,8 @@ impl Machine {
     }
 }
 
-/// The groups that the system's service has beside those of its user, by its unit below this root folder. A name that the
-/// machine does not know is passed over: systemd does not start the service then.
+/// The groups that the system's service has besides those of its user, from its unit below this root folder. Skips a
+/// name that the machine does not know: systemd does not start the service then.
 pub(super) fn service_groups(root: &Path) -> ServiceGroups {
     let mut groups = ServiceGroups::default();
     let Some(files) = UnitFiles::read(root, UNIT) else {
@@ -104,12 +105,12 @@ pub(super) fn service_groups(root: &Path) -> ServiceGroups {
     groups
 }
 
-/// Whether this is the system's configuration, by whatever path.
+/// Whether this path leads to the system's configuration.
 pub(super) fn is_config(path: &Path) -> bool {
     settings::real_path(path) == settings::real_path(Path::new(SYSTEM_CONFIG))
 }
 
-/// Whether no other state was named than the system's.
+/// Whether no state other than the system's was named.
 pub(super) fn is_state(named: Option<&Path>, env: &Env) -> bool {
     let named = named.or(env.state_directory.as_deref());
     named.is_none_or(|path| {
@@ -129,14 +130,14 @@ mod tests {
             has_own_state,
         };
         for (machine, look, run) in [
-            // The service, installed; its state is made at its first start.
+            // The service is installed; its state is made at its first start.
             (machine(None, Some(998), false), true, true),
             (machine(Some(998), Some(998), false), true, true),
             // Root also has profiles of its own.
             (machine(None, Some(998), true), true, false),
             (machine(Some(998), Some(998), true), true, false),
             (machine(Some(0), None, true), true, false),
-            // A container, in which root's own daemon reads the same file.
+            // In a container, root's own daemon reads the same file.
             (machine(None, None, true), false, false),
             (machine(None, None, false), true, true),
         ] {

@@ -1,4 +1,4 @@
-//! What the user's daemon works on, beside a target that was named.
+//! The usual target of the user's daemon, to compare with a named one.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,14 @@ use crate::profile::ProfileName;
 use crate::settings;
 
 impl Target {
-    /// What the user's daemon works on, if that is known.
+    /// Finds the usual target, if it is known.
     fn usual(env: &Env) -> Option<Self> {
         let exists = |path: &Path| path.symlink_metadata().is_ok();
         env.state_dir(None).ok()?;
         TargetArgs::default().look_for(env, Use::Look, exists).ok()
     }
 
-    /// The configuration that the user's daemon reads, if it is another one with this state.
+    /// The configuration that the user's daemon reads, if it is another one with this state folder.
     pub(in super::super) fn usual_config_of_state(&self, env: &Env) -> Option<Config> {
         let Self {
             config: usual,
@@ -32,8 +32,8 @@ impl Target {
             .map(|found| found.config)
     }
 
-    /// The configuration that the user's daemon reads, if it is another one whose profile of this name has a credential
-    /// where this one's would be: a store tells profiles apart by their names alone.
+    /// The configuration that the user's daemon reads, if it is another one with a profile of this name and the same
+    /// store: a store distinguishes profiles only by their names.
     pub(in super::super) fn shares_credential(
         &self,
         env: &Env,

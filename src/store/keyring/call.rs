@@ -21,25 +21,25 @@ const SECRET: u8 = 3;
 const NO_ENTRY: u8 = 4;
 const FAULT: u8 = 5;
 
-/// The operation of a call.
+/// What is asked of the keyring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Operation {
-    /// Checks whether a credential can be kept in the keyring now.
+    /// Whether a credential can be kept in it, now.
     Probe,
-    /// Reads the entry's secret.
+    /// The entry's secret.
     Load,
-    /// Writes a new secret for the entry.
+    /// A new secret for the entry.
     Save,
-    /// Removes the entry.
+    /// No entry any more.
     Remove,
 }
 
-/// One of a profile's entries.
+/// Which of a profile's entries is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Item {
-    /// The entry of its record.
+    /// Its record.
     Record,
-    /// The entry for the data that a rotation keeps beside the record.
+    /// What a rotation keeps beside it.
     Kept,
 }
 
