@@ -37,7 +37,7 @@ pub struct Config {
     pub socket: SocketMode,
     /// The group of the token socket, if the configuration gives it by name.
     pub socket_group: Option<Named>,
-    /// To whom the records of the store of encrypted files are encrypted.
+    /// The recipient to which the store of encrypted files encrypts its records.
     pub recipient: Option<Recipient>,
     /// The first names whose numbers were in doubt when the configuration was read, in the order of the text.
     pub doubts: Vec<Doubtful>,

@@ -1,6 +1,6 @@
-//! What stands around a value that was copied with it: spaces, quotes, the name of a variable.
+//! Text that was copied together with a value: spaces, quotes, the name of a variable.
 
-/// What a name before a value says that the value is.
+/// The kind of value that a name before it announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
     /// A client ID.
@@ -9,12 +9,12 @@ pub enum Label {
     Secret,
 }
 
-/// A value, and what stands around it.
+/// A value, and the text around it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Around<'a> {
     /// The value alone.
     pub inner: &'a str,
-    /// What the name before it says that it is.
+    /// The kind that the name before it announces.
     pub label: Option<Label>,
     has_quotes: bool,
     has_space_before: bool,
@@ -32,8 +32,8 @@ const QUOTES: [(char, char); 7] = [
     ('\u{ab}', '\u{bb}'),
 ];
 
-/// How the names of client IDs and of secrets end, without what is no letter and no digit. Others are part of the value: a
-/// secret may have `=` and `:` in it.
+/// The ends of the names of client IDs and of secrets, without characters other than letters and digits. Other names
+/// are part of the value: a secret may contain `=` and `:`.
 const IDS: [&str; 4] = ["clientid", "appid", "applicationid", "accesskeyid"];
 const SECRETS: [&str; 5] = [
     "clientsecret",
@@ -47,7 +47,7 @@ const SECRETS: [&str; 5] = [
 const MAX_NAME: usize = 48;
 
 impl<'a> Around<'a> {
-    /// Tells a value from what stands around it.
+    /// Separates a value from the text around it.
     pub fn of(text: &'a str) -> Self {
         let mut found = Self {
             inner: text,
@@ -65,7 +65,7 @@ impl<'a> Around<'a> {
             if found.label.is_none()
                 && let Some((label, value)) = labelled(trimmed)
             {
-                // The spaces between the two are part of the form.
+                // The spaces between the name and the value are part of the form.
                 found.inner = value.trim_start_matches(is_space);
                 found.label = Some(label);
             } else if let Some(inner) = unquoted(trimmed) {
@@ -76,7 +76,8 @@ impl<'a> Around<'a> {
         }
     }
 
-    /// The same, where nobody can be asked about what may be a part of the value.
+    /// Separates a value like [`Self::of`], but keeps a name before it that may be part of the value, since no person
+    /// can be asked.
     pub fn of_unasked(text: &'a str) -> Self {
         let found = Self::of(text);
         let whole = Self {
@@ -93,7 +94,7 @@ impl<'a> Around<'a> {
         }
     }
 
-    /// What stands around the value, in words; `None` if nothing does.
+    /// Describes the text around the value; `None` if there is none.
     pub fn said(&self) -> Option<String> {
         let spaces = match (self.has_space_before, self.has_space_after) {
             (true, true) => Some("spaces around it"),
@@ -111,12 +112,12 @@ impl<'a> Around<'a> {
     }
 }
 
-/// Whether a character is a space of any kind, those without a width among them.
+/// Whether a character is a space of any kind, including those without a width.
 pub fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }
 
-/// The text inside a pair of quotes, behind which a list or a script may have a comma or a semicolon.
+/// The text inside a pair of quotes, after which a list or a script may have a comma or a semicolon.
 fn unquoted(text: &str) -> Option<&str> {
     let inside = |text: &'_ str| {
         QUOTES.iter().find_map(|(open, close)| {
@@ -135,7 +136,7 @@ fn labelled(text: &str) -> Option<(Label, &str)> {
     let text = text.strip_prefix("$env:").unwrap_or(text);
     let at = text.find(['=', ':'])?;
     let (name, value) = text.split_at_checked(at)?;
-    // Quotes around the whole go first.
+    // Quotes around the whole text are removed first.
     let is_closed = |quote| name.matches(quote).count() % 2 == 0;
     if !['"', '\''].into_iter().all(is_closed) {
         return None;
@@ -143,7 +144,7 @@ fn labelled(text: &str) -> Option<(Label, &str)> {
     Some((label(name)?, value.get(1..)?))
 }
 
-/// Whether the name before a value is a single word: a secret may begin with `id:` or `secret=` itself.
+/// Whether the name before a value is a single word: a secret may begin with `id:` or `secret=`.
 fn has_short_name(text: &str) -> bool {
     ["id", "secret"].into_iter().any(|name| {
         let behind = text.get(name.len()..).unwrap_or_default();
@@ -154,7 +155,7 @@ fn has_short_name(text: &str) -> bool {
     })
 }
 
-/// What a name says that its value is.
+/// The kind of value that a name announces.
 pub fn label(name: &str) -> Option<Label> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || " _-.\"'$".contains(c);
     if name.len() > MAX_NAME || !name.chars().all(is_of_name) {

@@ -1,17 +1,17 @@
-//! Notices when a stored credential is replaced, by any program, and makes its profile read it.
+//! Notices when any program replaces a stored credential, and makes its profile read it.
 //!
-//! Files are watched through their folders, and the keyring through its signals. What cannot be watched is checked
-//! every 30 s. A profile that reads a new credential uses it in its next attempt. Without a valid token, it makes that
-//! attempt at once.
+//! Files are watched through their folders, and the keyring through its signals. A credential that cannot be watched is
+//! checked every 30 s. A profile that reads a new credential uses it in its next attempt. Without a valid token, it
+//! makes that attempt at once.
 //!
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | `files` | the files that credentials are in, and what is watched for each | adding polls state uses | clock path_events |
+//! | `files` | the files that credentials are in, and the watch on each | adding polls state uses | clock path_events |
 //! | `adding` | adds files to the watch | | offload path_events |
-//! | `state` | what is done to notice a change of one file | uses | path_events |
+//! | `state` | the way in which a change of one file is noticed | uses | path_events |
 //! | `uses` | which watched folders serve a path | | path_events |
-//! | `polls` | looks at files that cannot be watched | | offload |
+//! | `polls` | polls the files that cannot be watched | | offload |
 //! | `keyring` | the signals of the keyring | | clock offload store |
 
 use std::collections::BTreeMap;

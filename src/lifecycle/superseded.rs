@@ -4,7 +4,7 @@
 use crate::instant::BootInstant;
 use crate::schedule;
 
-/// What is known about such tokens.
+/// The tokens that the issuer gave without this profile, and the refreshes that they caused.
 #[derive(Debug, Default)]
 pub(super) struct Superseded {
     /// When the issuer gave the last such token, unless the request for the held token was sent later.

@@ -1,17 +1,17 @@
-//! What is done to notice a change of one file.
+//! The way in which a change of one file is noticed.
 
 use super::uses::Uses;
 use crate::path_events::folder_watch::Watched;
 
-/// What is done to notice a change of a file.
+/// The way in which a change of a file is noticed.
 pub(super) enum State {
     /// It was not added yet.
     New,
     /// It is watched.
     Watched(Watched),
-    /// It is looked at; whether it may be possible to watch it later.
+    /// It is polled.
     Polled {
-        /// The reason why it is not watched may pass.
+        /// Whether the reason for not watching it may pass, so that it can be watched later.
         may_pass: bool,
     },
 }
@@ -28,7 +28,7 @@ impl State {
         }
     }
 
-    /// No longer counts what was watched as used.
+    /// Releases the watched folders.
     pub(super) fn release(self, uses: &mut Uses) {
         if let Self::Watched(watched) = self {
             uses.release(&watched);

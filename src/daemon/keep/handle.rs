@@ -150,7 +150,7 @@ impl Handle {
         self.reread(true).await;
     }
 
-    /// The same; `runs` says whether it is a reason to run a command again.
+    /// Rechecks the credential; `runs` says whether that is a reason to run a command again.
     async fn reread(&self, runs: bool) {
         const STORE: Duration = Duration::from_secs(3);
         let (done, looked) = oneshot::channel();

@@ -41,7 +41,7 @@ impl Jumps {
     pub async fn look(&mut self, limit: Option<Duration>) -> Option<Jump> {
         let disturbed = self.clock.disturbed();
         match limit {
-            // The clocks show what happened, whether the wait succeeded or timed out.
+            // After the wait, whether it succeeded or timed out, the clocks show whether there was a jump.
             Some(limit) => drop(tokio::time::timeout(limit, disturbed).await),
             None => disturbed.await,
         }

@@ -1,6 +1,6 @@
 //! A bounded queue of commands to a keeper.
 //!
-//! It is empty nearly always, and there is one for each profile. tokio's channel takes 1.5 KB while it is empty, since it
+//! It is almost always empty, and every profile has one. tokio's channel takes 1.5 KB while it is empty, since it
 //! allocates room for 32 messages at once; this queue takes a tenth of that.
 
 use std::collections::VecDeque;
@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// The most commands that wait in a queue. When it is full, senders wait within their own deadlines.
+/// The largest number of waiting commands. While the queue is full, senders wait within their own deadlines.
 const CAPACITY: usize = 64;
 
-/// The room that an empty queue keeps, in commands. A burst gives back the rest.
+/// The room that an empty queue keeps, in commands. The room for a burst is released.
 const SPARE: usize = 4;
 
 /// The sending end. The queue is closed when it is dropped.
@@ -20,7 +20,7 @@ pub(super) struct Sender<T>(Arc<Mailbox<T>>);
 /// The receiving end. When it is dropped, the commands in the queue are dropped, and later ones are refused.
 pub(super) struct Receiver<T>(Arc<Mailbox<T>>);
 
-/// The other end is gone: nothing can be sent any more.
+/// The error if the other end is gone, so that nothing can be sent any more.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Closed;
 
@@ -62,7 +62,7 @@ impl<T> Mailbox<T> {
     fn push(&self, command: T) -> Result<Option<T>, Closed> {
         let mut state = self.lock();
         if state.is_closed {
-            // Another sender may have found the queue full just before it was closed, and wait now.
+            // Another sender may have found the queue full just before it was closed, and may be waiting now.
             self.room.notify_one();
             return Err(Closed);
         }

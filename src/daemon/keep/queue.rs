@@ -35,7 +35,7 @@ pub(super) struct Rank {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Ticket(u64);
 
-/// A granted place for one call. It notes how often the issuer's limit had been reset by then.
+/// A granted place for one call, with the number of resets of the issuer's limit so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) ticket: Ticket,
@@ -46,7 +46,7 @@ pub(super) struct Place {
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It brought a token, soon enough.
+    /// It brought a token, and was not slow.
     Healthy,
     /// It failed.
     Failed,

@@ -1,4 +1,4 @@
-//! What a call outside the keeper's attempts needs.
+//! The parts needed for calls outside the keeper's attempts.
 
 use std::sync::Arc;
 

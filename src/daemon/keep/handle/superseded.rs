@@ -14,7 +14,8 @@ impl Handle {
     }
 
     /// Tells the keeper that the issuer gave the client another token at this moment. The store is read first: the
-    /// token may be the proof of a new secret, and the old one is not sent any more. That is no reason to run a command.
+    /// token may be the proof of a new secret, and the old secret must not be sent any more. This is no reason to run a
+    /// command again.
     pub async fn superseded(&self, at: BootInstant) {
         self.reread(false).await;
         let (done, heard) = oneshot::channel();

@@ -201,7 +201,7 @@ impl Handle {
         Err(self.problem(code).until(retry_at))
     }
 
-    /// The problem of a request that fails with this code, with what a person does about it.
+    /// Builds the problem of a request that fails with this code, with the advice for a user.
     pub(super) fn problem(&self, code: Code) -> Problem {
         let problem = Problem::new(code).of(&self.name);
         match code {

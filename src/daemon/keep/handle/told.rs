@@ -1,4 +1,4 @@
-//! Records which token's real expiry was reported to clients.
+//! Records whether clients got the real expiry of the current token.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -7,10 +7,10 @@ use tracing::info;
 use crate::lifecycle::View;
 use crate::profile::ProfileName;
 
-/// The token whose real expiry was reported to a client, if any.
+/// The token whose real expiry a client got, if any.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// The last generation whose real expiry was reported to a client, or 0.
+    /// The last generation whose real expiry a client got, or 0.
     generation: AtomicU64,
     /// Whether this has been logged.
     is_logged: AtomicBool,

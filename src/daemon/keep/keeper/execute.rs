@@ -69,16 +69,18 @@ impl Keeper {
         }
     }
 
-    /// Reads the store outside the attempt, unless it is being read; `runs` says whether that is a reason to run a command
-    /// again.
+    /// Reads the store outside the attempt, unless such a read is running. `runs` says whether this is a reason to run
+    /// a command again.
     pub(super) fn recheck(&mut self, runs: bool) {
-        // Beginning again would starve it: requests may come faster than a keyring answers.
+        // A running read is not restarted: requests may come faster than a keyring answers, and would never let a read
+        // finish.
         if self.recheck.is_none() {
             self.recheck = Some(self.load(runs));
         }
     }
 
-    /// Reads the store for the attempt: anew when the issuer has just rejected what was read before.
+    /// Reads the store for the attempt. A command runs again only if the issuer has just rejected the credential of the
+    /// last read.
     fn load_for(&self, attempt: u64) -> Running<Loaded> {
         self.load(self.credentials.is_rejected_in(attempt))
     }

@@ -32,12 +32,12 @@ impl Keeper {
         self.execute(decision);
     }
 
-    /// Takes what was read for this attempt.
+    /// Handles the credential that was read for this attempt, or the error.
     pub(super) fn loaded(&mut self, attempt: u64, loaded: Loaded) -> Decision {
         let why = loaded.as_ref().err().cloned();
         let read = self.read(loaded);
         let decision = self.credentials.loaded(self.now(), attempt, read);
-        // A call without what was read carries another credential. All else shows in the state.
+        // A call despite an error carries another credential. Without a call, the state shows the error.
         let in_use = matches!(decision, Decision::Call { .. });
         self.log_unusable(why.as_ref(), in_use);
         decision

@@ -1,4 +1,4 @@
-//! What a keeper has logged, so that it does not log the same state twice.
+//! The states that a keeper has logged, so that it does not log the same state twice.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ pub(super) struct Logged {
     pub(super) repeated: bool,
     /// Whether the log says that the issuer's clock and this machine's clock differ too much.
     pub(super) skew: bool,
-    /// Why the stored credential cannot be used while another one stays in use, as logged last.
+    /// The last logged reason why the stored credential cannot be used while another one stays in use.
     pub(super) unusable: Option<Arc<str>>,
-    /// Whether it says that the former credential stays in use.
+    /// Whether the log says that the former credential stays in use.
     pub(super) former: bool,
     /// The last logged part of the scope that the issuer did not grant.
     pub(super) missing_scope: Option<Box<str>>,
-    /// What has been logged about the time without a valid token.
+    /// The reports about the time without a valid token that were logged.
     pub(super) outage: Outage,
 }

@@ -28,7 +28,7 @@ impl KeyList for Numbered {
     }
 }
 
-/// How the API answers a query. It takes a second, unless the variant says otherwise.
+/// The way in which the API answers a query. It takes a second, unless the variant says otherwise.
 #[derive(Clone, Copy)]
 enum Play {
     Answers,
