@@ -76,8 +76,8 @@ fn left(rotations: &Rotations, name: &ProfileName) -> Shown {
     }
 }
 
-/// Adds the keys' names in the profile's record, if it belongs to the rotation, to these names. Only a file is read: a
-/// keyring may ask a person for its password.
+/// Adds the keys' names in the profile's record to these names, if the record belongs to the rotation. Only a file is
+/// read: a keyring may ask a person for its password.
 fn with_those_of_the_record(
     target: &Target,
     config: &Config,

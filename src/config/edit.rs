@@ -140,7 +140,7 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
             .iter()
             .map(|(key, value)| format!("{key} = {value}")),
     );
-    // After the address.
+    // The lines of the credential's place go after the address.
     let at = 3.min(lines.len());
     let place = profile.credential.entries()?.into_iter();
     lines.splice(at..at, place.map(|(key, value)| format!("{key} = {value}")));

@@ -80,7 +80,7 @@ pub struct Credentials {
 enum Obstacle {
     /// The store could not be read this time.
     Passing,
-    /// Something on this machine has to be put right first.
+    /// Something on this machine has to be corrected first.
     Blocked,
 }
 

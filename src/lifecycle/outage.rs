@@ -67,7 +67,7 @@ impl Outage {
             return Some(OutageReport::Over { failed_for });
         }
         if self.lack.is_none() && view.resting {
-            // If no caller asks for the token, its expiry is no outage.
+            // If no caller asks for the token, its expiry is not an outage.
             return None;
         }
         let expiry = view.held.as_ref().map(|held| held.validity.expires);

@@ -1,8 +1,8 @@
 //! The recorded bindings of credentials from read-only sources, written at first use: `STATE/bindings/PROFILE.json`.
 //!
 //! The configuration names such a source and the address that its secret goes to. A user who can write only the
-//! configuration must not be able to send a secret that is in use elsewhere. So the binding is written to a folder
-//! where only the daemon's user can write. The file holds no secret.
+//! configuration must not be able to redirect a secret that is in use. So the binding is written to a folder where
+//! only the daemon's user can write. The file holds no secret.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,7 +49,7 @@ struct Form {
 // === impl Recorded ===
 
 impl Recorded {
-    /// Builds the recorded binding, with the time rounded to a second: the file stores seconds, and the first use must
+    /// Builds the recorded binding, with the time in whole seconds: the file stores seconds, and the first use must
     /// equal the next read.
     pub fn new(binding: Binding, now: UnixTime) -> Self {
         Self {

@@ -45,7 +45,7 @@ pub(super) struct Session {
     pub(super) config: Config,
     /// Our profiles of this control plane whose credential cannot be read: each may use any key.
     pub(super) unread: Vec<ProfileName>,
-    /// The client IDs that our other profiles use.
+    /// The client IDs that the readable profiles of this control plane use.
     holders: Vec<(String, ProfileName)>,
     /// The client IDs of the other keys of profiles whose key is being rotated.
     rotating: Vec<(String, ProfileName)>,

@@ -23,7 +23,7 @@ use super::signals::{Asked, Signals};
 /// The largest secret that is read, in bytes: longer than any accepted credential.
 pub(super) const MAX_SECRET: u64 = 4_096;
 
-/// Pasted text arrives in pieces: a pause of this length ends it, and this is the largest number of waits.
+/// Pasted text arrives in pieces. A pause of this length ends it, and at most this number of pieces is awaited.
 const PASTE: Duration = Duration::from_millis(30);
 const PIECES: usize = 300;
 

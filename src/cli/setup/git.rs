@@ -100,7 +100,7 @@ fn apply(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal>
     let git = program::find("git", subject.env)?;
     let ours = ours(subject)?;
     let now = section(&git, subject)?;
-    // Includes an earlier setting for a companion at another path.
+    // This also removes the setting for a companion that was at another path.
     let mut wanted = without(&now, &kept(before)?.added);
     wanted.extend(ours);
     // A section keeps its first position, and other helpers may come after it there.

@@ -230,7 +230,7 @@ fn path(reader: &mut Reader<'_>, field: &Field<'_>, text: &str) -> Option<PathBu
     None
 }
 
-/// Reads an octal mode: the owner reads and may write, others at most read, and nobody may execute.
+/// Reads an octal mode: the owner reads and may write, others at most read, and no user may execute.
 fn mode(reader: &mut Reader<'_>, field: &Field<'_>, text: &str) -> Option<u16> {
     let is_octal =
         (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));

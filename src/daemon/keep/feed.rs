@@ -45,7 +45,7 @@ pub struct Feed {
     shown: Option<Shown>,
 }
 
-/// The parts of a state whose change is an event. A change of counts or of the time left is no event.
+/// The parts of a state whose change is an event. A change of counts or of the time left is not an event.
 struct Shown {
     phase: Phase,
     generation: u64,
@@ -102,8 +102,8 @@ impl Feed {
     /// Waits for the next item. Cancelling the wait loses no event.
     pub async fn next(&mut self) -> Told {
         let mut reloaded = self.kept.has_changed().unwrap_or(false);
-        // A change that is no event does not reset this timer, so that the watcher hears something within `QUIET` in
-        // any case.
+        // A change that is not an event does not reset this timer, so that the watcher hears something within `QUIET`
+        // in any case.
         let mut quiet = std::pin::pin!(tokio::time::sleep(QUIET));
         loop {
             if *self.closing.borrow() || self.closing.has_changed().is_err() {

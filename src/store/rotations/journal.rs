@@ -30,7 +30,7 @@ pub struct RotationJournal {
     pub tried: Vec<String>,
     /// The keys that the server has made, as far as known.
     pub made: Vec<SeenKey>,
-    /// The times by which the grace period is judged, once the switch was made.
+    /// The observations that decide the end of the grace period, once the switch was made.
     pub grace: Option<Grace>,
     /// The SHA-256 of the secret that is being replaced in place, in hexadecimal digits.
     pub former_secret: Option<String>,
