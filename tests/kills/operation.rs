@@ -168,23 +168,6 @@ pub(crate) const ALL: &[Operation] = &[
         end: |_| None,
     },
     Operation {
-        name: "regenerate",
-        forms: OF_KEYS,
-        never: &[],
-        is_local: false,
-        is_of_daemon: false,
-        uses_keyring: false,
-        prepare: |_| {},
-        arguments: regenerate,
-        claim: "has a new secret",
-        is_done: |place| {
-            let stored = place.stored(PROFILE);
-            stored.is_some_and(|(_, secret)| secret != place.env.secret()) && place.works(PROFILE)
-        },
-        is_safe: |_| true,
-        end: |place| run_again(place, &regenerate(place), PROFILE),
-    },
-    Operation {
         name: "regenerate --secret-file",
         forms: OF_KEYS,
         never: &[],
@@ -537,10 +520,6 @@ fn rebind(place: &Place) -> Vec<String> {
 
 fn create(_: &Place) -> Vec<String> {
     owned(&["app", "create", NEW, PROFILE, "--enrol", NEW])
-}
-
-fn regenerate(_: &Place) -> Vec<String> {
-    owned(&["app", "regenerate", "test-client", PROFILE, "--yes"])
 }
 
 /// Runs the command again, after which the profile must work.

@@ -4,6 +4,7 @@ use super::super::admin;
 use super::super::clusters::{self, DaemonAt};
 use super::super::doctor;
 use super::super::target::Target;
+use crate::fault::Block;
 use crate::lifecycle::Phase;
 use crate::offload;
 use crate::paths::Env;
@@ -31,15 +32,22 @@ pub(super) fn unusable(target: &Target, env: &Env, names: &[ProfileName]) -> Vec
             .then_some(listed)
     });
     let replies = listed.unwrap_or_default().into_iter();
-    let of_ours = replies.filter(|reply| names.iter().any(|it| it.as_str() == reply.profile));
-    let faults = of_ours.filter(|reply| reply.phase != Phase::Locked);
+    let of_ours = replies.filter_map(|reply| {
+        let name = names.iter().find(|it| it.as_str() == reply.profile)?;
+        Some((name, reply))
+    });
+    let faults = of_ours.filter(|(_, reply)| reply.phase != Phase::Locked);
     faults
-        .filter_map(|reply| {
+        .filter_map(|(name, reply)| {
             let why = reply.unusable?;
-            Some(format!(
-                "{}: the daemon cannot use its credential: {why}",
-                reply.profile
-            ))
+            // Our own look found a record, so the daemon looks in another place: its configuration is an older one.
+            let is_elsewhere = why == Block::NotEnrolled(name.clone()).to_string();
+            (!is_elsewhere).then(|| {
+                format!(
+                    "{}: the daemon cannot use its credential: {why}",
+                    reply.profile
+                )
+            })
         })
         .collect()
 }
