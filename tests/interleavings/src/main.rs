@@ -32,6 +32,7 @@ mod keep {
     pub mod handle;
     pub mod keeper;
     pub mod lookups;
+    mod mailbox;
     pub mod patience;
     mod queue;
     pub mod roster;
