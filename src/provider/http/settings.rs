@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Resolver, Roots};
+use crate::clock::from_now;
 use crate::config::{ClientCertificate, Proxy};
 
 /// The settings for reaching an issuer. The default applies if nothing is configured.
@@ -67,12 +68,8 @@ impl Settings {
 
 impl Timeouts {
     /// Returns the deadline of an exchange that begins now.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the deadline of a socket's timeout, on the runtime's clock"
-    )]
     pub(super) fn deadline(&self) -> Instant {
-        Instant::now() + self.exchange
+        from_now(self.exchange)
     }
 }
 
