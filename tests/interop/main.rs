@@ -83,7 +83,12 @@ fn main() -> ExitCode {
             Trial::ignorable_test(format!("{topic}::{name}"), move || run(test))
         })
         .collect();
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let mut arguments = Arguments::from_args();
+    // The usual harness reads this variable; this one does not.
+    arguments.test_threads = arguments
+        .test_threads
+        .or_else(|| std::env::var("RUST_TEST_THREADS").ok()?.parse().ok());
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn run(test: Test) -> Result<Completion, libtest_mimic::Failed> {
