@@ -13,6 +13,7 @@ mod panics;
 mod printable;
 mod queue;
 mod sink;
+mod text;
 mod writer;
 
 use std::borrow::Cow;
@@ -25,7 +26,6 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
-use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -125,15 +125,20 @@ pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<
             .fmt_fields(JsonFields::new())
             .event_format(json::Json)
             .boxed(),
-        // The journal adds the time of each line, and is not a terminal.
-        LogFormat::Text | LogFormat::Auto if output::maker().for_journal => {
-            lines.without_time().with_ansi(false).boxed()
-        }
-        LogFormat::Text => lines.with_timer(SystemTime).with_ansi(false).boxed(),
-        LogFormat::Auto => {
-            let ansi = io::stderr().is_terminal() && !no_color;
-            IS_COLOURED.store(ansi, Ordering::Relaxed);
-            lines.with_timer(SystemTime).with_ansi(ansi).boxed()
+        LogFormat::Text | LogFormat::Auto => {
+            // The journal adds the time of each line, and is not a terminal.
+            let for_journal = output::maker().for_journal;
+            let may_colour = format == LogFormat::Auto && !for_journal && !no_color;
+            let is_coloured = may_colour && io::stderr().is_terminal();
+            IS_COLOURED.store(is_coloured, Ordering::Relaxed);
+            let text = text::Text {
+                has_time: !for_journal,
+            };
+            lines
+                .with_ansi(is_coloured)
+                .fmt_fields(text::SpanProfile)
+                .event_format(text)
+                .boxed()
         }
     };
     let started = tracing_subscriber::registry()
@@ -173,7 +178,7 @@ impl io::Write for Line {
         let body = text.strip_suffix('\n').unwrap_or(&text);
         let shown = match output::maker().form {
             Form::Json => printable_json(body),
-            // The values in the line have no escape sequences any more.
+            // `Text` has escaped the values of a coloured line.
             _ if IS_COLOURED.load(Ordering::Relaxed) => printable::printable_in_colour(body),
             _ => printable(body),
         };

@@ -76,7 +76,7 @@ fn a_log_with_dropped_lines_fails_the_search() {
     env.stop(&mut daemon);
     assert_eq!(env.gaps(), Vec::<String>::new());
     let log = fs::read_to_string(&daemon.output).unwrap();
-    let gap = "WARN jetond::process::logging: 1 log lines were dropped dropped=1\n";
+    let gap = "WARN 1 log lines were dropped dropped=1\n";
     fs::write(&daemon.output, log + gap).unwrap();
     assert_eq!(env.gaps(), [daemon.output.display().to_string()]);
     env.came_out("another log", gap.as_bytes(), false);

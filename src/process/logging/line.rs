@@ -44,7 +44,7 @@ impl Maker {
         let mut line = match self.form {
             Form::Plain => format!("jetond: {message}"),
             Form::Text => {
-                let mut line = format!("{level:>5} {target}: {message}");
+                let mut line = format!("{level:>5} {message}");
                 if !self.for_journal {
                     line = format!("{} {line}", now());
                 }
@@ -120,7 +120,7 @@ mod tests {
         let text = gap(Form::Text, false);
         let (time, rest) = text.split_once(' ').unwrap();
         assert!(time.ends_with('Z'), "{text}");
-        let expected = " WARN jetond::process::logging: 3 log lines were dropped dropped=3\n";
+        let expected = " WARN 3 log lines were dropped dropped=3\n";
         assert_eq!(rest, expected);
         assert_gap_in_json(&gap(Form::Json, false));
     }
@@ -133,7 +133,7 @@ mod tests {
         );
         assert_eq!(
             gap(Form::Text, true),
-            "<4> WARN jetond::process::logging: 3 log lines were dropped dropped=3\n"
+            "<4> WARN 3 log lines were dropped dropped=3\n"
         );
         assert_gap_in_json(gap(Form::Json, true).strip_prefix("<4>").unwrap());
     }

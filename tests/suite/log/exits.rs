@@ -23,7 +23,7 @@ fn the_last_line_of_a_daemon_that_stops_is_in_the_log() {
         let mut log = String::new();
         fs::File::from(reader).read_to_string(&mut log).unwrap();
         let last = log.lines().last().unwrap();
-        assert!(last.ends_with(" INFO jetond::daemon: stopping"), "{log}");
+        assert!(last.ends_with(" INFO stopping"), "{log}");
     }
 }
 

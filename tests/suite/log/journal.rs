@@ -111,7 +111,7 @@ fn text_lines_in_the_journal_have_a_priority_and_no_time() {
             let (number, rest) = parted(line);
             let (level, rest) = rest.trim_start().split_once(' ').unwrap();
             assert_eq!(number, priority(level), "{line}");
-            assert!(rest.contains(": "), "{line}");
+            assert!(!rest.is_empty(), "{line}");
             seen.push(number);
         }
         for number in [4, 6, 7] {

@@ -30,7 +30,7 @@ fn every_log_line_about_a_profile_names_it() {
             let named = if format == "json" {
                 "\"profile\":\"research\""
             } else {
-                "profile{profile=research}: "
+                " research: "
             };
             for line in log.lines().filter(|line| line.contains("refresh failed")) {
                 assert!(line.contains(named), "{filter}: {line}");
