@@ -278,7 +278,7 @@ fn destination(
     let bound = Bound::of(profile, located.endpoint);
     if profile.origin().is_none() {
         say(format!(
-            "the issuer's token endpoint is {bound}: the credential is for it alone"
+            "the issuer's token endpoint is {bound}: the credential is sent only there"
         ));
     }
     Ok((bound, located.auth_methods))

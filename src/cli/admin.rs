@@ -42,7 +42,7 @@ struct Reloaded {
 pub(super) fn reload(target: &Target, env: &Env) {
     let places = match places(target, env) {
         Ok(places) => places,
-        Err(error) => return tell(format!("no daemon could be told: {error}")),
+        Err(error) => return tell(format!("no daemon could be notified: {error}")),
     };
     let (socket, start) = (places.admin.display(), target.line("run"));
     let source = settings::source_id(&target.config, &target.state);
@@ -54,12 +54,12 @@ pub(super) fn reload(target: &Target, env: &Env) {
                 report("the running daemon has read it");
             } else {
                 tell(format!(
-                    "the daemon at {socket} has read its configuration and does not say which; if it is another one, start one for this one with: {start}"
+                    "the daemon at {socket} has read its configuration and does not say which file that is; if it is another one, start a daemon for this one with: {start}"
                 ));
             }
         }
         Ok(Answer { status: 409, .. }) => tell(format!(
-            "the daemon at {socket} has another configuration or another state; start one for this one with: {start}"
+            "the daemon at {socket} uses another configuration or state; start a daemon for this one with: {start}"
         )),
         Ok(_) => {
             let check = target.line("check");
@@ -69,7 +69,7 @@ pub(super) fn reload(target: &Target, env: &Env) {
         }
         Err(e) if is_absent(&e) => match Manager::listening_at(&places.token) {
             Some(manager) => tell(format!(
-                "the running daemon could not be told, since its admin socket {socket} is missing; make it again with: {} restart jetond-admin.socket",
+                "the running daemon could not be notified: its admin socket {socket} is missing; create it again with: {} restart jetond-admin.socket",
                 manager.systemctl()
             )),
             None => report(format!(
@@ -77,7 +77,7 @@ pub(super) fn reload(target: &Target, env: &Env) {
             )),
         },
         Err(e) => tell(format!(
-            "the daemon at {socket} could not be told ({e}); tell it with: jeton reload{}",
+            "the daemon at {socket} could not be notified ({e}); run: jeton reload{}",
             option("--admin-socket", &places.admin)
         )),
     }
@@ -139,7 +139,7 @@ pub(super) fn refuse_another_daemon(target: &Target, places: &SocketPlaces) -> R
         Ok(Answer { status: 409, .. }) => {
             let (socket, start) = (places.admin.display(), target.line("run"));
             let what = format!(
-                "nothing is sent: the daemon at {socket} has another configuration or another state; start one for this one with: {start}"
+                "nothing is sent: the daemon at {socket} uses another configuration or state; start a daemon for this one with: {start}"
             );
             Err(fail(Exit::Config, what))
         }

@@ -112,7 +112,7 @@ fn say_rotations(config: &Config) {
         if let Some(every) = profile.rotation.every {
             let every = duration(every);
             say(format!(
-                "{name}: its key is rotated by a daemon at an age of {every} or up to a tenth less"
+                "{name}: a daemon rotates its key at an age of {every}, or up to a tenth less"
             ));
         }
     }
@@ -139,7 +139,7 @@ fn check_profiles(target: &Target, config: &Config) -> Checked {
         match check_profile(target, &stores, name, profile) {
             Ok(None) => {
                 say(format!(
-                    "{name}: {} at {}, credential {}: it is not opened here, so whether it is for what the configuration says is not checked; 'jeton status' shows what the daemon finds",
+                    "{name}: {} at {}, credential {}: it is not opened here, so it is not compared with the configuration; 'jeton status' shows what the daemon finds",
                     profile.provider.as_str(),
                     profile.url(),
                     stores.whereabouts(profile)
@@ -203,7 +203,7 @@ fn say_clusters(target: &Target, config: &Config, env: &Env, bound: Vec<Bound>) 
     let is_absent = |(_, outlook): &(_, Outlook)| *outlook == Outlook::NoDaemon;
     if outlooks.iter().any(is_absent) {
         say(format!(
-            "no daemon is running at {socket}: whether every cluster is at 2.20 or later was not tried"
+            "no daemon is running at {socket}, so the versions of the clusters were not checked"
         ));
     }
     for (name, outlook) in outlooks {

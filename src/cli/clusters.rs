@@ -71,7 +71,11 @@ pub(super) async fn look(
     let late = |_| Err(NoToken::Io(io::ErrorKind::TimedOut.into()));
     let held = match tokio::time::timeout(LIMIT, held).await.unwrap_or_else(late) {
         Ok(Some(held)) => held,
-        Ok(None) => return Some(Outlook::not_tried("the daemon holds no token of it")),
+        Ok(None) => {
+            return Some(Outlook::not_tried(
+                "the daemon holds no token of this profile",
+            ));
+        }
         Err(none) if none.is_absence() => return Some(Outlook::NoDaemon),
         Err(none) => return Some(Outlook::not_tried(&why(&none, socket))),
     };
@@ -111,7 +115,7 @@ fn why(none: &NoToken, socket: &Path) -> String {
         NoToken::Io(error) => format!("the daemon at {shown} gives no token: {error}"),
         NoToken::Refused(_, why) => format!("the daemon at {shown} gives no token: {why}"),
         NoToken::Unknown => {
-            format!("the daemon at {shown} gives no token: its answer is not understood")
+            format!("the daemon at {shown} gives no token: its answer is malformed")
         }
     }
 }
@@ -122,7 +126,7 @@ impl Outlook {
     /// The versions are not known, since no request was made, for this reason.
     pub(super) fn not_tried(why: &str) -> Self {
         Self::Unknown(format!(
-            "whether every cluster is at 2.20 or later was not tried: {why}"
+            "the versions of the clusters were not checked: {why}"
         ))
     }
 

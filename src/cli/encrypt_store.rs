@@ -71,8 +71,7 @@ fn try_encrypt(args: &EncryptStoreArgs, env: &Env) -> Result<(), Exit> {
             .lock("the identity is made, and its recipient is not written; run this again")?;
         let set = |text: &str| config::set_recipient(text, &recipient);
         target.change(&before.content, set).map_err(|error| {
-            error
-                .tell("the identity is made, and its recipient perhaps not written; run this again")
+            error.tell("the identity is made, and its recipient may not be written; run this again")
         })?;
     }
     let path = file.path().display();

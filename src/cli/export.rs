@@ -77,7 +77,7 @@ fn try_export(args: &ExportArgs, env: &Env) -> Result<(), Exit> {
     let goes_on = export.goes_on()?;
     if !goes_on && export.file.symlink_metadata().is_ok() {
         let what = format!(
-            "{NOTHING}: {} is there already, and no file is written over; choose another name",
+            "{NOTHING}: {} is there already, and no file is overwritten; choose another name",
             export.file.display()
         );
         return Err(fail(Exit::Config, what));
@@ -219,7 +219,7 @@ impl Export<'_> {
             fail(Exit::Config, what)
         };
         let json = transfer::to_json(exported);
-        let json = json.ok_or_else(|| failed("so much does not go into one file".to_owned()))?;
+        let json = json.ok_or_else(|| failed("it is too large for one file".to_owned()))?;
         let sealed = passphrase.seal(&json, self.work);
         let sealed =
             sealed.ok_or_else(|| failed("the system gives no random numbers".to_owned()))?;

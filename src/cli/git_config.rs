@@ -191,9 +191,9 @@ impl Helper {
     /// Describes the effect of this helper after ours, in one sentence.
     pub(super) fn found(&self) -> String {
         let what = match self.kind {
-            Kind::Barrier => "this empty helper stands behind the companion and shuts it out",
+            Kind::Barrier => "this empty helper comes after the companion, and switches it off",
             Kind::Ours | Kind::Other => {
-                "git gives the token to this helper, too, since it stands behind the companion"
+                "git gives the token to this helper, too, since it comes after the companion"
             }
         };
         format!("{}: {what}", self.place)

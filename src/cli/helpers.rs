@@ -188,7 +188,7 @@ fn demand_own_folder(links: &Links, names: &BTreeSet<&str>) -> Result<(), Exit> 
         && links.at(KEYRING).is_ok_and(|there| there == There::Ours);
     match has_ours {
         true => refuse(format!(
-            "{folder} is the one of a keyring; name another one"
+            "{folder} is that of a keyring; name another folder"
         )),
         false => Ok(()),
     }
@@ -211,7 +211,7 @@ fn tell_of_path(links: &Links, name: &str, env: &Env) {
     let folder = quoted(links.path());
     match (first, other) {
         (_, Some(other)) if name == KEYRING => tell(format!(
-            "warning: PATH has another keyring, {}: while {folder} stands before it there, pip, uv and you yourself get this one, which knows the passwords of your profiles' addresses alone",
+            "warning: PATH has another keyring, {}: while {folder} comes first there, pip, uv and your shell start this one, which knows only the passwords of your profiles' addresses",
             quoted(&other)
         )),
         (None, _) => tell(format!(

@@ -155,7 +155,7 @@ impl Import<'_> {
                 Ok(Exported::from([(renamed.clone(), profile)]))
             }
             _ => {
-                let what = format!("{NOTHING}: --as takes one profile; name it behind the file");
+                let what = format!("{NOTHING}: --as takes one profile; name it after the file");
                 Err(fail(Exit::Usage, what))
             }
         }

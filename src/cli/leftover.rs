@@ -162,7 +162,7 @@ fn of_removal(target: &Target, removals: &Removals, name: &ProfileName) -> Optio
         ),
         Err(error) => (
             format!(
-                "a removal of {name} was begun, and what it has still to do cannot be read: {}",
+                "a removal of {name} was begun, and its record cannot be read: {}",
                 Causes(&error)
             ),
             format!("remove the file {}", quoted(&path)),
@@ -187,7 +187,7 @@ fn of_move(
         },
         Err(error) => (
             format!(
-                "a move of the credential of {name} was begun, and what it has still to do cannot be read: {}",
+                "a move of the credential of {name} was begun, and its record cannot be read: {}",
                 Causes(&error)
             ),
             Some(format!("remove the file {}", quoted(&path))),

@@ -63,7 +63,7 @@ fn left(rotations: &Rotations, name: &ProfileName) -> Shown {
         Err(error) => Causes(&error).to_string(),
     };
     let what = format!(
-        "the server did not let a rotation of the key of {name} delete what it has left there (old_key_left): {which}"
+        "the server did not let a rotation of the key of {name} delete the keys that it has left there (old_key_left): {which}"
     );
     let remedy = format!(
         "delete it at the server, by a user who may, and then run: jeton reload; or remove the file {}",
@@ -114,7 +114,7 @@ fn begun(
     let what = format!("the key of {name} is being rotated, {whose}: the phase is '{phase}'");
     let remedy = match journal.started_on(here) {
         _ if !is_used => Some(format!(
-            "no profile of this configuration has the name, so nothing goes on with it: put the profile back; or {}",
+            "no profile of this configuration has the name, so no daemon continues it: put the profile back; or {}",
             clear(&journal.names())
         )),
         StartedOn::OtherHost => Some(format!(

@@ -212,7 +212,7 @@ impl Work<'_> {
             .and_then(|_| self.removals.end(lock))
             .map_err(|error| {
                 let what = format!(
-                    "the profile is removed, but its credential perhaps not; to go on, run this again: {}",
+                    "the profile is removed, but its credential may still be there; to go on, run this again: {}",
                     Causes(&error)
                 );
                 NotRemoved::Credential(fail(exit_of(&error), what))
@@ -229,7 +229,7 @@ impl Work<'_> {
         let ended = removed.and_then(|_| self.removals.end(lock));
         ended.map_err(|error| {
             let what = format!(
-                "{NOTHING} of the profile; its former credential perhaps is; to go on, run this again: {}",
+                "{NOTHING} of the profile; its former credential may be; to go on, run this again: {}",
                 Causes(&error)
             );
             NotRemoved::Nothing(fail(exit_of(&error), what))
@@ -245,7 +245,7 @@ impl Work<'_> {
         let forgotten = self.moves().remove_copies(lock, &left.store);
         forgotten.map_err(|error| {
             let what = format!(
-                "{NOTHING}: a copy of the credential that an interrupted move has left is perhaps still there: {}",
+                "{NOTHING}: a copy of the credential that an interrupted move has left may still be there: {}",
                 Causes(&error)
             );
             NotRemoved::Nothing(fail(exit_of(&error), what))
@@ -279,7 +279,7 @@ impl Work<'_> {
         match self.target.change(&Content::Text, without) {
             Ok(()) => Ok(()),
             Err(error) if error.is_changed() => {
-                let what = "the profile is removed, but perhaps not for long, and its credential is still there; run this again";
+                let what = "the profile is removed, but may be lost in a power failure, and its credential is still there; run this again";
                 Err(NotRemoved::Credential(error.tell(what)))
             }
             Err(error) => {

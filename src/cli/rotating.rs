@@ -48,7 +48,7 @@ impl OpenRotation {
     /// Refuses because of the rotation. `nothing` is the beginning of the message, and `instead` names an alternative.
     pub(super) fn refuse(&self, name: &ProfileName, nothing: &str, instead: &str) -> Exit {
         let why = match &self.unclear {
-            Some(why) => format!(", and what is written down of that cannot be understood: {why}"),
+            Some(why) => format!(", and its record cannot be understood: {why}"),
             None => "; try again when that has ended".to_owned(),
         };
         fail(

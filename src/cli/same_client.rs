@@ -9,7 +9,7 @@ use crate::settings::Content;
 use crate::store::Stores;
 
 /// The consequence of `kills-old`.
-const SECOND_DAEMON: &str = "with reissue = \"kills-old\", a second daemon with this client, such as that of 'jetond run -- CMD' or one on another machine, would end this one's tokens, and this one would end its: give each daemon a client of its own";
+const SECOND_DAEMON: &str = "with reissue = \"kills-old\", this daemon and a second one with this client, such as that of 'jetond run -- CMD' or one on another machine, end each other's tokens: give each daemon a client of its own";
 
 /// Names the other profiles of the configuration that have the client of the credential just enrolled.
 pub(super) fn note(target: &Target, stores: &Stores, name: &ProfileName, enrolled: &Proof) {

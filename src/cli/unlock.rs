@@ -122,7 +122,7 @@ pub(super) fn wrapped(file: &IdentityFile, recipient: &Recipient) -> Result<Wrap
     read.ok_or_else(|| {
         let path = file.path().display();
         let what = format!(
-            "{NOT_UNLOCKED}: {path} is not there, which holds the identity of {recipient}: without it no record can be opened, so restore it from a backup, or from the state folder of the machine where the store was made"
+            "{NOT_UNLOCKED}: {path}, which holds the identity of {recipient}, is not there: without it no record can be opened, so restore it from a backup, or from the state folder of the machine where the store was made"
         );
         fail(Exit::Config, what)
     })
@@ -211,7 +211,7 @@ impl Daemon {
         }
         let (shown, start) = (self.socket.display(), target.line("run"));
         let what = format!(
-            "the daemon at {shown} has another configuration or another state; start one for this one with: {start}"
+            "the daemon at {shown} uses another configuration or state; start a daemon for this one with: {start}"
         );
         Err(fail(Exit::Config, what))
     }
@@ -294,7 +294,7 @@ fn user_of(stream: &std::os::unix::net::UnixStream, socket: &Path) -> Result<u32
     let peer = peers::credentials(stream);
     peer.map(|(uid, ..)| uid).map_err(|error| {
         let shown = socket.display();
-        let what = format!("nothing is sent: who listens at {shown} is not known: {error}");
+        let what = format!("nothing is sent: cannot tell which user listens at {shown}: {error}");
         fail(Exit::Config, what)
     })
 }

@@ -23,5 +23,8 @@ pub static SETUPS: [(&str, &str); 13] = [
     ("huggingface", "get models and data sets from a hub"),
     ("curl", "call an API with curl, in a shell or a script"),
     ("rclone", "copy data with rclone from or to a WebDAV server"),
-    ("prometheus", "let Prometheus scrape what asks for a token"),
+    (
+        "prometheus",
+        "let Prometheus scrape targets that need a token",
+    ),
 ];

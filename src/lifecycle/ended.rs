@@ -16,7 +16,7 @@ const DEAD_ON_ARRIVAL: &str =
 
 /// Detail for a token with a stated lifetime of zero. The token may work for longer, so it is served for a moment. The
 /// next attempts follow the back-off of failures, because the issuer will state the same for the next token.
-const OF_NO_TIME: &str = "the issuer states that its token holds for 0 s, and the token does not show its end; if you know for how long it holds, set it in the profile, for example: lifetime = \"1h\"";
+const OF_NO_TIME: &str = "the issuer states a lifetime of 0 s, and the token does not show its expiry; if you know the lifetime, set it in the profile, for example: lifetime = \"1h\"";
 
 /// Detail for a repeated token that has expired according to its own content.
 const ENDED: &str = "the issuer gave the same token again, which has ended by what the token shows itself; does something in front of the issuer keep old answers?";

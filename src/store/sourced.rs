@@ -262,7 +262,7 @@ impl Parts {
             Ok(recorded) => {
                 self.compare(&recorded, required)?;
                 if recorded == now {
-                    info!(profile = %self.name, endpoint = %now.binding.bound, "the credential is used for the first time: what it is for is recorded");
+                    info!(profile = %self.name, endpoint = %now.binding.bound, "the credential is used for the first time: where it may be sent is recorded");
                 }
                 Ok(recorded)
             }
@@ -271,7 +271,7 @@ impl Parts {
                 Err(NotLoaded::Failed(Fault::new(FaultKind::Connect, what)))
             }
             Err(error) => {
-                warn!(profile = %self.name, error = %Causes(&error), "what the credential is for cannot be recorded: the configuration alone says where it is sent");
+                warn!(profile = %self.name, error = %Causes(&error), "where the credential may be sent cannot be recorded: the configuration alone decides that");
                 *self.unrecorded() = Some(now.clone());
                 Ok(now)
             }

@@ -423,9 +423,7 @@ fn a_daemon_with_another_state_is_not_said_to_have_read_it() {
     let added = add(&env, "a", &["--state", state]);
     assert_eq!(added.code, 0, "{added:?}");
     assert!(
-        added
-            .stderr
-            .contains("another configuration or another state")
+        added.stderr.contains("another configuration or state")
             && added
                 .stderr
                 .contains(&format!("jetond run --state {state}"))

@@ -66,7 +66,7 @@ fn the_dialogue_asks_for_everything_and_ends_with_three_examples() {
     assert_eq!(status.code(), Some(0), "{shown}");
     assert!(!shown.contains(env.secret()), "the secret was shown");
     for text in [
-        &format!("the address is taken for {url}\r\n"),
+        &format!("the address is read as {url}\r\n"),
         &format!("Client secret for {url} (not shown): "),
         "found Run:ai 2.24 or later: it gives tokens at /api/v2/token\r\n",
         "Name of the profile (Enter takes runai)",

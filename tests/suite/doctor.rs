@@ -95,7 +95,7 @@ fn doctor_recognizes_a_daemon_without_socket_by_its_lock() {
     assert_about(&findings, "daemon", "fail", "its socket is missing");
     // A second daemon could not run while the first one holds the lock.
     for check in ["credential", "issuer"] {
-        assert_about(&findings, check, "skip", "; see to the daemon first");
+        assert_about(&findings, check, "skip", "; fix the daemon first");
     }
     let lock = format!("{}.lock", daemon.socket.display());
     daemon.signal(Signal::KILL);
@@ -103,7 +103,7 @@ fn doctor_recognizes_a_daemon_without_socket_by_its_lock() {
     assert!(fs::exists(&lock).unwrap());
     let (code, findings) = doctor(&env, &[]);
     assert_eq!(code, 0, "{findings:#?}");
-    assert_about(&findings, "daemon", "warn", "none is running at");
+    assert_about(&findings, "daemon", "warn", "no daemon is running at");
     // The next daemon gets the lock.
     let mut daemon = env.start();
     env.stop(&mut daemon);
@@ -124,7 +124,7 @@ fn without_a_terminal_each_finding_is_one_line() {
     assert!(
         lines
             .iter()
-            .any(|line| line.starts_with("warn  daemon                none is running at "))
+            .any(|line| line.starts_with("warn  daemon                no daemon is running at "))
     );
     let issuer = lines
         .iter()

@@ -188,7 +188,7 @@ fn check_and_run_warn_of_two_daemons_with_one_client() {
         assert_eq!((checked.code, ran.code), (0, 0), "{checked:?} {ran:?}");
         let second = checked
             .stderr
-            .contains("research: with reissue = \"kills-old\", a second daemon");
+            .contains("research: with reissue = \"kills-old\", this daemon and a second one");
         assert_eq!(second, says, "{checked:?}");
         let own = ran
             .stderr

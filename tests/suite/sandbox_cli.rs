@@ -132,7 +132,7 @@ fn the_printed_line_enrols_with_a_secret_that_goes_with_the_sandbox() {
     let added = program.enrol(&env);
     assert_eq!(added.code, 0, "{added:?}");
     assert!(
-        added.stdout.contains("gave a token that holds for 2 s"),
+        added.stdout.contains("gave a token that is valid for 2 s"),
         "{added:?}"
     );
     assert!(

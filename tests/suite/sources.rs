@@ -103,7 +103,7 @@ fn a_source_is_bound_at_first_use_until_a_rebind() {
     write_config(&env, profile(&env, "\"test-client\"", &secret));
     let checked = env.jetond(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
-    let says = "research: what its credential is for is recorded at its first use";
+    let says = "research: where its credential may be sent is recorded at its first use";
     assert!(checked.stdout.contains(says), "{checked:?}");
     assert!(!binding(&env).exists(), "a check records nothing");
     let mut daemon = env.start();

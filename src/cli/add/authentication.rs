@@ -24,7 +24,7 @@ impl AddArgs {
             issuer.client_auth = only;
             let (what, method) = (only.as_str(), only.method());
             say(format!(
-                "the issuer's document lists {method} alone: the profile gets client-auth = \"{what}\""
+                "the issuer's document lists only {method}: the profile gets client-auth = \"{what}\""
             ));
         }
     }

@@ -84,7 +84,7 @@ impl AddArgs {
             match self.first_that_answers(kind, &candidates, target, env)? {
                 Ok((profile, value)) => {
                     if value != typed {
-                        say(format!("the address is taken for {value}"));
+                        say(format!("the address is read as {value}"));
                     }
                     return Ok(profile);
                 }

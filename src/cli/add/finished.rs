@@ -32,14 +32,14 @@ impl Plan {
         let written = self.write(target, stores, name, seen, record, &Steps::NONE);
         if written.is_ok() {
             report(format!(
-                "{name} is enrolled: {} gave a token that holds for {} s; {}",
+                "{name} is enrolled: {} gave a token that is valid for {} s; {}",
                 record.binding.bound,
                 validity.lifetime.as_secs(),
                 self.place.sentence(stores, name)
             ));
             if let Some(open) = rotation {
                 tell(format!(
-                    "the key of {name} was being rotated: that ends with the credential that is stored now; {}",
+                    "a rotation of the key of {name} was under way: it ends with the credential that is stored now; {}",
                     open.left()
                 ));
             }

@@ -7,7 +7,7 @@ use crate::token::Grant;
 pub(super) fn warn(grant: &Grant) {
     if grant.is_of_no_time() {
         tell(
-            "the issuer states that its token holds for 0 s: the daemon serves it for a second, and asks for the next one ever more rarely; if you know for how long it holds, set it in the profile, for example: lifetime = \"1h\"",
+            "the issuer states a lifetime of 0 s: the daemon serves the token for a second, and asks for the next one less and less often; if you know the lifetime, set it in the profile, for example: lifetime = \"1h\"",
         );
     }
     if let Some(scope) = grant.scope.as_ref().filter(|scope| scope.is_narrower()) {

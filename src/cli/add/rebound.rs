@@ -101,7 +101,7 @@ impl Work<'_> {
         let written = self.write(&now);
         if written.is_ok() {
             report(format!(
-                "{name} is bound: {} gave a token that holds for {} s; its credential stays where it comes from",
+                "{name} is bound: {} gave a token that is valid for {} s; its credential stays where it comes from",
                 now.binding.bound,
                 proved.validity.lifetime.as_secs(),
             ));
@@ -142,7 +142,7 @@ impl Work<'_> {
             }
             Err(error) => {
                 tell(format!(
-                    "warning: what the credential was for cannot be read, and is replaced: {}",
+                    "warning: the record of where the credential may be sent cannot be read, and is replaced: {}",
                     Causes(&error)
                 ));
                 None
@@ -178,7 +178,7 @@ impl Work<'_> {
                 false => Exit::Config,
             };
             let what = match error.changed {
-                true => "it is recorded, but perhaps not for long".to_owned(),
+                true => "it is recorded, but may be lost in a power failure".to_owned(),
                 false => format!(
                     "{NOTHING}, so a daemon goes by what the configuration says when it starts"
                 ),

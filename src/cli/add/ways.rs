@@ -14,7 +14,7 @@ pub(super) fn say_them(name: &ProfileName, target: &Target) {
     let what = [
         "prints a token",
         "starts a command with a token in the variable TOKEN",
-        "lists what takes its tokens from here by itself: git, docker, kubectl, pip and others",
+        "lists the tools that can get their tokens here: git, docker, kubectl, pip and others",
     ];
     let width = lines.iter().map(String::len).max().unwrap_or_default();
     say("three ways to use it:");

@@ -131,7 +131,7 @@ fn not_saved(error: &StoreError) -> Exit {
     };
     let what = match error.kind {
         StoreErrorKind::Unavailable(_) if error.changed => "the configuration is not changed",
-        _ if error.changed => "the credential is stored, but perhaps not for long",
+        _ if error.changed => "the credential is stored, but may be lost in a power failure",
         _ => "the credential is not stored",
     };
     fail(exit, format!("{what}: {}", Causes(error)))
@@ -141,7 +141,7 @@ fn not_saved(error: &StoreError) -> Exit {
 /// credential would stay unused.
 fn not_written(error: &ChangeError, restore: impl FnOnce() -> Result<(), StoreError>) -> Exit {
     let what = if error.is_changed() {
-        "the profile is written, but perhaps not for long"
+        "the profile is written, but may be lost in a power failure"
     } else if restore().is_ok() {
         NOT_WRITTEN
     } else {

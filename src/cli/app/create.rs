@@ -114,10 +114,10 @@ fn full(session: &Session, family: Family, keys: &[Application]) -> Exit {
             let line = session.target.line(&format!("app delete {}", key.id));
             format!("delete one that is not needed, perhaps the first of these: {line}")
         }
-        None => "our profiles use all of them".to_owned(),
+        None => "profiles here use all of them".to_owned(),
     };
     let what = format!(
-        "{NOTHING}: a user has at most {MAX_USER_KEYS} {}s, and there are {}; {remedy}; to try it all the same, add --anyway",
+        "{NOTHING}: a user has at most {MAX_USER_KEYS} {}s, and there are {}; {remedy}; to try it anyway, add --anyway",
         family.noun(),
         keys.len()
     );
@@ -199,7 +199,7 @@ impl Work<'_> {
         if is_taken {
             let exit = told(trouble, "no secret has arrived");
             tell(format!(
-                "no key had this name a moment ago: another command has made one since, or this call came to the server twice; unless the key has been used by then, the next 'jetond app' command deletes it; to see it, run: {}",
+                "no key had this name a moment ago: another command has made one since, or the server received this call twice; the next 'jetond app' command deletes the key unless it was used; to see it, run: {}",
                 self.session
                     .target
                     .line(&format!("app show {}", self.args.name))
@@ -253,7 +253,7 @@ impl Work<'_> {
         let session = self.session;
         if !self.keep.is_without(session, id) {
             return tell(format!(
-                "the key (ID {id}) is left, since its secret may be stored; to see what is, run: {}",
+                "the key (ID {id}) is left, since its secret may be stored; to see the keys, run: {}",
                 session.target.line("check")
             ));
         }
@@ -288,10 +288,7 @@ impl Work<'_> {
             )),
         }
         if let Kept::Unproved(fault) = kept {
-            tell(format!(
-                "warning: whether it gives tokens is not tried: {}",
-                fault.detail
-            ));
+            tell(format!("warning: the key was not tried: {}", fault.detail));
         }
     }
 }

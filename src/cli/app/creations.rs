@@ -77,7 +77,7 @@ fn judge<'a>(
     match secret_of(key) {
         Secret::Kept => Verdict::Kept,
         Secret::StoredAlone => Verdict::Unfinished(key),
-        Secret::Unknown => Verdict::Left(key, "whether its secret is kept cannot be told"),
+        Secret::Unknown => Verdict::Left(key, "it is not known whether its secret is stored"),
         // Only the command had the secret, and it had decided to delete the key.
         Secret::Lost if doomed.is_some() => Verdict::Delete(key),
         Secret::Lost if key.last_login.is_some() => Verdict::Left(key, "it has been used"),
@@ -119,7 +119,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
         Ok(listed) => listed,
         Err(trouble) => {
             return tell(format!(
-                "warning: whether the creation of {name} has left a key is not known; {LATER}: {trouble}"
+                "warning: it is not known whether the creation of {name} has left a key; {LATER}: {trouble}"
             ));
         }
     };
@@ -305,7 +305,7 @@ mod tests {
                 vec![unused.clone()],
                 Secret::Unknown,
                 10_000,
-                left(&unused, "whether its secret is kept cannot be told"),
+                left(&unused, "it is not known whether its secret is stored"),
             ),
             (
                 vec![used.clone()],

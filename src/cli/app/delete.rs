@@ -50,13 +50,13 @@ pub(super) fn delete(args: &DeleteArgs, env: &Env) -> Result<(), Exit> {
     }
     if let (Some(name), false) = (session.unread.first(), args.force) {
         let what = format!(
-            "{NOTHING}: {name} may use the {shown}, and what is stored of it cannot be read; to delete it all the same, add --force"
+            "{NOTHING}: {name} may use the {shown}, and its stored credential cannot be read; to delete the key anyway, add --force"
         );
         return Err(fail(Exit::Config, what));
     }
     if !used_by.is_empty() && !args.force {
         let what = format!(
-            "{NOTHING}: {} uses the {shown}, and could get no token without it; to delete it all the same, add --force",
+            "{NOTHING}: {} uses the {shown}, and could get no token without it; to delete it anyway, add --force",
             used_by.join(" and ")
         );
         return Err(fail(Exit::Config, what));
@@ -64,7 +64,7 @@ pub(super) fn delete(args: &DeleteArgs, env: &Env) -> Result<(), Exit> {
     let rotating = session.rotating(&key);
     if let (Some(name), false) = (rotating.first(), args.force) {
         let what = format!(
-            "{NOTHING}: the key of {name} is being rotated, and that needs the {shown}; the rotation deletes the old key by itself, and without further waiting after: jeton rotate {name} --finish; to delete it all the same, add --force"
+            "{NOTHING}: the key of {name} is being rotated, and that needs the {shown}; the rotation deletes the old key itself, and without further waiting after: jeton rotate {name} --finish; to delete it anyway, add --force"
         );
         return Err(fail(Exit::Config, what));
     }
@@ -110,7 +110,7 @@ fn remove(session: &Session, family: Family, key: &Application) -> Result<(), Ex
     if listed.is_ok_and(|listed| find(&listed.keys, &key.id) == Found::Nothing) {
         return Ok(());
     }
-    let what = format!("whether the key is deleted is not known, so run this again: {trouble}");
+    let what = format!("it is not known whether the key is deleted, so run this again: {trouble}");
     Err(fail(exit_of(&trouble), what))
 }
 
@@ -128,7 +128,7 @@ fn forget_left(session: &Session, key: &Application) {
         let forgotten = lock.and_then(|lock| rotations.set_left(&lock, &left));
         if let Err(error) = forgotten {
             tell(format!(
-                "warning: it is still written down as left at the server: {}",
+                "warning: it is still recorded as left at the server: {}",
                 Causes(&error)
             ));
         }
@@ -144,7 +144,7 @@ pub(super) fn named(family: Family, key: &Application) -> String {
 /// Describes for people which of our profiles use a key.
 pub(super) fn users(used_by: &[String]) -> String {
     match used_by {
-        [] => "used by none of our profiles".to_owned(),
+        [] => "used by no profile here".to_owned(),
         names => format!("used by {}", names.join(" and ")),
     }
 }

@@ -46,7 +46,7 @@ impl Journal {
     pub(super) fn amend(&self, intent: &KeyIntent) {
         if let Err(error) = self.begin(intent) {
             tell(format!(
-                "warning: what became of a call cannot be written down: {}",
+                "warning: the result of a call cannot be recorded: {}",
                 Causes(&error)
             ));
         }
@@ -56,7 +56,7 @@ impl Journal {
     pub(super) fn end(&self, intent: &KeyIntent) {
         if let Err(error) = self.intents.end(&self.lock, intent) {
             tell(format!(
-                "warning: that a call has ended cannot be written down: {}",
+                "warning: the end of a call cannot be recorded: {}",
                 Causes(&error)
             ));
         }

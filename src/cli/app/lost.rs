@@ -52,7 +52,7 @@ fn profiles(target: &Target) -> Vec<ProfileName> {
     let intents = KeyIntents::new(&target.state, target.owner);
     intents.profiles().unwrap_or_else(|error| {
         tell(format!(
-            "warning: whether a command was interrupted that makes keys is not known: {}",
+            "warning: it is not known whether a command that makes keys was interrupted: {}",
             Causes(&error)
         ));
         vec![]
@@ -101,7 +101,7 @@ fn name_calls(target: &Target, name: &ProfileName) {
     for intent in begun {
         let what = match &intent.call {
             KeyCall::Creation { name: key, .. } => format!(
-                "whether an interrupted creation has left a key {key} at the server is not known"
+                "it is not known whether an interrupted creation has left a key {key} at the server"
             ),
             KeyCall::Regeneration {
                 name: key, key_id, ..
@@ -110,7 +110,7 @@ fn name_calls(target: &Target, name: &ProfileName) {
             ),
         };
         tell(format!(
-            "warning: {what}; to look, run: {}; if {name} is no profile any more, look at the server, and then remove the file {}",
+            "warning: {what}; to see the keys, run: {}; if the profile {name} no longer exists, check its keys at the server, and then remove the file {}",
             target.line(&format!("app list {name}")),
             intents.path(name).display()
         ));
@@ -119,6 +119,6 @@ fn name_calls(target: &Target, name: &ProfileName) {
 
 fn unreadable(name: &ProfileName, why: &Causes<'_>) -> String {
     format!(
-        "warning: what interrupted commands have left that made keys with the token of {name} is not known: {why}"
+        "warning: it is not known what interrupted commands with the token of {name} have left: {why}"
     )
 }

@@ -93,7 +93,7 @@ pub(super) fn regenerate(args: &RegenerateArgs, env: &Env) -> Result<(), Exit> {
     match kept {
         Kept::Proved => Ok(()),
         Kept::Unproved(fault) => {
-            let what = format!("whether it gives tokens is not known: {}", fault.detail);
+            let what = format!("it is not known whether it gets tokens: {}", fault.detail);
             Err(fail(Exit::Later, what))
         }
     }
@@ -109,7 +109,7 @@ fn holder(
 ) -> Result<Option<ProfileName>, Exit> {
     if let Some(name) = session.unread.first() {
         let what = format!(
-            "{NOTHING}: {name} may use the {shown}, and what is stored of it cannot be read; to see why, run: {}",
+            "{NOTHING}: {name} may use the {shown}, and its stored credential cannot be read; to see why, run: {}",
             session.target.line("check")
         );
         return Err(fail(Exit::Config, what));
@@ -119,7 +119,7 @@ fn holder(
     match (holders.as_slice(), is_named) {
         ([], false) => {
             let what = format!(
-                "{NOTHING}: none of our profiles has the {shown}, so say where its new secret is to go: --enrol NEW or --secret-file PATH"
+                "{NOTHING}: no profile here has the {shown}, so say where its new secret is to go: --enrol NEW or --secret-file PATH"
             );
             Err(fail(Exit::Usage, what))
         }
@@ -134,7 +134,7 @@ fn holder(
         (several, _) => {
             let names: Vec<_> = several.iter().map(ProfileName::as_str).collect();
             let what = format!(
-                "{NOTHING}: several of our profiles have the {shown}: {}; give each a key of its own first",
+                "{NOTHING}: several profiles here have the {shown}: {}; give each a key of its own first",
                 names.join(", ")
             );
             Err(fail(Exit::Config, what))
@@ -163,7 +163,7 @@ fn hold(session: &Session) -> Result<(), Exit> {
         return Ok(());
     }
     let what = format!(
-        "{NOTHING}: the token of {} holds for {} s, and a lost answer could be made good only with one that holds for {VALIDITY} s",
+        "{NOTHING}: the token of {} is valid for {} s, and a lost answer can be repaired only with one that is valid for {VALIDITY} s",
         session.name, session.left
     );
     Err(fail(Exit::Later, what))
@@ -251,7 +251,7 @@ impl Work<'_> {
             self.key.id
         ));
         tell(format!(
-            "the {} is locked out: its former secret is revoked, and the new one is not kept; put right what is said above, and while the token of {name} holds, run: {again}",
+            "the {} is locked out: its former secret is revoked, and the new one is not stored; remove the cause that is named above and, while the token of {name} is valid, run: {again}",
             named(self.family, self.key)
         ));
     }

@@ -203,7 +203,7 @@ impl Key<'_> {
             )),
             Secret::Rejected(_) => {
                 let by = match may_renew {
-                    true => format!("while the token of {} holds, run", session.name),
+                    true => format!("while the token of {} is valid, run", session.name),
                     false => "with the token of another profile of the same user, run".to_owned(),
                 };
                 let whose = if may_renew {

@@ -78,7 +78,7 @@ pub(super) fn renew(session: &Session, holder: &ProfileName, nothing: &str) -> R
         }
     }
     let what = format!(
-        "the daemon at {socket} says no more; it goes on with the key of {holder}, also after a restart; to see how far it is, run: jeton status {holder}"
+        "the daemon at {socket} no longer answers; it continues with the key of {holder}, also after a restart; to see how far it is, run: jeton status {holder}"
     );
     Err(fail(Exit::Later, what))
 }

@@ -33,7 +33,7 @@ pub(super) fn holders(stores: &Stores, config: &Config, at: &Profile) -> Holders
             Ok(None) => {}
             Err(error) => {
                 tell(format!(
-                    "warning: whether {name} uses a key cannot be told: {}",
+                    "warning: cannot tell whether {name} uses a key: {}",
                     Causes(&error)
                 ));
                 holders.unread.push(name.clone());

@@ -32,7 +32,7 @@ pub(super) async fn ask(
         let (exit, what) = match &none {
             _ if none.is_absence() => {
                 let start = target.line("run");
-                (Exit::Later, format!("no daemon is running at {shown}, which would give the token for this; start one with: {start}"))
+                (Exit::Later, format!("no daemon is running at {shown}, and this needs a token from one; start it with: {start}"))
             }
             NoToken::Io(error) => {
                 (Exit::Later, format!("the daemon at {shown} gives no token: {error}"))
@@ -45,7 +45,7 @@ pub(super) async fn ask(
                 (exit, format!("the daemon gives no token of {name}, so nothing is asked: {why}"))
             }
             NoToken::Unknown => {
-                (Exit::Failed, format!("the daemon at {shown} gives no token: its answer makes no sense"))
+                (Exit::Failed, format!("the daemon at {shown} gives no token: its answer is malformed"))
             }
         };
         fail(exit, what)

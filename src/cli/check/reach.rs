@@ -22,7 +22,7 @@ pub(super) fn unreachable(config: &Config, own_uid: u32) -> Vec<String> {
     for (name, rules) in &config.allow {
         for rule in rules {
             if let Some(why) = kept_out(rule, config.socket, own_uid, is_member) {
-                faults.push(format!("{name}: the rule {rule} allows nobody: {why}"));
+                faults.push(format!("{name}: the rule {rule} has no effect: {why}"));
             }
         }
     }
@@ -44,7 +44,7 @@ fn kept_out(
         (SocketMode::All, _) => None,
         (_, Who::Users(uids)) if uids.only().is_some_and(served) => None,
         (SocketMode::Private, _) => Some(
-            "[socket] mode = \"private\" lets nobody else connect; use mode = \"group\" or \"all\""
+            "[socket] mode = \"private\" lets no other user connect; use mode = \"group\" or \"all\""
                 .to_owned(),
         ),
         (SocketMode::Group(gid), Who::Users(uids)) => {
@@ -83,7 +83,7 @@ fn note_barrier(target: &Target, env: &Env, mode: SocketMode) {
     };
     if let Some(folder) = barrier(&places.token, sharing(mode)) {
         tell(format!(
-            "the usual place of the socket is {}, and those whom mode = \"{}\" lets in do not get through {}; choose another with --socket or JETON_SOCKET",
+            "the usual place of the socket is {}, and users whom mode = \"{}\" lets in do not get through {}; choose another with --socket or JETON_SOCKET",
             places.token.display(),
             mode.as_str(),
             folder.display()

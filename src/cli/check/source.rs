@@ -25,7 +25,7 @@ pub(super) fn check(
         };
         is_read = false;
         say(format!(
-            "{name}: the systemd credential {credential} was not read: systemd passes it to the service alone, and only while that runs"
+            "{name}: the systemd credential {credential} was not read: systemd passes it only to the service, while that runs"
         ));
     }
     if is_used {
@@ -33,11 +33,11 @@ pub(super) fn check(
     }
     match target.as_daemon(|| stores.bindings().obstacle()) {
         Some((path, why)) => tell(format!(
-            "warning: {name}: what its credential is for cannot be recorded ({}: {why}), so the configuration alone says where it is sent",
+            "warning: {name}: where its credential may be sent cannot be recorded ({}: {why}), so the configuration alone decides that",
             path.display()
         )),
         None => say(format!(
-            "{name}: what its credential is for is recorded at its first use"
+            "{name}: where its credential may be sent is recorded at its first use"
         )),
     }
     Ok(is_read)

@@ -145,7 +145,7 @@ async fn token(socket: &mut Link, path: &str) -> Result<Answer, String> {
     if status != StatusCode::OK {
         return Err(format!("{status}: {}", String::from_utf8_lossy(&body)));
     }
-    serde_json::from_slice(&body).map_err(|_| "an answer that is none".to_owned())
+    serde_json::from_slice(&body).map_err(|_| "a malformed answer".to_owned())
 }
 
 async fn call(api: &mut Link, answer: &Answer) -> Result<(), String> {

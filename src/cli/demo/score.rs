@@ -28,10 +28,10 @@ impl Score {
             let why = self.first_failure.as_deref().unwrap_or("unknown");
             Some(format!("requests failed; the first one: {why}"))
         } else if self.requests == 0 || self.refreshes == 0 {
-            Some("no token was renewed while it was asked for: nothing is shown by that".to_owned())
+            Some("no token was renewed during the requests, so this shows nothing".to_owned())
         } else if self.outages < self.planned {
             Some(
-                "an outage passed without a request at the issuer: nothing is shown by that"
+                "an outage passed without a request at the issuer, so this shows nothing"
                     .to_owned(),
             )
         } else {

@@ -23,11 +23,8 @@ const NEW_APPLICATION: &str = "batch-jobs";
 
 /// The outages. Both leave the rest of the API alone, so that each token can be tried there meanwhile.
 const OUTAGES: [(Fault, &str); 2] = [
-    (
-        Fault::Status(503),
-        "it answers 503 to whoever wants a token",
-    ),
-    (Fault::ResetEarly, "it hangs up on whoever wants a token"),
+    (Fault::Status(503), "it answers each token request with 503"),
+    (Fault::ResetEarly, "it drops each token request unanswered"),
 ];
 
 /// The story, and the client programs, which end with it.
@@ -211,7 +208,7 @@ impl<'a> Story<'a> {
             .until("the next token", |tally, _| tally.tokens > held)
             .await?;
         if teller.tally.lock().failed == failed {
-            teller.explain("The token is a new one, and nobody noticed.");
+            teller.explain("The token is a new one, and no program noticed.");
         }
         teller.read().await?;
         Ok(times > 0)

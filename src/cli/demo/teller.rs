@@ -111,7 +111,7 @@ impl<'a> Teller<'a> {
                 return Ok(());
             }
             if SystemClock.now().boot >= end {
-                return Err(format!("this never came: {what}"));
+                return Err(format!("timed out waiting for {what}"));
             }
             self.ticks.tick().await;
         }

@@ -48,7 +48,7 @@ enum Outcome<'a> {
 }
 
 /// The remedy for an obstacle to the use of a credential.
-const NOTICED: &str = "put that right; if the daemon does not notice it within 30 s: jeton reload";
+const NOTICED: &str = "fix that; if the daemon does not notice it within 30 s: jeton reload";
 
 // === impl Health ===
 
@@ -110,8 +110,9 @@ impl<'a> Health<'a> {
             }
             (Phase::Fresh, _) if reply.cooling_down_until.is_some() => {
                 let what = "fresh ones keep being reported as rejected";
-                Finding::warn(CHECK, found(what))
-                    .remedy("the resource rejects them: ask who runs it".to_owned())
+                Finding::warn(CHECK, found(what)).remedy(
+                    "the service that rejects them is at fault: ask its operator".to_owned(),
+                )
             }
             (Phase::Fresh, _) if reply.stored_credential_rejected.is_some() => {
                 let why = reply.stored_credential_rejected.as_ref();
@@ -137,10 +138,8 @@ impl<'a> Health<'a> {
                 let finding = Finding::fail(CHECK, found("misconfigured, so nothing is sent"));
                 match unusable {
                     Some(_) => finding.remedy(NOTICED.to_owned()),
-                    None => finding.command(
-                        "put right what is wrong, then jeton reload; to see it: ",
-                        "check",
-                    ),
+                    None => finding
+                        .command("fix what is wrong, then jeton reload; to see it: ", "check"),
                 }
             }
         })
@@ -159,7 +158,7 @@ impl<'a> Health<'a> {
             };
             return Some(if rotation.code.is_some() {
                 Finding::warn(CHECK, found).remedy(format!(
-                    "find what still uses the old key, and give it the new one; to delete it all the same: jeton rotate {} --finish",
+                    "find what still uses the old key, and give it the new one; to delete the old one anyway: jeton rotate {} --finish",
                     self.name
                 ))
             } else if rotation.needs_human {
@@ -208,7 +207,7 @@ impl<'a> Health<'a> {
                 match self.source {
                     Source::NoDaemon => finding.command("start it: ", "run"),
                     // A second daemon could not serve beside the running one.
-                    Source::NotListed => finding.remedy("see to the daemon first".to_owned()),
+                    Source::NotListed => finding.remedy("fix the daemon first".to_owned()),
                     _ => {
                         finding.remedy("run this again when a token has been asked for".to_owned())
                     }
@@ -246,7 +245,7 @@ impl<'a> Health<'a> {
         let reply = match self.source {
             Source::NoDaemon => return Outcome::NotTried("no daemon is running"),
             Source::NotListed => {
-                return Outcome::NotTried("the daemon does not say how it stands");
+                return Outcome::NotTried("the daemon does not report its state");
             }
             Source::NotKept(_) => {
                 return Outcome::NotTried("the daemon does not keep this profile");
@@ -259,12 +258,12 @@ impl<'a> Health<'a> {
         match (reply.phase, &reply.last_fault) {
             (Phase::Fresh, _) => Outcome::Accepted,
             (Phase::Resting, _) if self.holds_a_token() => Outcome::Accepted,
-            (Phase::Resting, _) => Outcome::NotTried("nobody asks for a token, so it rests"),
+            (Phase::Resting, _) => Outcome::NotTried("no program asks for a token, so it rests"),
             (Phase::Misconfigured, _) => Outcome::NotTried("nothing is sent as it is configured"),
             (Phase::Starting, _) => Outcome::NotTried("the first attempt is running"),
             (Phase::Locked, _) => Outcome::NotTried("the store is locked"),
             (_, Some(fault)) => Outcome::Failed(fault),
-            (_, None) => Outcome::NotTried("the daemon does not say what came of it"),
+            (_, None) => Outcome::NotTried("the daemon does not report the result"),
         }
     }
 

@@ -37,7 +37,7 @@ pub(super) fn missed(check: &'static str, path: &Path, why: &Missed) -> Finding 
             Finding::fail(check, found).remedy(remedy.to_owned())
         }
         Missed::Refused(refused) => {
-            Finding::fail(check, format!("{path} could not be looked at: {refused}"))
+            Finding::fail(check, format!("{path} could not be checked: {refused}"))
         }
     }
 }
@@ -61,7 +61,9 @@ pub(super) fn configuration(
         Err(unusable) => {
             let lines = unusable.lines().into_iter();
             return lines
-                .map(|line| Finding::fail(CHECK, line).command("put it right, and see: ", "check"))
+                .map(|line| {
+                    Finding::fail(CHECK, line).command("fix it, and check again: ", "check")
+                })
                 .collect();
         }
     };
@@ -116,9 +118,9 @@ pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {
 
 fn passage(check: &'static str, path: &str, passage: Passage) -> Finding {
     match passage {
-        Passage::Owner => Finding::ok(check, format!("{path} is its owner's alone")),
+        Passage::Owner => Finding::ok(check, format!("{path} is private to its owner")),
         Passage::Others(mode) => {
-            let what = "is for others to pass through";
+            let what = "lets others pass through";
             let found =
                 format!("{path} {what} (mode {mode:04o}), and only its owner can change it");
             Finding::ok(check, found)
@@ -142,7 +144,7 @@ pub(super) fn sockets(facts: &FolderFacts, volume: Option<&Path>, is_served: boo
         }
         if let Some(volume) = volume {
             let found = format!(
-                "{} is in the volume {}, and everybody who shares that is trusted",
+                "{} is in the volume {}, and every user of that volume is trusted",
                 facts.path.display(),
                 volume.display()
             );

@@ -24,8 +24,9 @@ pub(super) async fn place_finding(target: &Target) -> Option<Finding> {
     }
     let moved = within(moved).await.ok()??;
     let token = moved.token.display();
-    let found =
-        format!("jetond.socket makes its socket at {token}, where jeton does not look by itself");
+    let found = format!(
+        "jetond.socket makes its socket at {token}, which is not one of jeton's usual places"
+    );
     let remedy = format!("name it to the clients: JETON_SOCKET={token}, for root --socket {token}");
     let is_usual = moved.token == Path::new(USUAL);
     (!is_usual).then(|| Finding::warn("socket place", found).remedy(remedy))

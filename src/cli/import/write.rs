@@ -176,7 +176,7 @@ impl Import<'_> {
         without_ca: &dyn Fn(),
     ) -> Exit {
         if error.is_changed() {
-            return error.tell("the profile is imported, but perhaps not for long");
+            return error.tell("the profile is imported, but may be lost in a power failure");
         }
         let exit = error.tell(NOTHING);
         let store = self.stores.store(plan.place.kind());

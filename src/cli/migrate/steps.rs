@@ -90,7 +90,7 @@ impl Migration<'_> {
             Ok(()) => Ok(()),
             Err(error) if error.is_changed() => {
                 let what = format!(
-                    "{} is moved, but perhaps not for long, so the former copy stays; run this again",
+                    "{} is moved, but may be lost in a power failure, so the former copy stays; run this again",
                     self.name
                 );
                 Err(NotMoved::Partly(error.tell(&what)))
@@ -115,7 +115,7 @@ impl Migration<'_> {
         let removed = self.stores.store(from).remove(lock, former);
         removed.and_then(|_| self.moves.end(lock)).map_err(|error| {
             let what = format!(
-                "{} is moved, but its former copy is perhaps still in {}; run this again",
+                "{} is moved, but its former copy may still be in {}; run this again",
                 self.name,
                 self.place(from)
             );
@@ -134,7 +134,7 @@ impl Migration<'_> {
             Err(error) => {
                 let place = copied.store.place_of(self.name);
                 tell(format!(
-                    "the copy in {place} perhaps stays: {}; to end this, run: {}",
+                    "the copy in {place} may still be there: {}; to end this, run: {}",
                     Causes(&error),
                     self.target
                         .line(&format!("migrate {} --to {}", self.name, self.to.as_str()))

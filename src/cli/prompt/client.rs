@@ -55,7 +55,7 @@ pub(in super::super) fn client(
 const MOST_BLANK: usize = 3;
 
 /// The question about a line that is not shown.
-const GAP: &str = "The line has a gap: is it the client ID and, behind the gap, the secret?";
+const GAP: &str = "The line has a gap: is it the client ID and, after the gap, the secret?";
 
 /// Asks for the client ID alone. A secret that is pasted with it is discarded.
 pub(in super::super) fn client_id(question: &str) -> Result<Zeroizing<String>, Exit> {

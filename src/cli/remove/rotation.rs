@@ -20,7 +20,7 @@ impl Work<'_> {
     pub(super) fn end_rotation(&self, lock: &ProfileLock, store: &StoreKind) {
         if let Err(error) = self.stores.store(store).forget(lock) {
             tell(format!(
-                "warning: a token that was kept for a rotation stays: {}",
+                "warning: a token that was kept for a rotation was not removed: {}",
                 Causes(&error)
             ));
         }
@@ -30,7 +30,7 @@ impl Work<'_> {
             .and_then(|()| rotations.set_left(lock, &[]))
         {
             tell(format!(
-                "warning: what is written down of a rotation stays: {}",
+                "warning: the record of a rotation was not removed: {}",
                 Causes(&error)
             ));
         }

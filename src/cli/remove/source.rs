@@ -51,12 +51,12 @@ impl Work<'_> {
             let without = |text: &str| config::remove_profile(text, name);
             let changed = target.change(&Content::Text, without);
             changed.map_err(|error| match error.is_changed() {
-                true => error.tell("the profile is removed, but perhaps not for long"),
+                true => error.tell("the profile is removed, but may be lost in a power failure"),
                 false => error.tell(NOTHING),
             })?;
             if let Some(Err(error)) = lock.map(|lock| bindings.forget(&lock)) {
                 tell(format!(
-                    "warning: what its credential was for is still recorded, for the next profile of this name; remove {}: {}",
+                    "warning: the record of where its credential may be sent was not removed, and the next profile of this name would be bound to it; remove {}: {}",
                     bindings.path(name).display(),
                     Causes(&error)
                 ));

@@ -45,12 +45,14 @@ fn uid(user: &str) -> Result<u32, Exit> {
         Ok(Some(uid)) => Ok(uid),
         Ok(None) => Err(fail(
             Exit::Usage,
-            format!("--allow {user}: this machine knows no user of that name; its number will do"),
+            format!(
+                "--allow {user}: this machine knows no user of that name; give the number instead"
+            ),
         )),
         Err(why) => Err(fail(
             Exit::Later,
             format!(
-                "--allow {user}: the name service cannot say who that is ({why}); its number will do"
+                "--allow {user}: the name service cannot look it up ({why}); give the number instead"
             ),
         )),
     }

@@ -75,7 +75,7 @@ async fn supervise(
     };
     if allow::is_forgotten(command, guests, env.uid) {
         tell(
-            "warning: if this command runs as another user, that user does not get to its socket: jetond run --allow USER -- CMD",
+            "warning: if this command runs as another user, that user cannot reach its socket: jetond run --allow USER -- CMD",
         );
     }
     let place = match Place::new(env, guests) {

@@ -111,7 +111,7 @@ pub(super) fn undo(
     };
     let done = undo().map_err(|why: Refusal| why.tell())?;
     if done.is_empty() {
-        report("all is as it was before already");
+        report("everything is already as it was before");
     }
     for line in done {
         report(line);

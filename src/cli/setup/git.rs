@@ -116,7 +116,7 @@ fn apply(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal>
         Ok(listing) => listing,
         Err(why) => {
             done.push(format!(
-                "whether other helpers stand behind it is not known: {}",
+                "it is not known whether other helpers come after it: {}",
                 why.why
             ));
             return Ok(done);

@@ -5,7 +5,7 @@ use super::recipe::{Format, Lines, Needs, Recipe, Refusal, Subject};
 /// Prometheus, and other programs with the same HTTP configuration: Alertmanager, exporters, the agent.
 pub(super) static RECIPE: Recipe = Recipe {
     name: "prometheus",
-    wants: "let Prometheus scrape what asks for a token",
+    wants: "let Prometheus scrape targets that need a token",
     needs: Needs::Both,
     lines,
     change: None,

@@ -29,7 +29,7 @@ fn a_person_is_asked_before_a_key_is_deleted_or_regenerated() {
         assert_eq!(code, 1, "{shown}");
         assert!(shown.contains("nothing is deleted"), "{shown}");
         assert!(shown.contains("access key other-key"), "{shown}");
-        assert!(shown.contains("used by none of our profiles"), "{shown}");
+        assert!(shown.contains("used by no profile here"), "{shown}");
         assert!(key(&env, "other-key").is_some());
     }
     let (code, shown) = asks(&delete, "Delete it?", "y\n");

@@ -140,7 +140,7 @@ fn a_key_created_at_another_time_or_with_a_moved_file_is_kept() {
     assert!(
         listed
             .stderr
-            .contains("whether its secret is kept cannot be told"),
+            .contains("it is not known whether its secret is stored"),
         "{listed:?}"
     );
     assert!(key(&env, "lost-key").is_some());

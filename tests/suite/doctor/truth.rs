@@ -189,7 +189,7 @@ fn the_folder_that_a_daemon_of_this_user_would_use_is_judged() {
             None,
             &["--socket", named],
             "ok",
-            "/run/mine is its owner's alone",
+            "/run/mine is private to its owner",
         ),
         (
             "chmod 755 /run",
@@ -217,7 +217,7 @@ fn the_folder_that_a_daemon_of_this_user_would_use_is_judged() {
             None,
             &["--socket", "/run/v/jeton.sock"],
             "warn",
-            "everybody who shares that is trusted",
+            "every user of that volume is trusted",
         ),
     ] {
         let prepare = format!("mount -t tmpfs -o mode=755 tmpfs /run\n{prepare}");

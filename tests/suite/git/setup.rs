@@ -146,7 +146,7 @@ fn each_later_helper_is_named_with_its_file_and_line() {
             found
                 .stdout
                 .lines()
-                .filter(|line| line.contains("behind the companion"))
+                .filter(|line| line.contains("after the companion"))
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
         };

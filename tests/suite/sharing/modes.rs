@@ -145,7 +145,7 @@ fn check_reports_unreachable_rules() {
             "mode = 'private'",
             "user = 'daemon'",
             Some(
-                "research: the rule user = \"daemon\" allows nobody: [socket] mode = \"private\" lets nobody else",
+                "research: the rule user = \"daemon\" has no effect: [socket] mode = \"private\" lets no other user",
             ),
         ),
         (

@@ -308,10 +308,10 @@ fn without_a_state_folder_only_the_configuration_binds() {
     fs::set_permissions(&state, PermissionsExt::from_mode(0o755)).unwrap();
     let checked = place.run(&["check"]);
     assert_eq!(checked.code, 0, "{checked:?}");
-    let says = "warning: research: what its credential is for cannot be recorded (";
+    let says = "warning: research: where its credential may be sent cannot be recorded (";
     assert!(checked.stderr.contains(says), "{checked:?}");
     let mut daemon = place.start();
     place.env.token(&daemon, "research");
-    daemon.wait_for_log("the configuration alone says where it is sent");
+    daemon.wait_for_log("the configuration alone decides that");
     place.env.stop(&mut daemon);
 }

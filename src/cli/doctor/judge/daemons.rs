@@ -28,23 +28,25 @@ pub(in super::super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Find
             SocketState::Answers(200, who) => {
                 answering += 1;
                 let who = who.map_or_else(String::new, |who| format!(" ({who})"));
-                Finding::ok(CHECK, format!("one answers at {path}{who}"))
+                Finding::ok(CHECK, format!("a daemon answers at {path}{who}"))
             }
-            SocketState::Answers(403, _) => {
-                Finding::fail(CHECK, format!("the one at {path} refuses us")).remedy(text(
-                    "it serves its own user and root: use one of your own, or ask who runs it",
-                ))
-            }
+            SocketState::Answers(403, _) => Finding::fail(
+                CHECK,
+                format!("the daemon at {path} refuses this user"),
+            )
+            .remedy(text(
+                "it serves its own user and root: use a daemon of your own, or ask that user",
+            )),
             SocketState::Answers(status, _) => Finding::fail(
                 CHECK,
-                format!("the one at {path} answers with status {status}"),
+                format!("the daemon at {path} answers with status {status}"),
             )
             .remedy(text("look into its log, and restart it")),
             SocketState::NotASocket => Finding::fail(CHECK, format!("{path} is not a socket"))
                 .command("move it away, and start: ", "run"),
             SocketState::Stale => Finding::warn(
                 CHECK,
-                format!("stale socket at {path}, which a daemon left behind: none is listening"),
+                format!("stale socket at {path}: no daemon is listening"),
             )
             .command("start it, which replaces the socket: ", "run"),
             SocketState::Locked => Finding::fail(
@@ -55,13 +57,14 @@ pub(in super::super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Find
                 "it creates the socket again within seconds; if it does not, restart it",
             )),
             SocketState::Unlinked => unlinked(&path.to_string()),
-            SocketState::Denied => Finding::fail(CHECK, format!("we may not connect to {path}"))
-                .remedy(text(
-                    "it is another user's: use one of your own, or ask who runs it",
-                )),
+            SocketState::Denied => {
+                Finding::fail(CHECK, format!("this user may not connect to {path}")).remedy(text(
+                    "it is another user's: use a daemon of your own, or ask that user",
+                ))
+            }
             SocketState::Silent => Finding::fail(
                 CHECK,
-                format!("the one at {path} did not answer within {LIMIT:?}"),
+                format!("the daemon at {path} did not answer within {LIMIT:?}"),
             )
             .remedy(text(RESTART)),
             SocketState::Failed(why) => Finding::fail(CHECK, format!("{path}: {why}")),
@@ -69,12 +72,12 @@ pub(in super::super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Find
     }
     match (findings.is_empty(), answering) {
         (true, _) => {
-            let place = first.unwrap_or_else(|| "a place that cannot be a socket's".to_owned());
-            let finding = Finding::warn(CHECK, format!("none is running at {place}"));
+            let place = first.unwrap_or_else(|| "a path that no socket can have".to_owned());
+            let finding = Finding::warn(CHECK, format!("no daemon is running at {place}"));
             vec![finding.command("start it: ", "run")]
         }
         (_, 2..) => {
-            let several = Finding::warn(CHECK, "several answer, and jeton takes the first");
+            let several = Finding::warn(CHECK, "several daemons answer, and jeton uses the first");
             findings.push(several.remedy("to use another one, name it: JETON_SOCKET".to_owned()));
             findings
         }
@@ -87,8 +90,9 @@ pub(in super::super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Find
 fn unlinked(path: &str) -> Finding {
     let systemctl = usual_manager_of(Path::new(path)).systemctl();
     let found = format!("a service listens at {path}, and the file of its socket is missing");
-    let remedy =
-        format!("no client can connect until it is made again: {systemctl} restart jetond.socket");
+    let remedy = format!(
+        "no client can connect until it is created again: {systemctl} restart jetond.socket"
+    );
     Finding::fail(CHECK, found).remedy(remedy)
 }
 
@@ -103,7 +107,7 @@ pub(in super::super) fn admin(path: &Path, state: &SocketState) -> Option<Findin
         let path = path.display();
         let found =
             format!("nothing can be changed while it runs: its admin socket {path} is missing");
-        let remedy = format!("make it again: {systemctl} restart jetond-admin.socket");
+        let remedy = format!("create it again: {systemctl} restart jetond-admin.socket");
         Finding::fail(CHECK, found).remedy(remedy)
     })
 }
@@ -113,12 +117,12 @@ pub(in super::super) fn admin(path: &Path, state: &SocketState) -> Option<Findin
 fn beside(path: &str, state: &SocketState) -> Option<Finding> {
     let what = match state {
         SocketState::Missing | SocketState::Answers(200, _) => return None,
-        SocketState::Denied | SocketState::Answers(403, _) => "the one there is not for this user",
+        SocketState::Denied | SocketState::Answers(403, _) => "the daemon there refuses this user",
         SocketState::Stale => "the socket is stale",
         SocketState::NotASocket => "that is not a socket",
-        SocketState::Locked | SocketState::Unlinked => "the socket of the one there is missing",
+        SocketState::Locked | SocketState::Unlinked => "the socket of the daemon there is missing",
         SocketState::Silent | SocketState::Answers(..) | SocketState::Failed(_) => {
-            "the one there does not serve"
+            "the daemon there does not serve"
         }
     };
     let found = format!("jeton does not try {path} while the first one answers ({what})");

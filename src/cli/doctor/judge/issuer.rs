@@ -29,7 +29,7 @@ pub(in crate::cli::doctor) fn issuer(
                 CHECK,
                 format!("{url} answers with status {}", reached.status),
             )
-            .remedy("it is ill: ask who runs it".to_owned()),
+            .remedy("it has a fault: ask its operator".to_owned()),
         ),
         Ok(_) => match &facts.discovered {
             Some(Err(fault)) => findings.push(unreachable(CHECK, fault, profile)),
@@ -57,9 +57,9 @@ pub(in crate::cli::doctor) fn remedy(kind: FaultKind, profile: Option<&Profile>)
         (FaultKind::TlsUntrusted, path) => {
             let shows_one = profile.is_some_and(|profile| profile.client_certificate.is_some());
             let ours = if shows_one {
-                "if it is about our certificate, put the files of client-certificate right"
+                "if the client certificate is the cause, correct the files of client-certificate"
             } else {
-                "if it asks for a certificate of ours, name one: client-certificate"
+                "if it asks for a client certificate, name one: client-certificate"
             };
             match path {
                 Some(path) => format!(
@@ -82,7 +82,7 @@ const fn general(kind: FaultKind) -> &'static str {
         }
         FaultKind::Connect => "check its port, and whether a firewall or a proxy is between",
         FaultKind::TlsName => {
-            "write the name that its certificate is for; else something else answers there"
+            "write the name that its certificate is for; if the name is right, something else answers there"
         }
         FaultKind::TlsExpired => {
             "set this machine's clock (timedatectl), or have the certificate renewed"
@@ -103,7 +103,7 @@ const fn general(kind: FaultKind) -> &'static str {
         FaultKind::NoEndpoint => {
             "check the address in the configuration; if it is right, something in front of the issuer answers in its place"
         }
-        _ => "try again, and ask who runs it",
+        _ => "try again, or ask its operator",
     }
 }
 

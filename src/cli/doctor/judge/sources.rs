@@ -11,7 +11,7 @@ pub(super) fn unreadable(check: &'static str, error: &StoreError, why: &SourceEr
         SourceError::NotPassed(name) => Finding::skip(
             check,
             format!(
-                "not read: systemd passes the credential {name} to the service alone, and only while that runs"
+                "not read: systemd passes the credential {name} only to the service, while that runs"
             ),
         ),
         _ => Finding::fail(check, Causes(error).to_string()),

@@ -119,11 +119,11 @@ fn a_folder_is_judged_by_its_use() {
 #[test]
 fn a_folder_of_sockets_is_said_to_be_private_only_if_it_is() {
     for (passage, verdict, says) in [
-        (Passage::Owner, Good, "/f is its owner's alone"),
+        (Passage::Owner, Good, "/f is private to its owner"),
         (
             Passage::Others(0o755),
             Good,
-            "/f is for others to pass through (mode 0755), and only its owner can change it",
+            "/f lets others pass through (mode 0755), and only its owner can change it",
         ),
         (Passage::NotEven(997, 0o700), Fail, "uid 997"),
     ] {
@@ -194,14 +194,17 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
     let [finding] = &at(&[answers])[..] else {
         panic!("one finding")
     };
-    assert_eq!(finding.found, "one answers at /0 (uid 1000, process 7)");
+    assert_eq!(
+        finding.found,
+        "a daemon answers at /0 (uid 1000, process 7)"
+    );
     for (manager, says) in [
         (Manager::System, "(the system's jetond.service)"),
         (Manager::User, "(this user's jetond.service)"),
     ] {
         let service = Some(Listener::Service(manager));
         let found = at(&[SocketState::Answers(200, service)]).remove(0).found;
-        assert_eq!(found, format!("one answers at /0 {says}"));
+        assert_eq!(found, format!("a daemon answers at /0 {says}"));
     }
 }
 
@@ -360,8 +363,9 @@ fn every_kind_of_fault_has_a_remedy_and_no_two_of_tls_the_same() {
 fn what_is_set_already_is_not_advised() {
     let ca_file = "ca-file = '/ca.pem'\n";
     let certificate = "client-certificate = { cert = '/us.pem', key = '/us.key' }\n";
-    let name_ours = "if it asks for a certificate of ours, name one: client-certificate";
-    let mend_ours = "if it is about our certificate, put the files of client-certificate right";
+    let name_ours = "if it asks for a client certificate, name one: client-certificate";
+    let mend_ours =
+        "if the client certificate is the cause, correct the files of client-certificate";
     let untrusted = FaultKind::TlsUntrusted;
     for (kind, extra, is, is_not) in [
         (untrusted, "", "name its file: ca-file", mend_ours),
