@@ -79,7 +79,9 @@ impl fmt::Display for InvalidIdentity {
         f.write_str(match self {
             Self::Missing => "there is no age identity in it",
             Self::Several => "there is more than one age identity in it",
-            Self::Plugin => "its identity is one of an age plug-in, which this program has none of",
+            Self::Plugin => {
+                "its identity is one of an age plug-in, which this program does not support"
+            }
             Self::Malformed => "it is not an age identity (AGE-SECRET-KEY-1…)",
         })
     }

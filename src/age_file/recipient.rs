@@ -113,7 +113,7 @@ impl fmt::Display for InvalidRecipient {
                 "this is a secret identity, which opens every record: remove it from this file, make a new one, and put the recipient here that begins with age1"
             }
             Self::Plugin => {
-                "this is the recipient of an age plug-in, and the daemon has none of those: it takes an X25519 recipient, which `jetond encrypt-store` makes"
+                "this is the recipient of an age plug-in, which the daemon does not support: it takes an X25519 recipient, which `jetond encrypt-store` makes"
             }
             Self::Ssh => {
                 "this is an SSH key: it takes an X25519 recipient (age1…), which `jetond encrypt-store` makes"

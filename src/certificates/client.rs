@@ -236,7 +236,7 @@ impl fmt::Display for ClientFileError {
                 let path = openssl::word(&self.path);
                 write!(
                     f,
-                    "is encrypted, and nobody is there to type its pass phrase; write one that is not: openssl pkey -in {path} -out NEW.key"
+                    "is encrypted, and the daemon cannot ask for its pass phrase; write one that is not encrypted: openssl pkey -in {path} -out NEW.key"
                 )
             }
             Why::OldVersion(version) => write!(

@@ -11,7 +11,7 @@ use crate::store::{StoreError, StoreErrorKind, Stores};
 const OUTSIDE: &str = "a system's daemon is outside of every session";
 
 /// The store of encrypted files was not made yet.
-const NO_RECIPIENT: &str = "the configuration does not say to whom its records are encrypted";
+const NO_RECIPIENT: &str = "the configuration names no recipient for its records";
 
 /// Parses a store on the command line.
 pub(super) fn asked() -> impl TypedValueParser<Value = StoreKind> {

@@ -158,7 +158,7 @@ impl fmt::Display for WriteError {
         if self.replaced {
             write!(
                 f,
-                "{path}: it is written, but might not outlive a power failure: cannot {action}"
+                "{path}: it is written, but may be lost in a power failure: cannot {action}"
             )
         } else if self.is_full() {
             let source = &self.source;

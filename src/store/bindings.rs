@@ -158,7 +158,7 @@ fn parse(json: &[u8], profile: &ProfileName) -> Result<Recorded, StoreErrorKind>
         what,
     };
     let form: Form = serde_json::from_slice(json)
-        .map_err(|_| malformed("it does not say what the credential of a source is for"))?;
+        .map_err(|_| malformed("it does not say where the credential of a source may be sent"))?;
     if form.version != VERSION {
         return Err(StoreErrorKind::Version(form.version));
     }

@@ -140,7 +140,7 @@ impl fmt::Display for StoreError {
             }
             _ if self.changed => write!(
                 f,
-                "{place}: it is changed, but might not outlive a power failure: "
+                "{place}: it is changed, but may be lost in a power failure: "
             )?,
             StoreErrorKind::Untrusted(_) => {}
             _ => write!(f, "{place}: ")?,
@@ -156,7 +156,7 @@ impl fmt::Display for StoreError {
                 write!(f, "{what}; restore it, or {run}")?;
             }
             StoreErrorKind::NotUnderstood(what) => {
-                write!(f, "what is kept of a rotation cannot be understood: {what}")?;
+                write!(f, "the record of a rotation cannot be understood: {what}")?;
             }
             StoreErrorKind::Version(version) => write!(
                 f,
@@ -183,7 +183,7 @@ impl fmt::Display for StoreError {
                 None,
             ))?,
             StoreErrorKind::NoRecipient => f.write_str(&command_line::proposed(
-                "the configuration does not say to whom it is encrypted ([encrypted-file] recipient); run 'jetond encrypt-store'",
+                "the configuration names no recipient for it ([encrypted-file] recipient); run 'jetond encrypt-store'",
                 None,
             ))?,
             StoreErrorKind::Unopened(why) => {

@@ -89,11 +89,11 @@ impl KeyIntents {
             StoreError::io(&self.0.path(lock.profile()), action, kind.into())
         };
         let json = form::to_json(lock.profile(), all).map_err(|_| {
-            let action = "write down the path of a file that is not UTF-8";
+            let action = "record the path of a file that is not UTF-8";
             refused(action, std::io::ErrorKind::InvalidFilename)
         })?;
         if json.len() > MAX_LEN {
-            let action = "write down the IDs of so many keys";
+            let action = "record the IDs of so many keys";
             return Err(refused(action, std::io::ErrorKind::FileTooLarge));
         }
         self.0.write(lock, &json)

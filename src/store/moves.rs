@@ -35,7 +35,7 @@ impl Moves {
     pub fn begin(&self, lock: &ProfileLock, begun: &Move) -> Result<(), StoreError> {
         let json = form::to_json(lock.profile(), begun).map_err(|_| {
             let source = std::io::ErrorKind::InvalidFilename.into();
-            let action = "write down a path that is not UTF-8";
+            let action = "record a path that is not UTF-8";
             StoreError::io(&self.0.path(lock.profile()), action, source)
         })?;
         self.0.write(lock, &json)

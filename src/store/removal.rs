@@ -60,7 +60,7 @@ impl Removals {
         };
         let json = serde_json::to_vec_pretty(&form).map_err(|_| {
             let source = std::io::ErrorKind::InvalidFilename.into();
-            let action = "write down the path of a configuration that is not UTF-8";
+            let action = "record the path of a configuration that is not UTF-8";
             StoreError::io(&self.0.path(profile), action, source)
         })?;
         self.0.write(lock, &json)

@@ -124,11 +124,11 @@ impl Rotations {
         };
         let json = form::to_json(lock.profile(), journal);
         let json = json.map_err(|_| {
-            let action = "write down a rotation";
+            let action = "record a rotation";
             refused(action, std::io::ErrorKind::InvalidData)
         })?;
         if json.len() > MAX_LEN {
-            let action = "write down a rotation with so many keys";
+            let action = "record a rotation with so many keys";
             return Err(refused(action, std::io::ErrorKind::FileTooLarge));
         }
         self.files.write(lock, &json)

@@ -377,7 +377,7 @@ fn a_keyring_that_would_not_last_is_not_chosen() {
         );
         assert!(env.record(profile).exists());
     };
-    chosen("a", "nothing on the session bus is one");
+    chosen("a", "there is none on the session bus");
     bus.keyring(None);
     chosen("b", "it has no default keyring");
     bus.session_is_default();

@@ -216,7 +216,7 @@ fn unreadable(check: &'static str, error: &StoreError, rebind: String) -> Findin
         // The finding about its token says whether the daemon has opened it.
         StoreErrorKind::Locked => Finding::ok(
             check,
-            "one is in an encrypted file, which only the daemon opens",
+            "it is in an encrypted file, which only the daemon opens",
         ),
         StoreErrorKind::Untrusted(untrusted) => distrust(check, untrusted),
         StoreErrorKind::Source(why) => match &**why {

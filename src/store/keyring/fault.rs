@@ -39,7 +39,7 @@ impl KeyringFault {
     pub fn reason(&self) -> String {
         match self {
             Self::NoBus => "there is no session bus".into(),
-            Self::NoService => "nothing on the session bus is one".into(),
+            Self::NoService => "there is none on the session bus".into(),
             Self::NoDefault => "it has no default keyring".into(),
             Self::SessionOnly => "its default keyring ends with the session".into(),
             Self::Foreign(uid) => format!("the one on this session bus is user {uid}'s"),

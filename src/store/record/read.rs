@@ -33,7 +33,7 @@ pub(in crate::store) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind>
                 endpoint: endpoint.ok_or(StoreErrorKind::Malformed {
                     line: 0,
                     column: 0,
-                    what: "its endpoint is no address, or none of its origin",
+                    what: "its endpoint is not an address of its origin",
                 })?,
             };
             (Common::from_json(json)?, bound, ca)

@@ -60,7 +60,7 @@ impl Rotations {
         };
         let json = serde_json::to_vec_pretty(&form).map_err(|_| {
             let kind = std::io::ErrorKind::InvalidData;
-            let action = "write down which keys are left";
+            let action = "record which keys are left";
             StoreError::io(&self.left.path(lock.profile()), action, kind.into())
         })?;
         self.left.write(lock, &json)

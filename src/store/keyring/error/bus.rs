@@ -33,8 +33,10 @@ impl From<&zbus::Error> for KeyringFault {
                 kind => Self::Failed(format!("the session bus: {kind}")),
             },
             zbus::Error::MethodError(name, ..) => Self::of_name(name.as_str()),
-            zbus::Error::Handshake(_) => Self::Failed("the session bus refuses us".into()),
-            _ => Self::Failed("the session bus does not understand us, nor we it".into()),
+            zbus::Error::Handshake(_) => {
+                Self::Failed("the session bus refuses the connection".into())
+            }
+            _ => Self::Failed("the session bus speaks another protocol".into()),
         }
     }
 }
