@@ -73,7 +73,7 @@ const PROVIDER: KeyDoc = KeyDoc {
     takes: "\"runai\" or \"oauth2\"",
     default: "",
     provider: "",
-    about: "who issues the tokens: NVIDIA Run:ai, or another OAuth 2.0 issuer",
+    about: "the kind of issuer: NVIDIA Run:ai, or another OAuth 2.0 issuer",
 };
 
 impl ProviderKind {

@@ -16,9 +16,7 @@ pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> 
     let document = Document::parse(text).map_err(|e| {
         let at = e.span().map_or(0, |span| span.start);
         let message = match e.message() {
-            "duplicate key" => {
-                "this name is there twice: put both together under one, or remove one"
-            }
+            "duplicate key" => "this name occurs twice: join the two, or remove one",
             message => message,
         };
         vec![ConfigFault::at(text, at, "", message)]

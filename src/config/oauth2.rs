@@ -177,9 +177,9 @@ impl Kind for Oauth2 {
                 }
             }
         }).option(OptionForm::Pairs, "NAME=VALUE", "A further parameter of the request, which the configuration keeps: nothing secret; may be repeated"),
-        key("token-type", "a string", "\"Bearer\"", "the issuer's word for the type of its bearer tokens (token_type)", |r, f, d: &mut Draft| {
+        key("token-type", "a string", "\"Bearer\"", "the issuer's name for the type of its bearer tokens (token_type)", |r, f, d: &mut Draft| {
             d.token_type = r.checked(f, parameters::token_type);
-        }).option(OptionForm::Once, "TYPE", "The issuer's word for the type of its bearer tokens, where it is not Bearer"),
+        }).option(OptionForm::Once, "TYPE", "The issuer's name for the type of its bearer tokens, where it is not Bearer"),
     ];
     type Draft = Draft;
 

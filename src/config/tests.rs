@@ -641,7 +641,7 @@ fn what_is_not_toml_is_told_by_its_place_without_its_text() {
         ("[profiles.a]\n[profiles.a]\n", "2:"),
         (
             "[profiles.a]\nurl='1'\nurl='canary'\n",
-            "3:1: this name is there twice: put both together under one, or remove one",
+            "3:1: this name occurs twice: join the two, or remove one",
         ),
         ("y = 1 # é\r\nx = canary\r\n", "2:"),
         ("a = 1\0", "1:"),
@@ -1077,7 +1077,7 @@ fn a_profile_whose_records_are_encrypted_needs_somebody_to_encrypt_them_to() {
     for (text, fault) in [
         (
             profile.to_owned(),
-            "4:9: profiles.a.store: [encrypted-file] has no recipient, to whom the records are encrypted: run `jetond encrypt-store`",
+            "4:9: profiles.a.store: [encrypted-file] has no recipient, to which the records are encrypted: run `jetond encrypt-store`",
         ),
         (
             format!("{profile}[encrypted-file]\n"),

@@ -66,7 +66,7 @@ impl BaseUrl {
         match self.base_path() {
             "" => endpoint.to_string(),
             base => format!(
-                "{endpoint}: of the configured address, {} is taken for the server and {base} for the path below which its API is",
+                "{endpoint}: of the configured address, {} is used as the server, and {base} as the path of its API",
                 self.origin()
             ),
         }
@@ -177,7 +177,7 @@ fn insecure(url: &Url) -> InvalidUrl {
     };
     InvalidUrl {
         message: if localhost {
-            "http is possible only for an address that cannot leave this machine; what localhost is, is up to name resolution: write 127.0.0.1".into()
+            "http is possible only for an address that cannot leave this machine; name resolution decides what localhost is, so write 127.0.0.1".into()
         } else {
             "http would send the secret unprotected: https is needed, unless the host is a loopback address such as 127.0.0.1".into()
         },
@@ -409,7 +409,7 @@ mod tests {
             ("https://acme.run.ai", "https://acme.run.ai/api/v2/token"),
             (
                 "https://acme.run.ai/projects",
-                "https://acme.run.ai/projects/api/v2/token: of the configured address, https://acme.run.ai is taken for the server and /projects for the path below which its API is",
+                "https://acme.run.ai/projects/api/v2/token: of the configured address, https://acme.run.ai is used as the server, and /projects as the path of its API",
             ),
         ] {
             assert_eq!(

@@ -103,7 +103,7 @@ fn invalid_toml_is_reported_with_its_position() {
     for (text, fault) in [
         (
             &b"[profiles.a]\n[profiles.b]\n[profiles.a]\n"[..],
-            "3:11: this name is there twice",
+            "3:11: this name occurs twice",
         ),
         (b"# fine\nurl = \"canary", "2:"),
         (

@@ -420,7 +420,7 @@ fn a_web_page_address_is_shown_with_its_interpretation() {
     let added = env.try_enrol_at("a", &format!("{server}/projects"));
     assert_eq!(added.code, 78, "{added:?}");
     let whole = format!(
-        "asked at {server}/projects/api/v1/token: of the configured address, {server} is taken for the server and /projects for the path below which its API is"
+        "asked at {server}/projects/api/v1/token: of the configured address, {server} is used as the server, and /projects as the path of its API"
     );
     assert!(added.stderr.contains(&whole), "{added:?}");
     let secret = env.secret_file();

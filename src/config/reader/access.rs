@@ -30,7 +30,7 @@ enum ModeKind {
 
 #[rustfmt::skip]
 pub(super) const SOCKET: &[Key<SocketDraft>] = &[
-    key("mode", "\"private\", \"group\" or \"all\"", "\"private\"", "who can connect to the token socket: our own user and root, a group as well, or everybody", |r, f, d| {
+    key("mode", "\"private\", \"group\" or \"all\"", "\"private\"", "which users can connect to the token socket: the daemon's own and root, a group as well, or all", |r, f, d| {
         set(&mut d.mode, r.one_of(f, &[("private", ModeKind::Private), ("group", ModeKind::Group), ("all", ModeKind::All)], &[]));
     }),
     key("group", "a group's name or number", "mode is not \"group\"", "the group that can connect as well", |r, f, d| {
@@ -46,10 +46,10 @@ pub(super) const ALLOW: &[Key<Vec<Rule>>] = &[
     key("uid", "a number, or \"FIRST-LAST\"", "another key is there", "these users may, by number", |r, f, d| {
         d.extend(r.id_rule("uid", f, Who::Users));
     }),
-    key("group", "a group's name", "another key is there", "whoever is in this group may", |r, f, d| {
+    key("group", "a group's name", "another key is there", "the members of this group may", |r, f, d| {
         d.extend(r.group_rule("group", f));
     }),
-    key("gid", "a number, or \"FIRST-LAST\"", "another key is there", "whoever is in one of these groups may, by number", |r, f, d| {
+    key("gid", "a number, or \"FIRST-LAST\"", "another key is there", "the members of these groups may, by number", |r, f, d| {
         d.extend(r.id_rule("gid", f, Who::Groups));
     }),
     key("unit", "the name of a system unit", "another key is there", "not yet supported, and refused", |r, f, _| {
@@ -106,7 +106,8 @@ impl Reader<'_> {
             self.keys(&field.path, table, ALLOW, &mut rules);
             let known = |name: &&str| ALLOW.iter().any(|key| key.doc.name == *name);
             if table.iter().map(|(name, _)| name).filter(known).count() != 1 {
-                let message = "exactly one of user, uid, group, gid says whom a rule allows; write a table for each";
+                let message =
+                    "a rule has exactly one of user, uid, group, gid; write a table for each";
                 self.fault_at(at, &field.path, message, None);
             }
         }

@@ -10,13 +10,13 @@ pub(in crate::config) const TABLE: &str = "encrypted-file";
 /// Its keys.
 #[rustfmt::skip]
 pub(super) const ENCRYPTED_FILE: &[Key<Option<Recipient>>] = &[
-    key("recipient", "an age recipient, as \"age1…\"", "no profile has that store", "to whom the records of store = \"encrypted-file\" are encrypted: `jetond encrypt-store` makes it", |r, f, d| {
+    key("recipient", "an age recipient, as \"age1…\"", "no profile has that store", "the recipient to which the records of store = \"encrypted-file\" are encrypted: `jetond encrypt-store` makes it", |r, f, d| {
         *d = r.recipient(f);
     }),
 ];
 
 /// The fault of a profile with encrypted records while no recipient is set.
-const NO_RECIPIENT: &str = "[encrypted-file] has no recipient, to whom the records are encrypted: run `jetond encrypt-store`, which makes and writes it";
+const NO_RECIPIENT: &str = "[encrypted-file] has no recipient, to which the records are encrypted: run `jetond encrypt-store`, which makes and writes it";
 
 impl Reader<'_> {
     /// Reads the recipient of the store of encrypted files.

@@ -89,13 +89,13 @@ const PROFILE: &[Key<Draft>] = &[
         r.table_of(f, CERTIFICATE, &mut pair);
         d.client_certificate = pair.cert.zip(pair.key).map(|(cert, key)| ClientCertificate { cert, key });
     }),
-    key("keep-warm", "true or false", "false", "refresh the token although nobody asks for it", |r, f, d| {
+    key("keep-warm", "true or false", "false", "refresh the token even while no program asks for it", |r, f, d| {
         set(&mut d.keep_warm, r.flag(f));
     }),
-    key("reissue", "\"normal\", \"same-until-expiry\" or \"kills-old\"", "\"normal\"", "what the issuer does that is asked while its last token holds: the other two are refreshed late", |r, f, d| {
+    key("reissue", "\"normal\", \"same-until-expiry\" or \"kills-old\"", "\"normal\"", "what the issuer does when it is asked while its last token is valid; with the other two values, tokens are refreshed late", |r, f, d| {
         set(&mut d.reissue, r.one_of(f, &[Reissue::Normal, Reissue::SameUntilExpiry, Reissue::KillsOld].map(|reissue| (reissue.as_str(), reissue)), &[]));
     }),
-    key("lifetime", "a time, as \"1h\"", "what the issuer states", "how long a token holds, in place of what the issuer states; a JWT never holds beyond its own end", |r, f, d| {
+    key("lifetime", "a time, as \"1h\"", "what the issuer states", "how long a token is valid, in place of what the issuer states; a JWT is never valid beyond its own expiry", |r, f, d| {
         d.lifetime = r.parsed(f, span::parse);
     }),
     key("rotate-every", "a time, as \"30d\"", "never", "the age at which its key is rotated, less up to a tenth; at least four token lifetimes and a day", |r, f, d| {
@@ -107,7 +107,7 @@ const PROFILE: &[Key<Draft>] = &[
     key("shared", "true or false", "false", "whether another machine uses the same key, so that a rotation keeps the old one", |r, f, d| {
         set(&mut d.rotation.is_shared, r.flag(f));
     }),
-    key("allow", "tables with one of user, uid, group, gid", "nobody else", "who may use it beside our own user and root", |r, f, d| {
+    key("allow", "tables with one of user, uid, group, gid", "nobody else", "the users that may use it, besides the daemon's own and root", |r, f, d| {
         d.allow = r.rules(f);
     }),
     key("hosts", "tables with url, username, auth", "none", "the addresses that its tokens are for", |r, f, d| {
@@ -120,7 +120,7 @@ const PROFILE: &[Key<Draft>] = &[
 
 #[rustfmt::skip]
 const CERTIFICATE: &[Key<Pair>] = &[
-    key("cert", "an absolute path", "", "the certificate and those between it and its root", |r, f, d| {
+    key("cert", "an absolute path", "", "the certificate and its intermediate certificates", |r, f, d| {
         d.cert = r.absolute(f);
     }),
     key("key", "an absolute path", "", "the certificate's key, not encrypted", |r, f, d| {

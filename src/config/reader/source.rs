@@ -105,7 +105,7 @@ impl Reader<'_> {
     /// Reads the words of a command. The first one is the path of its program, since no shell searches for it.
     fn command(&mut self, field: &Field<'_>) -> Option<Vec<String>> {
         if field.item.is_str() {
-            let wanted = "an array of strings, as [\"/usr/bin/op\", \"read\", \"…\"], since no shell takes a line apart";
+            let wanted = "an array of strings, as [\"/usr/bin/op\", \"read\", \"…\"], since no shell splits a line";
             self.wrong_type(field, wanted);
             return None;
         }

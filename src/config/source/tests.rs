@@ -159,7 +159,7 @@ fn a_command_is_an_array_that_begins_with_an_absolute_path() {
     };
     assert!(of("['/usr/bin/op', '', 'a b']").is_ok());
     for (bad, says) in [
-        ("'/usr/bin/op read'", "since no shell takes a line apart"),
+        ("'/usr/bin/op read'", "since no shell splits a line"),
         ("[]", "the first word must be the absolute path"),
         ("['op']", "the first word must be the absolute path"),
         (
