@@ -25,7 +25,7 @@ const TROUBLE: [(Way, &str, &str); 5] = [
     (
         Way::Answer("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
         "connect",
-        "does not let us through",
+        "opens no connection",
     ),
     (
         Way::Answer(
@@ -37,9 +37,9 @@ const TROUBLE: [(Way, &str, &str); 5] = [
     (
         Way::Answer("SSH-2.0-canary\r\n\r\n"),
         "connect",
-        "does not let us through",
+        "opens no connection",
     ),
-    (Way::Close, "connect", "does not let us through"),
+    (Way::Close, "connect", "opens no connection"),
     (Way::Hang, "timeout", "no connection to https://localhost:"),
 ];
 
@@ -296,7 +296,7 @@ fn without_a_token_callers_get_a_retry_time() {
         status(env, &daemon, refusing)["last_fault"].is_object()
     });
     let shown = env.jeton(&["status", refusing]);
-    let named = format!("the proxy {} does not let us through", proxy.url());
+    let named = format!("the proxy {} opens no connection", proxy.url());
     assert!(shown.stdout.contains(&named), "{shown:?}");
     daemon.wait_for_log(&named);
     assert_eq!(env.sandbox().stats().token_requests, before);

@@ -672,7 +672,7 @@ fn a_jwt_that_has_ended_by_the_answers_date_is_no_token() {
             }
             (Err(fault), None) => {
                 assert_eq!(fault.kind, FaultKind::Malformed, "{fault:?}");
-                assert!(fault.detail.contains("had ended already"), "{fault:?}");
+                assert!(fault.detail.contains("had expired already"), "{fault:?}");
             }
             (other, _) => panic!("{date}: {other:?}"),
         }

@@ -82,7 +82,7 @@ impl Word {
             ),
             Self::SlowDown => (
                 FaultKind::RateLimited,
-                format!("{at} asked us to slow down ({status}){said}"),
+                format!("{at} asked to slow down ({status}){said}"),
             ),
             Self::Proxy => (
                 FaultKind::NoEndpoint,

@@ -138,9 +138,9 @@ fn at_the_proxy(error: Cause<'_>, kind: FaultKind, proxy: &str, at: &str) -> Opt
             // The error's type is not public, so its text has to be compared. An unknown text changes nothing.
             let text = sources(error).last()?.to_string();
             let what = if text.ends_with("proxy authorization required") {
-                "demands a user name and a password (407) before it lets us through"
+                "demands a user name and a password (407) before it opens a connection"
             } else {
-                "does not let us through"
+                "opens no connection"
             };
             Some(format!("{proxy} {what} to {at}"))
         }

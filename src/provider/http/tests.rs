@@ -379,7 +379,7 @@ async fn a_proxy_is_only_asked_for_a_tunnel_and_is_named_when_it_fails() {
     assert_eq!(fault.kind, FaultKind::Connect, "{fault:?}");
     assert!(
         fault.detail.contains(&format!(
-            "the proxy {} does not let us through to https://issuer.invalid",
+            "the proxy {} opens no connection to https://issuer.invalid",
             proxy.url()
         )),
         "{fault:?}"

@@ -41,9 +41,7 @@ pub(super) fn words(error: &TlsError, route: &Route) -> String {
         }
         TlsError::AlertReceived(alert) => of_alert(*alert, route),
         TlsError::PeerIncompatible(_) => {
-            format!(
-                "the TLS handshake with {at} failed: it speaks no TLS that we speak (1.2 or 1.3)"
-            )
+            format!("the TLS handshake with {at} failed: it speaks neither TLS 1.2 nor 1.3")
         }
         TlsError::InvalidMessage(_) => {
             format!(
@@ -187,7 +185,7 @@ fn of_library(error: &webpki::Error, has_ca_file: bool) -> Option<Words> {
         Is::PathLenConstraintViolated | Is::MaximumPathDepthExceeded => {
             "its chain is longer than its CA allows"
         }
-        Is::EmptyEkuExtension => "it is for nothing; its extended key usage is empty",
+        Is::EmptyEkuExtension => "its extended key usage is empty, so it is for no purpose",
         Is::UnsupportedCriticalExtension => "it has a critical extension that is not known here",
         Is::CertDistrusted => "its CA is not to be trusted any more",
         _ => return None,
@@ -208,7 +206,7 @@ fn of_alert(alert: Alert, route: &Route) -> String {
         }
         Alert::CertificateUnknown | Alert::AccessDenied => "it gives no reason",
         Alert::ProtocolVersion | Alert::InsufficientSecurity => {
-            return failed("it speaks no TLS that we speak (1.2 or 1.3)");
+            return failed("it speaks neither TLS 1.2 nor 1.3");
         }
         Alert::UnrecognisedName => {
             return failed("it does not know the name that it was asked for");
@@ -230,7 +228,7 @@ fn of_alert(alert: Alert, route: &Route) -> String {
     } else if why.is_empty() {
         asks
     } else {
-        format!("{asks}, and refuses ours: {why}")
+        format!("{asks}, and refuses the configured one: {why}")
     }
 }
 

@@ -95,7 +95,7 @@ impl Unfound {
                 Telling::Stop,
                 failed(
                     FaultKind::RateLimited,
-                    &format!("asked us to slow down ({status})"),
+                    &format!("asked to slow down ({status})"),
                 ),
             ),
             408 | 425 | 500.. => (

@@ -44,12 +44,12 @@ fn an_end_of_the_handshake_is_about_our_certificate_or_about_the_versions() {
         (
             Alert::UnknownCA,
             asks,
-            "and refuses ours: it does not know its CA",
+            "and refuses the configured one: it does not know its CA",
         ),
         (
             Alert::CertificateExpired,
             asks,
-            "and refuses ours: it has expired",
+            "and refuses the configured one: it has expired",
         ),
         (
             Alert::HandshakeFailure,
@@ -58,8 +58,8 @@ fn an_end_of_the_handshake_is_about_our_certificate_or_about_the_versions() {
         ),
         (
             Alert::ProtocolVersion,
-            "no TLS that we speak",
-            "no TLS that we speak",
+            "neither TLS 1.2 nor 1.3",
+            "neither TLS 1.2 nor 1.3",
         ),
         (
             Alert::UnrecognisedName,
@@ -84,7 +84,7 @@ fn an_end_of_the_handshake_is_about_our_certificate_or_about_the_versions() {
         ),
         (
             TlsError::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
-            "no TLS that we speak",
+            "neither TLS 1.2 nor 1.3",
         ),
     ] {
         let words = words(&error, &route(false, false));
