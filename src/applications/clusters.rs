@@ -75,7 +75,7 @@ impl Clusters {
     pub fn warning(&self) -> Option<String> {
         if *self == Self::CannotTell {
             return Some(
-                "cannot tell whether every cluster is at 2.20 or later, as keys of users need it: the token's user may not look"
+                "cannot tell whether every cluster is at 2.20 or later, as keys of users need it: the token's user may not see clusters"
                     .to_owned(),
             );
         }

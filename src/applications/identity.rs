@@ -152,7 +152,7 @@ impl Identity {
             line("key", &plane.key_in_words());
             let release = plane
                 .line
-                .map_or("which release it is cannot be told".to_owned(), |line| {
+                .map_or("cannot tell which release it is".to_owned(), |line| {
                     format!("Run:ai {}, by its endpoints", line.as_str())
                 });
             line("server", &format!("{}; {release}", plane.at));
@@ -174,7 +174,7 @@ impl Identity {
                 };
                 format!("stored {days} ({})", time::day(at))
             }
-            _ => "when it was stored is not known".to_owned(),
+            _ => "it is not known when it was stored".to_owned(),
         };
         line("secret", &secret);
         for text in form.lines {

@@ -225,7 +225,7 @@ mod tests {
             matches!(&one, KeyShown::One(text) if text.contains("\"id\":\"2\"") && text.ends_with("}\n"))
         );
         let lines = listed.show("key-0", &form(false, &[]));
-        assert!(matches!(&lines, KeyShown::One(text) if text.contains("none of ours uses it")));
+        assert!(matches!(&lines, KeyShown::One(text) if text.contains("no profile here uses it")));
         let none = listed.show("key-9", &form(false, &[]));
         assert_eq!(none, KeyShown::Nothing("user application"));
         assert!(!listed.may_lack("key-9"));

@@ -198,7 +198,7 @@ pub fn lines_of_one(family: Family, row: &Row<'_>, now: u64) -> String {
         (
             "profile",
             match used_by {
-                [] => "none of ours uses it".to_owned(),
+                [] => "no profile here uses it".to_owned(),
                 names => names.join(", "),
             },
         ),

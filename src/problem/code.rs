@@ -182,7 +182,7 @@ pub const TABLE: &[Row] = &[
         409,
         75,
         "Conflict",
-        "it exists already, or somebody else is changing it",
+        "it exists already, or another program is changing it",
     ),
     row(
         Code::NeedsHuman,
@@ -206,7 +206,7 @@ pub const TABLE: &[Row] = &[
         501,
         64,
         "Not supported",
-        "this daemon does not know that",
+        "this daemon does not support that",
     ),
     INTERNAL,
 ];

@@ -82,7 +82,7 @@ impl Untrusted {
             Distrust::IsALink => "it is a symbolic link, which is not followed here".into(),
             Distrust::TooManyLinks => "too many symbolic links".into(),
             Distrust::Owner { owner, uid, .. } => format!(
-                "it belongs to {}, neither to root nor to uid {uid}, who could change what we are told",
+                "it belongs to {}, neither to root nor to uid {uid}, and that user could change what is read",
                 User(*owner)
             ),
             Distrust::NotOurs { owner, uid } => format!(

@@ -151,7 +151,7 @@ fn a_reload_puts_addresses_in_force_and_touches_no_token() {
     assert!(
         refused
             .stderr
-            .contains("not an entry of the profile that is named"),
+            .contains("is not of the profile that is named"),
         "{refused:?}"
     );
     let refused = env.jeton(&["explain", "https://git.example/team", "absent"]);

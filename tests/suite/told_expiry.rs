@@ -76,7 +76,7 @@ fn state(env: &TestEnv, daemon: &Daemon) -> Value {
     env.get(daemon, "/v1/profiles/research").json()
 }
 
-const NOTE: &str = "told this token's real end";
+const NOTE: &str = "got this token's real expiry";
 
 #[test]
 fn the_reported_expiry_is_between_refresh_and_real_expiry() {

@@ -105,7 +105,7 @@ fn what_cannot_be_told_is_said_with_the_reason() {
     let text = print(Some(unknown), bearer(), false);
     for says in [
         "key        cannot tell: not yours\n",
-        "which release it is cannot be told",
+        "cannot tell which release it is",
         "subject    Zo\\u{eb}, sub 1-2 (by the token, unverified)\n",
         "roles      cannot tell: the server has no list of access rules",
         "clusters   cannot tell: not yours either\n",

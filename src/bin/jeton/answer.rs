@@ -254,7 +254,7 @@ impl<'a> Answer<'a> {
             (TAG_SEND_INPUT, Some(1)) => Ok(Some(Next::SendInput(Extent::Line))),
             (TAG_SEND_TO_ADMIN, _) if self.may_send_to_admin => Ok(Some(Next::SendToAdmin)),
             (TAG_EXIT | TAG_SEND_INPUT, _) => {
-                Err(complain(TRY_AGAIN, &[b"the answer makes no sense"]))
+                Err(complain(TRY_AGAIN, &[b"the answer is malformed"]))
             }
             _ => Ok(None),
         }

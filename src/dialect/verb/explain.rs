@@ -198,7 +198,7 @@ impl Explain {
         }
         let says = match nearest {
             Near::User => "covers it, for another user name than the client's",
-            Near::Profile => "covers it, and not an entry of the profile that is named",
+            Near::Profile => "covers it, and is not of the profile that is named",
             Near::NoPath => {
                 "has a path, and an address without one gets nothing by it (git names a path with credential.useHttpPath = true)"
             }
@@ -408,11 +408,11 @@ mod tests {
             ),
             (
                 &["git.example/x", "research"],
-                "https://git.example (ci) covers it, and not an entry of the profile",
+                "https://git.example (ci) covers it, and is not of the profile",
             ),
             (
                 &["git.example/x", "absent"],
-                "covers it, and not an entry of the profile",
+                "covers it, and is not of the profile",
             ),
             (
                 &["reg.example", "lab"],

@@ -250,7 +250,7 @@ mod tests {
                 String::from_utf8(stdout.to_vec()).unwrap()
             };
             let table = shown(&["status"]);
-            let notes = table.matches("told this token's real end").count();
+            let notes = table.matches("got this token's real expiry").count();
             assert_eq!(notes, usize::from(told), "{table}");
             let json = shown(&["status", "--json"]);
             assert_eq!(json.contains("\"real_expiry_told\": true"), told, "{json}");

@@ -200,8 +200,8 @@ fn a_watch_has_no_total_limit_but_its_fields_do() {
 #[test]
 fn a_later_form_of_the_answer_is_no_success() {
     assert_broken_off(Step::Answer(http(&[2, 1, 0, 0])), "", "does not know");
-    assert_broken_off(Step::Answer(ok(&[(3, b"")])), "", "makes no sense");
-    assert_broken_off(Step::Answer(ok(&[(4, &[2])])), "", "makes no sense");
+    assert_broken_off(Step::Answer(ok(&[(3, b"")])), "", "is malformed");
+    assert_broken_off(Step::Answer(ok(&[(4, &[2])])), "", "is malformed");
 }
 
 #[test]

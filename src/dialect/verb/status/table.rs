@@ -88,7 +88,7 @@ fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a,
     }
     if reply.real_expiry_told {
         notes.push(Cow::Borrowed(
-            "tools were told this token's real end, since no newer one is sure to come in time for them: they may ask each time",
+            "tools got this token's real expiry, since no newer one is certain to come in time for them: they may ask at each use",
         ));
     }
     if let Some(secs) = reply.queued_for.filter(|secs| *secs > 0) {
