@@ -278,7 +278,7 @@ async fn serve(
     stop.order();
     notify.stopping().await;
     tokio::select! { biased;
-        () = signals.stop() => warn!("told to stop again: stopping at once"),
+        () = signals.stop() => warn!("second signal to stop: stopping at once"),
         closed = servers.stopped() => match closed {
             0 => debug!("all connections have ended"),
             _ => warn!(connections = closed, "some connections did not end in time"),

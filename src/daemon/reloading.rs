@@ -44,7 +44,7 @@ const READING_AT_LEAST: Duration = Duration::from_secs(1);
 const ADD: &str = "jetond add NAME --provider runai --url https://…";
 
 /// Log text for the consequence of an invalid configuration before the first valid one.
-const NOTHING_SERVED: &str = "no token is served until it is mended and read again";
+const NOTHING_SERVED: &str = "no token is served until it is corrected and read again";
 
 /// Applies configurations.
 pub struct Reloading {

@@ -68,7 +68,7 @@ impl Life {
         if self.has_waited {
             warn!(
                 lives = ROW,
-                "the last lives of this daemon ended within 2 s, so this start has waited for 1 s"
+                "the last runs of this daemon ended within 2 s, so this start has waited for 1 s"
             );
         }
         tokio::time::sleep(SHORT).await;
@@ -79,7 +79,7 @@ impl Life {
     pub fn clear(&self) {
         match fs::remove_file(&self.record) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                debug!(%error, record = %self.record.display(), "cannot remove the record of short lives");
+                debug!(%error, record = %self.record.display(), "cannot remove the record of short runs");
             }
             _ => {}
         }

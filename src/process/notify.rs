@@ -90,13 +90,13 @@ impl Notify {
         match manager.send(state).await {
             Ok(()) => {
                 if manager.is_deaf.swap(false, Ordering::Relaxed) {
-                    info!("the service manager can be told again");
+                    info!("the service manager can be notified again");
                 }
             }
             Err(error) => {
                 if !manager.is_deaf.swap(true, Ordering::Relaxed) {
                     let what = state.lines().next();
-                    warn!(%error, what, "the service manager could not be told");
+                    warn!(%error, what, "the service manager could not be notified");
                 }
             }
         }

@@ -167,7 +167,7 @@ fn a_rejected_new_secret_leaves_the_former_in_use() {
 /// Waits until everything says that the stored credential cannot be used, for this reason, while the token is served.
 fn assert_said_unusable(env: &TestEnv, daemon: &mut Daemon, why: &str) {
     let since = Instant::now();
-    daemon.wait_for_log("the one in use stays in use");
+    daemon.wait_for_log("the one read before stays in use");
     assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
     let state = status(env, daemon);
     assert_eq!(state["phase"], "fresh", "{state}");
@@ -186,7 +186,10 @@ fn assert_usable_again(env: &TestEnv, daemon: &Daemon) {
     wait_until("the credential to be usable again", || {
         status(env, daemon)["unusable"].is_null()
     });
-    let said = daemon.log().matches("the one in use stays in use").count();
+    let said = daemon
+        .log()
+        .matches("the one read before stays in use")
+        .count();
     assert_eq!(said, 1, "it is said once");
 }
 

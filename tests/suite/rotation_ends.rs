@@ -133,7 +133,10 @@ fn commands_that_would_get_in_the_way_of_a_rotation_say_so() {
     );
     let nothing = env.jeton(&["rotate", "research", "--take-over"]);
     assert_eq!(nothing.code, 78, "{nothing:?}");
-    assert!(nothing.stderr.contains("none to take over"), "{nothing:?}");
+    assert!(
+        nothing.stderr.contains("nothing to take over"),
+        "{nothing:?}"
+    );
     app::end(env, daemon);
 }
 

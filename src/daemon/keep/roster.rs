@@ -258,6 +258,6 @@ const NOT_YOURS: &str = "this user may not use that profile, or there is none of
 
 fn misconfigured(reason: Arc<str>) -> Problem {
     Problem::new(Code::Misconfigured)
-        .with_detail("the configuration is invalid, and no token is served until it is mended and read again ('jeton reload')")
+        .with_detail("the configuration is invalid, and no token is served until it is corrected and read again ('jeton reload')")
         .because(reason)
 }

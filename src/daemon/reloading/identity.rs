@@ -44,6 +44,6 @@ pub(super) async fn answer(
 pub(super) fn meant_for_another(ours: &Source) -> Problem {
     let has = format!("{}, with the state {}", ours.config, ours.state);
     Problem::new(Code::Conflict)
-        .with_detail("this daemon has another configuration or state than is meant")
+        .with_detail("this daemon uses another configuration or state than the request names")
         .because(has.into())
 }

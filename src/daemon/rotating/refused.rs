@@ -63,7 +63,7 @@ impl fmt::Display for RotationRefused {
                 "a rotation of this key is open on the host {host}, which may still be at work; if it is not, add --take-over"
             ),
             Self::NothingOpen => {
-                f.write_str("no rotation of this key is open, so there is none to take over")
+                f.write_str("no rotation of this key is open, so there is nothing to take over")
             }
             Self::AnotherDaemon => f.write_str(
                 "another daemon on this machine drives a rotation of this key; ask that daemon, or try again when it has ended",

@@ -101,7 +101,7 @@ fn waiting(why: Why, notes: &Notes, what: Option<&str>) -> String {
         Why::NotTold => {
             format!("keeping {old} for a while: the control plane does not tell whether it is used")
         }
-        Why::LateCalls => "waiting until no call of ours can still be executed late".to_owned(),
+        Why::LateCalls => "waiting until no earlier call can still be executed late".to_owned(),
     }
 }
 
@@ -190,7 +190,7 @@ fn with_left(step: RotationStep, left: &[String]) -> RotationStep {
         return step;
     }
     let sentence = format!(
-        "{}; the control plane did not let us delete {} (old_key_left)",
+        "{}; the control plane did not allow deleting {} (old_key_left)",
         step.sentence,
         left.join(", ")
     );

@@ -259,7 +259,7 @@ mod tests {
             (RotationRefused::OfOneCommand, 64, "jetond run"),
             (RotationRefused::OtherHost("b".into()), 75, "--take-over"),
             (RotationRefused::AnotherDaemon, 75, "another daemon"),
-            (RotationRefused::NothingOpen, 78, "none to take over"),
+            (RotationRefused::NothingOpen, 78, "nothing to take over"),
             (needs_human, 1, "jeton-a-0b"),
             (RotationRefused::System("no disk".into()), 75, "no disk"),
         ] {

@@ -246,7 +246,7 @@ pub(super) fn give(path: &Path, mode: SocketMode) -> rustix::io::Result<()> {
 /// Logs one warning if a socket is in a volume where other users can replace it.
 pub fn warn_of_volume<'a>(bound: impl IntoIterator<Item = &'a Bound>) {
     if let Some(volume) = bound.into_iter().find_map(|bound| bound.volume.as_ref()) {
-        warn!(volume = %volume.display(), "everybody who shares this volume is trusted: they can put their own socket in the place of this one");
+        warn!(volume = %volume.display(), "every user of this volume is trusted: any of them can put another socket in the place of this one");
     }
 }
 

@@ -111,7 +111,7 @@ async fn look_up(api: &Applications, what: LookUp, bearer: Bearer) -> Result<Fac
         }
         LookUp::Identity => match api.identity(bearer).await {
             Ok(identity) => Ok(Facts::Identity(Arc::new(identity))),
-            Err(trouble) => Err(no_facts(&trouble, "whose the token is cannot be told")),
+            Err(trouble) => Err(no_facts(&trouble, "cannot tell whose token it is")),
         },
     }
 }

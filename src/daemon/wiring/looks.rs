@@ -28,7 +28,7 @@ impl Looks {
         let looked = tokio::time::timeout(PATIENCE, self.0.join_next()).await;
         if looked.is_err() {
             info!(
-                "a store answers slowly: the reload goes on to look whether credentials were replaced"
+                "a store answers slowly: the reload looks for replaced credentials in the background"
             );
         }
     }

@@ -239,7 +239,7 @@ fn a_record_that_does_not_open_is_told_everywhere_with_what_is_wrong_and_what_to
         output
     };
     let why = "it is not an age file";
-    daemon.wait_for_log("the one in use stays in use");
+    daemon.wait_for_log("the one read before stays in use");
     // First beside a token that is held, then without one.
     for word in ["stays in use", "misconfigured"] {
         let shown = told(&["status"], &[word, why]);

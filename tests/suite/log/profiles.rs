@@ -46,7 +46,7 @@ fn a_profile_without_a_usable_credential_is_named_too() {
     let mut command = env.jetond_command(&["run", "--log-format", "json"]);
     command.env("JETON_LOG", "warn");
     let mut daemon = env.start_command(command);
-    daemon.wait_for_log("nothing can be asked");
+    daemon.wait_for_log("no token can be requested");
     env.stop(&mut daemon);
     for line in super::lines(&daemon.log()) {
         assert_eq!(line["profile"], "research", "{line}");

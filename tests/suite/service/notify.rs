@@ -247,7 +247,7 @@ fn a_missing_manager_delays_no_token() {
     assert_eq!(manager::next(&heard).0[0], "READY=1");
     end(heard);
     daemon.signal(Signal::HUP);
-    daemon.wait_for_log("the service manager could not be told");
+    daemon.wait_for_log("the service manager could not be notified");
     assert!(accepts(&daemon.socket));
     env.token(&daemon, "research");
     env.stop(&mut daemon);

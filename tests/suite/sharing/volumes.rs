@@ -8,7 +8,7 @@ use crate::support::mounts::{can_mount, in_mounts, seen_from_outside, volume};
 use crate::support::users::{Installed, install};
 
 /// The warning that the log has once.
-const WARNING: &str = "everybody who shares this volume is trusted";
+const WARNING: &str = "every user of this volume is trusted";
 
 struct Pod<'a> {
     env: &'a TestEnv,

@@ -9,10 +9,10 @@ use super::token::code_of;
 use crate::problem::{Code, Problem};
 
 /// Detail for an attempt that failed while a token is held.
-const NOT_GIVEN: &str = "the issuer gave no new token; the one held is still served while it is valid, and 'jeton status' shows why";
+const NOT_GIVEN: &str = "the issuer gave no new token; the held token is still served while it is valid, and 'jeton status' shows why";
 
 /// Detail for an attempt that must not begin yet while a token is held.
-const HELD_BACK: &str = "the issuer must not be asked yet, since it stated a wait, may be starting up, or too many attempts have failed; the token held is still served while it is valid";
+const HELD_BACK: &str = "the issuer must not be asked yet, since it stated a wait, may be starting up, or too many attempts have failed; the held token is still served while it is valid";
 
 impl Handle {
     /// Requests a new token now, if the budget allows it, and waits at most `max_wait` for it.

@@ -15,7 +15,7 @@ use crate::wire::Rejected;
 
 /// Detail for a reporter whose wait ended before a newer token came.
 const NO_NEWER: &str =
-    "the issuer has given no newer token yet; the one that was reported is still served to others";
+    "the issuer has given no newer token yet; the reported one is still served to others";
 
 impl Handle {
     /// Returns the next token to a caller that reports this one as rejected. The first report of the held token leads

@@ -26,7 +26,7 @@ impl Told {
             info!(
                 %profile,
                 generation,
-                "a tool was told the real expiry of the token, since no refresh is sure to come in time for it: it may ask each time"
+                "a tool got the real expiry of the token, since no refresh is certain to end in time for it: it may ask at each use"
             );
         }
     }

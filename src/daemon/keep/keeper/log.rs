@@ -57,7 +57,7 @@ impl Keeper {
         } else if let Some(block) = &after.block
             && before.block != after.block
         {
-            warn!(detail = %block, held_for, "nothing can be asked");
+            warn!(detail = %block, held_for, "no token can be requested");
         }
     }
 
@@ -77,7 +77,7 @@ impl Keeper {
                 generation,
                 user,
                 cooling_for = until.since(now).as_secs(),
-                "fresh tokens keep being reported as rejected: what rejects them is at fault"
+                "fresh tokens keep being reported as rejected: the service that rejects them is at fault"
             ),
             _ => info!(
                 generation,
@@ -118,7 +118,7 @@ impl Keeper {
         if far && !self.logged.skew {
             warn!(
                 secs,
-                "the issuer's clock is far ahead of this machine's, or behind it if negative: certificates and the times that are shown depend on it"
+                "the issuer's clock is far ahead of this machine's (behind it, if negative): the validity of certificates and all times shown depend on it"
             );
         }
         self.logged.skew = far;
@@ -157,7 +157,7 @@ impl Keeper {
         if in_use && self.logged.unusable.as_deref() != Some(&*detail) {
             warn!(
                 %detail,
-                "the credential cannot be read; the one in use stays in use"
+                "the credential cannot be read; the one read before stays in use"
             );
             self.logged.unusable = Some(detail.into());
         }
@@ -204,9 +204,9 @@ impl Keeper {
     pub(super) fn log_rest(&self) {
         let (before, after) = (self.view.borrow().resting, self.lifecycle.view().resting);
         if after && !before {
-            info!("nobody has asked for two lifetimes: no refresh until somebody does");
+            info!("no request for two lifetimes: no refresh until the next request");
         } else if before && !after {
-            info!("no longer at rest");
+            info!("no longer resting");
         }
     }
 }

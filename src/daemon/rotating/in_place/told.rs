@@ -56,7 +56,7 @@ fn waiting(pause: &Pause, exchange: &Exchange) -> String {
         Why::Journal => "waiting for the disk with the state folder",
         Why::Replicas => "waiting until the control plane takes the secret everywhere",
         Why::LateCalls => {
-            return "waiting until no call of ours can still be executed late".to_owned();
+            return "waiting until no earlier call can still be executed late".to_owned();
         }
         _ => "waiting for the control plane",
     };

@@ -105,7 +105,7 @@ async fn a_take_over_without_an_open_rotation_begins_none() {
     };
     let last = steps(&process, how).await.pop().unwrap();
     assert_eq!(last.end, Some(RotationEnd::Impossible));
-    assert!(last.sentence.contains("none to take over"), "{last:?}");
+    assert!(last.sentence.contains("nothing to take over"), "{last:?}");
     assert_eq!(world.clients().await.len(), 1);
     world.assert_settled("nothing to take over").await;
 }

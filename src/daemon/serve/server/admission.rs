@@ -98,7 +98,7 @@ impl Server {
             Ok(peer) => Some((peer, Access::Forbidden)),
             Err(error) => {
                 if faults.unknown.came(self.service.clock.now().boot) {
-                    warn!(%error, "refused: the kernel does not say who it is");
+                    warn!(%error, "refused: the kernel does not tell the user of the connection");
                 }
                 None
             }
@@ -125,7 +125,7 @@ impl Server {
             if faults.full.came(self.service.clock.now().boot) {
                 warn!(
                     peer.uid = uid,
-                    "refused: this user, or all users together, have as many connections as there may be"
+                    "refused: this user, or all users together, have the maximum number of connections"
                 );
             } else {
                 debug!(peer.uid = uid, "refused: too many connections");
