@@ -92,29 +92,29 @@ enum Command {
     Remove(remove::RemoveArgs),
     /// Move a profile's credential into another store: copy, read back, prove with a token, switch, remove
     Migrate(migrate::MigrateArgs),
-    /// Make a store in which credentials are encrypted (age), with a passphrase; it moves no profile
+    /// Create a store of encrypted credentials (age), which a passphrase opens; moves no profile
     EncryptStore(encrypt_store::EncryptStoreArgs),
     /// Let the running daemon open the store of encrypted credentials, until it is locked or the daemon ends
     Unlock(unlock::UnlockArgs),
-    /// Have the running daemon forget what opens that store, and every credential and token that came of it
+    /// Have the running daemon forget the key of that store, and every credential and token from it
     Lock(unlock::LockArgs),
     /// Put profiles into a file that a passphrase opens, for another machine
     Export(export::ExportArgs),
     /// Take profiles out of such a file: show where each secret is sent, ask, prove with a token, write
     Import(import::ImportArgs),
-    /// Say every fault of the configuration and the store
+    /// Report every fault of the configuration and the store
     Check(check::CheckArgs),
-    /// Look for what keeps tokens from being served: sockets, store, issuers, clock, system; say what to do
+    /// Find what keeps tokens from being served (sockets, store, issuers, clock, system), and say what to do
     Doctor(doctor::DoctorArgs),
-    /// Print the lines by which git, docker, kubectl, pip and others take their tokens from here, or do it
+    /// Print the lines that make git, docker, kubectl, pip and others get their tokens here, or make the change
     Setup(setup::SetupArgs),
     /// Make links to the companion under the names by which docker, git and others start their helpers
     InstallHelpers(helpers::HelpersArgs),
     /// Remove the links that install-helpers has made
     UninstallHelpers(helpers::HelpersArgs),
-    /// Show in half a minute what this is for: no account needed
+    /// Show in half a minute what Jeton is for: no account needed
     Demo(demo::DemoArgs),
-    /// Run a control plane like Run:ai's on this machine, for tests and for trying
+    /// Run a control plane like Run:ai's on this machine, for tests and trials
     Sandbox(sandbox::SandboxArgs),
     /// Make one call of the OS keyring for the jetond that has started this process
     #[command(name = crate::store::keyring::COMMAND, hide = true)]

@@ -53,7 +53,7 @@ pub(super) struct AddArgs {
     name: Option<ProfileName>,
     #[command(flatten)]
     provider: ProviderArgs,
-    /// The certificates to trust, and no others
+    /// The file of the certificates to trust (PEM), instead of the system's
     #[arg(long, value_name = "PATH")]
     ca_file: Option<PathBuf>,
     /// How to reach the issuer: http://HOST:PORT, or "environment" for HTTPS_PROXY
@@ -74,7 +74,7 @@ pub(super) struct AddArgs {
     /// Read the client secret from a file
     #[arg(long, value_name = "PATH")]
     client_secret_file: Option<PathBuf>,
-    /// Where to keep the credential; without it encrypted-file once that is made, else keyring if it works here, else file
+    /// Where to keep the credential; by default encrypted-file once it exists, else keyring if it works, else file
     #[arg(long, value_name = "STORE", value_parser = place::asked())]
     store: Option<StoreKind>,
     /// Bind the credential of an existing profile to what the configuration says now, or give the profile a new credential

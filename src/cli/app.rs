@@ -42,7 +42,7 @@ pub(super) struct AppArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// List the keys: name, client ID, creation, last login, and which of our profiles uses each
+    /// List the keys: name, client ID, creation, last login, and which profile here uses each
     List(reading::ListArgs),
     /// Show one key
     Show(reading::ShowArgs),

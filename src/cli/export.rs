@@ -34,7 +34,7 @@ pub(super) struct ExportArgs {
     /// The profiles
     #[arg(value_name = "PROFILE", required = true, value_parser = ProfileName::parse)]
     names: Vec<ProfileName>,
-    /// The file, which must not be there yet
+    /// The file, which must not exist yet
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
     /// Remove the profiles here, once the file was written, read back and opened

@@ -37,7 +37,7 @@ use plan::{NOTHING, Outside, Plan};
 pub(super) struct ImportArgs {
     /// The file
     file: PathBuf,
-    /// The profiles to import; without any, all that are in the file
+    /// The profiles to import; without any, all in the file
     #[arg(value_name = "PROFILE", value_parser = ProfileName::parse)]
     names: Vec<ProfileName>,
     /// Give the one profile that is imported another name

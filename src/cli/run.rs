@@ -32,8 +32,7 @@ pub(super) struct RunArgs {
     /// The admin socket
     #[arg(long, value_name = "PATH")]
     pub(super) admin_socket: Option<PathBuf>,
-    /// What the log looks like (default: auto); JETON_LOG says how much of it there is (default: info, and with a CMD:
-    /// warn)
+    /// The format of the log (default: auto); JETON_LOG sets its level (default: info; with a CMD: warn)
     #[arg(long, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
     /// Serve for the life of a command that the user started: leave the terminal to it, end when standard input does,
@@ -47,7 +46,7 @@ pub(super) struct RunArgs {
 pub(super) struct RunOrWrapArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
-    /// With a CMD that runs as another user, such as `setpriv` or `gosu` starts: lets in that user too, by name or number
+    /// For a CMD that runs as another user, as `setpriv` or `gosu` start it: let in that user too, by name or number
     #[arg(long, value_name = "USER")]
     allow: Vec<String>,
     /// Serve on a private socket for the life of this command, and end as it does

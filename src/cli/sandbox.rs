@@ -32,16 +32,16 @@ pub(super) struct SandboxArgs {
     /// The file of the client secret that it knows; without it, a random one is made in a new file of mode 0600
     #[arg(long, value_name = "PATH")]
     client_secret_file: Option<PathBuf>,
-    /// How long its tokens hold, in seconds, from 1 on
+    /// The lifetime of its tokens in seconds, at least 1
     #[arg(long, value_name = "S", default_value = "3600", value_parser = life)]
     token_life: Duration,
     /// Faults over time: lines of SECONDS FAULT, as `10 hang` and `20 none`, counted from the start; # begins a comment
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
-    /// Serve by TLS, with a CA made for it: its certificate is put into a new file, and goes with the sandbox
+    /// Serve over TLS with a CA of its own: its certificate is written to a new file, which is removed at the end
     #[arg(long)]
     tls: bool,
-    /// Its user may not do what takes an administrator (403)
+    /// Its user is no administrator: administrative calls get 403
     #[arg(long)]
     practitioner: bool,
     /// How it behaves beside its faults, as last-login:day; may be given several times (the control address explains them)

@@ -32,7 +32,7 @@ pub(super) struct CreateArgs {
     whose: Whose,
     #[command(flatten)]
     into: Into,
-    /// Try it although there are as many keys as a user may have
+    /// Try it even if the user has the maximum number of keys
     #[arg(long)]
     anyway: bool,
     #[command(flatten)]

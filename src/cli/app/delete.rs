@@ -19,10 +19,10 @@ pub(super) struct DeleteArgs {
     key: String,
     #[command(flatten)]
     whose: Whose,
-    /// Delete it although one of our profiles uses it
+    /// Delete it even if a profile here uses it
     #[arg(long)]
     force: bool,
-    /// Look among those of every user; it takes an administrator
+    /// Search the keys of every user; requires an administrator
     #[arg(long)]
     all: bool,
     /// Delete it without asking

@@ -22,7 +22,7 @@ pub(super) struct Into {
     /// Make a profile of this name that uses the key, with the address, CA and proxy of the profile whose token is used
     #[arg(long, value_name = "NEW", value_parser = ProfileName::parse, conflicts_with = "secret_file")]
     pub(super) enrol: Option<ProfileName>,
-    /// Put the secret into this file, which must not be there yet
+    /// Put the secret into this file, which must not exist yet
     #[arg(long, value_name = "PATH")]
     pub(super) secret_file: Option<PathBuf>,
 }

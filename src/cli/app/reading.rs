@@ -12,7 +12,7 @@ use crate::paths::Env;
 pub(super) struct ListArgs {
     #[command(flatten)]
     whose: Whose,
-    /// Those of every user; it takes an administrator
+    /// List the keys of every user; requires an administrator
     #[arg(long)]
     all: bool,
     /// Print JSON
@@ -29,7 +29,7 @@ pub(super) struct ShowArgs {
     key: String,
     #[command(flatten)]
     whose: Whose,
-    /// Look among those of every user; it takes an administrator
+    /// Search the keys of every user; requires an administrator
     #[arg(long)]
     all: bool,
     /// Print JSON
