@@ -70,10 +70,10 @@ struct CommandLine {
     command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 the issuer refuses, the output cannot be written, \
-or jetond has a fault; 64 wrong usage; 75 try again later (a daemon already runs, the issuer cannot \
-be reached, a disk is full); 78 trying again does not help (the configuration, a certificate, an \
-address where no issuer answers).";
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 the issuer refuses, the output cannot be written, or jetond has a fault; 64 wrong usage; 75 try \
+again later (a daemon already runs, the issuer cannot be reached, a disk is full); 78 trying again does not help (the \
+configuration, a certificate, an address where no issuer answers).";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -262,7 +262,7 @@ impl Plane {
             .collect();
         let more = if old.len() > SHOWN { ", ..." } else { "" };
         format!(
-            "{} below 2.20, with which keys of users do not work: {}{more}",
+            "{} below 2.20, where keys of users do not work: {}{more}",
             old.len(),
             names.join(", ")
         )

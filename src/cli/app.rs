@@ -24,13 +24,12 @@ use super::target::{Target, TargetArgs};
 use crate::paths::Env;
 
 /// Explains the keys to people who know them by another name.
-pub(super) const ABOUT: &str = "Manage the keys of Run:ai's users. An access key (2.24 and later), \
-a user application (2.20 to 2.24) and an application of a user are the same thing in different \
-releases: a client ID and a client secret that get tokens with their user's roles. For the \
-organisation's own keys (service accounts and applications), give --kind.
+pub(super) const ABOUT: &str = "\
+Manage the keys of Run:ai's users. An access key (2.24 and later), a user application (2.20 to 2.24) and an application \
+of a user are the same thing in different releases: a client ID and a client secret that get tokens with their user's \
+roles. For the organisation's own keys (service accounts and applications), give --kind.
 
-Each command uses a \
-token that the running daemon gives. A secret that the server makes goes straight into a store or a \
+Each command uses a token that the running daemon gives. A secret that the server makes goes straight into a store or a \
 file: it is never printed.";
 
 /// The arguments of `jetond app`.

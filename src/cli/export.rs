@@ -77,7 +77,7 @@ fn try_export(args: &ExportArgs, env: &Env) -> Result<(), Exit> {
     let goes_on = export.goes_on()?;
     if !goes_on && export.file.symlink_metadata().is_ok() {
         let what = format!(
-            "{NOTHING}: {} is there already, and no file is overwritten; choose another name",
+            "{NOTHING}: {} exists already, and no file is overwritten; choose another name",
             export.file.display()
         );
         return Err(fail(Exit::Config, what));

@@ -66,7 +66,7 @@ fn left(rotations: &Rotations, name: &ProfileName) -> Shown {
         "the server did not let a rotation of the key of {name} delete the keys that it has left there (old_key_left): {which}"
     );
     let remedy = format!(
-        "delete it at the server, by a user who may, and then run: jeton reload; or remove the file {}",
+        "delete it at the server, as a user who may do that, and then run: jeton reload; or remove the file {}",
         quoted(&path)
     );
     Shown {

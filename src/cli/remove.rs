@@ -26,7 +26,7 @@ const NOTHING: &str = "nothing is removed";
 
 /// The advice for a removal while the key is being rotated.
 const FORCED: &str =
-    "; to remove the profile all the same, add --force, and delete its keys at the server";
+    "; to remove the profile anyway, add --force, and delete its keys at the server";
 
 /// The arguments of `jetond remove`.
 #[derive(Debug, clap::Args)]

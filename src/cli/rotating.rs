@@ -84,7 +84,7 @@ pub(super) fn refuse_manager(
     Err(fail(
         Exit::Later,
         format!(
-            "{nothing}: the rotation of the key of {} manages the keys with the token of {name}; try again when it has ended, or name another profile for that first: jeton rotate {first} --with PROFILE; to remove the profile all the same, add --force",
+            "{nothing}: the rotation of the key of {} manages the keys with the token of {name}; try again when it has ended, or name another profile for that first: jeton rotate {first} --with PROFILE; to remove the profile anyway, add --force",
             names.join(" and ")
         ),
     ))

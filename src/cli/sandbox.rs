@@ -167,7 +167,7 @@ async fn serve(
         quoted(&args.client_id),
         quoted(&files.secret.display().to_string())
     ));
-    say("make it fail, and mend it again:");
+    say("make it fail, and end that:");
     say(format!(
         "  curl -X PUT --data FAULT {}/fault",
         sandbox.control_url()

@@ -276,7 +276,7 @@ impl fmt::Display for EditError {
             Self::Unknown(name) => write!(f, "there is no profile {name}"),
             Self::Recipient => write!(
                 f,
-                "[encrypted-file] is there already: take it out, or write its recipient by hand"
+                "[encrypted-file] exists already: take it out, or write its recipient by hand"
             ),
             Self::Form(name) => write!(
                 f,

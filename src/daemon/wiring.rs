@@ -200,7 +200,7 @@ impl Wiring {
             };
             let rules = config.rules(name);
             if before.is_some() && !Rule::allow_alike(rules, self.config.rules(name)) {
-                info!(profile = %name, "who may use this profile has changed");
+                info!(profile = %name, "the rules of this profile have changed");
             }
             if before.is_some() && config.hosts(name) != self.config.hosts(name) {
                 info!(profile = %name, "the addresses that this profile's tokens are for have changed");

@@ -10,7 +10,7 @@ use crate::wire::frame::Reply;
 pub(super) static JSON: Opt = Opt {
     name: "--json",
     takes: Takes::Nothing,
-    help: "print all that is known of it, as JSON",
+    help: "print all that is known about it, as JSON",
 };
 
 /// Requests [`Format::Bearer`].

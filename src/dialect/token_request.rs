@@ -98,7 +98,7 @@ pub(super) fn stale_note(answer: &TokenAnswer, now: BootInstant) -> String {
     match answer.freshness {
         Freshness::Good => String::new(),
         Freshness::Short => format!(
-            "jeton: {profile}: this token holds only {} more; no newer one could be had in time\n",
+            "jeton: {profile}: this token is valid for only {} more; no newer one came in time\n",
             human::duration(answer.held.validity.remaining(now))
         ),
         Freshness::Reported => format!(

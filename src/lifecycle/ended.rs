@@ -19,7 +19,7 @@ const DEAD_ON_ARRIVAL: &str =
 const OF_NO_TIME: &str = "the issuer states a lifetime of 0 s, and the token does not show its expiry; if you know the lifetime, set it in the profile, for example: lifetime = \"1h\"";
 
 /// Detail for a repeated token that has expired according to its own content.
-const ENDED: &str = "the issuer gave the same token again, which has expired by its own claims; does something in front of the issuer keep old answers?";
+const ENDED: &str = "the issuer gave the same token again, which has expired by its own claims; does something in front of the issuer cache old answers?";
 
 impl Lifecycle {
     /// Handles an attempt that brought a token.

@@ -40,7 +40,7 @@ impl fmt::Display for PathError {
             ),
             Self::SharedFolder(path) => write!(
                 f,
-                "{}: the admin socket must not be in the folder of the token socket: whoever is given that folder could administer the daemon",
+                "{}: the admin socket must not be in the folder of the token socket: a container that gets that folder could administer the daemon",
                 path.display()
             ),
             Self::TooLong { path, limit } => write!(

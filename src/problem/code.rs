@@ -190,7 +190,7 @@ pub const TABLE: &[Row] = &[
         409,
         1,
         "A person is needed",
-        "this cannot be put right without a person; 'jeton status' says what to do",
+        "only a person can fix this; 'jeton status' says what to do",
     ),
     row(
         Code::Locked,

@@ -175,7 +175,7 @@ impl Answer {
         let expiry = Expiry::read(pick, &token, self.server_date());
         if expiry.is_over {
             return Err(malformed(
-                "with a token that had expired already by the issuer's own clock; does something in front of it keep old answers?",
+                "with a token that had expired already by the issuer's own clock; does something in front of it cache old answers?",
             ));
         }
         match AccessToken::parse(&token) {

@@ -106,7 +106,7 @@ impl Gone {
         match self {
             Self::NoSuchFile => format!("{path}: there is no such file"),
             Self::Dangling(link) => format!(
-                "{}: this symbolic link leads nowhere: mend it, or put the file where it leads",
+                "{}: this symbolic link leads nowhere: correct it, or put the file where it leads",
                 link.display()
             ),
             Self::Removed => format!("{path}: the file is gone: {BACK}"),

@@ -94,7 +94,7 @@ impl fmt::Display for SinkError {
                 "a file that Jeton has not written is there, and stays; move it away, or set replace = true",
             ),
             SinkErrorKind::NotOursForAll => f.write_str(
-                "a file that Jeton has not written is there, in a folder where every user can put one, so it stays whatever replace says; move it away, or choose another path",
+                "a file that Jeton has not written is there, in a folder where every user can put one, so it stays, also with replace = true; move it away, or choose another path",
             ),
             SinkErrorKind::OfAnotherSink(path) => write!(
                 f,

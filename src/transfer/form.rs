@@ -195,7 +195,7 @@ impl ReadProfile {
         // The endpoint that the user sees must be the one that is asked.
         if provider.endpoint().is_some_and(|own| own != endpoint) {
             return Err(wrong(
-                "its endpoint is another one than its settings say".to_owned(),
+                "its endpoint differs from that of its settings".to_owned(),
             ));
         }
         if let Some(text) = &self.ca {
@@ -203,7 +203,8 @@ impl ReadProfile {
                 .map_err(|error| wrong(format!("its CA certificates cannot be used: {error}")))?;
         }
         let proxy = self.proxy.as_deref().map(Proxy::parse).transpose();
-        let proxy = proxy.map_err(|_| wrong("its proxy is no address of one".to_owned()))?;
+        let proxy =
+            proxy.map_err(|_| wrong("its proxy is not an address of a proxy".to_owned()))?;
         for (what, text) in [
             ("client ID", &*self.client_id),
             ("client secret", &*self.client_secret.0),

@@ -158,7 +158,7 @@ fn what_is_wrong_is_told_without_a_value() {
         (
             "/profiles/0/endpoint",
             "https://mallory/",
-            "another one than its settings say",
+            "differs from that of its settings",
         ),
         ("/profiles/0/endpoint", "canary", "is no address"),
         ("/profiles/1/ca", "canary", "CA certificates"),

@@ -114,14 +114,14 @@ impl Untrusted {
                 None => format!("others can read it (mode {mode:04o})"),
             },
             Distrust::Open { mode, .. } => format!("others have access to it (mode {mode:04o})"),
-            Distrust::Shared { mode, .. } => format!(
-                "its mode {mode:04o} does not let in those, and only those, who may connect"
-            ),
+            Distrust::Shared { mode, .. } => {
+                format!("its mode {mode:04o} does not match the users that may connect")
+            }
             Distrust::OfTheSystem { mode } => format!(
                 "other users have access to it (mode {mode:04o}), as jetond.service needs it, and a daemon that starts here would shut them out"
             ),
             Distrust::NotOurGroup(group) => format!(
-                "it cannot be given to the group {group}: only root and who is in a group can do that"
+                "it cannot be given to the group {group}: only root and members of a group can do that"
             ),
             Distrust::HardLinks(n) => {
                 format!("it has {n} names (hard links), so others may read it elsewhere")

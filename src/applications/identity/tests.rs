@@ -146,7 +146,7 @@ fn old_clusters_are_named() {
     let text = print(Some(plane), bearer(), false);
     assert!(
         text.contains(
-            "2 below 2.20, with which keys of users do not work: a (2.9), c\\x1b[31m (2.19.4)\n"
+            "2 below 2.20, where keys of users do not work: a (2.9), c\\x1b[31m (2.19.4)\n"
         ),
         "{text}"
     );

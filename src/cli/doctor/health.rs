@@ -93,7 +93,7 @@ impl<'a> Health<'a> {
             let left = duration(Duration::from_secs(left));
             format!("valid for {left} more")
         });
-        let held = left.as_deref().unwrap_or("none is held");
+        let held = left.as_deref().unwrap_or("no token is held");
         let last = reply.last_fault.as_ref();
         let fault = last.map_or_else(String::new, |fault| {
             let ago = duration(Duration::from_secs(self.now.saturating_sub(fault.at)));
@@ -109,7 +109,7 @@ impl<'a> Health<'a> {
                 Finding::warn(CHECK, found(what)).remedy(NOTICED.to_owned())
             }
             (Phase::Fresh, _) if reply.cooling_down_until.is_some() => {
-                let what = "fresh ones keep being reported as rejected";
+                let what = "fresh tokens keep being reported as rejected";
                 Finding::warn(CHECK, found(what)).remedy(
                     "the service that rejects them is at fault: ask its operator".to_owned(),
                 )

@@ -196,12 +196,12 @@ pub(super) fn credential(
         Ok(CredentialFacts::Absent) => Finding::fail(CHECK, "none is stored").command("", rebind),
         Ok(CredentialFacts::Unreadable(error)) => unreadable(CHECK, error, rebind),
         Ok(CredentialFacts::Uncompared(why)) => Finding::fail(CHECK, why.clone())
-            .remedy("mend its entry in the configuration, or the file".to_owned()),
+            .remedy("correct its entry in the configuration, or the file".to_owned()),
         Ok(CredentialFacts::Bound(bound, differences)) if differences.is_empty() => {
-            Finding::ok(CHECK, format!("one for {bound} {place}"))
+            Finding::ok(CHECK, format!("the credential for {bound} {place}"))
         }
         Ok(CredentialFacts::Unused(bound)) => {
-            let found = format!("one for {bound} {place}, and was not used yet");
+            let found = format!("the credential for {bound} {place}, and was not used yet");
             Finding::ok(CHECK, found)
         }
         Ok(CredentialFacts::Bound(_, differences)) => {

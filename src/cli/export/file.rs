@@ -134,7 +134,7 @@ impl FileError {
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.source.kind() == io::ErrorKind::AlreadyExists {
-            return f.write_str("it is there already, and no file is overwritten");
+            return f.write_str("it exists already, and no file is overwritten");
         }
         write!(f, "cannot {}: {}", self.action, self.source)
     }

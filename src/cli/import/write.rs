@@ -69,7 +69,7 @@ impl Import<'_> {
         let changed = self.target.change(&found.content, add);
         changed.map_err(|error| self.not_written(plan, &lock, &written, &error, &without_ca))?;
         moves.end(&lock).map_err(|error| {
-            let what = format!("{name} is imported, but what was written down of it stays");
+            let what = format!("{name} is imported, but its record was not removed");
             refused(&error, &what)
         })
     }

@@ -127,7 +127,7 @@ impl Records {
         let name = name_of(&record.tool, &record.address);
         let bytes = serde_json::to_vec(record).map_err(|error| {
             Refusal::config(&format!(
-                "what stands there now cannot be written down: {error}"
+                "what stands there now cannot be recorded: {error}"
             ))
         })?;
         let attributes = Attributes {

@@ -55,7 +55,7 @@ impl Driver {
         };
         warn!(
             why,
-            "the keys that are left at the issuer cannot be written down"
+            "the keys that are left at the issuer cannot be recorded"
         );
     }
 }

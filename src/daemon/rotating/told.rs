@@ -95,7 +95,7 @@ fn waiting(why: Why, notes: &Notes, what: Option<&str>) -> String {
             let last = grace.and_then(|grace| grace.moved_to);
             let last = last.map_or_else(String::new, |at| format!(", last at {}", at.rfc3339()));
             format!(
-                "{old} is used since the new key is in force{last} (old_key_in_use): waiting until it is not"
+                "{old} has been used since the new key is in force{last} (old_key_in_use): waiting until it is not"
             )
         }
         Why::NotTold => {
@@ -153,7 +153,8 @@ pub(super) fn ended(notes: &Notes, end: &End, what: Option<&str>) -> RotationSte
             };
             let sentence = match reason {
                 Reason::RecordChanged => {
-                    "another program has changed the stored credential, which counts".to_owned()
+                    "another program has changed the stored credential, and that change counts"
+                        .to_owned()
                 }
                 _ => format!("{old} stays in force: {}", why_undone(*reason)),
             };
@@ -240,7 +241,7 @@ fn because(refusal: &Refusal, new: &str, what: Option<&str>) -> String {
         ),
         Refusal::NameTaken => format!("a key has the name {new} already; try again"),
         Refusal::NoJournal => {
-            "the rotation cannot be written down in the state folder, so it does not begin".to_owned()
+            "the rotation cannot be recorded in the state folder, so it does not begin".to_owned()
         }
     }
 }

@@ -68,8 +68,8 @@ usage: jeton token [PROFILE] [--bearer | --json] [--for CLIENT]
 print the token
 
   --bearer            print it after the word Bearer, as a header has it
-  --json              print all that is known of it, as JSON
-  --for CLIENT        a token that holds for as long as CLIENT keeps it:
+  --json              print all that is known about it, as JSON
+  --for CLIENT        a token that is valid for as long as CLIENT keeps it:
                       claude-code, codex, dvc or rclone
   --min-valid S       a token that is valid for S seconds more:
                       seconds from 0 to 86400, such as 30 or 0.5

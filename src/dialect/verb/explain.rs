@@ -200,7 +200,7 @@ impl Explain {
             Near::User => "covers it, for another user name than the client's",
             Near::Profile => "covers it, and is not of the profile that is named",
             Near::NoPath => {
-                "has a path, and an address without one gets nothing by it (git names a path with credential.useHttpPath = true)"
+                "has a path, which an address without a path does not match (git names a path with credential.useHttpPath = true)"
             }
             Near::Path => "is for its own path and what is below it",
             Near::Port => "is for another port or scheme of this host, which is another address",
@@ -383,7 +383,7 @@ mod tests {
             ),
             (
                 &["lab.example"],
-                "has a path, and an address without one gets nothing by it",
+                "has a path, which an address without a path does not match",
             ),
             (
                 &["git.example:8443"],

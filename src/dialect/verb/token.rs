@@ -19,7 +19,7 @@ static FOR: Opt = Opt {
         name: "CLIENT",
         what: "claude-code, codex, dvc or rclone",
     },
-    help: "a token that holds for as long as CLIENT keeps it",
+    help: "a token that is valid for as long as CLIENT keeps it",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {
@@ -110,7 +110,7 @@ mod tests {
             printed(&bare, &token_answer(Freshness::Short)),
             reply(
                 "T0KEN\n",
-                "jeton: research: this token holds only 59 min more; no newer one could be had in time\n",
+                "jeton: research: this token is valid for only 59 min more; no newer one came in time\n",
                 0
             )
         );

@@ -42,7 +42,7 @@ impl KeyringFault {
             Self::NoService => "there is none on the session bus".into(),
             Self::NoDefault => "it has no default keyring".into(),
             Self::SessionOnly => "its default keyring ends with the session".into(),
-            Self::Foreign(uid) => format!("the one on this session bus is user {uid}'s"),
+            Self::Foreign(uid) => format!("the keyring on this session bus is user {uid}'s"),
             Self::Locked => "it is locked".into(),
             Self::Timeout => "it does not answer".into(),
             Self::Ambiguous => "it has several entries for this profile".into(),

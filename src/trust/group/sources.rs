@@ -34,7 +34,7 @@ pub(super) fn not_listed() -> Option<String> {
         Ok(text) => text,
         // Without this file, the name service uses only the files.
         Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(_) => return Some("a name service that we cannot look up".to_owned()),
+        Err(_) => return Some("a name service that Jeton cannot ask".to_owned()),
     };
     let source = beside_files(&configured)?;
     (source != "systemd" || systemd_has_records()).then_some(source)

@@ -111,7 +111,7 @@ fn a_held_token_is_reported_with_the_next_ones_fault() {
         &findings,
         "token",
         "fail",
-        "expired: none is held; the last fault",
+        "expired: no token is held; the last fault",
     );
     // After the repair, the fault is history.
     env.fault("none");

@@ -305,7 +305,7 @@ fn a_file_with_unexpected_content_imports_nothing() {
     elsewhere["profiles"][0]["endpoint"] = json!("https://mallory/");
     refuse(
         &sealed(&other, &elsewhere),
-        "another one than its settings say",
+        "differs from that of its settings",
     );
     refuse(&sealed(&other, &json!({"x": 1})), "no profiles that");
 

@@ -218,7 +218,7 @@ fn a_reload_changes_the_rules_for_open_connections_and_touches_no_token() {
     );
     assert_eq!(alice.read(&mut [0]).unwrap(), 0, "the connection ends");
     assert_eq!(env.sandbox().stats().token_requests, asked);
-    daemon.wait_for_log("who may use this profile has changed");
+    daemon.wait_for_log("the rules of this profile have changed");
 
     // An invalid rule changes nothing, and a changed mode takes effect at a restart.
     configure(

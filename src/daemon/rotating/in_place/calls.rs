@@ -59,7 +59,7 @@ impl Driver {
             }
             held => {
                 if held.is_some() && self.exchange.trouble.is_none() {
-                    let why = "the token holds for less than 15 minutes";
+                    let why = "the token is valid for less than 15 minutes";
                     self.exchange.trouble = Some(why.to_owned());
                 }
                 Err(otherwise)

@@ -59,7 +59,7 @@ impl Driver {
     /// stops every other program from changing it.
     pub(super) async fn begin_noted(&mut self, notes: &InPlaceNotes) -> InPlaceEvent {
         if !self.note_in_place(notes).await {
-            let why = "the rotation cannot be written down in the state folder";
+            let why = "the rotation cannot be recorded in the state folder";
             self.exchange.trouble = Some(why.to_owned());
             return InPlaceEvent::NotNoted;
         }

@@ -90,7 +90,7 @@ impl fmt::Display for InPlaceRefused {
             }
             Self::ShortTokens(lifetime) => write!(
                 f,
-                "a lost answer can be asked for again only with a token that holds for more than 900 s, and the tokens of this control plane hold for {} s",
+                "a lost answer can be asked for again only with a token that is valid for more than 900 s, and the tokens of this control plane are valid for {} s",
                 lifetime.as_secs()
             ),
             Self::NoToken => f.write_str(

@@ -143,13 +143,11 @@ fn of_reason(reason: Unaccepted, has_ca_file: bool) -> Words {
             "unknown issuer; the CA above the chain that the server sent is missing in the CA file, or an intermediate certificate is missing between them"
         }
         (Is::UnknownAbove, false) => {
-            "unknown issuer; the CA above the chain that the server sent is none of the system's, or an intermediate certificate is missing between them"
+            "unknown issuer; the CA above the chain that the server sent is not one of the system's, or an intermediate certificate is missing between them"
         }
-        (Is::UnknownRoot, true) => {
-            "unknown issuer; the root of its chain is another one than those in the CA file"
-        }
+        (Is::UnknownRoot, true) => "unknown issuer; the root of its chain is not in the CA file",
         (Is::UnknownRoot, false) => {
-            "unknown issuer; the root of its chain is none of the system's. If it is one of your organisation's, name its file: --ca-file (jetond add), or ca-file in the profile"
+            "unknown issuer; the root of its chain is not one of the system's. If it is one of your organisation's, name its file: --ca-file (jetond add), or ca-file in the profile"
         }
         (Is::OnlyItself, _) => {
             "unknown issuer; the CA file has this certificate, which is not self-signed, and lacks the one of the CA that signed it"

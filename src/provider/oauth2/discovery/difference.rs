@@ -41,11 +41,11 @@ pub(super) fn explain(named: &str, issuer: &EndpointUrl) -> (Telling, String) {
     let scheme = |text: &str| text.split_once("://").map(|(_, rest)| rest.to_owned());
     if scheme(&named) == scheme(&configured) {
         return similar(
-            "the two differ in http and https, which is so behind a proxy if the issuer does not know its own address; have that mended there, or set token-url",
+            "the two differ in http and https, which is so behind a proxy if the issuer does not know its own address; have that fixed there, or set token-url",
         );
     }
     let what = format!(
-        "names another issuer than the configured one, {quoted}: if that is the one you mean, write the issuer so, and else its right address"
+        "names another issuer than the configured one, {quoted}: if that is the issuer that you mean, write it so; otherwise correct the address"
     );
     (Telling::OtherIssuer, what)
 }
