@@ -115,7 +115,7 @@ fn a_too_short_token_is_reported_with_its_real_expiry() {
     );
     let log = daemon.log_up_to_now();
     assert_eq!(
-        log.matches("a tool was told the real expiry").count(),
+        log.matches("a tool got the real expiry").count(),
         1,
         "{log}"
     );

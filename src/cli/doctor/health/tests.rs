@@ -79,7 +79,7 @@ fn nothing_is_well_that_no_daemon_has_tried() {
         (DaemonProfiles::NoDaemon, "not tried: no daemon is running"),
         (
             DaemonProfiles::NotListed,
-            "not tried: the daemon does not say",
+            "not tried: the daemon does not report its state",
         ),
     ] {
         let (token, rest, said) = verdicts(&profiles);
