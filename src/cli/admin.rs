@@ -98,7 +98,7 @@ pub(super) fn refuse_if_gone(target: &Target, env: &Env) -> Result<(), Exit> {
     let socket = places.admin.display();
     let source = settings::source_id(&target.config, &target.state);
     let unknown = |why: String| {
-        let what = format!("whether the daemon at {socket} serves its profiles is not known");
+        let what = format!("cannot tell whether the daemon at {socket} serves its profiles");
         (Exit::Later, format!("{what} ({why}): try again"))
     };
     let (exit, why) = match ask(&places.admin, source) {

@@ -171,7 +171,7 @@ fn demand_own_folder(links: &Links, names: &BTreeSet<&str>) -> Result<(), Exit> 
     };
     if names.contains(KEYRING) {
         if names.len() > 1 {
-            return refuse("other names are to be made beside it".to_owned());
+            return refuse("other links would be made beside it".to_owned());
         }
         return match there.iter().find(|name| *name != KEYRING) {
             Some(other) => {

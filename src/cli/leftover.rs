@@ -88,7 +88,7 @@ pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover>
 
 /// Describes a file with a temporary name.
 fn of_part(path: PathBuf) -> Leftover {
-    let what = "a command that was ended while it wrote has left a part of a file".to_owned();
+    let what = "an interrupted command has left a part of a file".to_owned();
     let remedy = format!("if no command runs now, remove the file {}", quoted(&path));
     leftover(path, what, Some(remedy))
 }

@@ -224,14 +224,14 @@ impl Daemon {
         let (shown, user) = (self.socket.display(), self.user);
         if !self.named {
             let what = format!(
-                "nothing is sent: a process of another user (uid {user}) listens at {shown}; if it is the daemon that is meant, name it with{}",
+                "nothing is sent: a process of another user (uid {user}) listens at {shown}; if you mean that daemon, name it with{}",
                 option("--admin-socket", &self.socket)
             );
             return Err(fail(Exit::Config, what));
         }
         if !prompt::possible() {
             let what = format!(
-                "nothing is sent: the daemon at {shown} is another user's (uid {user}), and there is no terminal to ask on whether that is meant"
+                "nothing is sent: the daemon at {shown} is another user's (uid {user}), and there is no terminal to ask whether you mean that daemon"
             );
             return Err(fail(Exit::Usage, what));
         }

@@ -136,7 +136,7 @@ impl fmt::Display for StoreError {
         let place = &self.place;
         match self.kind {
             StoreErrorKind::Unavailable(_) if self.changed => {
-                write!(f, "{place}: whether it has changed is not known; ")?;
+                write!(f, "{place}: it is not known whether it has changed; ")?;
             }
             _ if self.changed => write!(
                 f,

@@ -160,11 +160,9 @@ fn remedy_in(
 /// Says how to use another place.
 const fn elsewhere(purpose: Purpose, is_system: bool) -> &'static str {
     match purpose {
-        Purpose::Config if is_system => {
-            "put it right as root: the system's daemon reads no other file"
-        }
+        Purpose::Config if is_system => "fix it as root: the system's daemon reads no other file",
         Purpose::State | Purpose::Secret | Purpose::Notes | Purpose::Lock if is_system => {
-            "put it right as root: the system's daemon has its state in /var/lib/jeton alone"
+            "fix it as root: the system's daemon has its state in /var/lib/jeton alone"
         }
         Purpose::Config => "name another one with --config or JETON_CONFIG",
         Purpose::State | Purpose::Secret | Purpose::Notes | Purpose::Lock => {

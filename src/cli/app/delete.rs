@@ -41,7 +41,7 @@ pub(super) fn delete(args: &DeleteArgs, env: &Env) -> Result<(), Exit> {
     let shown = named(family, &key);
     if listed.may_have_more && ![&key.id, &key.client_id].contains(&&args.key) {
         let what = format!(
-            "{NOTHING}: the server shows only the first {} keys, and others may have this name, too; give the client ID or the ID of the one that is meant: {} or {}",
+            "{NOTHING}: the server shows only the first {} keys, and others may have this name, too; give the client ID or the ID of the key that you mean: {} or {}",
             listed.keys.len(),
             printable(&key.client_id),
             key.id

@@ -230,7 +230,7 @@ impl Key<'_> {
                 regenerate("--secret-file PATH")
             )),
             Secret::Unknown(why) => tell(format!(
-                "warning: {begun}, and whether its stored secret still works is not known: {why}; every later 'jetond app' command tries it again"
+                "warning: {begun}, and it is not known whether its stored secret still works: {why}; every later 'jetond app' command tries it again"
             )),
         }
     }

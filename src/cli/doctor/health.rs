@@ -216,8 +216,7 @@ impl<'a> Health<'a> {
             Outcome::Failed(fault) => {
                 let is_rejected = fault.kind == FaultKind::Rejected;
                 if is_credential && !is_rejected {
-                    let what =
-                        "whether the issuer accepts it is not known, since the last attempt failed";
+                    let what = "it is not known whether the issuer accepts it, since the last attempt failed";
                     let found = format!("{}; {what}", finding.found);
                     return self.remedy(Finding::skip("credential", found), Some(fault));
                 }

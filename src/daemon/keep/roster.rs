@@ -254,7 +254,7 @@ impl Seen<'_> {
 const NO_GUEST: &str = "this daemon serves one command, which runs as another user; start it with: jetond run --allow USER -- CMD";
 
 /// Detail for a profile that the caller may not use or that does not exist.
-const NOT_YOURS: &str = "this user may not use that profile, or there is none of that name; 'jeton status' lists those that it may use";
+const NOT_YOURS: &str = "this user may not use that profile, or no profile has that name; 'jeton status' lists those that it may use";
 
 fn misconfigured(reason: Arc<str>) -> Problem {
     Problem::new(Code::Misconfigured)

@@ -292,7 +292,7 @@ fn what_is_anothers_is_left_to_its_owner() {
 #[test]
 fn the_systems_daemon_is_put_right_in_its_own_places() {
     const STATE_ALONE: &str =
-        "put it right as root: the system's daemon has its state in /var/lib/jeton alone";
+        "fix it as root: the system's daemon has its state in /var/lib/jeton alone";
     for (path, why, purpose, reader, expected) in [
         // Root judges on behalf of the daemon's user, which must not become the owner of its configuration.
         (
@@ -336,7 +336,7 @@ fn the_systems_daemon_is_put_right_in_its_own_places() {
             owner(1000, 998, false),
             CONFIG,
             998,
-            "run this as uid 1000, or put it right as root: the system's daemon reads no other file",
+            "run this as uid 1000, or fix it as root: the system's daemon reads no other file",
         ),
         ("/var/lib/jeton", denied(), STATE, 998, STATE_ALONE),
     ] {

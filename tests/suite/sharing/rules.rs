@@ -120,7 +120,7 @@ fn the_companion_of_another_user_gets_what_the_rules_say() {
                 (77, ""),
                 "{output:?}"
             );
-            assert!(output.stderr.contains("or there is none of that name"));
+            assert!(output.stderr.contains("or no profile has that name"));
         }
     }
     let output = run(CAROL, &["token"]);
