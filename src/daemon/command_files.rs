@@ -127,7 +127,7 @@ impl CommandFiles {
         let (owner, uid) = ((caller.uid, caller.gid), feeds.roster.gate().own_uid);
         let made = blocking(move || beside.make(owner, uid)).await;
         let place = made.map_err(|error| {
-            warn!(folder = %folder.display(), %error, "no folder for the file of a command");
+            warn!(folder = %folder.display(), %error, "cannot make the folder for a command's file");
             no_folder(Some(&error))
         })?;
         let path = place.below(&folder).to_string_lossy().into_owned();
@@ -143,7 +143,7 @@ impl CommandFiles {
             locks: 0,
         };
         if let Err(error) = task.write(held).await {
-            warn!(folder = %folder.display(), %error, "no file for a command");
+            warn!(folder = %folder.display(), %error, "cannot write a command's file");
             let place = task.place;
             // The next daemon removes what cannot be removed now.
             let _: io::Result<()> = blocking(move || place.remove()).await;
@@ -169,7 +169,7 @@ impl CommandFiles {
                 .collect::<Vec<_>>())
         });
         let found = found.await.unwrap_or_else(|error| {
-            debug!(%error, "the files of an earlier daemon were not looked for");
+            debug!(%error, "cannot look for the files of an earlier daemon");
             vec![]
         });
         for (record, place) in found {

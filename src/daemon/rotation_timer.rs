@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_secs(60);
 
 /// The note where `rotate-every` is less than the tokens' lifetime allows.
 const TOO_OFTEN: &str =
-    "rotate-every is less than four token lifetimes and a day, which count in its place";
+    "rotate-every is less than four token lifetimes and a day; that time counts instead";
 
 /// How long the issuer's answer about a key is used.
 const SEEN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -188,7 +188,7 @@ impl RotationTimer {
                 None
             }
             Err(refused) => {
-                warn!(profile = %name, %refused, "the key is old enough, and is not rotated");
+                warn!(profile = %name, %refused, "the key is old enough, but is not rotated now");
                 known.fails(now);
                 Some(refused.to_string())
             }

@@ -159,7 +159,7 @@ fn in_a_user_namespace_the_daemons_own_user_alone_is_served() {
     command.args(["-Ur", env!("CARGO_BIN_EXE_jetond"), "run"]);
     let mut daemon = env.start_command(command);
     open_up(&env, &daemon);
-    daemon.wait_for_log("in a user namespace: this user alone is served");
+    daemon.wait_for_log("in a user namespace: only this user is served");
     assert_eq!(env.get(&daemon, "/healthz").status, 200);
     let (refused, _) = STRANGER.ask(&env, &daemon.socket, "GET", "/healthz");
     assert_eq!(

@@ -129,14 +129,14 @@ impl AddArgs {
             }
         }
         let Some(((profile, value), fault)) = first else {
-            let what = "there is no address to look at";
+            let what = "there is no address to check";
             return Ok(Err(Fault::no_endpoint(what)));
         };
         if profile.provider.endpoint().is_none() {
             return Ok(Err(fault));
         }
         tell(format!(
-            "{}; the proof of the credential will show",
+            "{}; the address is used anyway, and the first token will prove it",
             fault.detail
         ));
         Ok(Ok((profile, value)))

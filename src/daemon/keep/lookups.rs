@@ -255,7 +255,7 @@ impl State {
 
 fn held_back(until: BootInstant, now: Now) -> Problem {
     Problem::new(Code::Unavailable)
-        .with_detail("nothing is asked: the control plane has said how long to wait")
+        .with_detail("no request was sent: the control plane asked for a wait")
         .until(Some(now.unix_of(until)))
 }
 

@@ -111,7 +111,7 @@ pub fn gate(own_uid: u32, has_guests: bool) -> Gate {
     if namespace == UserNamespace::Other && !has_guests {
         info!(
             uid = own_uid,
-            "in a user namespace: this user alone is served"
+            "in a user namespace: only this user is served"
         );
     }
     Gate { own_uid, namespace }

@@ -277,7 +277,7 @@ fn rotate_query(profile: ProfileName, body: &[u8]) -> Result<RotateQuery, Proble
         in_place: body.in_place,
         finish: body.finish,
         take_over: body.take_over,
-        with: with.map_err(|_| Problem::bad_request("with takes the name of a profile"))?,
+        with: with.map_err(|_| Problem::bad_request("'with' takes the name of a profile"))?,
         wait: body.wait,
     })
 }

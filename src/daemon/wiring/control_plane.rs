@@ -143,7 +143,8 @@ fn of_another_provider() -> NoFacts {
 
 fn without_answer() -> NoFacts {
     NoFacts {
-        problem: Problem::new(Code::Unavailable).with_detail("the look-up was lost; try again"),
+        problem: Problem::new(Code::Unavailable)
+            .with_detail("the look-up ended without a result; try again"),
         retry_after: None,
     }
 }

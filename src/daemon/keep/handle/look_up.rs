@@ -54,7 +54,7 @@ impl Handle {
     pub async fn look_up(&self, what: LookUp, max_wait: Patience) -> Result<Facts, Problem> {
         let Some(lookups) = &self.lookups else {
             return Err(Problem::new(Code::Misconfigured)
-                .with_detail("nothing is known of the API of this profile's issuer")
+                .with_detail("the API of this profile's issuer is not known")
                 .of(&self.name));
         };
         if let Some(answer) = lookups.recent(&what) {
