@@ -151,14 +151,14 @@ fn check_reports_unreachable_rules() {
         (
             "mode = 'private'",
             "gid = 4",
-            Some("research: the rule gid = \"4\" allows nobody"),
+            Some("research: the rule gid = \"4\" has no effect"),
         ),
         ("mode = 'private'", "user = 'root'", None),
         (
             "mode = 'group'\ngroup = 'daemon'",
             "user = 'bin'",
             Some(
-                "research: the rule user = \"bin\" allows nobody: that user is not in the socket's group",
+                "research: the rule user = \"bin\" has no effect: that user is not in the socket's group",
             ),
         ),
         ("mode = 'group'\ngroup = 'daemon'", "user = 'daemon'", None),
