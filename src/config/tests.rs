@@ -498,14 +498,14 @@ allow = { user = "alice" }
     let expected = [
         "5:8: profiles.a.allow.user: this must be a string".to_owned(),
         "7:9: profiles.a.allow.group: this must not be empty".to_owned(),
-        "8:1: profiles.a.allow: exactly one of user, uid, group, gid".to_owned(),
-        "9:1: profiles.a.allow: exactly one of user, uid, group, gid".to_owned(),
+        "8:1: profiles.a.allow: a rule has exactly one of user, uid, group, gid".to_owned(),
+        "9:1: profiles.a.allow: a rule has exactly one of user, uid, group, gid".to_owned(),
         format!("13:7: profiles.a.allow.uid: {number}"),
         format!("15:7: profiles.a.allow.gid: {number}"),
         format!("17:7: profiles.a.allow.uid: {number}"),
         "19:8: profiles.a.allow.unit: a rule for a unit is not supported in this version"
             .to_owned(),
-        "20:1: profiles.a.allow: exactly one of user, uid, group, gid".to_owned(),
+        "20:1: profiles.a.allow: a rule has exactly one of user, uid, group, gid".to_owned(),
         "21:1: profiles.a.allow.usr: unknown key (did you mean user?)".to_owned(),
         "25:18: profiles.b.allow.uid: this must be a number, or a string as".to_owned(),
         "29:9: profiles.c.allow: this must be tables, as [[profiles.c.allow]] begins one"

@@ -166,7 +166,8 @@ fn a_running_daemon_serves_added_profiles_and_drops_removed_ones() {
     let other = add(&env, "other", &["--config", other.to_str().unwrap()]);
     assert_eq!(other.code, 0, "{other:?}");
     assert!(
-        other.stderr.contains("has another configuration") && !other.stdout.contains("has read it"),
+        other.stderr.contains("uses another configuration")
+            && !other.stdout.contains("has read it"),
         "{other:?}"
     );
 

@@ -128,7 +128,7 @@ fn commands_that_would_get_in_the_way_of_a_rotation_say_so() {
     assert!(
         rebound
             .stderr
-            .contains("the key of batch was being rotated"),
+            .contains("a rotation of the key of batch was under way"),
         "{rebound:?}"
     );
     let nothing = env.jeton(&["rotate", "research", "--take-over"]);
