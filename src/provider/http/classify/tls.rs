@@ -116,7 +116,7 @@ fn of_name(expected: &ServerName<'_>, presented: &[String]) -> String {
             "is for another name, and for no IP address: use the name that it is for, or have it issued with"
         }
         ServerName::DnsName(_) if !are("DnsName") => {
-            "is for another name, and has none for the DNS: use what it is for, or have it issued with"
+            "is for another name, and has no DNS name: use the address that it is for, or have it issued with"
         }
         _ => return "is for another name".to_owned(),
     };
@@ -200,7 +200,7 @@ fn of_alert(alert: Alert, route: &Route) -> String {
         Alert::CertificateExpired => "it has expired",
         Alert::CertificateRevoked => "it was revoked",
         Alert::BadCertificate | Alert::UnsupportedCertificate => {
-            "it is of a kind that it does not take"
+            "it does not accept this kind of certificate"
         }
         Alert::CertificateUnknown | Alert::AccessDenied => "it gives no reason",
         Alert::ProtocolVersion | Alert::InsufficientSecurity => {
