@@ -172,7 +172,7 @@ async fn put_old_tokens(panel: &Panel, request: Request<Incoming>) -> Outcome {
         _ => return Err(bad("old tokens survive or die")),
     };
     panel.issuer().tenant.set_old_tokens(old_tokens);
-    Ok("so it will be when a key loses its secret\n".to_owned())
+    Ok("this counts from the next time that a key loses its secret\n".to_owned())
 }
 
 async fn put_secret(panel: &Panel, request: Request<Incoming>) -> Outcome {
@@ -216,8 +216,8 @@ fn bad(why: &(impl ToString + ?Sized)) -> (StatusCode, String) {
 fn help(url: &str) -> String {
     let mut help = format!(
         "The control address of a Run:ai-compatible sandbox, which is at {url}\n\n\
-         PUT /fault           make something go wrong, until it is changed; `none` ends it\n\
-         PUT /fault?count=N   the same for the next N requests that it concerns\n\
+         PUT /fault           set a fault, until it is changed; `none` ends it\n\
+         PUT /fault?count=N   the same for the next N requests that the fault applies to\n\
          DELETE /fault        end it\n\
          GET /fault           what is in force\n\
          PUT /script          faults over time, from now on: lines of SECONDS FAULT, the seconds counted from now,\n\
@@ -226,7 +226,7 @@ fn help(url: &str) -> String {
          GET /settings        the settings in force\n\
          PUT /old-tokens      `die` or `survive`: a key's tokens when it loses its secret\n\
          GET /stats           counts, as JSON\n\
-         PUT /secret          change the secret of the first key behind its user's back\n\
+         PUT /secret          change the secret of the first key without its user\n\
          POST /revoke         revoke every token issued so far\n\n\
          For example: curl -X PUT --data hang THIS_ADDRESS/fault\n\n\
          Faults concern the token endpoints; refuse, hang and tls concern every request, reads those that read keys,\n\

@@ -134,7 +134,7 @@ impl Fault {
         ("skew:-600", "the server's clock is so many seconds off, in the Date header and in the token"),
         ("revoke", "each token is revoked as soon as it is issued"),
         ("non-ascii", "the token names someone whose name is not in ASCII: its payload needs the alphabet of base64url"),
-        ("same-token", "the newest token that holds is given again, with the seconds that are left of it"),
+        ("same-token", "the newest valid token is given again, with its remaining seconds"),
         ("swallow", "a key is created, regenerated, changed or deleted, and the connection closed without an answer"),
         ("keys:status:503", "any of the faults of an answer, from hang-headers to answer, when keys are changed"),
         ("executed:status:500", "a change of keys is executed, and the answer is any of the faults of an answer, or hang"),

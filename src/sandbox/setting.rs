@@ -110,7 +110,7 @@ impl Setting {
         ("access-rules:robot=practitioner", "the roles of a subject: administrator, practitioner, both with a comma, or none. A subject is `user`, the client ID of a service account or application, or `*` for those without rules of their own. Without rules everything but its own token is 403; a new service account or application has none"),
         ("own-keys:forbidden", "a key's token may not even list the keys of its user: 403"),
         ("own-keys:read-only", "a key's token may list the keys of its user, and not change them: 403"),
-        ("own-keys:not-itself", "a key's token may not change the key that it is of: 403"),
+        ("own-keys:not-itself", "a key's token may not change its own key: 403"),
         ("own-keys:allowed", "a key's token may do with keys what its user may (the default)"),
         ("last-login:null", "lastLogin is null, whatever happened"),
         ("last-login:day,after:3600,skew:-600", "lastLogin tells the day alone, a login so many seconds later, from a server whose clock is so many seconds off; each of the three also alone"),
@@ -124,8 +124,8 @@ impl Setting {
         ("clusters:none", "no clusters"),
         ("clusters:own-line", "one cluster, of the line (the default)"),
         ("reissue:kills-old", "each new token of a key ends the one before it"),
-        ("reissue:normal", "a key's older tokens hold on beside its new one (the default)"),
-        ("clock:-600", "the server's clock is so many seconds off in all that it says (0 is the default)"),
+        ("reissue:normal", "a key's older tokens stay valid beside its new one (the default)"),
+        ("clock:-600", "the server's clock is so many seconds off in all its answers (0 is the default)"),
     ];
 }
 
