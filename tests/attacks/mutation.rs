@@ -1,7 +1,7 @@
 //! Mutated requests: companion frames and raw HTTP requests that no client sends, to a real daemon at TRACE. The daemon
 //! must not end, answer late or grow, and no secret may be in its output.
 //!
-//! `JETON_MUTATIONS` sets how many of each kind are sent (default 4,000; after 20,000 the next daemon is started).
+//! `JETON_MUTATIONS` sets how many of each kind are sent (default 1,000; after 20,000 the next daemon is started).
 //! `JETON_MUTATION_SEED` repeats a run, and `JETON_MUTATION_ONLY` one mutant of it.
 
 mod answer;
@@ -31,7 +31,7 @@ use crate::support::daemon::Daemon;
 const PER_DAEMON: u64 = 20_000;
 
 /// The number of mutants sent at the same time.
-const AT_ONCE: u64 = 64;
+const AT_ONCE: u64 = 192;
 
 /// How much later than the requested wait an answer may come.
 const LATE: Duration = Duration::from_secs(1);
@@ -102,7 +102,7 @@ fn number(name: &str) -> Option<u64> {
 
 /// Returns the number of mutants.
 fn count() -> u64 {
-    number("JETON_MUTATIONS").unwrap_or(4_000)
+    number("JETON_MUTATIONS").unwrap_or(1_000)
 }
 
 fn seed() -> u64 {
