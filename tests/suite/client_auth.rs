@@ -335,7 +335,7 @@ fn the_only_listed_form_is_used_and_a_users_choice_wins() {
             Reads::Body,
             0,
             Some("client-auth = \"post\"\n"),
-            "lists client_secret_post alone",
+            "lists only client_secret_post",
         ),
         (
             r#"["client_secret_basic"]"#,

@@ -200,7 +200,7 @@ fn doctor_distinguishes_stale_foreign_and_hanging_sockets() {
     daemon.wait();
     let (code, findings) = doctor(&env, &[]);
     assert_eq!(code, 0, "{findings:#?}");
-    assert_about(&findings, "daemon", "warn", "left behind");
+    assert_about(&findings, "daemon", "warn", "no daemon is listening");
 
     let mut daemon = env.start();
     daemon.signal(Signal::STOP);

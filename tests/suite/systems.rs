@@ -114,7 +114,7 @@ ls -A "$XDG_STATE_HOME" "$XDG_CONFIG_HOME"
         0,
         &[
             "skip  research: credential",
-            "one for http",
+            "the credential for http",
             "jetond run --system",
         ],
     );

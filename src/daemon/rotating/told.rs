@@ -279,7 +279,10 @@ mod tests {
     #[test]
     fn an_old_key_that_is_used_is_told_with_the_date() {
         let says = waiting(Why::InUse, &notes(), None);
-        assert!(says.starts_with("first is used"), "{says}");
+        assert!(
+            says.starts_with("first has been used since the new key"),
+            "{says}"
+        );
         assert!(
             says.contains("2025-01-02T03:04:05Z (old_key_in_use)"),
             "{says}"

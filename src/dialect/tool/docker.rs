@@ -316,7 +316,7 @@ mod tests {
                 serde_json::from_str(&prints(&run, &token, None)).unwrap();
             assert_eq!(read["Secret"], token.as_str());
         }
-        assert!(note(&run).contains("holds only"));
+        assert!(note(&run).contains("is valid for only"));
     }
 
     #[test]

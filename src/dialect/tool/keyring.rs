@@ -249,7 +249,7 @@ mod tests {
         }
         let (query, _) = asks(&keyring(&["get", URL, "--mode", "creds"]));
         assert_eq!(query.username, None);
-        assert!(note(&keyring(&["get", URL, "me"])).contains("holds only"));
+        assert!(note(&keyring(&["get", URL, "me"])).contains("is valid for only"));
     }
 
     #[test]

@@ -174,7 +174,7 @@ mod tests {
             let read: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert_eq!(read["status"]["token"], token.as_str());
         }
-        assert!(note(&kube(&["ci"], V1, CLUSTER)).contains("holds only"));
+        assert!(note(&kube(&["ci"], V1, CLUSTER)).contains("is valid for only"));
     }
 
     #[test]

@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(query.profile.as_ref().unwrap().as_str(), "ci");
         let seconds = Duration::from_secs;
         assert_eq!(times(&query), (seconds(360), seconds(9)));
-        assert!(note(&headers(&[], URL)).contains("holds only"));
+        assert!(note(&headers(&[], URL)).contains("is valid for only"));
     }
 
     #[test]

@@ -309,7 +309,7 @@ fn an_interrupted_regeneration_is_told_by_every_command_until_it_is_over() {
         assert_eq!(told.code, 0, "{told:?}");
         for says in [
             "locked out",
-            "while the token of research holds",
+            "while the token of research is valid",
             "--rebind",
         ] {
             assert!(told.stderr.contains(says), "{says}: {told:?}");

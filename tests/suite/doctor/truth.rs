@@ -43,7 +43,7 @@ fn without_a_daemon_untested_things_are_not_reported_well() {
     assert!(
         shown
             .stdout
-            .contains("skip  research: credential  one for http://127.0.0.1:"),
+            .contains("skip  research: credential  the credential for http://127.0.0.1:"),
         "{shown:?}"
     );
 }
