@@ -91,8 +91,8 @@ pub(crate) struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    pub(crate) fn new(sink: Sink<'a>, endless: bool, from_admin: bool) -> Result<Self, Exit> {
-        Ok(Self {
+    pub(crate) const fn new(sink: Sink<'a>, endless: bool, from_admin: bool) -> Self {
+        Self {
             sink,
             left: CAP,
             endless,
@@ -102,8 +102,8 @@ impl<'a> Answer<'a> {
             status: 0,
             part: Part::Head { line: 0 },
             errors: Errors::new(),
-            problem: Problem::new()?,
-        })
+            problem: Problem::new(),
+        }
     }
 
     /// Prepares for the next reply, with the same destination.
@@ -188,7 +188,7 @@ impl<'a> Answer<'a> {
                     }
                 }
                 Part::Problem => {
-                    self.problem.push(bytes);
+                    self.problem.push(bytes)?;
                     bytes = &[];
                 }
             }

@@ -88,7 +88,7 @@ pub(crate) fn ask_somewhere<'a>(
         deadline: &deadline,
         input: None,
     };
-    let answer = Answer::new(sink, is_streamed(call), places.are_admin())?;
+    let answer = Answer::new(sink, is_streamed(call), places.are_admin());
     turn(&places, &request, call, answer)
 }
 

@@ -5,13 +5,13 @@ use crate::bytes::copy;
 use crate::deadline::{Deadline, sys_failed};
 use crate::output::{Decimal, Exit, USAGE, complain};
 use crate::request::{CAP, Request, Unsent};
-use crate::sys::{self, Large, Lent, Stream, errno};
+use crate::sys::{self, Large, Stream, errno};
 
-/// The size of the read buffer. Usual replies fit.
-const READ: usize = 8 * 1024;
+/// The size of the buffer. Usual requests and usual replies fit.
+const SIZE: usize = 8 * 1024;
 
-static CHUNK: Large<[u8; READ]> = Large::new([0; READ]);
-static OUTGOING: Large<[u8; 4096]> = Large::new([0; 4096]);
+/// The pieces of the request, and then those of the reply.
+static BUFFER: Large<[u8; SIZE]> = Large::new([0; SIZE]);
 
 /// The reason why an exchange ended without a result.
 pub(crate) enum Failure {
@@ -38,13 +38,13 @@ pub(crate) fn exchange(
     if length > CAP {
         return Err(complain(USAGE, &[b"the request is longer than 256 KiB"]).into());
     }
-    send(stream, request, length)?;
-    let mut chunk = CHUNK.lend()?;
+    let mut buffer = BUFFER.lend()?;
+    send(stream, request, length, &mut buffer)?;
     let mut answered = false;
     // The daemon first needs time to answer: an immediate read would find nothing.
     request.deadline.wait(stream.fd(), sys::POLLIN, endless)?;
     loop {
-        let got = match stream.receive(&mut *chunk) {
+        let got = match stream.receive(&mut *buffer) {
             Ok(got) => got,
             Err(errno::EINTR) => continue,
             Err(errno::EAGAIN) => {
@@ -56,7 +56,7 @@ pub(crate) fn exchange(
             Err(errno::ECONNRESET | errno::EPIPE) => 0,
             Err(error) => return Err(sys_failed(b"recv", error).into()),
         };
-        match chunk.get(..got) {
+        match buffer.get(..got) {
             None | Some([]) if !answered => return Err(Failure::Broken),
             None | Some([]) => return Ok(answer.end()?),
             Some(bytes) => {
@@ -71,11 +71,16 @@ pub(crate) fn exchange(
 
 /// Sends the head, then the frame. A broken pipe is not yet a failure: a daemon that closes early may have sent a
 /// reply.
-fn send(stream: &Stream, request: &Request<'_>, length: usize) -> Result<(), Exit> {
+fn send(
+    stream: &Stream,
+    request: &Request<'_>,
+    length: usize,
+    buffer: &mut [u8; SIZE],
+) -> Result<(), Exit> {
     let mut out = Outgoing {
         stream,
         deadline: request.deadline,
-        held: OUTGOING.lend()?,
+        held: buffer,
         used: 0,
     };
     // The length is at most CAP.
@@ -99,7 +104,7 @@ fn send(stream: &Stream, request: &Request<'_>, length: usize) -> Result<(), Exi
 struct Outgoing<'a> {
     stream: &'a Stream,
     deadline: &'a Deadline,
-    held: Lent<[u8; 4096]>,
+    held: &'a mut [u8; SIZE],
     used: usize,
 }
 

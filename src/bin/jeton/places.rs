@@ -3,7 +3,7 @@
 use crate::args::Call;
 use crate::bytes::join;
 use crate::output::{Decimal, Exit, USAGE, complain};
-use crate::sys::{self, Env};
+use crate::sys::{self, Env, Large, Lent};
 
 mod connect;
 mod dial;
@@ -17,14 +17,17 @@ pub(crate) const PATH_MAX: usize = 4096;
 /// Memory for paths that are built at run time. The caller owns it, so that [`Places`] can borrow it.
 pub(crate) struct Room {
     runtime: [u8; "/run/user/4294967295".len()],
-    folder: [u8; PATH_MAX],
+    /// Lent only for a socket in the current folder: few calls need it, and clearing it would cost more than they do.
+    folder: Option<Lent<[u8; PATH_MAX]>>,
 }
+
+static FOLDER: Large<[u8; PATH_MAX]> = Large::new([0; PATH_MAX]);
 
 impl Room {
     pub(crate) const fn new() -> Self {
         Self {
             runtime: [0; _],
-            folder: [0; _],
+            folder: None,
         }
     }
 }
@@ -219,14 +222,17 @@ fn usual<'a>(env: Env<'static>, tail: &'static [u8], _: &'a mut [u8]) -> [Option
 }
 
 /// Returns the folder D of a named token socket, to find `D-admin` beside it.
-fn folder_of<'a>(socket: &'a [u8], room: &'a mut [u8]) -> Result<&'a [u8], Exit> {
+fn folder_of<'a>(
+    socket: &'a [u8],
+    room: &'a mut Option<Lent<[u8; PATH_MAX]>>,
+) -> Result<&'a [u8], Exit> {
     let folder = socket
         .iter()
         .rposition(|&byte| byte == b'/')
         .map_or(b".".as_slice(), |at| socket.get(..at).unwrap_or_default());
     let last = folder.rsplit(|&byte| byte == b'/').next();
     let found = match last {
-        _ if folder == b"." => sys::cwd(room),
+        _ if folder == b"." => sys::cwd(&mut **room.insert(FOLDER.lend()?)),
         Some(b"" | b"." | b"..") | None => None,
         Some(_) => Some(folder),
     };

@@ -35,14 +35,17 @@ static ROOM: Large<[u8; KEPT]> = Large::new([0; KEPT]);
 
 /// The body of a reply other than 200.
 pub(crate) struct Problem {
-    held: Lent<[u8; KEPT]>,
+    /// Lent with the first byte: most replies have none.
+    held: Option<Lent<[u8; KEPT]>>,
     used: usize,
 }
 
 impl Problem {
-    pub(crate) fn new() -> Result<Self, Exit> {
-        let held = ROOM.lend()?;
-        Ok(Self { held, used: 0 })
+    pub(crate) const fn new() -> Self {
+        Self {
+            held: None,
+            used: 0,
+        }
     }
 
     /// Drops the kept bytes.
@@ -51,13 +54,19 @@ impl Problem {
     }
 
     /// Keeps the bytes that fit. A truncated member counts as missing; the HTTP status then decides.
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.used += copy(self.held.get_mut(self.used..).unwrap_or_default(), bytes);
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Exit> {
+        let held = match &mut self.held {
+            Some(held) => held,
+            none => none.insert(ROOM.lend()?),
+        };
+        self.used += copy(held.get_mut(self.used..).unwrap_or_default(), bytes);
+        Ok(())
     }
 
     /// Prints the problem and returns the exit code.
     pub(crate) fn report(&self, status: u16) -> u8 {
-        let json = self.held.get(..self.used).unwrap_or_default();
+        let json = self.held.as_ref().and_then(|held| held.get(..self.used));
+        let json = json.unwrap_or_default();
         let mut room = [0; KEPT];
         let code = member(json, b"code", &mut room)
             .and_then(|code| CODES.iter().find(|(name, _)| same(name, code)));

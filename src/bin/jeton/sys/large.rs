@@ -8,7 +8,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::output::{Exit, FAILED, complain};
 
-/// A buffer that has one user at a time.
+/// A buffer that has one user at a time. The flag comes first, so that a short use touches one page of memory.
+#[repr(C)]
 pub(crate) struct Large<T: 'static> {
     taken: AtomicBool,
     room: UnsafeCell<T>,
