@@ -4,10 +4,9 @@
 //! again.
 
 use crate::args::Call;
-use crate::bytes::same;
 use crate::deadline::Deadline;
 use crate::output::Exit;
-use crate::sys::{self, Env};
+use crate::sys::{self, Arg, Env};
 
 /// The limit of a frame in both directions: 256 KiB. A daemon reads no more.
 pub(crate) const CAP: usize = 256 * 1024;
@@ -42,6 +41,22 @@ const VARIABLES: [&[u8]; 9] = [
 /// The prefix of further variables to send: Google's executable-sourced credentials, which pass the parameters of a
 /// token (audience, type, address) and no secret.
 const VARIABLE_PREFIX: &[u8] = b"GOOGLE_EXTERNAL_ACCOUNT_";
+
+/// The first letters of these names, a bit each: most variables begin with another one.
+const LETTERS: u32 = {
+    let mut letters = letter(VARIABLE_PREFIX[0]);
+    let mut at = 0;
+    while at < VARIABLES.len() {
+        letters |= letter(VARIABLES[at][0]);
+        at += 1;
+    }
+    letters
+};
+
+/// Returns the bit of a letter. Other characters may share it.
+const fn letter(byte: u8) -> u32 {
+    1 << (byte % 32)
+}
 
 /// The words after the program's name.
 #[derive(Clone, Copy)]
@@ -112,9 +127,9 @@ impl Request<'_> {
             Words::Fixed(words) => words.iter().try_for_each(|word| each(TAG_ARGUMENT, word))?,
         }
         self.env
-            .iter()
-            .filter(|variable| is_sent(variable))
-            .try_for_each(|variable| each(TAG_VARIABLE, variable))?;
+            .args()
+            .filter(|&variable| is_sent(variable))
+            .try_for_each(|variable| each(TAG_VARIABLE, variable.bytes()))?;
         each(TAG_TERMINAL, &self.terminal.payload())?;
         if let Some(left) = self.deadline.left_ms() {
             each(TAG_DEADLINE, &left.to_le_bytes())?;
@@ -123,12 +138,14 @@ impl Request<'_> {
     }
 }
 
-fn is_sent(variable: &[u8]) -> bool {
-    let name = variable
-        .split(|&byte| byte == b'=')
-        .next()
-        .unwrap_or_default();
-    name.starts_with(VARIABLE_PREFIX) || VARIABLES.iter().any(|sent| same(sent, name))
+fn is_sent(variable: Arg<'_>) -> bool {
+    let is = |name| {
+        let rest = variable.strip_prefix(name);
+        rest.is_some_and(|rest| matches!(rest.first(), 0 | b'='))
+    };
+    letter(variable.first()) & LETTERS != 0
+        && (variable.strip_prefix(VARIABLE_PREFIX).is_some()
+            || VARIABLES.iter().any(|name| is(name)))
 }
 
 /// The standard descriptors that are terminals, and the width of the terminal in columns.

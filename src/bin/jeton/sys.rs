@@ -57,15 +57,10 @@ impl<'a> Env<'a> {
 
     #[inline(never)]
     pub(crate) fn get_even_empty(self, name: &[u8]) -> Option<&'a [u8]> {
-        self.iter()
-            .find_map(|variable| match variable.strip_prefix(name) {
-                Some([b'=', value @ ..]) => Some(value),
-                _ => None,
-            })
-    }
-
-    pub(crate) fn iter(self) -> impl Iterator<Item = &'a [u8]> {
-        self.args().map(Arg::bytes)
+        self.args().find_map(|variable| {
+            let value = variable.strip_prefix(name)?.strip_prefix(b"=")?;
+            Some(value.bytes())
+        })
     }
 
     pub(crate) fn args(self) -> impl Iterator<Item = Arg<'a>> {

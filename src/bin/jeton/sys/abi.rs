@@ -64,6 +64,30 @@ impl<'a> Arg<'a> {
         // as long as the process.
         unsafe { CStr::from_ptr(self.text.as_ptr()) }.to_bytes()
     }
+
+    /// Returns the first byte; 0 if the string is empty.
+    #[expect(unsafe_code, reason = "reads a C string without its length")]
+    pub(crate) fn first(self) -> u8 {
+        // SAFETY: a C string has at least its closing zero.
+        unsafe { self.text.cast().read() }
+    }
+
+    /// Returns the rest after a prefix. Reads no further than the first difference, and so does not need the length.
+    #[expect(unsafe_code, reason = "reads a C string byte by byte")]
+    #[inline(never)]
+    pub(crate) fn strip_prefix(self, prefix: &[u8]) -> Option<Self> {
+        let mut text = self.text;
+        for &byte in prefix {
+            // SAFETY: all bytes before this one were equal to bytes of the prefix other than zero, so the string
+            // reaches at least to this one.
+            if byte == 0 || unsafe { text.cast::<u8>().read() } != byte {
+                return None;
+            }
+            // SAFETY: the byte before was not the closing zero.
+            text = unsafe { text.add(1) };
+        }
+        Some(Self { text, ..self })
+    }
 }
 
 /// `struct sockaddr_un`.
