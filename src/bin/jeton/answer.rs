@@ -56,9 +56,8 @@ impl Sink<'_> {
 
 /// The part of the reply that the next byte belongs to.
 enum Part {
-    Head {
-        line: usize,
-    },
+    /// Whether a line of the head has begun.
+    Head(bool),
     Version,
     FieldHead {
         held: [u8; FIELD_HEAD],
@@ -100,7 +99,7 @@ impl<'a> Answer<'a> {
             status_line: [0; _],
             head: 0,
             status: 0,
-            part: Part::Head { line: 0 },
+            part: Part::Head(false),
             errors: Errors::new(),
             problem: Problem::new(),
         }
@@ -114,7 +113,7 @@ impl<'a> Answer<'a> {
             may_send_to_admin: !from_admin,
             head: 0,
             status: 0,
-            part: Part::Head { line: 0 },
+            part: Part::Head(false),
             errors: Errors::new(),
             ..self
         }
@@ -124,10 +123,9 @@ impl<'a> Answer<'a> {
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<Option<Next>, Exit> {
         while !bytes.is_empty() {
             match &mut self.part {
-                Part::Head { .. } => {
-                    let (byte, rest) = split_first(bytes);
-                    bytes = rest;
-                    self.head_byte(byte)?;
+                Part::Head(begun) => {
+                    let begun = *begun;
+                    bytes = self.head(bytes, begun)?;
                 }
                 Part::Version => {
                     let (version, rest) = split_first(bytes);
@@ -204,34 +202,37 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn head_byte(&mut self, byte: u8) -> Result<(), Exit> {
-        let Part::Head { line } = &mut self.part else {
-            return Ok(());
-        };
-        if let Some(slot) = self.status_line.get_mut(self.head) {
-            *slot = byte;
-        }
-        self.head += 1;
-        if self.head == STATUS_LINE {
-            self.status = status(self.status_line).ok_or_else(not_http)?;
-        }
-        match byte {
-            b'\n' if *line == 0 => {
-                self.part = match self.status {
-                    0 => return Err(not_http()),
-                    200 => Part::Version,
-                    _ => Part::Problem,
-                }
+    /// Processes bytes of the head, line by line. Returns the bytes after the head.
+    fn head<'b>(&mut self, mut bytes: &'b [u8], mut begun: bool) -> Result<&'b [u8], Exit> {
+        while !bytes.is_empty() {
+            let end = bytes.iter().position(|&byte| byte == b'\n');
+            let (line, rest) = bytes.split_at(end.map_or(bytes.len(), |at| at + 1));
+            if let Some(free) = self.status_line.get_mut(self.head..) {
+                copy(free, line);
             }
-            b'\n' => *line = 0,
-            b'\r' => {}
-            _ => *line += 1,
+            self.head += line.len();
+            if self.status == 0 && self.head >= STATUS_LINE {
+                self.status = status(self.status_line).ok_or_else(not_http)?;
+            }
+            if self.head > HEAD_CAP {
+                return Err(not_http());
+            }
+            begun |= line.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
+            bytes = rest;
+            if end.is_some() {
+                if !begun {
+                    self.part = match self.status {
+                        0 => return Err(not_http()),
+                        200 => Part::Version,
+                        _ => Part::Problem,
+                    };
+                    return Ok(bytes);
+                }
+                begun = false;
+            }
         }
-        if self.head > HEAD_CAP {
-            Err(not_http())
-        } else {
-            Ok(())
-        }
+        self.part = Part::Head(begun);
+        Ok(bytes)
     }
 
     /// Counts announced bytes before any of them is printed.

@@ -6,7 +6,9 @@ use crate::output::Line;
 /// Returns the text without its final newline, if the rest is printable ASCII.
 pub(crate) fn one_line(text: &[u8]) -> Option<&[u8]> {
     let line = text.strip_suffix(b"\n").unwrap_or(text);
-    let is_plain = line.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    // A look at all bytes is several times faster than one that ends at the first bad one: it takes many at a time.
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~');
+    let is_plain = line.iter().fold(true, |all, byte| all & plain(byte));
     is_plain.then_some(line)
 }
 
