@@ -34,6 +34,8 @@ fn main() {
             // A note and an unwinding index that nothing reads, each a page more to map at every start.
             "-Wl,--build-id=none",
             "-Wl,--no-eh-frame-hdr",
+            // What a dynamic linker would protect after its work. There is none, and a segment less is mapped.
+            "-Wl,-z,norelro",
         ] {
             println!("cargo:rustc-link-arg-bin=jeton={argument}");
         }
