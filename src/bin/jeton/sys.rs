@@ -68,12 +68,25 @@ impl<'a> Env<'a> {
     }
 }
 
-/// Returns the effective user. The system is queried only once.
+/// No user has this ID.
+const UNKNOWN: u32 = u32::MAX;
+
+/// The effective user, once it is known.
+static UID: AtomicU32 = AtomicU32::new(UNKNOWN);
+
+/// Notes the effective user that the kernel has passed to the program.
+#[cfg(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    not(feature = "companion-libc")
+))]
+pub(crate) fn note_uid(uid: u32) {
+    UID.store(uid, Ordering::Relaxed);
+}
+
+/// Returns the effective user. The system is queried at most once.
 #[inline(never)]
 pub(crate) fn uid() -> u32 {
-    // No user has this ID.
-    const UNKNOWN: u32 = u32::MAX;
-    static UID: AtomicU32 = AtomicU32::new(UNKNOWN);
     match UID.load(Ordering::Relaxed) {
         UNKNOWN => {
             let uid = os::uid();

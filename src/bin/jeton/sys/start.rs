@@ -25,9 +25,39 @@ unsafe extern "C" fn start(stack: *const usize) -> ! {
     // SAFETY: the layout above, which `enter` asks for.
     let code = unsafe {
         let argc = *stack;
-        enter(argc, stack.add(1).cast(), stack.add(argc + 2).cast())
+        let env = stack.add(argc + 2);
+        note_user(env);
+        enter(argc, stack.add(1).cast(), env.cast())
     };
     crate::sys::exit(code)
+}
+
+/// Notes the effective user, which the kernel passes after the environment: so no system call has to ask for it.
+///
+/// # Safety
+/// `words` is the environment on the stack that the kernel has set up. After its null pointer come pairs of a key and a
+/// value, the last with the key 0.
+#[cfg(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    not(feature = "companion-libc")
+))]
+unsafe fn note_user(mut words: *const usize) {
+    /// As in `uapi/linux/auxvec.h`.
+    const AT_EUID: usize = 12;
+    // SAFETY: reads no further than the null pointer, and then no further than the last pair.
+    unsafe {
+        while *words != 0 {
+            words = words.add(1);
+        }
+        words = words.add(1);
+        while *words != 0 {
+            if *words == AT_EUID {
+                crate::sys::note_uid(*words.add(1) as u32);
+            }
+            words = words.add(2);
+        }
+    }
 }
 
 /// # Safety
