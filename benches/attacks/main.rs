@@ -3,7 +3,8 @@
 //! Each attack (`attacks`) is made by separate users (`users`, `party`, `hold`), in turns on the daemon and on a bare
 //! hyper server (`twin`) (`round`). Both servers are programs in a hermetic place (`place`). The honest clients
 //! (`honest`) run as the daemon's user and as another user whom a rule names. After that, the daemon's own issuer
-//! attacks one profile, and requests for another profile are measured with and without that (`issuers`).
+//! (`issuer`) attacks one profile, and requests for another profile are measured with and without that (`issuers`), and
+//! while a bare client is attacked instead (`control`).
 //!
 //! A failed request fails the run, and so do memory above its limit and a refused reload by root. The times are goals,
 //! compared as ratios, and only printed; with `JETON_BENCH_STRICT=1` they count as well. A single run says little about
@@ -19,8 +20,10 @@
 
 mod attack;
 mod attacks;
+mod control;
 mod hold;
 mod honest;
+mod issuer;
 mod issuers;
 mod party;
 mod place;
@@ -43,10 +46,18 @@ const ANSWER: usize = 1_000;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     raise_descriptor_limit();
-    if let [role, socket, length] = &arguments[..]
-        && role == "twin"
-    {
-        twin::serve(Path::new(socket), length.parse().unwrap());
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["twin", socket, length] => twin::serve(Path::new(socket), length.parse().unwrap()),
+        ["issuer", life] => {
+            issuer::serve(Duration::from_secs(life.parse().unwrap()));
+            return ExitCode::SUCCESS;
+        }
+        ["control", url] => {
+            control::run(url);
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
     if !rustix::process::geteuid().is_root() {
         println!("IGNORED: attacks: only root can be several users");
@@ -68,13 +79,11 @@ fn main() -> ExitCode {
     };
     for attack in attacks::ALL {
         if is_wanted(attack.name) {
-            let place = place::Place::new(Duration::from_secs(3_600));
-            add(round::attack(&place, attack, extent, ANSWER).print());
+            let mut place = place::Place::new(Duration::from_secs(3_600));
+            add(round::attack(&mut place, attack, extent, ANSWER).print());
         }
     }
-    if is_wanted("issuers") {
-        add(issuers::measure(extent));
-    }
+    add(issuers::measure(extent, is_wanted));
     let is_strict = std::env::var_os("JETON_BENCH_STRICT").is_some_and(|value| value == "1");
     if holds && (in_time || !is_strict) {
         ExitCode::SUCCESS

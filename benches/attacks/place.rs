@@ -1,4 +1,4 @@
-//! A hermetic place: folders of the daemon's user, two sandboxes, and the two servers as programs.
+//! A hermetic place: folders of the daemon's user, two issuers, and the two servers as programs.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -7,14 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use jetond::credential::ClientSecret;
-use jetond::sandbox::{Fault, Line, Options, Sandbox};
 use tempfile::TempDir;
 
 use super::honest;
+use super::issuer::{Issuer, SECRET};
 use super::users::{ALLOWED, OWNER};
-
-const SECRET: &str = "not-a-secret";
 
 /// The longest token that the daemon accepts, in bytes.
 const LONG_TOKEN: usize = 65_536;
@@ -25,8 +22,8 @@ const LISTED: usize = 200;
 /// The place, with two profiles: `p1`, for the honest clients, and `big`, with the longest possible token.
 pub(crate) struct Place {
     folder: TempDir,
-    pub(crate) sandboxes: [Sandbox; 2],
-    pub(crate) runtime: tokio::runtime::Runtime,
+    /// The issuer of `p1`, and that of `big`.
+    pub(crate) issuers: [Issuer; 2],
 }
 
 /// A server that runs as a program, and ends when this value is dropped.
@@ -38,7 +35,7 @@ pub(crate) struct Server {
 }
 
 impl Place {
-    /// Creates the place, with both profiles enrolled. Tokens of the second sandbox have the lifetime `life`.
+    /// Creates the place, with both profiles enrolled. Tokens of the second issuer have the lifetime `life`.
     pub(crate) fn new(life: Duration) -> Self {
         let folder = tempfile::Builder::new().prefix("jt").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -55,39 +52,18 @@ impl Place {
         fs::write(&secret, SECRET).unwrap();
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
         chown(&secret, Some(OWNER.0), Some(OWNER.0)).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            // A real issuer runs on another machine, so the processor time of its flood must not affect the
-            // measurement.
-            .on_thread_start(|| {
-                let _ = rustix::process::nice(15);
-            })
-            .enable_all()
-            .build()
-            .unwrap();
-        let sandboxes = [Duration::from_secs(3_600), life].map(|life| {
-            let secret = ClientSecret::parse(SECRET).unwrap();
-            let options = Options {
-                token_life: life,
-                ..Options::new(Line::V2_24, "attacks", secret)
-            };
-            runtime.block_on(Sandbox::start(options)).unwrap()
-        });
-        let place = Self {
-            folder,
-            sandboxes,
-            runtime,
-        };
+        let issuers = [Duration::from_secs(3_600), life].map(Issuer::start);
+        let place = Self { folder, issuers };
         place.enrol("p1", 0, &secret);
         place.enrol("big", 1, &secret);
         place.configure();
         place
     }
 
-    fn enrol(&self, profile: &str, sandbox: usize, secret: &Path) {
-        let url = self.sandboxes[sandbox].url();
+    fn enrol(&self, profile: &str, issuer: usize, secret: &Path) {
+        let url = &self.issuers[issuer].url;
         let added = self
-            .jetond(&["add", profile, "--provider", "runai", "--url", &url])
+            .jetond(&["add", profile, "--provider", "runai", "--url", url])
             .args(["--client-id", "attacks", "--client-secret-file"])
             .arg(secret)
             .status()
@@ -101,7 +77,7 @@ impl Place {
         let mut text = fs::read_to_string(&path).unwrap();
         text.push_str("\n[socket]\nmode = \"all\"\n");
         for n in 0..LISTED {
-            let url = self.sandboxes[0].url();
+            let url = &self.issuers[0].url;
             text.push_str(&format!(
                 "\n[profiles.listed-{n:03}]\nprovider = \"runai\"\nurl = \"{url}\"\nstore = \"file\"\n"
             ));
@@ -139,19 +115,13 @@ impl Place {
         command
     }
 
-    /// Sets or ends a fault at the second sandbox.
-    pub(crate) fn fault(&self, fault: Option<Fault>) {
-        let put = self.sandboxes[1].set_fault(fault);
-        self.runtime.block_on(put).unwrap();
-    }
-
     /// Starts a daemon, and waits until it holds a token of `p1` and, with `long_token`, the longest one of `big`.
-    pub(crate) fn daemon(&self, long_token: bool) -> Server {
+    pub(crate) fn daemon(&mut self, long_token: bool) -> Server {
         if long_token {
             let token = "t".repeat(LONG_TOKEN);
             let body =
                 format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":3600}}"#);
-            self.fault(Some(Fault::Answer { status: 200, body }));
+            self.issuers[1].fault(&format!("answer:200:{body}"));
         }
         let folder = self.folder.path();
         let socket = folder.join("shared/socket/jeton.sock");

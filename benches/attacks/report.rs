@@ -16,6 +16,9 @@ const AGAIN: u64 = 4 * 1024;
 /// The largest accepted ratio between a request's time at the daemon and at the bare server under the same attack.
 const RATIO: f64 = 2.0;
 
+/// The number of requests in a run from which its p99 is more than the time of one or two of them.
+const MANY: usize = 500;
+
 /// The result of an attack.
 pub(crate) struct Report {
     name: &'static str,
@@ -122,6 +125,39 @@ pub(crate) fn times(here: &[Met], there: &[Met], other: &str, bar: f64) -> bool 
             "    {name:<8} {:>9.0} µs, {other} {:>9.0} µs, ratio {ratio:.2}, at most {bar:.1}{mark}",
             median(here),
             median(there)
+        );
+    }
+    holds
+}
+
+/// Prints how the requests under a fault compare with those without it, and with those while the control meets the
+/// fault. Returns whether the ratios are at most `bar`.
+///
+/// A median is compared with that of the runs without the fault. A p99 counts as above the bar only if it is beside both,
+/// since what it has in common with the control is the machine's share of the fault, and only if it is a p99 (see
+/// [`MANY`]).
+pub(crate) fn beside_control(with: &[Met], without: &[Met], control: &[Met], bar: f64) -> bool {
+    let mut holds = true;
+    for (name, figure) in FIGURES {
+        let ratio = |here: &[Met], there: &[Met]| {
+            let pairs = here.iter().zip(there);
+            median(pairs.map(|(a, b)| figure(a) / figure(b)).collect())
+        };
+        let ours = ratio(with, without);
+        let is_many = with.iter().chain(without).all(|met| met.requests() >= MANY);
+        let mark = match (ours > bar, ratio(with, control) > bar, is_many) {
+            (false, ..) => "",
+            _ if name.ends_with("p50") => " above the bar",
+            (true, true, true) => " above the bar",
+            (true, false, _) => ", as with the control",
+            (true, true, false) => ", the time of one request",
+        };
+        holds &= !mark.ends_with("the bar");
+        println!(
+            "    {name:<8} {:>9.0} µs, without {:>9.0} µs, ratio {ours:.2}, control {:.2}, at most {bar:.1}{mark}",
+            median(with.iter().map(figure).collect()),
+            median(without.iter().map(figure).collect()),
+            ratio(control, without)
         );
     }
     holds

@@ -22,7 +22,7 @@ pub(crate) struct Extent {
 }
 
 /// Attacks both in turns, so that other load of the machine affects both.
-pub(crate) fn attack(place: &Place, attack: &Attack, extent: Extent, token: usize) -> Report {
+pub(crate) fn attack(place: &mut Place, attack: &Attack, extent: Extent, token: usize) -> Report {
     let mut daemon = place.daemon(attack.long_token);
     let twin = place.twin(token);
     let mut report = Report::new(attack.name);
