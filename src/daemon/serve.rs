@@ -3,7 +3,7 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory pace peers refusal_log refusals respond response stream waiting | clock |
+//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory pace peers refusal_log refusals respond response socket stream waiting | clock |
 //! | [`refusal_log`] | logs the refusals of users that may not connect | | |
 //! | [`acceptor`] | accepts connections on a listening socket | | |
 //! | `respond` | answers one HTTP request | body guard memory oauth2 openapi pace printers reply request_body response routes streamed | |
@@ -14,6 +14,7 @@
 //! | `body` | the bytes of an answer, whole or streamed | pace streamed | |
 //! | `streamed` | answers that are written event by event | | |
 //! | `leaving` | ends a connection that was told to leave | connections framing pace | |
+//! | `socket` | the socket of a connection, which the event loop watches once it has to wait | connections hangups memory | |
 //! | [`stream`] | closes connections whose peer is too slow | hangups pace | clock |
 //! | [`pace`] | tracks what a connection is doing, and cuts short the wait of its request | connections standing | |
 //! | [`connections`] | limits the number of connections, and tells some to leave | hangups places standing table turns waiting | clock |
@@ -60,6 +61,7 @@ mod respond;
 mod response;
 mod routes;
 pub mod server;
+mod socket;
 mod standing;
 pub mod stream;
 mod streamed;

@@ -42,6 +42,8 @@ pub struct Connections {
     turns: Turns,
     /// `None` on a system that does not report hangups.
     hangups: Option<Hangups>,
+    /// Whether the event loop has refused a connection since [`Connections::take_unwatched`].
+    has_unwatched: AtomicBool,
     /// Notified when the last connection of a drain has ended.
     emptied: Notify,
     /// Whether the deadline of a drain has passed.
@@ -95,6 +97,7 @@ impl Connections {
             gate,
             turns: Turns::default(),
             hangups,
+            has_unwatched: AtomicBool::new(false),
             emptied: Notify::new(),
             overdue: watch::Sender::new(false),
         }
@@ -147,6 +150,12 @@ impl Connections {
     /// descriptors.
     pub(super) fn must_wait(&self) -> bool {
         self.lock().must_wait()
+    }
+
+    /// Whether the event loop has refused to watch a connection since the last call.
+    pub(super) fn take_unwatched(&self) -> bool {
+        self.has_unwatched.load(Ordering::Relaxed)
+            && self.has_unwatched.swap(false, Ordering::Relaxed)
     }
 
     /// Waits until the peers of some connections have hung up, and tells those connections to leave.
@@ -214,6 +223,13 @@ impl Spot {
     /// Records that the connection has no further request for now.
     pub(super) fn pause(&self) {
         self.unpaused.pause();
+    }
+
+    /// Records that the event loop has refused to watch the connection.
+    pub(super) fn note_unwatched(&self) {
+        self.connections
+            .has_unwatched
+            .store(true, Ordering::Relaxed);
     }
 
     /// Tells the connection to leave when the peer of its `socket` hangs up.

@@ -9,8 +9,8 @@ use tracing::{debug, warn};
 
 use super::super::super::service::Door;
 use super::super::faults::Faults;
-use super::super::memory;
 use super::super::peers;
+use super::super::socket::Socket;
 use super::super::waiting::Access;
 use super::Server;
 use crate::policy::Peer;
@@ -136,18 +136,11 @@ impl Server {
             self.refusals.refuse(stream, &problem);
             return REFUSED;
         };
-        memory::limit_send_buffer(&stream);
-        let stream = match tokio::net::UnixStream::from_std(stream) {
-            Ok(stream) => stream,
-            // The event loop has no memory for another connection.
-            Err(error) => {
-                if faults.accept.came(self.service.clock.now().boot) {
-                    warn!(%error, "refused: the connection cannot be served");
-                }
-                return REFUSED;
-            }
-        };
-        tokio::spawn(Arc::clone(self).connection(stream, peer, door, place, leave));
+        if self.connections.take_unwatched() && faults.accept.came(self.service.clock.now().boot) {
+            warn!("the event loop has no memory for another connection; some were closed");
+        }
+        let socket = Socket::new(stream, Arc::clone(place.spot()));
+        tokio::spawn(Arc::clone(self).connection(socket, peer, door, place, leave));
         SERVED
     }
 }
