@@ -3,10 +3,11 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory pace peers refusal_log refusals respond response socket stream waiting | clock |
+//! | [`server`] | accepts and serves connections | acceptor at_once body connections faults framing hangups intake leaving memory pace peers refusal_log refusals respond response socket stream waiting | clock |
 //! | [`refusal_log`] | logs the refusals of users that may not connect | | |
 //! | [`acceptor`] | accepts connections on a listening socket | | |
-//! | `respond` | answers one HTTP request | body guard memory oauth2 openapi pace printers reply request_body response routes streamed | |
+//! | `at_once` | answers a request for a token that is held | guard reply routes | |
+//! | `respond` | answers one HTTP request | at_once body memory oauth2 openapi pace printers reply request_body response routes streamed | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply request_body response | |
 //! | `routes` | the paths, and which socket serves which of them | printers response | |
 //! | `reply` | the reply to a request, before it becomes an HTTP response | memory response streamed | |
@@ -37,6 +38,7 @@
 //! | [`peers`] | identifies the peer of a connection | | |
 
 pub mod acceptor;
+mod at_once;
 mod body;
 pub mod connections;
 mod faults;

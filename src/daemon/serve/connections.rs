@@ -11,7 +11,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::hangups::Hangups;
 use super::standing::{Doing, Standing};
 use super::table::{Admitted, Table};
-use super::turns::{InTurn, Turns, Unpaused};
+use super::turns::{InTurn, Turn, Turns, Unpaused};
 use super::waiting::{Access, Waiting};
 use crate::policy::Gate;
 
@@ -189,18 +189,19 @@ impl Place {
         self.spot.is_answered.store(true, Ordering::Relaxed);
     }
 
-    /// Counts a request. If the connection or its user has had enough requests in this turn of the event loop, waits
-    /// for the next turn.
-    pub(super) async fn take_turn(&self) {
-        let Spot {
-            connections,
-            unpaused,
-            in_turn,
-            ..
-        } = &*self.spot;
-        // Count again in each turn. Otherwise the next turn would serve all waiting requests at once.
-        while let Some(turn) = connections.turns.count(unpaused, in_turn) {
-            connections.turns.end_of(turn).await;
+    /// Counts a request. Returns the turn of the event loop whose end the request has to wait for, if the connection or
+    /// its user has had enough requests in it.
+    pub(super) fn count_request(&self) -> Option<Turn> {
+        let spot = &*self.spot;
+        spot.connections.turns.count(&spot.unpaused, &spot.in_turn)
+    }
+
+    /// Waits for the end of a turn, and of later ones until the request is within the bounds.
+    pub(super) async fn take_turn(&self, mut full: Option<Turn>) {
+        while let Some(turn) = full {
+            self.spot.connections.turns.end_of(turn).await;
+            // Count again in each turn. Otherwise the next turn would serve all waiting requests at once.
+            full = self.count_request();
         }
     }
 }
@@ -293,7 +294,7 @@ mod tests {
         let open: Vec<_> = (0..200).map(|_| open(&all, 1).unwrap()).collect();
         let mut waiting: Vec<_> = open
             .iter()
-            .map(|open| Box::pin(open.place.take_turn()))
+            .map(|open| Box::pin(open.place.take_turn(open.place.count_request())))
             .collect();
         let mut context = Context::from_waker(Waker::noop());
         for left in [136, 72, 8, 0] {

@@ -142,9 +142,13 @@ impl Reply {
     ///
     /// # Errors
     /// `unavailable` if there is no memory for a reply of this size.
-    pub(super) fn charged(mut self, account: &Account, now: Now) -> Result<Self, Failure> {
+    pub(super) fn charged(
+        mut self,
+        account: &Account,
+        now: impl FnOnce() -> Now,
+    ) -> Result<Self, Failure> {
         if let Content::Own(bytes) = self.body {
-            self.body = Content::Own(account.hold(bytes).ok_or_else(|| refusal(now))?);
+            self.body = Content::Own(account.hold(bytes).ok_or_else(|| refusal(now()))?);
         }
         Ok(self)
     }

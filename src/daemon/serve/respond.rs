@@ -6,8 +6,8 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 
 use super::super::keep::patience::Patience;
 use super::super::service::{Door, Printed, RunAnswer, Service};
+use super::at_once::{Reached, at_once};
 use super::body::Answering;
-use super::guard;
 use super::memory::{Account, refusal};
 use super::oauth2::oauth2_token;
 use super::openapi;
@@ -19,7 +19,7 @@ use super::response::{self, JSON};
 use super::routes::{OAUTH2_TOKEN, Route};
 use super::streamed::Form;
 use crate::dialect::http::oauth2::refusal::Refusal;
-use crate::policy::{Caller, Peer};
+use crate::policy::Peer;
 use crate::problem::Problem;
 use crate::profile::ProfileName;
 use crate::query::{Asked, RotateQuery, WatchQuery};
@@ -30,10 +30,15 @@ use crate::wire::rotation::RotateBody;
 use crate::wire::token_issued::TokenIssued;
 use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, Rejected};
 
-/// The result of a request without a wait: its reply, or the route that may have to wait.
-enum Reached {
-    Reply(Reply),
-    Route(Route),
+/// Builds the response with the reply to a request for a held token. The map of the request's headers becomes that of
+/// the response.
+pub(super) fn with_held(
+    reply: Reply,
+    request: &mut Request<Incoming>,
+    busy: Busy,
+) -> Response<Answering> {
+    let headers = std::mem::take(request.headers_mut());
+    response::accept(headers, reply.content_type, body(reply.body, busy))
 }
 
 /// Answers one request.
@@ -61,14 +66,10 @@ pub(super) async fn respond(
     if let Ok(reply) = &answer {
         busy.made(reply.own_bytes());
     }
-    let mut response = match answer.and_then(|reply| reply.charged(account, now())) {
+    let mut response = match answer.and_then(|reply| reply.charged(account, now)) {
         Ok(reply) => {
-            let body = match reply.body {
-                Content::Own(bytes) | Content::Shared(bytes) => Answering::whole(bytes, busy),
-                Content::Token(pieces) => Answering::whole(pieces, busy),
-                Content::Streamed(stream) => Answering::streamed(stream, busy),
-            };
-            response::accept(reply.content_type, body)
+            let headers = HeaderMap::default();
+            response::accept(headers, reply.content_type, body(reply.body, busy))
         }
         Err(Failure::Oauth2(refusal)) => response::refuse_oauth2(&refusal, now(), busy),
         Err(Failure::Problem(problem)) if is_oauth2 => {
@@ -88,27 +89,12 @@ pub(super) async fn respond(
     response
 }
 
-/// Answers without a wait if the held token suffices, as for nearly every request. Otherwise returns what the request
-/// asks for.
-fn at_once(
-    service: &Service,
-    caller: &Caller,
-    door: Door,
-    request: &Request<Incoming>,
-) -> Result<Reached, Problem> {
-    guard::check(request)?;
-    let uri = request.uri();
-    let route = Route::parse(request.method(), uri.path(), uri.query(), door)?;
-    if let Route::Token {
-        profile, min_valid, ..
-    } = &route
-        && request.body().is_end_stream()
-        && let Some(served) = service.held(caller, profile, *min_valid)?
-    {
-        let plain = wants_plain(request);
-        return Ok(Reached::Reply(Reply::token(profile, &served, plain)));
+fn body(content: Content, busy: Busy) -> Answering {
+    match content {
+        Content::Own(bytes) | Content::Shared(bytes) => Answering::whole(bytes, busy),
+        Content::Token(pieces) => Answering::whole(pieces, busy),
+        Content::Streamed(stream) => Answering::streamed(stream, busy),
     }
-    Ok(Reached::Route(route))
 }
 
 async fn answer(

@@ -15,9 +15,23 @@ pub(super) const JSON: &str = "application/json";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
 
-/// Builds the response to a request that succeeded.
-pub(super) fn accept(content_type: &'static str, body: Answering) -> Response<Answering> {
-    response(StatusCode::OK, content_type, body)
+/// The capacities of a map of headers that becomes that of a response. A response has at least two headers. hyper keeps
+/// the map for the connection's next request, so an idle connection holds it, and it must not be large.
+const REUSED: std::ops::RangeInclusive<usize> = 2..=6;
+
+/// Builds the response to a request that succeeded, with this map of headers if it has a usual size. Its content is
+/// removed.
+pub(super) fn accept(
+    mut headers: HeaderMap,
+    content_type: &'static str,
+    body: Answering,
+) -> Response<Answering> {
+    if REUSED.contains(&headers.capacity()) {
+        headers.clear();
+    } else {
+        headers = HeaderMap::with_capacity(2);
+    }
+    response(headers, StatusCode::OK, content_type, body)
 }
 
 /// Builds the response to a peer that may not use this socket. It closes the connection.
@@ -37,7 +51,7 @@ pub(super) fn close(response: &mut Response<Answering>) {
 pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
     let status = status(problem.code.row().status);
     let body = Answering::whole(problem.to_json(), busy);
-    let mut response = response(status, PROBLEM, body);
+    let mut response = response(HeaderMap::with_capacity(2), status, PROBLEM, body);
     retry_after(&mut response, problem.retry_at, now);
     response
 }
@@ -46,7 +60,7 @@ pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answer
 pub(super) fn refuse_oauth2(refusal: &Refusal, now: Now, busy: Busy) -> Response<Answering> {
     let status = status(refusal.status);
     let body = Answering::whole(refusal.to_json(), busy);
-    let mut response = response(status, JSON, body);
+    let mut response = response(HeaderMap::with_capacity(2), status, JSON, body);
     retry_after(&mut response, refusal.again_at(now.unix), now);
     if status == StatusCode::UNAUTHORIZED {
         // RFC 9110 section 15.5.2 requires a challenge. Basic is the only supported scheme.
@@ -76,17 +90,39 @@ fn retry_after(response: &mut Response<Answering>, at: Option<UnixTime>, now: No
 
 /// Builds a response that no cache may store.
 fn response(
+    mut headers: HeaderMap,
     status: StatusCode,
     content_type: &'static str,
     body: Answering,
 ) -> Response<Answering> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    // hyper keeps the map for the connection's next request, so an idle connection holds it. The default capacity is
-    // six.
-    let mut headers = HeaderMap::with_capacity(2);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     *response.headers_mut() = headers;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pace::Pace;
+    use super::*;
+
+    #[test]
+    fn a_response_in_the_map_of_a_request_has_none_of_its_headers_and_a_small_map() {
+        for of_request in 0..40_u16 {
+            let mut headers = HeaderMap::with_capacity(2);
+            for n in 0..of_request {
+                let name = format!("x-{n}").parse::<hyper::header::HeaderName>();
+                headers.append(name.unwrap(), HeaderValue::from(n));
+            }
+            let body = Answering::whole(b"a token".to_vec(), Pace::default().busy());
+            let response = accept(headers, JSON, body);
+            let headers = response.headers();
+            assert_eq!(headers.len(), 2);
+            assert_eq!(headers[CONTENT_TYPE], JSON);
+            assert_eq!(headers[CACHE_CONTROL], "no-store");
+            assert!(headers.capacity() <= *REUSED.end(), "{of_request}");
+        }
+    }
 }

@@ -5,10 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
@@ -18,6 +18,8 @@ use tracing::{debug, error, trace, warn};
 use super::super::service::{Door, Service};
 use super::super::shutdown::Shutdown;
 use super::acceptor::{Acceptor, SHUT_DOWN};
+use super::at_once;
+use super::body::Answering;
 use super::connections::{Connections, Leave, Place};
 use super::faults::Faults;
 use super::framing::Framing;
@@ -192,37 +194,57 @@ impl Server {
         let account = self.memory.account(peer.caller.uid);
         let (server, place, peer, account) = (&self, &place, &peer, &account);
         let framing = Framing::default();
+        let finish = |response: &mut Response<Answering>, request: &Request<Incoming>| {
+            if !response.status().is_server_error() {
+                place.note_answer();
+            }
+            if framing.is_last() {
+                response::close(response);
+            }
+            trace!(
+                method = %request.method(),
+                path = request.uri().path(),
+                status = response.status().as_u16(),
+                peer.uid = peer.caller.uid,
+                peer.pid,
+                "answered"
+            );
+        };
         let answer = service_fn(|mut request: Request<Incoming>| {
-            let busy = pace.busy();
-            let framing = &framing;
+            let (service, finish, busy) = (&server.service, &finish, pace.busy());
             framing.expect_body(request.body().size_hint().exact());
-            // Box the future: inline, the state of a request would take memory in each of thousands of idle
-            // connections.
-            Box::pin(async move {
-                place.take_turn().await;
-                let service = &server.service;
-                let mut response = if service.admits(&peer.caller, door) {
-                    respond::respond(service, account, peer, door, &mut request, busy).await
-                } else {
-                    server.refused.log(peer);
-                    response::turn_out(&service.roster.stranger(), service.clock.now(), busy)
+            // Nearly every request is for a token that is held, and is answered here.
+            let turn = place.count_request();
+            let held = (turn.is_none() && service.admits(&peer.caller, door))
+                .then(|| at_once::held(service, &peer.caller, door, &request));
+            let answered = match held.flatten() {
+                Some(reply) => {
+                    let mut response = respond::with_held(reply, &mut request, busy);
+                    finish(&mut response, &request);
+                    Ok(response)
+                }
+                None => Err((request, busy)),
+            };
+            async move {
+                let (mut request, busy) = match answered {
+                    Ok(response) => return Ok::<_, Infallible>(response),
+                    Err(rest) => rest,
                 };
-                if !response.status().is_server_error() {
-                    place.note_answer();
-                }
-                if framing.is_last() {
-                    response::close(&mut response);
-                }
-                trace!(
-                    method = %request.method(),
-                    path = request.uri().path(),
-                    status = response.status().as_u16(),
-                    peer.uid = peer.caller.uid,
-                    peer.pid,
-                    "answered"
-                );
-                Ok::<_, Infallible>(response)
-            })
+                // Box the future: inline, the state of a request would take memory in each of thousands of idle
+                // connections.
+                let answer = Box::pin(async move {
+                    place.take_turn(turn).await;
+                    let mut response = if service.admits(&peer.caller, door) {
+                        respond::respond(service, account, peer, door, &mut request, busy).await
+                    } else {
+                        server.refused.log(peer);
+                        response::turn_out(&service.roster.stranger(), service.clock.now(), busy)
+                    };
+                    finish(&mut response, &request);
+                    response
+                });
+                Ok(answer.await)
+            }
         });
         let stream = Timed::new(stream, pace.clone());
         let stream = TokioIo::new(Intake::new(
