@@ -9,6 +9,10 @@ use std::io;
 
 use rustix::io::Errno;
 
+mod holder;
+
+pub(crate) use self::holder::holder;
+
 /// A lock on an open file. Dropping it unlocks the file, even if another process has a duplicate of the descriptor.
 #[derive(Debug)]
 pub(crate) struct FileLock(File);

@@ -48,7 +48,7 @@ pub use file::FileStore;
 pub use intents::{Keeper, KeyCall, KeyIntent, KeyIntents};
 pub use kept::{Kept, KeptStore};
 pub use keyring::{KeyringFault, KeyringStore};
-pub use lock::ProfileLock;
+pub use lock::{ProfileLock, Waits};
 pub use moves::{Move, MoveKind, Moved, Moves};
 pub use read_only::{NoCommands, SourceError, SourceReader, Surroundings};
 pub use record::{Begun, Key, OtherKey, Record, RotationId, Seen};
@@ -100,6 +100,15 @@ impl Stores {
     #[must_use]
     pub fn with_keyring(self, keyring: Arc<dyn Store>) -> Self {
         Self { keyring, ..self }
+    }
+
+    /// Tells about long waits for the lock of a profile.
+    #[must_use]
+    pub fn telling_waits(self, waits: Waits) -> Self {
+        Self {
+            locks: self.locks.telling(waits),
+            ..self
+        }
     }
 
     /// Replaces the surroundings that the read-only sources use.

@@ -159,7 +159,11 @@ impl Target {
 
     /// The stores of this state folder.
     pub(super) fn stores(&self) -> Stores {
-        Stores::new(&self.state, self.owner).in_surroundings(Arc::clone(&self.surroundings))
+        let waits =
+            |name: &ProfileName, holder| tell_wait(&format!("the credential of {name}"), holder);
+        Stores::new(&self.state, self.owner)
+            .in_surroundings(Arc::clone(&self.surroundings))
+            .telling_waits(waits)
     }
 
     /// Reads the configuration as a starting daemon would, and prints every fault.
@@ -185,14 +189,7 @@ impl Target {
     /// Locks the configuration, so that other programs cannot change it. `so` is the beginning of the message if the
     /// lock cannot be taken.
     pub(super) fn lock(&self, so: &str) -> Result<ConfigLock, Exit> {
-        let waits = || {
-            if prompt::possible() {
-                let config = self.config.display();
-                tell(format!(
-                    "another jetond is changing {config}: waiting for it"
-                ));
-            }
-        };
+        let waits = |holder| tell_wait(&self.config.display().to_string(), holder);
         let lock = settings::lock_config(&self.config, self.uid, self.readers, waits);
         let lock = lock.map_err(|error| {
             let exit = match &error {
@@ -240,6 +237,16 @@ impl Target {
             Ok(_) => Ok(()),
             Err(error) => refuse(Causes(&error).to_string()),
         }
+    }
+}
+
+/// Tells a person why nothing happens for a while.
+fn tell_wait(what: &str, holder: Option<String>) {
+    if prompt::possible() {
+        let holder = holder.as_deref().unwrap_or("it");
+        tell(format!(
+            "another jetond is changing {what}: waiting for {holder}"
+        ));
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 
 use super::write::{Readers, WriteError, place};
-use crate::file_lock::{FileLock, NotLocked};
+use crate::file_lock::{FileLock, NotLocked, holder};
 use crate::folder::{Attributes, Folder};
 
 /// The name of the lock file.
@@ -53,7 +53,8 @@ pub enum LockError {
 
 /// Takes the lock of a configuration, and creates its folder if necessary: see [`super::write_config`].
 ///
-/// `waits` is called once when that takes more than a moment.
+/// `waits` is called once when that takes more than a moment, with a description of the process that holds the lock, if
+/// the system tells which one does.
 ///
 /// # Errors
 /// [`LockError`]; then nothing was changed.
@@ -61,7 +62,7 @@ pub fn lock_config(
     path: &Path,
     uid: u32,
     readers: Readers,
-    waits: impl FnOnce(),
+    waits: impl FnOnce(Option<String>),
 ) -> Result<ConfigLock, LockError> {
     take(path, uid, readers, TRIES, waits)
 }
@@ -71,7 +72,7 @@ fn take(
     uid: u32,
     readers: Readers,
     tries: u32,
-    waits: impl FnOnce(),
+    waits: impl FnOnce(Option<String>),
 ) -> Result<ConfigLock, LockError> {
     let mut waits = Some(waits);
     let io = |action| move |source| LockError::Io(WriteError::new(path, action, source));
@@ -103,7 +104,7 @@ fn take(
         if tries - again == MOMENT
             && let Some(waits) = waits.take()
         {
-            waits();
+            waits(holder(&at));
         }
         if again > 0 {
             pause();
@@ -227,7 +228,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..20 {
-                        let lock = lock_config(&config, uid(), Readers::Owner, || {}).unwrap();
+                        let lock = lock_config(&config, uid(), Readers::Owner, |_| {}).unwrap();
                         assert!(lock.is_exclusive());
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         inside.fetch_sub(1, Ordering::SeqCst);
@@ -242,11 +243,11 @@ mod tests {
     fn who_waits_too_long_is_told_and_a_lock_that_nobody_holds_is_taken() {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("config.toml");
-        let held = lock_config(&config, uid(), Readers::Owner, || {}).unwrap();
+        let held = lock_config(&config, uid(), Readers::Owner, |_| {}).unwrap();
         let mode = dir.path().join(NAME).metadata().unwrap().permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
         let mut said = 0;
-        let busy = take(&config, uid(), Readers::Owner, MOMENT + 2, || said += 1).unwrap_err();
+        let busy = take(&config, uid(), Readers::Owner, MOMENT + 2, |_| said += 1).unwrap_err();
         assert_eq!(said, 1);
         assert!(matches!(busy, LockError::Busy { .. }));
         assert!(busy.to_string().contains("another process is changing it"));
@@ -254,7 +255,7 @@ mod tests {
         // The files that a killed process leaves.
         fs::write(dir.path().join(NAME), "").unwrap();
         fs::write(dir.path().join(".jeton-new-abc"), "").unwrap();
-        drop(take(&config, uid(), Readers::Owner, 1, || {}).unwrap());
+        drop(take(&config, uid(), Readers::Owner, 1, |_| {}).unwrap());
         assert!(names(dir.path()).is_empty());
     }
 
@@ -264,9 +265,9 @@ mod tests {
         let (real, link) = (dir.path().join("real"), dir.path().join("link"));
         fs::create_dir(&real).unwrap();
         std::os::unix::fs::symlink("real/config.toml", &link).unwrap();
-        let _held = lock_config(&link, uid(), Readers::Owner, || {}).unwrap();
+        let _held = lock_config(&link, uid(), Readers::Owner, |_| {}).unwrap();
         assert_eq!(names(&real), [NAME]);
         let other = real.join("other.toml");
-        assert!(take(&other, uid(), Readers::Owner, 1, || {}).is_err());
+        assert!(take(&other, uid(), Readers::Owner, 1, |_| {}).is_err());
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::{StoreError, StoreErrorKind};
-use crate::file_lock::{FileLock, NotLocked};
+use crate::file_lock::{FileLock, NotLocked, holder};
 use crate::folder::Folder;
 use crate::profile::ProfileName;
 use crate::trust::{Distrust, Purpose, Untrusted, private_dir};
@@ -30,6 +30,9 @@ mod attempt;
 const TRIES: u32 = 280;
 const PAUSE: Duration = Duration::from_millis(25);
 
+/// The number of tries after which a person is told who holds the lock: half a second.
+const MOMENT: u32 = 20;
+
 /// The number of tries in a row that find the lock owned by root before a writer gives up. Before that, root may have
 /// just made the lock and may be about to give it to its owner.
 const GIVING: u32 = 4;
@@ -40,8 +43,13 @@ pub(super) struct Locks {
     folder: PathBuf,
     owner: u32,
     tries: u32,
+    waits: Waits,
     try_lock: fn(File) -> Result<FileLock, NotLocked>,
 }
+
+/// Is called once when a writer waits for more than a moment: with the profile, and with a description of the process
+/// that holds the lock, if the system tells which one does.
+pub type Waits = fn(&ProfileName, Option<String>);
 
 /// The right to change what is stored for a profile. It ends when this value is dropped, or with its process.
 pub struct ProfileLock {
@@ -99,8 +107,14 @@ impl Locks {
             folder: state.join("locks"),
             owner,
             tries: TRIES,
+            waits: |_, _| {},
             try_lock: FileLock::try_exclusive,
         }
+    }
+
+    /// Tells about long waits.
+    pub(super) fn telling(self, waits: Waits) -> Self {
+        Self { waits, ..self }
     }
 
     /// Replaces the number of tries.
@@ -145,6 +159,9 @@ impl Locks {
                 Try::Without(why) => return Ok(self.without(profile, why)),
                 Try::NotGiven(error) if stays => return Err(error),
                 Try::Later | Try::NotGiven(_) => {}
+            }
+            if at == MOMENT {
+                (self.waits)(profile, holder(&path));
             }
             if at < self.tries {
                 pause();

@@ -6,14 +6,15 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use crate::commands::{finish, wait_for_prompt};
 use crate::enrol::{add, write_config};
 use crate::support::TestEnv;
 use crate::support::env::Output;
+use crate::terminal::Terminal;
 
 /// Starts `jetond add a --rebind`. When it waits for the secret, it has already read the store.
 fn start_rebind(env: &TestEnv) -> Child {
@@ -48,6 +49,14 @@ fn assert_conflict(refused: &Output) {
 
 fn lock_file(env: &TestEnv, profile: &str) -> PathBuf {
     env.path(&format!("state/jeton/locks/{profile}.lock"))
+}
+
+/// Returns whether the system shows the locks of this file. Some file systems show another device than `stat` does.
+fn shows_locks_of(path: &Path) -> bool {
+    let meta = path.metadata().unwrap();
+    let (major, minor) = (rustix::fs::major(meta.dev()), rustix::fs::minor(meta.dev()));
+    let file = format!(" {major:02x}:{minor:02x}:{} ", meta.ino());
+    fs::read_to_string("/proc/locks").is_ok_and(|locks| locks.contains(&file))
 }
 
 #[test]
@@ -146,6 +155,37 @@ fn a_profile_locked_by_another_program_is_waited_for() {
     assert!(!path.exists());
     let removed = env.jetond(&["remove", "a", "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
+}
+
+#[test]
+fn on_a_terminal_a_command_says_which_process_it_waits_for() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("a");
+    let config = env.config();
+    for (path, what) in [
+        (lock_file(&env, "a"), "the credential of a".to_owned()),
+        (
+            config.with_file_name(".jeton.lock"),
+            config.display().to_string(),
+        ),
+    ] {
+        let mut file = fs::File::options();
+        let held = file.create(true).truncate(true).write(true).mode(0o600);
+        let held = held.open(&path).unwrap();
+        held.lock().unwrap();
+        let holder = match shows_locks_of(&path) {
+            true => format!("process {} (", std::process::id()),
+            false => "it".to_owned(),
+        };
+        let terminal = Terminal::start(&env, &["remove", "a", "--yes"], &[]);
+        terminal.wait_for(&format!(
+            "another jetond is changing {what}: waiting for {holder}"
+        ));
+        held.unlock().unwrap();
+        let (ended, shown) = terminal.end(&env);
+        assert!(ended.success(), "{shown}");
+        env.enrol("a");
+    }
 }
 
 #[test]

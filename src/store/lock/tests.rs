@@ -51,6 +51,24 @@ fn a_lock_keeps_out_its_own_profile_alone_and_leaves_no_file() {
 }
 
 #[test]
+fn a_writer_that_waits_tells_so_once() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static TOLD: AtomicUsize = AtomicUsize::new(0);
+    let (_dir, locks) = locks();
+    let locks = locks.telling(|profile, _| {
+        assert_eq!(*profile, name("a"));
+        TOLD.fetch_add(1, Ordering::SeqCst);
+    });
+    let _held = locks.take(&name("a")).unwrap();
+    let longer = |tries| locks.clone().with_tries(tries);
+    assert!(is_busy(&longer(MOMENT - 1), "a"));
+    assert_eq!(TOLD.load(Ordering::SeqCst), 0, "after less than a moment");
+    assert!(is_busy(&longer(MOMENT + 2), "a"));
+    assert!(!is_busy(&longer(MOMENT + 2), "b"));
+    assert_eq!(TOLD.load(Ordering::SeqCst), 1);
+}
+
+#[test]
 fn a_lock_ends_with_the_process_that_holds_it() {
     let (dir, locks) = locks();
     drop(locks.take(&name("a")).unwrap());
