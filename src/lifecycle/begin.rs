@@ -31,6 +31,10 @@ impl Lifecycle {
     /// Begins an attempt with the new credential, replacing a running one. A wait that the issuer has stated applies to
     /// every credential. If a valid token is held and there is no failure, the next scheduled attempt uses the
     /// credential, because the token remains valid.
+    ///
+    /// A running attempt that could not begin again now ends on its own. If it is the last one before the expiry,
+    /// cancelling it would leave no token until the end of the wait. If the issuer rejects the former credential without
+    /// stating a wait, the attempt goes on with the new one.
     pub(super) fn credential_changed(&mut self, now: BootInstant) -> Effect {
         let was_attempting = self.activity == Activity::Attempting;
         let is_well = self.failing == 0 && self.rejections.is_none() && self.block.is_none();
@@ -41,12 +45,14 @@ impl Lifecycle {
         self.rejections = RejectionCount::NONE;
         self.block = None;
         if was_attempting {
+            let before = self.pace;
             self.pace.broken_off(now);
+            if now < self.allowed(now) {
+                self.pace = before;
+                return Effect::None;
+            }
         }
-        match self.attempt_when_allowed(now) {
-            Effect::None if was_attempting => Effect::Stop,
-            effect => effect,
-        }
+        self.attempt_when_allowed(now)
     }
 
     /// Restarts an attempt that ran during the suspend: its connection is dead, and the attempt would notice that only

@@ -135,7 +135,7 @@ impl Event {
 pub enum Effect {
     /// Do nothing.
     None,
-    /// Drop the running attempt: its credential was replaced, and no attempt may begin now.
+    /// Drop the running attempt: the store was locked, or a token came from elsewhere.
     Stop,
     /// Start this attempt, and drop any other that still runs.
     Fetch {

@@ -44,8 +44,11 @@ impl Credentials {
         let rejections = stored.or(credential).map_or(RejectionCount::NONE, |it| {
             self.rejections.postpone(now, it, held)
         });
+        // A credential that was replaced during the call was not sent yet.
+        let is_replaced = (self.stored)
+            .is_some_and(|it| Some(it) != credential && self.rejections.times(it).is_none());
         // As long as the other key may work, the credential does not count as rejected.
-        let may_work = self.untried(now).is_some();
+        let may_work = is_replaced || self.untried(now).is_some();
         let rejections = if may_work {
             RejectionCount::NONE
         } else {

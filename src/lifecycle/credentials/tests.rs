@@ -145,6 +145,37 @@ fn a_rejection_that_states_a_wait_ends_the_attempt() {
 }
 
 #[test]
+fn an_attempt_that_a_new_credential_does_not_break_off_goes_on_with_it_after_a_rejection() {
+    let replaced = || {
+        let mut machine = calling();
+        let changed = machine.rechecked(at(1), Some(alone(id(2))));
+        assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+        machine
+    };
+    let end = |kind, wait: Option<u64>| CallEnd::Failed {
+        sent: Some(at(0)),
+        fault: Fault::new(kind, "x").with_retry_after(wait.map(Duration::from_secs)),
+    };
+    let mut machine = replaced();
+    let granted = machine.answered(at(2), 1, granted(at(0)));
+    assert!(matches!(granted, Decision::Tell(Event::Fetched { .. })));
+    assert_calls(&machine.begin(at(60), 2), 2, at(60));
+    let mut machine = replaced();
+    let next = machine.answered(at(2), 1, end(FaultKind::Rejected, None));
+    assert!(matches!(next, Decision::Load { .. }));
+    assert_calls(&machine.loaded(at(2), 1, Ok(alone(id(2)))), 2, at(2));
+    // After a stated wait, or an outage, nothing is known against the new one.
+    for end in [
+        end(FaultKind::Rejected, Some(60)),
+        end(FaultKind::Connect, None),
+    ] {
+        let mut machine = replaced();
+        assert_eq!(rejections(&machine.answered(at(2), 1, end)), 0);
+        assert_calls(&machine.begin(at(60), 2), 2, at(60));
+    }
+}
+
+#[test]
 fn a_rejected_credential_in_the_store_makes_no_second_call_before_its_probe() {
     let mut machine = rejected();
     let changed = machine.rechecked(at(1), Some(alone(id(2))));

@@ -229,7 +229,7 @@ fn a_last_call_that_the_machine_slept_through_is_not_made_after_the_expiry() {
 }
 
 #[test]
-fn a_last_call_is_not_made_again_after_a_suspend_and_stops_for_a_new_credential() {
+fn a_last_call_is_neither_made_again_after_a_suspend_nor_broken_off_for_a_new_credential() {
     let last_call = || {
         let mut l = holding("a", 100);
         assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
@@ -244,9 +244,34 @@ fn a_last_call_is_not_made_again_after_a_suspend_and_stops_for_a_new_credential(
         Effect::None
     );
     assert!(l.view().attempting);
+    // The token that the former credential still brings bridges the stated wait.
     let mut l = last_call();
-    assert_eq!(l.step(at(89), u(), Event::CredentialChanged), Effect::Stop);
-    assert_eq!(next_attempt(&mut l, at(89), at(400)), Some(at(250)));
+    assert_eq!(l.step(at(89), u(), Event::CredentialChanged), Effect::None);
+    assert!(l.view().attempting);
+    grants(&mut l, at(89), "b", 100);
+    assert!(l.view().valid(at(120)).is_some());
+    // If it brings none, the new credential is sent as soon as the wait has passed.
+    let mut l = last_call();
+    assert_eq!(l.step(at(89), u(), Event::CredentialChanged), Effect::None);
+    refuse(&mut l, at(90), None);
+    assert_eq!(next_attempt(&mut l, at(90), at(400)), Some(at(250)));
+}
+
+#[test]
+fn new_credentials_break_off_no_attempt_that_could_not_begin_again_at_once() {
+    let mut l = Lifecycle::new(at(0), 0, Policy::default());
+    let mut effect = l.step(at(0), u(), due(at(0)));
+    let mut begun = 0;
+    while is_fetch(effect) {
+        begun += 1;
+        assert!(begun < 1_000, "attempts without a limit");
+        effect = l.step(at(1), u(), Event::CredentialChanged);
+    }
+    // The budget of failures is used up, and the last attempt goes on.
+    assert_eq!(effect, Effect::None);
+    assert!(l.view().attempting);
+    grants(&mut l, at(2), "a", 100);
+    assert!(l.view().valid(at(3)).is_some());
 }
 
 #[test]
