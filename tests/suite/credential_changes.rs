@@ -12,6 +12,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use crate::enrol::write_config;
 use crate::sources::profile;
 use crate::support::daemon::{Daemon, wait_until};
@@ -169,6 +171,11 @@ fn assert_said_unusable(env: &TestEnv, daemon: &mut Daemon, why: &str) {
     let since = Instant::now();
     daemon.wait_for_log("the one read before stays in use");
     assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+    assert_shown_unusable(env, daemon, why);
+}
+
+/// Checks that everything says so.
+fn assert_shown_unusable(env: &TestEnv, daemon: &Daemon, why: &str) {
     let state = status(env, daemon);
     assert_eq!(state["phase"], "fresh", "{state}");
     assert!(state["unusable"].as_str().unwrap().contains(why), "{state}");
@@ -242,6 +249,24 @@ fn a_source_that_is_removed_is_noticed_at_once_and_shown_beside_the_token() {
     fs::remove_file(&plain).unwrap();
     assert_said_unusable(&env, &mut daemon, "secret");
     assert_eq!(env.secret_file(), plain);
+    assert_usable_again(&env, &daemon);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_source_that_becomes_a_fifo_is_noticed_at_once_and_never_waited_for() {
+    let env = TestEnv::with_sandbox(3_600);
+    let secret = env.secret_file();
+    write_config(&env, profile(&env, "\"test-client\"", &file(&secret)));
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    let fifo = secret.with_extension("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    fs::rename(&fifo, &secret).unwrap();
+    assert_said_unusable(&env, &mut daemon, "it is not a regular file");
+    fs::remove_file(&secret).unwrap();
+    assert_eq!(env.secret_file(), secret);
     assert_usable_again(&env, &daemon);
     env.stop(&mut daemon);
 }
@@ -343,14 +368,18 @@ fn a_new_client_id_is_never_sent_with_the_old_secret() {
 
 // === Systems without working watches ===
 
-/// Starts a daemon in a user namespace in which this inotify limit is zero. Returns `None` on a system without user
+/// The shell command that sets this inotify limit of a user namespace to zero.
+fn none_left(limit: &str) -> String {
+    format!("echo 0 >/proc/sys/user/{limit}")
+}
+
+/// Starts a daemon in a user namespace in which this shell command has run. Returns `None` on a system without user
 /// namespaces.
-fn start_without(env: &TestEnv, limit: &str, test: &str) -> Option<Daemon> {
+fn start_after(env: &TestEnv, before: &str, test: &str) -> Option<Daemon> {
     let unshare = ["--user", "--map-root-user", "/bin/sh", "-c"];
-    let none_left = format!("echo 0 >/proc/sys/user/{limit}");
     let possible = std::process::Command::new("unshare")
         .args(unshare)
-        .arg(&none_left)
+        .arg(before)
         .stderr(Stdio::null())
         .status();
     if !possible.is_ok_and(|status| status.success()) {
@@ -360,7 +389,7 @@ fn start_without(env: &TestEnv, limit: &str, test: &str) -> Option<Daemon> {
     let mut command = env.command("unshare");
     command
         .args(unshare)
-        .arg(format!("{none_left}; exec \"$0\" run"))
+        .arg(format!("{before}; exec \"$0\" run"))
         .arg(env!("CARGO_BIN_EXE_jetond"));
     Some(env.start_command(command))
 }
@@ -374,7 +403,7 @@ fn without_inotify_watches_a_check_every_30_s_finds_a_replaced_record() {
     ] {
         let mut env = TestEnv::with_sandbox(3_600);
         env.enrol("research");
-        let Some(mut daemon) = start_without(&env, limit, test) else {
+        let Some(mut daemon) = start_after(&env, &none_left(limit), test) else {
             return;
         };
         daemon.wait_for_log(says);
@@ -384,6 +413,64 @@ fn without_inotify_watches_a_check_every_30_s_finds_a_replaced_record() {
         daemon.wait_for_log(REPLACED);
         env.stop(&mut daemon);
     }
+}
+
+#[test]
+fn a_limit_of_watches_that_is_used_up_later_leads_to_a_check_every_30_s() {
+    let test = "a_limit_of_watches_that_is_used_up_later_leads_to_a_check_every_30_s";
+    let mut env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let Some(mut daemon) = start_after(&env, ":", test) else {
+        return;
+    };
+    env.token(&daemon, "research");
+    let target = daemon.child.id().to_string();
+    let mut nsenter = env.command("nsenter");
+    nsenter
+        .args(["--user", "--preserve-credentials", "--target", &target])
+        .args(["/bin/sh", "-c", &none_left("max_inotify_watches")]);
+    let entered = env.finish("nsenter", nsenter, b"", false);
+    assert_eq!(entered.code, 0, "{entered:?}");
+    // The watches that there are still work.
+    env.replace_secret();
+    put(&env, &record_with(&env, env.secret()));
+    daemon.wait_for_log(REPLACED);
+    assert!(!daemon.log().contains("limit of watches is used up"));
+    // Another folder needs another watch.
+    let folder = env.record("research").parent().unwrap().to_owned();
+    let away = TempDir::new_in(env.path("state")).unwrap();
+    fs::rename(&folder, away.path().join("away")).unwrap();
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, PermissionsExt::from_mode(0o700)).unwrap();
+    let record = fs::read_to_string(away.path().join("away/research.json")).unwrap();
+    // This folder is searched for secrets and must not contain one.
+    drop(away);
+    daemon.wait_for_log("limit of watches is used up");
+    env.replace_secret();
+    put(&env, &with_secret(&record, env.secret()));
+    wait_until("the credential to be replaced again", || {
+        daemon.log().matches(REPLACED).count() == 2
+    });
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_polled_source_that_is_removed_is_noticed_and_shown_beside_the_token() {
+    let test = "a_polled_source_that_is_removed_is_noticed_and_shown_beside_the_token";
+    let env = TestEnv::with_sandbox(3_600);
+    let secret = env.secret_file();
+    write_config(&env, profile(&env, "\"test-client\"", &file(&secret)));
+    let Some(mut daemon) = start_after(&env, &none_left("max_inotify_watches"), test) else {
+        return;
+    };
+    daemon.wait_for_log("limit of watches is used up");
+    env.token(&daemon, "research");
+    fs::remove_file(&secret).unwrap();
+    daemon.wait_for_log("the one in use stays in use");
+    assert_shown_unusable(&env, &daemon, "there is no such file or folder");
+    assert_eq!(env.secret_file(), secret);
+    assert_usable_again(&env, &daemon);
+    env.stop(&mut daemon);
 }
 
 // === Mounts of a container ===
@@ -526,6 +613,30 @@ fn the_keyrings_signal_loads_a_replaced_secret() {
         env.stop(&mut daemon);
     }
     env.watch_for_secret("the new secret", &format!("new-{before}"));
+}
+
+#[test]
+fn an_entry_that_is_removed_from_the_keyring_is_noticed_by_its_signal() {
+    let env = TestEnv::with_sandbox(3_600);
+    let Some(mut bus) = Bus::start(&env) else {
+        return;
+    };
+    bus.keyring(Some("a password of the keyring"));
+    let url = env.sandbox().url();
+    let added = env.try_enrol_with("research", &url, &["--store", "keyring"]);
+    assert_eq!(added.code, 0, "{added:?}");
+    let record = bus.lookup("research");
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    daemon.wait_for_log("the keyring is watched");
+    let mut command = env.command("secret-tool");
+    command.args(["clear", "service", "jeton", "username", "research"]);
+    let cleared = env.finish("secret-tool", command, b"", false);
+    assert_eq!(cleared.code, 0, "{cleared:?}");
+    assert_said_unusable(&env, &mut daemon, "no credential is stored");
+    store(&env, &record);
+    assert_usable_again(&env, &daemon);
+    env.stop(&mut daemon);
 }
 
 /// Returns the processes of this daemon that watch a keyring.

@@ -225,6 +225,42 @@ fn an_empty_source_is_reported_by_daemon_check_and_doctor() {
 }
 
 #[test]
+fn a_source_that_is_no_regular_file_or_too_large_is_reported_without_a_wait() {
+    let env = TestEnv::with_sandbox(60);
+    let (fifo, large) = (env.path("fifo"), env.path("large"));
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let hole = fs::File::create(&large).unwrap();
+    hole.set_len(1 << 30).unwrap();
+    let folder = env.path("folder");
+    fs::create_dir(&folder).unwrap();
+    let secret = env.secret_file();
+    for (bad, says) in [
+        (&fifo, "it is not a regular file"),
+        (&folder, "it is not a regular file"),
+        (&large, "it is larger than 65536 bytes"),
+    ] {
+        for config in [
+            profile(&env, "\"test-client\"", &file(bad)),
+            profile(&env, &file(bad), &file(&secret)),
+        ] {
+            write_config(&env, config);
+            for command in ["check", "doctor"] {
+                let told = env.jetond(&[command]);
+                assert_ne!(told.code, 0, "{told:?}");
+                assert!(format!("{told:?}").contains(says), "{says}: {told:?}");
+            }
+            let mut daemon = env.start();
+            assert_eq!(env.get(&daemon, TOKEN).code(), "misconfigured");
+            daemon.wait_for_log(says);
+            env.stop(&mut daemon);
+        }
+    }
+    // The folder of the test is searched for secrets, and this file would take long.
+    fs::remove_file(large).unwrap();
+}
+
+#[test]
 fn a_systemd_credential_is_read_where_systemd_passes_it() {
     let env = TestEnv::with_sandbox(60);
     let beside = TempDir::new().unwrap();
