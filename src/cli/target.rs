@@ -159,11 +159,9 @@ impl Target {
 
     /// The stores of this state folder.
     pub(super) fn stores(&self) -> Stores {
-        let waits =
-            |name: &ProfileName, holder| tell_wait(&format!("the credential of {name}"), holder);
         Stores::new(&self.state, self.owner)
             .in_surroundings(Arc::clone(&self.surroundings))
-            .telling_waits(waits)
+            .telling_waits(|name, holder| tell_wait(&format!("the credential of {name}"), holder))
     }
 
     /// Reads the configuration as a starting daemon would, and prints every fault.
@@ -189,7 +187,7 @@ impl Target {
     /// Locks the configuration, so that other programs cannot change it. `so` is the beginning of the message if the
     /// lock cannot be taken.
     pub(super) fn lock(&self, so: &str) -> Result<ConfigLock, Exit> {
-        let waits = |holder| tell_wait(&self.config.display().to_string(), holder);
+        let waits = |holder: Option<&str>| tell_wait(&self.config.display().to_string(), holder);
         let lock = settings::lock_config(&self.config, self.uid, self.readers, waits);
         let lock = lock.map_err(|error| {
             let exit = match &error {
@@ -241,9 +239,9 @@ impl Target {
 }
 
 /// Tells a person why nothing happens for a while.
-fn tell_wait(what: &str, holder: Option<String>) {
+fn tell_wait(what: &str, holder: Option<&str>) {
     if prompt::possible() {
-        let holder = holder.as_deref().unwrap_or("it");
+        let holder = holder.unwrap_or("it");
         tell(format!(
             "another jetond is changing {what}: waiting for {holder}"
         ));

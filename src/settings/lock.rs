@@ -62,7 +62,7 @@ pub fn lock_config(
     path: &Path,
     uid: u32,
     readers: Readers,
-    waits: impl FnOnce(Option<String>),
+    waits: impl FnOnce(Option<&str>),
 ) -> Result<ConfigLock, LockError> {
     take(path, uid, readers, TRIES, waits)
 }
@@ -72,7 +72,7 @@ fn take(
     uid: u32,
     readers: Readers,
     tries: u32,
-    waits: impl FnOnce(Option<String>),
+    waits: impl FnOnce(Option<&str>),
 ) -> Result<ConfigLock, LockError> {
     let mut waits = Some(waits);
     let io = |action| move |source| LockError::Io(WriteError::new(path, action, source));
@@ -104,7 +104,7 @@ fn take(
         if tries - again == MOMENT
             && let Some(waits) = waits.take()
         {
-            waits(holder(&at));
+            waits(holder(&at).as_deref());
         }
         if again > 0 {
             pause();

@@ -49,7 +49,7 @@ pub(super) struct Locks {
 
 /// Is called once when a writer waits for more than a moment: with the profile, and with a description of the process
 /// that holds the lock, if the system tells which one does.
-pub type Waits = fn(&ProfileName, Option<String>);
+pub type Waits = fn(&ProfileName, Option<&str>);
 
 /// The right to change what is stored for a profile. It ends when this value is dropped, or with its process.
 pub struct ProfileLock {
@@ -161,7 +161,7 @@ impl Locks {
                 Try::Later | Try::NotGiven(_) => {}
             }
             if at == MOMENT {
-                (self.waits)(profile, holder(&path));
+                (self.waits)(profile, holder(&path).as_deref());
             }
             if at < self.tries {
                 pause();

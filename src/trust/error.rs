@@ -81,6 +81,10 @@ impl Untrusted {
             Distrust::NotAFolder => "it is not a folder".into(),
             Distrust::IsALink => "it is a symbolic link, which is not followed here".into(),
             Distrust::TooManyLinks => "too many symbolic links".into(),
+            Distrust::Owner { owner, uid: 0, .. } => format!(
+                "it belongs to {}, who could change what we are told",
+                User(*owner)
+            ),
             Distrust::Owner { owner, uid, .. } => format!(
                 "it belongs to {}, neither to root nor to uid {uid}, and that user could change what is read",
                 User(*owner)

@@ -279,3 +279,19 @@ fn a_private_folder_that_is_open_linked_or_a_file_is_refused_as_it_is() {
     let err = private_dir(&path.join("open"), uid() + 1).unwrap_err();
     assert!(matches!(err.why, Distrust::NotOurs { .. }), "{err}");
 }
+
+#[test]
+fn a_stranger_that_owns_a_file_is_named_and_root_is_not_named_twice() {
+    let what = |uid| {
+        let (owner, is_file) = (4_711, true);
+        let why = Distrust::Owner {
+            owner,
+            uid,
+            is_file,
+        };
+        Untrusted::new("/x", why).what()
+    };
+    assert!(what(1_000).contains("4711, neither to root nor to uid 1000, who"));
+    let of_root = what(0);
+    assert!(of_root.contains("4711, who could"), "{of_root}");
+}
