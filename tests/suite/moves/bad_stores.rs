@@ -118,7 +118,7 @@ fn an_untrusted_file_store_is_reported_and_kept() {
 
 #[test]
 fn two_daemons_on_one_store_both_load_a_replaced_credential() {
-    let env = TestEnv::with_sandbox(3_600);
+    let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut first = env.start();
     let (socket, admin) = (
@@ -155,6 +155,15 @@ fn two_daemons_on_one_store_both_load_a_replaced_credential() {
     let reloaded = env.request(&second.admin, "POST", "/v1/reload", &[], b"");
     assert_eq!(reloaded.status, 200, "{reloaded:?}");
     assert!(env.sandbox().issued().contains(&before[0]));
+    // The command tells the first daemon alone. The second one watches the store.
+    env.replace_secret();
+    let secret = env.secret_file();
+    let secret = ["--client-secret-file", secret.to_str().unwrap()];
+    let rebound = env.jetond(&[&["add", "research", "--rebind"], &secret[..]].concat());
+    assert_eq!(rebound.code, 0, "{rebound:?}");
+    for daemon in [&mut first, &mut second] {
+        daemon.wait_for_log("the credential was replaced");
+    }
     // One daemon forgets the profile when its configuration changes. The other one learns of it at a reload.
     let removed = env.jetond(&["remove", "research", "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
