@@ -6,11 +6,12 @@
 //! | File | What it does |
 //! |---|---|
 //! | `outside` | what rotations need of the rest of the program |
+//! | `inner` | the open rotations, and the start of their tasks |
 //! | `how` | the options of a rotation |
 //! | `hindrance` | what a rotation is waiting for, in words for people |
 //! | `left` | keys that the issuer refused to delete for a rotation |
 //! | `finding` | finds the rotations that an earlier process left open |
-//! | `begin`, `begun` | makes a rotation's state machine: a new one, or from its journal or record |
+//! | `begin`, `begun` | makes a rotation's state machine, a new one or from its journal or record; the task's outcome |
 //! | `driver` | executes the commands of the state machine one after the other |
 //! | `waiting` | the waits of a rotation |
 //! | `calls` | the calls to the issuer's API |
@@ -26,18 +27,16 @@
 //! | `step` | the steps that a caller gets, and the status of an open rotation |
 //! | `refused` | reasons why a rotation does not begin |
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tracing::Instrument as _;
 
 use self::driver::Driver;
+use self::inner::Inner;
 use self::open::Open;
 use self::outside::Shared;
 use crate::config::{Config, Profile, Provider};
 use crate::profile::ProfileName;
-use crate::rotation::Command;
 
 mod begin;
 mod begun;
@@ -49,6 +48,7 @@ mod guarding;
 mod hindrance;
 mod how;
 mod in_place;
+mod inner;
 mod journal;
 mod left;
 mod noting;
@@ -77,24 +77,13 @@ pub struct Rotations(Option<Arc<Inner>>);
 /// Channel for the name of a profile whose stored record says that a rotation of its key is open.
 pub type Found = mpsc::UnboundedSender<ProfileName>;
 
-struct Inner {
-    shared: Arc<Shared>,
-    /// Receives the profiles whose record says that a rotation is open, until the first configuration is in force.
-    found: Mutex<Option<mpsc::UnboundedReceiver<ProfileName>>>,
-    open: Mutex<BTreeMap<ProfileName, Arc<Open>>>,
-}
-
 // === impl Rotations ===
 
 impl Rotations {
     /// Returns rotations without profiles, and the channel on which the stores report a record with an open rotation.
     pub fn new(outside: Outside) -> (Self, Found) {
         let (sender, found) = mpsc::unbounded_channel();
-        let inner = Inner {
-            shared: Arc::new(Shared::new(outside)),
-            found: Mutex::new(Some(found)),
-            open: Mutex::default(),
-        };
+        let inner = Inner::new(Shared::new(outside), found);
         (Self(Some(Arc::new(inner))), sender)
     }
 
@@ -177,18 +166,7 @@ impl Rotations {
         let Some(inner) = self.0.as_ref().map(Arc::clone) else {
             return;
         };
-        tokio::spawn(async move {
-            let open = inner.shared.left_open().await;
-            let looked = Arc::clone(&inner.shared);
-            let with_left = inner.shared.blocking(move || looked.read_left()).await;
-            let with_left = with_left.unwrap_or_default();
-            for profile in open {
-                inner.begin(&profile, None);
-            }
-            for profile in with_left {
-                inner.look_for_left(profile);
-            }
-        });
+        tokio::spawn(async move { inner.resume_all().await });
     }
 }
 
@@ -201,80 +179,4 @@ fn may_rotate(profile: &Profile) -> Result<(), RotationRefused> {
         return Err(RotationRefused::ReadOnly);
     }
     Ok(())
-}
-
-// === impl Inner ===
-
-impl Inner {
-    /// Starts the task of this profile's rotation, unless it runs already. `None` for `how` resumes an open rotation.
-    fn begin(self: &Arc<Self>, profile: &ProfileName, how: Option<HowToRotate>) -> Arc<Open> {
-        let mut all = self.open();
-        if let Some(open) = all.get(profile).filter(|open| !open.is_over()) {
-            if how.as_ref().is_some_and(|how| how.finish) {
-                open.finish();
-            }
-            if let Some(with) = how.as_ref().and_then(|how| how.with.as_ref()) {
-                open.manage_with(with);
-            }
-            return Arc::clone(open);
-        }
-        let open = Arc::new(Open::new(self.shared.outside.clock.now().unix));
-        if how.as_ref().is_some_and(|how| how.finish) {
-            open.finish();
-        }
-        all.insert(profile.clone(), Arc::clone(&open));
-        let driver = Driver::new(Arc::clone(&self.shared), profile.clone(), Arc::clone(&open));
-        let (inner, name) = (Arc::downgrade(self), profile.clone());
-        let span = tracing::error_span!("rotation", profile = %name);
-        let (task, ended) = (driver.run(how), Arc::clone(&open));
-        tokio::spawn(
-            async move {
-                task.await;
-                let Some(inner) = inner.upgrade() else { return };
-                // A rotation that needs a person stays in the map, so that the status shows it.
-                let is_gone = ended.shown().is_none();
-                let mut all = inner.open();
-                if is_gone && all.get(&name).is_some_and(|open| Arc::ptr_eq(open, &ended)) {
-                    all.remove(&name);
-                }
-            }
-            .instrument(span),
-        );
-        open
-    }
-
-    /// Resumes the rotation of each profile whose record, when it is read, says that one is open. This finds
-    /// rotations whose journal was lost, and those in a keyring, which is read only when its profile needs it.
-    fn follow_records(self: &Arc<Self>) {
-        let found = self
-            .found
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let (Some(mut found), inner) = (found, Arc::downgrade(self)) else {
-            return;
-        };
-        tokio::spawn(async move {
-            while let Some(profile) = found.recv().await {
-                let Some(inner) = inner.upgrade() else { return };
-                // A refused rotation stays in the map; otherwise each read of the record would try to resume it.
-                let is_known = inner.open().contains_key(&profile);
-                if !is_known && inner.shared.profile(&profile).is_some() {
-                    inner.begin(&profile, None);
-                }
-            }
-        });
-    }
-
-    /// Lists the profile's keys, and forgets those undeleted former keys that the issuer no longer has.
-    fn look_for_left(self: &Arc<Self>, profile: ProfileName) {
-        let open = Arc::new(Open::new(self.shared.outside.clock.now().unix));
-        let mut driver = Driver::new(Arc::clone(&self.shared), profile, open);
-        tokio::spawn(async move { driver.perform(Command::List).await });
-    }
-
-    fn open(&self) -> MutexGuard<'_, BTreeMap<ProfileName, Arc<Open>>> {
-        // No code panics while it holds this lock, so the lock is never poisoned.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

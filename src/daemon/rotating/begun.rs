@@ -1,4 +1,4 @@
-//! The start of a rotation: its state machine, or why there is none.
+//! The start of a rotation, its state machine or why there is none, and what the end of its task means.
 
 use super::refused::RotationRefused;
 use crate::rotation::{InPlace, Overlap};
@@ -14,4 +14,15 @@ pub(super) enum Begun {
     Nothing,
     /// The rotation cannot begin, for this reason.
     Refused(RotationRefused),
+}
+
+/// What the end of a rotation's task means for the rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is over, or does nothing more until a person acts.
+    Over,
+    /// The system refused its begin. A rotation that an earlier process left may be open.
+    NotBegun,
+    /// Another daemon on this machine drives it.
+    DrivenElsewhere,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::begun::Begun;
+use super::begun::{Begun, Outcome};
 use super::exchange::Exchange;
 use super::hindrance::Hindrance;
 use super::how::HowToRotate;
@@ -30,6 +30,9 @@ const GONE: &str = "the profile is not in the configuration; put it back";
 
 /// Time between two tries to resume an open rotation after a system error.
 pub(super) const AGAIN: Duration = Duration::from_secs(60);
+
+/// Time between two tries to resume an open rotation that another daemon drives: each waits some seconds for its lock.
+pub(super) const ELSEWHERE: Duration = Duration::from_secs(300);
 
 /// The task of one rotation.
 pub(super) struct Driver {
@@ -80,7 +83,7 @@ impl Driver {
     }
 
     /// Drives the rotation to its end.
-    pub(super) async fn run(mut self, how: Option<HowToRotate>) {
+    pub(super) async fn run(mut self, how: Option<HowToRotate>) -> Outcome {
         self.open.tell(told::beginning(how.is_some()), false);
         let (_lock, begun) = loop {
             match self.begin(how.as_ref()).await {
@@ -91,15 +94,27 @@ impl Driver {
                     let clock = &self.shared.outside.clock;
                     clock.sleep_until(clock.now().boot.after(AGAIN)).await;
                 }
-                Err(refused) => return self.refuse(&refused),
+                Err(refused) => {
+                    self.refuse(&refused);
+                    return match refused {
+                        RotationRefused::System(_) => Outcome::NotBegun,
+                        RotationRefused::AnotherDaemon => Outcome::DrivenElsewhere,
+                        _ => Outcome::Over,
+                    };
+                }
             }
         };
-        let mut machine = match begun {
-            Begun::Machine(machine) => machine,
-            Begun::InPlace(machine) => return self.exchange(*machine).await,
-            Begun::Nothing => return self.refuse(&RotationRefused::NoProfile),
-            Begun::Refused(refused) => return self.refuse(&refused),
-        };
+        match begun {
+            Begun::Machine(machine) => self.walk(*machine).await,
+            Begun::InPlace(machine) => self.exchange(*machine).await,
+            Begun::Nothing => self.refuse(&RotationRefused::NoProfile),
+            Begun::Refused(refused) => self.refuse(&refused),
+        }
+        Outcome::Over
+    }
+
+    /// Drives a rotation with overlap to its end.
+    async fn walk(mut self, mut machine: Overlap) {
         self.claim(&machine).await;
         loop {
             self.take_manager(&machine).await;

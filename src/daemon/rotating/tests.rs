@@ -2,6 +2,7 @@
 //!
 //! Dropping the driver between two commands stands for a killed process: no other part of it could continue.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::begun::Begun;
@@ -559,6 +560,65 @@ async fn a_rotation_that_was_left_open_goes_on_once_the_system_lets_it() {
         assert_eq!(end, Some(RotationEnd::Done), "{refusals} refusals");
         world.assert_settled("it goes on").await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_the_system_refuses_leaves_the_open_rotation_to_its_resume() {
+    let world = World::new().await;
+    world.start().await.drive(Some(&overlap()), 6).await;
+    let process = world.start().await;
+    // The resume of the new process has joined the request, and so does not come again.
+    world.refusals.store(1, Ordering::SeqCst);
+    let mut steps = process.rotations.start(&name(), overlap()).unwrap();
+    let last = last(&mut steps).await;
+    assert_eq!(last.end, Some(RotationEnd::Failed), "{last:?}");
+    told::until("it goes on", || {
+        matches!(world.journal(), RotationRead::Absent)
+    })
+    .await;
+    world.assert_settled("after a refused request").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_goes_on_when_the_daemon_that_drove_it_has_gone() {
+    let world = World::new().await;
+    world.start().await.drive(Some(&overlap()), 6).await;
+    let journals = store::Rotations::new(world.dir.path(), world.owner());
+    let other_daemon = journals.drive(&name()).unwrap();
+    let process = world.start().await;
+    let mut steps = process.rotations.start(&name(), overlap()).unwrap();
+    let last = last(&mut steps).await;
+    assert_eq!(last.end, Some(RotationEnd::Failed), "{last:?}");
+    assert!(last.sentence.contains("another daemon"), "{last:?}");
+    drop(other_daemon);
+    told::until("it goes on", || {
+        matches!(world.journal(), RotationRead::Absent)
+    })
+    .await;
+    world.assert_settled("the other daemon has gone").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_that_needed_a_person_is_forgotten_with_its_journal() {
+    let world = World::new().await;
+    // The journal is there, and nothing else yet.
+    world.start().await.drive(Some(&overlap()), 2).await;
+    assert!(world.record().rotation.is_none());
+    let path = world.dir.path().join("rotations/a.json");
+    std::fs::write(&path, "{").unwrap();
+    let process = world.start().await;
+    process.rotations.configure(&world.config);
+    let needs_human = || {
+        let shown = process.rotations.shown(&name());
+        shown.is_some_and(|shown| shown.needs_human)
+    };
+    told::until("a person is needed", needs_human).await;
+    std::fs::remove_file(&path).unwrap();
+    process.rotations.configure(&world.config);
+    told::until("it is forgotten", || {
+        process.rotations.shown(&name()).is_none()
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ async fn steps(process: &Process, how: HowToRotate) -> Vec<RotationStep> {
 }
 
 /// Lets time pass until this condition holds.
-async fn until(what: &str, so: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, so: impl Fn() -> bool) {
     for _ in 0..10_000 {
         if so() {
             return;
