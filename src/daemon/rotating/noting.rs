@@ -22,6 +22,13 @@ impl Driver {
     pub(super) async fn note(&mut self, notes: &Notes) -> bool {
         if notes.phase == Phase::Grace && !self.follows(notes).await {
             debug!("the profile does not use the new key yet");
+            let what = format!("the profile {} to use {}", self.name, notes.name);
+            let handle = self.shared.handle(&self.name);
+            let trouble = handle.and_then(|handle| handle.trouble());
+            self.hindrance.note(match trouble {
+                Some(why) => format!("{what}: {why}"),
+                None => format!("{what}: its stored credential cannot be read now"),
+            });
             return false;
         }
         self.note_down(notes).await

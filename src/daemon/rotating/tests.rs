@@ -519,6 +519,9 @@ async fn the_grace_period_begins_when_the_profile_uses_the_new_key() {
         (event, used()),
         (Event::NotNoted, notes.old.client_id.clone())
     );
+    let waits_for = driver.hindrance.what().unwrap();
+    let says = format!("the profile a to use {}: ", notes.name);
+    assert!(waits_for.starts_with(&says), "{waits_for}");
     world.fails.store(false, Ordering::SeqCst);
     let event = driver.perform(Command::Note(notes.clone())).await;
     assert_eq!(
