@@ -90,6 +90,11 @@ impl InPlace {
         &self.notes
     }
 
+    /// Returns the secret in force.
+    pub const fn current(&self) -> &SecretHash {
+        &self.current
+    }
+
     /// Returns the executor's next action.
     pub fn command(&self) -> InPlaceCommand {
         let id = || self.notes.rotation.clone();

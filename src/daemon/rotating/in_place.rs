@@ -30,9 +30,15 @@ impl Driver {
     pub(super) async fn exchange(mut self, mut machine: InPlace) {
         let notes = machine.notes().clone();
         self.open.note_in_place(notes.key.label());
+        if self.is_locked_out(&notes).await {
+            return self.end_exchange(&notes, InPlaceEnd::NeedsHuman);
+        }
         loop {
             let command = machine.command();
             if let InPlaceCommand::End(end) = command {
+                if end == InPlaceEnd::NeedsHuman {
+                    self.open.note_locked_out(machine.current().clone());
+                }
                 return self.end_exchange(&notes, end);
             }
             let now = self.shared.outside.clock.now();
@@ -50,6 +56,15 @@ impl Driver {
             );
             machine.step(self.shared.outside.clock.now().boot, event);
         }
+    }
+
+    /// Returns whether this process has judged the stored secret before: the issuer rejected it for good. It is not
+    /// sent again at each reload.
+    async fn is_locked_out(&mut self, notes: &InPlaceNotes) -> bool {
+        let Some(rejected) = self.open.locked_out() else {
+            return false;
+        };
+        matches!(self.look_in_place(notes).await, Looked::Found(current, _) if current == rejected)
     }
 
     /// Executes one command; `None` if another program has replaced the stored credential.

@@ -68,7 +68,12 @@ impl Inner {
             }
             return Arc::clone(open);
         }
-        let open = Arc::new(Open::new(self.shared.outside.clock.now().unix));
+        let now = self.shared.outside.clock.now().unix;
+        let open = Arc::new(match all.get(profile) {
+            // A person may have mended at the issuer what no change of the stored credential shows.
+            Some(before) if how.is_none() => Open::after(before, now),
+            _ => Open::new(now),
+        });
         if how.as_ref().is_some_and(|how| how.finish) {
             open.finish();
         }

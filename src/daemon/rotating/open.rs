@@ -1,14 +1,14 @@
 //! An open rotation, as callers see it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
 use super::step::{RotationShown, RotationStep, Steps, Written};
 use crate::instant::UnixTime;
 use crate::profile::ProfileName;
-use crate::rotation::{Notes, Phase};
+use crate::rotation::{Notes, Phase, SecretHash};
 
 /// An open rotation, shared by its task and its callers.
 pub(super) struct Open {
@@ -32,6 +32,8 @@ struct Keys {
     is_switched: bool,
     /// Whether this is a rotation in place; `None` until that is known.
     is_in_place: Option<bool>,
+    /// The secret that the issuer rejected for good, if a rotation in place ended with that.
+    locked_out: Option<SecretHash>,
 }
 
 // === impl Open ===
@@ -47,6 +49,23 @@ impl Open {
             is_over: AtomicBool::new(false),
             stays: AtomicBool::new(false),
         }
+    }
+
+    /// Creates the value for a rotation that is resumed after its task has ended.
+    pub(super) fn after(before: &Self, since: UnixTime) -> Self {
+        let next = Self::new(since);
+        next.lock_keys().locked_out = before.locked_out();
+        next
+    }
+
+    /// Notes the secret that the issuer rejects for good.
+    pub(super) fn note_locked_out(&self, secret: SecretHash) {
+        self.lock_keys().locked_out = Some(secret);
+    }
+
+    /// Returns the secret that the issuer rejected for good when the rotation in place was last judged.
+    pub(super) fn locked_out(&self) -> Option<SecretHash> {
+        self.lock_keys().locked_out.clone()
     }
 
     /// Returns the rotation's steps for one more caller.
@@ -76,7 +95,7 @@ impl Open {
 
     /// Notes the names of the keys.
     pub(super) fn note(&self, notes: &Notes) {
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.lock_keys();
         keys.old = Some(notes.old.label().to_owned());
         keys.new = Some(notes.name.clone());
         keys.is_switched = matches!(notes.phase, Phase::Grace | Phase::Deleting);
@@ -85,15 +104,14 @@ impl Open {
 
     /// Notes the name of the key whose secret is replaced in place.
     pub(super) fn note_in_place(&self, key: &str) {
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.lock_keys();
         keys.old = Some(key.to_owned());
         keys.is_in_place = Some(true);
     }
 
     /// Returns whether this is a rotation in place, once that is known.
     pub(super) fn is_in_place(&self) -> Option<bool> {
-        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.is_in_place
+        self.lock_keys().is_in_place
     }
 
     /// Sends a step to all callers. A step with an end ends the rotation; `stays` keeps it in the status after that.
@@ -108,6 +126,11 @@ impl Open {
         });
     }
 
+    fn lock_keys(&self) -> MutexGuard<'_, Keys> {
+        // No code panics while it holds this lock, so the lock is never poisoned.
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns whether the rotation's task has ended.
     pub(super) fn is_over(&self) -> bool {
         self.is_over.load(Ordering::SeqCst)
@@ -120,7 +143,7 @@ impl Open {
             return None;
         }
         let written = Arc::clone(&self.written.borrow());
-        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.lock_keys();
         let last = written.last();
         Some(RotationShown {
             phase: last.map_or("checking", |step| step.name),

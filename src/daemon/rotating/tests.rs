@@ -61,12 +61,15 @@ struct Issuer {
     /// If set, the issuer knows only this client: the other keys have not reached its replica.
     lags: AtomicBool,
     first: String,
+    /// How many times the issuer was asked.
+    asked: AtomicUsize,
     granted: Mutex<Vec<String>>,
 }
 
 impl Provider for Issuer {
     fn fetch<'a>(&'a self, credential: &'a Credential) -> Fetching<'a> {
         let id = &credential.client_id;
+        self.asked.fetch_add(1, Ordering::SeqCst);
         let is_known = !self.lags.load(Ordering::SeqCst) || *id == self.first;
         let result = if is_known && self.plane.log_in(id, &credential.client_secret) {
             let mut granted = self.granted.lock().unwrap();
@@ -151,6 +154,7 @@ impl World {
                 plane: Arc::clone(&plane),
                 lags: AtomicBool::new(false),
                 first: made.client_id.clone(),
+                asked: AtomicUsize::new(0),
                 granted: Mutex::default(),
             }),
             plane,

@@ -98,6 +98,23 @@ impl World {
 }
 
 impl Process {
+    /// Reloads the configuration, and returns the last step of the rotation that is resumed thereby.
+    async fn judged_again(&self, world: &World) -> RotationStep {
+        let inner = self.rotations.0.as_ref().unwrap();
+        let open = || inner.open().get(&name()).map(Arc::clone);
+        let before = open();
+        self.rotations.configure(&world.config);
+        for _ in 0..1_000_000 {
+            tokio::task::yield_now().await;
+            let now = open();
+            let is_new = |now: &Arc<Open>| !before.as_ref().is_some_and(|it| Arc::ptr_eq(it, now));
+            if let Some(now) = now.filter(is_new) {
+                return last(&mut now.steps()).await;
+            }
+        }
+        panic!("it is not resumed");
+    }
+
     /// Drives a rotation as `drive` does, with a check before each command.
     async fn exchange(
         &self,
@@ -258,6 +275,32 @@ async fn where_the_token_is_dead_too_a_person_is_needed_and_nothing_more_is_writ
     assert!(shown.needs_human && !shown.is_switched, "{shown:?}");
     assert_eq!(world.secret(), before);
     assert!(matches!(world.journal(), RotationRead::Begun(_)));
+    // A reload does not send the rejected secret again; another one is judged anew.
+    let asked = || world.issuer.asked.load(Ordering::SeqCst);
+    let so_far = asked();
+    let again = process.judged_again(&world).await;
+    assert_eq!(again.end, Some(RotationEnd::NeedsHuman), "{again:?}");
+    assert!(process.rotations.shown(&name()).unwrap().needs_human);
+    assert_eq!(asked(), so_far);
+    let with_secret = |secret: &str| {
+        let secret = ClientSecret::parse(secret).unwrap();
+        world.replace(|record| Record {
+            key: Key {
+                credential: Credential::new(&record.key.credential.client_id, secret)
+                    .unwrap()
+                    .bound_to(record.binding.bound.as_str()),
+                ..record.key
+            },
+            ..record
+        });
+    };
+    let old = world.record();
+    with_secret("another-secret");
+    world.plane.expect([refuse, refuse, refuse, refuse, refuse]);
+    let again = process.judged_again(&world).await;
+    assert_eq!(again.end, Some(RotationEnd::NeedsHuman), "{again:?}");
+    assert!(asked() > so_far, "another secret is tried");
+    world.replace(|_| old);
     drop(process);
     // The next process finds the same state. No rejection was counted.
     let process = world.start_without_token().await;
