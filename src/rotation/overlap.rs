@@ -135,6 +135,13 @@ impl Overlap {
         }
     }
 
+    /// Takes what the configuration says now: how long the old key stays if the issuer does not show last logins, and
+    /// whether another machine uses the key.
+    pub const fn take_terms(&mut self, grace: Duration, is_shared: bool) {
+        self.terms.grace = grace;
+        self.terms.is_shared = is_shared;
+    }
+
     /// Returns whether the lifetime of the profile's tokens is known.
     pub const fn knows_lifetime(&self) -> bool {
         self.terms.lifetime.is_some()

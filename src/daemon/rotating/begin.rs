@@ -192,16 +192,24 @@ impl Driver {
         })
     }
 
-    fn terms(&self, record: Option<&Record>) -> Terms {
+    fn terms(&mut self, record: Option<&Record>) -> Terms {
         let rotation = self.shared.profile(&self.name);
         let rotation = rotation.map(|profile| profile.rotation.clone());
         let rotation = rotation.unwrap_or_default();
+        self.is_record_shared = record.is_some_and(|record| record.key.credential.is_shared());
         Terms {
             lifetime: self.lifetime(),
             longest_lifetime: MAX_LIFETIME,
             grace: rotation.grace,
-            is_shared: rotation.is_shared
-                || record.is_some_and(|record| record.key.credential.is_shared()),
+            is_shared: rotation.is_shared || self.is_record_shared,
+        }
+    }
+
+    /// Passes on what the configuration says now. A profile that is gone from it keeps its terms.
+    pub(super) fn take_terms(&self, machine: &mut Overlap) {
+        if let Some(profile) = self.shared.profile(&self.name) {
+            let rotation = &profile.rotation;
+            machine.take_terms(rotation.grace, rotation.is_shared || self.is_record_shared);
         }
     }
 

@@ -56,6 +56,8 @@ pub(super) struct Driver {
     /// The rotation whose journal this task has written, or has tried to write.
     pub(super) noted: Option<RotationId>,
     is_switch_told: bool,
+    /// Whether the record says that another machine uses the key.
+    pub(super) is_record_shared: bool,
     /// Whether the state machine knows the lifetime of the tokens.
     pub(super) is_lifetime_known: bool,
 }
@@ -76,6 +78,7 @@ impl Driver {
             guarded_until: None,
             hindrance: Hindrance::default(),
             is_lifetime_known: false,
+            is_record_shared: false,
             noted: None,
             is_finish_told: false,
             is_switch_told: false,
@@ -128,6 +131,7 @@ impl Driver {
             }
             let event = self.perform(command).await;
             self.learn_lifetime(&mut machine);
+            self.take_terms(&mut machine);
             debug!(
                 state = machine.state().kind(),
                 event = event.kind().0,

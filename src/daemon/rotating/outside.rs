@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::keep::handle::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::super::keep::roster::Roster;
 use crate::applications::{Calling, KeyIssuer};
@@ -53,6 +53,7 @@ pub(super) struct Shared {
     profiles: Mutex<BTreeMap<ProfileName, Arc<Profile>>>,
     /// The keys that the issuer refused to delete, by profile.
     left: Mutex<BTreeMap<ProfileName, Vec<String>>>,
+    reloads: watch::Sender<()>,
 }
 
 // === impl Shared ===
@@ -63,6 +64,7 @@ impl Shared {
             outside,
             profiles: Mutex::default(),
             left: Mutex::default(),
+            reloads: watch::channel(()).0,
         }
     }
 
@@ -70,6 +72,13 @@ impl Shared {
         let profiles = config.profiles.iter();
         let profiles = profiles.map(|(name, profile)| (name.clone(), Arc::new(profile.clone())));
         *self.lock() = profiles.collect();
+        self.reloads.send_replace(());
+    }
+
+    /// Waits until another configuration is in force.
+    pub(super) async fn reloaded(&self) {
+        // `self` holds the sender, so the channel is never closed.
+        let _: Result<(), _> = self.reloads.subscribe().changed().await;
     }
 
     /// Returns the profile of the configuration in force.

@@ -39,12 +39,18 @@ impl Driver {
         let (mut finishing, mut managing) = (self.open.finishing(), self.open.managing());
         let with = self.with.clone();
         let is_told = self.is_finish_told;
+        // The configuration may say now that the old key stays, or how long.
+        let is_by_terms = matches!(
+            pause.why,
+            Why::Grace | Why::Unused | Why::InUse | Why::NotTold
+        );
         let event = tokio::select! { biased;
             // `self.open` holds the sender, so the channel is never closed.
             _ = finishing.wait_for(|finish| *finish), if !is_told => Event::Finish,
             _ = managing.wait_for(|it| it.is_some() && *it != with) => Event::Woken,
             () = self.shared.outside.clock.sleep_until(pause.until) => Event::Woken,
             () = self.first_token() => Event::Woken,
+            () = self.shared.reloaded(), if is_by_terms => Event::Woken,
         };
         self.is_finish_told |= event == Event::Finish;
         event
