@@ -19,7 +19,7 @@
 //! | `guarding` | keeps the old key while the new one gets no token |
 //! | `proving`, `proven` | proves the new secret by getting a token with it |
 //! | `noting` | writes the journal |
-//! | `storing` | the changes of the record |
+//! | `storing`, `recorded` | the changes of the record, and their calls off the event loop |
 //! | `journal` | converts the state machine's notes to and from the journal |
 //! | `open` | an open rotation, as callers see it |
 //! | `in_place`, `exchange` | the same for a rotation in place, and the data that it keeps between its steps |
@@ -56,6 +56,7 @@ mod open;
 mod outside;
 mod proven;
 mod proving;
+mod recorded;
 mod refused;
 mod sharing;
 mod step;

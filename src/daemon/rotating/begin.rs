@@ -172,8 +172,7 @@ impl Driver {
         if let Some(record) = begun {
             let others = record.other_key().and_then(|key| key.key_name.clone());
             names.extend(record.key.key_name.clone().into_iter().chain(others));
-            let view = storing::view(Some(record));
-            let rotation = view.and_then(|view| view.rotation);
+            let rotation = storing::view(record).and_then(|view| view.rotation);
             names.extend(rotation.map(|rotation| key_name(&self.name, &rotation)));
         }
         names.sort_unstable();
@@ -183,7 +182,7 @@ impl Driver {
 
     /// Finds a rotation in the record whose journal is missing.
     fn left_in(&self, record: Option<&Record>) -> Option<Left> {
-        let view = storing::view(Some(record?))?;
+        let view = storing::view(record?)?;
         let name = key_name(&self.name, view.rotation.as_ref()?);
         Some(Left::Overlap {
             notes: Box::new(Notes::of_record(&view, name)?),

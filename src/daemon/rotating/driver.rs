@@ -12,6 +12,7 @@ use super::how::HowToRotate;
 use super::open::Open;
 use super::outside::Shared;
 use super::proven::Proven;
+use super::recorded::STORE;
 use super::refused::RotationRefused;
 use super::storing::{self, MadeKey};
 use super::told;
@@ -19,14 +20,8 @@ use crate::applications::Family;
 use crate::causes::Causes;
 use crate::instant::BootInstant;
 use crate::profile::ProfileName;
-use crate::rotation::{Change, Command, End, Event, Overlap, Phase, State, Written};
-use crate::store::{DriverLock, Record, RotationId, StoreErrorKind};
-
-/// The subject of a wait for the record.
-pub(super) const STORE: &str = "the store of the credential";
-
-/// The reason for a wait after the profile was removed during a rotation of its key.
-const GONE: &str = "the profile is not in the configuration; put it back";
+use crate::rotation::{Command, End, Event, Overlap, Phase, State};
+use crate::store::{DriverLock, RotationId, StoreErrorKind};
 
 /// Time between two tries to resume an open rotation after a system error.
 pub(super) const AGAIN: Duration = Duration::from_secs(60);
@@ -179,9 +174,10 @@ impl Driver {
                 self.settle().await;
                 Event::Settled
             }
-            Command::Read => match self.record().await {
+            Command::Read => match self.present_record().await {
                 Ok(record) => {
-                    storing::view(record.as_ref()).map_or(Event::Unreadable, Event::Record)
+                    self.is_record_shared = record.key.credential.is_shared();
+                    storing::view(&record).map_or(Event::Unreadable, Event::Record)
                 }
                 Err(why) => {
                     self.hindrance.note(format!("{STORE}: {why}"));
@@ -199,52 +195,6 @@ impl Driver {
             Command::Pause(pause) => self.pause(pause).await,
             // Does not occur: the loop ends at this command.
             Command::End(_) => Event::Woken,
-        }
-    }
-
-    async fn store(&mut self, change: Change) -> Written {
-        let (shared, name, made) = (self.shared(), self.name.clone(), Arc::clone(&self.made));
-        let is_restore = matches!(change, Change::Restore(..));
-        let changed = self.blocking(move || {
-            // The profile may be missing from the configuration now and come back later.
-            let store = shared.store(&name)?;
-            let stores = &shared.outside.stores;
-            Some(storing::change(
-                stores,
-                store.as_ref(),
-                &name,
-                &change,
-                &made,
-            ))
-        });
-        let gone = || (Written::Failed, Some(GONE.to_owned()));
-        let (written, why) = match changed.await {
-            Ok(changed) => changed.unwrap_or_else(gone),
-            Err(why) => (Written::Failed, Some(why)),
-        };
-        if let Some(why) = why {
-            self.hindrance.note(format!("{STORE}: {why}"));
-        }
-        if is_restore
-            && written == Written::Done
-            && let Some(handle) = self.shared.handle(&self.name)
-        {
-            handle.recheck().await;
-        }
-        written
-    }
-
-    /// Reads the stored record.
-    ///
-    /// # Errors
-    /// The reason why the record cannot be read, for people.
-    pub(super) async fn record(&self) -> Result<Option<Record>, String> {
-        let (shared, name) = (self.shared(), self.name.clone());
-        let read = self.blocking(move || shared.store(&name).map(|store| store.load(&name)));
-        match read.await? {
-            Some(Ok(record)) => Ok(record),
-            Some(Err(error)) => Err(Causes(&error).to_string()),
-            None => Err(GONE.to_owned()),
         }
     }
 

@@ -81,20 +81,8 @@ pub(super) fn change(
     (written, why)
 }
 
-/// Returns the record as a rotation sees it. A removed record has no key of the rotation.
-pub(super) fn view(record: Option<&Record>) -> Option<RecordView> {
-    let Some(record) = record else {
-        return Some(RecordView {
-            rotation: None,
-            current: KeyRef {
-                client_id: String::new(),
-                id: None,
-                name: None,
-            },
-            next: None,
-            previous: None,
-        });
-    };
+/// Returns the record as a rotation sees it.
+pub(super) fn view(record: &Record) -> Option<RecordView> {
     let other = record.rotation.as_ref().and_then(|it| it.other.as_ref());
     let rotation = record.rotation_id();
     let rotation = rotation.map(|id| rotation::RotationId::parse(id.as_str()));

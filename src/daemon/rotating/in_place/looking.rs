@@ -3,6 +3,7 @@
 use tracing::{debug, warn};
 
 use super::super::driver::Driver;
+use super::super::recorded::EMPTY;
 use super::storing::{id, is_of};
 use crate::applications::secret_of;
 use crate::causes::Causes;
@@ -12,9 +13,9 @@ use crate::store::{Kept, Store, StoreErrorKind};
 
 /// The result of reading the store.
 pub(super) enum Looked {
-    /// The store or the second slot cannot be read now.
+    /// The store or the second slot cannot be read now, or there is no record: the profile may have another store.
     Unreadable,
-    /// Another program has put another key in force, or begun another rotation, or removed the record.
+    /// Another program has put another key in force, or begun another rotation.
     Replaced,
     /// The secret in force, and what the second slot has.
     Found(SecretHash, Slot),
@@ -26,6 +27,10 @@ impl Driver {
         let (shared, name, of) = (self.shared(), self.name.clone(), notes.clone());
         let looked = self.blocking(move || look(shared.store(&name)?.as_ref(), &name, &of));
         let Ok(Some((looked, kept))) = looked.await else {
+            self.exchange.trouble = self
+                .record()
+                .await
+                .map_or_else(Some, |record| record.is_none().then(|| EMPTY.to_owned()));
             return Looked::Unreadable;
         };
         if let Some(kept) = kept {
@@ -43,7 +48,7 @@ fn look(
 ) -> Option<(Looked, Option<Kept>)> {
     let record = match store.load(name) {
         Ok(Some(record)) => record,
-        Ok(None) => return Some((Looked::Replaced, None)),
+        Ok(None) => return None,
         Err(error) => {
             debug!(error = %Causes(&error), "the record cannot be read");
             return None;
