@@ -54,8 +54,8 @@ pub use read_only::{NoCommands, SourceError, SourceReader, Surroundings};
 pub use record::{Begun, Key, OtherKey, Record, RotationId, Seen};
 pub use removal::{Removal, Removals};
 pub use rotations::{
-    DriverLock, Machine, Phase, RotationJournal, RotationMode, RotationRead, Rotations, SeenKey,
-    StartedOn,
+    DriverLock, LeftKey, Machine, Phase, RotationJournal, RotationMode, RotationRead, Rotations,
+    SeenKey, StartedOn,
 };
 
 /// The stores of one state folder and one user. Creating them has no side effects: a store that no profile names is

@@ -59,7 +59,10 @@ pub(super) fn find(target: &Target, config: &Config) -> Vec<Shown> {
 fn left(rotations: &Rotations, name: &ProfileName) -> Shown {
     let path = rotations.path(name).with_extension("left");
     let which = match rotations.left(name) {
-        Ok(keys) => keys.join(", "),
+        Ok(keys) => {
+            let labels: Vec<_> = keys.into_iter().map(|key| key.label).collect();
+            labels.join(", ")
+        }
         Err(error) => Causes(&error).to_string(),
     };
     let what = format!(

@@ -157,8 +157,9 @@ impl Rotations {
 
     /// Returns the names of the profile's former keys that the issuer refused to delete.
     pub fn left(&self, profile: &ProfileName) -> Vec<String> {
-        let inner = self.0.as_ref();
-        inner.map_or_else(Vec::new, |inner| inner.shared.left(profile))
+        let left = self.0.as_ref().map(|inner| inner.shared.left(profile));
+        let left = left.unwrap_or_default().into_iter();
+        left.map(|key| key.label).collect()
     }
 
     /// Resumes the rotations that an earlier process left open, and checks whether undeleted former keys are gone by

@@ -21,6 +21,7 @@ mod machine;
 mod names;
 
 pub use journal::{Machine, Phase, RotationJournal, RotationMode, SeenKey, StartedOn};
+pub use left::LeftKey;
 
 /// The largest file, in bytes: the names of a thousand keys take a tenth.
 const MAX_LEN: usize = 1024 * 1024;

@@ -120,7 +120,7 @@ fn forget_left(session: &Session, key: &Application) {
     for name in rotations.with_left().unwrap_or_default() {
         let mut left = rotations.left(&name).unwrap_or_default();
         let before = left.len();
-        left.retain(|label| *label != key.name && *label != key.client_id);
+        left.retain(|it| ![&key.name, &key.client_id].contains(&&it.label));
         if left.len() == before {
             continue;
         }

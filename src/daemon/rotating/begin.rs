@@ -218,7 +218,7 @@ impl Driver {
     }
 
     /// Returns the client IDs that the profiles of this daemon use.
-    fn in_use(&self) -> BTreeSet<String> {
+    pub(super) fn in_use(&self) -> BTreeSet<String> {
         let all = self.shared.outside.roster.all();
         let enrolments = all.values().filter_map(|entry| entry.handle.enrolment());
         enrolments.map(|it| it.client_id.clone()).collect()

@@ -148,6 +148,7 @@ impl Driver {
         let Some(keys) = self.keys().await else {
             return Event::NotSent;
         };
+        let label = key.label().to_owned();
         let id = match (key.id, self.family) {
             (Some(id), Some(family)) => (family, id),
             // Where neither the record nor the journal has the ID, the issuer's list has it.
@@ -170,7 +171,10 @@ impl Driver {
         match keys.delete(id.0, &id.1).await {
             Reply::Done(()) => Event::Deleted,
             Reply::Refused(trouble) if trouble.kind == TroubleKind::NotFound => Event::Deleted,
-            Reply::Refused(trouble) => self.failed(&trouble),
+            Reply::Refused(trouble) => {
+                self.undeleted.insert(label, key.client_id);
+                self.failed(&trouble)
+            }
             Reply::Lost(trouble) => {
                 self.note_trouble(&trouble);
                 Event::Lost

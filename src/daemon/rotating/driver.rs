@@ -1,5 +1,6 @@
 //! Executes the commands of a rotation's state machine one after the other.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub(super) struct Driver {
     /// The issuer's family of endpoints for the keys of users, once it is known.
     pub(super) family: Option<Family>,
     pub(super) made: Arc<MadeKey>,
+    /// The client IDs of the keys that the issuer refused to delete, by their labels.
+    pub(super) undeleted: BTreeMap<String, String>,
     /// The token of the new key, until the switch.
     pub(super) proven: Option<Proven>,
     /// What a rotation in place keeps between its steps.
@@ -68,6 +71,7 @@ impl Driver {
             with: None,
             family: None,
             made: Arc::default(),
+            undeleted: BTreeMap::new(),
             proven: None,
             exchange: Exchange::default(),
             guarded_until: None,
@@ -122,6 +126,7 @@ impl Driver {
                 return self.end(&machine, end);
             }
             if command == Command::RemoveNotes {
+                self.delete_left(machine.left()).await;
                 self.keep_left(machine.left()).await;
             }
             let event = self.perform(command).await;

@@ -13,7 +13,7 @@ use crate::config::{Config, Profile};
 use crate::credential::Ca;
 use crate::offload::Refused;
 use crate::profile::ProfileName;
-use crate::store::{Machine, Rotations as Journals, Store, Stores};
+use crate::store::{LeftKey, Machine, Rotations as Journals, Store, Stores};
 use crate::token::AccessToken;
 
 /// Makes the API for the keys of a profile's control plane, authorized by this token. If certificates are given, the
@@ -52,7 +52,7 @@ pub(super) struct Shared {
     /// The profiles of the configuration in force.
     profiles: Mutex<BTreeMap<ProfileName, Arc<Profile>>>,
     /// The keys that the issuer refused to delete, by profile.
-    left: Mutex<BTreeMap<ProfileName, Vec<String>>>,
+    left: Mutex<BTreeMap<ProfileName, Vec<LeftKey>>>,
     reloads: watch::Sender<()>,
 }
 
@@ -91,20 +91,20 @@ impl Shared {
         self.lock().clone()
     }
 
-    /// Returns the names of the profile's keys that the issuer refused to delete.
-    pub(super) fn left(&self, name: &ProfileName) -> Vec<String> {
+    /// Returns the profile's keys that the issuer refused to delete.
+    pub(super) fn left(&self, name: &ProfileName) -> Vec<LeftKey> {
         // No code panics while it holds this lock, so the lock is never poisoned.
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.get(name).cloned().unwrap_or_default()
     }
 
-    /// Replaces the names of undeleted keys of all profiles.
-    pub(super) fn replace_left(&self, all: BTreeMap<ProfileName, Vec<String>>) {
+    /// Replaces the undeleted keys of all profiles.
+    pub(super) fn replace_left(&self, all: BTreeMap<ProfileName, Vec<LeftKey>>) {
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = all;
     }
 
-    /// Replaces the names of undeleted keys of one profile.
-    pub(super) fn note_left(&self, name: &ProfileName, keys: Vec<String>) {
+    /// Replaces the undeleted keys of one profile.
+    pub(super) fn note_left(&self, name: &ProfileName, keys: Vec<LeftKey>) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.insert(name.clone(), keys);
     }

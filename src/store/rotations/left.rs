@@ -1,5 +1,7 @@
 //! The names of former keys that a server did not let rotations delete: `STATE/rotations/PROFILE.left`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Rotations;
@@ -14,21 +16,46 @@ struct Form {
     version: u64,
     /// The keys' names; for a key without a name, its client ID.
     keys: Vec<String>,
+    /// The client IDs of those keys of which it is known, by the names in `keys`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    client_ids: BTreeMap<String, String>,
 }
 
+/// A former key that its server did not let a rotation delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftKey {
+    /// Its name; its client ID if the name is unknown.
+    pub label: String,
+    /// Its client ID, if it is known.
+    pub client_id: Option<String>,
+}
+
+// === impl Form ===
+
+impl Form {
+    fn into_keys(mut self) -> Vec<LeftKey> {
+        let keys = self.keys.into_iter().map(|label| LeftKey {
+            client_id: self.client_ids.remove(&label),
+            label,
+        });
+        keys.collect()
+    }
+}
+
+// === impl Rotations ===
+
 impl Rotations {
-    /// The names of the profile's former keys that its server did not let a rotation delete; for a key without a known
-    /// name, its client ID.
+    /// The profile's former keys that its server did not let a rotation delete.
     ///
     /// # Errors
     /// [`StoreError`] if the file cannot be read, trusted or understood.
-    pub fn left(&self, profile: &ProfileName) -> Result<Vec<String>, StoreError> {
+    pub fn left(&self, profile: &ProfileName) -> Result<Vec<LeftKey>, StoreError> {
         let Some(json) = self.left.read(profile)? else {
             return Ok(vec![]);
         };
         let form = serde_json::from_slice(&json).ok();
         let form = form.filter(|form: &Form| form.version == VERSION);
-        form.map(|form| form.keys).ok_or_else(|| {
+        form.map(Form::into_keys).ok_or_else(|| {
             let what = "it does not say which keys are left at the server";
             StoreError::new(
                 &self.left.path(profile),
@@ -50,13 +77,17 @@ impl Rotations {
     ///
     /// # Errors
     /// [`StoreError`] if the file cannot be written or removed.
-    pub fn set_left(&self, lock: &ProfileLock, keys: &[String]) -> Result<(), StoreError> {
+    pub fn set_left(&self, lock: &ProfileLock, keys: &[LeftKey]) -> Result<(), StoreError> {
         if keys.is_empty() {
             return self.left.remove(lock).map(drop);
         }
         let form = Form {
             version: VERSION,
-            keys: keys.to_vec(),
+            keys: keys.iter().map(|key| key.label.clone()).collect(),
+            client_ids: keys
+                .iter()
+                .filter_map(|key| Some((key.label.clone(), key.client_id.clone()?)))
+                .collect(),
         };
         let json = serde_json::to_vec_pretty(&form).map_err(|_| {
             let kind = std::io::ErrorKind::InvalidData;

@@ -216,17 +216,27 @@ fn the_names_that_may_be_at_the_server_are_told_once_each() {
 fn keys_that_are_left_are_written_down_until_none_is() {
     let place = Place::new();
     let rotations = &place.rotations;
-    assert_eq!(rotations.left(&name()).unwrap(), [""; 0]);
-    let keys = ["first".to_owned(), "second".to_owned()];
+    assert_eq!(rotations.left(&name()).unwrap(), []);
+    let keys = [("first", Some("client-1")), ("second", None)].map(|(label, client_id)| LeftKey {
+        label: label.to_owned(),
+        client_id: client_id.map(str::to_owned),
+    });
     rotations.set_left(&place.lock(), &keys).unwrap();
     assert_eq!(rotations.left(&name()).unwrap(), keys);
     assert_eq!(rotations.with_left().unwrap(), [name()]);
     assert_eq!(rotations.profiles().unwrap(), [], "that is no journal");
     rotations.set_left(&place.lock(), &[]).unwrap();
     assert_eq!(rotations.with_left().unwrap(), []);
-    std::fs::write(rotations.path(&name()).with_extension("left"), "{}").unwrap();
     let path = rotations.path(&name()).with_extension("left");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let write = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    // An earlier program wrote no client IDs.
+    write(r#"{"version":1,"keys":["first"]}"#);
+    let labels = rotations.left(&name()).unwrap();
+    assert_eq!((labels.len(), &labels[0].client_id), (1, &None));
+    write("{}");
     let error = rotations.left(&name()).unwrap_err();
     assert!(
         matches!(error.kind, StoreErrorKind::NotUnderstood(_)),

@@ -167,6 +167,41 @@ async fn a_key_that_is_left_is_shown_until_it_is_gone_from_the_issuer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_next_rotation_deletes_the_key_that_an_earlier_one_left() {
+    let world = World::new().await;
+    let forbidden = Conduct::Refuse(TroubleKind::Forbidden);
+    world.plane.expect([Conduct::Answer, forbidden]);
+    let process = world.start().await;
+    let last = steps(&process, overlap()).await.pop().unwrap();
+    assert_eq!(last.end, Some(RotationEnd::Kept));
+    // A key of the same name as a left one is another key if its client ID differs or is not known.
+    let other = KeyName::parse("other").unwrap();
+    world.plane.create(Family::AccessKeys, &other).await;
+    let path = world.dir.path().join("rotations/a.left");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("client-1"), "{text}");
+    let both = text.replace("\"first\"\n", "\"first\", \"other\"\n");
+    std::fs::write(&path, both).unwrap();
+    process.rotations.configure(&world.config);
+    until("both are read", || {
+        process.rotations.left(&name()) == ["first", "other"]
+    })
+    .await;
+    let last = steps(&process, overlap()).await.pop().unwrap();
+    assert_eq!(last.end, Some(RotationEnd::Done), "{last:?}");
+    assert_eq!(process.rotations.left(&name()), ["other"]);
+    let listed = world.plane.list(crate::applications::Kind::Auto).await;
+    let names: Vec<_> = listed
+        .unwrap()
+        .keys
+        .into_iter()
+        .map(|key| key.name)
+        .collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names.contains(&"other".to_owned()), "{names:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rotation_without_a_journal_goes_on_once_its_record_is_read() {
     let world = World::new().await;
     world.start().await.drive(Some(&overlap()), 6).await;
