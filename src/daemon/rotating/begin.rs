@@ -68,8 +68,11 @@ impl Driver {
         }) = left
         {
             info!(rotation = notes.rotation.as_str(), phase = ?notes.phase, "rotation goes on");
-            let asked = how.and_then(|how| how.with.clone());
-            self.with = asked.or(with);
+            // It manages the keys as soon as it turns out to see them.
+            if let Some(asked) = how.and_then(|how| how.with.as_ref()) {
+                self.open.manage_with(asked);
+            }
+            self.with = with;
             self.family = family;
             return Begun::Machine(Box::new(Overlap::resume(*notes, terms, clock)));
         }

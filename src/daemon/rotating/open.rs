@@ -88,6 +88,11 @@ impl Open {
         self.manager.send_replace(Some(profile.clone()));
     }
 
+    /// Forgets the request for another managing profile.
+    pub(super) fn keep_manager(&self) {
+        self.manager.send_replace(None);
+    }
+
     /// Returns a receiver of the managing profile's name.
     pub(super) fn managing(&self) -> watch::Receiver<Option<ProfileName>> {
         self.manager.subscribe()

@@ -216,6 +216,7 @@ impl World {
             namespace: UserNamespace::Identity,
         }));
         let (plane, refusals) = (Arc::clone(&self.plane), Arc::clone(&self.refusals));
+        let other_user = Arc::<FakeIssuer>::default();
         let (rotations, found) = Rotations::new(Outside {
             clock: self
                 .hurry
@@ -229,7 +230,12 @@ impl World {
                 host: self.host.to_owned(),
                 boot: format!("boot-of-{}", self.host),
             },
-            keys: Box::new(move |_, _, _| Some(Arc::<FakeIssuer>::clone(&plane))),
+            keys: Box::new(move |profile, _, _| {
+                // The profile without a store is another user's.
+                let is_own = profile.store().is_some();
+                let keys = if is_own { &plane } else { &other_user };
+                Some(Arc::<FakeIssuer>::clone(keys))
+            }),
             offload: Box::new(move |call| {
                 let is_refused = refusals.load(Ordering::SeqCst) > 0;
                 if is_refused {
@@ -275,6 +281,19 @@ impl World {
         }
     }
 
+    /// Leaves the rotation of a process that was killed in the grace period.
+    async fn switch(&mut self) {
+        for commands in 1..MANY {
+            self.start().await.drive(Some(&overlap()), commands).await;
+            let journal = self.journal();
+            if matches!(journal, RotationRead::Begun(journal) if journal.grace.is_some()) {
+                return;
+            }
+            *self = Self::new().await;
+        }
+        panic!("it is never switched");
+    }
+
     fn record(&self) -> Record {
         let store = self.stores().reader(&StoreKind::File);
         store.load(&name()).unwrap().unwrap()
@@ -317,6 +336,20 @@ impl World {
 }
 
 impl Process {
+    /// Adds the profile `file`, whose token is another user's.
+    fn add_other_user(&self) {
+        let entry = || Entry {
+            handle: Arc::clone(&self.handle),
+            rules: [].into(),
+            hosts: [].into(),
+            sinks: [].into(),
+            rotation: Arc::default(),
+        };
+        let other = ProfileName::parse("file").unwrap();
+        let all = Profiles::from([(name(), entry()), (other, entry())]);
+        self.shared.outside.roster.replace(all);
+    }
+
     /// Executes this many commands of a rotation, then kills the process; `None` for `how` resumes an open rotation.
     async fn drive(&self, how: Option<&HowToRotate>, commands: usize) -> Option<End> {
         let (mut driver, mut machine) = self.begin(how).await?;

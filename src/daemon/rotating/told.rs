@@ -4,6 +4,7 @@ use super::hindrance::{Hindered, Hindrance};
 use super::refused::RotationRefused;
 use super::step::{RotationEnd, RotationStep};
 use crate::instant::{Now, UnixTime};
+use crate::profile::ProfileName;
 use crate::rotation::{End, Notes, Overlap, Reason, Refusal, State, Why};
 
 const CHECKING: &str = "checking whether the key can be rotated";
@@ -76,6 +77,17 @@ pub(super) fn settling(hindered: Hindered<'_>, until: UnixTime) -> RotationStep 
     RotationStep {
         until: Some(until),
         since: hindered.what.and(hindered.since),
+        ..named("waiting", sentence, None)
+    }
+}
+
+/// Returns the step that refuses a managing profile.
+pub(super) fn not_managing(profile: &ProfileName, why: &str, now: UnixTime) -> RotationStep {
+    let sentence = format!(
+        "the profile {profile} does not manage the keys: {why}; name a profile of the same user with --with PROFILE"
+    );
+    RotationStep {
+        since: Some(now),
         ..named("waiting", sentence, None)
     }
 }

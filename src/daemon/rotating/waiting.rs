@@ -3,10 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::driver::{Driver, STORE};
+use tracing::warn;
+
+use super::driver::Driver;
+use super::recorded::STORE;
 use super::told;
+use crate::applications::Kind;
 use crate::config::StoreKind;
-use crate::rotation::{Event, Overlap, Pause, Why};
+use crate::profile::ProfileName;
+use crate::rotation::{Event, Notes, Overlap, Pause, Why};
 
 /// How long to wait before a keyring that answers counts as having finished all earlier writes.
 const LATE_WRITES: Duration = Duration::from_secs(60);
@@ -56,12 +61,47 @@ impl Driver {
         event
     }
 
-    /// Switches to the managing profile that a later request named, and writes it to the journal.
+    /// Switches to the managing profile that a later request named, and writes it to the journal. To the token of
+    /// another user, the keys of this rotation would look deleted; so a profile that does not see one is refused.
     pub(super) async fn take_manager(&mut self, machine: &Overlap) {
         let wanted = self.open.managing().borrow().clone();
-        if wanted.is_some() && wanted != self.with {
-            self.with = wanted;
-            self.claim(machine).await;
+        let Some(wanted) = wanted.filter(|it| self.with.as_ref() != Some(it)) else {
+            return;
+        };
+        match self.sees_keys(&wanted, machine.notes()).await {
+            Ok(()) => {
+                self.with = Some(wanted);
+                self.claim(machine).await;
+            }
+            Err(why) => {
+                warn!(profile = %wanted, why, "the profile does not manage the keys");
+                self.open.keep_manager();
+                let now = self.shared.outside.clock.now().unix;
+                self.open
+                    .tell(told::not_managing(&wanted, &why, now), false);
+            }
+        }
+    }
+
+    /// Checks whether the token of this profile sees a key of the rotation.
+    ///
+    /// # Errors
+    /// The reason why it does not, for people.
+    async fn sees_keys(&mut self, manager: &ProfileName, notes: &Notes) -> Result<(), String> {
+        let before = self.with.replace(manager.clone());
+        let keys = self.keys().await;
+        self.with = before;
+        let Some(keys) = keys else {
+            let what = self.hindrance.what().unwrap_or("it has no token");
+            return Err(what.to_owned());
+        };
+        let listed = keys.list(Kind::Auto).await;
+        let listed = listed.map_err(|trouble| trouble.to_string())?;
+        let ours = [Some(&notes.old), notes.new.as_ref()];
+        let mut ours = ours.into_iter().flatten();
+        match ours.any(|key| listed.keys.iter().any(|it| it.client_id == key.client_id)) {
+            true => Ok(()),
+            false => Err("its user has none of the keys of this rotation".to_owned()),
         }
     }
 

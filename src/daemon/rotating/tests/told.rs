@@ -96,6 +96,80 @@ async fn a_manager_that_is_gone_is_named_and_another_one_takes_its_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_manager_that_does_not_see_the_keys_is_refused_and_deletes_nothing() {
+    let mut world = World::new().await;
+    world.switch().await;
+    let process = world.start().await;
+    process.add_other_user();
+    let clients = world.clients().await;
+    let how = HowToRotate {
+        with: Some(ProfileName::parse("file").unwrap()),
+        finish: true,
+        ..overlap()
+    };
+    let mut feed = process.rotations.start(&name(), how).unwrap();
+    let refused = loop {
+        let step = feed.next().await.unwrap();
+        if step.sentence.contains("does not manage the keys") {
+            break step;
+        }
+        assert_eq!(step.end, None, "{step:?}");
+    };
+    assert!(refused.sentence.contains("none of the keys"), "{refused:?}");
+    assert_eq!(clients.len(), 2);
+    while feed.next().await.is_some() {}
+    world.assert_settled("the own token goes on").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_marked_as_shared_during_the_grace_period_stays() {
+    let mut world = World::new().await;
+    world.switch().await;
+    let process = world.start().await;
+    let mut feed = process.rotations.start(&name(), overlap()).unwrap();
+    while feed.next().await.unwrap().name != "waiting" {}
+    let text = CONFIG.replace("[profiles.file]", "shared=true\n[profiles.file]");
+    world.config = crate::config::parse(&text, &FewNames).unwrap();
+    process.rotations.configure(&world.config);
+    let mut last = None;
+    while let Some(step) = feed.next().await {
+        last = Some(step);
+    }
+    assert_eq!(last.unwrap().end, Some(RotationEnd::Kept));
+    assert_eq!(world.clients().await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_without_the_record_is_waited_for_and_no_key_is_deleted() {
+    let mut world = World::new().await;
+    world.switch().await;
+    let record = world.dir.path().join("credentials/a.json");
+    let aside = world.dir.path().join("aside");
+    let clients = world.clients().await;
+    let process = world.start().await;
+    std::fs::rename(&record, &aside).unwrap();
+    let (mut driver, mut machine) = {
+        let open = Arc::new(Open::new(world.clock.now().unix));
+        let mut driver = Driver::new(Arc::clone(&process.shared), name(), open);
+        let Begun::Machine(machine) = driver.machine(None).await else {
+            panic!("it goes on");
+        };
+        (driver, *machine)
+    };
+    assert_eq!(walk(&mut driver, &mut machine, 10).await, None);
+    assert_eq!(world.clients().await, clients);
+    let waits_for = driver.hindrance.what().unwrap_or_default();
+    assert!(
+        waits_for.contains("no credential of the profile"),
+        "{waits_for}"
+    );
+    std::fs::rename(&aside, &record).unwrap();
+    let end = walk(&mut driver, &mut machine, MANY).await;
+    assert!(matches!(end, Some(End::Rotated { .. })), "{end:?}");
+    world.assert_settled("the record is back").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_take_over_without_an_open_rotation_begins_none() {
     let world = World::new().await;
     let process = world.start().await;
@@ -217,14 +291,7 @@ async fn a_rotation_without_a_journal_goes_on_once_its_record_is_read() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_without_a_token_keeps_to_the_lifetime_of_the_switch() {
     let mut world = World::new().await;
-    for commands in 1.. {
-        assert!(commands < MANY, "it is never switched");
-        world.start().await.drive(Some(&overlap()), commands).await;
-        if matches!(world.journal(), RotationRead::Begun(journal) if journal.grace.is_some()) {
-            break;
-        }
-        world = World::new().await;
-    }
+    world.switch().await;
     let process = world.start().await;
     // A profile without a token, for example because its store is locked.
     process.shared.outside.roster.replace(Profiles::new());
