@@ -94,13 +94,11 @@ impl Driver {
             return Err(InPlaceRefused::Shared);
         }
         let sharers = self.sharers(&record.binding.origin(), &key.client_id);
-        if !sharers.is_empty() {
-            return Err(InPlaceRefused::UsedBy(sharers));
-        }
         let unknown = self.possible_sharers();
-        match unknown.is_empty() {
-            true => Ok(()),
-            false => Err(InPlaceRefused::MayBeUsedBy(unknown)),
+        match (sharers.is_empty(), unknown.is_empty()) {
+            (false, _) => Err(InPlaceRefused::UsedBy { sharers, unknown }),
+            (true, false) => Err(InPlaceRefused::MayBeUsedBy(unknown)),
+            (true, true) => Ok(()),
         }
     }
 

@@ -18,8 +18,13 @@ pub enum InPlaceRefused {
     OldRecord,
     /// Another machine uses the same key.
     Shared,
-    /// These profiles use the same key.
-    UsedBy(Vec<ProfileName>),
+    /// Other profiles use the same key.
+    UsedBy {
+        /// Those that use it.
+        sharers: Vec<ProfileName>,
+        /// Those that may use it, too: their credential was not read.
+        unknown: Vec<ProfileName>,
+    },
     /// These profiles may use the same key; their credential was not read.
     MayBeUsedBy(Vec<ProfileName>),
     /// The store could not take the new secret.
@@ -75,11 +80,21 @@ impl fmt::Display for InPlaceRefused {
             Self::Shared => f.write_str(
                 "another machine uses the same key (shared), and its secret would be revoked at once; rotate with a second key, or give this profile a key of its own",
             ),
-            Self::UsedBy(profiles) => write!(
-                f,
-                "other profiles use the same key, and their secret would be revoked at once: {}; give each a key of its own first",
-                names(profiles)
-            ),
+            Self::UsedBy { sharers, unknown } => {
+                write!(
+                    f,
+                    "other profiles use the same key, and their secret would be revoked at once: {}; give each a key of its own first",
+                    names(sharers)
+                )?;
+                match unknown.is_empty() {
+                    true => Ok(()),
+                    false => write!(
+                        f,
+                        "; these may use it too, since their credential cannot be read: {}",
+                        names(unknown)
+                    ),
+                }
+            }
             Self::MayBeUsedBy(profiles) => write!(
                 f,
                 "other profiles of the same control plane may use the same key, since their credential cannot be read: {}; 'jeton status' says why",
