@@ -18,7 +18,7 @@ static IN_PLACE: Opt = flag(
 static YES: Opt = flag("--yes", "do not ask before a rotation in place");
 static FINISH: Opt = flag(
     "--finish",
-    "delete the old key without waiting for proof: now where\nthe issuer tells no login, else when its tokens expired",
+    "delete the old key without waiting for proof or for\nrotate-grace: now where the issuer tells no login, else\nwhen its tokens expired",
 );
 static TAKE_OVER: Opt = flag("--take-over", "go on with the rotation of another host");
 static WITH: Opt = Opt {
