@@ -73,7 +73,7 @@ impl Attempt {
             let since = index
                 .checked_sub(1)
                 .map_or(life.from, |last| calls[last].until);
-            let is_put_off = is_put_off(record, &[&former, &calls[..=index]].concat());
+            let is_put_off = is_put_off(record, life, &[&former, &calls[..=index]].concat());
             // The former secret is sent instead of the found one, if that one was rejected.
             let is_former = former_secret(&calls[..index]) == Some(call.secret);
             // If the former secret is rejected and the store cannot be read, the secret of the last read is sent.
@@ -168,27 +168,51 @@ fn turn_after(older: &Called) -> BootInstant {
     began.boot.after(TURN)
 }
 
+/// Returns whether the daemon may have counted this call twice. A suspend during the attempt's read of the store may be
+/// noticed in the moment in which the read ends. The attempt then starts over just after the daemon has decided on its
+/// call. The daemon cannot know whether that call was sent, so it counts it, and makes it again.
+fn may_count_twice(record: &Record, life: &Lived, call: &Called) -> bool {
+    let lives = record.lives.iter().filter(|it| it.profile == life.profile);
+    let mut loads = lives.flat_map(Lived::loads).filter(|load| {
+        load.found.is_some() && load.until.run == call.from.run && load.from.run < call.from.run
+    });
+    loads.any(|load| {
+        let during = call.from.run.saturating_sub(load.from.run);
+        record.resumed(call.from, during.min(NOTICED)).is_some()
+    })
+}
+
+/// Returns when the rate limit may allow the next call after these ones, if they delay it: a third call within a second
+/// waits for the second's end.
+fn turns<'a>(
+    record: &'a Record,
+    life: &'a Lived,
+    calls: &'a [Called],
+) -> impl Iterator<Item = BootInstant> {
+    let older = calls.iter().nth_back(1).map(turn_after);
+    let last = calls.last();
+    let twice = last.filter(|last| may_count_twice(record, life, last));
+    let twice = twice.map(|call| call.from.boot.after(TURN));
+    older.into_iter().chain(twice)
+}
+
 /// Returns when an ended life could have made its next call, which may have waited for the rate limit.
 pub(super) fn turn_at_end(record: &Record, life: &Lived) -> Option<BootInstant> {
     let mut calls = former_calls(record, life);
     calls.extend(life.calls().copied());
-    match calls.as_slice() {
-        [.., older, _] => Some(turn_after(older)),
-        _ => None,
-    }
+    turns(record, life, &calls).max()
 }
 
-/// Returns whether the rate limit delayed the last of these calls: the third call within a second waits for the
-/// second's end.
-fn is_put_off(record: &Record, calls: &[Called]) -> bool {
-    let [.., older, _, call] = calls else {
+/// Returns whether the rate limit delayed the last of these calls.
+fn is_put_off(record: &Record, life: &Lived, calls: &[Called]) -> bool {
+    let Some((call, before)) = calls.split_last() else {
         return false;
     };
-    let turn = turn_after(older);
-    // The machine may have slept at the time when the call was allowed.
-    let is_late = call.from.boot > record.awake(turn).after(GRAIN)
-        && record.resumed(call.from, GRAIN).is_none();
-    turn <= call.from.boot && !is_late
+    turns(record, life, before).any(|turn| {
+        // The machine may have slept at the time when the call was allowed.
+        let awake = record.awake(turn.after(GRAIN));
+        turn <= call.from.boot && call.from.boot <= awake.after(GRAIN)
+    })
 }
 
 fn outcome(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) -> Outcome {
@@ -228,9 +252,14 @@ fn is_broken_off(record: &Record, life: &Lived, call: &Called, next: Option<&Cal
     let looks = loads.any(|load| load.from.run == at.run && load.until.run == next.from.run);
     let resumed = record.resumed(at, NOTICED).is_some();
     let is_other = next.secret != call.secret || resumed;
+    // The replacing attempt may have continued with the result of a read that was already running.
+    let unread = |load: &Loaded| load.from.run == at.run && load.found.is_none();
+    let shared = |load: &Loaded| load.from.run < at.run && load.until.run == next.from.run;
+    let continues = life.loads().any(unread) && life.loads().any(shared);
     // The replacing attempt may also have found no usable secret.
     let in_vain = |load: &Loaded| load.from.run == at.run && matches!(load.found, Some(Err(_)));
-    is_other && (next.from.run == at.run || looks || (resumed && life.loads().any(in_vain)))
+    let replaces = next.from.run == at.run || looks || continues;
+    is_other && (replaces || (resumed && life.loads().any(in_vain)))
 }
 
 pub(crate) fn is_permanent(call: &Called) -> bool {
