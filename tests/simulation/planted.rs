@@ -34,7 +34,7 @@ pub(crate) const PLANTED: [(Bug, Rule); 18] = [
 ];
 
 /// The rule that finds each bug of rotations.
-pub(crate) const PLANTED_IN_ROTATIONS: [(rotations::Bug, rotations::Rule); 8] = [
+pub(crate) const PLANTED_IN_ROTATIONS: [(rotations::Bug, rotations::Rule); 13] = [
     (rotations::Bug::DeletesEarly, rotations::Rule::Lost),
     (rotations::Bug::ManyNames, rotations::Rule::Two),
     (rotations::Bug::NoJournal, rotations::Rule::Ends),
@@ -43,6 +43,11 @@ pub(crate) const PLANTED_IN_ROTATIONS: [(rotations::Bug, rotations::Rule); 8] = 
     (rotations::Bug::HastyClock, rotations::Rule::Cut),
     (rotations::Bug::OldTokens, rotations::Rule::Dead),
     (rotations::Bug::HeldStore, rotations::Rule::Unnoticed),
+    (rotations::Bug::EmptySlot, rotations::Rule::Kept),
+    (rotations::Bug::HiddenLoss, rotations::Rule::Settled),
+    (rotations::Bug::TardyIssuer, rotations::Rule::Lost),
+    (rotations::Bug::SlowReplicas, rotations::Rule::Person),
+    (rotations::Bug::RestlessStore, rotations::Rule::Person),
 ];
 
 /// Plants a bug into one seed after the other until the rule finds it.

@@ -1,4 +1,4 @@
-//! Rotations: one seed is one machine on which a profile's key is rotated several times.
+//! Rotations: one seed is one machine on which a profile's key is rotated several times, with overlap or in place.
 //!
 //! Meanwhile calls to the API of keys are refused, lost, or executed late or twice, the store writes late, the
 //! machine sleeps, and its daemon is killed.

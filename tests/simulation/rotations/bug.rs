@@ -19,4 +19,14 @@ pub(crate) enum Bug {
     OldTokens,
     /// The profile cannot read its credential during a rotation.
     HeldStore,
+    /// The store reports that it keeps what a rotation in place needs, and does not.
+    EmptySlot,
+    /// A regeneration whose answer is lost is reported as one that was not sent.
+    HiddenLoss,
+    /// The issuer executes lost calls some minutes late.
+    TardyIssuer,
+    /// Some replicas of the issuer do not know a new secret for many minutes.
+    SlowReplicas,
+    /// The second slot is emptied while a rotation in place waits for a person.
+    RestlessStore,
 }

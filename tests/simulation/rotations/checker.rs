@@ -1,10 +1,13 @@
 //! Finds broken promises in the history of a machine whose key is rotated.
 
+mod in_place;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::history::{History, What};
+use super::history::{History, Secret, What};
+use in_place::{InPlace, Known};
 
 /// How long after an unrelated fault requests may still fail: longer than any wait of the schedule.
 const RECOVERY: Duration = Duration::from_secs(16 * 60);
@@ -18,7 +21,8 @@ const ENOUGH: Duration = Duration::from_secs(5);
 /// The promises of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// At each moment, the issuer knows one of the stored secrets.
+    /// At each moment, the issuer knows one of the stored secrets. A rotation in place revokes the stored one before
+    /// it has the next, but when it ends, the issuer knows the stored one.
     Lost,
     /// The issuer never has more than two keys of the profile.
     Two,
@@ -30,6 +34,14 @@ pub(crate) enum Rule {
     Unnoticed,
     /// When everything works, the rotation ends, and only one key and no other data is left.
     Ends,
+    /// A rotation in place asks for a secret only while the store keeps a token, which had 15 min left when it was
+    /// kept.
+    Kept,
+    /// A rotation in place ends only when its secret gets a token 60 s after the last call whose answer was lost.
+    Settled,
+    /// A rotation in place needs a person only if the stored secret is revoked, and if it cannot get another one. After
+    /// that nothing is written.
+    Person,
 }
 
 /// A broken promise.
@@ -44,11 +56,13 @@ pub(crate) struct Finding {
 #[derive(Default)]
 struct Seen {
     findings: Vec<Finding>,
-    keys: BTreeSet<u32>,
-    /// The keys in the record.
-    stored: Option<[Option<u32>; 2]>,
-    /// The key and the end of each token.
-    tokens: BTreeMap<u32, (u32, Duration)>,
+    /// The keys, each with the number of its present secret.
+    keys: BTreeMap<u32, u32>,
+    /// The secrets in the record.
+    stored: Option<[Option<Secret>; 2]>,
+    /// The secret and the end of each token.
+    tokens: BTreeMap<u32, (Secret, Duration)>,
+    in_place: InPlace,
     /// The tokens that this process or an earlier one served.
     served: BTreeSet<u32>,
     /// The last token that this process served.
@@ -74,6 +88,20 @@ pub(crate) fn check(history: &History) -> Vec<Finding> {
 
 impl Seen {
     fn take(&mut self, at: Duration, what: &What) {
+        let known = Known {
+            current: self.stored.and_then(|[current, _]| current),
+            keys: &self.keys,
+            tokens: &self.tokens,
+        };
+        let findings = self.in_place.take(at, what, &known);
+        self.findings.extend(findings);
+        self.happens(at, what);
+        if self.is_revoked() {
+            self.ill = self.ill.max(Some(at));
+        }
+    }
+
+    fn happens(&mut self, at: Duration, what: &What) {
         match what {
             What::Starts { .. } | What::Killed => {
                 self.last = None;
@@ -81,7 +109,7 @@ impl Seen {
                 self.asked.clear();
             }
             What::Made { key } => {
-                self.keys.insert(*key);
+                self.keys.insert(*key, 0);
                 if self.keys.len() > 2 {
                     let text = format!("key {key} is one of {}", self.keys.len());
                     self.finds(Rule::Two, at, text);
@@ -92,7 +120,17 @@ impl Seen {
                 self.cut(at, *key);
                 self.lost(at);
             }
-            What::Rotates { finish } => self.is_finishing |= finish,
+            What::Renewed { secret, known_from } => {
+                self.keys.insert(secret.key, secret.version);
+                self.ill = self.ill.max(Some(*known_from));
+                self.lost(at);
+            }
+            What::Slot { .. } => self.lost(at),
+            What::Journal { of } => {
+                self.is_finishing &= of.is_some();
+                self.lost(at);
+            }
+            What::Rotates { finish, .. } => self.is_finishing |= finish,
             What::Record { current, other, .. } => {
                 let had_other = matches!(self.stored, Some([_, Some(_)]));
                 if had_other && other.is_none() {
@@ -102,10 +140,10 @@ impl Seen {
                 self.stored = Some([*current, *other]);
                 self.lost(at);
             }
-            What::Granted { token, key, end } => {
-                self.tokens.insert(*token, (*key, *end));
+            What::Granted { token, secret, end } => {
+                self.tokens.insert(*token, (*secret, *end));
             }
-            What::Failed { .. } | What::Unreadable => self.ill = Some(at),
+            What::Failed { .. } | What::Unreadable => self.ill = self.ill.max(Some(at)),
             What::Asked { request, max_wait } => {
                 self.asked.insert(*request, (at, *max_wait));
             }
@@ -132,13 +170,14 @@ impl Seen {
     }
 
     fn finds(&mut self, rule: Rule, at: Duration, text: String) {
-        self.findings.push(Finding { rule, at, text });
+        self.findings.push(Finding::new(rule, at, text));
     }
 
     /// Checks that the issuer knows a stored secret.
     fn lost(&mut self, at: Duration) {
         let Some(stored) = self.stored else { return };
-        let is_lost = !stored.iter().flatten().any(|key| self.keys.contains(key));
+        let is_known = stored.iter().flatten().any(|secret| self.knows(*secret));
+        let is_lost = !is_known && !self.in_place.is_open(&stored);
         if is_lost && !self.is_lost {
             let text = format!("{stored:?} is stored, {:?} is known", self.keys);
             self.finds(Rule::Lost, at, text);
@@ -146,11 +185,22 @@ impl Seen {
         self.is_lost = is_lost;
     }
 
+    /// Returns whether the issuer knows this secret.
+    fn knows(&self, secret: Secret) -> bool {
+        self.keys.get(&secret.key) == Some(&secret.version)
+    }
+
+    /// Returns whether the stored secret is revoked, as it is for a while in a rotation in place.
+    fn is_revoked(&self) -> bool {
+        let current = self.stored.and_then(|[current, _]| current);
+        current.is_some_and(|current| !self.knows(current))
+    }
+
     /// Checks that no served token needs a key that was deleted.
     fn cut(&mut self, at: Duration, key: u32) {
         let of_key = |token: &&u32| {
-            let (its_key, end) = self.tokens[*token];
-            its_key == key && end > at
+            let (secret, end) = self.tokens[*token];
+            secret.key == key && end > at
         };
         let cut: Vec<_> = self.served.iter().filter(of_key).collect();
         if !cut.is_empty() && !self.is_finishing {
@@ -162,8 +212,9 @@ impl Seen {
     fn served(&mut self, at: Duration, request: u32, token: u32) {
         self.served.insert(token);
         self.last = Some(token);
-        let key = self.tokens.get(&token).map(|(key, _)| *key);
-        if key.is_none_or(|key| !self.keys.contains(&key)) {
+        // It is not documented whether the tokens of a secret that was replaced stay valid, so they may be served.
+        let key = self.tokens.get(&token).map(|(secret, _)| secret.key);
+        if key.is_none_or(|key| !self.keys.contains_key(&key)) {
             let text = format!("request {request} gets token {token} of a key that is gone");
             self.finds(Rule::Dead, at, text);
         }
@@ -172,7 +223,8 @@ impl Seen {
     /// Checks that a request that was not served failed for a reason unrelated to the rotation.
     fn refused(&mut self, at: Duration, request: u32, asked: Option<(Duration, Duration)>) {
         let held = self.last.and_then(|last| self.tokens.get(&last));
-        let holds = held.is_some_and(|(key, end)| self.keys.contains(key) && at + SURE < *end);
+        let holds = held
+            .is_some_and(|(secret, end)| self.keys.contains_key(&secret.key) && at + SURE < *end);
         let is_well = self.ill.is_none_or(|ill| ill + RECOVERY < at);
         let waited = asked.is_some_and(|(_, max_wait)| max_wait >= ENOUGH);
         if holds {
@@ -189,6 +241,12 @@ impl Seen {
 }
 
 // === impl Finding ===
+
+impl Finding {
+    fn new(rule: Rule, at: Duration, text: String) -> Self {
+        Self { rule, at, text }
+    }
+}
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

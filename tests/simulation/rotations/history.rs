@@ -6,12 +6,21 @@ use std::time::Duration;
 
 use jetond::fault::FaultKind;
 
+/// A secret of a key, which counts its secrets from zero.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Secret {
+    pub(crate) key: u32,
+    pub(crate) version: u32,
+}
+
 /// An event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum What {
     /// A process begins, in this boot of the machine.
     Starts {
         boot: u32,
+        /// Whether the API accepts the tokens of a secret that was replaced.
+        tokens_survive: bool,
     },
     Killed,
     /// The issuer has created a key.
@@ -22,17 +31,33 @@ pub(crate) enum What {
     Gone {
         key: u32,
     },
-    /// The content of the store from now on. A key whose secret the issuer does not know is missing.
+    /// The issuer has replaced the secret of a key by this one, which all its replicas know from this moment on.
+    Renewed {
+        secret: Secret,
+        known_from: Duration,
+    },
+    /// The record in the store from now on. A secret that is not of the issuer is missing.
     Record {
-        current: Option<u32>,
-        other: Option<u32>,
+        current: Option<Secret>,
+        other: Option<Secret>,
         is_open: bool,
+    },
+    /// The second slot of the store from now on: the token, and the secret in the answer.
+    Slot {
+        token: Option<u32>,
+        answer: Option<Secret>,
+    },
+    /// Which kind of rotation has a journal from now on.
+    Journal {
+        of: Option<&'static str>,
     },
     /// A call to the API of keys, and its fate.
     Api {
         call: &'static str,
         fate: String,
     },
+    /// The daemon gets the answer to a regeneration.
+    ApiAnswers,
     /// A write to the keyring, and its fate.
     Write {
         fate: &'static str,
@@ -40,7 +65,7 @@ pub(crate) enum What {
     /// The issuer grants a token.
     Granted {
         token: u32,
-        key: u32,
+        secret: Secret,
         end: Duration,
     },
     /// The issuer grants no token, for a reason unrelated to the rotation.
@@ -66,10 +91,15 @@ pub(crate) enum What {
     },
     Rotates {
         finish: bool,
+        in_place: bool,
     },
     Told {
         step: String,
     },
+    /// The status shows that a rotation in place needs a person.
+    NeedsHuman,
+    /// A person makes another secret and stores it.
+    Mends,
     Reloads,
     Suspended {
         by: Duration,
@@ -102,6 +132,12 @@ impl History {
             format!("{entry:?}").hash(&mut hasher);
         }
         hasher.finish()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.key, self.version)
     }
 }
 

@@ -8,7 +8,7 @@ use jetond::fault::{Fault, FaultKind};
 use jetond::provider::{Fetching, Granted, Provider};
 use jetond::token::{AccessToken, Grant};
 
-use super::history::What;
+use super::history::{Secret, What};
 use super::keys::date;
 use super::plane::key_of;
 use super::world::World;
@@ -45,20 +45,19 @@ impl Provider for Issuer {
                 return Err(Fault::new(kind, "scripted"));
             }
             let secret = credential.client_secret.expose();
-            let key = key_of(&credential.client_id, secret);
-            world.granted(key)
+            world.granted(key_of(&credential.client_id, secret))
         })
     }
 }
 
 impl World {
-    /// Grants a token for this key, with about the usual lifetime.
-    fn granted(&self, key: Option<u32>) -> Result<Granted, Fault> {
+    /// Grants a token for this secret, with about the usual lifetime.
+    fn granted(&self, secret: Option<Secret>) -> Result<Granted, Fault> {
         let state = &mut *self.state();
         let now = state.now();
         let late = state.plane.catch_up(now);
         state.history.0.extend(late);
-        let Some(key) = key.filter(|key| state.plane.log_in(now, *key)) else {
+        let Some(secret) = secret.filter(|secret| state.plane.log_in(now, *secret)) else {
             state.push(What::Rejected);
             return Err(Fault::new(FaultKind::Rejected, "unknown client"));
         };
@@ -66,8 +65,8 @@ impl World {
         let lifetime = Duration::from_secs(lifetime.as_secs().max(1));
         let token = u32::try_from(state.tokens.len()).unwrap() + 1;
         let end = now + lifetime;
-        state.tokens.insert(token, (key, end));
-        state.push(What::Granted { token, key, end });
+        state.tokens.insert(token, (secret, end));
+        state.push(What::Granted { token, secret, end });
         let text = format!("tok-{token}");
         let is_dated = state.rng.bool();
         Ok(Granted {

@@ -35,6 +35,37 @@ impl Keyring {
         let state = &mut *self.0.state();
         state.moods.disk.fails(percent, &mut state.rng)
     }
+
+    /// Changes the second slot, or not, or in silence.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&ProfileLock) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let is_silent = self.0.state().rng.bool();
+        let fails = self.fails(20);
+        if fails {
+            let state = &mut *self.0.state();
+            let fate = if is_silent {
+                "is made in silence"
+            } else {
+                "fails"
+            };
+            state.push(What::Write { fate });
+            match is_silent {
+                true => state.tally.unknown += 1,
+                false => state.tally.not_written += 1,
+            }
+        }
+        if fails && !is_silent {
+            return Err(error("write to the keyring", false));
+        }
+        let lock = self.0.kept().0.lock(&self.0.name)?;
+        let changed = change(&lock)?;
+        match fails {
+            true => Err(error("hear from the keyring", true)),
+            false => Ok(changed),
+        }
+    }
 }
 
 impl StoreReader for Keyring {
@@ -110,15 +141,18 @@ impl StoreWriter for Keyring {
 
 impl KeptStore for Keyring {
     fn kept(&self, profile: &ProfileName) -> Result<Option<Kept>, StoreError> {
-        self.0.kept().1.kept(profile)
+        match self.fails(8) {
+            true => Err(error("read the keyring", false)),
+            false => self.0.kept().1.kept(profile),
+        }
     }
 
-    fn keep(&self, lock: &ProfileLock, kept: &Kept) -> Result<(), StoreError> {
-        self.0.kept().1.keep(lock, kept)
+    fn keep(&self, _: &ProfileLock, kept: &Kept) -> Result<(), StoreError> {
+        self.change(|lock| self.0.kept().1.keep(lock, kept))
     }
 
-    fn forget(&self, lock: &ProfileLock) -> Result<bool, StoreError> {
-        self.0.kept().1.forget(lock)
+    fn forget(&self, _: &ProfileLock) -> Result<bool, StoreError> {
+        self.change(|lock| self.0.kept().1.forget(lock))
     }
 }
 

@@ -7,7 +7,7 @@ use jetond::applications::{
     Calling, Family, KeyIssuer, KeyName, Kind, Listed, Made, Renewed, Reply, Roles, Trouble,
     TroubleKind,
 };
-use jetond::credential::ClientSecret;
+use jetond::credential::{ClientSecret, RawAnswer};
 use jetond::fault::FaultKind;
 use jetond::instant::UnixTime;
 
@@ -18,6 +18,15 @@ use super::world::{Mood, State, World};
 
 /// The latest time at which a lost call is executed. The rest of a minute is for the list, which lags.
 const LATEST: Duration = Duration::from_secs(45);
+
+/// The same with a bug.
+const TARDY: Duration = Duration::from_secs(300);
+
+/// The longest time for which some replicas do not know a new secret of a key.
+const REPLICAS: Duration = Duration::from_secs(100);
+
+/// The same with a bug.
+const SLOW_REPLICAS: Duration = Duration::from_secs(1_200);
 
 /// The maximum lag of a list.
 const LAG: Duration = Duration::from_secs(10);
@@ -50,13 +59,14 @@ impl Fate {
         let fails = state.moods.api.fails(55, &mut state.rng);
         let (mood, rng) = (state.moods.api, &mut state.rng);
         let timeout = TroubleKind::Unreachable(FaultKind::Timeout);
+        let is_making = matches!(call, "create" | "regenerate");
         let fate = match rng.u8(0..12) {
             _ if !fails => Self::Answer,
             _ if mood == Mood::Outage && rng.bool() => {
                 Self::Refuse(TroubleKind::Unreachable(FaultKind::Connect))
             }
             0 | 1 => Self::Refuse(TroubleKind::Busy),
-            2 if call == "create" && rng.bool() => Self::Refuse(TroubleKind::Forbidden),
+            2 if is_making && rng.bool() => Self::Refuse(TroubleKind::Forbidden),
             2 | 3 => Self::Lose,
             4 | 5 => Self::LoseAnswer(timeout),
             6 | 7 => Self::LoseAnswer(TroubleKind::Busy),
@@ -94,7 +104,8 @@ impl Keys {
         tokio::time::sleep(takes).await;
         let state = self.world.state();
         let token = self.token.and_then(|token| state.tokens.get(&token));
-        let is_valid = token.is_some_and(|(key, end)| *end > state.now() && state.plane.has(*key));
+        let is_valid =
+            token.is_some_and(|(secret, end)| *end > state.now() && state.plane.accepts(*secret));
         match fate {
             Fate::Answer | Fate::LoseAnswer(_) | Fate::Twice(_) if !is_valid => {
                 Err(trouble(TroubleKind::Unauthorized))
@@ -131,6 +142,8 @@ impl Keys {
             Fate::Refuse(kind) => return Reply::Refused(trouble(kind)),
             Fate::Lose => return Reply::Lost(lost(timeout)),
             Fate::Late(by) => {
+                let is_tardy = self.world.bug == Some(Bug::TardyIssuer);
+                let by = if is_tardy { by + TARDY } else { by };
                 state.plane.execute_late(now + by, change.clone());
                 return Reply::Lost(lost(timeout));
             }
@@ -140,12 +153,18 @@ impl Keys {
             (Fate::LoseAnswer(kind), _) => Reply::Lost(lost(kind)),
             (_, Err(NotMade::NameTaken)) => Reply::Refused(trouble(TroubleKind::Conflict)),
             (_, Err(NotMade::NoSuchKey)) => Reply::Refused(trouble(TroubleKind::NotFound)),
-            (fate, Ok(key)) => {
-                if let Fate::Twice(by) = fate {
-                    state.plane.execute_late(now + by, change.clone());
-                }
+            // The copy of an answered regeneration comes with it, and either may be answered. No client could notice
+            // a later one, which would revoke the secret of the answer.
+            (Fate::Twice(by), Ok(key)) if matches!(change, Change::Renew(..)) => {
+                let last = self.execute(state, change).unwrap_or_else(|_| key.clone());
+                let is_first = by.as_millis() % 2 == 0;
+                Reply::Done(if is_first { key } else { last })
+            }
+            (Fate::Twice(by), Ok(key)) => {
+                state.plane.execute_late(now + by, change.clone());
                 Reply::Done(key)
             }
+            (_, Ok(key)) => Reply::Done(key),
         }
     }
 
@@ -238,8 +257,25 @@ impl KeyIssuer for Keys {
         })
     }
 
-    fn regenerate<'a>(&'a self, _: Family, _: &'a str) -> Calling<'a, Reply<Renewed>> {
-        Box::pin(async { Reply::Refused(trouble(TroubleKind::Forbidden)) })
+    fn regenerate<'a>(&'a self, _: Family, id: &'a str) -> Calling<'a, Reply<Renewed>> {
+        Box::pin(async move {
+            let lag = draw_lag(&mut self.world.state()).min(REPLICAS);
+            let lag = match self.world.bug {
+                Some(Bug::SlowReplicas) => SLOW_REPLICAS,
+                _ => lag,
+            };
+            let change = Change::Renew(id.to_owned(), lag);
+            let reply = match self.change("regenerate", change).await {
+                Reply::Done(key) => Reply::Done(renewed(&key)),
+                Reply::Refused(trouble) => Reply::Refused(trouble),
+                Reply::Lost(_) if self.world.bug == Some(Bug::HiddenLoss) => {
+                    return Reply::Refused(trouble(TroubleKind::Busy));
+                }
+                Reply::Lost(trouble) => return Reply::Lost(trouble),
+            };
+            self.world.record(What::ApiAnswers);
+            reply
+        })
     }
 
     fn delete<'a>(&'a self, _: Family, id: &'a str) -> Calling<'a, Reply<()>> {
@@ -254,6 +290,16 @@ impl KeyIssuer for Keys {
 
     fn roles(&self) -> Calling<'_, Option<Roles>> {
         Box::pin(async { None })
+    }
+}
+
+/// Returns the answer to a regeneration.
+fn renewed(key: &Key) -> Renewed {
+    let secret = key.secret();
+    let raw = RawAnswer::of(format!("{{\"clientSecret\":\"{secret}\"}}").as_bytes());
+    Renewed {
+        secret: Ok(ClientSecret::parse(&secret).unwrap()),
+        raw,
     }
 }
 

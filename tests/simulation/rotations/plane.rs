@@ -5,12 +5,15 @@ use std::time::Duration;
 use fastrand::Rng;
 use jetond::applications::Application;
 
-use super::history::What;
+use super::history::{Secret, What};
 
 /// The issuer's clock at the begin of the run, in Unix seconds.
 pub(super) const EPOCH: u64 = 1_800_000_000;
 
 const DAY: u64 = 86_400;
+
+/// The begin of every secret.
+const CANARY: &str = "canary-secret-";
 
 /// How precisely the issuer shows the last use of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +29,10 @@ pub(super) enum Logins {
 pub(super) struct Key {
     pub(super) number: u32,
     pub(super) name: String,
+    /// How often its secret was replaced.
+    version: u32,
     created: Duration,
-    /// The time from which all replicas know it.
+    /// The time from which all replicas know it and its secret.
     known_from: Duration,
     last_login: Option<Duration>,
 }
@@ -39,6 +44,9 @@ pub(super) enum Change {
     Create(String, Duration),
     /// Deletes the key of this ID.
     Delete(String),
+    /// Replaces the secret of the key of this ID. All replicas know the new one after this duration, and none the
+    /// former one from now on.
+    Renew(String, Duration),
 }
 
 /// The reason why a change was not made.
@@ -52,6 +60,8 @@ pub(super) enum NotMade {
 #[derive(Debug)]
 pub(super) struct Plane {
     logins: Logins,
+    /// Whether the API accepts the tokens of a secret that was replaced.
+    tokens_survive: bool,
     keys: Vec<Key>,
     made: u32,
     late: Vec<(Duration, Change)>,
@@ -63,27 +73,44 @@ pub(super) struct Plane {
 
 impl Key {
     pub(super) fn id(&self) -> String {
-        format!("id-{}", self.number)
+        id(self.number)
     }
 
     pub(super) fn client_id(&self) -> String {
         format!("client-{}", self.number)
     }
 
+    /// Returns its present secret, as the issuer answers it.
     pub(super) fn secret(&self) -> String {
-        secret(self.number)
+        format!("{CANARY}{}-{}", self.number, self.version)
+    }
+
+    pub(super) fn present(&self) -> Secret {
+        Secret {
+            key: self.number,
+            version: self.version,
+        }
     }
 }
 
-/// Returns the secret of the key of this number.
-fn secret(number: u32) -> String {
-    format!("canary-secret-{number}")
+/// Returns the ID of the key of this number.
+pub(super) fn id(number: u32) -> String {
+    format!("id-{number}")
 }
 
-/// Returns the number of the key of this client ID and secret, if it ever existed.
-pub(super) fn key_of(client_id: &str, its_secret: &str) -> Option<u32> {
-    let number = client_id.strip_prefix("client-")?.parse().ok()?;
-    (its_secret == secret(number)).then_some(number)
+/// Returns the secret of this text.
+pub(super) fn secret_of(text: &str) -> Option<Secret> {
+    let (key, version) = text.strip_prefix(CANARY)?.split_once('-')?;
+    Some(Secret {
+        key: key.parse().ok()?,
+        version: version.parse().ok()?,
+    })
+}
+
+/// Returns the secret of this text, if it is of the key of this client ID.
+pub(super) fn key_of(client_id: &str, text: &str) -> Option<Secret> {
+    let number: u32 = client_id.strip_prefix("client-")?.parse().ok()?;
+    secret_of(text).filter(|secret| secret.key == number)
 }
 
 // === impl Plane ===
@@ -97,6 +124,7 @@ impl Plane {
         };
         Self {
             logins,
+            tokens_survive: rng.u8(0..4) > 0,
             keys: vec![],
             made: 0,
             late: vec![],
@@ -106,6 +134,10 @@ impl Plane {
 
     pub(super) fn logins(&self) -> Logins {
         self.logins
+    }
+
+    pub(super) fn tokens_survive(&self) -> bool {
+        self.tokens_survive
     }
 
     pub(super) fn keys(&self) -> &[Key] {
@@ -127,6 +159,7 @@ impl Plane {
                 let key = Key {
                     number: self.made,
                     name: name.clone(),
+                    version: 0,
                     created: now,
                     known_from: now + *lag,
                     last_login: None,
@@ -140,6 +173,17 @@ impl Plane {
                 let key = self.keys.remove(at.ok_or(NotMade::NoSuchKey)?);
                 let gone = What::Gone { key: key.number };
                 (key, gone)
+            }
+            Change::Renew(id, lag) => {
+                let key = self.keys.iter_mut().find(|key| key.id() == *id);
+                let key = key.ok_or(NotMade::NoSuchKey)?;
+                key.version += 1;
+                key.known_from = now + *lag;
+                let renewed = What::Renewed {
+                    secret: key.present(),
+                    known_from: key.known_from,
+                };
+                (key.clone(), renewed)
             }
         };
         self.lists.push((now, self.keys.clone()));
@@ -188,15 +232,20 @@ impl Plane {
         }
     }
 
-    /// Returns whether the key of this number gets a token now, which counts as its use.
-    pub(super) fn log_in(&mut self, now: Duration, number: u32) -> bool {
+    /// Returns whether this secret gets a token now, which counts as a use of its key.
+    pub(super) fn log_in(&mut self, now: Duration, secret: Secret) -> bool {
         let mut keys = self.keys.iter_mut();
-        let key = keys.find(|key| key.number == number && key.known_from <= now);
+        let key = keys.find(|key| key.present() == secret && key.known_from <= now);
         key.map(|key| key.last_login = Some(now)).is_some()
     }
 
-    pub(super) fn has(&self, number: u32) -> bool {
-        self.keys.iter().any(|key| key.number == number)
+    /// Returns whether the API accepts a token of this secret that has not expired.
+    pub(super) fn accepts(&self, secret: Secret) -> bool {
+        let mut keys = self.keys.iter();
+        keys.any(|key| match self.tokens_survive {
+            true => key.number == secret.key,
+            false => key.present() == secret,
+        })
     }
 }
 

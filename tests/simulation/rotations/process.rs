@@ -36,7 +36,7 @@ const HASTE: u32 = 20;
 struct HastyClock(Arc<SimClock>);
 
 /// Starts a process of the daemon.
-pub(super) async fn start(world: &Arc<World>) -> Daemon {
+pub(super) async fn start(world: &Arc<World>) -> (Daemon, Arc<Rotations>) {
     let sim = world.state().begin_process();
     let clock: Arc<dyn Clock> = Arc::<SimClock>::clone(&sim);
     let roster = Arc::new(Roster::new(Gate {
@@ -59,7 +59,7 @@ pub(super) async fn start(world: &Arc<World>) -> Daemon {
             jitter: || Unit::new(fastrand::f64()),
         })
     });
-    let mut wiring = wiring.with_rotations(rotations);
+    let mut wiring = wiring.with_rotations(Arc::clone(&rotations));
     let mut config = Config::default();
     let profile = world.profile.clone();
     config.profiles.insert(world.name.clone(), profile);
@@ -71,7 +71,7 @@ pub(super) async fn start(world: &Arc<World>) -> Daemon {
             let _: Result<(), _> = request.done.send(Ok((changed, ReloadSource::default())));
         }
     });
-    daemon
+    (daemon, rotations)
 }
 
 fn outside(world: &Arc<World>, clock: &Arc<SimClock>, roster: &Arc<Roster>) -> rotating::Outside {
@@ -126,6 +126,9 @@ fn offload(world: &Arc<World>) -> Box<Offload> {
             if world.bug == Some(Bug::NoJournal) && !world.has_begun() {
                 // The file may be missing.
                 let _: std::io::Result<()> = std::fs::remove_file(world.journals.path(&world.name));
+            }
+            if world.bug == Some(Bug::EmptySlot) {
+                world.empty_slot();
             }
             world.look();
             world.point().await;

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jetond::daemon::rotating::Rotations;
 use jetond::daemon::service::Door;
+use jetond::instant::UnixTime;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 
+use super::bug::Bug;
 use super::history::What;
 use super::process;
 use super::world::{Mood, World};
@@ -26,12 +29,29 @@ const MOST_DAYS: Duration = Duration::from_secs(14 * 86_400);
 const RECOVERY: Duration = Duration::from_secs(17 * 60);
 
 /// The maximum number of rotations in a run.
-const ROTATIONS: u32 = 4;
+const ROTATIONS: u32 = 6;
+
+/// A rotation in place needs tokens that last longer than this.
+const LASTING: Duration = Duration::from_secs(1_000);
 
 struct Story {
     world: Arc<World>,
     daemon: Arc<Daemon>,
+    rotations: Arc<Rotations>,
     clients: JoinSet<()>,
+    /// Since when this process has driven the rotation in place that needs a person, which tells one from the next.
+    needs_human: Option<UnixTime>,
+    /// The same for the one for which a person has stored another secret.
+    mended: Option<UnixTime>,
+}
+
+/// A rotation that a person requests.
+#[derive(Debug, Clone, Copy)]
+struct Wish {
+    finish: bool,
+    in_place: bool,
+    /// When the person disconnects.
+    leaves: Duration,
 }
 
 /// Runs one process of the machine; returns whether the run has ended with it.
@@ -48,11 +68,14 @@ pub(super) async fn live(world: &Arc<World>) -> bool {
 }
 
 async fn lives(world: &Arc<World>) {
-    let daemon = Arc::new(process::start(world).await);
+    let (daemon, rotations) = process::start(world).await;
     let mut story = Story {
         world: Arc::clone(world),
-        daemon,
+        daemon: Arc::new(daemon),
+        rotations,
         clients: JoinSet::new(),
+        needs_human: None,
+        mended: None,
     };
     while world.state().steps > 0 {
         world.state().steps -= 1;
@@ -64,6 +87,11 @@ async fn lives(world: &Arc<World>) {
 
 impl Story {
     async fn step(&mut self) {
+        self.observe();
+        let mends = self.world.state().rng.u8(0..4) == 0;
+        if mends && self.may_mend() {
+            return self.mend();
+        }
         let kind = self.world.state().rng.u8(0..100);
         match kind {
             0..35 => self.ask(),
@@ -108,21 +136,58 @@ impl Story {
 
     /// Requests a rotation as a person would, and disconnects sooner or later.
     fn rotate(&mut self) {
-        let (is_open, rotations, finish, leaves) = {
+        let (is_open, rotations, wish) = {
             let state = &mut *self.world.state();
             let leaves = Duration::from_millis(state.rng.u64(0..300_000));
             let finish = state.rng.u8(0..4) == 0;
-            (state.is_open, state.tally.rotations, finish, leaves)
+            let is_long = self.world.lifetime > LASTING;
+            let in_place = state.rng.u8(0..8) < if is_long { 6 } else { 1 };
+            let wish = Wish {
+                finish: finish && !in_place,
+                in_place,
+                leaves,
+            };
+            (state.is_open, state.tally.all_rotations(), wish)
         };
         // A request to finish an open rotation is rare, so that rotations also end in other ways.
-        if rotations < ROTATIONS && (!is_open || (finish && leaves.as_secs() < 100)) {
-            self.rotate_so(finish, leaves);
+        if rotations < ROTATIONS && (!is_open || (wish.finish && wish.leaves.as_secs() < 100)) {
+            self.rotate_so(wish);
         }
     }
 
-    fn rotate_so(&mut self, finish: bool, leaves: Duration) {
-        let rotate = rotate(self.connect(), Arc::clone(&self.world), finish, leaves);
+    fn rotate_so(&mut self, wish: Wish) {
+        let rotate = rotate(self.connect(), Arc::clone(&self.world), wish);
         self.clients.spawn(rotate);
+    }
+
+    /// Records when the status begins to show that a rotation in place needs a person.
+    fn observe(&mut self) {
+        let shown = self.rotations.shown(&self.world.name);
+        let is_in_place = self.world.state().is_in_place;
+        let needy = shown.filter(|shown| is_in_place && shown.needs_human);
+        let needy = needy.map(|shown| shown.since);
+        let needs_human = needy.filter(|since| self.mended != Some(*since));
+        if needs_human.is_some() && needs_human != self.needs_human {
+            let state = &mut *self.world.state();
+            state.tally.needed_human += 1;
+            state.push(What::NeedsHuman);
+        }
+        if needs_human.is_some() && self.world.bug == Some(Bug::RestlessStore) {
+            self.world.empty_slot();
+        }
+        self.needs_human = needs_human;
+    }
+
+    /// Returns whether a person is needed, and no earlier write of a keyring could undo what the person stores.
+    fn may_mend(&self) -> bool {
+        self.needs_human.is_some() && self.world.state().late_writes.is_empty()
+    }
+
+    /// Stores another secret, as the person does whom the rotation needs.
+    fn mend(&mut self) {
+        self.mended = self.needs_human.take();
+        self.world.mend();
+        self.reload();
     }
 
     fn turn_a_mood(&self) {
@@ -203,12 +268,21 @@ impl Story {
             let state = self.world.state();
             state.was_refused && state.is_open
         };
+        const AGAIN: Wish = Wish {
+            finish: false,
+            in_place: false,
+            leaves: PATIENCE,
+        };
         if asks_again {
-            self.rotate_so(false, PATIENCE);
+            self.rotate_so(AGAIN);
         }
         self.settle().await;
-        if self.world.state().tally.rotations == 0 {
-            self.rotate_so(false, PATIENCE);
+        if self.may_mend() {
+            self.mend();
+            self.settle().await;
+        }
+        if self.world.state().tally.all_rotations() == 0 {
+            self.rotate_so(AGAIN);
             self.settle().await;
         }
         self.ask();
@@ -226,13 +300,15 @@ impl Story {
         }
     }
 
-    /// Waits a limited time until no rotation is open. One that was just requested may not be written down yet.
+    /// Waits a limited time until no rotation is open or it needs a person. One that was just requested may not be
+    /// written down yet.
     async fn settle(&mut self) {
         self.leave().await;
         let mut waited = Duration::ZERO;
         let mut pause = self.world.lifetime.max(Duration::from_secs(61));
-        while !self.world.is_settled() && waited < MOST_DAYS {
+        while !self.world.is_settled() && self.needs_human.is_none() && waited < MOST_DAYS {
             tokio::time::sleep(pause).await;
+            self.observe();
             waited += pause;
             pause = (pause * 2).min(Duration::from_secs(6 * 3_600));
         }
@@ -245,11 +321,14 @@ impl Story {
         let is_current = |number| state.current() == Some(number);
         let keys = state.plane.keys();
         let has_others = keys.iter().any(|key| !is_current(key.number));
+        // Nothing reads a keyring without need, so that a rest may stay there until the next rotation.
+        let has_slot = self.world.is_file() && state.has_slot();
         let left = [
             (!is_settled, "a rotation that is open"),
+            (has_slot, "a token that a rotation kept"),
             (has_others, "a key that nothing needs"),
             (keys.is_empty(), "no key"),
-            (state.tally.rotations == 0, "no rotation"),
+            (state.tally.all_rotations() == 0, "no rotation"),
         ];
         let left = left.into_iter().filter(|(is_so, _)| *is_so);
         left.map(|(_, what)| what).collect()
@@ -293,15 +372,15 @@ async fn ask(
 }
 
 /// Requests a rotation as a person would, and reads its steps until it disconnects.
-async fn rotate(
-    connect: impl Fn(Door) -> tokio::io::DuplexStream,
-    world: Arc<World>,
-    finish: bool,
-    leaves: Duration,
-) {
-    world.record(What::Rotates { finish });
+async fn rotate(connect: impl Fn(Door) -> tokio::io::DuplexStream, world: Arc<World>, wish: Wish) {
+    let Wish {
+        finish,
+        in_place,
+        leaves,
+    } = wish;
+    world.record(What::Rotates { finish, in_place });
     let name = &world.name;
-    let body = format!("{{\"finish\":{finish},\"wait\":true}}");
+    let body = format!("{{\"finish\":{finish},\"in_place\":{in_place},\"wait\":true}}");
     let length = body.len();
     let text = format!(
         "POST /v1/profiles/{name}/rotate HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"

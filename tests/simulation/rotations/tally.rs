@@ -5,8 +5,12 @@ use std::fmt;
 /// The counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Rotations that ended with another key.
+    /// Rotations with overlap: they ended with another key.
     pub(crate) rotations: u32,
+    /// Rotations in place that ended with another secret.
+    pub(crate) in_place: u32,
+    /// Rotations in place that needed a person.
+    pub(crate) needed_human: u32,
     /// Processes that were killed while a rotation was open.
     pub(crate) killed: u32,
     /// Suspends and steps of the wall clock during an open rotation, and boots.
@@ -46,9 +50,16 @@ impl Tally {
             .collect()
     }
 
-    fn rows(&mut self) -> [(&'static str, &mut u32); 10] {
+    /// Returns the number of rotations of both kinds.
+    pub(crate) fn all_rotations(&self) -> u32 {
+        self.rotations + self.in_place
+    }
+
+    fn rows(&mut self) -> [(&'static str, &mut u32); 12] {
         [
             (ROTATIONS, &mut self.rotations),
+            (IN_PLACE, &mut self.in_place),
+            (NEEDED_HUMAN, &mut self.needed_human),
             ("kills during one", &mut self.killed),
             ("suspends, clock steps and boots", &mut self.disturbed),
             ("calls refused", &mut self.refused),
@@ -62,10 +73,17 @@ impl Tally {
     }
 }
 
-const ROTATIONS: &str = "rotations";
+const ROTATIONS: &str = "rotations with overlap";
+const IN_PLACE: &str = "in place";
+const NEEDED_HUMAN: &str = "needed a person";
 
 fn wanted(what: &str) -> u32 {
-    if what == ROTATIONS { 1_000 } else { 100 }
+    match what {
+        ROTATIONS | IN_PLACE => 1_000,
+        // The answer is lost, and then the kept token expires or is not accepted any more.
+        NEEDED_HUMAN => 20,
+        _ => 100,
+    }
 }
 
 impl fmt::Display for Tally {

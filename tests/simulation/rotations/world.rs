@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use fastrand::Rng;
+use jetond::applications;
 use jetond::config::runai::Api;
 use jetond::config::{
     BaseUrl, CredentialPlace, Profile, Provider, Proxy, Rotation, Runai, StoreKind,
@@ -19,18 +20,23 @@ use jetond::instant::{BootInstant, UnixTime};
 use jetond::profile::ProfileName;
 use jetond::schedule::Reissue;
 use jetond::store::source::binding_of;
-use jetond::store::{Bound, Key, Record, Revision, Rotations, Store, Stores};
+use jetond::store::{
+    Bound, Kept, Key, Record, Revision, RotationMode, RotationRead, Rotations, Store, Stores,
+};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::bug::Bug;
-use super::history::{History, What};
+use super::history::{History, Secret, What};
 use super::plane::{self, Change, Logins, Plane};
 use super::tally::Tally;
 use crate::clock::SimClock;
 
 /// The number of events in one run.
 const STEPS: u32 = 110;
+
+/// The kind of a rotation in place.
+const IN_PLACE: &str = "in place";
 
 /// A folder in memory, where writes of files are fast.
 const MEMORY: &str = "/dev/shm";
@@ -59,14 +65,16 @@ pub(crate) struct State {
     pub(super) plane: Plane,
     pub(super) machine: Machine,
     pub(super) moods: Moods,
-    /// The key and the end of each token.
-    pub(super) tokens: BTreeMap<u32, (u32, Duration)>,
+    /// The secret and the end of each token.
+    pub(super) tokens: BTreeMap<u32, (Secret, Duration)>,
     /// The writes that the keyring makes late.
     pub(super) late_writes: Vec<(Duration, Record)>,
     /// Whether everything works from now on.
     pub(super) is_calm: bool,
     /// Whether a rotation is written down anywhere.
     pub(super) is_open: bool,
+    /// Whether a rotation in place has a journal.
+    pub(super) is_in_place: bool,
     /// Whether this process has refused to rotate a key.
     pub(super) was_refused: bool,
     /// The number of remaining events in this run.
@@ -75,17 +83,28 @@ pub(crate) struct State {
     kill_in: Option<u32>,
     /// The last known content of the store.
     record: Option<Stored>,
-    /// The key that was in force when no rotation was open.
-    in_force: Option<u32>,
+    /// The last known content of its second slot.
+    slot: Slot,
+    /// The kind of rotation that had a journal when it was last read.
+    journal: Option<&'static str>,
+    /// The secret that was in force when no rotation was open.
+    in_force: Option<Secret>,
     requests: u32,
 }
 
 /// The content of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stored {
-    pub(super) current: Option<u32>,
-    pub(super) other: Option<u32>,
+    pub(super) current: Option<Secret>,
+    pub(super) other: Option<Secret>,
     is_open: bool,
+}
+
+/// The content of the second slot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Slot {
+    token: Option<u32>,
+    answer: Option<Secret>,
 }
 
 /// The machine's clocks.
@@ -170,10 +189,13 @@ impl World {
                 late_writes: vec![],
                 is_calm: false,
                 is_open: false,
+                is_in_place: false,
                 was_refused: false,
                 steps: STEPS,
                 kill_in: None,
                 record: None,
+                slot: Slot::default(),
+                journal: None,
                 in_force: None,
                 requests: 0,
             }),
@@ -205,7 +227,7 @@ impl World {
         let lock = stores.lock(&self.name).unwrap();
         let revision = store.look(&self.name).revision;
         store.replace(&lock, &revision, &record).unwrap();
-        self.state().in_force = Some(key.number);
+        self.state().in_force = Some(key.present());
         let folder = self.broken().join("credentials");
         std::fs::create_dir_all(folder.join(format!("{}.json", self.name))).unwrap();
         self.look();
@@ -240,6 +262,11 @@ impl World {
         (stores, stores.store(&StoreKind::File))
     }
 
+    /// Returns whether the store is a file.
+    pub(super) fn is_file(&self) -> bool {
+        self.profile.store() == Some(&StoreKind::File)
+    }
+
     /// Reads the store, and records its content if it has changed.
     pub(super) fn look(&self) {
         self.write_late();
@@ -253,9 +280,20 @@ impl World {
             other: record.other_key().and_then(key),
             is_open: record.rotation.is_some(),
         };
-        let has_journal = self.journals.path(&self.name).exists();
+        let slot = Slot::of(self.kept().1.kept(&self.name).unwrap().as_ref());
+        let journal = self.journal();
         let state = &mut *self.state();
-        state.is_open = stored.is_open || has_journal;
+        state.is_open = stored.is_open || journal.is_some();
+        state.is_in_place = journal == Some(IN_PLACE);
+        if state.journal != journal && journal.is_some() {
+            state.journal = journal;
+            state.push(What::Journal { of: journal });
+        }
+        if state.slot != slot {
+            state.slot = slot;
+            let Slot { token, answer } = slot;
+            state.push(What::Slot { token, answer });
+        }
         if state.record != Some(stored) {
             state.record = Some(stored);
             state.push(What::Record {
@@ -264,10 +302,67 @@ impl World {
                 is_open: stored.is_open,
             });
         }
-        if !state.is_open && stored.current != state.in_force {
-            state.in_force = stored.current;
-            state.tally.rotations += 1;
+        // The end of a rotation comes last, as it does for the daemon.
+        if state.journal != journal {
+            state.journal = journal;
+            state.push(What::Journal { of: journal });
         }
+        if !state.is_open && stored.current != state.in_force {
+            let key = |secret: Option<Secret>| secret.map(|secret| secret.key);
+            match key(stored.current) == key(state.in_force) {
+                true => state.tally.in_place += 1,
+                false => state.tally.rotations += 1,
+            }
+            state.in_force = stored.current;
+        }
+    }
+
+    /// Returns which kind of rotation has a journal.
+    fn journal(&self) -> Option<&'static str> {
+        if !self.journals.path(&self.name).exists() {
+            return None;
+        }
+        Some(match self.journals.read(&self.name) {
+            Ok(RotationRead::Begun(journal)) if journal.mode == RotationMode::InPlace => IN_PLACE,
+            _ => "overlap",
+        })
+    }
+
+    /// Makes another secret for the key in force and stores it, as a person would.
+    pub(super) fn mend(&self) {
+        self.record(What::Mends);
+        let (id, now) = {
+            let state = self.state();
+            let key = state.current().unwrap_or_default();
+            (plane::id(key), state.now())
+        };
+        let renew = Change::Renew(id, Duration::ZERO);
+        let (key, renewed) = self.state().plane.execute(now, &renew).unwrap();
+        self.record(renewed);
+        let (stores, store) = self.kept();
+        let lock = stores.lock(&self.name).unwrap();
+        let look = store.look(&self.name);
+        let before = look.record.unwrap().unwrap();
+        let record = Record {
+            key: Key {
+                credential: Credential::parse(&key.client_id(), &key.secret()).unwrap(),
+                ..before.key
+            },
+            rotation: None,
+            ..before
+        };
+        store.replace(&lock, &look.revision, &record).unwrap();
+        drop(lock);
+        self.look();
+    }
+
+    /// Empties the second slot.
+    pub(super) fn empty_slot(&self) {
+        let (stores, store) = self.kept();
+        let lock = stores.lock(&self.name).unwrap();
+        store.forget(&lock).unwrap();
+        drop(lock);
+        self.look();
     }
 
     /// Makes the keyring's writes that are due.
@@ -295,9 +390,10 @@ impl World {
     pub(super) async fn point(&self) {
         let is_killed = {
             let state = &mut *self.state();
+            let is_open = state.is_open || state.slot.token.is_some();
             match &mut state.kill_in {
-                Some(0) if state.is_open => true,
-                Some(left) if state.is_open => {
+                Some(0) if is_open => true,
+                Some(left) if is_open => {
                     *left -= 1;
                     false
                 }
@@ -366,7 +462,11 @@ impl State {
         let is_killed = !self.is_calm && self.rng.u8(0..5) < 2;
         self.kill_in = is_killed.then(|| self.rng.u32(0..50));
         let boot = self.machine.boot;
-        self.push(What::Starts { boot });
+        let tokens_survive = self.plane.tokens_survive();
+        self.push(What::Starts {
+            boot,
+            tokens_survive,
+        });
         clock
     }
 
@@ -403,8 +503,8 @@ impl State {
     /// Returns whether the record has the key of this client ID.
     pub(super) fn needs(&self, client_id: &str) -> bool {
         let keys = self.record.into_iter();
-        let mut numbers = keys.flat_map(|it| [it.current, it.other]).flatten();
-        numbers.any(|number| client_id == format!("client-{number}"))
+        let mut secrets = keys.flat_map(|it| [it.current, it.other]).flatten();
+        secrets.any(|secret| client_id == format!("client-{}", secret.key))
     }
 
     /// Returns the token that a client receives: with a bug, the relay always passes on the first one.
@@ -415,7 +515,25 @@ impl State {
 
     /// Returns the key in force.
     pub(super) fn current(&self) -> Option<u32> {
-        self.record?.current
+        Some(self.record?.current?.key)
+    }
+
+    /// Returns whether the second slot has anything.
+    pub(super) fn has_slot(&self) -> bool {
+        self.slot != Slot::default()
+    }
+}
+
+// === impl Slot ===
+
+impl Slot {
+    fn of(kept: Option<&Kept>) -> Self {
+        let token = kept.and_then(|kept| kept.token.expose().strip_prefix("tok-")?.parse().ok());
+        let answer = kept.and_then(|kept| applications::secret_of(kept.answer.as_ref()?));
+        Self {
+            token,
+            answer: answer.and_then(|secret| plane::secret_of(secret.expose())),
+        }
     }
 }
 
