@@ -79,9 +79,14 @@ pub(crate) const PHASES: [Phase; 7] = [
 fn impossible(met: Met, phase: Phase) -> Option<&'static str> {
     match (met, phase) {
         (RejectHeld, Phase::Starting) => Some("there is no token yet that could be reported"),
-        (SameToken, Phase::Starting) => Some("there is no token yet that it could give again"),
         _ => None,
     }
+}
+
+/// Returns whether a pair is possible, but so rare that no number of it can be required.
+fn is_rare(met: Met, phase: Phase) -> bool {
+    // The issuer gives a token again that the daemon did not take: with its reserve, it had expired on arrival.
+    (met, phase) == (SameToken, Phase::Starting)
 }
 
 /// The counts: one row for each of [`ROWS`] and one column for each of [`PHASES`].
@@ -120,7 +125,7 @@ impl Coverage {
                     Some(why) if *count > 0 => {
                         missing.push(format!("{met:?} met {phase:?} {count} times, but: {why}"));
                     }
-                    None if *count < wanted => {
+                    None if *count < wanted && !is_rare(*met, *phase) => {
                         missing.push(format!("{met:?} met {phase:?} only {count} times"));
                     }
                     _ => {}
