@@ -99,11 +99,11 @@ pub(crate) fn judge(
             broken.push((Bar::Orphaned, what));
         }
     }
-    let lockout = says_locked_out(&first);
+    let lockout = says_locked_out(&first, "");
     if is_false && !(form.is_late() && lockout) {
         broken.push((Bar::FalseSuccess, tail(&output.stdout)));
     }
-    broken.extend(lost(&place, lockout));
+    broken.extend(lost(&place, &first));
     if !lockout && !(operation.is_safe)(&place) {
         let what = "the secret of the key, and nothing says so";
         broken.push((Bar::Lost, what.to_owned()));
@@ -175,17 +175,26 @@ fn names(said: &Output, id: &str) -> bool {
     lines.any(|line| line.contains(id) && line.contains("jetond "))
 }
 
-/// Returns whether a person was told that a key's secret may not work any more, and what to do.
-fn says_locked_out(said: &Output) -> bool {
+/// Returns whether a person was told that the secret of the key of this ID may not work any more, and what to do.
+fn says_locked_out(said: &Output, id: &str) -> bool {
     let mut lines = said.stderr.lines();
     lines.any(|line| {
         let is_lost = line.contains("is locked out") || line.contains("the new one is lost");
-        is_lost && line.contains("jetond app regenerate")
+        is_lost && line.contains("jetond app regenerate") && line.contains(id)
     })
 }
 
+/// Returns whether a person was told that the key of this profile is locked out.
+fn is_named(place: &Place, profile: &str, said: &Output) -> bool {
+    let stored = place.stored(profile);
+    let keys = place.keys();
+    let key = stored.and_then(|(id, _)| keys.into_iter().find(|key| key.client_id == id));
+    key.is_some_and(|key| says_locked_out(said, &key.id))
+}
+
 /// Returns what the configuration's profiles have lost.
-fn lost(place: &Place, lockout: bool) -> Broken {
+fn lost(place: &Place, said: &Output) -> Broken {
+    let lockout = says_locked_out(said, "");
     let mut broken = vec![];
     let profiles = place.profiles();
     if !place.has_profile(PROFILE) {
@@ -205,7 +214,7 @@ fn lost(place: &Place, lockout: bool) -> Broken {
     }
     for profile in profiles {
         if !place.works(&profile) {
-            if !(lockout && profile == PROFILE) {
+            if !is_named(place, &profile, said) {
                 broken.push((
                     Bar::Lost,
                     format!("{profile} does not work, and nothing says so"),

@@ -1,4 +1,4 @@
-//! Kills commands that change credentials at every system call with an outside effect.
+//! Kills commands that change credentials, and daemons that rotate keys, at every system call with an outside effect.
 //!
 //! These are the calls that write, rename, sync, connect, send or receive. Meanwhile the control plane answers
 //! correctly, loses its answer, executes late or twice, or fails after it has executed. After each kill the next
@@ -11,6 +11,7 @@
 //!     cargo test --test kills -- --two-hosts 200         200 rounds of two hosts with one home
 //!     cargo test --test kills -- --power-loss 1000       1000 power losses instead of kills
 //!     cargo test --test kills -- --only TEXT             those whose label contains TEXT, with the output
+//!     cargo test --test kills -- --rows                  the names of the operations, with which labels begin
 //!
 //! A third as many commands meet a disk that is full, read-only or broken, or writes that are cut short. The seed
 //! differs in each run and is printed.
@@ -57,10 +58,10 @@ use libtest_mimic::{Arguments, Trial};
 use batch::Choice;
 
 /// The number of kills that `cargo test` tries.
-const FEW: usize = 40;
+const FEW: usize = 24;
 
 /// The number of kills of rotating daemons that `cargo test` tries.
-const FEW_ROTATIONS: usize = 8;
+const FEW_ROTATIONS: usize = 9;
 
 /// One of this many kills hits a daemon that rotates a key.
 const SHARE: usize = 6;
@@ -69,7 +70,7 @@ const SHARE: usize = 6;
 const AT_ONCE: usize = 40;
 
 /// The number of power losses that `cargo test` tries.
-const VARIANTS: usize = 120;
+const VARIANTS: usize = 80;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
@@ -83,6 +84,12 @@ fn main() -> ExitCode {
         let number = after(flag)?.parse();
         Some(number.unwrap_or_else(|_| panic!("{flag} takes a number")))
     };
+    if is("--rows") {
+        let commands = operation::ALL.iter().map(|it| it.name);
+        let rotations = rotation::mode::MODES.iter().map(|it| it.name);
+        commands.chain(rotations).for_each(|row| println!("{row}"));
+        return ExitCode::SUCCESS;
+    }
     // The seed differs in each run and is printed, so that a failed run can be repeated.
     let seed = number("--seed").unwrap_or_else(|| fastrand::usize(..1_000_000));
     let at_once = number("--at-once").unwrap_or(AT_ONCE);

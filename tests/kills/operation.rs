@@ -196,6 +196,50 @@ pub(crate) const ALL: &[Operation] = &[
         end: |_| None,
     },
     Operation {
+        name: "regenerate --enrol",
+        forms: OF_KEYS,
+        never: &[],
+        is_local: false,
+        is_of_daemon: false,
+        uses_keyring: false,
+        prepare: |_| {},
+        arguments: |place| {
+            let key = &place.second.0;
+            owned(&["app", "regenerate", key, PROFILE, "--yes", "--enrol", NEW])
+        },
+        claim: "has a new secret",
+        is_done: has_second,
+        is_safe: |place| {
+            let (client_id, former) = &place.second;
+            place.gets_token(client_id, former) || has_second(place)
+        },
+        // The command said what to do if it was interrupted.
+        end: |_| None,
+    },
+    Operation {
+        name: "app delete",
+        forms: OF_KEYS,
+        never: &[NO_FILE],
+        is_local: false,
+        is_of_daemon: false,
+        uses_keyring: false,
+        // A key of a person, who has its secret.
+        prepare: |place| {
+            let (_, secret) = place.create(NEW);
+            place.write_secret(&secret);
+        },
+        arguments: |_| delete(),
+        claim: "is deleted",
+        is_done: |place| place.key(NEW).is_none(),
+        is_safe: |_| true,
+        end: |place| {
+            place.key(NEW)?;
+            let again = place.env.jetond(&borrowed(&delete()));
+            let is_done = again.code == 0 && place.key(NEW).is_none();
+            (!is_done).then(|| format!("it cannot be run again: {}", tail(&again.stderr)))
+        },
+    },
+    Operation {
         name: "encrypt-store",
         forms: OF_NOTHING,
         never: &[NO_CONTROL_PLANE],
@@ -381,6 +425,17 @@ pub(crate) const ALL: &[Operation] = &[
         },
     },
 ];
+
+fn delete() -> Vec<String> {
+    owned(&["app", "delete", NEW, PROFILE, "--yes"])
+}
+
+/// Returns whether the new profile has the second key, with a secret that works.
+fn has_second(place: &Place) -> bool {
+    let stored = place.stored(NEW);
+    let is_second = stored.is_some_and(|(id, _)| id == place.second.0);
+    is_second && place.has_profile(NEW) && place.works(NEW)
+}
 
 fn has_recipient(place: &Place) -> bool {
     let config = fs::read_to_string(place.env.config()).unwrap_or_default();

@@ -84,6 +84,7 @@ impl Place {
 
     /// Makes a key as another person would; returns its client ID and its secret.
     pub(crate) fn create(&self, name: &str) -> (String, String) {
+        self.wait_for_token();
         let token = self.env.token(&self.daemon, PROFILE);
         let head = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
         let body = format!("{{\"name\":\"{name}\"}}");
@@ -146,6 +147,13 @@ impl Place {
             200 => (200, String::new()),
             status => (status, answer.code()),
         }
+    }
+
+    /// Waits until the daemon holds a token: on a busy machine, the first request may end at its deadline.
+    pub(crate) fn wait_for_token(&self) {
+        wait_until("the daemon to serve a token", || {
+            self.answer(PROFILE).0 == 200
+        });
     }
 
     /// Returns whether the control plane gives a token for the credential.
@@ -233,11 +241,21 @@ impl Place {
             "state/jeton/removals",
             "state/jeton/moves",
             "state/jeton/rotations",
+            "state/jeton/kept",
             "home",
         ];
         let names = folders.into_iter().flat_map(|folder| self.names(folder));
         let temporary = names.filter(|name| name.starts_with(".jeton-new-"));
         temporary.collect()
+    }
+
+    /// Removes the temporary files of killed writers from the folder of the second slots.
+    pub(crate) fn remove_from_slots(&self) {
+        let folder = "state/jeton/kept";
+        let names = self.names(folder).into_iter();
+        for name in names.filter(|name| name.starts_with(".jeton-new-")) {
+            fs::remove_file(self.env.path(folder).join(name)).unwrap();
+        }
     }
 
     fn names(&self, folder: &str) -> Vec<String> {

@@ -12,9 +12,10 @@
 //! | `hosts` | two hosts with one home |
 //! | `turns` | a limit for rotations that begin or end at the same time |
 //!
-//! After a kill the next daemon must serve a token within 2 s, and every request until the end. At the end, the
-//! stored secret must get a token. The control plane must have its key and no other key of the rotation, and no
-//! output may be false.
+//! After a kill the next daemon must serve a token within 2 s if a stored secret works, and every request until the
+//! end. At the end, the stored secret must get a token. The control plane must have its key and no other key of the
+//! rotation, and no output may be false. A rotation in place may end with the words that a person is needed, but only
+//! if the issuer revokes tokens together with the secret, and no stored secret works. A killed command stops nothing.
 
 mod disk_errors;
 pub(crate) mod form;

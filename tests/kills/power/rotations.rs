@@ -1,7 +1,8 @@
 //! Power loss while a key is rotated.
 //!
 //! The control plane keeps its state, so each disk is judged by the keys of that moment: a secret in the remaining
-//! record must work then, and each key that the rotation made must be known by its name.
+//! record must work then, and each key that the rotation made must be known by its name. In place, there is one key: a
+//! secret in the record or the second slot must work, or the slot must have a token and the journal must exist.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,11 +16,13 @@ use crate::judge::Bar;
 use crate::place::{PROFILE, Place};
 use crate::rotation::form::Form;
 use crate::rotation::mode::Mode;
+use crate::rotation::phase::answered;
 use crate::rotation::turns::Turn;
-use crate::rotation::walk::{Asked, END, FIRST, LIFE};
+use crate::rotation::walk::{Asked, END, FIRST};
 use crate::tracer;
 
-/// The names of the keys at the control plane, by client ID.
+/// The names of the keys at the control plane, by client ID. For a rotation in place, the secret of the key, without a
+/// name.
 type Keys = BTreeMap<String, String>;
 
 /// A change of the keys that occurred after the first and before the second moment.
@@ -32,13 +35,13 @@ struct KeysChange {
 /// Rotates a key while the control plane has this behaviour, and tries this many variants. Returns their number, the
 /// number of different disks after them, and what is wrong.
 pub(super) fn of_form(
-    mode: &Mode,
+    mode: &'static Mode,
     form: Form,
     variants: usize,
     seed: u64,
 ) -> (usize, usize, Vec<String>) {
     let working = Turn::take();
-    let mut place = Place::with_life(LIFE);
+    let mut place = Place::with_life(mode.life);
     let mut former = place.replace_daemon();
     place.env.stop(&mut former);
     let roots = ["state", "config", "home"].map(|root| place.env.path(root));
@@ -48,12 +51,12 @@ pub(super) fn of_form(
     let mut command = tracer::writing(&place.env, file.path());
     command.args(["-D", env!("CARGO_BIN_EXE_jetond"), "run"]);
     place.daemon = place.env.serving(place.env.spawn_command(command));
-    let _token = place.env.token(&place.daemon, PROFILE);
+    place.wait_for_token();
 
-    let first = keys(&place);
+    let first = keys(&place, mode);
     let mut asked = Asked::new(place, mode, form);
     drop(working);
-    let turns = follow(&mut asked, &first);
+    let turns = follow(&mut asked, mode, &first);
     let mut daemon = asked.place.replace_daemon();
     asked.place.env.stop(&mut daemon);
     // The tracer ends a moment after the traced process.
@@ -87,7 +90,10 @@ pub(super) fn of_form(
     }
     let mut broken: Vec<String> = vec![];
     for ((end, tree), label) in &seen {
-        let wrong = judge.of(*end, tree);
+        let wrong = match mode.is_in_place {
+            true => judge.of_in_place(*end, tree),
+            false => judge.of(*end, tree),
+        };
         broken
             .extend(wrong.map(|what| format!("{} [{}] {label}: {what}", mode.name, form.label())));
     }
@@ -102,7 +108,16 @@ fn text(path: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
 }
 
-fn keys(place: &Place) -> Keys {
+fn keys(place: &Place, mode: &Mode) -> Keys {
+    if mode.is_in_place {
+        let sandbox = place.env.sandbox();
+        let newest = match sandbox.stats().keys_regenerated {
+            0 => None,
+            _ => sandbox.secrets().pop(),
+        };
+        let secret = newest.unwrap_or_else(|| place.env.secret().to_owned());
+        return Keys::from([(secret, String::new())]);
+    }
     let keys = place.keys().into_iter();
     keys.map(|key| (key.client_id, key.name)).collect()
 }
@@ -113,11 +128,11 @@ fn now() -> f64 {
 }
 
 /// Records the changes of the keys until the rotation is over.
-fn follow(asked: &mut Asked, first: &Keys) -> Vec<KeysChange> {
+fn follow(asked: &mut Asked, mode: &Mode, first: &Keys) -> Vec<KeysChange> {
     let (start, mut last, mut at, mut looks) = (Instant::now(), first.clone(), now(), 0_u64);
     let mut turns = vec![];
     loop {
-        let keys = keys(&asked.place);
+        let keys = keys(&asked.place, mode);
         let until = now();
         if keys != last {
             last.clone_from(&keys);
@@ -200,10 +215,7 @@ struct Judge {
 impl Judge {
     /// Returns what is wrong with a disk after `end` changes.
     fn of(&self, end: usize, tree: &Tree) -> Option<String> {
-        let json = |path: &str| -> Option<Value> {
-            let bytes = tree.file(&self.roots.join(path))?;
-            serde_json::from_slice(bytes).ok()
-        };
+        let json = |path: &str| self.json(tree, path);
         let Some(record) = json(&format!("jeton/credentials/{PROFILE}.json")) else {
             return Some("the record is lost".to_owned());
         };
@@ -212,11 +224,7 @@ impl Judge {
         let stored: Vec<_> = stored.into_iter().filter_map(credential).collect();
         let tried = journal["tried"].as_array().into_iter().flatten();
         let tried: Vec<&str> = tried.filter_map(Value::as_str).collect();
-        // The keys may be the last ones before this moment, or any that appeared after exactly this many changes.
-        let before = self.states.iter().rfind(|(gap, _)| *gap < end);
-        let before = before.map_or(&self.first, |(_, keys)| keys);
-        let at = self.states.iter().filter(|(gap, _)| *gap == end);
-        for keys in std::iter::once(before).chain(at.map(|(_, keys)| keys)) {
+        for keys in self.keys_at(end) {
             let works = |(client_id, secret): &(String, String)| {
                 keys.contains_key(client_id) && self.secrets.get(client_id) == Some(secret)
             };
@@ -241,5 +249,38 @@ impl Judge {
             }
         }
         None
+    }
+
+    /// Returns what is wrong with a disk after `end` changes by a rotation in place.
+    fn of_in_place(&self, end: usize, tree: &Tree) -> Option<String> {
+        let Some(record) = self.json(tree, &format!("jeton/credentials/{PROFILE}.json")) else {
+            return Some("the record is lost".to_owned());
+        };
+        let journal = self.json(tree, &format!("jeton/rotations/{PROFILE}.json"));
+        let slot = self.json(tree, &format!("jeton/kept/{PROFILE}.json"));
+        let slot = slot.unwrap_or_default();
+        let stored = [&record, &record["previous"]].map(|key| key["client_secret"].as_str());
+        let stored: Vec<String> = stored.into_iter().flatten().map(str::to_owned).collect();
+        let stored: Vec<String> = stored.into_iter().chain(answered(&slot)).collect();
+        let may_ask_again = slot["token"].is_string()
+            && journal.is_some_and(|journal| journal["rotation_id"] == slot["rotation_id"]);
+        let mut keys = self.keys_at(end);
+        let is_lost = keys.any(|keys| !stored.iter().any(|secret| keys.contains_key(secret)));
+        (is_lost && !may_ask_again)
+            .then(|| "no secret works, and no token can get another one".to_owned())
+    }
+
+    fn json(&self, tree: &Tree, path: &str) -> Option<Value> {
+        let bytes = tree.file(&self.roots.join(path))?;
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// Returns the keys that may exist after `end` changes of the disk: the last ones before, and any that appeared
+    /// after exactly this many changes.
+    fn keys_at(&self, end: usize) -> impl Iterator<Item = &Keys> {
+        let before = self.states.iter().rfind(|(gap, _)| *gap < end);
+        let before = before.map_or(&self.first, |(_, keys)| keys);
+        let at = self.states.iter().filter(move |(gap, _)| *gap == end);
+        std::iter::once(before).chain(at.map(|(_, keys)| keys))
     }
 }

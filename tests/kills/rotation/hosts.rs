@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use super::mode::MODES;
 use super::phase::{self, Phase};
 use super::turns::Turn;
-use super::walk::{END, FIRST, LIFE, in_background, judge, last_lines};
+use super::walk::{END, FIRST, in_background, judge_end, last_lines};
 use crate::batch::at_once;
 use crate::judge::{Bar, Broken, end_of};
 use crate::place::{PROFILE, Place};
@@ -160,7 +160,7 @@ fn play(round: &Round) -> (bool, Broken) {
             broken.push((Bar::Lost, what));
         }
     }
-    broken.extend(judge(&hosts.place));
+    broken.extend(judge_end(&hosts.place));
     let Hosts {
         place, mut second, ..
     } = hosts;
@@ -184,7 +184,7 @@ struct Hosts {
 
 impl Hosts {
     fn new(round: Round) -> Self {
-        let mut place = Place::with_life(LIFE);
+        let mut place = Place::with_life(MODES[0].life);
         let mut former = place.replace_daemon();
         place.env.stop(&mut former);
         let folders = [

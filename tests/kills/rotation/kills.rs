@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::disk_errors::{self, DiskError};
-use super::form::Form;
+use super::form::{Form, Span};
 use super::mode::MODES;
 use super::phase::Phase;
 use super::table::{self, Cell};
 use super::walk::{self, Target, Walked};
 use crate::batch::{Choice, at_once};
+use crate::behaviour::Behaviour;
 use crate::judge::Bar;
 use crate::support;
 use crate::tracer::{self, Group};
+
+/// The number of points below which a run is short.
+const SHORT: usize = 20;
 
 /// A daemon to disturb.
 #[derive(Clone, Copy)]
@@ -26,6 +30,8 @@ struct Try {
 enum How {
     Kill(Target),
     Error(DiskError),
+    /// The command that has requested the rotation is killed in this phase, and the daemon goes on.
+    Command(Phase),
 }
 
 /// The results of the tries.
@@ -33,6 +39,8 @@ enum How {
 struct Tally {
     killed: BTreeMap<Cell, usize>,
     errors: BTreeMap<String, usize>,
+    /// The killed commands, by mode and phase.
+    commands: BTreeMap<(usize, Phase), usize>,
     missed: usize,
     broken: Vec<(Bar, String)>,
     faults: Vec<String>,
@@ -78,16 +86,37 @@ fn every() -> Vec<Try> {
         }
         // A disk that fails, while the control plane behaves correctly.
         let form = of_mode.forms[0];
-        let errors = DiskError::all().into_iter().map(How::Error);
+        let errors = DiskError::all(of_mode).into_iter().map(How::Error);
         all.extend(errors.map(|how| Try { mode, form, how }));
+        // A lost answer makes the phases long enough to kill the command in them.
+        let is_lost = |form: &&Form| {
+            let is_of_change = matches!(form.span, Span::Creation | Span::Regeneration);
+            is_of_change && form.behaviour == Behaviour::Swallows && !form.has_dying_tokens
+        };
+        let form = *of_mode.forms.iter().find(is_lost).unwrap();
+        let commands = of_mode
+            .long_phases
+            .iter()
+            .filter(|phase| has_command(**phase));
+        all.extend(commands.map(|phase| Try {
+            mode,
+            form,
+            how: How::Command(*phase),
+        }));
     }
     all
+}
+
+/// Returns whether a rotation has begun in this phase, and its command still runs.
+fn has_command(phase: Phase) -> bool {
+    !matches!(phase, Phase::Checking | Phase::Grace | Phase::Deleting)
 }
 
 /// Returns the calls of a rotation while the control plane has this behaviour.
 fn targets(mode: usize, form: Form) -> Vec<Target> {
     let mut targets = vec![];
-    for phase in Phase::ALL.into_iter().filter(|phase| form.has(*phase)) {
+    let phases = MODES[mode].phases.iter().copied();
+    for phase in phases.filter(|phase| form.has(*phase)) {
         for group in Group::ALL {
             if table::never((mode, phase, form.behaviour, group)).is_some() {
                 continue;
@@ -106,7 +135,8 @@ fn targets(mode: usize, form: Form) -> Vec<Target> {
     targets
 }
 
-/// Selects the tries: one for each cell in turn, and a disk error for every third kill.
+/// Selects the tries: one for each cell in turn, a disk error for every third kill, and a killed command for every
+/// sixth.
 fn choose(choice: &Choice) -> Vec<Try> {
     let all = every();
     let (points, seed) = match choice {
@@ -119,11 +149,14 @@ fn choose(choice: &Choice) -> Vec<Try> {
     };
     let mut random = fastrand::Rng::with_seed(u64::try_from(seed).unwrap());
     let mut cells: BTreeMap<Cell, Vec<Try>> = BTreeMap::new();
-    let mut errors = vec![];
-    for one in all {
-        match one.cell() {
-            Some(cell) => cells.entry(cell).or_default().push(one),
-            None => errors.push(one),
+    let (mut errors, mut commands) = (vec![], vec![]);
+    // A short run must not wait for the longest rotations.
+    let is_short = points < SHORT;
+    for one in all.into_iter().filter(|one| !is_short || !one.is_slow()) {
+        match (one.cell(), one.how) {
+            (Some(cell), _) => cells.entry(cell).or_default().push(one),
+            (None, How::Command(_)) => commands.push(one),
+            (None, _) => errors.push(one),
         }
     }
     let mut cells: Vec<Vec<Try>> = cells.into_values().collect();
@@ -135,6 +168,8 @@ fn choose(choice: &Choice) -> Vec<Try> {
     let mut chosen: Vec<Try> = kills.take(points).collect();
     random.shuffle(&mut errors);
     chosen.extend(errors.iter().cycle().take(points / 3));
+    random.shuffle(&mut commands);
+    chosen.extend(commands.iter().cycle().take(points / 6));
     chosen
 }
 
@@ -142,6 +177,7 @@ fn disturb(one: &Try) -> Walked {
     match one.how {
         How::Kill(target) => walk::kill(&MODES[one.mode], one.form, target),
         How::Error(error) => disk_errors::walk(&MODES[one.mode], one.form, error),
+        How::Command(phase) => walk::kill_command(&MODES[one.mode], one.form, phase),
     }
 }
 
@@ -156,6 +192,9 @@ impl Try {
                 format!("{mode} [{form}] killed at {phase}:{group}:{nth}")
             }
             How::Error(error) => format!("{mode} [{form}] {error}"),
+            How::Command(phase) => {
+                format!("{mode} [{form}] command killed at {}", phase.as_str())
+            }
         }
     }
 
@@ -164,8 +203,19 @@ impl Try {
             How::Kill(Target { phase, group, .. }) => {
                 Some((self.mode, phase, self.form.behaviour, group))
             }
-            How::Error(_) => None,
+            How::Error(_) | How::Command(_) => None,
         }
+    }
+
+    /// Returns whether it waits for more than one minute.
+    fn is_slow(&self) -> bool {
+        let is_second_wait = match self.how {
+            How::Kill(target) => {
+                self.form.fault != "none" && matches!(target.phase, Phase::Renewed | Phase::Settled)
+            }
+            How::Error(_) | How::Command(_) => false,
+        };
+        self.form.is_slow() || is_second_wait
     }
 
     /// Returns the phase that determines how long it takes.
@@ -173,6 +223,7 @@ impl Try {
         match self.how {
             How::Kill(target) => target.phase,
             How::Error(error) => error.phase(),
+            How::Command(phase) => phase,
         }
     }
 }
@@ -196,6 +247,9 @@ impl Tally {
             }
             (Some(_), How::Error(error)) => {
                 *self.errors.entry(error.name().to_owned()).or_default() += 1;
+            }
+            (Some(phase), How::Command(_)) => {
+                *self.commands.entry((one.mode, phase)).or_default() += 1;
             }
             (None, _) => self.missed += 1,
         }
@@ -249,6 +303,14 @@ impl Tally {
             .map(|(name, count)| format!("{count} {name}"))
             .collect();
         println!("errors of the disk: {}", errors.join(", "));
+        let commands: Vec<String> = self
+            .commands
+            .iter()
+            .map(|((mode, phase), count)| {
+                format!("{count} of {} at {}", MODES[*mode].name, phase.as_str())
+            })
+            .collect();
+        println!("commands killed: {}", commands.join(", "));
         if let Choice::Some { seed, .. } = choice {
             println!("seed {seed}");
         }

@@ -25,11 +25,11 @@ pub(super) fn never((mode, phase, behaviour, group): Cell) -> Option<&'static st
 /// Returns all cells.
 pub(super) fn cells() -> impl Iterator<Item = Cell> {
     (0..MODES.len()).flat_map(|mode| {
-        Phase::ALL.into_iter().flat_map(move |phase| {
+        MODES[mode].phases.iter().flat_map(move |phase| {
             Behaviour::ALL.into_iter().flat_map(move |behaviour| {
                 Group::ALL
                     .into_iter()
-                    .map(move |group| (mode, phase, behaviour, group))
+                    .map(move |group| (mode, *phase, behaviour, group))
             })
         })
     })
@@ -51,6 +51,9 @@ pub(super) fn text(counts: &BTreeMap<Cell, usize>) -> String {
     let mut text = String::new();
     let wide = Group::ALL.len() * 4;
     for (mode, of_mode) in MODES.iter().enumerate() {
+        if mode > 0 {
+            text.push('\n');
+        }
         write!(text, "{:18}", of_mode.name).unwrap();
         for behaviour in Behaviour::ALL {
             write!(text, "|{:^wide$}", behaviour.as_str()).unwrap();
@@ -63,7 +66,7 @@ pub(super) fn text(counts: &BTreeMap<Cell, usize>) -> String {
             }
         }
         text.push('|');
-        for phase in Phase::ALL {
+        for phase in of_mode.phases.iter().copied() {
             write!(text, "\n  {:16}", phase.as_str()).unwrap();
             for behaviour in Behaviour::ALL {
                 text.push('|');

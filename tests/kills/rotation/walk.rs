@@ -5,24 +5,21 @@ use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use jetond::sandbox::Application;
-use rustix::process::Signal;
+use jetond::sandbox::{Application, OldTokens};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::form::{Form, Span};
 use super::live::{Live, Sight};
 use super::mode::Mode;
 use super::phase::{self, Phase};
 use super::turns::Turn;
+use crate::behaviour::Behaviour;
 use crate::judge::{Bar, Broken, end_of};
 use crate::place::{PROFILE, Place};
 use crate::support::daemon::{Daemon, accepts, wait_until};
 use crate::support::env::Output;
 use crate::tracer::Group;
 use crate::words::tail;
-
-/// The lifetime of tokens, in seconds. The old key is deleted after four lifetimes, which is also how long a rotation
-/// waits for late calls.
-pub(crate) const LIFE: u64 = 15;
 
 /// The deadline for the first token after a daemon's start.
 const SOON: Duration = Duration::from_secs(2);
@@ -51,6 +48,11 @@ pub(super) struct Target {
 /// A requested rotation.
 pub(crate) struct Asked {
     pub(crate) place: Place,
+    mode: &'static Mode,
+    /// The behaviour of the control plane.
+    whole_form: Form,
+    /// The process ID of the command that has requested it.
+    command: u32,
     /// The output of `jeton rotate`, which ends at the switch or with the daemon.
     output: JoinHandle<Output>,
     /// The behaviour that the control plane is to begin, until it does.
@@ -71,16 +73,16 @@ pub(crate) struct Walked {
 }
 
 /// Kills the daemon at this call, and judges what the next daemon makes of it.
-pub(super) fn kill(mode: &Mode, form: Form, target: Target) -> Walked {
+pub(super) fn kill(mode: &'static Mode, form: Form, target: Target) -> Walked {
     let turn = Turn::take();
-    let mut place = Place::with_life(LIFE);
+    let mut place = Place::with_life(mode.life);
     let mut former = place.replace_daemon();
     place.env.stop(&mut former);
     let mut live = Live::new(&place.env);
     let daemon = place.env.spawn_command(live.command(&place.env));
     live.follow();
     place.daemon = place.env.serving(daemon);
-    let _token = place.env.token(&place.daemon, PROFILE);
+    place.wait_for_token();
 
     let mut asked = Asked::new(place, mode, form);
     drop(turn);
@@ -110,15 +112,44 @@ pub(super) fn kill(mode: &Mode, form: Form, target: Target) -> Walked {
     asked.ended(disturbed, target.nth)
 }
 
+/// Kills the command that has requested the rotation, which must stop nothing.
+pub(super) fn kill_command(mode: &'static Mode, form: Form, at: Phase) -> Walked {
+    let turn = Turn::take();
+    let place = Place::with_life(mode.life);
+    place.wait_for_token();
+    let mut asked = Asked::new(place, mode, form);
+    drop(turn);
+    let (start, mut disturbed) = (Instant::now(), None);
+    while disturbed.is_none() {
+        assert!(start.elapsed() < END, "the rotation does not end");
+        let phase = asked.phase();
+        if phase == at && !asked.output.is_finished() {
+            let pid = i32::try_from(asked.command).ok().and_then(Pid::from_raw);
+            // The command may have ended in this moment.
+            let _ = kill_process(pid.unwrap(), Signal::KILL);
+            disturbed = Some(at);
+        } else if asked.is_over(phase) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    asked.ended_alone(disturbed)
+}
+
 // === impl Asked ===
 
 impl Asked {
     /// Requests the rotation.
-    pub(crate) fn new(place: Place, mode: &Mode, form: Form) -> Self {
-        let mut command = place.env.command(env!("CARGO_BIN_EXE_jeton"));
-        command.args(mode.arguments);
+    pub(crate) fn new(place: Place, mode: &'static Mode, form: Form) -> Self {
+        if form.has_dying_tokens {
+            place.env.sandbox().set_old_tokens(OldTokens::Die);
+        }
+        let (command, output) = start_in_background(mode.command(&place.env));
         let mut asked = Self {
-            output: in_background(command),
+            mode,
+            whole_form: form,
+            command,
+            output,
             created: place.env.sandbox().stats().keys_created,
             creations: 0,
             place,
@@ -166,42 +197,41 @@ impl Asked {
 
     /// Returns whether the rotation has ended or was refused.
     pub(crate) fn is_over(&self, phase: Phase) -> bool {
-        self.output.is_finished() && phase.is_over()
+        self.output.is_finished() && (phase.is_over() || needs_human(&self.place, self.mode))
     }
 
     /// Starts the next daemon, waits for the end of the rotation, and judges it.
     pub(crate) fn ended(self, disturbed: Option<Phase>, chance: usize) -> Walked {
-        let Self {
-            mut place, output, ..
-        } = self;
-        let output = output.join().unwrap();
-        place
-            .env
-            .came_out("jeton rotate", output.stdout.as_bytes(), false);
-        place
-            .env
-            .came_out("jeton rotate", output.stderr.as_bytes(), false);
-        let mut broken = vec![];
-        let claims = output.code == 0 || output.stdout.contains(r#""step":"switched""#);
-        let in_force = phase::seen(&place.env, FIRST).client_id;
-        if claims && (in_force == FIRST || !place.works(PROFILE)) {
-            broken.push((Bar::FalseSuccess, tail(&output.stdout)));
-        }
+        let (mode, form) = (self.mode, self.whole_form);
+        let (mut place, mut broken) = self.claimed();
         place.env.fault("none");
-        if chance.is_multiple_of(2) {
+        let has_executed = chance.is_multiple_of(2) || form.locks_out();
+        if has_executed {
             place.let_execute();
         }
-        let served_after = start(&mut place);
-        if served_after > SOON {
+        let is_whole = !mode.is_in_place || is_whole(&place);
+        let mut served_after = Duration::ZERO;
+        if is_whole {
+            served_after = start(&mut place);
+        } else {
+            place.daemon = place.env.start();
+        }
+        // A call that is executed during the start revokes a secret that was whole before.
+        let may_be_revoked = mode.is_in_place
+            && form.behaviour == Behaviour::Late
+            && !(has_executed && form.fault != "late:20");
+        if served_after > SOON && !may_be_revoked {
             let what = format!("the first token came after {served_after:?}");
             broken.push((Bar::Late, what));
         }
-        // Another person makes a key between the kill and the end.
-        place.create("foreign-key");
-        place.before.extend(place.key("foreign-key"));
-        broken.extend(wait_for_end(&place));
+        if !mode.is_in_place {
+            // Another person makes a key between the kill and the end.
+            place.create("foreign-key");
+            place.before.extend(place.key("foreign-key"));
+        }
+        broken.extend(wait_for_end(&place, mode, is_whole && !may_be_revoked));
         let _turn = Turn::take();
-        broken.extend(judge(&place));
+        broken.extend(judge(&mut place, mode, form));
         broken.extend(end_of(place));
         Walked {
             disturbed,
@@ -209,24 +239,96 @@ impl Asked {
             served_after,
         }
     }
+
+    /// Waits for the end of the rotation in the same daemon, after its command was killed, and judges it.
+    fn ended_alone(self, disturbed: Option<Phase>) -> Walked {
+        let (mode, form) = (self.mode, self.whole_form);
+        let (mut place, mut broken) = self.claimed();
+        broken.extend(wait_for_end(&place, mode, true));
+        if disturbed.is_some() && phase::seen(&place.env, FIRST).is_first {
+            let what = "the rotation has ended with its command".to_owned();
+            broken.push((Bar::Lost, what));
+        }
+        let _turn = Turn::take();
+        broken.extend(judge(&mut place, mode, form));
+        broken.extend(end_of(place));
+        Walked {
+            disturbed,
+            broken,
+            served_after: Duration::ZERO,
+        }
+    }
+
+    /// Waits for the end of the command, and checks what it claims.
+    fn claimed(self) -> (Place, Broken) {
+        let Self {
+            place,
+            output,
+            mode,
+            ..
+        } = self;
+        let output = output.join().unwrap();
+        let what = mode.name;
+        place.env.came_out(what, output.stdout.as_bytes(), false);
+        place.env.came_out(what, output.stderr.as_bytes(), false);
+        let mut broken = vec![];
+        let claims = output.code == 0 || output.stdout.contains(mode.claim);
+        let is_done = || !phase::seen(&place.env, FIRST).is_first && place.works(PROFILE);
+        if claims && !is_done() {
+            broken.push((Bar::FalseSuccess, tail(&output.stdout)));
+        }
+        (place, broken)
+    }
+}
+
+/// Returns whether the issuer accepts a secret in the store: one of the record, or that of the kept answer.
+fn is_whole(place: &Place) -> bool {
+    let record = phase::record(&place.env).unwrap_or_default();
+    let slot = phase::slot(&place.env).unwrap_or_default();
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let secrets = [
+        text(&record["client_secret"]),
+        text(&record["previous"]["client_secret"]),
+        phase::answered(&slot),
+    ];
+    let mut secrets = secrets.into_iter().flatten();
+    secrets.any(|secret| place.gets_token(FIRST, &secret))
+}
+
+/// Returns whether the daemon says that the rotation needs a person. Only one in place may.
+fn needs_human(place: &Place, mode: &Mode) -> bool {
+    if !mode.is_in_place {
+        return false;
+    }
+    let status = place
+        .env
+        .get(&place.daemon, &format!("/v1/profiles/{PROFILE}"));
+    status.json()["rotation"]["needs_human"] == true
 }
 
 /// Runs a program in the background. Its output is added to what is searched for secrets.
-pub(super) fn in_background(mut command: Command) -> JoinHandle<Output> {
+pub(super) fn in_background(command: Command) -> JoinHandle<Output> {
+    start_in_background(command).1
+}
+
+/// The same; also returns its process ID.
+fn start_in_background(mut command: Command) -> (u32, JoinHandle<Output>) {
     let child: Child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::spawn(move || {
+    let id = child.id();
+    let output = std::thread::spawn(move || {
         let output = child.wait_with_output().unwrap();
         Output {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
-    })
+    });
+    (id, output)
 }
 
 /// Starts a daemon; returns the time to its first token.
@@ -252,8 +354,9 @@ fn start(place: &mut Place) -> Duration {
     }
 }
 
-/// Waits until no rotation is left, and checks that every request is served meanwhile.
-pub(super) fn wait_for_end(place: &Place) -> Broken {
+/// Waits until no rotation is left or it needs a person, and checks that every request is served meanwhile: from now
+/// on, or from the first token on.
+pub(super) fn wait_for_end(place: &Place, mode: &Mode, mut is_served: bool) -> Broken {
     let (start, mut looks) = (Instant::now(), 0_u32);
     let mut broken = vec![];
     while !phase::seen(&place.env, FIRST).phase.is_over() {
@@ -266,7 +369,12 @@ pub(super) fn wait_for_end(place: &Place) -> Broken {
         std::thread::sleep(Duration::from_millis(100));
         looks += 1;
         if looks.is_multiple_of(5) {
-            broken.extend(served(place));
+            if needs_human(place, mode) {
+                break;
+            }
+            let wrong = served(place);
+            is_served |= wrong.is_none();
+            broken.extend(wrong.filter(|_| is_served));
         }
     }
     broken
@@ -291,10 +399,56 @@ pub(super) fn last_lines(daemon: &Daemon) -> String {
 }
 
 /// Checks what must hold at the end.
-pub(super) fn judge(place: &Place) -> Broken {
+fn judge(place: &mut Place, mode: &Mode, form: Form) -> Broken {
+    if needs_human(place, mode) {
+        return given_up(place, form);
+    }
+    let broken = judge_end(place);
+    if phase::seen(&place.env, FIRST).is_first {
+        // A process that was killed while it made the second slot leaves a token there, until the next rotation.
+        place.remove_from_slots();
+    }
+    broken
+}
+
+/// Checks that the rotation in place needs a person with reason, and ends it as a person would.
+fn given_up(place: &mut Place, form: Form) -> Broken {
+    let mut broken = vec![];
+    if !form.has_dying_tokens || is_whole(place) {
+        let what = "a person is needed, although the token or a secret works".to_owned();
+        broken.push((Bar::Lost, what));
+    }
+    let status = place.env.jeton(&["status", PROFILE]);
+    if !(status.stdout + &status.stderr).contains("is locked out") {
+        let what = "a person is needed, and the status does not say why".to_owned();
+        broken.push((Bar::Lost, what));
+    }
+    let keys = place.keys();
+    let is_there = |key: &Application| keys.iter().any(|other| other.id == key.id);
+    for key in place.before.iter().filter(|key| !is_there(key)) {
+        broken.push((Bar::Deleted, key.name.clone()));
+    }
+    let mut daemon = place.replace_daemon();
+    place.env.stop(&mut daemon);
+    let removed = place.env.jetond(&["remove", PROFILE, "--yes", "--force"]);
+    let is_left = phase::journal(&place.env).is_some() || phase::slot(&place.env).is_some();
+    if removed.code != 0 || is_left || !place.left_over().is_empty() {
+        let what = format!("the profile cannot be removed: {}", tail(&removed.stderr));
+        broken.push((Bar::Leaked, what));
+    }
+    place.daemon = place.env.start();
+    broken
+}
+
+/// Checks what must hold after the end of a rotation.
+pub(super) fn judge_end(place: &Place) -> Broken {
     let mut broken = vec![];
     let keys = place.keys();
-    let in_force = phase::seen(&place.env, FIRST).client_id;
+    let phase::Seen {
+        client_id: in_force,
+        is_first,
+        ..
+    } = phase::seen(&place.env, FIRST);
     let is_there = |key: &Application| keys.iter().any(|other| other.id == key.id);
     let others = place.before.iter().filter(|key| key.client_id != FIRST);
     for key in others.clone().filter(|key| !is_there(key)) {
@@ -322,7 +476,7 @@ pub(super) fn judge(place: &Place) -> Broken {
         broken.push((Bar::Lost, format!("check: {}", tail(&checked.stderr))));
     }
     let left = place.left_over();
-    if in_force != FIRST && !left.is_empty() {
+    if !is_first && !left.is_empty() {
         broken.push((Bar::Leaked, format!("left over: {left:?}")));
     }
     broken
