@@ -82,7 +82,7 @@ impl Untrusted {
             Distrust::IsALink => "it is a symbolic link, which is not followed here".into(),
             Distrust::TooManyLinks => "too many symbolic links".into(),
             Distrust::Owner { owner, uid: 0, .. } => format!(
-                "it belongs to {}, who could change what we are told",
+                "it belongs to {}, and that user could change what is read",
                 User(*owner)
             ),
             Distrust::Owner { owner, uid, .. } => format!(

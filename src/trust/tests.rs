@@ -289,9 +289,9 @@ fn a_stranger_that_owns_a_file_is_named_and_root_is_not_named_twice() {
             uid,
             is_file,
         };
-        Untrusted::new("/x", why).what()
+        Untrusted::new(std::path::Path::new("/x"), why).what()
     };
-    assert!(what(1_000).contains("4711, neither to root nor to uid 1000, who"));
+    assert!(what(1_000).contains("4711, neither to root nor to uid 1000, and"));
     let of_root = what(0);
-    assert!(of_root.contains("4711, who could"), "{of_root}");
+    assert!(of_root.contains("4711, and that user could"), "{of_root}");
 }
