@@ -466,7 +466,7 @@ fn a_polled_source_that_is_removed_is_noticed_and_shown_beside_the_token() {
     daemon.wait_for_log("limit of watches is used up");
     env.token(&daemon, "research");
     fs::remove_file(&secret).unwrap();
-    daemon.wait_for_log("the one in use stays in use");
+    daemon.wait_for_log("the one read before stays in use");
     assert_shown_unusable(&env, &daemon, "there is no such file or folder");
     assert_eq!(env.secret_file(), secret);
     assert_usable_again(&env, &daemon);
