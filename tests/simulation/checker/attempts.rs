@@ -184,11 +184,7 @@ fn may_count_twice(record: &Record, life: &Lived, call: &Called) -> bool {
 
 /// Returns when the rate limit may allow the next call after these ones, if they delay it: a third call within a second
 /// waits for the second's end.
-fn turns<'a>(
-    record: &'a Record,
-    life: &'a Lived,
-    calls: &'a [Called],
-) -> impl Iterator<Item = BootInstant> {
+fn turns(record: &Record, life: &Lived, calls: &[Called]) -> impl Iterator<Item = BootInstant> {
     let older = calls.iter().nth_back(1).map(turn_after);
     let last = calls.last();
     let twice = last.filter(|last| may_count_twice(record, life, last));

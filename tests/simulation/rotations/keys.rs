@@ -157,7 +157,7 @@ impl Keys {
             // a later one, which would revoke the secret of the answer.
             (Fate::Twice(by), Ok(key)) if matches!(change, Change::Renew(..)) => {
                 let last = self.execute(state, change).unwrap_or_else(|_| key.clone());
-                let is_first = by.as_millis() % 2 == 0;
+                let is_first = by.as_millis().is_multiple_of(2);
                 Reply::Done(if is_first { key } else { last })
             }
             (Fate::Twice(by), Ok(key)) => {
