@@ -17,7 +17,7 @@ pub(crate) const ROOTS: [&str; 14] = [
     "benches/companion.rs",
     "benches/faults/main.rs",
     "benches/fleet.rs",
-    "benches/serve.rs",
+    "benches/serve/main.rs",
     "tests/accents/main.rs",
     "tests/attacks/main.rs",
     "tests/interop/main.rs",
