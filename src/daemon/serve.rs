@@ -6,9 +6,9 @@
 //! | [`server`] | accepts and serves connections | acceptor at_once body connections faults framing hangups intake leaving memory pace peers refusal_log refusals respond response socket stream waiting | clock |
 //! | [`refusal_log`] | logs the refusals of users that may not connect | | |
 //! | [`acceptor`] | accepts connections on a listening socket | | |
-//! | `at_once` | answers a request for a token that is held | guard reply routes | |
 //! | `respond` | answers one HTTP request | at_once body memory oauth2 openapi pace printers reply request_body response routes streamed | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply request_body response | |
+//! | `at_once` | answers a request for a token that is held | guard reply routes | |
 //! | `routes` | the paths, and which socket serves which of them | printers response | |
 //! | `reply` | the reply to a request, before it becomes an HTTP response | memory response streamed | |
 //! | `response` | an answer's status and headers | body pace | |
