@@ -9,7 +9,7 @@ use super::super::refused::RotationRefused;
 use super::journal;
 use crate::causes::Causes;
 use crate::rotation::{InPlace, InPlaceNotes, KeyRef, RotationId};
-use crate::store::{OtherKey, Record, RotationJournal};
+use crate::store::{OtherKey, Record, RotationJournal, StoreErrorKind};
 
 /// What the store has for a rotation in place whose journal is missing.
 enum Leftover {
@@ -57,10 +57,14 @@ impl Driver {
         let kept = self.blocking(move || shared.store(&name).map(|store| store.kept(&name)));
         let kept = match kept.await.map_err(RotationRefused::System)? {
             Some(Ok(kept)) => kept,
-            // The slot is read again when its profile needs it.
-            Some(Err(error)) => {
-                debug!(error = %Causes(&error), "the second slot cannot be read");
+            // It cannot be told apart from data of another program. Its profile reports it, and nothing is resumed.
+            Some(Err(error)) if matches!(error.kind, StoreErrorKind::NotUnderstood(_)) => {
+                debug!(error = %Causes(&error), "the second slot cannot be understood");
                 None
+            }
+            // An empty slot would be cleared below, and this one may have the only copy of the new secret.
+            Some(Err(error)) => {
+                return Err(RotationRefused::System(Causes(&error).to_string()));
             }
             None => None,
         };
