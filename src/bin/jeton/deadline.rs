@@ -3,18 +3,21 @@
 use core::cell::Cell;
 
 use crate::output::{self, Exit, TRY_AGAIN, complain, complain_of};
-use crate::sys::{self, PollFd, errno};
+use crate::sys::{self, Errno, PollFd, errno};
 
-/// A call's limits in milliseconds; `None` means no deadline (`watch`). They start with the companion's first wait:
-/// most calls never wait, and so do not need to read the clock, which is a system call here.
+/// A call's limits in milliseconds; `None` means no deadline (`watch`). They start with the companion's first wait. Most
+/// calls wait once, and so do not need to read the clock, which is a system call here: the kernel tells how long the wait
+/// took.
 pub(crate) struct Deadline {
     /// How long the daemon may take, as sent to it.
     told: Option<u32>,
     /// How much longer the companion waits, if the caller chose how long the daemon waits (`ready --wait`). This lets
     /// the reply still arrive.
     grace: u32,
-    /// The start of the limits, in milliseconds of the monotonic clock; `None` before the first wait.
+    /// The start of the limits, in milliseconds of the monotonic clock; `None` until the clock is read.
     began: Cell<Option<u64>>,
+    /// How long the wait took that needed no clock. The limits started so long before the clock is read.
+    waited: Cell<u32>,
     /// A descriptor of the process whose end also ends the call; negative if there is none.
     process: i32,
 }
@@ -25,6 +28,7 @@ impl Deadline {
             told: None,
             grace: 0,
             began: Cell::new(None),
+            waited: Cell::new(0),
             process: -1,
         }
     }
@@ -52,10 +56,11 @@ impl Deadline {
 
     /// Returns the milliseconds until the daemon's deadline.
     pub(crate) fn left_ms(&self) -> Option<u32> {
-        self.told.map(|told| match self.began.get() {
-            Some(_) => self.left(told),
-            None => told,
-        })
+        self.told
+            .map(|told| match (self.began.get(), self.waited.get()) {
+                (None, 0) => told,
+                _ => self.left(told),
+            })
     }
 
     /// Reports whether the daemon's deadline has passed.
@@ -67,7 +72,8 @@ impl Deadline {
     #[inline(never)]
     fn left(&self, ms: u32) -> u32 {
         let now = sys::now_ms();
-        let began = self.began.get().unwrap_or(now);
+        let began = self.began.get();
+        let began = began.unwrap_or(now.saturating_sub(self.waited.get().into()));
         self.began.set(Some(began));
         let passed = now.saturating_sub(began);
         ms.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
@@ -85,6 +91,20 @@ impl Deadline {
         }
     }
 
+    /// Calls `poll` with the rest of the limits as its timeout.
+    fn poll(&self, fds: &mut [PollFd]) -> Result<Result<usize, Errno>, Exit> {
+        match (self.told, self.began.get(), self.waited.get()) {
+            (Some(told), None, 0) => {
+                let most = told.saturating_add(self.grace);
+                let mut left = most;
+                let polled = sys::poll_within(fds, &mut left);
+                self.waited.set(most - left);
+                Ok(polled)
+            }
+            _ => Ok(sys::poll(fds, self.poll_ms()?)),
+        }
+    }
+
     /// Waits until the descriptor is ready for `events` or has failed; the next call on it then returns the error.
     ///
     /// With `reader`, the wait also ends when standard output has lost its reader: a `watch` that waits for hours must
@@ -97,7 +117,7 @@ impl Deadline {
             PollFd::new(self.process, sys::POLLIN),
         ];
         loop {
-            match sys::poll(&mut fds, self.poll_ms()?) {
+            match self.poll(&mut fds)? {
                 Err(errno::EINTR) | Ok(0) => continue,
                 Err(error) => return Err(sys_failed(b"poll", error)),
                 Ok(_) => {}

@@ -1,15 +1,31 @@
 //! Filters control characters from the daemon's text: a terminal would act on them, and a program that reads a header
 //! line by line would interpret a second line as another header.
 
+use crate::bytes::copy;
 use crate::output::Line;
 
 /// Returns the text without its final newline, if the rest is printable ASCII.
+#[inline(never)]
 pub(crate) fn one_line(text: &[u8]) -> Option<&[u8]> {
     let line = text.strip_suffix(b"\n").unwrap_or(text);
-    // A look at all bytes is several times faster than one that ends at the first bad one: it takes many at a time.
-    let plain = |byte: &u8| matches!(byte, b' '..=b'~');
-    let is_plain = line.iter().fold(true, |all, byte| all & plain(byte));
+    // Eight bytes at a time, which is several times faster than one.
+    let (words, rest) = line.as_chunks();
+    let mut last = [b' '; 8];
+    copy(&mut last, rest);
+    let is_plain = words.iter().chain([&last]).all(|&word| is_printable(word));
     is_plain.then_some(line)
+}
+
+/// Reports whether all eight bytes are printable ASCII: 0x20 to 0x7e.
+fn is_printable(word: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHEST_BITS: u64 = 0x80 * ONES;
+    let word = u64::from_ne_bytes(word);
+    // A byte from 0x7f on has its highest bit, or gets it from one more; then no carry from a lower byte matters. Without
+    // that bit, only a byte below 0x20 loses it again, so that no borrow leaves a byte.
+    let is_high = word | word.wrapping_add(ONES);
+    let is_control = !(word | HIGHEST_BITS).wrapping_sub(0x20 * ONES);
+    (is_high | is_control) & HIGHEST_BITS == 0
 }
 
 /// A filter for standard error. It escapes control characters other than newline and tab, and invalid UTF-8, as `\x1b`

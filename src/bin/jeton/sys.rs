@@ -37,7 +37,7 @@ pub(crate) use errno::Errno;
 pub(crate) use large::{Large, Lent};
 #[cfg(target_os = "linux")]
 pub(crate) use os::statx;
-pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, process, read, write};
+pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, poll_within, process, read, write};
 
 use abi::{AF_UNIX, SOCK_STREAM};
 

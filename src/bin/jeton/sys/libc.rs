@@ -90,6 +90,15 @@ pub(crate) fn poll(fds: &mut [PollFd], ms: i32) -> Result<usize, Errno> {
     checked(unsafe { c_poll(fds.as_mut_ptr(), fds.len() as Count, ms) } as isize)
 }
 
+/// Like [`poll`] with a timeout, which it shortens by the time that has passed.
+pub(crate) fn poll_within(fds: &mut [PollFd], ms: &mut u32) -> Result<usize, Errno> {
+    let began = now_ms();
+    let polled = poll(fds, i32::try_from(*ms).unwrap_or(i32::MAX));
+    let passed = u32::try_from(now_ms() - began).unwrap_or(u32::MAX);
+    *ms = ms.saturating_sub(passed);
+    polled
+}
+
 /// Makes a write without a reader fail instead of ending the process.
 pub(crate) fn ignore_broken_pipes() {
     // This cannot fail for this signal.

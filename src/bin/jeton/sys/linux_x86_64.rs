@@ -29,6 +29,7 @@ const CLOCK_GETTIME: usize = 228;
 const EXIT_GROUP: usize = 231;
 const OPENAT: usize = 257;
 const STATX: usize = 332;
+const PPOLL: usize = 271;
 const PIDFD_OPEN: usize = 434;
 
 const TIOCGWINSZ: usize = 0x5413;
@@ -140,6 +141,28 @@ pub(crate) fn process(pid: u32) -> Result<i32, Errno> {
 pub(crate) fn poll(fds: &mut [PollFd], ms: i32) -> Result<usize, Errno> {
     // SAFETY: the kernel reads and writes `fds`, whose elements have the layout of a pollfd.
     unsafe { call(POLL, [fds.as_mut_ptr() as usize, fds.len(), arg(ms), 0]) }
+}
+
+/// Like [`poll`] with a timeout, which it shortens by the time that has passed: the kernel tells it, so that no clock has
+/// to be read.
+pub(crate) fn poll_within(fds: &mut [PollFd], ms: &mut u32) -> Result<usize, Errno> {
+    let mut left = [u64::from(*ms / 1000), u64::from(*ms % 1000) * 1_000_000];
+    // SAFETY: as for `poll`; the kernel reads and writes `left`, a timespec, and there is no signal mask.
+    let polled = unsafe {
+        call_with_five(
+            PPOLL,
+            [
+                fds.as_mut_ptr() as usize,
+                fds.len(),
+                left.as_mut_ptr() as usize,
+                0,
+                size_of::<u64>(),
+            ],
+        )
+    };
+    let [seconds, nanoseconds] = left;
+    *ms = (*ms).min(seconds as u32 * 1000 + (nanoseconds / 1_000_000) as u32);
+    polled
 }
 
 /// Makes a write without a reader fail instead of ending the process.
