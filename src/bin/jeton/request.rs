@@ -44,14 +44,21 @@ const VARIABLE_PREFIX: &[u8] = b"GOOGLE_EXTERNAL_ACCOUNT_";
 
 /// The first letters of these names, a bit each: most variables begin with another one.
 const LETTERS: u32 = {
-    let mut letters = letter(VARIABLE_PREFIX[0]);
-    let mut at = 0;
-    while at < VARIABLES.len() {
-        letters |= letter(VARIABLES[at][0]);
-        at += 1;
+    let mut letters = first_letter(VARIABLE_PREFIX);
+    let mut names = VARIABLES.as_slice();
+    while let [name, rest @ ..] = names {
+        letters |= first_letter(name);
+        names = rest;
     }
     letters
 };
+
+const fn first_letter(name: &[u8]) -> u32 {
+    match name {
+        [first, ..] => letter(*first),
+        [] => 0,
+    }
+}
 
 /// Returns the bit of a letter. Other characters may share it.
 const fn letter(byte: u8) -> u32 {
