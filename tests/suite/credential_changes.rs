@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
 
@@ -613,6 +613,33 @@ fn the_keyrings_signal_loads_a_replaced_secret() {
         env.stop(&mut daemon);
     }
     env.watch_for_secret("the new secret", &format!("new-{before}"));
+}
+
+#[test]
+fn a_secret_that_the_keyring_does_not_tell_of_is_found_by_a_look_every_30_s() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    let Some(mut bus) = Bus::start(&env) else {
+        return;
+    };
+    bus.keyring(Some("a password of the keyring"));
+    let url = env.sandbox().url();
+    let added = env.try_enrol_with("research", &url, &["--store", "keyring"]);
+    assert_eq!(added.code, 0, "{added:?}");
+    let record = bus.lookup("research");
+    let enrolled = SystemTime::now();
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    daemon.wait_for_log("the keyring is watched");
+    // The keyring knows the times of changes in whole seconds.
+    wait_until("another second", || {
+        enrolled.elapsed().is_ok_and(|since| since > SOON)
+    });
+    let after = format!("new-{}", env.secret());
+    bus.set_secret("research", &with_secret(&record, &after));
+    daemon.wait_for_log(REPLACED);
+    env.stop(&mut daemon);
+    drop(bus);
+    env.watch_for_secret("the new secret", &after);
 }
 
 #[test]

@@ -4,6 +4,7 @@
     reason = "test helpers panic on an unexpected result, as tests do"
 )]
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
@@ -15,7 +16,7 @@ use zbus::blocking::fdo::DBusProxy;
 use zbus::blocking::{Connection, MessageIterator};
 use zbus::fdo::RequestNameFlags;
 use zbus::message::Type;
-use zbus::zvariant::{ObjectPath, OwnedObjectPath, Value};
+use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue, Value};
 
 use super::daemon::{accepts, wait_until};
 use super::{TestEnv, ignored};
@@ -143,6 +144,25 @@ impl<'a> Bus<'a> {
         let alias = ("default", session);
         self.connect()
             .call_method(Some(SECRETS), PATH, SERVICE, "SetAlias", &alias)
+            .unwrap();
+    }
+
+    /// Sets the secret of an existing entry, as the keyring's own window does. gnome-keyring sends no signal for it.
+    pub(crate) fn set_secret(&self, profile: &str, secret: &str) {
+        let bus = self.connect();
+        let plain = ("plain", Value::from(""));
+        let opened = bus.call_method(Some(SECRETS), PATH, SERVICE, "OpenSession", &plain);
+        let opened = opened.unwrap();
+        let (_, session): (OwnedValue, OwnedObjectPath) = opened.body().deserialize().unwrap();
+        let attributes = HashMap::from([("service", "jeton"), ("username", profile)]);
+        let found = bus.call_method(Some(SECRETS), PATH, SERVICE, "SearchItems", &attributes);
+        let found = found.unwrap();
+        let (items, _): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) =
+            found.body().deserialize().unwrap();
+        let item = items.first().unwrap();
+        let secret = (session, Vec::<u8>::new(), secret.as_bytes(), "text/plain");
+        let interface = Some("org.freedesktop.Secret.Item");
+        bus.call_method(Some(SECRETS), item, interface, "SetSecret", &(secret,))
             .unwrap();
     }
 

@@ -23,7 +23,7 @@ pub(super) fn open(service: &str, profile: &str, _limit: Duration) -> Result<Ent
 }
 
 /// Reports that changes cannot be watched: the keychain sends no notifications.
-pub(super) fn watch(_: impl FnMut(Signal) -> io::Result<()>) -> Result<(), KeyringFault> {
+pub(super) fn watch(_: &'static str, _: fn(Signal) -> io::Result<()>) -> Result<(), KeyringFault> {
     let what = "it tells nothing of its changes";
     Err(KeyringFault::Failed(what.into()))
 }

@@ -4,7 +4,7 @@
 //! connection whose calls have a time limit, and not used if it is locked, hangs, belongs to another user or is not
 //! persistent.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::time::Duration;
 
@@ -13,22 +13,18 @@ use keyring_core::api::CredentialStoreApi as _;
 use zbus::Message;
 use zbus::blocking::connection::Builder;
 use zbus::blocking::{Connection, MessageIterator};
-use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
+use zbus::zvariant::Value;
 use zbus_secret_service_keyring_store::Store;
 
+mod peer;
+
+use self::peer::{BUS, BUS_PATH, Peer, SECRETS};
 use super::KeyringFault;
 use super::signal::Signal;
+use crate::offload;
 
 /// The system's name for its keyring.
 pub(super) const NAME: &str = "Secret Service";
-
-/// The message bus itself.
-const BUS: &str = "org.freedesktop.DBus";
-const BUS_PATH: &str = "/org/freedesktop/DBus";
-
-/// The bus name of the Secret Service, and its object path.
-const SECRETS: &str = "org.freedesktop.secrets";
-const SECRETS_PATH: &str = "/org/freedesktop/secrets";
 
 /// The interface of an entry.
 const ITEM: &str = "org.freedesktop.Secret.Item";
@@ -49,12 +45,22 @@ const CHANGES: [(&str, &str); 6] = [
     ("org.freedesktop.DBus.Properties", "PropertiesChanged"),
 ];
 
-/// Calls `tell` at every change of the keyring, until the bus ends or `tell` fails. The service need not run yet.
+/// Pause between two looks at the times of the entries' last changes.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Time limit of each call of a look.
+const LOOKING: Duration = Duration::from_secs(3);
+
+/// Calls `tell` at every change of an entry of this service, until the bus ends or `tell` fails. The service need not
+/// run yet.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the process of the watch, whose end by a panic is a fault"
 )]
-pub(super) fn watch(mut tell: impl FnMut(Signal) -> io::Result<()>) -> Result<(), KeyringFault> {
+pub(super) fn watch(
+    service: &'static str,
+    tell: fn(Signal) -> io::Result<()>,
+) -> Result<(), KeyringFault> {
     let fault = |error: io::Error| KeyringFault::Failed(format!("its parent: {}", error.kind()));
     let bus = Builder::session()
         .and_then(Builder::build)
@@ -65,7 +71,16 @@ pub(super) fn watch(mut tell: impl FnMut(Signal) -> io::Result<()>) -> Result<()
         bus.call_method(Some(BUS), BUS_PATH, Some(BUS), "AddMatch", &rule)
             .map_err(|error| KeyringFault::from(&error))?;
     }
+    let looking = Builder::session()
+        .and_then(|builder| builder.method_timeout(LOOKING).build())
+        .map_err(|error| KeyringFault::from(&error))?;
+    // Taken before the parent reads the entries.
+    let changed_at = changes_of(&looking, service).ok();
     tell(Signal::Ready).map_err(fault)?;
+    offload::thread("looks", move || {
+        look_again(&looking, service, changed_at, tell)
+    })
+    .map_err(fault)?;
     for message in messages {
         let message = message.map_err(|error| KeyringFault::from(&error))?;
         if is_change(&message) {
@@ -73,6 +88,53 @@ pub(super) fn watch(mut tell: impl FnMut(Signal) -> io::Result<()>) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Calls `tell` at changes without a signal: gnome-keyring sends none for a secret that another program sets in an
+/// existing entry, but it updates the time of the entry's last change.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this thread of the watching process does nothing else"
+)]
+fn look_again(
+    bus: &Connection,
+    service: &str,
+    mut before: Option<Changes>,
+    tell: fn(Signal) -> io::Result<()>,
+) {
+    loop {
+        std::thread::sleep(LOOK);
+        let Ok(now) = changes_of(bus, service) else {
+            continue;
+        };
+        let is_change = before.as_ref().is_some_and(|before| *before != now);
+        before = Some(now);
+        if is_change && tell(Signal::Changed).is_err() {
+            return;
+        }
+    }
+}
+
+/// When each unlocked entry was changed last, in seconds since the epoch.
+type Changes = BTreeMap<String, u64>;
+
+/// Reads when the entries of this service were changed last. Does not start the keyring.
+fn changes_of(bus: &Connection, service: &str) -> zbus::Result<Changes> {
+    let peer = Peer::new(bus);
+    if !peer.is_running()? {
+        return Ok(Changes::new());
+    }
+    let default = peer.default_collection()?;
+    // A search in a locked keyring may prompt the person.
+    if default.as_str() == "/" || peer.is_locked(&default)? {
+        return Ok(Changes::new());
+    }
+    let (unlocked, _) = peer.search(&HashMap::from([("service", service)]))?;
+    let changed_at = unlocked.into_iter().map(|item| {
+        let value = peer.property(&item, ITEM, "Modified")?;
+        zbus::Result::Ok((item.to_string(), u64::try_from(value)?))
+    });
+    changed_at.collect()
 }
 
 /// Time limit of an announcement. It is short because the change was made already, and its call must not seem late.
@@ -88,7 +150,7 @@ pub(super) fn announce(service: &str, profile: &str) {
     let set = || {
         let bus = Builder::session()?.method_timeout(ANNOUNCING).build()?;
         let label = (ITEM, "Label", Value::from(format!("Jeton: {profile}")));
-        for item in (Peer { bus: &bus }).entries(service, profile)?.0 {
+        for item in Peer::new(&bus).entries(service, profile)?.0 {
             let properties = Some("org.freedesktop.DBus.Properties");
             bus.call_method(Some(SECRETS), &item, properties, "Set", &label)?;
         }
@@ -131,7 +193,7 @@ pub(super) fn open(service: &str, profile: &str, limit: Duration) -> Result<Entr
 
 /// Checks whether the entry can be used, and a new one created, without prompting the person.
 fn look(bus: &Connection, service: &str, profile: &str) -> Result<(), KeyringFault> {
-    let peer = Peer { bus };
+    let peer = Peer::new(bus);
     let owner = peer.owner()?;
     if owner != rustix::process::geteuid().as_raw() {
         return Err(KeyringFault::Foreign(owner));
@@ -147,77 +209,4 @@ fn look(bus: &Connection, service: &str, profile: &str) -> Result<(), KeyringFau
         return Err(KeyringFault::Locked);
     }
     Ok(())
-}
-
-type Entries = (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>);
-
-/// The Secret Service at the other end of a connection.
-struct Peer<'a> {
-    bus: &'a Connection,
-}
-
-impl Peer<'_> {
-    /// The user that runs the service; starts the service if possible.
-    fn owner(&self) -> zbus::Result<u32> {
-        let path = BUS_PATH;
-        // The bus refuses to start a service that it cannot activate, even if the service runs.
-        let start = (SECRETS, 0_u32);
-        let started =
-            self.bus
-                .call_method(Some(BUS), path, Some(BUS), "StartServiceByName", &start);
-        let owner = self
-            .bus
-            .call_method(
-                Some(BUS),
-                path,
-                Some(BUS),
-                "GetConnectionUnixUser",
-                &SECRETS,
-            )
-            .map_err(|error| started.err().unwrap_or(error))?;
-        owner.body().deserialize()
-    }
-
-    /// The default collection; `/` if there is none.
-    fn default_collection(&self) -> zbus::Result<OwnedObjectPath> {
-        let interface = Some("org.freedesktop.Secret.Service");
-        self.bus
-            .call_method(
-                Some(SECRETS),
-                SECRETS_PATH,
-                interface,
-                "ReadAlias",
-                &"default",
-            )?
-            .body()
-            .deserialize()
-    }
-
-    fn is_locked(&self, collection: &OwnedObjectPath) -> zbus::Result<bool> {
-        let interface = Some("org.freedesktop.DBus.Properties");
-        let property = ("org.freedesktop.Secret.Collection", "Locked");
-        let reply = self
-            .bus
-            .call_method(Some(SECRETS), collection, interface, "Get", &property)?;
-        let value: OwnedValue = reply.body().deserialize()?;
-        Ok(bool::try_from(value)?)
-    }
-
-    fn has_locked_entries(&self, service: &str, profile: &str) -> zbus::Result<bool> {
-        Ok(!self.entries(service, profile)?.1.is_empty())
-    }
-
-    /// The entries of a profile that are unlocked, and those that are locked.
-    fn entries(&self, service: &str, profile: &str) -> zbus::Result<Entries> {
-        let interface = Some("org.freedesktop.Secret.Service");
-        let attributes = HashMap::from([("service", service), ("username", profile)]);
-        let reply = self.bus.call_method(
-            Some(SECRETS),
-            SECRETS_PATH,
-            interface,
-            "SearchItems",
-            &attributes,
-        )?;
-        reply.body().deserialize()
-    }
 }

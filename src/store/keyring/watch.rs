@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::KeyringFault;
+use super::call::Item;
 use super::signal::Signal;
 use super::system;
 use crate::offload;
@@ -81,16 +82,19 @@ impl Drop for KeyringWatch {
 /// If the keyring cannot be watched, or the system refuses a thread.
 pub fn serve_watch() -> io::Result<()> {
     offload::thread("parent", end_with_parent)?;
-    let tell = |signal: Signal| {
-        io::stdout()
-            .write_all(&[signal.byte()])
-            .and_then(|()| io::stdout().flush())
-    };
-    match system::watch(tell) {
+    match system::watch(Item::Record.service(), tell) {
         Ok(()) => Ok(()),
         Err(KeyringFault::NoBus) => tell(Signal::NoKeyring),
         Err(fault) => Err(io::Error::other(fault)),
     }
+}
+
+/// Writes a signal for the parent.
+fn tell(signal: Signal) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(&[signal.byte()])
+        .and_then(|()| stdout.flush())
 }
 
 /// Ends this process when the other end of its standard output is closed.
