@@ -38,6 +38,8 @@ pub struct Pause {
 pub enum Why {
     /// The issuer, or a bearer token that may manage keys.
     Issuer,
+    /// The issuer's list, which lacks the new key, to be read again.
+    Missed,
     /// The store.
     Store,
     /// The disk with the journal.

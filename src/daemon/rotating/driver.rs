@@ -8,12 +8,11 @@ use tracing::{debug, info, warn};
 
 use super::begun::{Begun, Outcome};
 use super::exchange::Exchange;
-use super::hindrance::Hindrance;
+use super::hindrance::{Hindrance, STORE};
 use super::how::HowToRotate;
 use super::open::Open;
 use super::outside::Shared;
 use super::proven::Proven;
-use super::recorded::STORE;
 use super::refused::RotationRefused;
 use super::storing::{self, MadeKey};
 use super::told;

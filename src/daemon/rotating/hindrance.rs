@@ -3,6 +3,16 @@
 use crate::instant::UnixTime;
 use crate::rotation::{Event, Why, Written};
 
+/// The subject of a wait for the record.
+pub(super) const STORE: &str = "the store of the credential";
+
+/// The reason for a wait after the profile was removed during a rotation of its key.
+pub(super) const GONE: &str = "the profile is not in the configuration; put it back";
+
+/// The reason for a wait after the credential was removed, or the profile got another store, during a rotation.
+pub(super) const EMPTY: &str =
+    "it has no credential of the profile; put the credential back, or the profile's former store";
+
 /// What a rotation is waiting for, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Hindrance {

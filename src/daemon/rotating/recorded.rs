@@ -3,20 +3,11 @@
 use std::sync::Arc;
 
 use super::driver::Driver;
+use super::hindrance::{EMPTY, GONE, STORE};
 use super::storing;
 use crate::causes::Causes;
 use crate::rotation::{Change, Written};
 use crate::store::Record;
-
-/// The subject of a wait for the record.
-pub(super) const STORE: &str = "the store of the credential";
-
-/// The reason for a wait after the profile was removed during a rotation of its key.
-const GONE: &str = "the profile is not in the configuration; put it back";
-
-/// The reason for a wait after the credential was removed, or the profile got another store, during a rotation.
-pub(super) const EMPTY: &str =
-    "it has no credential of the profile; put the credential back, or the profile's former store";
 
 impl Driver {
     pub(super) async fn store(&mut self, change: Change) -> Written {

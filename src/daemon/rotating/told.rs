@@ -97,6 +97,10 @@ fn waiting(why: Why, notes: &Notes, what: Option<&str>) -> String {
     let waiting_for = |usual: &str| format!("waiting for {}", what.unwrap_or(usual));
     match why {
         Why::Issuer => waiting_for("the control plane, or for a token that may manage the key"),
+        Why::Missed => format!(
+            "waiting to read the control plane's list again, which lacks {}",
+            notes.name
+        ),
         Why::Store => waiting_for("the store of the credential"),
         Why::Journal => waiting_for("the disk with the state folder"),
         Why::Replicas => waiting_for("the control plane to know the new key everywhere"),
@@ -299,6 +303,12 @@ mod tests {
             says.contains("2025-01-02T03:04:05Z (old_key_in_use)"),
             "{says}"
         );
+    }
+
+    #[test]
+    fn a_new_key_that_the_list_lacks_is_named() {
+        let says = waiting(Why::Missed, &notes(), Some("a reason of an earlier command"));
+        assert!(says.ends_with("again, which lacks jeton-a-07"), "{says}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::driver::Driver;
-use super::recorded::STORE;
+use super::hindrance::STORE;
 use super::told;
 use crate::applications::Kind;
 use crate::config::StoreKind;

@@ -136,7 +136,7 @@ impl Overlap {
         let has_new = new.is_some_and(|new| list.by_client(&new.client_id).is_some());
         let was_missed = std::mem::replace(&mut self.is_new_missed, !has_new);
         if !has_new && !was_missed {
-            return self.pause_for(LIST_LAG, Why::Issuer, State::Looking);
+            return self.pause_for(LIST_LAG, Why::Missed, State::Looking);
         }
         let old = list.by_client(&self.notes.old.client_id);
         match (has_new, old) {

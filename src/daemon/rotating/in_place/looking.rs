@@ -3,7 +3,7 @@
 use tracing::{debug, warn};
 
 use super::super::driver::Driver;
-use super::super::recorded::EMPTY;
+use super::super::hindrance::EMPTY;
 use super::storing::{id, is_of};
 use crate::applications::secret_of;
 use crate::causes::Causes;
