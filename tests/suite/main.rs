@@ -67,6 +67,7 @@ mod resting;
 mod rotate;
 mod rotation;
 mod rotation_ends;
+mod rotation_waits;
 mod sandbox_cli;
 mod second_calls;
 mod serve;

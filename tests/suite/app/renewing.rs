@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use jetond::sandbox::Line;
 use serde_json::json;
 
-use super::{call, end, journal, key, place, stored_secret};
+use super::{call, end, fault_for, journal, key, place, stored_secret};
 use crate::support::daemon::wait_until;
 
 const KEY: &str = "test-client";
@@ -128,6 +128,28 @@ fn the_new_secret_of_a_foreign_key_goes_to_the_given_file() {
     assert!(env.sandbox().issued().contains(&token));
     assert_eq!(journal(&env), "");
     end(env, daemon);
+}
+
+#[test]
+fn a_key_is_regenerated_at_most_once_more_after_a_lost_answer() {
+    for (lost, is_well) in [(1, true), (5, false)] {
+        let (env, daemon) = place(Line::V2_24, 3_600);
+        let body = json!({"name": "other-key"}).to_string();
+        assert_eq!(
+            call(&env, &daemon, "POST", "/api/v1/access-keys", &body),
+            201
+        );
+        let path = env.path("secret");
+        fs::remove_file(&path).unwrap();
+        fault_for(&env, "executed:status:500", lost);
+        let args = ["app", "regenerate", "other-key", "--yes", "--secret-file"];
+        let renewed = env.jetond(&[&args[..], &[path.to_str().unwrap()]].concat());
+        env.fault("none");
+        assert_eq!(renewed.code == 0, is_well, "{lost}: {renewed:?}");
+        assert_eq!(env.sandbox().stats().keys_regenerated, 2, "{lost}");
+        assert_eq!(path.exists(), is_well, "{lost}");
+        end(env, daemon);
+    }
 }
 
 #[test]
