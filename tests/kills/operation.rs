@@ -208,7 +208,7 @@ pub(crate) const ALL: &[Operation] = &[
             owned(&["app", "regenerate", key, PROFILE, "--yes", "--enrol", NEW])
         },
         claim: "has a new secret",
-        is_done: has_second,
+        is_done: |place| place.has_profile(NEW) && has_second(place),
         is_safe: |place| {
             let (client_id, former) = &place.second;
             place.gets_token(client_id, former) || has_second(place)
@@ -430,11 +430,11 @@ fn delete() -> Vec<String> {
     owned(&["app", "delete", NEW, PROFILE, "--yes"])
 }
 
-/// Returns whether the new profile has the second key, with a secret that works.
+/// Returns whether the second key is stored for the new profile, with a secret that works. The profile may be missing
+/// from the configuration: then every later command says how to finish.
 fn has_second(place: &Place) -> bool {
     let stored = place.stored(NEW);
-    let is_second = stored.is_some_and(|(id, _)| id == place.second.0);
-    is_second && place.has_profile(NEW) && place.works(NEW)
+    stored.is_some_and(|(id, _)| id == place.second.0) && place.works(NEW)
 }
 
 fn has_recipient(place: &Place) -> bool {
