@@ -12,8 +12,12 @@ mod exchange;
 
 pub use exchange::{InPlaceCommand, InPlaceEnd, InPlaceEvent, InPlaceNotes, SecretHash, Slot};
 
-/// How often a new secret is requested before a person is needed.
+/// How often a new secret is requested before the secret in force is checked.
 const ROUNDS: u8 = 5;
+
+/// How often the secret in force may turn out to be revoked after that, before a person is needed: with their waits,
+/// the checks take as long as the kept token surely lasts.
+const CHECKS: u8 = 5;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum State {
@@ -25,6 +29,8 @@ enum State {
     Proving,
     /// The issuer refused the call: checks whether the secret in force works.
     Judging(Refused),
+    /// No call got a usable answer: checks whether the secret in force works.
+    Checking,
     Finishing,
     Closing,
     Settling,
@@ -44,6 +50,7 @@ pub struct InPlace {
     is_noted: bool,
     last_lost: Option<BootInstant>,
     rounds: u8,
+    checks: u8,
     tries: u8,
     faults: u8,
     state: State,
@@ -79,6 +86,7 @@ impl InPlace {
             is_noted: false,
             last_lost,
             rounds: 0,
+            checks: 0,
             tries: 0,
             faults: 0,
             state,
@@ -104,7 +112,7 @@ impl InPlace {
             State::Calling => InPlaceCommand::Regenerate(self.notes.key.clone()),
             State::KeepingAnswer(_) => InPlaceCommand::KeepAnswer,
             State::Storing(secret) => InPlaceCommand::Store(id(), secret.clone()),
-            State::Proving | State::Judging(_) => InPlaceCommand::Prove,
+            State::Proving | State::Judging(_) | State::Checking => InPlaceCommand::Prove,
             State::Finishing => InPlaceCommand::Finish(id()),
             State::Closing => InPlaceCommand::RemoveNotes,
             State::Settling => InPlaceCommand::Settle,
@@ -178,7 +186,9 @@ impl InPlace {
                 // The issuer executed a call whose answer was lost after the one that it answered.
                 None => self.call_again(),
             },
-            (State::Judging(_), E::Proved) if self.current != self.notes.old => State::Proving,
+            (State::Judging(_) | State::Checking, E::Proved) if self.current != self.notes.old => {
+                State::Proving
+            }
             (State::Judging(Refused::Unauthorized), E::Proved) => {
                 self.rounds = self.rounds.saturating_add(1);
                 match self.rounds < ROUNDS {
@@ -186,14 +196,19 @@ impl InPlace {
                     false => State::Finishing,
                 }
             }
-            (State::Judging(_), E::Proved) => State::Finishing,
+            (State::Judging(_) | State::Checking, E::Proved) => State::Finishing,
             (State::Judging(why), E::Rejected) => match self.try_again(State::Judging(why)) {
                 Some(pause) => pause,
                 None => State::Ended(InPlaceEnd::NeedsHuman),
             },
-            (state @ (State::Proving | State::Judging(_)), E::Lost | E::NotSent) => {
-                self.pause(Why::Issuer, state)
-            }
+            (State::Checking, E::Rejected) => match self.try_again(State::Checking) {
+                Some(pause) => pause,
+                None => self.ask_on(),
+            },
+            (
+                state @ (State::Proving | State::Judging(_) | State::Checking),
+                E::Lost | E::NotSent,
+            ) => self.pause(Why::Issuer, state),
             (State::Settling, E::Settled) => State::Reading,
             (State::Reading, E::Record(current, slot)) => self.resumed(current, slot),
             (State::Reading, E::Unreadable) => self.pause(Why::Store, State::Reading),
@@ -238,7 +253,19 @@ impl InPlace {
         self.rounds = self.rounds.saturating_add(1);
         match self.rounds < ROUNDS {
             true => self.pause(Why::Issuer, State::Calling),
-            false => self.after_late_calls(State::Judging(Refused::Other)),
+            false => self.after_late_calls(State::Checking),
+        }
+    }
+
+    /// Continues after the secret in force was revoked by calls without a usable answer. The issuer has not refused the
+    /// kept token, so that may still get a secret.
+    fn ask_on(&mut self) -> State {
+        self.tries = 0;
+        self.rounds = 0;
+        self.checks = self.checks.saturating_add(1);
+        match self.checks < CHECKS {
+            true => State::Calling,
+            false => State::Ended(InPlaceEnd::NeedsHuman),
         }
     }
 

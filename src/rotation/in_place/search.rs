@@ -114,6 +114,7 @@ impl World {
             machine.step(NOW, event);
             machine.faults = 0;
             machine.tries = machine.tries.min(1) * if machine.tries > 1 { 5 } else { 1 };
+            machine.checks = machine.checks.min(1) * (CHECKS - 1);
             next.push(world);
         });
         next
@@ -265,4 +266,34 @@ fn success_is_claimed_only_for_a_secret_that_works_and_stays() {
     assert!(at > 1_000, "{at}");
     let all = ["NeedsHuman", "Rotated", "Undone"].map(String::from);
     assert_eq!(ends, BTreeSet::from(all));
+}
+
+#[test]
+fn a_lost_answer_is_requested_again_as_long_as_the_token_surely_lasts() {
+    let mut now = NOW;
+    let mut machine = InPlace::new(notes(), now);
+    let mut calls = 0;
+    loop {
+        let event = match machine.command() {
+            InPlaceCommand::KeepToken => InPlaceEvent::Kept,
+            InPlaceCommand::Note(_) => InPlaceEvent::Noted,
+            InPlaceCommand::Regenerate(_) => {
+                calls += 1;
+                InPlaceEvent::Lost
+            }
+            InPlaceCommand::Prove => InPlaceEvent::Rejected,
+            InPlaceCommand::Pause(pause) => {
+                now = pause.until;
+                InPlaceEvent::Woken
+            }
+            InPlaceCommand::End(end) => {
+                assert_eq!(end, InPlaceEnd::NeedsHuman);
+                break;
+            }
+            command => panic!("{command:?}"),
+        };
+        machine.step(now, event);
+    }
+    assert!(now >= NOW.after(Duration::from_secs(15 * 60)), "{now:?}");
+    assert_eq!(calls, 25);
 }
