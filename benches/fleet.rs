@@ -23,7 +23,7 @@ use std::time::Duration;
 use jetond::fault::{Fault, FaultKind};
 use jetond::instant::BootInstant;
 use jetond::lifecycle::{Effect, Event, Lifecycle, Policy};
-use jetond::schedule::{DEMAND_SPACING, FAILURES_HOURLY, RejectionCount, Unit};
+use jetond::schedule::{DEMAND_SPACING, FAILURES_HOURLY, Jitter, RejectionCount};
 use jetond::token::{AccessToken, Grant};
 use plotters::prelude::*;
 
@@ -173,7 +173,7 @@ impl Run {
             if second >= END {
                 break;
             }
-            let next = run.step(&mut fleet[number], now, second, Unit::new(random.f64()));
+            let next = run.step(&mut fleet[number], now, second, Jitter::new(random.f64()));
             queue.push(Reverse((next, number)));
         }
         run.most_calls = fleet
@@ -190,7 +190,7 @@ impl Run {
         daemon: &mut Daemon,
         now: BootInstant,
         second: usize,
-        jitter: Unit,
+        jitter: Jitter,
     ) -> BootInstant {
         let hammers = self.is_hammered && self.outage.contains(&second);
         let event = match daemon.attempt.take() {

@@ -10,7 +10,7 @@ mod recipient;
 mod work_factor;
 
 pub use identity::{Identity, InvalidIdentity};
-pub use opening::Unopened;
+pub use opening::OpenError;
 pub use passphrase::{InvalidPassphrase, MAX_PASSPHRASE_LEN, Passphrase};
 pub use recipient::{InvalidRecipient, Recipient};
 pub use work_factor::{InvalidWorkFactor, WorkFactor};

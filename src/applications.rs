@@ -12,6 +12,7 @@
 
 mod api;
 mod clusters;
+mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 mod identity;
@@ -25,20 +26,19 @@ mod roles;
 mod rules;
 mod table;
 mod time;
-mod trouble;
 mod whoami;
 
 pub use api::Applications;
 pub use clusters::{Cluster, Clusters, Version};
-pub use identity::{Bearer, Identity};
-pub use issuer::{Calling, KeyIssuer, Reply};
+pub use error::{ApiError, ApiErrorKind};
+pub use identity::{BearerFacts, Identity};
+pub use issuer::{ApiFuture, KeyIssuer, Reply};
 pub use kind::Family;
-pub use list::{Application, Found, find};
+pub use list::{Application, KeyMatch, find};
 pub use listed::Listed;
-pub use made::{Made, Renewed, secret_of};
+pub use made::{CreatedKey, RegeneratedKey, secret_of};
 pub use roles::Roles;
 pub use table::{Row, json, json_of_one, lines_of_one, login, printable, table};
-pub use trouble::{Trouble, TroubleKind};
 
 pub use crate::key_name::{KeyName, NAME_RULE};
 pub use crate::query::KeyKind as Kind;

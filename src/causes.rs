@@ -25,17 +25,17 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::trust::{Distrust, Untrusted};
+    use crate::trust::{TrustFault, UntrustedPath};
 
     #[test]
     fn what_the_system_said_stands_behind_what_we_tried() {
         let source = io::Error::other("the disk is on fire");
-        let error = Untrusted::new(Path::new("/a"), Distrust::io("open", source));
+        let error = UntrustedPath::new(Path::new("/a"), TrustFault::io("open", source));
         assert_eq!(
             Causes(&error).to_string(),
             "/a: cannot open it: the disk is on fire"
         );
-        let missing = Untrusted::new(Path::new("/a"), Distrust::Missing);
+        let missing = UntrustedPath::new(Path::new("/a"), TrustFault::Missing);
         assert_eq!(Causes(&missing).to_string(), missing.to_string());
     }
 }

@@ -10,4 +10,4 @@ mod x509;
 
 pub use ca_file::{CaFile, CaFileError, CaFileErrorKind, MAX_CERTIFICATES};
 pub use client::{ClientFileError, ClientFiles, PAUSES};
-pub use x509::Facts;
+pub use x509::CertificateFacts;

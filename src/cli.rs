@@ -3,7 +3,6 @@
 mod add;
 mod admin;
 mod app;
-mod before;
 mod bound;
 mod ca_variables;
 mod check;
@@ -20,6 +19,7 @@ mod hosts;
 mod import;
 mod issuer;
 mod keyring_call;
+mod leading_options;
 mod leftover;
 mod migrate;
 mod moves;
@@ -27,7 +27,6 @@ mod open_here;
 mod open_rotations;
 mod output;
 mod passphrase;
-mod place;
 mod prompt;
 mod proof;
 mod remove;
@@ -40,6 +39,7 @@ mod setup;
 mod sink_folders;
 mod socket_unit;
 mod sockets;
+mod store_choice;
 mod target;
 mod unit_files;
 mod unlock;
@@ -53,10 +53,10 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing::Level;
 
-use self::before::Before;
+use self::leading_options::LeadingOptions;
 use self::output::Exit;
 use crate::paths::Env;
-use crate::process::crash_loop::Life;
+use crate::process::crash_loop::CrashRecord;
 use crate::process::dispositions::{self, InheritedMask};
 use crate::process::{hardening, logging};
 
@@ -145,7 +145,7 @@ pub fn main() -> ExitCode {
     };
     // Must come before any message, any file and any service.
     let life = env.service_folder().filter(|_| is_daemon);
-    let life = life.and_then(Life::begin);
+    let life = life.and_then(CrashRecord::begin);
     let line = match parsed {
         Ok(line) => line,
         Err(error) => return output::finish(CommandLine::refuse(&error)).into(),
@@ -220,7 +220,7 @@ impl CommandLine {
         let Some(command) = &mut self.command else {
             return Ok(());
         };
-        let mut before = Before::new(std::mem::take(&mut self.run));
+        let mut before = LeadingOptions::new(std::mem::take(&mut self.run));
         let name = match command {
             Command::Run(args) => {
                 let beside = args.has_command();
@@ -272,7 +272,7 @@ impl CommandLine {
         args: &[OsString],
         env: &Env,
         mask: &InheritedMask,
-        life: Option<Life>,
+        life: Option<CrashRecord>,
     ) -> Exit {
         match &self.command {
             None => run::run(&self.run, env, life),

@@ -22,11 +22,11 @@ pub(crate) mod testing;
 mod timer;
 
 /// The boxed future that a [`Clock`] returns for a wait.
-pub type Waiting<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+pub type ClockWait<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// The readings of all clocks at one moment.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading {
+pub struct ClockReading {
     /// The boot clock, on which decisions are based, and the wall clock, which is only shown.
     pub now: Now,
     /// How long the machine has been running since an arbitrary moment, without suspends.
@@ -38,12 +38,12 @@ pub trait Clock: Send + Sync {
     /// Reads the boot clock and the wall clock.
     fn now(&self) -> Now;
     /// Reads all clocks.
-    fn read(&self) -> Reading;
+    fn read(&self) -> ClockReading;
     /// Waits until the boot clock shows `at`. Time in suspend counts.
-    fn sleep_until(&self, at: BootInstant) -> Waiting<'_>;
+    fn sleep_until(&self, at: BootInstant) -> ClockWait<'_>;
     /// Waits until the machine may have been suspended or its wall clock set since the last call returned. Returns at
     /// most two seconds after that. The caller then reads the clocks to find out.
-    fn disturbed(&self) -> Waiting<'_>;
+    fn wait_for_change(&self) -> ClockWait<'_>;
 }
 
 /// The machine's clocks, for a program that waits only rarely.
@@ -76,18 +76,18 @@ impl Clock for SystemClock {
         }
     }
 
-    fn read(&self) -> Reading {
-        Reading {
+    fn read(&self) -> ClockReading {
+        ClockReading {
             now: self.now(),
             running: running(),
         }
     }
 
-    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
+    fn sleep_until(&self, at: BootInstant) -> ClockWait<'_> {
         Box::pin(naps(at))
     }
 
-    fn disturbed(&self) -> Waiting<'_> {
+    fn wait_for_change(&self) -> ClockWait<'_> {
         Box::pin(tokio::time::sleep(NAP))
     }
 }
@@ -109,11 +109,11 @@ impl Clock for AlarmClock {
         SystemClock.now()
     }
 
-    fn read(&self) -> Reading {
+    fn read(&self) -> ClockReading {
         SystemClock.read()
     }
 
-    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
+    fn sleep_until(&self, at: BootInstant) -> ClockWait<'_> {
         Box::pin(async move {
             #[cfg(target_os = "linux")]
             if let Some(alarms) = &self.alarms
@@ -125,7 +125,7 @@ impl Clock for AlarmClock {
         })
     }
 
-    fn disturbed(&self) -> Waiting<'_> {
+    fn wait_for_change(&self) -> ClockWait<'_> {
         Box::pin(async {
             #[cfg(target_os = "linux")]
             if let Some(steps) = &self.steps
@@ -133,7 +133,7 @@ impl Clock for AlarmClock {
             {
                 return;
             }
-            SystemClock.disturbed().await;
+            SystemClock.wait_for_change().await;
         })
     }
 }

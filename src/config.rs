@@ -8,7 +8,7 @@
 use ::url::Url;
 use toml_edit::Value;
 
-use self::kind::{Described, Kind};
+use self::kind::{Kind, ProviderConfig};
 use self::reader::{Reader, Section};
 
 mod allow;
@@ -39,10 +39,10 @@ pub use document::{parse, parse_bytes};
 pub use edit::{EditError, add_profile, remove_profile};
 pub use fault::ConfigFault;
 pub use hosts::{HostAuth, HostEntry, entry_for};
-pub use kind::{Given, InvalidOption, Pasted};
+pub use kind::{AddressCandidate, InvalidOption, OptionValues};
 pub use lookup::{LookupFailed, Names};
-pub use named::{Doubt, Doubtful, Name, Named};
-pub use oauth2::{Oauth2, Purpose};
+pub use named::{Name, ResolvedName, UnresolvedName, UnresolvedReason};
+pub use oauth2::{Oauth2, TokenPurpose};
 pub use profile::{ClientCertificate, Config, Profile};
 pub use proxy::{Proxy, ProxyUrl};
 pub use reader::key::{KeyDoc, KeyOption, OptionForm};
@@ -51,9 +51,9 @@ pub use rotation::{DEFAULT_GRACE, Rotation};
 pub use runai::Runai;
 pub use set::{set_client_auth, set_store};
 pub use set_recipient::set_recipient;
-pub use setting::Setting;
+pub use setting::ProviderSetting;
 pub use sinks::{Account, Sink, Sinks};
-pub use source::{ClientIdSource, CredentialPlace, ReadOnlySource, SecretSource};
+pub use source::{ClientIdSource, CredentialLocation, ReadOnlySource, SecretSource};
 pub use store::StoreKind;
 pub use url::{BaseUrl, InvalidUrl, Origin};
 
@@ -87,7 +87,7 @@ impl ProviderKind {
 }
 
 impl Provider {
-    const fn described(&self) -> (&'static str, &dyn Described) {
+    const fn described(&self) -> (&'static str, &dyn ProviderConfig) {
         match self {
             Self::Runai(runai) => (Runai::NAME, runai),
             Self::Oauth2(oauth2) => (Oauth2::NAME, &**oauth2),
@@ -115,7 +115,7 @@ pub struct ProviderKind {
     instead_of_url: &'static str,
     docs: fn() -> Vec<KeyDoc>,
     options: fn() -> Vec<(KeyDoc, KeyOption)>,
-    pasted: fn(&str) -> Result<Vec<Pasted>, InvalidUrl>,
+    pasted: fn(&str) -> Result<Vec<AddressCandidate>, InvalidUrl>,
     check: fn(&mut Reader<'_>, &Section<'_>),
     read: fn(&mut Reader<'_>, &Section<'_>) -> Option<Provider>,
 }
@@ -160,7 +160,7 @@ impl ProviderKind {
     ///
     /// # Errors
     /// [`InvalidUrl`] if the text stands for no address.
-    pub fn pasted(&self, text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
+    pub fn pasted(&self, text: &str) -> Result<Vec<AddressCandidate>, InvalidUrl> {
         (self.pasted)(text)
     }
 
@@ -197,7 +197,7 @@ impl ProviderKind {
     /// The faults of the settings: invalid and missing values.
     pub fn of_settings(
         &self,
-        settings: &[(String, Setting)],
+        settings: &[(String, ProviderSetting)],
     ) -> Option<Result<Option<Provider>, Vec<ConfigFault>>> {
         let docs = self.docs();
         let known = settings.iter().map(|(name, setting)| {
@@ -212,7 +212,7 @@ impl ProviderKind {
     ///
     /// # Errors
     /// The faults of the options: invalid and missing values.
-    pub fn provider(&self, given: Given<'_>) -> Result<Option<Provider>, Vec<ConfigFault>> {
+    pub fn provider(&self, given: OptionValues<'_>) -> Result<Option<Provider>, Vec<ConfigFault>> {
         kind::take(&self.options(), given, self.read)
     }
 }
@@ -226,9 +226,9 @@ impl Provider {
     }
 
     /// Returns the purpose of its tokens.
-    pub fn purpose(&self) -> Purpose {
+    pub fn purpose(&self) -> TokenPurpose {
         match self {
-            Self::Runai(_) => Purpose::default(),
+            Self::Runai(_) => TokenPurpose::default(),
             Self::Oauth2(oauth2) => oauth2.purpose(),
         }
     }
@@ -261,10 +261,11 @@ impl Provider {
     }
 
     /// Returns its keys with their values. Defaults are left out.
-    pub fn settings(&self) -> Vec<(&'static str, Setting)> {
+    pub fn settings(&self) -> Vec<(&'static str, ProviderSetting)> {
         let entries = self.entries().into_iter();
-        // Every key of a provider has a value of a type that `Setting` knows.
-        let settings = entries.filter_map(|(name, value)| Some((name, Setting::of(&value)?)));
+        // Every key of a provider has a value of a type that `ProviderSetting` knows.
+        let settings =
+            entries.filter_map(|(name, value)| Some((name, ProviderSetting::of(&value)?)));
         settings.collect()
     }
 

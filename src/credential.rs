@@ -8,17 +8,17 @@ use sha2::{Digest as _, Sha256};
 
 use crate::instant::UnixTime;
 
-mod around;
 mod ca;
 mod enrolment;
 mod raw_answer;
+mod surrounded;
 mod wiped;
 
-pub use around::{Around, Label, is_space, label};
 pub use ca::{Ca, CaContent, CaVerdict};
 pub use enrolment::Enrolment;
 pub use raw_answer::RawAnswer;
-pub use wiped::Wiped;
+pub use surrounded::{Label, SurroundedText, is_space, label};
+pub use wiped::WipedString;
 
 /// The longest accepted client ID or secret, in bytes: twice what Run:ai's reference allows.
 pub const MAX_CREDENTIAL_LEN: usize = 1_024;

@@ -53,7 +53,7 @@ mod testing;
 pub mod watchdog;
 pub mod wiring;
 
-pub use self::clock_changes::tell_of_jumps;
+pub use self::clock_changes::report_jumps;
 pub use self::options::Options;
 pub use self::start_error::StartError;
 
@@ -69,9 +69,9 @@ use self::credential_watch::CredentialWatch;
 use self::reloading::{Reloading, ServedMode};
 use self::rotation_timer::{KeyAges, RotationTimer};
 use self::serve::peers;
-use self::service::{Change, Lists, SecondCalls, Service};
+use self::service::{Change, LongLists, SecondCalls, Service};
 use self::shutdown::shutdown;
-use self::sockets::{Lost, Places, Servers, Sockets};
+use self::sockets::{LostSocket, Servers, SocketSpecs, Sockets};
 use self::wiring::Wiring;
 use self::{command_files::CommandFiles, descriptors::Budget};
 use crate::clock::{AlarmClock, Clock};
@@ -81,13 +81,13 @@ use crate::process::hardening;
 use crate::process::notify::Notify as Manager;
 use crate::process::program::ProgramFile;
 use crate::process::signals::{SignalRequest, Signals};
-use crate::settings::{self, Found, Unusable};
+use crate::settings::{self, ConfigError, ConfigFile};
 use keep::{jumps::Jumps, roster::Roster};
 use serve::connections::Connections;
 use serve::memory::Memory;
 use serve::server::Server;
 use serve::{refusal_log::RefusalLog, refusals::Refusals};
-use sockets::activation::Passed;
+use sockets::activation::PassedSockets;
 use sockets::mode::{mode_setter, warn_of_barrier};
 
 /// Time that requests in progress get to finish once the shutdown has begun.
@@ -98,9 +98,10 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`StartError`] if the daemon cannot start or cannot go on. No socket is left behind then.
 pub fn run(options: &Options) -> Result<(), StartError> {
-    let passed = Passed::take(options.listen_names.as_deref()).map_err(StartError::Passed)?;
+    let passed =
+        PassedSockets::take(options.listen_names.as_deref()).map_err(StartError::Passed)?;
     let read = settings::read(&options.config, options.uid)
-        .and_then(|found| found.to_begin_with(&options.config, options.config_named));
+        .and_then(|found| found.usable_at_start(&options.config, options.config_named));
     let config = match read {
         Err(unusable) if options.notify.is_none() => return Err(StartError::Config(unusable)),
         read => read,
@@ -121,7 +122,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         let mode = options.mode(valid);
         let is_mode_decided = options.is_mode_decided(valid);
         passed.report(Some(mode).filter(|_| is_mode_decided), options.uid);
-        let places = Places {
+        let places = SocketSpecs {
             paths: options.places.clone(),
             mode,
             is_mode_decided,
@@ -140,7 +141,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
 
 async fn serve(
     options: &Options,
-    config: Result<Found, Unusable>,
+    config: Result<ConfigFile, ConfigError>,
     mut sockets: Sockets,
     mut signals: Signals,
     limit: u64,
@@ -171,7 +172,7 @@ async fn serve(
         program: ProgramFile::of_this_process(),
         reloads,
         closing: shutdown.flag(),
-        lists: Lists::default(),
+        lists: LongLists::default(),
         second_calls: SecondCalls::default(),
         files: CommandFiles::beside(sockets.passed_tokens().as_deref(), &options.places.token),
         rotations: Arc::clone(&rotations),
@@ -213,7 +214,7 @@ async fn serve(
     let served = ServedMode::new(valid, setter).of_unit(sockets.passed_tokens());
     credentials.keep(&roster, &clock);
     let jumps = Jumps::new(Arc::clone(&clock));
-    tokio::spawn(tell_of_jumps(jumps, Arc::clone(&roster)));
+    tokio::spawn(report_jumps(jumps, Arc::clone(&roster)));
     let wiring = wiring.with_attempts(caps.attempts);
     let told = notify.clone();
     let mut reloading = Reloading::new(options, served, wiring, Arc::clone(&roster), told);
@@ -270,7 +271,7 @@ async fn serve(
     // the service manager are not even shut down: connections wait in their queues for the next daemon.
     if !keeping.is_finished() {
         keeping.abort();
-        let _: Result<Lost, _> = keeping.await;
+        let _: Result<LostSocket, _> = keeping.await;
     }
     // Callers that wait for a reload, or request one now, learn that the daemon is stopping.
     drop(changes);

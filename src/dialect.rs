@@ -18,7 +18,7 @@ mod token_request;
 mod tool;
 mod verb;
 
-pub use self::call::Parsed;
+pub use self::call::NextStep;
 pub use self::failure::{failure, to_admin};
 pub use self::setups::SETUPS;
 pub use self::verb::{is_admin, parse, programs};
@@ -28,11 +28,11 @@ pub(crate) mod testing {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{Parsed, parse};
+    use super::{NextStep, parse};
     use crate::instant::{BootInstant, Now, UnixTime};
-    use crate::lifecycle::{Held, Phase};
+    use crate::lifecycle::{HeldToken, Phase};
     use crate::profile::ProfileName;
-    use crate::query::{Asked, Freshness, ProfileState, Surroundings, TokenAnswer};
+    use crate::query::{Freshness, PrintContext, ProfileState, Question, TokenAnswer};
     use crate::token::{AccessToken, LastAnswer, MAX_TOKEN_LEN, Validity};
     use crate::wire::frame::{Invocation, Reply};
     use crate::wire::{Counts, FaultReply, ProfileReply};
@@ -47,8 +47,8 @@ pub(crate) mod testing {
         }
     }
 
-    pub(crate) fn around() -> Surroundings<'static> {
-        Surroundings {
+    pub(crate) fn around() -> PrintContext<'static> {
+        PrintContext {
             now: Now {
                 boot: BootInstant::from_boot(Duration::from_secs(10_000)),
                 unix: UnixTime::from_epoch(Duration::from_secs(1_800_000_000)),
@@ -77,7 +77,7 @@ pub(crate) mod testing {
         let validity = Validity::new(around().now.boot, Some(Duration::from_secs(3_600)));
         TokenAnswer {
             profile: ProfileName::parse("research").unwrap(),
-            held: Arc::new(Held {
+            held: Arc::new(HeldToken {
                 token: AccessToken::parse(token).unwrap(),
                 validity,
                 generation: 7,
@@ -167,18 +167,18 @@ pub(crate) mod testing {
     }
 
     /// Parses a valid run to its request.
-    pub(crate) fn asked(run: &Invocation) -> Asked {
+    pub(crate) fn asked(run: &Invocation) -> Question {
         match parse(run) {
-            Parsed::Ask(asked) => asked,
-            Parsed::Answer(answer) => panic!("answered at once: {answer:?}"),
-            Parsed::Confirm(_, question) => panic!("asks back: {question}"),
+            NextStep::Ask(asked) => asked,
+            NextStep::Answer(answer) => panic!("answered at once: {answer:?}"),
+            NextStep::Confirm(_, question) => panic!("asks back: {question}"),
         }
     }
 
     /// Returns the output of a run that requests a token, for this reply.
     pub(crate) fn printed(run: &Invocation, answer: &TokenAnswer) -> Reply {
         match asked(run) {
-            Asked::Token(_, print) | Asked::Reject(_, print) => print.print(answer, around()),
+            Question::Token(_, print) | Question::Reject(_, print) => print.print(answer, around()),
             _ => panic!("asks for no token"),
         }
     }

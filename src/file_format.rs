@@ -3,20 +3,20 @@
 //! The file is read by programs that know nothing of Jeton. A token that such programs would read in different ways,
 //! such as one with a quote in a `.env` file, is therefore not written at all.
 
+mod format_error;
 mod issued;
 mod jwt;
 mod lines;
 mod template;
-mod unwritable;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-pub use issued::Issued;
+pub use format_error::FormatError;
+pub use issued::TokenToWrite;
 pub use lines::Machine;
 pub use template::{InvalidTemplate, Template};
-pub use unwritable::Unwritable;
 
 /// The name of the file that `runai-cli` writes the token to.
 pub const RUNAI_TOKEN_FILE: &str = "authentication.json";
@@ -105,11 +105,11 @@ impl Format {
     /// Formats the content of the file for this token.
     ///
     /// # Errors
-    /// [`Unwritable`] if programs could not read the token from it.
-    pub fn content(&self, issued: &Issued<'_>) -> Result<Content, Unwritable> {
+    /// [`FormatError`] if programs could not read the token from it.
+    pub fn content(&self, issued: &TokenToWrite<'_>) -> Result<Content, FormatError> {
         let token = issued.token.expose();
         let text = match self {
-            Self::Jwt if !jwt::is_jwt(token) => return Err(Unwritable::NotAJwt),
+            Self::Jwt if !jwt::is_jwt(token) => return Err(FormatError::NotAJwt),
             Self::Raw | Self::Jwt => token.to_owned(),
             Self::Header => format!("Authorization: Bearer {token}\n"),
             Self::Json => format!(

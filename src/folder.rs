@@ -106,7 +106,7 @@ impl Folder {
 
     /// Creates an empty file with these attributes, to be filled and put in place in further steps. The temporary
     /// file's name contains the writer's key.
-    pub(crate) fn begin_as(
+    pub(crate) fn create_temporary(
         &self,
         writer: &str,
         attributes: Attributes,

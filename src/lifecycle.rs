@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::fault::Block;
 use crate::instant::{BootInstant, RemoteClock};
-use crate::schedule::{self, RejectionCount, Unit};
+use crate::schedule::{self, Jitter, RejectionCount};
 use crate::token::{DEFAULT_LIFETIME, Validity};
 
 mod adopted;
@@ -30,13 +30,13 @@ mod superseded;
 mod view;
 
 pub use event::{Effect, Event};
-pub use outage::{Outage, OutageReport};
-pub use pace::Pace;
+pub use outage::{OutageReport, OutageTracker};
+pub use pace::AttemptLimits;
 pub use policy::Policy;
 pub use report::Reporter;
 use report::Reports;
 use superseded::Superseded;
-pub use view::{Held, LastFault, Phase, View};
+pub use view::{HeldToken, LastFault, Phase, View};
 
 /// Exclusive upper bound of generations, so that every JSON reader keeps them exact.
 const GENERATION_END: u64 = 1 << 53;
@@ -48,14 +48,14 @@ const BLOCKED_RETRY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Lifecycle {
     policy: Policy,
-    held: Option<Arc<Held>>,
+    held: Option<Arc<HeldToken>>,
     /// Whether the lifetime of the held token is assumed, because the issuer stated none.
     assumed: bool,
     /// The expiry that the held token itself contains. The token is not served after it, whatever the issuer states
     /// when it repeats the token.
-    shown_end: Option<BootInstant>,
+    token_expiry: Option<BootInstant>,
     /// Whether the issuer stated a lifetime of zero for the held token.
-    is_of_no_time: bool,
+    has_zero_lifetime: bool,
     /// Whether the issuer repeated the held token without extending it.
     repeated: bool,
     generation: u64,
@@ -67,7 +67,7 @@ pub struct Lifecycle {
     rejections: RejectionCount,
     block: Option<Arc<Block>>,
     last_fault: Option<Arc<LastFault>>,
-    pace: Pace,
+    pace: AttemptLimits,
     reports: Reports,
     superseded: Superseded,
     clock_steps: u64,
@@ -96,8 +96,8 @@ impl Lifecycle {
             policy,
             held: None,
             assumed: false,
-            shown_end: None,
-            is_of_no_time: false,
+            token_expiry: None,
+            has_zero_lifetime: false,
             repeated: false,
             generation: generation.min(GENERATION_END - 1),
             activity: Activity::Waiting { due: now },
@@ -107,7 +107,7 @@ impl Lifecycle {
             rejections: RejectionCount::NONE,
             block: None,
             last_fault: None,
-            pace: Pace::default(),
+            pace: AttemptLimits::default(),
             reports: Reports::default(),
             superseded: Superseded::default(),
             clock_steps: 0,
@@ -120,7 +120,7 @@ impl Lifecycle {
 
     /// Adopts the limits on attempts that the profile's previous keeper left.
     #[must_use]
-    pub fn with_pace(mut self, now: BootInstant, pace: Pace) -> Self {
+    pub fn with_pace(mut self, now: BootInstant, pace: AttemptLimits) -> Self {
         self.pace = pace;
         self.activity = Activity::Waiting {
             due: self.allowed(now),
@@ -137,14 +137,14 @@ impl Lifecycle {
     }
 
     /// Processes one event at the moment `now`.
-    pub fn step(&mut self, now: BootInstant, jitter: Unit, event: Event) -> Effect {
+    pub fn step(&mut self, now: BootInstant, jitter: Jitter, event: Event) -> Effect {
         if event.attempt().is_some_and(|it| !self.is_current(it)) {
             return Effect::None;
         }
         match event {
             Event::Due { asked } => self.due(now, asked),
             Event::Wanted { min_valid } => self.wanted(now, min_valid),
-            Event::RefreshRequested | Event::LookAgain => match self.activity {
+            Event::RefreshRequested | Event::Recheck => match self.activity {
                 Activity::Attempting => Effect::None,
                 _ if self.held_back(now).is_some() => Effect::None,
                 Activity::Waiting { .. } | Activity::Resting => self.attempt(now),
@@ -266,7 +266,7 @@ impl Lifecycle {
     /// Whether the profile may rest. It never rests before its first token, however long that takes.
     fn may_rest(&self, now: BootInstant, asked: BootInstant) -> bool {
         // A stated lifetime of zero does not show how long callers keep the token.
-        let lifetime = |held: &Held| match self.is_of_no_time {
+        let lifetime = |held: &HeldToken| match self.has_zero_lifetime {
             true => DEFAULT_LIFETIME,
             false => held.validity.lifetime,
         };
@@ -274,7 +274,7 @@ impl Lifecycle {
         let is_superseded = self.is_superseded() && self.valid(now).is_some();
         !self.policy.keep_warm
             && !is_superseded
-            && held.is_some_and(|held| schedule::forgotten(now, asked, lifetime(held)))
+            && held.is_some_and(|held| schedule::is_unrequested(now, asked, lifetime(held)))
     }
 }
 

@@ -16,9 +16,9 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
 
-mod aside;
+mod background;
 
-pub use aside::{Lost, SideLoop};
+pub use background::{BackgroundLoop, LoopEnded};
 
 /// How many calls of [`run_in_turn`] run at once, if they end soon. A daemon with a thousand profiles reads their
 /// credentials with this many threads instead of a thousand.
@@ -27,8 +27,8 @@ const AT_ONCE: usize = 32;
 /// How long a call counts towards that limit. A longer call may hang, so other calls no longer wait for it.
 const COUNTED: Duration = Duration::from_secs(1);
 
-/// How many calls of one [`Lane`] run or hang at once. With a limit of one, a call that hangs forever, as after its
-/// disk was removed, would block all later calls, even to a disk that works.
+/// How many calls of one [`ConcurrencyLimit`] run or hang at once. With a limit of one, a call that hangs forever, as
+/// after its disk was removed, would block all later calls, even to a disk that works.
 const IN_A_LANE: usize = 4;
 
 /// The most threads for calls, including calls that hang.
@@ -47,7 +47,7 @@ static THREADS: Semaphore = Semaphore::const_new(MOST);
 
 /// The reason why a call was not made.
 #[derive(Debug)]
-pub enum Refused {
+pub enum NotStarted {
     /// The system refuses another thread.
     NoThread(io::Error),
     /// Too many earlier calls have not returned.
@@ -57,16 +57,16 @@ pub enum Refused {
 /// A concurrency limit for the calls of one caller. A call that hangs counts even if its caller no longer waits for it,
 /// so that a caller that retries occupies only a few threads. Clones share the limit.
 #[derive(Debug, Clone)]
-pub struct Lane(Arc<Semaphore>);
+pub struct ConcurrencyLimit(Arc<Semaphore>);
 
 /// Runs a blocking call on a separate thread, at once. If the future is dropped, the call continues and its result is
 /// discarded.
 ///
 /// # Errors
-/// [`Refused`] if there is no thread for it; the call was not made then.
+/// [`NotStarted`] if there is no thread for it; the call was not made then.
 pub async fn run<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Refused> {
+) -> Result<T, NotStarted> {
     finish(start(call).await?.await)
 }
 
@@ -77,7 +77,7 @@ pub async fn run<T: Send + 'static>(
 /// The errors of [`run`].
 pub async fn run_in_turn<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Refused> {
+) -> Result<T, NotStarted> {
     // The semaphore is never closed.
     let counted = RUNNING.acquire().await.ok();
     let mut result = start(call).await?;
@@ -90,15 +90,15 @@ pub async fn run_in_turn<T: Send + 'static>(
 }
 
 /// Converts a missing result. A thread ends without a result only by a panic, which ends the process.
-fn finish<T>(result: Result<T, oneshot::error::RecvError>) -> Result<T, Refused> {
-    result.map_err(|_| Refused::NoThread(io::ErrorKind::Interrupted.into()))
+fn finish<T>(result: Result<T, oneshot::error::RecvError>) -> Result<T, NotStarted> {
+    result.map_err(|_| NotStarted::NoThread(io::ErrorKind::Interrupted.into()))
 }
 
 /// Starts the call; an error means that it cannot be started.
 async fn start<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,
-) -> Result<oneshot::Receiver<T>, Refused> {
-    let place = THREADS.try_acquire().map_err(|_| Refused::TooMany)?;
+) -> Result<oneshot::Receiver<T>, NotStarted> {
+    let place = THREADS.try_acquire().map_err(|_| NotStarted::TooMany)?;
     let (sender, receiver) = oneshot::channel();
     // Kept outside of the thread's closure, which is lost if the system refuses the thread.
     let job = Arc::new(Mutex::new(Some((call, sender, place))));
@@ -117,7 +117,7 @@ async fn start<T: Send + 'static>(
         match (begun, pauses.next()) {
             (Ok(()), _) => return Ok(receiver),
             (Err(_), Some(pause)) => tokio::time::sleep(pause).await,
-            (Err(error), None) => return Err(Refused::NoThread(error)),
+            (Err(error), None) => return Err(NotStarted::NoThread(error)),
         }
     }
 }
@@ -152,7 +152,7 @@ fn unstarted() -> io::Result<Builder> {
 
 // === impl Lane ===
 
-impl Lane {
+impl ConcurrencyLimit {
     /// Runs a call like [`run`], once the limit allows it.
     ///
     /// # Errors
@@ -160,7 +160,7 @@ impl Lane {
     pub async fn run<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Refused> {
+    ) -> Result<T, NotStarted> {
         run(self.next(call).await).await
     }
 
@@ -171,7 +171,7 @@ impl Lane {
     pub async fn run_in_turn<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Refused> {
+    ) -> Result<T, NotStarted> {
         run_in_turn(self.next(call).await).await
     }
 
@@ -187,7 +187,7 @@ impl Lane {
     }
 }
 
-impl Default for Lane {
+impl Default for ConcurrencyLimit {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(IN_A_LANE)))
     }
@@ -195,7 +195,7 @@ impl Default for Lane {
 
 // === impl Refused ===
 
-impl fmt::Display for Refused {
+impl fmt::Display for NotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoThread(error) => write!(
@@ -210,7 +210,7 @@ impl fmt::Display for Refused {
     }
 }
 
-impl Error for Refused {}
+impl Error for NotStarted {}
 
 #[cfg(test)]
 mod tests {
@@ -272,7 +272,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_that_tries_again_and_again_holds_only_a_few_threads() {
-        let lane = Lane::default();
+        let lane = ConcurrencyLimit::default();
         assert_eq!(lane.run(|| 1).await.unwrap(), 1);
         let mut gates = vec![];
         for _ in 0..IN_A_LANE {
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_refused_thread_is_told_with_what_to_do() {
-        let refused = Refused::NoThread(io::Error::from_raw_os_error(11));
+        let refused = NotStarted::NoThread(io::Error::from_raw_os_error(11));
         let shown = refused.to_string();
         assert!(
             shown.starts_with("the system refuses another thread (Resource"),
@@ -309,7 +309,7 @@ mod tests {
         );
         assert!(shown.contains("TasksMax="), "{shown}");
         assert!(
-            Refused::TooMany
+            NotStarted::TooMany
                 .to_string()
                 .starts_with("512 earlier calls")
         );

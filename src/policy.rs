@@ -50,7 +50,7 @@ pub struct IdRange {
 
 /// The callers that a rule allows to use a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
+pub enum RuleScope {
     /// These users.
     Users(IdRange),
     /// Members of these groups, by effective or supplementary group.
@@ -59,7 +59,7 @@ pub enum Who {
 
 /// The facts on which every decision depends: the daemon's own user, and the namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gate {
+pub struct AccessContext {
     /// The daemon's effective user.
     pub own_uid: u32,
     /// The namespace in which users and groups are seen.
@@ -69,11 +69,11 @@ pub struct Gate {
 /// Users who may use every profile besides our own user, because the program that started the daemon says so: the
 /// command that the daemon serves runs as one of them. They have no administrative rights.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Guests(Box<[u32]>);
+pub struct AllowedUsers(Box<[u32]>);
 
 /// All users and groups in several rules, merged so that many rules are checked as fast as a few.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct RuleIndex {
     users: Box<[IdRange]>,
     groups: Box<[IdRange]>,
 }
@@ -154,7 +154,7 @@ impl fmt::Display for IdRange {
 
 // === impl Who ===
 
-impl Who {
+impl RuleScope {
     /// Reports whether the rule names this caller.
     fn names(self, caller: &Caller) -> bool {
         match self {
@@ -168,14 +168,14 @@ impl Who {
 
 // === impl Named ===
 
-impl Named {
+impl RuleIndex {
     /// Collects the users and groups of these rules.
-    pub fn by(rules: impl Iterator<Item = Who>) -> Self {
+    pub fn by(rules: impl Iterator<Item = RuleScope>) -> Self {
         let (mut users, mut groups) = (vec![], vec![]);
         for rule in rules {
             match rule {
-                Who::Users(range) => users.push(range),
-                Who::Groups(range) => groups.push(range),
+                RuleScope::Users(range) => users.push(range),
+                RuleScope::Groups(range) => groups.push(range),
             }
         }
         Self {
@@ -227,7 +227,7 @@ fn contain(ranges: &[IdRange], id: u32) -> bool {
 
 // === impl Gate ===
 
-impl Gate {
+impl AccessContext {
     /// Reports whether this user, as the kernel reports it, may do everything whatever the rules say: the daemon's own
     /// user, and root.
     ///
@@ -242,7 +242,7 @@ impl Gate {
     }
 
     /// Reports whether rules have any effect in this namespace.
-    pub const fn heeds_rules(&self) -> bool {
+    pub const fn applies_rules(&self) -> bool {
         matches!(self.namespace, UserNamespace::Identity)
     }
 
@@ -250,15 +250,15 @@ impl Gate {
     /// the caller.
     ///
     /// In another namespace no rule applies, because its numbers are not those of the host.
-    pub fn allows(&self, caller: &Caller, mut rules: impl Iterator<Item = Who>) -> bool {
+    pub fn allows(&self, caller: &Caller, mut rules: impl Iterator<Item = RuleScope>) -> bool {
         self.is_ours(caller.uid)
-            || (self.heeds_rules() && caller.uid != NO_ID && rules.any(|who| who.names(caller)))
+            || (self.applies_rules() && caller.uid != NO_ID && rules.any(|who| who.names(caller)))
     }
 }
 
 // === impl Guests ===
 
-impl Guests {
+impl AllowedUsers {
     /// Creates the list of these users.
     pub fn new(uids: impl IntoIterator<Item = u32>) -> Self {
         Self(uids.into_iter().collect())
@@ -334,7 +334,7 @@ mod tests {
             (65_534, Other, 65_534, false),
             (u32::MAX, Other, u32::MAX, false),
         ] {
-            let gate = Gate { own_uid, namespace };
+            let gate = AccessContext { own_uid, namespace };
             assert_eq!(gate.is_ours(uid), admitted, "{gate:?} {uid}");
             let no_rules = gate.allows(&caller(uid, uid, &[uid]), std::iter::empty());
             assert_eq!(no_rules, admitted, "{gate:?} {uid}");
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_guest_is_known_by_the_number_that_counts_here() {
-        let guests = Guests::new([1_001, 65_534, u32::MAX]);
+        let guests = AllowedUsers::new([1_001, 65_534, u32::MAX]);
         for (namespace, uid, included) in [
             (Identity, 1_001, true),
             (Identity, 65_534, true),
@@ -355,15 +355,15 @@ mod tests {
             (Other, u32::MAX, false),
         ] {
             assert_eq!(guests.include(uid, namespace), included, "{uid}");
-            assert!(!Guests::default().include(uid, namespace));
+            assert!(!AllowedUsers::default().include(uid, namespace));
         }
     }
 
     #[test]
     fn a_rule_lets_in_whom_it_names_by_number() {
-        let users = |text| Who::Users(range(text));
-        let groups = |text| Who::Groups(range(text));
-        let gate = Gate {
+        let users = |text| RuleScope::Users(range(text));
+        let groups = |text| RuleScope::Groups(range(text));
+        let gate = AccessContext {
             own_uid: 1_000,
             namespace: Identity,
         };
@@ -408,14 +408,19 @@ mod tests {
         let texts = ["5", "7-9", "10", "20-30", "25-28", "30-31", "4294967294"];
         let rules: Vec<_> = texts
             .iter()
-            .flat_map(|text| [Who::Users(range(text)), Who::Groups(range(text))])
+            .flat_map(|text| {
+                [
+                    RuleScope::Users(range(text)),
+                    RuleScope::Groups(range(text)),
+                ]
+            })
             .collect();
-        let gate = Gate {
+        let gate = AccessContext {
             own_uid: 1_000,
             namespace: Identity,
         };
         for rules in [&rules[..], &rules[..3], &rules[1..2], &[]] {
-            let named = Named::by(rules.iter().copied());
+            let named = RuleIndex::by(rules.iter().copied());
             for id in (1..40).chain([u32::MAX - 1, u32::MAX]) {
                 for caller in [
                     caller(id, 99, &[]),
@@ -427,19 +432,19 @@ mod tests {
                 }
             }
         }
-        let named = Named::by(rules.into_iter());
+        let named = RuleIndex::by(rules.into_iter());
         assert_eq!(named.users.len(), 4, "{named:?}");
     }
 
     #[test]
     fn in_another_namespace_no_rule_lets_in_anybody() {
-        let gate = Gate {
+        let gate = AccessContext {
             own_uid: 1_000,
             namespace: Other,
         };
         let everybody = [
-            Who::Users(range("0-4294967294")),
-            Who::Groups(range("0-4294967294")),
+            RuleScope::Users(range("0-4294967294")),
+            RuleScope::Groups(range("0-4294967294")),
         ];
         for uid in [0, 1, 1_001, 65_534, u32::MAX] {
             assert!(
@@ -452,11 +457,11 @@ mod tests {
 
     #[test]
     fn a_group_counts_wherever_it_is_among_however_many() {
-        let gate = Gate {
+        let gate = AccessContext {
             own_uid: 1_000,
             namespace: Identity,
         };
-        let rule = || [Who::Groups(range("7"))].into_iter();
+        let rule = || [RuleScope::Groups(range("7"))].into_iter();
         for count in [0_u32, 1, 16, 17, 1_024, 65_536] {
             let mut groups: Vec<u32> = (100..100 + count).collect();
             assert!(!gate.allows(&caller(5, 5, &groups), rule()), "{count}");

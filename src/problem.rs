@@ -39,7 +39,7 @@ pub enum EarlyEnd {
     /// The next attempt is due after the limit.
     NextAttemptIsLater,
     /// The daemon needed the slot of the caller's connection for another user.
-    PlaceIsNeeded,
+    SlotIsNeeded,
 }
 
 // === impl Problem ===
@@ -147,7 +147,7 @@ impl EarlyEnd {
     const fn why(self) -> &'static str {
         match self {
             Self::NextAttemptIsLater => "the next attempt is due after it",
-            Self::PlaceIsNeeded => "the daemon has too many connections",
+            Self::SlotIsNeeded => "the daemon has too many connections",
         }
     }
 }

@@ -12,8 +12,6 @@ use std::sync::Arc;
 use crate::config;
 
 pub mod answer;
-pub mod aside;
-mod asked_at;
 mod attempt;
 mod auth_methods;
 mod body;
@@ -21,21 +19,24 @@ mod claims;
 pub mod configured;
 mod exchange;
 mod expiry;
+mod fixed_lifetime;
 pub mod http;
-mod lasting;
 mod lifetime;
 mod members;
 pub mod oauth2;
 mod quote;
+mod request_address;
 pub mod rfc3339;
 pub mod runai;
 mod scope;
+pub mod threads;
 
 #[cfg(test)]
 mod fake;
 
 pub use attempt::{
-    Fetching, Granted, Located, Locating, Looking, Proof, Provider, Proving, Unproved,
+    Checking, DiscoveredEndpoint, Discovering, FailedProof, Fetching, Granted, Proof, Provider,
+    Proving,
 };
 pub use auth_methods::AuthMethods;
 pub use claims::{Claims, claims};
@@ -45,7 +46,7 @@ pub use quote::{quote_of_api, without_token};
 fn speaker(
     described: &config::Provider,
     settings: http::Settings,
-    last: Arc<oauth2::LastPlace>,
+    last: Arc<oauth2::LastRule>,
 ) -> Arc<dyn Provider> {
     match described {
         config::Provider::Runai(control_plane) => {

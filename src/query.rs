@@ -19,20 +19,20 @@ mod rotation;
 mod token;
 
 pub use address::{
-    AddressAnswer, AddressQuery, AddressRejectQuery, CountsWith, ExplainAnswer, ExplainQuery,
-    HostListing,
+    AddressAnswer, AddressQuery, AddressRejectQuery, ExplainAnswer, ExplainQuery, HostListing,
+    ReportFilter,
 };
 pub use expiry::{ReportedExpiry, reported_expiry};
 pub use identity::{Identity, Members, WhoamiAnswer, WhoamiForm, WhoamiQuery};
 pub use keys::{
-    KeyForm, KeyKind, KeyList, KeyListing, KeySeen, KeyShown, KeyUser, KeysAnswer, KeysQuery,
+    FormattedKey, KeyFacts, KeyForm, KeyKind, KeyList, KeyListing, KeyUser, KeysAnswer, KeysQuery,
 };
-pub use rotation::{RotateQuery, RotationNews};
+pub use rotation::{RotateQuery, RotationEvent};
 pub use token::{Freshness, TokenAnswer};
 
 /// A question with the printer of its answer. If the question names no profile, it is about the only profile that the
 /// caller may use, unless the variant says otherwise.
-pub enum Asked {
+pub enum Question {
     /// Asks for a token.
     Token(TokenQuery, Box<dyn Print<TokenAnswer>>),
     /// A file with a token, kept up to date until the caller's process ends.
@@ -56,13 +56,13 @@ pub enum Asked {
     /// The token that follows a rejected one.
     Reject(RejectQuery, Box<dyn Print<TokenAnswer>>),
     /// Asks for the events of a profile from now on, as a stream.
-    Watch(WatchQuery, Box<dyn Print<News>>),
+    Watch(WatchQuery, Box<dyn Print<WatchEvent>>),
     /// Asks for the keys of a control plane, or for one of them.
     Keys(KeysQuery, Box<dyn Print<KeysAnswer>>),
     /// The identity that a profile's token belongs to.
     Whoami(WhoamiQuery, Box<dyn Print<WhoamiAnswer>>),
     /// The rotation of a key, which only the admin socket accepts. The steps are streamed.
-    Rotate(RotateQuery, Box<dyn Print<RotationNews>>),
+    Rotate(RotateQuery, Box<dyn Print<RotationEvent>>),
     /// A reload of the configuration, which only the admin socket accepts.
     Reload(Box<dyn Print<Reloaded>>),
 }
@@ -70,18 +70,18 @@ pub enum Asked {
 /// Prints an answer, for a run of the companion or as the body of an HTTP response. The body is the standard output.
 pub trait Print<Answer: ?Sized>: Send {
     /// Returns the output and the exit code.
-    fn print(&self, answer: &Answer, around: Surroundings<'_>) -> Reply;
+    fn print(&self, answer: &Answer, around: PrintContext<'_>) -> Reply;
 
     /// Returns the output in place of an answer, for a protocol with refusals of its own. `None` selects the
     /// companion's usual line.
-    fn refuse(&self, _problem: &Problem, _around: Surroundings<'_>) -> Option<Reply> {
+    fn refuse(&self, _problem: &Problem, _around: PrintContext<'_>) -> Option<Reply> {
         None
     }
 }
 
 /// Context that a printer may need besides the answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct PrintContext<'a> {
     /// The current time.
     pub now: Now,
     /// The path of the daemon's token socket.
@@ -147,7 +147,7 @@ pub struct WatchQuery {
 
 /// An event of a watch.
 #[derive(Debug)]
-pub enum News {
+pub enum WatchEvent {
     /// A new token.
     Token(TokenAnswer),
     /// A change of state.
@@ -190,12 +190,12 @@ pub struct Reloaded {
     /// Number of unchanged profiles. They keep their token.
     pub kept: usize,
     /// What a new mode of the token socket needs besides the reload.
-    pub socket: SocketTakes,
+    pub socket: SocketModeChange,
 }
 
 /// What is needed until the token socket has the mode of the configuration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SocketTakes {
+pub enum SocketModeChange {
     /// Nothing more.
     #[default]
     Nothing,

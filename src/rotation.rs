@@ -41,13 +41,13 @@ pub mod preflight;
 pub mod record;
 
 pub use command::{Change, Command, End};
-pub use event::{Event, ListedKey, Listing, Refused, Rights, Written};
-pub use grace::{Grace, Look, Mark, Terms, Verdict};
+pub use event::{CallRefusal, Event, ListedKey, Listing, Rights, WriteOutcome};
+pub use grace::{Grace, GraceMoment, LoginReading, Terms, Verdict};
 pub use in_place::{
     InPlace, InPlaceCommand, InPlaceEnd, InPlaceEvent, InPlaceNotes, SecretHash, Slot,
 };
 pub use notes::{Notes, Phase, Reason};
 pub use overlap::{Overlap, State};
-pub use pause::{Pause, Why};
-pub use preflight::{Refusal, Wanted};
+pub use pause::{Pause, WaitReason};
+pub use preflight::{RotationRequest, StartRefusal};
 pub use record::{KeyRef, RecordView, RotationId};

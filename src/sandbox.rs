@@ -17,8 +17,8 @@
 //! ```
 //!
 //! # Layout
-//! A connection: `door` (the port) → `server` (with `tls`) → `service` (one request) → `issuer` (applies the fault in
-//! force, without I/O) → `tenant` (answers as without a fault) → `script` (delivers the answer). For other requests
+//! A connection: `main_port` (the port) → `server` (with `tls`) → `service` (one request) → `issuer` (applies the fault
+//! in force, without I/O) → `tenant` (answers as without a fault) → `script` (delivers the answer). For other requests
 //! than token requests, `execute` applies the fault, and `pending` is a request that is executed later.
 //!
 //! Parts of the tenant: `line` (what each release has), `endpoint` (the paths), `grant` (parses a token request),
@@ -42,7 +42,6 @@ mod answer;
 mod clusters;
 mod conduct;
 mod control;
-mod door;
 mod endpoint;
 mod execute;
 mod fault;
@@ -52,6 +51,7 @@ mod jwt;
 mod keys;
 mod ledger;
 mod line;
+mod main_port;
 mod manage;
 mod moment;
 mod options;
@@ -77,23 +77,23 @@ mod tls;
 pub use fault::{Execution, Fault, InvalidFault, SecretFault, TOKEN_PLACEHOLDER, TlsFault};
 pub use line::{Line, UnknownLine};
 pub use options::{OldTokens, Options, UnknownPath};
-pub use record::{Application, Seen, Stats};
+pub use record::{Application, Stats, TokenRequestForm};
 pub use role::Role;
 pub use setting::{
     ClusterVersion, Clusters, InvalidSetting, LastLogin, MaxItems, OwnKeys, Setting,
 };
 pub use timeline::{InvalidStep, InvalidTimeline, Timeline};
 
-use door::Door;
 use issuer::Issuer;
+use main_port::MainPort;
 use moment::Moment;
-use panel::Panel;
+use panel::SandboxHandle;
 use tls::Tls;
 
 /// A running sandbox. Dropping it closes its ports and its connections.
 #[derive(Debug)]
 pub struct Sandbox {
-    panel: Panel,
+    panel: SandboxHandle,
     address: SocketAddr,
     control: SocketAddr,
     tasks: JoinSet<()>,
@@ -108,8 +108,8 @@ impl Sandbox {
     /// The options are impossible (`InvalidInput`), a port is taken, or no certificates can be made.
     pub async fn start(options: Options) -> io::Result<Self> {
         options.check()?;
-        let door = Door::open(options.listen)?;
-        let control_door = Door::open(options.control)?;
+        let door = MainPort::open(options.listen)?;
+        let control_door = MainPort::open(options.control)?;
         let (address, control) = (door.address(), control_door.address());
         let now = Moment::now();
         let tls = if options.tls {
@@ -121,7 +121,7 @@ impl Sandbox {
         let (looks, looked_for) = mpsc::channel(1);
         let (timelines, planned) = mpsc::channel(1);
         let issuer = Issuer::new(options, url.clone(), now);
-        let panel = Panel::new(issuer, tls, looks, timelines);
+        let panel = SandboxHandle::new(issuer, tls, looks, timelines);
         let mut tasks = JoinSet::new();
         tasks.spawn(server::run(door, panel.clone(), looked_for));
         tasks.spawn(player::run(panel.clone(), planned));
@@ -203,7 +203,7 @@ impl Sandbox {
     }
 
     /// Returns what each of the last 16,384 token requests looked like, in order.
-    pub fn requests(&self) -> Vec<Seen> {
+    pub fn requests(&self) -> Vec<TokenRequestForm> {
         self.panel.issuer().seen()
     }
 

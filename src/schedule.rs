@@ -104,9 +104,9 @@ pub enum Reissue {
 
 /// A random number in [0, 1) for jitter, passed as an argument.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct Unit(f64);
+pub struct Jitter(f64);
 
-impl Unit {
+impl Jitter {
     /// Clamps any number to [0, 1). `NaN` becomes 0.
     pub fn new(x: f64) -> Self {
         if x.is_nan() {
@@ -129,7 +129,7 @@ impl Reissue {
 }
 
 /// Returns when the refresh of a new token is due.
-pub fn due(now: BootInstant, validity: &Validity, reissue: Reissue, jitter: Unit) -> BootInstant {
+pub fn due(now: BootInstant, validity: &Validity, reissue: Reissue, jitter: Jitter) -> BootInstant {
     match reissue {
         Reissue::Normal => refresh_due(now, validity, jitter),
         Reissue::SameUntilExpiry | Reissue::KillsOld => late_refresh_due(now, validity, jitter),
@@ -137,7 +137,7 @@ pub fn due(now: BootInstant, validity: &Validity, reissue: Reissue, jitter: Unit
 }
 
 /// Returns when the soft refresh of a token is due.
-pub fn refresh_due(now: BootInstant, validity: &Validity, jitter: Unit) -> BootInstant {
+pub fn refresh_due(now: BootInstant, validity: &Validity, jitter: Jitter) -> BootInstant {
     let (from, to) = SOFT_WINDOW;
     let point = validity
         .issued
@@ -148,7 +148,7 @@ pub fn refresh_due(now: BootInstant, validity: &Validity, jitter: Unit) -> BootI
 /// Returns when the refresh of a token is due that must not be refreshed early. It is a uniformly random point between
 /// 2 m and m before the expiry, with m = min(60 s, lifetime/10). This leaves room for the last attempt of invariant
 /// (f).
-pub fn late_refresh_due(now: BootInstant, validity: &Validity, jitter: Unit) -> BootInstant {
+pub fn late_refresh_due(now: BootInstant, validity: &Validity, jitter: Jitter) -> BootInstant {
     let margin = margin(validity.lifetime);
     let point = validity
         .expires
@@ -164,7 +164,7 @@ pub fn retry_due(
     attempt: u32,
     held: Option<&Validity>,
     not_before: Option<BootInstant>,
-    jitter: Unit,
+    jitter: Jitter,
 ) -> BootInstant {
     let floor = now.after(FLOOR);
     let backoff = BACKOFF_FIRST.saturating_mul(1u32.checked_shl(attempt).unwrap_or(u32::MAX));
@@ -211,7 +211,7 @@ pub fn attempt_limit(now: BootInstant, held: Option<&Validity>) -> Option<Durati
 
 /// Returns how long a caller may wait that wants more validity than the held token has: at most `wait`, and no longer
 /// than the held token is useful. If that token is no longer useful or has expired, only `wait` limits the time.
-pub fn patience(now: BootInstant, held: Option<&Validity>, wait: Duration) -> Duration {
+pub fn capped_wait(now: BootInstant, held: Option<&Validity>, wait: Duration) -> Duration {
     let usable = held.map_or(Duration::ZERO, |held| {
         held.remaining(now).saturating_sub(USABLE)
     });
@@ -229,13 +229,13 @@ fn probe_wait(doublings: u32) -> Duration {
 }
 
 /// Whether the last request, made at `asked`, is at least two lifetimes of the token before `now`.
-pub fn forgotten(now: BootInstant, asked: BootInstant, lifetime: Duration) -> bool {
+pub fn is_unrequested(now: BootInstant, asked: BootInstant, lifetime: Duration) -> bool {
     now.since(asked) >= lifetime.saturating_mul(FORGOTTEN_AFTER)
 }
 
 /// Returns when to attempt the next refresh of a token that the issuer has repeated. The issuer gives a new one only
 /// when that one expires. So the attempts become more frequent towards the expiry, and ever rarer after it.
-pub fn same_token_due(now: BootInstant, validity: &Validity, jitter: Unit) -> BootInstant {
+pub fn same_token_due(now: BootInstant, validity: &Validity, jitter: Jitter) -> BootInstant {
     let (from, to) = SAME_WINDOW;
     let part = from + (to - from) * jitter.0;
     let wait = if validity.holds(now) {
@@ -258,7 +258,7 @@ pub fn report_due(issued: BootInstant, chain: u32) -> BootInstant {
 }
 
 /// Whether a token that is reported at `now` and was issued at `issued` is so fresh that the resource may be at fault.
-pub fn reported_early(now: BootInstant, issued: BootInstant) -> bool {
+pub fn is_fresh_at_report(now: BootInstant, issued: BootInstant) -> bool {
     now.since(issued) < PROBE_CAP
 }
 

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::file_lock::{FileLock, NotLocked};
 use crate::folder::{Attributes, Folder, Identity};
 use crate::profile::ProfileName;
-use crate::trust::{self, Untrusted, open_file_folder};
+use crate::trust::{self, UntrustedPath, open_file_folder};
 
 pub(crate) use error::{SinkError, SinkErrorKind};
 use record::{Record, Records};
@@ -55,7 +55,7 @@ pub(crate) struct SinkFile {
 
 /// The known facts about a file that is in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct InPlace {
+pub(crate) struct ExistingFile {
     /// The expiry of its token, in Unix seconds; `None` if the file stays.
     pub(crate) until: Option<u64>,
     /// Whether its token belongs to another profile.
@@ -121,7 +121,9 @@ impl Sinks {
         };
         let failed = |e| SinkError::replace(path, file.group, e);
         let writer = self.records.key(path);
-        let mut new = folder.begin_as(&writer, attributes).map_err(failed)?;
+        let mut new = folder
+            .create_temporary(&writer, attributes)
+            .map_err(failed)?;
         let identity = new
             .identity()
             .map_err(|e| SinkError::io(path, "look at the new one", e))?;
@@ -206,7 +208,7 @@ impl Sinks {
         &self,
         path: &Path,
         profile: &ProfileName,
-    ) -> Result<Option<InPlace>, SinkError> {
+    ) -> Result<Option<ExistingFile>, SinkError> {
         let (parent, name) = parts(path);
         let opened = match open_file_folder(parent, self.uid) {
             Ok(opened) => opened,
@@ -225,7 +227,7 @@ impl Sinks {
             .identity(name)
             .map_err(|e| SinkError::io(path, "look at it", e))?;
         let ours = there.filter(|there| record.owns(there));
-        Ok(ours.map(|_| InPlace {
+        Ok(ours.map(|_| ExistingFile {
             until: record.until,
             is_anothers: record.profile != profile.as_str(),
         }))
@@ -292,7 +294,7 @@ fn parts(path: &Path) -> (&Path, &OsStr) {
     (parent, path.file_name().unwrap_or_default())
 }
 
-fn untrusted(path: &Path, why: Untrusted) -> SinkError {
+fn untrusted(path: &Path, why: UntrustedPath) -> SinkError {
     SinkError::new(path, SinkErrorKind::Untrusted(why))
 }
 

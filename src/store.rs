@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::lock::Locks;
-use crate::config::{Config, CredentialPlace, Profile, StoreKind};
+use crate::config::{Config, CredentialLocation, Profile, StoreKind};
 use crate::profile::ProfileName;
 
 mod access;
@@ -21,6 +21,7 @@ mod enrolled;
 mod error;
 mod file;
 mod files;
+mod fixed_buffer;
 mod intents;
 mod kept;
 pub mod keyring;
@@ -29,29 +30,28 @@ mod moves;
 mod read_only;
 mod record;
 mod removal;
-mod room;
 mod rotations;
 mod slot;
 pub mod source;
 pub mod sourced;
 
-pub use access::{About, Look, Revision, Store, StoreReader, StoreWriter};
-pub use binding::{Binding, Bound, Required};
-pub use bindings::{Bindings, Recorded};
+pub use access::{About, Revision, Store, StoreReader, StoreReading, StoreWriter};
+pub use binding::{Binding, BoundTarget, Required};
+pub use bindings::{Bindings, RecordedBinding};
 pub use changes::ChangeSource;
-pub use compare_and_set::{ReadBack, Written, read_back, replace_if};
+pub use compare_and_set::{ReadBack, ReplaceOutcome, read_back, replace_if};
 pub use difference::{BindingPart, Difference, Differences};
 pub use encrypted::{EncryptedStore, IdentityFile, Mismatch, StoreKeys, Wrapped};
-pub use enrolled::Enrolled;
+pub use enrolled::EnrolledCredential;
 pub use error::{StoreError, StoreErrorKind, Unavailable};
 pub use file::FileStore;
-pub use intents::{Keeper, KeyCall, KeyIntent, KeyIntents};
-pub use kept::{Kept, KeptStore};
+pub use intents::{KeyCall, KeyIntent, KeyIntents, SecretDestination};
+pub use kept::{RotationData, RotationDataStore};
 pub use keyring::{KeyringFault, KeyringStore};
 pub use lock::{ProfileLock, Waits};
-pub use moves::{Move, MoveKind, Moved, Moves};
-pub use read_only::{NoCommands, SourceError, SourceReader, Surroundings};
-pub use record::{Begun, Key, OtherKey, Record, RotationId, Seen};
+pub use moves::{Move, MoveKind, MovedCredential, Moves};
+pub use read_only::{NoCommands, SourceContext, SourceError, SourceReader};
+pub use record::{BegunRotation, Key, OtherKey, ReceivedAt, Record, RotationId};
 pub use removal::{Removal, Removals};
 pub use rotations::{
     DriverLock, LeftKey, Machine, Phase, RotationJournal, RotationMode, RotationRead, Rotations,
@@ -68,7 +68,7 @@ pub struct Stores {
     encrypted: Arc<EncryptedStore>,
     locks: Locks,
     bindings: Arc<Bindings>,
-    surroundings: Arc<Surroundings>,
+    surroundings: Arc<SourceContext>,
     /// The user that the daemon runs as, or ours. Only this user and root may have write access to a source's files.
     owner: u32,
 }
@@ -113,7 +113,7 @@ impl Stores {
 
     /// Replaces the surroundings that the read-only sources use.
     #[must_use]
-    pub fn in_surroundings(self, surroundings: Arc<Surroundings>) -> Self {
+    pub fn in_surroundings(self, surroundings: Arc<SourceContext>) -> Self {
         Self {
             surroundings,
             ..self
@@ -133,8 +133,8 @@ impl Stores {
     /// Describes where this profile's credential is, in words that follow "the credential".
     pub fn whereabouts(&self, profile: &Profile) -> String {
         match &profile.credential {
-            CredentialPlace::Store(store) => format!("in {}", self.store(store).about().title()),
-            CredentialPlace::Source(source) => format!("from {}", source.client_secret),
+            CredentialLocation::Store(store) => format!("in {}", self.store(store).about().title()),
+            CredentialLocation::Source(source) => format!("from {}", source.client_secret),
         }
     }
 

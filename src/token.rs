@@ -1,9 +1,9 @@
 //! Bearer tokens, their validity, and what an issuer grants. Redaction of tokens is implemented here.
 
+mod forms;
 mod last_answer;
 mod pieces;
 mod scope;
-mod spelled;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::instant::BootInstant;
-use spelled::{Spelled, Spelling};
+use forms::{TokenForm, TokenForms};
 
 pub use last_answer::LastAnswer;
 pub use pieces::{Pieces, around_in_json, share};
@@ -34,7 +34,7 @@ pub const MIN_LIFETIME: Duration = Duration::from_secs(1);
 pub const MAX_LIFETIME: Duration = Duration::from_secs(86_400);
 
 /// A bearer token. It cannot be printed, cloned or serialised. Holders share its text.
-pub struct AccessToken(Arc<Spelled>);
+pub struct AccessToken(Arc<TokenForms>);
 
 /// Reason why a text is not a bearer token. Never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Grant {
 
     /// Whether the issuer states a lifetime of zero and the token itself states none. The real lifetime is unknown
     /// then.
-    pub fn is_of_no_time(&self) -> bool {
+    pub fn has_zero_lifetime(&self) -> bool {
         self.lifetime.is_some_and(|lifetime| lifetime.is_zero()) && self.shown.is_none()
     }
 }
@@ -128,17 +128,17 @@ impl AccessToken {
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(InvalidToken::Characters);
         }
-        Ok(Self(Arc::new(Spelled::new(text))))
+        Ok(Self(Arc::new(TokenForms::new(text))))
     }
 
     /// Returns the token's text, for an answer to a caller that asked for it.
     pub fn expose(&self) -> &str {
-        self.0.expose(Spelling::Plain)
+        self.0.expose(TokenForm::Plain)
     }
 
     /// Returns the token as in a JSON string, without the quotes: `"` and `\` are escaped.
     pub fn expose_json(&self) -> &str {
-        self.0.expose(Spelling::Json)
+        self.0.expose(TokenForm::Json)
     }
 
     /// Returns another holder of the same token, for a call that outlives this one. The text is not copied.
@@ -155,7 +155,7 @@ impl AccessToken {
 
     /// Returns the shared bytes of the token's JSON form.
     fn share_in_json(&self) -> Bytes {
-        self.0.shared(Spelling::Json)
+        self.0.shared(TokenForm::Json)
     }
 
     /// Returns the SHA-256 of the token, which identifies it in a report without the token itself.

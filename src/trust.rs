@@ -15,7 +15,6 @@ use rustix::io::Errno;
 
 mod acl;
 mod denied;
-mod distrust;
 mod error;
 mod explained;
 mod facts;
@@ -29,12 +28,12 @@ mod private;
 mod program;
 mod remedy;
 mod shared;
+mod trust_fault;
 mod volume;
 
 pub use denied::Denied;
-pub use distrust::{Distrust, GroupDoubt, Purpose};
-pub use error::{Untrusted, is_passing};
-pub(crate) use facts::Facts;
+pub use error::{UntrustedPath, is_passing};
+pub(crate) use facts::FileFacts;
 pub(crate) use file_folder::is_in_memory;
 pub use file_folder::{FileFolder, open_file_folder};
 pub use full::is_full;
@@ -44,6 +43,7 @@ pub use private::private_dir;
 pub(crate) use private::{judge_lock, make_folders, open_private};
 pub use program::judge_program;
 pub use shared::{Sharing, SocketFolder, barrier};
+pub use trust_fault::{GroupFault, Purpose, TrustFault};
 pub use volume::is_volume;
 
 use explained::explained;
@@ -58,49 +58,50 @@ const MAX_LINKS: usize = 40;
 /// Reads a configuration file that only root and `uid` can have written.
 ///
 /// # Errors
-/// [`Untrusted`] names the problem with the file or with a folder above it, and the remedy. A missing file is
-/// [`Distrust::Missing`].
-pub fn open_config(path: &Path, uid: u32) -> Result<Vec<u8>, Untrusted> {
+/// [`UntrustedPath`] names the problem with the file or with a folder above it, and the remedy. A missing file is
+/// [`TrustFault::Missing`].
+pub fn open_config(path: &Path, uid: u32) -> Result<Vec<u8>, UntrustedPath> {
     let read = || {
         let real = resolve(path, uid)?;
-        let file = open_file(&real).map_err(|why| Untrusted::new(&real, why))?;
+        let file = open_file(&real).map_err(|why| UntrustedPath::new(&real, why))?;
         judge_config(&real, &file, uid)
     };
     read().map_err(|untrusted| explained(untrusted, uid))
 }
 
 /// Judges an opened configuration file by its descriptor, and reads it.
-fn judge_config(path: &Path, file: &File, uid: u32) -> Result<Vec<u8>, Untrusted> {
-    let untrusted = |why| Untrusted::new(path, why);
-    let facts = Facts::of(file).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
+fn judge_config(path: &Path, file: &File, uid: u32) -> Result<Vec<u8>, UntrustedPath> {
+    let untrusted = |why| UntrustedPath::new(path, why);
+    let facts =
+        FileFacts::of(file).map_err(|e| untrusted(TrustFault::io("read the state of", e)))?;
     facts
         .judge_file(uid)
         .or_else(|why| group::accept_private(why, uid, || acl::of_file(file)))
         .map_err(untrusted)?;
     if facts.len > MAX_CONFIG_LEN {
-        return Err(untrusted(Distrust::TooLarge(MAX_CONFIG_LEN)));
+        return Err(untrusted(TrustFault::TooLarge(MAX_CONFIG_LEN)));
     }
     let mut bytes = Vec::new();
     file.take(MAX_CONFIG_LEN + 1)
         .read_to_end(&mut bytes)
-        .map_err(|e| untrusted(Distrust::io("read", e)))?;
+        .map_err(|e| untrusted(TrustFault::io("read", e)))?;
     if bytes.len() as u64 > MAX_CONFIG_LEN {
-        return Err(untrusted(Distrust::TooLarge(MAX_CONFIG_LEN)));
+        return Err(untrusted(TrustFault::TooLarge(MAX_CONFIG_LEN)));
     }
     Ok(bytes)
 }
 
 /// Opens a file to be judged. Opening a fifo must not block, and a link is not followed: `resolve` has already followed
 /// links.
-fn open_file(path: &Path) -> Result<File, Distrust> {
+fn open_file(path: &Path) -> Result<File, TrustFault> {
     let flags =
         OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
     match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => Ok(File::from(fd)),
         // A socket, or a device without a driver.
-        Err(Errno::NXIO) => Err(Distrust::NotAFile),
-        Err(Errno::LOOP) => Err(Distrust::IsALink),
-        Err(e) => Err(Distrust::io("open", e.into())),
+        Err(Errno::NXIO) => Err(TrustFault::NotAFile),
+        Err(Errno::LOOP) => Err(TrustFault::IsALink),
+        Err(e) => Err(TrustFault::io("open", e.into())),
     }
 }
 
@@ -108,13 +109,13 @@ fn open_file(path: &Path) -> Result<File, Distrust> {
 /// it. The result has no link in it, and only root and `uid` can change what it leads to.
 ///
 /// # Errors
-/// [`Untrusted`] names the folder or link that others could change.
-pub fn resolve(path: &Path, uid: u32) -> Result<PathBuf, Untrusted> {
+/// [`UntrustedPath`] names the folder or link that others could change.
+pub fn resolve(path: &Path, uid: u32) -> Result<PathBuf, UntrustedPath> {
     resolve_in_volume(path, uid, None).map(|way| way.real)
 }
 
 /// A path that was followed step by step.
-struct Way {
+struct ResolvedPath {
     /// The path without links.
     real: PathBuf,
     /// The volume that it leads through, if every user can write to that volume.
@@ -129,11 +130,15 @@ struct Way {
 
 /// Works like [`resolve`]. With `below`, the path may also lead through a volume that every user can write to
 /// ([`is_volume`]), if the result is at most this many folders below it.
-fn resolve_in_volume(path: &Path, uid: u32, below: Option<usize>) -> Result<Way, Untrusted> {
+fn resolve_in_volume(
+    path: &Path,
+    uid: u32,
+    below: Option<usize>,
+) -> Result<ResolvedPath, UntrustedPath> {
     let mut volume = None;
     let mut is_in_data = false;
     let absolute = std::path::absolute(path)
-        .map_err(|e| Untrusted::new(path, Distrust::io("find the folder of", e)))?;
+        .map_err(|e| UntrustedPath::new(path, TrustFault::io("find the folder of", e)))?;
     let mut todo: VecDeque<OsString> = names(&absolute);
     let mut real = PathBuf::from("/");
     let mut links = 0;
@@ -144,20 +149,20 @@ fn resolve_in_volume(path: &Path, uid: u32, below: Option<usize>) -> Result<Way,
             continue;
         }
         real.push(&name);
-        let untrusted = |why| Untrusted::new(&real, why);
+        let untrusted = |why| UntrustedPath::new(&real, why);
         let stat = rustix::fs::statat(CWD, &real, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|e| untrusted(Distrust::io("find", e.into())))?;
+            .map_err(|e| untrusted(TrustFault::io("find", e.into())))?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Symlink => {
                 links += 1;
                 if links > MAX_LINKS {
-                    return Err(untrusted(Distrust::TooManyLinks));
+                    return Err(untrusted(TrustFault::TooManyLinks));
                 }
                 owned(stat.st_uid, uid, FileType::Symlink).map_err(untrusted)?;
                 only_root &= stat.st_uid == 0;
                 is_in_data |= stat.st_uid == 0 && name == "..data";
                 let target = std::fs::read_link(&real)
-                    .map_err(|e| untrusted(Distrust::io("read the link", e)))?;
+                    .map_err(|e| untrusted(TrustFault::io("read the link", e)))?;
                 real.pop();
                 if target.is_absolute() {
                     real = PathBuf::from("/");
@@ -174,11 +179,11 @@ fn resolve_in_volume(path: &Path, uid: u32, below: Option<usize>) -> Result<Way,
                 verdict => only_root &= verdict?.only_root(),
             },
             FileType::RegularFile if todo.is_empty() => {}
-            _ if todo.is_empty() => return Err(untrusted(Distrust::NotAFile)),
-            _ => return Err(untrusted(Distrust::NotAFolder)),
+            _ if todo.is_empty() => return Err(untrusted(TrustFault::NotAFile)),
+            _ => return Err(untrusted(TrustFault::NotAFolder)),
         }
     }
-    Ok(Way {
+    Ok(ResolvedPath {
         real,
         volume,
         only_root,
@@ -197,14 +202,14 @@ pub(crate) fn names(path: &Path) -> VecDeque<OsString> {
         .collect()
 }
 
-fn judge_folder(path: &Path, uid: u32) -> Result<Facts, Untrusted> {
-    let untrusted = |why| Untrusted::new(path, why);
+fn judge_folder(path: &Path, uid: u32) -> Result<FileFacts, UntrustedPath> {
+    let untrusted = |why| UntrustedPath::new(path, why);
     let stat = rustix::fs::stat(path)
-        .map_err(|e| untrusted(Distrust::io("read the state of", e.into())))?;
+        .map_err(|e| untrusted(TrustFault::io("read the state of", e.into())))?;
     let mount = rustix::fs::statvfs(path)
-        .map_err(|e| untrusted(Distrust::io("read the mount of", e.into())))?;
+        .map_err(|e| untrusted(TrustFault::io("read the mount of", e.into())))?;
     let read_only = mount.f_flag.contains(StatVfsMountFlags::RDONLY);
-    let mut facts = Facts::new(&stat, read_only);
+    let mut facts = FileFacts::new(&stat, read_only);
     if path == Path::new("/") && namespace::is_outer_root(facts.owner, uid) {
         facts.owner = 0;
     }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::FaultKind;
 use crate::instant::Now;
-use crate::lifecycle::{Held, LastFault, Phase, View};
+use crate::lifecycle::{HeldToken, LastFault, Phase, View};
 use crate::profile::ProfileName;
 use crate::token::{self, Pieces};
 use rotation::{KeyReply, RotationReply};
@@ -178,7 +178,7 @@ pub fn clock_skew(view: &View, now: Now) -> Option<i64> {
 
 impl<'a> TokenReply<'a> {
     /// Creates the answer that contains `held` at `now`.
-    pub fn new(profile: &'a ProfileName, held: &'a Held, stale: bool, now: Now) -> Self {
+    pub fn new(profile: &'a ProfileName, held: &'a HeldToken, stale: bool, now: Now) -> Self {
         Self {
             profile: profile.as_str(),
             token_in_json: held.token.expose_json(),
@@ -192,7 +192,7 @@ impl<'a> TokenReply<'a> {
 
     /// As [`TokenReply::to_line`], but made once for all callers that ask for this token in the same second. Under
     /// load, making the line is most of the work of an answer.
-    pub fn line(profile: &'a ProfileName, held: &'a Held, stale: bool, now: Now) -> Pieces {
+    pub fn line(profile: &'a ProfileName, held: &'a HeldToken, stale: bool, now: Now) -> Pieces {
         let reply = Self::new(profile, held, stale, now);
         let shows = (reply.expires_in, reply.expires_at, stale);
         held.last_answer.expose_or_make(shows, || {
@@ -340,7 +340,7 @@ mod tests {
             boot: BootInstant::from_boot(ms(boot)),
             unix: UnixTime::from_epoch(ms(unix)),
         };
-        let held = Held {
+        let held = HeldToken {
             token: AccessToken::parse("T0KEN").unwrap(),
             validity: Validity::new(at(0, 0).boot, Some(Duration::from_secs(3_600))),
             generation: 7,

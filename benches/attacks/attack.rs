@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::party::Party;
+use super::party::Attackers;
 
 /// An attack on the server at a socket.
 pub(crate) struct Attack {
@@ -10,5 +10,5 @@ pub(crate) struct Attack {
     /// Whether the daemon holds the longest possible token, as that of the profile `big`.
     pub(crate) long_token: bool,
     /// Starts the attackers, which run until their party is ended.
-    pub(crate) start: fn(&Path) -> Party,
+    pub(crate) start: fn(&Path) -> Attackers,
 }

@@ -14,7 +14,7 @@ use super::party::{Stop, Tally};
 
 /// The behaviour of an attacker's connections.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hold {
+pub(crate) struct HoldAttack {
     /// The number of connections to hold.
     pub(crate) connections: usize,
     /// The bytes that are sent once on each connection.
@@ -39,7 +39,7 @@ const AT_ONCE: usize = 512;
 /// The pause between two turns: an attacker in a busy loop would take the processor from the measuring clients.
 const PAUSE: Duration = Duration::from_millis(1);
 
-impl Hold {
+impl HoldAttack {
     /// Holds connections until `stop` is set.
     pub(crate) fn run(&self, socket: &Path, stop: &Stop) -> Tally {
         let mut tally = Tally::default();

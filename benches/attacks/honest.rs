@@ -18,7 +18,7 @@ const REQUEST: &[u8] = b"GET /v1/profiles/p1/token HTTP/1.1\r\nHost: localhost\r
 
 /// The results of the honest clients, separately for kept and new connections.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Met {
+pub(crate) struct ClientResults {
     pub(crate) kept: Times,
     pub(crate) new: Times,
 }
@@ -31,13 +31,13 @@ pub(crate) struct Times {
 }
 
 /// Sends requests for this long.
-pub(crate) fn ask(socket: &Path, time: Duration) -> Met {
+pub(crate) fn ask(socket: &Path, time: Duration) -> ClientResults {
     let end = Instant::now() + time;
     std::thread::scope(|scope| {
         let clients = [(OWNER, true), (OWNER, false), (CAROL, true), (CAROL, false)];
         let clients = clients
             .map(|(user, keeps)| (keeps, scope.spawn(move || client(user, socket, keeps, end))));
-        let mut met = Met::default();
+        let mut met = ClientResults::default();
         for (keeps, client) in clients {
             let of = if keeps { &mut met.kept } else { &mut met.new };
             of.add(client.join().unwrap());
@@ -109,7 +109,7 @@ fn answered(stream: &mut UnixStream, request: &[u8]) -> io::Result<()> {
     }
 }
 
-impl Met {
+impl ClientResults {
     pub(crate) fn failed(&self) -> impl Iterator<Item = &String> {
         self.kept.failed.iter().chain(&self.new.failed)
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jetond::sandbox::Fault;
 
 use super::control::Control;
-use super::honest::{self, Met};
+use super::honest::{self, ClientResults};
 use super::issuer::Issuer;
-use super::place::Place;
+use super::place::BenchEnv;
 use super::report::beside_control;
 use super::round::Extent;
 
@@ -54,7 +54,7 @@ pub(crate) fn measure(extent: Extent, is_wanted: impl Fn(&str) -> bool) -> (bool
     if faults.peek().is_none() {
         return (holds, in_time);
     }
-    let mut place = Place::new(LIFE);
+    let mut place = BenchEnv::new(LIFE);
     let mut issuer = Issuer::start(LIFE);
     // There are many faults, and a single run of each is not a precise measurement anyway.
     let time = extent.time / if extent.runs == 1 { 4 } else { 1 };
@@ -89,11 +89,11 @@ pub(crate) fn measure(extent: Extent, is_wanted: impl Fn(&str) -> bool) -> (bool
             }
         }
         let met = || with.iter().chain(&without).chain(&control);
-        failed.extend(met().flat_map(Met::failed).cloned());
+        failed.extend(met().flat_map(ClientResults::failed).cloned());
         println!(
             "issuers: {fault}: {} requests for another profile, {} failed; {} token requests by the daemon, {} by the \
              control",
-            met().map(Met::requests).sum::<usize>(),
+            met().map(ClientResults::requests).sum::<usize>(),
             failed.len(),
             attempts[0],
             attempts[1]

@@ -79,7 +79,7 @@ fn main() -> ExitCode {
     };
     for attack in attacks::ALL {
         if is_wanted(attack.name) {
-            let mut place = place::Place::new(Duration::from_secs(3_600));
+            let mut place = place::BenchEnv::new(Duration::from_secs(3_600));
             add(round::attack(&mut place, attack, extent, ANSWER).print());
         }
     }

@@ -11,7 +11,7 @@ use super::users::User;
 
 /// The running attackers.
 #[derive(Default)]
-pub(crate) struct Party {
+pub(crate) struct Attackers {
     stop: Stop,
     threads: Vec<JoinHandle<Tally>>,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Tally {
     pub(crate) answers: BTreeMap<String, u64>,
 }
 
-impl Party {
+impl Attackers {
     /// Adds an attacker: a thread of this user that works until it is stopped.
     pub(crate) fn with(
         mut self,

@@ -20,7 +20,7 @@ const LONG_TOKEN: usize = 65_536;
 const LISTED: usize = 200;
 
 /// The place, with two profiles: `p1`, for the honest clients, and `big`, with the longest possible token.
-pub(crate) struct Place {
+pub(crate) struct BenchEnv {
     folder: TempDir,
     /// The issuer of `p1`, and that of `big`.
     pub(crate) issuers: [Issuer; 2],
@@ -34,7 +34,7 @@ pub(crate) struct Server {
     pub(crate) admin: PathBuf,
 }
 
-impl Place {
+impl BenchEnv {
     /// Creates the place, with both profiles enrolled. Tokens of the second issuer have the lifetime `life`.
     pub(crate) fn new(life: Duration) -> Self {
         let folder = tempfile::Builder::new().prefix("jt").tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! The result of one attack, and whether it is within the limits.
 
-use super::honest::Met;
+use super::honest::ClientResults;
 use super::party::Tally;
 
 /// The connections that the admin socket allows besides those of the token socket, if there are enough descriptors.
@@ -22,8 +22,8 @@ const MANY: usize = 500;
 /// The result of an attack.
 pub(crate) struct Report {
     name: &'static str,
-    daemon: Vec<Met>,
-    twin: Vec<Met>,
+    daemon: Vec<ClientResults>,
+    twin: Vec<ClientResults>,
     peaks: Vec<u64>,
     /// The number of honest requests to the daemon.
     requests: usize,
@@ -40,7 +40,7 @@ pub(crate) const FIGURES: [(&str, Figure); 4] = [
 ];
 
 /// A figure of a load, in µs.
-pub(crate) type Figure = fn(&Met) -> f64;
+pub(crate) type Figure = fn(&ClientResults) -> f64;
 
 impl Report {
     pub(crate) fn new(name: &'static str) -> Self {
@@ -56,13 +56,25 @@ impl Report {
     }
 
     /// Adds a run against the daemon, with the daemon's peak memory so far, in KiB.
-    pub(crate) fn attacked(&mut self, met: Met, tally: &Tally, reloads: Vec<String>, peak: u64) {
+    pub(crate) fn attacked(
+        &mut self,
+        met: ClientResults,
+        tally: &Tally,
+        reloads: Vec<String>,
+        peak: u64,
+    ) {
         self.repeated(&met, tally, reloads, peak);
         self.daemon.push(met);
     }
 
     /// Adds a run against the daemon without its times.
-    pub(crate) fn repeated(&mut self, met: &Met, tally: &Tally, reloads: Vec<String>, peak: u64) {
+    pub(crate) fn repeated(
+        &mut self,
+        met: &ClientResults,
+        tally: &Tally,
+        reloads: Vec<String>,
+        peak: u64,
+    ) {
         self.requests += met.requests();
         self.failed.extend(met.failed().cloned());
         self.failed.extend(reloads);
@@ -71,7 +83,7 @@ impl Report {
     }
 
     /// Adds a run against the twin.
-    pub(crate) fn compared(&mut self, met: Met) {
+    pub(crate) fn compared(&mut self, met: ClientResults) {
         self.twin.push(met);
     }
 
@@ -82,7 +94,12 @@ impl Report {
     /// Prints everything. Returns whether the counts are within the limits, and whether the times are.
     pub(crate) fn print(mut self) -> (bool, bool) {
         let requests = self.requests;
-        let worst = self.daemon.iter().map(Met::worst).max().unwrap_or_default();
+        let worst = self
+            .daemon
+            .iter()
+            .map(ClientResults::worst)
+            .max()
+            .unwrap_or_default();
         let [first, last] = [self.peaks.first(), self.peaks.last()].map(|peak| *peak.unwrap_or(&0));
         if last > MEMORY {
             self.fail(format!("it took {last} KiB, and {MEMORY} KiB are allowed"));
@@ -113,7 +130,12 @@ impl Report {
 
 /// Prints how two series of runs compare, and returns whether all medians of the ratios are at most `bar`. Each ratio
 /// is of two consecutive runs, since the machine may be twice as fast a minute later.
-pub(crate) fn times(here: &[Met], there: &[Met], other: &str, bar: f64) -> bool {
+pub(crate) fn times(
+    here: &[ClientResults],
+    there: &[ClientResults],
+    other: &str,
+    bar: f64,
+) -> bool {
     let mut holds = true;
     for (name, figure) in FIGURES {
         let here: Vec<f64> = here.iter().map(figure).collect();
@@ -136,10 +158,15 @@ pub(crate) fn times(here: &[Met], there: &[Met], other: &str, bar: f64) -> bool 
 /// A median is compared with that of the runs without the fault. A p99 counts as above the bar only if it is beside both,
 /// since what it has in common with the control is the machine's share of the fault, and only if it is a p99 (see
 /// [`MANY`]).
-pub(crate) fn beside_control(with: &[Met], without: &[Met], control: &[Met], bar: f64) -> bool {
+pub(crate) fn beside_control(
+    with: &[ClientResults],
+    without: &[ClientResults],
+    control: &[ClientResults],
+    bar: f64,
+) -> bool {
     let mut holds = true;
     for (name, figure) in FIGURES {
-        let ratio = |here: &[Met], there: &[Met]| {
+        let ratio = |here: &[ClientResults], there: &[ClientResults]| {
             let pairs = here.iter().zip(there);
             median(pairs.map(|(a, b)| figure(a) / figure(b)).collect())
         };

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::attack::Attack;
-use super::honest::{self, Met};
+use super::honest::{self, ClientResults};
 use super::party::Tally;
-use super::place::{Place, Server};
+use super::place::{BenchEnv, Server};
 use super::report::Report;
 
 /// How long the attackers work before the measurement, since they first open thousands of connections.
@@ -22,7 +22,12 @@ pub(crate) struct Extent {
 }
 
 /// Attacks both in turns, so that other load of the machine affects both.
-pub(crate) fn attack(place: &mut Place, attack: &Attack, extent: Extent, token: usize) -> Report {
+pub(crate) fn attack(
+    place: &mut BenchEnv,
+    attack: &Attack,
+    extent: Extent,
+    token: usize,
+) -> Report {
     let mut daemon = place.daemon(attack.long_token);
     let twin = place.twin(token);
     let mut report = Report::new(attack.name);
@@ -48,7 +53,7 @@ fn run(
     server: &Server,
     time: Duration,
     reloads: usize,
-) -> (Met, Tally, Vec<String>) {
+) -> (ClientResults, Tally, Vec<String>) {
     let party = (attack.start)(&server.socket);
     std::thread::sleep(WARM_UP);
     let met = honest::ask(&server.socket, time);

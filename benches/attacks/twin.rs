@@ -11,8 +11,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jetond::daemon::serve::pace::Pace;
-use jetond::daemon::serve::stream::Timed;
+use jetond::daemon::serve::connection_progress::ConnectionProgress;
+use jetond::daemon::serve::stream::TimedStream;
 
 /// The length of its replies to requests that want long ones (`/v1/openapi.json`, the token of `big`, the list).
 const LONG: usize = 16 * 1024;
@@ -35,8 +35,8 @@ pub(crate) fn serve(socket: &Path, length: usize) -> ! {
                 continue;
             };
             let (short, long) = (short.clone(), long.clone());
-            let pace = Pace::default();
-            let stream = TokioIo::new(Timed::new(stream, pace.clone()));
+            let pace = ConnectionProgress::default();
+            let stream = TokioIo::new(TimedStream::new(stream, pace.clone()));
             let answer = service_fn(move |request: Request<Incoming>| {
                 let busy = pace.busy();
                 let path = request.uri().path();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::place::profile_name;
-use super::promise::{Asked, Kept, Last, Moment};
-use super::stage::{HELD, Scene, Stage};
+use super::promise::{GoodReply, Last, Moment, TokenParameters};
+use super::stage::{HELD, ProfileState, SharedState};
 use super::tally::Tally;
 use super::wire::{self, Answer};
 
@@ -35,12 +35,12 @@ const WAITED: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a client; the result is its counts under each fault.
-pub(crate) async fn run(number: usize, stage: Arc<Stage>) -> Vec<Tally> {
+pub(crate) async fn run(number: usize, stage: Arc<SharedState>) -> Vec<Tally> {
     let profiles = stage.ways.len();
     let mut random = fastrand::Rng::with_seed(number as u64);
     let mut tallies = vec![Tally::default(); profiles + 1];
     let mut last: Vec<Last> = (0..profiles).map(|_| Last::default()).collect();
-    let mut kept = wire::Kept::default();
+    let mut kept = wire::KeptConnection::default();
     // A different start for each client, so that they do not all wait at the same time.
     let mut n = number;
     while !stage.is_over() {
@@ -63,7 +63,7 @@ pub(crate) async fn run(number: usize, stage: Arc<Stage>) -> Vec<Tally> {
         stage.asked();
         let answer = answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let judged = judge(&asked, answer, sent, came, &mut last[profile]);
-        if let Ok(Kept::Served { until }) = &judged {
+        if let Ok(GoodReply::Served { until }) = &judged {
             stage.given(profile, *until);
         }
         let tally = &mut tallies[scene.way];
@@ -81,10 +81,10 @@ pub(crate) async fn run(number: usize, stage: Arc<Stage>) -> Vec<Tally> {
 fn choose(
     n: usize,
     profile: usize,
-    scene: Scene,
+    scene: ProfileState,
     now: Moment,
     random: &mut fastrand::Rng,
-) -> Asked {
+) -> TokenParameters {
     let is_held = scene.left(now.unix) > EDGE;
     let (min_valid, max_wait) = if n.is_multiple_of(WAITING) {
         (
@@ -95,7 +95,7 @@ fn choose(
         // The usual deadline, since otherwise all clients would soon wait for the profiles without a token.
         (0.0, if is_held { 5.0 } else { 0.0 })
     };
-    Asked {
+    TokenParameters {
         profile: profile_name(profile),
         min_valid: Duration::from_secs_f64(min_valid),
         max_wait: Duration::from_secs_f64(max_wait),
@@ -104,12 +104,12 @@ fn choose(
 }
 
 fn judge(
-    asked: &Asked,
+    asked: &TokenParameters,
     answer: io::Result<Answer>,
     sent: Moment,
     came: Moment,
     last: &mut Last,
-) -> Result<Kept, String> {
+) -> Result<GoodReply, String> {
     let answer = answer.map_err(|error| format!("no answer: {error}"))?;
     asked.judge(&answer, sent, came, last)
 }
@@ -117,9 +117,9 @@ fn judge(
 /// Counts a request; the result describes a violation.
 fn count(
     tally: &mut Tally,
-    asked: &Asked,
-    judged: Result<Kept, String>,
-    scene: Scene,
+    asked: &TokenParameters,
+    judged: Result<GoodReply, String>,
+    scene: ProfileState,
     sent: Moment,
     came: Moment,
 ) -> Option<String> {
@@ -135,7 +135,7 @@ fn count(
         Duration::ZERO
     };
     tally.late = tally.late.max(took.saturating_sub(wait));
-    let is_served = matches!(judged, Ok(Kept::Served { .. }));
+    let is_served = matches!(judged, Ok(GoodReply::Served { .. }));
     if is_served && !has_to_wait {
         tally.held(took);
     }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::place::{Place, profile_name};
-use super::stage::{HELD, Stage};
+use super::place::{BenchEnv, profile_name};
+use super::stage::{HELD, SharedState};
 use super::tally::Tally;
-use super::way::Way;
+use super::way::IssuerFault;
 use super::wire;
 
 /// How long a profile is without a first token. It is less than the 5 s after which a rejected credential is retried;
@@ -39,8 +39,8 @@ struct State {
 /// A reader of one profile's state.
 struct Watch {
     name: String,
-    stage: Arc<Stage>,
-    connection: wire::Kept,
+    stage: Arc<SharedState>,
+    connection: wire::KeptConnection,
 }
 
 impl Watch {
@@ -64,7 +64,9 @@ impl Watch {
         let socket = self.stage.socket.clone();
         tokio::spawn(async move {
             // It fails, as it has to.
-            let _ = wire::Kept::default().ask(&socket, "POST", &target).await;
+            let _ = wire::KeptConnection::default()
+                .ask(&socket, "POST", &target)
+                .await;
         });
     }
 }
@@ -90,13 +92,17 @@ impl State {
 
 /// Takes a profile, which already has its first fault, through all faults until the run is over. The result is how
 /// often the daemon met each fault.
-pub(crate) async fn direct(profile: usize, stage: Arc<Stage>, place: Arc<Place>) -> Vec<Tally> {
+pub(crate) async fn direct(
+    profile: usize,
+    stage: Arc<SharedState>,
+    place: Arc<BenchEnv>,
+) -> Vec<Tally> {
     let faults = stage.ways.len();
     let mut tallies = vec![Tally::default(); faults + 1];
     let mut watch = Watch {
         name: profile_name(profile),
         stage: stage.clone(),
-        connection: wire::Kept::default(),
+        connection: wire::KeptConnection::default(),
     };
     tokio::time::sleep(COLD).await;
     let mut way = profile;
@@ -144,7 +150,7 @@ async fn recovered(watch: &mut Watch, tally: &mut Tally) -> Option<State> {
 
 /// Counts how often the fault is met until it has lasted long enough after the token's expiry. Returns whether that was
 /// before the run was over.
-async fn endured(watch: &mut Watch, way: &Way, before: State, tally: &mut Tally) -> bool {
+async fn endured(watch: &mut Watch, way: &IssuerFault, before: State, tally: &mut Tally) -> bool {
     let mut ended: Option<Instant> = None;
     let mut state = before;
     while ended.is_none_or(|ended| ended.elapsed() < OUTLASTS) {

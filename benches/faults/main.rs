@@ -33,10 +33,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use names::Names;
-use place::{Daemon, LIFE, Place};
-use stage::Stage;
+use place::{BenchEnv, Daemon, LIFE};
+use stage::SharedState;
 use tally::Tally;
-use way::{DNS, FAULTS, Way};
+use way::{DNS, FAULTS, IssuerFault};
 
 const CLIENTS: usize = 64;
 
@@ -45,18 +45,18 @@ const BUSY: f64 = 0.25;
 
 fn main() -> ExitCode {
     let goal = std::env::var("JETON_FAULT_REQUESTS").map_or(100_000, |n| n.parse().unwrap());
-    let mut ways: Vec<&Way> = FAULTS.iter().collect();
+    let mut ways: Vec<&IssuerFault> = FAULTS.iter().collect();
     let names = Names::new(ways.len());
     if let Err(why) = &names {
         println!("IGNORED: a name that ceases to resolve takes a mount namespace: {why}");
         ways.retain(|way| way.fault != DNS);
     }
-    let place = Arc::new(Place::new(ways.len(), names.ok()));
+    let place = Arc::new(BenchEnv::new(ways.len(), names.ok()));
     for (profile, way) in ways.iter().enumerate() {
         place.start_with(profile, way);
     }
     let mut daemon = place.daemon();
-    let stage = Arc::new(Stage::new(daemon.socket.clone(), ways, goal));
+    let stage = Arc::new(SharedState::new(daemon.socket.clone(), ways, goal));
     let start = Instant::now();
     let tallies = run(&stage, &place);
     if report(&stage, &tallies, start.elapsed(), &mut daemon) {
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs the directors, on the sandboxes' thread, and the clients, which have this thread to themselves.
-fn run(stage: &Arc<Stage>, place: &Arc<Place>) -> Vec<Tally> {
+fn run(stage: &Arc<SharedState>, place: &Arc<BenchEnv>) -> Vec<Tally> {
     let faults = stage.ways.len();
     let directors: Vec<_> = (0..faults)
         .map(|profile| place.spawn(director::direct(profile, stage.clone(), place.clone())))
@@ -90,7 +90,7 @@ fn run(stage: &Arc<Stage>, place: &Arc<Place>) -> Vec<Tally> {
 }
 
 /// Prints all counts, and returns whether the promises were kept.
-fn report(stage: &Stage, tallies: &[Tally], lasted: Duration, daemon: &mut Daemon) -> bool {
+fn report(stage: &SharedState, tallies: &[Tally], lasted: Duration, daemon: &mut Daemon) -> bool {
     tally::print(&stage.ways, tallies);
     let all = tally::total(tallies);
     let [p50, p99] = all.p50_p99();

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::names::{Names, PATH, name};
-use super::way::{DNS, Way};
+use super::way::{DNS, IssuerFault};
 
 /// The lifetime of a token.
 pub(crate) const LIFE: Duration = Duration::from_secs(36);
@@ -21,7 +21,7 @@ pub(crate) const LIFE: Duration = Duration::from_secs(36);
 const SECRET: &str = "not-a-secret";
 
 /// A place with its sandboxes, whose credentials are enrolled.
-pub(crate) struct Place {
+pub(crate) struct BenchEnv {
     folder: TempDir,
     /// `None` if the issuers' addresses are IP literals.
     names: Option<Names>,
@@ -40,7 +40,7 @@ pub(crate) fn profile_name(profile: usize) -> String {
     format!("p{profile:02}")
 }
 
-impl Place {
+impl BenchEnv {
     /// Creates this many profiles, each enrolled at its own sandbox.
     pub(crate) fn new(profiles: usize, names: Option<Names>) -> Self {
         let folder = tempfile::Builder::new().prefix("jt").tempdir().unwrap();
@@ -146,12 +146,12 @@ impl Place {
     }
 
     /// Sets a profile's first fault.
-    pub(crate) fn start_with(&self, profile: usize, way: &Way) {
+    pub(crate) fn start_with(&self, profile: usize, way: &IssuerFault) {
         self.runtime.block_on(self.put(profile, Some(way)));
     }
 
     /// Sets or ends a fault at a profile's issuer.
-    pub(crate) async fn put(&self, profile: usize, way: Option<&Way>) {
+    pub(crate) async fn put(&self, profile: usize, way: Option<&IssuerFault>) {
         if let Some(names) = &self.names {
             names.resolve(profile, way.is_none_or(|way| way.fault != DNS));
         }

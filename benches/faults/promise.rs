@@ -23,7 +23,7 @@ pub(crate) struct Moment {
 
 /// The parameters of a request.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct TokenParameters {
     pub(crate) profile: String,
     pub(crate) min_valid: Duration,
     pub(crate) max_wait: Duration,
@@ -43,7 +43,7 @@ pub(crate) struct Last {
 
 /// A reply that keeps the promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum GoodReply {
     /// A token, which is served until then.
     Served { until: u64 },
     /// A refusal.
@@ -86,7 +86,7 @@ impl Moment {
     }
 }
 
-impl Asked {
+impl TokenParameters {
     /// Returns the request's target.
     pub(crate) fn target(&self) -> String {
         format!(
@@ -112,7 +112,7 @@ impl Asked {
         sent: Moment,
         came: Moment,
         last: &mut Last,
-    ) -> Result<Kept, String> {
+    ) -> Result<GoodReply, String> {
         let shown = || String::from_utf8_lossy(&answer.body).into_owned();
         if answer.status == 200 {
             let token =
@@ -132,7 +132,7 @@ impl Asked {
         sent: Moment,
         came: Moment,
         last: &mut Last,
-    ) -> Result<Kept, String> {
+    ) -> Result<GoodReply, String> {
         let (from, until) = (token.expires_at as f64, token.expires_at as f64 + 1.0);
         if token.profile != self.profile || token.token_type != "Bearer" {
             return Err("a token of another kind".to_owned());
@@ -174,7 +174,7 @@ impl Asked {
             let left = from - came.unix;
             return Err(format!("{word} with {left:.3} s of {wanted} left"));
         }
-        Ok(Kept::Served {
+        Ok(GoodReply::Served {
             until: token.expires_at,
         })
     }
@@ -185,7 +185,7 @@ impl Asked {
         problem: &Problem,
         sent: Moment,
         came: Moment,
-    ) -> Result<Kept, &'static str> {
+    ) -> Result<GoodReply, &'static str> {
         if !answer.is_problem || problem.status != answer.status || problem.profile != self.profile
         {
             return Err("not the problem that it says");
@@ -207,15 +207,15 @@ impl Asked {
                 if is_past(at) {
                     Err("retry_at is past")
                 } else {
-                    Ok(Kept::Refused)
+                    Ok(GoodReply::Refused)
                 }
             }
             // An attempt is running, so the time of the next one is unknown.
             (504, "deadline", None) if early => Err("the deadline, before it had come"),
-            (504, "deadline", None) => Ok(Kept::Refused),
+            (504, "deadline", None) => Ok(GoodReply::Refused),
             // The same while a rejected credential is probed.
             (502, "rejected_by_provider", at) if self.rejecting && !at.is_some_and(is_past) => {
-                Ok(Kept::Refused)
+                Ok(GoodReply::Refused)
             }
             _ => Err("a wrong code, or retry_at where it must not be, or not where it must"),
         }

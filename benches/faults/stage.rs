@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::way::Way;
+use super::way::IssuerFault;
 
 /// With this much time left of a token, in seconds, no request may be refused.
 pub(crate) const HELD: u64 = 10;
@@ -13,13 +13,13 @@ pub(crate) const HELD: u64 = 10;
 const NOTES: usize = 20;
 
 /// The shared state.
-pub(crate) struct Stage {
+pub(crate) struct SharedState {
     /// The daemon's socket.
     pub(crate) socket: PathBuf,
     /// The faults of this run.
-    pub(crate) ways: Vec<&'static Way>,
+    pub(crate) ways: Vec<&'static IssuerFault>,
     /// The profiles: as many as faults, and each meets the fault with its number first.
-    profiles: Vec<Mutex<Scene>>,
+    profiles: Vec<Mutex<ProfileState>>,
     goal: u64,
     requests: AtomicU64,
     /// How many profiles have completed their first fault.
@@ -30,7 +30,7 @@ pub(crate) struct Stage {
 
 /// The state of a profile at one moment.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Scene {
+pub(crate) struct ProfileState {
     /// The number of the fault in force; the number after the last fault means none.
     pub(crate) way: usize,
     /// Whether the issuer rejects the credential, or did so most recently.
@@ -39,16 +39,16 @@ pub(crate) struct Scene {
     pub(crate) held_until: u64,
 }
 
-impl Scene {
+impl ProfileState {
     /// Returns the remaining seconds of the token that is known to be held; negative after its expiry.
     pub(crate) fn left(&self, unix: f64) -> f64 {
         self.held_until as f64 - unix
     }
 }
 
-impl Stage {
+impl SharedState {
     /// Creates the state, with every profile under its first fault.
-    pub(crate) fn new(socket: PathBuf, ways: Vec<&'static Way>, goal: u64) -> Self {
+    pub(crate) fn new(socket: PathBuf, ways: Vec<&'static IssuerFault>, goal: u64) -> Self {
         let stage = Self {
             socket,
             profiles: ways.iter().map(|_| Mutex::default()).collect(),
@@ -66,7 +66,7 @@ impl Stage {
     }
 
     /// Returns the state of a profile.
-    pub(crate) fn scene(&self, profile: usize) -> Scene {
+    pub(crate) fn scene(&self, profile: usize) -> ProfileState {
         *self.profiles[profile].lock().unwrap()
     }
 

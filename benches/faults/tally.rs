@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::way::Way;
+use super::way::IssuerFault;
 
 /// How much later than its deadline a reply may arrive.
 const GRACE: Duration = Duration::from_secs(1);
@@ -95,7 +95,7 @@ pub(crate) fn total(tallies: &[Tally]) -> Tally {
 }
 
 /// Prints the table.
-pub(crate) fn print(ways: &[&Way], tallies: &[Tally]) {
+pub(crate) fn print(ways: &[&IssuerFault], tallies: &[Tally]) {
     println!(
         "{:<20} {:<13} {:>9} {:>8} {:>7} {:>6} {:>5} {:>7}   {:>7} {:>7}  {:>7} {:>6}",
         "fault",

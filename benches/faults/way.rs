@@ -1,7 +1,7 @@
 //! The faults of an issuer.
 
 /// A fault of an issuer.
-pub(crate) struct Way {
+pub(crate) struct IssuerFault {
     /// Its name at the sandbox, or [`DNS`].
     pub(crate) fault: &'static str,
     /// The fault kind that the daemon reports.
@@ -13,7 +13,7 @@ pub(crate) const DNS: &str = "dns";
 
 /// Every fault.
 #[rustfmt::skip]
-pub(crate) static FAULTS: [Way; 25] = [
+pub(crate) static FAULTS: [IssuerFault; 25] = [
     way("refuse", "connect"),
     way("hang-connect", "timeout"),
     way("tls:hang", "timeout"),
@@ -41,11 +41,11 @@ pub(crate) static FAULTS: [Way; 25] = [
     way(DNS, "dns"),
 ];
 
-const fn way(fault: &'static str, told_as: &'static str) -> Way {
-    Way { fault, told_as }
+const fn way(fault: &'static str, told_as: &'static str) -> IssuerFault {
+    IssuerFault { fault, told_as }
 }
 
-impl Way {
+impl IssuerFault {
     /// Returns the fault's name, short enough for a table.
     pub(crate) fn shown(&self) -> &'static str {
         self.fault

@@ -19,9 +19,9 @@ pub(crate) struct Answer {
 
 /// A client's connection, which is kept for as long as the daemon allows.
 #[derive(Default)]
-pub(crate) struct Kept(Option<UnixStream>);
+pub(crate) struct KeptConnection(Option<UnixStream>);
 
-impl Kept {
+impl KeptConnection {
     /// Sends a request on the kept connection. If that fails, the next request uses a new one.
     pub(crate) async fn ask(
         &mut self,

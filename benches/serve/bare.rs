@@ -10,8 +10,8 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jetond::daemon::serve::pace::Pace;
-use jetond::daemon::serve::stream::Timed;
+use jetond::daemon::serve::connection_progress::ConnectionProgress;
+use jetond::daemon::serve::stream::TimedStream;
 
 /// Runs the bare server: the same runtime, allocator, timers and HTTP settings as the daemon, and the same head of a
 /// reply.
@@ -26,8 +26,8 @@ pub(crate) fn serve(socket: &Path, length: usize) -> ! {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             let body = body.clone();
-            let pace = Pace::default();
-            let stream = TokioIo::new(Timed::new(stream, pace.clone()));
+            let pace = ConnectionProgress::default();
+            let stream = TokioIo::new(TimedStream::new(stream, pace.clone()));
             let answer = service_fn(move |_| {
                 let _busy = pace.busy();
                 let mut response = Response::new(Full::new(body.clone()));

@@ -6,7 +6,7 @@ use age::secrecy::{ExposeSecret as _, SecretString};
 use age::x25519;
 use zeroize::Zeroizing;
 
-use super::opening::{self, Unopened};
+use super::opening::{self, OpenError};
 use super::recipient::Recipient;
 
 /// An X25519 identity. It cannot be printed, cloned or serialised, and is wiped when dropped. It is boxed, so that a
@@ -66,8 +66,8 @@ impl Identity {
     /// Decrypts an age file whose content has at most `limit` bytes.
     ///
     /// # Errors
-    /// [`Unopened`] says why the file was not decrypted.
-    pub fn open(&self, file: &[u8], limit: usize) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+    /// [`OpenError`] says why the file was not decrypted.
+    pub fn open(&self, file: &[u8], limit: usize) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         opening::open(file, &*self.0, limit)
     }
 }
@@ -125,12 +125,12 @@ mod tests {
         assert!(!sealed.windows(7).any(|bytes| bytes == b"content"));
         assert_eq!(*ours.open(&sealed, 7).unwrap(), b"content");
         let why = other.open(&sealed, 7).unwrap_err();
-        assert_eq!(why, Unopened::NotForThisIdentity);
-        assert_eq!(ours.open(&sealed, 6).unwrap_err(), Unopened::TooLarge(6));
+        assert_eq!(why, OpenError::NotForThisIdentity);
+        assert_eq!(ours.open(&sealed, 6).unwrap_err(), OpenError::TooLarge(6));
         for cut in 0..sealed.len() {
             let why = ours.open(&sealed[..cut], 7).unwrap_err();
             assert!(
-                matches!(why, Unopened::Damaged | Unopened::NotAge),
+                matches!(why, OpenError::Damaged | OpenError::NotAge),
                 "{cut} {why:?}"
             );
         }
@@ -148,6 +148,6 @@ mod tests {
                     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
                     --- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n0123456789abcdef";
         let why = ours.open(file.as_bytes(), 99).unwrap_err();
-        assert_eq!(why, Unopened::NotForThisIdentity);
+        assert_eq!(why, OpenError::NotForThisIdentity);
     }
 }

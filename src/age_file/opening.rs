@@ -12,7 +12,7 @@ use super::work_factor::WorkFactor;
 
 /// The reason why an age file was not decrypted. It never quotes the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unopened {
+pub enum OpenError {
     /// The file is not an age file.
     NotAge,
     /// The file uses a later version of the format.
@@ -45,38 +45,38 @@ pub(super) fn open(
     file: &[u8],
     identity: &dyn age::Identity,
     limit: usize,
-) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let decryptor = decryptor(file)?;
     let content = decryptor.decrypt(iter::once(identity))?;
     // One byte more than the limit: otherwise the buffer might grow while reading and leave a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(limit + 1));
     let read = content.take(limit as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|_| Unopened::Damaged)?;
+    read.map_err(|_| OpenError::Damaged)?;
     if bytes.len() > limit {
-        return Err(Unopened::TooLarge(limit));
+        return Err(OpenError::TooLarge(limit));
     }
     Ok(bytes)
 }
 
 /// Reports whether a file is encrypted with a passphrase.
-pub(super) fn is_by_passphrase(file: &[u8]) -> Result<bool, Unopened> {
+pub(super) fn is_by_passphrase(file: &[u8]) -> Result<bool, OpenError> {
     Ok(decryptor(file)?.is_scrypt())
 }
 
-fn decryptor(file: &[u8]) -> Result<age::Decryptor<impl Read>, Unopened> {
+fn decryptor(file: &[u8]) -> Result<age::Decryptor<impl Read>, OpenError> {
     if !BEGINNINGS.iter().any(|begin| file.starts_with(begin)) {
-        return Err(Unopened::NotAge);
+        return Err(OpenError::NotAge);
     }
     let [of_any_version, _] = BEGINNINGS;
     if file.starts_with(of_any_version) && !file.starts_with(FIRST_LINE) && file.contains(&b'\n') {
-        return Err(Unopened::LaterVersion);
+        return Err(OpenError::LaterVersion);
     }
     Ok(age::Decryptor::new_buffered(ArmoredReader::new(file))?)
 }
 
 // === impl Unopened ===
 
-impl From<DecryptError> for Unopened {
+impl From<DecryptError> for OpenError {
     fn from(error: DecryptError) -> Self {
         match error {
             DecryptError::UnknownFormat => Self::LaterVersion,
@@ -93,7 +93,7 @@ impl From<DecryptError> for Unopened {
     }
 }
 
-impl fmt::Display for Unopened {
+impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAge => f.write_str("it is not an age file"),
@@ -118,4 +118,4 @@ impl fmt::Display for Unopened {
     }
 }
 
-impl std::error::Error for Unopened {}
+impl std::error::Error for OpenError {}

@@ -6,7 +6,7 @@ use age::scrypt;
 use age::secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
-use super::opening::{self, Unopened};
+use super::opening::{self, OpenError};
 use super::recipient::sealed_to;
 use super::work_factor::WorkFactor;
 
@@ -64,10 +64,10 @@ impl Passphrase {
     /// decides how long it takes.
     ///
     /// # Errors
-    /// [`Unopened`] says why the file was not decrypted.
-    pub fn open(&self, file: &[u8], limit: usize) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+    /// [`OpenError`] says why the file was not decrypted.
+    pub fn open(&self, file: &[u8], limit: usize) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         if !opening::is_by_passphrase(file)? {
-            return Err(Unopened::NotByPassphrase);
+            return Err(OpenError::NotByPassphrase);
         }
         let mut identity = scrypt::Identity::new(self.copied());
         identity.set_max_work_factor(WorkFactor::MOST.number());
@@ -123,21 +123,21 @@ mod tests {
         assert_eq!(*right.open(&sealed, 7).unwrap(), b"content");
         assert_eq!(
             wrong.open(&sealed, 7).unwrap_err(),
-            Unopened::WrongPassphrase
+            OpenError::WrongPassphrase
         );
-        assert_eq!(right.open(&sealed, 6).unwrap_err(), Unopened::TooLarge(6));
+        assert_eq!(right.open(&sealed, 6).unwrap_err(), OpenError::TooLarge(6));
         for cut in [0, 20, sealed.len() / 2, sealed.len() - 1] {
             let why = right.open(&sealed[..cut], 7).unwrap_err();
             let expected = if cut == 0 {
-                Unopened::NotAge
+                OpenError::NotAge
             } else {
-                Unopened::Damaged
+                OpenError::Damaged
             };
             assert_eq!(why, expected, "{cut}");
         }
         let mut changed = sealed.to_vec();
         *changed.last_mut().unwrap() ^= 1;
-        assert_eq!(right.open(&changed, 7).unwrap_err(), Unopened::Damaged);
+        assert_eq!(right.open(&changed, 7).unwrap_err(), OpenError::Damaged);
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
                     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
                     --- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n0123456789abcdef";
         let why = passphrase.open(file.as_bytes(), 99).unwrap_err();
-        assert_eq!(why, Unopened::WorkFactor(30));
+        assert_eq!(why, OpenError::WorkFactor(30));
         assert!(why.to_string().contains("a work factor of 30"), "{why}");
     }
 
@@ -157,13 +157,13 @@ mod tests {
         let identity = crate::age_file::Identity::generate();
         let to_it = identity.recipient().seal(b"x").unwrap();
         for (file, why) in [
-            (&to_it[..], Unopened::NotByPassphrase),
+            (&to_it[..], OpenError::NotByPassphrase),
             (
                 b"age-encryption.org/v2\n-> x\n\n--- y\n",
-                Unopened::LaterVersion,
+                OpenError::LaterVersion,
             ),
-            (b"{\"version\":2}", Unopened::NotAge),
-            (b"", Unopened::NotAge),
+            (b"{\"version\":2}", OpenError::NotAge),
+            (b"", OpenError::NotAge),
         ] {
             let found = passphrase.open(file, 99).unwrap_err();
             assert_eq!(found, why);

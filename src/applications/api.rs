@@ -5,16 +5,16 @@
 use url::Url;
 
 use super::clusters::{self, Clusters};
+use super::error::{ApiError, ApiErrorKind};
 use super::kind::Family;
-use super::list::{self, Application, Found, find};
+use super::list::{self, Application, KeyMatch, find};
 use super::listed::{Listed, Page};
-use super::made::{self, Made, Renewed};
-use super::trouble::{Trouble, TroubleKind};
+use super::made::{self, CreatedKey, RegeneratedKey};
 use crate::config::{BaseUrl, Profile, Provider};
 use crate::credential::{Ca, RawAnswer};
 use crate::key_name::KeyName;
-use crate::provider::answer::Answer;
-use crate::provider::configured::{self, Call, Files, Http, Method};
+use crate::provider::answer::IssuerResponse;
+use crate::provider::configured::{self, Call, Http, Method, ProviderFiles};
 use crate::provider::quote_of_api;
 use crate::query::KeyKind as Kind;
 use crate::token::AccessToken;
@@ -41,7 +41,7 @@ impl Applications {
     /// Makes no connection yet.
     pub fn new(
         profile: &Profile,
-        files: &Files,
+        files: &ProviderFiles,
         ca: Option<Ca>,
         token: AccessToken,
     ) -> Option<Self> {
@@ -60,8 +60,8 @@ impl Applications {
     /// has one.
     ///
     /// # Errors
-    /// [`Trouble`]; [`TroubleKind::NoSuchEndpoint`] if the server has no such family.
-    pub async fn list(&self, kind: Kind, all: bool) -> Result<Listed, Trouble> {
+    /// [`ApiError`]; [`ApiErrorKind::NoSuchEndpoint`] if the server has no such family.
+    pub async fn list(&self, kind: Kind, all: bool) -> Result<Listed, ApiError> {
         for family in kind.families(all) {
             if let Some(Page { keys, server_date }) = self.list_of(*family, None).await? {
                 let may_have_more = family.is_administration() && keys.len() >= MAX_ITEMS;
@@ -74,7 +74,7 @@ impl Applications {
             }
         }
         let what = format!("{} {}", self.http.origin(), kind.lacking(all));
-        Err(Trouble::new(TroubleKind::NoSuchEndpoint, what))
+        Err(ApiError::new(ApiErrorKind::NoSuchEndpoint, what))
     }
 
     /// Lists keys as [`Self::list`] does. If the list may be incomplete and lacks `text`, adds the keys of this
@@ -82,9 +82,9 @@ impl Applications {
     ///
     /// # Errors
     /// As [`Self::list`].
-    pub async fn list_with(&self, kind: Kind, all: bool, text: &str) -> Result<Listed, Trouble> {
+    pub async fn list_with(&self, kind: Kind, all: bool, text: &str) -> Result<Listed, ApiError> {
         let mut listed = self.list(kind, all).await?;
-        if listed.may_have_more && find(&listed.keys, text) == Found::Nothing {
+        if listed.may_have_more && find(&listed.keys, text) == KeyMatch::Nothing {
             let more = self.list_of(listed.family, Some(text)).await?;
             listed
                 .keys
@@ -98,7 +98,7 @@ impl Applications {
         &self,
         family: Family,
         client_id: Option<&str>,
-    ) -> Result<Option<Page>, Trouble> {
+    ) -> Result<Option<Page>, ApiError> {
         let mut url = self.url.endpoint(family.path());
         if let Some(id) = client_id {
             url.query_pairs_mut().append_pair("clientId", id);
@@ -124,8 +124,8 @@ impl Applications {
     /// Reads one key by its ID.
     ///
     /// # Errors
-    /// [`Trouble`].
-    pub async fn show(&self, family: Family, id: &str) -> Result<Application, Trouble> {
+    /// [`ApiError`].
+    pub async fn show(&self, family: Family, id: &str) -> Result<Application, ApiError> {
         let answer = self
             .send(Method::Get, self.url_of(family, id), None)
             .await?;
@@ -140,8 +140,8 @@ impl Applications {
     /// Creates a key.
     ///
     /// # Errors
-    /// [`Trouble`]; if [`Trouble::may_be_done`] is set, there may be a key whose secret is lost.
-    pub async fn create(&self, family: Family, name: &KeyName) -> Result<Made, Trouble> {
+    /// [`ApiError`]; if [`ApiError::may_be_done`] is set, there may be a key whose secret is lost.
+    pub async fn create(&self, family: Family, name: &KeyName) -> Result<CreatedKey, ApiError> {
         // Key names have no character that JSON would escape.
         let body = format!("{{\"name\":\"{name}\"}}");
         let url = self.url.endpoint(family.path());
@@ -156,7 +156,7 @@ impl Applications {
         };
         let id = made::id(body);
         match (id.clone(), made::client_id(body), made::secret(body)) {
-            (Some(id), Some(client_id), Some(secret)) => Ok(Made {
+            (Some(id), Some(client_id), Some(secret)) => Ok(CreatedKey {
                 id,
                 client_id,
                 secret,
@@ -174,8 +174,8 @@ impl Applications {
     /// which the caller can keep if the secret in it cannot be used.
     ///
     /// # Errors
-    /// [`Trouble`]; if [`Trouble::may_be_done`] is set, the former secret may be revoked and the new one lost.
-    pub async fn regenerate(&self, family: Family, id: &str) -> Result<Renewed, Trouble> {
+    /// [`ApiError`]; if [`ApiError::may_be_done`] is set, the former secret may be revoked and the new one lost.
+    pub async fn regenerate(&self, family: Family, id: &str) -> Result<RegeneratedKey, ApiError> {
         let mut url = self.url_of(family, id);
         url.set_path(&format!("{}/secret", url.path()));
         let answer = self.send(Method::Post, url, None).await?;
@@ -192,14 +192,14 @@ impl Applications {
             trouble.after_all(true)
         });
         let raw = RawAnswer::of(&answer.body);
-        Ok(Renewed { secret, raw })
+        Ok(RegeneratedKey { secret, raw })
     }
 
     /// Deletes a key.
     ///
     /// # Errors
-    /// [`Trouble`]; [`TroubleKind::NotFound`] if there is no such key.
-    pub async fn delete(&self, family: Family, id: &str) -> Result<(), Trouble> {
+    /// [`ApiError`]; [`ApiErrorKind::NotFound`] if there is no such key.
+    pub async fn delete(&self, family: Family, id: &str) -> Result<(), ApiError> {
         let url = self.url_of(family, id);
         let answer = self.send(Method::Delete, url, None).await?;
         match answer.status {
@@ -213,8 +213,8 @@ impl Applications {
     /// Lists the clusters that the token's user may see.
     ///
     /// # Errors
-    /// [`Trouble`], if the server neither answers nor says that the user may not see them.
-    pub async fn clusters(&self) -> Result<Clusters, Trouble> {
+    /// [`ApiError`], if the server neither answers nor says that the user may not see them.
+    pub async fn clusters(&self) -> Result<Clusters, ApiError> {
         for path in ["/api/v1/clusters", "/api/v1/clusters/minimal"] {
             let answer = self.get(path).await?;
             match answer.status {
@@ -236,7 +236,7 @@ impl Applications {
     }
 
     /// Reads this path, below the control plane's address.
-    pub(super) async fn get(&self, path: &str) -> Result<Answer, Trouble> {
+    pub(super) async fn get(&self, path: &str) -> Result<IssuerResponse, ApiError> {
         self.send(Method::Get, self.url.endpoint(path), None).await
     }
 
@@ -250,26 +250,26 @@ impl Applications {
         method: Method,
         url: Url,
         json: Option<String>,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<IssuerResponse, ApiError> {
         let mut call = Call::new(method, url, &self.token, MAX_ANSWER);
         if let Some(json) = json {
             call = call.with_json(json);
         }
         let sent = self.http.call(call, self.ca.as_ref()).await;
-        sent.map_err(|fault| Trouble::of_fault(&fault))
+        sent.map_err(|fault| ApiError::of_fault(&fault))
     }
 
-    pub(super) fn malformed(&self, what: &str) -> Trouble {
+    pub(super) fn malformed(&self, what: &str) -> ApiError {
         let what = format!(
             "{} answers with {what}; check the profile's address",
             self.http.origin()
         );
-        Trouble::new(TroubleKind::Malformed, what)
+        ApiError::new(ApiErrorKind::Malformed, what)
     }
 
     /// Converts a status other than success, and quotes the server's message. After a server failure (5xx), the
     /// answer may contain a new secret, so only a refusal (4xx) is quoted.
-    pub(super) fn refusal(&self, answer: &Answer) -> Trouble {
+    pub(super) fn refusal(&self, answer: &IssuerResponse) -> ApiError {
         let said = if (400..500).contains(&answer.status) && answer.is_json() {
             self.said(&answer.body)
         } else {
@@ -278,7 +278,7 @@ impl Applications {
         let wait = answer
             .wait()
             .filter(|_| matches!(answer.status, 408 | 425 | 429 | 500..));
-        Trouble::of_status(answer.status, &self.http.origin().to_string(), &said)
+        ApiError::of_status(answer.status, &self.http.origin().to_string(), &said)
             .with_retry_after(wait)
     }
 

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::issuer::{Calling, KeyIssuer, Reply};
+use super::error::{ApiError, ApiErrorKind};
+use super::issuer::{ApiFuture, KeyIssuer, Reply};
 use super::kind::Family;
 use super::list::Application;
 use super::listed::Listed;
-use super::made::{self, Made, Renewed};
+use super::made::{self, CreatedKey, RegeneratedKey};
 use super::roles::Roles;
-use super::trouble::{Trouble, TroubleKind};
 use crate::credential::{ClientSecret, RawAnswer};
 use crate::fault::FaultKind;
 use crate::instant::UnixTime;
@@ -19,11 +19,11 @@ use crate::query::KeyKind as Kind;
 
 /// How the server handles the next call that changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Conduct {
+pub(crate) enum FakeBehaviour {
     /// Executes and answers it.
     Answer,
     /// Refuses it.
-    Refuse(TroubleKind),
+    Refuse(ApiErrorKind),
     /// Neither executes nor answers it.
     Lose,
     /// Executes it, but its answer is lost.
@@ -41,7 +41,7 @@ struct Plane {
     keys: Vec<(Application, String)>,
     made: u32,
     now: u64,
-    conduct: VecDeque<Conduct>,
+    conduct: VecDeque<FakeBehaviour>,
     late: Vec<Change>,
 }
 
@@ -56,7 +56,7 @@ enum Change {
 
 impl FakeIssuer {
     /// Sets how the next calls that change something are handled; later calls are answered.
-    pub(crate) fn expect(&self, conduct: impl IntoIterator<Item = Conduct>) {
+    pub(crate) fn expect(&self, conduct: impl IntoIterator<Item = FakeBehaviour>) {
         self.plane().conduct.extend(conduct);
     }
 
@@ -64,7 +64,7 @@ impl FakeIssuer {
     pub(crate) fn execute_late(&self) {
         let mut plane = self.plane();
         for change in std::mem::take(&mut plane.late) {
-            let _: Result<_, Trouble> = plane.execute(change);
+            let _: Result<_, ApiError> = plane.execute(change);
         }
     }
 
@@ -93,19 +93,19 @@ impl FakeIssuer {
     ) -> Reply<T> {
         let mut plane = self.plane();
         let lost = || {
-            let trouble = Trouble::new(TroubleKind::Unreachable(FaultKind::Timeout), "no answer");
+            let trouble = ApiError::new(ApiErrorKind::Unreachable(FaultKind::Timeout), "no answer");
             Reply::Lost(trouble.after_all(true))
         };
         let now = UnixTime::from_epoch(Duration::from_secs(plane.now));
-        match plane.conduct.pop_front().unwrap_or(Conduct::Answer) {
-            Conduct::Refuse(kind) => Reply::Refused(Trouble::new(kind, "refused")),
-            Conduct::Lose => lost(),
-            Conduct::Delay => {
+        match plane.conduct.pop_front().unwrap_or(FakeBehaviour::Answer) {
+            FakeBehaviour::Refuse(kind) => Reply::Refused(ApiError::new(kind, "refused")),
+            FakeBehaviour::Lose => lost(),
+            FakeBehaviour::Delay => {
                 plane.late.push(change);
                 lost()
             }
             conduct => match plane.execute(change) {
-                _ if conduct == Conduct::LoseAnswer => lost(),
+                _ if conduct == FakeBehaviour::LoseAnswer => lost(),
                 Ok((key, secret)) => Reply::Done(answer(key, secret, now)),
                 Err(trouble) => Reply::Refused(trouble),
             },
@@ -114,18 +114,18 @@ impl FakeIssuer {
 }
 
 impl Plane {
-    fn execute(&mut self, change: Change) -> Result<(Application, String), Trouble> {
+    fn execute(&mut self, change: Change) -> Result<(Application, String), ApiError> {
         self.made += 1;
         let (number, now) = (self.made, self.now);
         let secret = format!("secret-{number}");
         let find = |keys: &[(Application, String)], id: &str| {
             let at = keys.iter().position(|(key, _)| key.id == id);
-            at.ok_or_else(|| Trouble::new(TroubleKind::NotFound, "there is no such key"))
+            at.ok_or_else(|| ApiError::new(ApiErrorKind::NotFound, "there is no such key"))
         };
         match change {
             Change::Create(name) => {
                 if self.keys.iter().any(|(key, _)| key.name == name) {
-                    return Err(Trouble::new(TroubleKind::Conflict, "the name is taken"));
+                    return Err(ApiError::new(ApiErrorKind::Conflict, "the name is taken"));
                 }
                 let key = Application {
                     id: format!("id-{number}"),
@@ -154,7 +154,7 @@ fn secret_of(text: &str) -> ClientSecret {
 }
 
 impl KeyIssuer for FakeIssuer {
-    fn list(&self, _: Kind) -> Calling<'_, Result<Listed, Trouble>> {
+    fn list(&self, _: Kind) -> ApiFuture<'_, Result<Listed, ApiError>> {
         let plane = self.plane();
         let listed = Listed {
             family: Family::AccessKeys,
@@ -165,9 +165,9 @@ impl KeyIssuer for FakeIssuer {
         Box::pin(std::future::ready(Ok(listed)))
     }
 
-    fn create<'a>(&'a self, _: Family, name: &'a KeyName) -> Calling<'a, Reply<Made>> {
+    fn create<'a>(&'a self, _: Family, name: &'a KeyName) -> ApiFuture<'a, Reply<CreatedKey>> {
         let change = Change::Create(name.as_str().to_owned());
-        let reply = self.change(change, |key, secret, now| Made {
+        let reply = self.change(change, |key, secret, now| CreatedKey {
             id: key.id,
             client_id: key.client_id,
             secret: secret_of(&secret),
@@ -176,21 +176,21 @@ impl KeyIssuer for FakeIssuer {
         Box::pin(std::future::ready(reply))
     }
 
-    fn regenerate<'a>(&'a self, _: Family, id: &'a str) -> Calling<'a, Reply<Renewed>> {
+    fn regenerate<'a>(&'a self, _: Family, id: &'a str) -> ApiFuture<'a, Reply<RegeneratedKey>> {
         let change = Change::Regenerate(id.to_owned());
-        let reply = self.change(change, |_, secret, _| Renewed {
+        let reply = self.change(change, |_, secret, _| RegeneratedKey {
             secret: Ok(secret_of(&secret)),
             raw: RawAnswer::of(format!("{{\"clientSecret\":\"{secret}\"}}").as_bytes()),
         });
         Box::pin(std::future::ready(reply))
     }
 
-    fn delete<'a>(&'a self, _: Family, id: &'a str) -> Calling<'a, Reply<()>> {
+    fn delete<'a>(&'a self, _: Family, id: &'a str) -> ApiFuture<'a, Reply<()>> {
         let reply = self.change(Change::Delete(id.to_owned()), |_, _, _| ());
         Box::pin(std::future::ready(reply))
     }
 
-    fn roles(&self) -> Calling<'_, Option<Roles>> {
+    fn roles(&self) -> ApiFuture<'_, Option<Roles>> {
         Box::pin(std::future::ready(None))
     }
 }
@@ -207,9 +207,9 @@ async fn a_call_is_done_refused_lost_or_late_as_a_test_asks() {
         listed.keys
     };
     issuer.expect([
-        Conduct::Refuse(TroubleKind::Busy),
-        Conduct::Lose,
-        Conduct::Delay,
+        FakeBehaviour::Refuse(ApiErrorKind::Busy),
+        FakeBehaviour::Lose,
+        FakeBehaviour::Delay,
     ]);
     let refused = issuer.create(family, &name).await;
     assert!(matches!(refused, Reply::Refused(_)), "{refused:?}");
@@ -223,7 +223,7 @@ async fn a_call_is_done_refused_lost_or_late_as_a_test_asks() {
     assert_eq!(late.len(), 1);
     let taken = issuer.create(family, &name).await;
     assert!(
-        matches!(&taken, Reply::Refused(trouble) if trouble.kind == TroubleKind::Conflict),
+        matches!(&taken, Reply::Refused(trouble) if trouble.kind == ApiErrorKind::Conflict),
         "{taken:?}"
     );
     let Reply::Done(renewed) = issuer.regenerate(family, &late[0].id).await else {
@@ -234,12 +234,12 @@ async fn a_call_is_done_refused_lost_or_late_as_a_test_asks() {
     let client_id = &late[0].client_id;
     assert!(issuer.log_in(client_id, &secret) && !issuer.log_in(client_id, &secret_of("other")));
     assert_eq!(names().await[0].last_login, Some(7));
-    issuer.expect([Conduct::LoseAnswer]);
+    issuer.expect([FakeBehaviour::LoseAnswer]);
     let lost = issuer.delete(family, &late[0].id).await;
     assert!(matches!(lost, Reply::Lost(_)), "{lost:?}");
     let gone = issuer.delete(family, &late[0].id).await;
     assert!(
-        matches!(&gone, Reply::Refused(trouble) if trouble.kind == TroubleKind::NotFound),
+        matches!(&gone, Reply::Refused(trouble) if trouble.kind == ApiErrorKind::NotFound),
         "{gone:?}"
     );
 }

@@ -20,7 +20,7 @@ const SHOWN: usize = 50;
 
 /// What this machine knows about a token's bearer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bearer {
+pub struct BearerFacts {
     /// The client ID of the stored credential.
     pub client_id: String,
     /// When its secret was stored, in Unix seconds.
@@ -31,7 +31,7 @@ pub struct Bearer {
 
 /// A part of the server's information, or why it is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part<T> {
+pub(super) enum Information<T> {
     Known(T),
     Unknown(String),
 }
@@ -47,21 +47,21 @@ pub(super) enum Line {
 
 /// What a control plane says about a token's bearer.
 #[derive(Debug)]
-pub(super) struct Plane {
+pub(super) struct ControlPlaneIdentity {
     pub(super) at: String,
     pub(super) line: Option<Line>,
-    pub(super) key: Part<Option<(Family, Application)>>,
+    pub(super) key: Information<Option<(Family, Application)>>,
     /// `None` where the server has no such endpoint.
-    pub(super) rules: Option<Part<Rules>>,
-    pub(super) clusters: Part<Clusters>,
+    pub(super) rules: Option<Information<Rules>>,
+    pub(super) clusters: Information<Clusters>,
 }
 
 /// The identity of a token's bearer.
 #[derive(Debug)]
 pub struct Identity {
-    bearer: Bearer,
+    bearer: BearerFacts,
     /// `None` for an issuer other than Run:ai.
-    plane: Option<Plane>,
+    plane: Option<ControlPlaneIdentity>,
 }
 
 // === impl Line ===
@@ -94,19 +94,19 @@ impl Line {
 // === impl Identity ===
 
 impl Identity {
-    pub(super) const fn new(bearer: Bearer, plane: Option<Plane>) -> Self {
+    pub(super) const fn new(bearer: BearerFacts, plane: Option<ControlPlaneIdentity>) -> Self {
         Self { bearer, plane }
     }
 
     /// Returns the identity in a token of an issuer other than Run:ai.
-    pub const fn of_token(bearer: Bearer) -> Self {
+    pub const fn of_token(bearer: BearerFacts) -> Self {
         Self::new(bearer, None)
     }
 
     fn rules(&self) -> Option<&Rules> {
         match self.plane.as_ref()?.rules.as_ref()? {
-            Part::Known(rules) => Some(rules),
-            Part::Unknown(_) => None,
+            Information::Known(rules) => Some(rules),
+            Information::Unknown(_) => None,
         }
     }
 
@@ -211,14 +211,14 @@ impl Identity {
     }
 }
 
-impl Plane {
+impl ControlPlaneIdentity {
     fn key_in_words(&self) -> String {
         match &self.key {
-            Part::Known(Some((family, key))) => {
+            Information::Known(Some((family, key))) => {
                 format!("{} ({})", printable(&key.name), family.noun())
             }
-            Part::Known(None) => "the server lists no key of this client ID".to_owned(),
-            Part::Unknown(why) => format!("cannot tell: {why}"),
+            Information::Known(None) => "the server lists no key of this client ID".to_owned(),
+            Information::Unknown(why) => format!("cannot tell: {why}"),
         }
     }
 
@@ -229,8 +229,8 @@ impl Plane {
                     "cannot tell: the server has no list of access rules (it came with 2.21)";
                 return vec![what.to_owned()];
             }
-            Some(Part::Unknown(why)) => return vec![format!("cannot tell: {why}")],
-            Some(Part::Known(rules)) => rules,
+            Some(Information::Unknown(why)) => return vec![format!("cannot tell: {why}")],
+            Some(Information::Known(rules)) => rules,
         };
         let shown = rules.rules.iter().take(SHOWN);
         let mut roles: Vec<_> = shown.map(Rule::in_words).collect();
@@ -245,8 +245,8 @@ impl Plane {
 
     fn clusters_in_words(&self) -> String {
         let clusters = match &self.clusters {
-            Part::Unknown(why) => return format!("cannot tell: {why}"),
-            Part::Known(clusters) => clusters,
+            Information::Unknown(why) => return format!("cannot tell: {why}"),
+            Information::Known(clusters) => clusters,
         };
         let old = clusters.too_old();
         if old.is_empty() {

@@ -33,7 +33,7 @@ pub struct Application {
 
 /// The result of a search for a person's text in a list.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Found<'a> {
+pub enum KeyMatch<'a> {
     /// The one key of this ID, client ID or name.
     One(&'a Application),
     /// Several keys of this name or client ID.
@@ -43,7 +43,7 @@ pub enum Found<'a> {
 }
 
 /// Finds a key by its ID, else by its client ID, else by its name.
-pub fn find<'a>(keys: &'a [Application], text: &str) -> Found<'a> {
+pub fn find<'a>(keys: &'a [Application], text: &str) -> KeyMatch<'a> {
     let by: [fn(&Application) -> &str; 3] = [
         |key| key.id.as_str(),
         |key| key.client_id.as_str(),
@@ -53,11 +53,11 @@ pub fn find<'a>(keys: &'a [Application], text: &str) -> Found<'a> {
         let found: Vec<_> = keys.iter().filter(|key| of(key) == text).collect();
         match found.as_slice() {
             [] => {}
-            [one] => return Found::One(one),
-            _ => return Found::Several(found),
+            [one] => return KeyMatch::One(one),
+            _ => return KeyMatch::Several(found),
         }
     }
-    Found::Nothing
+    KeyMatch::Nothing
 }
 
 #[derive(Deserialize)]
@@ -225,13 +225,13 @@ mod tests {
             ("x", "4"),
         ] {
             assert!(
-                matches!(find(&keys, text), Found::One(key) if key.id == id),
+                matches!(find(&keys, text), KeyMatch::One(key) if key.id == id),
                 "{text}"
             );
         }
-        assert!(matches!(find(&keys, "a"), Found::Several(found) if found.len() == 2));
+        assert!(matches!(find(&keys, "a"), KeyMatch::Several(found) if found.len() == 2));
         for text in ["", "A", "5", "c"] {
-            assert_eq!(find(&keys, text), Found::Nothing, "{text}");
+            assert_eq!(find(&keys, text), KeyMatch::Nothing, "{text}");
         }
     }
 }

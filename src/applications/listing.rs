@@ -1,11 +1,11 @@
 //! The daemon's answer with a list of keys: in the format of `jetond app`, with as many keys as fit.
 
 use super::MAX_USER_KEYS;
-use super::list::{Application, Found, find};
+use super::list::{Application, KeyMatch, find};
 use super::listed::Listed;
 use super::table::{JsonRow, Row, ascii, cells, columns, count, head, json_of_one, lines_of_one};
 use crate::instant::UnixTime;
-use crate::query::{KeyForm, KeyList, KeyListing, KeySeen, KeyShown};
+use crate::query::{FormattedKey, KeyFacts, KeyForm, KeyList, KeyListing};
 
 impl KeyList for Listed {
     fn list(&self, form: &KeyForm<'_>, room: usize) -> KeyListing {
@@ -16,14 +16,14 @@ impl KeyList for Listed {
         }
     }
 
-    fn show(&self, key: &str, form: &KeyForm<'_>) -> KeyShown {
+    fn show(&self, key: &str, form: &KeyForm<'_>) -> FormattedKey {
         let noun = self.family.noun();
         let key = match find(&self.keys, key) {
-            Found::One(key) => key,
-            Found::Nothing => return KeyShown::Nothing(noun),
-            Found::Several(keys) => {
+            KeyMatch::One(key) => key,
+            KeyMatch::Nothing => return FormattedKey::Nothing(noun),
+            KeyMatch::Several(keys) => {
                 let ids = keys.iter().map(|key| key.id.clone());
-                return KeyShown::Several(noun, ids.collect());
+                return FormattedKey::Several(noun, ids.collect());
             }
         };
         let used_by = used_by(key, form);
@@ -31,7 +31,7 @@ impl KeyList for Listed {
             key,
             used_by: &used_by,
         };
-        KeyShown::One(if form.json {
+        FormattedKey::One(if form.json {
             json_of_one(self.family, &row) + "\n"
         } else {
             lines_of_one(self.family, &row, form.now)
@@ -39,13 +39,13 @@ impl KeyList for Listed {
     }
 
     fn may_lack(&self, key: &str) -> bool {
-        self.may_have_more && find(&self.keys, key) == Found::Nothing
+        self.may_have_more && find(&self.keys, key) == KeyMatch::Nothing
     }
 
-    fn seen(&self, client_id: &str) -> Option<KeySeen> {
+    fn seen(&self, client_id: &str) -> Option<KeyFacts> {
         let key = self.keys.iter().find(|key| key.client_id == client_id)?;
         let moment = |seconds| UnixTime::from_epoch(std::time::Duration::from_secs(seconds));
-        Some(KeySeen {
+        Some(KeyFacts {
             id: key.id.clone(),
             created_at: key.created_at.map(moment),
             date: self.server_date,
@@ -222,17 +222,19 @@ mod tests {
         let mut listed = listed(Family::UserApplications, 3);
         let one = listed.show("c-2", &form(true, &[]));
         assert!(
-            matches!(&one, KeyShown::One(text) if text.contains("\"id\":\"2\"") && text.ends_with("}\n"))
+            matches!(&one, FormattedKey::One(text) if text.contains("\"id\":\"2\"") && text.ends_with("}\n"))
         );
         let lines = listed.show("key-0", &form(false, &[]));
-        assert!(matches!(&lines, KeyShown::One(text) if text.contains("no profile here uses it")));
+        assert!(
+            matches!(&lines, FormattedKey::One(text) if text.contains("no profile here uses it"))
+        );
         let none = listed.show("key-9", &form(false, &[]));
-        assert_eq!(none, KeyShown::Nothing("user application"));
+        assert_eq!(none, FormattedKey::Nothing("user application"));
         assert!(!listed.may_lack("key-9"));
         listed.keys[1].name = "key-0".into();
         let several = listed.show("key-0", &form(false, &[]));
         let ids = vec!["0".to_owned(), "1".to_owned()];
-        assert_eq!(several, KeyShown::Several("user application", ids));
+        assert_eq!(several, FormattedKey::Several("user application", ids));
         listed.may_have_more = true;
         assert!(listed.may_lack("key-9") && !listed.may_lack("c-2"));
     }

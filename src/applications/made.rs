@@ -2,14 +2,14 @@
 
 use zeroize::Zeroizing;
 
+use super::error::ApiError;
 use super::list::is_id;
-use super::trouble::Trouble;
 use crate::credential::{ClientSecret, RawAnswer};
 use crate::instant::UnixTime;
 
 /// A new key.
 #[derive(Debug)]
-pub struct Made {
+pub struct CreatedKey {
     /// The server's ID of the key.
     pub id: String,
     /// The client ID.
@@ -22,9 +22,9 @@ pub struct Made {
 
 /// The answer to a regeneration. The former secret is revoked.
 #[derive(Debug)]
-pub struct Renewed {
+pub struct RegeneratedKey {
     /// The new secret, or why the answer has none that can be used.
-    pub secret: Result<ClientSecret, Trouble>,
+    pub secret: Result<ClientSecret, ApiError>,
     /// The raw answer: it may hold the secret, which the server never shows again.
     pub raw: RawAnswer,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::api::Applications;
-use super::identity::Part;
+use super::identity::Information;
 use super::rules::{Rule, Rules};
 
 /// The roles of a token's bearer, each with its scope. It always has all roles; if a server shows only some, no value
@@ -39,7 +39,7 @@ impl Applications {
     /// Returns the roles of the token's bearer; `None` if the server does not show them all.
     pub async fn roles(&self) -> Option<Roles> {
         match self.rules().await {
-            Ok(Some(Part::Known(rules))) => Roles::of(&rules),
+            Ok(Some(Information::Known(rules))) => Roles::of(&rules),
             _ => None,
         }
     }

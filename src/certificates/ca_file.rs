@@ -11,7 +11,7 @@ use super::openssl;
 use super::pem::{self, Pem};
 use super::untrusted::words;
 use crate::credential::CaContent;
-use crate::trust::{Purpose, Untrusted, read_named};
+use crate::trust::{Purpose, UntrustedPath, read_named};
 
 /// The largest accepted CA file, in bytes: more than four times the largest bundles of today's distributions.
 const MAX_LEN: u64 = 1 << 20;
@@ -44,7 +44,7 @@ pub struct CaFileError {
 #[derive(Debug)]
 pub enum CaFileErrorKind {
     /// The file, or a folder or link that leads to it, cannot be read or is not trusted.
-    Untrusted(Untrusted),
+    Untrusted(UntrustedPath),
     /// A block that should be a certificate in PEM form is not.
     NotPem,
     /// It holds no certificate in PEM form. If it has one in another form, the text says how to convert it.

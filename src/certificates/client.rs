@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 use super::openssl;
 use super::pem::Pem;
 use super::untrusted::words;
-use super::x509::Facts;
+use super::x509::CertificateFacts;
 use crate::config::ClientCertificate;
-use crate::trust::{Purpose, Untrusted, read_named};
+use crate::trust::{Purpose, UntrustedPath, read_named};
 
 /// The largest accepted certificate or key file, in bytes: four times a long chain of large certificates.
 const MAX_LEN: u64 = 65_536;
@@ -42,23 +42,23 @@ pub struct ClientFiles {
 /// The reason why a client certificate or its key cannot be used.
 #[derive(Debug)]
 pub struct ClientFileError {
-    part: Part,
+    part: ClientFilePart,
     /// The file's path in the configuration.
     path: PathBuf,
-    why: Why,
+    why: ClientFileFault,
 }
 
 /// One of the two files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum ClientFilePart {
     Certificate,
     Key,
 }
 
 #[derive(Debug)]
-enum Why {
+enum ClientFileFault {
     /// The file, or a folder or link that leads to it, cannot be read or is not trusted.
-    Untrusted(Untrusted),
+    Untrusted(UntrustedPath),
     /// A block in it has no end, or holds something other than base64.
     NotPem,
     /// It holds no block of its kind. If it has one in another form, the text says how to convert it.
@@ -84,8 +84,8 @@ impl ClientFiles {
     /// # Errors
     /// [`ClientFileError`] names the file, the reason and the remedy.
     pub fn read(files: &ClientCertificate, uid: u32) -> Result<Self, ClientFileError> {
-        let cert = read(Part::Certificate, &files.cert, uid)?;
-        let key = read(Part::Key, &files.key, uid)?;
+        let cert = read(ClientFilePart::Certificate, &files.cert, uid)?;
+        let key = read(ClientFilePart::Key, &files.key, uid)?;
         let mut both = Sha256::new();
         for file in [&cert, &key] {
             both.update(file.len().to_le_bytes());
@@ -106,16 +106,16 @@ impl ClientFiles {
     /// a retry after one of the [`PAUSES`] may succeed.
     pub fn identity(&self, provider: &CryptoProvider) -> Result<CertifiedKey, ClientFileError> {
         let ClientCertificate { cert, key } = &self.files;
-        let of_certificate = |why| Part::Certificate.failed(cert, why);
-        let of_key = |why| Part::Key.failed(key, why);
+        let of_certificate = |why| ClientFilePart::Certificate.failed(cert, why);
+        let of_key = |why| ClientFilePart::Key.failed(key, why);
         let chain = chain(&self.cert, cert).map_err(of_certificate)?;
         let private_key = private_key(&self.key).map_err(of_key)?;
         CertifiedKey::from_der(chain, private_key, provider).map_err(|error| match error {
             TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                of_certificate(Why::Mismatch(key.clone()))
+                of_certificate(ClientFileFault::Mismatch(key.clone()))
             }
-            TlsError::InvalidCertificate(_) => of_certificate(Why::Unusable),
-            _ => of_key(Why::Unusable),
+            TlsError::InvalidCertificate(_) => of_certificate(ClientFileFault::Unusable),
+            _ => of_key(ClientFileFault::Unusable),
         })
     }
 
@@ -149,42 +149,46 @@ fn settled<T>(
     look()
 }
 
-fn read(part: Part, path: &Path, uid: u32) -> Result<Zeroizing<Vec<u8>>, ClientFileError> {
+fn read(
+    part: ClientFilePart,
+    path: &Path,
+    uid: u32,
+) -> Result<Zeroizing<Vec<u8>>, ClientFileError> {
     let purpose = match part {
-        Part::Certificate => Purpose::ClientCertificate,
-        Part::Key => Purpose::ClientKey,
+        ClientFilePart::Certificate => Purpose::ClientCertificate,
+        ClientFilePart::Key => Purpose::ClientKey,
     };
     let file = read_named(path, uid, purpose, MAX_LEN);
-    let file = file.map_err(|why| part.failed(path, Why::Untrusted(why)))?;
+    let file = file.map_err(|why| part.failed(path, ClientFileFault::Untrusted(why)))?;
     Ok(file.bytes)
 }
 
-fn chain(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, Why> {
+fn chain(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, ClientFileFault> {
     let pem = Pem::new(bytes);
     if let Some(words) = openssl::words(&pem, path) {
-        return Err(Why::OpenSsl(words));
+        return Err(ClientFileFault::OpenSsl(words));
     }
-    let blocks = pem.blocks().ok_or(Why::NotPem)?.into_iter();
+    let blocks = pem.blocks().ok_or(ClientFileFault::NotPem)?.into_iter();
     let certificates = blocks.filter(|(kind, _)| *kind == SectionKind::Certificate);
     let chain: Vec<CertificateDer<'static>> = certificates.map(|(_, der)| der.into()).collect();
     let Some(own) = chain.first() else {
-        return Err(Why::Empty(openssl::hint(bytes, &pem, path)));
+        return Err(ClientFileFault::Empty(openssl::hint(bytes, &pem, path)));
     };
-    match Facts::read(own) {
-        Some(facts) if facts.version < 3 => Err(Why::OldVersion(facts.version)),
+    match CertificateFacts::read(own) {
+        Some(facts) if facts.version < 3 => Err(ClientFileFault::OldVersion(facts.version)),
         _ => Ok(chain),
     }
 }
 
-fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Why> {
+fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, ClientFileFault> {
     let pem = Pem::new(bytes);
     if pem.is_encrypted() {
-        return Err(Why::Encrypted);
+        return Err(ClientFileFault::Encrypted);
     }
-    let mut blocks = pem.blocks().ok_or(Why::NotPem)?.into_iter();
+    let mut blocks = pem.blocks().ok_or(ClientFileFault::NotPem)?.into_iter();
     blocks
         .find_map(|(kind, der)| PrivateKeyDer::from_pem(kind, der))
-        .ok_or_else(|| Why::Empty(String::new()))
+        .ok_or_else(|| ClientFileFault::Empty(String::new()))
 }
 
 impl fmt::Debug for ClientFiles {
@@ -195,8 +199,8 @@ impl fmt::Debug for ClientFiles {
 
 // === impl Part ===
 
-impl Part {
-    fn failed(self, path: &Path, why: Why) -> ClientFileError {
+impl ClientFilePart {
+    fn failed(self, path: &Path, why: ClientFileFault) -> ClientFileError {
         ClientFileError {
             part: self,
             path: path.to_owned(),
@@ -217,7 +221,10 @@ impl Part {
 impl ClientFileError {
     /// Reports whether a retry may succeed soon: the files look as if they were read between two writes.
     pub const fn is_passing(&self) -> bool {
-        matches!(self.why, Why::Mismatch(_) | Why::NotPem | Why::Empty(_))
+        matches!(
+            self.why,
+            ClientFileFault::Mismatch(_) | ClientFileFault::NotPem | ClientFileFault::Empty(_)
+        )
     }
 }
 
@@ -225,30 +232,30 @@ impl fmt::Display for ClientFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the {} {} ", self.part.noun(), self.path.display())?;
         match &self.why {
-            Why::Untrusted(why) => f.write_str(&words(&self.path, why)),
-            Why::NotPem => f.write_str("is not in PEM form"),
-            Why::Empty(hint) if self.part == Part::Certificate => {
+            ClientFileFault::Untrusted(why) => f.write_str(&words(&self.path, why)),
+            ClientFileFault::NotPem => f.write_str("is not in PEM form"),
+            ClientFileFault::Empty(hint) if self.part == ClientFilePart::Certificate => {
                 write!(f, "holds no certificate in PEM form{hint}")
             }
-            Why::Empty(_) => f.write_str("holds no private key in PEM form"),
-            Why::OpenSsl(words) => f.write_str(words),
-            Why::Encrypted => {
+            ClientFileFault::Empty(_) => f.write_str("holds no private key in PEM form"),
+            ClientFileFault::OpenSsl(words) => f.write_str(words),
+            ClientFileFault::Encrypted => {
                 let path = openssl::word(&self.path);
                 write!(
                     f,
                     "is encrypted, and the daemon cannot ask for its pass phrase; write one that is not encrypted: openssl pkey -in {path} -out NEW.key"
                 )
             }
-            Why::OldVersion(version) => write!(
+            ClientFileFault::OldVersion(version) => write!(
                 f,
                 "is of version {version} (X.509v{version}), and TLS takes version 3 alone: have it issued again with extensions, such as extendedKeyUsage = clientAuth"
             ),
-            Why::Mismatch(key) => write!(
+            ClientFileFault::Mismatch(key) => write!(
                 f,
                 "and the key {} do not belong together: the certificate is for another key",
                 key.display()
             ),
-            Why::Unusable => f.write_str("is of a kind that cannot be used"),
+            ClientFileFault::Unusable => f.write_str("is of a kind that cannot be used"),
         }
     }
 }
@@ -417,7 +424,8 @@ mod tests {
 
     #[test]
     fn files_that_do_not_fit_together_are_read_again_three_times() {
-        let mismatch = || Part::Key.failed(Path::new("/k"), Why::Mismatch("/k".into()));
+        let mismatch =
+            || ClientFilePart::Key.failed(Path::new("/k"), ClientFileFault::Mismatch("/k".into()));
         for right_at in 0..5 {
             let (mut looks, mut waited) = (0, Duration::ZERO);
             let look = || {
@@ -435,7 +443,9 @@ mod tests {
             assert_eq!(waited, Duration::from_millis(at), "{right_at}");
         }
         // There is no wait for other errors.
-        let encrypted = || Err::<(), _>(Part::Key.failed(Path::new("/k"), Why::Encrypted));
+        let encrypted = || {
+            Err::<(), _>(ClientFilePart::Key.failed(Path::new("/k"), ClientFileFault::Encrypted))
+        };
         assert!(settled(encrypted, |_| panic!("a wait")).is_err());
     }
 }

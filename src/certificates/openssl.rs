@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::pem::Pem;
-use super::x509::Facts;
+use super::x509::CertificateFacts;
 
 /// The label of a block in OpenSSL's own form.
 const LABEL: &str = "TRUSTED CERTIFICATE";
@@ -33,7 +33,7 @@ pub(super) fn words(pem: &Pem, path: &Path) -> Option<String> {
 /// Returns the text that follows "holds no certificate in PEM form", if the file holds one in another form.
 pub(super) fn hint(bytes: &[u8], pem: &Pem, path: &Path) -> String {
     let path = word(path);
-    if Facts::read(bytes).is_some() {
+    if CertificateFacts::read(bytes).is_some() {
         return format!(
             "; it holds one in DER form, so convert it: openssl x509 -inform DER -in {path} -out NEW.pem"
         );

@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
-use crate::trust::{Distrust, Untrusted};
+use crate::trust::{TrustFault, UntrustedPath};
 
 /// Describes the problem with the file at `path`, and the remedy.
-pub(super) fn words(path: &Path, untrusted: &Untrusted) -> String {
+pub(super) fn words(path: &Path, untrusted: &UntrustedPath) -> String {
     let is_itself = untrusted.path == path;
     match &untrusted.why {
-        Distrust::NotAFile => "is not a file".to_owned(),
-        Distrust::Missing => "cannot be read: No such file or directory".to_owned(),
-        Distrust::TooLarge(cap) => format!("is larger than {cap} bytes"),
-        Distrust::Io { source, .. } if is_itself => format!("cannot be read: {source}"),
-        Distrust::Io { source, .. } => format!("cannot be read: {untrusted}: {source}"),
-        Distrust::Denied(_) if is_itself => {
+        TrustFault::NotAFile => "is not a file".to_owned(),
+        TrustFault::Missing => "cannot be read: No such file or directory".to_owned(),
+        TrustFault::TooLarge(cap) => format!("is larger than {cap} bytes"),
+        TrustFault::Io { source, .. } if is_itself => format!("cannot be read: {source}"),
+        TrustFault::Io { source, .. } => format!("cannot be read: {untrusted}: {source}"),
+        TrustFault::Denied(_) if is_itself => {
             let remedy = untrusted.remedy().map(|remedy| format!("; {remedy}"));
             format!(
                 "cannot be read: {}{}",
@@ -21,7 +21,7 @@ pub(super) fn words(path: &Path, untrusted: &Untrusted) -> String {
                 remedy.unwrap_or_default()
             )
         }
-        Distrust::Denied(_) => format!("cannot be read: {untrusted}"),
+        TrustFault::Denied(_) => format!("cannot be read: {untrusted}"),
         _ if is_itself => {
             let remedy = untrusted.remedy().map(|remedy| format!("; {remedy}"));
             let what = untrusted.what();

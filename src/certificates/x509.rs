@@ -27,7 +27,7 @@ const SIGNS_CERTIFICATES: u8 = 0x04;
 
 /// The facts in a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts<'a> {
+pub struct CertificateFacts<'a> {
     /// Its version, from 1 to 3.
     pub version: u8,
     /// Its issuer's name, as DER.
@@ -44,7 +44,7 @@ pub struct Facts<'a> {
 
 // === impl Facts ===
 
-impl<'a> Facts<'a> {
+impl<'a> CertificateFacts<'a> {
     /// Parses a certificate; `None` if the bytes are not one.
     pub fn read(der: &'a [u8]) -> Option<Self> {
         let (certificate, _) = expect(tag::SEQUENCE, der)?;
@@ -205,7 +205,7 @@ mod tests {
             (der(explicit), false, false),
             (der(signing), true, true),
         ] {
-            let facts = Facts::read(&der).unwrap();
+            let facts = CertificateFacts::read(&der).unwrap();
             assert_eq!(facts.version, 3);
             assert!(facts.is_self_issued());
             assert_eq!(
@@ -232,7 +232,7 @@ mod tests {
             (b"\xa0\x02\x02\x00", None),
         ] {
             let der = tbs(version);
-            let facts = Facts::read(&der);
+            let facts = CertificateFacts::read(&der);
             assert_eq!(facts.map(|facts| facts.version), is, "{version:?}");
             assert!(facts.is_none_or(|facts| !facts.is_self_issued()));
         }
@@ -246,11 +246,11 @@ mod tests {
             params.extended_key_usages = vec![Purpose::ServerAuth];
         });
         for at in 0..der.len() {
-            assert_eq!(Facts::read(&der[..at]), None, "{at}");
+            assert_eq!(CertificateFacts::read(&der[..at]), None, "{at}");
             for byte in [0, 1, 0x7f, 0x80, 0x83, 0x84, 0xff] {
                 let mut changed = der.clone();
                 changed[at] = byte;
-                let _ = Facts::read(&changed);
+                let _ = CertificateFacts::read(&changed);
             }
         }
     }

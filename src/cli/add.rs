@@ -5,23 +5,23 @@ use std::path::PathBuf;
 use super::admin;
 use super::issuer;
 use super::open_here::{Opening, open_here};
-use super::output::{Exit, fail, say};
-use super::place::{self, Place};
+use super::output::{Exit, fail, print_line};
 use super::prompt;
+use super::store_choice::{self, StoreChoice};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::certificates::ClientFiles;
 use crate::config::oauth2::ClientAuth;
-use crate::config::{self, CredentialPlace, Profile, Proxy, StoreKind};
+use crate::config::{self, CredentialLocation, Profile, Proxy, StoreKind};
 use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::provider::AuthMethods;
-use crate::provider::configured::{self, Files};
+use crate::provider::configured::{self, ProviderFiles};
 use crate::settings::Content;
 use crate::store::source::ca_file;
-use crate::store::{Bound, Look, Required, Stores};
+use crate::store::{BoundTarget, Required, StoreReading, Stores};
 use enrolment::Enrolment;
 use provider::ProviderArgs;
 
@@ -75,7 +75,7 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "PATH")]
     client_secret_file: Option<PathBuf>,
     /// Where to keep the credential; by default encrypted-file once it exists, else keyring if it works, else file
-    #[arg(long, value_name = "STORE", value_parser = place::asked())]
+    #[arg(long, value_name = "STORE", value_parser = store_choice::asked())]
     store: Option<StoreKind>,
     /// Bind the credential of an existing profile to what the configuration says now, or give the profile a new credential
     #[arg(long, conflicts_with_all = ["ca_file", "proxy", "client_certificate", "client_key", "store"])]
@@ -131,7 +131,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
 }
 
 /// Marks the credential as shared with another machine if the stored one is marked so and is the same.
-fn shared_as_before(credential: Credential, seen: &Look) -> Credential {
+fn shared_as_before(credential: Credential, seen: &StoreReading) -> Credential {
     let stored = seen.record.as_ref().ok().and_then(Option::as_ref);
     let is_shared = stored
         .map(|record| &record.key.credential)
@@ -146,7 +146,7 @@ fn shared_as_before(credential: Credential, seen: &Look) -> Credential {
 /// A planned enrolment: the profile and the places to write it to.
 pub(super) struct Plan {
     pub(super) profile: Profile,
-    pub(super) place: Place,
+    pub(super) place: StoreChoice,
     /// Whether the profile is to be written into the configuration.
     is_new: bool,
     /// The client authentication to write into an existing profile, if the issuer accepted another than the profile's.
@@ -173,7 +173,7 @@ impl Plan {
         match (found.config.profiles.get(name), args.profile(env)?) {
             (Some(profile), None) => Ok(Self {
                 profile: profile.clone(),
-                place: Place::of(Self::store_of(profile, name, target)?),
+                place: StoreChoice::of(Self::store_of(profile, name, target)?),
                 is_new: false,
                 client_auth: None,
                 before,
@@ -224,11 +224,11 @@ impl Plan {
     ) -> Result<Self, Exit> {
         let found = target.read_to_change()?;
         stores.keys().encrypt_to(found.config.recipient.clone());
-        let place = Place::choose(asked, target.system, stores, name).map_err(|why| {
+        let place = StoreChoice::choose(asked, target.system, stores, name).map_err(|why| {
             let why = why.named("--store");
             fail(Exit::Config, format!("nothing is changed: {why}"))
         })?;
-        profile.credential = CredentialPlace::Store(place.kind().clone());
+        profile.credential = CredentialLocation::Store(place.kind().clone());
         if let Some(other) = target.shares_credential(env, name, place.kind()) {
             let other = other.display();
             let what = format!(
@@ -256,7 +256,7 @@ impl Plan {
 /// the proof and the record use the same certificates, even if the file changes while a person looks for the secret.
 ///
 /// The files are read as the daemon's user, who has to read them later.
-fn files(profile: &Profile, target: &Target) -> Result<Files, Exit> {
+fn files(profile: &Profile, target: &Target) -> Result<ProviderFiles, Exit> {
     let owner = target.daemon;
     let ca_file = target.as_daemon(|| ca_file(profile, owner));
     let ca_file = ca_file.map_err(|error| fail(Exit::Config, Causes(&error)))?;
@@ -264,20 +264,20 @@ fn files(profile: &Profile, target: &Target) -> Result<Files, Exit> {
         let read = target.as_daemon(|| ClientFiles::examine(files, owner));
         read.map_err(|error| fail(Exit::Config, Causes(&error)))?;
     }
-    Ok(Files::with_ca(owner, ca_file))
+    Ok(ProviderFiles::with_ca(owner, ca_file))
 }
 
 /// Finds where the secret will be sent, and the authentication methods in the issuer's document. The address is shown
 /// if it differs from the one that the person typed.
 fn destination(
     profile: &Profile,
-    files: &Files,
+    files: &ProviderFiles,
     env: &Env,
-) -> Result<(Bound, Option<AuthMethods>), Exit> {
+) -> Result<(BoundTarget, Option<AuthMethods>), Exit> {
     let located = ask(profile, env, configured::destination(profile, files))?;
-    let bound = Bound::of(profile, located.endpoint);
+    let bound = BoundTarget::of(profile, located.endpoint);
     if profile.origin().is_none() {
-        say(format!(
+        print_line(format!(
             "the issuer's token endpoint is {bound}: the credential is sent only there"
         ));
     }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::output::{Exit, fail, report, tell};
+use super::output::{Exit, fail, print_note, report};
 use super::socket_unit;
 use super::sockets;
 use super::target::Target;
 use super::target::lines::option;
 use crate::paths::{Env, PathError, SocketPlaces};
-use crate::process::manager::Manager;
+use crate::process::manager::SystemdManager;
 use crate::settings;
 use crate::wire::ProfilesReply;
 use crate::wire::reload::ReloadQuery;
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_ANSWER: u64 = 1 << 20;
 
 /// A daemon's answer: its status and its body.
-pub(super) struct Answer {
+pub(super) struct DaemonAnswer {
     pub(super) status: u16,
     pub(super) body: String,
 }
@@ -42,33 +42,33 @@ struct Reloaded {
 pub(super) fn reload(target: &Target, env: &Env) {
     let places = match places(target, env) {
         Ok(places) => places,
-        Err(error) => return tell(format!("no daemon could be notified: {error}")),
+        Err(error) => return print_note(format!("no daemon could be notified: {error}")),
     };
     let (socket, start) = (places.admin.display(), target.line("run"));
     let source = settings::source_id(&target.config, &target.state);
-    match ask(&places.admin, source.clone()) {
-        Ok(Answer { status: 200, body }) => {
+    match request_reload(&places.admin, source.clone()) {
+        Ok(DaemonAnswer { status: 200, body }) => {
             let reloaded: Option<Reloaded> = serde_json::from_str(&body).ok();
             let theirs = reloaded.and_then(|reloaded| reloaded.source);
             if theirs.is_some() && theirs == source {
                 report("the running daemon has read it");
             } else {
-                tell(format!(
+                print_note(format!(
                     "the daemon at {socket} has read its configuration and does not say which file that is; if it is another one, start a daemon for this one with: {start}"
                 ));
             }
         }
-        Ok(Answer { status: 409, .. }) => tell(format!(
+        Ok(DaemonAnswer { status: 409, .. }) => print_note(format!(
             "the daemon at {socket} uses another configuration or state; start a daemon for this one with: {start}"
         )),
         Ok(_) => {
             let check = target.line("check");
-            tell(format!(
+            print_note(format!(
                 "the running daemon could not read its configuration; to see why, run: {check}"
             ));
         }
-        Err(e) if is_absent(&e) => match Manager::listening_at(&places.token) {
-            Some(manager) => tell(format!(
+        Err(e) if is_absent(&e) => match SystemdManager::listening_at(&places.token) {
+            Some(manager) => print_note(format!(
                 "the running daemon could not be notified: its admin socket {socket} is missing; create it again with: {} restart jetond-admin.socket",
                 manager.systemctl()
             )),
@@ -76,7 +76,7 @@ pub(super) fn reload(target: &Target, env: &Env) {
                 "no daemon is running at {socket}; start one with: {start}"
             )),
         },
-        Err(e) => tell(format!(
+        Err(e) => print_note(format!(
             "the daemon at {socket} could not be notified ({e}); run: jeton reload{}",
             option("--admin-socket", &places.admin)
         )),
@@ -101,9 +101,9 @@ pub(super) fn refuse_if_gone(target: &Target, env: &Env) -> Result<(), Exit> {
         let what = format!("cannot tell whether the daemon at {socket} serves its profiles");
         (Exit::Later, format!("{what} ({why}): try again"))
     };
-    let (exit, why) = match ask(&places.admin, source) {
+    let (exit, why) = match request_reload(&places.admin, source) {
         // The daemon has another configuration, has reloaded this one, or belongs to another user.
-        Ok(Answer {
+        Ok(DaemonAnswer {
             status: 200 | 403 | 409,
             ..
         }) => return Ok(()),
@@ -115,7 +115,7 @@ pub(super) fn refuse_if_gone(target: &Target, env: &Env) -> Result<(), Exit> {
             let remedy = "put the file back, or stop the daemon to begin with a new one";
             (Exit::Config, format!("{what}: {remedy}"))
         }
-        Ok(Answer { status, .. }) => unknown(format!("it answers with status {status}")),
+        Ok(DaemonAnswer { status, .. }) => unknown(format!("it answers with status {status}")),
         Err(error) => unknown(error.to_string()),
     };
     let config = target.config.display();
@@ -132,11 +132,11 @@ pub(super) fn refuse_another_daemon(target: &Target, places: &SocketPlaces) -> R
     let source = settings::source_id(&target.config, &target.state);
     let answer = match identify(&places.admin, source.clone()) {
         // An older daemon says so only when it reloads.
-        Ok(Answer { status: 400, .. }) => ask(&places.admin, source),
+        Ok(DaemonAnswer { status: 400, .. }) => request_reload(&places.admin, source),
         answer => answer,
     };
     match answer {
-        Ok(Answer { status: 409, .. }) => {
+        Ok(DaemonAnswer { status: 409, .. }) => {
             let (socket, start) = (places.admin.display(), target.line("run"));
             let what = format!(
                 "nothing is sent: the daemon at {socket} uses another configuration or state; start a daemon for this one with: {start}"
@@ -151,7 +151,10 @@ pub(super) fn refuse_another_daemon(target: &Target, places: &SocketPlaces) -> R
 /// Whether the daemon at this admin socket surely has another configuration or state than this target.
 pub(super) fn is_another_daemon(target: &Target, admin: &Path) -> bool {
     let source = settings::source_id(&target.config, &target.state);
-    matches!(identify(admin, source), Ok(Answer { status: 409, .. }))
+    matches!(
+        identify(admin, source),
+        Ok(DaemonAnswer { status: 409, .. })
+    )
 }
 
 /// Whether the daemon at this admin socket surely has the configuration and the state of this target.
@@ -159,7 +162,7 @@ pub(super) fn is_daemon_of(target: &Target, admin: &Path) -> bool {
     let Some(source) = settings::source_id(&target.config, &target.state) else {
         return false;
     };
-    let Ok(Answer { status: 200, body }) = identify(admin, Some(source.clone())) else {
+    let Ok(DaemonAnswer { status: 200, body }) = identify(admin, Some(source.clone())) else {
         return false;
     };
     let theirs: Option<Reloaded> = serde_json::from_str(&body).ok();
@@ -196,7 +199,7 @@ pub(super) fn places(target: &Target, env: &Env) -> Result<SocketPlaces, PathErr
 
 // === impl Answer ===
 
-impl Answer {
+impl DaemonAnswer {
     /// Whether the daemon has no profiles, or no configuration in force.
     fn has_no_profiles(&self) -> bool {
         let list = serde_json::from_str::<ProfilesReply>(&self.body);
@@ -215,7 +218,7 @@ impl Answer {
 }
 
 /// Asks the daemon for a reload, if `source` is its configuration and state.
-fn ask(socket: &Path, source: Option<String>) -> io::Result<Answer> {
+fn request_reload(socket: &Path, source: Option<String>) -> io::Result<DaemonAnswer> {
     let query = ReloadQuery {
         source,
         dry_run: false,
@@ -230,7 +233,7 @@ fn ask(socket: &Path, source: Option<String>) -> io::Result<Answer> {
 
 /// Asks a daemon whether `source` is its configuration and state. The daemon reads no file for it; an older one rejects
 /// the request.
-fn identify(socket: &Path, source: Option<String>) -> io::Result<Answer> {
+fn identify(socket: &Path, source: Option<String>) -> io::Result<DaemonAnswer> {
     let query = ReloadQuery {
         source,
         dry_run: true,
@@ -257,7 +260,7 @@ pub(super) fn connect(socket: &Path) -> io::Result<UnixStream> {
 }
 
 /// Sends a request, and reads the answer to its end.
-fn exchange(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+fn exchange(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<DaemonAnswer> {
     exchange_on(connect(socket)?, method, path, body)
 }
 
@@ -267,7 +270,7 @@ pub(super) fn exchange_on(
     method: &str,
     path: &str,
     body: &str,
-) -> io::Result<Answer> {
+) -> io::Result<DaemonAnswer> {
     // Written in one piece: if the daemon answers early, a second write would fail. It may hold a secret.
     let request = Zeroizing::new(format!(
         "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -279,7 +282,7 @@ pub(super) fn exchange_on(
     let no_answer = || io::Error::new(io::ErrorKind::InvalidData, "no answer");
     let status = answer.split(' ').nth(1).and_then(|text| text.parse().ok());
     let (_, body) = answer.split_once("\r\n\r\n").ok_or_else(no_answer)?;
-    Ok(Answer {
+    Ok(DaemonAnswer {
         status: status.ok_or_else(no_answer)?,
         body: body.to_owned(),
     })

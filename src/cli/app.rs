@@ -8,7 +8,7 @@ mod delete;
 mod finish;
 mod journal;
 mod keep;
-mod lost;
+mod lost_calls;
 mod reading;
 mod regenerate;
 mod regenerations;
@@ -36,11 +36,11 @@ file: it is never printed.";
 #[derive(Debug, clap::Args)]
 pub(super) struct AppArgs {
     #[command(subcommand)]
-    what: What,
+    what: AppCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum AppCommand {
     /// List the keys: name, client ID, creation, last login, and which profile here uses each
     List(reading::ListArgs),
     /// Show one key
@@ -57,27 +57,27 @@ impl AppArgs {
     /// The target of the command.
     pub(super) const fn target_mut(&mut self) -> &mut TargetArgs {
         match &mut self.what {
-            What::List(args) => &mut args.common.target,
-            What::Show(args) => &mut args.common.target,
-            What::Create(args) => &mut args.common.target,
-            What::Regenerate(args) => &mut args.common.target,
-            What::Delete(args) => &mut args.common.target,
+            AppCommand::List(args) => &mut args.common.target,
+            AppCommand::Show(args) => &mut args.common.target,
+            AppCommand::Create(args) => &mut args.common.target,
+            AppCommand::Regenerate(args) => &mut args.common.target,
+            AppCommand::Delete(args) => &mut args.common.target,
         }
     }
 }
 
 /// Checks what interrupted commands have left at the servers, as every command here does.
 pub(super) fn look_for_lost(target: &Target, env: &Env) {
-    lost::look_everywhere(target, env);
+    lost_calls::look_everywhere(target, env);
 }
 
 pub(super) fn app(args: &AppArgs, env: &Env) -> Exit {
     let done = match &args.what {
-        What::List(args) => reading::list(args, env),
-        What::Show(args) => reading::show(args, env),
-        What::Create(args) => create::create(args, env),
-        What::Regenerate(args) => regenerate::regenerate(args, env),
-        What::Delete(args) => delete::delete(args, env),
+        AppCommand::List(args) => reading::list(args, env),
+        AppCommand::Show(args) => reading::show(args, env),
+        AppCommand::Create(args) => create::create(args, env),
+        AppCommand::Regenerate(args) => regenerate::regenerate(args, env),
+        AppCommand::Delete(args) => delete::delete(args, env),
     };
     done.err().unwrap_or(Exit::Done)
 }

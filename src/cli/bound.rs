@@ -5,8 +5,8 @@ use super::target::Target;
 use crate::causes::Causes;
 use crate::config::Profile;
 use crate::profile::ProfileName;
-use crate::provider::configured::Files;
-use crate::store::{Binding, Differences, Enrolled, Stores};
+use crate::provider::configured::ProviderFiles;
+use crate::store::{Binding, Differences, EnrolledCredential, Stores};
 
 /// The address that the profile's token and secret may be sent to, from the binding of its credential. A configuration
 /// that names another address now gets nothing.
@@ -15,7 +15,7 @@ pub(super) fn bound(
     stores: &Stores,
     name: &ProfileName,
     profile: &Profile,
-) -> Result<(Files, Binding), Exit> {
+) -> Result<(ProviderFiles, Binding), Exit> {
     let enrolled = stores.enrolled(name, profile);
     let enrolled = enrolled.map_err(|error| refuse(Causes(&error)))?;
     let Some(enrolled) = enrolled else {
@@ -33,8 +33,8 @@ pub(super) fn bound_as(
     name: &ProfileName,
     profile: &Profile,
     binding: &Binding,
-) -> Result<(Files, Binding), Exit> {
-    let enrolled = Enrolled {
+) -> Result<(ProviderFiles, Binding), Exit> {
+    let enrolled = EnrolledCredential {
         client_id: String::new(),
         other_client_id: None,
         binding: Some(binding.clone()),
@@ -46,8 +46,8 @@ fn compared(
     target: &Target,
     name: &ProfileName,
     profile: &Profile,
-    enrolled: &Enrolled,
-) -> Result<(Files, Binding), Exit> {
+    enrolled: &EnrolledCredential,
+) -> Result<(ProviderFiles, Binding), Exit> {
     let owner = target.daemon;
     let compared = target.as_daemon(|| enrolled.compare(profile, owner));
     let (now, differences) = compared.map_err(|error| refuse(Causes(&error)))?;
@@ -58,7 +58,7 @@ fn compared(
             target.line(&format!("add {name} --rebind"))
         )));
     }
-    let files = Files::with_ca(owner, now.ca_file);
+    let files = ProviderFiles::with_ca(owner, now.ca_file);
     Ok((files, now.binding))
 }
 

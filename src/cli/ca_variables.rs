@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::output::tell;
+use super::output::print_note;
 use super::target::lines::quoted;
 use crate::config::{Config, Profile};
 use crate::fault::{Fault, FaultKind};
 use crate::offload;
 use crate::paths::Env;
-use crate::provider::configured::{self, Files};
+use crate::provider::configured::{self, ProviderFiles};
 
 /// Time limit for an issuer to show its certificate.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -50,7 +50,7 @@ pub(super) fn note_issuers(config: &Config, owner: u32, env: &Env) {
         return;
     };
     let notes = runtime.block_on(async {
-        let files = Files::of(owner);
+        let files = ProviderFiles::of(owner);
         let mut reaching = tokio::task::JoinSet::new();
         for (site, profile) in sites {
             let (profile, files, env) = (profile.clone(), files.clone(), env.clone());
@@ -63,7 +63,7 @@ pub(super) fn note_issuers(config: &Config, owner: u32, env: &Env) {
         reaching.join_all().await
     });
     for note in notes.into_iter().flatten() {
-        tell(note);
+        print_note(note);
     }
 }
 

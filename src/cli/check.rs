@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 use super::admin;
 use super::app;
 use super::ca_variables;
-use super::clusters::{self, DaemonAt, Destination, Outlook};
+use super::clusters::{self, ClusterVersions, DaemonAt, Destination};
 use super::hosts;
 use super::leftover;
-use super::output::{Exit, fail, say, tell};
+use super::output::{Exit, fail, print_line, print_note};
 use super::same_client;
 use super::sink_folders::{self, MOUNT, SinkFolder};
 use super::target::{Target, TargetArgs};
@@ -25,7 +25,7 @@ use crate::dialect::human::duration;
 use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::provider::configured::Files;
+use crate::provider::configured::ProviderFiles;
 use crate::store::{Differences, Stores};
 
 /// The arguments of `jetond check`.
@@ -44,13 +44,13 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     let config = target.read_config()?;
     for leftover in leftover::find(&target, &config, env) {
         match &leftover.remedy {
-            Some(remedy) => tell(format!("warning: {}; {remedy}", leftover.found())),
-            None => say(leftover.found()),
+            Some(remedy) => print_note(format!("warning: {}; {remedy}", leftover.found())),
+            None => print_line(leftover.found()),
         }
     }
     app::look_for_lost(&target, env);
     for doubtful in &config.doubts {
-        tell(format!(
+        print_note(format!(
             "warning: {}:{doubtful}; {}; {}",
             target.config.display(),
             doubtful.consequence(),
@@ -62,7 +62,7 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
         reach::note_socket(&target, env, config.socket);
     }
     if config.is_empty() {
-        say(format!(
+        print_line(format!(
             "{}: no profiles yet; make one with: {}",
             target.config.display(),
             target.line("add NAME --provider runai --url https://…")
@@ -94,14 +94,14 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
 
 /// Prints the hosts of each profile's tokens. A host that some clients cannot use is not a fault.
 fn say_hosts(config: &Config) {
-    for told in hosts::tell_of(config) {
+    for told in hosts::address_reports(config) {
         let profile = told.profile;
-        say(format!("{profile}: {}", told.addresses));
+        print_line(format!("{profile}: {}", told.addresses));
         for note in told.notes {
-            say(format!("{profile}: {note}"));
+            print_line(format!("{profile}: {note}"));
         }
         for (found, remedy) in told.doubts {
-            tell(format!("warning: {profile}: {found}; {remedy}"));
+            print_note(format!("warning: {profile}: {found}; {remedy}"));
         }
     }
 }
@@ -111,7 +111,7 @@ fn say_rotations(config: &Config) {
     for (name, profile) in &config.profiles {
         if let Some(every) = profile.rotation.every {
             let every = duration(every);
-            say(format!(
+            print_line(format!(
                 "{name}: a daemon rotates its key at an age of {every}, or up to a tenth less"
             ));
         }
@@ -119,14 +119,14 @@ fn say_rotations(config: &Config) {
 }
 
 /// A profile, and where its token may be sent.
-type Bound = (ProfileName, Destination);
+type ProfileTarget = (ProfileName, Destination);
 
 /// The result of checking the profiles' credentials.
 #[derive(Default)]
 struct Checked {
     faults: Vec<String>,
     /// The profiles whose credential is good.
-    bound: Vec<Bound>,
+    bound: Vec<ProfileTarget>,
     /// The profiles whose credential only the daemon can open.
     unopened: Vec<ProfileName>,
 }
@@ -138,7 +138,7 @@ fn check_profiles(target: &Target, config: &Config) -> Checked {
     for (name, profile) in &config.profiles {
         match check_profile(target, &stores, name, profile) {
             Ok(None) => {
-                say(format!(
+                print_line(format!(
                     "{name}: {} at {}, credential {}: it is not opened here, so it is not compared with the configuration; 'jeton status' shows what the daemon finds",
                     profile.provider.as_str(),
                     profile.url(),
@@ -148,7 +148,7 @@ fn check_profiles(target: &Target, config: &Config) -> Checked {
             }
             Ok(Some((client_id, is_read, destination))) => {
                 let ok = if is_read { "ok, " } else { "" };
-                say(format!(
+                print_line(format!(
                     "{name}: {ok}{} at {}, client {client_id}, credential {}",
                     profile.provider.as_str(),
                     profile.url(),
@@ -172,24 +172,24 @@ fn sinks(target: &Target, config: &Config, env: &Env) -> Vec<String> {
             Some((found, remedy)) => {
                 faults.push(format!("{name}: {path} is not written: {found}; {remedy}"));
             }
-            None => say(format!(
+            None => print_line(format!(
                 "{name}: writes its token to {path} ({})",
                 folder.format
             )),
         }
         if folder.is_on_disk {
             let remedy = SinkFolder::DISK_REMEDY;
-            tell(format!("warning: {name}: {}; {remedy}", folder.disk()));
+            print_note(format!("warning: {name}: {}; {remedy}", folder.disk()));
         }
     }
     if !folders.is_empty() {
-        say(format!("files: {MOUNT}"));
+        print_line(format!("files: {MOUNT}"));
     }
     faults
 }
 
 /// Reports the clusters that are too old for users' keys. They keep no token from being served, so this is not a fault.
-fn say_clusters(target: &Target, config: &Config, env: &Env, bound: Vec<Bound>) {
+fn say_clusters(target: &Target, config: &Config, env: &Env, bound: Vec<ProfileTarget>) {
     let (Ok(places), Ok(runtime)) = (admin::places(target, env), offload::event_loop()) else {
         return;
     };
@@ -200,18 +200,18 @@ fn say_clusters(target: &Target, config: &Config, env: &Env, bound: Vec<Bound>) 
     };
     let asking = ask_for_clusters(target, config, daemon, bound);
     let outlooks = runtime.block_on(asking);
-    let is_absent = |(_, outlook): &(_, Outlook)| *outlook == Outlook::NoDaemon;
+    let is_absent = |(_, outlook): &(_, ClusterVersions)| *outlook == ClusterVersions::NoDaemon;
     if outlooks.iter().any(is_absent) {
-        say(format!(
+        print_line(format!(
             "no daemon is running at {socket}, so the versions of the clusters were not checked"
         ));
     }
     for (name, outlook) in outlooks {
         match outlook {
-            Outlook::NoDaemon => {}
-            Outlook::Old(text) => tell(format!("warning: {name}: {text}")),
-            Outlook::Good(text) | Outlook::Unknown(text) => {
-                say(format!("{name}: clusters: {text}"));
+            ClusterVersions::NoDaemon => {}
+            ClusterVersions::Old(text) => print_note(format!("warning: {name}: {text}")),
+            ClusterVersions::Good(text) | ClusterVersions::Unknown(text) => {
+                print_line(format!("{name}: clusters: {text}"));
             }
         }
     }
@@ -222,8 +222,8 @@ async fn ask_for_clusters(
     target: &Target,
     config: &Config,
     daemon: DaemonAt,
-    bound: Vec<Bound>,
-) -> Vec<(ProfileName, Outlook)> {
+    bound: Vec<ProfileTarget>,
+) -> Vec<(ProfileName, ClusterVersions)> {
     let shared = Arc::new((target.clone(), daemon));
     let mut tasks = JoinSet::new();
     for (name, destination) in bound {
@@ -282,7 +282,7 @@ fn check_profile(
             }
         };
         let destination = Destination {
-            files: Files::with_ca(target.daemon, now.ca_file),
+            files: ProviderFiles::with_ca(target.daemon, now.ca_file),
             ca: now.binding.ca,
         };
         return Ok(Some((enrolled.client_id, is_read, destination)));

@@ -14,7 +14,7 @@ use crate::config::{Profile, Provider};
 use crate::credential::Ca;
 use crate::offload;
 use crate::profile::ProfileName;
-use crate::provider::configured::Files;
+use crate::provider::configured::ProviderFiles;
 
 /// Time limit of the daemon, and then of the control plane.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// The address that a profile's token may be sent to, from its credential's binding.
 pub(super) struct Destination {
     /// The profile's files.
-    pub(super) files: Files,
+    pub(super) files: ProviderFiles,
     /// The certificates that vouch for the server.
     pub(super) ca: Ca,
 }
@@ -38,7 +38,7 @@ pub(super) struct DaemonAt {
 
 /// The versions of the clusters.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outlook {
+pub(super) enum ClusterVersions {
     /// No cluster is below 2.20; the text says so.
     Good(String),
     /// Some clusters are below 2.20; the text names them.
@@ -57,7 +57,7 @@ pub(super) async fn look(
     name: &ProfileName,
     profile: &Profile,
     to: Destination,
-) -> Option<Outlook> {
+) -> Option<ClusterVersions> {
     let Provider::Runai(_) = &profile.provider else {
         return None;
     };
@@ -72,23 +72,23 @@ pub(super) async fn look(
     let held = match tokio::time::timeout(LIMIT, held).await.unwrap_or_else(late) {
         Ok(Some(held)) => held,
         Ok(None) => {
-            return Some(Outlook::not_tried(
+            return Some(ClusterVersions::not_tried(
                 "the daemon holds no token of this profile",
             ));
         }
-        Err(none) if none.is_absence() => return Some(Outlook::NoDaemon),
-        Err(none) => return Some(Outlook::not_tried(&why(&none, socket))),
+        Err(none) if none.is_absence() => return Some(ClusterVersions::NoDaemon),
+        Err(none) => return Some(ClusterVersions::not_tried(&why(&none, socket))),
     };
     if !is_its_daemon(daemon, target).await {
         let shown = socket.display();
         let what = format!("the daemon at {shown} does not say that it has this configuration");
-        return Some(Outlook::not_tried(&what));
+        return Some(ClusterVersions::not_tried(&what));
     }
     let api = Applications::new(profile, &to.files, Some(to.ca), held.token)?;
     Some(match tokio::time::timeout(LIMIT, api.clusters()).await {
-        Ok(Ok(clusters)) => Outlook::of(&clusters),
-        Ok(Err(trouble)) => Outlook::Unknown(format!("{UNKNOWN}: {trouble}")),
-        Err(_) => Outlook::Unknown(format!("{UNKNOWN}: no answer within {LIMIT:?}")),
+        Ok(Ok(clusters)) => ClusterVersions::of(&clusters),
+        Ok(Err(trouble)) => ClusterVersions::Unknown(format!("{UNKNOWN}: {trouble}")),
+        Err(_) => ClusterVersions::Unknown(format!("{UNKNOWN}: no answer within {LIMIT:?}")),
     })
 }
 
@@ -122,7 +122,7 @@ fn why(none: &NoToken, socket: &Path) -> String {
 
 // === impl Outlook ===
 
-impl Outlook {
+impl ClusterVersions {
     /// The versions are not known, since no request was made, for this reason.
     pub(super) fn not_tried(why: &str) -> Self {
         Self::Unknown(format!(
@@ -165,20 +165,20 @@ mod tests {
         };
         let of = |versions: &[Option<&str>]| {
             let all = versions.iter().map(|version| cluster(*version)).collect();
-            Outlook::of(&Clusters::Known(all))
+            ClusterVersions::of(&Clusters::Known(all))
         };
-        let good = |text: &str| Outlook::Good(text.to_owned());
+        let good = |text: &str| ClusterVersions::Good(text.to_owned());
         assert_eq!(of(&[]), good("none of 0 is below 2.20"));
         assert_eq!(of(&[Some("2.20.1")]), good("none of 1 is below 2.20"));
         assert_eq!(
             of(&[Some("3.0"), None, Some("latest")]),
             good("none of 3 is known to be below 2.20; 2 without a version")
         );
-        let Outlook::Old(text) = of(&[None, Some("2.9.4"), Some("2.24")]) else {
+        let ClusterVersions::Old(text) = of(&[None, Some("2.9.4"), Some("2.24")]) else {
             panic!("2.9 is below 2.20");
         };
         assert!(text.ends_with("below it: a (2.9.4)"), "{text}");
-        let Outlook::Unknown(text) = Outlook::of(&Clusters::CannotTell) else {
+        let ClusterVersions::Unknown(text) = ClusterVersions::of(&Clusters::CannotTell) else {
             panic!("nothing is known");
         };
         assert!(text.starts_with("cannot tell"), "{text}");

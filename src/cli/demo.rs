@@ -1,25 +1,25 @@
 //! `jetond demo`: shows the daemon at work in half a minute, with the real programs and without an account.
 //!
 //! `story` has the order of the steps, at the speed of `pace`. `stage` runs the sandbox in this process and our own
-//! programs as children, all in a temporary `home`. `clients` send requests all the time, each over a `link`. `teller`
-//! waits for events and reports them. `view` and `score` format them as `line`s, and `screen` prints these.
+//! programs as children, all in a temporary `home`. `clients` send requests all the time, each over a `link`.
+//! `reporter` waits for events and reports them. `view` and `score` format them as `line`s, and `screen` prints these.
 
 mod clients;
 mod home;
 mod line;
 mod link;
 mod pace;
+mod reporter;
 mod score;
 mod screen;
 mod stage;
 mod story;
-mod teller;
 mod view;
 
 use self::pace::Pace;
 use self::screen::Screen;
-use self::stage::Stage;
-use self::story::Story;
+use self::stage::DemoProcesses;
+use self::story::DemoScript;
 use super::output::{Exit, fail};
 use crate::offload;
 use crate::paths::Env;
@@ -43,7 +43,7 @@ pub(super) fn demo(args: &DemoArgs, env: &Env) -> Exit {
 
 async fn play(pace: Pace, env: &Env) -> Exit {
     // From here on a signal ends the story, and this process cleans up before it ends.
-    let (mut signals, mut stage) = match (Signals::new(), Stage::new()) {
+    let (mut signals, mut stage) = match (Signals::new(), DemoProcesses::new()) {
         (Ok(signals), Ok(stage)) => (signals, stage),
         (Err(e), _) => return fail(Exit::Failed, e),
         (_, Err(why)) => return fail(Exit::Failed, why),
@@ -52,7 +52,7 @@ async fn play(pace: Pace, env: &Env) -> Exit {
     let told = tokio::select! { biased;
         // A hangup means that the terminal is gone.
         _ = signals.next() => Err("stopped before the end".to_owned()),
-        told = Story::new(pace, &mut stage, &mut screen).tell() => told,
+        told = DemoScript::new(pace, &mut stage, &mut screen).tell() => told,
     };
     screen.wipe();
     let cleared = stage.clear().await;

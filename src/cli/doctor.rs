@@ -114,7 +114,7 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
         }
         findings.extend(leftovers(target, config, env).await);
         findings.extend(git::examine(config, env).await);
-        findings.extend(hosts::tell_of(config).into_iter().map(judge::hosts));
+        findings.extend(hosts::address_reports(config).into_iter().map(judge::hosts));
         let places = usual_place(args, target, env).ok();
         findings.extend(sinks::findings(target, config, env, &profiles).await);
         findings.extend(issuers::examine(target, config, env, &profiles, places.as_ref()).await);
@@ -173,7 +173,7 @@ async fn configuration(target: &Target) -> (Vec<Finding>, Option<Config>) {
             .is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
         let read = examined.as_daemon(|| settings::read(&path, examined.daemon));
         // That a named file is missing is a finding of its own.
-        let read = read.and_then(|found| found.to_begin_with(&path, false));
+        let read = read.and_then(|found| found.usable_at_start(&path, false));
         (missing, read.map(|found| found.config))
     })
     .await;

@@ -5,7 +5,7 @@
 //! it stay readable.
 
 use super::admin;
-use super::output::{Exit, fail, report, tell};
+use super::output::{Exit, fail, print_note, report};
 use super::passphrase::{self, PassphraseArgs};
 use super::target::{Target, TargetArgs};
 use super::unlock::opened;
@@ -52,7 +52,7 @@ fn try_encrypt(args: &EncryptStoreArgs, env: &Env) -> Result<(), Exit> {
     let (recipient, is_new) = match file.read().map_err(|error| refused(&error))? {
         Some(wrapped) => {
             let path = file.path().display();
-            tell(format!(
+            print_note(format!(
                 "{path} is there already, from an encrypt-store that was interrupted or from a backup: it is kept, and its recipient is written"
             ));
             let identity = opened(&wrapped, &file, &args.passphrase, env)?;

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use super::admin;
 use super::moves::{ProfileMoves, refused};
-use super::output::{Exit, fail, report, tell};
+use super::output::{Exit, fail, print_note, report};
 use super::passphrase::{self, PassphraseArgs};
 use super::prompt;
 use super::target::{Target, TargetArgs};
@@ -25,8 +25,8 @@ use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::store::{MoveKind, ProfileLock, StoreError, Stores};
 use crate::transfer::{self, Exported};
-use content::{Gathered, Gathering, NOTHING};
-use marks::Marks;
+use content::{ExportContent, ExportReader, NOTHING};
+use marks::SharedMarks;
 
 /// The arguments of `jetond export`.
 #[derive(Debug, clap::Args)]
@@ -131,7 +131,7 @@ impl Export<'_> {
             let what = format!("{NOTHING}: there is no terminal to ask on; with --yes, {what}");
             return Err(fail(Exit::Usage, what));
         }
-        tell(what);
+        print_note(what);
         match prompt::confirmed("Move them?")? {
             true => Ok(()),
             false => Err(fail(Exit::Failed, NOTHING)),
@@ -139,8 +139,8 @@ impl Export<'_> {
     }
 
     /// Reads the profiles to export. Refuses those that cannot be exported.
-    fn gather(&self) -> Result<Vec<Gathered>, Exit> {
-        let gathering = Gathering {
+    fn gather(&self) -> Result<Vec<ExportContent>, Exit> {
+        let gathering = ExportReader {
             target: self.target,
             stores: &self.stores,
             names: &self.names,
@@ -205,8 +205,8 @@ impl Export<'_> {
             }
         }
         let marked = match self.moves {
-            true => Marks::default(),
-            false => Marks::set(&self.stores, locks, self.gather()?)?,
+            true => SharedMarks::default(),
+            false => SharedMarks::set(&self.stores, locks, self.gather()?)?,
         };
         let exported = gathered.into_iter().map(|one| one.exported(!self.moves));
         let written = self.write_file(&exported.collect(), passphrase);
@@ -249,7 +249,7 @@ impl Export<'_> {
     }
 
     /// Undoes the marks and the recorded intent.
-    fn undo(&self, locks: &[ProfileLock], marks: Marks) {
+    fn undo(&self, locks: &[ProfileLock], marks: SharedMarks) {
         marks.take_off(&self.stores, locks);
         for lock in locks.iter().filter(|_| self.moves) {
             // Without the file, a recorded intent has no effect.

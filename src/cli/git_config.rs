@@ -26,7 +26,7 @@ pub(super) struct Helper {
     /// Its position among all helpers that git lists.
     nth: usize,
     /// The place of its line.
-    pub(super) place: Place,
+    pub(super) place: HelperLocation,
     /// Whether it is set by a repository or one call, and so after the files of the system and of the user.
     is_behind_users: bool,
     /// What it is.
@@ -49,7 +49,7 @@ pub(super) const REMEDY: &str = "remove that line";
 
 /// The place where a helper is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum HelperLocation {
     /// A file and a line; without the line if the file has changed meanwhile.
     File(PathBuf, Option<usize>),
     /// git's arguments or its environment.
@@ -160,7 +160,7 @@ impl Listing {
                 continue;
             }
             let place = match file {
-                None => Place::CommandLine,
+                None => HelperLocation::CommandLine,
                 Some(file) => {
                     let path = self.top.join(file);
                     let keys = files.entry(origin);
@@ -171,7 +171,7 @@ impl Listing {
                     let of_key: Vec<_> = keys.iter().filter(|at| at.key == key).collect();
                     // A file that is included twice is listed twice.
                     let line = of_key.get(at % of_key.len().max(1)).map(|at| at.line);
-                    Place::File(path, line)
+                    HelperLocation::File(path, line)
                 }
             };
             helpers.push(Helper {
@@ -229,7 +229,7 @@ impl Kind {
 
 // === impl Place ===
 
-impl fmt::Display for Place {
+impl fmt::Display for HelperLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path, Some(line)) => write!(f, "{}:{line}", path.display()),
@@ -381,7 +381,7 @@ mod tests {
     fn a_file_that_is_included_twice_has_the_same_lines_twice() {
         let twice = [(INCLUDED, "credential.helper\nx"); 2];
         let places = listed(&twice).into_iter().map(|helper| helper.place);
-        let line = Place::File("/home/x/more".into(), Some(2));
+        let line = HelperLocation::File("/home/x/more".into(), Some(2));
         assert_eq!(places.collect::<Vec<_>>(), [line.clone(), line]);
     }
 }

@@ -16,7 +16,7 @@ use crate::token::{AccessToken, MAX_TOKEN_LEN};
 const MAX_ANSWER: usize = 2 * MAX_TOKEN_LEN + 16 * 1024;
 
 /// A token with its remaining lifetime.
-pub(super) struct Held {
+pub(super) struct HeldToken {
     pub(super) token: AccessToken,
     /// The remaining lifetime, in seconds.
     pub(super) left: u64,
@@ -70,13 +70,13 @@ pub(super) async fn ask(
     name: &ProfileName,
     min_valid: u64,
     max_wait: u64,
-) -> Result<Held, NoToken> {
+) -> Result<HeldToken, NoToken> {
     let path = format!("/v1/profiles/{name}/token?min_valid={min_valid}&max_wait={max_wait}");
     let answer = get(socket, target, &path).await?;
     let reply: Reply = read(&answer)?;
     let text = Zeroizing::new(reply.access_token);
     let token = AccessToken::parse(&text).map_err(|_| NoToken::Unknown)?;
-    Ok(Held {
+    Ok(HeldToken {
         token,
         left: reply.expires_in,
     })

@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use self::links::{Links, There};
+use self::links::{LinkState, Links};
 use super::companion::{self, NoCompanion};
-use super::output::{Exit, fail, report, tell};
+use super::output::{Exit, fail, print_note, report};
 use super::search::all_in;
 use super::target::lines::quoted;
 use crate::causes::Causes;
 use crate::dialect;
 use crate::paths::Env;
-use crate::trust::{self, Untrusted};
+use crate::trust::{self, UntrustedPath};
 
 /// The name that pip and uv look for. Another program may have it, so it is made only on request.
 const KEYRING: &str = "keyring";
@@ -58,7 +58,7 @@ pub(super) fn install(args: &HelpersArgs, env: &Env) -> Exit {
         for name in &names {
             let there = links.make(name);
             match there.map_err(|error| refuse_io(&links.path_of(name), "make the link", &error))? {
-                There::Nothing | There::Ours => report(format!(
+                LinkState::Nothing | LinkState::Ours => report(format!(
                     "{} leads to {}",
                     quoted(&links.path_of(name)),
                     quoted(links.jeton())
@@ -90,11 +90,11 @@ pub(super) fn uninstall(args: &HelpersArgs, env: &Env) -> Exit {
             let path = links.path_of(name);
             let there = links.remove(name);
             match there.map_err(|error| refuse_io(&path, "remove the link", &error))? {
-                There::Ours => report(format!("{} is removed", quoted(&path))),
-                There::Nothing if is_named => report(format!("{} is not there", quoted(&path))),
-                There::Nothing => {}
+                LinkState::Ours => report(format!("{} is removed", quoted(&path))),
+                LinkState::Nothing if is_named => report(format!("{} is not there", quoted(&path))),
+                LinkState::Nothing => {}
                 // Without names only our own links are meant.
-                There::Link(_) | There::Other if !is_named => {}
+                LinkState::Link(_) | LinkState::Other if !is_named => {}
                 other => {
                     tell_other(&links, name, &other, "it stays as it is");
                     done = Err(Exit::Config);
@@ -107,7 +107,7 @@ pub(super) fn uninstall(args: &HelpersArgs, env: &Env) -> Exit {
 }
 
 fn open(args: &HelpersArgs, jeton: PathBuf, env: &Env, so: &str) -> Result<Links, Exit> {
-    Links::open(&args.dir, env.uid, jeton).map_err(|untrusted: Untrusted| {
+    Links::open(&args.dir, env.uid, jeton).map_err(|untrusted: UntrustedPath| {
         let exit = if untrusted.is_passing() {
             Exit::Later
         } else {
@@ -133,7 +133,7 @@ fn is_missing(dir: &Path) -> bool {
 fn look(links: &Links, name: &str, so: &str) -> Result<bool, Exit> {
     let there = links.at(name);
     match there.map_err(|error| refuse_io(&links.path_of(name), "look at it", &error))? {
-        There::Nothing | There::Ours => Ok(true),
+        LinkState::Nothing | LinkState::Ours => Ok(true),
         other => {
             tell_other(links, name, &other, so);
             Ok(false)
@@ -141,10 +141,10 @@ fn look(links: &Links, name: &str, so: &str) -> Result<bool, Exit> {
     }
 }
 
-fn tell_other(links: &Links, name: &str, there: &There, so: &str) {
+fn tell_other(links: &Links, name: &str, there: &LinkState, so: &str) {
     let (path, jeton) = (quoted(&links.path_of(name)), quoted(links.jeton()));
     let line = match there {
-        There::Link(to) => {
+        LinkState::Link(to) => {
             let to = quoted(to);
             format!(
                 "{so}: {path} is a link to {to}, not to {jeton}; if nothing needs it: rm {path}"
@@ -185,7 +185,9 @@ fn demand_own_folder(links: &Links, names: &BTreeSet<&str>) -> Result<(), Exit> 
         };
     }
     let has_ours = there.iter().any(|name| name == KEYRING)
-        && links.at(KEYRING).is_ok_and(|there| there == There::Ours);
+        && links
+            .at(KEYRING)
+            .is_ok_and(|there| there == LinkState::Ours);
     match has_ours {
         true => refuse(format!(
             "{folder} is that of a keyring; name another folder"
@@ -210,14 +212,14 @@ fn tell_of_path(links: &Links, name: &str, env: &Env) {
         .find(|path| !is_ours(path));
     let folder = quoted(links.path());
     match (first, other) {
-        (_, Some(other)) if name == KEYRING => tell(format!(
+        (_, Some(other)) if name == KEYRING => print_note(format!(
             "warning: PATH has another keyring, {}: while {folder} comes first there, pip, uv and your shell start this one, which knows only the passwords of your profiles' addresses",
             quoted(&other)
         )),
-        (None, _) => tell(format!(
+        (None, _) => print_note(format!(
             "warning: {folder} is not on PATH, where the tools look for {name}; add it: export PATH={folder}:\"$PATH\""
         )),
-        (Some(first), _) if !is_ours(&first) => tell(format!(
+        (Some(first), _) if !is_ours(&first) => print_note(format!(
             "warning: {} stands before {} on PATH, so the tools start that one",
             quoted(&first),
             quoted(&ours)

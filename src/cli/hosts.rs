@@ -11,7 +11,7 @@ const IDENTITY: &str = "<token>";
 
 /// The report about one profile's addresses.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct AddressReport {
     /// The profile.
     pub(super) profile: ProfileName,
     /// Its addresses, in a line.
@@ -23,8 +23,8 @@ pub(super) struct Told {
 }
 
 /// Reports on each profile that has addresses.
-pub(super) fn tell_of(config: &Config) -> Vec<Told> {
-    let told = config.hosts.iter().map(|(profile, entries)| Told {
+pub(super) fn address_reports(config: &Config) -> Vec<AddressReport> {
+    let told = config.hosts.iter().map(|(profile, entries)| AddressReport {
         profile: profile.clone(),
         addresses: listed(entries),
         notes: notes(config, entries),
@@ -84,11 +84,11 @@ mod tests {
     use crate::testing::FewNames;
 
     /// The report about two profiles with these entries.
-    fn told(a: &str, b: &str) -> Vec<Told> {
+    fn told(a: &str, b: &str) -> Vec<AddressReport> {
         let profile = |name: &str, hosts: &str| {
             format!("[profiles.{name}]\nprovider='runai'\nurl='https://x'\nhosts = [{hosts}]\n")
         };
-        tell_of(
+        address_reports(
             &parse(
                 &format!("{}{}", profile("a", a), profile("b", b)),
                 &FewNames,

@@ -15,22 +15,22 @@ use std::sync::Arc;
 use super::admin;
 use super::export::read_file;
 use super::issuer;
-use super::output::{Exit, fail, report, say, tell};
+use super::output::{Exit, fail, print_line, print_note, report};
 use super::passphrase;
-use super::place;
 use super::prompt;
 use super::proof::Proof;
 use super::same_client;
+use super::store_choice;
 use super::target::lines::quoted;
 use super::target::{Target, TargetArgs};
 use crate::config::StoreKind;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::provider::configured::{self, Files};
+use crate::provider::configured::{self, ProviderFiles};
 use crate::settings::Content;
 use crate::store::Stores;
 use crate::transfer::{self, Exported};
-use plan::{NOTHING, Outside, Plan};
+use plan::{ImportContext, NOTHING, Plan};
 
 /// The arguments of `jetond import`.
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,7 @@ pub(super) struct ImportArgs {
     #[arg(long = "as", value_name = "NAME", value_parser = ProfileName::parse)]
     renamed: Option<ProfileName>,
     /// Where to keep the credentials; without it the OS keyring if it can be used here, else a file
-    #[arg(long, value_name = "STORE", value_parser = place::asked())]
+    #[arg(long, value_name = "STORE", value_parser = store_choice::asked())]
     store: Option<StoreKind>,
     /// Read the passphrase from this file instead of asking for it
     #[arg(long, value_name = "PATH")]
@@ -109,8 +109,8 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    const fn outside(&self) -> Outside<'_> {
-        Outside {
+    const fn outside(&self) -> ImportContext<'_> {
+        ImportContext {
             target: self.target,
             stores: &self.stores,
             env: self.env,
@@ -201,7 +201,7 @@ impl Import<'_> {
     /// Shows the destination of each secret, and asks for consent.
     fn confirm(&self, plans: &[Plan]) -> Result<(), Exit> {
         for plan in plans {
-            plan.show().into_iter().for_each(say);
+            plan.show().into_iter().for_each(print_line);
         }
         if self.args.yes {
             return Ok(());
@@ -221,7 +221,7 @@ impl Import<'_> {
     /// Gets a token as proof.
     fn prove(&self, plan: &Plan) -> Result<Option<Proof>, Exit> {
         let ca_file = plan.ca.as_ref().map(|ca| Arc::clone(&ca.file));
-        let files = Files::with_ca(self.target.daemon, ca_file);
+        let files = ProviderFiles::with_ca(self.target.daemon, ca_file);
         let provider = configured::provider(&plan.profile, &files);
         let so = format!("no token for {}, so {NOTHING}", plan.name);
         let credential = &plan.record.key.credential;
@@ -236,7 +236,7 @@ impl Import<'_> {
         for plan in plans {
             if let Err(exit) = self.write_one(plan) {
                 if !done.is_empty() {
-                    tell(format!("imported before that: {}", done.join(", ")));
+                    print_note(format!("imported before that: {}", done.join(", ")));
                 }
                 return Err((!done.is_empty(), exit));
             }

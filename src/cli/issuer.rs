@@ -1,7 +1,7 @@
 //! Calls to an issuer on behalf of a command, and reports of its refusals.
 
 use super::ca_variables;
-use super::output::{Exit, fail, tell};
+use super::output::{Exit, fail, print_note};
 use crate::config::Profile;
 use crate::fault::{Fault, FaultKind};
 use crate::offload;
@@ -18,7 +18,7 @@ pub(super) fn ask<T>(
     runtime.block_on(question).map_err(|fault| {
         let exit = fail(exit_of(&fault), format!("{so}: {}", fault.detail));
         if let Some(note) = ca_variables::note(profile, &fault, env) {
-            tell(note);
+            print_note(note);
         }
         exit
     })

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::export;
 use super::moves;
-use super::open_rotations::{self, Shown};
+use super::open_rotations::{self, RotationReport};
 use super::target::Target;
 use super::target::lines::quoted;
 use crate::causes::Causes;
@@ -102,8 +102,8 @@ const fn leftover(path: PathBuf, what: String, remedy: Option<String>) -> Leftov
     }
 }
 
-fn of_rotation(rotation: Shown) -> Leftover {
-    let Shown { path, what, remedy } = rotation;
+fn of_rotation(rotation: RotationReport) -> Leftover {
+    let RotationReport { path, what, remedy } = rotation;
     Leftover {
         check: "rotation",
         ..leftover(path, what, remedy)
@@ -181,7 +181,7 @@ fn of_move(
     let path = moves.path(name);
     let (what, remedy) = match moves.begun(name) {
         Ok(None) => return None,
-        Ok(Some(begun)) => match moves::told(target, stores, config, name, &begun) {
+        Ok(Some(begun)) => match moves::move_message(target, stores, config, name, &begun) {
             Some((what, remedy)) => (what, Some(remedy)),
             None => of_no_file(target, name, &begun)?,
         },

@@ -13,15 +13,15 @@ use super::moves::{ProfileMoves, end_of_removal, refused};
 use super::open_here::{Opening, open_here};
 use super::output::{Exit, fail, report};
 use super::passphrase::PassphraseArgs;
-use super::place::{self, Place};
 use super::proof::Proof;
 use super::rotating;
+use super::store_choice::{self, StoreChoice};
 use super::target::{Target, TargetArgs};
 use crate::config::{Profile, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::provider::configured;
-use crate::store::{Look, Record, Removals, Stores};
+use crate::store::{Record, Removals, StoreReading, Stores};
 
 const NOTHING: &str = "nothing is moved";
 
@@ -32,7 +32,7 @@ pub(super) struct MigrateArgs {
     #[arg(value_parser = ProfileName::parse)]
     name: ProfileName,
     /// Where to keep its credential from now on
-    #[arg(long, value_name = "STORE", value_parser = place::asked())]
+    #[arg(long, value_name = "STORE", value_parser = store_choice::asked())]
     to: StoreKind,
     /// Where the passphrase of the store of encrypted files comes from, if the credential leaves that
     #[command(flatten)]
@@ -64,7 +64,10 @@ fn try_migrate(args: &MigrateArgs, env: &Env) -> Result<(), Exit> {
         let mut proof = None;
         (migration.carry_out(&mut proof), proof)
     };
-    if !matches!(done, Err(NotMoved::Nothing(_)) | Ok(Moved::NotAtAll)) {
+    if !matches!(
+        done,
+        Err(NotMoved::Nothing(_)) | Ok(MigrationOutcome::AlreadyThere)
+    ) {
         admin::reload(&target, env);
     }
     // Comes after the reload, as at an enrolment. It holds whatever the migration's result, since the issuer gave a
@@ -79,11 +82,11 @@ fn try_migrate(args: &MigrateArgs, env: &Env) -> Result<(), Exit> {
 }
 
 /// The result of a migration.
-enum Moved {
+enum MigrationOutcome {
     /// The credential was in that store already.
-    NotAtAll,
+    AlreadyThere,
     /// It was moved.
-    There,
+    Migrated,
 }
 
 /// The exit code of a migration that failed or is incomplete, after its message was printed.
@@ -134,7 +137,7 @@ impl Migration<'_> {
         })
     }
 
-    fn carry_out(&self, proof: &mut Option<Proof>) -> Result<Moved, NotMoved> {
+    fn carry_out(&self, proof: &mut Option<Proof>) -> Result<MigrationOutcome, NotMoved> {
         let profile = self.profile().map_err(NotMoved::Nothing)?;
         let (name, from) = (self.name, self.store_of(&profile)?);
         let lock = self.stores.lock(name);
@@ -151,7 +154,7 @@ impl Migration<'_> {
                 "the credential of {name} is in {} already",
                 self.place(from)
             ));
-            return Ok(Moved::NotAtAll);
+            return Ok(MigrationOutcome::AlreadyThere);
         }
         self.demand_place(from).map_err(NotMoved::Nothing)?;
         let opening = Opening {
@@ -187,7 +190,7 @@ impl Migration<'_> {
             self.place(self.to),
             self.place(from)
         ));
-        Ok(Moved::There)
+        Ok(MigrationOutcome::Migrated)
     }
 
     fn place(&self, store: &StoreKind) -> String {
@@ -198,7 +201,7 @@ impl Migration<'_> {
     fn demand_place(&self, from: &StoreKind) -> Result<(), Exit> {
         let (name, target) = (self.name, self.target);
         let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {why}"));
-        let place = Place::choose(Some(self.to.clone()), target.system, self.stores, name);
+        let place = StoreChoice::choose(Some(self.to.clone()), target.system, self.stores, name);
         place.map_err(|why| refuse(why.named("--to")))?;
         let removals = Removals::new(&target.state, target.owner);
         match removals.begun(name) {
@@ -235,7 +238,7 @@ impl Migration<'_> {
     }
 
     /// The record that is to be moved.
-    fn record<'r>(&self, from: &StoreKind, former: &'r Look) -> Result<&'r Record, Exit> {
+    fn record<'r>(&self, from: &StoreKind, former: &'r StoreReading) -> Result<&'r Record, Exit> {
         let record = former.record.as_ref();
         let record = record.map_err(|error| refused(error, NOTHING))?;
         record.as_ref().ok_or_else(|| {

@@ -1,20 +1,23 @@
 //! The left-overs of an interrupted move of a credential, and how the next command finishes it.
 
-mod told;
+mod messages;
 
-pub(super) use self::told::{end_of_removal, is_being_removed, is_said_of_removal, told};
+pub(super) use self::messages::{
+    end_of_removal, is_being_removed, is_said_of_removal, move_message,
+};
 
 use std::path::{Path, PathBuf};
 
-use self::told::{keeping_here, line};
-use super::output::{Exit, fail, tell};
+use self::messages::{keeping_here, line};
+use super::output::{Exit, fail, print_note};
 use super::target::Target;
 use crate::causes::Causes;
 use crate::config::StoreKind;
 use crate::profile::ProfileName;
 use crate::settings;
 use crate::store::{
-    Move, MoveKind, Moved, Moves, ProfileLock, Removals, StoreError, StoreErrorKind, Stores,
+    Move, MoveKind, MovedCredential, Moves, ProfileLock, Removals, StoreError, StoreErrorKind,
+    Stores,
 };
 
 /// The recorded move of one profile's credential.
@@ -149,20 +152,22 @@ impl<'a> ProfileMoves<'a> {
         &self,
         lock: &ProfileLock,
         store: &StoreKind,
-        moved: &Moved,
+        moved: &MovedCredential,
     ) -> Result<bool, StoreError> {
         let kept = self.stores.store(store);
         let look = kept.look(self.name);
         match look.record {
             Ok(None) => Ok(false),
-            Ok(Some(record)) if Moved::of(&record) == *moved => kept.remove(lock, &look.revision),
+            Ok(Some(record)) if MovedCredential::of(&record) == *moved => {
+                kept.remove(lock, &look.revision)
+            }
             // In the state folder only this copy has the name, and the recorded move names it.
             Err(error) if matches!(error.kind, StoreErrorKind::Locked) => {
                 kept.remove(lock, &look.revision)
             }
             Err(error) => Err(error),
             Ok(Some(_)) => {
-                tell(format!(
+                print_note(format!(
                     "{} has another credential than the one that was moved: it stays",
                     kept.place_of(self.name)
                 ));
@@ -236,7 +241,7 @@ impl<'a> ProfileMoves<'a> {
 }
 
 /// A placeholder: an export moves nothing from one store to another.
-const NOTHING_MOVED: Moved = Moved {
+const NOTHING_MOVED: MovedCredential = MovedCredential {
     client_id: String::new(),
     created_at: 0,
 };

@@ -1,6 +1,6 @@
 //! Opens the store of encrypted files for a command that has to read a record without the daemon.
 
-use super::output::{Exit, fail, tell};
+use super::output::{Exit, fail, print_note};
 use super::passphrase::PassphraseArgs;
 use super::prompt;
 use super::target::Target;
@@ -55,7 +55,9 @@ pub(super) fn open_here(
     let file = IdentityFile::new(&target.state, target.owner);
     let wrapped = wrapped(&file, &recipient)?;
     if !is_given {
-        tell("this command reads an encrypted credential, so it asks for the store's passphrase");
+        print_note(
+            "this command reads an encrypted credential, so it asks for the store's passphrase",
+        );
     }
     let identity = opened(&wrapped, &file, passphrase, env)?;
     keys.unlock(identity)

@@ -11,7 +11,7 @@ use crate::store::{Machine, RotationJournal, RotationRead, Rotations, StartedOn}
 
 /// A report about an unfinished rotation.
 #[derive(Debug)]
-pub(super) struct Shown {
+pub(super) struct RotationReport {
     /// The file of its journal.
     pub(super) path: PathBuf,
     /// The rotation and its progress.
@@ -30,7 +30,7 @@ pub(super) fn has_any(target: &Target) -> bool {
 }
 
 /// Finds them. `config` has their profiles.
-pub(super) fn find(target: &Target, config: &Config) -> Vec<Shown> {
+pub(super) fn find(target: &Target, config: &Config) -> Vec<RotationReport> {
     let rotations = Rotations::new(&target.state, target.owner);
     let here = Machine::this();
     let names = rotations.profiles().unwrap_or_default();
@@ -47,7 +47,7 @@ pub(super) fn find(target: &Target, config: &Config) -> Vec<Shown> {
             Err(error) => unclear(&name, &Causes(&error), &[]),
         };
         let remedy = remedy.map(|remedy| remedy.replace("PATH", &quoted(&path)));
-        Some(Shown { path, what, remedy })
+        Some(RotationReport { path, what, remedy })
     };
     let open = names.into_iter().filter_map(shown);
     let with_left = rotations.with_left().unwrap_or_default();
@@ -56,7 +56,7 @@ pub(super) fn find(target: &Target, config: &Config) -> Vec<Shown> {
 }
 
 /// Describes the keys that an ended rotation has left at the server.
-fn left(rotations: &Rotations, name: &ProfileName) -> Shown {
+fn left(rotations: &Rotations, name: &ProfileName) -> RotationReport {
     let path = rotations.path(name).with_extension("left");
     let which = match rotations.left(name) {
         Ok(keys) => {
@@ -72,7 +72,7 @@ fn left(rotations: &Rotations, name: &ProfileName) -> Shown {
         "delete it at the server, as a user who may do that, and then run: jeton reload; or remove the file {}",
         quoted(&path)
     );
-    Shown {
+    RotationReport {
         path,
         what,
         remedy: Some(remedy),

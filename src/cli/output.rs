@@ -59,15 +59,15 @@ impl From<Exit> for ExitCode {
 }
 
 /// Prints a line that was asked for. If printing fails, the command continues, and [`finish`] sets the exit code.
-pub(super) fn say(line: impl Display) {
+pub(super) fn print_line(line: impl Display) {
     print(&format!("{}\n", logging::printable(&line.to_string())));
 }
 
 /// Prints what was done; if that fails, prints it on standard error.
 pub(super) fn report(line: impl Display) {
-    say(&line);
+    print_line(&line);
     if is_lost() {
-        tell(line);
+        print_note(line);
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn printed(result: io::Result<()>) {
     if let Err(error) = result
         && !LOST.swap(true, Ordering::Relaxed)
     {
-        tell(format!("cannot write to standard output: {error}"));
+        print_note(format!("cannot write to standard output: {error}"));
     }
 }
 
@@ -121,7 +121,7 @@ fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Prints a line for people on standard error. It never fails, and does not block a command that must not wait.
-pub(super) fn tell(line: impl Display) {
+pub(super) fn print_note(line: impl Display) {
     logging::tell(Level::WARN, line);
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::output::{Exit, fail, tell};
+use super::output::{Exit, fail, print_note};
 use super::prompt;
 use crate::age_file::{MAX_PASSPHRASE_LEN, Passphrase};
 use crate::paths::Env;
@@ -136,7 +136,7 @@ fn read(path: &Path) -> Result<Passphrase, Exit> {
     let file = prompt::open_file(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
     if meta.is_file() && meta.mode() & 0o077 != 0 {
-        tell(format!(
+        print_note(format!(
             "warning: others can read {shown}; remove it, or run: chmod 600 {shown}"
         ));
     }

@@ -20,7 +20,7 @@ pub(super) use self::question::secret;
 use self::question::text;
 pub(super) use self::question::{confirmed, line};
 use self::terminal::MAX_SECRET;
-use super::output::{Exit, fail, tell};
+use super::output::{Exit, fail, print_note};
 
 /// Whether there is a person to ask.
 pub(super) fn possible() -> bool {
@@ -60,7 +60,7 @@ pub(super) fn secret_from_file(path: &Path) -> Result<Zeroizing<String>, Exit> {
     let file = open_file(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
     if meta.is_file() && meta.mode() & 0o077 != 0 {
-        tell(format!(
+        print_note(format!(
             "warning: others can read {shown}; remove it, or run: chmod 600 {shown}"
         ));
     }

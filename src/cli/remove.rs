@@ -6,7 +6,7 @@
 
 use super::admin;
 use super::moves::ProfileMoves;
-use super::output::{Exit, fail, report, tell};
+use super::output::{Exit, fail, print_note, report};
 use super::prompt;
 use super::rotating;
 use super::target::{Target, TargetArgs};
@@ -17,9 +17,9 @@ use crate::profile::ProfileName;
 use crate::settings::{self, Content};
 use crate::store::{ProfileLock, Removal, Removals, Revision, StoreError, Stores};
 
-mod left;
 mod rotation;
 mod source;
+mod targets;
 mod words;
 
 const NOTHING: &str = "nothing is removed";
@@ -51,7 +51,7 @@ pub(super) fn remove(args: &RemoveArgs, env: &Env) -> Exit {
 
 fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find_own(env)?;
-    let work = Work {
+    let work = RemovalRun {
         name: &args.name,
         removals: Removals::new(&target.state, target.owner),
         stores: target.stores(),
@@ -91,7 +91,7 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
     if done.is_ok() {
         report(work.result(&left));
         if let Some(open) = rotation {
-            tell(open.left());
+            print_note(open.left());
         }
     }
     if !matches!(done, Err(NotRemoved::Nothing(_))) {
@@ -106,7 +106,7 @@ pub(super) fn remove_moved(
     stores: &Stores,
     lock: &ProfileLock,
 ) -> Result<(), Exit> {
-    let work = Work {
+    let work = RemovalRun {
         name: lock.profile(),
         removals: Removals::new(&target.state, target.owner),
         stores: stores.clone(),
@@ -123,7 +123,7 @@ fn confirm(what: &str) -> Result<(), Exit> {
         let what = format!("{NOTHING}: there is no terminal to ask on; with --yes, {what}");
         return Err(fail(Exit::Usage, what));
     }
-    tell(what);
+    print_note(what);
     if prompt::confirmed("Remove it?")? {
         Ok(())
     } else {
@@ -133,7 +133,7 @@ fn confirm(what: &str) -> Result<(), Exit> {
 
 /// The parts that a removal has to remove.
 #[derive(Debug, PartialEq, Eq)]
-struct Left {
+struct Targets {
     /// The store of the credential.
     store: StoreKind,
     /// Whether the configuration names the profile; if not, an interrupted removal has taken it out.
@@ -144,7 +144,7 @@ struct Left {
     former: Option<(StoreKind, Revision)>,
 }
 
-impl Left {
+impl Targets {
     /// Whether there may be a credential: a store that cannot be read may have one.
     fn has_credential(&self) -> bool {
         self.kept().next().is_some()
@@ -168,17 +168,17 @@ enum NotRemoved {
 }
 
 /// A removal.
-struct Work<'a> {
+struct RemovalRun<'a> {
     name: &'a ProfileName,
     target: &'a Target,
     stores: Stores,
     removals: Removals,
 }
 
-impl Work<'_> {
+impl RemovalRun<'_> {
     /// Locks the profile, so that other programs cannot change its stored data. Without a state folder there is no
     /// data, and no folder is made for the lock.
-    fn lock(&self, left: &Left) -> Result<Option<ProfileLock>, Exit> {
+    fn lock(&self, left: &Targets) -> Result<Option<ProfileLock>, Exit> {
         let has_any = left.has_credential() || left.former.is_some();
         if !has_any && !self.target.state.exists() {
             return Ok(None);
@@ -195,7 +195,7 @@ impl Work<'_> {
         settings::real_path(&self.target.config)
     }
 
-    fn carry_out(&self, left: &Left, lock: Option<&ProfileLock>) -> Result<(), NotRemoved> {
+    fn carry_out(&self, left: &Targets, lock: Option<&ProfileLock>) -> Result<(), NotRemoved> {
         if let Some(lock) = lock {
             // The temporary files of killed writers may hold the secret that is being removed.
             self.stores.sweep(lock);
@@ -221,7 +221,7 @@ impl Work<'_> {
 
     /// Removes the credential that an interrupted removal has left in another store. Until then its record names that
     /// store.
-    fn end_former(&self, left: &Left, lock: &ProfileLock) -> Result<(), NotRemoved> {
+    fn end_former(&self, left: &Targets, lock: &ProfileLock) -> Result<(), NotRemoved> {
         let Some((store, credential)) = &left.former else {
             return Ok(());
         };
@@ -241,7 +241,7 @@ impl Work<'_> {
     }
 
     /// Removes the copies that an interrupted move has left in other stores.
-    fn forget_moves(&self, left: &Left, lock: &ProfileLock) -> Result<(), NotRemoved> {
+    fn forget_moves(&self, left: &Targets, lock: &ProfileLock) -> Result<(), NotRemoved> {
         let forgotten = self.moves().remove_copies(lock, &left.store);
         forgotten.map_err(|error| {
             let what = format!(
@@ -253,7 +253,7 @@ impl Work<'_> {
     }
 
     /// Records the intent, and takes the profile out of the configuration.
-    fn remove_profile(&self, left: &Left, lock: Option<&ProfileLock>) -> Result<(), NotRemoved> {
+    fn remove_profile(&self, left: &Targets, lock: Option<&ProfileLock>) -> Result<(), NotRemoved> {
         let refused = |error: &StoreError| {
             let what = format!("{NOTHING}: {}", Causes(error));
             NotRemoved::Nothing(fail(exit_of(error), what))

@@ -2,7 +2,7 @@
 
 mod allow;
 mod forwarded;
-mod place;
+mod run_folder;
 mod supervisor;
 mod wrap;
 
@@ -16,8 +16,8 @@ use super::target::{Target, TargetArgs, surroundings};
 use crate::daemon::{self, Options, StartError, watchdog};
 use crate::offload;
 use crate::paths::Env;
-use crate::policy::Guests;
-use crate::process::crash_loop::Life;
+use crate::policy::AllowedUsers;
+use crate::process::crash_loop::CrashRecord;
 use crate::process::dispositions::{self, InheritedMask};
 use crate::process::logging::{self, LogFormat};
 
@@ -69,7 +69,7 @@ pub(super) fn run_or_wrap(
     line: &[OsString],
     env: &Env,
     mask: &InheritedMask,
-    life: Option<Life>,
+    life: Option<CrashRecord>,
 ) -> Exit {
     let guests = match allow::guests(&args.allow) {
         Ok(guests) => guests,
@@ -89,11 +89,11 @@ pub(super) fn run_or_wrap(
 }
 
 /// Runs the daemon.
-pub(super) fn run(args: &RunArgs, env: &Env, life: Option<Life>) -> Exit {
-    run_for(args, Guests::default(), env, life)
+pub(super) fn run(args: &RunArgs, env: &Env, life: Option<CrashRecord>) -> Exit {
+    run_for(args, AllowedUsers::default(), env, life)
 }
 
-fn run_for(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit {
+fn run_for(args: &RunArgs, guests: AllowedUsers, env: &Env, life: Option<CrashRecord>) -> Exit {
     if args.stop_at_eof {
         // Must come first, since a job may be ended at any moment. The daemon tries it once more, and reports a
         // failure.
@@ -113,7 +113,7 @@ fn note_leftovers(target: &Target) {
         offload::thread("leftovers", move || leftover::note_at_start(&target));
 }
 
-fn serve(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit {
+fn serve(args: &RunArgs, guests: AllowedUsers, env: &Env, life: Option<CrashRecord>) -> Exit {
     let format = args.log_format.unwrap_or_default();
     // Held until the end of this function, so that messages on every way out of it are written.
     let _flush = logging::queue_stderr(Some(format));
@@ -130,7 +130,7 @@ fn serve(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit 
         Err(error) => return fail(Exit::Config, error),
     };
     if args.stop_at_eof {
-        places.volume_depth = place::VOLUME_DEPTH;
+        places.volume_depth = run_folder::VOLUME_DEPTH;
     }
     note_leftovers(&target);
     let options = Options {
@@ -153,11 +153,11 @@ fn serve(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit 
     };
     let ended = daemon::run(&options);
     if args.stop_at_eof {
-        place::clear(&options.places);
+        run_folder::clear(&options.places);
     }
     match ended {
         Ok(()) => {
-            options.life.iter().for_each(Life::clear);
+            options.life.iter().for_each(CrashRecord::clear);
             Exit::Done
         }
         Err(StartError::Config(unusable)) => {

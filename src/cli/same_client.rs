@@ -1,6 +1,6 @@
 //! Profiles with the same client. Some issuers let a client have only one token at a time.
 
-use super::output::tell;
+use super::output::print_note;
 use super::proof::Proof;
 use super::target::Target;
 use crate::config::{Config, Profile};
@@ -37,7 +37,7 @@ pub(super) fn note(target: &Target, stores: &Stores, name: &ProfileName, enrolle
     };
     let names = listed(&others);
     let verb = if others.len() == 1 { "has" } else { "have" };
-    tell(format!(
+    print_note(format!(
         "{sort}: {names} {verb} the same client as {name} ({client_id} at {origin}): {what}; give each a client of its own there"
     ));
 }
@@ -49,14 +49,14 @@ pub(super) fn warn(stores: &Stores, config: &Config) {
         if !profile.kills_old() {
             continue;
         }
-        tell(format!("warning: {name}: {SECOND_DAEMON}"));
+        print_note(format!("warning: {name}: {SECOND_DAEMON}"));
         let Some((origin, client_id)) = client(stores, name, profile) else {
             continue;
         };
         let others = others(stores, config, name, &origin, &client_id);
         if !others.is_empty() {
             let names = listed(&others);
-            tell(format!(
+            print_note(format!(
                 "warning: {name}: {names} of this configuration would end its tokens as well: the client is the same ({client_id} at {origin})"
             ));
         }

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::output::{Exit, fail, is_lost, say};
+use super::output::{Exit, fail, is_lost, print_line};
 use super::prompt;
 use crate::credential::ClientSecret;
 use crate::offload;
@@ -155,38 +155,38 @@ async fn serve(
         std::fs::write(path, ca).map_err(|e| not_made(&e))?;
         trust = format!(" --ca-file {}", quoted(&path.display().to_string()));
     }
-    say(format!(
+    print_line(format!(
         "a Run:ai control plane of line {} is at {}",
         args.api,
         sandbox.url()
     ));
-    say("enrol its application:");
-    say(format!(
+    print_line("enrol its application:");
+    print_line(format!(
         "  jetond add sandbox --provider runai --url {} --client-id {} --client-secret-file {}{trust}",
         sandbox.url(),
         quoted(&args.client_id),
         quoted(&files.secret.display().to_string())
     ));
-    say("make it fail, and end that:");
-    say(format!(
+    print_line("make it fail, and end that:");
+    print_line(format!(
         "  curl -X PUT --data FAULT {}/fault",
         sandbox.control_url()
     ));
-    say(format!("  curl -X DELETE {}/fault", sandbox.control_url()));
+    print_line(format!("  curl -X DELETE {}/fault", sandbox.control_url()));
     let faults: Vec<&str> = Fault::HELP.iter().map(|(example, _)| *example).collect();
-    say(format!(
+    print_line(format!(
         "FAULT is one of: {} (curl {} explains them)",
         faults.join(", "),
         sandbox.control_url()
     ));
-    say("change how it behaves:");
-    say(format!(
+    print_line("change how it behaves:");
+    print_line(format!(
         "  curl -X PUT --data SETTING {}/settings",
         sandbox.control_url()
     ));
     let settings: Vec<&str> = Setting::HELP.iter().map(|(example, _)| *example).collect();
-    say(format!("SETTING is one of: {}", settings.join(", ")));
-    say("Ctrl-C ends it");
+    print_line(format!("SETTING is one of: {}", settings.join(", ")));
+    print_line("Ctrl-C ends it");
     if is_lost() {
         // The address could not be printed, so no program can use the sandbox.
         sandbox.stop().await;

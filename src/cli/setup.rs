@@ -29,8 +29,8 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use self::recipe::{Format, Lines, Recipe, Refusal};
-use self::subject::Typed;
-use super::output::{Exit, print, say, tell};
+use self::subject::TypedArguments;
+use super::output::{Exit, print, print_line, print_note};
 use super::target::TargetArgs;
 use crate::paths::Env;
 use crate::process::logging;
@@ -122,16 +122,18 @@ fn list(args: &SetupArgs) -> Exit {
         )
         .tell();
     }
-    say("Which of these do you want? Each prints the lines to paste: jetond setup NAME [ADDRESS]");
-    say("");
+    print_line(
+        "Which of these do you want? Each prints the lines to paste: jetond setup NAME [ADDRESS]",
+    );
+    print_line("");
     for recipe in RECIPES {
         let by_itself = match recipe.change {
             Some(_) => " (or --apply, --undo)",
             None => "",
         };
-        say(format!("  {:<14}{}{by_itself}", recipe.name, recipe.wants));
+        print_line(format!("  {:<14}{}{by_itself}", recipe.name, recipe.wants));
     }
-    say(format!(
+    print_line(format!(
         "  {SOCKET:<14}have systemd make the token socket as [socket] mode says"
     ));
     Exit::Done
@@ -160,7 +162,7 @@ fn print_with(lines: &Lines, notes: &[String]) {
         match lines.format {
             // A line end would end the comment.
             Format::Hash => text.push_str(&format!("# {}\n", logging::printable(note))),
-            Format::Json => tell(note),
+            Format::Json => print_note(note),
         }
     }
     text.push_str(&lines.text);
@@ -170,8 +172,8 @@ fn print_with(lines: &Lines, notes: &[String]) {
 // === impl SetupArgs ===
 
 impl SetupArgs {
-    fn typed(&self) -> Typed<'_> {
-        Typed {
+    fn typed(&self) -> TypedArguments<'_> {
+        TypedArguments {
             address: self.address.as_deref(),
             profile: self.profile.as_deref(),
             jeton: self.jeton.as_deref(),

@@ -8,7 +8,7 @@ use super::target::Target;
 use crate::config::{Config, Sink};
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::trust::{Untrusted, open_file_folder};
+use crate::trust::{UntrustedPath, open_file_folder};
 
 /// The advice for mounting a file into a container: the mount keeps the old file when a new one replaces it.
 pub(super) const MOUNT: &str =
@@ -83,7 +83,7 @@ fn one(target: &Target, profile: &ProfileName, sink: &Sink, runtime: &Path) -> S
     }
 }
 
-fn folder_fault(untrusted: &Untrusted) -> (String, String) {
+fn folder_fault(untrusted: &UntrustedPath) -> (String, String) {
     let found = format!("{}: {}", untrusted.path.display(), untrusted.what());
     let remedy = untrusted.remedy();
     (

@@ -10,10 +10,10 @@ use nix::unistd::{Gid, Group, User};
 use super::target::Target;
 use super::unit_files::UnitFiles;
 use crate::config::{Names as _, SocketMode};
-use crate::daemon::sockets::unit::{Access, Unfit};
+use crate::daemon::sockets::unit::{Access, SocketMisfit};
 use crate::file_lock::{FileLock, NotLocked};
 use crate::paths::{Env, PathError, SYSTEM_CONFIG, SocketPlaces};
-use crate::process::manager::Manager;
+use crate::process::manager::SystemdManager;
 use crate::settings::names::System;
 
 const UNIT: &str = "jetond.socket";
@@ -28,16 +28,16 @@ const USUAL_ADMIN: &str = "/run/jeton-admin/admin.sock";
 const DEFAULT_MODE: u32 = 0o666;
 
 /// The manager that makes the socket of the daemon that reads this configuration.
-pub(super) fn manager(target: &Target) -> Manager {
+pub(super) fn manager(target: &Target) -> SystemdManager {
     if target.system || target.config == Path::new(SYSTEM_CONFIG) {
-        Manager::System
+        SystemdManager::System
     } else {
-        Manager::User
+        SystemdManager::User
     }
 }
 
 /// The reason why the socket of the target's unit does not fit this mode. `None` if it fits, or if no unit makes it.
-pub(super) fn unfit(target: &Target, env: &Env, mode: SocketMode) -> Option<Unfit> {
+pub(super) fn unfit(target: &Target, env: &Env, mode: SocketMode) -> Option<SocketMisfit> {
     let manager = manager(target);
     let socket = places(manager, env).ok()?.token;
     let settings = Settings::of(manager, Path::new("/"));
@@ -48,11 +48,11 @@ pub(super) fn unfit(target: &Target, env: &Env, mode: SocketMode) -> Option<Unfi
                 Lock::Free => settings.is_some(),
                 Lock::Held => false,
             };
-            is_made_by_unit.then(|| Unfit::of(&socket, mode))?
+            is_made_by_unit.then(|| SocketMisfit::of(&socket, mode))?
         }
         Ok(_) => None,
         // The socket is not made yet, or its unit is stopped.
-        Err(_) => Unfit::with_access(&socket, mode, settings?.access()?),
+        Err(_) => SocketMisfit::with_access(&socket, mode, settings?.access()?),
     }
 }
 
@@ -103,10 +103,10 @@ fn listens_at(files: &UnitFiles) -> Option<PathBuf> {
 }
 
 /// The paths of the manager's sockets.
-pub(super) fn places(manager: Manager, env: &Env) -> Result<SocketPlaces, PathError> {
+pub(super) fn places(manager: SystemdManager, env: &Env) -> Result<SocketPlaces, PathError> {
     match manager {
-        Manager::User => super::sockets::find(env, None, None, Path::is_dir),
-        Manager::System => {
+        SystemdManager::User => super::sockets::find(env, None, None, Path::is_dir),
+        SystemdManager::System => {
             let env = Env {
                 xdg_runtime_dir: None,
                 socket: None,
@@ -164,8 +164,8 @@ struct Settings {
 impl Settings {
     /// Reads the installed unit below this root folder; `None` without one. The user's unit is not read: a distribution
     /// may install it for all users, who often run daemons by hand.
-    fn of(manager: Manager, root: &Path) -> Option<Self> {
-        if manager == Manager::User {
+    fn of(manager: SystemdManager, root: &Path) -> Option<Self> {
+        if manager == SystemdManager::User {
             return None;
         }
         let files = UnitFiles::read(root, UNIT)?;
@@ -238,7 +238,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        let read = || Settings::of(Manager::System, root.path());
+        let read = || Settings::of(SystemdManager::System, root.path());
         assert_eq!(read(), None);
         write("usr/lib/systemd/system/jetond.socket", "[Socket]\n");
         assert_eq!(read(), Some(Settings::default()));
@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(read(), Some(by_number));
         write("etc/systemd/system/jetond.socket", "");
         assert_eq!(read(), None, "it is masked");
-        assert_eq!(Settings::of(Manager::User, root.path()), None);
+        assert_eq!(Settings::of(SystemdManager::User, root.path()), None);
     }
 
     #[test]

@@ -8,9 +8,9 @@ mod usual;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::systems::{Machine, Use};
+use self::systems::{Machine, TargetUse};
 
-use super::output::{Exit, fail, tell};
+use super::output::{Exit, fail, print_note};
 use super::prompt;
 use crate::causes::Causes;
 use crate::command_line;
@@ -18,8 +18,10 @@ use crate::config::{Config, EditError, StoreKind};
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
 use crate::process::user::{ServiceGroups, with_rights_of};
 use crate::profile::ProfileName;
-use crate::settings::{self, ConfigLock, Content, Found, LockError, Readers, Unusable, WriteError};
-use crate::store::{Removals, Stores, Surroundings};
+use crate::settings::{
+    self, ConfigError, ConfigFile, ConfigLock, Content, FileReaders, LockError, WriteError,
+};
+use crate::store::{Removals, SourceContext, Stores};
 
 /// Which configuration and state.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -50,12 +52,12 @@ pub(super) struct Target {
     /// The groups that the daemon's unit gives it.
     pub(super) groups: ServiceGroups,
     pub(super) uid: u32,
-    pub(super) readers: Readers,
+    pub(super) readers: FileReaders,
     pub(super) system: bool,
     /// Whether systemd manages this machine's services.
     pub(super) has_systemd: bool,
     /// The surroundings that read-only sources of credentials need.
-    pub(super) surroundings: Arc<Surroundings>,
+    pub(super) surroundings: Arc<SourceContext>,
 }
 
 impl TargetArgs {
@@ -63,21 +65,26 @@ impl TargetArgs {
     /// its own, that of the system's daemon.
     pub(super) fn find(&self, env: &Env) -> Result<Target, Exit> {
         // A link counts even if its target is missing: another configuration must not replace one that is unreachable.
-        self.find_with(env, Use::Look, |path| path.symlink_metadata().is_ok())
+        self.find_with(env, TargetUse::Look, |path| path.symlink_metadata().is_ok())
     }
 
     /// Finds the target of the daemon that is to run.
     pub(super) fn find_to_run(&self, env: &Env) -> Result<Target, Exit> {
-        self.find_with(env, Use::Run, |path| path.symlink_metadata().is_ok())
+        self.find_with(env, TargetUse::Run, |path| path.symlink_metadata().is_ok())
     }
 
     /// Finds the target of a command that changes it. This is never the system's unless that was named, even if the
     /// user has no configuration yet and would read the system's.
     pub(super) fn find_own(&self, env: &Env) -> Result<Target, Exit> {
-        self.find_with(env, Use::Change, |_| false)
+        self.find_with(env, TargetUse::Change, |_| false)
     }
 
-    fn find_with(&self, env: &Env, by: Use, exists: fn(&Path) -> bool) -> Result<Target, Exit> {
+    fn find_with(
+        &self,
+        env: &Env,
+        by: TargetUse,
+        exists: fn(&Path) -> bool,
+    ) -> Result<Target, Exit> {
         let found = self.look_for(env, by, exists);
         if let Ok(target) = &found {
             command_line::name_target(target.options(), target.line_of_reload());
@@ -85,7 +92,12 @@ impl TargetArgs {
         found
     }
 
-    fn look_for(&self, env: &Env, by: Use, exists: fn(&Path) -> bool) -> Result<Target, Exit> {
+    fn look_for(
+        &self,
+        env: &Env,
+        by: TargetUse,
+        exists: fn(&Path) -> bool,
+    ) -> Result<Target, Exit> {
         let uid = env.uid;
         let has_systemd = Path::new("/run/systemd/system").is_dir();
         let state = env.state_dir(self.state.as_deref());
@@ -102,7 +114,7 @@ impl TargetArgs {
                 daemon: machine.daemon(uid),
                 groups: systems::service_groups(Path::new("/")),
                 uid,
-                readers: Readers::Everyone,
+                readers: FileReaders::Everyone,
                 system: true,
                 has_systemd,
                 surroundings: surroundings::of_command(env, machine.daemon(uid), true),
@@ -117,7 +129,7 @@ impl TargetArgs {
             daemon: uid,
             groups: ServiceGroups::default(),
             uid,
-            readers: Readers::Owner,
+            readers: FileReaders::Owner,
             system: false,
             has_systemd,
             surroundings: surroundings::of_command(env, uid, false),
@@ -125,8 +137,8 @@ impl TargetArgs {
     }
 
     /// Whether root means the system's daemon: the command is on the system's configuration and names no other state.
-    fn means_the_systems(&self, env: &Env, by: Use, config: &Path, named: bool) -> bool {
-        if env.uid != 0 || !systems::is_config(config) || (by == Use::Change && !named) {
+    fn means_the_systems(&self, env: &Env, by: TargetUse, config: &Path, named: bool) -> bool {
+        if env.uid != 0 || !systems::is_config(config) || (by == TargetUse::Change && !named) {
             return false;
         }
         // A named state is not the caller's usual one.
@@ -140,7 +152,7 @@ impl TargetArgs {
     }
 }
 
-fn tell_faults(unusable: &Unusable) -> Exit {
+fn tell_faults(unusable: &ConfigError) -> Exit {
     for line in unusable.lines() {
         fail(Exit::Config, line);
     }
@@ -167,20 +179,20 @@ impl Target {
     /// Reads the configuration as a starting daemon would, and prints every fault.
     pub(super) fn read_config(&self) -> Result<Config, Exit> {
         let read = self.as_daemon(|| settings::read(&self.config, self.daemon));
-        let begun = read.and_then(|found| found.to_begin_with(&self.config, self.config_named));
+        let begun = read.and_then(|found| found.usable_at_start(&self.config, self.config_named));
         begun
             .map(|found| found.config)
             .map_err(|unusable| tell_faults(&unusable))
     }
 
     /// Reads the current configuration with its text, for a command that changes it. A missing file counts as empty.
-    pub(super) fn read_to_change(&self) -> Result<Found, Exit> {
+    pub(super) fn read_to_change(&self) -> Result<ConfigFile, Exit> {
         self.read_after(&Content::Missing { link: None })
             .map_err(|unusable| tell_faults(&unusable))
     }
 
     /// Reads the current configuration. Refuses if the file has disappeared since `before` was read.
-    pub(super) fn read_after(&self, before: &Content) -> Result<Found, Unusable> {
+    pub(super) fn read_after(&self, before: &Content) -> Result<ConfigFile, ConfigError> {
         settings::read(&self.config, self.uid)?.to_change(&self.config, before)
     }
 
@@ -197,7 +209,7 @@ impl Target {
             fail(exit, format!("{so}: {}", Causes(&error)))
         })?;
         if !lock.is_exclusive() {
-            tell(format!(
+            print_note(format!(
                 "warning: {} is on a file system without locks: let no two programs change it at once",
                 self.config.display()
             ));
@@ -242,7 +254,7 @@ impl Target {
 fn tell_wait(what: &str, holder: Option<&str>) {
     if prompt::possible() {
         let holder = holder.unwrap_or("it");
-        tell(format!(
+        print_note(format!(
             "another jetond is changing {what}: waiting for {holder}"
         ));
     }
@@ -261,7 +273,7 @@ fn exit_of(error: &WriteError) -> Exit {
 #[derive(Debug)]
 pub(super) enum ChangeError {
     /// It cannot be read.
-    Unusable(Unusable),
+    Unusable(ConfigError),
     /// It cannot be edited in this way.
     Edit(String),
     /// It cannot be written.

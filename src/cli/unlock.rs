@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::admin::{self, Answer};
-use super::output::{Exit, fail, report, tell};
+use super::admin::{self, DaemonAnswer};
+use super::output::{Exit, fail, print_note, report};
 use super::passphrase::{self, PassphraseArgs, TRIES};
 use super::prompt;
 use super::target::lines::option;
@@ -94,7 +94,7 @@ fn try_lock(args: &LockArgs, env: &Env) -> Result<(), Exit> {
     let answer = daemon.post("/v1/lock", "")?;
     let LockReply { profiles, left } = daemon.reply(&answer, "nothing is locked")?;
     for path in &left {
-        tell(format!(
+        print_note(format!(
             "warning: {path} still holds a token, and could not be removed: remove it"
         ));
     }
@@ -158,7 +158,7 @@ pub(super) fn opened(
         match wrapped.open(&passphrase) {
             Ok(identity) => return Ok(identity),
             Err(Some(why)) => return Err(unusable(why)),
-            Err(None) if left > 0 => tell("the passphrase is not right; try again"),
+            Err(None) if left > 0 => print_note("the passphrase is not right; try again"),
             Err(None) => {}
         }
     }
@@ -235,7 +235,7 @@ impl Daemon {
             );
             return Err(fail(Exit::Usage, what));
         }
-        tell(format!(
+        print_note(format!(
             "the daemon at {shown} is another user's (uid {user}), who could then read every encrypted credential of this store"
         ));
         if prompt::confirmed("Go on with that daemon?")? {
@@ -246,7 +246,7 @@ impl Daemon {
     }
 
     /// Sends a request on a new connection, and checks that the same user listens as before.
-    fn post(&self, path: &str, body: &str) -> Result<Answer, Exit> {
+    fn post(&self, path: &str, body: &str) -> Result<DaemonAnswer, Exit> {
         let shown = self.socket.display();
         let failed = |error: std::io::Error| {
             let what = format!("the daemon at {shown} does not answer: {error}");
@@ -261,7 +261,7 @@ impl Daemon {
     }
 
     /// Parses the daemon's answer.
-    fn reply(&self, answer: &Answer, so: &str) -> Result<LockReply, Exit> {
+    fn reply(&self, answer: &DaemonAnswer, so: &str) -> Result<LockReply, Exit> {
         #[derive(Deserialize, Default)]
         struct Problem {
             #[serde(default)]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{BootInstant, Clock, Now, Reading, UnixTime, Waiting};
+use super::{BootInstant, Clock, ClockReading, ClockWait, Now, UnixTime};
 
 /// Initial time of the wall clock, far enough from 1970 for steps of ten years.
 pub(crate) const WALL: Duration = Duration::from_secs(1_800_000_000);
@@ -27,7 +27,7 @@ pub(crate) struct TestClock {
     start: Option<Instant>,
     /// The boot clock's reading at that moment.
     booted: BootInstant,
-    apart: Mutex<Apart>,
+    apart: Mutex<ClockOffsets>,
     resumed: watch::Sender<()>,
     disturbed: watch::Sender<u32>,
     /// Number of suspends and steps that waits have reported so far.
@@ -36,7 +36,7 @@ pub(crate) struct TestClock {
 
 /// Offsets of the boot clock and the wall clock from the machine's running time.
 #[derive(Clone, Copy, Default)]
-struct Apart {
+struct ClockOffsets {
     suspended: Duration,
     /// Seconds by which the wall clock was set forward, or back if negative.
     stepped: i64,
@@ -134,18 +134,18 @@ impl TestClock {
         }
     }
 
-    fn apart(&self) -> Apart {
+    fn apart(&self) -> ClockOffsets {
         *self.apart.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set_apart(&self, set: impl FnOnce(&mut Apart)) {
+    fn set_apart(&self, set: impl FnOnce(&mut ClockOffsets)) {
         set(&mut self.apart.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Now {
-        let Apart { suspended, stepped } = self.apart();
+        let ClockOffsets { suspended, stepped } = self.apart();
         let since = self.running() + suspended;
         Now {
             boot: self.booted.after(since),
@@ -153,18 +153,18 @@ impl Clock for TestClock {
         }
     }
 
-    fn read(&self) -> Reading {
-        Reading {
+    fn read(&self) -> ClockReading {
+        ClockReading {
             now: self.now(),
             running: self.running(),
         }
     }
 
-    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
+    fn sleep_until(&self, at: BootInstant) -> ClockWait<'_> {
         Box::pin(self.alarm(move || at.since(self.now().boot)))
     }
 
-    fn disturbed(&self) -> Waiting<'_> {
+    fn wait_for_change(&self) -> ClockWait<'_> {
         Box::pin(async {
             let times = self.unreported().await;
             self.report(times);

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::named::{Name, Named};
-use crate::policy::{IdRange, Who};
+use super::named::{Name, ResolvedName};
+use crate::policy::{IdRange, RuleScope};
 
 /// One `allow` rule of a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// The users or groups that it allows.
-    pub(super) subject: Subject,
+    pub(super) subject: RuleSubject,
     /// The key of the rule.
     pub(super) key: &'static str,
     /// The key's value.
@@ -18,11 +18,11 @@ pub struct Rule {
 
 /// The users or groups that a rule allows, as the configuration names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(super) enum RuleSubject {
     /// By number.
-    Numbers(Who),
+    Numbers(RuleScope),
     /// By name.
-    Name(Named),
+    Name(ResolvedName),
 }
 
 /// The users who can connect to the token socket. The mode does not decide which profiles a user may request; the rules
@@ -43,15 +43,15 @@ pub enum SocketMode {
 impl Rule {
     /// Returns the users or groups that the rule allows. `None` turns the rule off: the machine has no number for its
     /// name.
-    pub fn who(&self) -> Option<Who> {
+    pub fn who(&self) -> Option<RuleScope> {
         let named = match &self.subject {
-            Subject::Numbers(who) => return Some(*who),
-            Subject::Name(named) => named,
+            RuleSubject::Numbers(who) => return Some(*who),
+            RuleSubject::Name(named) => named,
         };
         let id = IdRange::one(named.id()?)?;
         Some(match named.name() {
-            Name::User(_) => Who::Users(id),
-            Name::Group(_) => Who::Groups(id),
+            Name::User(_) => RuleScope::Users(id),
+            Name::Group(_) => RuleScope::Groups(id),
         })
     }
 
@@ -62,17 +62,17 @@ impl Rule {
     }
 
     /// Returns the name in the rule, if the rule names its subject.
-    pub const fn named(&self) -> Option<&Named> {
+    pub const fn named(&self) -> Option<&ResolvedName> {
         match &self.subject {
-            Subject::Numbers(_) => None,
-            Subject::Name(named) => Some(named),
+            RuleSubject::Numbers(_) => None,
+            RuleSubject::Name(named) => Some(named),
         }
     }
 
-    pub(super) const fn named_mut(&mut self) -> Option<&mut Named> {
+    pub(super) const fn named_mut(&mut self) -> Option<&mut ResolvedName> {
         match &mut self.subject {
-            Subject::Numbers(_) => None,
-            Subject::Name(named) => Some(named),
+            RuleSubject::Numbers(_) => None,
+            RuleSubject::Name(named) => Some(named),
         }
     }
 }
@@ -88,7 +88,7 @@ impl fmt::Display for Rule {
 
 impl SocketMode {
     /// Returns the mode for a group by name: private while the machine has no number for it.
-    pub(super) fn of_group(named: &Named) -> Self {
+    pub(super) fn of_group(named: &ResolvedName) -> Self {
         named.id().map_or(Self::Private, Self::Group)
     }
 

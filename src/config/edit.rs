@@ -10,7 +10,7 @@ use toml_edit::{Document, InlineTable, Item, TableLike, Value};
 
 use super::document::parse;
 use super::fault::ConfigFault;
-use super::lookup::NotLookedUp;
+use super::lookup::FixedNames;
 use super::profile::{Config, Profile};
 use super::rotation::DEFAULT_GRACE;
 use super::span;
@@ -41,7 +41,7 @@ pub enum EditError {
 /// # Errors
 /// [`EditError`]; [`EditError::Conflict`] if a profile of this name exists.
 pub fn add_profile(text: &str, name: &ProfileName, profile: &Profile) -> Result<String, EditError> {
-    let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
+    let mut config = parse(text, &FixedNames).map_err(EditError::Invalid)?;
     if config.profiles.contains_key(name) {
         return Err(EditError::Conflict(name.clone()));
     }
@@ -72,7 +72,7 @@ const NONE_LEFT: &str = "# profiles are added here by: jetond add";
 /// # Errors
 /// [`EditError`]; [`EditError::Unknown`] if no profile of this name exists.
 pub fn remove_profile(text: &str, name: &ProfileName) -> Result<String, EditError> {
-    let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
+    let mut config = parse(text, &FixedNames).map_err(EditError::Invalid)?;
     if config.profiles.remove(name).is_none() {
         return Err(EditError::Unknown(name.clone()));
     }
@@ -110,7 +110,7 @@ pub(super) fn checked(
     expected: &Config,
     name: &ProfileName,
 ) -> Result<String, EditError> {
-    match parse(&new, &NotLookedUp) {
+    match parse(&new, &FixedNames) {
         Ok(config) if config == *expected => Ok(new),
         _ => Err(EditError::Form(name.clone())),
     }

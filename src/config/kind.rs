@@ -6,14 +6,14 @@ use ::url::Url;
 use toml_edit::{Array, InlineTable, Item, Table, Value};
 
 use super::fault::ConfigFault;
-use super::lookup::NotLookedUp;
+use super::lookup::FixedNames;
 use super::reader::key::{Key, KeyDoc, KeyOption, OptionForm};
 use super::reader::{Field, Reader, Section};
-use super::setting::Setting;
+use super::setting::ProviderSetting;
 use super::url::{InvalidUrl, Origin};
 
 /// A provider in a profile's configuration.
-pub(super) trait Described {
+pub(super) trait ProviderConfig {
     /// Returns the configured address, for messages.
     fn url(&self) -> String;
 
@@ -40,7 +40,7 @@ pub(super) trait Described {
 }
 
 /// A kind of provider.
-pub(super) trait Kind: Described + Sized {
+pub(super) trait Kind: ProviderConfig + Sized {
     /// Its name in the configuration.
     const NAME: &'static str;
     /// The keys for its address, to suggest to a user who writes `url`; empty if `url` is one of them.
@@ -66,7 +66,7 @@ pub(super) trait Kind: Described + Sized {
     ///
     /// # Errors
     /// [`InvalidUrl`] if the text stands for no address.
-    fn pasted(text: &str) -> Result<Vec<Pasted>, InvalidUrl>;
+    fn pasted(text: &str) -> Result<Vec<AddressCandidate>, InvalidUrl>;
 
     /// Makes a provider from the values of its keys, or reports faults.
     fn finish(draft: Self::Draft, reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Self>;
@@ -74,7 +74,7 @@ pub(super) trait Kind: Described + Sized {
 
 /// One address that a pasted text may stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pasted {
+pub struct AddressCandidate {
     /// The option of `jetond add` that sets it.
     pub option: &'static str,
     /// The address.
@@ -82,7 +82,7 @@ pub struct Pasted {
 }
 
 /// The values given for the options of a provider, by option name.
-pub type Given<'a> = &'a [(&'static str, Vec<&'a str>)];
+pub type OptionValues<'a> = &'a [(&'static str, Vec<&'a str>)];
 
 /// The reason why the value of an option is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,7 +140,7 @@ pub(super) fn read<K: Kind>(reader: &mut Reader<'_>, section: &Section<'_>) -> O
 /// Every fault in them.
 pub(super) fn take<T>(
     options: &[(KeyDoc, KeyOption)],
-    given: Given<'_>,
+    given: OptionValues<'_>,
     read: impl FnOnce(&mut Reader<'_>, &Section<'_>) -> T,
 ) -> Result<T, Vec<ConfigFault>> {
     let mut table = Table::new();
@@ -160,7 +160,7 @@ fn take_table<T>(
 ) -> Result<T, Vec<ConfigFault>> {
     let item = Item::Table(table.clone());
     let field = Field::whole(&item);
-    let mut reader = Reader::new("", &NotLookedUp);
+    let mut reader = Reader::new("", &FixedNames);
     let taken = read(
         &mut reader,
         &Section {
@@ -176,7 +176,7 @@ fn take_table<T>(
 /// # Errors
 /// Every fault in them.
 pub(super) fn take_settings<T>(
-    given: &[(&'static str, Setting)],
+    given: &[(&'static str, ProviderSetting)],
     read: impl FnOnce(&mut Reader<'_>, &Section<'_>) -> T,
 ) -> Result<T, Vec<ConfigFault>> {
     let entries = given.iter();

@@ -23,7 +23,7 @@ pub trait Names {
 pub struct LookupFailed(pub Cow<'static, str>);
 
 /// A source that resolves every name to the same number, for callers that only need the rest of a configuration.
-pub(super) struct NotLookedUp;
+pub(super) struct FixedNames;
 
 // === impl LookupFailed ===
 
@@ -37,7 +37,7 @@ impl std::error::Error for LookupFailed {}
 
 // === impl NotLookedUp ===
 
-impl Names for NotLookedUp {
+impl Names for FixedNames {
     fn user(&self, _: &str) -> Result<Option<u32>, LookupFailed> {
         Ok(Some(0))
     }

@@ -20,7 +20,7 @@ pub enum Name {
 
 /// The reason why the number of a name is in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Doubt {
+pub enum UnresolvedReason {
     /// The machine says that it does not know the name.
     Unknown,
     /// Its number is -1, which stands for no user and no group.
@@ -31,15 +31,15 @@ pub enum Doubt {
 
 /// A name, and its number in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct ResolvedName {
     name: Name,
     id: Option<u32>,
-    doubt: Option<Doubt>,
+    doubt: Option<UnresolvedReason>,
 }
 
 /// A name whose number is in doubt, at its place in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubtful {
+pub struct UnresolvedName {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
@@ -47,7 +47,7 @@ pub struct Doubtful {
     /// The key with its tables, such as `profiles.research.allow.user`.
     pub key: String,
     /// The name, which no message quotes: it may be a misplaced secret.
-    pub named: Named,
+    pub named: ResolvedName,
 }
 
 // === impl Name ===
@@ -82,7 +82,7 @@ impl fmt::Display for Name {
 
 // === impl Named ===
 
-impl Named {
+impl ResolvedName {
     /// Looks a name up for the first time.
     pub(super) fn look_up(name: Name, names: &dyn Names) -> Self {
         let mut named = Self {
@@ -98,15 +98,15 @@ impl Named {
     pub(super) fn look_up_again(&mut self, names: &dyn Names) {
         (self.id, self.doubt) = match self.name.id(names) {
             Ok(Some(id)) if IdRange::one(id).is_some() => (Some(id), None),
-            Ok(Some(_)) => (None, Some(Doubt::NoId)),
-            Ok(None) => (None, Some(Doubt::Unknown)),
-            Err(why) => (self.id, Some(Doubt::Failed(why))),
+            Ok(Some(_)) => (None, Some(UnresolvedReason::NoId)),
+            Ok(None) => (None, Some(UnresolvedReason::Unknown)),
+            Err(why) => (self.id, Some(UnresolvedReason::Failed(why))),
         };
     }
 
     /// Takes over the number in force, if this look-up failed and the old number belongs to the same name.
     pub(super) fn keep_number_of(&mut self, before: &Self) {
-        let is_failed = matches!(self.doubt, Some(Doubt::Failed(_)));
+        let is_failed = matches!(self.doubt, Some(UnresolvedReason::Failed(_)));
         if is_failed && self.id.is_none() && self.name == before.name {
             self.id = before.id;
         }
@@ -123,7 +123,7 @@ impl Named {
     }
 
     /// Returns why the number is in doubt or missing; `None` if the last look-up returned the number.
-    pub const fn doubt(&self) -> Option<&Doubt> {
+    pub const fn doubt(&self) -> Option<&UnresolvedReason> {
         self.doubt.as_ref()
     }
 }
@@ -133,7 +133,7 @@ impl Named {
 /// The key of the socket's group, with its table.
 const SOCKET_GROUP: &str = "socket.group";
 
-impl Doubtful {
+impl UnresolvedName {
     /// Reports whether the name is the group of the token socket.
     pub fn is_of_socket(&self) -> bool {
         self.key == SOCKET_GROUP
@@ -167,7 +167,7 @@ impl Doubtful {
             Name::Group(_) => "gid",
         };
         match &self.named.doubt {
-            Some(Doubt::Failed(_)) => {
+            Some(UnresolvedReason::Failed(_)) => {
                 format!("see whether the directory service runs, or write a number: {key} = 1000")
             }
             _ => format!("correct the name, create the {kind}, or write a number: {key} = 1000"),
@@ -175,16 +175,22 @@ impl Doubtful {
     }
 }
 
-impl fmt::Display for Doubtful {
+impl fmt::Display for UnresolvedName {
     /// Writes `LINE:COLUMN: KEY: MESSAGE`, to follow the file's name and a colon, in the form of a fault of the
     /// configuration.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}: ", self.line, self.column, self.key)?;
         let kind = self.named.name.kind();
         match &self.named.doubt {
-            Some(Doubt::Unknown) => write!(f, "this machine knows no {kind} of this name"),
-            Some(Doubt::NoId) => f.write_str("its number is -1, which no account can have"),
-            Some(Doubt::Failed(why)) => write!(f, "the {kind} cannot be looked up: {why}"),
+            Some(UnresolvedReason::Unknown) => {
+                write!(f, "this machine knows no {kind} of this name")
+            }
+            Some(UnresolvedReason::NoId) => {
+                f.write_str("its number is -1, which no account can have")
+            }
+            Some(UnresolvedReason::Failed(why)) => {
+                write!(f, "the {kind} cannot be looked up: {why}")
+            }
             None => write!(f, "the {kind} is known"),
         }
     }
@@ -194,7 +200,7 @@ impl fmt::Display for Doubtful {
 mod tests {
     use super::super::{Config, SocketMode, parse};
     use super::*;
-    use crate::policy::Who;
+    use crate::policy::RuleScope;
     use crate::profile::ProfileName;
     use crate::testing::FewNames;
 
@@ -226,7 +232,7 @@ mod tests {
         )
     }
 
-    fn who(config: &Config) -> Vec<Option<Who>> {
+    fn who(config: &Config) -> Vec<Option<RuleScope>> {
         let name = ProfileName::parse("a").unwrap();
         config
             .rules(&name)
@@ -250,11 +256,15 @@ mod tests {
             "uid = 5",
         ]);
         let config = parse(&text, &FewNames).unwrap();
-        let on = [Who::Users(one(1_001)), Who::Users(one(5))];
+        let on = [RuleScope::Users(one(1_001)), RuleScope::Users(one(5))];
         let off = None;
         assert_eq!(who(&config), [off, Some(on[0]), off, off, off, Some(on[1])]);
         assert!(!config.knows_all_names());
-        let doubts: Vec<_> = config.doubts.iter().map(Doubtful::to_string).collect();
+        let doubts: Vec<_> = config
+            .doubts
+            .iter()
+            .map(UnresolvedName::to_string)
+            .collect();
         assert_eq!(
             doubts,
             [
@@ -316,10 +326,10 @@ mod tests {
             for look in looks {
                 config.look_up(&look);
             }
-            let id_of = |who: fn(IdRange) -> Who| id.map(|id| who(one(id)));
+            let id_of = |who: fn(IdRange) -> RuleScope| id.map(|id| who(one(id)));
             assert_eq!(
                 who(&config),
-                [id_of(Who::Users), id_of(Who::Groups)],
+                [id_of(RuleScope::Users), id_of(RuleScope::Groups)],
                 "{case}"
             );
             let mode = id.map_or(SocketMode::Private, SocketMode::Group);
@@ -341,7 +351,7 @@ mod tests {
         ] {
             let mut config = parse(&ruled(&[rule]), &Same(answer.clone())).unwrap();
             config.keep_numbers_of(&before);
-            let ids: Vec<_> = config.named().map(Named::id).collect();
+            let ids: Vec<_> = config.named().map(ResolvedName::id).collect();
             assert_eq!(ids, [id], "{answer:?} {rule}");
             if let (Some(_), Some(doubtful)) = (id, config.doubts.first()) {
                 assert!(doubtful.consequence().contains("number in force stays"));

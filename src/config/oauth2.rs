@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ::url::Url;
 use toml_edit::{Array, InlineTable, Value};
 
-use super::kind::{Described, Kind, Pasted};
+use super::kind::{AddressCandidate, Kind, ProviderConfig};
 use super::reader::key::{Key, OptionForm, key, set};
 use super::reader::{Reader, Section};
 use super::url::{InvalidUrl, Origin};
@@ -20,7 +20,7 @@ pub use endpoint_url::EndpointUrl;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Oauth2 {
     /// How its token endpoint is found.
-    pub at: At,
+    pub at: TokenEndpointSource,
     /// How the client authenticates.
     pub client_auth: ClientAuth,
     /// Whether the body carries the client ID even though the header does.
@@ -39,7 +39,7 @@ pub struct Oauth2 {
 
 /// The way in which the token endpoint is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum At {
+pub enum TokenEndpointSource {
     /// The issuer with this address names it in its discovery document.
     Issuer(EndpointUrl),
     /// It is this address.
@@ -60,7 +60,7 @@ pub enum ClientAuth {
 
 /// The purpose of a profile's tokens, as its configuration requests it from the issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Purpose {
+pub struct TokenPurpose {
     /// The scopes.
     pub scope: Vec<String>,
     /// The audience.
@@ -71,7 +71,7 @@ pub struct Purpose {
 
 /// An issuer while its keys are read.
 #[derive(Default)]
-pub(super) struct Draft {
+pub(super) struct Oauth2Draft {
     issuer: Option<EndpointUrl>,
     token_url: Option<EndpointUrl>,
     client_auth: ClientAuth,
@@ -88,7 +88,7 @@ const LATER: &str = "is not supported in this version";
 
 // === impl At ===
 
-impl At {
+impl TokenEndpointSource {
     /// Returns the configured address.
     pub const fn url(&self) -> &EndpointUrl {
         match self {
@@ -125,8 +125,8 @@ impl ClientAuth {
 
 impl Oauth2 {
     /// Returns the purpose of its tokens.
-    pub fn purpose(&self) -> Purpose {
-        Purpose {
+    pub fn purpose(&self) -> TokenPurpose {
+        TokenPurpose {
             scope: self.scope.clone(),
             audience: self.audience.clone(),
             resource: self.resource.clone(),
@@ -146,30 +146,30 @@ impl Kind for Oauth2 {
     const ADDRESS: &'static str = "the issuer's, such as https://login.acme.com, its discovery document's, or the token endpoint's";
 
     #[rustfmt::skip]
-    const KEYS: &'static [Key<Draft>] = &[
-        key("issuer", "an https address", "token-url is there", "the issuer, exactly as it calls itself: its discovery document says where the token endpoint is", |r, f, d: &mut Draft| {
+    const KEYS: &'static [Key<Oauth2Draft>] = &[
+        key("issuer", "an https address", "token-url is there", "the issuer, exactly as it calls itself: its discovery document says where the token endpoint is", |r, f, d: &mut Oauth2Draft| {
             d.issuer = r.parsed(f, EndpointUrl::issuer);
         }).option(OptionForm::Once, "URL", "The issuer, exactly as it calls itself: its discovery document says where the token endpoint is"),
-        key("token-url", "an https address", "issuer is there", "the token endpoint", |r, f, d: &mut Draft| {
+        key("token-url", "an https address", "issuer is there", "the token endpoint", |r, f, d: &mut Oauth2Draft| {
             d.token_url = r.parsed(f, EndpointUrl::token);
         }).option(OptionForm::Once, "URL", "The token endpoint, in place of --issuer").excludes("issuer"),
-        key("client-auth", "\"basic\", \"basic-raw\" or \"post\"", "\"basic\"", "how the client ID and the secret are sent: in a header, in a header for an issuer that compares them without decoding, or in the body", |r, f, d: &mut Draft| {
+        key("client-auth", "\"basic\", \"basic-raw\" or \"post\"", "\"basic\"", "how the client ID and the secret are sent: in a header, in a header for an issuer that compares them without decoding, or in the body", |r, f, d: &mut Oauth2Draft| {
             let words = [ClientAuth::Basic, ClientAuth::BasicRaw, ClientAuth::Post].map(|auth| (auth.as_str(), auth));
             set(&mut d.client_auth, r.one_of(f, &words, &[("private-key-jwt", LATER), ("mtls", LATER)]));
         }).option(OptionForm::Words(ClientAuth::WORDS), "CLIENT_AUTH", "How the client ID and the secret are sent: in a header, in a header that the issuer does not decode, or in the body; without it, as the issuer's document says"),
-        key("client-id-in-body", "true or false", "false", "send the client ID in the body too, for an issuer that wants it beside the header", |r, f, d: &mut Draft| {
+        key("client-id-in-body", "true or false", "false", "send the client ID in the body too, for an issuer that wants it beside the header", |r, f, d: &mut Oauth2Draft| {
             set(&mut d.client_id_in_body, r.flag(f));
         }).option(OptionForm::Flag, "", "Send the client ID in the body too, for an issuer that wants it beside the header"),
-        key("scope", "an array of strings", "what the issuer gives", "the scopes to ask for", |r, f, d: &mut Draft| {
+        key("scope", "an array of strings", "what the issuer gives", "the scopes to ask for", |r, f, d: &mut Oauth2Draft| {
             d.scope = r.list(f, parameters::scope);
         }).option(OptionForm::Repeated, "SCOPE", "A scope to ask for; may be repeated"),
-        key("audience", "a string", "none", "the audience to ask for", |r, f, d: &mut Draft| {
+        key("audience", "a string", "none", "the audience to ask for", |r, f, d: &mut Oauth2Draft| {
             d.audience = r.checked(f, parameters::value);
         }).option(OptionForm::Once, "AUDIENCE", "The audience to ask for"),
-        key("resource", "an absolute URI, or an array of them", "none", "the resources to ask for (RFC 8707)", |r, f, d: &mut Draft| {
+        key("resource", "an absolute URI, or an array of them", "none", "the resources to ask for (RFC 8707)", |r, f, d: &mut Oauth2Draft| {
             d.resource = r.one_or_list(f, parameters::resource);
         }).option(OptionForm::Repeated, "URI", "A resource to ask for; may be repeated"),
-        key("extra", "a table of strings", "none", "further parameters of the request for a token", |r, f, d: &mut Draft| {
+        key("extra", "a table of strings", "none", "further parameters of the request for a token", |r, f, d: &mut Oauth2Draft| {
             for field in r.entries(f) {
                 let name = r.name(&field, parameters::parameter);
                 if let (Some(name), Some(value)) = (name, r.checked(&field, parameters::value)) {
@@ -177,17 +177,17 @@ impl Kind for Oauth2 {
                 }
             }
         }).option(OptionForm::Pairs, "NAME=VALUE", "A further parameter of the request, which the configuration keeps: nothing secret; may be repeated"),
-        key("token-type", "a string", "\"Bearer\"", "the issuer's name for the type of its bearer tokens (token_type)", |r, f, d: &mut Draft| {
+        key("token-type", "a string", "\"Bearer\"", "the issuer's name for the type of its bearer tokens (token_type)", |r, f, d: &mut Oauth2Draft| {
             d.token_type = r.checked(f, parameters::token_type);
         }).option(OptionForm::Once, "TYPE", "The issuer's name for the type of its bearer tokens, where it is not Bearer"),
     ];
-    type Draft = Draft;
+    type Draft = Oauth2Draft;
 
-    fn pasted(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
+    fn pasted(text: &str) -> Result<Vec<AddressCandidate>, InvalidUrl> {
         pasted::addresses(text)
     }
 
-    fn finish(draft: Draft, reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Self> {
+    fn finish(draft: Oauth2Draft, reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Self> {
         // Exactly one key determines the token endpoint.
         let at = match (section.has("issuer"), section.has("token-url")) {
             (true, true) => {
@@ -202,8 +202,8 @@ impl Kind for Oauth2 {
             }
             _ => draft
                 .issuer
-                .map(At::Issuer)
-                .or(draft.token_url.map(At::Token)),
+                .map(TokenEndpointSource::Issuer)
+                .or(draft.token_url.map(TokenEndpointSource::Token)),
         };
         Some(Self {
             at: at?,
@@ -218,7 +218,7 @@ impl Kind for Oauth2 {
     }
 }
 
-impl Described for Oauth2 {
+impl ProviderConfig for Oauth2 {
     fn url(&self) -> String {
         self.at.url().to_string()
     }
@@ -229,29 +229,29 @@ impl Described for Oauth2 {
 
     fn endpoint(&self) -> Option<Url> {
         match &self.at {
-            At::Issuer(_) => None,
-            At::Token(url) => Some(url.url().clone()),
+            TokenEndpointSource::Issuer(_) => None,
+            TokenEndpointSource::Token(url) => Some(url.url().clone()),
         }
     }
 
     fn issuer(&self) -> Option<&str> {
         match &self.at {
-            At::Issuer(url) => Some(url.as_str()),
-            At::Token(_) => None,
+            TokenEndpointSource::Issuer(url) => Some(url.as_str()),
+            TokenEndpointSource::Token(_) => None,
         }
     }
 
     fn reached_at(&self) -> Url {
         match &self.at {
-            At::Issuer(url) => url.origin().join(url.path()),
-            At::Token(url) => url.origin().join(""),
+            TokenEndpointSource::Issuer(url) => url.origin().join(url.path()),
+            TokenEndpointSource::Token(url) => url.origin().join(""),
         }
     }
 
     fn entries(&self) -> Vec<(&'static str, Value)> {
         let mut entries: Vec<(_, Value)> = vec![match &self.at {
-            At::Issuer(url) => ("issuer", url.as_str().into()),
-            At::Token(url) => ("token-url", url.as_str().into()),
+            TokenEndpointSource::Issuer(url) => ("issuer", url.as_str().into()),
+            TokenEndpointSource::Token(url) => ("token-url", url.as_str().into()),
         }];
         if self.client_auth != ClientAuth::default() {
             entries.push(("client-auth", self.client_auth.as_str().into()));

@@ -10,11 +10,11 @@ use super::Provider;
 use super::allow::{Rule, SocketMode};
 use super::hosts::HostEntry;
 use super::lookup::Names;
-use super::named::{Doubtful, Name, Named};
+use super::named::{Name, ResolvedName, UnresolvedName};
 use super::proxy::Proxy;
 use super::rotation::Rotation;
 use super::sinks::{Sink, Sinks};
-use super::source::{CredentialPlace, ReadOnlySource};
+use super::source::{CredentialLocation, ReadOnlySource};
 use super::store::StoreKind;
 use super::url::Origin;
 use crate::age_file::Recipient;
@@ -36,11 +36,11 @@ pub struct Config {
     /// Who can connect to the token socket; private while its group has no number.
     pub socket: SocketMode,
     /// The group of the token socket, if the configuration gives it by name.
-    pub socket_group: Option<Named>,
+    pub socket_group: Option<ResolvedName>,
     /// The recipient to which the store of encrypted files encrypts its records.
     pub recipient: Option<Recipient>,
     /// The first names whose numbers were in doubt when the configuration was read, in the order of the text.
-    pub doubts: Vec<Doubtful>,
+    pub doubts: Vec<UnresolvedName>,
 }
 
 /// A profile's settings. Two equal profiles need the same token, so a reload keeps it.
@@ -49,7 +49,7 @@ pub struct Profile {
     /// The issuer of its tokens.
     pub provider: Provider,
     /// Where its credential comes from.
-    pub credential: CredentialPlace,
+    pub credential: CredentialLocation,
     /// The only certificates to trust; `None` means the system's.
     pub ca_file: Option<PathBuf>,
     /// How to reach the issuer. A loopback address is always reached directly; see [`Profile::proxy_in_use`].
@@ -99,7 +99,7 @@ impl Config {
     }
 
     /// Returns all users and groups that it gives by name, with their numbers in force.
-    pub fn named(&self) -> impl Iterator<Item = &Named> {
+    pub fn named(&self) -> impl Iterator<Item = &ResolvedName> {
         let rules = self.allow.values().flatten().filter_map(Rule::named);
         let sinks = self.sinks.values().flatten().flat_map(Sink::named);
         rules.chain(sinks).chain(&self.socket_group)
@@ -122,7 +122,7 @@ impl Config {
     }
 
     /// Returns the group of the token socket, if its number was in doubt when the configuration was read.
-    pub fn group_in_doubt(&self) -> Option<&Doubtful> {
+    pub fn group_in_doubt(&self) -> Option<&UnresolvedName> {
         self.doubts.iter().find(|doubtful| doubtful.is_of_socket())
     }
 
@@ -135,7 +135,7 @@ impl Config {
     /// Keeps the numbers that are in force in `before` for the same names, wherever the look-up failed.
     pub fn keep_numbers_of(&mut self, before: &Self) {
         let in_force: BTreeMap<_, _> = before.named().map(|named| (named.name(), named)).collect();
-        let keep = |named: &mut Named| {
+        let keep = |named: &mut ResolvedName| {
             if let Some(before) = in_force.get(named.name()) {
                 named.keep_number_of(before);
             }
@@ -143,7 +143,7 @@ impl Config {
         self.renumber(keep);
     }
 
-    fn renumber(&mut self, mut change: impl FnMut(&mut Named)) {
+    fn renumber(&mut self, mut change: impl FnMut(&mut ResolvedName)) {
         let rules = self.allow.values_mut().flatten();
         rules.filter_map(Rule::named_mut).for_each(&mut change);
         let sinks = self.sinks.values_mut().flatten();

@@ -5,7 +5,7 @@ use std::fmt;
 use ::url::Url;
 
 use super::url::{
-    InvalidUrl, Most, NO_QUERY, Origin, demand_no_more, invalid, strict, taken_apart,
+    InvalidUrl, LastUrlPart, NO_QUERY, Origin, demand_no_more, invalid, strict, taken_apart,
 };
 
 /// The way to an issuer: direct, or through a proxy.
@@ -64,7 +64,9 @@ impl ProxyUrl {
         if url.scheme() != "http" {
             return Err(invalid("a proxy is reached by http: http://HOST:PORT"));
         }
-        demand_no_more(&url, Most::Path, NO_QUERY, || Origin::of(&url).to_string())?;
+        demand_no_more(&url, LastUrlPart::Path, NO_QUERY, || {
+            Origin::of(&url).to_string()
+        })?;
         if !matches!(url.path(), "" | "/") {
             let why = "a proxy has no path, and is written http://HOST:PORT";
             return Err(taken_apart(why, &url));

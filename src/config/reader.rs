@@ -6,7 +6,7 @@ use toml_edit::{Item, TableLike};
 
 use super::fault::ConfigFault;
 use super::lookup::Names;
-use super::named::{Doubtful, Named};
+use super::named::{ResolvedName, UnresolvedName};
 use crate::address::Address;
 use crate::spelling;
 
@@ -30,10 +30,10 @@ const MAX_FAULTS: usize = 50;
 pub(super) struct Reader<'a> {
     text: &'a str,
     names: &'a dyn Names,
-    faults: Vec<Found>,
-    doubts: Vec<Doubtful>,
+    faults: Vec<PendingFault>,
+    doubts: Vec<UnresolvedName>,
     /// The addresses of all profiles, to find equal ones.
-    hosts: Vec<Noted>,
+    hosts: Vec<HostLocation>,
     /// The places of the profiles whose records are encrypted, each with its key.
     encrypted: Vec<(usize, String)>,
     /// Whether the text names the recipient of encrypted records.
@@ -41,7 +41,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// A fault whose line number is not computed yet.
-struct Found {
+struct PendingFault {
     at: usize,
     key: String,
     message: String,
@@ -49,7 +49,7 @@ struct Found {
 }
 
 /// The address of a `hosts` entry, and its place.
-struct Noted {
+struct HostLocation {
     at: usize,
     key: String,
     url: Address,
@@ -165,12 +165,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes a name whose number is in doubt, which is not a fault.
-    fn doubt(&mut self, field: &Field<'_>, named: Named) {
+    fn doubt(&mut self, field: &Field<'_>, named: ResolvedName) {
         if self.doubts.len() == MAX_FAULTS {
             return;
         }
         let at = ConfigFault::at(self.text, field.value, &field.path, "");
-        self.doubts.push(Doubtful {
+        self.doubts.push(UnresolvedName {
             line: at.line,
             column: at.column,
             key: at.key,
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes the noted names.
-    pub(super) fn take_doubts(&mut self) -> Vec<Doubtful> {
+    pub(super) fn take_doubts(&mut self) -> Vec<UnresolvedName> {
         std::mem::take(&mut self.doubts)
     }
 
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
         message: impl Into<String>,
         suggestion: Option<String>,
     ) {
-        self.faults.push(Found {
+        self.faults.push(PendingFault {
             at,
             key: key.to_owned(),
             message: message.into(),

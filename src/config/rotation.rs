@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Provider;
 use super::reader::{Reader, Section};
-use super::source::CredentialPlace;
+use super::source::CredentialLocation;
 use crate::rotation::due::{USUAL_LIFETIME, least_every};
 
 /// The default time for which an old key is kept if the issuer does not report when it was last used.
@@ -44,7 +44,7 @@ impl Reader<'_> {
         rotation: &Rotation,
         lifetime: Option<Duration>,
         provider: &Provider,
-        credential: &CredentialPlace,
+        credential: &CredentialLocation,
     ) {
         let Some(every) = rotation.every else { return };
         let mut fields = section.fields().into_iter();

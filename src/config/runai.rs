@@ -3,7 +3,7 @@
 use ::url::Url;
 use toml_edit::Value;
 
-use super::kind::{Described, Kind, Pasted};
+use super::kind::{AddressCandidate, Kind, ProviderConfig};
 use super::reader::key::{Key, OptionForm, key, set};
 use super::reader::{Reader, Section};
 use super::url::{BaseUrl, InvalidUrl, Origin, pasted};
@@ -34,7 +34,7 @@ const MAX_PATHS: usize = 4;
 
 /// A control plane while its keys are read.
 #[derive(Default)]
-pub(super) struct Draft {
+pub(super) struct RunaiDraft {
     url: Option<BaseUrl>,
     api: Api,
 }
@@ -65,23 +65,23 @@ impl Kind for Runai {
     const ADDRESS: &'static str = "such as https://acme.run.ai, or any page of it";
 
     #[rustfmt::skip]
-    const KEYS: &'static [Key<Draft>] = &[
-        key("url", "an https address", "", "the control plane; http only for a loopback address such as http://127.0.0.1:8080", |r, f, d: &mut Draft| {
+    const KEYS: &'static [Key<RunaiDraft>] = &[
+        key("url", "an https address", "", "the control plane; http only for a loopback address such as http://127.0.0.1:8080", |r, f, d: &mut RunaiDraft| {
             d.url = r.parsed(f, BaseUrl::parse);
         }).option(OptionForm::Once, "URL", "The control plane's address, such as https://acme.run.ai"),
-        key("api", "\"auto\", \"v2\" or \"v1\"", "\"auto\"", "which of the control plane's APIs gives the token", |r, f, d: &mut Draft| {
+        key("api", "\"auto\", \"v2\" or \"v1\"", "\"auto\"", "which of the control plane's APIs gives the token", |r, f, d: &mut RunaiDraft| {
             set(&mut d.api, r.one_of(f, &[Api::Auto, Api::V2, Api::V1].map(|api| (api.as_str(), api)), &[]));
         }).option(OptionForm::Words(&["auto", "v2", "v1"]), "API", "Which of Run:ai's APIs to use"),
     ];
-    type Draft = Draft;
+    type Draft = RunaiDraft;
 
     /// Returns the server's root first: most control planes have their API there. A page of the console may lie below
     /// any of the other paths.
-    fn pasted(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
+    fn pasted(text: &str) -> Result<Vec<AddressCandidate>, InvalidUrl> {
         let meant = pasted::meant(text)?;
         let origin = Origin::of(&meant);
         let whole = BaseUrl::parse(origin.join(meant.path()).as_str())?;
-        let url = |value: String| Pasted {
+        let url = |value: String| AddressCandidate {
             option: "url",
             value,
         };
@@ -93,7 +93,7 @@ impl Kind for Runai {
         Ok(paths.map(|path| url(format!("{origin}{path}"))).collect())
     }
 
-    fn finish(draft: Draft, _: &mut Reader<'_>, _: &Section<'_>) -> Option<Self> {
+    fn finish(draft: RunaiDraft, _: &mut Reader<'_>, _: &Section<'_>) -> Option<Self> {
         Some(Self {
             url: draft.url?,
             api: draft.api,
@@ -101,7 +101,7 @@ impl Kind for Runai {
     }
 }
 
-impl Described for Runai {
+impl ProviderConfig for Runai {
     fn url(&self) -> String {
         self.url.to_string()
     }

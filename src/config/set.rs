@@ -5,9 +5,9 @@ use toml_edit::{Document, Item, TableLike, Value};
 use super::Provider;
 use super::document::parse;
 use super::edit::{EditError, checked, line_end};
-use super::lookup::NotLookedUp;
+use super::lookup::FixedNames;
 use super::oauth2::ClientAuth;
-use super::source::CredentialPlace;
+use super::source::CredentialLocation;
 use super::store::StoreKind;
 use crate::profile::ProfileName;
 
@@ -22,7 +22,7 @@ pub fn set_client_auth(
     name: &ProfileName,
     client_auth: ClientAuth,
 ) -> Result<String, EditError> {
-    let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
+    let mut config = parse(text, &FixedNames).map_err(EditError::Invalid)?;
     let form = || EditError::Form(name.clone());
     let profile = config.profiles.get_mut(name);
     let profile = profile.ok_or_else(|| EditError::Unknown(name.clone()))?;
@@ -40,10 +40,10 @@ pub fn set_client_auth(
 /// # Errors
 /// [`EditError`]; [`EditError::Unknown`] if no profile of this name exists.
 pub fn set_store(text: &str, name: &ProfileName, store: &StoreKind) -> Result<String, EditError> {
-    let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
+    let mut config = parse(text, &FixedNames).map_err(EditError::Invalid)?;
     let profile = config.profiles.get_mut(name);
     let profile = profile.ok_or_else(|| EditError::Unknown(name.clone()))?;
-    profile.credential = CredentialPlace::Store(store.clone());
+    profile.credential = CredentialLocation::Store(store.clone());
     let new = changed(text, name, "store", store.as_str());
     checked(
         new.ok_or_else(|| EditError::Form(name.clone()))?,

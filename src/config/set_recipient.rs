@@ -2,7 +2,7 @@
 
 use super::document::parse;
 use super::edit::{EditError, line_end};
-use super::lookup::NotLookedUp;
+use super::lookup::FixedNames;
 use super::reader::encrypted::TABLE;
 use crate::age_file::Recipient;
 
@@ -11,7 +11,7 @@ use crate::age_file::Recipient;
 /// # Errors
 /// [`EditError`]; [`EditError::Recipient`] if the table of the store exists already.
 pub fn set_recipient(text: &str, recipient: &Recipient) -> Result<String, EditError> {
-    let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
+    let mut config = parse(text, &FixedNames).map_err(EditError::Invalid)?;
     if config.recipient.replace(recipient.clone()).is_some() {
         return Err(EditError::Recipient);
     }
@@ -24,7 +24,7 @@ pub fn set_recipient(text: &str, recipient: &Recipient) -> Result<String, EditEr
         new.push_str(end);
     }
     new.push_str(&format!("[{TABLE}]{end}recipient = \"{recipient}\"{end}"));
-    match parse(&new, &NotLookedUp) {
+    match parse(&new, &FixedNames) {
         Ok(changed) if changed == config => Ok(new),
         _ => Err(EditError::Recipient),
     }

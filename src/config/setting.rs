@@ -6,7 +6,7 @@ use toml_edit::{Array, InlineTable, Value};
 
 /// The value of a provider's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Setting {
+pub enum ProviderSetting {
     /// A text.
     Text(String),
     /// True or false.
@@ -19,7 +19,7 @@ pub enum Setting {
 
 // === impl Setting ===
 
-impl Setting {
+impl ProviderSetting {
     /// Converts a TOML value; `None` if it is of another type.
     pub(super) fn of(value: &Value) -> Option<Self> {
         let text = |value: &Value| value.as_str().map(str::to_owned);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::named::Named;
+use super::named::ResolvedName;
 use crate::file_format::Format;
 use crate::profile::ProfileName;
 
@@ -32,7 +32,7 @@ pub enum Account {
     /// By number.
     Number(u32),
     /// By name.
-    Name(Named),
+    Name(ResolvedName),
 }
 
 /// The sinks of each profile that has some.
@@ -61,14 +61,14 @@ impl Sink {
     }
 
     /// Returns the users and groups that it gives by name.
-    pub(super) fn named(&self) -> impl Iterator<Item = &Named> {
+    pub(super) fn named(&self) -> impl Iterator<Item = &ResolvedName> {
         [&self.owner, &self.group]
             .into_iter()
             .flatten()
             .filter_map(Account::named)
     }
 
-    pub(super) fn named_mut(&mut self) -> impl Iterator<Item = &mut Named> {
+    pub(super) fn named_mut(&mut self) -> impl Iterator<Item = &mut ResolvedName> {
         [&mut self.owner, &mut self.group]
             .into_iter()
             .flatten()
@@ -87,14 +87,14 @@ impl Account {
         }
     }
 
-    const fn named(&self) -> Option<&Named> {
+    const fn named(&self) -> Option<&ResolvedName> {
         match self {
             Self::Number(_) => None,
             Self::Name(named) => Some(named),
         }
     }
 
-    const fn named_mut(&mut self) -> Option<&mut Named> {
+    const fn named_mut(&mut self) -> Option<&mut ResolvedName> {
         match self {
             Self::Number(_) => None,
             Self::Name(named) => Some(named),

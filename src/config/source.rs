@@ -9,7 +9,7 @@ use super::store::StoreKind;
 
 /// The place of a profile's credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CredentialPlace {
+pub enum CredentialLocation {
     /// A store, which `jetond add` writes.
     Store(StoreKind),
     /// A source that other programs write.
@@ -47,13 +47,13 @@ pub enum SecretSource {
 
 // === impl CredentialPlace ===
 
-impl Default for CredentialPlace {
+impl Default for CredentialLocation {
     fn default() -> Self {
         Self::Store(StoreKind::default())
     }
 }
 
-impl CredentialPlace {
+impl CredentialLocation {
     /// Returns the store; `None` if it is a source.
     pub const fn store(&self) -> Option<&StoreKind> {
         match self {

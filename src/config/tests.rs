@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::allow::Subject;
-use super::oauth2::{At, ClientAuth, EndpointUrl};
+use super::allow::RuleSubject;
+use super::oauth2::{ClientAuth, EndpointUrl, TokenEndpointSource};
 use super::runai::Api;
 use super::*;
 use crate::age_file::Recipient;
 use crate::file_format::{Format, Template};
-use crate::policy::{IdRange, Who};
+use crate::policy::{IdRange, RuleScope};
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
 use crate::testing::FewNames;
@@ -34,7 +34,7 @@ fn profile(url: &str) -> Profile {
             url: BaseUrl::parse(url).unwrap(),
             api: Api::Auto,
         }),
-        credential: CredentialPlace::default(),
+        credential: CredentialLocation::default(),
         ca_file: None,
         proxy: Proxy::Direct,
         client_certificate: None,
@@ -164,7 +164,7 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         ..profile("https://acme.run.ai")
     };
     let source = |client_id, client_secret| {
-        CredentialPlace::Source(Box::new(ReadOnlySource {
+        CredentialLocation::Source(Box::new(ReadOnlySource {
             client_id,
             client_secret,
         }))
@@ -181,7 +181,9 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
     assert_eq!(*ci.proxy_in_use(), Proxy::Direct);
     let other = Profile {
         provider: Provider::Oauth2(Box::new(Oauth2 {
-            at: At::Issuer(EndpointUrl::issuer("https://idp.example/realms/x/").unwrap()),
+            at: TokenEndpointSource::Issuer(
+                EndpointUrl::issuer("https://idp.example/realms/x/").unwrap(),
+            ),
             client_auth: ClientAuth::Post,
             client_id_in_body: false,
             scope: vec!["api.read".into(), "api.write".into()],
@@ -204,7 +206,9 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
     );
     let plain = Profile {
         provider: Provider::Oauth2(Box::new(Oauth2 {
-            at: At::Token(EndpointUrl::token("https://idp.example/token?p=1").unwrap()),
+            at: TokenEndpointSource::Token(
+                EndpointUrl::token("https://idp.example/token?p=1").unwrap(),
+            ),
             client_auth: ClientAuth::BasicRaw,
             client_id_in_body: true,
             scope: vec![],
@@ -235,28 +239,28 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
     ]);
     let socket = SocketMode::Group(50);
     let numbered = |who, key, value: &str| Rule {
-        subject: Subject::Numbers(who),
+        subject: RuleSubject::Numbers(who),
         key,
         value: value.to_owned(),
     };
     let named = |name: fn(String) -> Name, key, value: &str| Rule {
-        subject: Subject::Name(Named::look_up(name(value.to_owned()), &FewNames)),
+        subject: RuleSubject::Name(ResolvedName::look_up(name(value.to_owned()), &FewNames)),
         key,
         value: value.to_owned(),
     };
     let ids = |text| IdRange::parse(text).unwrap();
     let rules = vec![
         named(Name::User, "user", "alice"),
-        numbered(Who::Users(ids("2000-2999")), "uid", "2000-2999"),
+        numbered(RuleScope::Users(ids("2000-2999")), "uid", "2000-2999"),
         named(Name::Group, "group", "team"),
-        numbered(Who::Groups(ids("60")), "gid", "60"),
+        numbered(RuleScope::Groups(ids("60")), "gid", "60"),
     ];
     let who: Vec<_> = rules.iter().map(|rule| rule.who().unwrap()).collect();
     let expected = [
-        Who::Users(ids("1001")),
-        Who::Users(ids("2000-2999")),
-        Who::Groups(ids("50")),
-        Who::Groups(ids("60")),
+        RuleScope::Users(ids("1001")),
+        RuleScope::Users(ids("2000-2999")),
+        RuleScope::Groups(ids("50")),
+        RuleScope::Groups(ids("60")),
     ];
     assert_eq!(who, expected);
     assert_eq!(rules[0].to_string(), "user = \"alice\"");
@@ -275,7 +279,7 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         replace: false,
         keep_expired: false,
     };
-    let named = |name| Some(Account::Name(Named::look_up(name, &FewNames)));
+    let named = |name| Some(Account::Name(ResolvedName::look_up(name, &FewNames)));
     let sinks = vec![
         sink(
             "runai-cli/authentication.json",
@@ -308,7 +312,7 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         sinks: BTreeMap::from([(name("research"), sinks)]),
         hosts: BTreeMap::from([(name("research"), hosts)]),
         socket,
-        socket_group: Some(Named::look_up(Name::Group("team".into()), &FewNames)),
+        socket_group: Some(ResolvedName::look_up(Name::Group("team".into()), &FewNames)),
         recipient: Some(Recipient::parse(RECIPIENT).unwrap()),
         doubts: vec![],
     };
@@ -806,9 +810,9 @@ fn any_oauth2() -> impl Strategy<Value = Provider> {
         ("[a-z]{1,9}", any::<bool>(), "(/[a-z]{0,3}){0,2}").prop_map(|(host, issuer, path)| {
             let url = format!("https://{host}.example{path}");
             if issuer {
-                At::Issuer(EndpointUrl::issuer(&url).unwrap())
+                TokenEndpointSource::Issuer(EndpointUrl::issuer(&url).unwrap())
             } else {
-                At::Token(EndpointUrl::token(&format!("{url}?p=1")).unwrap())
+                TokenEndpointSource::Token(EndpointUrl::token(&format!("{url}?p=1")).unwrap())
             }
         });
     let client_auth = prop_oneof![
@@ -838,7 +842,7 @@ fn any_oauth2() -> impl Strategy<Value = Provider> {
     )
 }
 
-fn any_place() -> impl Strategy<Value = CredentialPlace> {
+fn any_place() -> impl Strategy<Value = CredentialLocation> {
     let id = prop_oneof![
         "[ -~]{1,9}".prop_map(ClientIdSource::Text),
         "/[^\0]{0,9}".prop_map(|path| ClientIdSource::File(path.into())),
@@ -851,14 +855,14 @@ fn any_place() -> impl Strategy<Value = CredentialPlace> {
         ),
     ];
     let source = (id, secret).prop_map(|(client_id, client_secret)| {
-        CredentialPlace::Source(Box::new(ReadOnlySource {
+        CredentialLocation::Source(Box::new(ReadOnlySource {
             client_id,
             client_secret,
         }))
     });
     prop_oneof![
-        Just(CredentialPlace::Store(StoreKind::File)),
-        Just(CredentialPlace::Store(StoreKind::Keyring)),
+        Just(CredentialLocation::Store(StoreKind::File)),
+        Just(CredentialLocation::Store(StoreKind::Keyring)),
         source,
     ]
 }
@@ -907,7 +911,7 @@ fn any_profile() -> impl Strategy<Value = Profile> {
             )| {
                 // Only a stored key of Run:ai can be rotated by age.
                 let may_rotate = matches!(provider, Provider::Runai(_))
-                    && matches!(credential, CredentialPlace::Store(_));
+                    && matches!(credential, CredentialLocation::Store(_));
                 Profile {
                     provider,
                     credential,
@@ -1034,7 +1038,7 @@ fn the_settings_of_a_provider_make_the_same_provider_again() {
         let profile = config.profiles.into_values().next().unwrap();
         let provider = profile.provider;
         let kind = ProviderKind::named(provider.as_str()).unwrap();
-        let owned = |(name, setting): (&str, Setting)| (name.to_owned(), setting);
+        let owned = |(name, setting): (&str, ProviderSetting)| (name.to_owned(), setting);
         let settings: Vec<_> = provider.settings().into_iter().map(owned).collect();
         let again = kind.of_settings(&settings).unwrap().unwrap().unwrap();
         assert_eq!(again, provider, "{text}");
@@ -1045,7 +1049,12 @@ fn the_settings_of_a_provider_make_the_same_provider_again() {
         );
     }
     let runai = ProviderKind::named("runai").unwrap();
-    let url = || ("url".to_owned(), Setting::Text("https://a.b".into()));
+    let url = || {
+        (
+            "url".to_owned(),
+            ProviderSetting::Text("https://a.b".into()),
+        )
+    };
     for more in [
         "store",
         "allow",
@@ -1054,11 +1063,11 @@ fn the_settings_of_a_provider_make_the_same_provider_again() {
         "nonsense",
         "issuer",
     ] {
-        let more = (more.to_owned(), Setting::Text("x".into()));
+        let more = (more.to_owned(), ProviderSetting::Text("x".into()));
         assert!(runai.of_settings(&[url(), more]).is_none());
     }
     assert!(runai.of_settings(&[]).unwrap().is_err());
-    let wrong = ("url".to_owned(), Setting::Flag(true));
+    let wrong = ("url".to_owned(), ProviderSetting::Flag(true));
     assert!(runai.of_settings(&[wrong]).unwrap().is_err());
 }
 

@@ -9,7 +9,7 @@ mod parts;
 pub(super) mod pasted;
 
 pub use invalid::InvalidUrl;
-pub(super) use invalid::{Most, NO_QUERY, demand_no_more, invalid, taken_apart};
+pub(super) use invalid::{LastUrlPart, NO_QUERY, demand_no_more, invalid, taken_apart};
 
 /// The base address of an issuer: `https://HOST[:PORT][/PATH]`, or `http` for a loopback address; without a trailing
 /// slash, an API's path, a query, a fragment or a user.
@@ -31,7 +31,7 @@ impl BaseUrl {
         let mut url = secure(text)?;
         let path = base_path(url.path());
         let suggestion = || format!("{}{path}", Origin::of(&url));
-        demand_no_more(&url, Most::Path, NO_QUERY, suggestion)?;
+        demand_no_more(&url, LastUrlPart::Path, NO_QUERY, suggestion)?;
         url.set_path(&path);
         Ok(Self(url))
     }
@@ -61,7 +61,7 @@ impl BaseUrl {
 
     /// Describes the address of an endpoint, and says which part of the configured address was taken as the server and
     /// which as the path.
-    pub fn asked_at(&self, path: &str) -> String {
+    pub fn describe_endpoint(&self, path: &str) -> String {
         let endpoint = self.endpoint(path);
         match self.base_path() {
             "" => endpoint.to_string(),
@@ -413,7 +413,9 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                BaseUrl::parse(url).unwrap().asked_at("/api/v2/token"),
+                BaseUrl::parse(url)
+                    .unwrap()
+                    .describe_endpoint("/api/v2/token"),
                 asked_at
             );
         }

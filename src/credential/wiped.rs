@@ -7,20 +7,20 @@ use serde::de::{self, Deserializer, Visitor};
 use zeroize::Zeroizing;
 
 /// A string that is wiped when it is dropped.
-pub struct Wiped(pub Zeroizing<String>);
+pub struct WipedString(pub Zeroizing<String>);
 
-impl<'de> Deserialize<'de> for Wiped {
+impl<'de> Deserialize<'de> for WipedString {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Text;
         impl Visitor<'_> for Text {
-            type Value = Wiped;
+            type Value = WipedString;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Wiped, E> {
-                Ok(Wiped(Zeroizing::new(text.to_owned())))
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<WipedString, E> {
+                Ok(WipedString(Zeroizing::new(text.to_owned())))
             }
         }
         deserializer.deserialize_str(Text)

@@ -13,7 +13,7 @@ use crate::process::episode::Episode;
 const CLOCKS_QUIET: Duration = Duration::from_secs(60);
 
 /// Reports each suspend and each step of the wall clock to every profile.
-pub async fn tell_of_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
+pub async fn report_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
     let (mut suspends, mut steps) = (Episode::new(CLOCKS_QUIET), Episode::new(CLOCKS_QUIET));
     loop {
         // Outside a series of jumps, wait without a limit, so that an idle daemon is not woken.
@@ -21,23 +21,23 @@ pub async fn tell_of_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
         let jump = jumps.look(limit).await;
         let now = jumps.now();
         // A clock that is set every few seconds must log two lines in all, not one per step.
-        if let Some(times) = suspends.over(now).filter(|times| *times > 1) {
+        if let Some(times) = suspends.end_if_quiet(now).filter(|times| *times > 1) {
             info!(times, "the machine is no longer suspended repeatedly");
         }
-        if let Some(times) = steps.over(now).filter(|times| *times > 1) {
+        if let Some(times) = steps.end_if_quiet(now).filter(|times| *times > 1) {
             info!(times, "the wall clock is no longer set repeatedly");
         }
         let Some(jump) = jump else { continue };
         if let Some(suspended) = jump.suspended {
             let secs = suspended.as_secs();
-            if suspends.came(now) {
+            if suspends.occurred(now) {
                 info!(secs, "the machine was suspended");
             } else {
                 debug!(secs, "the machine was suspended again");
             }
         }
         if let Some(secs) = jump.stepped {
-            if steps.came(now) {
+            if steps.occurred(now) {
                 info!(secs, "the wall clock was set");
             } else {
                 debug!(secs, "the wall clock was set again");

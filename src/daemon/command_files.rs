@@ -13,18 +13,18 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use crate::lifecycle::Held;
+use crate::lifecycle::HeldToken;
 use crate::policy::{Caller, Peer};
 use crate::problem::{Code, Problem};
-use crate::process::watched::Watched;
+use crate::process::watched::WatchedProcess;
 use crate::profile::ProfileName;
 use crate::trust::is_full;
-use place::Place;
-use shown::Shown;
+use command_folder::CommandFolder;
+use shown::ShownState;
 use task::{Task, blocking};
 
+mod command_folder;
 mod feeds;
-mod place;
 mod shown;
 mod task;
 
@@ -52,20 +52,20 @@ const TOO_MANY: &str = "too many commands have a file; wait until one of them ha
 #[derive(Debug, Default)]
 pub struct CommandFiles {
     /// `None` if no files can be made.
-    beside: Option<Beside>,
+    beside: Option<FileLocation>,
     open: Arc<AtomicUsize>,
 }
 
 /// Location of the commands' folders.
 #[derive(Debug, Clone)]
-struct Beside {
+struct FileLocation {
     /// The folder of the token socket.
     folder: PathBuf,
     prefix: String,
 }
 
 /// One of the [`MOST`] places, until dropped.
-struct Counted(Arc<AtomicUsize>);
+struct FileSlot(Arc<AtomicUsize>);
 
 // === impl CommandFiles ===
 
@@ -73,7 +73,7 @@ impl CommandFiles {
     /// Makes files in folders beside the token socket: `passed` if a service manager passed the socket, else `socket`.
     pub fn beside(passed: Option<&Path>, socket: &Path) -> Self {
         Self {
-            beside: Beside::of(passed.unwrap_or(socket)),
+            beside: FileLocation::of(passed.unwrap_or(socket)),
             open: Arc::default(),
         }
     }
@@ -82,7 +82,7 @@ impl CommandFiles {
     ///
     /// # Errors
     /// `not_supported` with the reason.
-    pub fn process_of(&self, peer: &Peer, own_uid: u32) -> Result<Watched, Problem> {
+    pub fn process_of(&self, peer: &Peer, own_uid: u32) -> Result<WatchedProcess, Problem> {
         let refuse = |detail| Err(Problem::new(Code::NotSupported).with_detail(detail));
         // Only root can give a file to another user.
         if own_uid != peer.caller.uid && own_uid != 0 {
@@ -91,7 +91,7 @@ impl CommandFiles {
         let Some(pid) = peer.pid else {
             return refuse(NOT_SEEN);
         };
-        Watched::open(pid).or_else(|error| {
+        WatchedProcess::open(pid).or_else(|error| {
             debug!(pid, %error, "a process cannot be watched");
             match error.kind() {
                 io::ErrorKind::NotFound => refuse(NOT_SEEN),
@@ -108,10 +108,10 @@ impl CommandFiles {
     pub async fn open(
         &self,
         feeds: Feeds,
-        process: Watched,
+        process: WatchedProcess,
         caller: &Caller,
         profile: &ProfileName,
-        held: &Arc<Held>,
+        held: &Arc<HeldToken>,
     ) -> Result<String, Problem> {
         let no_folder = |error: Option<&io::Error>| match error.is_some_and(is_full) {
             true => Problem::new(Code::Unavailable).with_detail(FULL),
@@ -121,7 +121,7 @@ impl CommandFiles {
             return Err(no_folder(None));
         };
         let folder = beside.folder.clone();
-        let Some(counted) = Counted::new(&self.open) else {
+        let Some(counted) = FileSlot::new(&self.open) else {
             return Err(Problem::new(Code::Unavailable).with_detail(TOO_MANY));
         };
         let (owner, uid) = ((caller.uid, caller.gid), feeds.roster.gate().own_uid);
@@ -133,7 +133,7 @@ impl CommandFiles {
         let path = place.below(&folder).to_string_lossy().into_owned();
         let mut task = Task {
             feeds,
-            shown: Shown::new(&place, profile, process.identity().0, None),
+            shown: ShownState::new(&place, profile, process.identity().0, None),
             process,
             caller: caller.clone(),
             profile: profile.clone(),
@@ -174,11 +174,11 @@ impl CommandFiles {
         });
         for (record, place) in found {
             let process = record.as_ref().and_then(|record| {
-                let process = Watched::open(record.process.0).ok()?;
+                let process = WatchedProcess::open(record.process.0).ok()?;
                 (process.identity() == record.process).then_some(process)
             });
             let (Some(record), Some(process), Some(counted)) =
-                (record, process, Counted::new(&self.open))
+                (record, process, FileSlot::new(&self.open))
             else {
                 let path = place.path.clone();
                 if let Err(error) = blocking(move || place.remove()).await {
@@ -197,7 +197,7 @@ impl CommandFiles {
                     gid: groups.gid,
                     groups: groups.groups.into(),
                 },
-                shown: Shown::new(
+                shown: ShownState::new(
                     &place,
                     &record.profile,
                     record.process.0,
@@ -220,7 +220,7 @@ impl CommandFiles {
 
 // === impl Beside ===
 
-impl Beside {
+impl FileLocation {
     fn of(socket: &Path) -> Option<Self> {
         let socket = std::path::absolute(socket).ok()?;
         Some(Self {
@@ -230,23 +230,23 @@ impl Beside {
     }
 
     /// Makes a folder for a command of the user `owner`.
-    fn make(&self, owner: (u32, u32), uid: u32) -> io::Result<Place> {
-        let made = Place::make(&self.folder, &self.prefix, owner, uid);
+    fn make(&self, owner: (u32, u32), uid: u32) -> io::Result<CommandFolder> {
+        let made = CommandFolder::make(&self.folder, &self.prefix, owner, uid);
         let files = self.folder.join(FILES);
         match made {
-            Err(error) if is_refused(&error) && place::is_own_folder(&files, uid) => {
-                Place::make(&files, &self.prefix, owner, uid)
+            Err(error) if is_refused(&error) && command_folder::is_own_folder(&files, uid) => {
+                CommandFolder::make(&files, &self.prefix, owner, uid)
             }
             made => made,
         }
     }
 
     /// Returns the folders that an earlier daemon of this user has made.
-    fn all(&self, uid: u32) -> io::Result<Vec<Place>> {
-        let mut all = Place::all(&self.folder, &self.prefix, uid)?;
+    fn all(&self, uid: u32) -> io::Result<Vec<CommandFolder>> {
+        let mut all = CommandFolder::all(&self.folder, &self.prefix, uid)?;
         let files = self.folder.join(FILES);
-        if place::is_own_folder(&files, uid) {
-            all.extend(Place::all(&files, &self.prefix, uid)?);
+        if command_folder::is_own_folder(&files, uid) {
+            all.extend(CommandFolder::all(&files, &self.prefix, uid)?);
         }
         Ok(all)
     }
@@ -261,7 +261,7 @@ fn is_refused(error: &io::Error) -> bool {
 /// Removes the files of all commands as far as possible. Call it after a daemon that has no successor.
 pub fn remove_all(socket: &Path) {
     let uid = rustix::process::geteuid().as_raw();
-    let places = Beside::of(socket).map(|beside| beside.all(uid));
+    let places = FileLocation::of(socket).map(|beside| beside.all(uid));
     for place in places.and_then(Result::ok).unwrap_or_default() {
         let _: io::Result<()> = place.remove();
     }
@@ -269,14 +269,14 @@ pub fn remove_all(socket: &Path) {
 
 // === impl Counted ===
 
-impl Counted {
+impl FileSlot {
     fn new(open: &Arc<AtomicUsize>) -> Option<Self> {
         let counted = Self(Arc::clone(open));
         (open.fetch_add(1, Ordering::Relaxed) < MOST).then_some(counted)
     }
 }
 
-impl Drop for Counted {
+impl Drop for FileSlot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -318,9 +318,9 @@ mod tests {
     #[test]
     fn so_many_commands_have_a_file_at_once() {
         let open = Arc::default();
-        let mut all: Vec<_> = (0..MOST).map(|_| Counted::new(&open).unwrap()).collect();
-        assert!(Counted::new(&open).is_none());
+        let mut all: Vec<_> = (0..MOST).map(|_| FileSlot::new(&open).unwrap()).collect();
+        assert!(FileSlot::new(&open).is_none());
         all.pop();
-        assert!(Counted::new(&open).is_some());
+        assert!(FileSlot::new(&open).is_some());
     }
 }

@@ -69,7 +69,7 @@ impl Condition {
                 ready -= 1;
                 stuck.extend(entry.handle.trouble().map(|why| (entry.handle.name(), why)));
             }
-            let stuck = stuck.first().map(|(name, why)| Stuck {
+            let stuck = stuck.first().map(|(name, why)| UnreadyProfile {
                 profile: name.as_str(),
                 why,
                 more: stuck.len() - 1,
@@ -81,14 +81,14 @@ impl Condition {
 }
 
 /// A profile without a token, the reason, and the number of further ones.
-struct Stuck<'a> {
+struct UnreadyProfile<'a> {
     profile: &'a str,
     why: &'a str,
     more: usize,
 }
 
 /// Formats the number of profiles, how many of them have a valid token, and why one of the others has none.
-fn counts(all: usize, ready: usize, stuck: Option<&Stuck<'_>>) -> String {
+fn counts(all: usize, ready: usize, stuck: Option<&UnreadyProfile<'_>>) -> String {
     /// Longest reason, in characters. The status should fit in one line of a screen.
     const LONGEST: usize = 300;
     let counts = match all {
@@ -97,7 +97,7 @@ fn counts(all: usize, ready: usize, stuck: Option<&Stuck<'_>>) -> String {
         1 => format!("1 profile, {ready} ready"),
         _ => format!("{all} profiles, {ready} ready"),
     };
-    let Some(Stuck { profile, why, more }) = stuck else {
+    let Some(UnreadyProfile { profile, why, more }) = stuck else {
         return counts;
     };
     // A path can contain any characters, and this text goes to terminals and to the service manager.
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_line_says_how_many_profiles_are_ready_and_what_is_wrong() {
-        let stuck = |more| Stuck {
+        let stuck = |more| UnreadyProfile {
             profile: "research",
             why: "no credential is stored\u{1b}",
             more,
@@ -158,7 +158,7 @@ mod tests {
             assert_eq!(line(Some(counted), None), says);
         }
         let why = "x".repeat(1_000);
-        let long = Stuck {
+        let long = UnreadyProfile {
             why: &why,
             ..stuck(0)
         };

@@ -24,7 +24,7 @@ use tracing::debug;
 use self::files::Files;
 use self::keyring::Keyring;
 use super::keep::handle::Handle;
-use super::keep::looks::look;
+use super::keep::rechecks::recheck_all;
 use super::keep::roster::{Profiles, Roster};
 use super::rounds::Rounds;
 use crate::clock::Clock;
@@ -83,7 +83,7 @@ impl Watching {
         loop {
             // An invalid configuration at start has no profiles.
             let profiles = kept.borrow_and_update().clone();
-            self.put_in_force(&profiles.unwrap_or_default());
+            self.apply_profiles(&profiles.unwrap_or_default());
             loop {
                 tokio::select! { biased;
                     changed = kept.changed() => match changed {
@@ -109,11 +109,11 @@ impl Watching {
             Some(_) = self.rechecks.join_next(), if !self.rechecks.is_empty() => return,
         };
         if !replaced.is_empty() {
-            self.rechecks.spawn(look(replaced));
+            self.rechecks.spawn(recheck_all(replaced));
         }
     }
 
-    fn put_in_force(&mut self, profiles: &Profiles) {
+    fn apply_profiles(&mut self, profiles: &Profiles) {
         let mut files: BTreeMap<PathBuf, Vec<Arc<Handle>>> = BTreeMap::new();
         let mut in_keyring = vec![];
         for entry in profiles.values() {

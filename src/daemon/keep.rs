@@ -6,32 +6,32 @@
 //! |---|---|---|---|
 //! | [`feed`] | the events of a profile, for one watcher | handle roster | clock |
 //! | [`roster`] | the profiles by name, and which of them a caller may use | handle | |
-//! | [`looks`] | rechecks the stored credentials of many profiles at once | handle | |
-//! | [`handle`] | access to a profile for the rest of the daemon | attempt bulkhead jumps keeper lookups mailbox patience sink_board waiters | clock provider store |
-//! | [`lookups`] | calls to an issuer's API that are not token requests, one at a time | | clock |
+//! | [`rechecks`] | rechecks the stored credentials of many profiles at once | handle | |
+//! | [`handle`] | access to a profile for the rest of the daemon | attempt bulkhead jumps keeper api_queries mailbox wait_limit sink_states waiters | clock provider store |
+//! | [`api_queries`] | calls to an issuer's API that are not token requests, one at a time | | clock |
 //! | [`keeper`] | the task of a profile, the only owner of its state | attempt bulkhead jumps mailbox waiters | clock provider store |
 //! | [`attempt`] | one call to the issuer, as part of an attempt | bulkhead waiters | clock provider |
-//! | [`bulkhead`] | limits how many calls run at once | crowds queue waiters | clock |
-//! | `crowds` | log messages about issuers at which attempts have to wait | | process |
+//! | [`bulkhead`] | limits how many calls run at once | wait_logs queue waiters | clock |
+//! | `wait_logs` | log messages about issuers at which attempts have to wait | | process |
 //! | `queue` | decides which attempt may call its issuer next, and how many may run at once | | |
 //! | `mailbox` | the queue of commands to a keeper | | |
-//! | [`patience`] | how long a caller may wait, and why a wait may end early | | |
-//! | [`sink_board`] | the state of the files that a profile's token is written to | | |
+//! | [`wait_limit`] | how long a caller may wait, and why a wait may end early | | |
+//! | [`sink_states`] | the state of the files that a profile's token is written to | | |
 //! | `waiters` | counts the callers that wait for a profile's token, and times its queued attempt | | |
 //! | [`jumps`] | notices when the machine was suspended or its wall clock was set | | clock |
 
+pub mod api_queries;
 pub mod attempt;
 pub mod bulkhead;
-mod crowds;
 pub mod feed;
 pub mod handle;
 pub mod jumps;
 pub mod keeper;
-pub mod looks;
-pub mod lookups;
 mod mailbox;
-pub mod patience;
 mod queue;
+pub mod rechecks;
 pub mod roster;
-pub mod sink_board;
+pub mod sink_states;
+pub mod wait_limit;
+mod wait_logs;
 mod waiters;

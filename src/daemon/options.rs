@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::config::{Config, SocketMode};
 use crate::paths::SocketPlaces;
-use crate::policy::Guests;
-use crate::process::crash_loop::Life;
-use crate::store::Surroundings;
+use crate::policy::AllowedUsers;
+use crate::process::crash_loop::CrashRecord;
+use crate::store::SourceContext;
 
 /// Options of a daemon.
 #[derive(Debug, Clone)]
@@ -35,11 +35,11 @@ pub struct Options {
     pub stop_at_eof: bool,
     /// The users that the command may run as, when the daemon serves one command. If there are any, every user can
     /// connect to the token socket, and the rules admit no other users.
-    pub guests: Guests,
+    pub guests: AllowedUsers,
     /// The record of this run, if a service manager keeps one.
-    pub life: Option<Life>,
+    pub life: Option<CrashRecord>,
     /// The environment of credential sources.
-    pub surroundings: Arc<Surroundings>,
+    pub surroundings: Arc<SourceContext>,
 }
 
 // === impl Options ===

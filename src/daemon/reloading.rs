@@ -13,25 +13,25 @@ use super::options::Options;
 use super::wiring::Wiring;
 use crate::clock::from_now;
 use crate::command_line;
-use crate::offload::Lane;
+use crate::offload::ConcurrencyLimit;
 use crate::problem::{Code, Problem};
 use crate::process::notify::Notify;
 use crate::query::Reloaded;
-use crate::settings::{self, Content, Found, Unusable};
+use crate::settings::{self, ConfigError, ConfigFile, Content};
 use crate::wire::reload::{ReloadQuery, Source};
 
-mod again;
-mod asked;
+mod apply_configuration;
 mod changes;
 mod identity;
-mod in_force;
+mod machine_answer;
 mod names;
+mod repeat_schedule;
 mod served;
 
-pub use asked::Asked;
+pub use machine_answer::MachineAnswer;
 pub use served::ServedMode;
 
-use again::{Again, Next};
+use repeat_schedule::{NextEvent, RepeatSchedule};
 
 /// Time limit for reading the configuration at a reload, from the moment of the request. A disk that hangs must not
 /// keep the daemon from stopping, and the answer must arrive before `ExecReload=` gives up after 5 s.
@@ -71,19 +71,19 @@ pub struct Reloading {
     /// Whether the log says that a restart is needed.
     logged_restart: bool,
     /// Limits how many reads of the configuration may run or hang at once.
-    lane: Lane,
+    lane: ConcurrencyLimit,
     /// Whether there is no valid configuration yet for a reason that lies in the machine. Then it is read again
     /// periodically.
     is_machines_fault: bool,
-    again: Again<Asked>,
+    again: RepeatSchedule<MachineAnswer>,
 }
 
 /// Reason why a configuration was not applied.
-enum NotRead {
+enum NotApplied {
     /// The configuration is invalid or cannot be read.
-    Unusable(Unusable),
+    Unusable(ConfigError),
     /// The request is meant for another daemon. Holds our source.
-    Meant(Source),
+    OtherDaemon(Source),
 }
 
 impl Reloading {
@@ -110,25 +110,25 @@ impl Reloading {
             told: String::new(),
             logged: vec![],
             logged_restart: false,
-            lane: Lane::default(),
+            lane: ConcurrencyLimit::default(),
             is_machines_fault: false,
-            again: Again::default(),
+            again: RepeatSchedule::default(),
         }
     }
 
     /// Applies the first configuration. If it is invalid, requests are refused with the reason until there is a valid
     /// one.
-    pub async fn start(&mut self, found: Result<Found, Unusable>) {
+    pub async fn start(&mut self, found: Result<ConfigFile, ConfigError>) {
         match found {
             Ok(found) => {
                 if found.config.is_empty() {
                     let add = command_line::proposed(ADD, None);
                     warn!(config = %self.config.display(), "no profiles yet; make one with: {add}");
                 }
-                self.put_in_force(found).await;
+                self.apply_file(found).await;
             }
             Err(unusable) => {
-                if !matches!(unusable, Unusable::Gone { .. }) {
+                if !matches!(unusable, ConfigError::Gone { .. }) {
                     // The file exists, so it counts as a configuration with content.
                     self.content = Content::Text;
                 }
@@ -174,7 +174,7 @@ impl Reloading {
         let is_anything_unknown = self.is_anything_unknown();
         match result {
             Ok(_) => self.again.begin(is_anything_unknown),
-            Err(_) => self.again.go_on(is_anything_unknown),
+            Err(_) => self.again.continue_schedule(is_anything_unknown),
         }
         self.ready().await;
         result
@@ -191,15 +191,15 @@ impl Reloading {
         let read = self.lane.run(move || {
             let source = identity::source(&path, &state);
             if !query.is_for(&source) {
-                return Err(NotRead::Meant(source));
+                return Err(NotApplied::OtherDaemon(source));
             }
             let found = settings::read(&path, uid)
-                .and_then(|found| found.to_go_on_with(&path, named, &before));
-            Ok((found.map_err(NotRead::Unusable)?, source))
+                .and_then(|found| found.may_replace_current(&path, named, &before));
+            Ok((found.map_err(NotApplied::Unusable)?, source))
         });
         match tokio::time::timeout_at(until, read).await {
             Ok(Ok(Ok((found, source)))) => {
-                let done = self.put_in_force(found).await;
+                let done = self.apply_file(found).await;
                 info!(
                     added = done.added,
                     removed = done.removed,
@@ -209,8 +209,10 @@ impl Reloading {
                 );
                 Ok((done, source))
             }
-            Ok(Ok(Err(NotRead::Meant(source)))) => Err(identity::meant_for_another(&source)),
-            Ok(Ok(Err(NotRead::Unusable(unusable)))) => {
+            Ok(Ok(Err(NotApplied::OtherDaemon(source)))) => {
+                Err(identity::meant_for_another(&source))
+            }
+            Ok(Ok(Err(NotApplied::Unusable(unusable)))) => {
                 if let Err(still) = self.roster.valid() {
                     self.is_machines_fault = unusable.is_of_the_machine();
                     let reason = self.tell(&unusable, NOTHING_SERVED);
@@ -239,7 +241,7 @@ impl Reloading {
 
     /// Logs every fault with its consequence `so`, and returns the reason in one line. If the faults are the same as
     /// last time, logs only one line, so that the log still shows each reload.
-    fn tell(&mut self, unusable: &Unusable, so: &str) -> Arc<str> {
+    fn tell(&mut self, unusable: &ConfigError, so: &str) -> Arc<str> {
         let faults = unusable.lines();
         if faults == self.logged {
             error!(
@@ -264,15 +266,15 @@ impl Reloading {
 
     /// Waits for a change. Sends the status line to the service manager if it has changed. If the machine has answered
     /// a repeated question, returns the answer, which goes to [`Self::take`].
-    pub async fn report(&mut self) -> Option<Asked> {
+    pub async fn report(&mut self) -> Option<MachineAnswer> {
         tokio::select! { biased;
             next = self.again.next() => match next {
-                Next::Due => {
+                NextEvent::Due => {
                     let asking = self.ask();
                     self.again.ask(asking);
                     None
                 }
-                Next::Answer(asked) => Some(asked),
+                NextEvent::Answer(asked) => Some(asked),
             },
             () = self.condition.changed() => {
                 let line = self.condition.line();

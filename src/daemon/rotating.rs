@@ -5,25 +5,25 @@
 //! resume needs is in the stored record and in the journal.
 //! | File | What it does |
 //! |---|---|
-//! | `outside` | what rotations need of the rest of the program |
+//! | `environment` | what rotations need of the rest of the program |
 //! | `inner` | the open rotations, and the start of their tasks |
 //! | `how` | the options of a rotation |
-//! | `hindrance` | what a rotation is waiting for, in words for people |
+//! | `rotation_wait` | what a rotation is waiting for, in words for people |
 //! | `left` | keys that the issuer refused to delete for a rotation |
 //! | `finding` | finds the rotations that an earlier process left open |
-//! | `begin`, `begun` | makes a rotation's state machine, a new one or from its journal or record; the task's outcome |
+//! | `begin`, `prepared` | makes a rotation's state machine, a new one or from its journal or record; the task's outcome |
 //! | `driver` | executes the commands of the state machine one after the other |
 //! | `waiting` | the waits of a rotation |
 //! | `calls` | the calls to the issuer's API |
 //! | `sharing` | the other profiles with the same key |
 //! | `guarding` | keeps the old key while the new one gets no token |
 //! | `proving`, `proven` | proves the new secret by getting a token with it |
-//! | `noting` | writes the journal |
+//! | `journal_writing` | writes the journal |
 //! | `storing`, `recorded` | the changes of the record, and their calls off the event loop |
 //! | `journal` | converts the state machine's notes to and from the journal |
 //! | `open` | an open rotation, as callers see it |
 //! | `in_place`, `exchange` | the same for a rotation in place, and the data that it keeps between its steps |
-//! | `told` | the sentence for each step |
+//! | `step_texts` | the sentence for each step |
 //! | `step` | the steps that a caller gets, and the status of an open rotation |
 //! | `refused` | reasons why a rotation does not begin |
 
@@ -32,42 +32,42 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use self::driver::Driver;
+use self::environment::Shared;
 use self::inner::Inner;
 use self::open::Open;
-use self::outside::Shared;
 use crate::config::{Config, Profile, Provider};
 use crate::profile::ProfileName;
 
 mod begin;
-mod begun;
 mod calls;
 mod driver;
+mod environment;
 mod exchange;
 mod finding;
 mod guarding;
-mod hindrance;
 mod how;
 mod in_place;
 mod inner;
 mod journal;
+mod journal_writing;
 mod left;
-mod noting;
 mod open;
-mod outside;
+mod prepared;
 mod proven;
 mod proving;
 mod recorded;
 mod refused;
+mod rotation_wait;
 mod sharing;
 mod step;
+mod step_texts;
 mod storing;
 #[cfg(test)]
 mod tests;
-mod told;
 mod waiting;
 
+pub use environment::{Environment, KeyApiOf, Offload};
 pub use how::{HowToRotate, Mode};
-pub use outside::{KeysOf, Offload, Outside};
 pub use refused::{InPlaceRefused, RotationRefused};
 pub use step::{RotationEnd, RotationShown, RotationStep, Steps};
 
@@ -76,13 +76,13 @@ pub use step::{RotationEnd, RotationShown, RotationStep, Steps};
 pub struct Rotations(Option<Arc<Inner>>);
 
 /// Channel for the name of a profile whose stored record says that a rotation of its key is open.
-pub type Found = mpsc::UnboundedSender<ProfileName>;
+pub type OpenRotationSender = mpsc::UnboundedSender<ProfileName>;
 
 // === impl Rotations ===
 
 impl Rotations {
     /// Returns rotations without profiles, and the channel on which the stores report a record with an open rotation.
-    pub fn new(outside: Outside) -> (Self, Found) {
+    pub fn new(outside: Environment) -> (Self, OpenRotationSender) {
         let (sender, found) = mpsc::unbounded_channel();
         let inner = Inner::new(Shared::new(outside), found);
         (Self(Some(Arc::new(inner))), sender)

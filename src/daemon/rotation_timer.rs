@@ -15,7 +15,7 @@ use super::rotating::{HowToRotate, RotationEnd, Rotations};
 use crate::clock::Clock;
 use crate::instant::{BootInstant, Now, UnixTime};
 use crate::profile::ProfileName;
-use crate::query::KeySeen;
+use crate::query::KeyFacts;
 use crate::rotation::due::{Age, Due, Obstacle, Readiness, due, least_every, rotation_age};
 use crate::wire::rotation::KeyReply;
 
@@ -38,9 +38,9 @@ pub struct KeyAges(Mutex<BTreeMap<ProfileName, KeyReply>>);
 
 /// What is known about one profile's key.
 #[derive(Default)]
-struct Known {
+struct KeyInfo {
     /// The key's client ID, the issuer's answer about it, and when the answer came.
-    seen: Option<(String, KeySeen, BootInstant)>,
+    seen: Option<(String, KeyFacts, BootInstant)>,
     /// When the issuer may be asked again.
     ask_at: Option<BootInstant>,
     /// Number of failed rotations in a row, and the moment of the last failure.
@@ -56,7 +56,7 @@ pub struct RotationTimer {
     rotations: Arc<Rotations>,
     ages: Arc<KeyAges>,
     clock: Arc<dyn Clock>,
-    known: BTreeMap<ProfileName, Known>,
+    known: BTreeMap<ProfileName, KeyInfo>,
 }
 
 // === impl KeyAges ===
@@ -142,7 +142,7 @@ impl RotationTimer {
     }
 
     /// Rotates the key of one profile if it is due. Returns the state of the key.
-    async fn look_at(&self, handle: &Handle, every: Duration, known: &mut Known) -> KeyReply {
+    async fn look_at(&self, handle: &Handle, every: Duration, known: &mut KeyInfo) -> KeyReply {
         let why_unknown = known.ask(handle, self.clock.now().boot).await.err();
         let now = self.clock.now();
         let Some((_, seen, at)) = &known.seen else {
@@ -167,7 +167,7 @@ impl RotationTimer {
     }
 
     /// Starts a rotation. Returns the reason if it could not start.
-    fn start(&self, name: &ProfileName, known: &mut Known, now: BootInstant) -> Option<String> {
+    fn start(&self, name: &ProfileName, known: &mut KeyInfo, now: BootInstant) -> Option<String> {
         match self.rotations.start(name, HowToRotate::OVERLAP) {
             Ok(mut steps) => {
                 info!(profile = %name, "the key is old enough, so it is rotated");
@@ -198,7 +198,7 @@ impl RotationTimer {
 
 // === impl Known ===
 
-impl Known {
+impl KeyInfo {
     fn fails(&mut self, now: BootInstant) {
         self.failed = self.failed.saturating_add(1);
         self.failed_at = Some(now);
@@ -222,8 +222,9 @@ impl Known {
             return Err("the credential was not read yet".into());
         };
         let client_id = enrolment.client_id.as_str();
-        let counts =
-            |(id, _, at): &(String, KeySeen, BootInstant)| id == client_id && now.since(*at) < SEEN;
+        let counts = |(id, _, at): &(String, KeyFacts, BootInstant)| {
+            id == client_id && now.since(*at) < SEEN
+        };
         if self.seen.as_ref().is_some_and(counts) {
             return Ok(());
         }
@@ -245,7 +246,7 @@ impl Known {
 }
 
 /// Returns the age of the key, `since` after the issuer's answer about it.
-fn age_of(seen: &KeySeen, handle: &Handle, since: Duration) -> Age {
+fn age_of(seen: &KeyFacts, handle: &Handle, since: Duration) -> Age {
     let later = |date: UnixTime| UnixTime::from_epoch(date.since_epoch().saturating_add(since));
     Age {
         created_at: seen.created_at,
@@ -257,7 +258,7 @@ fn age_of(seen: &KeySeen, handle: &Handle, since: Duration) -> Age {
 }
 
 /// Returns the conditions of a rotation other than the age, and the lifetime of the profile's tokens.
-fn readiness(handle: &Handle, now: Now, known: &Known) -> (Readiness, Duration) {
+fn readiness(handle: &Handle, now: Now, known: &KeyInfo) -> (Readiness, Duration) {
     let view = handle.follow();
     let view = view.borrow();
     let lifetime = view.held.as_ref().map(|held| held.validity.lifetime);
@@ -297,8 +298,8 @@ fn shown(due: Due, age: Age, now: Now) -> KeyReply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{Reading, Waiting};
-    use crate::policy::{Gate, UserNamespace};
+    use crate::clock::{ClockReading, ClockWait};
+    use crate::policy::{AccessContext, UserNamespace};
 
     fn now() -> Now {
         Now {
@@ -346,22 +347,22 @@ mod tests {
             now()
         }
 
-        fn read(&self) -> Reading {
+        fn read(&self) -> ClockReading {
             panic!("nothing is timed")
         }
 
-        fn sleep_until(&self, _: BootInstant) -> Waiting<'_> {
+        fn sleep_until(&self, _: BootInstant) -> ClockWait<'_> {
             panic!("nothing is timed")
         }
 
-        fn disturbed(&self) -> Waiting<'_> {
+        fn wait_for_change(&self) -> ClockWait<'_> {
             panic!("nothing is timed")
         }
     }
 
     #[tokio::test]
     async fn without_a_key_that_is_rotated_by_its_age_no_time_is_waited_for() {
-        let roster = Arc::new(Roster::new(Gate {
+        let roster = Arc::new(Roster::new(AccessContext {
             own_uid: 0,
             namespace: UserNamespace::Identity,
         }));
@@ -383,7 +384,7 @@ mod tests {
 
     #[tokio::test]
     async fn failures_are_counted_until_a_rotation_goes_well() {
-        let mut known = Known::default();
+        let mut known = KeyInfo::default();
         for (is_well, failed) in [(false, 1), (false, 2), (true, 0)] {
             let running = tokio::spawn(async move { is_well });
             while !running.is_finished() {

@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command_files::CommandFiles;
 use super::keep::feed::Feed;
-use super::keep::handle::{Handle, Served};
-use super::keep::patience::Patience;
+use super::keep::handle::{Handle, ServedToken};
 use super::keep::roster::Roster;
+use super::keep::wait_limit::WaitLimit;
 use super::rotating::Rotations;
 use super::rotation_timer::KeyAges;
 use crate::clock::{Clock, from_now};
@@ -36,14 +36,14 @@ mod token_issued;
 
 use self::changes::stopping;
 pub use self::changes::{Change, LockRequest, ReloadRequest};
-pub use self::lists::Lists;
-pub(super) use self::rotating::{RotationFeed, Told as RotationTold};
+pub use self::lists::LongLists;
+pub(super) use self::rotating::{RotationFeed, RotationFeedItem as RotationTold};
 pub(super) use self::runs::{Printed, RunAnswer};
 pub use self::second_calls::SecondCalls;
 
 /// The socket through which a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum SocketKind {
     /// `jeton.sock`, which serves tokens.
     Tokens,
     /// `admin.sock`, which takes requests for changes.
@@ -65,7 +65,7 @@ pub struct Service {
     /// Whether the daemon is stopping.
     pub closing: watch::Receiver<bool>,
     /// The long lists that are being made.
-    pub lists: Lists,
+    pub lists: LongLists,
     /// The tokens that clients keep until a resource rejects them.
     pub second_calls: SecondCalls,
     /// The token files of commands.
@@ -77,27 +77,27 @@ pub struct Service {
 }
 
 /// A pending request to a profile. It is boxed, because most requests need no wait.
-type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
+type PendingRequest<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
 
 // === impl Service ===
 
 impl Service {
     /// Whether a caller may make any request through this socket.
-    pub fn admits(&self, caller: &Caller, door: Door) -> bool {
+    pub fn admits(&self, caller: &Caller, door: SocketKind) -> bool {
         match door {
             // Rules grant the use of tokens, but no changes.
-            Door::Admin => self.roster.gate().is_ours(caller.uid),
-            Door::Tokens => {
+            SocketKind::Admin => self.roster.gate().is_ours(caller.uid),
+            SocketKind::Tokens => {
                 self.roster.has_all(caller.uid) || self.roster.seen_by(caller).has_any()
             }
         }
     }
 
     /// Whether a caller may connect to this socket. A caller that may not could make no request anyway.
-    pub fn may_connect(&self, caller: &Caller, door: Door) -> bool {
+    pub fn may_connect(&self, caller: &Caller, door: SocketKind) -> bool {
         match door {
-            Door::Admin => self.roster.gate().is_ours(caller.uid),
-            Door::Tokens => self.roster.may_have_any(caller),
+            SocketKind::Admin => self.roster.gate().is_ours(caller.uid),
+            SocketKind::Tokens => self.roster.may_have_any(caller),
         }
     }
 
@@ -135,7 +135,7 @@ impl Service {
         caller: &Caller,
         name: &ProfileName,
         min_valid: Duration,
-    ) -> Result<Option<Served>, Problem> {
+    ) -> Result<Option<ServedToken>, Problem> {
         let seen = self.roster.seen_by(caller);
         Ok(seen.get(name)?.at_once(min_valid))
     }
@@ -149,8 +149,8 @@ impl Service {
         caller: &Caller,
         name: Option<&ProfileName>,
         min_valid: Duration,
-        max_wait: Patience,
-    ) -> Result<(Arc<Handle>, Served), Problem> {
+        max_wait: WaitLimit,
+    ) -> Result<(Arc<Handle>, ServedToken), Problem> {
         let handle = self.roster.seen_by(caller).pick(name).cloned()?;
         if let Some(served) = handle.at_once(min_valid) {
             return Ok((handle, served));
@@ -163,7 +163,7 @@ impl Service {
     }
 
     /// Starts the time of a wait now. Each call of the returned function gives the time that is left.
-    fn countdown(&self, wait: Patience) -> impl Fn() -> Patience {
+    fn countdown(&self, wait: WaitLimit) -> impl Fn() -> WaitLimit {
         let deadline = self.clock.read().running.saturating_add(wait.limit());
         move || wait.limited_to(deadline.saturating_sub(self.clock.read().running))
     }
@@ -174,7 +174,7 @@ impl Service {
         &self,
         caller: &Caller,
         mut handle: Arc<Handle>,
-        ask: impl for<'a> Fn(&'a Handle) -> Asking<'a, T>,
+        ask: impl for<'a> Fn(&'a Handle) -> PendingRequest<'a, T>,
     ) -> Result<(Arc<Handle>, T), Problem> {
         loop {
             let answer = ask(&handle).await;
@@ -195,8 +195,8 @@ impl Service {
         caller: &Caller,
         name: Option<&ProfileName>,
         which: &Rejected,
-        max_wait: Patience,
-    ) -> Result<(Arc<Handle>, Served), Problem> {
+        max_wait: WaitLimit,
+    ) -> Result<(Arc<Handle>, ServedToken), Problem> {
         let handle = self.roster.seen_by(caller).pick(name).cloned()?;
         let left = self.countdown(max_wait);
         let which = *which;
@@ -220,7 +220,7 @@ impl Service {
         &self,
         caller: &Caller,
         name: Option<&ProfileName>,
-        max_wait: Patience,
+        max_wait: WaitLimit,
     ) -> Result<ProfileState, Problem> {
         let handle = self.roster.seen_by(caller).pick(name).cloned()?;
         let left = self.countdown(max_wait);
@@ -237,7 +237,7 @@ impl Service {
         &self,
         caller: &Caller,
         name: Option<&ProfileName>,
-        wait: Patience,
+        wait: WaitLimit,
     ) -> Result<(), Problem> {
         match name {
             None => self.roster.valid().map(drop),

@@ -22,7 +22,7 @@ use tokio::task::AbortHandle;
 use tracing::warn;
 
 use self::calls::Calls;
-use self::plan::Wanted;
+use self::plan::PlannedSink;
 use self::task::Task;
 use super::keep::handle::Handle;
 use super::keep::roster::{Profiles, Roster};
@@ -35,7 +35,7 @@ use crate::sink::Sinks;
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// Runs the tasks of all sinks.
-struct Keeping {
+struct SinkTasks {
     roster: Arc<Roster>,
     clock: Arc<dyn Clock>,
     calls: Calls,
@@ -54,7 +54,7 @@ struct Running {
 }
 
 /// The running sinks of the daemon.
-pub struct Kept(Calls);
+pub struct RunningSinks(Calls);
 
 /// Starts a task that keeps the sinks of the current configuration up to date. `passed` is the token socket that a
 /// service manager has passed, if any.
@@ -63,17 +63,17 @@ pub fn keep(
     passed: Option<PathBuf>,
     clock: &Arc<dyn Clock>,
     roster: &Arc<Roster>,
-) -> Kept {
+) -> RunningSinks {
     let socket = passed.unwrap_or_else(|| options.places.token.clone());
-    let keeping = Keeping::new(options, &socket, Arc::clone(clock), Arc::clone(roster));
-    let kept = Kept(keeping.calls.clone());
+    let keeping = SinkTasks::new(options, &socket, Arc::clone(clock), Arc::clone(roster));
+    let kept = RunningSinks(keeping.calls.clone());
     tokio::spawn(keeping.run());
     kept
 }
 
 // === impl Kept ===
 
-impl Kept {
+impl RunningSinks {
     /// Ends all writes before the daemon ends, so that no temporary file is left behind. A disk that hangs delays this
     /// by a second at most.
     pub async fn settle(self) {
@@ -84,7 +84,7 @@ impl Kept {
 
 // === impl Keeping ===
 
-impl Keeping {
+impl SinkTasks {
     fn new(options: &Options, socket: &Path, clock: Arc<dyn Clock>, roster: Arc<Roster>) -> Self {
         let socket = std::path::absolute(socket).unwrap_or_else(|_| socket.to_owned());
         Self {
@@ -104,7 +104,7 @@ impl Keeping {
             let profiles = kept.borrow_and_update().clone();
             // An invalid configuration at start lists no sinks.
             if let Ok(profiles) = profiles {
-                self.put_in_force(&profiles);
+                self.apply_profiles(&profiles);
             }
             if kept.changed().await.is_err() {
                 return;
@@ -112,7 +112,7 @@ impl Keeping {
         }
     }
 
-    fn put_in_force(&mut self, profiles: &Profiles) {
+    fn apply_profiles(&mut self, profiles: &Profiles) {
         let runtime = self.socket.parent().unwrap_or(Path::new("/")).to_owned();
         let wanted = plan::distinct(profiles, &runtime);
         let kept: BTreeSet<_> = wanted.iter().flat_map(|wanted| &wanted.files).collect();
@@ -137,7 +137,7 @@ impl Keeping {
             old.task.abort();
             self.remove_others(&old, &kept, &runtime);
         }
-        for Wanted {
+        for PlannedSink {
             sink,
             handle,
             files,

@@ -14,16 +14,16 @@ use tokio::task::JoinSet;
 
 use super::serve::acceptor::Acceptor;
 use super::serve::server::Server;
-use super::service::Door;
+use super::service::SocketKind;
 use super::shutdown::Shutdown;
 use crate::config::SocketMode;
 use crate::paths::SocketPlaces;
 use crate::trust;
-use activation::{Passed, path_of};
+use activation::{PassedSockets, path_of};
 use listen_error::ListenError;
-use listener::{Bound, listen_again, listen_at, warn_of_volume};
-use place::Place;
-use seen::Seen;
+use listener::{BoundSocket, listen_again, listen_at, warn_of_volume};
+use passed_socket::PassedSocket;
+use socket_spec::SocketSpec;
 
 pub mod activation;
 pub mod drop_in;
@@ -31,15 +31,15 @@ mod keep;
 pub mod listen_error;
 pub mod listener;
 pub(in crate::daemon) mod mode;
-pub mod place;
-mod seen;
+mod passed_socket;
+pub mod socket_spec;
 pub mod unit;
 
-pub use keep::Lost;
+pub use keep::LostSocket;
 
 /// The paths of the sockets, and which users can connect.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct SocketSpecs {
     pub(super) paths: SocketPlaces,
     pub(super) mode: SocketMode,
     /// Whether the mode is that of the configuration. If not, it is private for now.
@@ -57,7 +57,7 @@ const PASSABLE: u16 = 0o711;
 
 /// Both sockets.
 pub(super) struct Sockets {
-    places: Places,
+    places: SocketSpecs,
     tokens: Socket,
     admin: Socket,
 }
@@ -81,9 +81,9 @@ struct Socket {
 
 enum Origin {
     /// Bound by the daemon.
-    Ours(Bound),
+    Ours(BoundSocket),
     /// Passed by a service manager. Only the manager can create the socket again.
-    Passed(Option<Seen>),
+    Passed(Option<PassedSocket>),
 }
 
 // === impl Servers ===
@@ -98,17 +98,17 @@ impl Servers {
         }
     }
 
-    fn behind(&self, door: Door) -> &Arc<Server> {
+    fn behind(&self, door: SocketKind) -> &Arc<Server> {
         match door {
-            Door::Tokens => &self.tokens,
-            Door::Admin => &self.admin,
+            SocketKind::Tokens => &self.tokens,
+            SocketKind::Admin => &self.admin,
         }
     }
 
     fn run(
         &self,
         listener: Acceptor,
-        door: Door,
+        door: SocketKind,
         retired: impl Future<Output = ()> + Send + 'static,
         shutdown: Shutdown,
     ) {
@@ -137,20 +137,20 @@ impl Servers {
 
 // === impl Places ===
 
-impl Places {
-    fn path(&self, door: Door) -> &Path {
+impl SocketSpecs {
+    fn path(&self, door: SocketKind) -> &Path {
         match door {
-            Door::Tokens => &self.paths.token,
-            Door::Admin => &self.paths.admin,
+            SocketKind::Tokens => &self.paths.token,
+            SocketKind::Admin => &self.paths.admin,
         }
     }
 
     /// Calls `work` with the place of a socket.
-    fn at<T>(&self, door: Door, work: impl FnOnce(Place<'_>) -> T) -> T {
+    fn at<T>(&self, door: SocketKind, work: impl FnOnce(SocketSpec<'_>) -> T) -> T {
         let mut admin_lock = self.paths.admin.clone().into_os_string();
         admin_lock.push(".lock");
         work(match door {
-            Door::Tokens => Place {
+            SocketKind::Tokens => SocketSpec {
                 socket: &self.paths.token,
                 lock: &self.paths.lock,
                 mode: self.mode,
@@ -160,7 +160,7 @@ impl Places {
                 uid: self.uid,
             },
             // The admin socket is private, even if other users may get tokens.
-            Door::Admin => Place {
+            SocketKind::Admin => SocketSpec {
                 socket: &self.paths.admin,
                 lock: admin_lock.as_ref(),
                 mode: SocketMode::Private,
@@ -172,10 +172,10 @@ impl Places {
         })
     }
 
-    fn open(&self, door: Door, passed: Option<UnixListener>) -> Result<Socket, ListenError> {
+    fn open(&self, door: SocketKind, passed: Option<UnixListener>) -> Result<Socket, ListenError> {
         let (listener, origin) = match passed {
             Some(listener) => {
-                let seen = Seen::of(&listener);
+                let seen = PassedSocket::of(&listener);
                 (listener, Origin::Passed(seen))
             }
             None => {
@@ -190,8 +190,12 @@ impl Places {
         })
     }
 
-    fn open_again(&self, door: Door, bound: &mut Bound) -> Result<UnixListener, ListenError> {
-        let tokens = self.path(Door::Tokens).parent();
+    fn open_again(
+        &self,
+        door: SocketKind,
+        bound: &mut BoundSocket,
+    ) -> Result<UnixListener, ListenError> {
+        let tokens = self.path(SocketKind::Tokens).parent();
         if let Some(folder) = tokens.filter(|_| self.has_guests) {
             trust::make_folders(folder, self.uid, PASSABLE).map_err(ListenError::Folder)?;
         }
@@ -208,7 +212,12 @@ impl Places {
 
 impl Socket {
     /// Starts to accept connections.
-    fn serve(&mut self, door: Door, servers: &Servers, shutdown: &Shutdown) -> io::Result<()> {
+    fn serve(
+        &mut self,
+        door: SocketKind,
+        servers: &Servers,
+        shutdown: &Shutdown,
+    ) -> io::Result<()> {
         let listener = Acceptor::new(self.listener.try_clone()?)?;
         let (retire, retired) = oneshot::channel();
         let retired = async {
@@ -226,7 +235,7 @@ impl Socket {
     }
 
     /// Returns the socket that we have bound, or `None` for a passed one.
-    const fn bound(&self) -> Option<&Bound> {
+    const fn bound(&self) -> Option<&BoundSocket> {
         match &self.origin {
             Origin::Ours(bound) => Some(bound),
             Origin::Passed(_) => None,
@@ -234,7 +243,7 @@ impl Socket {
     }
 
     /// Returns the socket's path, unless we cannot see it.
-    fn path<'a>(&'a self, door: Door, places: &'a Places) -> Option<&'a Path> {
+    fn path<'a>(&'a self, door: SocketKind, places: &'a SocketSpecs) -> Option<&'a Path> {
         match &self.origin {
             Origin::Ours(_) => Some(places.path(door)),
             Origin::Passed(seen) => seen.as_ref().map(|seen| seen.path.as_path()),
@@ -246,10 +255,10 @@ impl Socket {
 
 impl Sockets {
     /// Takes over the passed sockets, and binds the others.
-    pub(super) fn open(passed: Passed, places: Places) -> Result<Self, ListenError> {
+    pub(super) fn open(passed: PassedSockets, places: SocketSpecs) -> Result<Self, ListenError> {
         let sockets = Self {
-            tokens: places.open(Door::Tokens, passed.tokens)?,
-            admin: places.open(Door::Admin, passed.admin)?,
+            tokens: places.open(SocketKind::Tokens, passed.tokens)?,
+            admin: places.open(SocketKind::Admin, passed.admin)?,
             places,
         };
         let ours = [&sockets.tokens, &sockets.admin].map(Socket::bound);
@@ -279,7 +288,7 @@ impl Sockets {
 
     /// Starts to accept connections on both sockets.
     pub(super) fn serve(&mut self, servers: &Servers, shutdown: &Shutdown) -> io::Result<()> {
-        self.tokens.serve(Door::Tokens, servers, shutdown)?;
-        self.admin.serve(Door::Admin, servers, shutdown)
+        self.tokens.serve(SocketKind::Tokens, servers, shutdown)?;
+        self.admin.serve(SocketKind::Admin, servers, shutdown)
     }
 }

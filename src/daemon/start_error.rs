@@ -3,23 +3,23 @@
 use std::fmt;
 use std::io;
 
-use super::sockets::Lost;
+use super::sockets::LostSocket;
 use super::sockets::activation::ActivationError;
 use super::sockets::listen_error::ListenError;
 use crate::process::hardening;
-use crate::settings::Unusable;
+use crate::settings::ConfigError;
 
 /// Reason why a daemon did not start, or had to end.
 #[derive(Debug)]
 pub enum StartError {
     /// The configuration is invalid or cannot be read.
-    Config(Unusable),
+    Config(ConfigError),
     /// A socket cannot be served.
     Listen(ListenError),
     /// A passed socket cannot be served.
     Passed(ActivationError),
     /// A socket is missing and cannot be created again.
-    Lost(Lost),
+    Lost(LostSocket),
     /// A system call failed.
     Io(io::Error),
 }

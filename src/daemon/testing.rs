@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use super::keep::bulkhead::{Bulkhead, Compartment};
 use super::keep::handle::Handle;
-use super::keep::keeper::Parts;
+use super::keep::keeper::KeeperParts;
 use crate::clock::testing::TestClock;
-use crate::config::Purpose;
+use crate::config::TokenPurpose;
 use crate::credential::Credential;
 use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::lifecycle::credentials::{Credentials, NotLoaded};
-use crate::lifecycle::{Pace, Policy};
+use crate::lifecycle::{AttemptLimits, Policy};
 use crate::profile::ProfileName;
 use crate::provider::{Fetching, Granted, Provider};
-use crate::schedule::Unit;
+use crate::schedule::Jitter;
 use crate::store::source::{CredentialSource, LoadedCredential, Loading};
 use crate::token::{AccessToken, Grant};
 
@@ -220,19 +220,19 @@ pub(crate) fn keep_at(
 ) -> (Arc<Handle>, Arc<TestClock>) {
     let clock = Arc::new(TestClock::new());
     let handle = Handle::spawn(
-        Parts {
+        KeeperParts {
             name: research(),
             source: Arc::<MemoryStore>::clone(store),
             provider: Arc::<ScriptedIssuer>::clone(issuer),
             clock: Arc::<TestClock>::clone(&clock),
-            jitter: || Unit::new(0.5),
+            jitter: || Jitter::new(0.5),
             policy,
             compartment,
             generation: 0,
-            pace: Pace::default(),
+            pace: AttemptLimits::default(),
         },
         "scripted",
-        Purpose::default(),
+        TokenPurpose::default(),
     );
     (Arc::new(handle), clock)
 }
@@ -244,17 +244,17 @@ pub(crate) fn keep_after(
     store: &Arc<MemoryStore>,
     clock: &Arc<TestClock>,
 ) -> Arc<Handle> {
-    let parts = Parts {
+    let parts = KeeperParts {
         name: research(),
         source: Arc::<MemoryStore>::clone(store),
         provider: Arc::<ScriptedIssuer>::clone(issuer),
         clock: Arc::<TestClock>::clone(clock),
-        jitter: || Unit::new(0.5),
+        jitter: || Jitter::new(0.5),
         policy: Policy::default(),
         compartment: Bulkhead::default().compartment("scripted"),
         generation: 0,
-        pace: Pace::default(),
+        pace: AttemptLimits::default(),
     };
-    let handle = Handle::spawn_after(credentials, parts, "scripted", Purpose::default());
+    let handle = Handle::spawn_after(credentials, parts, "scripted", TokenPurpose::default());
     Arc::new(handle)
 }

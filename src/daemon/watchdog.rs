@@ -13,7 +13,7 @@ use super::serve::memory::Memory;
 use super::serve::refusal_log::RefusalLog;
 use super::serve::refusals::Refusals;
 use super::serve::server::Server;
-use super::service::{Door, Service};
+use super::service::{Service, SocketKind};
 use super::shutdown::Shutdown;
 use crate::policy::{Caller, Peer};
 use crate::process::notify::Notify;
@@ -107,7 +107,7 @@ async fn serves(server: Arc<Server>) -> bool {
     };
     let (mut ours, theirs) = tokio::io::duplex(1_024);
     let peer = Peer { caller, pid: None };
-    tokio::spawn(server.connection(theirs, peer, Door::Tokens, place, leave));
+    tokio::spawn(server.connection(theirs, peer, SocketKind::Tokens, place, leave));
     let mut answer = vec![];
     let asked = async {
         ours.write_all(REQUEST).await?;

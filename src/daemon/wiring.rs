@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::keep::bulkhead::Bulkhead;
 use super::keep::handle::Handle;
-use super::keep::keeper::Parts;
+use super::keep::keeper::KeeperParts;
 use super::keep::roster::{Entry, Profiles, Roster};
 use super::rotating::Rotations;
 use crate::clock::Clock;
@@ -19,34 +19,34 @@ use crate::profile::ProfileName;
 use crate::provider::{configured, http};
 use crate::query::Reloaded;
 use crate::store::source::Rotating;
-use crate::store::{StoreKeys, Stores, Surroundings};
+use crate::store::{SourceContext, StoreKeys, Stores};
 
 mod carried;
 mod control_plane;
 mod locking;
-mod looks;
 mod names;
-mod outside;
+mod profile_parts;
+mod rechecks;
 mod rotating;
 mod sourced;
 
-pub use outside::Outside;
+pub use profile_parts::ProfileParts;
 
-use carried::{Carried, carried_over};
+use carried::{CarriedState, carried_over};
 use control_plane::ControlPlanes;
-use looks::Looks;
-use outside::on_this_machine;
+use profile_parts::on_this_machine;
+use rechecks::Rechecks;
 
 /// Number of profiles that are compared or started before requests get their turn. All of this runs on the thread that
 /// serves requests.
 const AT_A_STRETCH: usize = 16;
 
 /// Finds the outside parts of a profile, or `None` if the profile cannot be used.
-type Find = dyn Fn(&ProfileName, &Profile) -> Option<Outside> + Send + Sync;
+type FindParts = dyn Fn(&ProfileName, &Profile) -> Option<ProfileParts> + Send + Sync;
 
 /// Builds the profiles of a configuration.
 pub struct Wiring {
-    find: Box<Find>,
+    find: Box<FindParts>,
     clock: Arc<dyn Clock>,
     roster: Arc<Roster>,
     bulkhead: Bulkhead,
@@ -56,7 +56,7 @@ pub struct Wiring {
     /// The current configuration.
     config: Config,
     /// The checks of the stores after the last reload.
-    looks: Looks,
+    looks: Rechecks,
     /// The keys of the store of encrypted files.
     keys: Arc<StoreKeys>,
     /// The rotations of the profiles' keys.
@@ -67,7 +67,7 @@ impl Wiring {
     /// Creates a builder for credentials below this state folder. It has no profiles yet.
     pub fn new(
         state: &Path,
-        surroundings: &Arc<Surroundings>,
+        surroundings: &Arc<SourceContext>,
         uid: u32,
         clock: Arc<dyn Clock>,
         roster: Arc<Roster>,
@@ -113,7 +113,7 @@ impl Wiring {
     pub fn around(
         clock: Arc<dyn Clock>,
         roster: Arc<Roster>,
-        find: impl Fn(&ProfileName, &Profile) -> Option<Outside> + Send + Sync + 'static,
+        find: impl Fn(&ProfileName, &Profile) -> Option<ProfileParts> + Send + Sync + 'static,
     ) -> Self {
         Self {
             find: Box::new(find),
@@ -122,7 +122,7 @@ impl Wiring {
             bulkhead: Bulkhead::default(),
             generation: 0,
             config: Config::default(),
-            looks: Looks::default(),
+            looks: Rechecks::default(),
             keys: Arc::default(),
             rotations: Arc::default(),
         }
@@ -184,7 +184,7 @@ impl Wiring {
                 _ => {
                     let from = match of_old {
                         Some((handle, before)) => carried_over(handle, before, profile).await,
-                        None => Carried::default(),
+                        None => CarriedState::default(),
                     };
                     let policy = policy(&config, name, profile);
                     let Some(handle) = self.keep(name, profile, policy, from) else {
@@ -231,10 +231,10 @@ impl Wiring {
         name: &ProfileName,
         profile: &Profile,
         policy: Policy,
-        from: Carried,
+        from: CarriedState,
     ) -> Option<Handle> {
         let outside = (self.find)(name, profile)?;
-        let parts = Parts {
+        let parts = KeeperParts {
             name: name.clone(),
             source: outside.source,
             provider: outside.provider,
@@ -279,23 +279,23 @@ mod tests {
     use super::*;
     use crate::clock::testing::TestClock;
     use crate::config::{LookupFailed, Names};
-    use crate::policy::{Caller, Gate, UserNamespace};
-    use crate::schedule::Unit;
+    use crate::policy::{AccessContext, Caller, UserNamespace};
+    use crate::schedule::Jitter;
     use crate::testing::FewNames;
 
     /// Creates a daemon whose issuers hang, without profiles yet.
     fn wired() -> (Arc<Roster>, Wiring) {
-        let roster = Arc::new(Roster::new(Gate {
+        let roster = Arc::new(Roster::new(AccessContext {
             own_uid: 1_000,
             namespace: UserNamespace::Identity,
         }));
         let clock = Arc::new(TestClock::new());
         let wiring = Wiring::around(clock, Arc::clone(&roster), |_, _| {
-            Some(Outside {
+            Some(ProfileParts {
                 source: MemoryStore::new(Some("secret")),
                 provider: ScriptedIssuer::new(&[Play::Hang]),
                 api: None,
-                jitter: || Unit::new(0.5),
+                jitter: || Jitter::new(0.5),
             })
         });
         (roster, wiring)

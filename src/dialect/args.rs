@@ -43,14 +43,14 @@ pub(super) struct Opt {
     /// Its name, with the dashes.
     pub(super) name: &'static str,
     /// The value that it takes.
-    pub(super) takes: Takes,
+    pub(super) takes: OptionArgument,
     /// Its line in the verb's own help.
     pub(super) help: &'static str,
 }
 
 /// The value of an option.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(super) enum OptionArgument {
     /// No value.
     Nothing,
     /// A number of seconds up to this maximum.
@@ -155,8 +155,8 @@ impl Grammar {
             return Err(self.misused(Misuse::UnknownOption { nearest }));
         };
         match (&option.takes, glued) {
-            (Takes::Nothing, None) => Ok((option, "")),
-            (Takes::Nothing, Some(_)) => Err(self.misused(Misuse::NeedlessValue(option))),
+            (OptionArgument::Nothing, None) => Ok((option, "")),
+            (OptionArgument::Nothing, Some(_)) => Err(self.misused(Misuse::NeedlessValue(option))),
             (_, glued) => {
                 let value = glued.or_else(|| rest.next());
                 let value = value.ok_or(self.misused(Misuse::NoValue(option)))?;
@@ -214,8 +214,8 @@ impl Args<'_> {
     /// Returns the last value of an option that takes seconds.
     pub(super) fn seconds(&self, option: &'static Opt) -> Result<Option<Duration>, Usage> {
         self.parsed(option, |text| match option.takes {
-            Takes::Seconds(max) => wire::seconds(text, max),
-            Takes::Nothing | Takes::Word { .. } => None,
+            OptionArgument::Seconds(max) => wire::seconds(text, max),
+            OptionArgument::Nothing | OptionArgument::Word { .. } => None,
         })
     }
 }
@@ -233,7 +233,7 @@ pub(super) fn nearest(
 
 // === impl Takes ===
 
-impl Takes {
+impl OptionArgument {
     /// Returns the placeholder for the value in the usage; empty without a value.
     pub(super) const fn placeholder(&self) -> &'static str {
         match self {
@@ -244,7 +244,7 @@ impl Takes {
     }
 }
 
-impl fmt::Display for Takes {
+impl fmt::Display for OptionArgument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("no value"),

@@ -1,7 +1,7 @@
 //! One call of a verb, and how it continues.
 
-use crate::query::{Asked, RotateQuery};
-use crate::wire::frame::{Answer, Invocation};
+use crate::query::{Question, RotateQuery};
+use crate::wire::frame::{Instruction, Invocation};
 
 /// A run of the companion, with the arguments that belong to the verb.
 #[derive(Clone, Copy)]
@@ -13,11 +13,11 @@ pub(super) struct Call<'a> {
 }
 
 /// The next step for a run of the companion.
-pub enum Parsed {
+pub enum NextStep {
     /// Query the daemon, and print the answer.
-    Ask(Asked),
+    Ask(Question),
     /// Answer at once: with help, with the usage if the arguments are invalid, or by asking for standard input.
-    Answer(Answer),
+    Answer(Instruction),
     /// Find out whether this rotation can be made, and if so ask the person this question.
     Confirm(RotateQuery, String),
 }

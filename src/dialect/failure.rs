@@ -3,7 +3,7 @@
 use super::human;
 use crate::instant::Now;
 use crate::problem::{Code, Problem};
-use crate::wire::frame::{Answer, Reply};
+use crate::wire::frame::{Instruction, Reply};
 
 /// Formats the output of a failed request.
 pub fn failure(problem: &Problem, now: Now) -> Reply {
@@ -25,8 +25,8 @@ pub fn failure(problem: &Problem, now: Now) -> Reply {
 
 /// Answers a run at the token socket that needs the admin socket: with a redirect. Companions that do not know
 /// redirects print `why` and exit with the code of a refusal.
-pub fn to_admin(why: &str) -> Answer {
-    Answer::SendToAdmin {
+pub fn to_admin(why: &str) -> Instruction {
+    Instruction::SendToAdmin {
         otherwise: refusal(Code::Forbidden, why),
     }
 }
@@ -83,6 +83,6 @@ mod tests {
     #[test]
     fn a_companion_that_cannot_go_to_the_admin_socket_says_why() {
         let otherwise = reply("", "jeton: why\n", 77);
-        assert_eq!(to_admin("why"), Answer::SendToAdmin { otherwise });
+        assert_eq!(to_admin("why"), Instruction::SendToAdmin { otherwise });
     }
 }

@@ -3,7 +3,7 @@
 //! The companion contains a short text for when no daemon runs, without the verbs that tools start and without their
 //! set-up. A test below writes that text and checks that it is up to date.
 
-use super::args::{Grammar, Profile, Takes};
+use super::args::{Grammar, OptionArgument, Profile};
 use super::human;
 use super::setups::SETUPS;
 
@@ -124,7 +124,7 @@ pub(super) fn usage(verb: &Grammar) -> String {
     for option in verb.options {
         let head = format!("{} {}", option.name, option.takes.placeholder());
         let help = match option.takes {
-            Takes::Nothing => option.help.to_owned(),
+            OptionArgument::Nothing => option.help.to_owned(),
             _ => format!("{}:\n{}", option.help, option.takes),
         };
         push_entry(&mut text, head.trim_end(), &help, WIDTH);

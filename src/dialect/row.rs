@@ -1,7 +1,7 @@
 //! The row type of the two tables: verbs, and other tools' protocols.
 
 use super::args::{Grammar, Usage};
-use super::call::{Call, Parsed};
+use super::call::{Call, NextStep};
 
 /// One row: a verb or a protocol.
 pub(super) struct Verb {
@@ -13,13 +13,13 @@ pub(super) struct Verb {
     /// Whether the verb needs the admin socket.
     pub(super) is_admin: bool,
     /// Parses a call.
-    pub(super) parse: fn(&Call<'_>) -> Result<Parsed, Usage>,
+    pub(super) parse: fn(&Call<'_>) -> Result<NextStep, Usage>,
 }
 
 /// Creates a row for a verb that other programs do not start by another name.
 pub(super) const fn verb(
     grammar: &'static Grammar,
-    parse: fn(&Call<'_>) -> Result<Parsed, Usage>,
+    parse: fn(&Call<'_>) -> Result<NextStep, Usage>,
 ) -> Verb {
     Verb {
         grammar,

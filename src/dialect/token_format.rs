@@ -1,22 +1,22 @@
 //! The output formats of `token` and `reject`, for a shell or for a program.
 
-use super::args::{Args, Opt, Takes};
+use super::args::{Args, Opt, OptionArgument};
 use super::token_request::{stale_note, token_between};
-use crate::query::{AddressAnswer, Print, Surroundings, TokenAnswer};
+use crate::query::{AddressAnswer, Print, PrintContext, TokenAnswer};
 use crate::wire::TokenReply;
 use crate::wire::frame::Reply;
 
 /// Requests [`Format::Json`].
 pub(super) static JSON: Opt = Opt {
     name: "--json",
-    takes: Takes::Nothing,
+    takes: OptionArgument::Nothing,
     help: "print all that is known about it, as JSON",
 };
 
 /// Requests [`Format::Bearer`].
 pub(super) static BEARER: Opt = Opt {
     name: "--bearer",
-    takes: Takes::Nothing,
+    takes: OptionArgument::Nothing,
     help: "print it after the word Bearer, as a header has it",
 };
 
@@ -45,7 +45,7 @@ impl Format {
 }
 
 impl Print<TokenAnswer> for Format {
-    fn print(&self, answer: &TokenAnswer, around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &TokenAnswer, around: PrintContext<'_>) -> Reply {
         let note = || stale_note(answer, around.now.boot);
         let (stdout, stderr) = match self {
             Self::Bare => (token_between("", answer, "\n"), note()),
@@ -66,7 +66,7 @@ impl Print<TokenAnswer> for Format {
 }
 
 impl Print<AddressAnswer> for Format {
-    fn print(&self, answer: &AddressAnswer, around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &AddressAnswer, around: PrintContext<'_>) -> Reply {
         self.print(&answer.token, around)
     }
 }

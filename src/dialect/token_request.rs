@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::args::{Args, Opt, Takes, Usage};
+use super::args::{Args, Opt, OptionArgument, Usage};
 use super::call::Call;
 use super::human;
 use crate::instant::BootInstant;
@@ -16,14 +16,14 @@ use crate::wire;
 /// The validity that the token must have left (minimum).
 pub(super) static MIN_VALID: Opt = Opt {
     name: "--min-valid",
-    takes: Takes::Seconds(wire::MAX_MIN_VALID),
+    takes: OptionArgument::Seconds(wire::MAX_MIN_VALID),
     help: "a token that is valid for S seconds more",
 };
 
 /// The longest wait for such a token.
 pub(super) static MAX_WAIT: Opt = Opt {
     name: "--max-wait",
-    takes: Takes::Seconds(wire::MAX_MAX_WAIT),
+    takes: OptionArgument::Seconds(wire::MAX_MAX_WAIT),
     help: "wait at most S seconds for it (5)",
 };
 
@@ -41,12 +41,12 @@ pub(super) fn max_wait(args: &Args<'_>, call: &Call<'_>) -> Result<Duration, Usa
     let max_wait = args.seconds(&MAX_WAIT)?;
     Ok(max_wait
         .unwrap_or(wire::DEFAULT_MAX_WAIT)
-        .min(patience(call)))
+        .min(wait_limit(call)))
 }
 
 /// Returns how long the companion waits for the daemon, less a reserve for sending the reply, so that it arrives in
 /// time.
-pub(super) fn patience(call: &Call<'_>) -> Duration {
+pub(super) fn wait_limit(call: &Call<'_>) -> Duration {
     const WAY_BACK: Duration = Duration::from_millis(200);
     call.run.deadline.map_or(Duration::MAX, |left| {
         left.saturating_sub(WAY_BACK.min(left / 2))
@@ -112,14 +112,14 @@ mod tests {
     use std::time::Duration;
 
     use crate::dialect::testing::*;
-    use crate::query::Asked;
+    use crate::query::Question;
 
     #[test]
     fn the_wait_ends_before_the_companion_gives_up() {
         let mut short = run(&["token", "--max-wait", "60"]);
         for (deadline, want) in [(2_000, 1_800), (100, 50)] {
             short.deadline = Some(Duration::from_millis(deadline));
-            let Asked::Token(query, _) = asked(&short) else {
+            let Question::Token(query, _) = asked(&short) else {
                 panic!()
             };
             assert_eq!(query.max_wait, Duration::from_millis(want));

@@ -16,10 +16,10 @@ mod row;
 #[cfg(test)]
 mod testing;
 
-pub(super) use self::client::Client;
+pub(super) use self::client::ClientBehaviour;
 pub(super) use self::row::Tool;
 
-use super::call::Parsed;
+use super::call::NextStep;
 use super::row::Verb;
 
 /// The table, in the order of the help.
@@ -32,7 +32,7 @@ pub(super) static TABLE: &[Tool] = &[
 ];
 
 /// Applies the limits of the tool's client to a parsed call. A call of a verb that belongs to no tool stays as it is.
-pub(super) fn bound(verb: &Verb, parsed: Parsed) -> Parsed {
+pub(super) fn bound(verb: &Verb, parsed: NextStep) -> NextStep {
     match TABLE
         .iter()
         .find(|tool| std::ptr::eq(&raw const tool.verb, verb))
@@ -58,7 +58,7 @@ mod tests {
     }
 
     /// Formats a row of the table in `docs/integrations.md`.
-    fn documented(asked_by: &str, client: &Client) -> String {
+    fn documented(asked_by: &str, client: &ClientBehaviour) -> String {
         let time = |time: Duration| match time.as_secs() {
             secs if secs.is_multiple_of(60) => format!("{} min", secs / 60),
             secs => format!("{secs} s"),

@@ -15,13 +15,13 @@ mod watch;
 mod whoami;
 
 use super::args::{self, Grammar};
-use super::call::{Call, Parsed};
+use super::call::{Call, NextStep};
 use super::failure::refusal;
 use super::help;
 use super::row::{Verb, verb};
 use super::tool;
 use crate::problem::Code;
-use crate::wire::frame::{Answer, Invocation, Reply};
+use crate::wire::frame::{Instruction, Invocation, Reply};
 
 /// The table, in the order of the help.
 pub(super) static TABLE: &[Verb] = &[
@@ -47,7 +47,7 @@ pub(super) static TABLE: &[Verb] = &[
 ];
 
 /// The row that a run belongs to.
-enum Found<'a> {
+enum MatchedRow<'a> {
     /// Found by the program's name.
     Program(&'a Verb, &'a [String]),
     /// Found by the verb.
@@ -61,21 +61,21 @@ enum Found<'a> {
 /// Reports whether a run requests a change, which only the admin socket accepts.
 pub fn is_admin(run: &Invocation) -> bool {
     match find(run) {
-        Found::Verb(_, words) if asks_for_help(words) => false,
-        Found::Program(verb, _) | Found::Verb(verb, _) => verb.is_admin,
-        Found::Help(_) | Found::None(_) => false,
+        MatchedRow::Verb(_, words) if asks_for_help(words) => false,
+        MatchedRow::Program(verb, _) | MatchedRow::Verb(verb, _) => verb.is_admin,
+        MatchedRow::Help(_) | MatchedRow::None(_) => false,
     }
 }
 
 /// Parses a run of the companion.
-pub fn parse(run: &Invocation) -> Parsed {
+pub fn parse(run: &Invocation) -> NextStep {
     let parsed = match find(run) {
-        Found::Verb(verb, words) if asks_for_help(words) => return usage(verb.grammar),
-        Found::Verb(verb, words) | Found::Program(verb, words) => {
+        MatchedRow::Verb(verb, words) if asks_for_help(words) => return usage(verb.grammar),
+        MatchedRow::Verb(verb, words) | MatchedRow::Program(verb, words) => {
             (verb.parse)(&Call { run, words }).map(|parsed| tool::bound(verb, parsed))
         }
-        Found::Help(words) => return help(words),
-        Found::None(word) => return unknown(word),
+        MatchedRow::Help(words) => return help(words),
+        MatchedRow::None(word) => return unknown(word),
     };
     parsed.unwrap_or_else(|usage| refuse(Code::BadRequest, &usage.to_string()))
 }
@@ -92,24 +92,24 @@ fn rows() -> impl Iterator<Item = &'static Verb> {
         .chain(tool::TABLE.iter().map(|tool| &tool.verb))
 }
 
-fn find(run: &Invocation) -> Found<'_> {
+fn find(run: &Invocation) -> MatchedRow<'_> {
     find_among(&rows().collect::<Vec<_>>(), run)
 }
 
-fn find_among<'a>(table: &[&'a Verb], run: &'a Invocation) -> Found<'a> {
+fn find_among<'a>(table: &[&'a Verb], run: &'a Invocation) -> MatchedRow<'a> {
     let Some((program, rest)) = run.args.split_first() else {
-        return Found::None(None);
+        return MatchedRow::None(None);
     };
     let mut rows = table.iter().copied();
     if let Some(verb) = rows.find(|verb| verb.program == Some(program)) {
-        return Found::Program(verb, rest);
+        return MatchedRow::Program(verb, rest);
     }
     match rest.split_first() {
-        None => Found::None(None),
-        Some((word, words)) if word == help::HELP.verb || is_help(word) => Found::Help(words),
+        None => MatchedRow::None(None),
+        Some((word, words)) if word == help::HELP.verb || is_help(word) => MatchedRow::Help(words),
         Some((word, words)) => match table.iter().copied().find(|verb| verb.grammar.verb == word) {
-            Some(verb) => Found::Verb(verb, words),
-            None => Found::None(Some(word)),
+            Some(verb) => MatchedRow::Verb(verb, words),
+            None => MatchedRow::None(Some(word)),
         },
     }
 }
@@ -141,7 +141,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Grammar> {
     own().chain(of_tools())
 }
 
-fn help(words: &[String]) -> Parsed {
+fn help(words: &[String]) -> NextStep {
     match words {
         [] => print(help::whole(own(), of_tools())),
         [word] if is_help(word) => usage(&help::HELP),
@@ -156,12 +156,12 @@ fn help(words: &[String]) -> Parsed {
     }
 }
 
-fn usage(grammar: &Grammar) -> Parsed {
+fn usage(grammar: &Grammar) -> NextStep {
     print(help::usage(grammar))
 }
 
 /// Suggests the most similar verb. It never quotes the word itself, which may be a misplaced secret.
-fn unknown(word: Option<&str>) -> Parsed {
+fn unknown(word: Option<&str>) -> NextStep {
     let names = all().map(|grammar| grammar.verb);
     let line = match word.and_then(|word| args::nearest(word, names)) {
         Some(nearest) => format!(
@@ -172,15 +172,15 @@ fn unknown(word: Option<&str>) -> Parsed {
     refuse(Code::NotSupported, &line)
 }
 
-fn print(text: String) -> Parsed {
-    Parsed::Answer(Answer::Done(Reply {
+fn print(text: String) -> NextStep {
+    NextStep::Answer(Instruction::Done(Reply {
         stdout: text.into_bytes().into(),
         ..Reply::default()
     }))
 }
 
-fn refuse(code: Code, line: &str) -> Parsed {
-    Parsed::Answer(refusal(code, line).into())
+fn refuse(code: Code, line: &str) -> NextStep {
+    NextStep::Answer(refusal(code, line).into())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::token::AccessToken;
 
 /// A token to write.
 #[derive(Debug, Clone, Copy)]
-pub struct Issued<'a> {
+pub struct TokenToWrite<'a> {
     /// Its profile.
     pub profile: &'a ProfileName,
     /// The token.

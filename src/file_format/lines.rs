@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::unwritable::Unwritable;
+use super::format_error::FormatError;
 
 /// A machine entry of netrc(5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,21 +23,21 @@ fn is_plain(byte: u8) -> bool {
 
 /// Writes `NAME=TOKEN`. A token with other characters is put into single quotes, which Docker's `--env-file` would
 /// keep. A token with a quote, a backslash or a dollar sign is refused, since programs read it in different ways.
-pub(super) fn dotenv(variable: &str, token: &str) -> Result<String, Unwritable> {
+pub(super) fn dotenv(variable: &str, token: &str) -> Result<String, FormatError> {
     if token.bytes().all(is_plain) {
         return Ok(format!("{variable}={token}\n"));
     }
     if token.contains(['\'', '\\', '$']) {
-        return Err(Unwritable::Ambiguous("dotenv"));
+        return Err(FormatError::Ambiguous("dotenv"));
     }
     Ok(format!("{variable}='{token}'\n"))
 }
 
 /// Writes a line for each machine. A token with quotes, backslashes or `#` is refused, since curl, Python and git read
 /// these differently.
-pub(super) fn netrc(machines: &[Machine], token: &str) -> Result<String, Unwritable> {
+pub(super) fn netrc(machines: &[Machine], token: &str) -> Result<String, FormatError> {
     if token.contains(['"', '\'', '\\', '#']) {
-        return Err(Unwritable::Ambiguous("netrc"));
+        return Err(FormatError::Ambiguous("netrc"));
     }
     // Allocated at its final size: a growing buffer leaves copies of the token behind.
     let size: usize = machines

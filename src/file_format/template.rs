@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::issued::Issued;
+use super::issued::TokenToWrite;
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Template {
     }
 
     /// Fills in a token.
-    pub(super) fn fill(&self, issued: &Issued<'_>) -> String {
+    pub(super) fn fill(&self, issued: &TokenToWrite<'_>) -> String {
         let expires_at = issued.expires_at.to_string();
         let shell = quoted(issued.token.expose());
         let parts: Vec<&str> = self

@@ -4,10 +4,10 @@ use crate::token::AccessToken;
 
 const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln";
 
-fn shown(format: &Format, token: &str) -> Result<String, Unwritable> {
+fn shown(format: &Format, token: &str) -> Result<String, FormatError> {
     let profile = ProfileName::parse("research").unwrap();
     let token = AccessToken::parse(token).unwrap();
-    let issued = Issued {
+    let issued = TokenToWrite {
         profile: &profile,
         token: &token,
         expires_at: 1_800_000_000,
@@ -80,7 +80,7 @@ fn the_run_ai_files_hold_the_token_in_base64_and_the_control_plane() {
     );
     let profile = ProfileName::parse("a").unwrap();
     let token = AccessToken::parse("T").unwrap();
-    let issued = Issued {
+    let issued = TokenToWrite {
         profile: &profile,
         token: &token,
         expires_at: 0,
@@ -106,7 +106,7 @@ fn what_is_no_jwt_is_not_written_as_one() {
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln.c2ln.c2ln",
         "..",
     ] {
-        assert_eq!(shown(&Format::Jwt, bad), Err(Unwritable::NotAJwt), "{bad}");
+        assert_eq!(shown(&Format::Jwt, bad), Err(FormatError::NotAJwt), "{bad}");
         assert_eq!(shown(&Format::Raw, bad).as_deref(), Ok(bad));
     }
 }
@@ -116,7 +116,7 @@ fn what_programs_read_in_different_ways_is_not_written() {
     let netrc = Format::Netrc(vec![]);
     for bad in ["a'b", "a\\b"] {
         for (format, name) in [(dotenv(), "dotenv"), (netrc.clone(), "netrc")] {
-            assert_eq!(shown(&format, bad), Err(Unwritable::Ambiguous(name)));
+            assert_eq!(shown(&format, bad), Err(FormatError::Ambiguous(name)));
         }
     }
     assert!(shown(&dotenv(), "${HOME}").is_err());
@@ -156,7 +156,7 @@ fn a_template_has_known_placeholders_and_the_token() {
 fn the_content_does_not_show_itself() {
     let profile = ProfileName::parse("a").unwrap();
     let token = AccessToken::parse("canary").unwrap();
-    let issued = Issued {
+    let issued = TokenToWrite {
         profile: &profile,
         token: &token,
         expires_at: 0,

@@ -2,7 +2,7 @@
 
 use super::{Activity, Effect, Lifecycle};
 use crate::instant::{BootInstant, RemoteClock, UnixTime};
-use crate::schedule::Unit;
+use crate::schedule::Jitter;
 use crate::token::{Grant, Validity};
 
 impl Lifecycle {
@@ -11,7 +11,7 @@ impl Lifecycle {
     pub(super) fn adopted(
         &mut self,
         now: BootInstant,
-        jitter: Unit,
+        jitter: Jitter,
         sent: BootInstant,
         grant: Grant,
         date: Option<UnixTime>,
@@ -20,7 +20,7 @@ impl Lifecycle {
         let held = self.valid(now).copied();
         // A refresh after the proof brought a later token.
         let is_late = held.is_some_and(|held| sent < held.issued);
-        if !is_valid || grant.is_ending() || grant.is_of_no_time() || is_late {
+        if !is_valid || grant.is_ending() || grant.has_zero_lifetime() || is_late {
             return Effect::None;
         }
         let was_attempting = self.activity == Activity::Attempting;

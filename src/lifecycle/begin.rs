@@ -46,7 +46,7 @@ impl Lifecycle {
         self.block = None;
         if was_attempting {
             let before = self.pace;
-            self.pace.broken_off(now);
+            self.pace.note_cancelled(now);
             if now < self.allowed(now) {
                 self.pace = before;
                 return Effect::None;
@@ -65,7 +65,7 @@ impl Lifecycle {
             Activity::Attempting
                 if self.last_attempt.is_some_and(ran) && self.allowed(now) <= now =>
             {
-                self.pace.broken_off(now);
+                self.pace.note_cancelled(now);
                 self.attempt(now)
             }
             Activity::Waiting { due } if self.failing > 0 && self.rejections.is_none() => {

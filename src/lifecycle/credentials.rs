@@ -35,19 +35,19 @@ use crate::token::Validity;
 
 mod call;
 mod carried;
+mod complete_change;
 mod decision;
 mod failed;
 mod former;
-mod half;
 mod in_use;
 mod lock;
+mod partial_change;
 mod recheck;
 mod rejections;
-mod whole;
 
-pub use decision::{CallEnd, Decision, Found, NotLoaded, Read};
-use former::Former;
-use half::Half;
+pub use decision::{CallEnd, Decision, NotLoaded, StoreRead, StoredCredentials};
+use former::FormerCredential;
+use partial_change::PartialChange;
 use rejections::Rejections;
 
 /// No three calls begin within this time. Every reason for a call has a limit of its own, and this one bounds their
@@ -66,9 +66,9 @@ pub struct Credentials {
     step: Step,
     rejections: Rejections,
     /// The credential that the issuer accepted last.
-    former: Former,
+    former: FormerCredential,
     /// A possible half of a change of the stored credential.
-    half: Half,
+    half: PartialChange,
     /// Validity of the token that is held while the attempt runs.
     held: Option<Validity>,
     /// The times at which the last two calls began, the older one first.
@@ -142,7 +142,7 @@ impl Credentials {
     }
 
     /// Handles the result of a read of the store for this attempt.
-    pub fn loaded(&mut self, now: BootInstant, attempt: u64, read: Read) -> Decision {
+    pub fn loaded(&mut self, now: BootInstant, attempt: u64, read: StoreRead) -> Decision {
         match std::mem::take(&mut self.step) {
             Step::Loading { attempt: running } if running == attempt => match read {
                 Ok(found) => self.found(now, attempt, found),
@@ -203,7 +203,7 @@ impl Credentials {
                 self.called(sent);
                 self.rejections.remove(credential);
                 self.former.accept(credential);
-                Decision::Tell(Event::Fetched {
+                Decision::Pass(Event::Fetched {
                     attempt,
                     sent,
                     grant,
@@ -238,8 +238,8 @@ impl Credentials {
         }
     }
 
-    fn found(&mut self, now: BootInstant, attempt: u64, found: Found) -> Decision {
-        let Found { credential, other } = found;
+    fn found(&mut self, now: BootInstant, attempt: u64, found: StoredCredentials) -> Decision {
+        let StoredCredentials { credential, other } = found;
         if let (Some(until), Some(stored)) = (self.waits_for_rest(now, credential), self.stored) {
             return match self.former() {
                 Some(former) => self.call(now, attempt, former, false),

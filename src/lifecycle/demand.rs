@@ -17,7 +17,7 @@ impl Lifecycle {
                 return Effect::None;
             }
         }
-        self.hasten(now)
+        self.bring_forward(now)
     }
 
     /// Handles a report that the token of this generation was rejected. Each token causes one refresh, whatever the
@@ -33,13 +33,13 @@ impl Lifecycle {
         let Some(held) = held.filter(|held| held.generation == generation) else {
             return Effect::None;
         };
-        let is_due = self.reports.hear(now, held.validity.issued, reporter);
+        let is_due = self.reports.record(now, held.validity.issued, reporter);
         let rests = self.activity == Activity::Resting;
         if !is_due && !rests && self.valid(now).is_some() {
             return Effect::None;
         }
         let before = self.activity;
-        let effect = self.hasten(now);
+        let effect = self.bring_forward(now);
         if is_due && self.activity != before {
             self.reports.is_cause(now, reporter);
         }
@@ -55,7 +55,7 @@ impl Lifecycle {
     /// blocked. During a back-off it also does nothing if a valid token is held, if the issuer has stated a wait, or if
     /// the address has had no token endpoint for long. Otherwise a thousand callers would overload an issuer in
     /// trouble, or open the circuit breaker before the issuer's replicas know a new secret.
-    fn hasten(&mut self, now: BootInstant) -> Effect {
+    fn bring_forward(&mut self, now: BootInstant) -> Effect {
         let due = match self.activity {
             Activity::Attempting => return Effect::None,
             Activity::Resting => return self.attempt_when_allowed(now),

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pace::FailedAttempt;
-use super::{Activity, Effect, GENERATION_END, Held, LastFault, Lifecycle};
+use super::{Activity, Effect, GENERATION_END, HeldToken, LastFault, Lifecycle};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
-use crate::schedule::{self, RejectionCount, Unit};
+use crate::schedule::{self, Jitter, RejectionCount};
 use crate::token::{DEFAULT_LIFETIME, Grant, LastAnswer, MAX_LIFETIME, Validity};
 
 /// Detail for a token that expired in transit; storing it would replace a token that is still valid.
@@ -26,7 +26,7 @@ impl Lifecycle {
     pub(super) fn fetched(
         &mut self,
         now: BootInstant,
-        jitter: Unit,
+        jitter: Jitter,
         sent: BootInstant,
         grant: Grant,
     ) -> Effect {
@@ -43,7 +43,7 @@ impl Lifecycle {
         }
         self.refreshes += 1;
         self.block = None;
-        self.is_of_no_time = grant.is_of_no_time();
+        self.has_zero_lifetime = grant.has_zero_lifetime();
         let same = self.held.take_if(|held| held.token == grant.token);
         let validity = match same {
             Some(held) => self.again(held.validity, sent, &grant),
@@ -51,12 +51,12 @@ impl Lifecycle {
                 self.generation = (self.generation + 1).min(GENERATION_END - 1);
                 self.reports.replaced();
                 self.assumed = grant.lifetime.is_none();
-                self.shown_end = grant.shown.map(|left| sent.after(left));
+                self.token_expiry = grant.shown.map(|left| sent.after(left));
                 self.repeated = false;
                 Validity::new(sent, grant.lifetime)
             }
         };
-        self.held = Some(Arc::new(Held {
+        self.held = Some(Arc::new(HeldToken {
             token: grant.token,
             validity,
             generation: self.generation,
@@ -73,7 +73,7 @@ impl Lifecycle {
             }
             return effect;
         }
-        if self.is_of_no_time {
+        if self.has_zero_lifetime {
             // Make no last attempt before the expiry: with such a short lifetime, that would be a fast loop.
             let fault = Fault::new(FaultKind::Malformed, OF_NO_TIME);
             return self.failed_while(now, None, jitter, fault);
@@ -99,20 +99,20 @@ impl Lifecycle {
             // if it was cut to the maximum.
             _ => {
                 let is_cut = held.lifetime == MAX_LIFETIME;
-                let shown_end = self.shown_end.filter(|_| is_cut);
-                shown_end.map(|end| end.since(sent))
+                let token_expiry = self.token_expiry.filter(|_| is_cut);
+                token_expiry.map(|end| end.since(sent))
             }
         };
         // Without a date in the answer, the expiry that is computed from the token is too late by the age of the token.
-        let shown_ends = self.shown_end.into_iter();
-        self.shown_end = shown_ends
+        let shown_ends = self.token_expiry.into_iter();
+        self.token_expiry = shown_ends
             .chain(grant.shown.map(|left| sent.after(left)))
             .min();
-        let most = self.shown_end.map(|end| end.since(sent));
+        let most = self.token_expiry.map(|end| end.since(sent));
         let stated = stated.map(|stated| most.map_or(stated, |most| most.min(stated)));
         let (mut validity, extended) =
             stated.map_or((held, false), |lifetime| held.again(sent, lifetime));
-        if let (Some(end), Some(most)) = (self.shown_end, most) {
+        if let (Some(end), Some(most)) = (self.token_expiry, most) {
             let expires = Validity::new(sent, Some(most)).expires;
             validity.expires = validity.expires.min(expires).min(end);
         }
@@ -127,12 +127,14 @@ impl Lifecycle {
     fn has_repeated_an_ended_token(&self, now: BootInstant, validity: &Validity) -> bool {
         /// Issuers state times in whole seconds.
         const SECOND: Duration = Duration::from_secs(1);
-        let is_over = self.shown_end.is_some_and(|end| end.after(SECOND) <= now);
-        is_over && !validity.holds(now) && self.repeated && !self.is_of_no_time
+        let is_over = self
+            .token_expiry
+            .is_some_and(|end| end.after(SECOND) <= now);
+        is_over && !validity.holds(now) && self.repeated && !self.has_zero_lifetime
     }
 
     /// Handles a failed attempt.
-    pub(super) fn failed(&mut self, now: BootInstant, jitter: Unit, fault: Fault) -> Effect {
+    pub(super) fn failed(&mut self, now: BootInstant, jitter: Jitter, fault: Fault) -> Effect {
         let held = self.valid(now).copied();
         self.failed_while(now, held, jitter, fault)
     }
@@ -142,7 +144,7 @@ impl Lifecycle {
         &mut self,
         now: BootInstant,
         held: Option<Validity>,
-        jitter: Unit,
+        jitter: Jitter,
         fault: Fault,
     ) -> Effect {
         let is_permanent = fault.kind.is_permanent();

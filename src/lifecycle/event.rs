@@ -55,7 +55,7 @@ pub enum Event {
     CredentialChanged,
     /// The reason that blocks the profile may have changed, which the next attempt will show. Does not reset the
     /// rejection count.
-    LookAgain,
+    Recheck,
     /// An attempt brought a token.
     Fetched {
         /// The attempt's number.
@@ -124,7 +124,7 @@ impl Event {
             | Self::PolicyChanged { .. }
             | Self::Locked
             | Self::CredentialChanged
-            | Self::LookAgain => None,
+            | Self::Recheck => None,
         }
     }
 }

@@ -10,13 +10,13 @@ impl Lifecycle {
     /// Drops the token, and waits until the store is unlocked. The generations and the limits on attempts continue.
     pub(super) fn locked(&mut self, now: BootInstant) -> Effect {
         if self.activity == Activity::Attempting {
-            self.pace.broken_off(now);
+            self.pace.note_cancelled(now);
         }
         if self.held.take().is_some() {
             self.reports.replaced();
         }
-        (self.assumed, self.shown_end) = (false, None);
-        (self.is_of_no_time, self.repeated) = (false, false);
+        (self.assumed, self.token_expiry) = (false, None);
+        (self.has_zero_lifetime, self.repeated) = (false, false);
         self.locks += 1;
         self.block = Some(Arc::new(Block::Locked));
         let due = now.after(BLOCKED_RETRY).max(self.allowed(now));

@@ -33,15 +33,15 @@ pub enum OutageReport {
 
 /// Follows the view of one profile.
 #[derive(Debug, Default)]
-pub struct Outage {
+pub struct OutageTracker {
     /// The time without a valid token while callers may want one, if it lasts.
-    lack: Option<Lack>,
+    lack: Option<OngoingOutage>,
     /// Whether the profile rested at the last check.
     rested: bool,
 }
 
 #[derive(Debug)]
-struct Lack {
+struct OngoingOutage {
     /// When callers began to fail. Each later rest moves it forward by its length, because no caller asked meanwhile.
     since: BootInstant,
     /// Since when the profile has been resting.
@@ -56,7 +56,7 @@ struct Lack {
 
 // === impl Outage ===
 
-impl Outage {
+impl OutageTracker {
     /// Checks the profile at `now`, and returns what to report. Call it at each change of the view, at the expiry of
     /// the held token, and at [`Self::next`].
     pub fn look(&mut self, now: BootInstant, view: &View) -> Option<OutageReport> {
@@ -71,7 +71,7 @@ impl Outage {
             return None;
         }
         let expiry = view.held.as_ref().map(|held| held.validity.expires);
-        let lack = self.lack.get_or_insert(Lack {
+        let lack = self.lack.get_or_insert(OngoingOutage {
             since: expiry.filter(|_| !rested).unwrap_or(now),
             resting_since: None,
             due: 0,
@@ -111,7 +111,7 @@ impl Outage {
 
 // === impl Lack ===
 
-impl Lack {
+impl OngoingOutage {
     /// Records whether the profile rests.
     fn rest(&mut self, now: BootInstant, rests: bool) {
         if rests {
@@ -152,7 +152,7 @@ mod tests {
 
     use super::*;
     use crate::fault::{Block, Fault, FaultKind};
-    use crate::lifecycle::{Held, LastFault, Lifecycle, Policy};
+    use crate::lifecycle::{HeldToken, LastFault, Lifecycle, Policy};
     use crate::token::{AccessToken, LastAnswer, Validity};
 
     const fn at(secs: u64) -> BootInstant {
@@ -166,7 +166,7 @@ mod tests {
             ..Validity::new(at(0), Some(Duration::from_secs(1_000)))
         };
         View {
-            held: Some(Arc::new(Held {
+            held: Some(Arc::new(HeldToken {
                 token: AccessToken::parse("token").unwrap(),
                 validity,
                 generation: 1,
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn an_expiry_is_reported_once_and_again_after_ten_minutes_an_hour_and_each_day() {
-        let mut outage = Outage::default();
+        let mut outage = OutageTracker::default();
         let view = failing(healthy());
         assert_eq!((outage.look(at(999), &view), outage.next()), (None, None));
         for (after, report, next) in [
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_end_is_reported_with_how_long_it_lasted_and_the_next_outage_from_its_start() {
-        let mut outage = Outage::default();
+        let mut outage = OutageTracker::default();
         assert_eq!(outage.look(at(1_000), &failing(healthy())), expired(0));
         let longer = |until| {
             let held = healthy().held.unwrap();
@@ -242,7 +242,7 @@ mod tests {
                 ..held.validity
             };
             View {
-                held: Some(Arc::new(Held {
+                held: Some(Arc::new(HeldToken {
                     token: AccessToken::parse("next").unwrap(),
                     validity,
                     generation: 2,
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn nothing_is_awaited_while_no_fault_is_known() {
-        let mut outage = Outage::default();
+        let mut outage = OutageTracker::default();
         assert_eq!(outage.look(at(1_000), &failing(healthy())), expired(0));
         // The credential or the network has changed, so earlier failures do not count.
         for after in [100, 600, 700] {
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn an_expiry_during_an_attempt_that_succeeds_is_not_reported() {
-        let mut outage = Outage::default();
+        let mut outage = OutageTracker::default();
         let view = healthy();
         for secs in [1_000, 1_005] {
             assert_eq!((outage.look(at(secs), &view), outage.next()), (None, None));
@@ -281,7 +281,7 @@ mod tests {
         // The attempt fails: callers have had no token since the expiry.
         assert_eq!(outage.look(at(1_010), &failing(healthy())), expired(10));
         assert_eq!(outage.next(), Some(at(1_600)));
-        let mut outage = Outage::default();
+        let mut outage = OutageTracker::default();
         assert_eq!(outage.look(at(1_000), &view), None);
         assert_eq!(outage.look(at(999), &view), None, "it succeeded");
     }
@@ -296,13 +296,13 @@ mod tests {
             ..healthy()
         };
         for view in [blocked, rejected] {
-            assert_eq!(Outage::default().look(at(1_004), &view), expired(4));
+            assert_eq!(OutageTracker::default().look(at(1_004), &view), expired(4));
         }
     }
 
     #[test]
     fn without_a_first_token_the_reminders_alone_are_reported() {
-        let mut outage = Outage::default();
+        let mut outage = OutageTracker::default();
         let mut view = failing(healthy());
         view.held = None;
         for (secs, report) in [
@@ -314,7 +314,7 @@ mod tests {
         ] {
             assert_eq!(outage.look(at(secs), &view), report, "{secs}");
         }
-        let mut outage = Outage::default();
+        let mut outage = OutageTracker::default();
         assert_eq!(outage.look(at(50), &view), None);
         assert_eq!(outage.look(at(60), &healthy()), None, "as is its end");
     }
@@ -325,7 +325,7 @@ mod tests {
             resting: true,
             ..view
         };
-        let mut outage = Outage::default();
+        let mut outage = OutageTracker::default();
         // The token expires during a rest, and the attempt for the next caller fails.
         assert_eq!(outage.look(at(900), &resting(healthy())), None);
         assert_eq!(outage.look(at(1_000), &resting(healthy())), None);
@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(outage.look(at(91_900), &failing(healthy())), None);
         assert_eq!(outage.next(), Some(at(92_000)));
         assert_eq!(outage.look(at(92_000), &failing(healthy())), lasts(600));
-        let mut outage = Outage::default();
+        let mut outage = OutageTracker::default();
         assert_eq!(outage.look(at(1_000), &failing(healthy())), expired(0));
         assert_eq!(outage.look(at(1_100), &asleep), None);
         assert_eq!(outage.look(at(999), &healthy()), over(100));

@@ -8,18 +8,18 @@
 use std::time::Duration;
 
 use crate::instant::BootInstant;
-use crate::schedule::{self, FailureBudget, Unit};
+use crate::schedule::{self, FailureBudget, Jitter};
 use crate::token::Validity;
 
 /// The limits on a profile's attempts. A profile that starts over with the same issuer keeps them, so that a reload
 /// does not bypass them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Pace {
+pub struct AttemptLimits {
     failures: FailureBudget,
     /// The wait that the issuer stated last.
     stated: Option<StatedWait>,
     /// The failures since the last token.
-    outage: Option<Outage>,
+    outage: Option<FailureSeries>,
     /// When the latest uninterrupted series of attempts without a token endpoint began.
     absent_since: Option<BootInstant>,
 }
@@ -36,14 +36,14 @@ struct StatedWait {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Outage {
+struct FailureSeries {
     /// When the first attempt of the outage began.
     since: BootInstant,
     /// When the last attempt of the outage began.
     last: BootInstant,
     /// Decides when callers may cause the next attempt. It is drawn once per attempt, because a new draw for each
     /// caller would tend towards the earliest moment.
-    jitter: Unit,
+    jitter: Jitter,
 }
 
 /// An attempt that brought no token.
@@ -58,13 +58,13 @@ pub(super) struct FailedAttempt {
 
 // === impl Pace ===
 
-impl Pace {
+impl AttemptLimits {
     /// Records an attempt that failed at `now`.
-    pub(super) fn failed(&mut self, now: BootInstant, attempt: &FailedAttempt, jitter: Unit) {
+    pub(super) fn failed(&mut self, now: BootInstant, attempt: &FailedAttempt, jitter: Jitter) {
         let began = attempt.began;
         self.failures.failed(now);
         let since = self.outage.map_or(began, |outage| outage.since);
-        self.outage = Some(Outage {
+        self.outage = Some(FailureSeries {
             since,
             last: began,
             jitter,
@@ -99,7 +99,7 @@ impl Pace {
     }
 
     /// Records an attempt that was cancelled. The issuer may have received it.
-    pub(super) fn broken_off(&mut self, now: BootInstant) {
+    pub(super) fn note_cancelled(&mut self, now: BootInstant) {
         self.failures.failed(now);
     }
 
@@ -156,7 +156,7 @@ impl Pace {
     /// Returns the earliest moment at which a caller without a token may cause an attempt.
     pub(super) fn demand(&self, now: BootInstant, last: Option<BootInstant>) -> BootInstant {
         match self.outage {
-            Some(Outage {
+            Some(FailureSeries {
                 since,
                 last,
                 jitter,
@@ -167,9 +167,9 @@ impl Pace {
 
     /// Returns the limits for the keeper that replaces this one at `now`. A running attempt is cancelled then.
     #[must_use]
-    pub fn handed_on(mut self, now: BootInstant, is_attempting: bool) -> Self {
+    pub fn for_successor(mut self, now: BootInstant, is_attempting: bool) -> Self {
         if is_attempting {
-            self.broken_off(now);
+            self.note_cancelled(now);
         }
         self
     }

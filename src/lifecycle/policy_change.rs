@@ -3,7 +3,7 @@
 use super::policy::Policy;
 use super::{Activity, Effect, Lifecycle};
 use crate::instant::BootInstant;
-use crate::schedule::{self, Unit};
+use crate::schedule::{self, Jitter};
 
 impl Lifecycle {
     /// Replaces the policy. The next refresh moves only if the policy decides its time. It does not move after a
@@ -11,7 +11,7 @@ impl Lifecycle {
     pub(super) fn policy_changed(
         &mut self,
         now: BootInstant,
-        jitter: Unit,
+        jitter: Jitter,
         policy: Policy,
     ) -> Effect {
         let before = std::mem::replace(&mut self.policy, policy);

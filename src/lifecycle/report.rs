@@ -34,8 +34,8 @@ impl Reporter {
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     /// The effect of the reports of the held token, if it was reported.
-    of_held: Option<Outcome>,
-    rows: Vec<Row>,
+    of_held: Option<ReportEffect>,
+    rows: Vec<ReportSeries>,
     /// When reports of [`Reporter::Other`] users caused a refresh in the last hour, oldest first.
     of_others: Vec<BootInstant>,
     /// Number of tokens that were reported.
@@ -43,7 +43,7 @@ pub(super) struct Reports {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum ReportEffect {
     /// No effect yet: every reporter so far must cool down first.
     CoolingDown,
     /// The refresh of the token.
@@ -52,7 +52,7 @@ enum Outcome {
 
 /// The consecutive refreshes that the reports of one user caused.
 #[derive(Debug)]
-struct Row {
+struct ReportSeries {
     /// The user, or `None` for the row of all users without one of their own.
     reporter: Option<Reporter>,
     /// Number of these refreshes that brought a token, up to the held one.
@@ -78,7 +78,7 @@ enum Report {
 impl Reports {
     /// Records a report of the held token, which was issued at `issued`. Returns whether the token's refresh is due
     /// now, which happens once per token.
-    pub(super) fn hear(
+    pub(super) fn record(
         &mut self,
         now: BootInstant,
         issued: BootInstant,
@@ -87,10 +87,10 @@ impl Reports {
         if self.of_held.is_none() {
             self.count += 1;
         }
-        let is_answered = self.of_held == Some(Outcome::Refresh);
+        let is_answered = self.of_held == Some(ReportEffect::Refresh);
         let mut row = self.take_row(now, reporter);
         let is_first = row.report.is_none();
-        if row.is_over(now) || (is_first && !schedule::reported_early(now, issued)) {
+        if row.is_over(now) || (is_first && !schedule::is_fresh_at_report(now, issued)) {
             row.chain = 0;
         }
         let until = schedule::report_due(issued, row.chain);
@@ -103,11 +103,11 @@ impl Reports {
         if is_answered || is_due {
             row.report = row.report.filter(|it| *it == Report::Cause);
             row.report = row.report.or(Some(Report::Late));
-            self.of_held = Some(Outcome::Refresh);
+            self.of_held = Some(ReportEffect::Refresh);
         } else {
             row.quiet_since = until;
             row.report = Some(Report::CoolingDown { until });
-            self.of_held = Some(Outcome::CoolingDown);
+            self.of_held = Some(ReportEffect::CoolingDown);
         }
         self.rows.push(row);
         is_due
@@ -156,9 +156,9 @@ impl Reports {
         self.rows.iter().filter_map(|row| self.cooling(row)).max()
     }
 
-    fn cooling(&self, row: &Row) -> Option<BootInstant> {
+    fn cooling(&self, row: &ReportSeries) -> Option<BootInstant> {
         match (self.of_held, row.report) {
-            (Some(Outcome::CoolingDown), Some(Report::CoolingDown { until })) => Some(until),
+            (Some(ReportEffect::CoolingDown), Some(Report::CoolingDown { until })) => Some(until),
             _ => None,
         }
     }
@@ -177,10 +177,10 @@ impl Reports {
 
     /// Takes the row of this user out of the table. Returns a new row if the user has none, or the shared one if there
     /// is no room.
-    fn take_row(&mut self, now: BootInstant, reporter: Reporter) -> Row {
-        let is_other = |row: &Row| matches!(row.reporter, Some(Reporter::Other(_)));
+    fn take_row(&mut self, now: BootInstant, reporter: Reporter) -> ReportSeries {
+        let is_other = |row: &ReportSeries| matches!(row.reporter, Some(Reporter::Other(_)));
         let mut key = Some(reporter);
-        let place = |rows: &[Row], key| rows.iter().position(|row| row.reporter == key);
+        let place = |rows: &[ReportSeries], key| rows.iter().position(|row| row.reporter == key);
         if place(&self.rows, key).is_none() && matches!(reporter, Reporter::Other(_)) {
             self.rows
                 .retain(|row| row.report.is_some() || !row.is_over(now));
@@ -190,7 +190,7 @@ impl Reports {
         }
         match place(&self.rows, key) {
             Some(place) => self.rows.swap_remove(place),
-            None => Row {
+            None => ReportSeries {
                 reporter: key,
                 chain: 0,
                 quiet_since: now,
@@ -209,16 +209,16 @@ impl Reports {
 
     /// Whether a report has caused the refresh of the held token.
     pub(super) fn answered(&self) -> bool {
-        self.of_held == Some(Outcome::Refresh)
+        self.of_held == Some(ReportEffect::Refresh)
     }
 }
 
 // === impl Row ===
 
-impl Row {
+impl ReportSeries {
     /// Whether the user has reported nothing for so long that the next report starts from zero.
     fn is_over(&self, now: BootInstant) -> bool {
         !matches!(self.reporter, Some(Reporter::Ours(_)))
-            && !schedule::reported_early(now, self.quiet_since)
+            && !schedule::is_fresh_at_report(now, self.quiet_since)
     }
 }

@@ -13,7 +13,7 @@ impl Lifecycle {
         if self.repeated || self.policy.reissue == Reissue::SameUntilExpiry {
             return Effect::None;
         }
-        self.superseded.hear(at.min(now));
+        self.superseded.record(at.min(now));
         self.replace_superseded(now)
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Superseded {
 
 impl Superseded {
     /// Records that the issuer gave another token at `at`.
-    pub(super) fn hear(&mut self, at: BootInstant) {
+    pub(super) fn record(&mut self, at: BootInstant) {
         self.at = self.at.max(Some(at));
     }
 

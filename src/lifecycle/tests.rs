@@ -22,8 +22,8 @@ const fn due(asked: BootInstant) -> Event {
     Event::Due { asked }
 }
 
-fn u() -> Unit {
-    Unit::new(HALF)
+fn u() -> Jitter {
+    Jitter::new(HALF)
 }
 
 fn grant(text: &str, secs: u64) -> Grant {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Pace;
+use super::AttemptLimits;
 use crate::fault::{Block, Fault};
 use crate::instant::{BootInstant, RemoteClock};
 use crate::token::{AccessToken, LastAnswer, Scope, Validity};
 
 /// A held token. Callers share it.
 #[derive(Debug)]
-pub struct Held {
+pub struct HeldToken {
     /// The token.
     pub token: AccessToken,
     /// The time in which the token is valid.
@@ -60,7 +60,7 @@ pub struct LastFault {
 #[derive(Debug, Clone)]
 pub struct View {
     /// The held token, valid or expired. Check its validity at the moment of use.
-    pub held: Option<Arc<Held>>,
+    pub held: Option<Arc<HeldToken>>,
     /// Whether the held token had expired when this view was published. A new view is published at the expiry, for
     /// watchers.
     pub lapsed: bool,
@@ -82,7 +82,7 @@ pub struct View {
     /// moment for the user that has to wait longest, and may have passed.
     pub cooling_until: Option<BootInstant>,
     /// The limits on the profile's attempts. A keeper that replaces the current one adopts them.
-    pub pace: Pace,
+    pub pace: AttemptLimits,
     /// Number of tokens that were reported as rejected.
     pub reports: u64,
     /// How often the wall clock was set. Each time, previously shown times become wrong.
@@ -111,7 +111,7 @@ pub struct View {
 
 impl View {
     /// Returns the held token if it is valid at `now`.
-    pub fn valid(&self, now: BootInstant) -> Option<&Arc<Held>> {
+    pub fn valid(&self, now: BootInstant) -> Option<&Arc<HeldToken>> {
         self.held.as_ref().filter(|held| held.validity.holds(now))
     }
 

@@ -10,7 +10,7 @@
 use std::io;
 use std::path::Path;
 
-pub(crate) use super::watched::{Events, NotWatched, WatchId, Watched};
+pub(crate) use super::watched::{Events, NotWatched, PathWatches, WatchId};
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -24,9 +24,9 @@ pub(crate) struct FolderWatch {
 
 /// Adds paths to a [`FolderWatch`]. Use it on a separate thread, because a file system may hang.
 #[derive(Debug, Clone)]
-pub(crate) struct Adder {
+pub(crate) struct WatchAdder {
     #[cfg(target_os = "linux")]
-    linux: linux::Adder,
+    linux: linux::WatchAdder,
 }
 
 // === impl FolderWatch ===
@@ -44,8 +44,8 @@ impl FolderWatch {
     }
 
     /// Returns a handle that adds paths from another thread.
-    pub(crate) fn adder(&self) -> Adder {
-        Adder {
+    pub(crate) fn adder(&self) -> WatchAdder {
+        WatchAdder {
             #[cfg(target_os = "linux")]
             linux: self.linux.adder(),
         }
@@ -60,9 +60,9 @@ impl FolderWatch {
     }
 
     /// Waits for an event. Cancelling the wait does not lose the event.
-    pub(crate) async fn stirred(&self) {
+    pub(crate) async fn wait_for_event(&self) {
         #[cfg(target_os = "linux")]
-        self.linux.stirred().await;
+        self.linux.wait_for_event().await;
         #[cfg(not(target_os = "linux"))]
         std::future::pending::<()>().await;
     }
@@ -78,12 +78,12 @@ impl FolderWatch {
 
 // === impl Adder ===
 
-impl Adder {
+impl WatchAdder {
     /// Starts to watch an absolute path. Blocks.
     ///
     /// # Errors
     /// [`NotWatched`]. Some of the path's folders may be watched anyway, until the path is added again.
-    pub(crate) fn add(&self, path: &Path) -> Result<Watched, NotWatched> {
+    pub(crate) fn add(&self, path: &Path) -> Result<PathWatches, NotWatched> {
         #[cfg(target_os = "linux")]
         return self.linux.add(path);
         #[cfg(not(target_os = "linux"))]

@@ -59,9 +59,9 @@ impl PathWatch {
     }
 
     /// Waits until one of the paths may have changed.
-    pub(crate) async fn stirred(&self) {
+    pub(crate) async fn wait_for_event(&self) {
         #[cfg(target_os = "linux")]
-        self.linux.stirred().await;
+        self.linux.wait_for_event().await;
         #[cfg(not(target_os = "linux"))]
         std::future::pending::<()>().await;
     }
@@ -81,7 +81,7 @@ mod linux {
     use tokio::io::unix::AsyncFd;
 
     use crate::path_events::local::is_local;
-    use crate::path_events::walk::{Last, PartKind, walk};
+    use crate::path_events::walk::{LastLink, PartKind, walk};
 
     #[derive(Debug)]
     pub(super) struct Watch {
@@ -147,7 +147,7 @@ mod linux {
             Ok(())
         }
 
-        pub(super) async fn stirred(&self) {
+        pub(super) async fn wait_for_event(&self) {
             // Ignore the events themselves: the caller renews the watch and checks the paths.
             let _: io::Result<()> = tokio::select! { biased;
                 ready = self.events.ready(Interest::READABLE) => ready.map(|mut ready| ready.clear_ready()),
@@ -184,7 +184,7 @@ mod linux {
     /// links on the way, up to the first missing name.
     fn steps(path: &Path) -> io::Result<Vec<(PathBuf, Step)>> {
         let mut steps = vec![];
-        for part in walk(path, Last::Itself)? {
+        for part in walk(path, LastLink::Itself)? {
             match part.kind {
                 PartKind::Folder => steps.push((part.path, Step::Folder)),
                 PartKind::Link | PartKind::File => steps.push((part.path, Step::Other)),
@@ -258,7 +258,9 @@ mod linux {
             let watch = Watch::new([spot.socket.as_path()].into_iter()).unwrap();
             act(spot.dir.path());
             let limit = Duration::from_millis(500);
-            tokio::time::timeout(limit, watch.stirred()).await.is_ok()
+            tokio::time::timeout(limit, watch.wait_for_event())
+                .await
+                .is_ok()
         }
 
         #[tokio::test]
@@ -292,7 +294,7 @@ mod linux {
             let missing = spot.dir.path().join("link/other/s");
             let watch = Watch::new([missing.as_path()].into_iter()).unwrap();
             std::fs::create_dir(spot.dir.path().join("real/other")).unwrap();
-            watch.stirred().await;
+            watch.wait_for_event().await;
         }
 
         #[tokio::test]
@@ -306,10 +308,10 @@ mod linux {
                 }
                 let watch = Watch::new(paths.into_iter()).unwrap();
                 std::fs::create_dir(spot.dir.path().join("real/none")).unwrap();
-                watch.stirred().await;
+                watch.wait_for_event().await;
                 let watch = Watch::new(paths.into_iter()).unwrap();
                 std::fs::remove_file(spot.dir.path().join("real/jeton/s")).unwrap();
-                watch.stirred().await;
+                watch.wait_for_event().await;
             }
         }
 
@@ -322,7 +324,7 @@ mod linux {
                 watch.renew([spot.socket.as_path()].into_iter()).unwrap();
                 act();
                 let limit = Duration::from_millis(500);
-                let noticed = tokio::time::timeout(limit, watch.stirred()).await;
+                let noticed = tokio::time::timeout(limit, watch.wait_for_event()).await;
                 noticed.is_ok()
             };
             assert!(!notices(&|| {}).await, "nothing has changed");

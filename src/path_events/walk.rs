@@ -37,7 +37,7 @@ pub(super) enum PartKind {
 
 /// The treatment of a link at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Last {
+pub(super) enum LastLink {
     /// Stop at the link itself.
     Itself,
     /// Follow the link to its target.
@@ -49,7 +49,7 @@ pub(super) enum Last {
 ///
 /// # Errors
 /// The system's errors if a part cannot be read, or an error if there are too many links.
-pub(super) fn walk(path: &Path, last: Last) -> io::Result<Vec<Part>> {
+pub(super) fn walk(path: &Path, last: LastLink) -> io::Result<Vec<Part>> {
     let mut todo: VecDeque<OsString> = names(path);
     let (mut at, mut parts, mut links) = (PathBuf::from("/"), vec![], 0);
     while let Some(name) = todo.pop_front() {
@@ -80,7 +80,7 @@ pub(super) fn walk(path: &Path, last: Last) -> io::Result<Vec<Part>> {
             kind,
             meta: Some(meta),
         });
-        if kind == PartKind::Link && (last == Last::Followed || !todo.is_empty()) {
+        if kind == PartKind::Link && (last == LastLink::Followed || !todo.is_empty()) {
             links += 1;
             if links > MAX_LINKS {
                 return Err(Errno::LOOP.into());

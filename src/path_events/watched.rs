@@ -9,7 +9,7 @@ pub(crate) type WatchId = i32;
 
 /// The watches of one path.
 #[derive(Debug, Default)]
-pub(crate) struct Watched {
+pub(crate) struct PathWatches {
     /// The names on the path, each with the folder in which it is looked up.
     pub(crate) names: Vec<(WatchId, OsString)>,
     /// The folders on the path that may be removed or moved.
@@ -46,7 +46,7 @@ pub(crate) struct Events {
 
 // === impl Watched ===
 
-impl Watched {
+impl PathWatches {
     /// Returns every watched folder, as many times as this path needs it.
     pub(crate) fn ids(&self) -> impl Iterator<Item = WatchId> {
         let names = self.names.iter().map(|(id, _)| *id);
@@ -54,7 +54,7 @@ impl Watched {
     }
 
     /// Whether both paths lead through the same folders and links.
-    pub(crate) fn leads_as(&self, other: &Self) -> bool {
+    pub(crate) fn has_same_route(&self, other: &Self) -> bool {
         self.names == other.names && self.folders == other.folders
     }
 }

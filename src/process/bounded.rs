@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use zeroize::Zeroizing;
 
-use super::children::{self, Owned};
+use super::children::{self, ChildRegistration};
 use crate::clock::Countdown;
 
 mod error;
@@ -58,7 +58,7 @@ struct Running {
     group: Pid,
     status: Option<ExitStatus>,
     /// Kept until [`Drop`] has waited for the child, which it does before this field is dropped.
-    _owned: Option<Owned>,
+    _owned: Option<ChildRegistration>,
 }
 
 /// Runs a program and returns its output. The first word is the program; `variables` are its whole environment. Its

@@ -19,7 +19,7 @@ static CHANGED: Notify = Notify::const_new();
 
 /// Registration of a child. Its owner keeps it until it has waited for the child.
 #[derive(Debug)]
-pub struct Owned(u32);
+pub struct ChildRegistration(u32);
 
 /// Starts a child for a caller that waits for it, and registers it; `id` returns its process ID.
 ///
@@ -28,20 +28,20 @@ pub struct Owned(u32);
 pub fn start<C>(
     start: impl FnOnce() -> io::Result<C>,
     id: impl FnOnce(&C) -> Option<u32>,
-) -> io::Result<(C, Option<Owned>)> {
+) -> io::Result<(C, Option<ChildRegistration>)> {
     // Locked until the child is registered: it may end before `start` returns.
     let mut owned = owned();
     let started = start().map(|child| {
         let id = id(&child);
         owned.extend(id);
-        (child, id.map(Owned))
+        (child, id.map(ChildRegistration))
     });
     drop(owned);
     CHANGED.notify_one();
     started
 }
 
-impl Drop for Owned {
+impl Drop for ChildRegistration {
     fn drop(&mut self) {
         let mut owned = owned();
         if let Some(at) = owned.iter().position(|id| *id == self.0) {

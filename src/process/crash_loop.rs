@@ -33,12 +33,12 @@ const LIFE: u8 = b'.';
 
 /// The current run of this process, with its record.
 #[derive(Debug, Clone)]
-pub struct Life {
+pub struct CrashRecord {
     record: PathBuf,
     has_waited: bool,
 }
 
-impl Life {
+impl CrashRecord {
     /// Registers this run in `folder`, after a wait if the previous runs were short. `None` if the record cannot be
     /// read or written; then no start waits. It blocks, so call it before the event loop starts.
     pub fn begin(folder: &Path) -> Option<Self> {
@@ -136,7 +136,7 @@ mod tests {
     /// Starts a run and ends it. Returns whether the start waited.
     async fn lives(folder: &Path, end: End) -> bool {
         let mut waited = None;
-        let life = Life::begin_after(folder, |time| waited = Some(time)).unwrap();
+        let life = CrashRecord::begin_after(folder, |time| waited = Some(time)).unwrap();
         assert_eq!(life.has_waited, waited.is_some());
         assert!(waited.is_none_or(|time| time == WAIT));
         match end {
@@ -175,7 +175,7 @@ mod tests {
         for _ in 0..5 {
             lives(folder.path(), Short).await;
         }
-        let life = Life::begin_after(folder.path(), |_| {
+        let life = CrashRecord::begin_after(folder.path(), |_| {
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         });
         assert!(life.unwrap().has_waited);
@@ -187,24 +187,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let record = folder.path().join(NAME);
         let never = |_| panic!("it waits");
-        let missing = Life::begin_after(&folder.path().join("missing"), never);
+        let missing = CrashRecord::begin_after(&folder.path().join("missing"), never);
         assert!(missing.is_err());
 
         for garbage in [&b"......"[..], b"..x..", b"\xff\0", b"5", &[LIFE; 4_096]] {
             fs::write(&record, garbage).unwrap();
-            let life = Life::begin_after(folder.path(), never).unwrap();
+            let life = CrashRecord::begin_after(folder.path(), never).unwrap();
             assert_eq!(fs::read(&record).unwrap(), [LIFE], "it is one again");
             life.clear();
         }
 
         rustix::fs::mkfifoat(rustix::fs::CWD, &record, Mode::from_raw_mode(0o600)).unwrap();
-        assert!(Life::begin_after(folder.path(), never).is_err());
+        assert!(CrashRecord::begin_after(folder.path(), never).is_err());
         fs::remove_file(&record).unwrap();
         fs::write(folder.path().join("elsewhere"), [LIFE; ROW]).unwrap();
         symlink("elsewhere", &record).unwrap();
-        assert!(Life::begin_after(folder.path(), never).is_err());
+        assert!(CrashRecord::begin_after(folder.path(), never).is_err());
         fs::remove_file(&record).unwrap();
         fs::create_dir(&record).unwrap();
-        assert!(Life::begin_after(folder.path(), never).is_err());
+        assert!(CrashRecord::begin_after(folder.path(), never).is_err());
     }
 }

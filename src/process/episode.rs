@@ -20,7 +20,7 @@ impl Episode {
     }
 
     /// Counts an occurrence. Returns whether it is the first of an episode.
-    pub fn came(&mut self, now: BootInstant) -> bool {
+    pub fn occurred(&mut self, now: BootInstant) -> bool {
         let (_, count) = self.last.unwrap_or((now, 0));
         self.last = Some((now, count + 1));
         count == 0
@@ -33,7 +33,7 @@ impl Episode {
 
     /// Ends the episode if the fault has been absent for long enough. Returns the number of occurrences if the episode
     /// ends now.
-    pub fn over(&mut self, now: BootInstant) -> Option<u64> {
+    pub fn end_if_quiet(&mut self, now: BootInstant) -> Option<u64> {
         let (last, count) = self.last?;
         if now.since(last) < self.quiet {
             return None;
@@ -51,16 +51,22 @@ mod tests {
     fn an_episode_begins_with_a_fault_and_ends_when_it_has_been_absent() {
         let at = |secs| BootInstant::from_boot(Duration::from_secs(secs));
         let mut episode = Episode::new(Duration::from_secs(10));
-        assert_eq!((episode.is_on(), episode.over(at(0))), (false, None));
-        assert!(episode.came(at(100)));
+        assert_eq!(
+            (episode.is_on(), episode.end_if_quiet(at(0))),
+            (false, None)
+        );
+        assert!(episode.occurred(at(100)));
         for secs in [101, 105, 114] {
-            assert!(!episode.came(at(secs)), "{secs}");
-            assert_eq!(episode.over(at(secs + 9)), None, "{secs}");
+            assert!(!episode.occurred(at(secs)), "{secs}");
+            assert_eq!(episode.end_if_quiet(at(secs + 9)), None, "{secs}");
         }
         assert!(episode.is_on());
-        assert_eq!(episode.over(at(124)), Some(4));
-        assert_eq!((episode.is_on(), episode.over(at(125))), (false, None));
-        assert!(episode.came(at(126)), "a new one");
-        assert_eq!(episode.over(at(136)), Some(1));
+        assert_eq!(episode.end_if_quiet(at(124)), Some(4));
+        assert_eq!(
+            (episode.is_on(), episode.end_if_quiet(at(125))),
+            (false, None)
+        );
+        assert!(episode.occurred(at(126)), "a new one");
+        assert_eq!(episode.end_if_quiet(at(136)), Some(1));
     }
 }

@@ -8,7 +8,7 @@ const SYSTEMD: &str = "systemd";
 
 /// A systemd manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manager {
+pub enum SystemdManager {
     /// The manager of the machine, which is process 1.
     System,
     /// The manager of a user.
@@ -17,7 +17,7 @@ pub enum Manager {
 
 // === impl Manager ===
 
-impl Manager {
+impl SystemdManager {
     /// Identifies the manager behind a socket; `None` if the process is not one. `pid` comes from `SO_PEERCRED`, which
     /// names the process that called `listen`: under socket activation that is the manager, not the daemon that
     /// accepts.
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_manager_is_told_from_the_daemons_that_listen_for_themselves() {
-        let (system, user) = (Some(Manager::System), Some(Manager::User));
+        let (system, user) = (Some(SystemdManager::System), Some(SystemdManager::User));
         for (pid, comm, is_booted, expected) in [
             (1, Some("systemd\n"), true, system),
             // A container that was started with an init program of its own.
@@ -111,7 +111,7 @@ mod tests {
             // A process of another PID namespace.
             (0, None, true, None),
         ] {
-            let found = Manager::of_process(pid, comm, || is_booted);
+            let found = SystemdManager::of_process(pid, comm, || is_booted);
             assert_eq!(found, expected, "{pid} {comm:?} {is_booted}");
         }
     }

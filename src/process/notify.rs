@@ -58,34 +58,34 @@ impl Notify {
 
     /// Reports to the manager that the daemon serves, or has reloaded its configuration. `status` is one line.
     pub async fn ready(&self, status: &str) {
-        self.tell(&format!("READY=1\nSTATUS={status}\n")).await;
+        self.notify(&format!("READY=1\nSTATUS={status}\n")).await;
     }
 
     /// Reports that a reload has begun.
     pub async fn reloading(&self) {
         let now = clock::monotonic().as_micros();
-        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now}\n"))
+        self.notify(&format!("RELOADING=1\nMONOTONIC_USEC={now}\n"))
             .await;
     }
 
     /// Reports the current state, in one line.
     pub async fn status(&self, status: &str) {
-        self.tell(&format!("STATUS={status}\n")).await;
+        self.notify(&format!("STATUS={status}\n")).await;
     }
 
     /// Pings the watchdog, after the daemon has served a request.
     pub async fn alive(&self) {
-        self.tell("WATCHDOG=1\n").await;
+        self.notify("WATCHDOG=1\n").await;
     }
 
     /// Reports that the daemon is stopping.
     pub async fn stopping(&self) {
-        self.tell("STOPPING=1\nSTATUS=stopping\n").await;
+        self.notify("STOPPING=1\nSTATUS=stopping\n").await;
     }
 
     /// Sends a message. Logs when the manager becomes unreachable, since it may then kill the daemon, and when it is
     /// reachable again.
-    async fn tell(&self, state: &str) {
+    async fn notify(&self, state: &str) {
         let Some(manager) = &self.0 else { return };
         match manager.send(state).await {
             Ok(()) => {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::manager::Manager;
+use super::manager::SystemdManager;
 
 /// A process, identified by its ID and its start time, since the ID may be reused later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,7 +27,7 @@ pub fn parent_of(pid: i32) -> Option<Process> {
         let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
         Stat::parse(&text)
     })
-    .filter(|parent| Manager::of(parent.pid).is_none())
+    .filter(|parent| SystemdManager::of(parent.pid).is_none())
 }
 
 /// Reads the child before and after the parent. A child keeps its parent's ID for as long as the parent lives, so two

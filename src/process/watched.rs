@@ -4,7 +4,7 @@ use std::io;
 
 /// A process that is watched until it ends. Executing another program does not end it.
 #[derive(Debug)]
-pub struct Watched {
+pub struct WatchedProcess {
     pid: i32,
     /// Its start time, in clock ticks since the machine's start. With the process ID it identifies the process for as
     /// long as the machine runs.
@@ -23,7 +23,7 @@ pub struct Groups {
 }
 
 #[cfg(target_os = "linux")]
-impl Watched {
+impl WatchedProcess {
     /// Starts to watch the process that has this ID now. Call it on the event loop.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Watched {
 }
 
 #[cfg(not(target_os = "linux"))]
-impl Watched {
+impl WatchedProcess {
     /// Fails: other systems do not support this.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl Watched {
     }
 }
 
-impl Watched {
+impl WatchedProcess {
     /// Returns its process ID, and its start time in clock ticks since the machine's start.
     pub const fn identity(&self) -> (i32, u64) {
         (self.pid, self.started)
@@ -181,8 +181,11 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = i32::try_from(child.id()).unwrap();
-        let watched = Watched::open(pid).unwrap();
-        assert_eq!(watched.identity(), Watched::open(pid).unwrap().identity());
+        let watched = WatchedProcess::open(pid).unwrap();
+        assert_eq!(
+            watched.identity(),
+            WatchedProcess::open(pid).unwrap().identity()
+        );
         assert_eq!(
             watched.groups().unwrap().gid,
             rustix::process::getegid().as_raw()
@@ -192,7 +195,7 @@ mod tests {
         watched.ended().await;
         assert!(watched.groups().is_err());
         child.wait().unwrap();
-        assert!(Watched::open(pid).is_err());
-        assert!(Watched::open(0).is_err());
+        assert!(WatchedProcess::open(pid).is_err());
+        assert!(WatchedProcess::open(0).is_err());
     }
 }

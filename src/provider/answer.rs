@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-use self::word::Word;
-use super::expiry::Expiry;
+use self::refusal::RefusalKind;
+use super::expiry::ExpiryFacts;
 use super::members::Members;
 use super::quote::{TOKEN_MEMBERS, quote};
 use crate::credential::Credential;
@@ -19,12 +19,12 @@ use crate::token::{AccessToken, Grant};
 
 mod envelope;
 mod redirect;
+mod refusal;
 mod undecodable;
 mod wait;
-mod word;
 
 /// The relevant parts of an HTTP answer, unparsed.
-pub struct Answer {
+pub struct IssuerResponse {
     /// The status code.
     pub status: u16,
     /// `Content-Type`.
@@ -56,7 +56,7 @@ pub enum Spelling {
 
 /// The request behind an answer: for messages, and to keep the secret out of them.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct RequestContext<'a> {
     /// `scheme://host:port` of the endpoint.
     pub at: &'a str,
     /// The credential that was sent.
@@ -69,7 +69,7 @@ pub struct Asked<'a> {
 
 // === impl Answer ===
 
-impl Answer {
+impl IssuerResponse {
     /// Reports whether the body claims to be JSON.
     pub fn is_json(&self) -> bool {
         let kind = self.content_type.as_deref().unwrap_or_default();
@@ -103,7 +103,7 @@ impl Answer {
     /// single-page application answers every unknown path with its start page.
     pub fn is_absent(&self) -> bool {
         match self.status {
-            404 | 405 => self.word(self.status, false) == Word::Stranger,
+            404 | 405 => self.word(self.status, false) == RefusalKind::NotAnIssuer,
             200 | 201 => !self.is_json_like(),
             _ => false,
         }
@@ -127,14 +127,14 @@ impl Answer {
     ///
     /// # Errors
     /// A [`Fault`] of any kind that an answer can have.
-    pub fn into_grant(self, spelling: Spelling, asked: Asked<'_>) -> Result<Grant, Fault> {
+    pub fn into_grant(self, spelling: Spelling, asked: RequestContext<'_>) -> Result<Grant, Fault> {
         if !self.is_granting() {
             return Err(self.refusal(asked));
         }
         let at = asked.at;
         let malformed = |what: &str| {
             let fault = Fault::new(FaultKind::Malformed, format!("{at} answered {what}"));
-            self.asks_to_wait(fault)
+            self.with_wait(fault)
         };
         if !self.is_json_like() && self.coding.is_none() {
             return Err(malformed(
@@ -150,8 +150,8 @@ impl Answer {
         };
         let text = |raw| serde_json::from_str::<String>(raw).ok().map(Zeroizing::new);
 
-        let is_vendors =
-            asked.has_vendor_errors && word::is_vendor_error_of(&members, &["400", "401", "403"]);
+        let is_vendors = asked.has_vendor_errors
+            && refusal::is_vendor_error_of(&members, &["400", "401", "403"]);
         if envelope::is_refusal(&members) || is_vendors && !envelope::has_token(&members) {
             return Err(self.refusal(asked));
         }
@@ -172,7 +172,7 @@ impl Answer {
                 other.described(quoted)
             )));
         }
-        let expiry = Expiry::read(pick, &token, self.server_date());
+        let expiry = ExpiryFacts::read(pick, &token, self.server_date());
         if expiry.is_over {
             return Err(malformed(
                 "with a token that had expired already by the issuer's own clock; does something in front of it cache old answers?",
@@ -192,7 +192,7 @@ impl Answer {
     }
 
     /// Determines the fault for an answer without a token.
-    fn refusal(&self, asked: Asked<'_>) -> Fault {
+    fn refusal(&self, asked: RequestContext<'_>) -> Fault {
         let at = asked.at;
         // A gateway may turn a refusal into a success without a token.
         let status = if self.is_granting() { 400 } else { self.status };
@@ -207,17 +207,17 @@ impl Answer {
                 let to = redirect::target(self.location.as_deref(), at, asked.credential);
                 let what =
                     format!("answered with a redirect ({status}){to}, which is never followed");
-                return self.asks_to_wait(Fault::new(FaultKind::Redirect, format!("{at} {what}")));
+                return self.with_wait(Fault::new(FaultKind::Redirect, format!("{at} {what}")));
             }
             400..500 => {
                 let word = self.word(status, asked.has_vendor_errors);
-                return self.asks_to_wait(word.fault(at, self.status, &said));
+                return self.with_wait(word.fault(at, self.status, &said));
             }
             500.. => (FaultKind::ServerError, "failed"),
             _ => (FaultKind::Malformed, "answered with an unexpected status"),
         };
         let what = format!("{at} {what} ({}){said}", self.status);
-        self.asks_to_wait(Fault::new(kind, what))
+        self.with_wait(Fault::new(kind, what))
     }
 
     /// Says why the body is not readable JSON, to follow "answered".
@@ -229,17 +229,17 @@ impl Answer {
     }
 
     /// Adds the wait that the answer states to the fault. Any status may state one.
-    fn asks_to_wait(&self, fault: Fault) -> Fault {
+    fn with_wait(&self, fault: Fault) -> Fault {
         fault
             .with_retry_after(self.wait())
             .with_retry_at(self.wait_until())
     }
 
     /// Classifies the refusal as one with this status of 4xx.
-    fn word(&self, status: u16, has_vendor_errors: bool) -> Word {
+    fn word(&self, status: u16, has_vendor_errors: bool) -> RefusalKind {
         let members = self.members();
         let members = members.as_ref();
-        Word::of(status, self.is_challenge, members, has_vendor_errors)
+        RefusalKind::of(status, self.is_challenge, members, has_vendor_errors)
     }
 
     /// Returns the members of a body that is one JSON object, whatever its type says.
@@ -249,13 +249,14 @@ impl Answer {
 
     /// Returns the error codes of all members, in the RFC's spelling.
     pub(super) fn codes(&self) -> Vec<Zeroizing<String>> {
-        self.members().map_or_else(Vec::new, |it| word::codes(&it))
+        self.members()
+            .map_or_else(Vec::new, |it| refusal::codes(&it))
     }
 
     /// Reports whether it is a 400, or a success that a gateway made of a 400.
     pub(super) fn is_bad_request(&self) -> bool {
         let is_refusal = |it: Members<'_>| {
-            let is_vendors = word::is_vendor_error_of(&it, &["400"]);
+            let is_vendors = refusal::is_vendor_error_of(&it, &["400"]);
             envelope::is_refusal(&it) || is_vendors && !envelope::has_token(&it)
         };
         self.status == 400 || self.is_granting() && self.members().is_some_and(is_refusal)
@@ -279,7 +280,7 @@ impl Answer {
 
 /// Formats `: "…"` with the issuer's text in either form: OAuth 2.0's `error` and `error_description`, or Run:ai's
 /// `message` and `details`. Which form an endpoint uses when is not documented, so any endpoint may use any of them.
-fn said(members: &Members<'_>, asked: Asked<'_>) -> String {
+fn said(members: &Members<'_>, asked: RequestContext<'_>) -> String {
     let parts: Vec<_> = ["error", "error_description", "message", "details"]
         .into_iter()
         .filter_map(|name| members.text(name))

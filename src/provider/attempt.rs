@@ -16,13 +16,14 @@ use crate::token::Grant;
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Granted, Fault>> + Send + 'a>>;
 
 /// A running search for a token endpoint.
-pub type Locating<'a> = Pin<Box<dyn Future<Output = Result<Located, Fault>> + Send + 'a>>;
+pub type Discovering<'a> =
+    Pin<Box<dyn Future<Output = Result<DiscoveredEndpoint, Fault>> + Send + 'a>>;
 
 /// A running check of an address.
-pub type Looking<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
+pub type Checking<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
 
 /// A running proof at enrolment.
-pub type Proving<'a> = Pin<Box<dyn Future<Output = Result<Proof, Unproved>> + Send + 'a>>;
+pub type Proving<'a> = Pin<Box<dyn Future<Output = Result<Proof, FailedProof>> + Send + 'a>>;
 
 /// A client that requests tokens from an issuer.
 pub trait Provider: Send + Sync {
@@ -49,7 +50,7 @@ pub trait Provider: Send + Sync {
     fn prove<'a>(&'a self, credential: &'a Credential) -> Proving<'a> {
         Box::pin(async move {
             let granted = self.fetch(credential).await;
-            let granted = granted.map_err(|fault| Unproved {
+            let granted = granted.map_err(|fault| FailedProof {
                 fault,
                 sent: vec![],
                 untried: None,
@@ -73,7 +74,7 @@ pub trait Provider: Send + Sync {
     /// A [`Fault`] with the reason; [`FaultKind::NoEndpoint`] if another kind of server answers.
     ///
     /// [`FaultKind::NoEndpoint`]: crate::fault::FaultKind::NoEndpoint
-    fn look(&self) -> Looking<'_> {
+    fn check_server(&self) -> Checking<'_> {
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -82,7 +83,7 @@ pub trait Provider: Send + Sync {
     ///
     /// # Errors
     /// A [`Fault`] if the issuer does not name it, or cannot be trusted.
-    fn destination(&self) -> Locating<'_> {
+    fn destination(&self) -> Discovering<'_> {
         Box::pin(std::future::ready(Err(Fault::no_endpoint(
             "the configuration says where the token endpoint is, and no issuer does",
         ))))
@@ -91,7 +92,7 @@ pub trait Provider: Send + Sync {
 
 /// A token endpoint, with further facts from the issuer's document.
 #[derive(Debug, Clone)]
-pub struct Located {
+pub struct DiscoveredEndpoint {
     /// Its whole address.
     pub endpoint: Url,
     /// The methods of client authentication that the document lists.
@@ -111,7 +112,7 @@ pub struct Proof {
 
 /// A proof that failed.
 #[derive(Debug)]
-pub struct Unproved {
+pub struct FailedProof {
     /// The fault.
     pub fault: Fault,
     /// The client authentications that were sent, in order, if the issuer's refusal may be about them; empty otherwise.

@@ -10,7 +10,7 @@ use crate::credential::ClientSecret;
 
 /// A value to send.
 #[derive(Clone, Copy)]
-pub(super) enum Sent<'a> {
+pub(super) enum BodyValue<'a> {
     /// A value that is not secret.
     Open(&'a str),
     /// The secret.
@@ -20,7 +20,7 @@ pub(super) enum Sent<'a> {
 /// A body that is wiped when it is freed.
 pub(super) type SecretBody = Zeroizing<Vec<u8>>;
 
-impl<'a> Sent<'a> {
+impl<'a> BodyValue<'a> {
     /// Returns the text unchanged.
     fn text(self) -> &'a str {
         match self {
@@ -30,14 +30,14 @@ impl<'a> Sent<'a> {
     }
 }
 
-impl<'a> From<&'a str> for Sent<'a> {
+impl<'a> From<&'a str> for BodyValue<'a> {
     fn from(text: &'a str) -> Self {
         Self::Open(text)
     }
 }
 
 /// Writes `application/x-www-form-urlencoded` (RFC 6749 appendix B), in the given order.
-pub(super) fn form(fields: &[(&str, Sent<'_>)]) -> SecretBody {
+pub(super) fn form(fields: &[(&str, BodyValue<'_>)]) -> SecretBody {
     let mut out = buffer(fields, 3);
     for (name, value) in fields {
         if !out.is_empty() {
@@ -51,7 +51,7 @@ pub(super) fn form(fields: &[(&str, Sent<'_>)]) -> SecretBody {
 }
 
 /// Writes a JSON object of strings, in the given order.
-pub(super) fn json(fields: &[(&str, Sent<'_>)]) -> SecretBody {
+pub(super) fn json(fields: &[(&str, BodyValue<'_>)]) -> SecretBody {
     let mut out = buffer(fields, 6);
     out.push(b'{');
     for (name, value) in fields {
@@ -68,7 +68,7 @@ pub(super) fn json(fields: &[(&str, Sent<'_>)]) -> SecretBody {
 
 /// The form of a client ID and its secret in a `Basic` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pair {
+pub(super) enum BasicEncoding {
     /// Encodes only what a decoder would change: `%`, `+`, the space, and in the ID also the colon.
     Encoded,
     /// Leaves both unchanged.
@@ -78,12 +78,12 @@ pub(super) enum Pair {
 /// Writes `Basic …` (RFC 7617). RFC 6749 section 2.3.1 form-encodes ID and secret before they are joined, but many
 /// issuers compare them without decoding. So only the necessary characters are encoded: both kinds of issuers read the
 /// rest the same way.
-pub(super) fn basic(id: &str, secret: Sent<'_>, form: Pair) -> SecretBody {
+pub(super) fn basic(id: &str, secret: BodyValue<'_>, form: BasicEncoding) -> SecretBody {
     const SCHEME: &[u8] = b"Basic ";
     let mut pair = buffer(&[(id, secret)], 3);
     for (text, changed, end) in [(id, CHANGED_IN_ID, ":"), (secret.text(), CHANGED, "")] {
         for b in text.bytes() {
-            if form == Pair::Encoded && changed.contains(&b) {
+            if form == BasicEncoding::Encoded && changed.contains(&b) {
                 pair.extend_from_slice(&[b'%', digit(b >> 4), digit(b & 15)]);
             } else {
                 pair.push(b);
@@ -103,7 +103,7 @@ pub(super) fn basic(id: &str, secret: Sent<'_>, form: Pair) -> SecretBody {
 }
 
 /// Reports whether the two forms of a `Basic` header differ for this client.
-pub(super) fn has_two_forms(id: &str, secret: Sent<'_>) -> bool {
+pub(super) fn has_two_forms(id: &str, secret: BodyValue<'_>) -> bool {
     let has = |text: &str, changed: &[u8]| text.bytes().any(|b| changed.contains(&b));
     has(id, CHANGED_IN_ID) || has(secret.text(), CHANGED)
 }
@@ -127,8 +127,9 @@ fn encode(out: &mut SecretBody, text: &str) {
 }
 
 /// Allocates room for the longest encoding: a buffer that grew would leave a copy of the secret behind.
-fn buffer(fields: &[(&str, Sent<'_>)], widest: usize) -> SecretBody {
-    let len = |(name, value): &(&str, Sent<'_>)| widest * (name.len() + value.text().len()) + 8;
+fn buffer(fields: &[(&str, BodyValue<'_>)], widest: usize) -> SecretBody {
+    let len =
+        |(name, value): &(&str, BodyValue<'_>)| widest * (name.len() + value.text().len()) + 8;
     Zeroizing::new(Vec::with_capacity(
         fields.iter().map(len).sum::<usize>() + 2,
     ))
@@ -192,7 +193,7 @@ mod tests {
                 "0oa~x@b.c/d:!\"#$&'()*,-./:;<=>?@[\\]^_`{|}~",
             ),
         ] {
-            let header = basic(id, secret.into(), Pair::Encoded);
+            let header = basic(id, secret.into(), BasicEncoding::Encoded);
             assert_eq!(decoded(&header), pair.as_bytes());
             assert_eq!(header.len(), header.capacity(), "the buffer never grew");
             // Parsed as a decoding server does: split at the first colon, then each part decoded as a form value.
@@ -205,7 +206,7 @@ mod tests {
                 value.into_owned()
             });
             assert_eq!(read, [id, secret]);
-            let raw = basic(id, secret.into(), Pair::Raw);
+            let raw = basic(id, secret.into(), BasicEncoding::Raw);
             assert_eq!(decoded(&raw), format!("{id}:{secret}").as_bytes());
             assert_eq!(
                 has_two_forms(id, secret.into()),
@@ -240,7 +241,7 @@ mod tests {
             "\u{e9}".repeat(512),
         ] {
             for (write, widest) in [
-                (form as fn(&[(&str, Sent<'_>)]) -> SecretBody, 3),
+                (form as fn(&[(&str, BodyValue<'_>)]) -> SecretBody, 3),
                 (json, 6),
             ] {
                 let fields = [("a", "b".into()), ("c", worst.as_str().into())];

@@ -4,29 +4,29 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempt::{Located, Provider};
+use super::attempt::{DiscoveredEndpoint, Provider};
+use super::fixed_lifetime::FixedLifetimeProvider;
 use super::http::{CaSource, ClientSource, Resolver, Roots, Settings, Timeouts};
-use super::lasting::Lasting;
-use super::oauth2::LastPlace;
+use super::oauth2::LastRule;
 use super::speaker;
 use crate::certificates::CaFile;
 use crate::config::Profile;
 use crate::fault::{Fault, FaultKind};
 
-pub use super::http::{Call, Http, Method, Reached};
+pub use super::http::{Call, Http, Method, ProbeAnswer};
 
 /// The owner of the files that a profile names, and facts about the profile that are known already.
 #[derive(Debug, Clone)]
-pub struct Files {
+pub struct ProviderFiles {
     /// The only user besides root who may change the files: the daemon's.
     pub owner: u32,
     /// The CA file, if it was read already; otherwise each client reads it while it is built.
     pub ca_file: Option<Arc<CaFile>>,
     /// Where the issuer's document was found, for the next client that searches for it.
-    pub last_document: Arc<LastPlace>,
+    pub last_document: Arc<LastRule>,
 }
 
-impl Files {
+impl ProviderFiles {
     /// Describes the files of this user's daemon, which are read when they are needed.
     pub fn of(owner: u32) -> Self {
         Self::with_ca(owner, None)
@@ -43,21 +43,21 @@ impl Files {
 }
 
 /// Builds the provider of a profile. Opens and sends nothing yet.
-pub fn provider(profile: &Profile, files: &Files) -> Arc<dyn Provider> {
+pub fn provider(profile: &Profile, files: &ProviderFiles) -> Arc<dyn Provider> {
     let provider = speaker(
         &profile.provider,
         settings(profile, files),
         Arc::clone(&files.last_document),
     );
     match profile.lifetime {
-        Some(lifetime) => Arc::new(Lasting::new(provider, lifetime)),
+        Some(lifetime) => Arc::new(FixedLifetimeProvider::new(provider, lifetime)),
         None => provider,
     }
 }
 
 /// Builds a client for the API of a profile's issuer, over the same route as its token requests. Opens and sends
 /// nothing yet.
-pub fn api(profile: &Profile, files: &Files) -> Http {
+pub fn api(profile: &Profile, files: &ProviderFiles) -> Http {
     Http::new(profile.provider.origin(), settings(profile, files))
 }
 
@@ -75,9 +75,12 @@ pub fn prepare() -> io::Result<()> {
 ///
 /// # Errors
 /// A [`Fault`] if the issuer does not name it either.
-pub async fn destination(profile: &Profile, files: &Files) -> Result<Located, Fault> {
+pub async fn destination(
+    profile: &Profile,
+    files: &ProviderFiles,
+) -> Result<DiscoveredEndpoint, Fault> {
     match profile.endpoint() {
-        Some(endpoint) => Ok(Located {
+        Some(endpoint) => Ok(DiscoveredEndpoint {
             endpoint,
             auth_methods: None,
         }),
@@ -90,8 +93,8 @@ pub async fn destination(profile: &Profile, files: &Files) -> Result<Located, Fa
 ///
 /// # Errors
 /// A [`Fault`] with the reason.
-pub async fn look(profile: &Profile, files: &Files) -> Result<(), Fault> {
-    provider(profile, files).look().await
+pub async fn check_server(profile: &Profile, files: &ProviderFiles) -> Result<(), Fault> {
+    provider(profile, files).check_server().await
 }
 
 /// Checks whether the profile's address can be reached, over the same route as token requests, within `limit`. Sends no
@@ -99,7 +102,11 @@ pub async fn look(profile: &Profile, files: &Files) -> Result<(), Fault> {
 ///
 /// # Errors
 /// A [`Fault`] with the reason why there is no answer.
-pub async fn reach(profile: &Profile, files: &Files, limit: Duration) -> Result<Reached, Fault> {
+pub async fn reach(
+    profile: &Profile,
+    files: &ProviderFiles,
+    limit: Duration,
+) -> Result<ProbeAnswer, Fault> {
     let mut settings = settings(profile, files);
     settings.timeouts = Timeouts {
         connect: limit.min(settings.timeouts.connect),
@@ -117,7 +124,7 @@ pub async fn reach(profile: &Profile, files: &Files, limit: Duration) -> Result<
     }
 }
 
-fn settings(profile: &Profile, files: &Files) -> Settings {
+fn settings(profile: &Profile, files: &ProviderFiles) -> Settings {
     let owner = files.owner;
     let roots = match (&profile.ca_file, &files.ca_file) {
         (None, _) => Roots::System,

@@ -23,7 +23,7 @@ const ENDS: [(&str, &str); 3] = [
 
 /// The known facts about a token's expiry, relative to the moment of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Expiry {
+pub(super) struct ExpiryFacts {
     /// The lifetime that the answer states; zero if that is the only statement.
     stated: Option<Duration>,
     /// The lifetime that the token shows; zero if it expires within the current second of the issuer's clock.
@@ -34,7 +34,7 @@ pub(super) struct Expiry {
 
 // === impl Expiry ===
 
-impl Expiry {
+impl ExpiryFacts {
     /// Reads the facts. `pick` returns the raw value of a member in the endpoint's spelling. `date` is the answer's
     /// `Date`, with which points in time are compared, since our own clock may be wrong.
     pub(super) fn read<'a>(
@@ -126,7 +126,7 @@ mod tests {
         let members = Members::parse(body.as_bytes()).unwrap();
         let pick = |snake, camel| members.raw(snake).or_else(|| members.raw(camel));
         let date = is_dated.then(|| UnixTime::from_epoch(Duration::from_secs(DATE)));
-        let expiry = Expiry::read(pick, token, date);
+        let expiry = ExpiryFacts::read(pick, token, date);
         (expiry.lifetime().map(|d| d.as_secs()), expiry.is_stated())
     }
 
@@ -224,8 +224,12 @@ mod tests {
             let token = jwt(&format!(r#"{{"exp":{exp},"iat":{}}}"#, DATE - 3_600));
             let date = Some(UnixTime::from_epoch(Duration::from_secs(DATE)));
             let stated = |name, _| (name == "expires_in").then_some("3600");
-            assert_eq!(Expiry::read(stated, &token, date).is_over, is_over, "{exp}");
-            assert!(!Expiry::read(stated, &token, None).is_over, "{exp}");
+            assert_eq!(
+                ExpiryFacts::read(stated, &token, date).is_over,
+                is_over,
+                "{exp}"
+            );
+            assert!(!ExpiryFacts::read(stated, &token, None).is_over, "{exp}");
         }
     }
 }

@@ -12,7 +12,7 @@ use hyper::body::{Body, Bytes, Incoming};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::answer::Answer;
+use super::answer::IssuerResponse;
 use super::body::SecretBody;
 use super::exchange;
 use crate::config::{Origin, Proxy};
@@ -21,11 +21,11 @@ use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use classify::{classify, is_connect};
 use client::Client;
-use content::{Unread, read};
+use client_cache::ClientCache;
+use content::{BodyError, read};
 use exceeded::{Exceeded, Failure};
 use head::head;
-use kept::Kept;
-use request::Sent;
+use request::SharedRequest;
 pub use reuse::limit_idle;
 use route::Route;
 use shared::Shared;
@@ -35,6 +35,7 @@ mod call;
 mod caller;
 mod classify;
 mod client;
+mod client_cache;
 mod coding;
 mod connection;
 mod connector;
@@ -47,7 +48,6 @@ mod head;
 mod headers;
 mod identity;
 mod interim;
-mod kept;
 mod needed;
 mod request;
 mod resolver;
@@ -82,22 +82,22 @@ const MAX_BODY: usize = 160 * 1024;
 const RESENDS: usize = 2;
 
 /// The clients for token requests, which profiles share.
-static CLIENTS: Shared<Kept<Client>> = Shared::new();
+static CLIENTS: Shared<ClientCache<Client>> = Shared::new();
 
 /// The clients for calls, which profiles share.
-static CALLERS: Shared<Kept<reqwest::Client>> = Shared::new();
+static CALLERS: Shared<ClientCache<reqwest::Client>> = Shared::new();
 
 /// The clients for one origin, each built on first use.
 pub struct Http {
     origin: Origin,
     settings: Arc<Settings>,
-    kept: Arc<Kept<Client>>,
-    callers: Arc<Kept<reqwest::Client>>,
+    kept: Arc<ClientCache<Client>>,
+    callers: Arc<ClientCache<reqwest::Client>>,
 }
 
 /// The answer to a test of whether an address can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reached {
+pub struct ProbeAnswer {
     /// The status code.
     pub status: u16,
     /// The answer's `Date` (RFC 9110 section 6.6.1), to whole seconds.
@@ -110,8 +110,8 @@ impl Http {
     /// Makes the clients for this origin. Reads no file and opens no connection yet.
     pub fn new(origin: Origin, settings: Settings) -> Self {
         let settings = Arc::new(settings);
-        let kept = CLIENTS.of(&origin, &settings, || Kept::new(client::build));
-        let callers = CALLERS.of(&origin, &settings, || Kept::new(caller::build));
+        let kept = CLIENTS.of(&origin, &settings, || ClientCache::new(client::build));
+        let callers = CALLERS.of(&origin, &settings, || ClientCache::new(caller::build));
         Self {
             origin,
             settings,
@@ -135,7 +135,11 @@ impl Http {
     ///
     /// # Errors
     /// A [`Fault`] if there is no answer, if a body that matters is incomplete, or if the request was not sent.
-    pub(super) async fn send(&self, request: Request, ca: Option<&Ca>) -> Result<Answer, Fault> {
+    pub(super) async fn send(
+        &self,
+        request: Request,
+        ca: Option<&Ca>,
+    ) -> Result<IssuerResponse, Fault> {
         self.is_ours(&request.url)?;
         let client = self.client(ca).await?;
         let request = request.sent()?;
@@ -153,7 +157,7 @@ impl Http {
     ///
     /// # Errors
     /// A [`Fault`] if there is no complete answer, or if the call was not sent.
-    pub async fn call(&self, call: Call<'_>, ca: Option<&Ca>) -> Result<Answer, Fault> {
+    pub async fn call(&self, call: Call<'_>, ca: Option<&Ca>) -> Result<IssuerResponse, Fault> {
         self.is_ours(&call.url)?;
         let callers = &self.callers;
         let client = callers.client(&self.origin, &self.settings, ca, false);
@@ -178,7 +182,7 @@ impl Http {
     async fn first_of(
         &self,
         client: &Client,
-        request: Sent,
+        request: SharedRequest,
     ) -> Result<(Response<Incoming>, Instant), Fault> {
         let mut resends = RESENDS;
         loop {
@@ -203,7 +207,7 @@ impl Http {
     ///
     /// # Errors
     /// A [`Fault`] if there is no answer.
-    pub async fn reach(&self, url: Url) -> Result<Reached, Fault> {
+    pub async fn reach(&self, url: Url) -> Result<ProbeAnswer, Fault> {
         self.is_ours(&url)?;
         let client = self.client(None).await?;
         let request = request::get(&url)?;
@@ -211,7 +215,7 @@ impl Http {
             .send(request, self.settings.timeouts.deadline())
             .await;
         let head = head(&response.map_err(|error| self.fault(&*error))?);
-        Ok(Reached {
+        Ok(ProbeAnswer {
             status: head.status,
             server_date: head.server_date(),
         })
@@ -256,10 +260,10 @@ impl Http {
         let mut body = SecretBody::default();
         let fault = match read(from, max, deadline, &mut body).await {
             Ok(()) => return Ok(body),
-            Err(Unread::Useless(kind, how)) => {
+            Err(BodyError::Unusable(kind, how)) => {
                 Fault::new(kind, format!("{} answered {how}", self.origin))
             }
-            Err(Unread::Broken(error)) => self.fault(&*error),
+            Err(BodyError::Broken(error)) => self.fault(&*error),
         };
         Err((fault, body))
     }

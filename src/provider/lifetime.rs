@@ -24,8 +24,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Parses the lifetime that `expires_in` states, from the raw value. RFC 6749 section 5.1 requires a number, but texts
 /// and numbers with a fraction or an exponent are common (its erratum 5379).
 ///
-/// The result is within 0 s … 24 h. Zero stays zero: [`Expiry`](super::expiry::Expiry) decides what it means, since
-/// zero was once mistaken for "forever". `None` if the value is not a lifetime: negative, a word, a list.
+/// The result is within 0 s … 24 h. Zero stays zero: [`ExpiryFacts`](super::expiry::ExpiryFacts) decides what it means,
+/// since zero was once mistaken for "forever". `None` if the value is not a lifetime: negative, a word, a list.
 pub(super) fn stated(raw: &str) -> Option<Duration> {
     plain(raw).and_then(|text| number(&text)).map(clamp)
 }

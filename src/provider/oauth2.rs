@@ -8,16 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::timeout;
 
-use super::answer::{Asked, Spelling};
-use super::asked_at::asked_at;
+use super::answer::{RequestContext, Spelling};
 use super::attempt::{
-    Fetching, Granted, Located, Locating, Looking, Proof, Provider, Proving, Unproved,
+    Checking, DiscoveredEndpoint, Discovering, FailedProof, Fetching, Granted, Proof, Provider,
+    Proving,
 };
 use super::http::{Http, Settings};
 use super::quote::without_secret;
+use super::request_address::with_request_address;
 use super::scope;
 use crate::config;
-use crate::config::oauth2::{At, ClientAuth, EndpointUrl};
+use crate::config::oauth2::{ClientAuth, EndpointUrl, TokenEndpointSource};
 use crate::credential::{Ca, Credential};
 use crate::fault::{Fault, FaultKind};
 
@@ -27,20 +28,20 @@ mod request;
 mod target;
 
 use discovery::Document;
-use proof::{Failed, Subject};
+use proof::{FailedRequest, RefusalSubject};
 use target::{Target, refusal};
 
-pub use discovery::LastPlace;
+pub use discovery::LastRule;
 
 /// An OAuth 2.0 issuer.
 pub struct Oauth2 {
-    place: Place,
+    place: EndpointSource,
     configured: config::Oauth2,
     settings: Settings,
 }
 
-enum Place {
-    Known(Arc<Target>),
+enum EndpointSource {
+    Configured(Arc<Target>),
     Discovered(Box<Discovered>),
 }
 
@@ -51,7 +52,7 @@ struct Discovered {
     /// The content of the discovery document, once it agreed with the credential's binding.
     remembered: Mutex<Option<Remembered>>,
     /// Where the document was found, for the next search.
-    last: Arc<LastPlace>,
+    last: Arc<LastRule>,
 }
 
 /// A token endpoint, and the certificates that vouched for the issuer whose document names it.
@@ -62,17 +63,19 @@ type Remembered = (Arc<Target>, Option<Ca>);
 impl Oauth2 {
     /// Creates the provider for a configured issuer. `last` is where its document was found last time. Opens nothing
     /// yet.
-    pub fn new(configured: config::Oauth2, settings: Settings, last: Arc<LastPlace>) -> Self {
+    pub fn new(configured: config::Oauth2, settings: Settings, last: Arc<LastRule>) -> Self {
         let place = match &configured.at {
-            At::Token(endpoint) => {
-                Place::Known(Arc::new(Target::configured(endpoint.clone(), &settings)))
+            TokenEndpointSource::Token(endpoint) => EndpointSource::Configured(Arc::new(
+                Target::configured(endpoint.clone(), &settings),
+            )),
+            TokenEndpointSource::Issuer(issuer) => {
+                EndpointSource::Discovered(Box::new(Discovered {
+                    issuer: issuer.clone(),
+                    http: Http::new(issuer.origin(), settings.clone()),
+                    remembered: Mutex::default(),
+                    last,
+                }))
             }
-            At::Issuer(issuer) => Place::Discovered(Box::new(Discovered {
-                issuer: issuer.clone(),
-                http: Http::new(issuer.origin(), settings.clone()),
-                remembered: Mutex::default(),
-                last,
-            })),
         };
         Self {
             place,
@@ -86,7 +89,7 @@ impl Oauth2 {
         &self,
         client_auth: ClientAuth,
         credential: &Credential,
-    ) -> Result<Granted, Failed> {
+    ) -> Result<Granted, FailedRequest> {
         let target = self.target_for(credential).await?;
         let (url, asked) = (target.endpoint.url(), &self.configured);
         let request = request::build(url, asked, client_auth, credential);
@@ -108,21 +111,22 @@ impl Oauth2 {
         let scope = answer
             .members()
             .and_then(|said| scope::granted(&said, &self.configured.scope, credential));
-        let asked = Asked {
+        let asked = RequestContext {
             at: &at,
             credential,
             token_type: self.configured.token_type.as_deref(),
             has_vendor_errors: false,
         };
         let grant = answer.into_grant(Spelling::Snake, asked);
-        let mut grant =
-            grant.map_err(|fault| Failed::answered(asked_at(fault, || target.whole()), subject))?;
+        let mut grant = grant.map_err(|fault| {
+            FailedRequest::answered(with_request_address(fault, || target.whole()), subject)
+        })?;
         grant.scope = scope;
         Ok(Granted { grant, server_date })
     }
 
     /// Makes the configured request, and a second one if the issuer may have misread it.
-    async fn ask_twice(&self, credential: &Credential) -> Result<Proof, Unproved> {
+    async fn prove_with_retry(&self, credential: &Credential) -> Result<Proof, FailedProof> {
         let first = self.configured.client_auth;
         let asked = |client_auth| self.in_time(self.ask(client_auth, credential));
         let proved = |granted, client_auth| Proof {
@@ -134,15 +138,16 @@ impl Oauth2 {
             Ok(granted) => return Ok(proved(granted, first)),
             Err(failed) => failed,
         };
-        let other = proof::other_form(first, credential);
-        let is_of_client = refused.subject == Subject::Client && !refused.fault.states_a_wait();
+        let other = proof::alternative_encoding(first, credential);
+        let is_of_client =
+            refused.subject == RefusalSubject::Client && !refused.fault.states_a_wait();
         let Some(other) = other.filter(|_| is_of_client) else {
             return Err(unproved(refused, vec![first], other));
         };
         match asked(other).await {
             Ok(granted) => Ok(proved(granted, other)),
             // Both forms were refused, or the issuer cannot read the second one: the first fault is the useful one.
-            Err(again) if again.subject != Subject::Other => {
+            Err(again) if again.subject != RefusalSubject::Other => {
                 Err(unproved(refused, vec![first, other], None))
             }
             Err(again) => Err(unproved(again, vec![first, other], None)),
@@ -152,14 +157,14 @@ impl Oauth2 {
     /// Returns the token endpoint, if this credential may be sent to it.
     async fn target_for(&self, credential: &Credential) -> Result<Arc<Target>, Fault> {
         let place = match &self.place {
-            Place::Known(target) => {
+            EndpointSource::Configured(target) => {
                 // The configuration names the endpoint, and so also decides for a credential that is not enrolled yet.
                 if let Some(bound_to) = credential.endpoint() {
                     target.demand(bound_to)?;
                 }
                 return Ok(Arc::clone(target));
             }
-            Place::Discovered(place) => place,
+            EndpointSource::Discovered(place) => place,
         };
         let issuers_own = place.issuer.origin().to_string();
         let known = lock(&place.remembered).clone();
@@ -199,7 +204,7 @@ impl Oauth2 {
 
     /// Makes the next attempt ask the issuer again for its token endpoint.
     fn forget(&self) {
-        if let Place::Discovered(place) = &self.place {
+        if let EndpointSource::Discovered(place) = &self.place {
             *lock(&place.remembered) = None;
         }
     }
@@ -211,8 +216,8 @@ impl Oauth2 {
         let limit = self.settings.timeouts.fetch;
         timeout(limit, attempt).await.unwrap_or_else(|_| {
             let at = match &self.place {
-                Place::Known(target) => target.origin(),
-                Place::Discovered(place) => place.issuer.origin().to_string(),
+                EndpointSource::Configured(target) => target.origin(),
+                EndpointSource::Discovered(place) => place.issuer.origin().to_string(),
             };
             let what = format!("no token from {at} within {limit:?}");
             Err(Fault::new(FaultKind::Timeout, what).into())
@@ -230,29 +235,29 @@ impl Provider for Oauth2 {
     }
 
     fn prove<'a>(&'a self, credential: &'a Credential) -> Proving<'a> {
-        Box::pin(self.ask_twice(credential))
+        Box::pin(self.prove_with_retry(credential))
     }
 
-    fn look(&self) -> Looking<'_> {
+    fn check_server(&self) -> Checking<'_> {
         Box::pin(async {
             match &self.place {
                 // The endpoint's answer to a request without a credential would prove nothing.
-                Place::Known(_) => Ok(()),
-                Place::Discovered(_) => self.destination().await.map(drop),
+                EndpointSource::Configured(_) => Ok(()),
+                EndpointSource::Discovered(_) => self.destination().await.map(drop),
             }
         })
     }
 
-    fn destination(&self) -> Locating<'_> {
+    fn destination(&self) -> Discovering<'_> {
         Box::pin(self.in_time(async {
             let (endpoint, auth_methods) = match &self.place {
-                Place::Known(target) => (target.endpoint.url().clone(), None),
-                Place::Discovered(place) => {
+                EndpointSource::Configured(target) => (target.endpoint.url().clone(), None),
+                EndpointSource::Discovered(place) => {
                     let document = self.discover(place, None).await?;
                     (document.endpoint.url().clone(), document.auth_methods)
                 }
             };
-            Ok(Located {
+            Ok(DiscoveredEndpoint {
                 endpoint,
                 auth_methods,
             })
@@ -261,14 +266,18 @@ impl Provider for Oauth2 {
 }
 
 /// Creates a failed proof; `sent` are the client authentications that were sent.
-fn unproved(failed: Failed, sent: Vec<ClientAuth>, untried: Option<ClientAuth>) -> Unproved {
-    let Failed { fault, subject } = failed;
-    let sent = if subject == Subject::Other {
+fn unproved(
+    failed: FailedRequest,
+    sent: Vec<ClientAuth>,
+    untried: Option<ClientAuth>,
+) -> FailedProof {
+    let FailedRequest { fault, subject } = failed;
+    let sent = if subject == RefusalSubject::Other {
         vec![]
     } else {
         sent
     };
-    Unproved {
+    FailedProof {
         fault,
         sent,
         untried,

@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::token::AccessToken;
-use echo::Hidden;
-use known::Known;
+use echo::RedactedText;
+use known::KnownWords;
 use readable::readable;
 
 mod address;
@@ -48,7 +48,7 @@ pub(super) fn quote(
 ) -> String {
     let mut hidden = vec![of_credential(credential, true)];
     hidden.extend(tokens.iter().map(|token| of_token(token)));
-    let known = Known::new(&[at, &credential.client_id]);
+    let known = KnownWords::new(&[at, &credential.client_id]);
     escape(&readable(&echo::without(text, &hidden), &known))
 }
 
@@ -74,7 +74,7 @@ pub(super) fn quote_address(text: &str) -> Option<String> {
 /// Quotes the text of an API: escaped, shortened, and without anything that repeats the token of the call or one of
 /// these secrets.
 pub fn quote_of_api(text: &str, token: &AccessToken, secrets: &[Zeroizing<String>]) -> String {
-    let of_secret = |text| Hidden {
+    let of_secret = |text| RedactedText {
         text,
         client_id: None,
         label: "secret",
@@ -82,7 +82,10 @@ pub fn quote_of_api(text: &str, token: &AccessToken, secrets: &[Zeroizing<String
     };
     let mut hidden = vec![of_token(token.expose())];
     hidden.extend(secrets.iter().map(|secret| of_secret(secret.as_str())));
-    escape(&readable(&echo::without(text, &hidden), &Known::new(&[])))
+    escape(&readable(
+        &echo::without(text, &hidden),
+        &KnownWords::new(&[]),
+    ))
 }
 
 /// Removes everything from a fault's sentence that repeats the credential's secret. It is for sentences with texts of
@@ -102,8 +105,8 @@ pub fn without_token(fault: &mut Fault, token: &AccessToken) {
     }
 }
 
-fn of_credential(credential: &Credential, even_short: bool) -> Hidden<'_> {
-    Hidden {
+fn of_credential(credential: &Credential, even_short: bool) -> RedactedText<'_> {
+    RedactedText {
         text: credential.client_secret.expose(),
         client_id: Some(&credential.client_id),
         label: "secret",
@@ -111,8 +114,8 @@ fn of_credential(credential: &Credential, even_short: bool) -> Hidden<'_> {
     }
 }
 
-const fn of_token(text: &str) -> Hidden<'_> {
-    Hidden {
+const fn of_token(text: &str) -> RedactedText<'_> {
+    RedactedText {
         text,
         client_id: None,
         label: "token",

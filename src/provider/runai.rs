@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use tokio::time::timeout;
 
-use super::answer::Asked;
-use super::asked_at::asked_at;
-use super::attempt::{Fetching, Granted, Looking, Provider};
+use super::answer::RequestContext;
+use super::attempt::{Checking, Fetching, Granted, Provider};
 use super::http::{Http, Request, Settings};
+use super::request_address::with_request_address;
 use super::scope;
 use crate::clock::{Clock, SystemClock};
 use crate::config;
@@ -23,13 +23,13 @@ mod endpoint;
 mod known;
 
 use endpoint::{BY_AGE, Endpoint};
-use known::Known;
+use known::KnownEndpoint;
 
 /// A Run:ai control plane.
 pub struct Runai {
     http: Http,
     configured: config::Runai,
-    known: Known,
+    known: KnownEndpoint,
     clock: Arc<dyn Clock>,
 }
 
@@ -52,7 +52,7 @@ impl Runai {
         Self {
             http: Http::new(configured.url.origin(), settings),
             configured,
-            known: Known::default(),
+            known: KnownEndpoint::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -74,7 +74,8 @@ impl Runai {
             match self.ask_in_both_spellings(endpoint, credential).await? {
                 Outcome::Granted(granted) => return Ok(granted),
                 Outcome::Absent(fault)
-                    if known == Some(endpoint) && !self.known.is_gone(self.clock.now().boot) =>
+                    if known == Some(endpoint)
+                        && !self.known.record_absent(self.clock.now().boot) =>
                 {
                     return Err(fault);
                 }
@@ -161,17 +162,17 @@ impl Runai {
             .and_then(|said| scope::granted(&said, &[], credential));
         let granted = answer.into_grant(
             endpoint.spelling(),
-            Asked {
+            RequestContext {
                 at: &at,
                 credential,
                 token_type: None,
                 has_vendor_errors: true,
             },
         );
-        let address = || self.configured.url.asked_at(endpoint.path());
-        match granted.map_err(|fault| asked_at(fault, address)) {
+        let address = || self.configured.url.describe_endpoint(endpoint.path());
+        match granted.map_err(|fault| with_request_address(fault, address)) {
             Ok(mut grant) => {
-                self.known.gave_token(endpoint);
+                self.known.record_token(endpoint);
                 grant.scope = scope;
                 Ok(Outcome::Granted(Granted { grant, server_date }))
             }
@@ -181,7 +182,7 @@ impl Runai {
             Err(fault) if no_grant => Ok(Outcome::NoGrant(fault)),
             Err(fault) => {
                 if fault.is_of_credential() {
-                    self.known.is_there(endpoint);
+                    self.known.record_present(endpoint);
                 }
                 match not_understood {
                     true => Ok(Outcome::NotUnderstood(fault)),
@@ -210,7 +211,7 @@ impl Provider for Runai {
         self.known.endpoint().map(Endpoint::server)
     }
 
-    fn look(&self) -> Looking<'_> {
+    fn check_server(&self) -> Checking<'_> {
         Box::pin(async {
             // Every version has this path, and answers only requests with a token.
             let url = self.configured.url.endpoint("/api/v1/clusters");

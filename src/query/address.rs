@@ -40,11 +40,11 @@ pub struct AddressRejectQuery {
     /// The token that was rejected.
     pub which: Rejected,
     /// Whether the report counts for the matching entry of the address.
-    pub counts: CountsWith,
+    pub counts: ReportFilter,
 }
 
 /// Decides whether a report counts for this entry. The entry is `None` if no address was named.
-pub type CountsWith = Box<dyn Fn(Option<&HostEntry>) -> bool + Send + Sync>;
+pub type ReportFilter = Box<dyn Fn(Option<&HostEntry>) -> bool + Send + Sync>;
 
 /// The token for an address.
 #[derive(Debug)]

@@ -60,16 +60,16 @@ pub trait KeyList: Send + Sync {
     /// Formats all keys, or as many as fit into `room` bytes.
     fn list(&self, form: &KeyForm<'_>, room: usize) -> KeyListing;
     /// Formats the key with this name, ID or client ID.
-    fn show(&self, key: &str, form: &KeyForm<'_>) -> KeyShown;
+    fn show(&self, key: &str, form: &KeyForm<'_>) -> FormattedKey;
     /// Whether the list does not contain the key with this name, ID or client ID, and may be incomplete.
     fn may_lack(&self, key: &str) -> bool;
     /// Returns the control plane's information about the key with this client ID.
-    fn seen(&self, client_id: &str) -> Option<KeySeen>;
+    fn seen(&self, client_id: &str) -> Option<KeyFacts>;
 }
 
 /// A control plane's information about one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeySeen {
+pub struct KeyFacts {
     /// The key's ID.
     pub id: String,
     /// When the key was created.
@@ -102,7 +102,7 @@ pub struct KeyListing {
 
 /// A formatted key, or the reason why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyShown {
+pub enum FormattedKey {
     /// The text of the key.
     One(String),
     /// There is no such key. Holds the term for such a key.

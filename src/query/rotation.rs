@@ -22,7 +22,7 @@ pub struct RotateQuery {
 
 /// An event of a rotation.
 #[derive(Debug)]
-pub enum RotationNews {
+pub enum RotationEvent {
     /// The next step.
     Step(StepReply),
     /// Heartbeat: there was no event for a while.

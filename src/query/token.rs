@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::lifecycle::Held;
+use crate::lifecycle::HeldToken;
 use crate::profile::ProfileName;
 
 /// A token as served to a caller.
@@ -11,7 +11,7 @@ pub struct TokenAnswer {
     /// The profile.
     pub profile: ProfileName,
     /// The token.
-    pub held: Arc<Held>,
+    pub held: Arc<HeldToken>,
     /// Whether the token meets the caller's request.
     pub freshness: Freshness,
 }

@@ -2,7 +2,7 @@
 
 use super::notes::{Notes, Reason};
 use super::pause::Pause;
-use super::preflight::Refusal;
+use super::preflight::StartRefusal;
 use super::record::{KeyRef, RotationId};
 
 /// The next action of the executor, which performs only this and passes the outcome to the state machine.
@@ -62,7 +62,7 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum End {
     /// The rotation was refused. Nothing was changed anywhere.
-    Refused(Refusal),
+    Refused(StartRefusal),
     /// The new key is in force.
     Rotated {
         /// Whether the old key stays because another machine uses it as well.

@@ -29,7 +29,7 @@ pub struct ListedKey {
 
 /// The outcome of a write to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Written {
+pub enum WriteOutcome {
     /// The record is changed.
     Done,
     /// The record is not changed, and will not be.
@@ -42,7 +42,7 @@ pub enum Written {
 
 /// The reason why the issuer refused a call. The call was not executed and will not be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Refused {
+pub enum CallRefusal {
     /// 409: another key has this name.
     NameTaken,
     /// 401: the bearer token is not valid.
@@ -74,14 +74,14 @@ pub enum Event {
     /// The issuer deleted the key, or has no key of this ID (404).
     Deleted,
     /// The issuer refused the call and did not execute it.
-    Refused(Refused),
+    Refused(CallRefusal),
     /// No answer, an unreadable answer, or a failure of the server (5xx). The issuer may have executed the call, and
     /// may still do so.
     Lost,
     /// The call was not sent, because there was no bearer token or no connection.
     NotSent,
     /// The outcome of a write to the store.
-    Stored(Written),
+    Stored(WriteOutcome),
     /// No earlier write to the store is unfinished.
     Settled,
     /// The record as it is stored now.
@@ -120,16 +120,16 @@ impl Event {
             Self::Listed(_) => "listed",
             Self::Created(_) => "created",
             Self::Deleted => "deleted",
-            Self::Refused(Refused::NameTaken) => "409",
-            Self::Refused(Refused::Unauthorized) => "401",
-            Self::Refused(Refused::Forbidden) => "403",
-            Self::Refused(Refused::Other) => "refused",
+            Self::Refused(CallRefusal::NameTaken) => "409",
+            Self::Refused(CallRefusal::Unauthorized) => "401",
+            Self::Refused(CallRefusal::Forbidden) => "403",
+            Self::Refused(CallRefusal::Other) => "refused",
             Self::Lost => "lost",
             Self::NotSent => "not sent",
-            Self::Stored(Written::Done) => "stored",
-            Self::Stored(Written::Failed) => "not stored",
-            Self::Stored(Written::Conflict) => "conflict",
-            Self::Stored(Written::Unknown) => "unknown",
+            Self::Stored(WriteOutcome::Done) => "stored",
+            Self::Stored(WriteOutcome::Failed) => "not stored",
+            Self::Stored(WriteOutcome::Conflict) => "conflict",
+            Self::Stored(WriteOutcome::Unknown) => "unknown",
             Self::Settled => "settled",
             Self::Record(_) => "record",
             Self::Unreadable => "unreadable",

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::pause::Why;
+use super::pause::WaitReason;
 use crate::instant::{BootInstant, UnixTime};
 
 /// The minimum time between two checks of the last login, if the issuer shows only the day of a login.
@@ -17,7 +17,7 @@ const DAY: u64 = 24 * 60 * 60;
 
 /// A moment on the clocks that a rotation may compare.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Mark {
+pub struct GraceMoment {
     /// The ID of the boot to which `at` belongs.
     pub boot_id: String,
     /// The boot clock.
@@ -30,11 +30,11 @@ pub struct Mark {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grace {
     /// The switch, or a later moment if no clock can compare the switch any more.
-    pub switched: Mark,
+    pub switched: GraceMoment,
     /// The lifetime of the profile's tokens at the switch, if it was known.
     pub lifetime: Option<Duration>,
     /// The first check that showed the old key's present last login, and the latest check.
-    pub looks: Option<(Look, Look)>,
+    pub looks: Option<(LoginReading, LoginReading)>,
     /// The old key's last login after a use of the key since the switch.
     pub moved_to: Option<UnixTime>,
     /// Whether every last login from the issuer is at midnight.
@@ -43,9 +43,9 @@ pub struct Grace {
 
 /// The old key's entry in the issuer's list at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Look {
+pub struct LoginReading {
     /// The moment.
-    pub mark: Mark,
+    pub mark: GraceMoment,
     /// The key's last login, if the issuer shows it.
     pub last_login: Option<UnixTime>,
 }
@@ -67,7 +67,7 @@ pub struct Terms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Wait this long, then decide again.
-    Wait(Duration, Why),
+    Wait(Duration, WaitReason),
     /// Read the issuer's list, then decide again.
     Look,
     /// Delete the key.
@@ -78,7 +78,7 @@ pub enum Verdict {
 
 // === impl Mark ===
 
-impl Mark {
+impl GraceMoment {
     /// Returns the time from this mark to `now`; `None` if no clock spans it.
     fn until(&self, now: &Self) -> Option<Duration> {
         if self.boot_id == now.boot_id {
@@ -112,7 +112,7 @@ impl Mark {
 
 impl Grace {
     /// Begins the grace period of a switch at this moment, with tokens of this lifetime.
-    pub const fn new(switched: Mark, lifetime: Option<Duration>) -> Self {
+    pub const fn new(switched: GraceMoment, lifetime: Option<Duration>) -> Self {
         Self {
             switched,
             lifetime,
@@ -123,7 +123,7 @@ impl Grace {
     }
 
     /// Records what the issuer's list shows: the old key's last login, and those of all keys.
-    pub fn look(&mut self, now: Mark, last_login: Option<UnixTime>, all: &[UnixTime]) {
+    pub fn look(&mut self, now: GraceMoment, last_login: Option<UnixTime>, all: &[UnixTime]) {
         if self.switched.until(&now).is_none() {
             // No clock spans the time since the switch, so the whole period is counted from now.
             *self = Self {
@@ -134,7 +134,7 @@ impl Grace {
         }
         let is_midnight = |login: &UnixTime| login.since_epoch().as_secs().is_multiple_of(DAY);
         self.has_days_only &= all.iter().all(is_midnight);
-        let look = Look {
+        let look = LoginReading {
             mark: now,
             last_login,
         };
@@ -155,7 +155,7 @@ impl Grace {
 
     /// Decides what to do with the old key now. `finish` is the user's assurance that no other program uses the key.
     /// If the issuer does not show last logins, it applies at once; otherwise, when the key's tokens have expired.
-    pub fn judge(&self, now: &Mark, terms: &Terms, finish: bool) -> Verdict {
+    pub fn judge(&self, now: &GraceMoment, terms: &Terms, finish: bool) -> Verdict {
         let lifetime = self.lifetime.or(terms.lifetime);
         let two_lifetimes = lifetime.unwrap_or(terms.longest_lifetime).saturating_mul(2);
         let Some(since) = self.switched.until(now) else {
@@ -171,7 +171,7 @@ impl Grace {
             _ => {}
         }
         if since < two_lifetimes {
-            return Verdict::Wait(two_lifetimes.saturating_sub(since), Why::Grace);
+            return Verdict::Wait(two_lifetimes.saturating_sub(since), WaitReason::Grace);
         }
         if finish {
             return Verdict::Delete;
@@ -180,7 +180,7 @@ impl Grace {
         let Some((first, latest)) = &self.looks else {
             return Verdict::Look;
         };
-        let between = |from: &Mark, to: &Mark| match self.has_days_only {
+        let between = |from: &GraceMoment, to: &GraceMoment| match self.has_days_only {
             true => from.until_by_date(to),
             false => from.until(to),
         };
@@ -190,14 +190,14 @@ impl Grace {
         };
         let apart = between(&first.mark, &latest.mark);
         let (Some(_), Some(apart)) = (latest.last_login, apart) else {
-            return self.judge_untold(now, terms, since, latest);
+            return self.judge_without_logins(now, terms, since, latest);
         };
         if apart >= gap {
             return Verdict::Delete;
         }
         let why = match self.moved_to {
-            Some(_) => Why::InUse,
-            None => Why::Unused,
+            Some(_) => WaitReason::InUse,
+            None => WaitReason::Unused,
         };
         match between(&first.mark, now) {
             Some(passed) if passed < gap => Verdict::Wait(gap.saturating_sub(passed), why),
@@ -206,9 +206,15 @@ impl Grace {
     }
 
     /// Decides as [`Self::judge`] does, for an issuer that does not show when the key was used.
-    fn judge_untold(&self, now: &Mark, terms: &Terms, since: Duration, latest: &Look) -> Verdict {
+    fn judge_without_logins(
+        &self,
+        now: &GraceMoment,
+        terms: &Terms,
+        since: Duration,
+        latest: &LoginReading,
+    ) -> Verdict {
         if since < terms.grace {
-            return Verdict::Wait(terms.grace.saturating_sub(since), Why::NotTold);
+            return Verdict::Wait(terms.grace.saturating_sub(since), WaitReason::NoLoginsShown);
         }
         // The issuer may have begun to show last logins.
         let is_told_late = self

@@ -4,8 +4,8 @@
 //! execute a lost call later, and thereby revoke a newer secret. So the rotation succeeds only when the secret still
 //! gets a token 60 s after the last such call.
 
-use super::event::{Refused, Written};
-use super::pause::{LATE_CALLS, Pause, Why, proof_wait, retry_wait};
+use super::event::{CallRefusal, WriteOutcome};
+use super::pause::{LATE_CALLS, Pause, WaitReason, proof_wait, retry_wait};
 use crate::instant::BootInstant;
 
 mod exchange;
@@ -28,7 +28,7 @@ enum State {
     Storing(SecretHash),
     Proving,
     /// The issuer refused the call: checks whether the secret in force works.
-    Judging(Refused),
+    Judging(CallRefusal),
     /// No call got a usable answer: checks whether the secret in force works.
     Checking,
     Finishing,
@@ -142,8 +142,8 @@ impl InPlace {
             (State::KeepingToken, E::Kept) => State::Noting,
             // No call was made to the issuer yet.
             (State::KeepingToken, _) if !self.is_noted => State::Ended(InPlaceEnd::Undone),
-            (State::KeepingToken, E::NotKept) => self.pause(Why::Store, State::KeepingToken),
-            (State::KeepingToken, E::Rejected) => State::Judging(Refused::Unauthorized),
+            (State::KeepingToken, E::NotKept) => self.pause(WaitReason::Store, State::KeepingToken),
+            (State::KeepingToken, E::Rejected) => State::Judging(CallRefusal::Unauthorized),
             (State::Noting, E::Noted) => {
                 self.is_noted = true;
                 State::Calling
@@ -157,7 +157,7 @@ impl InPlace {
                 self.last_lost = Some(self.now);
                 self.call_again()
             }
-            (State::Calling, E::NotSent) => self.pause(Why::Issuer, State::Calling),
+            (State::Calling, E::NotSent) => self.pause(WaitReason::Issuer, State::Calling),
             (State::Calling, E::Refused(why)) => {
                 self.tries = 0;
                 self.after_late_calls(State::Judging(why))
@@ -165,17 +165,19 @@ impl InPlace {
             // The secret goes into the record next, so the slot is optional: it only saves a second call after a
             // kill.
             (State::KeepingAnswer(secret), E::Kept | E::NotKept) => State::Storing(secret),
-            (State::Storing(secret), E::Stored(Written::Done)) => {
+            (State::Storing(secret), E::Stored(WriteOutcome::Done)) => {
                 self.current = secret;
                 State::Proving
             }
-            (State::Finishing, E::Stored(Written::Done)) => State::Closing,
-            (state @ (State::Storing(_) | State::Finishing), E::Stored(Written::Failed)) => {
-                self.pause(Why::Store, state)
+            (State::Finishing, E::Stored(WriteOutcome::Done)) => State::Closing,
+            (state @ (State::Storing(_) | State::Finishing), E::Stored(WriteOutcome::Failed)) => {
+                self.pause(WaitReason::Store, state)
             }
-            (State::Storing(_) | State::Finishing, E::Stored(Written::Unknown)) => State::Settling,
-            (State::Storing(_) | State::Finishing, E::Stored(Written::Conflict)) => {
-                self.pause(Why::Store, State::Reading)
+            (State::Storing(_) | State::Finishing, E::Stored(WriteOutcome::Unknown)) => {
+                State::Settling
+            }
+            (State::Storing(_) | State::Finishing, E::Stored(WriteOutcome::Conflict)) => {
+                self.pause(WaitReason::Store, State::Reading)
             }
             (State::Proving, E::Proved) => match self.has_late_calls() {
                 true => self.after_late_calls(State::Proving),
@@ -189,7 +191,7 @@ impl InPlace {
             (State::Judging(_) | State::Checking, E::Proved) if self.current != self.notes.old => {
                 State::Proving
             }
-            (State::Judging(Refused::Unauthorized), E::Proved) => {
+            (State::Judging(CallRefusal::Unauthorized), E::Proved) => {
                 self.rounds = self.rounds.saturating_add(1);
                 match self.rounds < ROUNDS {
                     true => State::KeepingToken,
@@ -208,12 +210,12 @@ impl InPlace {
             (
                 state @ (State::Proving | State::Judging(_) | State::Checking),
                 E::Lost | E::NotSent,
-            ) => self.pause(Why::Issuer, state),
+            ) => self.pause(WaitReason::Issuer, state),
             (State::Settling, E::Settled) => State::Reading,
             (State::Reading, E::Record(current, slot)) => self.resumed(current, slot),
-            (State::Reading, E::Unreadable) => self.pause(Why::Store, State::Reading),
+            (State::Reading, E::Unreadable) => self.pause(WaitReason::Store, State::Reading),
             (State::Closing, E::Noted) => State::Ended(self.end()),
-            (State::Closing, E::NotNoted) => self.pause(Why::Journal, State::Closing),
+            (State::Closing, E::NotNoted) => self.pause(WaitReason::Journal, State::Closing),
             (State::Pausing(_, after), E::Woken) => *after,
             (State::Lasting(_, after), E::Woken) => self.after_late_calls(*after),
             (state, _) => state,
@@ -228,7 +230,7 @@ impl InPlace {
             Slot::Answer(secret) if secret != self.current => State::Storing(secret),
             _ if self.current != self.notes.old => State::Proving,
             Slot::Token | Slot::Answer(_) => State::Calling,
-            Slot::Empty => self.after_late_calls(State::Judging(Refused::Unauthorized)),
+            Slot::Empty => self.after_late_calls(State::Judging(CallRefusal::Unauthorized)),
         }
     }
 
@@ -241,7 +243,7 @@ impl InPlace {
     fn after_late_calls(&self, state: State) -> State {
         match self.last_lost.map(|at| at.after(LATE_CALLS)) {
             Some(until) if self.now < until => {
-                let why = Why::LateCalls;
+                let why = WaitReason::LateCalls;
                 State::Lasting(Pause { until, why }, Box::new(state))
             }
             _ => state,
@@ -252,7 +254,7 @@ impl InPlace {
         self.tries = 0;
         self.rounds = self.rounds.saturating_add(1);
         match self.rounds < ROUNDS {
-            true => self.pause(Why::Issuer, State::Calling),
+            true => self.pause(WaitReason::Issuer, State::Calling),
             false => self.after_late_calls(State::Checking),
         }
     }
@@ -272,11 +274,11 @@ impl InPlace {
     fn try_again(&mut self, state: State) -> Option<State> {
         self.tries = self.tries.saturating_add(1);
         let until = self.now.after(proof_wait(self.tries)?);
-        let why = Why::Replicas;
+        let why = WaitReason::Replicas;
         Some(State::Pausing(Pause { until, why }, Box::new(state)))
     }
 
-    fn pause(&self, why: Why, after: State) -> State {
+    fn pause(&self, why: WaitReason, after: State) -> State {
         let until = self.now.after(retry_wait(self.faults));
         State::Pausing(Pause { until, why }, Box::new(after))
     }

@@ -57,7 +57,7 @@ pub enum Reason {
 
 /// How the record relates to a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Relation {
+pub(super) enum RecordRelation {
     /// The old key is in force, and this new key is the next one.
     Next(KeyRef),
     /// This new key is in force.
@@ -92,18 +92,20 @@ impl Notes {
         })
     }
 
-    pub(super) fn relation(&self, record: &RecordView) -> Relation {
+    pub(super) fn relation(&self, record: &RecordView) -> RecordRelation {
         let is_new = |key: &KeyRef| self.new.as_ref().is_some_and(|new| new.is(key));
         let current = &record.current;
         match (&record.rotation, &record.next, &record.previous) {
-            (Some(id), _, _) if *id != self.rotation => Relation::Foreign,
-            (Some(_), Some(next), _) if current.is(&self.old) => Relation::Next(next.clone()),
-            (Some(_), None, Some(old)) if old.is(&self.old) => Relation::Switched(current.clone()),
+            (Some(id), _, _) if *id != self.rotation => RecordRelation::Foreign,
+            (Some(_), Some(next), _) if current.is(&self.old) => RecordRelation::Next(next.clone()),
+            (Some(_), None, Some(old)) if old.is(&self.old) => {
+                RecordRelation::Switched(current.clone())
+            }
             // Either a program that does not know rotations has rewritten the record, or the last write ended the
             // rotation.
-            _ if current.is(&self.old) => Relation::Old,
-            _ if is_new(current) => Relation::Switched(current.clone()),
-            _ => Relation::Foreign,
+            _ if current.is(&self.old) => RecordRelation::Old,
+            _ if is_new(current) => RecordRelation::Switched(current.clone()),
+            _ => RecordRelation::Foreign,
         }
     }
 }

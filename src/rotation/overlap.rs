@@ -32,10 +32,10 @@ use std::time::Duration;
 
 use super::command::{Change, Command, End};
 use super::event::{Event, Rights};
-use super::grace::{Mark, Terms};
+use super::grace::{GraceMoment, Terms};
 use super::notes::{Notes, Phase, Reason};
-use super::pause::{Why, proof_wait};
-use super::preflight::{Refusal, Wanted};
+use super::pause::{WaitReason, proof_wait};
+use super::preflight::{RotationRequest, StartRefusal};
 use super::record::{KeyRef, RotationId};
 use crate::instant::BootInstant;
 
@@ -53,7 +53,7 @@ const TRIES: u8 = 5;
 pub struct Overlap {
     terms: Terms,
     /// The boot clock, and the issuer's clock if it is known.
-    clock: Mark,
+    clock: GraceMoment,
     notes: Notes,
     /// The created key whose secret the executor still holds, until it is known to be in the record.
     made: Option<KeyRef>,
@@ -69,7 +69,7 @@ pub struct Overlap {
     is_old_kept: bool,
     /// Whether the latest list lacked the new key.
     is_new_missed: bool,
-    refusal: Option<Refusal>,
+    refusal: Option<StartRefusal>,
     /// The names of the keys that the issuer refused to delete.
     left: BTreeSet<String>,
     state: State,
@@ -79,7 +79,12 @@ pub struct Overlap {
 
 impl Overlap {
     /// Begins a rotation. `clock` is the present moment.
-    pub fn new(rotation: RotationId, wanted: Wanted, terms: Terms, clock: Mark) -> Self {
+    pub fn new(
+        rotation: RotationId,
+        wanted: RotationRequest,
+        terms: Terms,
+        clock: GraceMoment,
+    ) -> Self {
         let notes = Notes {
             rotation,
             name: wanted.name.clone(),
@@ -98,13 +103,13 @@ impl Overlap {
     /// Resumes a rotation of an earlier process. `notes` are from its journal, or from [`Notes::of_record`] if the
     /// journal is missing. The caller makes no machine from an unreadable or newer journal, and tells the user
     /// instead (`needs_human`).
-    pub fn resume(notes: Notes, terms: Terms, clock: Mark) -> Self {
+    pub fn resume(notes: Notes, terms: Terms, clock: GraceMoment) -> Self {
         let mut machine = Self::at(State::Settling, notes, terms, clock);
         machine.was_create_lost = true;
         machine
     }
 
-    fn at(state: State, notes: Notes, terms: Terms, clock: Mark) -> Self {
+    fn at(state: State, notes: Notes, terms: Terms, clock: GraceMoment) -> Self {
         Self {
             last_create: clock.at,
             was_create_lost: false,
@@ -205,7 +210,9 @@ impl Overlap {
     fn next(&mut self, state: State, event: Event) -> State {
         match event {
             Event::Stored(written) if state.stores() => self.stored(state, written),
-            Event::Lost | Event::NotSent if state.repeats() => self.pause(Why::Issuer, state),
+            Event::Lost | Event::NotSent if state.repeats() => {
+                self.pause(WaitReason::Issuer, state)
+            }
             Event::Refused(why) => self.refused(state, why),
             Event::NotNoted => self.not_noted(state),
             _ => self.succeeded(state, event),
@@ -216,7 +223,7 @@ impl Overlap {
         match (state, event) {
             (State::Checking(wanted), Event::Listed(list)) => self.checked(&wanted, &list),
             (State::Checking(_), Event::Lost | Event::NotSent) => {
-                State::Ended(End::Refused(Refusal::NoList))
+                State::Ended(End::Refused(StartRefusal::NoList))
             }
             (State::Noting, Event::Noted) => self.noted(),
             (State::Creating, Event::Created(key)) => {
@@ -225,11 +232,11 @@ impl Overlap {
                 self.made = Some(key.clone());
                 State::Storing(key)
             }
-            (State::Creating, Event::NotSent) => self.pause(Why::Issuer, State::Creating),
+            (State::Creating, Event::NotSent) => self.pause(WaitReason::Issuer, State::Creating),
             (State::Creating, Event::Lost) => {
                 self.last_create = self.clock.at;
                 self.was_create_lost = true;
-                self.pause(Why::Issuer, State::Finding)
+                self.pause(WaitReason::Issuer, State::Finding)
             }
             (State::Finding, Event::Listed(list)) => self.found(&list),
             (State::Clearing(_), Event::Deleted) => self.create_again(),
@@ -243,7 +250,7 @@ impl Overlap {
             (State::Proving(key), Event::Rejected) => {
                 self.tries += 1;
                 match proof_wait(self.tries) {
-                    Some(wait) => self.pause_for(wait, Why::Replicas, State::Proving(key)),
+                    Some(wait) => self.pause_for(wait, WaitReason::Replicas, State::Proving(key)),
                     None => self.undo(Reason::NewKeyRejected),
                 }
             }
@@ -251,7 +258,7 @@ impl Overlap {
             (State::Reading, Event::Record(record)) => self.resumed(&record),
             (State::Guarding, Event::Record(record)) => State::Sweeping(Box::new(record)),
             (state @ (State::Reading | State::Guarding), Event::Unreadable) => {
-                self.pause(Why::Store, state)
+                self.pause(WaitReason::Store, state)
             }
             (State::Looking, Event::Listed(list)) => self.looked(&list),
             (State::Deleting, Event::Deleted) => self.sweep(),

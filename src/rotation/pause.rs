@@ -30,12 +30,12 @@ pub struct Pause {
     /// Until when.
     pub until: BootInstant,
     /// The reason for the wait, for people.
-    pub why: Why,
+    pub why: WaitReason,
 }
 
 /// The reason for a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Why {
+pub enum WaitReason {
     /// The issuer, or a bearer token that may manage keys.
     Issuer,
     /// The issuer's list, which lacks the new key, to be read again.
@@ -53,7 +53,7 @@ pub enum Why {
     /// The old key is still used (`old_key_in_use`).
     InUse,
     /// The issuer does not show whether a key is used, so the old key is kept for `rotate-grace`.
-    NotTold,
+    NoLoginsShown,
     /// Calls whose answers were lost, which the issuer may still execute.
     LateCalls,
 }

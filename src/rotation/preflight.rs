@@ -7,7 +7,7 @@ use crate::profile::ProfileName;
 
 /// The input of a rotation, known before the first call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Wanted {
+pub struct RotationRequest {
     /// The client ID of the profile.
     pub client_id: String,
     /// The name of the new key.
@@ -22,7 +22,7 @@ pub struct Wanted {
 
 /// The reason why a rotation did not begin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Refusal {
+pub enum StartRefusal {
     /// The issuer returned no list, so the rotation cannot begin.
     NoList,
     /// The bearer may not list keys. Another profile of the same user may be able to (`--with`).
@@ -47,17 +47,20 @@ pub enum Refusal {
 ///
 /// # Errors
 /// The reason why there must be no rotation with overlap.
-pub fn check<'a>(wanted: &Wanted, listing: &'a Listing) -> Result<&'a ListedKey, Refusal> {
+pub fn check<'a>(
+    wanted: &RotationRequest,
+    listing: &'a Listing,
+) -> Result<&'a ListedKey, StartRefusal> {
     let own = listing.by_client(&wanted.client_id);
-    let own = own.ok_or(Refusal::NotListed)?;
+    let own = own.ok_or(StartRefusal::NotListed)?;
     if !own.is_users {
-        return Err(Refusal::NotUsers);
+        return Err(StartRefusal::NotUsers);
     }
     if !wanted.sharers.is_empty() {
-        return Err(Refusal::UsedBy(wanted.sharers.clone()));
+        return Err(StartRefusal::UsedBy(wanted.sharers.clone()));
     }
     if listing.keys.iter().any(|key| key.name == wanted.name) {
-        return Err(Refusal::NameTaken);
+        return Err(StartRefusal::NameTaken);
     }
     if listing.keys.len() >= wanted.max_keys {
         let is_used = |key: &ListedKey| {
@@ -66,7 +69,7 @@ pub fn check<'a>(wanted: &Wanted, listing: &'a Listing) -> Result<&'a ListedKey,
         let mut keys: Vec<_> = listing.keys.iter().filter(|key| !is_used(key)).collect();
         keys.sort_by_key(|key| key.last_login);
         let names = keys.into_iter().map(|key| key.name.clone());
-        return Err(Refusal::NoRoom(names.collect()));
+        return Err(StartRefusal::NoRoom(names.collect()));
     }
     Ok(own)
 }
@@ -88,8 +91,8 @@ mod tests {
         }
     }
 
-    fn wanted() -> Wanted {
-        Wanted {
+    fn wanted() -> RotationRequest {
+        RotationRequest {
             client_id: "client-own".into(),
             name: "new".into(),
             sharers: vec![],
@@ -112,22 +115,25 @@ mod tests {
     fn each_obstacle_is_told_before_anything_is_changed() {
         let own = || key("own", Some(5));
         let refusal = |keys: Vec<ListedKey>| check(&wanted(), &list(keys)).unwrap_err();
-        assert_eq!(refusal(vec![key("x", None)]), Refusal::NotListed);
+        assert_eq!(refusal(vec![key("x", None)]), StartRefusal::NotListed);
         let service = ListedKey {
             is_users: false,
             ..own()
         };
-        assert_eq!(refusal(vec![service]), Refusal::NotUsers);
-        assert_eq!(refusal(vec![own(), key("new", None)]), Refusal::NameTaken);
+        assert_eq!(refusal(vec![service]), StartRefusal::NotUsers);
+        assert_eq!(
+            refusal(vec![own(), key("new", None)]),
+            StartRefusal::NameTaken
+        );
         // A key in use is never suggested for deletion, however long ago it last got a token.
         let full = vec![own(), key("b", Some(8)), key("used", None), key("c", None)];
         let names = ["c", "b"].map(String::from).to_vec();
-        assert_eq!(refusal(full), Refusal::NoRoom(names));
+        assert_eq!(refusal(full), StartRefusal::NoRoom(names));
         let sharer = ProfileName::parse("other").unwrap();
         let mut shared = wanted();
         shared.sharers = vec![sharer.clone()];
         let alone = list(vec![own()]);
         let refused = check(&shared, &alone);
-        assert_eq!(refused.unwrap_err(), Refusal::UsedBy(vec![sharer]));
+        assert_eq!(refused.unwrap_err(), StartRefusal::UsedBy(vec![sharer]));
     }
 }

@@ -11,7 +11,7 @@ const ANY: &str = "*";
 
 /// The value of each setting.
 #[derive(Debug, Default)]
-pub(super) struct Conduct {
+pub(super) struct ActiveSettings {
     pub(super) own_keys: OwnKeys,
     pub(super) last_login: LastLogin,
     pub(super) deletion_seen: Duration,
@@ -26,7 +26,7 @@ pub(super) struct Conduct {
     rules: BTreeMap<String, Vec<Role>>,
 }
 
-impl Conduct {
+impl ActiveSettings {
     /// Puts a setting in force, instead of its previous value.
     pub(super) fn set(&mut self, setting: Setting) {
         match setting {

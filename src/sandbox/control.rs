@@ -14,11 +14,11 @@ use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 
 use super::answer::{self, Answer};
-use super::door::Door;
 use super::fault::Fault;
+use super::main_port::MainPort;
 use super::moment::Moment;
 use super::options::OldTokens;
-use super::panel::Panel;
+use super::panel::SandboxHandle;
 use super::server;
 use super::service::{method_not_allowed, read_body};
 use super::setting::Setting;
@@ -33,7 +33,7 @@ const MAX_CONNECTIONS: usize = 64;
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Serves the control address until it is dropped.
-pub(super) async fn run(door: Door, panel: Panel, url: String) {
+pub(super) async fn run(door: MainPort, panel: SandboxHandle, url: String) {
     let mut connections = JoinSet::new();
     let address = door.address();
     loop {
@@ -56,7 +56,7 @@ pub(super) async fn run(door: Door, panel: Panel, url: String) {
 }
 
 async fn answer(
-    panel: &Panel,
+    panel: &SandboxHandle,
     address: SocketAddr,
     url: &str,
     request: Request<Incoming>,
@@ -104,7 +104,7 @@ async fn answer(
 
 type Outcome = Result<String, (StatusCode, String)>;
 
-async fn put_fault(panel: &Panel, request: Request<Incoming>) -> Outcome {
+async fn put_fault(panel: &SandboxHandle, request: Request<Incoming>) -> Outcome {
     let requests = count(request.uri().query())?;
     let text = text(request).await?;
     let fault = match text.trim() {
@@ -116,7 +116,7 @@ async fn put_fault(panel: &Panel, request: Request<Incoming>) -> Outcome {
     set_fault(panel, fault, requests).await
 }
 
-async fn set_fault(panel: &Panel, fault: Option<Fault>, requests: Option<u64>) -> Outcome {
+async fn set_fault(panel: &SandboxHandle, fault: Option<Fault>, requests: Option<u64>) -> Outcome {
     match panel.set_fault(fault, requests).await {
         Ok(()) => Ok(fault_in_force(panel)),
         Err(why) if why.kind() == std::io::ErrorKind::InvalidInput => Err(bad(&why)),
@@ -124,7 +124,7 @@ async fn set_fault(panel: &Panel, fault: Option<Fault>, requests: Option<u64>) -
     }
 }
 
-async fn put_script(panel: &Panel, request: Request<Incoming>) -> Outcome {
+async fn put_script(panel: &SandboxHandle, request: Request<Incoming>) -> Outcome {
     let timeline = Timeline::parse(&text(request).await?).map_err(|why| bad(&why))?;
     let steps = timeline.steps().len();
     match panel.play(timeline).await {
@@ -135,7 +135,7 @@ async fn put_script(panel: &Panel, request: Request<Incoming>) -> Outcome {
 }
 
 /// Applies settings, one per line: all of them, or none if one is wrong.
-async fn put_settings(panel: &Panel, request: Request<Incoming>) -> Outcome {
+async fn put_settings(panel: &SandboxHandle, request: Request<Incoming>) -> Outcome {
     let text = text(request).await?;
     let mut parsed = Vec::new();
     for (n, line) in text
@@ -156,7 +156,7 @@ async fn put_settings(panel: &Panel, request: Request<Incoming>) -> Outcome {
     Ok(settings(panel))
 }
 
-fn settings(panel: &Panel) -> String {
+fn settings(panel: &SandboxHandle) -> String {
     let mut settings = String::new();
     for setting in panel.issuer().tenant.conduct.list() {
         // writing to a string cannot fail
@@ -165,7 +165,7 @@ fn settings(panel: &Panel) -> String {
     settings
 }
 
-async fn put_old_tokens(panel: &Panel, request: Request<Incoming>) -> Outcome {
+async fn put_old_tokens(panel: &SandboxHandle, request: Request<Incoming>) -> Outcome {
     let old_tokens = match text(request).await?.trim() {
         "survive" => OldTokens::Survive,
         "die" => OldTokens::Die,
@@ -175,14 +175,14 @@ async fn put_old_tokens(panel: &Panel, request: Request<Incoming>) -> Outcome {
     Ok("this counts from the next time that a key loses its secret\n".to_owned())
 }
 
-async fn put_secret(panel: &Panel, request: Request<Incoming>) -> Outcome {
+async fn put_secret(panel: &SandboxHandle, request: Request<Incoming>) -> Outcome {
     let secret = ClientSecret::parse(text(request).await?.trim_end_matches(['\r', '\n']))
         .map_err(|why| bad(&why))?;
     panel.issuer().tenant.keys.set_first_secret(secret);
     Ok("the client secret is changed; tokens issued so far stay valid\n".to_owned())
 }
 
-fn fault_in_force(panel: &Panel) -> String {
+fn fault_in_force(panel: &SandboxHandle) -> String {
     match panel.issuer().switch.fault() {
         Some(fault) => format!("fault: {fault}\n"),
         None => "fault: none\n".to_owned(),

@@ -17,8 +17,8 @@ use super::ledger;
 use super::moment::Moment;
 use super::options::{Options, UnknownPath};
 use super::pending::Pending;
-use super::record::{Seen, Stats};
-use super::switch::Switch;
+use super::record::{Stats, TokenRequestForm};
+use super::switch::ActiveFault;
 use super::tenant::Tenant;
 use crate::credential::Credential;
 
@@ -36,9 +36,9 @@ pub(super) struct TokenRequest<'a> {
 #[derive(Debug)]
 pub(super) struct Issuer {
     pub(super) tenant: Tenant,
-    pub(super) switch: Switch,
+    pub(super) switch: ActiveFault,
     unknown_path: UnknownPath,
-    seen: VecDeque<Seen>,
+    seen: VecDeque<TokenRequestForm>,
     pub(super) stats: Stats,
     /// The changes of keys that are executed later.
     pub(super) pending: Vec<Pending>,
@@ -49,7 +49,7 @@ impl Issuer {
         Self {
             unknown_path: options.unknown_path,
             tenant: Tenant::new(options, url, now),
-            switch: Switch::default(),
+            switch: ActiveFault::default(),
             seen: VecDeque::new(),
             stats: Stats::default(),
             pending: Vec::new(),
@@ -74,7 +74,7 @@ impl Issuer {
         self.stats.token_requests += 1;
         ledger::remember(
             &mut self.seen,
-            Seen {
+            TokenRequestForm {
                 path: path.to_owned(),
                 content_type: content_type.map(str::to_owned),
                 header_names,
@@ -206,7 +206,7 @@ impl Issuer {
         self.stats
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(super) fn seen(&self) -> Vec<TokenRequestForm> {
         self.seen.iter().cloned().collect()
     }
 }

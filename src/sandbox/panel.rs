@@ -14,31 +14,31 @@ use super::timeline::Timeline;
 use super::tls::Tls;
 
 /// Requests that the listener applies the fault in force. The listener answers when it has opened or closed the port.
-pub(super) type Look = oneshot::Sender<io::Result<()>>;
+pub(super) type PortUpdate = oneshot::Sender<io::Result<()>>;
 
 /// A timeline to follow from now on, and a channel that reports when its steps for this moment are in force.
-pub(super) type Play = (Timeline, oneshot::Sender<()>);
+pub(super) type TimelineStart = (Timeline, oneshot::Sender<()>);
 
 /// A handle on a running sandbox.
 #[derive(Debug, Clone)]
-pub(super) struct Panel {
+pub(super) struct SandboxHandle {
     issuer: Arc<Mutex<Issuer>>,
     tls: Option<Arc<Tls>>,
     open: Arc<AtomicU64>,
-    looks: mpsc::Sender<Look>,
-    timelines: mpsc::Sender<Play>,
+    looks: mpsc::Sender<PortUpdate>,
+    timelines: mpsc::Sender<TimelineStart>,
 }
 
 /// A guard that counts a connection as open until it is dropped.
 #[derive(Debug)]
 pub(super) struct Open(Arc<AtomicU64>);
 
-impl Panel {
+impl SandboxHandle {
     pub(super) fn new(
         issuer: Issuer,
         tls: Option<Tls>,
-        looks: mpsc::Sender<Look>,
-        timelines: mpsc::Sender<Play>,
+        looks: mpsc::Sender<PortUpdate>,
+        timelines: mpsc::Sender<TimelineStart>,
     ) -> Self {
         Self {
             issuer: Arc::new(Mutex::new(issuer)),

@@ -4,11 +4,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::moment::Moment;
-use super::panel::{Panel, Play};
+use super::panel::{SandboxHandle, TimelineStart};
 use super::timeline::Timeline;
 
 /// Follows the latest timeline until the sender is dropped. Faults can be switched by hand between two steps.
-pub(super) async fn run(panel: Panel, mut timelines: mpsc::Receiver<Play>) {
+pub(super) async fn run(panel: SandboxHandle, mut timelines: mpsc::Receiver<TimelineStart>) {
     let mut play = timelines.recv().await;
     while let Some((timeline, started)) = play {
         let start = Moment::now().mono;
@@ -22,7 +22,7 @@ pub(super) async fn run(panel: Panel, mut timelines: mpsc::Receiver<Play>) {
 }
 
 async fn follow(
-    panel: &Panel,
+    panel: &SandboxHandle,
     timeline: &Timeline,
     start: Instant,
     started: &mut Option<tokio::sync::oneshot::Sender<()>>,

@@ -34,7 +34,7 @@ pub struct Stats {
 /// The form of a token request. It has no values, so that it can be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Seen {
+pub struct TokenRequestForm {
     /// The path.
     pub path: String,
     /// The content type as sent.

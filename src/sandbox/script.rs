@@ -81,13 +81,13 @@ impl Delivery {
         match fault {
             Some(Fault::Slow(delay)) => Self::Late(*delay, answer),
             Some(Fault::Hang) => Self::silence(),
-            Some(Fault::HangHeaders) => Self::raw(encode(&answer, now, Cut::Head), End::Silence),
-            Some(Fault::HangBody) => Self::raw(encode(&answer, now, Cut::Body), End::Silence),
-            Some(Fault::Reset) => Self::raw(encode(&answer, now, Cut::Body), End::Reset),
+            Some(Fault::HangHeaders) => Self::raw(encode(&answer, now, BreakPoint::Head), End::Silence),
+            Some(Fault::HangBody) => Self::raw(encode(&answer, now, BreakPoint::Body), End::Silence),
+            Some(Fault::Reset) => Self::raw(encode(&answer, now, BreakPoint::Body), End::Reset),
             Some(Fault::ResetEarly) => Self::raw(Vec::new(), End::Reset),
             Some(Fault::Swallow) => Self::raw(Vec::new(), End::Close),
             Some(Fault::Drip(pace)) => Self::Raw(Script {
-                bytes: encode(&answer, now, Cut::Nothing),
+                bytes: encode(&answer, now, BreakPoint::Nothing),
                 pace: Some(*pace),
                 end: End::Close,
             }),
@@ -122,14 +122,14 @@ impl Delivery {
 
 /// The point at which an answer breaks off.
 #[derive(Clone, Copy)]
-enum Cut {
+enum BreakPoint {
     Nothing,
     Head,
     Body,
 }
 
 /// Encodes an answer as HTTP/1.1, complete or up to the middle of its head or body.
-fn encode(answer: &Answer, now: Moment, cut: Cut) -> Vec<u8> {
+fn encode(answer: &Answer, now: Moment, cut: BreakPoint) -> Vec<u8> {
     let mut bytes = format!("HTTP/1.1 {}\r\n", answer.status()).into_bytes();
     for (name, value) in answer.headers() {
         bytes.extend_from_slice(name.as_str().as_bytes());
@@ -144,12 +144,12 @@ fn encode(answer: &Answer, now: Moment, cut: Cut) -> Vec<u8> {
     bytes
         .extend_from_slice(format!("content-length: {length}\r\nconnection: close\r\n").as_bytes());
     match cut {
-        Cut::Head => bytes.truncate(bytes.len() / 2),
-        Cut::Body | Cut::Nothing => {
+        BreakPoint::Head => bytes.truncate(bytes.len() / 2),
+        BreakPoint::Body | BreakPoint::Nothing => {
             bytes.extend_from_slice(b"\r\n");
             let head = bytes.len();
             bytes.extend_from_slice(answer.body());
-            if matches!(cut, Cut::Body) {
+            if matches!(cut, BreakPoint::Body) {
                 bytes.truncate(head + length / 2);
             }
         }

@@ -11,9 +11,9 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::door::Door;
 use super::fault::Fault;
-use super::panel::{Look, Panel};
+use super::main_port::MainPort;
+use super::panel::{PortUpdate, SandboxHandle};
 use super::script::{Connection, Delivery, Script};
 use super::service;
 
@@ -27,7 +27,11 @@ const MAX_HEAD_LEN: usize = 16 * 1_024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves the control plane until it is dropped, with all its connections.
-pub(super) async fn run(mut door: Door, panel: Panel, mut looks: mpsc::Receiver<Look>) {
+pub(super) async fn run(
+    mut door: MainPort,
+    panel: SandboxHandle,
+    mut looks: mpsc::Receiver<PortUpdate>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -60,7 +64,7 @@ pub(super) async fn run(mut door: Door, panel: Panel, mut looks: mpsc::Receiver<
 }
 
 /// Serves one connection, after the TLS handshake if there is one.
-async fn serve(stream: TcpStream, panel: Panel) {
+async fn serve(stream: TcpStream, panel: SandboxHandle) {
     let _open = panel.opened();
     // the bytes of a dripping answer must not be merged into segments; if this fails, the fault is only weaker
     let _ = stream.set_nodelay(true);
@@ -79,7 +83,7 @@ async fn serve(stream: TcpStream, panel: Panel) {
 
 /// Serves HTTP on a connection. For faults at the level of bytes, the HTTP library reads the request, and the script
 /// writes the answer.
-async fn serve_http(stream: impl Connection, panel: &Panel) {
+async fn serve_http(stream: impl Connection, panel: &SandboxHandle) {
     let (hand_over, mut taken_over) = mpsc::channel::<Script>(1);
     let service = service_fn(|request| {
         let hand_over = hand_over.clone();

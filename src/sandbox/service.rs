@@ -12,7 +12,7 @@ use super::endpoint::{Api, Endpoint};
 use super::fault::Fault;
 use super::issuer::TokenRequest;
 use super::moment::Moment;
-use super::panel::Panel;
+use super::panel::SandboxHandle;
 use super::script::Delivery;
 use super::tenant;
 
@@ -23,7 +23,7 @@ pub(super) const MAX_BODY_LEN: usize = 64 * 1_024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Answers one request.
-pub(super) async fn answer<B>(panel: &Panel, request: Request<B>) -> Delivery
+pub(super) async fn answer<B>(panel: &SandboxHandle, request: Request<B>) -> Delivery
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -55,7 +55,7 @@ where
     }
 }
 
-async fn resource<B>(panel: &Panel, endpoint: Endpoint<'_>, request: Request<B>) -> Delivery
+async fn resource<B>(panel: &SandboxHandle, endpoint: Endpoint<'_>, request: Request<B>) -> Delivery
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -84,7 +84,7 @@ fn is_json(content_type: &str) -> bool {
     media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
-async fn token<B>(panel: &Panel, api: Api, request: Request<B>) -> Delivery
+async fn token<B>(panel: &SandboxHandle, api: Api, request: Request<B>) -> Delivery
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -153,7 +153,7 @@ mod tests {
     async fn hang_concerns_every_path_and_the_other_faults_the_token_endpoints_alone() {
         let options = Options::new(Line::V2_24, "app", ClientSecret::parse("s").unwrap());
         let issuer = Issuer::new(options, String::new(), Moment::now());
-        let panel = Panel::new(issuer, None, mpsc::channel(1).0, mpsc::channel(1).0);
+        let panel = SandboxHandle::new(issuer, None, mpsc::channel(1).0, mpsc::channel(1).0);
         let raw = async |method, path| {
             let mut request = Request::new(Empty::<Bytes>::new());
             *request.method_mut() = method;

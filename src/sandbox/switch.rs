@@ -4,13 +4,13 @@ use super::fault::Fault;
 
 /// The fault in force.
 #[derive(Debug, Default)]
-pub(super) struct Switch {
+pub(super) struct ActiveFault {
     fault: Option<Fault>,
     /// The number of further requests that it affects; `None` means until it is changed.
     left: Option<u64>,
 }
 
-impl Switch {
+impl ActiveFault {
     /// Puts a fault in force, for the next `requests` that it affects or until it is changed.
     pub(super) fn set(&mut self, fault: Option<Fault>, requests: Option<u64>) {
         *self = Self {

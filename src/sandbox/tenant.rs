@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 
-use super::conduct::Conduct;
+use super::conduct::ActiveSettings;
 use super::endpoint::Endpoint;
 use super::grant::Refusal;
 use super::jwt::{self, Bearer};
@@ -28,7 +28,7 @@ pub(super) struct Tenant {
     pub(super) line: Line,
     pub(super) keys: Keys,
     pub(super) ledger: Ledger,
-    pub(super) conduct: Conduct,
+    pub(super) conduct: ActiveSettings,
     old_tokens: OldTokens,
     /// The address in the `iss` of tokens.
     url: String,
@@ -52,7 +52,7 @@ impl Tenant {
         } else {
             &options.client_id
         };
-        let mut conduct = Conduct::default();
+        let mut conduct = ActiveSettings::default();
         conduct.set(Setting::AccessRules {
             subject: first.to_owned(),
             roles: vec![options.role],

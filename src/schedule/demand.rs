@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Unit;
+use super::Jitter;
 use crate::instant::BootInstant;
 
 /// Shortest time between two attempts that callers without a valid token cause.
@@ -86,7 +86,7 @@ pub fn demand_due_in_outage(
     now: BootInstant,
     last: BootInstant,
     since: BootInstant,
-    jitter: Unit,
+    jitter: Jitter,
 ) -> BootInstant {
     let soon = demand_due(now, Some(last));
     if soon.since(since) <= OUTAGE_EARLY {
@@ -155,7 +155,7 @@ mod tests {
         ) {
             let (since, last) = (at(since), at(since + later));
             let now = last.after(Duration::from_millis(asks));
-            let wait = demand_due_in_outage(now, last, since, Unit::new(u)).since(last);
+            let wait = demand_due_in_outage(now, last, since, Jitter::new(u)).since(last);
             if later + asks.max(2_000) <= 30_000 {
                 prop_assert_eq!(wait, DEMAND_SPACING.max(now.since(last)));
             } else {

@@ -36,11 +36,11 @@ fn wild() -> impl Strategy<Value = Validity> {
     })
 }
 
-fn unit() -> impl Strategy<Value = Unit> {
+fn unit() -> impl Strategy<Value = Jitter> {
     prop_oneof![
-        (0.0f64..1.0).prop_map(Unit::new),
-        Just(Unit::new(0.0)),
-        Just(Unit::new(1.0))
+        (0.0f64..1.0).prop_map(Jitter::new),
+        Just(Jitter::new(0.0)),
+        Just(Jitter::new(1.0))
     ]
 }
 
@@ -221,10 +221,10 @@ proptest! {
         now in boot(), asked in boot(), lifetime in 0u64..200_000, later in 0u64..1_000_000,
     ) {
         let lifetime = Duration::from_secs(lifetime);
-        let gone = forgotten(now, asked, lifetime);
+        let gone = is_unrequested(now, asked, lifetime);
         prop_assert_eq!(gone, asked.after(lifetime * 2) <= now.max(asked));
-        prop_assert!(!gone || forgotten(now.after(Duration::from_secs(later)), asked, lifetime));
-        prop_assert!(!forgotten(now, asked, Duration::MAX));
+        prop_assert!(!gone || is_unrequested(now.after(Duration::from_secs(later)), asked, lifetime));
+        prop_assert!(!is_unrequested(now, asked, Duration::MAX));
     }
 
     #[test]
@@ -246,7 +246,7 @@ proptest! {
 fn back_off_doubles_to_its_cap_and_is_shorter_when_it_is_late() {
     let sent = BootInstant::from_boot(Duration::from_secs(1_000));
     let v = Validity::new(sent, Some(Duration::from_secs(3_600)));
-    let full = Unit::new(1.0);
+    let full = Jitter::new(1.0);
     let early = sent.after(Duration::from_secs(1_800));
     let wait = |now, n, held| {
         retry_due(now, n, held, None, full)

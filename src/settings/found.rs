@@ -6,12 +6,12 @@
 use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 
-use super::unusable::{Gone, Unusable};
+use super::config_error::{ConfigError, MissingReason};
 use crate::config::Config;
 
 /// A configuration as found.
 #[derive(Debug)]
-pub struct Found {
+pub struct ConfigFile {
     /// The configuration; it has no profiles if there is no text.
     pub config: Config,
     /// Its origin.
@@ -36,16 +36,16 @@ pub enum Content {
 
 // === impl Found ===
 
-impl Found {
+impl ConfigFile {
     /// Returns it if a daemon can start with it, and a command can show it. A missing file is accepted unless it was
     /// `named`: the default file may not exist yet.
     ///
     /// # Errors
-    /// [`Unusable::Gone`] otherwise.
-    pub fn to_begin_with(self, path: &Path, named: bool) -> Result<Self, Unusable> {
+    /// [`ConfigError::Gone`] otherwise.
+    pub fn usable_at_start(self, path: &Path, named: bool) -> Result<Self, ConfigError> {
         self.unless(path, |content| match content {
-            Content::Missing { link: Some(link) } => Some(Gone::Dangling(link.clone())),
-            Content::Missing { link: None } if named => Some(Gone::NoSuchFile),
+            Content::Missing { link: Some(link) } => Some(MissingReason::Dangling(link.clone())),
+            Content::Missing { link: None } if named => Some(MissingReason::NoSuchFile),
             _ => None,
         })
     }
@@ -53,17 +53,19 @@ impl Found {
     /// Returns it if it may replace the configuration in force, which was read from `before`.
     ///
     /// # Errors
-    /// [`Unusable::Gone`] otherwise.
-    pub fn to_go_on_with(
+    /// [`ConfigError::Gone`] otherwise.
+    pub fn may_replace_current(
         self,
         path: &Path,
         named: bool,
         before: &Content,
-    ) -> Result<Self, Unusable> {
-        self.to_begin_with(path, named && matches!(before, Content::Missing { .. }))?
+    ) -> Result<Self, ConfigError> {
+        self.usable_at_start(path, named && matches!(before, Content::Missing { .. }))?
             .unless(path, |content| match (content, before) {
-                (Content::Missing { .. }, Content::Empty | Content::Text) => Some(Gone::Removed),
-                (Content::Empty, Content::Text) => Some(Gone::Emptied),
+                (Content::Missing { .. }, Content::Empty | Content::Text) => {
+                    Some(MissingReason::Removed)
+                }
+                (Content::Empty, Content::Text) => Some(MissingReason::Emptied),
                 _ => None,
             })
     }
@@ -72,20 +74,20 @@ impl Found {
     /// [`Content::Missing`] if it has read nothing yet. A file that has gone meanwhile is not created again, and none
     /// is created at the end of a dangling link.
     ///
-    /// [`Unusable::Gone`] otherwise.
-    /// [`Unusable::Gone`].
-    pub fn to_change(self, path: &Path, before: &Content) -> Result<Self, Unusable> {
-        self.to_go_on_with(path, false, before)
+    /// [`ConfigError::Gone`] otherwise.
+    /// [`ConfigError::Gone`].
+    pub fn to_change(self, path: &Path, before: &Content) -> Result<Self, ConfigError> {
+        self.may_replace_current(path, false, before)
     }
 
     fn unless(
         self,
         path: &Path,
-        gone: impl Fn(&Content) -> Option<Gone>,
-    ) -> Result<Self, Unusable> {
+        gone: impl Fn(&Content) -> Option<MissingReason>,
+    ) -> Result<Self, ConfigError> {
         match gone(&self.content) {
             None => Ok(self),
-            Some(why) => Err(Unusable::Gone {
+            Some(why) => Err(ConfigError::Gone {
                 path: path.to_owned(),
                 why,
             }),
@@ -129,18 +131,18 @@ mod tests {
         Content::Missing { link: None }
     }
 
-    fn found(content: Content) -> Found {
-        Found {
+    fn found(content: Content) -> ConfigFile {
+        ConfigFile {
             config: Config::default(),
             content,
             text: String::new(),
         }
     }
 
-    fn gone(result: Result<Found, Unusable>) -> Option<Gone> {
+    fn gone(result: Result<ConfigFile, ConfigError>) -> Option<MissingReason> {
         match result {
             Ok(_) => None,
-            Err(Unusable::Gone { why, .. }) => Some(why),
+            Err(ConfigError::Gone { why, .. }) => Some(why),
             Err(other) => panic!("{other}"),
         }
     }
@@ -153,13 +155,13 @@ mod tests {
         };
         for (content, named, why) in [
             (missing(), false, None),
-            (missing(), true, Some(Gone::NoSuchFile)),
-            (link(), false, Some(Gone::Dangling("/l".into()))),
-            (link(), true, Some(Gone::Dangling("/l".into()))),
+            (missing(), true, Some(MissingReason::NoSuchFile)),
+            (link(), false, Some(MissingReason::Dangling("/l".into()))),
+            (link(), true, Some(MissingReason::Dangling("/l".into()))),
             (Content::Empty, true, None),
             (Content::Text, true, None),
         ] {
-            let begun = found(content).to_begin_with(path, named);
+            let begun = found(content).usable_at_start(path, named);
             assert_eq!(gone(begun), why, "{named}");
         }
     }
@@ -169,19 +171,23 @@ mod tests {
         let path = Path::new("/c");
         for named in [false, true] {
             for (before, now, why) in [
-                (Content::Text, missing(), Some(Gone::Removed)),
-                (Content::Text, Content::Empty, Some(Gone::Emptied)),
+                (Content::Text, missing(), Some(MissingReason::Removed)),
+                (Content::Text, Content::Empty, Some(MissingReason::Emptied)),
                 (Content::Text, Content::Text, None),
-                (Content::Empty, missing(), Some(Gone::Removed)),
+                (Content::Empty, missing(), Some(MissingReason::Removed)),
                 (Content::Empty, Content::Empty, None),
                 (Content::Empty, Content::Text, None),
                 // The file never existed.
-                (missing(), missing(), named.then_some(Gone::NoSuchFile)),
+                (
+                    missing(),
+                    missing(),
+                    named.then_some(MissingReason::NoSuchFile),
+                ),
                 (missing(), Content::Empty, None),
                 (missing(), Content::Text, None),
             ] {
                 let case = format!("{named} {before:?} {now:?}");
-                let went_on = found(now).to_go_on_with(path, named, &before);
+                let went_on = found(now).may_replace_current(path, named, &before);
                 assert_eq!(gone(went_on), why, "{case}");
             }
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
-use super::write::{Readers, WriteError, place};
+use super::write::{FileReaders, WriteError, place};
 use crate::file_lock::{FileLock, NotLocked, holder};
 use crate::folder::{Attributes, Folder};
 
@@ -61,7 +61,7 @@ pub enum LockError {
 pub fn lock_config(
     path: &Path,
     uid: u32,
-    readers: Readers,
+    readers: FileReaders,
     waits: impl FnOnce(Option<&str>),
 ) -> Result<ConfigLock, LockError> {
     take(path, uid, readers, TRIES, waits)
@@ -70,7 +70,7 @@ pub fn lock_config(
 fn take(
     path: &Path,
     uid: u32,
-    readers: Readers,
+    readers: FileReaders,
     tries: u32,
     waits: impl FnOnce(Option<&str>),
 ) -> Result<ConfigLock, LockError> {
@@ -228,7 +228,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..20 {
-                        let lock = lock_config(&config, uid(), Readers::Owner, |_| {}).unwrap();
+                        let lock = lock_config(&config, uid(), FileReaders::Owner, |_| {}).unwrap();
                         assert!(lock.is_exclusive());
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         inside.fetch_sub(1, Ordering::SeqCst);
@@ -243,11 +243,14 @@ mod tests {
     fn who_waits_too_long_is_told_and_a_lock_that_nobody_holds_is_taken() {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("config.toml");
-        let held = lock_config(&config, uid(), Readers::Owner, |_| {}).unwrap();
+        let held = lock_config(&config, uid(), FileReaders::Owner, |_| {}).unwrap();
         let mode = dir.path().join(NAME).metadata().unwrap().permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
         let mut said = 0;
-        let busy = take(&config, uid(), Readers::Owner, MOMENT + 2, |_| said += 1).unwrap_err();
+        let busy = take(&config, uid(), FileReaders::Owner, MOMENT + 2, |_| {
+            said += 1
+        })
+        .unwrap_err();
         assert_eq!(said, 1);
         assert!(matches!(busy, LockError::Busy { .. }));
         assert!(busy.to_string().contains("another process is changing it"));
@@ -255,7 +258,7 @@ mod tests {
         // The files that a killed process leaves.
         fs::write(dir.path().join(NAME), "").unwrap();
         fs::write(dir.path().join(".jeton-new-abc"), "").unwrap();
-        drop(take(&config, uid(), Readers::Owner, 1, |_| {}).unwrap());
+        drop(take(&config, uid(), FileReaders::Owner, 1, |_| {}).unwrap());
         assert!(names(dir.path()).is_empty());
     }
 
@@ -265,9 +268,9 @@ mod tests {
         let (real, link) = (dir.path().join("real"), dir.path().join("link"));
         fs::create_dir(&real).unwrap();
         std::os::unix::fs::symlink("real/config.toml", &link).unwrap();
-        let _held = lock_config(&link, uid(), Readers::Owner, |_| {}).unwrap();
+        let _held = lock_config(&link, uid(), FileReaders::Owner, |_| {}).unwrap();
         assert_eq!(names(&real), [NAME]);
         let other = real.join("other.toml");
-        assert!(take(&other, uid(), Readers::Owner, 1, |_| {}).is_err());
+        assert!(take(&other, uid(), FileReaders::Owner, 1, |_| {}).is_err());
     }
 }

@@ -16,7 +16,7 @@ use crate::offload;
 pub type Answer = Result<Option<u32>, LookupFailed>;
 
 /// A look-up of names that ends at its limit. Each name is queried once.
-pub struct Look {
+pub struct NameLookup {
     service: Arc<Service>,
     limit: Duration,
     end: Countdown,
@@ -38,10 +38,10 @@ struct Queue {
     is_running: bool,
     /// The look-up in progress. The reference is dead once no caller waits for it.
     in_progress: Option<Weak<()>>,
-    questions: VecDeque<Question>,
+    questions: VecDeque<PendingLookup>,
 }
 
-struct Question {
+struct PendingLookup {
     name: Name,
     answer: SyncSender<Answer>,
     /// Dead once no caller waits for the answer.
@@ -56,9 +56,9 @@ pub struct Answers(BTreeMap<Name, Answer>);
 
 /// Looks these names up. An abandoned look-up that still hangs may finish within this time.
 pub fn look_up(names: impl IntoIterator<Item = Name>, limit: Duration) -> Answers {
-    let look = Look {
+    let look = NameLookup {
         is_patient: true,
-        ..Look::within(limit)
+        ..NameLookup::within(limit)
     };
     let answer = |name: Name| (name.clone(), look.number(name));
     Answers(names.into_iter().map(answer).collect())
@@ -112,7 +112,7 @@ impl Service {
         queue
             .questions
             .retain(|question| question.wanted.strong_count() > 0);
-        queue.questions.push_back(Question {
+        queue.questions.push_back(PendingLookup {
             name: name.clone(),
             answer: sender,
             wanted: Arc::downgrade(&wanted),
@@ -166,7 +166,7 @@ impl Queue {
 
 // === impl Look ===
 
-impl Look {
+impl NameLookup {
     /// Starts a look-up of the machine's users and groups. A name without an answer after `limit` counts as failed.
     /// While an abandoned look-up hangs, every name fails at once, so that many callers do not all wait for it.
     pub fn within(limit: Duration) -> Self {
@@ -197,7 +197,7 @@ impl Look {
     }
 }
 
-impl Names for Look {
+impl Names for NameLookup {
     fn user(&self, name: &str) -> Answer {
         self.number(Name::User(name.to_owned()))
     }
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_service_that_hangs_ends_at_the_limit_and_holds_one_thread() {
         let service = Service::new(ask);
-        let look = |limit| Look::at(Arc::clone(&service), limit);
+        let look = |limit| NameLookup::at(Arc::clone(&service), limit);
         let user = |text: &str| Name::User(text.to_owned());
         let first = look(LONG);
         assert_eq!(first.user("7"), Ok(Some(7)));
@@ -255,7 +255,7 @@ mod tests {
         let failed = look(LONG).user("9").unwrap_err();
         assert!(failed.0.contains("an earlier look-up"), "{failed}");
         let (sender, answers) = channel();
-        let patient = Look {
+        let patient = NameLookup {
             is_patient: true,
             ..look(LONG)
         };
@@ -286,8 +286,8 @@ mod tests {
 
     #[test]
     fn the_machine_is_asked() {
-        assert_eq!(Look::within(LONG).user("root"), Ok(Some(0)));
-        assert_eq!(Look::within(LONG).user("no-such-user-here"), Ok(None));
-        assert!(Look::within(Duration::ZERO).user("root").is_err());
+        assert_eq!(NameLookup::within(LONG).user("root"), Ok(Some(0)));
+        assert_eq!(NameLookup::within(LONG).user("no-such-user-here"), Ok(None));
+        assert!(NameLookup::within(Duration::ZERO).user("root").is_err());
     }
 }

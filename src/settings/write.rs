@@ -7,14 +7,14 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::folder::{Attributes, Folder};
-use crate::trust::{Distrust, is_full, make_folders};
+use crate::trust::{TrustFault, is_full, make_folders};
 
 /// The most links that are followed, as many as Linux follows.
 const MAX_LINKS: usize = 40;
 
 /// The users who may read a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readers {
+pub enum FileReaders {
     /// The owner alone: a user's own configuration.
     Owner,
     /// Every user: a system's configuration, which root writes and the daemon's user reads. It holds no secret.
@@ -38,14 +38,19 @@ pub struct WriteError {
 ///
 /// # Errors
 /// [`WriteError`] if the file could not be replaced. It is then unchanged, unless the error says otherwise.
-pub fn write_config(path: &Path, text: &str, uid: u32, readers: Readers) -> Result<(), WriteError> {
+pub fn write_config(
+    path: &Path,
+    text: &str,
+    uid: u32,
+    readers: FileReaders,
+) -> Result<(), WriteError> {
     let fail = |action| move |source| WriteError::new(path, action, source);
     let (folder, target) = place(path, uid, readers)?;
     let Target { name, existing } = target;
     let is_root = rustix::process::geteuid().is_root();
     let file_mode = match readers {
-        Readers::Owner => 0o600,
-        Readers::Everyone => 0o644,
+        FileReaders::Owner => 0o600,
+        FileReaders::Everyone => 0o644,
     };
     let attributes = match existing {
         None => Attributes {
@@ -86,7 +91,7 @@ pub(super) struct Target {
 pub(super) fn place(
     path: &Path,
     uid: u32,
-    readers: Readers,
+    readers: FileReaders,
 ) -> Result<(PathBuf, Target), WriteError> {
     let fail = |action| move |source| WriteError::new(path, action, source);
     let (real, existing) = target(path).map_err(fail("follow it"))?;
@@ -94,13 +99,13 @@ pub(super) fn place(
         return Err(fail("write it")(io::ErrorKind::InvalidFilename.into()));
     };
     let mode = match readers {
-        Readers::Owner => 0o700,
-        Readers::Everyone => 0o755,
+        FileReaders::Owner => 0o700,
+        FileReaders::Everyone => 0o755,
     };
     make_folders(folder, uid, mode).map_err(|e| {
         // The system's own error, so that a full disk is recognised.
         let full = match &e.why {
-            Distrust::Io { source, .. } if is_full(source) => source.raw_os_error(),
+            TrustFault::Io { source, .. } if is_full(source) => source.raw_os_error(),
             _ => None,
         };
         let source = full.map_or_else(|| io::Error::other(e), io::Error::from_raw_os_error);
@@ -187,7 +192,7 @@ mod tests {
 
     use super::*;
 
-    fn write(path: &Path, text: &str, readers: Readers) -> Result<(), WriteError> {
+    fn write(path: &Path, text: &str, readers: FileReaders) -> Result<(), WriteError> {
         write_config(path, text, rustix::process::geteuid().as_raw(), readers)
     }
 
@@ -199,14 +204,14 @@ mod tests {
     fn a_new_file_and_its_folders_are_its_owners_or_for_everyone_to_read() {
         let dir = tempfile::tempdir().unwrap();
         let private = dir.path().join("a/b/config.toml");
-        write(&private, "x", Readers::Owner).unwrap();
+        write(&private, "x", FileReaders::Owner).unwrap();
         assert_eq!(fs::read(&private).unwrap(), b"x");
         assert_eq!(
             (mode(&private), mode(&dir.path().join("a"))),
             (0o600, 0o700)
         );
         let public = dir.path().join("c/config.toml");
-        write(&public, "x", Readers::Everyone).unwrap();
+        write(&public, "x", FileReaders::Everyone).unwrap();
         assert_eq!((mode(&public), mode(&dir.path().join("c"))), (0o644, 0o755));
     }
 
@@ -217,14 +222,14 @@ mod tests {
         fs::write(&real, "old").unwrap();
         fs::set_permissions(&real, Permissions::from_mode(0o640)).unwrap();
         symlink("real", &link).unwrap();
-        write(&link, "new", Readers::Owner).unwrap();
+        write(&link, "new", FileReaders::Owner).unwrap();
         assert!(link.is_symlink());
         assert_eq!(
             (fs::read(&real).unwrap(), mode(&real)),
             (b"new".to_vec(), 0o640)
         );
         symlink("later/config.toml", dir.path().join("dangling")).unwrap();
-        write(&dir.path().join("dangling"), "x", Readers::Owner).unwrap();
+        write(&dir.path().join("dangling"), "x", FileReaders::Owner).unwrap();
         assert_eq!(
             fs::read(dir.path().join("later/config.toml")).unwrap(),
             b"x"
@@ -237,7 +242,7 @@ mod tests {
         symlink("ring", dir.path().join("ring")).unwrap();
         fs::create_dir(dir.path().join("folder")).unwrap();
         for bad in ["ring", "folder"] {
-            let e = write(&dir.path().join(bad), "x", Readers::Owner).unwrap_err();
+            let e = write(&dir.path().join(bad), "x", FileReaders::Owner).unwrap_err();
             assert!(e.to_string().ends_with("it is as it was"), "{e}");
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);

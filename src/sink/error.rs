@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::folder::ReplaceError;
-use crate::trust::{Untrusted, is_full};
+use crate::trust::{UntrustedPath, is_full};
 
 /// The error of a file that was not written or not removed.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct SinkError {
 #[derive(Debug)]
 pub(crate) enum SinkErrorKind {
     /// Its folder, or the folder of the records, is not trusted.
-    Untrusted(Untrusted),
+    Untrusted(UntrustedPath),
     /// A file exists that this daemon has not written.
     NotOurs,
     /// The same, in a folder where every user can create files.

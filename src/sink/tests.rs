@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A folder for files, a state, and a daemon.
-struct Place {
+struct TestFolder {
     dir: TempDir,
     sinks: Sinks,
 }
@@ -18,7 +18,7 @@ fn research() -> ProfileName {
     ProfileName::parse("research").unwrap()
 }
 
-impl Place {
+impl TestFolder {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sinks = Self::sinks_of(&dir, "/run/a/jeton.sock");
@@ -70,7 +70,7 @@ fn text(path: &Path) -> String {
 
 #[test]
 fn a_file_is_written_with_its_mode_and_written_again_and_removed() {
-    let place = Place::new();
+    let place = TestFolder::new();
     for (mode, content) in [(0o600, "one"), (0o640, "two"), (0o600, "three")] {
         let file = SinkFile {
             mode,
@@ -95,7 +95,7 @@ fn a_file_is_written_with_its_mode_and_written_again_and_removed() {
 
 #[test]
 fn a_file_of_another_program_is_replaced_only_where_the_configuration_says_so() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let file = place.file("t");
     std::fs::write(&file.path, "another's").unwrap();
     let refused = place.write(&file, "T").unwrap_err();
@@ -121,7 +121,7 @@ fn a_file_of_another_program_is_replaced_only_where_the_configuration_says_so() 
 
 #[test]
 fn a_link_is_not_followed_and_counts_as_another_programs() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let (file, target) = (place.file("t"), place.at("target"));
     std::fs::write(&target, "precious").unwrap();
     symlink(&target, &file.path).unwrap();
@@ -137,7 +137,7 @@ fn a_link_is_not_followed_and_counts_as_another_programs() {
 
 #[test]
 fn in_a_sticky_folder_a_file_of_another_program_is_never_replaced() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let folder = place.dir.path().join("f");
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o1777)).unwrap();
     let file = SinkFile {
@@ -158,7 +158,7 @@ fn in_a_sticky_folder_a_file_of_another_program_is_never_replaced() {
 
 #[test]
 fn a_folder_that_others_can_change_or_that_is_missing_gets_no_token() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let folder = place.dir.path().join("f");
     let file = place.file("t");
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
@@ -184,7 +184,7 @@ fn a_folder_that_others_can_change_or_that_is_missing_gets_no_token() {
 
 #[test]
 fn a_writer_that_was_killed_at_any_point_leaves_a_file_that_is_known() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let file = place.file("t");
     place.write(&file, "one").unwrap();
     let records = &place.sinks.records;
@@ -199,7 +199,7 @@ fn a_writer_that_was_killed_at_any_point_leaves_a_file_that_is_known() {
     // Killed before the rename: there is the old file and a temporary one.
     let folder = open();
     let new = folder
-        .begin_as(&records.key(&file.path), attributes)
+        .create_temporary(&records.key(&file.path), attributes)
         .unwrap();
     let left = Record {
         current: new.identity().unwrap(),
@@ -222,7 +222,7 @@ fn a_writer_that_was_killed_at_any_point_leaves_a_file_that_is_known() {
     // Killed after the rename, with a temporary file of a later writer.
     let left = records.read(&file.path).unwrap().unwrap();
     let new = folder
-        .begin_as(&records.key(&file.path), attributes)
+        .create_temporary(&records.key(&file.path), attributes)
         .unwrap();
     let left = Record {
         current: new.identity().unwrap(),
@@ -240,11 +240,11 @@ fn a_writer_that_was_killed_at_any_point_leaves_a_file_that_is_known() {
 
 #[test]
 fn a_start_removes_what_is_no_longer_kept_and_what_has_expired() {
-    let place = Place::new();
+    let place = TestFolder::new();
     for name in ["kept", "gone"] {
         place.write(&place.file(name), "T").unwrap();
     }
-    let other = Place::sinks_of(&place.dir, "/run/b/jeton.sock");
+    let other = TestFolder::sinks_of(&place.dir, "/run/b/jeton.sock");
     for (name, until) in [("expired", Some(99)), ("valid", Some(101)), ("stays", None)] {
         other.write(&place.file(name), b"T", until).unwrap();
     }
@@ -255,7 +255,7 @@ fn a_start_removes_what_is_no_longer_kept_and_what_has_expired() {
 
 #[test]
 fn only_root_gives_a_file_away_and_only_to_a_group_of_ours() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let given = SinkFile {
         owner: Some(4_711),
         group: Some(4_712),
@@ -290,7 +290,7 @@ fn only_root_gives_a_file_away_and_only_to_a_group_of_ours() {
 )]
 fn readers_never_see_a_part_while_a_file_is_written_again_and_again() {
     use std::sync::atomic::{AtomicBool, Ordering};
-    let place = Place::new();
+    let place = TestFolder::new();
     let file = place.file("t");
     let whole = |n: usize| format!("{n:04}").repeat(2_000);
     place.write(&file, &whole(0)).unwrap();
@@ -314,7 +314,7 @@ fn readers_never_see_a_part_while_a_file_is_written_again_and_again() {
 
 #[test]
 fn a_writer_that_was_killed_before_its_record_leaves_nothing_for_good() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let file = place.file("t");
     let records = &place.sinks.records;
     let folder = Folder::open(&place.dir.path().join("f")).unwrap();
@@ -326,7 +326,7 @@ fn a_writer_that_was_killed_before_its_record_leaves_nothing_for_good() {
     // Before the first record, and beside a record.
     for _ in 0..2 {
         for key in [records.key(&file.path), records.key(&place.at("other"))] {
-            std::mem::forget(folder.begin_as(&key, attributes).unwrap());
+            std::mem::forget(folder.create_temporary(&key, attributes).unwrap());
         }
         // A file with content is not such a left-over.
         let name = format!(".jeton-new-{}-abc", records.key(&file.path));
@@ -365,7 +365,7 @@ fn a_writer_that_was_killed_before_its_record_leaves_nothing_for_good() {
 
 #[test]
 fn one_file_by_two_paths_is_the_first_ones_whatever_replace_says() {
-    let place = Place::new();
+    let place = TestFolder::new();
     symlink(place.at(""), place.dir.path().join("link")).unwrap();
     let file = place.file("t");
     place.write(&file, "one").unwrap();
@@ -391,7 +391,7 @@ fn one_file_by_two_paths_is_the_first_ones_whatever_replace_says() {
 
 #[test]
 fn a_folder_in_the_place_of_the_file_is_named_with_what_to_do() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let file = SinkFile {
         replace: true,
         ..place.file("t")
@@ -404,9 +404,9 @@ fn a_folder_in_the_place_of_the_file_is_named_with_what_to_do() {
 
 #[test]
 fn a_file_of_another_profile_or_of_a_daemon_that_runs_is_known_as_such() {
-    let place = Place::new();
+    let place = TestFolder::new();
     let file = place.file("t");
-    let other = Place::sinks_of(&place.dir, "/run/b/jeton.sock");
+    let other = TestFolder::sinks_of(&place.dir, "/run/b/jeton.sock");
     other.write(&file, b"T", Some(100)).unwrap();
     let is_anothers = |name: &str| {
         let profile = ProfileName::parse(name).unwrap();

@@ -9,13 +9,13 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::record::{self, Record};
-use super::{ChangeSource, KeptStore, ProfileLock, StoreError, StoreErrorKind};
+use super::{ChangeSource, ProfileLock, RotationDataStore, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
 /// Reads records from a store. Its calls block: keep them off the event loop.
 pub trait StoreReader: Send + Sync {
     /// The stored record of the profile, with its revision.
-    fn look(&self, profile: &ProfileName) -> Look;
+    fn look(&self, profile: &ProfileName) -> StoreReading;
 
     /// The stored record of the profile; `None` if there is none.
     ///
@@ -59,7 +59,7 @@ pub trait StoreWriter: StoreReader {
 }
 
 /// A store as the commands use it: they also choose a store, and print where a credential is.
-pub trait Store: StoreWriter + KeptStore {
+pub trait Store: StoreWriter + RotationDataStore {
     /// The store's description for people.
     fn about(&self) -> About;
 
@@ -105,7 +105,7 @@ impl About {
 
 /// The result of reading a store.
 #[derive(Debug)]
-pub struct Look {
+pub struct StoreReading {
     /// The stored record.
     pub record: Result<Option<Record>, StoreError>,
     /// The revision of the record.
@@ -174,7 +174,7 @@ pub(super) trait Backend: Send + Sync {
 }
 
 impl<S: Slots> StoreReader for S {
-    fn look(&self, profile: &ProfileName) -> Look {
+    fn look(&self, profile: &ProfileName) -> StoreReading {
         let records = self.records();
         let read = records.read(profile);
         let revision = Revision::of(&read);
@@ -186,7 +186,7 @@ impl<S: Slots> StoreReader for S {
                 .map_err(|kind| records.error(profile, kind)),
             None => Ok(None),
         });
-        Look { record, revision }
+        StoreReading { record, revision }
     }
 
     fn change_sources(&self, profile: &ProfileName) -> Vec<ChangeSource> {

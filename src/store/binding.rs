@@ -16,7 +16,7 @@ use crate::credential::{Ca, CaVerdict};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     /// Where the secret is sent.
-    pub bound: Bound,
+    pub bound: BoundTarget,
     /// The issuer whose discovery document named that endpoint, if the configuration does not name it.
     pub issuer: Option<String>,
     /// The certificates to trust.
@@ -27,7 +27,7 @@ pub struct Binding {
 
 /// Where a secret is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bound {
+pub enum BoundTarget {
     /// `scheme://host[:port]` of the token endpoint: a record of version 1 has no more of the address.
     Origin(String),
     /// The provider, and the whole address.
@@ -65,7 +65,7 @@ impl Binding {
 
 // === impl Bound ===
 
-impl Bound {
+impl BoundTarget {
     /// This endpoint of the profile's provider.
     pub fn of(profile: &Profile, endpoint: Url) -> Self {
         Self::Endpoint {
@@ -105,12 +105,14 @@ impl Bound {
 impl Required {
     /// Builds the binding that a profile requires. `discovered` is the destination of the secret if the profile does
     /// not name one; `ca_file` is its CA file, if it has one.
-    pub fn of(profile: &Profile, discovered: &Bound, ca_file: Option<Arc<CaFile>>) -> Self {
+    pub fn of(profile: &Profile, discovered: &BoundTarget, ca_file: Option<Arc<CaFile>>) -> Self {
         let bound = match profile.endpoint() {
-            Some(endpoint) => Bound::of(profile, endpoint),
+            Some(endpoint) => BoundTarget::of(profile, endpoint),
             None => match discovered {
-                Bound::Endpoint { endpoint, .. } => Bound::of(profile, endpoint.clone()),
-                Bound::Origin(_) => discovered.clone(),
+                BoundTarget::Endpoint { endpoint, .. } => {
+                    BoundTarget::of(profile, endpoint.clone())
+                }
+                BoundTarget::Origin(_) => discovered.clone(),
             },
         };
         let ca = ca_file
@@ -130,7 +132,7 @@ impl Required {
     }
 }
 
-impl fmt::Display for Bound {
+impl fmt::Display for BoundTarget {
     /// The address without its query, which may hold private data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -165,8 +167,8 @@ mod tests {
         profile(&format!("provider='runai'\n{extra}"))
     }
 
-    fn nowhere() -> Bound {
-        Bound::Origin("https://nowhere".into())
+    fn nowhere() -> BoundTarget {
+        BoundTarget::Origin("https://nowhere".into())
     }
 
     fn required(profile: &Profile) -> Required {
@@ -237,7 +239,7 @@ mod tests {
             let bound = required(&profile(extra)).binding.bound;
             let endpoint = Url::parse(endpoint).unwrap();
             let provider = provider.to_owned();
-            assert_eq!(bound, Bound::Endpoint { provider, endpoint });
+            assert_eq!(bound, BoundTarget::Endpoint { provider, endpoint });
             assert_eq!(bound.origin(), "https://a.b");
         }
     }
@@ -248,7 +250,7 @@ mod tests {
         let now = Required::of(&profile, &nowhere(), ca_file());
         let bytes = ca_file().unwrap().content.bytes.clone();
         let former = |origin: &str, bytes: &str| Binding {
-            bound: Bound::Origin(origin.into()),
+            bound: BoundTarget::Origin(origin.into()),
             ca: Ca::Bytes(bytes.into()),
             ..now.binding.clone()
         };
@@ -270,7 +272,7 @@ mod tests {
         let required = |extra: &str| {
             let profile = profile(&format!("provider='oauth2'\n{extra}"));
             let endpoint = Url::parse("https://tokens.example/t").unwrap();
-            Required::of(&profile, &Bound::of(&profile, endpoint), None)
+            Required::of(&profile, &BoundTarget::of(&profile, endpoint), None)
         };
         let discovered = required("issuer='https://idp.example/x'").binding;
         assert_eq!(discovered.origin(), "https://tokens.example");

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::files::PrivateFiles;
-use super::{Binding, Bound, ProfileLock, StoreError, StoreErrorKind};
+use super::{Binding, BoundTarget, ProfileLock, StoreError, StoreErrorKind};
 use crate::credential::Ca;
 use crate::instant::UnixTime;
 use crate::profile::ProfileName;
@@ -22,7 +22,7 @@ const VERSION: u64 = 1;
 
 /// The binding of a source's credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedBinding {
     /// The binding.
     pub binding: Binding,
     /// The time of the recording.
@@ -48,7 +48,7 @@ struct Form {
 
 // === impl Recorded ===
 
-impl Recorded {
+impl RecordedBinding {
     /// Builds the recorded binding, with the time in whole seconds: the file stores seconds, and the first use must
     /// equal the next read.
     pub fn new(binding: Binding, now: UnixTime) -> Self {
@@ -71,7 +71,7 @@ impl Bindings {
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be read or trusted.
-    pub fn recorded(&self, profile: &ProfileName) -> Result<Option<Recorded>, StoreError> {
+    pub fn recorded(&self, profile: &ProfileName) -> Result<Option<RecordedBinding>, StoreError> {
         let Some(json) = self.0.read(profile)? else {
             return Ok(None);
         };
@@ -83,7 +83,7 @@ impl Bindings {
     ///
     /// # Errors
     /// [`StoreError`] if the state folder cannot be written.
-    pub fn record(&self, lock: &ProfileLock, recorded: &Recorded) -> Result<(), StoreError> {
+    pub fn record(&self, lock: &ProfileLock, recorded: &RecordedBinding) -> Result<(), StoreError> {
         let profile = lock.profile();
         let impossible = || {
             let source = std::io::ErrorKind::InvalidData.into();
@@ -94,7 +94,7 @@ impl Bindings {
             )
         };
         let binding = &recorded.binding;
-        let (Bound::Endpoint { provider, endpoint }, Some(ca)) = (
+        let (BoundTarget::Endpoint { provider, endpoint }, Some(ca)) = (
             &binding.bound,
             match &binding.ca {
                 Ca::System => Some(None),
@@ -151,7 +151,7 @@ impl Bindings {
     }
 }
 
-fn parse(json: &[u8], profile: &ProfileName) -> Result<Recorded, StoreErrorKind> {
+fn parse(json: &[u8], profile: &ProfileName) -> Result<RecordedBinding, StoreErrorKind> {
     let malformed = |what| StoreErrorKind::Malformed {
         line: 0,
         column: 0,
@@ -167,9 +167,9 @@ fn parse(json: &[u8], profile: &ProfileName) -> Result<Recorded, StoreErrorKind>
     }
     let endpoint = Url::parse(&form.endpoint);
     let endpoint = endpoint.map_err(|_| malformed("its endpoint is no address"))?;
-    Ok(Recorded {
+    Ok(RecordedBinding {
         binding: Binding {
-            bound: Bound::Endpoint {
+            bound: BoundTarget::Endpoint {
                 provider: form.provider,
                 endpoint,
             },
@@ -188,10 +188,10 @@ mod tests {
     use super::*;
     use crate::store::lock::Locks;
 
-    fn recorded(ca: Ca) -> Recorded {
-        Recorded {
+    fn recorded(ca: Ca) -> RecordedBinding {
+        RecordedBinding {
             binding: Binding {
-                bound: Bound::Endpoint {
+                bound: BoundTarget::Endpoint {
                     provider: "oauth2".into(),
                     endpoint: Url::parse("https://a.b/t?x=1").unwrap(),
                 },
@@ -207,7 +207,7 @@ mod tests {
     fn what_is_recorded_is_what_is_read_back() {
         let binding = recorded(Ca::System).binding;
         let now = UnixTime::from_epoch(Duration::from_millis(7_900));
-        assert_eq!(Recorded::new(binding, now), recorded(Ca::System));
+        assert_eq!(RecordedBinding::new(binding, now), recorded(Ca::System));
     }
 
     #[test]

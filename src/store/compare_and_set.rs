@@ -8,7 +8,7 @@ use crate::profile::ProfileName;
 
 /// The outcome of a write.
 #[derive(Debug)]
-pub enum Written {
+pub enum ReplaceOutcome {
     /// This record is in the store, and was read back.
     Done(Box<Record>),
     /// Another program has changed the stored record. Ours was not written, or was replaced already.
@@ -49,41 +49,43 @@ pub fn replace_if(
     lock: &ProfileLock,
     expected: Option<&RotationId>,
     change: impl FnOnce(Record) -> Option<Record>,
-) -> Written {
+) -> ReplaceOutcome {
     let look = store.look(lock.profile());
     let stored = match look.record {
         Ok(stored) => stored.filter(|record| record.rotation_id() == expected),
         Err(error) => {
             let intended = None;
-            return Written::Failed { intended, error };
+            return ReplaceOutcome::Failed { intended, error };
         }
     };
     let Some(record) = stored.and_then(change).map(Box::new) else {
-        return Written::Conflict;
+        return ReplaceOutcome::Conflict;
     };
     let written = match store.replace(lock, &look.revision, &record) {
         Ok(written) => written,
-        Err(error) if matches!(error.kind, StoreErrorKind::Conflict) => return Written::Conflict,
+        Err(error) if matches!(error.kind, StoreErrorKind::Conflict) => {
+            return ReplaceOutcome::Conflict;
+        }
         Err(error) if error.changed => {
-            return Written::Unknown {
+            return ReplaceOutcome::Unknown {
                 intended: record,
                 error,
             };
         }
         Err(error) => {
             let intended = Some(record);
-            return Written::Failed { intended, error };
+            return ReplaceOutcome::Failed { intended, error };
         }
     };
     let back = store.look(lock.profile());
     match back.record {
         // Holds even if the store was locked meanwhile: the stored bytes are the same.
-        _ if back.revision == written => Written::Done(record),
-        Err(error) if back.revision.is_unreadable() => Written::Unknown {
+        _ if back.revision == written => ReplaceOutcome::Done(record),
+        Err(error) if back.revision.is_unreadable() => ReplaceOutcome::Unknown {
             intended: record,
             error,
         },
-        _ => Written::Conflict,
+        _ => ReplaceOutcome::Conflict,
     }
 }
 

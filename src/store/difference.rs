@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Binding, Bound, Required};
+use super::{Binding, BoundTarget, Required};
 use crate::credential::{Ca, CaVerdict};
 
 /// A part of a binding.
@@ -78,7 +78,7 @@ impl Binding {
     }
 }
 
-impl Bound {
+impl BoundTarget {
     /// Compares this endpoint with the one that the configuration has now.
     pub fn differences(&self, now: &Self) -> Vec<Difference> {
         let mut differences = vec![];
@@ -119,8 +119,8 @@ impl fmt::Display for Binding {
     /// The whole destination, as a clause for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.bound {
-            Bound::Origin(_) => write!(f, "{}", self.bound)?,
-            Bound::Endpoint { provider, .. } => write!(f, "{provider} at {}", self.bound)?,
+            BoundTarget::Origin(_) => write!(f, "{}", self.bound)?,
+            BoundTarget::Endpoint { provider, .. } => write!(f, "{provider} at {}", self.bound)?,
         }
         if let Some(issuer) = &self.issuer {
             write!(f, ", which the issuer {issuer} names")?;
@@ -192,8 +192,8 @@ mod tests {
 
     use super::*;
 
-    fn endpoint(provider: &str, url: &str) -> Bound {
-        Bound::Endpoint {
+    fn endpoint(provider: &str, url: &str) -> BoundTarget {
+        BoundTarget::Endpoint {
             provider: provider.into(),
             endpoint: Url::parse(url).unwrap(),
         }
@@ -229,17 +229,17 @@ mod tests {
                 "the address (url, token-url or issuer) was https://a.b/t at enrolment and is https://a.b/t with another ? part now",
             ),
             (
-                Bound::Origin("https://a.b".into()),
+                BoundTarget::Origin("https://a.b".into()),
                 victim.clone(),
                 "an earlier version enrolled it for https://a.b and recorded no more of the address, which is https://a.b/u/victim now",
             ),
             (
-                Bound::Origin("https://a.b".into()),
-                Bound::Origin("https://a.b".into()),
+                BoundTarget::Origin("https://a.b".into()),
+                BoundTarget::Origin("https://a.b".into()),
                 "an earlier version enrolled it for https://a.b and recorded no more of the address",
             ),
             (
-                Bound::Origin("https://a.c".into()),
+                BoundTarget::Origin("https://a.c".into()),
                 victim.clone(),
                 "the address (url, token-url or issuer) was https://a.c at enrolment and is https://a.b/u/victim now",
             ),

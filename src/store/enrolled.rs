@@ -1,6 +1,6 @@
 //! The parts of a profile's credential that are known without its secret.
 
-use super::{Binding, Bound, Difference, Record, Required, StoreError, Stores};
+use super::{Binding, BoundTarget, Difference, Record, Required, StoreError, Stores};
 use crate::certificates::CaFileError;
 use crate::config::Profile;
 use crate::profile::ProfileName;
@@ -8,7 +8,7 @@ use crate::store::source::binding_of;
 
 /// A profile's credential, without its secret.
 #[derive(Debug)]
-pub struct Enrolled {
+pub struct EnrolledCredential {
     /// The client ID.
     pub client_id: String,
     /// The client ID of the other key of the record, while its key is being rotated.
@@ -27,10 +27,10 @@ impl Stores {
         &self,
         name: &ProfileName,
         profile: &Profile,
-    ) -> Result<Option<Enrolled>, StoreError> {
+    ) -> Result<Option<EnrolledCredential>, StoreError> {
         if let Some(source) = self.source_of(profile) {
             let recorded = self.bindings().recorded(name)?;
-            return Ok(Some(Enrolled {
+            return Ok(Some(EnrolledCredential {
                 client_id: source.client_id()?,
                 other_client_id: None,
                 binding: recorded.map(|recorded| recorded.binding),
@@ -41,7 +41,7 @@ impl Stores {
         };
         let record = self.reader(store).load(name)?;
         let other = |record: &Record| Some(record.other_key()?.credential.client_id.clone());
-        Ok(record.map(|record| Enrolled {
+        Ok(record.map(|record| EnrolledCredential {
             other_client_id: other(&record),
             client_id: record.key.credential.client_id,
             binding: Some(record.binding),
@@ -51,7 +51,7 @@ impl Stores {
 
 // === impl Enrolled ===
 
-impl Enrolled {
+impl EnrolledCredential {
     /// Compares the binding with the configuration's. `owner` is the only user besides root who may change the CA file.
     /// Blocks.
     ///
@@ -69,12 +69,12 @@ impl Enrolled {
     }
 
     /// The address that the credential is bound to, as far as it is known.
-    pub fn bound(&self, profile: &Profile) -> Bound {
+    pub fn bound(&self, profile: &Profile) -> BoundTarget {
         match &self.binding {
             Some(binding) => binding.bound.clone(),
             None => match profile.endpoint() {
-                Some(endpoint) => Bound::of(profile, endpoint),
-                None => Bound::Origin(profile.site()),
+                Some(endpoint) => BoundTarget::of(profile, endpoint),
+                None => BoundTarget::Origin(profile.site()),
             },
         }
     }

@@ -8,11 +8,11 @@ use rustix::io::Errno;
 
 use super::read_only::SourceError;
 use super::record::VERSION;
-use crate::age_file::Unopened;
+use crate::age_file::OpenError;
 use crate::command_line;
 use crate::folder::ReplaceError;
 use crate::profile::ProfileName;
-use crate::trust::{Distrust, Untrusted, is_passing};
+use crate::trust::{TrustFault, UntrustedPath, is_passing};
 
 /// An error of a store.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub trait Unavailable: fmt::Debug + Send + Sync {
 #[non_exhaustive]
 pub enum StoreErrorKind {
     /// Another user could have read or written it.
-    Untrusted(Untrusted),
+    Untrusted(UntrustedPath),
     /// The record is malformed; its text is never quoted.
     Malformed {
         /// The line, from 1; 0 if unknown.
@@ -80,7 +80,7 @@ pub enum StoreErrorKind {
     /// The record is to be encrypted, and the configuration names no recipient.
     NoRecipient,
     /// The record is encrypted, and cannot be opened.
-    Unopened(Unopened),
+    Unopened(OpenError),
     /// The record says inside that it belongs to this profile: the files were swapped.
     OfAnotherProfile(ProfileName),
     /// The store cannot be used.
@@ -115,10 +115,10 @@ impl StoreError {
     }
 
     /// An error for a file or folder that is not trusted, or that cannot be examined.
-    pub(super) fn untrusted(untrusted: Untrusted) -> Self {
+    pub(super) fn untrusted(untrusted: UntrustedPath) -> Self {
         let path = untrusted.path.clone();
         match untrusted.why {
-            Distrust::Io { action, source } => Self::io(&path, action, source),
+            TrustFault::Io { action, source } => Self::io(&path, action, source),
             _ => Self::new(&path, StoreErrorKind::Untrusted(untrusted)),
         }
     }
@@ -311,11 +311,11 @@ mod tests {
         ] {
             let kind = StoreErrorKind::of("open it", errno.into());
             assert_eq!(kind.is_passing(), passing, "{errno:?}");
-            let why = crate::trust::Distrust::Io {
+            let why = crate::trust::TrustFault::Io {
                 action: "open",
                 source: errno.into(),
             };
-            let untrusted = Untrusted::new(Path::new("/s"), why);
+            let untrusted = UntrustedPath::new(Path::new("/s"), why);
             assert_eq!(StoreErrorKind::Untrusted(untrusted).is_passing(), passing);
         }
         let keyring = |fault| StoreErrorKind::Unavailable(Box::new(fault));

@@ -14,7 +14,7 @@ use super::{ProfileLock, StoreError, StoreErrorKind, record};
 use crate::file_lock::FileLock;
 use crate::folder::{Attributes, Folder, is_temporary};
 use crate::profile::ProfileName;
-use crate::trust::{Distrust, Facts, Purpose, Untrusted, open_private, private_dir};
+use crate::trust::{FileFacts, Purpose, TrustFault, UntrustedPath, open_private, private_dir};
 
 /// The lock that all writers of an earlier version share. The file must stay: without it two programs of that version
 /// could write at the same time.
@@ -100,10 +100,10 @@ impl PrivateFiles {
     }
 
     /// Checks that only its owner can access an opened file.
-    fn judge(&self, file: &File, path: &Path) -> Result<Facts, StoreError> {
-        let facts = Facts::of(file).map_err(|e| StoreError::io(path, "read its state", e))?;
+    fn judge(&self, file: &File, path: &Path) -> Result<FileFacts, StoreError> {
+        let facts = FileFacts::of(file).map_err(|e| StoreError::io(path, "read its state", e))?;
         facts.judge_private_file(self.owner).map_err(|why| {
-            StoreError::untrusted(Untrusted::new(path, why).meant_for(self.purpose))
+            StoreError::untrusted(UntrustedPath::new(path, why).meant_for(self.purpose))
         })?;
         Ok(facts)
     }
@@ -167,8 +167,8 @@ impl PrivateFiles {
             }
         };
         let too_large = || {
-            let why = Distrust::TooLarge(self.limit as u64);
-            StoreError::untrusted(Untrusted::new(&path, why).meant_for(self.purpose))
+            let why = TrustFault::TooLarge(self.limit as u64);
+            StoreError::untrusted(UntrustedPath::new(&path, why).meant_for(self.purpose))
         };
         if facts.len > self.limit as u64 {
             return Err(too_large());
@@ -223,7 +223,7 @@ impl PrivateFiles {
         let folder = Folder::new(file, &self.folder);
         folder.sweep_of(|other| other == Some(writer));
         let made = folder
-            .begin_as(writer, self.attributes())
+            .create_temporary(writer, self.attributes())
             .and_then(|mut new| {
                 new.fill(bytes)?;
                 new.put_new(name)
@@ -270,19 +270,19 @@ fn no_earlier_version_writes(folder: &Folder) -> bool {
 
 /// Whether the opened file has been unlinked.
 const fn has_no_name(error: &StoreError) -> bool {
-    matches!(&error.kind, StoreErrorKind::Untrusted(untrusted) if matches!(untrusted.why, Distrust::HardLinks(0)))
+    matches!(&error.kind, StoreErrorKind::Untrusted(untrusted) if matches!(untrusted.why, TrustFault::HardLinks(0)))
 }
 
 /// The error for a file that cannot be opened: a link or a socket is not trusted, anything else is a system error.
 fn unopened(path: &Path, owner: u32, purpose: Purpose, error: io::Error) -> StoreError {
     let why = match Errno::from_io_error(&error) {
-        Some(Errno::LOOP) => Some(Distrust::IsALink),
-        Some(Errno::NXIO) => Some(Distrust::NotAFile),
-        Some(Errno::ACCESS) => Distrust::not_ours(path, owner),
+        Some(Errno::LOOP) => Some(TrustFault::IsALink),
+        Some(Errno::NXIO) => Some(TrustFault::NotAFile),
+        Some(Errno::ACCESS) => TrustFault::not_ours(path, owner),
         _ => None,
     };
     let Some(why) = why else {
         return StoreError::io(path, "open it", error);
     };
-    StoreError::untrusted(Untrusted::new(path, why).meant_for(purpose))
+    StoreError::untrusted(UntrustedPath::new(path, why).meant_for(purpose))
 }

@@ -15,7 +15,7 @@ use crate::profile::ProfileName;
 mod call;
 mod form;
 
-pub use call::{Keeper, KeyCall, KeyIntent};
+pub use call::{KeyCall, KeyIntent, SecretDestination};
 
 /// The largest file, in bytes: the IDs of 10,000 keys take half of it.
 const MAX_LEN: usize = 1024 * 1024;
@@ -106,7 +106,7 @@ mod tests {
     use crate::config::StoreKind;
     use crate::store::lock::Locks;
 
-    fn creation(name: &str, keeper: Keeper) -> KeyIntent {
+    fn creation(name: &str, keeper: SecretDestination) -> KeyIntent {
         KeyIntent {
             path: "/api/v1/access-keys".into(),
             at: 7,
@@ -124,7 +124,7 @@ mod tests {
         KeyIntent {
             path: "/api/v1/access-keys".into(),
             at: 7,
-            keeper: Keeper::Profile(new, StoreKind::Keyring),
+            keeper: SecretDestination::Profile(new, StoreKind::Keyring),
             call: KeyCall::Regeneration {
                 name: "one".into(),
                 key_id: key_id.into(),
@@ -144,9 +144,9 @@ mod tests {
         assert_eq!(intents.begun(&name).unwrap(), []);
         let new = ProfileName::parse("new").unwrap();
         let all = [
-            creation("one", Keeper::Profile(new, StoreKind::File)),
-            creation("two", Keeper::File("/x y/secret".into())),
-            creation("three", Keeper::Nothing),
+            creation("one", SecretDestination::Profile(new, StoreKind::File)),
+            creation("two", SecretDestination::File("/x y/secret".into())),
+            creation("three", SecretDestination::Nothing),
             regeneration("1", None),
             regeneration("2", Some(5)),
         ];
@@ -170,12 +170,15 @@ mod tests {
         let name = ProfileName::parse("a").unwrap();
         let lock = Locks::new(dir.path(), uid).take(&name).unwrap();
         intents
-            .begin(&lock, creation("1", Keeper::Nothing))
+            .begin(&lock, creation("1", SecretDestination::Nothing))
             .unwrap();
         for rejected in [None, Some(1), Some(2)] {
             intents.begin(&lock, regeneration("1", rejected)).unwrap();
         }
-        let kept = [creation("1", Keeper::Nothing), regeneration("1", Some(2))];
+        let kept = [
+            creation("1", SecretDestination::Nothing),
+            regeneration("1", Some(2)),
+        ];
         assert_eq!(intents.begun(&name).unwrap(), kept);
     }
 
@@ -187,7 +190,7 @@ mod tests {
         let name = ProfileName::parse("a").unwrap();
         let lock = Locks::new(dir.path(), uid).take(&name).unwrap();
         let of = |count: u32| {
-            let mut many = creation("one", Keeper::File("/s".into()));
+            let mut many = creation("one", SecretDestination::File("/s".into()));
             many.call = KeyCall::Creation {
                 name: "one".into(),
                 known: (0..count).map(|n| format!("{n:036}")).collect(),

@@ -9,23 +9,23 @@ use crate::profile::ProfileName;
 
 mod form;
 
-pub use form::Kept;
+pub use form::RotationData;
 pub(super) use form::{MAX_LEN, parse, to_json};
 
 /// Keeps the data that a rotation in place needs beside the record. Only the holder of the profile's lock changes it.
 /// The calls block: keep them off the event loop.
-pub trait KeptStore: Send + Sync {
+pub trait RotationDataStore: Send + Sync {
     /// The kept data of the profile; `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be read, trusted or understood.
-    fn kept(&self, profile: &ProfileName) -> Result<Option<Kept>, StoreError>;
+    fn kept(&self, profile: &ProfileName) -> Result<Option<RotationData>, StoreError>;
 
     /// Keeps this data, and replaces any other of the profile. It is in the store when this returns.
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::changed`] says whether the data may be stored despite the error.
-    fn keep(&self, lock: &ProfileLock, kept: &Kept) -> Result<(), StoreError>;
+    fn keep(&self, lock: &ProfileLock, kept: &RotationData) -> Result<(), StoreError>;
 
     /// Removes the kept data of the profile; returns whether there was any.
     ///

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use self::call::{Answer, Call, MakeCall, Outcome};
 use self::process::Process;
-use self::turn::Turn;
+use self::turn::CallQueue;
 use super::access::{Backend, Slots};
 use super::{About, ChangeSource, ProfileLock, Store, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
@@ -62,7 +62,7 @@ struct Entries {
 /// The calls to the keyring, one at a time.
 struct Calls {
     make: Box<dyn MakeCall>,
-    turn: Turn,
+    turn: CallQueue,
     limit: Duration,
 }
 
@@ -92,7 +92,7 @@ impl KeyringStore {
     fn with(calls: impl MakeCall + 'static, limit: Duration) -> Self {
         let calls = Arc::new(Calls {
             make: Box::new(calls),
-            turn: Turn::default(),
+            turn: CallQueue::default(),
             limit,
         });
         let entries = |item| Entries {

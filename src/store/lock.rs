@@ -20,7 +20,7 @@ use super::{StoreError, StoreErrorKind};
 use crate::file_lock::{FileLock, NotLocked, holder};
 use crate::folder::Folder;
 use crate::profile::ProfileName;
-use crate::trust::{Distrust, Purpose, Untrusted, private_dir};
+use crate::trust::{Purpose, TrustFault, UntrustedPath, private_dir};
 
 mod attempt;
 
@@ -66,11 +66,11 @@ enum Hold {
         _lock: FileLock,
     },
     /// Locking is not possible there, for this reason.
-    Without(Unlockable),
+    Unlocked(NoLockReason),
 }
 
 /// The reason why no lock is possible in a state folder. A keyring can be changed nevertheless.
-enum Unlockable {
+enum NoLockReason {
     /// The file system has no locks.
     NoLocks,
     /// The folder of the locks, or a lock in it, cannot be made.
@@ -84,17 +84,17 @@ enum Unlockable {
 
 /// The number of tries in a row that found a lock owned by another user.
 #[derive(Default)]
-struct NotGiven(u32);
+struct ForeignOwnerTries(u32);
 
 /// The result of one try.
-enum Try {
+enum LockAttempt {
     Held(FileLock),
     /// Another writer holds it, or has just finished.
     Later,
     /// Another user owns it, perhaps root, which may be about to give it away. The error to report if that does not
     /// change.
     NotGiven(StoreError),
-    Without(Unlockable),
+    Without(NoLockReason),
 }
 
 // === impl Locks ===
@@ -140,12 +140,12 @@ impl Locks {
                 };
             }
         };
-        let mut not_given = NotGiven::default();
+        let mut not_given = ForeignOwnerTries::default();
         for at in 1..=self.tries {
             let attempt = self.attempt(&folder, &name, &path)?;
-            let stays = not_given.stays(matches!(attempt, Try::NotGiven(_)));
+            let stays = not_given.stays(matches!(attempt, LockAttempt::NotGiven(_)));
             match attempt {
-                Try::Held(lock) => {
+                LockAttempt::Held(lock) => {
                     return Ok(ProfileLock {
                         profile: profile.clone(),
                         locks: self.clone(),
@@ -156,9 +156,9 @@ impl Locks {
                         },
                     });
                 }
-                Try::Without(why) => return Ok(self.without(profile, why)),
-                Try::NotGiven(error) if stays => return Err(error),
-                Try::Later | Try::NotGiven(_) => {}
+                LockAttempt::Without(why) => return Ok(self.without(profile, why)),
+                LockAttempt::NotGiven(error) if stays => return Err(error),
+                LockAttempt::Later | LockAttempt::NotGiven(_) => {}
             }
             if at == MOMENT {
                 (self.waits)(profile, holder(&path).as_deref());
@@ -170,18 +170,18 @@ impl Locks {
         Err(StoreError::new(&path, StoreErrorKind::Busy))
     }
 
-    fn without(&self, profile: &ProfileName, why: Unlockable) -> ProfileLock {
+    fn without(&self, profile: &ProfileName, why: NoLockReason) -> ProfileLock {
         ProfileLock {
             profile: profile.clone(),
             locks: self.clone(),
-            hold: Hold::Without(why),
+            hold: Hold::Unlocked(why),
         }
     }
 }
 
 // === impl NotGiven ===
 
-impl NotGiven {
+impl ForeignOwnerTries {
     /// Counts one more try; returns whether the writer should give up.
     const fn stays(&mut self, not_given: bool) -> bool {
         self.0 = if not_given { self.0 + 1 } else { 0 };
@@ -204,16 +204,16 @@ impl ProfileLock {
     pub(super) fn exclusive(&self) -> Result<(), StoreError> {
         Err(match &self.hold {
             Hold::Exclusive { .. } => return Ok(()),
-            Hold::Without(Unlockable::NoLocks) => {
+            Hold::Unlocked(NoLockReason::NoLocks) => {
                 StoreError::new(&self.locks.folder, StoreErrorKind::NoLocks)
             }
-            Hold::Without(Unlockable::NotMade {
+            Hold::Unlocked(NoLockReason::NotMade {
                 path,
                 action,
                 errno,
             }) => {
-                let why = Distrust::io(action, (*errno).into());
-                StoreError::untrusted(Untrusted::new(path, why).meant_for(Purpose::State))
+                let why = TrustFault::io(action, (*errno).into());
+                StoreError::untrusted(UntrustedPath::new(path, why).meant_for(Purpose::State))
             }
         })
     }
@@ -247,8 +247,8 @@ impl Drop for ProfileLock {
     }
 }
 
-fn refused(path: &Path, why: Distrust) -> StoreError {
-    StoreError::untrusted(Untrusted::new(path, why).meant_for(Purpose::Lock))
+fn refused(path: &Path, why: TrustFault) -> StoreError {
+    StoreError::untrusted(UntrustedPath::new(path, why).meant_for(Purpose::Lock))
 }
 
 #[expect(

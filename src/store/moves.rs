@@ -11,10 +11,10 @@ use super::files::PrivateFiles;
 use super::{ProfileLock, StoreError};
 use crate::profile::ProfileName;
 
-mod begun;
 mod form;
+mod unfinished;
 
-pub use begun::{Move, MoveKind, Moved};
+pub use unfinished::{Move, MoveKind, MovedCredential};
 
 /// The unfinished moves in the state folder.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ mod tests {
         assert!(!state.exists(), "looking makes nothing");
         let lock = Locks::new(&state, uid).take(&name).unwrap();
         moves.end(&lock).unwrap();
-        let moved = Moved {
+        let moved = MovedCredential {
             client_id: "an \"id\"".into(),
             created_at: 7,
         };

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{StoreError, StoreErrorKind};
 use crate::config::{ClientIdSource, Profile, ReadOnlySource, SecretSource};
-use crate::credential::{Around, ClientSecret, Credential, InvalidCredential, client_id};
+use crate::credential::{ClientSecret, Credential, InvalidCredential, SurroundedText, client_id};
 use crate::process::bounded::{self, Limits};
 use crate::trust::judge_program;
 
@@ -31,7 +31,7 @@ const TRIES: u32 = 3;
 
 /// The parts of this process's surroundings that the sources need.
 #[derive(Debug, Clone, Default)]
-pub struct Surroundings {
+pub struct SourceContext {
     /// The folder in which systemd passes credentials to this service (`$CREDENTIALS_DIRECTORY`).
     pub credentials: Option<PathBuf>,
     /// The whole environment of a command.
@@ -46,7 +46,7 @@ pub struct SourceReader {
     source: ReadOnlySource,
     /// The user whose daemon this is: only this user and root may have write access to the files and programs.
     owner: u32,
-    surroundings: Arc<Surroundings>,
+    surroundings: Arc<SourceContext>,
 }
 
 // === impl SourceReader ===
@@ -56,7 +56,7 @@ impl SourceReader {
     pub(super) fn of(
         profile: &Profile,
         owner: u32,
-        surroundings: &Arc<Surroundings>,
+        surroundings: &Arc<SourceContext>,
     ) -> Option<Self> {
         Some(Self {
             source: profile.credential.source()?.clone(),
@@ -175,7 +175,7 @@ fn invalid(part: Part, why: InvalidCredential) -> StoreError {
 /// Refuses a text with quotes, spaces or a name around it, since there is no person to ask whether they are a part of
 /// it.
 fn demand_nothing_around(part: Part, text: &str) -> Result<(), StoreError> {
-    match Around::of_unasked(text).said() {
+    match SurroundedText::of_unasked(text).said() {
         None => Ok(()),
         Some(around) => Err(failed(part, SourceError::Around(part, around))),
     }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::room::Room;
-use super::{Binding, Bound};
+use super::fixed_buffer::FixedBuffer;
+use super::{Binding, BoundTarget};
 use crate::credential::Ca;
 use crate::instant::UnixTime;
 
@@ -15,8 +15,8 @@ mod steps;
 
 pub use key::Key;
 pub(super) use read::from_json;
-pub use rotation::{Begun, OtherKey, RotationId};
-pub use steps::Seen;
+pub use rotation::{BegunRotation, OtherKey, RotationId};
+pub use steps::ReceivedAt;
 
 /// The version of a record whose key is being rotated, and the newest one. `rotation_id`, `next` and `previous` are new
 /// in it. A program that does not know them must refuse the record.
@@ -41,7 +41,7 @@ pub struct Record {
     /// The endpoint, certificates and proxy that the credential was enrolled for.
     pub binding: Binding,
     /// The unfinished rotation of the key.
-    pub rotation: Option<Begun>,
+    pub rotation: Option<BegunRotation>,
 }
 
 impl Record {
@@ -56,14 +56,14 @@ impl Record {
 pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
     // Allocated at the largest size, so that no growth leaves a copy behind.
     let mut json = Zeroizing::new(Vec::with_capacity(MAX_LEN));
-    if matches!(record.binding.bound, Bound::Origin(_)) && record.rotation.is_some() {
+    if matches!(record.binding.bound, BoundTarget::Origin(_)) && record.rotation.is_some() {
         return None;
     }
     let origin = record.binding.origin();
     // A record of the former version keeps that version: the fields that it lacks cannot be made up.
     let (version, provider, endpoint) = match &record.binding.bound {
-        Bound::Origin(_) => (FORMER_VERSION, None, None),
-        Bound::Endpoint { provider, endpoint } => {
+        BoundTarget::Origin(_) => (FORMER_VERSION, None, None),
+        BoundTarget::Endpoint { provider, endpoint } => {
             let version = match record.rotation {
                 Some(_) => VERSION,
                 None => SETTLED_VERSION,
@@ -90,7 +90,7 @@ pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
         next: other.and_then(OtherKey::next).map(WrittenKey::of),
         previous: other.and_then(OtherKey::previous).map(WrittenKey::of),
     };
-    let room = Room::new(&mut json, MAX_LEN);
+    let room = FixedBuffer::new(&mut json, MAX_LEN);
     serde_json::to_writer_pretty(room, &written).ok()?;
     Some(json)
 }
@@ -188,7 +188,7 @@ mod tests {
         Record {
             key: key("app", secret),
             binding: Binding {
-                bound: Bound::Endpoint {
+                bound: BoundTarget::Endpoint {
                     provider: "runai".into(),
                     endpoint: Url::parse("https://a.b/x").unwrap(),
                 },
@@ -196,7 +196,7 @@ mod tests {
                 ca: Ca::System,
                 proxy: Some("http://p:1".into()),
             },
-            rotation: other.map(|other| Begun {
+            rotation: other.map(|other| BegunRotation {
                 id: id(),
                 other: Some(other),
             }),
@@ -269,14 +269,14 @@ mod tests {
         assert_eq!(value(&dated), expected);
         expected["version"] = 3.into();
         expected["rotation_id"] = "00000000000000000000000000000007".into();
-        dated.rotation = Some(Begun {
+        dated.rotation = Some(BegunRotation {
             id: id(),
             other: None,
         });
         assert_eq!(value(&dated), expected);
         let mut other = key("other", "s2");
         other.credential = other.credential.shared(true);
-        dated.rotation = Some(Begun {
+        dated.rotation = Some(BegunRotation {
             id: id(),
             other: Some(OtherKey::Next(other)),
         });
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn a_record_with_another_secret_has_the_former_one_beside_it() {
         let secret = |text| crate::credential::ClientSecret::parse(text).unwrap();
-        let seen = Seen {
+        let seen = ReceivedAt {
             at: UnixTime::from_epoch(Duration::from_secs(5)),
             server_date: None,
         };
@@ -362,7 +362,7 @@ mod tests {
         let read = from_json(FORMER.as_bytes()).unwrap();
         assert!(read.rotating(id(), None).is_none());
         let mut read = from_json(FORMER.as_bytes()).unwrap();
-        read.rotation = Some(Begun {
+        read.rotation = Some(BegunRotation {
             id: id(),
             other: None,
         });
@@ -407,7 +407,7 @@ mod tests {
     #[test]
     fn a_record_of_version_1_is_read_and_stays_one() {
         let read = from_json(FORMER.as_bytes()).unwrap();
-        let bound = Bound::Origin("https://a.b".into());
+        let bound = BoundTarget::Origin("https://a.b".into());
         assert_eq!(read.binding.bound, bound);
         assert_eq!(read.binding.ca, Ca::Bytes("b5bb9d80".into()));
         assert_eq!(read.key.credential.endpoint(), Some("https://a.b"));

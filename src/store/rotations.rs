@@ -16,12 +16,12 @@ use crate::profile::ProfileName;
 
 mod form;
 mod journal;
-mod left;
 mod machine;
 mod names;
+mod undeleted_keys;
 
 pub use journal::{Machine, Phase, RotationJournal, RotationMode, SeenKey, StartedOn};
-pub use left::LeftKey;
+pub use undeleted_keys::LeftKey;
 
 /// The largest file, in bytes: the names of a thousand keys take a tenth.
 const MAX_LEN: usize = 1024 * 1024;

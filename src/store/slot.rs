@@ -1,12 +1,12 @@
 //! The second slot of every store, which keeps the data of a rotation in place.
 
 use super::access::Slots;
-use super::kept::{self, Kept, KeptStore};
+use super::kept::{self, RotationData, RotationDataStore};
 use super::{ProfileLock, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
-impl<S: Slots> KeptStore for S {
-    fn kept(&self, profile: &ProfileName) -> Result<Option<Kept>, StoreError> {
+impl<S: Slots> RotationDataStore for S {
+    fn kept(&self, profile: &ProfileName) -> Result<Option<RotationData>, StoreError> {
         let slot = self.slot();
         let Some(bytes) = slot.read(profile)? else {
             return Ok(None);
@@ -17,7 +17,7 @@ impl<S: Slots> KeptStore for S {
             .map_err(|kind| slot.error(profile, kind))
     }
 
-    fn keep(&self, lock: &ProfileLock, kept: &Kept) -> Result<(), StoreError> {
+    fn keep(&self, lock: &ProfileLock, kept: &RotationData) -> Result<(), StoreError> {
         let (slot, profile) = (self.slot(), lock.profile());
         let json = kept::to_json(kept).ok_or_else(|| StoreErrorKind::Io {
             action: "keep a token and an answer of this size",

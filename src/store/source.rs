@@ -14,9 +14,11 @@ use crate::config::Profile;
 use crate::credential::{CaVerdict, Credential, CredentialId};
 use crate::fault::{Block, Fault, FaultKind};
 use crate::lifecycle::credentials::NotLoaded;
-use crate::offload::Lane;
+use crate::offload::ConcurrencyLimit;
 use crate::profile::ProfileName;
-use crate::store::{Bound, ChangeSource, Differences, Key, Required, StoreErrorKind, StoreReader};
+use crate::store::{
+    BoundTarget, ChangeSource, Differences, Key, Required, StoreErrorKind, StoreReader,
+};
 
 /// A credential, or why it was not loaded.
 pub type Loaded = Result<LoadedCredential, NotLoaded>;
@@ -106,7 +108,7 @@ pub struct StoreSource {
     /// The store.
     pub store: Arc<dyn StoreReader>,
     /// The lane on which the store is read.
-    pub lane: Lane,
+    pub lane: ConcurrencyLimit,
     /// The callback for a rotation that has not ended.
     pub rotating: Option<Rotating>,
 }
@@ -206,7 +208,7 @@ impl StoreSource {
 /// [`CaFileError`] if the CA file cannot be used, or a user other than root and `owner` can change it.
 pub fn binding_of(
     profile: &Profile,
-    discovered: &Bound,
+    discovered: &BoundTarget,
     owner: u32,
 ) -> Result<Required, CaFileError> {
     Ok(Required::of(profile, discovered, ca_file(profile, owner)?))

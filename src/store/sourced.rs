@@ -10,7 +10,8 @@ use url::Url;
 
 use super::source::{CredentialSource, Loaded, LoadedCredential, Loading, ca_file};
 use super::{
-    Bound, ChangeSource, Differences, Recorded, Required, SourceReader, StoreError, Stores,
+    BoundTarget, ChangeSource, Differences, RecordedBinding, Required, SourceReader, StoreError,
+    Stores,
 };
 use crate::causes::Causes;
 use crate::certificates::CaFile;
@@ -20,7 +21,7 @@ use crate::config::Profile;
 use crate::credential::CaVerdict;
 use crate::fault::{Block, Fault, FaultKind};
 use crate::lifecycle::credentials::NotLoaded;
-use crate::offload::{Lane, Refused};
+use crate::offload::{ConcurrencyLimit, NotStarted};
 use crate::profile::ProfileName;
 
 /// The pending discovery of a token endpoint.
@@ -34,10 +35,10 @@ pub trait Locate: Send + Sync {
 
 /// The credential of one profile with a read-only source.
 #[derive(Clone)]
-pub struct SourcedCredential(Arc<Parts>);
+pub struct SourcedCredential(Arc<SourceParts>);
 
 /// The parts of a [`SourcedCredential`].
-pub struct Parts {
+pub struct SourceParts {
     /// The profile.
     pub name: ProfileName,
     /// Its configuration.
@@ -51,10 +52,10 @@ pub struct Parts {
     /// Finds the token endpoint.
     pub locate: Box<dyn Locate>,
     /// The lane on which the source is read.
-    pub lane: Lane,
+    pub lane: ConcurrencyLimit,
     /// The binding of the first use, if it cannot be recorded. It binds the credential until this process ends, or the
     /// configuration changes.
-    pub unrecorded: Mutex<Option<Recorded>>,
+    pub unrecorded: Mutex<Option<RecordedBinding>>,
     /// The result of the command's runs: the last credential that it gave, or the error if it has never given one.
     pub last_run: Mutex<Option<Loaded>>,
 }
@@ -63,21 +64,21 @@ pub struct Parts {
 const RUN_AGAIN: &str = "it is run again by 'jeton reload'";
 
 /// What is known about the binding before the source is read.
-enum Known {
+enum KnownBinding {
     /// The recorded binding, which the configuration matches.
-    Bound(Box<(Recorded, Required)>),
+    Bound(Box<(RecordedBinding, Required)>),
     /// The credential was not used yet; its binding will be this one.
     First(Required),
     /// The credential was not used yet, and its issuer has to name the token endpoint. Holds the CA file, as it was
     /// read.
-    Unlocated(Option<Arc<CaFile>>),
+    EndpointUnknown(Option<Arc<CaFile>>),
 }
 
 // === impl SourcedCredential ===
 
 impl SourcedCredential {
     /// Creates the credential from these parts. Reads nothing yet.
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(parts: SourceParts) -> Self {
         Self(Arc::new(parts))
     }
 
@@ -87,11 +88,11 @@ impl SourcedCredential {
         let judging = Arc::clone(parts);
         let judged = parts.lane.run_in_turn(move || judging.judge()).await;
         let known = match judged.map_err(|refused| not_read(&refused))?? {
-            Known::Unlocated(ca_file) => {
+            KnownBinding::EndpointUnknown(ca_file) => {
                 let located = parts.locate.locate(ca_file.clone()).await;
                 let endpoint = located.map_err(NotLoaded::Failed)?;
-                let bound = Bound::of(&parts.profile, endpoint);
-                Known::First(Required::of(&parts.profile, &bound, ca_file))
+                let bound = BoundTarget::of(&parts.profile, endpoint);
+                KnownBinding::First(Required::of(&parts.profile, &bound, ca_file))
             }
             known => known,
         };
@@ -133,28 +134,28 @@ impl CredentialSource for SourcedCredential {
 
 // === impl Parts ===
 
-impl Parts {
+impl SourceParts {
     /// Compares the recorded binding with the configuration. Reads no secret.
-    fn judge(&self) -> Result<Known, NotLoaded> {
+    fn judge(&self) -> Result<KnownBinding, NotLoaded> {
         let ca_file = ca_file(&self.profile, self.owner);
         let ca_file = ca_file.map_err(|error| unusable(&error, error.is_passing()))?;
         let recorded = self.recorded()?;
         let Some(recorded) = recorded else {
             return Ok(match self.profile.endpoint() {
                 Some(endpoint) => {
-                    let bound = Bound::of(&self.profile, endpoint);
-                    Known::First(Required::of(&self.profile, &bound, ca_file))
+                    let bound = BoundTarget::of(&self.profile, endpoint);
+                    KnownBinding::First(Required::of(&self.profile, &bound, ca_file))
                 }
-                None => Known::Unlocated(ca_file),
+                None => KnownBinding::EndpointUnknown(ca_file),
             });
         };
         let required = Required::of(&self.profile, &recorded.binding.bound, ca_file);
         self.compare(&recorded, &required)?;
-        Ok(Known::Bound(Box::new((recorded, required))))
+        Ok(KnownBinding::Bound(Box::new((recorded, required))))
     }
 
     /// The recorded binding, from the state folder, else from this process.
-    fn recorded(&self) -> Result<Option<Recorded>, NotLoaded> {
+    fn recorded(&self) -> Result<Option<RecordedBinding>, NotLoaded> {
         let recorded = self.stores.bindings().recorded(&self.name);
         match recorded.map_err(|error| failed(&error))? {
             None => Ok(self.unrecorded().clone()),
@@ -162,13 +163,13 @@ impl Parts {
         }
     }
 
-    fn unrecorded(&self) -> MutexGuard<'_, Option<Recorded>> {
+    fn unrecorded(&self) -> MutexGuard<'_, Option<RecordedBinding>> {
         self.unrecorded
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn compare(&self, recorded: &Recorded, required: &Required) -> Result<(), NotLoaded> {
+    fn compare(&self, recorded: &RecordedBinding, required: &Required) -> Result<(), NotLoaded> {
         let differences = recorded.binding.differences(required);
         if !differences.is_empty() {
             let detail = format!(
@@ -190,14 +191,14 @@ impl Parts {
     }
 
     /// Reads the source, and records the binding before the credential is used.
-    fn take(&self, known: Known) -> Loaded {
+    fn take(&self, known: KnownBinding) -> Loaded {
         let credential = self.reader.credential();
         let credential = credential.map_err(|error| self.not_given(&error))?;
         let (recorded, required) = match known {
-            Known::Bound(known) => *known,
-            Known::First(required) => (self.record(&required)?, required),
+            KnownBinding::Bound(known) => *known,
+            KnownBinding::First(required) => (self.record(&required)?, required),
             // `SourcedCredential::read` has replaced this case already.
-            Known::Unlocated(_) => {
+            KnownBinding::EndpointUnknown(_) => {
                 let what = "the issuer was not asked for its token endpoint".to_owned();
                 return Err(NotLoaded::Failed(Fault::new(FaultKind::Connect, what)));
             }
@@ -218,13 +219,13 @@ impl Parts {
     }
 
     /// The result of the command's last run, if it fits the current binding.
-    fn last_run_for(&self, known: &Known) -> Option<Loaded> {
+    fn last_run_for(&self, known: &KnownBinding) -> Option<Loaded> {
         let last = self.last_run().clone()?;
         let is_for_it = match (&last, known) {
-            (Ok(loaded), Known::Bound(known)) => {
+            (Ok(loaded), KnownBinding::Bound(known)) => {
                 loaded.credential.ca() == Some(&known.1.binding.ca)
             }
-            (Ok(_), Known::First(_) | Known::Unlocated(_)) => false,
+            (Ok(_), KnownBinding::First(_) | KnownBinding::EndpointUnknown(_)) => false,
             (Err(_), _) => true,
         };
         is_for_it.then_some(last)
@@ -247,9 +248,9 @@ impl Parts {
     }
 
     /// Records the binding, unless another program was faster: then that program's binding counts.
-    fn record(&self, required: &Required) -> Result<Recorded, NotLoaded> {
-        let now = Recorded::new(required.binding.clone(), SystemClock.now().unix);
-        let written = || -> Result<Recorded, StoreError> {
+    fn record(&self, required: &Required) -> Result<RecordedBinding, NotLoaded> {
+        let now = RecordedBinding::new(required.binding.clone(), SystemClock.now().unix);
+        let written = || -> Result<RecordedBinding, StoreError> {
             let lock = self.stores.lock(&self.name)?;
             let bindings = self.stores.bindings();
             if let Some(recorded) = bindings.recorded(&self.name)? {
@@ -291,7 +292,7 @@ fn failed(error: &StoreError) -> NotLoaded {
     unusable(error, error.kind.is_passing())
 }
 
-fn not_read(refused: &Refused) -> NotLoaded {
+fn not_read(refused: &NotStarted) -> NotLoaded {
     let what = format!("the credential could not be read: {refused}");
     NotLoaded::Failed(Fault::new(FaultKind::Connect, what))
 }

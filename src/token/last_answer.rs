@@ -7,15 +7,15 @@ use super::Pieces;
 
 /// The last complete answer that contained a token. It is kept with the token, wiped with it, and cannot be printed.
 #[derive(Default)]
-pub struct LastAnswer(Mutex<Option<(Shows, Pieces)>>);
+pub struct LastAnswer(Mutex<Option<(AnswerKey, Pieces)>>);
 
 /// The data in which answers with the same token differ: the seconds left, the Unix second of the expiry, and whether
 /// it is stale.
-type Shows = (u64, u64, bool);
+type AnswerKey = (u64, u64, bool);
 
 impl LastAnswer {
     /// Returns the answer with this data. Calls `make` if the last answer had different data.
-    pub fn expose_or_make(&self, shows: Shows, make: impl FnOnce() -> Pieces) -> Pieces {
+    pub fn expose_or_make(&self, shows: AnswerKey, make: impl FnOnce() -> Pieces) -> Pieces {
         // A panic in `make` leaves the previous answer in place, so the data behind a poisoned lock is valid.
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
@@ -41,7 +41,7 @@ mod tests {
     fn an_answer_is_made_anew_when_and_only_when_it_shows_something_else() {
         let last = LastAnswer::default();
         let mut made = 0;
-        let mut ask = |shows: Shows| {
+        let mut ask = |shows: AnswerKey| {
             let answer = last.expose_or_make(shows, || {
                 made += 1;
                 format!("{shows:?}").into_bytes().into()

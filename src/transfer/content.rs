@@ -41,7 +41,7 @@ pub enum InvalidContent {
     /// A later version of the program wrote it.
     Version(u64),
     /// It contains this field, which is not part of the format.
-    More(String),
+    UnknownField(String),
     /// The name of a profile is invalid or occurs twice.
     Name,
     /// This profile has a fault.
@@ -64,7 +64,7 @@ impl fmt::Display for InvalidContent {
                 "it is of version {version}, and this program knows version {}: use the program that wrote it, or a later one",
                 VERSION
             ),
-            Self::More(field) => write!(
+            Self::UnknownField(field) => write!(
                 f,
                 "it has more than a credential and what that was enrolled for ({field}): 'jetond export' writes no such file"
             ),

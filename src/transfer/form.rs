@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::content::{Exported, ExportedProfile, InvalidContent, MAX_LEN, VERSION};
 use crate::certificates::CaFile;
-use crate::config::{ConfigFault, ProviderKind, Proxy, Setting};
-use crate::credential::{Around, Credential, Wiped};
+use crate::config::{ConfigFault, ProviderKind, ProviderSetting, Proxy};
+use crate::credential::{Credential, SurroundedText, WipedString};
 use crate::instant::UnixTime;
 use crate::profile::ProfileName;
 use crate::store::Key;
@@ -67,7 +67,7 @@ struct ReadProfile {
     ca: Option<String>,
     proxy: Option<String>,
     client_id: String,
-    client_secret: Wiped,
+    client_secret: WipedString,
     key_id: Option<String>,
     key_name: Option<String>,
     created_at: u64,
@@ -165,7 +165,7 @@ fn unread(error: &serde_json::Error) -> InvalidContent {
     let message = error.to_string();
     let field = message.strip_prefix("unknown field `");
     match field.and_then(|rest| rest.split('`').next()) {
-        Some(field) => InvalidContent::More(field.to_owned()),
+        Some(field) => InvalidContent::UnknownField(field.to_owned()),
         None => InvalidContent::NotOurs,
     }
 }
@@ -181,11 +181,11 @@ impl ReadProfile {
         let settings: Vec<_> = self
             .settings
             .into_iter()
-            .map(|(key, value)| (key, Setting::from(value)))
+            .map(|(key, value)| (key, ProviderSetting::from(value)))
             .collect();
         let provider = kind.of_settings(&settings).ok_or_else(|| {
             let keys: Vec<_> = settings.iter().map(|(key, _)| key.as_str()).collect();
-            InvalidContent::More(format!("a setting among {}", keys.join(", ")))
+            InvalidContent::UnknownField(format!("a setting among {}", keys.join(", ")))
         })?;
         let provider = provider.map_err(|faults| wrong(first(&faults)))?;
         let provider =
@@ -209,7 +209,7 @@ impl ReadProfile {
             ("client ID", &*self.client_id),
             ("client secret", &*self.client_secret.0),
         ] {
-            if let Some(around) = Around::of_unasked(text).said() {
+            if let Some(around) = SurroundedText::of_unasked(text).said() {
                 return Err(wrong(format!(
                     "its {what} has {around}, as if copied with it; remove that, or if it is a part of it, enrol the profile with 'jetond add'"
                 )));
@@ -241,18 +241,18 @@ fn first(faults: &[ConfigFault]) -> String {
     message.unwrap_or_else(|| "its settings cannot be used".to_owned())
 }
 
-impl From<Setting> for Value {
-    fn from(setting: Setting) -> Self {
+impl From<ProviderSetting> for Value {
+    fn from(setting: ProviderSetting) -> Self {
         match setting {
-            Setting::Text(text) => Self::Text(text),
-            Setting::Flag(flag) => Self::Flag(flag),
-            Setting::List(list) => Self::List(list),
-            Setting::Pairs(pairs) => Self::Pairs(pairs),
+            ProviderSetting::Text(text) => Self::Text(text),
+            ProviderSetting::Flag(flag) => Self::Flag(flag),
+            ProviderSetting::List(list) => Self::List(list),
+            ProviderSetting::Pairs(pairs) => Self::Pairs(pairs),
         }
     }
 }
 
-impl From<Value> for Setting {
+impl From<Value> for ProviderSetting {
     fn from(value: Value) -> Self {
         match value {
             Value::Text(text) => Self::Text(text),

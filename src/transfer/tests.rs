@@ -113,16 +113,22 @@ fn a_file_with_more_than_a_credential_and_its_enrolment_is_refused() {
     ] {
         let mut of_profile = json();
         of_profile["profiles"][0][field] = more.clone();
-        assert_eq!(refused(&of_profile), InvalidContent::More(field.into()));
+        assert_eq!(
+            refused(&of_profile),
+            InvalidContent::UnknownField(field.into())
+        );
         let mut of_file = json();
         of_file[field] = more.clone();
-        assert_eq!(refused(&of_file), InvalidContent::More(field.into()));
+        assert_eq!(
+            refused(&of_file),
+            InvalidContent::UnknownField(field.into())
+        );
         let mut of_settings = json();
         of_settings["profiles"][0]["settings"][field] = more;
         assert!(
             matches!(
                 refused(&of_settings),
-                InvalidContent::More(_) | InvalidContent::NotOurs
+                InvalidContent::UnknownField(_) | InvalidContent::NotOurs
             ),
             "{field}"
         );

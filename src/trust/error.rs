@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::distrust::{Distrust, GroupDoubt, OVERFLOW_UID, Purpose};
 use super::full::is_full;
 use super::remedy::remedy;
+use super::trust_fault::{GroupFault, OVERFLOW_UID, Purpose, TrustFault};
 
 /// A file or folder that is not trusted.
 #[derive(Debug)]
-pub struct Untrusted {
+pub struct UntrustedPath {
     /// The file itself, or a folder or link on the way to it.
     pub path: PathBuf,
     /// Why it is not trusted.
-    pub why: Distrust,
+    pub why: TrustFault,
     pub(super) purpose: Purpose,
     /// The user who reads the message.
     pub(super) reader: u32,
@@ -32,9 +32,9 @@ pub fn is_passing(refused: &io::Error) -> bool {
 
 // === impl Untrusted ===
 
-impl Untrusted {
-    /// Creates an error for `path`, as a configuration unless [`Untrusted::meant_for`] says otherwise.
-    pub(crate) fn new(path: &Path, why: Distrust) -> Self {
+impl UntrustedPath {
+    /// Creates an error for `path`, as a configuration unless [`UntrustedPath::meant_for`] says otherwise.
+    pub(crate) fn new(path: &Path, why: TrustFault) -> Self {
         Self {
             path: path.to_owned(),
             why,
@@ -52,48 +52,48 @@ impl Untrusted {
 
     /// Reports whether a retry may succeed without a repair.
     pub fn is_passing(&self) -> bool {
-        matches!(&self.why, Distrust::Io { source, .. } if is_passing(source))
+        matches!(&self.why, TrustFault::Io { source, .. } if is_passing(source))
     }
 
     /// Reports whether it is ours and other users cannot change it, so that only its mode or its group is wrong.
     pub(crate) const fn is_of_mode(&self) -> bool {
         matches!(
             self.why,
-            Distrust::Open { .. } | Distrust::Shared { .. } | Distrust::OfTheSystem { .. }
+            TrustFault::Open { .. } | TrustFault::Shared { .. } | TrustFault::OfTheSystem { .. }
         )
     }
 
     /// Reports whether the disk or the quota is full.
     pub fn is_full(&self) -> bool {
-        matches!(&self.why, Distrust::Io { source, .. } if is_full(source))
+        matches!(&self.why, TrustFault::Io { source, .. } if is_full(source))
     }
 
     /// Reports whether the file does not exist.
     pub const fn is_missing(&self) -> bool {
-        matches!(self.why, Distrust::Missing)
+        matches!(self.why, TrustFault::Missing)
     }
 
     /// Describes the fault.
     pub fn what(&self) -> String {
         match &self.why {
-            Distrust::Missing => "there is no such file or folder".into(),
-            Distrust::NotAFile => "it is not a regular file".into(),
-            Distrust::NotAFolder => "it is not a folder".into(),
-            Distrust::IsALink => "it is a symbolic link, which is not followed here".into(),
-            Distrust::TooManyLinks => "too many symbolic links".into(),
-            Distrust::Owner { owner, uid: 0, .. } => format!(
+            TrustFault::Missing => "there is no such file or folder".into(),
+            TrustFault::NotAFile => "it is not a regular file".into(),
+            TrustFault::NotAFolder => "it is not a folder".into(),
+            TrustFault::IsALink => "it is a symbolic link, which is not followed here".into(),
+            TrustFault::TooManyLinks => "too many symbolic links".into(),
+            TrustFault::Owner { owner, uid: 0, .. } => format!(
                 "it belongs to {}, and that user could change what is read",
                 User(*owner)
             ),
-            Distrust::Owner { owner, uid, .. } => format!(
+            TrustFault::Owner { owner, uid, .. } => format!(
                 "it belongs to {}, neither to root nor to uid {uid}, and that user could change what is read",
                 User(*owner)
             ),
-            Distrust::NotOurs { owner, uid } => format!(
+            TrustFault::NotOurs { owner, uid } => format!(
                 "it belongs to {} and must belong to uid {uid}",
                 User(*owner)
             ),
-            Distrust::Writable {
+            TrustFault::Writable {
                 mode, group, doubt, ..
             } => match doubt {
                 Some(doubt) => {
@@ -103,13 +103,13 @@ impl Untrusted {
                 }
                 None => format!("others can write to it (mode {mode:04o})"),
             },
-            Distrust::Readable {
+            TrustFault::Readable {
                 mode, group, doubt, ..
             } => match doubt {
-                Some(GroupDoubt::AccessList) => {
+                Some(GroupFault::AccessList) => {
                     format!(
                         "others can read it (mode {mode:04o}): {}",
-                        GroupDoubt::AccessList
+                        GroupFault::AccessList
                     )
                 }
                 Some(doubt) => {
@@ -117,22 +117,22 @@ impl Untrusted {
                 }
                 None => format!("others can read it (mode {mode:04o})"),
             },
-            Distrust::Open { mode, .. } => format!("others have access to it (mode {mode:04o})"),
-            Distrust::Shared { mode, .. } => {
+            TrustFault::Open { mode, .. } => format!("others have access to it (mode {mode:04o})"),
+            TrustFault::Shared { mode, .. } => {
                 format!("its mode {mode:04o} does not match the users that may connect")
             }
-            Distrust::OfTheSystem { mode } => format!(
+            TrustFault::OfTheSystem { mode } => format!(
                 "other users have access to it (mode {mode:04o}), as jetond.service needs it, and a daemon that starts here would shut them out"
             ),
-            Distrust::NotOurGroup(group) => format!(
+            TrustFault::NotOurGroup(group) => format!(
                 "it cannot be given to the group {group}: only root and members of a group can do that"
             ),
-            Distrust::HardLinks(n) => {
+            TrustFault::HardLinks(n) => {
                 format!("it has {n} names (hard links), so others may read it elsewhere")
             }
-            Distrust::TooLarge(cap) => format!("it is larger than {cap} bytes"),
-            Distrust::Denied(denied) => denied.what(),
-            Distrust::Io { action, .. } => format!("cannot {action} it"),
+            TrustFault::TooLarge(cap) => format!("it is larger than {cap} bytes"),
+            TrustFault::Denied(denied) => denied.what(),
+            TrustFault::Io { action, .. } => format!("cannot {action} it"),
         }
     }
 
@@ -142,22 +142,22 @@ impl Untrusted {
     }
 }
 
-impl fmt::Display for Untrusted {
+impl fmt::Display for UntrustedPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.what())?;
         match (self.remedy(), &self.why) {
-            (Some(remedy), Distrust::Io { source, .. }) => write!(f, " ({source}): {remedy}"),
+            (Some(remedy), TrustFault::Io { source, .. }) => write!(f, " ({source}): {remedy}"),
             (Some(remedy), _) => write!(f, ": {remedy}"),
             (None, _) => Ok(()),
         }
     }
 }
 
-impl std::error::Error for Untrusted {
+impl std::error::Error for UntrustedPath {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.why {
             // A message with a remedy already quotes this error.
-            Distrust::Io { source, .. } if self.remedy().is_none() => Some(source),
+            TrustFault::Io { source, .. } if self.remedy().is_none() => Some(source),
             _ => None,
         }
     }

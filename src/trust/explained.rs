@@ -5,14 +5,14 @@ use std::path::Path;
 use rustix::process::{getegid, geteuid};
 
 use super::denied::Denied;
-use super::distrust::Distrust;
-use super::error::Untrusted;
+use super::error::UntrustedPath;
 use super::facts::owned;
+use super::trust_fault::TrustFault;
 
 /// Replaces the system's refusal to let `daemon` read a file by the facts that decide about it.
-pub(super) fn explained(untrusted: Untrusted, daemon: u32) -> Untrusted {
+pub(super) fn explained(untrusted: UntrustedPath, daemon: u32) -> UntrustedPath {
     match explain(&untrusted, daemon) {
-        Some((path, why)) => Untrusted {
+        Some((path, why)) => UntrustedPath {
             path: path.to_owned(),
             why,
             ..untrusted
@@ -26,14 +26,14 @@ pub(super) fn explained(untrusted: Untrusted, daemon: u32) -> Untrusted {
     clippy::cast_lossless,
     reason = "the fields' widths differ between systems"
 )]
-fn explain(untrusted: &Untrusted, daemon: u32) -> Option<(&Path, Distrust)> {
+fn explain(untrusted: &UntrustedPath, daemon: u32) -> Option<(&Path, TrustFault)> {
     let (path, is_folder) = match &untrusted.why {
-        Distrust::Io { source, .. } if source.kind() != std::io::ErrorKind::PermissionDenied => {
+        TrustFault::Io { source, .. } if source.kind() != std::io::ErrorKind::PermissionDenied => {
             return None;
         }
-        Distrust::Io { action: "open", .. } => (untrusted.path.as_path(), false),
+        TrustFault::Io { action: "open", .. } => (untrusted.path.as_path(), false),
         // The folders above have been passed one by one, so it is the parent that denies access.
-        Distrust::Io { action: "find", .. } => (untrusted.path.parent()?, true),
+        TrustFault::Io { action: "find", .. } => (untrusted.path.parent()?, true),
         _ => return None,
     };
     let stat = rustix::fs::stat(path).ok()?;
@@ -51,5 +51,5 @@ fn explain(untrusted: &Untrusted, daemon: u32) -> Option<(&Path, Distrust)> {
         is_folder,
     };
     // If every user has the right, something else decides, such as an access list.
-    (denied.mode & denied.right() == 0).then_some((path, Distrust::Denied(denied)))
+    (denied.mode & denied.right() == 0).then_some((path, TrustFault::Denied(denied)))
 }

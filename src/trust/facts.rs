@@ -5,11 +5,11 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{FileType, Stat, StatVfsMountFlags};
 
-use super::distrust::{Distrust, GroupDoubt};
+use super::trust_fault::{GroupFault, TrustFault};
 
 /// The facts about a file or a folder to be judged.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Facts {
+pub(crate) struct FileFacts {
     pub(crate) kind: FileType,
     pub(crate) owner: u32,
     pub(crate) group: u32,
@@ -22,11 +22,11 @@ pub(crate) struct Facts {
 }
 
 /// Checks that the owner is root or our user: any other owner could give it away or change it.
-pub(super) fn owned(owner: u32, uid: u32, kind: FileType) -> Result<(), Distrust> {
+pub(super) fn owned(owner: u32, uid: u32, kind: FileType) -> Result<(), TrustFault> {
     if owner == 0 || owner == uid {
         Ok(())
     } else {
-        Err(Distrust::Owner {
+        Err(TrustFault::Owner {
             owner,
             uid,
             is_file: kind == FileType::RegularFile,
@@ -36,7 +36,7 @@ pub(super) fn owned(owner: u32, uid: u32, kind: FileType) -> Result<(), Distrust
 
 // === impl Facts ===
 
-impl Facts {
+impl FileFacts {
     /// Reads the facts from a descriptor.
     pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
         let stat = rustix::fs::fstat(&file)?;
@@ -63,9 +63,9 @@ impl Facts {
     }
 
     /// Judges a regular file: it must belong to root or us, and no other user may write to it.
-    pub(crate) fn judge_file(&self, uid: u32) -> Result<(), Distrust> {
+    pub(crate) fn judge_file(&self, uid: u32) -> Result<(), TrustFault> {
         if self.kind != FileType::RegularFile {
-            return Err(Distrust::NotAFile);
+            return Err(TrustFault::NotAFile);
         }
         owned(self.owner, uid, self.kind)?;
         if self.mode & 0o022 != 0 && !self.read_only {
@@ -76,9 +76,9 @@ impl Facts {
 
     /// Judges a folder: it must belong to root or us, and no other user may replace entries of ours or of root. With
     /// the sticky bit, only an entry's owner can rename or remove it.
-    pub(crate) fn judge_folder(&self, uid: u32) -> Result<(), Distrust> {
+    pub(crate) fn judge_folder(&self, uid: u32) -> Result<(), TrustFault> {
         if self.kind != FileType::Directory {
-            return Err(Distrust::NotAFolder);
+            return Err(TrustFault::NotAFolder);
         }
         owned(self.owner, uid, self.kind)?;
         if self.mode & 0o022 != 0 && self.mode & 0o1000 == 0 && !self.read_only {
@@ -92,11 +92,11 @@ impl Facts {
         self.owner == 0 && self.mode & 0o022 == 0
     }
 
-    /// Judges who can read a private key that [`Facts::judge_file`] has accepted.
+    /// Judges who can read a private key that [`FileFacts::judge_file`] has accepted.
     ///
     /// Root's file may be readable by its group: root has chosen the members, as with `ssl-cert` on Debian or the
     /// `fsGroup` of a pod. With `for_all`, root's file may be readable by every user.
-    pub(super) fn judge_key(&self, for_all: bool) -> Result<(), Distrust> {
+    pub(super) fn judge_key(&self, for_all: bool) -> Result<(), TrustFault> {
         let by_others = self.mode & 0o004 != 0 && !(self.owner == 0 && for_all);
         let by_group = self.mode & 0o040 != 0 && self.owner != 0;
         if by_others || by_group {
@@ -105,8 +105,8 @@ impl Facts {
         Ok(())
     }
 
-    pub(super) const fn readable(&self, doubt: Option<GroupDoubt>) -> Distrust {
-        Distrust::Readable {
+    pub(super) const fn readable(&self, doubt: Option<GroupFault>) -> TrustFault {
+        TrustFault::Readable {
             mode: self.mode,
             owner: self.owner,
             group: self.group,
@@ -114,8 +114,8 @@ impl Facts {
         }
     }
 
-    const fn writable(&self) -> Distrust {
-        Distrust::Writable {
+    const fn writable(&self) -> TrustFault {
+        TrustFault::Writable {
             mode: self.mode,
             owner: self.owner,
             group: self.group,
@@ -124,47 +124,47 @@ impl Facts {
     }
 
     /// Judges a file that must be private to `uid`: not readable by other users, and with only one name.
-    pub(crate) fn judge_private_file(&self, uid: u32) -> Result<(), Distrust> {
+    pub(crate) fn judge_private_file(&self, uid: u32) -> Result<(), TrustFault> {
         if self.kind != FileType::RegularFile {
-            return Err(Distrust::NotAFile);
+            return Err(TrustFault::NotAFile);
         }
         self.judge_private(uid)?;
         if self.links != 1 {
-            return Err(Distrust::HardLinks(self.links));
+            return Err(TrustFault::HardLinks(self.links));
         }
         Ok(())
     }
 
     /// Judges a file that must belong to `uid`; other users may read it.
-    pub(super) fn judge_own_file(&self, uid: u32) -> Result<(), Distrust> {
+    pub(super) fn judge_own_file(&self, uid: u32) -> Result<(), TrustFault> {
         if self.kind != FileType::RegularFile {
-            return Err(Distrust::NotAFile);
+            return Err(TrustFault::NotAFile);
         }
         self.judge_owner(uid)
     }
 
     /// Judges a folder that must be private to `uid`.
-    pub(crate) fn judge_private_folder(&self, uid: u32) -> Result<(), Distrust> {
+    pub(crate) fn judge_private_folder(&self, uid: u32) -> Result<(), TrustFault> {
         if self.kind != FileType::Directory {
-            return Err(Distrust::NotAFolder);
+            return Err(TrustFault::NotAFolder);
         }
         self.judge_private(uid)
     }
 
-    fn judge_owner(&self, uid: u32) -> Result<(), Distrust> {
+    fn judge_owner(&self, uid: u32) -> Result<(), TrustFault> {
         if self.owner == uid {
             return Ok(());
         }
-        Err(Distrust::NotOurs {
+        Err(TrustFault::NotOurs {
             owner: self.owner,
             uid,
         })
     }
 
-    fn judge_private(&self, uid: u32) -> Result<(), Distrust> {
+    fn judge_private(&self, uid: u32) -> Result<(), TrustFault> {
         self.judge_owner(uid)?;
         if self.mode & 0o077 != 0 {
-            return Err(Distrust::Open {
+            return Err(TrustFault::Open {
                 mode: self.mode,
                 folder: self.kind == FileType::Directory,
             });

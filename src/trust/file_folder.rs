@@ -5,7 +5,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::private::open_folder;
-use super::{Distrust, Facts, Purpose, Untrusted, acl, explained, group, resolve_in_volume};
+use super::{
+    FileFacts, Purpose, TrustFault, UntrustedPath, acl, explained, group, resolve_in_volume,
+};
 
 /// The deepest level below a volume shared by several containers at which a folder is accepted.
 const DEPTH: usize = 2;
@@ -27,17 +29,18 @@ pub struct FileFolder {
 /// can change the way, or replace our files, except the containers of a pod that share a volume.
 ///
 /// # Errors
-/// [`Untrusted`] names the folder or link that others could change.
-pub fn open_file_folder(path: &Path, uid: u32) -> Result<FileFolder, Untrusted> {
+/// [`UntrustedPath`] names the folder or link that others could change.
+pub fn open_file_folder(path: &Path, uid: u32) -> Result<FileFolder, UntrustedPath> {
     open(path, uid).map_err(|untrusted| explained(untrusted.meant_for(Purpose::Sink), uid))
 }
 
-fn open(path: &Path, uid: u32) -> Result<FileFolder, Untrusted> {
+fn open(path: &Path, uid: u32) -> Result<FileFolder, UntrustedPath> {
     let way = resolve_in_volume(path, uid, Some(DEPTH))?;
     let path = way.real;
-    let untrusted = |why| Untrusted::new(&path, why);
+    let untrusted = |why| UntrustedPath::new(&path, why);
     let file = open_folder(&path).map_err(untrusted)?;
-    let facts = Facts::of(&file).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
+    let facts =
+        FileFacts::of(&file).map_err(|e| untrusted(TrustFault::io("read the state of", e)))?;
     // So far only the path was judged, so the folder that was opened has to be judged as well.
     if way.volume.as_deref() != Some(&path) {
         facts

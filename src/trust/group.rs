@@ -6,7 +6,7 @@
 //! time.
 
 use self::lists::{Group, User, groups, read, users};
-use super::{Distrust, GroupDoubt};
+use super::{GroupFault, TrustFault};
 
 mod lists;
 mod sources;
@@ -17,7 +17,7 @@ const NO_PASSWORD: [&str; 6] = ["", "x", "*", "!", "!!", "!*"];
 
 /// The user whose files are judged.
 #[derive(Debug, Clone, Copy)]
-struct Us {
+struct OwnUser {
     uid: u32,
     /// The effective group, if this process runs as that user.
     gid: Option<u32>,
@@ -25,7 +25,7 @@ struct Us {
 
 /// The texts of the lists of users and groups at one moment.
 #[derive(Debug, Default)]
-struct Lists {
+struct AccountLists {
     /// `/etc/passwd` (passwd(5)).
     passwd: String,
     /// `/etc/group` (group(5)).
@@ -44,25 +44,25 @@ struct Lists {
 /// # Errors
 /// `why`, with the doubt about the group if that is the reason.
 pub(super) fn accept_private(
-    why: Distrust,
+    why: TrustFault,
     uid: u32,
     has_list: impl FnOnce() -> bool,
-) -> Result<(), Distrust> {
+) -> Result<(), TrustFault> {
     let (group, by_others) = match &why {
-        Distrust::Writable { mode, group, .. } => (*group, mode & 0o002 != 0),
-        Distrust::Readable { mode, group, .. } => (*group, mode & 0o004 != 0),
+        TrustFault::Writable { mode, group, .. } => (*group, mode & 0o002 != 0),
+        TrustFault::Readable { mode, group, .. } => (*group, mode & 0o004 != 0),
         _ => return Err(why),
     };
     if by_others || uid == 0 {
         return Err(why);
     }
-    let verdict = judge(group, Us::new(uid)).and_then(|()| match has_list() {
-        true => Err(GroupDoubt::AccessList),
+    let verdict = judge(group, OwnUser::new(uid)).and_then(|()| match has_list() {
+        true => Err(GroupFault::AccessList),
         false => Ok(()),
     });
     verdict.map_err(|reason| {
         let mut why = why;
-        if let Distrust::Writable { doubt, .. } | Distrust::Readable { doubt, .. } = &mut why {
+        if let TrustFault::Writable { doubt, .. } | TrustFault::Readable { doubt, .. } = &mut why {
             *doubt = Some(reason);
         }
         why
@@ -72,13 +72,13 @@ pub(super) fn accept_private(
 /// Judges the right of the group `gid` to write: no other user than us and root may have it.
 ///
 /// # Errors
-/// [`GroupDoubt`] says which user may have it, or why that is unknown.
-fn judge(gid: u32, us: Us) -> Result<(), GroupDoubt> {
+/// [`GroupFault`] says which user may have it, or why that is unknown.
+fn judge(gid: u32, us: OwnUser) -> Result<(), GroupFault> {
     // On other systems the users are in a directory service, and these files do not list them.
     if !cfg!(target_os = "linux") {
-        return Err(GroupDoubt::Elsewhere("a directory service".to_owned()));
+        return Err(GroupFault::Elsewhere("a directory service".to_owned()));
     }
-    let lists = Lists {
+    let lists = AccountLists {
         passwd: read("/etc/passwd")?,
         group: read("/etc/group")?,
         elsewhere: sources::not_listed(),
@@ -89,7 +89,7 @@ fn judge(gid: u32, us: Us) -> Result<(), GroupDoubt> {
 
 // === impl Us ===
 
-impl Us {
+impl OwnUser {
     /// Describes the user `uid`, which may be another user than this process's.
     fn new(uid: u32) -> Self {
         let is_us = rustix::process::geteuid().as_raw() == uid;
@@ -102,10 +102,10 @@ impl Us {
 
 // === impl Lists ===
 
-impl Lists {
-    fn judge(&self, gid: u32, us: Us) -> Result<(), GroupDoubt> {
+impl AccountLists {
+    fn judge(&self, gid: u32, us: OwnUser) -> Result<(), GroupFault> {
         if !is_of_a_range(&self.gid_map, gid) {
-            return Err(GroupDoubt::Mapped);
+            return Err(GroupFault::Mapped);
         }
         let users = users(&self.passwd)?;
         let groups: Vec<_> = groups(&self.group)?
@@ -113,7 +113,7 @@ impl Lists {
             .filter(|group| group.gid == gid)
             .collect();
         if groups.iter().any(|g| !NO_PASSWORD.contains(&g.password)) {
-            return Err(GroupDoubt::Password);
+            return Err(GroupFault::Password);
         }
         if gid == 0 && us.gid == Some(0) {
             roots(&users, &groups, us)
@@ -126,20 +126,20 @@ impl Lists {
     fn private(
         &self,
         gid: u32,
-        us: Us,
+        us: OwnUser,
         users: &[User<'_>],
         groups: &[Group<'_>],
-    ) -> Result<(), GroupDoubt> {
+    ) -> Result<(), GroupFault> {
         let names: Vec<&str> = users
             .iter()
             .filter(|user| user.uid == us.uid)
             .map(|user| user.name)
             .collect();
         let Some(account) = users.iter().find(|user| user.uid == us.uid) else {
-            return Err(GroupDoubt::NoAccount(us.uid));
+            return Err(GroupFault::NoAccount(us.uid));
         };
         if account.gid != gid || !groups.iter().any(|group| names.contains(&group.name)) {
-            return Err(GroupDoubt::NotOurs);
+            return Err(GroupFault::NotOurs);
         }
         let mut members = groups.iter().flat_map(Group::members);
         let other_member = members.find(|name| !names.contains(name));
@@ -148,10 +148,10 @@ impl Lists {
             .find(|user| user.gid == gid && user.uid != us.uid)
             .map(|user| user.name);
         if let Some(name) = other_member.or(other_account) {
-            return Err(GroupDoubt::has(name));
+            return Err(GroupFault::has(name));
         }
         match &self.elsewhere {
-            Some(source) => Err(GroupDoubt::Elsewhere(source.clone())),
+            Some(source) => Err(GroupFault::Elsewhere(source.clone())),
             None => Ok(()),
         }
     }
@@ -162,7 +162,7 @@ impl Lists {
 ///
 /// Images for it list further accounts in group 0, so accounts without a login do not count. The name service does not
 /// count either: these images name `sss`, which serves no user or group below 1 (`min_id`, sssd.conf(5)).
-fn roots(users: &[User<'_>], groups: &[Group<'_>], us: Us) -> Result<(), GroupDoubt> {
+fn roots(users: &[User<'_>], groups: &[Group<'_>], us: OwnUser) -> Result<(), GroupFault> {
     let harmless = |user: &&User<'_>| user.uid == 0 || user.uid == us.uid || !user.can_log_in();
     let mut members = groups.iter().flat_map(Group::members);
     let other_member = members.find(|name| {
@@ -174,7 +174,7 @@ fn roots(users: &[User<'_>], groups: &[Group<'_>], us: Us) -> Result<(), GroupDo
         .find(|user| user.gid == 0 && !harmless(user))
         .map(|user| user.name);
     match other_member.or(other_account) {
-        Some(name) => Err(GroupDoubt::has(name)),
+        Some(name) => Err(GroupFault::has(name)),
         None => Ok(()),
     }
 }
@@ -203,8 +203,8 @@ mod tests {
     const ALICE: &str = "alice:x:1000:1000:Alice:/home/alice:/bin/bash";
     const ROOT: &str = "root:x:0:0:root:/root:/bin/bash";
 
-    fn lists(passwd: &[&str], group: &[&str]) -> Lists {
-        Lists {
+    fn lists(passwd: &[&str], group: &[&str]) -> AccountLists {
+        AccountLists {
             passwd: passwd.join("\n"),
             group: group.join("\n"),
             elsewhere: None,
@@ -212,8 +212,8 @@ mod tests {
         }
     }
 
-    const fn us(uid: u32, gid: u32) -> Us {
-        Us {
+    const fn us(uid: u32, gid: u32) -> OwnUser {
+        OwnUser {
             uid,
             gid: Some(gid),
         }
@@ -288,12 +288,12 @@ mod tests {
     fn where_accounts_come_from_elsewhere_no_group_is_private() {
         let here = lists(&[ALICE], &["alice:x:1000:"]);
         assert!(here.judge(1000, us(1000, 1000)).is_ok());
-        let directory = Lists {
+        let directory = AccountLists {
             elsewhere: Some("sss".to_owned()),
             ..here
         };
         let doubt = directory.judge(1000, us(1000, 1000)).unwrap_err();
-        assert_eq!(doubt, GroupDoubt::Elsewhere("sss".to_owned()));
+        assert_eq!(doubt, GroupFault::Elsewhere("sss".to_owned()));
     }
 
     #[test]
@@ -332,7 +332,7 @@ mod tests {
             (
                 &[ROOT],
                 &["root:x:0:"],
-                Us {
+                OwnUser {
                     uid: 60_001,
                     gid: None,
                 },
@@ -359,11 +359,11 @@ mod tests {
         ] {
             assert_eq!(is_of_a_range(gid_map, gid), good, "{gid_map:?} {gid}");
         }
-        let alone = Lists {
+        let alone = AccountLists {
             gid_map: "1000 1000 1\n".to_owned(),
             ..lists(&[ALICE], &["alice:x:1000:"])
         };
         let doubt = alone.judge(1000, us(1000, 1000)).unwrap_err();
-        assert_eq!(doubt, GroupDoubt::Mapped);
+        assert_eq!(doubt, GroupFault::Mapped);
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::{
-    Distrust, Facts, GroupDoubt, Purpose, Untrusted, acl, explained, group, namespace, open_file,
-    resolve_in_volume,
+    FileFacts, GroupFault, Purpose, TrustFault, UntrustedPath, acl, explained, group, namespace,
+    open_file, resolve_in_volume,
 };
 
 /// The content of a file that a configuration names.
@@ -24,23 +24,24 @@ pub struct NamedFile {
 /// names further readers is refused.
 ///
 /// # Errors
-/// [`Untrusted`] names the problem with the file, or with a folder or link that leads to it, and the remedy.
+/// [`UntrustedPath`] names the problem with the file, or with a folder or link that leads to it, and the remedy.
 pub fn read_named(
     path: &Path,
     uid: u32,
     purpose: Purpose,
     cap: u64,
-) -> Result<NamedFile, Untrusted> {
+) -> Result<NamedFile, UntrustedPath> {
     read(path, uid, purpose, cap).map_err(|untrusted| explained(untrusted, uid))
 }
 
-fn read(path: &Path, uid: u32, purpose: Purpose, cap: u64) -> Result<NamedFile, Untrusted> {
+fn read(path: &Path, uid: u32, purpose: Purpose, cap: u64) -> Result<NamedFile, UntrustedPath> {
     let way = resolve_in_volume(path, uid, None).map_err(|error| error.meant_for(purpose))?;
-    let untrusted = |why| Untrusted::new(&way.real, why).meant_for(purpose);
+    let untrusted = |why| UntrustedPath::new(&way.real, why).meant_for(purpose);
     let file = open_file(&way.real).map_err(untrusted)?;
-    let facts = Facts::of(&file).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
+    let facts =
+        FileFacts::of(&file).map_err(|e| untrusted(TrustFault::io("read the state of", e)))?;
     // A mount that is read-only for us may be writable for other users, as with a unit's ProtectSystem=.
-    let facts = Facts {
+    let facts = FileFacts {
         read_only: false,
         ..facts
     };
@@ -53,11 +54,11 @@ fn read(path: &Path, uid: u32, purpose: Purpose, cap: u64) -> Result<NamedFile, 
         // and may have meant only that group.
         let is_of_group = facts.mode & 0o044 == 0o040;
         if is_of_group && acl::lets_others_read(&file, uid) {
-            return Err(untrusted(facts.readable(Some(GroupDoubt::AccessList))));
+            return Err(untrusted(facts.readable(Some(GroupFault::AccessList))));
         }
     }
     if facts.len > cap {
-        return Err(untrusted(Distrust::TooLarge(cap)));
+        return Err(untrusted(TrustFault::TooLarge(cap)));
     }
     // The file's size and one byte more: if the buffer grew, it would leave a copy of a key behind.
     let size = usize::try_from(facts.len).unwrap_or(0).saturating_add(1);
@@ -65,9 +66,9 @@ fn read(path: &Path, uid: u32, purpose: Purpose, cap: u64) -> Result<NamedFile, 
     (&file)
         .take(cap + 1)
         .read_to_end(&mut bytes)
-        .map_err(|e| untrusted(Distrust::io("read", e)))?;
+        .map_err(|e| untrusted(TrustFault::io("read", e)))?;
     if bytes.len() as u64 > cap {
-        return Err(untrusted(Distrust::TooLarge(cap)));
+        return Err(untrusted(TrustFault::TooLarge(cap)));
     }
     let only_root = way.only_root && facts.only_root() && namespace::has_every_user();
     Ok(NamedFile { bytes, only_root })

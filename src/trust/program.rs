@@ -4,25 +4,25 @@ use std::path::Path;
 
 use rustix::fs::CWD;
 
-use super::facts::Facts;
-use super::{Distrust, Purpose, Untrusted, acl, explained, group, resolve};
+use super::facts::FileFacts;
+use super::{Purpose, TrustFault, UntrustedPath, acl, explained, group, resolve};
 
 /// Judges a program at the end of a path with any links: only root and `uid` can have written it, or can replace it. So
 /// the program that is started by this path next is the judged one, or another one of theirs.
 ///
 /// # Errors
-/// [`Untrusted`] names the program, or the folder or link on the way to it, and the remedy.
-pub fn judge_program(path: &Path, uid: u32) -> Result<(), Untrusted> {
+/// [`UntrustedPath`] names the program, or the folder or link on the way to it, and the remedy.
+pub fn judge_program(path: &Path, uid: u32) -> Result<(), UntrustedPath> {
     judge(path, uid).map_err(|untrusted| explained(untrusted.meant_for(Purpose::Program), uid))
 }
 
-fn judge(path: &Path, uid: u32) -> Result<(), Untrusted> {
+fn judge(path: &Path, uid: u32) -> Result<(), UntrustedPath> {
     let real = resolve(path, uid)?;
-    let untrusted = |why| Untrusted::new(&real, why);
+    let untrusted = |why| UntrustedPath::new(&real, why);
     // It is not opened: a program may be executable without being readable.
     let stat = rustix::fs::statat(CWD, &real, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
-    let stat = stat.map_err(|e| untrusted(Distrust::io("read the state of", e.into())))?;
-    Facts::new(&stat, false)
+    let stat = stat.map_err(|e| untrusted(TrustFault::io("read the state of", e.into())))?;
+    FileFacts::new(&stat, false)
         .judge_file(uid)
         .or_else(|why| group::accept_private(why, uid, || acl::of_path(&real)))
         .map_err(untrusted)

@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
-use super::distrust::{Distrust, GroupDoubt, OVERFLOW_UID, Purpose};
 use super::full::is_full;
+use super::trust_fault::{GroupFault, OVERFLOW_UID, Purpose, TrustFault};
 use crate::command_line;
 
 /// Folders for every user's files. That is safe because of the sticky bit.
@@ -30,7 +30,12 @@ const OF_THE_SYSTEMS_CONFIGURATION: &str = "/etc/jeton";
 const STICKY: u32 = 0o1000;
 
 /// Returns what `reader` can do about `path`, if known.
-pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32) -> Option<String> {
+pub(super) fn remedy(
+    path: &Path,
+    why: &TrustFault,
+    purpose: Purpose,
+    reader: u32,
+) -> Option<String> {
     let is_system = command_line::is_of_the_system();
     remedy_in(is_system, path, why, purpose, reader)
 }
@@ -39,18 +44,18 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
 fn remedy_in(
     is_system: bool,
     path: &Path,
-    why: &Distrust,
+    why: &TrustFault,
     purpose: Purpose,
     reader: u32,
 ) -> Option<String> {
     let shown = path.display();
     let elsewhere = elsewhere(purpose, is_system);
     Some(match why {
-        Distrust::NotAFile => match purpose {
+        TrustFault::NotAFile => match purpose {
             Purpose::Lock => "move it away".into(),
             _ => "put an ordinary file there".into(),
         },
-        Distrust::IsALink => match purpose {
+        TrustFault::IsALink => match purpose {
             Purpose::Secret
             | Purpose::Notes
             | Purpose::Config
@@ -64,7 +69,7 @@ fn remedy_in(
                 format!("put the folder itself there, or {elsewhere}")
             }
         },
-        Distrust::Owner {
+        TrustFault::Owner {
             owner,
             uid,
             is_file,
@@ -93,17 +98,17 @@ fn remedy_in(
             }
             _ => as_owner(*owner, elsewhere),
         },
-        Distrust::NotOurs { owner, uid } => {
+        TrustFault::NotOurs { owner, uid } => {
             not_ours(path, purpose, reader, *owner, *uid, elsewhere)
         }
-        Distrust::Writable { mode, owner, .. } => {
+        TrustFault::Writable { mode, owner, .. } => {
             writable(path, purpose, reader, *mode, *owner, elsewhere)
         }
-        Distrust::Readable { owner, doubt, .. } => {
-            let has_list = *doubt == Some(GroupDoubt::AccessList);
+        TrustFault::Readable { owner, doubt, .. } => {
+            let has_list = *doubt == Some(GroupFault::AccessList);
             readable(path, reader, *owner, has_list)
         }
-        Distrust::Open { mode, folder } => match purpose {
+        TrustFault::Open { mode, folder } => match purpose {
             // Only for a file: an open folder is reported before the files in it.
             Purpose::Secret if !folder => {
                 format!("chmod 600 {shown}, and replace the secret if somebody may have read it")
@@ -115,25 +120,25 @@ fn remedy_in(
             _ if *folder => format!("chmod 700 {shown}"),
             _ => format!("chmod 600 {shown}"),
         },
-        Distrust::Shared { mode, .. } if is_shared(path, *mode) => folder_of_its_own(path),
-        Distrust::Shared { right, group, .. } => {
+        TrustFault::Shared { mode, .. } if is_shared(path, *mode) => folder_of_its_own(path),
+        TrustFault::Shared { right, group, .. } => {
             let chgrp = group.map(|group| format!("chgrp {group} {shown}; "));
             format!("{}chmod {right:o} {shown}", chgrp.unwrap_or_default())
         }
-        Distrust::OfTheSystem { .. } => {
+        TrustFault::OfTheSystem { .. } => {
             "start the service (systemctl start jetond), or choose another place with --socket; if no service uses this folder, remove it"
                 .into()
         }
-        Distrust::NotOurGroup(_) => {
+        TrustFault::NotOurGroup(_) => {
             "have root put this user into it and log in again, or name another group in [socket]"
                 .into()
         }
-        Distrust::Denied(denied) => {
+        TrustFault::Denied(denied) => {
             denied.remedy(path, purpose == Purpose::ClientKey, reader, elsewhere)
         }
-        Distrust::HardLinks(_) => "copy it to a new file and remove this one".into(),
-        Distrust::Io { source, .. } if is_full(source) => "make room there and try again".into(),
-        Distrust::Io { action, source } => {
+        TrustFault::HardLinks(_) => "copy it to a new file and remove this one".into(),
+        TrustFault::Io { source, .. } if is_full(source) => "make room there and try again".into(),
+        TrustFault::Io { action, source } => {
             let denied = matches!(
                 source.kind(),
                 std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
@@ -147,13 +152,13 @@ fn remedy_in(
                 _ => return None,
             }
         }
-        Distrust::Missing if purpose == Purpose::Sink => {
+        TrustFault::Missing if purpose == Purpose::Sink => {
             format!("make the folder, so that those who read the file get through it: mkdir {shown}; or {elsewhere}")
         }
-        Distrust::Missing
-        | Distrust::NotAFolder
-        | Distrust::TooManyLinks
-        | Distrust::TooLarge(_) => return None,
+        TrustFault::Missing
+        | TrustFault::NotAFolder
+        | TrustFault::TooManyLinks
+        | TrustFault::TooLarge(_) => return None,
     })
 }
 

@@ -8,7 +8,7 @@ use rustix::fs::{Access, AtFlags, CWD, Stat, accessat};
 use rustix::io::Errno;
 
 use super::private::{make, missing_folders, open_folder, open_private, set};
-use super::{Distrust, Purpose, Untrusted, acl, group, is_volume, resolve_in_volume};
+use super::{Purpose, TrustFault, UntrustedPath, acl, group, is_volume, resolve_in_volume};
 
 /// The folder of the system's sockets, which systemd creates for the shipped units (`DirectoryMode=0755`). systemd does
 /// not change the mode of an existing folder.
@@ -52,9 +52,9 @@ impl SocketFolder<'_> {
     /// At no moment is the folder open to more users than before or after.
     ///
     /// # Errors
-    /// [`Untrusted`] if the path is a link or not a folder, if the folder belongs to another user or can be written to
-    /// by others, if its access is wrong and not ours to change, or if others could replace a folder above it.
-    pub fn prepare(&self) -> Result<Option<PathBuf>, Untrusted> {
+    /// [`UntrustedPath`] if the path is a link or not a folder, if the folder belongs to another user or can be written
+    /// to by others, if its access is wrong and not ours to change, or if others could replace a folder above it.
+    pub fn prepare(&self) -> Result<Option<PathBuf>, UntrustedPath> {
         self.examine(true)
     }
 
@@ -62,18 +62,18 @@ impl SocketFolder<'_> {
     ///
     /// # Errors
     /// The errors of [`SocketFolder::prepare`], also if a missing folder could not be created.
-    pub fn judge(&self) -> Result<Option<PathBuf>, Untrusted> {
+    pub fn judge(&self) -> Result<Option<PathBuf>, UntrustedPath> {
         self.examine(false)
     }
 
     /// Judges the folder; creates or adapts it if `is_made`.
-    fn examine(&self, is_made: bool) -> Result<Option<PathBuf>, Untrusted> {
+    fn examine(&self, is_made: bool) -> Result<Option<PathBuf>, UntrustedPath> {
         let purpose = Purpose::Socket { named: self.named };
         self.examine_inside(is_made)
             .map_err(|untrusted| untrusted.meant_for(purpose))
     }
 
-    fn examine_inside(&self, is_made: bool) -> Result<Option<PathBuf>, Untrusted> {
+    fn examine_inside(&self, is_made: bool) -> Result<Option<PathBuf>, UntrustedPath> {
         let in_volume =
             |path, below| resolve_in_volume(path, self.uid, below).map(|way| way.volume);
         if self.below_volume.is_some() && is_volume(self.path) {
@@ -91,7 +91,7 @@ impl SocketFolder<'_> {
                 let rights = Access::WRITE_OK | Access::EXEC_OK;
                 return match accessat(CWD, parent, rights, AtFlags::EACCESS) {
                     Err(e @ (Errno::ACCESS | Errno::ROFS)) => {
-                        Err(Untrusted::new(first, Distrust::io("make", e.into())))
+                        Err(UntrustedPath::new(first, TrustFault::io("make", e.into())))
                     }
                     // The kernel gives no answer; only creating the folder would show it.
                     _ => Ok(volume),
@@ -104,28 +104,28 @@ impl SocketFolder<'_> {
 }
 
 /// Creates and judges the folder itself, but not whether others could replace it.
-fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted> {
+fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, UntrustedPath> {
     let SocketFolder {
         path, uid, sharing, ..
     } = *place;
     let (group, mode) = (sharing.group(), sharing.mode());
     if is_made {
         for missing in missing_folders(path) {
-            make(&missing, uid, group, mode).map_err(|why| Untrusted::new(&missing, why))?;
+            make(&missing, uid, group, mode).map_err(|why| UntrustedPath::new(&missing, why))?;
         }
     }
     let adapt = !place.named;
-    let untrusted = |why| Untrusted::new(path, why);
-    if let Some(mode) = taken_from_the_system(place) {
-        return Err(untrusted(Distrust::OfTheSystem { mode }));
+    let untrusted = |why| UntrustedPath::new(path, why);
+    if let Some(mode) = would_lock_out_system_users(place) {
+        return Err(untrusted(TrustFault::OfTheSystem { mode }));
     }
     if !adapt && sharing == Sharing::Nobody {
         return open_private(path, uid).map_err(|e| whose(path, uid, e));
     }
     let folder = open_folder(path).map_err(|why| whose(path, uid, untrusted(why)))?;
     let stat = rustix::fs::fstat(&folder)
-        .map_err(|e| untrusted(Distrust::io("read the state of", e.into())))?;
-    let found = Found::new(&stat);
+        .map_err(|e| untrusted(TrustFault::io("read the state of", e.into())))?;
+    let found = FolderState::new(&stat);
     found
         .judge(uid, sharing, adapt)
         .or_else(|why| match adapt {
@@ -145,26 +145,26 @@ fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted
 /// Returns the mode of the folder if it is the folder of the system's sockets and adapting it would lock out users who
 /// have access now. The service's users need that access. While the service's sockets are stopped, the folder looks
 /// like a leftover.
-fn taken_from_the_system(place: &SocketFolder<'_>) -> Option<u32> {
+fn would_lock_out_system_users(place: &SocketFolder<'_>) -> Option<u32> {
     let stat = rustix::fs::lstat(place.path).ok()?;
     let system = rustix::fs::stat(OF_THE_SYSTEM).ok()?;
     if (stat.st_dev, stat.st_ino) != (system.st_dev, system.st_ino) {
         return None;
     }
-    let found = Found::new(&stat);
+    let found = FolderState::new(&stat);
     let is_changed = !place.named || found.judge(place.uid, place.sharing, false).is_err();
     (is_changed && found.would_lose_users(place.uid, place.sharing)).then_some(found.mode)
 }
 
 /// Replaces the error if the folder belongs to another user. Opening it may already fail, and its owner explains more.
-fn whose(path: &Path, uid: u32, untrusted: Untrusted) -> Untrusted {
+fn whose(path: &Path, uid: u32, untrusted: UntrustedPath) -> UntrustedPath {
     match (&untrusted.why, rustix::fs::lstat(path)) {
-        (Distrust::Io { .. }, Ok(stat)) if stat.st_uid != uid => {
-            let why = Distrust::NotOurs {
+        (TrustFault::Io { .. }, Ok(stat)) if stat.st_uid != uid => {
+            let why = TrustFault::NotOurs {
                 owner: stat.st_uid,
                 uid,
             };
-            Untrusted::new(path, why)
+            UntrustedPath::new(path, why)
         }
         _ => untrusted,
     }
@@ -175,7 +175,7 @@ fn whose(path: &Path, uid: u32, untrusted: Untrusted) -> Untrusted {
 pub fn barrier(socket: &Path, sharing: Sharing) -> Option<PathBuf> {
     let stops = |folder: &&Path| {
         rustix::fs::stat(*folder).is_ok_and(|stat| {
-            let found = Found::new(&stat);
+            let found = FolderState::new(&stat);
             match sharing {
                 Sharing::Nobody => false,
                 Sharing::Group(group) if found.group == group => found.mode & 0o010 == 0,
@@ -188,7 +188,7 @@ pub fn barrier(socket: &Path, sharing: Sharing) -> Option<PathBuf> {
 
 /// Facts about a folder.
 #[derive(Debug, Clone, Copy)]
-struct Found {
+struct FolderState {
     owner: u32,
     group: u32,
     mode: u32,
@@ -199,7 +199,7 @@ struct Found {
 impl Sharing {
     /// Returns who has access to an existing folder; `None` if it cannot be read.
     pub fn of_folder(path: &Path) -> Option<Self> {
-        let found = Found::new(&rustix::fs::lstat(path).ok()?);
+        let found = FolderState::new(&rustix::fs::lstat(path).ok()?);
         Some(match (found.mode & 0o007, found.mode & 0o070) {
             (0, 0) => Self::Nobody,
             (0, _) => Self::Group(found.group),
@@ -235,7 +235,7 @@ impl Sharing {
 
 // === impl Found ===
 
-impl Found {
+impl FolderState {
     #[allow(
         clippy::unnecessary_cast,
         clippy::cast_lossless,
@@ -263,15 +263,15 @@ impl Found {
         is_sound && (lost != 0 || (is_of_another_group && self.mode & 0o070 != 0))
     }
 
-    fn judge(self, uid: u32, sharing: Sharing, adapt: bool) -> Result<(), Distrust> {
+    fn judge(self, uid: u32, sharing: Sharing, adapt: bool) -> Result<(), TrustFault> {
         if self.owner != uid {
-            return Err(Distrust::NotOurs {
+            return Err(TrustFault::NotOurs {
                 owner: self.owner,
                 uid,
             });
         }
         if self.mode & 0o022 != 0 {
-            return Err(Distrust::Writable {
+            return Err(TrustFault::Writable {
                 mode: self.mode,
                 owner: self.owner,
                 group: self.group,
@@ -285,7 +285,7 @@ impl Found {
         if adapt || (fits && group.is_none()) {
             return Ok(());
         }
-        Err(Distrust::Shared {
+        Err(TrustFault::Shared {
             mode: self.mode,
             right: sharing.mode(),
             group,
@@ -297,7 +297,7 @@ impl Found {
 mod tests {
     use super::*;
 
-    const OURS: Found = Found {
+    const OURS: FolderState = FolderState {
         owner: 1_000,
         group: 50,
         mode: 0o700,
@@ -327,12 +327,12 @@ mod tests {
             (Sharing::Everybody, 0o777, false),
             (Sharing::Everybody, 0o1777, false),
         ] {
-            let found = Found { mode, ..OURS };
+            let found = FolderState { mode, ..OURS };
             let verdict = found.judge(1_000, sharing, false);
             assert_eq!(verdict.is_ok(), good, "{sharing:?} {mode:o}");
             assert!(found.judge(1_001, sharing, true).is_err());
             assert!(
-                Found { owner: 0, ..found }
+                FolderState { owner: 0, ..found }
                     .judge(1_000, sharing, true)
                     .is_err()
             );
@@ -362,7 +362,7 @@ mod tests {
             (0o777, nobody, false),
             (0o775, team, false),
         ] {
-            let found = Found { mode, ..OURS };
+            let found = FolderState { mode, ..OURS };
             assert_eq!(
                 found.would_lose_users(1_000, sharing),
                 lost,
@@ -411,7 +411,7 @@ mod tests {
             (0o1777, false),
         ] {
             for sharing in [Sharing::Nobody, Sharing::Group(7), Sharing::Everybody] {
-                let verdict = Found { mode, ..OURS }.judge(1_000, sharing, true);
+                let verdict = FolderState { mode, ..OURS }.judge(1_000, sharing, true);
                 assert_eq!(verdict.is_ok(), good, "{sharing:?} {mode:o}");
             }
         }

@@ -25,11 +25,11 @@ fn write(path: &Path, text: &str) {
     chmod(path, 0o644);
 }
 
-fn refused(path: &Path) -> Untrusted {
+fn refused(path: &Path) -> UntrustedPath {
     open_config(path, uid()).unwrap_err()
 }
 
-const FILE: Facts = Facts {
+const FILE: FileFacts = FileFacts {
     kind: FileType::RegularFile,
     owner: 1000,
     group: 1000,
@@ -39,7 +39,7 @@ const FILE: Facts = Facts {
     read_only: false,
 };
 
-const FOLDER: Facts = Facts {
+const FOLDER: FileFacts = FileFacts {
     kind: FileType::Directory,
     mode: 0o700,
     ..FILE
@@ -55,23 +55,26 @@ fn a_file_is_trusted_when_only_root_or_we_can_change_it() {
         (0o646, false),
         (0o1666, false),
     ] {
-        let verdict = Facts { mode, ..FILE }.judge_file(1000);
+        let verdict = FileFacts { mode, ..FILE }.judge_file(1000);
         assert_eq!(verdict.is_ok(), good, "{mode:o}");
     }
     for (owner, good) in [(0, true), (1000, true), (1001, false), (65_534, false)] {
         assert_eq!(
-            Facts { owner, ..FILE }.judge_file(1000).is_ok(),
+            FileFacts { owner, ..FILE }.judge_file(1000).is_ok(),
             good,
             "{owner}"
         );
         assert_eq!(
-            Facts { owner, ..FOLDER }.judge_folder(1000).is_ok(),
+            FileFacts { owner, ..FOLDER }.judge_folder(1000).is_ok(),
             good,
             "{owner}"
         );
     }
-    assert!(matches!(FOLDER.judge_file(1000), Err(Distrust::NotAFile)));
-    assert!(matches!(FILE.judge_folder(1000), Err(Distrust::NotAFolder)));
+    assert!(matches!(FOLDER.judge_file(1000), Err(TrustFault::NotAFile)));
+    assert!(matches!(
+        FILE.judge_folder(1000),
+        Err(TrustFault::NotAFolder)
+    ));
 }
 
 #[test]
@@ -83,14 +86,14 @@ fn a_folder_may_be_open_to_others_only_with_the_sticky_bit_or_on_a_read_only_mou
         (0o770, false),
         (0o2775, false),
     ] {
-        let facts = Facts { mode, ..FOLDER };
+        let facts = FileFacts { mode, ..FOLDER };
         assert_eq!(facts.judge_folder(1000).is_ok(), good, "{mode:o}");
-        let mounted = Facts {
+        let mounted = FileFacts {
             read_only: true,
             ..facts
         };
         assert!(mounted.judge_folder(1000).is_ok(), "{mode:o}");
-        let others = Facts {
+        let others = FileFacts {
             owner: 1001,
             ..mounted
         };
@@ -103,18 +106,18 @@ fn what_is_private_is_ours_not_roots_and_has_one_name() {
     assert!(FILE.judge_private_file(1000).is_ok());
     assert!(FOLDER.judge_private_folder(1000).is_ok());
     for bad in [
-        Facts { owner: 0, ..FILE },
-        Facts {
+        FileFacts { owner: 0, ..FILE },
+        FileFacts {
             mode: 0o640,
             ..FILE
         },
-        Facts {
+        FileFacts {
             mode: 0o601,
             ..FILE
         },
-        Facts { links: 2, ..FILE },
-        Facts { links: 0, ..FILE },
-        Facts {
+        FileFacts { links: 2, ..FILE },
+        FileFacts { links: 0, ..FILE },
+        FileFacts {
             mode: 0o640,
             read_only: true,
             ..FILE
@@ -180,7 +183,7 @@ fn the_folder_of_a_link_is_judged_as_well_as_the_folder_of_its_target() {
     chmod(&open, 0o777);
     let err = refused(&open.join("c.toml"));
     assert!(
-        matches!(err.why, Distrust::Writable { .. }) && err.path == open,
+        matches!(err.why, TrustFault::Writable { .. }) && err.path == open,
         "{err}"
     );
     chmod(&open, 0o755);
@@ -196,16 +199,19 @@ fn what_is_not_a_regular_file_is_refused_and_never_waited_for() {
     let _listener = std::os::unix::net::UnixListener::bind(path.join("sock")).unwrap();
     for name in ["fifo", "sock", "."] {
         let err = refused(&path.join(name));
-        assert!(matches!(err.why, Distrust::NotAFile), "{name}: {err}");
+        assert!(matches!(err.why, TrustFault::NotAFile), "{name}: {err}");
     }
     assert!(matches!(
         refused(Path::new("/dev/null")).why,
-        Distrust::NotAFile
+        TrustFault::NotAFile
     ));
-    assert!(matches!(open_file(&fifo), Ok(_) | Err(Distrust::NotAFile)));
+    assert!(matches!(
+        open_file(&fifo),
+        Ok(_) | Err(TrustFault::NotAFile)
+    ));
     write(&path.join("c.toml"), "");
     let below = refused(&path.join("c.toml/x"));
-    assert!(matches!(below.why, Distrust::NotAFolder), "{below}");
+    assert!(matches!(below.why, TrustFault::NotAFolder), "{below}");
 }
 
 #[test]
@@ -217,11 +223,14 @@ fn missing_files_and_rings_of_links_are_told_apart() {
     symlink("ring", path.join("ring")).unwrap();
     assert!(matches!(
         refused(&path.join("ring")).why,
-        Distrust::TooManyLinks
+        TrustFault::TooManyLinks
     ));
     write(&path.join("f"), "");
     symlink("f", path.join("l")).unwrap();
-    assert!(matches!(open_file(&path.join("l")), Err(Distrust::IsALink)));
+    assert!(matches!(
+        open_file(&path.join("l")),
+        Err(TrustFault::IsALink)
+    ));
 }
 
 #[test]
@@ -258,7 +267,7 @@ fn a_private_folder_that_is_open_linked_or_a_file_is_refused_as_it_is() {
     fs::create_dir(&open).unwrap();
     chmod(&open, 0o750);
     let err = private_dir(&open, uid()).unwrap_err();
-    assert!(matches!(err.why, Distrust::Open { .. }), "{err}");
+    assert!(matches!(err.why, TrustFault::Open { .. }), "{err}");
     assert_eq!(
         open.metadata().unwrap().mode() & 0o777,
         0o750,
@@ -268,28 +277,28 @@ fn a_private_folder_that_is_open_linked_or_a_file_is_refused_as_it_is() {
     symlink("open", path.join("link")).unwrap();
     for link in ["link", "link/"] {
         let err = private_dir(&path.join(link), uid()).unwrap_err();
-        assert!(matches!(err.why, Distrust::IsALink), "{link}: {err}");
+        assert!(matches!(err.why, TrustFault::IsALink), "{link}: {err}");
     }
     symlink("nowhere", path.join("dangling")).unwrap();
     let err = private_dir(&path.join("dangling"), uid()).unwrap_err();
-    assert!(matches!(err.why, Distrust::IsALink), "{err}");
+    assert!(matches!(err.why, TrustFault::IsALink), "{err}");
     write(&path.join("file"), "");
     let err = private_dir(&path.join("file"), uid()).unwrap_err();
-    assert!(matches!(err.why, Distrust::NotAFolder), "{err}");
+    assert!(matches!(err.why, TrustFault::NotAFolder), "{err}");
     let err = private_dir(&path.join("open"), uid() + 1).unwrap_err();
-    assert!(matches!(err.why, Distrust::NotOurs { .. }), "{err}");
+    assert!(matches!(err.why, TrustFault::NotOurs { .. }), "{err}");
 }
 
 #[test]
 fn a_stranger_that_owns_a_file_is_named_and_root_is_not_named_twice() {
     let what = |uid| {
         let (owner, is_file) = (4_711, true);
-        let why = Distrust::Owner {
+        let why = TrustFault::Owner {
             owner,
             uid,
             is_file,
         };
-        Untrusted::new(std::path::Path::new("/x"), why).what()
+        UntrustedPath::new(std::path::Path::new("/x"), why).what()
     };
     assert!(what(1_000).contains("4711, neither to root nor to uid 1000, and"));
     let of_root = what(0);

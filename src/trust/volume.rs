@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// The kernel's description of a folder.
 #[derive(Debug, Clone, Copy)]
-struct Described {
+struct FolderDescription {
     owner: u32,
     mode: u32,
     /// Whether it is the root of a mount; `None` if the kernel does not report it (before Linux 5.8).
@@ -17,17 +17,17 @@ struct Described {
 
 /// Reports whether `path` itself is such a volume. The root folder is not, whatever its mode.
 pub fn is_volume(path: &Path) -> bool {
-    path != Path::new("/") && describe(path).is_some_and(Described::is_volume)
+    path != Path::new("/") && describe(path).is_some_and(FolderDescription::is_volume)
 }
 
 #[cfg(target_os = "linux")]
-fn describe(path: &Path) -> Option<Described> {
+fn describe(path: &Path) -> Option<FolderDescription> {
     use rustix::fs::{AtFlags, CWD, FileType, StatxAttributes, StatxFlags, statx};
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     let statx = statx(CWD, path, flags, StatxFlags::BASIC_STATS).ok()?;
     let mode = u32::from(statx.stx_mode);
     let says = |set: StatxAttributes| set.contains(StatxAttributes::MOUNT_ROOT);
-    (FileType::from_raw_mode(mode) == FileType::Directory).then(|| Described {
+    (FileType::from_raw_mode(mode) == FileType::Directory).then(|| FolderDescription {
         owner: statx.stx_uid,
         mode: mode & 0o7777,
         is_mount_root: says(statx.stx_attributes_mask).then(|| says(statx.stx_attributes)),
@@ -36,11 +36,11 @@ fn describe(path: &Path) -> Option<Described> {
 
 /// Returns none: other systems do not have containers that share volumes like this.
 #[cfg(not(target_os = "linux"))]
-fn describe(_: &Path) -> Option<Described> {
+fn describe(_: &Path) -> Option<FolderDescription> {
     None
 }
 
-impl Described {
+impl FolderDescription {
     fn is_volume(self) -> bool {
         self.owner == 0 && matches!(self.mode, 0o777 | 0o2777) && self.is_mount_root == Some(true)
     }
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_volume_is_a_mount_point_of_roots_that_everybody_can_write_to() {
-        let volume = Described {
+        let volume = FolderDescription {
             owner: 0,
             mode: 0o777,
             is_mount_root: Some(true),
@@ -68,16 +68,20 @@ mod tests {
             (0o3777, false),
             (0o4777, false),
         ] {
-            assert_eq!(Described { mode, ..volume }.is_volume(), good, "{mode:o}");
+            assert_eq!(
+                FolderDescription { mode, ..volume }.is_volume(),
+                good,
+                "{mode:o}"
+            );
         }
         for is_mount_root in [Some(false), None] {
-            let folder = Described {
+            let folder = FolderDescription {
                 is_mount_root,
                 ..volume
             };
             assert!(!folder.is_volume(), "{is_mount_root:?}");
         }
-        assert!(!Described { owner: 1, ..volume }.is_volume());
+        assert!(!FolderDescription { owner: 1, ..volume }.is_volume());
     }
 
     #[test]

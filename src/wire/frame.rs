@@ -48,7 +48,7 @@ pub struct Terminal {
 
 /// Instructions for the companion.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Instruction {
     /// Print this and exit.
     Done(Reply),
     /// Read standard input, and send the request again with it.
@@ -157,7 +157,7 @@ fn text(field: &[u8]) -> Result<&str, MalformedFrame> {
 
 // === impl Answer ===
 
-impl Answer {
+impl Instruction {
     /// Returns the answer's bytes.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // Allocate the final size, because a growing buffer leaves copies behind: the content, and 5 bytes per field.
@@ -220,7 +220,7 @@ fn push(bytes: &mut Vec<u8>, tag: u8, field: &[u8]) {
     bytes.extend_from_slice(field.get(..len as usize).unwrap_or(field));
 }
 
-impl From<Reply> for Answer {
+impl From<Reply> for Instruction {
     fn from(reply: Reply) -> Self {
         Self::Done(reply)
     }
@@ -297,12 +297,12 @@ mod tests {
             exit: 75,
         };
         let want = frame(&[field(1, b"out"), field(2, b"err"), field(3, &[75])]);
-        assert_eq!(*Answer::Done(reply).to_bytes(), want);
+        assert_eq!(*Instruction::Done(reply).to_bytes(), want);
         assert_eq!(
-            *Answer::SendInput { one_line: true }.to_bytes(),
+            *Instruction::SendInput { one_line: true }.to_bytes(),
             frame(&[field(4, &[1])])
         );
-        let question = Answer::Prompt("Sure?\n".into());
+        let question = Instruction::Prompt("Sure?\n".into());
         let asks = frame(&[field(2, b"Sure?\n"), field(4, &[1])]);
         assert_eq!(*question.to_bytes(), asks);
     }
@@ -314,7 +314,7 @@ mod tests {
             exit: 77,
             ..Reply::default()
         };
-        let answer = Answer::SendToAdmin {
+        let answer = Instruction::SendToAdmin {
             otherwise: otherwise(),
         };
         let bytes = answer.to_bytes();
@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(*bytes, frame(&fields));
         assert!(bytes.capacity() >= bytes.len());
         assert_eq!(
-            *Answer::Done(otherwise()).to_bytes(),
+            *Instruction::Done(otherwise()).to_bytes(),
             frame(&fields[1..]),
             "a companion that skips field 5 sees this"
         );

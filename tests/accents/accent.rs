@@ -46,7 +46,7 @@ pub(crate) enum Framing {
 
 /// The kind of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asks {
+pub(crate) enum StepKind {
     /// A token, in the way of the daemon.
     Token,
     /// A token that proves the credential, in the way of `jetond add`.
@@ -58,7 +58,7 @@ pub(crate) enum Asks {
 /// A step, with its expected result.
 #[derive(Debug)]
 pub(crate) struct Step {
-    pub(crate) asks: Asks,
+    pub(crate) asks: StepKind,
     /// Keys and values of the expected result.
     pub(crate) wanted: Vec<(String, String)>,
 }
@@ -98,9 +98,9 @@ impl Accent {
         for (title, text) in parts {
             match title.split(' ').next() {
                 Some("answer") => accent.answers.push(Answer::parse(title, text)?),
-                Some("fetch") => accent.steps.push(Step::parse(Asks::Token, text)?),
-                Some("proof") => accent.steps.push(Step::parse(Asks::Proof, text)?),
-                Some("destination") => accent.steps.push(Step::parse(Asks::Endpoint, text)?),
+                Some("fetch") => accent.steps.push(Step::parse(StepKind::Token, text)?),
+                Some("proof") => accent.steps.push(Step::parse(StepKind::Proof, text)?),
+                Some("destination") => accent.steps.push(Step::parse(StepKind::Endpoint, text)?),
                 _ => return Err(format!("unknown part {title}")),
             }
         }
@@ -139,7 +139,7 @@ impl Answer {
 }
 
 impl Step {
-    fn parse(asks: Asks, text: &str) -> Result<Self, String> {
+    fn parse(asks: StepKind, text: &str) -> Result<Self, String> {
         let wanted = pairs(text)?;
         Ok(Self { asks, wanted })
     }

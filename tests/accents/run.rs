@@ -10,12 +10,12 @@ use jetond::config::oauth2::ClientAuth;
 use jetond::config::{self, LookupFailed, Names, Profile};
 use jetond::credential::Credential;
 use jetond::fault::Fault;
-use jetond::provider::configured::{Files, destination, provider};
+use jetond::provider::configured::{ProviderFiles, destination, provider};
 use jetond::provider::{Granted, Provider};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use super::accent::{Accent, Asks, Step};
+use super::accent::{Accent, Step, StepKind};
 use super::certificate::Certificate;
 use super::issuer::{Issuer, line};
 use super::text::Values;
@@ -33,11 +33,11 @@ const TURNS: usize = 32;
 struct NoNames;
 
 /// A running accent.
-struct Running {
+struct RunningAccent {
     issuer: Arc<Issuer>,
     values: Values,
     profile: Profile,
-    files: Files,
+    files: ProviderFiles,
     credential: Credential,
     /// One provider for each profile.
     providers: Vec<Arc<dyn Provider>>,
@@ -47,7 +47,7 @@ struct Running {
 
 /// The result of a step.
 #[derive(Debug)]
-enum Came {
+enum StepResult {
     Token {
         token: String,
         /// In seconds.
@@ -62,7 +62,7 @@ enum Came {
     Fault(Fault, Vec<ClientAuth>),
 }
 
-impl Came {
+impl StepResult {
     fn of(granted: Granted, client_auth: Option<ClientAuth>) -> Self {
         let grant = granted.grant;
         Self::Token {
@@ -87,7 +87,7 @@ impl Names for NoNames {
 /// Runs an accent. The error says which result was not the expected one.
 pub(crate) async fn run(accent: Accent) -> Result<(), String> {
     let steps = accent.steps.len();
-    let (running, steps_to_go) = Running::start(accent).await?;
+    let (running, steps_to_go) = RunningAccent::start(accent).await?;
     for (n, step) in steps_to_go.iter().enumerate() {
         let came = running.ask(step, n).await;
         let judged = running.judge(step, &came);
@@ -105,7 +105,7 @@ async fn let_the_connection_be_idle() {
     }
 }
 
-impl Running {
+impl RunningAccent {
     async fn start(accent: Accent) -> Result<(Self, Vec<Step>), String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let certificate = accent.certificate.as_ref();
@@ -151,7 +151,7 @@ impl Running {
         if let Some(bound_to) = accent.bound_to.or(discovered) {
             credential = credential.bound_to(&values.text(&bound_to)?);
         }
-        let files = Files::of(rustix::process::geteuid().as_raw());
+        let files = ProviderFiles::of(rustix::process::geteuid().as_raw());
         let providers = (0..accent.profiles).map(|_| provider(&profile, &files));
         let providers = providers.collect();
         let running = Self {
@@ -166,50 +166,50 @@ impl Running {
         Ok((running, accent.steps))
     }
 
-    async fn ask(&self, step: &Step, n: usize) -> Came {
+    async fn ask(&self, step: &Step, n: usize) -> StepResult {
         let provider = &self.providers[n % self.providers.len()];
         match step.asks {
-            Asks::Token => match provider.fetch(&self.credential).await {
-                Ok(granted) => Came::of(granted, None),
-                Err(fault) => Came::Fault(fault, vec![]),
+            StepKind::Token => match provider.fetch(&self.credential).await {
+                Ok(granted) => StepResult::of(granted, None),
+                Err(fault) => StepResult::Fault(fault, vec![]),
             },
-            Asks::Proof => match provider.prove(&self.credential).await {
-                Ok(proof) => Came::of(proof.granted, proof.client_auth),
-                Err(unproved) => Came::Fault(unproved.fault, unproved.sent),
+            StepKind::Proof => match provider.prove(&self.credential).await {
+                Ok(proof) => StepResult::of(proof.granted, proof.client_auth),
+                Err(unproved) => StepResult::Fault(unproved.fault, unproved.sent),
             },
-            Asks::Endpoint => match destination(&self.profile, &self.files).await {
-                Ok(found) => Came::Endpoint(found.endpoint.to_string()),
-                Err(fault) => Came::Fault(fault, vec![]),
+            StepKind::Endpoint => match destination(&self.profile, &self.files).await {
+                Ok(found) => StepResult::Endpoint(found.endpoint.to_string()),
+                Err(fault) => StepResult::Fault(fault, vec![]),
             },
         }
     }
 
-    fn judge(&self, step: &Step, came: &Came) -> Result<(), String> {
+    fn judge(&self, step: &Step, came: &StepResult) -> Result<(), String> {
         let requests = self.issuer.take_requests();
-        if let Came::Fault(fault, _) = came {
+        if let StepResult::Fault(fault, _) = came {
             self.tells_nothing(fault)?;
         }
         let mut decided = false;
         for (key, value) in &step.wanted {
             let value = self.values.text(value)?;
             let holds = match (key.as_str(), came) {
-                ("token", Came::Token { token, .. }) => *token == value,
-                ("endpoint", Came::Endpoint(endpoint)) => *endpoint == value,
-                ("fault", Came::Fault(fault, _)) => fault.kind.as_str() == value,
-                ("lifetime", Came::Token { lifetime, .. }) => is_lifetime(*lifetime, &value)?,
-                ("scope", Came::Token { scope, .. }) => {
+                ("token", StepResult::Token { token, .. }) => *token == value,
+                ("endpoint", StepResult::Endpoint(endpoint)) => *endpoint == value,
+                ("fault", StepResult::Fault(fault, _)) => fault.kind.as_str() == value,
+                ("lifetime", StepResult::Token { lifetime, .. }) => is_lifetime(*lifetime, &value)?,
+                ("scope", StepResult::Token { scope, .. }) => {
                     scope.as_deref().unwrap_or("as asked") == value
                 }
-                ("client-auth", Came::Token { client_auth, .. }) => {
+                ("client-auth", StepResult::Token { client_auth, .. }) => {
                     client_auth.map(ClientAuth::as_str) == Some(&value)
                 }
-                ("tried", Came::Fault(_, sent)) => {
+                ("tried", StepResult::Fault(_, sent)) => {
                     let sent: Vec<_> = sent.iter().map(|auth| auth.as_str()).collect();
                     sent.join(", ") == value
                 }
-                ("says", Came::Fault(fault, _)) => fault.detail.contains(&value),
-                ("hides", Came::Fault(fault, _)) => !format!("{fault:?}").contains(&value),
-                ("wait", Came::Fault(fault, _)) => {
+                ("says", StepResult::Fault(fault, _)) => fault.detail.contains(&value),
+                ("hides", StepResult::Fault(fault, _)) => !format!("{fault:?}").contains(&value),
+                ("wait", StepResult::Fault(fault, _)) => {
                     let wait = fault.retry_after.map(|wait| wait.as_secs().to_string());
                     wait.unwrap_or("none".to_owned()) == value
                 }

@@ -9,7 +9,7 @@ use jetond::address::Address;
 use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 use crate::support::env::Output;
-use crate::support::tools::{self, Filled, Request};
+use crate::support::tools::{self, FilledRequest, Request};
 
 /// The address of the profile `research`.
 const OURS: &str = "https://git.example:8443";
@@ -197,7 +197,7 @@ const NAMES: &[&str] = &[
 ];
 
 /// A test environment whose profile is for [`OURS`].
-fn place() -> TestEnv {
+fn set_up() -> TestEnv {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut config = fs::read_to_string(env.config()).unwrap();
@@ -208,7 +208,7 @@ fn place() -> TestEnv {
 
 /// Starts a daemon with a token for [`OURS`].
 fn serving() -> (TestEnv, Daemon) {
-    let env = place();
+    let env = set_up();
     let daemon = env.start();
     env.token(&daemon, "research");
     (env, daemon)
@@ -237,7 +237,7 @@ fn fault(request: &Request, output: &Output, is_malformed: bool) -> Option<Strin
 }
 
 /// Returns whether a program can be started with these arguments and variables.
-fn can_be_run(filled: &Filled) -> bool {
+fn can_be_run(filled: &FilledRequest) -> bool {
     let values = filled.env.iter().map(|(_, value)| value);
     !filled
         .argv
@@ -303,7 +303,7 @@ fn a_hostile_profile_name_is_never_printed_raw() {
 
 #[test]
 fn no_program_of_the_path_or_the_folder_is_run() {
-    let env = place();
+    let env = set_up();
     let planted = env.path("tmp/planted");
     fs::create_dir(&planted).unwrap();
     let mark = env.path("tmp/was-run");

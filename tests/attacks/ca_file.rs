@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::env::Output;
-use crate::support::users::are_root;
+use crate::support::users::is_root_or_skip;
 use crate::support::{TestEnv, ignored};
 
 /// How many times the daemon is started while the link changes. Before the fix, a third of the starts leaked the
@@ -25,30 +25,30 @@ use crate::support::{TestEnv, ignored};
 const STARTS: usize = 12;
 
 /// Two issuers with the same application, each with a certificate from its own CA, behind one address.
-struct Scene {
+struct TwoIssuers {
     env: TestEnv,
-    route: Route,
+    route: SwitchableRoute,
     /// A folder such as `/tmp`, in which users other than root can create files.
     folder: TempDir,
 }
 
 /// An address that forwards to one of two issuers.
-struct Route {
+struct SwitchableRoute {
     url: String,
-    to: Arc<Mutex<Listeners>>,
+    to: Arc<Mutex<RouteTargets>>,
 }
 
 /// The issuer that gets the next connection, and the one that gets all after it.
-struct Listeners {
+struct RouteTargets {
     next: Option<SocketAddr>,
     then: SocketAddr,
 }
 
-impl Route {
+impl SwitchableRoute {
     fn new(to: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
-        let to = Arc::new(Mutex::new(Listeners {
+        let to = Arc::new(Mutex::new(RouteTargets {
             next: None,
             then: to,
         }));
@@ -79,7 +79,7 @@ fn forward(client: TcpStream, to: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-impl Scene {
+impl TwoIssuers {
     fn new() -> Self {
         let mut env = TestEnv::new();
         for _ in 0..2 {
@@ -87,7 +87,7 @@ impl Scene {
         }
         let folder = TempDir::new().unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o1777)).unwrap();
-        let route = Route::new(address(&env.sandboxes()[0]));
+        let route = SwitchableRoute::new(address(&env.sandboxes()[0]));
         let scene = Self { env, route, folder };
         for sandbox in 0..2 {
             fs::write(
@@ -166,7 +166,7 @@ fn exchange(path: &Path, text: &str) {
 
 #[test]
 fn a_changing_link_at_the_start_leaks_nothing() {
-    let scene = Scene::new();
+    let scene = TwoIssuers::new();
     let link = scene.folder.path().join("link.pem");
     symlink(scene.pem(0), &link).unwrap();
     scene.enrol(link.to_str().unwrap());
@@ -209,7 +209,7 @@ fn a_changing_link_at_the_start_leaks_nothing() {
 #[test]
 fn replacing_the_ca_file_during_add_changes_nothing() {
     use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-    let scene = Scene::new();
+    let scene = TwoIssuers::new();
     let ca_file = scene.ca_file(0);
     scene.listens(1);
     let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
@@ -243,7 +243,7 @@ fn replacing_the_ca_file_during_add_changes_nothing() {
 
 #[test]
 fn replacing_the_ca_file_of_a_running_daemon_leaks_nothing() {
-    let scene = Scene::new();
+    let scene = TwoIssuers::new();
     let ca_file = scene.ca_file(0);
     scene.enrol(&ca_file);
     let mut daemon = scene.env.start();
@@ -281,7 +281,7 @@ fn replacing_the_ca_file_of_a_running_daemon_leaks_nothing() {
 
 #[test]
 fn after_a_rebind_the_old_ca_gets_no_secret() {
-    let scene = Scene::new();
+    let scene = TwoIssuers::new();
     let ca_file = scene.ca_file(0);
     scene.enrol(&ca_file);
     let mut daemon = scene.env.start();
@@ -315,10 +315,10 @@ fn after_a_rebind_the_old_ca_gets_no_secret() {
 
 #[test]
 fn a_root_owned_ca_file_is_reloaded_and_logged() {
-    if !are_root("a_root_owned_ca_file_is_reloaded_and_logged") {
+    if !is_root_or_skip("a_root_owned_ca_file_is_reloaded_and_logged") {
         return;
     }
-    let scene = Scene::new();
+    let scene = TwoIssuers::new();
     let Ok(folder) = TempDir::new_in("/run") else {
         ignored("a_file_that_only_root_can_change…: nothing can be made in /run");
         return;
@@ -375,7 +375,7 @@ const STRANGER: u32 = 54_321;
 
 #[test]
 fn a_ca_file_that_others_can_change_is_refused_everywhere() {
-    let scene = Scene::new();
+    let scene = TwoIssuers::new();
     let inner = scene.folder.path().join("inner");
     fs::create_dir(&inner).unwrap();
     let ca_file = inner.join("ca.pem");
@@ -389,7 +389,10 @@ fn a_ca_file_that_others_can_change_is_refused_everywhere() {
     let refused = |why: &str| {
         for args in [&["check"][..], &["doctor"]] {
             let out = scene.env.jetond(args);
-            assert!(out.code != 0 && told(&out).contains(why), "{why}: {out:?}");
+            assert!(
+                out.code != 0 && reported(&out).contains(why),
+                "{why}: {out:?}"
+            );
         }
         let trust = ["--ca-file", path];
         let added = scene.env.try_enrol_with("other", &scene.route.url, &trust);
@@ -411,7 +414,7 @@ fn a_ca_file_that_others_can_change_is_refused_everywhere() {
     refused("others can write to it (mode 0777)");
     modes(0o755, 0o644);
     assert_eq!(scene.env.jetond(&["check"]).code, 0);
-    if !are_root("a_ca_file_that_others_can_change_is_refused_everywhere, of another user") {
+    if !is_root_or_skip("a_ca_file_that_others_can_change_is_refused_everywhere, of another user") {
         return;
     }
     chown(&ca_file, Some(STRANGER), None).unwrap();
@@ -424,13 +427,13 @@ fn a_ca_file_that_others_can_change_is_refused_everywhere() {
     refused("it belongs to uid 54321");
 }
 
-fn told(out: &Output) -> String {
+fn reported(out: &Output) -> String {
     format!("{}{}", out.stdout, out.stderr)
 }
 
 #[test]
 fn a_client_key_that_others_can_read_or_change_is_refused_everywhere() {
-    let scene = Scene::new();
+    let scene = TwoIssuers::new();
     let ca_file = scene.ca_file(0);
     let folder = scene.folder.path().join("us");
     let data = folder.join("..1");
@@ -460,7 +463,10 @@ fn a_client_key_that_others_can_read_or_change_is_refused_everywhere() {
         assert!(added.stderr.contains(why), "{why}: {added:?}");
         for args in [&["check"][..], &["doctor"]] {
             let out = scene.env.jetond(args);
-            assert!(out.code != 0 && told(&out).contains(why), "{why}: {out:?}");
+            assert!(
+                out.code != 0 && reported(&out).contains(why),
+                "{why}: {out:?}"
+            );
         }
         let before = scene.secrets_at(0);
         let mut daemon = scene.env.start();
@@ -476,7 +482,7 @@ fn a_client_key_that_others_can_read_or_change_is_refused_everywhere() {
     mode(&cert, 0o666);
     refused("others can write to it (mode 0666)");
     mode(&cert, 0o644);
-    if !are_root("a_client_key_that_others_can_read_or_change…, of another user") {
+    if !is_root_or_skip("a_client_key_that_others_can_read_or_change…, of another user") {
         return;
     }
     chown(&key, Some(STRANGER), None).unwrap();

@@ -182,7 +182,7 @@ fn hammer(daemon: &Daemon, profile: &str) {
 }
 
 /// Returns the gaps between successive requests that are shorter than the stated wait.
-fn undercuts(calls: &[Instant]) -> Vec<Duration> {
+fn early_gaps(calls: &[Instant]) -> Vec<Duration> {
     let gaps = calls.windows(2).map(|pair| pair[1] - pair[0]);
     gaps.filter(|gap| *gap < WAIT).collect()
 }
@@ -232,7 +232,7 @@ fn requests_do_not_shorten_a_stated_wait() {
         let calls = issuer.calls();
         assert!((2..=5).contains(&calls.len()), "{profile}: {}", calls.len());
         // The one last attempt before the token's expiry.
-        let undercuts = undercuts(&calls);
+        let undercuts = early_gaps(&calls);
         assert!(undercuts.len() <= 1, "{profile}: {undercuts:?}");
     }
     env.stop(&mut daemon);

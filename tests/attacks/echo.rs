@@ -97,7 +97,7 @@ fn answers(text: &str) -> Vec<String> {
 }
 
 /// Fails if a fragment of the text is in the output, in any encoding.
-fn nothing_of(text: &str, what: &str, out: &str) {
+fn assert_no_fragment(text: &str, what: &str, out: &str) {
     let folded = out.to_lowercase();
     for echo in echoes(text) {
         let echo = echo.to_lowercase();
@@ -112,7 +112,7 @@ fn nothing_of(text: &str, what: &str, out: &str) {
 }
 
 /// Makes the issuer fail with this answer, and returns what the daemon reports.
-fn told(env: &TestEnv, daemon: &Daemon, answer: &str) -> String {
+fn reported(env: &TestEnv, daemon: &Daemon, answer: &str) -> String {
     let count = || {
         let status = env.get(daemon, "/v1/profiles/research").json();
         status["counts"]["failures"].as_u64().unwrap()
@@ -154,7 +154,7 @@ fn no_program_prints_a_secret_in_any_encoding() {
         assert_ne!(added.code, 0, "{added:?}");
         let out = added.stdout + &added.stderr;
         assert!(out.contains("[secret]"), "{out}");
-        nothing_of(&secret, "the output of add", &out);
+        assert_no_fragment(&secret, "the output of add", &out);
     }
     for echo in rare_echoes(&secret) {
         let said = format!("Client authentication failed: {echo}");
@@ -176,37 +176,37 @@ fn no_program_prints_a_secret_in_any_encoding() {
         &echoes(&secret)[12][2..20],
     ] {
         let body = json!({"message": said});
-        let out = told(&env, &daemon, &format!("answer:503:{body}"));
+        let out = reported(&env, &daemon, &format!("answer:503:{body}"));
         assert!(out.contains("[secret]"), "{out}");
-        nothing_of(&secret, "what the companion prints", &out);
+        assert_no_fragment(&secret, "what the companion prints", &out);
     }
     // Also in the address of a redirect.
     let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
     let host = &hex[..40];
-    let out = told(
+    let out = reported(
         &env,
         &daemon,
         &format!("redirect:307:http://{host}.invalid/"),
     );
     assert!(out.contains("redirect (307) to"), "{out}");
-    nothing_of(&secret, "what the companion prints", &out);
+    assert_no_fragment(&secret, "what the companion prints", &out);
     for args in [&["check"][..], &["doctor"]] {
         let asked = env.jetond(args);
-        nothing_of(
+        assert_no_fragment(
             &secret,
             "a command's output",
             &(asked.stdout + &asked.stderr),
         );
     }
     env.stop(&mut daemon);
-    nothing_of(&secret, "the log", &daemon.log());
+    assert_no_fragment(&secret, "the log", &daemon.log());
 }
 
 #[test]
 fn a_token_in_any_encoding_appears_only_where_requested() {
     let token = "opaque-T0ken+of/the_issuer~51";
     let mut env = TestEnv::with_sandbox(600);
-    env.watch_for_token(token);
+    env.forbid_token(token);
     let raw = json!({"access_token": token, "token_type": "Bearer", "expires_in": 600});
     env.fault(&format!("raw:{raw}"));
     env.enrol("research");
@@ -214,22 +214,22 @@ fn a_token_in_any_encoding_appears_only_where_requested() {
     assert_eq!(env.token(&daemon, "research"), token);
     let all = echoes(token);
     let body = json!({"message": all[4..8].join(" | ")});
-    let out = told(&env, &daemon, &format!("answer:503:{body}"));
+    let out = reported(&env, &daemon, &format!("answer:503:{body}"));
     assert!(out.contains("[...]"), "{out}");
-    nothing_of(token, "what the companion prints", &out);
+    assert_no_fragment(token, "what the companion prints", &out);
     let parts: Vec<_> = all.iter().map(|echo| &echo[3..14]).collect();
     let body = json!({"error": "x", "error_description": parts[..12].join(" ")});
-    let out = told(&env, &daemon, &format!("answer:400:{body}"));
+    let out = reported(&env, &daemon, &format!("answer:400:{body}"));
     assert!(out.contains("[...]"), "{out}");
-    nothing_of(token, "what the companion prints", &out);
+    assert_no_fragment(token, "what the companion prints", &out);
     // A token that is in the same answer, and that the daemon has never held.
     let new = "another-0paque-token-77";
-    env.watch_for_token(new);
+    env.forbid_token(new);
     let body = json!({"access_token": new, "error": format!("no place for {new}")});
-    let out = told(&env, &daemon, &format!("answer:200:{body}"));
+    let out = reported(&env, &daemon, &format!("answer:200:{body}"));
     assert!(out.contains("no place for [token]"), "{out}");
-    nothing_of(new, "what the companion prints", &out);
+    assert_no_fragment(new, "what the companion prints", &out);
     env.stop(&mut daemon);
-    nothing_of(token, "the log", &daemon.log());
-    nothing_of(new, "the log", &daemon.log());
+    assert_no_fragment(token, "the log", &daemon.log());
+    assert_no_fragment(new, "the log", &daemon.log());
 }

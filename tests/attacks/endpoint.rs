@@ -14,24 +14,24 @@ use crate::support::daemon::Daemon;
 use crate::support::env::Output;
 
 /// An issuer with many tenants: each path below its address has a token endpoint.
-struct Tenants {
+struct TenantIssuer {
     url: String,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<TenantState>>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct TenantState {
     /// The token endpoint in the discovery document.
     endpoint: String,
     /// The paths that got a POST request.
     posts: Vec<String>,
 }
 
-impl Tenants {
+impl TenantIssuer {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let seen = Arc::new(Mutex::new(Seen::default()));
+        let seen = Arc::new(Mutex::new(TenantState::default()));
         let (issuer, shared) = (url.clone(), Arc::clone(&seen));
         // The thread ends with the process.
         thread::spawn(move || {
@@ -55,7 +55,7 @@ impl Tenants {
 }
 
 /// Serves one request on a connection.
-fn answer(mut stream: TcpStream, issuer: &str, seen: &Mutex<Seen>) -> io::Result<()> {
+fn answer(mut stream: TcpStream, issuer: &str, seen: &Mutex<TenantState>) -> io::Result<()> {
     let mut head = vec![];
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -102,7 +102,7 @@ fn configure(env: &TestEnv, text: &str) {
 }
 
 /// Asserts that a newly started daemon sends nothing, and that each program reports the fault with both addresses.
-fn nothing_is_sent(env: &TestEnv, tenants: &Tenants, says: &[&str]) {
+fn nothing_is_sent(env: &TestEnv, tenants: &TenantIssuer, says: &[&str]) {
     let mut daemon = env.start();
     let asked = env.jeton(&["token", "research", "--max-wait", "2"]);
     assert_eq!(asked.code, 78, "{asked:?}");
@@ -131,7 +131,7 @@ fn nothing_is_sent(env: &TestEnv, tenants: &Tenants, says: &[&str]) {
 #[test]
 fn another_path_of_the_same_origin_gets_nothing() {
     let env = TestEnv::new();
-    let tenants = Tenants::start();
+    let tenants = TenantIssuer::start();
     let url = &tenants.url;
     let victim = format!("{url}/u/victim");
     let added = add(&env, &["--provider", "runai", "--url", &victim]);
@@ -190,7 +190,7 @@ fn another_path_of_the_same_origin_gets_nothing() {
 #[test]
 fn another_token_url_of_the_same_origin_gets_nothing() {
     let env = TestEnv::new();
-    let tenants = Tenants::start();
+    let tenants = TenantIssuer::start();
     let victim = format!("{}/u/victim/token", tenants.url);
     let added = add(&env, &["--provider", "oauth2", "--token-url", &victim]);
     assert_eq!(added.code, 0, "{added:?}");
@@ -215,7 +215,7 @@ fn another_token_url_of_the_same_origin_gets_nothing() {
 #[test]
 fn a_document_that_names_another_endpoint_of_the_same_origin_gets_nothing() {
     let env = TestEnv::new();
-    let tenants = Tenants::start();
+    let tenants = TenantIssuer::start();
     let url = &tenants.url;
     tenants.names("/u/victim/token");
     let added = add(&env, &["--provider", "oauth2", "--issuer", url]);
@@ -265,7 +265,7 @@ fn reload(env: &TestEnv, daemon: &Daemon) {
 #[test]
 fn an_old_versions_enrolment_is_confirmed_once() {
     let env = TestEnv::new();
-    let tenants = Tenants::start();
+    let tenants = TenantIssuer::start();
     let victim = format!("{}/u/victim", tenants.url);
     let added = add(&env, &["--provider", "runai", "--url", &victim]);
     assert_eq!(added.code, 0, "{added:?}");

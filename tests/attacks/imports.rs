@@ -23,7 +23,7 @@ fn has(value: &Value, text: &str) -> bool {
 fn a_secret_is_kept_byte_for_byte_or_refused_with_the_reason() {
     const SECRET: &str = "import-canary-7c1d09be";
     let mut env = TestEnv::with_sandbox(3_600);
-    env.watch_for_secret("an imported secret", SECRET);
+    env.forbid_secret("an imported secret", SECRET);
     let url = env.sandbox().url();
     let file = env.path("secret");
     let mut kept = 0;

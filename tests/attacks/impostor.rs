@@ -18,8 +18,8 @@ use rustix::thread::set_thread_res_uid;
 use serde_json::json;
 
 use crate::support::env::Output;
-use crate::support::mounts::{can_mount, in_mounts};
-use crate::support::users::{Installed, User, are_root, install};
+use crate::support::mounts::{can_mount_or_skip, in_mounts};
+use crate::support::users::{Installed, User, install, is_root_or_skip};
 use crate::support::{TestEnv, ignored};
 
 const ROOT: User = User {
@@ -278,7 +278,7 @@ fn assert_token_of(output: &Output, uid: u32) {
 
 #[test]
 fn roots_companion_ignores_listeners_from_a_users_variable() {
-    if !are_root("impostor") {
+    if !is_root_or_skip("impostor") {
         return;
     }
     for companion in companions() {
@@ -333,7 +333,7 @@ fn roots_companion_ignores_listeners_from_a_users_variable() {
 
 #[test]
 fn an_explicitly_named_listener_is_used() {
-    if !are_root("impostor") {
+    if !is_root_or_skip("impostor") {
         return;
     }
     for companion in companions() {
@@ -364,7 +364,7 @@ fn an_explicitly_named_listener_is_used() {
 
 #[test]
 fn a_named_listener_injects_nothing_into_a_token() {
-    if !are_root("impostor") {
+    if !is_root_or_skip("impostor") {
         return;
     }
     for companion in companions() {
@@ -393,7 +393,7 @@ fn a_named_listener_injects_nothing_into_a_token() {
 
 #[test]
 fn a_folders_owner_is_trusted_only_at_the_systems_place() {
-    if !can_mount("impostor") {
+    if !can_mount_or_skip("impostor") {
         return;
     }
     for companion in companions() {
@@ -505,7 +505,7 @@ fn a_folders_owner_is_trusted_only_at_the_systems_place() {
 
 #[test]
 fn any_listener_in_a_pods_volume_is_used() {
-    if !can_mount("impostor") {
+    if !can_mount_or_skip("impostor") {
         return;
     }
     for companion in companions() {
@@ -560,7 +560,7 @@ fn any_listener_in_a_pods_volume_is_used() {
 
 #[test]
 fn roots_variables_count_in_a_volume_for_both_sockets() {
-    if !can_mount("impostor") {
+    if !can_mount_or_skip("impostor") {
         return;
     }
     for companion in companions() {
@@ -593,7 +593,7 @@ fn roots_variables_count_in_a_volume_for_both_sockets() {
 
 #[test]
 fn a_changing_link_leads_to_no_impostor() {
-    if !can_mount("impostor") {
+    if !can_mount_or_skip("impostor") {
         return;
     }
     for companion in companions() {
@@ -635,7 +635,7 @@ fn a_changing_link_leads_to_no_impostor() {
 
 #[test]
 fn unmapped_users_are_trusted_only_at_the_systems_places() {
-    if !can_mount("impostor") {
+    if !can_mount_or_skip("impostor") {
         return;
     }
     let made = Command::new("unshare").args(["-U", "true"]).output();

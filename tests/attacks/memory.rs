@@ -16,7 +16,7 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, raise_descriptor_limit, wait_until};
 use crate::support::http;
-use crate::support::users::{User, are_root};
+use crate::support::users::{User, is_root_or_skip};
 
 /// The daemon's limit on open descriptors. It allows somewhat more connections than the attackers open.
 const DESCRIPTORS: u64 = 1_400;
@@ -125,7 +125,7 @@ fn attacks() -> Vec<Attack> {
 }
 
 /// Starts a daemon that serves these users, with one profile that gets no token.
-fn place() -> (TestEnv, Daemon) {
+fn started() -> (TestEnv, Daemon) {
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("big");
     let stuck = env.add_sandbox(Line::V2_24, 3_600);
@@ -197,7 +197,7 @@ fn reset_highest(daemon: &Daemon) {
 }
 
 /// Runs an attack as one user.
-fn hold(user: User, socket: &Path, connections: usize, attack: &Attack) {
+fn run_attack(user: User, socket: &Path, connections: usize, attack: &Attack) {
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     set_thread_groups(&[]).unwrap();
     set_thread_res_gid(gid, gid, gid).unwrap();
@@ -254,7 +254,7 @@ fn under(daemon: &Daemon, attack: &Attack) -> (u64, usize, usize) {
                 gid: uid,
                 groups: &[],
             };
-            scope.spawn(move || hold(user, &socket, connections, attack))
+            scope.spawn(move || run_attack(user, &socket, connections, attack))
         });
         attackers.into_iter().for_each(|one| one.join().unwrap());
         over.store(true, Ordering::Relaxed);
@@ -267,11 +267,11 @@ fn under(daemon: &Daemon, attack: &Attack) -> (u64, usize, usize) {
 
 #[test]
 fn memory_is_bounded_and_the_owner_is_served_under_attack() {
-    if !are_root("memory_is_bounded_and_the_owner_is_served_under_attack") {
+    if !is_root_or_skip("memory_is_bounded_and_the_owner_is_served_under_attack") {
         return;
     }
     raise_descriptor_limit();
-    let (env, mut daemon) = place();
+    let (env, mut daemon) = started();
     let bound = status(&daemon, "VmRSS:") + BOUND;
     let only = std::env::var("JETON_ATTACK").unwrap_or_default();
     let mut faults = vec![];

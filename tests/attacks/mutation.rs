@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use canary::CALLERS_SECRET;
 use delivery::{Delivery, Received};
-use dice::Dice;
+use dice::RandomChoices;
 use frames::{EMPTY, RESEARCH};
 
 use crate::support::TestEnv;
@@ -57,7 +57,7 @@ struct Mutant {
     allowed: Duration,
     /// Whether the frame states that the companion has a terminal.
     has_terminal: bool,
-    dice: Dice,
+    dice: RandomChoices,
 }
 
 /// One run.
@@ -69,7 +69,7 @@ struct Run {
 
 /// The observations of a run.
 #[derive(Default)]
-struct Seen {
+struct RunReport {
     faults: Vec<String>,
     late: Vec<(u64, String)>,
     parts: HashSet<(Vec<u8>, bool)>,
@@ -162,7 +162,7 @@ fn batch(kind: Kind, seed: u64, numbers: std::ops::Range<u64>, of: &str) {
             .push(format!("it grew from {before} to {after} KiB"));
     }
     for (bytes, may_have_token) in &seen.parts {
-        env.came_out("an answer to a mutant", bytes, *may_have_token);
+        env.add_output("an answer to a mutant", bytes, *may_have_token);
     }
     env.stop(&mut run.daemon);
     let log = run.daemon.log();
@@ -181,7 +181,7 @@ fn batch(kind: Kind, seed: u64, numbers: std::ops::Range<u64>, of: &str) {
 /// Starts a daemon with a token for `research` and none for `empty`, whose issuer hangs.
 fn start(kind: &Arc<Kind>, seed: u64) -> (TestEnv, Run) {
     let mut env = TestEnv::with_sandbox(3_600);
-    env.watch_for("a caller's secret", CALLERS_SECRET);
+    env.forbid("a caller's secret", CALLERS_SECRET);
     let hangs = env.add_sandbox(jetond::sandbox::Line::V2_24, 3_600);
     env.enrol("research");
     env.enrol_at("empty", &env.sandboxes()[hangs].url());
@@ -199,13 +199,13 @@ fn start(kind: &Arc<Kind>, seed: u64) -> (TestEnv, Run) {
 
 impl Run {
     /// Sends these mutants, several at a time.
-    fn send(&self, numbers: std::ops::Range<u64>) -> Seen {
+    fn send(&self, numbers: std::ops::Range<u64>) -> RunReport {
         let next = AtomicU64::new(numbers.start);
-        let all = Mutex::new(Seen::default());
+        let all = Mutex::new(RunReport::default());
         std::thread::scope(|scope| {
             for _ in 0..AT_ONCE.min(numbers.end - numbers.start) {
                 scope.spawn(|| {
-                    let mut seen = Seen::default();
+                    let mut seen = RunReport::default();
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         if number >= numbers.end {
@@ -221,7 +221,7 @@ impl Run {
     }
 
     fn mutant(&self, number: u64) -> Mutant {
-        let mut dice = Dice::new(self.seed, number);
+        let mut dice = RandomChoices::new(self.seed, number);
         let (bytes, wait, has_terminal) = match &*self.kind {
             Kind::Frames(frames) => {
                 let (frame, wait, has_terminal) = frames.mutant(&mut dice);
@@ -274,7 +274,7 @@ impl Run {
     }
 }
 
-impl Seen {
+impl RunReport {
     fn take(&mut self, (mutant, received): (Mutant, Received)) {
         let number = mutant.number;
         let beyond = (received.took + LATE).saturating_sub(mutant.allowed);

@@ -16,10 +16,10 @@ use jetond::sandbox::Line;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, accepts, raise_descriptor_limit, wait_until};
 use crate::support::http;
-use crate::support::users::{User, are_root, install};
+use crate::support::users::{User, install, is_root_or_skip};
 use crate::support::wire::{Wire, get};
 
-use crowd::Crowd;
+use crowd::ConnectionFlood;
 
 const ALICE: User = user(60_101);
 const BOB: User = user(60_102);
@@ -43,7 +43,7 @@ const WAIT: &str = "GET /v1/profiles/slow/token?max_wait=60 HTTP/1.1\r\nHost: lo
 
 /// A test environment whose profiles these users may use. All users can reach its socket, and the issuer of `slow`
 /// never answers.
-fn place(allowed: &[User]) -> TestEnv {
+fn set_up(allowed: &[User]) -> TestEnv {
     raise_descriptor_limit();
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
@@ -80,7 +80,7 @@ fn start(env: &TestEnv, descriptors: usize) -> Daemon {
     wait_until("the daemon to serve", || {
         accepts(&daemon.socket) && accepts(&daemon.admin)
     });
-    daemon.look_at_proc();
+    daemon.record_proc();
     // Once the first token is there, later requests are answered at once.
     wait_until("a token", || env.get(&daemon, TOKEN).status == 200);
     daemon
@@ -105,7 +105,7 @@ fn honest_clients_are_served(env: &TestEnv, daemon: &Daemon, honest: User, times
         for (who, stream) in ["the owner", "a user"].iter().zip(&mut kept) {
             stream.write_all(get(TOKEN).as_bytes()).unwrap();
             let answer = http::read_response(stream).unwrap();
-            env.came_out("an answer", &answer.body, true);
+            env.add_output("an answer", &answer.body, true);
             assert_eq!(answer.status, 200, "{who}, kept connection, {i}");
         }
         assert_eq!(
@@ -135,12 +135,12 @@ fn connected(daemon: &Daemon, user: Option<User>) -> UnixStream {
 
 #[test]
 fn half_open_connections_of_strangers_take_no_slot() {
-    if !are_root("half_open_connections_of_strangers_take_no_slot") {
+    if !is_root_or_skip("half_open_connections_of_strangers_take_no_slot") {
         return;
     }
-    let env = place(&[ALICE]);
+    let env = set_up(&[ALICE]);
     let mut daemon = start(&env, 256);
-    let crowds = [MALLORY, TRUDY].map(|user| Crowd::new(&daemon, user, 400, "G"));
+    let crowds = [MALLORY, TRUDY].map(|user| ConnectionFlood::new(&daemon, user, 400, "G"));
     for crowd in &crowds {
         wait_until("the crowd to connect", || crowd.opened() >= 400);
     }
@@ -154,13 +154,13 @@ fn half_open_connections_of_strangers_take_no_slot() {
 
 #[test]
 fn idle_connections_make_room_for_other_users() {
-    if !are_root("idle_connections_make_room_for_other_users") {
+    if !is_root_or_skip("idle_connections_make_room_for_other_users") {
         return;
     }
-    let env = place(&[ALICE, BOB, CAROL]);
+    let env = set_up(&[ALICE, BOB, CAROL]);
     let mut daemon = start(&env, 256);
     let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let crowds = [BOB, CAROL].map(|user| Crowd::new(&daemon, user, 200, request));
+    let crowds = [BOB, CAROL].map(|user| ConnectionFlood::new(&daemon, user, 200, request));
     for crowd in &crowds {
         wait_until("the crowd to connect", || crowd.opened() >= 200);
     }
@@ -173,12 +173,12 @@ fn idle_connections_make_room_for_other_users() {
 
 #[test]
 fn pipelining_does_not_fail_other_users_requests() {
-    if !are_root("pipelining_does_not_fail_other_users_requests") {
+    if !is_root_or_skip("pipelining_does_not_fail_other_users_requests") {
         return;
     }
-    let env = place(&[ALICE, BOB]);
+    let env = set_up(&[ALICE, BOB]);
     let mut daemon = start(&env, 1_024);
-    let crowd = Crowd::pipelining(&daemon, BOB, 64);
+    let crowd = ConnectionFlood::pipelining(&daemon, BOB, 64);
     wait_until("the crowd to connect", || crowd.opened() >= 64);
     honest_clients_are_served(&env, &daemon, ALICE, 30);
     assert!(crowd.leave().starts_with(b"HTTP/1.1 200 "));
@@ -187,10 +187,10 @@ fn pipelining_does_not_fail_other_users_requests() {
 
 #[test]
 fn a_stranger_gets_403_at_accept() {
-    if !are_root("a_stranger_gets_403_at_accept") {
+    if !is_root_or_skip("a_stranger_gets_403_at_accept") {
         return;
     }
-    let env = place(&[ALICE]);
+    let env = set_up(&[ALICE]);
     let mut daemon = start(&env, 256);
     let mut silent = MALLORY.connect(&daemon.socket);
     let answer = http::read_response(&mut silent).unwrap();
@@ -217,11 +217,11 @@ fn a_stranger_gets_403_at_accept() {
 
 #[test]
 fn the_companion_prints_why_it_was_refused() {
-    if !are_root("the_companion_prints_why_it_was_refused") {
+    if !is_root_or_skip("the_companion_prints_why_it_was_refused") {
         return;
     }
     let crowd: Vec<_> = (60_110..60_150).map(user).collect();
-    let env = place(&[&[ALICE], &crowd[..]].concat());
+    let env = set_up(&[&[ALICE], &crowd[..]].concat());
     let mut daemon = start(&env, 64);
     let jeton = install(env!("CARGO_BIN_EXE_jeton"));
     let socket = daemon.socket.to_str().unwrap();
@@ -264,10 +264,10 @@ fn the_companion_prints_why_it_was_refused() {
 
 #[test]
 fn a_running_request_never_loses_its_slot() {
-    if !are_root("a_running_request_never_loses_its_slot") {
+    if !is_root_or_skip("a_running_request_never_loses_its_slot") {
         return;
     }
-    let env = place(&[ALICE, BOB]);
+    let env = set_up(&[ALICE, BOB]);
     let mut daemon = start(&env, 256);
     let mut waiting: Vec<_> = (0..20)
         .map(|_| {
@@ -278,14 +278,14 @@ fn a_running_request_never_loses_its_slot() {
         .collect();
     // First Alice has the most connections of all users, and then Bob.
     for (size, user) in [(400, ALICE), (400, BOB)] {
-        let crowd = Crowd::new(&daemon, user, size, "G");
+        let crowd = ConnectionFlood::new(&daemon, user, size, "G");
         wait_until("the crowd to connect", || crowd.opened() >= 2 * size);
         crowd.leave();
     }
     env.fault_at(1, "none");
     for stream in &mut waiting {
         let answer = http::read_response(stream).unwrap();
-        env.came_out("an answer", &answer.body, true);
+        env.add_output("an answer", &answer.body, true);
         assert_eq!(answer.status, 200);
     }
     env.stop(&mut daemon);
@@ -293,10 +293,10 @@ fn a_running_request_never_loses_its_slot() {
 
 #[test]
 fn a_user_with_only_watches_is_served_at_the_oldest_ones_cost() {
-    if !are_root("a_user_with_only_watches_is_served_at_the_oldest_ones_cost") {
+    if !is_root_or_skip("a_user_with_only_watches_is_served_at_the_oldest_ones_cost") {
         return;
     }
-    let env = place(&[ALICE]);
+    let env = set_up(&[ALICE]);
     let mut daemon = start(&env, 256);
     let watch = get("/v1/profiles/research/watch");
     let mut watches = vec![];
@@ -343,7 +343,7 @@ fn event(env: &TestEnv, stream: &mut UnixStream) -> Option<bool> {
             return None;
         }
         came.extend_from_slice(&bytes[..n]);
-        env.came_out("a watch", &came, true);
+        env.add_output("a watch", &came, true);
         if came.windows(12).any(|text| text == b"event: token") {
             return Some(true);
         }
@@ -352,10 +352,10 @@ fn event(env: &TestEnv, stream: &mut UnixStream) -> Option<bool> {
 
 #[test]
 fn a_reload_decides_the_next_request_of_an_open_connection() {
-    if !are_root("a_reload_decides_the_next_request_of_an_open_connection") {
+    if !is_root_or_skip("a_reload_decides_the_next_request_of_an_open_connection") {
         return;
     }
-    let env = place(&[ALICE]);
+    let env = set_up(&[ALICE]);
     let mut daemon = start(&env, 256);
     let mut kept = ALICE.connect(&daemon.socket);
     let mut ask = || {

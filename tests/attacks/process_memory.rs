@@ -14,7 +14,7 @@ const PAGE: usize = 4_096;
 pub(crate) struct Snapshot(Vec<(String, Vec<u8>)>);
 
 /// A canary that was found: its number, its form, and a description of the place.
-pub(crate) type Found = (usize, &'static str, String);
+pub(crate) type FoundCanary = (usize, &'static str, String);
 
 impl Snapshot {
     /// Takes a snapshot. The daemon is stopped while its memory is read.
@@ -39,7 +39,7 @@ impl Snapshot {
     }
 
     /// Returns every place of one of the canaries.
-    pub(crate) fn find(&self, canaries: &[Canary]) -> Vec<Found> {
+    pub(crate) fn find(&self, canaries: &[Canary]) -> Vec<FoundCanary> {
         let search = Search::new(canaries);
         let runs = self.0.iter();
         runs.flat_map(|(name, bytes)| {

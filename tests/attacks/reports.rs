@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::support::TestEnv;
 use crate::support::daemon::{accepts, wait_until};
 use crate::support::http::{self, Response};
-use crate::support::users::{User, are_root};
+use crate::support::users::{User, is_root_or_skip};
 
 const HOSTILE: User = User {
     uid: 60_011,
@@ -44,7 +44,7 @@ fn ask(
     );
     stream.write_all(text.as_bytes()).unwrap();
     let answer = http::read_response(&mut stream).unwrap();
-    env.came_out(target, &answer.body, answer.status == 200);
+    env.add_output(target, &answer.body, answer.status == 200);
     answer
 }
 
@@ -59,7 +59,7 @@ fn report(env: &TestEnv, user: User, socket: &Path) -> Response {
 
 #[test]
 fn a_cool_down_binds_the_user_whose_reports_caused_it_and_no_other() {
-    if !are_root("a_cool_down_binds_the_user_whose_reports_caused_it_and_no_other") {
+    if !is_root_or_skip("a_cool_down_binds_the_user_whose_reports_caused_it_and_no_other") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);

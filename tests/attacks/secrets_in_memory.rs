@@ -12,7 +12,7 @@ use jetond::age_file::Passphrase;
 use jetond::credential::ClientSecret;
 use jetond::sandbox::{Fault, Line, Sandbox};
 
-use crate::process_memory::{Found, Snapshot};
+use crate::process_memory::{FoundCanary, Snapshot};
 use crate::support::daemon::{Daemon, PATIENCE, wait_until};
 use crate::support::env::Output;
 use crate::support::leaks::Canary;
@@ -36,7 +36,7 @@ const CHANGED: &str = "alone-1";
 const REFRESHES: u64 = 500;
 
 /// A daemon with its profiles.
-struct Place {
+struct MemoryEnv {
     env: TestEnv,
     daemon: Daemon,
     profiles: Vec<String>,
@@ -88,17 +88,17 @@ fn enrol(env: &TestEnv, profile: &str, secret: &str, how: &[&str]) {
     fs::remove_file(path).unwrap();
 }
 
-impl Place {
+impl MemoryEnv {
     fn new() -> Self {
         let mut env = TestEnv::new();
-        env.watch_for("the passphrase", PASSPHRASE);
+        env.forbid("the passphrase", PASSPHRASE);
         let made = with_passphrase(&env, &["encrypt-store", "--work-factor", "12"]);
         assert_eq!(made.code, 0, "{made:?}");
         let mut secrets = vec![];
         let mut profiles = vec![];
         for n in 0..=ALONE {
             let secret = fresh_secret();
-            env.watch_for_secret("a client secret", &secret);
+            env.forbid_secret("a client secret", &secret);
             let given = ClientSecret::parse(&secret).unwrap();
             env.add_sandbox_that(Line::V2_24, 3_600, |options| {
                 options.client_secret = given;
@@ -160,7 +160,7 @@ impl Place {
     /// Enrols a new credential without notice to the daemon.
     fn change_credential(&mut self) {
         let secret = fresh_secret();
-        self.env.watch_for_secret("a client secret", &secret);
+        self.env.forbid_secret("a client secret", &secret);
         enrol(&self.env, CHANGED, &secret, &["--rebind"]);
         let former = std::mem::replace(&mut self.secrets[1].0, secret);
         self.former.push(former);
@@ -215,7 +215,7 @@ impl Place {
         let dead = dead.chain(self.former.iter().cloned()).map(|it| (it, 0));
         let (texts, allowed): (Vec<_>, Vec<_>) = live.chain(dead).unzip();
         let canaries: Vec<_> = texts.iter().map(|it| Canary::new("it", it)).collect();
-        let mut places: Vec<Vec<Found>> = vec![vec![]; canaries.len()];
+        let mut places: Vec<Vec<FoundCanary>> = vec![vec![]; canaries.len()];
         for found in snapshot.find(&canaries) {
             places[found.0].push(found);
         }
@@ -307,7 +307,7 @@ fn memory_holds_each_secret_in_use_once_and_none_that_is_not() {
         return ignored("the memory of a daemon can be read by root alone");
     }
     let wanted = std::env::var("JETON_REFRESHES").map_or(REFRESHES, |n| n.parse().unwrap());
-    let mut place = Place::new();
+    let mut place = MemoryEnv::new();
     place.change_credential();
     let socket = place.daemon.socket.clone();
     let mut clients = ["*/*", "text/plain", "*/*"].map(|accept| Client::open(&socket, accept));

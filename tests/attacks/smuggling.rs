@@ -87,7 +87,7 @@ fn no_request_in_a_body_is_answered_however_requests_arrive() {
         let mut answers = vec![];
         // If the daemon closes with unread data, the connection is reset after the answers.
         let _ = stream.read_to_end(&mut answers);
-        env.came_out("answers", &answers, false);
+        env.add_output("answers", &answers, false);
         let answers = String::from_utf8(answers).unwrap();
         let statuses = statuses(&answers);
         let wanted: Vec<_> = sequence.iter().map(|(_, status)| *status).collect();

@@ -9,31 +9,31 @@ mod exchange;
 use std::fs;
 use std::process::Command;
 
-use crate::bound::{JETON, bind, daemon, home_file, place};
+use crate::bound::{JETON, bind, daemon, home_file, set_up};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::env::Output;
-use crate::tools::{Missing, Test, agent, program};
-use exchange::Exchange;
+use crate::tools::{MissingProgram, Test, agent, program};
+use exchange::AgentRecord;
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
-    ("claude_code", || held("claude-code", claude_code)),
-    ("codex", || held("codex", codex)),
+    ("claude_code", || replay_or_run("claude-code", claude_code)),
+    ("codex", || replay_or_run("codex", codex)),
 ];
 
 /// Prepares an agent that asks the model for one word, with this program as its helper.
-type Agent = fn(&TestEnv, &Server, &str) -> Result<Command, Missing>;
+type Agent = fn(&TestEnv, &Server, &str) -> Result<Command, MissingProgram>;
 
 /// Replays an agent's record, or runs the agent.
-fn held(name: &str, command: Agent) -> Result<(), Missing> {
-    let env = place(3600);
+fn replay_or_run(name: &str, command: Agent) -> Result<(), MissingProgram> {
+    let env = set_up(3600);
     let mut server = Server::start(&env, "gateway.py", &[])?;
     bind(&env, &server.url("/"), "");
     let (mut daemon, token) = daemon(&env);
     server.take(&token);
     match std::env::var("JETON_AGENTS") {
         Err(_) => {
-            let recorded = Exchange::recorded(name);
+            let recorded = AgentRecord::recorded(name);
             // The record must match the lines that are printed now.
             let printed = setup(&env, name, &server.url("/mcp"), JETON);
             for words in recorded.arguments() {
@@ -46,19 +46,19 @@ fn held(name: &str, command: Agent) -> Result<(), Missing> {
         }
         Ok(how) => {
             assert!(
-                is_apart(),
+                has_no_network(),
                 "the agents can reach a network: run .ci/long, or this test under 'unshare --net'"
             );
             let helper = exchange::helper(&env);
             let command = command(&env, &server, &helper)?;
             let output = env.finish(name, command, b"", false);
-            let took = Exchange::took_place(&env, &mut server);
+            let took = AgentRecord::from_run(&env, &mut server);
             assert_eq!(output.code, 0, "{took:?}: {output:?}");
             assert!(output.stdout.contains("jeton"), "{took:?}: {output:?}");
             if how == "record" {
                 took.record(name);
             }
-            assert_eq!(took, Exchange::recorded(name));
+            assert_eq!(took, AgentRecord::recorded(name));
         }
     }
     env.stop(&mut daemon);
@@ -66,7 +66,7 @@ fn held(name: &str, command: Agent) -> Result<(), Missing> {
 }
 
 /// Returns whether this process has no network other than loopback.
-pub(crate) fn is_apart() -> bool {
+pub(crate) fn has_no_network() -> bool {
     let devices = fs::read_to_string("/proc/self/net/dev").unwrap();
     let names = devices
         .lines()
@@ -85,7 +85,7 @@ fn setup(env: &TestEnv, name: &str, address: &str, helper: &str) -> Output {
 
 /// Prepares Claude Code with the settings that `jetond setup` prints for a gateway, and with the command that it prints
 /// for an MCP server.
-fn claude_code(env: &TestEnv, server: &Server, helper: &str) -> Result<Command, Missing> {
+fn claude_code(env: &TestEnv, server: &Server, helper: &str) -> Result<Command, MissingProgram> {
     let claude = agent("claude")?;
     let settings = setup(env, "claude-code", &server.url(""), helper).stdout;
     home_file(env, ".claude/settings.json", &settings);
@@ -114,7 +114,7 @@ fn alone(mut command: Command) -> Command {
 }
 
 /// Prepares Codex: the settings that select the provider, and then the provider that `jetond setup` prints.
-fn codex(env: &TestEnv, server: &Server, helper: &str) -> Result<Command, Missing> {
+fn codex(env: &TestEnv, server: &Server, helper: &str) -> Result<Command, MissingProgram> {
     program("node")?;
     let lines = setup(env, "codex", &server.url("/v1"), helper).stdout;
     let config = format!(

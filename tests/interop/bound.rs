@@ -15,7 +15,7 @@ pub(crate) const JETON: &str = env!("CARGO_BIN_EXE_jeton");
 pub(crate) const PROFILE: &str = "research";
 
 /// A test environment with a profile at a sandbox whose tokens last this many seconds.
-pub(crate) fn place(token_life: u64) -> TestEnv {
+pub(crate) fn set_up(token_life: u64) -> TestEnv {
     let env = TestEnv::with_sandbox(token_life);
     env.enrol(PROFILE);
     env

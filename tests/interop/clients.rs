@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use crate::support::TestEnv;
 use crate::tools::{
-    Missing, Test, git_with_authtype, git_without_authtype, kubectl, program, python_program,
+    MissingProgram, Test, git_with_authtype, git_without_authtype, kubectl, program, python_program,
 };
 
 pub(crate) const TESTS: &[(&str, Test)] = &[("each_tells_its_version", each_tells_its_version)];
 
-fn each_tells_its_version() -> Result<(), Missing> {
+fn each_tells_its_version() -> Result<(), MissingProgram> {
     let env = TestEnv::new();
     let tells = |program: PathBuf, argument: &str| {
         let mut command = env.command(&program);

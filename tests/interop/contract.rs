@@ -1,14 +1,14 @@
 //! The API document against the daemon: a tool generates requests from the document and checks the answers.
 
 use crate::support::TestEnv;
-use crate::tools::{Missing, Test, python};
+use crate::tools::{MissingProgram, Test, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[(
     "every_answer_is_as_the_document_says",
     every_answer_is_as_the_document_says,
 )];
 
-fn every_answer_is_as_the_document_says() -> Result<(), Missing> {
+fn every_answer_is_as_the_document_says() -> Result<(), MissingProgram> {
     let python = python()?;
     let mut env = TestEnv::with_sandbox(600);
     env.enrol("research");

@@ -5,10 +5,10 @@ use std::{env, fs};
 
 use serde_json::{Value, json};
 
-use crate::jeton_client::{installed, saw};
+use crate::jeton_client::{installed, run_and_report};
 use crate::support::TestEnv;
 use crate::support::scripts::write_script;
-use crate::tools::{Missing, Test, kubectl, python};
+use crate::tools::{MissingProgram, Test, kubectl, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     (
@@ -34,7 +34,7 @@ fn example(name: &str) -> String {
     format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-fn a_dozen_lines_of_python_get_a_token() -> Result<(), Missing> {
+fn a_dozen_lines_of_python_get_a_token() -> Result<(), MissingProgram> {
     let python = python()?;
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
@@ -66,7 +66,7 @@ fn a_dozen_lines_of_python_get_a_token() -> Result<(), Missing> {
     Ok(())
 }
 
-fn training_goes_on_for_three_token_lifetimes() -> Result<(), Missing> {
+fn training_goes_on_for_three_token_lifetimes() -> Result<(), MissingProgram> {
     let installed = installed()?;
     let env = TestEnv::with_sandbox(8);
     env.enrol("research");
@@ -88,9 +88,9 @@ fn training_goes_on_for_three_token_lifetimes() -> Result<(), Missing> {
     Ok(())
 }
 
-fn openai_sends_the_token_of_each_moment() -> Result<(), Missing> {
+fn openai_sends_the_token_of_each_moment() -> Result<(), MissingProgram> {
     let installed = installed()?;
-    let saw = saw(&["research"], |env| {
+    let saw = run_and_report(&["research"], |env| {
         let mut command = env.command(&installed.python);
         command
             .arg(concat!(
@@ -106,7 +106,7 @@ fn openai_sends_the_token_of_each_moment() -> Result<(), Missing> {
 }
 
 /// Uses a substitute for `srun` that runs as many tasks as the script requests. `.ci/boot` runs the script under Slurm.
-fn the_tasks_of_a_slurm_job_get_tokens() -> Result<(), Missing> {
+fn the_tasks_of_a_slurm_job_get_tokens() -> Result<(), MissingProgram> {
     let installed = installed()?;
     let env = TestEnv::with_sandbox(3);
     env.enrol("research");
@@ -141,7 +141,7 @@ fn the_tasks_of_a_slurm_job_get_tokens() -> Result<(), Missing> {
 }
 
 /// kubectl reads the manifest without a server.
-fn kubectl_reads_the_pod() -> Result<(), Missing> {
+fn kubectl_reads_the_pod() -> Result<(), MissingProgram> {
     let kubectl = kubectl()?;
     let env = TestEnv::new();
     let mut command = env.command(kubectl);

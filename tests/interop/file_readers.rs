@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::bound::{JETON, PROFILE, append, bind, daemon, place};
+use crate::bound::{JETON, PROFILE, append, bind, daemon, set_up};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
-use crate::tools::{Missing, Test, file_readers, program, python};
+use crate::tools::{MissingProgram, Test, file_readers, program, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("botocore_exchanges_a_web_identity_token_file", aws),
@@ -34,9 +34,9 @@ fn gives_each_token(
     path: &Path,
     keys: &str,
     more: &[(&str, &str)],
-) -> Result<(), Missing> {
+) -> Result<(), MissingProgram> {
     let (python, packages) = (python()?, file_readers()?);
-    let env = place(600);
+    let env = set_up(600);
     // An absolute path in a place where the program looks by itself.
     let path = match path.strip_prefix("RUN") {
         Ok(name) => env.path("run").join(name),
@@ -68,7 +68,7 @@ fn gives_each_token(
     Ok(())
 }
 
-fn aws() -> Result<(), Missing> {
+fn aws() -> Result<(), MissingProgram> {
     let more = [
         ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/research"),
         ("AWS_DEFAULT_REGION", "us-east-1"),
@@ -83,7 +83,7 @@ fn aws() -> Result<(), Missing> {
 }
 
 /// The file is `$XDG_RUNTIME_DIR/bt_uUID`.
-fn wlcg() -> Result<(), Missing> {
+fn wlcg() -> Result<(), MissingProgram> {
     let name = format!("bt_u{}", rustix::process::geteuid().as_raw());
     gives_each_token(
         "wlcg",
@@ -93,9 +93,9 @@ fn wlcg() -> Result<(), Missing> {
     )
 }
 
-fn curl() -> Result<(), Missing> {
+fn curl() -> Result<(), MissingProgram> {
     let curl = program("curl")?;
-    let env = place(600);
+    let env = set_up(600);
     bind(&env, "https://localhost", "username = \"research\"");
     let header = sink(&env, Path::new("header"), "format = \"header\"");
     let netrc = sink(&env, Path::new("netrc"), "format = \"netrc\"");

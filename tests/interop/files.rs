@@ -6,12 +6,12 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::bound::{PROFILE, append, daemon, home_file, place};
+use crate::bound::{PROFILE, append, daemon, home_file, set_up};
 use crate::models::asks_twice;
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
-use crate::tools::{Missing, Test, program, python};
+use crate::tools::{MissingProgram, Test, program, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("prometheus_sends_each_token", prometheus_sends_each_token),
@@ -63,9 +63,9 @@ fn replace(env: &TestEnv, daemon: &Daemon, token: &str) -> String {
 }
 
 /// Uses `credentials_file`, which Prometheus reads at each scrape.
-fn prometheus_sends_each_token() -> Result<(), Missing> {
+fn prometheus_sends_each_token() -> Result<(), MissingProgram> {
     let prometheus = program("prometheus")?;
-    let env = place(600);
+    let env = set_up(600);
     let mut server = Server::start(&env, "api.py", &[])?;
     let file = sink(&env, "prometheus/token", "format = \"raw\"");
     let (mut daemon, token) = daemon_with(&env, &file);
@@ -118,8 +118,8 @@ fn prometheus_sends_each_token() -> Result<(), Missing> {
 }
 
 /// The SDK exchanges our token for one of the gateway's (RFC 7523).
-fn anthropic_exchanges_an_identity_token() -> Result<(), Missing> {
-    let env = place(600);
+fn anthropic_exchanges_an_identity_token() -> Result<(), MissingProgram> {
+    let env = set_up(600);
     let mut server = Server::start(&env, "gateway.py", &[])?;
     let file = sink(&env, "anthropic/identity", "format = \"jwt\"");
     let (mut daemon, token) = daemon_with(&env, &file);
@@ -145,8 +145,8 @@ fn anthropic_exchanges_an_identity_token() -> Result<(), Missing> {
 }
 
 /// A profile of the SDK that cannot get a token itself, so the SDK reads the file again.
-fn anthropic_reads_a_credentials_file() -> Result<(), Missing> {
-    let env = place(600);
+fn anthropic_reads_a_credentials_file() -> Result<(), MissingProgram> {
+    let env = set_up(600);
     let mut server = Server::start(&env, "gateway.py", &[])?;
     let file = sink(
         &env,
@@ -178,7 +178,7 @@ fn anthropic_reads_a_credentials_file() -> Result<(), Missing> {
 }
 
 /// Runs a Python script that reads a file, and returns what it reports. It shows only the token's digest.
-fn python_reads(env: &TestEnv, case: &str, file: &Path) -> Result<Value, Missing> {
+fn python_reads(env: &TestEnv, case: &str, file: &Path) -> Result<Value, MissingProgram> {
     let mut command = env.command(python()?);
     command
         .args([
@@ -194,8 +194,8 @@ fn python_reads(env: &TestEnv, case: &str, file: &Path) -> Result<Value, Missing
 }
 
 /// Uses `HF_TOKEN_PATH`.
-fn hugging_face_reads_each_token() -> Result<(), Missing> {
-    let env = place(600);
+fn hugging_face_reads_each_token() -> Result<(), MissingProgram> {
+    let env = set_up(600);
     let file = sink(&env, "huggingface/token", "format = \"raw\"");
     let (mut daemon, token) = daemon_with(&env, &file);
     assert_eq!(
@@ -215,8 +215,8 @@ fn hugging_face_reads_each_token() -> Result<(), Missing> {
 }
 
 /// Uses `CLIv2Config`, which reads the files that the vendor's command line writes at a login.
-fn runapy_reads_the_files_of_the_command_line() -> Result<(), Missing> {
-    let env = place(600);
+fn runapy_reads_the_files_of_the_command_line() -> Result<(), MissingProgram> {
+    let env = set_up(600);
     let cluster = "0a1b2c3d-0a1b-4a1b-8a1b-0a1b2c3d4e5f";
     let file = sink(
         &env,

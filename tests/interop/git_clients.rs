@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::bound::{JETON, PROFILE, bind, daemon, place};
+use crate::bound::{JETON, PROFILE, bind, daemon, set_up};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::env::Output;
-use crate::tools::{Missing, Test, git_with_authtype, git_without_authtype};
+use crate::tools::{MissingProgram, Test, git_with_authtype, git_without_authtype};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("new_git_clones_by_bearer", || {
@@ -26,9 +26,9 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
 
 /// The old git cannot send Bearer. It sends nothing and reports the token as bad, and the daemon keeps serving the
 /// token.
-fn old_git_erases_a_good_token() -> Result<(), Missing> {
+fn old_git_erases_a_good_token() -> Result<(), MissingProgram> {
     let program = git_without_authtype()?;
-    let env = place(600);
+    let env = set_up(600);
     let root = repositories(&env, &program);
     let mut server = serves(&env, &program, "Bearer", &root)?;
     bind(&env, &server.url("/team/"), "");
@@ -83,8 +83,8 @@ pub(crate) fn repositories(env: &TestEnv, program: &Path) -> String {
     root.to_str().unwrap().to_owned()
 }
 
-fn clones(program: &Path, scheme: &str, entry: &str) -> Result<(), Missing> {
-    let env = place(600);
+fn clones(program: &Path, scheme: &str, entry: &str) -> Result<(), MissingProgram> {
+    let env = set_up(600);
     let root = repositories(&env, program);
     let mut server = Server::start(&env, "git.py", &[scheme, program.to_str().unwrap(), &root])?;
     bind(&env, &server.url("/team/"), entry);
@@ -115,7 +115,12 @@ fn clones(program: &Path, scheme: &str, entry: &str) -> Result<(), Missing> {
     Ok(())
 }
 
-fn serves(env: &TestEnv, program: &Path, scheme: &str, root: &str) -> Result<Server, Missing> {
+fn serves(
+    env: &TestEnv,
+    program: &Path,
+    scheme: &str,
+    root: &str,
+) -> Result<Server, MissingProgram> {
     Server::start(env, "git.py", &[scheme, program.to_str().unwrap(), root])
 }
 

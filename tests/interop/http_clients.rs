@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::bound::{JETON, PROFILE, daemon, place};
+use crate::bound::{JETON, PROFILE, daemon, set_up};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::env::Output;
-use crate::tools::{Missing, Test, program};
+use crate::tools::{MissingProgram, Test, program};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("curl_reads_the_header_from_a_pipe", || {
@@ -23,9 +23,9 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
 ];
 
 /// Runs a shell command with the address appended.
-fn curl(line: &str) -> Result<(), Missing> {
+fn curl(line: &str) -> Result<(), MissingProgram> {
     program("curl")?;
-    let env = place(600);
+    let env = set_up(600);
     let mut server = Server::start(&env, "api.py", &[])?;
     let (mut daemon, token) = daemon(&env);
     server.take(&token);
@@ -55,9 +55,9 @@ fn shell(env: &TestEnv, script: &str) -> Output {
 }
 
 /// Node's own `fetch` requests a token for each request. The next token is used as soon as it exists.
-fn node_fetch_sends_each_token() -> Result<(), Missing> {
+fn node_fetch_sends_each_token() -> Result<(), MissingProgram> {
     let node = program("node")?;
-    let env = place(600);
+    let env = set_up(600);
     let mut server = Server::start(&env, "api.py", &[])?;
     let (mut daemon, token) = daemon(&env);
     server.take_any();
@@ -82,9 +82,9 @@ fn node_fetch_sends_each_token() -> Result<(), Missing> {
 }
 
 /// Uses `bearer_token_command` with a WebDAV server.
-fn rclone_runs_the_companion() -> Result<(), Missing> {
+fn rclone_runs_the_companion() -> Result<(), MissingProgram> {
     let rclone = program("rclone")?;
-    let env = place(600);
+    let env = set_up(600);
     let mut server = Server::start(&env, "webdav.py", &[])?;
     let (mut daemon, token) = daemon(&env);
     server.take(&token);

@@ -6,12 +6,12 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::agents::is_apart;
-use crate::bound::{JETON, PROFILE, append, daemon, place};
+use crate::agents::has_no_network;
+use crate::bound::{JETON, PROFILE, append, daemon, set_up};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
-use crate::tools::{Missing, Test, agent, file_readers, python};
+use crate::tools::{MissingProgram, Test, agent, file_readers, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("wandb_exchanges_each_identity_token", wandb),
@@ -37,10 +37,10 @@ fn exchanges(
     of: &str,
     script: &str,
     seen: &[&str],
-    environment: impl FnOnce(&Server, &mut Command) -> Result<(), Missing>,
-) -> Result<(), Missing> {
+    environment: impl FnOnce(&Server, &mut Command) -> Result<(), MissingProgram>,
+) -> Result<(), MissingProgram> {
     let python = python()?;
-    let env = place(600);
+    let env = set_up(600);
     let file = sink(&env);
     let mut server = Server::start(&env, script, &[])?;
     let (mut daemon, token) = daemon(&env);
@@ -78,7 +78,7 @@ fn exchanges(
     Ok(())
 }
 
-fn wandb() -> Result<(), Missing> {
+fn wandb() -> Result<(), MissingProgram> {
     let seen = [
         "assertion 1",
         "POST /oidc/token - 200",
@@ -97,7 +97,7 @@ fn wandb() -> Result<(), Missing> {
 }
 
 /// The library uses fixed addresses, so it goes through a proxy.
-fn openai() -> Result<(), Missing> {
+fn openai() -> Result<(), MissingProgram> {
     let seen = [
         "CONNECT auth.openai.com:443",
         "assertion 1",
@@ -114,8 +114,8 @@ fn openai() -> Result<(), Missing> {
 }
 
 /// `codex login status` shows whether the exchange succeeds. The program is run or replayed as the agents are.
-fn codex() -> Result<(), Missing> {
-    let env = place(600);
+fn codex() -> Result<(), MissingProgram> {
+    let env = set_up(600);
     let file = sink(&env);
     let mut server = Server::start(&env, "openai.py", &[])?;
     let (mut daemon, token) = daemon(&env);
@@ -128,7 +128,7 @@ fn codex() -> Result<(), Missing> {
     );
     let recorded: Value = serde_json::from_str(&fs::read_to_string(recorded).unwrap()).unwrap();
     if std::env::var_os("JETON_AGENTS").is_some() {
-        assert!(is_apart(), "Codex can reach a network: run .ci/long");
+        assert!(has_no_network(), "Codex can reach a network: run .ci/long");
         fs::create_dir(env.path("home/.codex")).unwrap();
         let mut command = env.command(agent("codex")?);
         command

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::bound::{bind, daemon, home_file, named, place};
+use crate::bound::{bind, daemon, home_file, named, set_up};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
-use crate::tools::{Missing, Test, python_program};
+use crate::tools::{MissingProgram, Test, python_program};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     (
@@ -19,7 +19,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("uv_installs_without_a_user", uv_installs_without_a_user),
 ];
 
-fn pip_installs_with_a_user_in_the_address() -> Result<(), Missing> {
+fn pip_installs_with_a_user_in_the_address() -> Result<(), MissingProgram> {
     let pip = python_program("pip")?;
     installs(|env, server| {
         let mut command = env.command(&pip);
@@ -43,7 +43,7 @@ fn pip_installs_with_a_user_in_the_address() -> Result<(), Missing> {
     })
 }
 
-fn uv_installs_with_a_user_in_the_address() -> Result<(), Missing> {
+fn uv_installs_with_a_user_in_the_address() -> Result<(), MissingProgram> {
     uv(|server| {
         format!(
             "[[index]]\nname = \"here\"\ndefault = true\nurl = \"{}\"\n",
@@ -53,7 +53,7 @@ fn uv_installs_with_a_user_in_the_address() -> Result<(), Missing> {
 }
 
 /// uv asks the program for the user name as well.
-fn uv_installs_without_a_user() -> Result<(), Missing> {
+fn uv_installs_without_a_user() -> Result<(), MissingProgram> {
     uv(|server| {
         format!(
             "[[index]]\nname = \"here\"\ndefault = true\nurl = \"{}\"\nauthenticate = \"always\"\n",
@@ -62,7 +62,7 @@ fn uv_installs_without_a_user() -> Result<(), Missing> {
     })
 }
 
-fn uv(config: fn(&Server) -> String) -> Result<(), Missing> {
+fn uv(config: fn(&Server) -> String) -> Result<(), MissingProgram> {
     let uv = python_program("uv")?;
     let python = python_program("python")?;
     installs(|env, server| {
@@ -87,8 +87,10 @@ fn uv(config: fn(&Server) -> String) -> Result<(), Missing> {
     })
 }
 
-fn installs(command: impl Fn(&TestEnv, &Server) -> std::process::Command) -> Result<(), Missing> {
-    let env = place(600);
+fn installs(
+    command: impl Fn(&TestEnv, &Server) -> std::process::Command,
+) -> Result<(), MissingProgram> {
+    let env = set_up(600);
     let mut server = Server::start(&env, "index.py", &[])?;
     bind(&env, &server.url("/"), "");
     let (mut daemon, token) = daemon(&env);

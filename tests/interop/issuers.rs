@@ -10,16 +10,18 @@ use std::time::{Duration, Instant};
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::env::Output;
-use crate::tools::{Missing, Test};
-use served::{LIFETIME, Served};
+use crate::tools::{MissingProgram, Test};
+use served::{LIFETIME, RunningIssuer};
 
 mod served;
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
-    ("authlib", || round(Served::authlib)),
-    ("glewlwyd", || round(Served::glewlwyd)),
-    ("node_oauth2_server", || round(Served::node_oauth2_server)),
-    ("oidc_provider", || round(Served::oidc_provider)),
+    ("authlib", || round(RunningIssuer::authlib)),
+    ("glewlwyd", || round(RunningIssuer::glewlwyd)),
+    ("node_oauth2_server", || {
+        round(RunningIssuer::node_oauth2_server)
+    }),
+    ("oidc_provider", || round(RunningIssuer::oidc_provider)),
 ];
 
 /// The duration of an outage: shorter than a token's lifetime.
@@ -62,7 +64,7 @@ fn next(env: &mut TestEnv, daemon: &Daemon, last: u64) -> u64 {
     loop {
         let (generation, token) = served(env, daemon);
         if generation > last {
-            env.watch_for_token(&token);
+            env.forbid_token(&token);
             return generation;
         }
         assert!(
@@ -83,10 +85,12 @@ fn pause() {
     std::thread::sleep(Duration::from_millis(100));
 }
 
-fn round(start: fn(&mut TestEnv, &str) -> Result<Served, Missing>) -> Result<(), Missing> {
+fn round(
+    start: fn(&mut TestEnv, &str) -> Result<RunningIssuer, MissingProgram>,
+) -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let secret = hard_secret();
-    env.watch_for_secret("the client secret", &secret);
+    env.forbid_secret("the client secret", &secret);
     let mut issuer = start(&mut env, &secret)?;
     let mut args = vec!["--provider", "oauth2", "--client-id", issuer.client_id];
     args.extend(issuer.arguments.iter().map(String::as_str));
@@ -124,7 +128,7 @@ fn round(start: fn(&mut TestEnv, &str) -> Result<Served, Missing>) -> Result<(),
     last = next(&mut env, &daemon, last);
 
     let changed = hard_secret();
-    env.watch_for_secret("the changed client secret", &changed);
+    env.forbid_secret("the changed client secret", &changed);
     issuer.tell(&format!("secret {changed}"));
     env.request(&daemon.socket, "POST", "/v1/profiles/a/refresh", &[], b"");
     wait_until("the issuer to reject the old secret", || {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::servers::{ca, certificates};
 use crate::support::TestEnv;
-use crate::tools::{Missing, Test, python};
+use crate::tools::{MissingProgram, Test, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("the_wheel_is_typed", the_wheel_is_typed),
@@ -37,7 +37,7 @@ pub(crate) struct Installed {
 }
 
 /// Builds and installs the wheel, once for all of these tests.
-pub(crate) fn installed() -> Result<&'static Installed, Missing> {
+pub(crate) fn installed() -> Result<&'static Installed, MissingProgram> {
     static INSTALLED: OnceLock<Installed> = OnceLock::new();
     let tools = python()?;
     Ok(INSTALLED.get_or_init(|| install(&tools)))
@@ -97,7 +97,10 @@ fn install(tools: &Path) -> Installed {
 }
 
 /// Runs a script of `jeton_client` beside a daemon with these profiles, and returns its report.
-pub(crate) fn saw(profiles: &[&str], command: impl FnOnce(&TestEnv) -> Command) -> Value {
+pub(crate) fn run_and_report(
+    profiles: &[&str],
+    command: impl FnOnce(&TestEnv) -> Command,
+) -> Value {
     let env = TestEnv::with_sandbox(600);
     for profile in profiles {
         env.enrol(profile);
@@ -138,7 +141,7 @@ pub(crate) fn script(name: &str) -> String {
     )
 }
 
-fn the_wheel_is_typed() -> Result<(), Missing> {
+fn the_wheel_is_typed() -> Result<(), MissingProgram> {
     let (tools, installed) = (python()?, installed()?);
     let env = TestEnv::new();
     // Also a user's code. Without py.typed in the wheel, the package's types would be unknown there.
@@ -174,7 +177,7 @@ fn folders() -> impl Iterator<Item = PathBuf> {
 }
 
 /// Each Python from 3.9 on, one of each version, without the folders of other packages.
-fn every_python_gets_tokens_without_a_package() -> Result<(), Missing> {
+fn every_python_gets_tokens_without_a_package() -> Result<(), MissingProgram> {
     let installed = installed()?;
     let runs = |python: &PathBuf| {
         // pyenv has a shim for each version, but the shim of a version that is not selected does not run.
@@ -189,7 +192,7 @@ fn every_python_gets_tokens_without_a_package() -> Result<(), Missing> {
         .chain([installed.python.clone()])
         .collect();
     for python in pythons {
-        let saw = saw(&["research"], |env| {
+        let saw = run_and_report(&["research"], |env| {
             let mut command = env.command(&python);
             command
                 .args(["-S", &script("plain.py")])
@@ -220,26 +223,26 @@ fn every_python_gets_tokens_without_a_package() -> Result<(), Missing> {
     Ok(())
 }
 
-fn requests_sends_tokens() -> Result<(), Missing> {
+fn requests_sends_tokens() -> Result<(), MissingProgram> {
     let mut saw = authenticates("requests")?;
     // The rest of a file is sent again, from the position at which it was.
     assert_eq!(saw["file"].take(), json!([200, [401, 200], 1, "sent"]));
     Ok(())
 }
 
-fn httpx_sends_tokens() -> Result<(), Missing> {
+fn httpx_sends_tokens() -> Result<(), MissingProgram> {
     authenticates("httpx")?;
     authenticates("httpx-async")?;
     Ok(())
 }
 
-fn httpx2_sends_tokens() -> Result<(), Missing> {
+fn httpx2_sends_tokens() -> Result<(), MissingProgram> {
     authenticates("httpx2")?;
     authenticates("httpx2-async")?;
     Ok(())
 }
 
-fn aiohttp_sends_tokens() -> Result<(), Missing> {
+fn aiohttp_sends_tokens() -> Result<(), MissingProgram> {
     authenticates("aiohttp")?;
     Ok(())
 }
@@ -250,9 +253,9 @@ const PROFILES: &[&str] = &[
 ];
 
 /// Returns for each case what the caller got, what the service answered, and how many reports were made.
-fn authenticates(library: &str) -> Result<Value, Missing> {
+fn authenticates(library: &str) -> Result<Value, MissingProgram> {
     let installed = installed()?;
-    let saw = saw(PROFILES, |env| {
+    let saw = run_and_report(PROFILES, |env| {
         let mut command = env.command(&installed.python);
         command.args([&script("auth.py"), library]);
         command
@@ -284,10 +287,10 @@ fn authenticates(library: &str) -> Result<Value, Missing> {
 }
 
 /// Both find it through entry points. Only MLflow's own variable names the package.
-fn mlflow_and_keyring_find_the_package() -> Result<(), Missing> {
+fn mlflow_and_keyring_find_the_package() -> Result<(), MissingProgram> {
     const INDEX: &str = "https://index.example/legacy/";
     let installed = installed()?;
-    let saw = saw(&["research"], |env| {
+    let saw = run_and_report(&["research"], |env| {
         let mut config = OpenOptions::new().append(true).open(env.config()).unwrap();
         let entry =
             format!("\n[[profiles.research.hosts]]\nurl = \"{INDEX}\"\nusername = \"ci\"\n");

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::bound::{JETON, PROFILE, bind, daemon, home_file, place};
+use crate::bound::{JETON, PROFILE, bind, daemon, home_file, set_up};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::scripts::write_script;
-use crate::tools::{Missing, Test, kubectl, python};
+use crate::tools::{MissingProgram, Test, kubectl, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     (
@@ -80,9 +80,9 @@ fn get_namespaces(env: &TestEnv, kubectl: &Path) -> Command {
     command
 }
 
-fn kubectl_runs_the_companion_once() -> Result<(), Missing> {
+fn kubectl_runs_the_companion_once() -> Result<(), MissingProgram> {
     let kubectl = kubectl()?;
-    let env = place(3600);
+    let env = set_up(3600);
     let mut server = Server::start(&env, "kube.py", &[])?;
     bind(&env, &server.url(""), "");
     let (mut daemon, token) = daemon(&env);
@@ -109,9 +109,9 @@ fn kubectl_runs_the_companion_once() -> Result<(), Missing> {
 
 /// The request that gets the 401 fails. The helper's second run starts a refresh, and the same kubectl continues with
 /// the new token.
-fn kubectl_sends_the_next_token_after_a_401() -> Result<(), Missing> {
+fn kubectl_sends_the_next_token_after_a_401() -> Result<(), MissingProgram> {
     let kubectl = kubectl()?;
-    let env = place(3600);
+    let env = set_up(3600);
     let mut server = Server::start(&env, "kube.py", &[])?;
     bind(&env, &server.url(""), "");
     let (mut daemon, token) = daemon(&env);
@@ -143,7 +143,7 @@ fn kubectl_sends_the_next_token_after_a_401() -> Result<(), Missing> {
 }
 
 /// Makes two requests with one process of the Python client. Returns the status of each, and how often the helper ran.
-fn python_saw(env: &TestEnv) -> Result<(Value, usize), Missing> {
+fn run_python(env: &TestEnv) -> Result<(Value, usize), MissingProgram> {
     let mut command = env.command(python()?);
     command.args([
         "-B",
@@ -157,8 +157,8 @@ fn python_saw(env: &TestEnv) -> Result<(Value, usize), Missing> {
     Ok((serde_json::from_str(&output.stdout).unwrap(), runs(env)))
 }
 
-fn python_keeps_its_token_after_a_401() -> Result<(), Missing> {
-    let env = place(3600);
+fn python_keeps_its_token_after_a_401() -> Result<(), MissingProgram> {
+    let env = set_up(3600);
     let mut server = Server::start(&env, "kube.py", &[])?;
     bind(&env, &server.url(""), "");
     let (mut daemon, token) = daemon(&env);
@@ -166,7 +166,7 @@ fn python_keeps_its_token_after_a_401() -> Result<(), Missing> {
     server.refuse(&token);
     kubeconfig(&env, &server);
     let issued = env.sandbox().issued().len();
-    assert_eq!(python_saw(&env)?, (json!([401, 401]), 1));
+    assert_eq!(run_python(&env)?, (json!([401, 401]), 1));
     assert_eq!(server.seen(), ["GET /api/v1/namespaces Bearer 1 401"; 2]);
     // The client never reports the 401.
     assert_eq!(env.sandbox().issued().len(), issued);
@@ -176,15 +176,15 @@ fn python_keeps_its_token_after_a_401() -> Result<(), Missing> {
 
 /// The tokens last less than the 5 minutes before the expiry at which the client asks again. So it asks before each
 /// request.
-fn python_asks_again_near_the_expiry() -> Result<(), Missing> {
-    let env = place(240);
+fn python_asks_again_near_the_expiry() -> Result<(), MissingProgram> {
+    let env = set_up(240);
     let mut server = Server::start(&env, "kube.py", &[])?;
     bind(&env, &server.url(""), "");
     let (mut daemon, token) = daemon(&env);
     server.take(&token);
     kubeconfig(&env, &server);
     // Once when it reads its configuration, and once for each request.
-    assert_eq!(python_saw(&env)?, (json!([200, 200]), 3));
+    assert_eq!(run_python(&env)?, (json!([200, 200]), 3));
     assert_eq!(server.seen(), ["GET /api/v1/namespaces Bearer 1 200"; 2]);
     env.stop(&mut daemon);
     Ok(())
@@ -192,9 +192,9 @@ fn python_asks_again_near_the_expiry() -> Result<(), Missing> {
 
 /// Each run has a different parent, and every fiftieth is by the Python client. None reports a rejection, so no refresh
 /// follows.
-fn a_thousand_runs_cause_nothing() -> Result<(), Missing> {
+fn a_thousand_runs_cause_nothing() -> Result<(), MissingProgram> {
     python()?;
-    let env = place(3600);
+    let env = set_up(3600);
     let mut server = Server::start(&env, "kube.py", &[])?;
     bind(&env, &server.url(""), "");
     let (mut daemon, token) = daemon(&env);
@@ -217,7 +217,7 @@ fn a_thousand_runs_cause_nothing() -> Result<(), Missing> {
         shell.env("KUBERNETES_EXEC_INFO", info.to_string());
         let output = env.finish("49 runs", shell, b"", false);
         assert_eq!((output.code, &*output.stderr), (0, ""), "{output:?}");
-        assert_eq!(python_saw(&env)?, (json!([200, 200]), done));
+        assert_eq!(run_python(&env)?, (json!([200, 200]), done));
     }
     let state = env.get(&daemon, &format!("/v1/profiles/{PROFILE}")).json();
     assert_eq!(

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::bound::{JETON, bind, daemon, home_file, named, place};
+use crate::bound::{JETON, bind, daemon, home_file, named, set_up};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::env::Output;
-use crate::tools::{Missing, Test, program};
+use crate::tools::{MissingProgram, Test, program};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     // Older versions need a daemon of their own for a login, but not for a logout.
@@ -35,10 +35,10 @@ fn tried(
     name: &str,
     file: &str,
     test: impl FnOnce(Run<'_>, &mut Server, &mut Server),
-) -> Result<(), Missing> {
+) -> Result<(), MissingProgram> {
     let client = program(name)?;
-    let mut env = place(600);
-    env.watch_for("the password", PASSWORD);
+    let mut env = set_up(600);
+    env.forbid("the password", PASSWORD);
     let mut ours = Server::start(&env, "registry.py", &[])?;
     let mut other = Server::start(&env, "registry.py", &[])?;
     ours.take_any();

@@ -48,7 +48,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
-use tools::{Missing, Test};
+use tools::{MissingProgram, Test};
 
 fn main() -> ExitCode {
     let topics: &[(&str, &[(&str, Test)])] = &[
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
 fn run(test: Test) -> Result<Completion, libtest_mimic::Failed> {
     Ok(match test() {
         Ok(()) => Completion::Completed,
-        Err(Missing(what)) => {
+        Err(MissingProgram(what)) => {
             support::ignored(&what);
             Completion::ignored_with(what)
         }

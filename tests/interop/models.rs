@@ -1,9 +1,9 @@
 //! SDKs of model providers at a gateway that accepts our tokens.
 
-use crate::bound::{JETON, daemon, place};
+use crate::bound::{JETON, daemon, set_up};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
-use crate::tools::{Missing, Test, python};
+use crate::tools::{MissingProgram, Test, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[(
     "openai_asks_for_a_token_before_each_request",
@@ -16,7 +16,7 @@ pub(crate) fn asks_twice(
     sdk: &str,
     server: &Server,
     variables: &[(&str, &str)],
-) -> Result<(), Missing> {
+) -> Result<(), MissingProgram> {
     let mut command = env.command(python()?);
     command
         .args([
@@ -38,8 +38,8 @@ pub(crate) fn asks_twice(
 }
 
 /// `api_key` is a function.
-fn openai_asks_for_a_token_before_each_request() -> Result<(), Missing> {
-    let env = place(600);
+fn openai_asks_for_a_token_before_each_request() -> Result<(), MissingProgram> {
+    let env = set_up(600);
     let mut server = Server::start(&env, "gateway.py", &[])?;
     let (mut daemon, token) = daemon(&env);
     server.take(&token);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::TestEnv;
-use crate::tools::{Missing, Test, program, python};
+use crate::tools::{MissingProgram, Test, program, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("oauthlib_gets_a_token", oauthlib_gets_a_token),
@@ -23,7 +23,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
 
 /// Runs a client that requests a token, then one for an unknown profile, then one with a scope that the profile does
 /// not have.
-fn saw(library: &str, unknown: &Value, foreign: &Value) -> Result<(), Missing> {
+fn run_and_report(library: &str, unknown: &Value, foreign: &Value) -> Result<(), MissingProgram> {
     let python = python()?;
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
@@ -53,24 +53,24 @@ fn saw(library: &str, unknown: &Value, foreign: &Value) -> Result<(), Missing> {
     Ok(())
 }
 
-fn oauthlib_gets_a_token() -> Result<(), Missing> {
-    saw(
+fn oauthlib_gets_a_token() -> Result<(), MissingProgram> {
+    run_and_report(
         "oauthlib",
         &json!({"failed": "InvalidClientError", "error": "invalid_client"}),
         &json!({"failed": "InvalidScopeError", "error": "invalid_scope"}),
     )
 }
 
-fn authlib_with_httpx2_gets_a_token_by_the_lines_of_the_docs() -> Result<(), Missing> {
+fn authlib_with_httpx2_gets_a_token_by_the_lines_of_the_docs() -> Result<(), MissingProgram> {
     authlib("authlib-httpx2")
 }
 
-fn authlib_with_httpx_gets_a_token_by_the_lines_of_the_docs() -> Result<(), Missing> {
+fn authlib_with_httpx_gets_a_token_by_the_lines_of_the_docs() -> Result<(), MissingProgram> {
     authlib("authlib-httpx")
 }
 
-fn authlib(library: &str) -> Result<(), Missing> {
-    saw(
+fn authlib(library: &str) -> Result<(), MissingProgram> {
+    run_and_report(
         library,
         &json!({"failed": "OAuthError", "error": "invalid_client"}),
         &json!({"failed": "OAuthError", "error": "invalid_scope"}),
@@ -78,7 +78,7 @@ fn authlib(library: &str) -> Result<(), Missing> {
 }
 
 /// Node's own `fetch`, with an `Agent` of its built-in undici.
-fn the_fetch_of_node_gets_a_token() -> Result<(), Missing> {
+fn the_fetch_of_node_gets_a_token() -> Result<(), MissingProgram> {
     let node = program("node")?;
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");

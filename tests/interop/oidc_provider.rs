@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 use crate::support::env::Output;
-use crate::tools::{Missing, Test};
+use crate::tools::{MissingProgram, Test};
 use issuer::{Client, Issuer};
 use tinyproxy::{ENROLMENT, FETCH, behind_a_proxy, saw_tunnels};
 
@@ -65,7 +65,7 @@ fn answer(env: &mut TestEnv, daemon: &Daemon, name: &str) -> Value {
     let answer = env.get(daemon, &format!("/v1/profiles/{name}/token?max_wait=30"));
     assert_eq!(answer.status, 200, "{answer:?}");
     let answer = answer.json();
-    env.watch_for_token(answer["access_token"].as_str().unwrap());
+    env.forbid_token(answer["access_token"].as_str().unwrap());
     answer
 }
 
@@ -75,7 +75,7 @@ fn known(env: &mut TestEnv, daemon: &Daemon, issuer: &Issuer, name: &str) -> Val
     issuer.introspect(env, answer["access_token"].as_str().unwrap())
 }
 
-fn tokens_are_for_what_was_asked() -> Result<(), Missing> {
+fn tokens_are_for_what_was_asked() -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let issuer = Issuer::start(&mut env, &[])?;
     let (basic, post) = (&issuer.basic, &issuer.post);
@@ -161,7 +161,7 @@ fn tokens_are_for_what_was_asked() -> Result<(), Missing> {
 
 /// The discovery document of an issuer with a path is only where `OpenID` puts it. That of an issuer without a path is
 /// where RFC 8414 puts it.
-fn an_issuer_with_a_path_is_found() -> Result<(), Missing> {
+fn an_issuer_with_a_path_is_found() -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let issuer = Issuer::start(&mut env, &[("ISSUER_PATH", "/realms/x")])?;
     enrol(&env, "a", &issuer.basic, &issuer.arguments());
@@ -178,7 +178,7 @@ fn an_issuer_with_a_path_is_found() -> Result<(), Missing> {
     Ok(())
 }
 
-fn what_it_refuses_is_told_and_nothing_is_written() -> Result<(), Missing> {
+fn what_it_refuses_is_told_and_nothing_is_written() -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let issuer = Issuer::start(&mut env, &[])?;
     let (basic, post) = (issuer.basic.clone(), issuer.post.clone());
@@ -219,7 +219,7 @@ fn what_it_refuses_is_told_and_nothing_is_written() -> Result<(), Missing> {
     Ok(())
 }
 
-fn it_is_shown_a_client_certificate() -> Result<(), Missing> {
+fn it_is_shown_a_client_certificate() -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let issuer = Issuer::start(&mut env, &[("MUTUAL_TLS", "1")])?;
     let added = add(&env, "a", &issuer.basic, &issuer.arguments(), &[]);
@@ -245,7 +245,7 @@ fn it_is_shown_a_client_certificate() -> Result<(), Missing> {
     Ok(())
 }
 
-fn a_real_proxy_is_asked_for_tunnels_alone() -> Result<(), Missing> {
+fn a_real_proxy_is_asked_for_tunnels_alone() -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let (issuer, mut proxy) = behind_a_proxy(&mut env)?;
     let url = proxy.url();
@@ -266,7 +266,7 @@ fn a_real_proxy_is_asked_for_tunnels_alone() -> Result<(), Missing> {
     Ok(())
 }
 
-fn the_proxy_of_the_environment_is_used_where_asked_for() -> Result<(), Missing> {
+fn the_proxy_of_the_environment_is_used_where_asked_for() -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let (issuer, proxy) = behind_a_proxy(&mut env)?;
     let url = proxy.url();

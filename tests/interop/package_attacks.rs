@@ -5,9 +5,9 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::jeton_client::{installed, saw, script};
+use crate::jeton_client::{installed, run_and_report, script};
 use crate::support::TestEnv;
-use crate::tools::{Missing, Test};
+use crate::tools::{MissingProgram, Test};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     (
@@ -22,9 +22,9 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
 ];
 
 /// Children are forked while other threads connect.
-fn no_child_has_a_copy_of_a_connection() -> Result<(), Missing> {
+fn no_child_has_a_copy_of_a_connection() -> Result<(), MissingProgram> {
     let installed = installed()?;
-    let saw = saw(&["research"], |env| {
+    let saw = run_and_report(&["research"], |env| {
         let mut command = env.command(&installed.python);
         command.args([&script("forks.py"), "400"]);
         command
@@ -34,7 +34,7 @@ fn no_child_has_a_copy_of_a_connection() -> Result<(), Missing> {
 }
 
 /// One daemon ends and another one starts, while a process keeps a watch open.
-fn a_watch_outlives_the_daemon() -> Result<(), Missing> {
+fn a_watch_outlives_the_daemon() -> Result<(), MissingProgram> {
     let installed = installed()?;
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
@@ -70,7 +70,7 @@ fn a_watch_outlives_the_daemon() -> Result<(), Missing> {
     Ok(())
 }
 
-fn whatever_a_listener_answers_is_an_error_of_the_package() -> Result<(), Missing> {
+fn whatever_a_listener_answers_is_an_error_of_the_package() -> Result<(), MissingProgram> {
     let installed = installed()?;
     let env = TestEnv::new();
     let mut command = env.command(&installed.python);

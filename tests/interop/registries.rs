@@ -7,11 +7,11 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::bound::{PROFILE, bind, daemon, home_file, place};
+use crate::bound::{PROFILE, bind, daemon, home_file, set_up};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
-use crate::tools::{Missing, Test, program};
+use crate::tools::{MissingProgram, Test, program};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("docker_reads_a_manifest", || {
@@ -33,7 +33,7 @@ struct Registry {
 }
 
 impl Registry {
-    fn start(env: &TestEnv) -> Result<Self, Missing> {
+    fn start(env: &TestEnv) -> Result<Self, MissingProgram> {
         let registry = program("docker-registry")?;
         let tls = |name: &str| env.path("tls").join(name).to_str().unwrap().to_owned();
         let (certificate, key) = (tls("server.pem"), tls("server.key"));
@@ -150,9 +150,9 @@ fn image(env: &TestEnv) -> String {
 fn with_image(
     entry: &str,
     test: impl FnOnce(&TestEnv, &mut Registry, &str),
-) -> Result<(), Missing> {
+) -> Result<(), MissingProgram> {
     let skopeo = program("skopeo")?;
-    let env = place(600);
+    let env = set_up(600);
     let mut registry = Registry::start(&env)?;
     bind(&env, &format!("https://{}", registry.host), entry);
     let (mut daemon, token) = daemon(&env);
@@ -189,7 +189,7 @@ fn client(env: &TestEnv, program: &Path, path: &str) -> Command {
     command
 }
 
-fn skopeo_pushes_and_reads() -> Result<(), Missing> {
+fn skopeo_pushes_and_reads() -> Result<(), MissingProgram> {
     let skopeo = program("skopeo")?;
     with_image("", |env, registry, path| {
         let mut command = client(env, &skopeo, path);
@@ -217,7 +217,7 @@ fn skopeo_pushes_and_reads() -> Result<(), Missing> {
     })
 }
 
-fn podman_pulls() -> Result<(), Missing> {
+fn podman_pulls() -> Result<(), MissingProgram> {
     let podman = program("podman")?;
     with_image("", |env, registry, path| {
         let folder = |name: &str| env.path(name).to_str().unwrap().to_owned();
@@ -249,7 +249,7 @@ fn podman_pulls() -> Result<(), Missing> {
 }
 
 /// Without a docker daemon, the test uses `docker manifest inspect`, which connects to the registry itself.
-fn docker(username: &str, asked: &str) -> Result<(), Missing> {
+fn docker(username: &str, asked: &str) -> Result<(), MissingProgram> {
     let docker = program("docker")?;
     with_image(
         &format!("username = \"{username}\""),

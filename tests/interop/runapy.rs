@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use jetond::sandbox::Line;
 
 use crate::support::TestEnv;
-use crate::tools::{Missing, Test, python};
+use crate::tools::{MissingProgram, Test, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("manages_access_keys", manages_access_keys),
@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
 ];
 
 /// Runs the client with keys of this kind, and returns its report.
-fn saw(env: &TestEnv, keys: &str, secret: &str) -> Result<Value, Missing> {
+fn run_and_report(env: &TestEnv, keys: &str, secret: &str) -> Result<Value, MissingProgram> {
     let mut command = env.command(python()?);
     command
         .arg(concat!(
@@ -30,9 +30,14 @@ fn saw(env: &TestEnv, keys: &str, secret: &str) -> Result<Value, Missing> {
 }
 
 /// Gets a token, then lists, creates, renews and deletes a key. Checks the members of the answers.
-fn manages(line: Line, keys: &str, created: &[&str], renewed: &[&str]) -> Result<(), Missing> {
+fn manages(
+    line: Line,
+    keys: &str,
+    created: &[&str],
+    renewed: &[&str],
+) -> Result<(), MissingProgram> {
     let env = TestEnv::with_line(line, 600);
-    let saw = saw(&env, keys, env.secret())?;
+    let saw = run_and_report(&env, keys, env.secret())?;
     let token = env.sandbox().issued().pop().unwrap();
     let wanted = json!({
         "client": "runapy",
@@ -48,12 +53,12 @@ fn manages(line: Line, keys: &str, created: &[&str], renewed: &[&str]) -> Result
     Ok(())
 }
 
-fn manages_access_keys() -> Result<(), Missing> {
+fn manages_access_keys() -> Result<(), MissingProgram> {
     let created = ["clientId", "clientSecret", "createdAt", "id", "name"];
     manages(Line::V2_24, "access-keys", &created, &["clientSecret"])
 }
 
-fn manages_user_applications() -> Result<(), Missing> {
+fn manages_user_applications() -> Result<(), MissingProgram> {
     let old = ["clientId", "id", "name", "secret"];
     let newer = ["clientId", "createdAt", "id", "name", "secret"];
     manages(Line::V2_20, "user-applications", &old, &["secret"])?;
@@ -61,18 +66,18 @@ fn manages_user_applications() -> Result<(), Missing> {
 }
 
 /// Server line 2.18 has no keys of users yet. The client cannot parse the page that it returns for unknown paths.
-fn gets_a_token_from_2_18() -> Result<(), Missing> {
+fn gets_a_token_from_2_18() -> Result<(), MissingProgram> {
     let env = TestEnv::with_line(Line::V2_18, 600);
-    let saw = saw(&env, "user-applications", env.secret())?;
+    let saw = run_and_report(&env, "user-applications", env.secret())?;
     let token = env.sandbox().issued().pop().unwrap();
     assert_eq!(saw["token"], json!({"length": token.len()}));
     assert_eq!(saw["list"]["failed"], "JSONDecodeError", "{saw}");
     Ok(())
 }
 
-fn a_wrong_secret_is_refused() -> Result<(), Missing> {
+fn a_wrong_secret_is_refused() -> Result<(), MissingProgram> {
     let env = TestEnv::with_line(Line::V2_24, 600);
-    let saw = saw(&env, "access-keys", "another")?;
+    let saw = run_and_report(&env, "access-keys", "another")?;
     assert_eq!(
         saw,
         json!({"client": "runapy", "token": {"failed": "MaxRetryError"}})

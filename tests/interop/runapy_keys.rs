@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use jetond::sandbox::Line;
 
 use crate::support::TestEnv;
-use crate::tools::{Missing, Test, older_package, python};
+use crate::tools::{MissingProgram, Test, older_package, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("jeton_and_1_220_share_keys_on_2_20", on_2_20),
@@ -30,7 +30,13 @@ struct Client {
 
 impl Client {
     /// Runs the client with a credential, and returns what it prints.
-    fn run(self, env: &TestEnv, id: &str, secret: &str, args: &[&str]) -> Result<Value, Missing> {
+    fn run(
+        self,
+        env: &TestEnv,
+        id: &str,
+        secret: &str,
+        args: &[&str],
+    ) -> Result<Value, MissingProgram> {
         let mut command = env.command(python()?);
         command
             .arg(concat!(
@@ -69,7 +75,7 @@ fn done(env: &TestEnv, args: &[&str]) {
     assert_eq!(done.code, 0, "{done:?}");
 }
 
-fn share_keys(line: Line, client: Client) -> Result<(), Missing> {
+fn share_keys(line: Line, client: Client) -> Result<(), MissingProgram> {
     let env = TestEnv::with_line(line, 600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -109,7 +115,7 @@ fn share_keys(line: Line, client: Client) -> Result<(), Missing> {
     Ok(())
 }
 
-fn on_2_20() -> Result<(), Missing> {
+fn on_2_20() -> Result<(), MissingProgram> {
     let client = Client {
         older: Some("runapy==1.220.0"),
         keys: "user-applications",
@@ -117,7 +123,7 @@ fn on_2_20() -> Result<(), Missing> {
     share_keys(Line::V2_20, client)
 }
 
-fn on_2_23() -> Result<(), Missing> {
+fn on_2_23() -> Result<(), MissingProgram> {
     let client = Client {
         older: Some("runapy==1.223.0"),
         keys: "user-applications",
@@ -125,7 +131,7 @@ fn on_2_23() -> Result<(), Missing> {
     share_keys(Line::V2_23, client)
 }
 
-fn on_2_24() -> Result<(), Missing> {
+fn on_2_24() -> Result<(), MissingProgram> {
     let client = Client {
         older: None,
         keys: "access-keys",
@@ -134,7 +140,7 @@ fn on_2_24() -> Result<(), Missing> {
 }
 
 /// The vendor's reference for 3.0 no longer has `app_token`, and the client supports no other grant.
-fn on_3_0() -> Result<(), Missing> {
+fn on_3_0() -> Result<(), MissingProgram> {
     let env = TestEnv::with_line(Line::V3_0, 600);
     let client = Client {
         older: None,

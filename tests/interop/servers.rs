@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use serde_json::Value;
 
 use crate::support::TestEnv;
-use crate::tools::{Missing, program, python};
+use crate::tools::{MissingProgram, program, python};
 
 /// A TLS server at its own port. It ends with the test.
 pub(crate) struct Server {
@@ -20,7 +20,11 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts one of the scripts with these arguments. Its certificate is from the CA in the file that [`ca`] returns.
-    pub(crate) fn start(env: &TestEnv, script: &str, args: &[&str]) -> Result<Self, Missing> {
+    pub(crate) fn start(
+        env: &TestEnv,
+        script: &str,
+        args: &[&str],
+    ) -> Result<Self, MissingProgram> {
         let python = python()?;
         certificates(env)?;
         let log = File::create(env.path("out").join(script)).unwrap();
@@ -106,7 +110,7 @@ pub(crate) fn ca(env: &TestEnv) -> PathBuf {
 
 /// Creates a CA and a certificate, once for each test environment. The certificate is for this machine's name and for
 /// the hosts that `servers/openai.py` replaces.
-pub(crate) fn certificates(env: &TestEnv) -> Result<(), Missing> {
+pub(crate) fn certificates(env: &TestEnv) -> Result<(), MissingProgram> {
     let openssl = program("openssl")?;
     let folder = env.path("tls");
     if folder.exists() {

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::bound::{PROFILE, bind, daemon, home_file, place};
+use crate::bound::{PROFILE, bind, daemon, home_file, set_up};
 use crate::jeton_client::installed;
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 use crate::support::env::Output;
-use crate::tools::{Missing, Test, kubectl, program, python, python_program};
+use crate::tools::{MissingProgram, Test, kubectl, program, python, python_program};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("curl_runs_the_line_of_setup", curl),
@@ -48,9 +48,9 @@ fn shell(env: &TestEnv, script: &str) -> Output {
     env.finish("bash", command, b"", true)
 }
 
-fn curl() -> Result<(), Missing> {
+fn curl() -> Result<(), MissingProgram> {
     program("curl")?;
-    let env = place(600);
+    let env = set_up(600);
     let mut server = Server::start(&env, "api.py", &[])?;
     bind(&env, &server.url(""), "");
     let (mut daemon, token) = daemon(&env);
@@ -66,9 +66,9 @@ fn curl() -> Result<(), Missing> {
     Ok(())
 }
 
-fn rclone() -> Result<(), Missing> {
+fn rclone() -> Result<(), MissingProgram> {
     let rclone = program("rclone")?;
-    let env = place(600);
+    let env = set_up(600);
     let mut server = Server::start(&env, "webdav.py", &[])?;
     bind(&env, &server.url(""), "");
     let (mut daemon, token) = daemon(&env);
@@ -90,9 +90,9 @@ fn rclone() -> Result<(), Missing> {
     Ok(())
 }
 
-fn openai() -> Result<(), Missing> {
+fn openai() -> Result<(), MissingProgram> {
     let python = python()?;
-    let env = place(600);
+    let env = set_up(600);
     let mut server = Server::start(&env, "gateway.py", &[])?;
     bind(&env, &server.url("/v1"), "");
     let (mut daemon, token) = daemon(&env);
@@ -126,7 +126,7 @@ fn shell_with(env: &TestEnv, folders: &[&Path], script: &str) -> Output {
     env.finish("bash", command, b"", false)
 }
 
-fn pip() -> Result<(), Missing> {
+fn pip() -> Result<(), MissingProgram> {
     installs("pip", |lines, _| {
         format!(
             "{lines}pip install --no-deps --target installed --disable-pip-version-check --no-cache-dir demo-of-jeton\n"
@@ -134,7 +134,7 @@ fn pip() -> Result<(), Missing> {
     })
 }
 
-fn uv() -> Result<(), Missing> {
+fn uv() -> Result<(), MissingProgram> {
     installs("uv", |lines, env| {
         // The note has the command that makes the link. The lines are for the file.
         let link = lines.split_once(": ").unwrap().1;
@@ -147,9 +147,9 @@ fn uv() -> Result<(), Missing> {
 }
 
 /// Runs an installer, configured with the printed lines, at an index that accepts a token as the password.
-fn installs(tool: &str, script: fn(&str, &TestEnv) -> String) -> Result<(), Missing> {
+fn installs(tool: &str, script: fn(&str, &TestEnv) -> String) -> Result<(), MissingProgram> {
     let program = python_program(tool)?;
-    let env = place(600);
+    let env = set_up(600);
     let mut server = Server::start(&env, "index.py", &[])?;
     bind(&env, &server.url("/"), "");
     let (mut daemon, token) = daemon(&env);
@@ -166,9 +166,9 @@ fn installs(tool: &str, script: fn(&str, &TestEnv) -> String) -> Result<(), Miss
     Ok(())
 }
 
-fn kubectl_applied() -> Result<(), Missing> {
+fn kubectl_applied() -> Result<(), MissingProgram> {
     let kubectl = kubectl()?;
-    let env = place(3_600);
+    let env = set_up(3_600);
     let mut server = Server::start(&env, "kube.py", &[])?;
     bind(&env, &server.url(""), "");
     let (mut daemon, token) = daemon(&env);
@@ -223,9 +223,9 @@ fn file_of(env: &TestEnv, tool: &str) -> PathBuf {
         .join(format!("{PROFILE}-{tool}/token"))
 }
 
-fn huggingface() -> Result<(), Missing> {
+fn huggingface() -> Result<(), MissingProgram> {
     let python = python()?;
-    let env = place(600);
+    let env = set_up(600);
     let mut server = Server::start(&env, "api.py", &[])?;
     bind(&env, &server.url(""), "");
     let lines = configure(&env, "huggingface", &server.url(""));
@@ -254,9 +254,9 @@ fn huggingface() -> Result<(), Missing> {
 
 /// promtool accepts the lines, and Prometheus scrapes with them. A setting before them makes the first scrape come
 /// soon.
-fn prometheus() -> Result<(), Missing> {
+fn prometheus() -> Result<(), MissingProgram> {
     let (promtool, prometheus) = (program("promtool")?, program("prometheus")?);
-    let env = place(600);
+    let env = set_up(600);
     let mut server = Server::start(&env, "api.py", &[])?;
     bind(&env, &server.url("/federate"), "");
     let text = configure(&env, "prometheus", &server.url("/federate"));
@@ -299,9 +299,9 @@ fn prometheus() -> Result<(), Missing> {
 }
 
 /// Uses the Python package in the environment of MLflow, as the lines say.
-fn mlflow() -> Result<(), Missing> {
+fn mlflow() -> Result<(), MissingProgram> {
     let installed = installed()?;
-    let env = place(600);
+    let env = set_up(600);
     let mut server = Server::start(&env, "api.py", &[])?;
     bind(&env, &server.url(""), "");
     let (mut daemon, token) = daemon(&env);

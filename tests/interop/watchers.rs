@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::support::TestEnv;
-use crate::tools::{Missing, Test, program, python};
+use crate::tools::{MissingProgram, Test, program, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     (
@@ -16,7 +16,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("curl_prints_events", curl_prints_events),
 ];
 
-fn httpx_is_told_tokens_and_comes_back() -> Result<(), Missing> {
+fn httpx_is_told_tokens_and_comes_back() -> Result<(), MissingProgram> {
     let python = python()?;
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
@@ -46,7 +46,7 @@ fn httpx_is_told_tokens_and_comes_back() -> Result<(), Missing> {
     Ok(())
 }
 
-fn curl_prints_events() -> Result<(), Missing> {
+fn curl_prints_events() -> Result<(), MissingProgram> {
     let curl = program("curl")?;
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");

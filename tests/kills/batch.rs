@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::behaviour::Form;
-use crate::judge::{Bar, Broken, judge};
+use crate::judge::{ForbiddenOutcome, Violations, judge};
 use crate::keyring::Keyring;
 use crate::operation::{self, Operation};
-use crate::place::Place;
+use crate::place::KillEnv;
 use crate::support;
 use crate::table::{self, Cell};
-use crate::tracer::{self, Blow, Point};
+use crate::tracer::{self, Disturbance, Point};
 
 /// The selection of kills.
 pub(crate) enum Choice {
@@ -43,15 +43,15 @@ struct Try {
     operation: usize,
     form: Form,
     point: Point,
-    blow: Blow,
+    blow: Disturbance,
 }
 
 /// The result of a kill.
-struct Tried {
+struct TryResult {
     cell: Cell,
     label: String,
     has_fired: bool,
-    broken: Broken,
+    broken: Violations,
     said: String,
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn run(choice: &Choice) -> bool {
     let mut tries: BTreeMap<Cell, Vec<Try>> = BTreeMap::new();
     // A disk that fails, while the control plane behaves correctly.
     let mut errors: Vec<Try> = vec![];
-    let mut broken: Vec<(Bar, String)> = vec![];
+    let mut broken: Vec<(ForbiddenOutcome, String)> = vec![];
     for (of_form, result) in forms.iter().zip(watched) {
         let label = label(of_form.0, of_form.1);
         match result {
@@ -99,7 +99,7 @@ pub(crate) fn run(choice: &Choice) -> bool {
                 }
                 for point in points {
                     let (operation, form) = *of_form;
-                    let blow = Blow::Kill;
+                    let blow = Disturbance::Kill;
                     let cell = (operation, form.behaviour, point.group());
                     let of_cell = tries.entry(cell).or_default();
                     of_cell.push(Try {
@@ -128,7 +128,7 @@ pub(crate) fn run(choice: &Choice) -> bool {
     }
     let every = tries.clone();
     let mut fired: BTreeMap<Cell, usize> = BTreeMap::new();
-    let mut blows: BTreeMap<Blow, usize> = BTreeMap::new();
+    let mut blows: BTreeMap<Disturbance, usize> = BTreeMap::new();
     let mut missed = 0;
     let mut rounds = 0;
     while rounds < 3 {
@@ -148,9 +148,13 @@ pub(crate) fn run(choice: &Choice) -> bool {
                 Err(why) => faults.push(format!("{}: {why}", of_try.label())),
                 Ok(tried) => {
                     match (tried.has_fired, of_try.blow) {
-                        (true, Blow::Kill) => *fired.entry(tried.cell).or_default() += 1,
-                        (true, Blow::Error(_)) => *blows.entry(of_try.blow).or_default() += 1,
-                        (true, Blow::Short(_)) => *blows.entry(Blow::SHORT[0]).or_default() += 1,
+                        (true, Disturbance::Kill) => *fired.entry(tried.cell).or_default() += 1,
+                        (true, Disturbance::Error(_)) => {
+                            *blows.entry(of_try.blow).or_default() += 1
+                        }
+                        (true, Disturbance::Short(_)) => {
+                            *blows.entry(Disturbance::SHORT[0]).or_default() += 1
+                        }
                         (false, _) => missed += 1,
                     }
                     if let Choice::Only(_) = choice {
@@ -191,14 +195,14 @@ pub(crate) fn run(choice: &Choice) -> bool {
         Choice::All => false,
         Choice::Only(_) => true,
     };
-    let counts = Bar::ALL.map(|bar| {
+    let counts = ForbiddenOutcome::ALL.map(|bar| {
         let count = broken.iter().filter(|(other, _)| *other == bar).count();
         format!("{} {count}", bar.as_str())
     });
     let blows: Vec<String> = blows
         .iter()
         .map(|(blow, count)| match blow {
-            Blow::Short(_) => format!("{count} short writes"),
+            Disturbance::Short(_) => format!("{count} short writes"),
             blow => format!("{count} {blow}"),
         })
         .collect();
@@ -232,12 +236,12 @@ fn errors_of((operation, form): (usize, Form), points: &[Point]) -> Vec<Try> {
         blow,
     };
     let failing = points.iter().flat_map(|point| {
-        let errors = Blow::errors(point.group()).iter();
+        let errors = Disturbance::errors(point.group()).iter();
         errors.map(move |blow| of(point, *blow))
     });
     let first = points.iter().find(|point| point.call == "write");
     let short = first.iter().flat_map(|point| {
-        let short = Blow::SHORT.iter();
+        let short = Disturbance::SHORT.iter();
         short.map(move |blow| of(point, *blow))
     });
     failing.chain(short).collect()
@@ -303,9 +307,9 @@ impl Try {
     fn label(&self) -> String {
         let label = label(self.operation, self.form);
         match self.blow {
-            Blow::Kill => format!("{label} {}", self.point),
-            Blow::Error(_) => format!("{label} {} {}", self.point, self.blow),
-            Blow::Short(_) => format!("{label} {}", self.blow),
+            Disturbance::Kill => format!("{label} {}", self.point),
+            Disturbance::Error(_) => format!("{label} {} {}", self.point, self.blow),
+            Disturbance::Short(_) => format!("{label} {}", self.blow),
         }
     }
 }
@@ -315,7 +319,7 @@ fn label(operation: usize, form: Form) -> String {
 }
 
 /// Runs an operation without a kill and judges it, too. Returns the points at which it can be killed.
-fn watch(operation: usize, form: Form) -> (Vec<Point>, Broken) {
+fn watch(operation: usize, form: Form) -> (Vec<Point>, Violations) {
     let operation = &operation::ALL[operation];
     let (place, arguments) = prepared(operation);
     let run = || tracer::run(&place.env, &arguments, None);
@@ -331,15 +335,17 @@ fn watch(operation: usize, form: Form) -> (Vec<Point>, Broken) {
 }
 
 /// Searches the arguments of all programs that the operation starts for secrets.
-fn arguments_leak(operation: &Operation, form: Form) -> Broken {
+fn arguments_leak(operation: &Operation, form: Form) -> Violations {
     let (place, arguments) = prepared(operation);
     let (output, log) = tracer::arguments(&place.env, &arguments);
     assert_eq!(output.code, 0, "{output:?}");
-    place.env.came_out("the arguments of programs", &log, false);
+    place
+        .env
+        .add_output("the arguments of programs", &log, false);
     judge(place, operation, form, &output, false)
 }
 
-fn kill(of_try: &Try) -> Tried {
+fn kill(of_try: &Try) -> TryResult {
     let operation = &operation::ALL[of_try.operation];
     let form = of_try.form;
     let (place, arguments) = prepared(operation);
@@ -347,7 +353,7 @@ fn kill(of_try: &Try) -> Tried {
     let (output, killed) = place.while_it_behaves(form, run);
     let has_fired = killed.contains(&of_try.point);
     let looks_early = of_try.point.nth.is_multiple_of(2);
-    Tried {
+    TryResult {
         cell: (of_try.operation, form.behaviour, of_try.point.group()),
         label: of_try.label(),
         has_fired,
@@ -356,8 +362,8 @@ fn kill(of_try: &Try) -> Tried {
     }
 }
 
-fn prepared(operation: &Operation) -> (Place, Vec<String>) {
-    let place = Place::make();
+fn prepared(operation: &Operation) -> (KillEnv, Vec<String>) {
+    let place = KillEnv::make();
     (operation.prepare)(&place);
     let arguments = (operation.arguments)(&place);
     (place, arguments)

@@ -9,13 +9,13 @@ use crate::behaviour::Form;
 use crate::encrypted;
 use crate::encrypted_record;
 use crate::operation::{Operation, file_works};
-use crate::place::{COMMENT, PROFILE, Place};
+use crate::place::{COMMENT, KillEnv, PROFILE};
 use crate::support::env::Output;
 use crate::words::tail;
 
 /// An outcome that must never occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Bar {
+pub(crate) enum ForbiddenOutcome {
     /// After the first command that follows the server's execution, there is a key that no profile and no file of
     /// ours can use. No command has named it together with what to do about it.
     Orphaned,
@@ -31,7 +31,7 @@ pub(crate) enum Bar {
     Late,
 }
 
-impl Bar {
+impl ForbiddenOutcome {
     pub(crate) const ALL: [Self; 6] = [
         Self::Orphaned,
         Self::Deleted,
@@ -54,22 +54,22 @@ impl Bar {
 }
 
 /// The violated bars, with the reasons.
-pub(crate) type Broken = Vec<(Bar, String)>;
+pub(crate) type Violations = Vec<(ForbiddenOutcome, String)>;
 
 /// Judges what the command has left, and ends the place. `looks_early` also runs a command before the server has
 /// executed its late requests.
 pub(crate) fn judge(
-    mut place: Place,
+    mut place: KillEnv,
     operation: &Operation,
     form: Form,
     output: &Output,
     looks_early: bool,
-) -> Broken {
+) -> Violations {
     let mut broken = vec![];
     let claims = output.code == 0 || output.stdout.contains(operation.claim);
     let is_false = claims && !(operation.is_done)(&place);
     if let Some(what) = encrypted::unlock_if_needed(&place) {
-        broken.push((Bar::Lost, what));
+        broken.push((ForbiddenOutcome::Lost, what));
     }
     if form.is_late() {
         if looks_early {
@@ -84,55 +84,56 @@ pub(crate) fn judge(
     let first = list(&place);
     // For an encrypted credential, the command asks for the passphrase, but there is no terminal.
     if first.code != 0 && !encrypted::is_used(&place) {
-        broken.push((Bar::Lost, format!("app list: {}", tail(&first.stderr))));
+        broken.push((
+            ForbiddenOutcome::Lost,
+            format!("app list: {}", tail(&first.stderr)),
+        ));
     }
     let keys = place.keys();
     let is_there = |key: &Application| keys.iter().any(|other| other.id == key.id);
     for key in place.before.iter().filter(|key| !is_there(key)) {
-        broken.push((Bar::Deleted, key.name.clone()));
+        broken.push((ForbiddenOutcome::Deleted, key.name.clone()));
     }
     for key in &keys {
         let is_known = place.before.iter().any(|other| other.id == key.id);
         let is_left = may_be_left(&place, key) && names(&first, &key.id);
         if !is_known && !is_usable(&place, key) && !is_left {
             let what = format!("{}; app list said: {}", key.name, tail(&first.stderr));
-            broken.push((Bar::Orphaned, what));
+            broken.push((ForbiddenOutcome::Orphaned, what));
         }
     }
     let lockout = says_locked_out(&first, "");
     if is_false && !(form.is_late() && lockout) {
-        broken.push((Bar::FalseSuccess, tail(&output.stdout)));
+        broken.push((ForbiddenOutcome::FalseSuccess, tail(&output.stdout)));
     }
     broken.extend(lost(&place, &first));
     if !lockout && !(operation.is_safe)(&place) {
         let what = "the secret of the key, and nothing says so";
-        broken.push((Bar::Lost, what.to_owned()));
+        broken.push((ForbiddenOutcome::Lost, what.to_owned()));
     }
     if let Some(what) = (operation.end)(&place) {
-        broken.push((Bar::Lost, what));
+        broken.push((ForbiddenOutcome::Lost, what));
     }
     broken.extend(end_of(place));
     broken
 }
 
 /// Ends the place, and searches all output for secrets.
-pub(crate) fn end_of(mut place: Place) -> Broken {
+pub(crate) fn end_of(mut place: KillEnv) -> Violations {
     for secret in place.env.sandbox().secrets() {
         place
             .env
-            .watch_for_secret("a secret that the issuer made", &secret);
+            .forbid_secret("a secret that the issuer made", &secret);
     }
     if let Some(identity) = encrypted_record::identity(&place.env) {
         let identity = identity.expose();
-        place.env.watch_for("the identity of the store", &identity);
+        place.env.forbid("the identity of the store", &identity);
         // The file with the passphrase belongs to the test.
         fs::remove_file(place.env.path("passphrase")).unwrap();
         let passphrase = encrypted_record::PASSPHRASE;
-        place
-            .env
-            .watch_for("the passphrase of the store", passphrase);
+        place.env.forbid("the passphrase of the store", passphrase);
     }
-    let Place {
+    let KillEnv {
         env,
         mut daemon,
         keyring,
@@ -146,15 +147,15 @@ pub(crate) fn end_of(mut place: Place) -> Broken {
         let _ = catch_unwind(AssertUnwindSafe(|| drop(env)));
     }
     let leaks = leaks.into_iter();
-    leaks.map(|leak| (Bar::Leaked, leak)).collect()
+    leaks.map(|leak| (ForbiddenOutcome::Leaked, leak)).collect()
 }
 
-fn list(place: &Place) -> Output {
+fn list(place: &KillEnv) -> Output {
     place.env.jetond(&["app", "list", PROFILE])
 }
 
 /// Returns whether a profile or the secret file can use the key.
-fn is_usable(place: &Place, key: &Application) -> bool {
+fn is_usable(place: &KillEnv, key: &Application) -> bool {
     let profiles = place.profiles();
     let uses = |profile: &String| {
         let stored = place.stored(profile);
@@ -164,7 +165,7 @@ fn is_usable(place: &Place, key: &Application) -> bool {
 }
 
 /// Returns whether the key may be in use, so that it is named instead of deleted.
-fn may_be_left(place: &Place, key: &Application) -> bool {
+fn may_be_left(place: &KillEnv, key: &Application) -> bool {
     let stored = || place.stored_ids().contains(&key.client_id);
     key.last_login.is_some() || stored() || place.has_secret_file()
 }
@@ -185,7 +186,7 @@ fn says_locked_out(said: &Output, id: &str) -> bool {
 }
 
 /// Returns whether a person was told that the key of this profile is locked out.
-fn is_named(place: &Place, profile: &str, said: &Output) -> bool {
+fn is_named(place: &KillEnv, profile: &str, said: &Output) -> bool {
     let stored = place.stored(profile);
     let keys = place.keys();
     let key = stored.and_then(|(id, _)| keys.into_iter().find(|key| key.client_id == id));
@@ -193,30 +194,36 @@ fn is_named(place: &Place, profile: &str, said: &Output) -> bool {
 }
 
 /// Returns what the configuration's profiles have lost.
-fn lost(place: &Place, said: &Output) -> Broken {
+fn lost(place: &KillEnv, said: &Output) -> Violations {
     let lockout = says_locked_out(said, "");
     let mut broken = vec![];
     let profiles = place.profiles();
     if !place.has_profile(PROFILE) {
-        broken.push((Bar::Lost, format!("there is no profile {PROFILE}")));
+        broken.push((
+            ForbiddenOutcome::Lost,
+            format!("there is no profile {PROFILE}"),
+        ));
     }
     let config = fs::read_to_string(place.env.config()).unwrap();
     if !config.starts_with(COMMENT) {
         broken.push((
-            Bar::Lost,
+            ForbiddenOutcome::Lost,
             "what a person wrote into the configuration".to_owned(),
         ));
     }
     let all_work = profiles.iter().all(|profile| place.works(profile));
     let checked = place.env.jetond(&["check"]);
     if checked.code != 0 && (all_work || !lockout) {
-        broken.push((Bar::Lost, format!("check: {}", tail(&checked.stderr))));
+        broken.push((
+            ForbiddenOutcome::Lost,
+            format!("check: {}", tail(&checked.stderr)),
+        ));
     }
     for profile in profiles {
         if !place.works(&profile) {
             if !is_named(place, &profile, said) {
                 broken.push((
-                    Bar::Lost,
+                    ForbiddenOutcome::Lost,
                     format!("{profile} does not work, and nothing says so"),
                 ));
             }
@@ -229,7 +236,7 @@ fn lost(place: &Place, said: &Output) -> Broken {
         let refreshed = place.env.jeton(&["refresh", &profile]);
         if refreshed.code != 0 {
             let what = format!("refresh {profile}: {}", tail(&refreshed.stderr));
-            broken.push((Bar::Lost, what));
+            broken.push((ForbiddenOutcome::Lost, what));
         }
     }
     broken

@@ -11,8 +11,8 @@ use crate::behaviour::{Form, OF_KEYS, OF_NOTHING, OF_TOKENS};
 use crate::encrypted;
 use crate::encrypted_record;
 use crate::keyring::Keyring;
-use crate::never::{NO_CONNECTION, NO_CONTROL_PLANE, NO_FILE, Never};
-use crate::place::{PROFILE, Place};
+use crate::never::{ImpossibleCells, NO_CONNECTION, NO_CONTROL_PLANE, NO_FILE};
+use crate::place::{KillEnv, PROFILE};
 use crate::words::{borrowed, owned, tail};
 
 /// A command that changes credentials.
@@ -22,7 +22,7 @@ pub(crate) struct Operation {
     /// The behaviours of the control plane during the command.
     pub(crate) forms: &'static [Form],
     /// The cells of its row that cannot be filled.
-    pub(crate) never: &'static [Never],
+    pub(crate) never: &'static [ImpossibleCells],
     /// Whether it changes nothing at the control plane.
     pub(crate) is_local: bool,
     /// Whether it changes only the running daemon, and no file.
@@ -30,16 +30,16 @@ pub(crate) struct Operation {
     /// Whether it needs a keyring.
     pub(crate) uses_keyring: bool,
     /// Sets up the place for the command.
-    pub(crate) prepare: fn(&Place),
-    pub(crate) arguments: fn(&Place) -> Vec<String>,
+    pub(crate) prepare: fn(&KillEnv),
+    pub(crate) arguments: fn(&KillEnv) -> Vec<String>,
     /// A part of its output when it is done.
     pub(crate) claim: &'static str,
     /// Whether it is done.
-    pub(crate) is_done: fn(&Place) -> bool,
+    pub(crate) is_done: fn(&KillEnv) -> bool,
     /// Whether the secret of the key that it changes is stored. The secrets of profiles are checked anyway.
-    pub(crate) is_safe: fn(&Place) -> bool,
+    pub(crate) is_safe: fn(&KillEnv) -> bool,
     /// Completes the command after it was interrupted, if possible. Returns what is wrong.
-    pub(crate) end: fn(&Place) -> Option<String>,
+    pub(crate) end: fn(&KillEnv) -> Option<String>,
 }
 
 /// The name of the new key and of the new profile.
@@ -270,7 +270,7 @@ pub(crate) const ALL: &[Operation] = &[
         is_local: true,
         is_of_daemon: false,
         uses_keyring: true,
-        prepare: Place::start_keyring,
+        prepare: KillEnv::start_keyring,
         arguments: |_| migrate("keyring"),
         claim: "is moved",
         is_done: |place| is_in(place, "keyring"),
@@ -432,17 +432,17 @@ fn delete() -> Vec<String> {
 
 /// Returns whether the second key is stored for the new profile, with a secret that works. The profile may be missing
 /// from the configuration: then every later command says how to finish.
-fn has_second(place: &Place) -> bool {
+fn has_second(place: &KillEnv) -> bool {
     let stored = place.stored(NEW);
     stored.is_some_and(|(id, _)| id == place.second.0) && place.works(NEW)
 }
 
-fn has_recipient(place: &Place) -> bool {
+fn has_recipient(place: &KillEnv) -> bool {
     let config = fs::read_to_string(place.env.config()).unwrap_or_default();
     config.contains("\nrecipient = \"age1")
 }
 
-fn has_identity(place: &Place) -> bool {
+fn has_identity(place: &KillEnv) -> bool {
     encrypted_record::identity(&place.env).is_some()
 }
 
@@ -450,7 +450,7 @@ fn has_identity(place: &Place) -> bool {
 const MOVE: &[&str] = &["--move", "--yes"];
 
 /// Returns whether an unfinished command on the new profile is written down.
-fn is_begun(place: &Place, what: &str) -> bool {
+fn is_begun(place: &KillEnv, what: &str) -> bool {
     place
         .env
         .path(&format!("state/jeton/{what}/{NEW}.json"))
@@ -462,7 +462,7 @@ fn migrate(to: &str) -> Vec<String> {
 }
 
 /// Returns whether the profile's credential is in this store and in no other.
-fn is_in(place: &Place, store: &str) -> bool {
+fn is_in(place: &KillEnv, store: &str) -> bool {
     let is_in_file = place.env.record(PROFILE).exists();
     let is_in_keyring = !Keyring::lookup(&place.env, PROFILE).is_empty();
     place.store_of(PROFILE).as_deref() == Some(store)
@@ -470,7 +470,7 @@ fn is_in(place: &Place, store: &str) -> bool {
         && (is_in_file, is_in_keyring) == (store == "file", store == "keyring")
 }
 
-fn end_migration(place: &Place, store: &str) -> Option<String> {
+fn end_migration(place: &KillEnv, store: &str) -> Option<String> {
     let ended = run_again(place, &migrate(store), PROFILE);
     let is_begun = place.env.path("state/jeton/moves/research.json").exists();
     ended.or_else(|| {
@@ -479,12 +479,12 @@ fn end_migration(place: &Place, store: &str) -> Option<String> {
     })
 }
 
-fn exported(place: &Place) -> PathBuf {
+fn exported(place: &KillEnv) -> PathBuf {
     place.env.path("home/moved.age")
 }
 
 /// Adds the profile, and makes the file with the passphrase.
-fn prepare_export(place: &Place) {
+fn prepare_export(place: &KillEnv) {
     let added = place.env.jetond(&borrowed(&add(place)));
     assert_eq!(added.code, 0, "{added:?}");
     let path = place.env.path("home/passphrase");
@@ -494,7 +494,7 @@ fn prepare_export(place: &Place) {
 
 const PASSPHRASE: &str = "correct horse battery";
 
-fn export(place: &Place, more: &[&str]) -> Vec<String> {
+fn export(place: &KillEnv, more: &[&str]) -> Vec<String> {
     let (to, passphrase) = (exported(place), place.env.path("home/passphrase"));
     let to = [
         "--to",
@@ -505,7 +505,7 @@ fn export(place: &Place, more: &[&str]) -> Vec<String> {
     owned(&[&["export", NEW], &to[..], &["--work-factor", "12"], more].concat())
 }
 
-fn import(place: &Place) -> Vec<String> {
+fn import(place: &KillEnv) -> Vec<String> {
     let (file, passphrase) = (exported(place), place.env.path("home/passphrase"));
     owned(&[
         "import",
@@ -517,7 +517,7 @@ fn import(place: &Place) -> Vec<String> {
 }
 
 /// Returns whether the file is complete, and its credential works.
-fn file_holds(place: &Place) -> bool {
+fn file_holds(place: &KillEnv) -> bool {
     let passphrase = Passphrase::parse(PASSPHRASE).unwrap();
     let opened = fs::read(exported(place)).ok();
     let opened = opened.and_then(|bytes| passphrase.open(&bytes, 1 << 20).ok());
@@ -529,7 +529,7 @@ fn file_holds(place: &Place) -> bool {
 }
 
 /// Returns whether the profile is in the file, and no trace of it is on this machine.
-fn is_moved(place: &Place) -> bool {
+fn is_moved(place: &KillEnv) -> bool {
     file_holds(place)
         && !place.has_profile(NEW)
         && !place.env.record(NEW).exists()
@@ -538,12 +538,12 @@ fn is_moved(place: &Place) -> bool {
 }
 
 /// Returns whether the file has the secret of the key of this client ID.
-pub(crate) fn file_works(place: &Place, client_id: &str) -> bool {
+pub(crate) fn file_works(place: &KillEnv, client_id: &str) -> bool {
     let secret = fs::read_to_string(place.env.path("secret"));
     secret.is_ok_and(|secret| place.gets_token(client_id, secret.trim_end()))
 }
 
-fn add(place: &Place) -> Vec<String> {
+fn add(place: &KillEnv) -> Vec<String> {
     let url = place.env.sandbox().url();
     let file = place.env.path("secret");
     owned(&[
@@ -560,7 +560,7 @@ fn add(place: &Place) -> Vec<String> {
     ])
 }
 
-fn rebind(place: &Place) -> Vec<String> {
+fn rebind(place: &KillEnv) -> Vec<String> {
     let file = place.env.path("secret");
     owned(&[
         "add",
@@ -573,12 +573,12 @@ fn rebind(place: &Place) -> Vec<String> {
     ])
 }
 
-fn create(_: &Place) -> Vec<String> {
+fn create(_: &KillEnv) -> Vec<String> {
     owned(&["app", "create", NEW, PROFILE, "--enrol", NEW])
 }
 
 /// Runs the command again, after which the profile must work.
-fn run_again(place: &Place, arguments: &[String], profile: &str) -> Option<String> {
+fn run_again(place: &KillEnv, arguments: &[String], profile: &str) -> Option<String> {
     let again = place.env.jetond(&borrowed(arguments));
     let works = again.code == 0 && place.works(profile);
     (!works).then(|| {

@@ -22,7 +22,7 @@ pub(crate) const PROFILE: &str = "research";
 /// The first line that a person wrote in the configuration.
 pub(crate) const COMMENT: &str = "# mine\n";
 
-pub(crate) struct Place {
+pub(crate) struct KillEnv {
     pub(crate) env: TestEnv,
     pub(crate) daemon: Daemon,
     /// The keys that existed before the command.
@@ -33,7 +33,7 @@ pub(crate) struct Place {
     pub(crate) keyring: RefCell<Option<Keyring>>,
 }
 
-impl Place {
+impl KillEnv {
     pub(crate) fn make() -> Self {
         Self::with_life(3_600)
     }

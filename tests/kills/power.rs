@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::operation::{self, Operation};
-use crate::place::{COMMENT, PROFILE, Place};
+use crate::place::{COMMENT, KillEnv, PROFILE};
 use crate::rotation::form::Form;
 use crate::rotation::mode::{MODES, Mode};
 use crate::support;
@@ -127,7 +127,7 @@ pub(crate) fn run(variants: usize, seed: usize) -> bool {
 
 /// Returns the number of variants, the number of different disks after them, and what is wrong.
 fn of_operation(operation: &Operation, variants: usize, seed: u64) -> (usize, usize, Vec<String>) {
-    let mut place = Place::make();
+    let mut place = KillEnv::make();
     (operation.prepare)(&place);
     let arguments = (operation.arguments)(&place);
     // A power loss ends the daemon, too.
@@ -161,7 +161,7 @@ fn of_operation(operation: &Operation, variants: usize, seed: u64) -> (usize, us
 }
 
 /// Returns what is wrong on the present disk.
-fn judge(place: &Place, operation: &Operation) -> Option<String> {
+fn judge(place: &KillEnv, operation: &Operation) -> Option<String> {
     let text = std::fs::read_to_string(place.env.config()).unwrap_or_default();
     if !text.starts_with(COMMENT) {
         return Some("what a person wrote into the configuration is lost".to_owned());

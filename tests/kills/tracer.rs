@@ -103,7 +103,7 @@ impl fmt::Display for Point {
 
 /// A disturbance of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Blow {
+pub(crate) enum Disturbance {
     /// The command is killed at a call.
     Kill,
     /// A call fails with this error.
@@ -114,7 +114,7 @@ pub(crate) enum Blow {
 
 // === impl Blow ===
 
-impl Blow {
+impl Disturbance {
     /// Returns the disk errors that a call of this group can have.
     pub(crate) const fn errors(group: Group) -> &'static [Self] {
         match group {
@@ -138,7 +138,7 @@ impl Blow {
     ];
 }
 
-impl fmt::Display for Blow {
+impl fmt::Display for Disturbance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kill => f.write_str("kill"),
@@ -168,7 +168,7 @@ pub(crate) fn missing() -> Option<String> {
 pub(crate) fn run(
     env: &TestEnv,
     args: &[String],
-    blow: Option<(&Point, Blow)>,
+    blow: Option<(&Point, Disturbance)>,
 ) -> (Output, Vec<Point>) {
     let log = env.path("out/strace");
     let calls: Vec<&str> = CALLS
@@ -183,13 +183,13 @@ pub(crate) fn run(
     command.arg("-o").arg(&log);
     match blow {
         None => {}
-        Some((Point { call, nth, .. }, Blow::Kill)) => {
+        Some((Point { call, nth, .. }, Disturbance::Kill)) => {
             command.args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
         }
-        Some((Point { call, nth, .. }, Blow::Error(name))) => {
+        Some((Point { call, nth, .. }, Disturbance::Error(name))) => {
             command.args(["-e", &format!("inject={call}:error={name}:when={nth}")]);
         }
-        Some((_, Blow::Short(bytes))) => {
+        Some((_, Disturbance::Short(bytes))) => {
             command.args(["prlimit", &format!("--fsize={bytes}:{bytes}"), "--"]);
         }
     }
@@ -198,9 +198,9 @@ pub(crate) fn run(
     let text = fs::read_to_string(&log).unwrap();
     let passed = match blow {
         None => passed(&text),
-        Some((_, Blow::Kill)) => killed(&text),
-        Some((_, Blow::Error(_))) => failed(&text),
-        Some((point, Blow::Short(_))) => match text.contains("SIGXFSZ") {
+        Some((_, Disturbance::Kill)) => killed(&text),
+        Some((_, Disturbance::Error(_))) => failed(&text),
+        Some((point, Disturbance::Short(_))) => match text.contains("SIGXFSZ") {
             true => vec![point.clone()],
             false => vec![],
         },

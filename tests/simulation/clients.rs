@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jetond::daemon::service::Door;
+use jetond::daemon::service::SocketKind;
 use jetond::lifecycle::Phase;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::bug::Bug;
-use crate::coverage::Met;
+use crate::coverage::EventKind;
 use crate::daemon::Daemon;
-use crate::history::{Answer, Ask, What};
-use crate::world::{Count, Seen, World};
+use crate::history::{Answer, Ask, Event};
+use crate::world::{Count, SeenToken, World};
 
 /// A client without an answer gives up this long after its deadline.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,11 +48,11 @@ impl Client {
     }
 
     /// Makes a report of the token.
-    pub(crate) fn report(&self, seen: Seen, max_wait: Duration) -> Ask {
+    pub(crate) fn report(&self, seen: SeenToken, max_wait: Duration) -> Ask {
         let met = if self.world.state().subjects[self.profile].holds(&seen) {
-            Met::RejectHeld
+            EventKind::RejectHeld
         } else {
-            Met::RejectOther
+            EventKind::RejectOther
         };
         self.world.meets(self.profile, met);
         Ask::Reject {
@@ -67,7 +67,7 @@ impl Client {
     }
 
     /// Sends one request. All other clients then know the token that it gets.
-    async fn ask_once(&self, ask: Ask, hangs_up: Option<Duration>) -> Option<Seen> {
+    async fn ask_once(&self, ask: Ask, hangs_up: Option<Duration>) -> Option<SeenToken> {
         let request = self.begins(ask);
         let begun = self.world.at().run;
         let mut stream = self.daemon.connect(door(&ask), self.uid);
@@ -86,10 +86,10 @@ impl Client {
                 let plain = matches!(ask, Ask::Token { plain: true, .. }) && status == 200;
                 let answer = self.passed_on(request, answer(status, body, plain));
                 let seen = self.sees(&answer);
-                (What::Answered { request, answer }, seen)
+                (Event::Answered { request, answer }, seen)
             }
-            Err(_) if hangs_up.is_some() => (What::HungUp { request }, None),
-            Err(_) => (What::Silence { request }, None),
+            Err(_) if hangs_up.is_some() => (Event::HungUp { request }, None),
+            Err(_) => (Event::Silence { request }, None),
         };
         self.world.record(what);
         seen
@@ -129,7 +129,7 @@ impl Client {
             state.next(Count::Request)
         };
         let profile = self.profile;
-        self.world.record(What::Asked {
+        self.world.record(Event::Asked {
             request,
             profile,
             ask,
@@ -144,12 +144,12 @@ impl Client {
     }
 
     /// Returns the token of an answer, and makes it known to all clients.
-    pub(crate) fn sees(&self, answer: &Answer) -> Option<Seen> {
+    pub(crate) fn sees(&self, answer: &Answer) -> Option<SeenToken> {
         let got = self.world.at().run;
         let token = answer.token.as_ref()?.rsplit_once('-')?.1.parse().ok()?;
         let generation = answer.generation?;
         let subject = &mut self.world.state().subjects[self.profile];
-        let seen = Seen {
+        let seen = SeenToken {
             token,
             generation,
             life: subject.life,
@@ -160,11 +160,11 @@ impl Client {
     }
 }
 
-const fn door(ask: &Ask) -> Door {
+const fn door(ask: &Ask) -> SocketKind {
     if matches!(ask, Ask::Reload) {
-        Door::Admin
+        SocketKind::Admin
     } else {
-        Door::Tokens
+        SocketKind::Tokens
     }
 }
 

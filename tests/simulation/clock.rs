@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use jetond::clock::{Clock, Reading, Waiting};
+use jetond::clock::{Clock, ClockReading, ClockWait};
 use jetond::instant::{BootInstant, Now, UnixTime};
 use tokio::sync::watch;
 
 use self::testing::{TestClock, WALL, moved};
 use crate::bug::Bug;
-use crate::history::At;
+use crate::history::Moment;
 
 #[path = "../../src/clock/testing.rs"]
 mod testing;
@@ -35,9 +35,9 @@ impl SimClock {
     }
 
     /// Returns the real present moment, which a bug may hide from the daemon.
-    pub(crate) fn at(&self) -> At {
-        let Reading { now, running } = self.machine.read();
-        At {
+    pub(crate) fn at(&self) -> Moment {
+        let ClockReading { now, running } = self.machine.read();
+        Moment {
             run: running,
             boot: now.boot,
         }
@@ -61,7 +61,7 @@ impl SimClock {
 
 impl Clock for SimClock {
     fn now(&self) -> Now {
-        let Reading { now, running } = self.machine.read();
+        let ClockReading { now, running } = self.machine.read();
         let boot = match self.bug {
             Some(Bug::MonotonicClock) => BootInstant::from_boot(running),
             Some(Bug::WallClock) => {
@@ -74,7 +74,7 @@ impl Clock for SimClock {
         Now { boot, ..now }
     }
 
-    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
+    fn sleep_until(&self, at: BootInstant) -> ClockWait<'_> {
         let late = Duration::from_secs(3);
         let at = if self.bug == Some(Bug::LateAlarm) {
             at.after(late)
@@ -84,14 +84,14 @@ impl Clock for SimClock {
         Box::pin(self.machine.alarm(move || at.since(self.now().boot)))
     }
 
-    fn read(&self) -> Reading {
-        Reading {
+    fn read(&self) -> ClockReading {
+        ClockReading {
             now: self.now(),
             ..self.machine.read()
         }
     }
 
-    fn disturbed(&self) -> Waiting<'_> {
+    fn wait_for_change(&self) -> ClockWait<'_> {
         Box::pin(async {
             let times = self.machine.unreported().await;
             tokio::time::sleep(notice(times)).await;

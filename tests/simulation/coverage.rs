@@ -11,11 +11,11 @@ macro_rules! rows {
     ($($name:ident),* $(,)?) => {
         /// An event that a profile can meet: first those of its issuer, then those around it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum Met {
+        pub(crate) enum EventKind {
             $($name),*
         }
 
-        pub(crate) const ROWS: &[Met] = &[$(Met::$name),*];
+        pub(crate) const ROWS: &[EventKind] = &[$(EventKind::$name),*];
     };
 }
 
@@ -63,7 +63,7 @@ rows! {
     Watch,
 }
 
-use Met::*;
+use EventKind::*;
 
 pub(crate) const PHASES: [Phase; 7] = [
     Phase::Starting,
@@ -76,7 +76,7 @@ pub(crate) const PHASES: [Phase; 7] = [
 ];
 
 /// Returns why a pair is impossible; `None` if it is possible.
-fn impossible(met: Met, phase: Phase) -> Option<&'static str> {
+fn impossible(met: EventKind, phase: Phase) -> Option<&'static str> {
     match (met, phase) {
         (RejectHeld, Phase::Starting) => Some("there is no token yet that could be reported"),
         _ => None,
@@ -84,7 +84,7 @@ fn impossible(met: Met, phase: Phase) -> Option<&'static str> {
 }
 
 /// Returns whether a pair is possible, but so rare that no number of it can be required.
-fn is_rare(met: Met, phase: Phase) -> bool {
+fn is_rare(met: EventKind, phase: Phase) -> bool {
     // The issuer gives a token again that the daemon did not take: with its reserve, it had expired on arrival.
     (met, phase) == (SameToken, Phase::Starting)
 }
@@ -100,7 +100,7 @@ impl Default for Coverage {
 }
 
 impl Coverage {
-    pub(crate) fn count(&mut self, met: Met, phase: Phase) {
+    pub(crate) fn count(&mut self, met: EventKind, phase: Phase) {
         if let Some(column) = PHASES.iter().position(|p| *p == phase) {
             self.0[met as usize][column] += 1;
         }

@@ -8,26 +8,26 @@ use jetond::clock::Clock;
 use jetond::daemon::command_files::CommandFiles;
 use jetond::daemon::keep::jumps::Jumps;
 use jetond::daemon::keep::roster::Roster;
+use jetond::daemon::report_jumps;
 use jetond::daemon::rotating::Rotations;
 use jetond::daemon::serve::connections::Connections;
 use jetond::daemon::serve::memory::Memory;
 use jetond::daemon::serve::refusal_log::RefusalLog;
 use jetond::daemon::serve::refusals::Refusals;
 use jetond::daemon::serve::server::Server;
-use jetond::daemon::service::{Change, Door, Lists, SecondCalls, Service};
-use jetond::daemon::tell_of_jumps;
-use jetond::daemon::wiring::{Outside, Wiring};
+use jetond::daemon::service::{Change, LongLists, SecondCalls, Service, SocketKind};
+use jetond::daemon::wiring::{ProfileParts, Wiring};
 use jetond::policy::{Caller, Peer};
 use jetond::process::program::ProgramFile;
 use jetond::profile::ProfileName;
-use jetond::schedule::Unit;
+use jetond::schedule::Jitter;
 use jetond::wire::reload::Source;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 
 use crate::bug::Bug;
 use crate::clock::SimClock;
-use crate::history::What;
+use crate::history::Event;
 use crate::issuer::{Issuer, Store};
 use crate::world::{Count, OTHERS, World};
 
@@ -58,7 +58,7 @@ impl Daemon {
                 program: ProgramFile::of_this_process(),
                 reloads,
                 closing: close.subscribe(),
-                lists: Lists::default(),
+                lists: LongLists::default(),
                 second_calls: SecondCalls::default(),
                 files: CommandFiles::default(),
                 rotations,
@@ -83,7 +83,7 @@ impl Daemon {
         let roster = Arc::clone(&world.roster);
         let (daemon, mut requests) = Self::around(&roster, &clock, Arc::default());
         let around = Arc::clone(world);
-        tokio::spawn(tell_of_jumps(
+        tokio::spawn(report_jumps(
             Jumps::new(Arc::clone(&clock)),
             Arc::clone(&roster),
         ));
@@ -95,7 +95,7 @@ impl Daemon {
             while let Some(Change::Reload(request)) = requests.recv().await {
                 let next = around.config();
                 for (name, before) in config.profiles {
-                    around.record(What::Reload {
+                    around.record(Event::Reload {
                         profile: around.number_of(&name),
                         goes_on: next.profiles.get(&name) == Some(&before),
                     });
@@ -113,9 +113,9 @@ impl Daemon {
     }
 
     /// Returns the client's end of a new connection.
-    pub(crate) fn connect(&self, door: Door, uid: u32) -> DuplexStream {
+    pub(crate) fn connect(&self, door: SocketKind, uid: u32) -> DuplexStream {
         let uid = match self.bug {
-            Some(Bug::OneUser) if door == Door::Tokens => OTHERS[0],
+            Some(Bug::OneUser) if door == SocketKind::Tokens => OTHERS[0],
             _ => uid,
         };
         let (ours, theirs) = tokio::io::duplex(PIPE);
@@ -135,7 +135,7 @@ impl Daemon {
 }
 
 /// Makes the environment of a profile, with which a new life of it begins.
-fn outside(world: &Arc<World>, name: &ProfileName) -> Outside {
+fn outside(world: &Arc<World>, name: &ProfileName) -> ProfileParts {
     let profile = world.number_of(name);
     let (life, policy) = {
         let state = &mut *world.state();
@@ -144,7 +144,7 @@ fn outside(world: &Arc<World>, name: &ProfileName) -> Outside {
         subject.life = life;
         (life, subject.policy())
     };
-    world.record(What::Kept {
+    world.record(Event::Kept {
         life,
         profile,
         policy,
@@ -159,14 +159,14 @@ fn outside(world: &Arc<World>, name: &ProfileName) -> Outside {
         profile,
         life,
     };
-    Outside {
+    ProfileParts {
         source: Arc::new(store),
         provider: Arc::new(issuer),
         api: None,
         jitter: match world.bug {
-            Some(Bug::NoJitter) => || Unit::new(0.0),
+            Some(Bug::NoJitter) => || Jitter::new(0.0),
             // This thread's generator, which the run has seeded.
-            _ => || Unit::new(fastrand::f64()),
+            _ => || Jitter::new(fastrand::f64()),
         },
     }
 }

@@ -11,7 +11,7 @@ use jetond::schedule::Reissue;
 
 /// A moment of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct At {
+pub(crate) struct Moment {
     /// The time on tokio's clock, which stops during a suspend. Timeouts count on it.
     pub(crate) run: Duration,
     /// The time on the boot clock, which advances during a suspend. Lifetimes count on it.
@@ -23,7 +23,7 @@ pub(crate) type Life = u32;
 
 /// The reason why a store has no credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lack {
+pub(crate) enum StoreFailure {
     /// The store is empty.
     NotEnrolled,
     /// The content of the store cannot be used.
@@ -32,7 +32,7 @@ pub(crate) enum Lack {
 
 /// An event.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum What {
+pub(crate) enum Event {
     /// The daemon keeps a profile from now on.
     Kept {
         life: Life,
@@ -52,7 +52,7 @@ pub(crate) enum What {
     Loaded {
         life: Life,
         load: u32,
-        found: Result<u32, Lack>,
+        found: Result<u32, StoreFailure>,
     },
     /// The daemon calls the issuer for a token.
     Call {
@@ -101,7 +101,7 @@ pub(crate) enum What {
     /// A watcher receives an event.
     Told {
         request: u32,
-        told: Told,
+        told: WatchEvent,
     },
     /// The machine was suspended; the event's time is that of the resume.
     Suspended {
@@ -114,7 +114,7 @@ pub(crate) enum What {
     /// The store has another secret from now on, or cannot be used.
     Stored {
         profile: usize,
-        found: Result<u32, Lack>,
+        found: Result<u32, StoreFailure>,
     },
     /// All issuers and stores work from now on.
     Calm,
@@ -154,7 +154,7 @@ pub(crate) enum Ask {
 
 /// An event of a watch.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Told {
+pub(crate) enum WatchEvent {
     Token(Answer),
     State {
         phase: String,
@@ -180,7 +180,7 @@ pub(crate) struct Answer {
 
 /// All events of one run.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct History(pub(crate) Vec<(At, What)>);
+pub(crate) struct History(pub(crate) Vec<(Moment, Event)>);
 
 impl Ask {
     /// Returns whether the answer is a token, or the reason why there is none.
@@ -220,7 +220,7 @@ impl Ask {
 }
 
 impl History {
-    pub(crate) fn push(&mut self, at: At, what: What) {
+    pub(crate) fn push(&mut self, at: Moment, what: Event) {
         self.0.push((at, what));
     }
 
@@ -234,7 +234,7 @@ impl History {
     }
 }
 
-impl fmt::Display for At {
+impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let slept = self.boot.since_boot().saturating_sub(self.run);
         write!(
@@ -246,7 +246,7 @@ impl fmt::Display for At {
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kept {

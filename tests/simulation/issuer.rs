@@ -13,7 +13,7 @@ use jetond::store::source::{CredentialSource, LoadedCredential, Loading};
 use jetond::token::{AccessToken, Grant};
 
 use crate::bug::Bug;
-use crate::history::{Lack, Life, What};
+use crate::history::{Event, Life, StoreFailure};
 use crate::scenes::{self, Play, draw_lifetime, whole_seconds};
 use crate::world::{Count, State, Token, World};
 
@@ -81,7 +81,7 @@ impl Issuer {
             if let (Some(met), Some(phase)) = (met, phase) {
                 state.coverage.count(met, phase);
             }
-            let call = What::Call {
+            let call = Event::Call {
                 life: self.life,
                 call: number,
                 secret,
@@ -125,7 +125,7 @@ impl Issuer {
         let text = format!("tok-p{}-{}", self.profile, token.number);
         world.state().subjects[self.profile].given = Some((token.number, self.life));
         call.has_ended = true;
-        world.record(What::Granted {
+        world.record(Event::Granted {
             call: call.number,
             token: token.number,
             lifetime,
@@ -146,7 +146,7 @@ impl Issuer {
 impl Call<'_> {
     fn fails(&mut self, fault: &Fault) -> Result<Granted, Fault> {
         self.has_ended = true;
-        self.world.record(What::Failed {
+        self.world.record(Event::Failed {
             call: self.number,
             kind: fault.kind,
             retry_after: fault.retry_after,
@@ -166,7 +166,7 @@ impl Call<'_> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.world.record(What::Dropped { call: self.number });
+            self.world.record(Event::Dropped { call: self.number });
         }
     }
 }
@@ -182,10 +182,10 @@ impl CredentialSource for Store {
                 )
             };
             let life = self.life;
-            self.world.record(What::Load { life, load });
+            self.world.record(Event::Load { life, load });
             tokio::time::sleep(takes).await;
             let found = self.world.state().subjects[self.profile].stored;
-            self.world.record(What::Loaded { life, load, found });
+            self.world.record(Event::Loaded { life, load, found });
             match found {
                 Ok(secret) => {
                     let secret = format!("secret-{secret}");
@@ -193,11 +193,11 @@ impl CredentialSource for Store {
                         Credential::parse("id", &secret).unwrap(),
                     ))
                 }
-                Err(Lack::NotEnrolled) => {
+                Err(StoreFailure::NotEnrolled) => {
                     let name = self.world.state().subjects[self.profile].name.clone();
                     Err(NotLoaded::Blocked(Block::NotEnrolled(name)))
                 }
-                Err(Lack::Unusable) => {
+                Err(StoreFailure::Unusable) => {
                     let detail = "scripted".to_owned();
                     Err(NotLoaded::Blocked(Block::Unusable { detail }))
                 }

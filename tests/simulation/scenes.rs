@@ -7,15 +7,15 @@ use jetond::fault::FaultKind;
 use jetond::instant::BootInstant;
 use jetond::lifecycle::Phase;
 
-use crate::coverage::Met;
-use crate::world::{Habit, Mood, Subject};
+use crate::coverage::EventKind;
+use crate::world::{Reliability, RepeatGrant, Subject};
 
 /// The timeout of a provider (`provider::http`), after which an unresponsive issuer has failed.
 const PROVIDER_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The behaviour of an issuer during one call.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Scene {
+pub(crate) struct IssuerBehaviour {
     pub(crate) after: Duration,
     pub(crate) play: Play,
     /// Whether a suspend breaks the connection.
@@ -41,7 +41,7 @@ pub(crate) fn draw(
     phase: Option<Phase>,
     now: BootInstant,
     rng: &mut Rng,
-) -> (Option<Met>, Scene) {
+) -> (Option<EventKind>, IssuerBehaviour) {
     let percent = rng.u8(0..100);
     let soon = Duration::from_millis(rng.u64(1..300));
     let is_fragile = rng.bool();
@@ -49,17 +49,17 @@ pub(crate) fn draw(
     // each outcome needs a large share of them.
     let is_rare = phase == Some(Phase::Misconfigured);
     let (good, rejected, bound) = match subject.mood {
-        _ if is_rare && subject.mood != Mood::Well => (38, 8, 4),
-        Mood::Well => (100, 0, 0),
+        _ if is_rare && subject.mood != Reliability::Well => (38, 8, 4),
+        Reliability::Well => (100, 0, 0),
         // Only a caller or the end of its rest makes a resting profile call its issuer.
-        Mood::Healthy if phase == Some(Phase::Resting) => (60, 4, 2),
-        Mood::Healthy => (85, 2, 1),
-        Mood::Mixed => (40, 12, 5),
-        Mood::Outage => (0, 0, 0),
-        Mood::Absent => (1, 0, 0),
+        Reliability::Healthy if phase == Some(Phase::Resting) => (60, 4, 2),
+        Reliability::Healthy => (85, 2, 1),
+        Reliability::Mixed => (40, 12, 5),
+        Reliability::Outage => (0, 0, 0),
+        Reliability::Absent => (1, 0, 0),
         // A profile with a rejected secret calls rarely, and each kind of grant is a small part of these calls.
-        Mood::Rejecting if phase == Some(Phase::Rejected) => (14, 46, 4),
-        Mood::Rejecting => (8, 50, 4),
+        Reliability::Rejecting if phase == Some(Phase::Rejected) => (14, 46, 4),
+        Reliability::Rejecting => (8, 50, 4),
     };
     let starts_slowly = phase == Some(Phase::Starting) && rng.bool();
     let repeats = can_repeat(subject, now)
@@ -71,32 +71,35 @@ pub(crate) fn draw(
             _ => false,
         };
     let (met, after, play) = if repeats {
-        (Some(Met::SameToken), Duration::ZERO, Play::Same)
+        (Some(EventKind::SameToken), Duration::ZERO, Play::Same)
     } else if percent < good {
         draw_grant(subject, is_rare, now, rng)
     } else if percent < good + rejected {
         // Any status may state a wait.
         let wait = (rng.u8(0..3) == 0).then(|| draw_wait(rng));
         if rng.u8(0..4) == 0 {
-            (Some(Met::Doubted), soon, Play::Doubt(wait))
+            (Some(EventKind::Doubted), soon, Play::Doubt(wait))
         } else {
             let play = Play::Fail(FaultKind::Rejected, wait);
-            (Some(Met::Rejected), soon, play)
+            (Some(EventKind::Rejected), soon, play)
         }
     } else if percent < good + rejected + bound {
         let play = Play::Fail(FaultKind::BindingChanged, None);
-        (Some(Met::BindingChanged), soon, play)
-    } else if subject.mood == Mood::Absent {
+        (Some(EventKind::BindingChanged), soon, play)
+    } else if subject.mood == Reliability::Absent {
         let play = Play::Fail(FaultKind::NoEndpoint, None);
-        (Some(Met::NoEndpoint), soon, play)
+        (Some(EventKind::NoEndpoint), soon, play)
     } else {
         let (met, kind) = TRANSIENT[rng.usize(0..TRANSIENT.len())];
         let after = match met {
-            Met::Hang => PROVIDER_DEADLINE,
-            Met::Timeout => Duration::from_secs(3),
+            EventKind::Hang => PROVIDER_DEADLINE,
+            EventKind::Timeout => Duration::from_secs(3),
             _ => soon,
         };
-        let waits = matches!(met, Met::RateLimitedUntil | Met::ServerErrorUntil);
+        let waits = matches!(
+            met,
+            EventKind::RateLimitedUntil | EventKind::ServerErrorUntil
+        );
         let wait = waits.then(|| draw_wait(rng));
         (Some(met), after, Play::Fail(kind, wait))
     };
@@ -105,7 +108,7 @@ pub(crate) fn draw(
         after if starts_slowly => after + Duration::from_secs(rng.u64(1..5)),
         after => after,
     };
-    let scene = Scene {
+    let scene = IssuerBehaviour {
         after,
         play,
         is_fragile,
@@ -113,25 +116,25 @@ pub(crate) fn draw(
     (met, scene)
 }
 
-const TRANSIENT: [(Met, FaultKind); 18] = [
-    (Met::Dns, FaultKind::Dns),
-    (Met::Connect, FaultKind::Connect),
-    (Met::TlsName, FaultKind::TlsName),
-    (Met::TlsExpired, FaultKind::TlsExpired),
-    (Met::TlsUntrusted, FaultKind::TlsUntrusted),
-    (Met::NoCa, FaultKind::NoCa),
-    (Met::Timeout, FaultKind::Timeout),
-    (Met::Hang, FaultKind::Timeout),
-    (Met::Reset, FaultKind::Reset),
-    (Met::Redirect, FaultKind::Redirect),
-    (Met::Malformed, FaultKind::Malformed),
-    (Met::InterimAnswers, FaultKind::InterimAnswers),
-    (Met::TooLarge, FaultKind::TooLarge),
-    (Met::RateLimited, FaultKind::RateLimited),
-    (Met::RateLimitedUntil, FaultKind::RateLimited),
-    (Met::ServerError, FaultKind::ServerError),
-    (Met::ServerErrorUntil, FaultKind::ServerError),
-    (Met::NoEndpoint, FaultKind::NoEndpoint),
+const TRANSIENT: [(EventKind, FaultKind); 18] = [
+    (EventKind::Dns, FaultKind::Dns),
+    (EventKind::Connect, FaultKind::Connect),
+    (EventKind::TlsName, FaultKind::TlsName),
+    (EventKind::TlsExpired, FaultKind::TlsExpired),
+    (EventKind::TlsUntrusted, FaultKind::TlsUntrusted),
+    (EventKind::NoCa, FaultKind::NoCa),
+    (EventKind::Timeout, FaultKind::Timeout),
+    (EventKind::Hang, FaultKind::Timeout),
+    (EventKind::Reset, FaultKind::Reset),
+    (EventKind::Redirect, FaultKind::Redirect),
+    (EventKind::Malformed, FaultKind::Malformed),
+    (EventKind::InterimAnswers, FaultKind::InterimAnswers),
+    (EventKind::TooLarge, FaultKind::TooLarge),
+    (EventKind::RateLimited, FaultKind::RateLimited),
+    (EventKind::RateLimitedUntil, FaultKind::RateLimited),
+    (EventKind::ServerError, FaultKind::ServerError),
+    (EventKind::ServerErrorUntil, FaultKind::ServerError),
+    (EventKind::NoEndpoint, FaultKind::NoEndpoint),
 ];
 
 /// Returns whether the last granted token can be granted again.
@@ -146,16 +149,16 @@ fn draw_grant(
     is_rare: bool,
     now: BootInstant,
     rng: &mut Rng,
-) -> (Option<Met>, Duration, Play) {
+) -> (Option<EventKind>, Duration, Play) {
     let lifetime = draw_lifetime(subject.scale, rng);
     let new = Play::New {
         lifetime: Some(lifetime),
         stated: true,
     };
     let usual = match subject.habit {
-        Habit::Another => 0,
-        Habit::TheSame => 60,
-        Habit::OneOfTwo => 75,
+        RepeatGrant::Another => 0,
+        RepeatGrant::TheSame => 60,
+        RepeatGrant::OneOfTwo => 75,
     };
     let soon = Duration::ZERO;
     match if !is_rare && rng.bool() {
@@ -163,10 +166,10 @@ fn draw_grant(
     } else {
         rng.u8(0..100)
     } {
-        54..75 if can_repeat(subject, now) => (Some(Met::SameToken), soon, Play::Same),
-        75..85 => (Some(Met::TwoTokens), soon, Play::OneOfTwo),
+        54..75 if can_repeat(subject, now) => (Some(EventKind::SameToken), soon, Play::Same),
+        75..85 => (Some(EventKind::TwoTokens), soon, Play::OneOfTwo),
         20..34 => (
-            Some(Met::SlowGrant),
+            Some(EventKind::SlowGrant),
             Duration::from_millis(rng.u64(1_000..9_000)),
             new,
         ),
@@ -176,7 +179,7 @@ fn draw_grant(
                 lifetime,
                 stated: true,
             };
-            (Some(Met::ShortGrant), soon, play)
+            (Some(EventKind::ShortGrant), soon, play)
         }
         44..54 => {
             // The token itself shows its lifetime, or nothing does.
@@ -185,7 +188,7 @@ fn draw_grant(
                 lifetime,
                 stated: false,
             };
-            (Some(Met::UnstatedGrant), soon, play)
+            (Some(EventKind::UnstatedGrant), soon, play)
         }
         _ => (None, soon, new),
     }

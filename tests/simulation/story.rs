@@ -8,10 +8,10 @@ use jetond::lifecycle::Phase;
 use tokio::task::JoinSet;
 
 use crate::clients::Client;
-use crate::coverage::Met;
+use crate::coverage::EventKind;
 use crate::daemon::Daemon;
-use crate::history::{Ask, Lack, What};
-use crate::world::{Mood, OTHERS, Seen, Subject, UID, World};
+use crate::history::{Ask, Event, StoreFailure};
+use crate::world::{OTHERS, Reliability, SeenToken, Subject, UID, World};
 
 /// The number of events in one run.
 const STEPS: usize = 120;
@@ -58,7 +58,7 @@ impl Story {
         while let Some(ended) = self.clients.join_next().await {
             ended.unwrap();
         }
-        self.world.record(What::End);
+        self.world.record(Event::End);
     }
 
     fn count(&self) -> usize {
@@ -147,13 +147,13 @@ impl Story {
             draw_ask(&state.subjects[profile], &mut state.rng)
         };
         if hangs_up.is_some() {
-            self.world.meets(profile, Met::HangUp);
+            self.world.meets(profile, EventKind::HangUp);
         }
         self.ask(profile, ask, hangs_up);
     }
 
     fn burst(&mut self, profile: usize) {
-        self.world.meets(profile, Met::Burst);
+        self.world.meets(profile, EventKind::Burst);
         for _ in 0..self.rng(|rng| rng.u8(2..24)) {
             let scale = self.world.state().subjects[profile].scale;
             let ask = self.rng(|rng| draw_token(scale, rng));
@@ -162,7 +162,7 @@ impl Story {
     }
 
     fn refresh(&mut self, profile: usize) {
-        self.world.meets(profile, Met::Refresh);
+        self.world.meets(profile, EventKind::Refresh);
         self.ask(profile, Ask::Refresh, None);
     }
 
@@ -173,7 +173,7 @@ impl Story {
             let (rng, seen) = (&mut state.rng, &state.subjects[profile].seen);
             let Some(newest) = seen.last() else { return };
             match rng.u8(0..10) {
-                0 => Seen {
+                0 => SeenToken {
                     generation: rng.u64(1..1 << 52),
                     token: 0,
                     ..*newest
@@ -192,7 +192,7 @@ impl Story {
     }
 
     fn watch(&mut self, profile: usize) {
-        self.world.meets(profile, Met::Watch);
+        self.world.meets(profile, EventKind::Watch);
         let client = self.someone(profile);
         let (times, long, slow) = {
             let state = &mut *self.world.state();
@@ -214,7 +214,7 @@ impl Story {
     fn turn_the_mood(&self, profile: usize) {
         let state = &mut *self.world.state();
         let subject = &mut state.subjects[profile];
-        subject.mood = Mood::draw(&mut state.rng);
+        subject.mood = Reliability::draw(&mut state.rng);
         subject.is_busy = state.rng.u8(0..3) > 0;
         subject.is_rejecting = state.rng.u8(0..4) == 0;
     }
@@ -223,13 +223,13 @@ impl Story {
         let (kind, takes) = self.rng(|rng| (rng.u8(0..10), rng.u64(0..2_500)));
         let secret = self.world.state().subjects[profile].stored.unwrap_or(0);
         let stored = match kind {
-            0..=2 => Err(Lack::NotEnrolled),
-            3..=5 => Err(Lack::Unusable),
+            0..=2 => Err(StoreFailure::NotEnrolled),
+            3..=5 => Err(StoreFailure::Unusable),
             _ => Ok(secret),
         };
         match stored {
-            Err(Lack::NotEnrolled) => self.world.meets(profile, Met::StoreEmpty),
-            Err(_) => self.world.meets(profile, Met::StoreBroken),
+            Err(StoreFailure::NotEnrolled) => self.world.meets(profile, EventKind::StoreEmpty),
+            Err(_) => self.world.meets(profile, EventKind::StoreBroken),
             Ok(_) => {}
         }
         let takes = if kind > 7 { takes } else { 0 };
@@ -239,7 +239,7 @@ impl Story {
 
     /// Stores another secret as a person would, mostly with a request that the daemon reads it.
     fn new_secret(&mut self, profile: usize) {
-        self.world.meets(profile, Met::NewSecret);
+        self.world.meets(profile, EventKind::NewSecret);
         let secret = self.rng(|rng| rng.u32(1..1_000_000));
         self.world.store(profile, Ok(secret));
         if self.rng(|rng| rng.u8(0..3)) > 0 {
@@ -252,7 +252,7 @@ impl Story {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
-        self.world.all_meet(Met::Suspend);
+        self.world.all_meet(EventKind::Suspend);
         let by = {
             let count = self.count();
             let state = &mut *self.world.state();
@@ -267,7 +267,7 @@ impl Story {
             }
         };
         self.world.clock.suspend(by);
-        self.world.record(What::Suspended { by });
+        self.world.record(Event::Suspended { by });
     }
 
     fn jump(&self) {
@@ -277,13 +277,13 @@ impl Story {
             _ => rng.i64(-FAR..=FAR),
         });
         let met = if seconds < 0 {
-            Met::JumpBack
+            EventKind::JumpBack
         } else {
-            Met::JumpForward
+            EventKind::JumpForward
         };
         self.world.all_meet(met);
         self.world.clock.jump(seconds);
-        self.world.record(What::Jumped { seconds });
+        self.world.record(Event::Jumped { seconds });
     }
 
     /// Writes the configuration again and reloads it, mostly with a change of this profile.
@@ -293,11 +293,11 @@ impl Story {
         match kind {
             0 => self.reload_with(profile, |_| {}),
             1 if named => {
-                self.world.meets(profile, Met::ReloadRemoved);
+                self.world.meets(profile, EventKind::ReloadRemoved);
                 self.reload_with(profile, |subject| subject.configured = None);
             }
             _ => {
-                self.world.meets(profile, Met::ReloadChanged);
+                self.world.meets(profile, EventKind::ReloadChanged);
                 self.reload_with(profile, |subject| subject.change(number));
             }
         }
@@ -315,7 +315,7 @@ impl Story {
         change(&mut self.world.state().subjects[profile]);
         for (profile, before) in before.into_iter().enumerate() {
             if before.is_some() && before == configured(self, profile) {
-                self.world.meets(profile, Met::ReloadKept);
+                self.world.meets(profile, EventKind::ReloadKept);
             }
         }
         self.ask(profile, Ask::Reload, None);

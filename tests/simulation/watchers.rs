@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use jetond::daemon::service::Door;
+use jetond::daemon::service::SocketKind;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::bug::Bug;
 use crate::clients::{Client, answer, status_and_body};
-use crate::history::{Ask, Told, What};
+use crate::history::{Ask, Event, WatchEvent};
 
 /// Longer than the time between two keep-alive comments.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The end of a watch.
-enum Left {
+enum WatchEnd {
     /// The watcher disconnected.
     Itself,
     /// The daemon ended it.
@@ -30,7 +30,7 @@ impl Client {
         for _ in 0..times {
             let request = self.begins(Ask::Watch { since, reads_after });
             let text = self.text(&Ask::Watch { since, reads_after });
-            let mut stream = self.daemon.connect(Door::Tokens, self.uid);
+            let mut stream = self.daemon.connect(SocketKind::Tokens, self.uid);
             stream.write_all(text.as_bytes()).await.unwrap();
             let mut reader = Reader {
                 client: &self,
@@ -43,14 +43,14 @@ impl Client {
             };
             let left = tokio::time::timeout(long, reader.read())
                 .await
-                .unwrap_or(Left::Itself);
+                .unwrap_or(WatchEnd::Itself);
             let what = match left {
-                Left::Itself => What::HungUp { request },
-                Left::Silence => What::Silence { request },
-                Left::Ended => {
+                WatchEnd::Itself => Event::HungUp { request },
+                WatchEnd::Silence => Event::Silence { request },
+                WatchEnd::Ended => {
                     let (status, body) = status_and_body(&reader.buffer);
                     let answer = answer(status, body, false);
-                    What::Answered { request, answer }
+                    Event::Answered { request, answer }
                 }
             };
             self.world.record(what);
@@ -71,14 +71,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    async fn read(&mut self) -> Left {
+    async fn read(&mut self) -> WatchEnd {
         let mut bytes = [0; 1_024];
         loop {
             let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut bytes)).await;
             match read {
-                Err(_) => return Left::Silence,
+                Err(_) => return WatchEnd::Silence,
                 // A daemon that drops a connection may break it.
-                Ok(Ok(0) | Err(_)) => return Left::Ended,
+                Ok(Ok(0) | Err(_)) => return WatchEnd::Ended,
                 Ok(Ok(count)) => self.buffer += std::str::from_utf8(&bytes[..count]).unwrap(),
             }
             self.take();
@@ -104,13 +104,13 @@ impl Reader<'_> {
             let request = self.request;
             if self.client.world.bug == Some(Bug::StutteringDoor) {
                 let told = told.clone();
-                self.client.world.record(What::Told { request, told });
+                self.client.world.record(Event::Told { request, told });
             }
-            self.client.world.record(What::Told { request, told });
+            self.client.world.record(Event::Told { request, told });
         }
     }
 
-    fn told(&mut self, event: &str) -> Told {
+    fn told(&mut self, event: &str) -> WatchEvent {
         let field = |name: &str| {
             let mut lines = event.lines();
             lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
@@ -125,16 +125,16 @@ impl Reader<'_> {
                 );
                 self.client.sees(&told);
                 *self.since = told.generation;
-                Told::Token(told)
+                WatchEvent::Token(told)
             }
             Some("state") => {
                 let json: Value = serde_json::from_str(data).unwrap();
-                Told::State {
+                WatchEvent::State {
                     phase: json["phase"].as_str().unwrap().to_owned(),
                     generation: json["generation"].as_u64().unwrap(),
                 }
             }
-            _ => Told::Comment,
+            _ => WatchEvent::Comment,
         }
     }
 }

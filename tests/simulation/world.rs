@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jetond::config::runai::Api;
-use jetond::config::{BaseUrl, Config, CredentialPlace, Profile, Provider, Proxy, Runai};
+use jetond::config::{BaseUrl, Config, CredentialLocation, Profile, Provider, Proxy, Runai};
 use jetond::daemon::keep::roster::Roster;
 use jetond::instant::BootInstant;
 use jetond::lifecycle::{Phase, Policy};
-use jetond::policy::{Gate, Guests, UserNamespace};
+use jetond::policy::{AccessContext, AllowedUsers, UserNamespace};
 use jetond::profile::ProfileName;
 use jetond::schedule::Reissue;
 
 use crate::bug::Bug;
 use crate::clock::SimClock;
-use crate::coverage::{Coverage, Met};
-use crate::history::{At, History, Lack, Life, What};
+use crate::coverage::{Coverage, EventKind};
+use crate::history::{Event, History, Life, Moment, StoreFailure};
 
 /// The user of the daemon and of most of its clients.
 pub(crate) const UID: u32 = 1_000;
@@ -58,7 +58,7 @@ pub(crate) enum Count {
 
 /// How reliable an issuer is for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub(crate) enum Reliability {
     /// The issuer always works.
     Well,
     Healthy,
@@ -71,7 +71,7 @@ pub(crate) enum Mood {
 
 /// What an issuer grants for a repeated request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Habit {
+pub(crate) enum RepeatGrant {
     Another,
     TheSame,
     OneOfTwo,
@@ -85,11 +85,11 @@ pub(crate) struct Subject {
     /// The profile for the next configuration that has it.
     pub(crate) wanted: Profile,
     pub(crate) life: Life,
-    pub(crate) mood: Mood,
-    pub(crate) habit: Habit,
+    pub(crate) mood: Reliability,
+    pub(crate) habit: RepeatGrant,
     /// The approximate lifetime of its tokens.
     pub(crate) scale: Duration,
-    pub(crate) stored: Result<u32, Lack>,
+    pub(crate) stored: Result<u32, StoreFailure>,
     pub(crate) load_takes: Duration,
     /// Whether clients request its tokens at present.
     pub(crate) is_busy: bool,
@@ -101,14 +101,14 @@ pub(crate) struct Subject {
     /// When a client asked while the profile rested.
     pub(crate) woken: Option<Duration>,
     /// The tokens that clients got, the newest last.
-    pub(crate) seen: Vec<Seen>,
+    pub(crate) seen: Vec<SeenToken>,
     /// Whether the service that uses the tokens rejects each of them.
     pub(crate) is_rejecting: bool,
 }
 
 /// A token that a client got.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
+pub(crate) struct SeenToken {
     pub(crate) token: u32,
     pub(crate) generation: u64,
     pub(crate) life: Life,
@@ -133,11 +133,11 @@ impl World {
         let subjects = (0..3)
             .map(|i| Subject::draw(i, scales.clone(), &mut rng))
             .collect();
-        let roster = Roster::new(Gate {
+        let roster = Roster::new(AccessContext {
             own_uid: UID,
             namespace: UserNamespace::Identity,
         });
-        let roster = roster.with_guests(Guests::new(OTHERS));
+        let roster = roster.with_guests(AllowedUsers::new(OTHERS));
         Arc::new(Self {
             clock: Arc::new(SimClock::new(bug)),
             roster: Arc::new(roster),
@@ -157,12 +157,12 @@ impl World {
         self.state.lock().unwrap()
     }
 
-    pub(crate) fn at(&self) -> At {
+    pub(crate) fn at(&self) -> Moment {
         self.clock.at()
     }
 
     /// Records an event that happens now.
-    pub(crate) fn record(&self, what: What) {
+    pub(crate) fn record(&self, what: Event) {
         let at = self.at();
         self.state().history.push(at, what);
     }
@@ -182,13 +182,13 @@ impl World {
     }
 
     /// Counts that a profile meets this event now.
-    pub(crate) fn meets(&self, profile: usize, met: Met) {
+    pub(crate) fn meets(&self, profile: usize, met: EventKind) {
         if let Some(phase) = self.phase(profile) {
             self.state().coverage.count(met, phase);
         }
     }
 
-    pub(crate) fn all_meet(&self, met: Met) {
+    pub(crate) fn all_meet(&self, met: EventKind) {
         let count = self.state().subjects.len();
         (0..count).for_each(|profile| self.meets(profile, met));
     }
@@ -208,13 +208,13 @@ impl World {
 
     /// Makes everything outside of the daemon work from now on.
     pub(crate) fn calm(&self) {
-        self.record(What::Calm);
+        self.record(Event::Calm);
         self.state().is_calm = true;
         let count = self.state().subjects.len();
         for profile in 0..count {
             let stored = {
                 let subject = &mut self.state().subjects[profile];
-                subject.mood = Mood::Well;
+                subject.mood = Reliability::Well;
                 subject.is_rejecting = false;
                 subject.load_takes = Duration::ZERO;
                 subject.configured = Some(subject.wanted.clone());
@@ -225,9 +225,9 @@ impl World {
     }
 
     /// Sets the content of a profile's store.
-    pub(crate) fn store(&self, profile: usize, found: Result<u32, Lack>) {
+    pub(crate) fn store(&self, profile: usize, found: Result<u32, StoreFailure>) {
         self.state().subjects[profile].stored = found;
-        self.record(What::Stored { profile, found });
+        self.record(Event::Stored { profile, found });
     }
 }
 
@@ -248,13 +248,13 @@ impl Subject {
             _ => Reissue::Normal,
         };
         let habit = match (reissue, rng.u8(0..10)) {
-            (Reissue::SameUntilExpiry, _) | (_, 0..2) => Habit::TheSame,
-            (_, 2) => Habit::OneOfTwo,
-            _ => Habit::Another,
+            (Reissue::SameUntilExpiry, _) | (_, 0..2) => RepeatGrant::TheSame,
+            (_, 2) => RepeatGrant::OneOfTwo,
+            _ => RepeatGrant::Another,
         };
         let wanted = Profile {
             provider: provider(0),
-            credential: CredentialPlace::default(),
+            credential: CredentialLocation::default(),
             ca_file: None,
             proxy: Proxy::Direct,
             client_certificate: None,
@@ -268,12 +268,12 @@ impl Subject {
             configured: Some(wanted.clone()),
             wanted,
             life: 0,
-            mood: Mood::draw(rng),
+            mood: Reliability::draw(rng),
             habit,
             scale: Duration::from_secs(rng.u64(scales)),
             stored: match rng.u8(0..10) {
-                0 => Err(Lack::NotEnrolled),
-                1 => Err(Lack::Unusable),
+                0 => Err(StoreFailure::NotEnrolled),
+                1 => Err(StoreFailure::Unusable),
                 _ => Ok(0),
             },
             load_takes: Duration::ZERO,
@@ -295,7 +295,7 @@ impl Subject {
     }
 
     /// Records that a client got a token.
-    pub(crate) fn sees(&mut self, seen: Seen) {
+    pub(crate) fn sees(&mut self, seen: SeenToken) {
         const MANY: usize = 8;
         if self
             .seen
@@ -310,7 +310,7 @@ impl Subject {
     }
 
     /// Returns whether this token was granted to this life, and no other one after it.
-    pub(crate) fn holds(&self, seen: &Seen) -> bool {
+    pub(crate) fn holds(&self, seen: &SeenToken) -> bool {
         self.given == Some((seen.token, self.life))
     }
 
@@ -321,7 +321,7 @@ impl Subject {
     }
 }
 
-impl Mood {
+impl Reliability {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         match rng.u8(0..22) {
             0..6 => Self::Healthy,

@@ -29,7 +29,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 
 /// A test environment with a sandbox of this server line, an enrolled profile `research` and a running daemon.
-pub(crate) fn place(line: Line, token_life: u64) -> (TestEnv, Daemon) {
+pub(crate) fn started(line: Line, token_life: u64) -> (TestEnv, Daemon) {
     let env = TestEnv::with_line(line, token_life);
     env.enrol("research");
     let daemon = env.start();
@@ -45,7 +45,7 @@ pub(crate) fn end(env: TestEnv, mut daemon: Daemon) {
 /// Adds every secret that the sandbox made to the ones whose leak fails the test.
 pub(crate) fn watch(mut env: TestEnv) {
     for secret in env.sandbox().secrets() {
-        env.watch_for_secret("a secret that the issuer made", &secret);
+        env.forbid_secret("a secret that the issuer made", &secret);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::support::env::Output;
 
 /// The way in which an issuer reads the client ID and secret of the `Authorization` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Reads {
+enum HeaderReading {
     /// As RFC 6749 requires: decodes both parts.
     #[default]
     Decoded,
@@ -32,12 +32,12 @@ enum Reads {
 /// An issuer with one client.
 struct Issuer {
     url: String,
-    inner: Arc<Mutex<Inner>>,
+    inner: Arc<Mutex<IssuerState>>,
 }
 
 #[derive(Default)]
-struct Inner {
-    reads: Reads,
+struct IssuerState {
+    reads: HeaderReading,
     id: String,
     secret: String,
     /// The answer to an unknown client: the rest of the status line, and the body.
@@ -49,16 +49,16 @@ struct Inner {
 }
 
 impl Issuer {
-    fn start(id: &str, secret: &str, reads: Reads) -> Self {
+    fn start(id: &str, secret: &str, reads: HeaderReading) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let invalid = r#"{"error":"invalid_client"}"#;
-        let inner = Inner {
+        let inner = IssuerState {
             reads,
             id: id.to_owned(),
             secret: secret.to_owned(),
             refusal: ("401 Unauthorized".to_owned(), invalid.to_owned()),
-            ..Inner::default()
+            ..IssuerState::default()
         };
         let inner = Arc::new(Mutex::new(inner));
         let (own, address) = (Arc::clone(&inner), url.clone());
@@ -72,7 +72,7 @@ impl Issuer {
         Self { url, inner }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, IssuerState> {
         self.inner.lock().unwrap()
     }
 
@@ -84,7 +84,7 @@ impl Issuer {
 }
 
 /// Serves one request on a connection.
-fn answer(mut stream: TcpStream, inner: &Mutex<Inner>, url: &str) -> io::Result<()> {
+fn answer(mut stream: TcpStream, inner: &Mutex<IssuerState>, url: &str) -> io::Result<()> {
     let mut head = vec![];
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -128,7 +128,7 @@ fn answer(mut stream: TcpStream, inner: &Mutex<Inner>, url: &str) -> io::Result<
     stream.write_all(answer.as_bytes())
 }
 
-impl Inner {
+impl IssuerState {
     fn knows(&self, pair: Option<&str>, body: &str) -> bool {
         let decoded = |text: &str| {
             let form = format!("x={}", text.replace('&', "%26"));
@@ -137,12 +137,12 @@ impl Inner {
         };
         let split = pair.and_then(|pair| pair.split_once(':'));
         match self.reads {
-            Reads::Nothing => false,
-            Reads::Raw => pair == Some(&format!("{}:{}", self.id, self.secret)),
-            Reads::Decoded => split.is_some_and(|(id, secret)| {
+            HeaderReading::Nothing => false,
+            HeaderReading::Raw => pair == Some(&format!("{}:{}", self.id, self.secret)),
+            HeaderReading::Decoded => split.is_some_and(|(id, secret)| {
                 (decoded(id), decoded(secret)) == (self.id.clone(), self.secret.clone())
             }),
-            Reads::Body => {
+            HeaderReading::Body => {
                 let has = |name: &str, text: &str| {
                     let mut fields = url::form_urlencoded::parse(body.as_bytes());
                     fields.any(|(field, value)| field == name && value == text)
@@ -154,9 +154,9 @@ impl Inner {
 }
 
 /// A test environment whose outputs must not contain this secret.
-fn place(secret: &str) -> TestEnv {
+fn set_up(secret: &str) -> TestEnv {
     let mut env = TestEnv::new();
-    env.watch_for_secret("the client secret", secret);
+    env.forbid_secret("the client secret", secret);
     env
 }
 
@@ -199,8 +199,8 @@ const SECRET: &str = "canary-4f2a%2B+91 c7~=:/d";
 
 #[test]
 fn enrolment_finds_an_issuer_that_does_not_decode() {
-    let env = place(SECRET);
-    let issuer = Issuer::start("my:app", SECRET, Reads::Raw);
+    let env = set_up(SECRET);
+    let issuer = Issuer::start("my:app", SECRET, HeaderReading::Raw);
     let encoded = "my%3Aapp:canary-4f2a%252B%2B91%20c7~=:/d".to_owned();
     let raw = format!("my:app:{SECRET}");
     let added = add_at(&env, &issuer, &[]);
@@ -218,7 +218,7 @@ fn enrolment_finds_an_issuer_that_does_not_decode() {
 
     let mut daemon = env.start();
     env.token(&daemon, "reports");
-    issuer.inner().reads = Reads::Nothing;
+    issuer.inner().reads = HeaderReading::Nothing;
     let target = "/v1/profiles/reports/refresh";
     env.request(&daemon.socket, "POST", target, &[], b"");
     wait_until("a second token request", || issuer.inner().sent.len() >= 2);
@@ -238,8 +238,8 @@ fn an_issuer_that_decodes_gets_one_attempt() {
         // The method that the user chose is tried first.
         (&["--client-auth", "basic-raw"], 2),
     ] {
-        let env = place(SECRET);
-        let issuer = Issuer::start("my:app", SECRET, Reads::Decoded);
+        let env = set_up(SECRET);
+        let issuer = Issuer::start("my:app", SECRET, HeaderReading::Decoded);
         let added = add_at(&env, &issuer, given);
         assert_eq!(added.code, 0, "{added:?}");
         assert_eq!(issuer.pairs().len(), sent);
@@ -282,8 +282,8 @@ fn enrolment_does_not_retry_when_the_other_form_cannot_help() {
         (SECRET, "429 Too Many Requests", invalid_client, 1, false),
         (SECRET, "503 Unavailable", invalid_client, 1, false),
     ] {
-        let env = place(secret);
-        let issuer = Issuer::start("app", secret, Reads::Nothing);
+        let env = set_up(secret);
+        let issuer = Issuer::start("app", secret, HeaderReading::Nothing);
         issuer.inner().refusal = (status.to_owned(), body.to_owned());
         let added = add_at(&env, &issuer, &[]);
         assert_ne!(added.code, 0, "{status} {body}: {added:?}");
@@ -299,9 +299,9 @@ fn enrolment_does_not_retry_when_the_other_form_cannot_help() {
 #[test]
 fn a_rebind_writes_the_accepted_form_and_keeps_every_other_byte() {
     let (old, new) = ("canary-0d1c9b7e5a", SECRET);
-    let mut env = place(old);
-    env.watch_for_secret("the new client secret", new);
-    let issuer = Issuer::start("app", old, Reads::Raw);
+    let mut env = set_up(old);
+    env.forbid_secret("the new client secret", new);
+    let issuer = Issuer::start("app", old, HeaderReading::Raw);
     let added = add_at(&env, &issuer, &[]);
     assert_eq!(added.code, 0, "{added:?}");
     let before = format!(
@@ -332,7 +332,7 @@ fn the_only_listed_form_is_used_and_a_users_choice_wins() {
         (
             r#"["client_secret_post","private_key_jwt"]"#,
             &[][..],
-            Reads::Body,
+            HeaderReading::Body,
             0,
             Some("client-auth = \"post\"\n"),
             "lists only client_secret_post",
@@ -340,7 +340,7 @@ fn the_only_listed_form_is_used_and_a_users_choice_wins() {
         (
             r#"["client_secret_basic"]"#,
             &[],
-            Reads::Decoded,
+            HeaderReading::Decoded,
             0,
             None,
             "",
@@ -348,7 +348,7 @@ fn the_only_listed_form_is_used_and_a_users_choice_wins() {
         (
             r#"["client_secret_basic","client_secret_post"]"#,
             &[],
-            Reads::Body,
+            HeaderReading::Body,
             1,
             None,
             "lists client_secret_basic and client_secret_post",
@@ -356,7 +356,7 @@ fn the_only_listed_form_is_used_and_a_users_choice_wins() {
         (
             r#"["client_secret_post"]"#,
             &["--client-auth", "basic"],
-            Reads::Body,
+            HeaderReading::Body,
             1,
             None,
             "lists client_secret_post: try --client-auth post",
@@ -364,7 +364,7 @@ fn the_only_listed_form_is_used_and_a_users_choice_wins() {
         (
             r#"["client_secret_post"]"#,
             &["--client-auth", "basic"],
-            Reads::Decoded,
+            HeaderReading::Decoded,
             0,
             None,
             "",
@@ -372,13 +372,13 @@ fn the_only_listed_form_is_used_and_a_users_choice_wins() {
         (
             r#"["private_key_jwt"]"#,
             &[],
-            Reads::Nothing,
+            HeaderReading::Nothing,
             1,
             None,
             "lists private_key_jwt: this version can send",
         ),
     ] {
-        let env = place(secret);
+        let env = set_up(secret);
         let issuer = Issuer::start("app", secret, reads);
         issuer.inner().listed = format!(r#","token_endpoint_auth_methods_supported":{listed}"#);
         let args = ["--provider", "oauth2", "--issuer", &issuer.url];
@@ -402,8 +402,8 @@ fn the_only_listed_form_is_used_and_a_users_choice_wins() {
 #[test]
 fn the_client_id_is_also_in_the_body_if_the_profile_says_so() {
     let secret = "canary-aa31f0c9d2";
-    let env = place(secret);
-    let issuer = Issuer::start("my app", secret, Reads::Decoded);
+    let env = set_up(secret);
+    let issuer = Issuer::start("my app", secret, HeaderReading::Decoded);
     let added = add_at(&env, &issuer, &["--client-id-in-body"]);
     assert_eq!(added.code, 0, "{added:?}");
     assert!(config(&env).contains("client-id-in-body = true\n"));
@@ -422,8 +422,8 @@ fn the_client_id_is_also_in_the_body_if_the_profile_says_so() {
 #[test]
 fn a_profile_with_discovery_is_notified_of_its_clients_other_tokens() {
     let secret = "canary-7be0d15c3a";
-    let env = place(secret);
-    let issuer = Issuer::start("app", secret, Reads::Decoded);
+    let env = set_up(secret);
+    let issuer = Issuer::start("app", secret, HeaderReading::Decoded);
     let args = ["--provider", "oauth2", "--issuer", &issuer.url];
     let added = add(&env, "app", secret, &args);
     assert_eq!(added.code, 0, "{added:?}");

@@ -228,8 +228,8 @@ pub(crate) fn finish(env: &TestEnv, mut child: Child, secret: &str) -> Output {
     std::io::Write::write_all(&mut stdin, secret.as_bytes()).unwrap();
     drop(stdin);
     let output = child.wait_with_output().unwrap();
-    env.came_out("stdout of jetond add", &output.stdout, false);
-    env.came_out("stderr of jetond add", &output.stderr, false);
+    env.add_output("stdout of jetond add", &output.stdout, false);
+    env.add_output("stderr of jetond add", &output.stderr, false);
     Output {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

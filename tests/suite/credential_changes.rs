@@ -19,7 +19,7 @@ use crate::sources::profile;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::fuse::Fuse;
 use crate::support::keyring::Bus;
-use crate::support::mounts::can_mount;
+use crate::support::mounts::can_mount_or_skip;
 use crate::support::{TestEnv, ignored};
 
 /// The time within which a replaced credential must be loaded.
@@ -139,7 +139,7 @@ fn a_rejected_new_secret_leaves_the_former_in_use() {
     let held = env.token(&daemon, "research");
     let good = fs::read_to_string(env.record("research")).unwrap();
     let wrong = format!("wrong-{}", env.secret());
-    env.watch_for_secret("a wrong secret", &wrong);
+    env.forbid_secret("a wrong secret", &wrong);
     put(&env, &record_with(&env, &wrong));
     daemon.wait_for_log(REPLACED);
     let refreshed = env.jeton(&["refresh", "research"]);
@@ -485,7 +485,7 @@ fn start_in_mounts(env: &TestEnv, mounts: &str) -> Daemon {
 
 #[test]
 fn a_store_that_is_mounted_read_only_is_watched_all_the_same() {
-    if !can_mount("a_store_that_is_mounted_read_only_is_watched_all_the_same") {
+    if !can_mount_or_skip("a_store_that_is_mounted_read_only_is_watched_all_the_same") {
         return;
     }
     let mut env = TestEnv::with_sandbox(3_600);
@@ -504,7 +504,7 @@ fn a_store_that_is_mounted_read_only_is_watched_all_the_same() {
 
 #[test]
 fn a_bind_mounted_file_is_checked_every_30_s() {
-    if !can_mount("a_bind_mounted_file_is_checked_every_30_s") {
+    if !can_mount_or_skip("a_bind_mounted_file_is_checked_every_30_s") {
         return;
     }
     let mut env = TestEnv::with_sandbox(3_600);
@@ -526,7 +526,7 @@ fn a_bind_mounted_file_is_checked_every_30_s() {
 #[test]
 fn a_file_on_fuse_is_checked_every_30_s() {
     let test = "a_file_on_fuse_is_checked_every_30_s";
-    if !can_mount(test) {
+    if !can_mount_or_skip(test) {
         return;
     }
     let mut env = TestEnv::with_sandbox(3_600);
@@ -612,7 +612,7 @@ fn the_keyrings_signal_loads_a_replaced_secret() {
         env.token(&daemon, "research");
         env.stop(&mut daemon);
     }
-    env.watch_for_secret("the new secret", &format!("new-{before}"));
+    env.forbid_secret("the new secret", &format!("new-{before}"));
 }
 
 #[test]
@@ -639,7 +639,7 @@ fn a_secret_that_the_keyring_does_not_tell_of_is_found_by_a_look_every_30_s() {
     daemon.wait_for_log(REPLACED);
     env.stop(&mut daemon);
     drop(bus);
-    env.watch_for_secret("the new secret", &after);
+    env.forbid_secret("the new secret", &after);
 }
 
 #[test]

@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 use crate::enrol::write_config;
 use crate::support::TestEnv;
-use crate::support::tools::{self, Filled, Request};
+use crate::support::tools::{self, FilledRequest, Request};
 
 const OURS: &str = "https://git.example:8443";
 
 /// A verb, words that its arguments contain, and how many seconds the client waits.
-type Row = (&'static str, &'static [&'static str], u64);
+type ClientTimeout = (&'static str, &'static [&'static str], u64);
 
 /// How long clients wait for their helpers, by verb and arguments. A request without a row has an unknown wait, for
 /// which the test uses the shortest one.
-const WAITS: [Row; 5] = [
+const WAITS: [ClientTimeout; 5] = [
     // git waits without a limit, and the user waits with it.
     ("git", &[], 10),
     ("mcp-headers", &[], 10),
@@ -28,7 +28,7 @@ const WAITS: [Row; 5] = [
 
 const UNKNOWN: u64 = 5;
 
-fn waits(request: &Request, filled: &Filled) -> u64 {
+fn waits(request: &Request, filled: &FilledRequest) -> u64 {
     let has = |word: &&str| filled.argv.iter().any(|it| it == word);
     let mut rows = WAITS.iter();
     let row = rows.find(|(tool, words, _)| *tool == request.tool && words.iter().all(has));
@@ -37,7 +37,7 @@ fn waits(request: &Request, filled: &Filled) -> u64 {
 
 /// Returns the requests that tools make for an address of the profile. For other plain tokens and headers, the user
 /// sets the wait.
-fn of_tools() -> Vec<(Request, Filled)> {
+fn of_tools() -> Vec<(Request, FilledRequest)> {
     let mut found = vec![];
     for request in tools::all().into_iter().filter(Request::gets_a_token) {
         let filled = request.filled(OURS, "research");
@@ -65,7 +65,7 @@ fn a_helper_ends_before_its_client_stops_waiting_while_the_issuer_hangs() {
     write_config(&env, format!("{config}{hosts}"));
     env.fault("hang");
     let mut daemon = env.start();
-    let start = |(request, filled): (Request, Filled)| {
+    let start = |(request, filled): (Request, FilledRequest)| {
         let waits = waits(&request, &filled);
         let mut command = filled.command(&env);
         let piped = Stdio::piped;
@@ -85,7 +85,7 @@ fn a_helper_ends_before_its_client_stops_waiting_while_the_issuer_hangs() {
     assert!(started.len() > 10, "{}", started.len());
     for helper in started {
         let (argv, waits, took, output) = helper.join().unwrap();
-        env.came_out("stdout of a helper", &output.stdout, false);
+        env.add_output("stdout of a helper", &output.stdout, false);
         let line = String::from_utf8(output.stderr).unwrap();
         assert_eq!(
             (output.status.code(), output.stdout.len()),

@@ -77,8 +77,8 @@ fn the_demo_prints_plain_lines_and_leaves_nothing() {
     assert_eq!(daemon.len(), usize::from(cfg!(target_os = "linux")));
     out.read_to_string(&mut all).unwrap();
     let end = demo.wait_with_output().unwrap();
-    env.came_out("stdout of jetond demo", all.as_bytes(), false);
-    env.came_out("stderr of jetond demo", &end.stderr, false);
+    env.add_output("stdout of jetond demo", all.as_bytes(), false);
+    env.add_output("stderr of jetond demo", &end.stderr, false);
     assert_eq!(end.status.code(), Some(0), "{all}{end:?}");
     assert_eq!(String::from_utf8(end.stderr).unwrap(), "");
     for command in [
@@ -191,7 +191,7 @@ fn on_a_terminal_the_demo_fits_one_screen() {
     let _: std::io::Result<usize> = File::from(ours).read_to_end(&mut bytes);
     assert_eq!(demo.wait().unwrap().code(), Some(0));
     let all = String::from_utf8(bytes).unwrap().replace("\r\n", "\n");
-    env.came_out("the terminal", all.as_bytes(), false);
+    env.add_output("the terminal", all.as_bytes(), false);
     assert!(!all.contains("\x1b[1m"), "colours were not requested");
     assert!(
         all.contains("█░") && all.contains("issuer    ● down"),

@@ -21,14 +21,14 @@ const HALF_A_REQUEST: &str = "G";
 const WATCH: &str = "GET /v1/profiles/research/watch HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// Connections of one user. Whenever the daemon closes one, the next is opened.
-struct Crowd {
+struct ConnectionFlood {
     stop: Arc<AtomicBool>,
     /// The number of connections opened so far.
     opened: Arc<AtomicUsize>,
     thread: Option<JoinHandle<Vec<u8>>>,
 }
 
-impl Crowd {
+impl ConnectionFlood {
     /// Opens `size` connections at a time and sends this on each.
     fn new(socket: PathBuf, size: usize, sends: &'static str) -> Self {
         let (stop, opened) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
@@ -119,7 +119,7 @@ fn crowd(descriptors: usize) {
         let env = TestEnv::with_sandbox(3);
         let mut daemon = start(&env, descriptors);
         let token = env.token(&daemon, "research");
-        let crowd = Crowd::new(daemon.socket.clone(), 400, sends);
+        let crowd = ConnectionFlood::new(daemon.socket.clone(), 400, sends);
         wait_until("the crowd to connect", || crowd.opened() >= 400);
         refreshes(&env, 2);
         for _ in 0..5 {
@@ -135,7 +135,7 @@ fn crowd(descriptors: usize) {
         });
         refreshes(&env, 1);
         let came = crowd.leave();
-        env.came_out("a crowd", &came, sends == WATCH);
+        env.add_output("a crowd", &came, sends == WATCH);
         wait_until("the daemon to have a free connection", || {
             env.get(&daemon, "/healthz").status == 200
         });

@@ -10,11 +10,11 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use jetond::dialect::{self, Parsed};
+use jetond::dialect::{self, NextStep};
 use jetond::instant::{BootInstant, Now, UnixTime};
 use jetond::problem::{Code, Problem, TABLE};
 use jetond::profile::ProfileName;
-use jetond::query::{Asked, Surroundings};
+use jetond::query::{PrintContext, Question};
 use jetond::wire::frame::{Invocation, Reply};
 
 use crate::enrol::write_config;
@@ -22,8 +22,8 @@ use crate::sharing::{ALICE, shared_place, start_shared};
 use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 use crate::support::env::Output;
-use crate::support::tools::{self, Filled, Request};
-use crate::support::users::{are_root, install};
+use crate::support::tools::{self, FilledRequest, Request};
+use crate::support::users::{install, is_root_or_skip};
 
 /// An address of the profile `research`, and one of the profile `empty`, which has no token.
 const RESEARCH: &str = "https://git.example:8443";
@@ -110,9 +110,9 @@ fn every_problem_code_is_refused_in_the_protocols_form() {
 }
 
 /// Returns the output of a request that fails with this problem.
-fn refused(filled: &Filled, problem: &Problem) -> Reply {
+fn refused(filled: &FilledRequest, problem: &Problem) -> Reply {
     let run = Invocation::parse(&filled.frame()).unwrap();
-    let around = Surroundings {
+    let around = PrintContext {
         now: Now {
             boot: BootInstant::from_boot(Duration::from_secs(10_000)),
             unix: UnixTime::from_epoch(Duration::from_secs(1_800_000_000)),
@@ -120,8 +120,8 @@ fn refused(filled: &Filled, problem: &Problem) -> Reply {
         socket: "/run/jeton/jeton.sock",
     };
     let own = match dialect::parse(&run) {
-        Parsed::Ask(Asked::Token(_, print)) => print.refuse(problem, around),
-        Parsed::Ask(Asked::Address(_, print)) => print.refuse(problem, around),
+        NextStep::Ask(Question::Token(_, print)) => print.refuse(problem, around),
+        NextStep::Ask(Question::Address(_, print)) => print.refuse(problem, around),
         _ => panic!("{run:?} requests no token"),
     };
     own.unwrap_or_else(|| dialect::failure(problem, around.now))
@@ -189,7 +189,7 @@ fn without_a_token(env: &TestEnv, requests: &[Request]) -> Vec<String> {
         .filter_map(|(child, request)| {
             let output = child.wait_with_output().unwrap();
             let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| {
-                env.came_out("a refused request", &bytes, false);
+                env.add_output("a refused request", &bytes, false);
                 String::from_utf8(bytes).unwrap()
             });
             let exit = output.status.code().unwrap();
@@ -214,7 +214,7 @@ fn without_a_daemon_every_protocol_prints_one_error_line() {
 
 #[test]
 fn a_forbidden_profile_looks_like_none_in_every_protocol() {
-    if !are_root("a_forbidden_profile_looks_like_none_in_every_protocol") {
+    if !is_root_or_skip("a_forbidden_profile_looks_like_none_in_every_protocol") {
         return;
     }
     let env = shared_place();

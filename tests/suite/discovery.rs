@@ -18,11 +18,11 @@ use crate::terminal::Terminal;
 /// An issuer whose answers the test sets.
 struct Issuer {
     url: String,
-    inner: Arc<Mutex<Inner>>,
+    inner: Arc<Mutex<IssuerState>>,
 }
 
 #[derive(Default)]
-struct Inner {
+struct IssuerState {
     /// The answer for the metadata of RFC 8414 without the end of the head: status line, headers, body.
     document: String,
     /// The same for the metadata of an `OpenID` provider. Empty if it has none.
@@ -56,7 +56,7 @@ impl Issuer {
         issuer
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, IssuerState> {
         self.inner.lock().unwrap()
     }
 
@@ -88,7 +88,7 @@ impl Issuer {
 }
 
 /// Serves one request on a connection.
-fn answer(mut stream: TcpStream, inner: &Mutex<Inner>) -> io::Result<()> {
+fn answer(mut stream: TcpStream, inner: &Mutex<IssuerState>) -> io::Result<()> {
     let mut head = vec![];
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -235,7 +235,7 @@ fn a_pasted_address_leads_to_the_issuer_that_the_document_names() {
 /// Makes the test fail if a token of this issuer appears anywhere but in the answer to a request for it.
 fn watch(env: &mut TestEnv, issuer: &Issuer) {
     for token in &issuer.inner().tokens {
-        env.watch_for_token(token);
+        env.forbid_token(token);
     }
 }
 
@@ -362,7 +362,7 @@ fn a_broken_profile_does_not_affect_another_at_the_same_issuer() {
     let mut env = TestEnv::new();
     let issuer = Issuer::start();
     let another = "canary-of-the-broken-profile";
-    env.watch_for_secret("the broken profile's secret", another);
+    env.forbid_secret("the broken profile's secret", another);
     assert_eq!(add(&env, "sound", &issuer).code, 0);
     assert_eq!(add_with(&env, "broken", &issuer, another).code, 0);
     let mut daemon = env.start();

@@ -283,7 +283,7 @@ fn an_unresolvable_name_and_an_unused_proxy_are_reported() {
         &env,
         "[profiles.research]\nprovider = 'runai'\nurl = 'https://acme.invalid'\n",
     );
-    env.watch_for("the proxy's password", "proxy-password-never-shown");
+    env.forbid("the proxy's password", "proxy-password-never-shown");
     let mut command = env.jetond_command(&["doctor", "--json"]);
     command.env(
         "HTTPS_PROXY",

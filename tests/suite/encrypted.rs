@@ -25,9 +25,9 @@ const PASSPHRASE: &str = "a passphrase of the test";
 const QUICK: [&str; 2] = ["--work-factor", "12"];
 
 /// A test environment with an encrypted store. Neither the passphrase nor the identity may leak.
-fn place(token_life: u64) -> TestEnv {
+fn set_up(token_life: u64) -> TestEnv {
     let mut env = TestEnv::with_sandbox(token_life);
-    env.watch_for("the passphrase", PASSPHRASE);
+    env.forbid("the passphrase", PASSPHRASE);
     let made = encrypt(&env, &[]);
     assert_eq!(made.code, 0, "{made:?}");
     env
@@ -88,7 +88,7 @@ fn locked() -> (u16, String) {
 #[test]
 fn the_store_is_created_once_and_moves_no_profile() {
     let mut env = TestEnv::with_sandbox(60);
-    env.watch_for("the passphrase", PASSPHRASE);
+    env.forbid("the passphrase", PASSPHRASE);
     env.enrol("plain");
     let before = fs::read(env.record("plain")).unwrap();
     let made = encrypt(&env, &[]);
@@ -114,7 +114,7 @@ fn the_store_is_created_once_and_moves_no_profile() {
 
 #[test]
 fn an_interrupted_encrypt_store_goes_on_with_the_identity_that_is_there() {
-    let env = place(60);
+    let env = set_up(60);
     let config = fs::read_to_string(env.config()).unwrap();
     let kept = fs::read(identity(&env)).unwrap();
     fs::write(env.config(), "# none\n").unwrap();
@@ -167,7 +167,7 @@ fn without_a_store_its_commands_say_how_to_make_one() {
 
 #[test]
 fn new_profiles_use_the_encrypted_store_once_it_exists() {
-    let env = place(60);
+    let env = set_up(60);
     env.enrol("research");
     assert!(record(&env, "research").exists() && !env.record("research").exists());
     let config = fs::read_to_string(env.config()).unwrap();
@@ -185,7 +185,7 @@ fn debians_age_opens_a_record_with_the_unwrapped_identity() {
     if Command::new("age").arg("--version").output().is_err() {
         return ignored("age: apt-get install age");
     }
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     let outside = tempfile::tempdir().unwrap();
     let key = outside.path().join("key.txt");

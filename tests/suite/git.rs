@@ -22,7 +22,7 @@ const JETON: &str = env!("CARGO_BIN_EXE_jeton");
 const MODERN: &str = "capability[]=authtype\ncapability[]=state\n";
 
 /// A test environment whose profile `research` has these lines in its entry of `hosts`.
-fn place(entry: &str) -> TestEnv {
+fn set_up(entry: &str) -> TestEnv {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     bind(&env, "research", entry);
@@ -63,7 +63,7 @@ fn reports(env: &TestEnv, daemon: &Daemon) -> u64 {
 
 #[test]
 fn git_reports_a_token_by_its_state() {
-    let env = place("url = \"https://git.example/team\"");
+    let env = set_up("url = \"https://git.example/team\"");
     let mut daemon = env.start();
     let held = env.token(&daemon, "research");
     let here = "protocol=https\nhost=git.example\npath=team/x.git\n";
@@ -116,7 +116,7 @@ fn git_reports_a_token_by_its_state() {
 
 #[test]
 fn an_old_gits_erase_counts_for_basic_only() {
-    let env = place("url = \"https://basic.example\"\nauth = \"basic\"");
+    let env = set_up("url = \"https://basic.example\"\nauth = \"basic\"");
     bind(&env, "research", "url = \"https://plain.example\"");
     let mut daemon = env.start();
     let held = env.token(&daemon, "research");
@@ -139,7 +139,7 @@ fn an_old_gits_erase_counts_for_basic_only() {
 
 #[test]
 fn a_report_reaches_no_token_of_another_profile() {
-    let env = place("url = \"https://git.example/team\"");
+    let env = set_up("url = \"https://git.example/team\"");
     env.enrol("ci");
     bind(&env, "ci", "url = \"https://git.example\"");
     let mut daemon = env.start();
@@ -179,7 +179,7 @@ fn a_report_reaches_no_token_of_another_profile() {
 
 #[test]
 fn a_foreign_address_gets_one_error_line() {
-    let env = place("url = \"https://git.example/team\"");
+    let env = set_up("url = \"https://git.example/team\"");
     let mut daemon = env.start();
     for (message, exit) in [
         // Without credential.useHttpPath, git sends no path.
@@ -225,7 +225,7 @@ fn eight_processes_get_the_right_token_ten_thousand_times() {
 
 /// Runs the helper this many times in total, from eight threads at once.
 fn gets(total: usize) {
-    let env = place("url = \"https://git.example\"");
+    let env = set_up("url = \"https://git.example\"");
     let mut daemon = env.start();
     let held = env.token(&daemon, "research");
     let message = format!("{MODERN}protocol=https\nhost=git.example\n");
@@ -304,7 +304,7 @@ fn git(env: &TestEnv, program: &Path, args: &[&str]) -> Output {
 /// A test environment with a server that accepts the token. The entry has these lines beside the address.
 fn serving(scheme: Scheme, entry: &str) -> (TestEnv, Server, Daemon) {
     let server = Server::start(scheme);
-    let env = place(&format!("url = \"{}\"\n{entry}", server.url));
+    let env = set_up(&format!("url = \"{}\"\n{entry}", server.url));
     let daemon = env.start();
     server.take(&env.token(&daemon, "research"));
     (env, server, daemon)

@@ -21,7 +21,7 @@ fn reload(env: &TestEnv, daemon: &Daemon) -> Response {
 
 /// Asserts that a reload fails with this reason, however it is requested, and that the token is still served.
 #[track_caller]
-fn stays(env: &TestEnv, daemon: &Daemon, why: &str) {
+fn assert_kept(env: &TestEnv, daemon: &Daemon, why: &str) {
     let held = env.token(daemon, "research");
     let refused = reload(env, daemon);
     assert_eq!(
@@ -55,20 +55,20 @@ fn a_missing_configuration_at_a_reload_keeps_the_old_one() {
         let text = fs::read(&config).unwrap();
 
         fs::remove_file(&config).unwrap();
-        stays(&env, &daemon, "the file is gone: put it back");
+        assert_kept(&env, &daemon, "the file is gone: put it back");
         for blank in ["", "\n\n  \n"] {
             fs::write(&config, blank).unwrap();
-            stays(&env, &daemon, "the file is empty: put it back");
+            assert_kept(&env, &daemon, "the file is empty: put it back");
         }
         fs::remove_file(&config).unwrap();
         symlink(env.path("nowhere"), &config).unwrap();
-        stays(&env, &daemon, "this symbolic link leads nowhere");
+        assert_kept(&env, &daemon, "this symbolic link leads nowhere");
         fs::remove_file(&config).unwrap();
         // The folder is missing, as with a home that is no longer mounted.
         fs::rename(&folder, env.path("aside")).unwrap();
-        stays(&env, &daemon, "the file is gone: put it back");
+        assert_kept(&env, &daemon, "the file is gone: put it back");
         symlink(env.path("nowhere"), &folder).unwrap();
-        stays(&env, &daemon, "this symbolic link leads nowhere");
+        assert_kept(&env, &daemon, "this symbolic link leads nowhere");
         fs::remove_file(&folder).unwrap();
         fs::rename(env.path("aside"), &folder).unwrap();
 
@@ -157,7 +157,7 @@ fn a_dangling_link_as_configuration_prevents_the_start() {
 const GOES: [&str; 4] = ["emptied", "blanked", "removed", "moved"];
 
 /// Makes the configuration disappear, and returns a function that restores it.
-fn take_away(env: &TestEnv, how: &str) -> impl FnOnce() {
+fn remove_configuration(env: &TestEnv, how: &str) -> impl FnOnce() {
     let (config, folder, aside) = (env.config(), env.path("config/jeton"), env.path("aside"));
     let text = fs::read(&config).unwrap();
     match how {
@@ -184,7 +184,7 @@ fn an_enrolment_keeps_the_profiles_of_a_missing_configuration() {
     let mut daemon = env.start();
     let held = env.token(&daemon, "a");
     for how in GOES {
-        let back = take_away(&env, how);
+        let back = remove_configuration(&env, how);
         let now = fs::read(env.config()).ok();
         let refused = add(&env, "n", &[]);
         assert_eq!(refused.code, 78, "{how}: {refused:?}");
@@ -225,7 +225,7 @@ fn an_enrolment_refuses_a_configuration_that_goes_while_a_person_is_asked() {
     for how in GOES {
         let adding = start_add(&env, "n");
         wait_for_prompt(&adding);
-        let back = take_away(&env, how);
+        let back = remove_configuration(&env, how);
         let refused = finish(&env, adding, env.secret());
         assert_eq!(refused.code, 78, "{how}: {refused:?}");
         let config = env.config();
@@ -266,6 +266,6 @@ fn under_a_service_manager_a_missing_configuration_is_waited_for() {
     );
     env.token(&daemon, "research");
     fs::remove_file(missing).unwrap();
-    stays(&env, &daemon, "the file is gone: put it back");
+    assert_kept(&env, &daemon, "the file is gone: put it back");
     env.stop(&mut daemon);
 }

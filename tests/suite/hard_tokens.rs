@@ -26,7 +26,7 @@ fn longest() -> String {
 fn holding(token: &str) -> (TestEnv, Daemon) {
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
-    env.watch_for_token(token);
+    env.forbid_token(token);
     let body = serde_json::json!({
         "access_token": token, "token_type": "Bearer", "expires_in": 3_600,
     });
@@ -112,7 +112,7 @@ fn first_event(env: &TestEnv, daemon: &Daemon) -> String {
     lines.by_ref().map(Result::unwrap).find(is_token).unwrap();
     assert!(lines.next().unwrap().unwrap().starts_with("id: "));
     let data = lines.next().unwrap().unwrap();
-    env.came_out("an event", data.as_bytes(), true);
+    env.add_output("an event", data.as_bytes(), true);
     assert_eq!(lines.next().unwrap().unwrap(), "", "the event ends there");
     in_json(data.strip_prefix("data: ").unwrap())
 }
@@ -129,7 +129,7 @@ fn first_line_of_a_watch(env: &TestEnv) -> String {
         .unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
-    env.came_out("a line of a watch", line.as_bytes(), true);
+    env.add_output("a line of a watch", line.as_bytes(), true);
     in_json(&line)
 }
 

@@ -8,7 +8,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
 /// A test environment with two profiles, and with these lines after them in the configuration.
-fn place(lines: &str) -> (TestEnv, String) {
+fn set_up(lines: &str) -> (TestEnv, String) {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.enrol("ci");
@@ -23,7 +23,7 @@ fn entry(profile: &str, url: &str) -> String {
 
 #[test]
 fn check_and_doctor_list_addresses_and_unable_clients() {
-    let (env, _) = place(
+    let (env, _) = set_up(
         &[
             entry("research", "HTTPS://Git.Example/team/"),
             entry("ci", "reg.example:5000"),
@@ -62,7 +62,7 @@ fn an_identity_token_for_a_server_of_passwords_is_warned_of() {
         "username = \"<token>\"\nauth = \"basic\"\n".to_owned(),
     ]
     .concat();
-    let (env, _) = place(&lines);
+    let (env, _) = set_up(&lines);
     let check = env.jetond(&["check"]);
     assert_eq!(check.code, 0, "{check:?}");
     assert!(
@@ -77,7 +77,7 @@ fn an_identity_token_for_a_server_of_passwords_is_warned_of() {
 
 #[test]
 fn two_entries_for_one_address_are_a_fault_with_both_places() {
-    let (env, profiles) = place(
+    let (env, profiles) = set_up(
         &[
             entry("research", "https://git.example/team"),
             entry("ci", "GIT.example:443/team/"),
@@ -99,7 +99,7 @@ fn two_entries_for_one_address_are_a_fault_with_both_places() {
 
 #[test]
 fn a_reload_puts_addresses_in_force_and_touches_no_token() {
-    let (env, profiles) = place("");
+    let (env, profiles) = set_up("");
     let mut daemon = env.start();
     let before = env.token(&daemon, "research");
     let explain = |address: &str| env.jeton(&["explain", address]);
@@ -167,7 +167,7 @@ fn a_reload_puts_addresses_in_force_and_touches_no_token() {
 
 #[test]
 fn a_reload_removes_an_address_from_waiting_tools_too() {
-    let (env, profiles) = place("");
+    let (env, profiles) = set_up("");
     let with = |lines: &str| write_config(&env, format!("{profiles}{lines}"));
     let address = "https://git.example";
     for (after, gets_a_token) in [
@@ -199,7 +199,7 @@ fn a_reload_removes_an_address_from_waiting_tools_too() {
         });
         env.fault("none");
         let given = String::from_utf8(waits.stdout).unwrap();
-        env.came_out("jeton keyring", given.as_bytes(), gets_a_token);
+        env.add_output("jeton keyring", given.as_bytes(), gets_a_token);
         let now = match after.contains("ci") {
             true => env.token(&daemon, "ci"),
             false => env.token(&daemon, "research"),

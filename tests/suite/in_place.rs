@@ -13,7 +13,7 @@ use jetond::sandbox::{Line, OldTokens};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::app::{self, end, fault_for, place, stored_secret};
+use crate::app::{self, end, fault_for, started, stored_secret};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 use crate::terminal::Terminal;
@@ -55,7 +55,7 @@ fn begin(env: &TestEnv, profile: &str, has_begun: impl FnMut() -> bool) {
 
 #[test]
 fn a_lost_answer_and_a_kill_cost_no_key_and_success_waits_for_calls_that_may_be_late() {
-    let (env, mut daemon) = place(Line::V2_24, 3_600);
+    let (env, mut daemon) = started(Line::V2_24, 3_600);
     let profiles = ["swallowed", "executed", "late", "hanging", "stored"];
     for profile in profiles {
         let made = env.jetond(&["app", "create", profile, "research", "--enrol", profile]);
@@ -107,8 +107,8 @@ fn a_lost_answer_and_a_kill_cost_no_key_and_success_waits_for_calls_that_may_be_
         });
         for (profile, caller) in profiles.iter().zip(callers) {
             let ended = caller.join().unwrap();
-            env.came_out("jeton's stdout", &ended.stdout, false);
-            env.came_out("jeton's stderr", &ended.stderr, false);
+            env.add_output("jeton's stdout", &ended.stdout, false);
+            env.add_output("jeton's stderr", &ended.stderr, false);
             let text = String::from_utf8(ended.stdout).unwrap();
             assert!(ended.status.success(), "{profile}: {text}");
             let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
@@ -127,7 +127,7 @@ fn a_lost_answer_and_a_kill_cost_no_key_and_success_waits_for_calls_that_may_be_
 
 #[test]
 fn where_the_tokens_die_with_the_secret_a_lost_answer_needs_a_person_and_says_so() {
-    let (env, mut daemon) = place(Line::V2_24, 3_600);
+    let (env, mut daemon) = started(Line::V2_24, 3_600);
     env.token(&daemon, "research");
     env.sandbox().set_old_tokens(OldTokens::Die);
     fault_for(&env, "swallow", 1);
@@ -156,7 +156,7 @@ fn where_the_tokens_die_with_the_secret_a_lost_answer_needs_a_person_and_says_so
 
 #[test]
 fn a_key_of_the_organisation_is_rotated_in_place_alone() {
-    let (env, daemon) = place(Line::V3_0, 3_600);
+    let (env, daemon) = started(Line::V3_0, 3_600);
     let kind = ["--kind", "service-account"];
     let made = ["app", "create", "robot", "research", "--enrol", "robot"];
     let made = env.jetond(&[&made[..], &kind[..]].concat());
@@ -196,7 +196,7 @@ fn what_can_be_refused_is_refused_before_a_person_types_the_name() {
         let (status, shown) = terminal.end(env);
         (status.code(), shown)
     };
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     env.token(&daemon, "research");
     let (code, shown) = asked(&env, None);
     assert_eq!(code, Some(78), "{shown}");
@@ -206,7 +206,7 @@ fn what_can_be_refused_is_refused_before_a_person_types_the_name() {
     );
     end(env, daemon);
 
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     env.token(&daemon, "research");
     // Another profile has the same key.
     env.enrol("twin");

@@ -130,7 +130,7 @@ fn refresh(env: &TestEnv, daemon: &Daemon, profile: &str) -> http::Response {
 #[test]
 fn an_invalid_answer_is_reported_by_kind_and_keeps_the_token() {
     let mut env = TestEnv::new();
-    env.watch_for("an answer's body", BODY);
+    env.forbid("an answer's body", BODY);
     let profiles = enrol(&mut env, ANSWERS.len());
     let mut daemon = env.start();
     let held: Vec<String> = profiles.iter().map(|p| env.token(&daemon, p)).collect();

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::env::Output;
-use crate::support::keyring::{Bus, Conduct};
+use crate::support::keyring::{Bus, FakeBehaviour};
 
 const PASSWORD: Option<&str> = Some("a password of the keyring");
 
@@ -234,14 +234,26 @@ fn a_denying_or_broken_keyring_is_not_used() {
     assert_eq!(add(&env, "research", &[]).code, 0);
     let denied = "it failed: org.freedesktop.DBus.Error.AccessDenied";
     for (from, conduct, why) in [
-        ("ReadAlias", Conduct::Denies, denied),
-        ("Get", Conduct::Denies, denied),
-        ("SearchItems", Conduct::Denies, denied),
-        ("OpenSession", Conduct::Denies, denied),
-        ("ReadAlias", Conduct::ReturnsAnotherType, "it failed: "),
-        ("Get", Conduct::ReturnsAnotherType, "it failed: "),
-        ("SearchItems", Conduct::ReturnsAnotherType, "it failed: "),
-        ("OpenSession", Conduct::ReturnsAnotherType, "it failed: "),
+        ("ReadAlias", FakeBehaviour::Denies, denied),
+        ("Get", FakeBehaviour::Denies, denied),
+        ("SearchItems", FakeBehaviour::Denies, denied),
+        ("OpenSession", FakeBehaviour::Denies, denied),
+        (
+            "ReadAlias",
+            FakeBehaviour::ReturnsAnotherType,
+            "it failed: ",
+        ),
+        ("Get", FakeBehaviour::ReturnsAnotherType, "it failed: "),
+        (
+            "SearchItems",
+            FakeBehaviour::ReturnsAnotherType,
+            "it failed: ",
+        ),
+        (
+            "OpenSession",
+            FakeBehaviour::ReturnsAnotherType,
+            "it failed: ",
+        ),
     ] {
         bus.stand_in(from, conduct);
         let asked = add(&env, "asked", &["--store", "keyring"]);
@@ -293,7 +305,7 @@ fn the_keyring_process_inherits_nothing_from_the_daemon() {
     });
     let proc = |pid: u32, what: &str| fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
     for what in ["cmdline", "environ"] {
-        env.came_out(&format!("{what} of the call"), &proc(call, what), false);
+        env.add_output(&format!("{what} of the call"), &proc(call, what), false);
     }
     let cmdline = String::from_utf8(proc(call, "cmdline")).unwrap();
     let [_, _, operation, profile, item, _] = &cmdline.split('\0').collect::<Vec<_>>()[..] else {

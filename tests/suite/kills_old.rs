@@ -19,7 +19,7 @@ const PATH: &str = "/v1/token-issued";
 
 /// A test environment with an issuer that revokes old tokens, a profile `research`, and a running daemon that holds its
 /// token.
-fn place() -> (TestEnv, Daemon) {
+fn started() -> (TestEnv, Daemon) {
     let env = TestEnv::with_sandbox(3_600);
     env.sandbox()
         .set(Setting::parse("reissue:kills-old").unwrap());
@@ -45,7 +45,7 @@ fn wait_for_a_live_token(env: &TestEnv, daemon: &Daemon) {
 }
 
 /// Sets `reissue` in the configuration of every profile.
-fn say_kills_old(env: &TestEnv) {
+fn set_reissue(env: &TestEnv) {
     let text = fs::read_to_string(env.config()).unwrap();
     let text = text.replace("provider = ", "reissue = \"kills-old\"\nprovider = ");
     write_config(env, text);
@@ -53,7 +53,7 @@ fn say_kills_old(env: &TestEnv) {
 
 #[test]
 fn another_enrolment_with_the_same_client_leads_to_one_refresh() {
-    let (env, mut daemon) = place();
+    let (env, mut daemon) = started();
     let config = env.path("other.toml");
     let elsewhere = ["--config", config.to_str().unwrap()];
     let before = requests(&env);
@@ -71,7 +71,7 @@ fn another_enrolment_with_the_same_client_leads_to_one_refresh() {
 
 #[test]
 fn a_rebind_leaves_the_profile_with_a_valid_token() {
-    let (env, mut daemon) = place();
+    let (env, mut daemon) = started();
     for _ in 0..2 {
         let before = requests(&env);
         let rebound = env.jetond(&["add", "research", "--rebind"]);
@@ -84,7 +84,7 @@ fn a_rebind_leaves_the_profile_with_a_valid_token() {
 
 #[test]
 fn a_regenerated_secret_leaves_the_profile_with_a_valid_token() {
-    let (env, daemon) = place();
+    let (env, daemon) = started();
     let before = requests(&env);
     let renewed = env.jetond(&["app", "regenerate", "test-client", "--yes"]);
     assert_eq!(renewed.code, 0, "{renewed:?}");
@@ -96,7 +96,7 @@ fn a_regenerated_secret_leaves_the_profile_with_a_valid_token() {
 
 #[test]
 fn a_token_of_a_failed_enrolment_counts_too() {
-    let (env, mut daemon) = place();
+    let (env, mut daemon) = started();
     let before = requests(&env);
     let config = env.path("other/config.toml");
     let elsewhere = ["--config", config.to_str().unwrap()];
@@ -112,7 +112,7 @@ fn a_token_of_a_failed_enrolment_counts_too() {
 
 #[test]
 fn the_daemon_is_told_through_the_admin_socket_alone() {
-    let (env, mut daemon) = place();
+    let (env, mut daemon) = started();
     let token = env.token(&daemon, "research");
     let before = requests(&env);
     let body =
@@ -158,7 +158,7 @@ fn another_profile_with_the_same_client_is_named() {
     assert_eq!(second.code, 0, "{second:?}");
     let same = format!("note: research has the same client as second {client}: ");
     assert!(second.stderr.contains(&same), "{second:?}");
-    say_kills_old(&env);
+    set_reissue(&env);
     let third = add(&env, "third", &[]);
     assert_eq!(third.code, 0, "{third:?}");
     let same = format!("warning: research, second have the same client as third {client}: ");
@@ -195,7 +195,7 @@ fn check_and_run_warn_of_two_daemons_with_one_client() {
             .contains("this daemon and any other with the same client end each other's tokens");
         assert_eq!(own, says, "{ran:?}");
         if !says {
-            say_kills_old(&env);
+            set_reissue(&env);
         }
     }
     // The only daemon of a machine does not warn about a second one.

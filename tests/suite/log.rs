@@ -182,7 +182,7 @@ impl Reader {
     fn end(self, env: &TestEnv) -> String {
         self.thread.join().unwrap();
         let text = String::from_utf8_lossy(&self.read.lock().unwrap()).into_owned();
-        env.came_out("a log", text.as_bytes(), false);
+        env.add_output("a log", text.as_bytes(), false);
         text
     }
 }

@@ -14,7 +14,7 @@ fn first_token(env: &TestEnv, daemon: &Daemon) -> String {
 }
 
 /// A test environment with this many profiles beside `research`. They are not enrolled.
-fn place(more: usize) -> TestEnv {
+fn set_up(more: usize) -> TestEnv {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let one = fs::read_to_string(env.config()).unwrap();
@@ -26,7 +26,7 @@ fn place(more: usize) -> TestEnv {
 
 #[test]
 fn a_list_over_the_companions_limit_is_refused_with_a_remedy() {
-    let env = place(2_000);
+    let env = set_up(2_000);
     let mut daemon = env.start();
     let token = first_token(&env, &daemon);
     let list = env.jeton(&["status", "--json"]);
@@ -43,7 +43,7 @@ fn a_list_over_the_companions_limit_is_refused_with_a_remedy() {
 
 #[test]
 fn a_users_lists_are_generated_one_at_a_time() {
-    let env = place(300);
+    let env = set_up(300);
     let mut daemon = env.start();
     first_token(&env, &daemon);
     let mut lists: Vec<_> = (0..4).map(|_| Wire::new(&env, &daemon.socket)).collect();

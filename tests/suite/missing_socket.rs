@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use crate::support::daemon::{Daemon, accepts, leave_stale, wait_until};
 use crate::support::manager::Manager;
-use crate::support::users::{User, are_root, install};
+use crate::support::users::{User, install, is_root_or_skip};
 use crate::support::wire::{Wire, get};
 use crate::support::{TestEnv, ignored};
 use crate::wrap;
@@ -264,7 +264,7 @@ fn give_to_alice(env: &TestEnv) {
 #[test]
 fn without_a_place_for_its_socket_the_daemon_ends_with_one_line() {
     let test = "without_a_place_for_its_socket_the_daemon_ends_with_one_line";
-    if !are_root(test) {
+    if !is_root_or_skip(test) {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -377,7 +377,7 @@ fn a_missing_socket_that_was_passed_is_logged_and_not_created() {
     env.enrol("research");
     let manager = Manager::new(&env);
     let mut daemon = manager.start(&env);
-    manager.hears_of("READY=1");
+    manager.wait_for_notification("READY=1");
     env.token(&daemon, "research");
     let away = env.path("run/away");
     for round in 1..=2 {
@@ -433,7 +433,7 @@ fn the_socket_of_a_command_is_created_again_at_its_path() {
 #[test]
 fn a_missing_runtime_folder_is_reported_once_and_its_return_suffices() {
     let test = "a_missing_runtime_folder_is_reported_once_and_its_return_suffices";
-    if !are_root(test) {
+    if !is_root_or_skip(test) {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);

@@ -156,7 +156,7 @@ impl Client {
             "{what}: {} s of the token were left: {answer:?}",
             self.expires_at as f64 - after
         );
-        env.came_out(&target, &answer.body, false);
+        env.add_output(&target, &answer.body, false);
         let problem = answer.json();
         match (answer.status, answer.code().as_str()) {
             (503, "unavailable") => {

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use crate::enrol::write_config;
 use crate::support::daemon::{Daemon, wait_until};
-use crate::support::users::{Installed, User, are_root, install};
+use crate::support::users::{Installed, User, install, is_root_or_skip};
 use crate::support::{TestEnv, ignored};
 
 /// A user that does not exist.
@@ -37,7 +37,7 @@ fn open_up(env: &TestEnv, daemon: &Daemon) {
 
 #[test]
 fn another_user_is_told_no_and_nothing_else_whatever_the_modes() {
-    if !are_root("another_user_is_told_no_and_nothing_else_whatever_the_modes") {
+    if !is_root_or_skip("another_user_is_told_no_and_nothing_else_whatever_the_modes") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -99,7 +99,7 @@ fn give_away(env: &TestEnv) -> Installed {
 
 #[test]
 fn a_daemon_of_another_user_serves_that_user_and_root() {
-    if !are_root("a_daemon_of_another_user_serves_that_user_and_root") {
+    if !is_root_or_skip("a_daemon_of_another_user_serves_that_user_and_root") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -136,7 +136,7 @@ fn a_daemon_of_another_user_serves_that_user_and_root() {
 
 #[test]
 fn in_a_user_namespace_the_daemons_own_user_alone_is_served() {
-    if !are_root("in_a_user_namespace_the_daemons_own_user_alone_is_served") {
+    if !is_root_or_skip("in_a_user_namespace_the_daemons_own_user_alone_is_served") {
         return;
     }
     let possible = Command::new("unshare")
@@ -172,7 +172,7 @@ fn in_a_user_namespace_the_daemons_own_user_alone_is_served() {
 
 #[test]
 fn without_a_runtime_folder_the_daemon_says_that_it_has_no_place() {
-    if !are_root("without_a_runtime_folder_the_daemon_says_that_it_has_no_place") {
+    if !is_root_or_skip("without_a_runtime_folder_the_daemon_says_that_it_has_no_place") {
         return;
     }
     let env = TestEnv::new();

@@ -16,7 +16,7 @@ use rustix::process::{Resource, Signal, getrlimit};
 
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::http::Response;
-use crate::support::users::{Installed, User, are_root, install};
+use crate::support::users::{Installed, User, install, is_root_or_skip};
 use crate::support::{TestEnv, ignored};
 
 /// A user with no other process, because the limit counts all of them.
@@ -47,17 +47,17 @@ const LIMITED_COMMANDS: User = User {
 const NAME: &str = "issuer.jeton.test";
 
 /// An environment that belongs to this user, with two profiles: `literal` at an IP address, `named` at a host name.
-struct Place {
+struct LimitedEnv {
     env: TestEnv,
     user: User,
     jetond: Installed,
     hosts: PathBuf,
 }
 
-impl Place {
+impl LimitedEnv {
     /// Prints the reason and returns `None` if this machine cannot run the test.
     fn new(test: &str, user: User, token_life: u64) -> Option<Self> {
-        if !are_root(test) {
+        if !is_root_or_skip(test) {
             return None;
         }
         let mut env = TestEnv::with_sandbox(token_life);
@@ -155,7 +155,7 @@ fn generation(state: &serde_json::Value) -> u64 {
 #[test]
 fn at_the_process_limit_reloads_fail_and_tokens_stay_fresh() {
     let test = "at_the_process_limit_reloads_fail_and_tokens_stay_fresh";
-    let Some(place) = Place::new(test, LIMITED, 10) else {
+    let Some(place) = LimitedEnv::new(test, LIMITED, 10) else {
         return;
     };
     let mut daemon = place.env.start_command(place.command(&[], &["run"]));
@@ -205,7 +205,7 @@ fn at_the_process_limit_reloads_fail_and_tokens_stay_fresh() {
 #[test]
 fn a_daemon_started_at_the_process_limit_serves_once_it_is_lifted() {
     let test = "a_daemon_started_at_the_process_limit_serves_once_it_is_lifted";
-    let Some(place) = Place::new(test, LIMITED_FROM_THE_START, 600) else {
+    let Some(place) = LimitedEnv::new(test, LIMITED_FROM_THE_START, 600) else {
         return;
     };
     let limited = ["prlimit", "--nproc=1:"];
@@ -237,7 +237,7 @@ fn a_daemon_started_at_the_process_limit_serves_once_it_is_lifted() {
 
 #[test]
 fn no_command_is_aborted_at_the_process_limit() {
-    let Some(place) = Place::new(
+    let Some(place) = LimitedEnv::new(
         "no_command_is_aborted_at_the_process_limit",
         LIMITED_COMMANDS,
         600,
@@ -287,7 +287,7 @@ fn no_command_is_aborted_at_the_process_limit() {
 #[test]
 fn eight_processes_are_enough_to_get_hold_serve_and_reload() {
     let test = "eight_processes_are_enough_to_get_hold_serve_and_reload";
-    let Some(place) = Place::new(test, LIMITED_TO_EIGHT, 10) else {
+    let Some(place) = LimitedEnv::new(test, LIMITED_TO_EIGHT, 10) else {
         return;
     };
     let limited = ["prlimit", "--nproc=8:8"];

@@ -13,7 +13,7 @@ use crate::support::daemon::{Daemon, wait_until};
 
 /// A proxy's reaction to a request for a tunnel.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+enum ProxyReaction {
     Through,
     Answer(&'static str),
     Hang,
@@ -21,37 +21,41 @@ enum Way {
 }
 
 /// The failures to make a tunnel, each with the kind of fault and a part of its message.
-const TROUBLE: [(Way, &str, &str); 5] = [
+const TROUBLE: [(ProxyReaction, &str, &str); 5] = [
     (
-        Way::Answer("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
+        ProxyReaction::Answer("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
         "connect",
         "opens no connection",
     ),
     (
-        Way::Answer(
+        ProxyReaction::Answer(
             "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"canary\"\r\nContent-Length: 0\r\n\r\n",
         ),
         "connect",
         "demands a user name and a password (407)",
     ),
     (
-        Way::Answer("SSH-2.0-canary\r\n\r\n"),
+        ProxyReaction::Answer("SSH-2.0-canary\r\n\r\n"),
         "connect",
         "opens no connection",
     ),
-    (Way::Close, "connect", "opens no connection"),
-    (Way::Hang, "timeout", "no connection to https://localhost:"),
+    (ProxyReaction::Close, "connect", "opens no connection"),
+    (
+        ProxyReaction::Hang,
+        "timeout",
+        "no connection to https://localhost:",
+    ),
 ];
 
 /// A forward proxy that connects to one fixed address, whatever the request names.
 struct Proxy {
     address: SocketAddr,
-    way: Arc<Mutex<Way>>,
+    way: Arc<Mutex<ProxyReaction>>,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    fn start(way: Way, to: SocketAddr) -> Self {
+    fn start(way: ProxyReaction, to: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = Self {
             address: listener.local_addr().unwrap(),
@@ -75,14 +79,14 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    fn turn(&self, way: Way) {
+    fn set_reaction(&self, way: ProxyReaction) {
         *self.way.lock().unwrap() = way;
     }
 }
 
 fn answer(
     mut client: TcpStream,
-    way: Way,
+    way: ProxyReaction,
     to: SocketAddr,
     heads: &Mutex<Vec<String>>,
 ) -> io::Result<()> {
@@ -94,7 +98,7 @@ fn answer(
     }
     heads.lock().unwrap().push(String::from_utf8(head).unwrap());
     match way {
-        Way::Through => {
+        ProxyReaction::Through => {
             let mut server = TcpStream::connect(to)?;
             client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
             let (mut upward, mut receiver) = (client.try_clone()?, server.try_clone()?);
@@ -105,21 +109,21 @@ fn answer(
             io::copy(&mut server, &mut client)?;
             client.shutdown(Shutdown::Write)
         }
-        Way::Answer(text) => client.write_all(text.as_bytes()),
-        Way::Hang => io::copy(&mut client, &mut io::sink()).map(drop),
-        Way::Close => Ok(()),
+        ProxyReaction::Answer(text) => client.write_all(text.as_bytes()),
+        ProxyReaction::Hang => io::copy(&mut client, &mut io::sink()).map(drop),
+        ProxyReaction::Close => Ok(()),
     }
 }
 
 /// A sandbox with TLS, reached by its host name. The client would bypass the proxy for a loopback IP address.
-struct Behind {
+struct ProxiedSandbox {
     env: TestEnv,
     url: String,
     ca: String,
     at: SocketAddr,
 }
 
-impl Behind {
+impl ProxiedSandbox {
     fn new() -> Self {
         let mut env = TestEnv::new();
         env.add_sandbox_that(Line::V2_24, 600, |options| options.tls = true);
@@ -139,10 +143,10 @@ impl Behind {
     }
 
     /// Enrols a profile for each failure while its proxy still works.
-    fn enrol_each(&self) -> Vec<(String, Proxy, Way, &'static str, &'static str)> {
+    fn enrol_each(&self) -> Vec<(String, Proxy, ProxyReaction, &'static str, &'static str)> {
         let each = TROUBLE.iter().enumerate();
         each.map(|(n, (way, kind, why))| {
-            let proxy = Proxy::start(Way::Through, self.at);
+            let proxy = Proxy::start(ProxyReaction::Through, self.at);
             let profile = format!("p{n}");
             let mut added = self.enrol(&profile, &proxy.url());
             // On a busy machine, a handshake can take longer than the 3 s that a connection attempt may.
@@ -170,7 +174,7 @@ impl Behind {
             assert!(head.starts_with(&wanted), "{head}");
             assert!(!head.to_lowercase().contains("authorization"), "{head}");
             self.env
-                .came_out("a request to a proxy", head.as_bytes(), false);
+                .add_output("a request to a proxy", head.as_bytes(), false);
         }
     }
 }
@@ -181,9 +185,9 @@ fn status(env: &TestEnv, daemon: &Daemon, profile: &str) -> Value {
 
 #[test]
 fn nothing_is_enrolled_through_a_proxy_that_gives_no_tunnel() {
-    let behind = Behind::new();
+    let behind = ProxiedSandbox::new();
     let env = &behind.env;
-    let proxy = Proxy::start(Way::Through, behind.at);
+    let proxy = Proxy::start(ProxyReaction::Through, behind.at);
     let url = proxy.url();
     let refused = |url: &str, what: &str, why: &str| {
         let added = behind.enrol("research", url);
@@ -199,7 +203,7 @@ fn nothing_is_enrolled_through_a_proxy_that_gives_no_tunnel() {
         assert!(!env.config().exists() && !env.record("research").exists());
     };
     for (way, _, why) in TROUBLE {
-        proxy.turn(way);
+        proxy.set_reaction(way);
         refused(&url, &format!("{way:?}"), why);
     }
     // Bound without listening, so that no other test gets the port.
@@ -210,7 +214,7 @@ fn nothing_is_enrolled_through_a_proxy_that_gives_no_tunnel() {
     let unknown = "http://proxy.invalid:3128";
     refused(unknown, "unknown", "cannot be resolved");
     assert_eq!(env.sandbox().stats().token_requests, 0);
-    proxy.turn(Way::Through);
+    proxy.set_reaction(ProxyReaction::Through);
     let added = behind.enrol("research", &url);
     assert_eq!(added.code, 0, "{added:?}");
     behind.look_at(&proxy);
@@ -218,7 +222,7 @@ fn nothing_is_enrolled_through_a_proxy_that_gives_no_tunnel() {
 
 #[test]
 fn a_held_token_is_served_while_the_proxy_fails() {
-    let behind = Behind::new();
+    let behind = ProxiedSandbox::new();
     let env = &behind.env;
     let profiles = behind.enrol_each();
     let mut daemon = env.start();
@@ -233,7 +237,7 @@ fn a_held_token_is_served_while_the_proxy_fails() {
         })
         .collect();
     for (profile, proxy, way, ..) in &profiles {
-        proxy.turn(*way);
+        proxy.set_reaction(*way);
         let target = format!("/v1/profiles/{profile}/refresh");
         let refresh = env.request(&daemon.socket, "POST", &target, &[], b"");
         assert!(refresh.status >= 500, "{way:?}: {refresh:?}");
@@ -258,7 +262,7 @@ fn a_held_token_is_served_while_the_proxy_fails() {
             (0, held.as_str()),
             "{way:?}"
         );
-        proxy.turn(Way::Through);
+        proxy.set_reaction(ProxyReaction::Through);
     }
     for ((profile, proxy, way, ..), held) in profiles.iter().zip(&held) {
         wait_until("the next token", || env.token(&daemon, profile) != *held);
@@ -270,11 +274,11 @@ fn a_held_token_is_served_while_the_proxy_fails() {
 
 #[test]
 fn without_a_token_callers_get_a_retry_time() {
-    let behind = Behind::new();
+    let behind = ProxiedSandbox::new();
     let env = &behind.env;
     let profiles = behind.enrol_each();
     for (_, proxy, way, ..) in &profiles {
-        proxy.turn(*way);
+        proxy.set_reaction(*way);
     }
     let before = env.sandbox().stats().token_requests;
     let mut daemon = env.start();

@@ -79,7 +79,7 @@ fn a_log_with_dropped_lines_fails_the_search() {
     let gap = "WARN 1 log lines were dropped dropped=1\n";
     fs::write(&daemon.output, log + gap).unwrap();
     assert_eq!(env.gaps(), [daemon.output.display().to_string()]);
-    env.came_out("another log", gap.as_bytes(), false);
+    env.add_output("another log", gap.as_bytes(), false);
     assert_eq!(env.gaps().len(), 2);
     env.expect_dropped_lines();
 }
@@ -204,7 +204,7 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
             // Only the answer is searched, because the request contains the text.
             let answer = crate::support::http::request(&daemon.socket, "GET", &target, &[], b"");
             assert_eq!(answer.status, 400, "{answer:?}");
-            env.came_out("a refusal", &answer.body, false);
+            env.add_output("a refusal", &answer.body, false);
         }
     }
     env.stop(&mut daemon);
@@ -352,8 +352,8 @@ fn no_process_shows_a_secret_but_the_variable_that_was_named() {
     child.stdin.take().unwrap().write_all(b"go on\n").unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    env.came_out("stdout of exec", &output.stdout, false);
-    env.came_out("stderr of exec", &output.stderr, false);
+    env.add_output("stdout of exec", &output.stdout, false);
+    env.add_output("stderr of exec", &output.stderr, false);
     assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
 
     // Without `--env`, no variable is set.

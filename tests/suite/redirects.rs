@@ -55,7 +55,7 @@ fn no_redirect_of_any_kind_is_followed() {
     let stranger = Stranger::new();
     let to = stranger.address();
     let password = "password-of-a-redirect";
-    env.watch_for("a password in a Location", password);
+    env.forbid("a password in a Location", password);
     let locations = [
         format!("http://{to}/api/v2/token"),
         format!("//{to}/"),
@@ -201,7 +201,7 @@ fn a_configured_proxy_is_asked_for_a_tunnel_and_told_nothing_else() {
         "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
     );
     // The environment searches this text for the secret as well.
-    env.came_out("a request to the proxy", asked.as_bytes(), false);
+    env.add_output("a request to the proxy", asked.as_bytes(), false);
     assert!(
         asked.starts_with("CONNECT issuer.invalid:443 HTTP/1.1\r\n"),
         "{asked}"

@@ -60,7 +60,7 @@ fn an_in_place_rotation_needs_a_confirmation() {
 #[test]
 fn a_rotation_reports_its_steps_and_returns_at_the_switch() {
     // The old key's tokens must expire before the key is deleted.
-    let (env, daemon) = app::place(Line::V2_24, 10);
+    let (env, daemon) = app::started(Line::V2_24, 10);
     let made = env.jetond(&["app", "create", "batch-jobs", "--enrol", "batch"]);
     assert_eq!(made.code, 0, "{made:?}");
     let before = app::stored_secret(&env, "batch");

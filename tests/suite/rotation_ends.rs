@@ -22,7 +22,7 @@ fn make(env: &TestEnv, key: &str, profile: &str) {
 #[test]
 fn where_no_login_is_told_finish_deletes_the_old_key_at_once() {
     // Two lifetimes are longer than any test waits.
-    let (env, daemon) = app::place(Line::V2_24, 3_600);
+    let (env, daemon) = app::started(Line::V2_24, 3_600);
     set(&env, "last-login:null");
     make(&env, "batch-jobs", "batch");
     assert_eq!(env.jeton(&["rotate", "batch"]).code, 0);
@@ -36,7 +36,7 @@ fn where_no_login_is_told_finish_deletes_the_old_key_at_once() {
 
 #[test]
 fn a_key_that_may_not_be_deleted_is_told_until_it_is_gone() {
-    let (env, daemon) = app::place(Line::V2_24, 3_600);
+    let (env, daemon) = app::started(Line::V2_24, 3_600);
     set(&env, "last-login:null");
     make(&env, "batch-jobs", "batch");
     assert_eq!(env.jeton(&["rotate", "batch"]).code, 0);
@@ -77,7 +77,7 @@ fn a_key_that_may_not_be_deleted_is_told_until_it_is_gone() {
 
 #[test]
 fn commands_that_would_get_in_the_way_of_a_rotation_say_so() {
-    let (env, daemon) = app::place(Line::V2_24, 3_600);
+    let (env, daemon) = app::started(Line::V2_24, 3_600);
     make(&env, "batch-jobs", "batch");
     let rotated = env.jeton(&["rotate", "batch", "--with", "research"]);
     assert_eq!(rotated.code, 0, "{rotated:?}");
@@ -142,7 +142,7 @@ fn commands_that_would_get_in_the_way_of_a_rotation_say_so() {
 
 #[test]
 fn a_key_is_rotated_by_its_age_as_the_issuer_tells_it() {
-    let (env, daemon) = app::place(Line::V2_24, 60);
+    let (env, daemon) = app::started(Line::V2_24, 60);
     make(&env, "batch-jobs", "batch");
     // Forty days later, by the clock that tells the age.
     set(&env, &format!("clock:{}", 40 * 86_400));

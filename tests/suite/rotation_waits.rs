@@ -102,7 +102,7 @@ fn second_daemon(env: &TestEnv) -> Daemon {
 
 #[test]
 fn a_second_daemon_leaves_a_rotation_to_the_first_and_goes_on_after_it() {
-    let (env, mut first) = app::place(Line::V2_24, 3_600);
+    let (env, mut first) = app::started(Line::V2_24, 3_600);
     set(&env, "last-login:null");
     make(&env, &first);
     let second = second_daemon(&env);
@@ -207,7 +207,7 @@ fn a_keyring_that_is_locked_midway_is_waited_for_and_shown() {
 
 #[test]
 fn whoami_tells_the_age_the_next_rotation_and_all_of_what_an_open_one_waits_for() {
-    let (env, daemon) = app::place(Line::V2_24, 3_600);
+    let (env, daemon) = app::started(Line::V2_24, 3_600);
     make(&env, &daemon);
     let config = fs::read_to_string(env.config()).unwrap();
     let section = "[profiles.batch]\n";
@@ -244,7 +244,7 @@ fn whoami_tells_the_age_the_next_rotation_and_all_of_what_an_open_one_waits_for(
 
 #[test]
 fn a_rotation_waits_for_its_managing_profile_until_another_one_is_named() {
-    let (env, daemon) = app::place(Line::V2_24, 3_600);
+    let (env, daemon) = app::started(Line::V2_24, 3_600);
     set(&env, "last-login:null");
     make(&env, &daemon);
     let rotated = env.jeton(&["rotate", "batch", "--with", "research"]);

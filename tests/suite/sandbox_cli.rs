@@ -145,7 +145,7 @@ fn the_printed_line_enrols_with_a_secret_that_goes_with_the_sandbox() {
     assert_eq!(program.stop().code(), Some(0), "{}", program.printed());
     assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
     fs::remove_dir_all(env.path("state/jeton")).unwrap();
-    env.watch_for("the sandbox's secret", &secret);
+    env.forbid("the sandbox's secret", &secret);
 }
 
 #[test]

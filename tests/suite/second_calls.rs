@@ -15,7 +15,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 
 /// A test environment with a profile `research` that has addresses, and a running daemon that holds its token.
-fn place() -> (TestEnv, Daemon) {
+fn started() -> (TestEnv, Daemon) {
     place_with("")
 }
 
@@ -80,7 +80,7 @@ fn nothing_followed(env: &TestEnv, daemon: &Daemon, before: u64) {
 
 #[test]
 fn a_thousand_kubernetes_clients_cause_no_refresh() {
-    let (env, mut daemon) = place();
+    let (env, mut daemon) = started();
     let before = requests(&env);
     // Each companion gets a shell of its own as parent. The `:` keeps the shell from replacing itself with the
     // companion.
@@ -98,7 +98,7 @@ fn a_thousand_kubernetes_clients_cause_no_refresh() {
 
 #[test]
 fn an_early_second_kubernetes_call_gets_one_newer_token() {
-    let (env, mut daemon) = place();
+    let (env, mut daemon) = started();
     let before = requests(&env);
     let given = tokens(&script(
         &env,
@@ -139,7 +139,7 @@ fn a_second_call_has_no_effect_if_a_new_token_cannot_help() {
 
 #[test]
 fn a_thousand_calls_of_any_other_client_cause_no_refresh() {
-    let (env, mut daemon) = place();
+    let (env, mut daemon) = started();
     let before = requests(&env);
     let token = env.token(&daemon, "research");
     for call in [
@@ -162,7 +162,7 @@ fn a_thousand_calls_of_any_other_client_cause_no_refresh() {
 
 #[test]
 fn a_clients_erase_or_store_deletes_nothing() {
-    let (env, mut daemon) = place();
+    let (env, mut daemon) = started();
     let before = requests(&env);
     let token = env.token(&daemon, "research");
     let config = fs::read(env.config()).unwrap();

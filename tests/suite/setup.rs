@@ -12,7 +12,7 @@ use crate::support::env::Output;
 use crate::support::{TestEnv, ignored};
 
 /// A test environment with two profiles: `research` has a host of each kind, `plain` has none.
-fn place() -> TestEnv {
+fn set_up() -> TestEnv {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     env.enrol("plain");
@@ -92,7 +92,7 @@ fn setup_without_a_name_lists_what_a_person_may_want() {
 
 #[test]
 fn the_lines_are_for_the_profile_of_the_address() {
-    let env = place();
+    let env = set_up();
     let curl = setup(&env, &["curl", "https://git.example/api"]);
     assert_eq!(
         lines_of(&curl),
@@ -152,7 +152,7 @@ fn the_lines_are_for_the_profile_of_the_address() {
 
 #[test]
 fn notes_about_json_lines_go_to_standard_error() {
-    let env = place();
+    let env = set_up();
     let docker = setup(&env, &["docker", "reg.example:5000"]);
     assert_eq!(docker.code, 0, "{docker:?}");
     let json: serde_json::Value = serde_json::from_str(&docker.stdout).unwrap();
@@ -168,7 +168,7 @@ fn notes_about_json_lines_go_to_standard_error() {
 
 #[test]
 fn a_file_of_the_systems_daemon_is_where_that_can_write() {
-    let env = place();
+    let env = set_up();
     let address = "https://metrics.example";
     for (args, wanted) in [
         (
@@ -252,7 +252,7 @@ fn kubeconfig(env: &TestEnv) -> PathBuf {
 
 #[test]
 fn kubectl_is_set_up_and_restored_byte_for_byte() {
-    let env = place();
+    let env = set_up();
     if !has(&env, "kubectl") {
         return;
     }
@@ -316,7 +316,7 @@ fn kubectl_is_set_up_and_restored_byte_for_byte() {
 
 #[test]
 fn foreign_changes_in_kubeconfig_are_kept() {
-    let env = place();
+    let env = set_up();
     if !has(&env, "kubectl") {
         return;
     }
@@ -355,7 +355,7 @@ fn foreign_changes_in_kubeconfig_are_kept() {
 
 #[test]
 fn a_user_of_kubeconfig_that_has_our_name_is_not_taken_over() {
-    let env = place();
+    let env = set_up();
     if !has(&env, "kubectl") {
         return;
     }
@@ -371,7 +371,7 @@ fn a_user_of_kubeconfig_that_has_our_name_is_not_taken_over() {
 
 #[test]
 fn pip_is_set_up_and_restored_byte_for_byte() {
-    let env = place();
+    let env = set_up();
     let Some(folder) = folder_of_pip() else {
         return;
     };
@@ -421,7 +421,7 @@ fn pip_is_set_up_and_restored_byte_for_byte() {
 #[test]
 fn a_tool_that_others_could_change_is_not_started() {
     use std::os::unix::fs::PermissionsExt as _;
-    let env = place();
+    let env = set_up();
     let folder = env.path("home/bin");
     fs::create_dir(&folder).unwrap();
     let (tool, mark) = (folder.join("kubectl"), env.path("home/ran"));

@@ -102,7 +102,7 @@ fn start_at(env: &TestEnv, command: Command, socket: &Path) -> Daemon {
         );
         accepts(socket) && accepts(&daemon.admin)
     });
-    daemon.look_at_proc();
+    daemon.record_proc();
     daemon
 }
 

@@ -80,8 +80,8 @@ fn concurrent_replacements_of_a_record_have_one_winner() {
             .into_iter()
             .map(|program| {
                 let output = program.wait_with_output().unwrap();
-                env.came_out("stdout of jetond add", &output.stdout, false);
-                env.came_out("stderr of jetond add", &output.stderr, false);
+                env.add_output("stdout of jetond add", &output.stdout, false);
+                env.add_output("stderr of jetond add", &output.stderr, false);
                 Output {
                     code: output.status.code().unwrap(),
                     stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

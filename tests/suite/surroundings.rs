@@ -72,7 +72,7 @@ fn too_few_descriptors_are_an_error_and_never_an_abort() {
             let _ = stream.write_all(request);
             let mut answer = vec![];
             let _ = stream.read_to_end(&mut answer);
-            env.came_out("an answer", &answer, true);
+            env.add_output("an answer", &answer, true);
             daemon.signal(Signal::HUP);
         }
         let status = daemon.stop();

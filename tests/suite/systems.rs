@@ -3,7 +3,7 @@
 
 use crate::support::TestEnv;
 use crate::support::env::Output;
-use crate::support::mounts::can_mount;
+use crate::support::mounts::can_mount_or_skip;
 
 /// Sets up the machine with the service's user. `enrol NAME …` and `rebind NAME …` ask no questions.
 const MACHINE: &str = r#"
@@ -72,7 +72,7 @@ fn says(output: &Output, name: &str, code: u8, says: &[&str]) {
 
 #[test]
 fn root_reads_the_store_of_the_configurations_daemon() {
-    if !can_mount("root_reads_the_store_of_the_configurations_daemon") {
+    if !can_mount_or_skip("root_reads_the_store_of_the_configurations_daemon") {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -136,7 +136,7 @@ ls -A "$XDG_STATE_HOME" "$XDG_CONFIG_HOME"
 
 #[test]
 fn a_file_unreadable_for_the_daemon_is_reported_with_a_remedy() {
-    if !can_mount("a_file_unreadable_for_the_daemon_is_reported_with_a_remedy") {
+    if !can_mount_or_skip("a_file_unreadable_for_the_daemon_is_reported_with_a_remedy") {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -239,7 +239,7 @@ check ca-examined "$JETOND" doctor
 
 #[test]
 fn root_learns_where_its_own_profile_is_stored() {
-    if !can_mount("root_learns_where_its_own_profile_is_stored") {
+    if !can_mount_or_skip("root_learns_where_its_own_profile_is_stored") {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -304,7 +304,7 @@ cat /etc/jeton/config.toml
 
 #[test]
 fn a_user_stays_with_its_own_store() {
-    if !can_mount("a_user_stays_with_its_own_store") {
+    if !can_mount_or_skip("a_user_stays_with_its_own_store") {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -344,7 +344,7 @@ check closed alice check --system
 
 #[test]
 fn a_container_of_root_keeps_its_own_state_beside_the_same_configuration() {
-    if !can_mount("a_container_of_root_keeps_its_own_state_beside_the_same_configuration") {
+    if !can_mount_or_skip("a_container_of_root_keeps_its_own_state_beside_the_same_configuration") {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -378,7 +378,7 @@ check neither "$JETOND" check
 
 #[test]
 fn what_the_systems_daemon_proposes_is_for_the_system() {
-    if !can_mount("what_the_systems_daemon_proposes_is_for_the_system") {
+    if !can_mount_or_skip("what_the_systems_daemon_proposes_is_for_the_system") {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -420,7 +420,7 @@ end
 
 #[test]
 fn root_asks_the_systems_daemon_for_the_token_that_names_old_clusters() {
-    if !can_mount("root_asks_the_systems_daemon_for_the_token_that_names_old_clusters") {
+    if !can_mount_or_skip("root_asks_the_systems_daemon_for_the_token_that_names_old_clusters") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);

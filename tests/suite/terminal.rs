@@ -134,7 +134,7 @@ impl Terminal {
             status.is_some()
         });
         self.reader.take().unwrap().join().unwrap();
-        env.came_out("the terminal", &self.shown.lock().unwrap(), false);
+        env.add_output("the terminal", &self.shown.lock().unwrap(), false);
         (status.unwrap(), self.shown())
     }
 }

@@ -14,7 +14,7 @@ use crate::support::daemon::Daemon;
 
 /// A test environment with tokens of this lifetime in seconds, a profile `research` with an address, and a running
 /// daemon.
-fn place(token_life: u64) -> (TestEnv, Daemon) {
+fn started(token_life: u64) -> (TestEnv, Daemon) {
     const HOSTS: &str = "
 [[profiles.research.hosts]]
 url = \"https://git.example\"
@@ -80,7 +80,7 @@ const NOTE: &str = "got this token's real expiry";
 
 #[test]
 fn the_reported_expiry_is_between_refresh_and_real_expiry() {
-    let (env, mut daemon) = place(3_600);
+    let (env, mut daemon) = started(3_600);
     for (told, window) in [(told_git as fn(&TestEnv) -> u64, 0), (told_kube, 300)] {
         let spread: Vec<u64> = (0..20).map(|_| told(&env)).collect();
         let state = state(&env, &daemon);
@@ -99,7 +99,7 @@ fn the_reported_expiry_is_between_refresh_and_real_expiry() {
 
 #[test]
 fn a_too_short_token_is_reported_with_its_real_expiry() {
-    let (env, mut daemon) = place(300);
+    let (env, mut daemon) = started(300);
     // The Python client would come back 5 minutes before that.
     for _ in 0..5 {
         let told = told_kube(&env);
@@ -124,7 +124,7 @@ fn a_too_short_token_is_reported_with_its_real_expiry() {
 
 #[test]
 fn in_an_outage_the_real_expiry_is_reported() {
-    let (env, mut daemon) = place(3_600);
+    let (env, mut daemon) = started(3_600);
     env.fault("status:503");
     let refused = env.jeton(&["refresh", "research"]);
     assert_ne!(refused.code, 0, "{refused:?}");

@@ -1,6 +1,6 @@
 //! Traps of Run:ai's API, each tested on the wire. T6 (redirects) has a module of its own.
 
-use jetond::sandbox::{Line, Seen, UnknownPath};
+use jetond::sandbox::{Line, TokenRequestForm, UnknownPath};
 
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
@@ -49,7 +49,7 @@ fn t2_each_endpoint_is_asked_in_its_own_spelling() {
     let mut daemon = env.start();
     env.token(&daemon, "old");
     env.token(&daemon, "new");
-    let look = |seen: &Seen| {
+    let look = |seen: &TokenRequestForm| {
         let mut names = seen.field_names.clone();
         names.sort();
         (seen.path.clone(), seen.content_type.clone().unwrap(), names)
@@ -252,8 +252,8 @@ fn t9_a_refresh_token_is_not_used() {
     let mut env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let others = ["refresh-token-c4d1aa07", "identity-token-90b2ee31"];
-    env.watch_for("a refresh token", others[0]);
-    env.watch_for("an ID token", others[1]);
+    env.forbid("a refresh token", others[0]);
+    env.forbid("an ID token", others[1]);
     env.fault(&format!(
         r#"raw:{{"access_token":"$TOKEN","expires_in":2,"refresh_token":"{}","refreshToken":"{}","id_token":"{}"}}"#,
         others[0], others[0], others[1]

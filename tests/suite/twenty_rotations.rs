@@ -99,7 +99,7 @@ impl Drop for Over<'_> {
 
 #[test]
 fn no_client_notices_twenty_rotations() {
-    let (env, daemon) = app::place(Line::V2_24, 2);
+    let (env, daemon) = app::started(Line::V2_24, 2);
     // The hardest server: with a key go its tokens.
     env.sandbox().set_old_tokens(OldTokens::Die);
     for number in 0..PROFILES {
@@ -148,8 +148,8 @@ fn no_client_notices_twenty_rotations() {
     assert_eq!(outputs.len(), PROFILES * ROTATIONS);
     for output in outputs {
         let (out, err) = (output.stdout, output.stderr);
-        env.came_out("jeton rotate", &out, false);
-        env.came_out("jeton rotate", &err, false);
+        env.add_output("jeton rotate", &out, false);
+        env.add_output("jeton rotate", &err, false);
         let said = String::from_utf8_lossy(&out);
         assert_eq!(output.status.code(), Some(0), "{said}{err:?}");
         assert!(said.contains("is deleted"), "{said}");

@@ -53,7 +53,7 @@ fn status(env: &TestEnv, daemon: &Daemon) -> Value {
 fn the_second_key_is_used_while_the_first_is_rejected() {
     for member in ["next", "previous"] {
         let mut env = TestEnv::with_sandbox(3_600);
-        env.watch_for_secret("a revoked secret", REVOKED);
+        env.forbid_secret("a revoked secret", REVOKED);
         env.enrol("a");
         rotate(&env, &fs::read(env.record("a")).unwrap(), member);
         leave_alone(&env);
@@ -79,7 +79,7 @@ fn the_second_key_is_used_while_the_first_is_rejected() {
 #[test]
 fn a_second_key_closes_the_circuit_breaker() {
     let mut env = TestEnv::with_sandbox(3_600);
-    env.watch_for_secret("a revoked secret", REVOKED);
+    env.forbid_secret("a revoked secret", REVOKED);
     env.enrol("a");
     let good = fs::read(env.record("a")).unwrap();
     let mut alone: Value = serde_json::from_slice(&good).unwrap();

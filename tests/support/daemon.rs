@@ -64,7 +64,7 @@ impl Daemon {
     }
 
     /// Records what every user can see of the process: its arguments and, where readable, its environment.
-    pub(crate) fn look_at_proc(&mut self) {
+    pub(crate) fn record_proc(&mut self) {
         for name in ["cmdline", "environ"] {
             if let Ok(bytes) = fs::read(format!("/proc/{}/{name}", self.child.id())) {
                 self.seen_in_proc
@@ -75,7 +75,7 @@ impl Daemon {
 
     /// Stops the daemon and waits for its end.
     pub(crate) fn stop(&mut self) -> ExitStatus {
-        self.look_at_proc();
+        self.record_proc();
         if self.child.try_wait().unwrap().is_none() {
             self.signal(Signal::TERM);
         }

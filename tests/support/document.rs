@@ -12,7 +12,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 });
 
 /// Fails unless the document has this method at this path of this socket, with this status and media type.
-pub(super) fn holds(socket: &Path, method: &str, target: &str, response: &Response) {
+pub(super) fn assert_documented(socket: &Path, method: &str, target: &str, response: &Response) {
     let path = target.split('?').next().unwrap();
     let Some((template, item)) = DOCUMENT["paths"]
         .as_object()

@@ -10,7 +10,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::daemon::wait_until;
 
 /// Shuts a socket down for all copies of its descriptor: it no longer receives or accepts.
-pub(crate) fn end(socket: impl AsFd) {
+pub(crate) fn shut_down(socket: impl AsFd) {
     shutdown(socket, Shutdown::Both).unwrap();
 }
 

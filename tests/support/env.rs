@@ -169,23 +169,23 @@ impl TestEnv {
     }
 
     /// Adds a text that must not appear in any output.
-    pub(crate) fn watch_for(&mut self, name: &str, text: &str) {
+    pub(crate) fn forbid(&mut self, name: &str, text: &str) {
         self.extra.push((Kind::Extra, Canary::new(name, text)));
     }
 
     /// Adds another client secret. It is allowed only where the environment's own secret is.
-    pub(crate) fn watch_for_secret(&mut self, name: &str, secret: &str) {
+    pub(crate) fn forbid_secret(&mut self, name: &str, secret: &str) {
         self.extra.push((Kind::Secret, Canary::new(name, secret)));
     }
 
     /// Adds a token of another issuer. It is allowed only where a token was requested.
-    pub(crate) fn watch_for_token(&mut self, token: &str) {
+    pub(crate) fn forbid_token(&mut self, token: &str) {
         self.extra
             .push((Kind::Token, Canary::new("a token", token)));
     }
 
     /// Adds an output to those that are searched.
-    pub(crate) fn came_out(&self, what: &str, bytes: &[u8], token_asked_for: bool) {
+    pub(crate) fn add_output(&self, what: &str, bytes: &[u8], token_asked_for: bool) {
         self.out
             .borrow_mut()
             .push((what.to_owned(), bytes.to_vec(), token_asked_for));
@@ -248,12 +248,12 @@ impl TestEnv {
         // A program that does not read its input may have ended already.
         let _ = child.stdin.take().unwrap().write_all(stdin);
         let output = child.wait_with_output().unwrap();
-        self.came_out(
+        self.add_output(
             &format!("stdout of {what}"),
             &output.stdout,
             token_asked_for,
         );
-        self.came_out(&format!("stderr of {what}"), &output.stderr, false);
+        self.add_output(&format!("stderr of {what}"), &output.stderr, false);
         Output {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -337,7 +337,7 @@ impl TestEnv {
             );
             sockets.iter().all(|socket| accepts(socket))
         });
-        daemon.look_at_proc();
+        daemon.record_proc();
         daemon
     }
 
@@ -388,17 +388,17 @@ impl TestEnv {
         body: &[u8],
     ) -> Response {
         let response = http::request(socket, method, target, headers, body);
-        document::holds(socket, method, target, &response);
+        document::assert_documented(socket, method, target, &response);
         let path = target.split('?').next().unwrap();
         let asked =
             response.status == 200 && (path.ends_with("/token") || path.ends_with("/token/reject"));
-        self.came_out(&format!("{method} {target}"), &response.body, asked);
+        self.add_output(&format!("{method} {target}"), &response.body, asked);
         let headers: String = response
             .headers
             .iter()
             .map(|(n, v)| format!("{n}: {v}\n"))
             .collect();
-        self.came_out(
+        self.add_output(
             &format!("headers of {method} {target}"),
             headers.as_bytes(),
             false,
@@ -497,7 +497,7 @@ impl TestEnv {
         let is_whole = !log.contains("serving") || log.contains("stopping");
         assert!(is_whole, "the log lacks its last lines: {log}");
         for (what, bytes) in daemon.seen_in_proc.drain(..) {
-            self.came_out(&what, &bytes, false);
+            self.add_output(&what, &bytes, false);
         }
     }
 }

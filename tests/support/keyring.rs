@@ -34,7 +34,7 @@ const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bu
 
 /// The behaviour of a fake keyring from one of its methods on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Conduct {
+pub(crate) enum FakeBehaviour {
     /// Refuses the call.
     Denies,
     /// Returns a number, which no method of a keyring does.
@@ -109,7 +109,7 @@ impl<'a> Bus<'a> {
 
     /// Replaces the keyring with a fake for as long as the bus runs. The fake answers like a keyring without entries
     /// until the method `from` is called. From then on it follows `conduct`.
-    pub(crate) fn stand_in(&mut self, from: &'static str, conduct: Conduct) {
+    pub(crate) fn stand_in(&mut self, from: &'static str, conduct: FakeBehaviour) {
         stop(self.keyring.take());
         let bus = self.connect();
         let calls = MessageIterator::from(&bus);
@@ -189,7 +189,7 @@ impl Drop for Bus<'_> {
 }
 
 /// Answers calls until the bus ends.
-fn answer_calls(bus: &Connection, calls: MessageIterator, from: &str, conduct: Conduct) {
+fn answer_calls(bus: &Connection, calls: MessageIterator, from: &str, conduct: FakeBehaviour) {
     let default = ObjectPath::try_from("/org/freedesktop/secrets/collection/login").unwrap();
     let none: Vec<ObjectPath<'_>> = vec![];
     let mut is_itself = true;
@@ -206,8 +206,8 @@ fn answer_calls(bus: &Connection, calls: MessageIterator, from: &str, conduct: C
             ("ReadAlias", _) if is_itself => bus.reply(&header, &default),
             ("Get", _) if is_itself => bus.reply(&header, &Value::from(false)),
             ("SearchItems", _) if is_itself => bus.reply(&header, &(&none, &none)),
-            (_, Conduct::ReturnsAnotherType) => bus.reply(&header, &7_u32),
-            (_, Conduct::Denies) => {
+            (_, FakeBehaviour::ReturnsAnotherType) => bus.reply(&header, &7_u32),
+            (_, FakeBehaviour::Denies) => {
                 let denied = "org.freedesktop.DBus.Error.AccessDenied";
                 bus.reply_error(&header, denied, &"canary of the keyring")
             }

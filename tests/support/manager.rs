@@ -50,14 +50,14 @@ impl Manager {
     }
 
     /// Returns the daemon's next notification.
-    pub(crate) fn hears(&self) -> Said {
+    pub(crate) fn next_notification(&self) -> Notification {
         next(&self.heard)
     }
 
     /// Waits for a notification with this line, and skips all others.
-    pub(crate) fn hears_of(&self, line: &str) -> Said {
+    pub(crate) fn wait_for_notification(&self, line: &str) -> Notification {
         loop {
-            let said = self.hears();
+            let said = self.next_notification();
             if said.0.iter().any(|said| said == line) {
                 return said;
             }
@@ -67,9 +67,9 @@ impl Manager {
 
 /// A notification: its assignments.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Said(pub(crate) Vec<String>);
+pub(crate) struct Notification(pub(crate) Vec<String>);
 
-impl Said {
+impl Notification {
     /// Returns the value of a variable.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let mut pairs = self.0.iter().filter_map(|line| line.split_once('='));
@@ -85,7 +85,7 @@ pub(crate) fn hear(env: &TestEnv) -> UnixDatagram {
 }
 
 /// Returns the next notification at such a socket.
-pub(crate) fn next(heard: &UnixDatagram) -> Said {
+pub(crate) fn next(heard: &UnixDatagram) -> Notification {
     let mut bytes = [0; 4_096];
     let n = match heard.recv(&mut bytes) {
         Ok(n) => n,
@@ -95,7 +95,7 @@ pub(crate) fn next(heard: &UnixDatagram) -> Said {
         Err(e) => panic!("{e}"),
     };
     let text = String::from_utf8(bytes[..n].to_vec()).unwrap();
-    Said(text.lines().map(str::to_owned).collect())
+    Notification(text.lines().map(str::to_owned).collect())
 }
 
 /// Returns a daemon command that takes its standard input and output as two inherited sockets with these names.

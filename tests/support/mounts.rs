@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::users::{User, are_root};
+use super::users::{User, is_root_or_skip};
 use super::{TestEnv, ignored};
 
 /// Returns whether this test can run here: mounts need root, and a kernel that allows root to create a namespace.
-pub(crate) fn can_mount(test: &str) -> bool {
-    if !are_root(test) {
+pub(crate) fn can_mount_or_skip(test: &str) -> bool {
+    if !is_root_or_skip(test) {
         return false;
     }
     let made = Command::new("unshare")

@@ -6,8 +6,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use jetond::dialect::{self, Parsed};
-use jetond::wire::frame::{Answer, Invocation};
+use jetond::dialect::{self, NextStep};
+use jetond::wire::frame::{Instruction, Invocation};
 
 use super::TestEnv;
 use super::env::Output;
@@ -34,7 +34,7 @@ pub(crate) struct Refusal {
 
 /// A request with its placeholders replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Filled {
+pub(crate) struct FilledRequest {
     pub(crate) argv: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) stdin: String,
@@ -104,7 +104,7 @@ impl Request {
             ..Invocation::default()
         };
         match dialect::parse(&run) {
-            Parsed::Answer(Answer::Done(reply)) => reply.exit == 0,
+            NextStep::Answer(Instruction::Done(reply)) => reply.exit == 0,
             _ => false,
         }
     }
@@ -133,7 +133,7 @@ impl Request {
     }
 
     /// Returns the request with this address and profile.
-    pub(crate) fn filled(&self, url: &str, profile: &str) -> Filled {
+    pub(crate) fn filled(&self, url: &str, profile: &str) -> FilledRequest {
         let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let json = serde_json::Value::from(url).to_string();
@@ -162,7 +162,7 @@ impl Request {
             filled + rest
         };
         let env = self.env.iter();
-        Filled {
+        FilledRequest {
             argv: self.argv.iter().map(|text| fill(text)).collect(),
             env: env
                 .map(|(name, value)| (name.clone(), fill(value)))
@@ -172,7 +172,7 @@ impl Request {
     }
 
     /// Returns the arguments with which `jeton` answers this request under its own name.
-    pub(crate) fn as_verb(&self, filled: &Filled) -> Vec<String> {
+    pub(crate) fn as_verb(&self, filled: &FilledRequest) -> Vec<String> {
         let (program, args) = filled.argv.split_first().unwrap();
         match program.as_str() {
             "jeton" => args.to_vec(),
@@ -181,7 +181,7 @@ impl Request {
     }
 }
 
-impl Filled {
+impl FilledRequest {
     /// Encodes the companion's request, with the whole standard input.
     pub(crate) fn frame(&self) -> Vec<u8> {
         let mut bytes = vec![1];

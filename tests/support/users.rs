@@ -31,7 +31,7 @@ pub(crate) struct Installed {
 }
 
 /// Returns whether this test can run here: only root can run programs as another user, and it needs `setpriv`.
-pub(crate) fn are_root(test: &str) -> bool {
+pub(crate) fn is_root_or_skip(test: &str) -> bool {
     if !rustix::process::geteuid().is_root() {
         ignored(&format!(
             "{test}: only root can run programs as another user"
@@ -96,7 +96,7 @@ impl User {
     }
 
     /// Changes the user of this thread only.
-    pub(crate) fn become_it(self) {
+    pub(crate) fn switch_thread(self) {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         let groups: Vec<_> = self.groups.iter().copied().map(Gid::from_raw).collect();
         set_thread_groups(&groups).unwrap();
@@ -107,7 +107,7 @@ impl User {
     /// Connects as this user, from a new thread that becomes the user first.
     pub(crate) fn connect(self, socket: &Path) -> UnixStream {
         let connect = || {
-            self.become_it();
+            self.switch_thread();
             http::connect(socket)
         };
         std::thread::scope(|scope| scope.spawn(connect).join().unwrap())
@@ -144,6 +144,6 @@ pub(crate) fn ask_on(
     stream.write_all(request.as_bytes()).unwrap();
     let response = http::read_response(stream).unwrap();
     let asked = response.status == 200 && target.ends_with("/token");
-    env.came_out("an answer to another user", &response.body, asked);
+    env.add_output("an answer to another user", &response.body, asked);
     response
 }

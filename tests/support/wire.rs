@@ -91,6 +91,6 @@ impl Read for Wire<'_> {
 impl Drop for Wire<'_> {
     fn drop(&mut self) {
         self.env
-            .came_out("a connection", &self.came, self.token_asked_for);
+            .add_output("a connection", &self.came, self.token_asked_for);
     }
 }

@@ -1,8 +1,8 @@
 //! Attack: requests whose bodies stop short of their end.
 
 use super::super::attack::Attack;
-use super::super::hold::Hold;
-use super::super::party::Party;
+use super::super::hold::HoldAttack;
+use super::super::party::Attackers;
 use super::super::users::ALICE;
 
 /// The longest body of a companion's request, in bytes.
@@ -21,11 +21,11 @@ pub(super) const HELD_SHORT: Attack = Attack {
         opening.extend([1, 99]);
         opening.extend(u32::try_from(LENGTH - 6).unwrap().to_le_bytes());
         opening.resize(whole - 10, b'z');
-        let hold = Hold {
+        let hold = HoldAttack {
             connections: 3_072,
             opening,
-            ..Hold::default()
+            ..HoldAttack::default()
         };
-        Party::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
+        Attackers::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
     },
 };

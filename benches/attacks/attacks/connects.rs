@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::attack::Attack;
 use super::super::hold::connect;
-use super::super::party::{Party, Stop, Tally};
+use super::super::party::{Attackers, Stop, Tally};
 use super::super::users::{ALICE, DAVE};
 
 /// An allowed user and a forbidden one connect and close in a loop.
@@ -13,7 +13,7 @@ pub(super) const OPEN_AND_CLOSE: Attack = Attack {
     name: "connect and close, two users",
     long_token: false,
     start: |socket| {
-        Party::default()
+        Attackers::default()
             .with(ALICE, socket, |socket, stop| open_and_close(&socket, stop))
             .with(DAVE, socket, |socket, stop| open_and_close(&socket, stop))
     },

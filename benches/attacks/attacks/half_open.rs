@@ -1,8 +1,8 @@
 //! Attack: connections on which a request never ends.
 
 use super::super::attack::Attack;
-use super::super::hold::Hold;
-use super::super::party::Party;
+use super::super::hold::HoldAttack;
+use super::super::party::Attackers;
 use super::super::users::{DAVE, ERIN};
 
 /// Two users whom no rule names fill the table of 4,096 connections, and open another one for each that is closed.
@@ -11,14 +11,14 @@ pub(super) const STRANGERS: Attack = Attack {
     long_token: false,
     start: |socket| {
         let hold = |connections| {
-            let hold = Hold {
+            let hold = HoldAttack {
                 connections,
                 opening: b"G".to_vec(),
-                ..Hold::default()
+                ..HoldAttack::default()
             };
             move |socket: std::path::PathBuf, stop: &_| hold.run(&socket, stop)
         };
-        Party::default()
+        Attackers::default()
             .with(DAVE, socket, hold(3_072))
             .with(ERIN, socket, hold(1_024))
     },

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::super::attack::Attack;
-use super::super::hold::Hold;
-use super::super::party::Party;
+use super::super::hold::HoldAttack;
+use super::super::party::Attackers;
 use super::super::users::{ALICE, BOB};
 
 /// Two allowed users hold as many idle connections as they can.
@@ -22,15 +22,15 @@ pub(super) const WATCHES: Attack = Attack {
 };
 
 /// Makes both users send this request once on each connection.
-fn two_users(socket: &Path, target: &str) -> Party {
-    let hold = Hold {
+fn two_users(socket: &Path, target: &str) -> Attackers {
+    let hold = HoldAttack {
         connections: 3_072,
         opening: format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes(),
         reads: true,
-        ..Hold::default()
+        ..HoldAttack::default()
     };
     let other = hold.clone();
-    Party::default()
+    Attackers::default()
         .with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
         .with(BOB, socket, move |socket, stop| other.run(&socket, stop))
 }

@@ -1,8 +1,8 @@
 //! Attack: bytes that a server has to parse, but that never become a request.
 
 use super::super::attack::Attack;
-use super::super::hold::Hold;
-use super::super::party::Party;
+use super::super::hold::HoldAttack;
+use super::super::party::Attackers;
 use super::super::users::ALICE;
 
 /// Empty lines, which are allowed before a request.
@@ -10,12 +10,12 @@ pub(super) const EMPTY_LINES: Attack = Attack {
     name: "2,000 connections of bare line ends",
     long_token: false,
     start: |socket| {
-        let hold = Hold {
+        let hold = HoldAttack {
             connections: 2_000,
             flood: b"\r\n".repeat(32 * 1024),
             reads: true,
-            ..Hold::default()
+            ..HoldAttack::default()
         };
-        Party::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
+        Attackers::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
     },
 };

@@ -1,8 +1,8 @@
 //! Attack: connections that always have another request pending.
 
 use super::super::attack::Attack;
-use super::super::hold::Hold;
-use super::super::party::Party;
+use super::super::hold::HoldAttack;
+use super::super::party::Attackers;
 use super::super::users::ALICE;
 
 /// Short requests with short replies, which are read.
@@ -10,12 +10,12 @@ pub(super) const SHORT_ANSWERS: Attack = Attack {
     name: "64 connections pipelining",
     long_token: false,
     start: |socket| {
-        let hold = Hold {
+        let hold = HoldAttack {
             connections: 64,
             flood: b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000),
             reads: true,
-            ..Hold::default()
+            ..HoldAttack::default()
         };
-        Party::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
+        Attackers::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
     },
 };

@@ -1,8 +1,8 @@
 //! Attack: requests of a user whom no rule names.
 
 use super::super::attack::Attack;
-use super::super::hold::Hold;
-use super::super::party::Party;
+use super::super::hold::HoldAttack;
+use super::super::party::Attackers;
 use super::super::users::DAVE;
 
 /// Each request announces a body that never follows. Each connection that is closed after its 403 is replaced by the
@@ -11,12 +11,12 @@ pub(super) const CHURN: Attack = Attack {
     name: "403 churn of a stranger",
     long_token: false,
     start: |socket| {
-        let hold = Hold {
+        let hold = HoldAttack {
             connections: 1_024,
             opening: b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
                 .to_vec(),
-            ..Hold::default()
+            ..HoldAttack::default()
         };
-        Party::default().with(DAVE, socket, move |socket, stop| hold.run(&socket, stop))
+        Attackers::default().with(DAVE, socket, move |socket, stop| hold.run(&socket, stop))
     },
 };

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::super::attack::Attack;
-use super::super::hold::Hold;
-use super::super::party::Party;
+use super::super::hold::HoldAttack;
+use super::super::party::Attackers;
 use super::super::users::ALICE;
 
 /// Replies with the longest tokens.
@@ -28,12 +28,12 @@ pub(super) const DOCUMENTS: Attack = Attack {
     start: |socket| ask_for(socket, "/v1/openapi.json"),
 };
 
-fn ask_for(socket: &Path, target: &str) -> Party {
+fn ask_for(socket: &Path, target: &str) -> Attackers {
     let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    let hold = Hold {
+    let hold = HoldAttack {
         connections: 3_000,
         flood: request.into_bytes().repeat(100),
-        ..Hold::default()
+        ..HoldAttack::default()
     };
-    Party::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
+    Attackers::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
 }

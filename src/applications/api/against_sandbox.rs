@@ -10,12 +10,12 @@ use crate::testing::FewNames;
 
 const SECRET: &str = "canary&=+% \"\\/'~";
 
-struct Place {
+struct SandboxEnv {
     sandbox: Sandbox,
     profile: Profile,
 }
 
-impl Place {
+impl SandboxEnv {
     async fn new(line: Line, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::new(line, "my-id", ClientSecret::parse(SECRET).unwrap());
         change(&mut options);
@@ -28,7 +28,7 @@ impl Place {
     }
 
     async fn api(&self) -> Applications {
-        let files = Files::of(0);
+        let files = ProviderFiles::of(0);
         let provider = configured::provider(&self.profile, &files);
         let credential = Credential::parse("my-id", SECRET).unwrap();
         let granted = provider.fetch(&credential).await.unwrap();
@@ -36,7 +36,7 @@ impl Place {
     }
 
     async fn can_log_in(&self, client_id: &str, secret: ClientSecret) -> bool {
-        let provider = configured::provider(&self.profile, &Files::of(0));
+        let provider = configured::provider(&self.profile, &ProviderFiles::of(0));
         let mut credential = Credential::parse(client_id, "x").unwrap();
         credential.client_secret = secret;
         provider.fetch(&credential).await.is_ok()
@@ -70,14 +70,14 @@ async fn every_line_lists_makes_renews_and_deletes_keys_of_the_kinds_it_has() {
     assert_eq!(all.len(), 9);
     for unknown_path in [UnknownPath::Html, UnknownPath::NotFound] {
         for (line, kind, family) in &all {
-            let place = Place::new(*line, |options| options.unknown_path = unknown_path).await;
+            let place = SandboxEnv::new(*line, |options| options.unknown_path = unknown_path).await;
             let api = place.api().await;
             let before = api.list(*kind, false).await.unwrap();
             assert_eq!(before.family, *family, "{line}");
             let made = api.create(*family, &name("new-key")).await.unwrap();
             let after = api.list(*kind, false).await.unwrap();
             assert_eq!(after.keys.len(), before.keys.len() + 1, "{line}");
-            let Found::One(key) = find(&after.keys, "new-key") else {
+            let KeyMatch::One(key) = find(&after.keys, "new-key") else {
                 panic!("{line}: {after:?}");
             };
             assert_eq!((&key.id, &key.client_id), (&made.id, &made.client_id));
@@ -99,7 +99,7 @@ async fn every_line_lists_makes_renews_and_deletes_keys_of_the_kinds_it_has() {
                 before.keys.len()
             );
             let again = api.delete(*family, &made.id).await.unwrap_err();
-            assert_eq!(again.kind, TroubleKind::NotFound, "{again}");
+            assert_eq!(again.kind, ApiErrorKind::NotFound, "{again}");
         }
     }
 }
@@ -114,9 +114,9 @@ async fn a_kind_that_a_line_lacks_is_said_and_what_it_has_instead() {
         (Line::V3_0, Kind::Application, "--kind service-account"),
     ] {
         for unknown_path in [UnknownPath::Html, UnknownPath::NotFound] {
-            let place = Place::new(line, |options| options.unknown_path = unknown_path).await;
+            let place = SandboxEnv::new(line, |options| options.unknown_path = unknown_path).await;
             let lacking = place.api().await.list(kind, false).await.unwrap_err();
-            assert_eq!(lacking.kind, TroubleKind::NoSuchEndpoint, "{line}");
+            assert_eq!(lacking.kind, ApiErrorKind::NoSuchEndpoint, "{line}");
             assert!(lacking.to_string().contains(says), "{lacking}");
         }
     }
@@ -124,11 +124,11 @@ async fn a_kind_that_a_line_lacks_is_said_and_what_it_has_instead() {
 
 #[tokio::test]
 async fn a_name_that_is_taken_and_the_21st_key_are_refused_and_nothing_is_made() {
-    let place = Place::new(Line::V2_24, |_| {}).await;
+    let place = SandboxEnv::new(Line::V2_24, |_| {}).await;
     let api = place.api().await;
     let family = Family::AccessKeys;
     let taken = api.create(family, &name("first-key")).await.unwrap_err();
-    assert_eq!(taken.kind, TroubleKind::Conflict, "{taken}");
+    assert_eq!(taken.kind, ApiErrorKind::Conflict, "{taken}");
     assert!(!taken.may_be_done);
     for n in 1..MAX_USER_KEYS {
         api.create(family, &name(&format!("key-{n}")))
@@ -136,7 +136,7 @@ async fn a_name_that_is_taken_and_the_21st_key_are_refused_and_nothing_is_made()
             .unwrap();
     }
     let full = api.create(family, &name("one-more")).await.unwrap_err();
-    assert_eq!(full.kind, TroubleKind::BadRequest, "{full}");
+    assert_eq!(full.kind, ApiErrorKind::BadRequest, "{full}");
     assert!(full.to_string().contains("20"), "{full}");
 }
 
@@ -147,7 +147,7 @@ async fn every_users_keys_are_listed_where_the_server_has_such_a_list() {
         (Line::V2_24, Family::AllAccessKeys),
         (Line::V3_0, Family::AllAccessKeys),
     ] {
-        let place = Place::new(line, |_| {}).await;
+        let place = SandboxEnv::new(line, |_| {}).await;
         let api = place.api().await;
         let listed = api.list(Kind::Auto, true).await.unwrap();
         assert_eq!(listed.family, family, "{line}");
@@ -158,7 +158,7 @@ async fn every_users_keys_are_listed_where_the_server_has_such_a_list() {
 #[tokio::test]
 async fn clusters_are_listed_or_cannot_be_told() {
     for line in Line::ALL {
-        let place = Place::new(line, |_| {}).await;
+        let place = SandboxEnv::new(line, |_| {}).await;
         let clusters = place.api().await.clusters().await.unwrap();
         match line {
             Line::V2_18 => assert_eq!(clusters.too_old().len(), 1, "{clusters:?}"),
@@ -177,7 +177,7 @@ async fn clusters_are_listed_or_cannot_be_told() {
 
 #[tokio::test]
 async fn a_server_that_fails_after_a_call_may_have_done_it() {
-    let place = Place::new(Line::V2_24, |_| {}).await;
+    let place = SandboxEnv::new(Line::V2_24, |_| {}).await;
     let api = place.api().await;
     for (fault, may_be_done) in [
         ("keys:status:500", true),
@@ -209,7 +209,7 @@ async fn a_server_that_fails_after_a_call_may_have_done_it() {
 
 #[tokio::test]
 async fn a_rotation_learns_whether_a_call_was_answered_refused_or_lost() {
-    let place = Place::new(Line::V2_24, |_| {}).await;
+    let place = SandboxEnv::new(Line::V2_24, |_| {}).await;
     let issuer: Box<dyn KeyIssuer> = Box::new(place.api().await);
     let family = Family::AccessKeys;
     let listed = issuer.list(Kind::Auto).await.unwrap();
@@ -219,14 +219,14 @@ async fn a_rotation_learns_whether_a_call_was_answered_refused_or_lost() {
     };
     assert!(made.server_date.is_some());
     let listed = issuer.list(Kind::Auto).await.unwrap();
-    let Found::One(key) = find(&listed.keys, &made.client_id) else {
+    let KeyMatch::One(key) = find(&listed.keys, &made.client_id) else {
         panic!("{listed:?}");
     };
     assert_eq!((key.id.as_str(), key.name.as_str()), (&*made.id, "new-key"));
     assert!(key.created_at.is_some() && key.last_login.is_none());
     let taken = issuer.create(family, &name("new-key")).await;
     assert!(
-        matches!(&taken, Reply::Refused(trouble) if trouble.kind == TroubleKind::Conflict),
+        matches!(&taken, Reply::Refused(trouble) if trouble.kind == ApiErrorKind::Conflict),
         "{taken:?}"
     );
     let Reply::Done(renewed) = issuer.regenerate(family, &made.id).await else {
@@ -242,7 +242,7 @@ async fn a_rotation_learns_whether_a_call_was_answered_refused_or_lost() {
     assert!(matches!(deleted, Reply::Done(())), "{deleted:?}");
     let gone = issuer.delete(family, &made.id).await;
     assert!(
-        matches!(&gone, Reply::Refused(trouble) if trouble.kind == TroubleKind::NotFound),
+        matches!(&gone, Reply::Refused(trouble) if trouble.kind == ApiErrorKind::NotFound),
         "{gone:?}"
     );
     for (fault, is_lost) in [("keys:reset", true), ("refuse", false)] {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Identity, Line, Part};
+use super::{Identity, Information, Line};
 use crate::applications::rules::{Rule, Rules};
 use crate::applications::table::ascii;
 use crate::query;
@@ -98,7 +98,7 @@ impl Identity {
         let optional = |text: &Option<String>| text.as_deref().map(short);
         let plane = self.plane.as_ref();
         let key = plane.and_then(|plane| match &plane.key {
-            Part::Known(Some((family, key))) => Some(JsonKey {
+            Information::Known(Some((family, key))) => Some(JsonKey {
                 name: short(&key.name),
                 id: &key.id,
                 kind: family.kind().as_str(),
@@ -115,8 +115,8 @@ impl Identity {
             .rules()
             .map(|rules| fitting(rules.rules.iter().map(role)));
         let clusters = plane.and_then(|plane| match &plane.clusters {
-            Part::Known(clusters) => Some(clusters.too_old()),
-            Part::Unknown(_) => None,
+            Information::Known(clusters) => Some(clusters.too_old()),
+            Information::Unknown(_) => None,
         });
         let clusters = clusters.map(|old| {
             fitting(old.into_iter().map(|cluster| JsonCluster {

@@ -5,8 +5,8 @@ use crate::query::Identity as _;
 
 const DAY: u64 = 86_400;
 
-fn bearer() -> Bearer {
-    Bearer {
+fn bearer() -> BearerFacts {
+    BearerFacts {
         client_id: "test-client".into(),
         stored_at: Some(1_735_787_045),
         claims: Some(Claims {
@@ -29,7 +29,7 @@ fn rule(role: &str) -> Rule {
     }
 }
 
-fn plane() -> Plane {
+fn plane() -> ControlPlaneIdentity {
     let key = Application {
         id: "1".into(),
         name: "training".into(),
@@ -39,22 +39,22 @@ fn plane() -> Plane {
         created_by: None,
         enabled: None,
     };
-    Plane {
+    ControlPlaneIdentity {
         at: "https://acme.run.ai".into(),
         line: Some(Line::From2_24),
-        key: Part::Known(Some((Family::AccessKeys, key))),
-        rules: Some(Part::Known(Rules {
+        key: Information::Known(Some((Family::AccessKeys, key))),
+        rules: Some(Information::Known(Rules {
             rules: vec![rule("L1 researcher"), rule("Viewer")],
             total: Some(2),
         })),
-        clusters: Part::Known(Clusters::Known(vec![Cluster {
+        clusters: Information::Known(Clusters::Known(vec![Cluster {
             name: "new".into(),
             version: Some("2.24.1".into()),
         }])),
     }
 }
 
-fn print(plane: Option<Plane>, bearer: Bearer, json: bool) -> String {
+fn print(plane: Option<ControlPlaneIdentity>, bearer: BearerFacts, json: bool) -> String {
     let profile = ProfileName::parse("research").unwrap();
     let members = query::Members::new();
     let form = query::WhoamiForm {
@@ -95,11 +95,11 @@ fn all_that_is_known_is_in_the_lines_and_in_the_json() {
 
 #[test]
 fn what_cannot_be_told_is_said_with_the_reason() {
-    let unknown = Plane {
+    let unknown = ControlPlaneIdentity {
         line: None,
-        key: Part::Unknown("not yours".into()),
+        key: Information::Unknown("not yours".into()),
         rules: None,
-        clusters: Part::Unknown("not yours either".into()),
+        clusters: Information::Unknown("not yours either".into()),
         ..plane()
     };
     let text = print(Some(unknown), bearer(), false);
@@ -112,7 +112,7 @@ fn what_cannot_be_told_is_said_with_the_reason() {
     ] {
         assert!(text.contains(says), "{says}: {text}");
     }
-    let nothing = Bearer {
+    let nothing = BearerFacts {
         stored_at: None,
         claims: None,
         ..bearer()
@@ -139,8 +139,8 @@ fn old_clusters_are_named() {
         old("c\x1b[31m", Some("2.19.4")),
         old("d", Some("2.20")),
     ];
-    let plane = Plane {
-        clusters: Part::Known(Clusters::Known(clusters)),
+    let plane = ControlPlaneIdentity {
+        clusters: Information::Known(Clusters::Known(clusters)),
         ..plane()
     };
     let text = print(Some(plane), bearer(), false);
@@ -159,8 +159,8 @@ fn thousands_of_roles_with_long_names_fit_and_cannot_act_on_a_terminal() {
         rules: vec![rule(&evil); 5_000],
         total: Some(7_000),
     };
-    let with = |rules| Plane {
-        rules: Some(Part::Known(rules)),
+    let with = |rules| ControlPlaneIdentity {
+        rules: Some(Information::Known(rules)),
         ..plane()
     };
     let text = print(Some(with(rules.clone())), bearer(), false);
@@ -201,8 +201,8 @@ fn a_rule_of_a_group_does_not_name_the_bearer() {
         rules: vec![group, rule("Viewer")],
         total: None,
     };
-    let plane = Plane {
-        rules: Some(Part::Known(rules)),
+    let plane = ControlPlaneIdentity {
+        rules: Some(Information::Known(rules)),
         ..plane()
     };
     let text = print(Some(plane), bearer(), false);

@@ -1,9 +1,9 @@
 //! The daemon's reply: an HTTP head, then fields that are written out as they arrive, wherever the stream splits them.
 
 use crate::bytes::copy;
-use crate::input::Extent;
+use crate::input::InputExtent;
 use crate::output::{self, Exit, FAILED, TRY_AGAIN, complain};
-use crate::plain::Errors;
+use crate::plain::StderrFilter;
 use crate::problem::Problem;
 use crate::request::{CAP, FIELD_HEAD, VERSION};
 
@@ -20,10 +20,10 @@ const HEAD_CAP: usize = 16 * 1024;
 const STATUS_LINE: usize = 12;
 
 /// The next step after a reply.
-pub(crate) enum Next {
+pub(crate) enum NextStep {
     Exit(u8),
     /// Send the same request once more, with standard input.
-    SendInput(Extent),
+    SendInput(InputExtent),
     /// Send the same request once more, to the admin socket.
     SendToAdmin,
 }
@@ -55,7 +55,7 @@ impl Sink<'_> {
 }
 
 /// The part of the reply that the next byte belongs to.
-enum Part {
+enum ReplyPart {
     /// Whether a line of the head has begun.
     Head(bool),
     Version,
@@ -72,7 +72,7 @@ enum Part {
 }
 
 /// Parses one reply.
-pub(crate) struct Answer<'a> {
+pub(crate) struct ReplyParser<'a> {
     sink: Sink<'a>,
     /// How many bytes of the body may still arrive. A `watch` has no end, and a rotation may take days, so for these
     /// the limit applies to each field.
@@ -84,12 +84,12 @@ pub(crate) struct Answer<'a> {
     status_line: [u8; STATUS_LINE],
     head: usize,
     status: u16,
-    part: Part,
-    errors: Errors,
+    part: ReplyPart,
+    errors: StderrFilter,
     problem: Problem,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ReplyParser<'a> {
     pub(crate) const fn new(sink: Sink<'a>, endless: bool, from_admin: bool) -> Self {
         Self {
             sink,
@@ -99,8 +99,8 @@ impl<'a> Answer<'a> {
             status_line: [0; _],
             head: 0,
             status: 0,
-            part: Part::Head(false),
-            errors: Errors::new(),
+            part: ReplyPart::Head(false),
+            errors: StderrFilter::new(),
             problem: Problem::new(),
         }
     }
@@ -113,21 +113,21 @@ impl<'a> Answer<'a> {
             may_send_to_admin: !from_admin,
             head: 0,
             status: 0,
-            part: Part::Head(false),
-            errors: Errors::new(),
+            part: ReplyPart::Head(false),
+            errors: StderrFilter::new(),
             ..self
         }
     }
 
     /// Processes the bytes that have arrived. Returns a result as soon as a field decides; later bytes are ignored.
-    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<Option<Next>, Exit> {
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<Option<NextStep>, Exit> {
         while !bytes.is_empty() {
             match &mut self.part {
-                Part::Head(begun) => {
+                ReplyPart::Head(begun) => {
                     let begun = *begun;
                     bytes = self.head(bytes, begun)?;
                 }
-                Part::Version => {
+                ReplyPart::Version => {
                     let (version, rest) = split_first(bytes);
                     bytes = rest;
                     self.spend(1)?;
@@ -137,12 +137,12 @@ impl<'a> Answer<'a> {
                             &[b"the answer has a form that this jeton does not know"],
                         ));
                     }
-                    self.part = Part::FieldHead {
+                    self.part = ReplyPart::FieldHead {
                         held: [0; _],
                         used: 0,
                     };
                 }
-                Part::FieldHead { held, used } => {
+                ReplyPart::FieldHead { held, used } => {
                     let (byte, rest) = split_first(bytes);
                     bytes = rest;
                     if let Some(slot) = held.get_mut(*used) {
@@ -157,7 +157,7 @@ impl<'a> Answer<'a> {
                             self.left = CAP;
                         }
                         self.spend(left.saturating_add(FIELD_HEAD))?;
-                        self.part = Part::Payload {
+                        self.part = ReplyPart::Payload {
                             tag,
                             left,
                             first: None,
@@ -170,7 +170,7 @@ impl<'a> Answer<'a> {
                         }
                     }
                 }
-                Part::Payload { tag, left, first } => {
+                ReplyPart::Payload { tag, left, first } => {
                     let (now, rest) = bytes.split_at(bytes.len().min(*left));
                     bytes = rest;
                     *left -= now.len();
@@ -185,7 +185,7 @@ impl<'a> Answer<'a> {
                         return Ok(Some(next));
                     }
                 }
-                Part::Problem => {
+                ReplyPart::Problem => {
                     self.problem.push(bytes)?;
                     bytes = &[];
                 }
@@ -195,9 +195,9 @@ impl<'a> Answer<'a> {
     }
 
     /// Handles the end of the stream before a last field.
-    pub(crate) fn end(&self) -> Result<Next, Exit> {
+    pub(crate) fn end(&self) -> Result<NextStep, Exit> {
         match self.part {
-            Part::Problem => Ok(Next::Exit(self.problem.report(self.status))),
+            ReplyPart::Problem => Ok(NextStep::Exit(self.problem.report(self.status))),
             _ => Err(complain(TRY_AGAIN, &[b"the answer broke off; try again"])),
         }
     }
@@ -223,15 +223,15 @@ impl<'a> Answer<'a> {
                 if !begun {
                     self.part = match self.status {
                         0 => return Err(not_http()),
-                        200 => Part::Version,
-                        _ => Part::Problem,
+                        200 => ReplyPart::Version,
+                        _ => ReplyPart::Problem,
                     };
                     return Ok(bytes);
                 }
                 begun = false;
             }
         }
-        self.part = Part::Head(begun);
+        self.part = ReplyPart::Head(begun);
         Ok(bytes)
     }
 
@@ -244,16 +244,16 @@ impl<'a> Answer<'a> {
         Ok(())
     }
 
-    fn field_end(&mut self, tag: u8, first: Option<u8>) -> Result<Option<Next>, Exit> {
-        self.part = Part::FieldHead {
+    fn field_end(&mut self, tag: u8, first: Option<u8>) -> Result<Option<NextStep>, Exit> {
+        self.part = ReplyPart::FieldHead {
             held: [0; _],
             used: 0,
         };
         match (tag, first) {
-            (TAG_EXIT, Some(code)) => Ok(Some(Next::Exit(code))),
-            (TAG_SEND_INPUT, Some(0)) => Ok(Some(Next::SendInput(Extent::All))),
-            (TAG_SEND_INPUT, Some(1)) => Ok(Some(Next::SendInput(Extent::Line))),
-            (TAG_SEND_TO_ADMIN, _) if self.may_send_to_admin => Ok(Some(Next::SendToAdmin)),
+            (TAG_EXIT, Some(code)) => Ok(Some(NextStep::Exit(code))),
+            (TAG_SEND_INPUT, Some(0)) => Ok(Some(NextStep::SendInput(InputExtent::All))),
+            (TAG_SEND_INPUT, Some(1)) => Ok(Some(NextStep::SendInput(InputExtent::Line))),
+            (TAG_SEND_TO_ADMIN, _) if self.may_send_to_admin => Ok(Some(NextStep::SendToAdmin)),
             (TAG_EXIT | TAG_SEND_INPUT, _) => {
                 Err(complain(TRY_AGAIN, &[b"the answer is malformed"]))
             }

@@ -8,16 +8,16 @@ const LONGEST_SECONDS: u32 = 86_400;
 
 /// The companion's own options, each with a value. They are not sent to the daemon.
 #[derive(Clone, Copy)]
-enum Own {
+enum OwnOption {
     Socket,
     AdminSocket,
     Timeout,
 }
 
-const OWN: [(&[u8], Own); 3] = [
-    (b"--socket", Own::Socket),
-    (b"--admin-socket", Own::AdminSocket),
-    (b"--timeout", Own::Timeout),
+const OWN: [(&[u8], OwnOption); 3] = [
+    (b"--socket", OwnOption::Socket),
+    (b"--admin-socket", OwnOption::AdminSocket),
+    (b"--timeout", OwnOption::Timeout),
 ];
 
 /// The parsed call of the companion.
@@ -63,10 +63,10 @@ impl Call {
                 return Err(complain(USAGE, &[name, b" needs a value"]));
             };
             match own {
-                Own::Socket => call.socket = Some(value),
-                Own::AdminSocket => call.admin_socket = Some(value),
+                OwnOption::Socket => call.socket = Some(value),
+                OwnOption::AdminSocket => call.admin_socket = Some(value),
                 // A deadline of zero would make every request fail.
-                Own::Timeout => call.timeout = Some(seconds(name, value, 1)?),
+                OwnOption::Timeout => call.timeout = Some(seconds(name, value, 1)?),
             }
         }
         if call.verb() == Some(b"ready") {
@@ -124,7 +124,7 @@ impl Call {
 /// An argument, or one of the companion's own options with its value.
 enum Piece {
     Word(&'static [u8]),
-    Option(&'static [u8], Own, Option<&'static [u8]>),
+    Option(&'static [u8], OwnOption, Option<&'static [u8]>),
 }
 
 /// An iterator over the arguments. Options may stand before or after the verb, up to `--`.

@@ -2,15 +2,15 @@
 //! connection broke, if the reply asks for standard input, or if the reply redirects to the admin socket. One deadline
 //! covers everything.
 
-use crate::answer::{Answer, Next, Sink};
+use crate::answer::{NextStep, ReplyParser, Sink};
 use crate::args::{Call, milliseconds};
 use crate::deadline::Deadline;
 use crate::http::{Failure, exchange};
-use crate::input::{self, Extent};
+use crate::input::{self, InputExtent};
 use crate::output::{Exit, TRY_AGAIN, complain};
-use crate::places::{Place, Places, Room};
-use crate::request::{CAP, Request, Terminal, Words};
-use crate::sys::{Env, Large};
+use crate::places::{PathBuffers, Places, SplitPath};
+use crate::request::{Arguments, CAP, Request, Terminal};
+use crate::sys::{Env, StaticBuffer};
 
 /// The default timeout in milliseconds, since a helper that hangs also blocks its caller. `--timeout` overrides it.
 const TIMEOUT_MS: u32 = 30_000;
@@ -51,11 +51,11 @@ fn is_reload(call: &Call) -> bool {
 #[inline(never)]
 pub(crate) fn ask(
     call: &Call,
-    words: Words<'_>,
+    words: Arguments<'_>,
     env: Env<'static>,
     sink: Sink<'_>,
 ) -> Result<u8, Exit> {
-    let mut room = Room::new();
+    let mut room = PathBuffers::new();
     ask_somewhere(call, words, env, sink, &mut room).map(|(code, _)| code)
 }
 
@@ -63,11 +63,11 @@ pub(crate) fn ask(
 #[inline(never)]
 pub(crate) fn ask_somewhere<'a>(
     call: &Call,
-    words: Words<'_>,
+    words: Arguments<'_>,
     env: Env<'static>,
     sink: Sink<'_>,
-    room: &'a mut Room,
-) -> Result<(u8, Place<'a>), Exit> {
+    room: &'a mut PathBuffers,
+) -> Result<(u8, SplitPath<'a>), Exit> {
     let mut deadline = deadline_of(call);
     // systemd passes the daemon's process ID to the command in `ExecReload=`.
     if is_reload(call)
@@ -88,77 +88,77 @@ pub(crate) fn ask_somewhere<'a>(
         deadline: &deadline,
         input: None,
     };
-    let answer = Answer::new(sink, is_streamed(call), places.are_admin());
-    turn(&places, &request, call, answer)
+    let answer = ReplyParser::new(sink, is_streamed(call), places.are_admin());
+    exchange_with_redirects(&places, &request, call, answer)
 }
 
 /// Sends one request, and again as its reply demands: with standard input and to the admin socket, at most once each.
-fn turn<'a>(
+fn exchange_with_redirects<'a>(
     places: &Places<'a>,
     request: &Request<'_>,
     call: &Call,
-    mut answer: Answer<'_>,
-) -> Result<(u8, Place<'a>), Exit> {
-    let (next, taken) = converse(places, request, call, &mut answer)?;
+    mut answer: ReplyParser<'_>,
+) -> Result<(u8, SplitPath<'a>), Exit> {
+    let (next, taken) = exchange_with_resend(places, request, call, &mut answer)?;
     match next {
-        Next::Exit(code) => Ok((code, taken)),
-        Next::SendInput(_) if request.input.is_some() => Err(complain(
+        NextStep::Exit(code) => Ok((code, taken)),
+        NextStep::SendInput(_) if request.input.is_some() => Err(complain(
             TRY_AGAIN,
             &[b"the daemon asks for standard input again"],
         )),
-        Next::SendInput(extent) => with_input(places, request, call, extent, answer),
-        Next::SendToAdmin => at_admin(taken, request, call, answer).map(|code| (code, taken)),
+        NextStep::SendInput(extent) => with_input(places, request, call, extent, answer),
+        NextStep::SendToAdmin => at_admin(taken, request, call, answer).map(|code| (code, taken)),
     }
 }
 
 /// The input of a verb, such as the rejected token.
-static INPUT: Large<[u8; CAP]> = Large::new([0; CAP]);
+static INPUT: StaticBuffer<[u8; CAP]> = StaticBuffer::new([0; CAP]);
 
 /// Sends the request with standard input.
 fn with_input<'a>(
     places: &Places<'a>,
     request: &Request<'_>,
     call: &Call,
-    extent: Extent,
-    answer: Answer<'_>,
-) -> Result<(u8, Place<'a>), Exit> {
+    extent: InputExtent,
+    answer: ReplyParser<'_>,
+) -> Result<(u8, SplitPath<'a>), Exit> {
     let input = input::read(extent, INPUT.take()?, request.deadline)?;
     let request = Request {
         input: Some(input),
         ..*request
     };
-    turn(places, &request, call, answer.again(places.are_admin()))
+    exchange_with_redirects(places, &request, call, answer.again(places.are_admin()))
 }
 
 /// Sends the request to the admin socket of the daemon whose token socket was `taken`. Not inlined, so that only this
 /// function takes its room on the stack.
 #[inline(never)]
 fn at_admin(
-    taken: Place<'_>,
+    taken: SplitPath<'_>,
     request: &Request<'_>,
     call: &Call,
-    answer: Answer<'_>,
+    answer: ReplyParser<'_>,
 ) -> Result<u8, Exit> {
-    let mut room = Room::new();
+    let mut room = PathBuffers::new();
     let places = Places::admin_of(taken, request.env, &mut room)?;
-    turn(&places, request, call, answer.again(true)).map(|(code, _)| code)
+    exchange_with_redirects(&places, request, call, answer.again(true)).map(|(code, _)| code)
 }
 
 /// Sends one request, and again if the connection broke before the first byte of the reply, so that a restart of the
 /// daemon goes unnoticed. `reload` is not sent again: the next daemon reads the configuration anyway. As `ExecReload=`
 /// it would wait for a daemon that systemd starts only after `ExecReload=` has ended.
-fn converse<'a>(
+fn exchange_with_resend<'a>(
     places: &Places<'a>,
     request: &Request<'_>,
     call: &Call,
-    answer: &mut Answer<'_>,
-) -> Result<(Next, Place<'a>), Exit> {
+    answer: &mut ReplyParser<'_>,
+) -> Result<(NextStep, SplitPath<'a>), Exit> {
     let attempts = if is_reload(call) { 1 } else { 2 };
     for _ in 0..attempts {
         let (stream, taken) = places.connect(request.deadline, call.wait.is_some())?;
         match exchange(&stream, request, is_streamed(call), answer) {
             Ok(next) => {
-                if matches!(next, Next::Exit(_)) {
+                if matches!(next, NextStep::Exit(_)) {
                     // The descriptor is closed by the end of the process, or by the command that replaces it.
                     core::mem::forget(stream);
                 }

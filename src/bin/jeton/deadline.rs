@@ -10,7 +10,7 @@ use crate::sys::{self, Errno, PollFd, errno};
 /// took.
 pub(crate) struct Deadline {
     /// How long the daemon may take, as sent to it.
-    told: Option<u32>,
+    daemon_limit: Option<u32>,
     /// How much longer the companion waits, if the caller chose how long the daemon waits (`ready --wait`). This lets
     /// the reply still arrive.
     grace: u32,
@@ -25,7 +25,7 @@ pub(crate) struct Deadline {
 impl Deadline {
     pub(crate) fn never() -> Self {
         Self {
-            told: None,
+            daemon_limit: None,
             grace: 0,
             began: Cell::new(None),
             waited: Cell::new(0),
@@ -35,7 +35,7 @@ impl Deadline {
 
     pub(crate) fn after(ms: u32, grace_ms: u32) -> Self {
         Self {
-            told: Some(ms),
+            daemon_limit: Some(ms),
             grace: grace_ms,
             ..Self::never()
         }
@@ -56,16 +56,17 @@ impl Deadline {
 
     /// Returns the milliseconds until the daemon's deadline.
     pub(crate) fn left_ms(&self) -> Option<u32> {
-        self.told
-            .map(|told| match (self.began.get(), self.waited.get()) {
-                (None, 0) => told,
-                _ => self.left(told),
+        self.daemon_limit
+            .map(|daemon_limit| match (self.began.get(), self.waited.get()) {
+                (None, 0) => daemon_limit,
+                _ => self.left(daemon_limit),
             })
     }
 
     /// Reports whether the daemon's deadline has passed.
-    pub(crate) fn told_is_over(&self) -> bool {
-        self.told.is_some_and(|told| self.left(told) == 0)
+    pub(crate) fn daemon_deadline_passed(&self) -> bool {
+        self.daemon_limit
+            .is_some_and(|daemon_limit| self.left(daemon_limit) == 0)
     }
 
     /// Returns the rest of a limit of `ms` milliseconds. The limits start now if they have not started before.
@@ -82,10 +83,10 @@ impl Deadline {
     /// Returns the timeout for `poll`; -1 means no timeout.
     #[inline(never)]
     fn poll_ms(&self) -> Result<i32, Exit> {
-        let Some(told) = self.told else {
+        let Some(daemon_limit) = self.daemon_limit else {
             return Ok(-1);
         };
-        match self.left(told.saturating_add(self.grace)) {
+        match self.left(daemon_limit.saturating_add(self.grace)) {
             0 => Err(late()),
             left => Ok(i32::try_from(left).unwrap_or(i32::MAX)),
         }
@@ -93,9 +94,9 @@ impl Deadline {
 
     /// Calls `poll` with the rest of the limits as its timeout.
     fn poll(&self, fds: &mut [PollFd]) -> Result<Result<usize, Errno>, Exit> {
-        match (self.told, self.began.get(), self.waited.get()) {
-            (Some(told), None, 0) => {
-                let most = told.saturating_add(self.grace);
+        match (self.daemon_limit, self.began.get(), self.waited.get()) {
+            (Some(daemon_limit), None, 0) => {
+                let most = daemon_limit.saturating_add(self.grace);
                 let mut left = most;
                 let polled = sys::poll_within(fds, &mut left);
                 self.waited.set(most - left);

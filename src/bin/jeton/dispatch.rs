@@ -26,16 +26,18 @@ fn dispatch(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> Result<
             output::stderr(text::HELP.as_bytes());
             Ok(output::USAGE)
         }
-        Some(b"help" | b"--help" | b"-h") => help::print(&call, request::Words::Given(&call), env),
+        Some(b"help" | b"--help" | b"-h") => {
+            help::print(&call, request::Arguments::Given(&call), env)
+        }
         Some(b"version" | b"--version" | b"-V") if !call.asks_for_help() => {
             output::stdout(text::VERSION.as_bytes()).map(|()| 0)
         }
         Some(b"exec") => exec::run(&call, env),
         _ if call.asks_for_help() => {
             let call = help::patient(&call);
-            ask::ask(&call, request::Words::Given(&call), env, Sink::Stdout)
+            ask::ask(&call, request::Arguments::Given(&call), env, Sink::Stdout)
         }
         verb if line::is_for(verb) => line::print(&call, env),
-        _ => ask::ask(&call, request::Words::Given(&call), env, Sink::Stdout),
+        _ => ask::ask(&call, request::Arguments::Given(&call), env, Sink::Stdout),
     }
 }

@@ -9,10 +9,10 @@ use crate::ask::{ask_somewhere, deadline_of};
 use crate::bytes::join;
 use crate::help;
 use crate::output::{Exit, FAILED, USAGE, complain};
-use crate::places::{PATH_MAX, Place, Places, Room};
+use crate::places::{PATH_MAX, PathBuffers, Places, SplitPath};
 use crate::plain::one_line;
-use crate::request::Words;
-use crate::sys::{self, Arg, Env, Large};
+use crate::request::Arguments;
+use crate::sys::{self, Arg, Env, StaticBuffer};
 use crate::text;
 use command::{List, POINTERS, become_command, fill};
 
@@ -30,15 +30,15 @@ const LONGEST_NAME: usize = 512;
 const LONGEST_VARIABLE: usize = 128 * 1024;
 
 /// The variable `NAME=token`.
-static VARIABLE: Large<[u8; LONGEST_VARIABLE]> = Large::new([0; LONGEST_VARIABLE]);
+static VARIABLE: StaticBuffer<[u8; LONGEST_VARIABLE]> = StaticBuffer::new([0; LONGEST_VARIABLE]);
 /// The variable `JETON_SOCKET=PATH`: the current folder, then the path as named.
-static SOCKET: Large<[u8; 2 * PATH_MAX]> = Large::new([0; 2 * PATH_MAX]);
+static SOCKET: StaticBuffer<[u8; 2 * PATH_MAX]> = StaticBuffer::new([0; 2 * PATH_MAX]);
 /// The variable `NAME=PATH` of the file with the token.
-static FILE: Large<[u8; 2 * PATH_MAX]> = Large::new([0; 2 * PATH_MAX]);
+static FILE: StaticBuffer<[u8; 2 * PATH_MAX]> = StaticBuffer::new([0; 2 * PATH_MAX]);
 /// The variable `JETON_PROFILE=NAME`.
-static PROFILE: Large<[u8; PATH_MAX]> = Large::new([0; PATH_MAX]);
+static PROFILE: StaticBuffer<[u8; PATH_MAX]> = StaticBuffer::new([0; PATH_MAX]);
 /// The command's environment.
-static VARIABLES: Large<List> = Large::new([None; POINTERS]);
+static VARIABLES: StaticBuffer<List> = StaticBuffer::new([None; POINTERS]);
 
 /// The arguments between `exec` and the command.
 struct Plan {
@@ -54,7 +54,7 @@ struct Plan {
 /// Runs the command. Returns only on failure, or after printing help.
 pub(crate) fn run(call: &Call, env: Env<'static>) -> Result<u8, Exit> {
     let Some(plan) = Plan::parse(call)? else {
-        return help::print(call, Words::Fixed(&[b"exec", b"--help"]), env);
+        return help::print(call, Arguments::Fixed(&[b"exec", b"--help"]), env);
     };
     match plan.variable {
         None => start(call, env, &plan, None),
@@ -143,7 +143,7 @@ fn with_token(call: &Call, env: Env<'static>, plan: &Plan, name: &[u8]) -> Resul
     let begin = join(kept, &[name, b"="]).map_or(0, <[u8]>::len);
     let mut used = begin;
     let option = [ENV_OPTION, name];
-    let mut room = Room::new();
+    let mut room = PathBuffers::new();
     let (code, _) = request(call, env, plan, option, kept, &mut used, &mut room)?;
     if code != 0 {
         return Ok(code);
@@ -162,14 +162,14 @@ fn request<'a>(
     [option, name]: [&[u8]; 2],
     kept: &mut [u8],
     used: &mut usize,
-    room: &'a mut Room,
-) -> Result<(u8, Place<'a>), Exit> {
+    room: &'a mut PathBuffers,
+) -> Result<(u8, SplitPath<'a>), Exit> {
     let words: [&[u8]; 4] = [b"exec", option, name, plan.profile.unwrap_or_default()];
     let words = words
         .get(..if plan.profile.is_some() { 4 } else { 3 })
         .unwrap_or_default();
     let sink = Sink::Kept { room: kept, used };
-    ask_somewhere(call, Words::Fixed(words), env, sink, room)
+    ask_somewhere(call, Arguments::Fixed(words), env, sink, room)
 }
 
 /// Converts `NAME=token` to a C string: drops one final newline; the token must be printable and not empty.
@@ -191,7 +191,7 @@ fn start(
     plan: &Plan,
     token: Option<Arg<'static>>,
 ) -> Result<u8, Exit> {
-    let mut room = Room::new();
+    let mut room = PathBuffers::new();
     let mut answer = [0; LONGEST_NAME];
     let mut used = 0;
     let place = match plan.file {
@@ -244,7 +244,7 @@ fn is_same_name(one: &[u8], other: &[u8]) -> bool {
 
 /// Writes JETON_SOCKET with an absolute path, since the child may run in another folder. The path is not normalised,
 /// since a `..` may follow a link.
-fn socket_variable<'a>(room: &'a mut [u8], place: Place<'_>) -> Result<Arg<'a>, Exit> {
+fn socket_variable<'a>(room: &'a mut [u8], place: SplitPath<'_>) -> Result<Arg<'a>, Exit> {
     let mut folder = [0; PATH_MAX];
     let (folder, slash): (&[u8], &[u8]) = match place.base {
         [b'/', ..] => (b"", b""),

@@ -5,14 +5,14 @@ use crate::answer::Sink;
 use crate::args::Call;
 use crate::ask::ask;
 use crate::output::{self, Exit, USAGE};
-use crate::request::Words;
-use crate::sys::{Env, Large};
+use crate::request::Arguments;
+use crate::sys::{Env, StaticBuffer};
 use crate::text;
 
 /// The longest text that is accepted from the daemon. A longer one is not printed.
 const LONGEST: usize = 32 * 1024;
 
-static ROOM: Large<[u8; LONGEST]> = Large::new([0; LONGEST]);
+static ROOM: StaticBuffer<[u8; LONGEST]> = StaticBuffer::new([0; LONGEST]);
 
 /// The timeout for the daemon's text, in milliseconds. It is short, since users read help when something does not work.
 const PATIENCE_MS: u32 = 2_000;
@@ -26,7 +26,7 @@ pub(crate) fn patient(call: &Call) -> Call {
 }
 
 /// Prints the help that these words request.
-pub(crate) fn print(call: &Call, words: Words<'_>, env: Env<'static>) -> Result<u8, Exit> {
+pub(crate) fn print(call: &Call, words: Arguments<'_>, env: Env<'static>) -> Result<u8, Exit> {
     let call = patient(call);
     let room = ROOM.take()?;
     let mut used = 0;

@@ -1,17 +1,17 @@
 //! One HTTP/1.0 exchange on a connection: sends the request, then reads the reply to its end.
 
-use crate::answer::{Answer, Next};
+use crate::answer::{NextStep, ReplyParser};
 use crate::bytes::copy;
 use crate::deadline::{Deadline, sys_failed};
 use crate::output::{Decimal, Exit, USAGE, complain};
 use crate::request::{CAP, Request, Unsent};
-use crate::sys::{self, Large, Stream, errno};
+use crate::sys::{self, StaticBuffer, Stream, errno};
 
 /// The size of the buffer. Usual requests and usual replies fit.
 const SIZE: usize = 8 * 1024;
 
 /// The pieces of the request, and then those of the reply.
-static BUFFER: Large<[u8; SIZE]> = Large::new([0; SIZE]);
+static BUFFER: StaticBuffer<[u8; SIZE]> = StaticBuffer::new([0; SIZE]);
 
 /// The reason why an exchange ended without a result.
 pub(crate) enum Failure {
@@ -32,8 +32,8 @@ pub(crate) fn exchange(
     stream: &Stream,
     request: &Request<'_>,
     endless: bool,
-    answer: &mut Answer<'_>,
-) -> Result<Next, Failure> {
+    answer: &mut ReplyParser<'_>,
+) -> Result<NextStep, Failure> {
     let length = request.len();
     if length > CAP {
         return Err(complain(USAGE, &[b"the request is longer than 256 KiB"]).into());

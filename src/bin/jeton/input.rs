@@ -6,7 +6,7 @@ use crate::sys::{self, errno};
 
 /// The part of standard input to read.
 #[derive(Clone, Copy)]
-pub(crate) enum Extent {
+pub(crate) enum InputExtent {
     /// To its end.
     All,
     /// One line, with its newline.
@@ -15,7 +15,7 @@ pub(crate) enum Extent {
 
 /// Fills `room` from standard input. Rejects input that does not fit instead of truncating it.
 pub(crate) fn read<'a>(
-    extent: Extent,
+    extent: InputExtent,
     room: &'a mut [u8],
     deadline: &Deadline,
 ) -> Result<&'a [u8], Exit> {
@@ -24,8 +24,8 @@ pub(crate) fn read<'a>(
         let free = room.get_mut(used..).unwrap_or_default();
         // A line is read byte by byte: the bytes after it in a pipe may be meant for the next reader.
         let free = match extent {
-            Extent::All => free,
-            Extent::Line => free.get_mut(..1).unwrap_or_default(),
+            InputExtent::All => free,
+            InputExtent::Line => free.get_mut(..1).unwrap_or_default(),
         };
         if free.is_empty() {
             return Err(complain(USAGE, &[b"standard input is longer than 256 KiB"]));
@@ -39,7 +39,7 @@ pub(crate) fn read<'a>(
                 return Err(complain_of(FAILED, &what, error));
             }
         };
-        let line_ends = matches!(extent, Extent::Line) && free.first() == Some(&b'\n');
+        let line_ends = matches!(extent, InputExtent::Line) && free.first() == Some(&b'\n');
         used += got;
         if got == 0 || line_ends {
             return Ok(room.get(..used).unwrap_or_default());

@@ -5,11 +5,11 @@ use crate::args::Call;
 use crate::ask::ask;
 use crate::output::{self, Exit, FAILED, complain};
 use crate::plain::one_line;
-use crate::request::{CAP, Words};
-use crate::sys::{Env, Large};
+use crate::request::{Arguments, CAP};
+use crate::sys::{Env, StaticBuffer};
 
 /// Room for the largest reply.
-static ROOM: Large<[u8; CAP]> = Large::new([0; CAP]);
+static ROOM: StaticBuffer<[u8; CAP]> = StaticBuffer::new([0; CAP]);
 
 /// Reports whether the verb prints a token and nothing else.
 pub(crate) fn is_for(verb: Option<&[u8]>) -> bool {
@@ -25,7 +25,7 @@ pub(crate) fn print(call: &Call, env: Env<'static>) -> Result<u8, Exit> {
         room,
         used: &mut used,
     };
-    let code = ask(call, Words::Given(call), env, sink)?;
+    let code = ask(call, Arguments::Given(call), env, sink)?;
     let text = room.get(..used).unwrap_or_default();
     if one_line(text).is_none() {
         let line: [&[u8]; 1] = [b"the answer is not printed, since it is not one line of printable ASCII; is it jetond that listens there?"];

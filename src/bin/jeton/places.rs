@@ -3,27 +3,27 @@
 use crate::args::Call;
 use crate::bytes::join;
 use crate::output::{Decimal, Exit, USAGE, complain};
-use crate::sys::{self, Env, Large, Lent};
+use crate::sys::{self, BufferGuard, Env, StaticBuffer};
 
 mod connect;
 mod dial;
-#[cfg(target_os = "linux")]
-mod lenders;
 mod trust;
+#[cfg(target_os = "linux")]
+mod trusted_folders;
 
 /// The longest path of a folder that the kernel reports (PATH_MAX).
 pub(crate) const PATH_MAX: usize = 4096;
 
 /// Memory for paths that are built at run time. The caller owns it, so that [`Places`] can borrow it.
-pub(crate) struct Room {
+pub(crate) struct PathBuffers {
     runtime: [u8; "/run/user/4294967295".len()],
     /// Lent only for a socket in the current folder: few calls need it, and clearing it would cost more than they do.
-    folder: Option<Lent<[u8; PATH_MAX]>>,
+    folder: Option<BufferGuard<[u8; PATH_MAX]>>,
 }
 
-static FOLDER: Large<[u8; PATH_MAX]> = Large::new([0; PATH_MAX]);
+static FOLDER: StaticBuffer<[u8; PATH_MAX]> = StaticBuffer::new([0; PATH_MAX]);
 
-impl Room {
+impl PathBuffers {
     pub(crate) const fn new() -> Self {
         Self {
             runtime: [0; _],
@@ -34,7 +34,7 @@ impl Room {
 
 /// A path in two parts, which are joined only in the socket address and in messages.
 #[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct SplitPath<'a> {
     pub(crate) base: &'a [u8],
     pub(crate) tail: &'static [u8],
     /// Whether the user named the place. If so, any peer there is trusted.
@@ -43,17 +43,17 @@ pub(crate) struct Place<'a> {
 
 /// The places to try, in order.
 pub(crate) struct Places<'a> {
-    list: [Option<Place<'a>>; 3],
+    list: [Option<SplitPath<'a>>; 3],
     /// Whether there is no other place to try: the user chose this one, or it is beside the socket that was already
     /// used.
     explicit: bool,
-    door: Door,
+    door: SocketKind,
 }
 
 /// The socket that the places are for. For the admin socket it also records why the call goes there, which decides the
 /// message if the socket is missing.
 #[derive(Clone, Copy)]
-enum Door {
+enum SocketKind {
     Tokens,
     Admin,
     /// The admin socket, because the daemon's reply at the token socket redirected the request.
@@ -64,9 +64,13 @@ impl<'a> Places<'a> {
     /// Returns the places for this call: the admin socket for `reload` and if that socket is named, else the token
     /// socket. For other admin verbs, the daemon's reply redirects the request, so that a later daemon can add such
     /// verbs.
-    pub(crate) fn of(call: &Call, env: Env<'static>, room: &'a mut Room) -> Result<Self, Exit> {
+    pub(crate) fn of(
+        call: &Call,
+        env: Env<'static>,
+        room: &'a mut PathBuffers,
+    ) -> Result<Self, Exit> {
         if let Some(path) = call.admin_socket {
-            return Ok(Self::one(by_option(path), Door::Admin));
+            return Ok(Self::one(by_option(path), SocketKind::Admin));
         }
         // Every daemon prints the usage of a verb at its token socket.
         if call.verb() != Some(b"reload") || call.asks_for_help() {
@@ -74,45 +78,49 @@ impl<'a> Places<'a> {
         }
         let named = by_variable(env, b"JETON_ADMIN_SOCKET");
         Ok(match (named, Self::token_socket(call, env)) {
-            (Some(place), _) => Self::one(place, Door::Admin),
-            (None, Some(place)) => return Self::beside(place, room, Door::Admin),
-            (None, None) => Self::usual(env, Door::Admin, room),
+            (Some(place), _) => Self::one(place, SocketKind::Admin),
+            (None, Some(place)) => return Self::beside(place, room, SocketKind::Admin),
+            (None, None) => Self::usual(env, SocketKind::Admin, room),
         })
     }
 
     /// Returns the places of the token socket.
-    pub(crate) fn tokens(call: &Call, env: Env<'static>, room: &'a mut Room) -> Self {
+    pub(crate) fn tokens(call: &Call, env: Env<'static>, room: &'a mut PathBuffers) -> Self {
         match Self::token_socket(call, env) {
-            Some(place) => Self::one(place, Door::Tokens),
-            None => Self::usual(env, Door::Tokens, room),
+            Some(place) => Self::one(place, SocketKind::Tokens),
+            None => Self::usual(env, SocketKind::Tokens, room),
         }
     }
 
     /// Returns the admin socket of the daemon that redirected the request from its token socket, `taken`.
     pub(crate) fn admin_of(
-        taken: Place<'a>,
+        taken: SplitPath<'a>,
         env: Env<'static>,
-        room: &'a mut Room,
+        room: &'a mut PathBuffers,
     ) -> Result<Self, Exit> {
         match by_variable(env, b"JETON_ADMIN_SOCKET") {
-            Some(place) => Ok(Self::one(place, Door::AdminByAnswer)),
-            None => Self::beside(taken, room, Door::AdminByAnswer),
+            Some(place) => Ok(Self::one(place, SocketKind::AdminByAnswer)),
+            None => Self::beside(taken, room, SocketKind::AdminByAnswer),
         }
     }
 
     /// Returns the token socket that the caller chose, if any.
-    fn token_socket(call: &Call, env: Env<'static>) -> Option<Place<'static>> {
+    fn token_socket(call: &Call, env: Env<'static>) -> Option<SplitPath<'static>> {
         let by_option = call.socket.map(by_option);
         by_option.or_else(|| by_variable(env, b"JETON_SOCKET"))
     }
 
     /// Returns the admin socket beside a token socket.
-    fn beside(tokens: Place<'a>, room: &'a mut Room, door: Door) -> Result<Self, Exit> {
+    fn beside(
+        tokens: SplitPath<'a>,
+        room: &'a mut PathBuffers,
+        door: SocketKind,
+    ) -> Result<Self, Exit> {
         // A chosen place is a complete path; a default place has a tail.
         if tokens.tail.is_empty() {
             let base = folder_of(tokens.base, &mut room.folder)?;
             let inside = |tail| {
-                Some(Place {
+                Some(SplitPath {
                     base,
                     tail,
                     ..tokens
@@ -130,14 +138,14 @@ impl<'a> Places<'a> {
             })
         } else {
             let tail = ADMIN_TAIL;
-            Ok(Self::one(Place { tail, ..tokens }, door))
+            Ok(Self::one(SplitPath { tail, ..tokens }, door))
         }
     }
 
-    fn usual(env: Env<'static>, door: Door, room: &'a mut Room) -> Self {
+    fn usual(env: Env<'static>, door: SocketKind, room: &'a mut PathBuffers) -> Self {
         let tail = match door {
-            Door::Tokens => TOKEN_TAIL,
-            Door::Admin | Door::AdminByAnswer => ADMIN_TAIL,
+            SocketKind::Tokens => TOKEN_TAIL,
+            SocketKind::Admin | SocketKind::AdminByAnswer => ADMIN_TAIL,
         };
         Self {
             list: usual(env, tail, &mut room.runtime),
@@ -147,7 +155,7 @@ impl<'a> Places<'a> {
     }
 
     /// Returns a single place, which the caller chose.
-    fn one(place: Place<'a>, door: Door) -> Self {
+    fn one(place: SplitPath<'a>, door: SocketKind) -> Self {
         Self {
             list: [Some(place), None, None],
             explicit: true,
@@ -157,13 +165,13 @@ impl<'a> Places<'a> {
 
     /// Reports whether these are places of the admin socket.
     pub(crate) fn are_admin(&self) -> bool {
-        !matches!(self.door, Door::Tokens)
+        !matches!(self.door, SocketKind::Tokens)
     }
 }
 
 /// Creates a place that an option names.
-fn by_option(base: &[u8]) -> Place<'_> {
-    Place {
+fn by_option(base: &[u8]) -> SplitPath<'_> {
+    SplitPath {
         base,
         tail: b"",
         named: true,
@@ -173,17 +181,17 @@ fn by_option(base: &[u8]) -> Place<'_> {
 /// Returns the place that a variable names. Root's variables may come from another user, as with `su` and `sudo -E`, so
 /// for root the place does not count as named.
 #[inline(never)]
-fn by_variable(env: Env<'static>, name: &[u8]) -> Option<Place<'static>> {
+fn by_variable(env: Env<'static>, name: &[u8]) -> Option<SplitPath<'static>> {
     let named = sys::uid() != 0;
-    env.get(name).map(|base| Place {
+    env.get(name).map(|base| SplitPath {
         named,
         ..by_option(base)
     })
 }
 
 /// Creates a default place, which the user did not name.
-fn by_custom<'a>(base: &'a [u8], tail: &'static [u8]) -> Place<'a> {
-    Place {
+fn by_custom<'a>(base: &'a [u8], tail: &'static [u8]) -> SplitPath<'a> {
+    SplitPath {
         base,
         tail,
         named: false,
@@ -202,7 +210,11 @@ const ADMIN_TAIL: &[u8] = b"/Library/Application Support/jeton-admin/admin.sock"
 
 /// Returns the default places.
 #[cfg(not(target_os = "macos"))]
-fn usual<'a>(env: Env<'static>, tail: &'static [u8], room: &'a mut [u8]) -> [Option<Place<'a>>; 3] {
+fn usual<'a>(
+    env: Env<'static>,
+    tail: &'static [u8],
+    room: &'a mut [u8],
+) -> [Option<SplitPath<'a>>; 3] {
     // The XDG specification requires a relative path to be ignored.
     let session = env
         .get(b"XDG_RUNTIME_DIR")
@@ -213,7 +225,11 @@ fn usual<'a>(env: Env<'static>, tail: &'static [u8], room: &'a mut [u8]) -> [Opt
 }
 
 #[cfg(target_os = "macos")]
-fn usual<'a>(env: Env<'static>, tail: &'static [u8], _: &'a mut [u8]) -> [Option<Place<'a>>; 3] {
+fn usual<'a>(
+    env: Env<'static>,
+    tail: &'static [u8],
+    _: &'a mut [u8],
+) -> [Option<SplitPath<'a>>; 3] {
     [
         env.get(b"HOME").map(|base| by_custom(base, tail)),
         None,
@@ -224,7 +240,7 @@ fn usual<'a>(env: Env<'static>, tail: &'static [u8], _: &'a mut [u8]) -> [Option
 /// Returns the folder D of a named token socket, to find `D-admin` beside it.
 fn folder_of<'a>(
     socket: &'a [u8],
-    room: &'a mut Option<Lent<[u8; PATH_MAX]>>,
+    room: &'a mut Option<BufferGuard<[u8; PATH_MAX]>>,
 ) -> Result<&'a [u8], Exit> {
     let folder = socket
         .iter()

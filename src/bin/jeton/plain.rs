@@ -30,13 +30,13 @@ fn is_printable(word: [u8; 8]) -> bool {
 
 /// A filter for standard error. It escapes control characters other than newline and tab, and invalid UTF-8, as `\x1b`
 /// and so on, wherever the stream splits the text.
-pub(crate) struct Errors {
+pub(crate) struct StderrFilter {
     /// The first bytes of an incomplete character.
     begun: [u8; 4],
     used: usize,
 }
 
-impl Errors {
+impl StderrFilter {
     pub(crate) const fn new() -> Self {
         Self {
             begun: [0; _],

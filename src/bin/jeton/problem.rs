@@ -3,7 +3,7 @@
 
 use crate::bytes::{copy, same};
 use crate::output::{CONFIGURATION, Decimal, Exit, FAILED, REFUSED, TRY_AGAIN, USAGE, complain};
-use crate::sys::{Large, Lent};
+use crate::sys::{BufferGuard, StaticBuffer};
 
 /// How many bytes of a problem are kept. The daemon's problems are shorter.
 const KEPT: usize = 4096;
@@ -31,12 +31,12 @@ const CODES: [(&[u8], u8); 19] = [
     (b"internal", FAILED),
 ];
 
-static ROOM: Large<[u8; KEPT]> = Large::new([0; KEPT]);
+static ROOM: StaticBuffer<[u8; KEPT]> = StaticBuffer::new([0; KEPT]);
 
 /// The body of a reply other than 200.
 pub(crate) struct Problem {
     /// Lent with the first byte: most replies have none.
-    held: Option<Lent<[u8; KEPT]>>,
+    held: Option<BufferGuard<[u8; KEPT]>>,
     used: usize,
 }
 

@@ -67,7 +67,7 @@ const fn letter(byte: u8) -> u32 {
 
 /// The words after the program's name.
 #[derive(Clone, Copy)]
-pub(crate) enum Words<'a> {
+pub(crate) enum Arguments<'a> {
     /// As the caller gave them, without the companion's own options.
     Given(&'a Call),
     /// Built by the companion.
@@ -84,13 +84,13 @@ pub(crate) enum Unsent {
 }
 
 /// A callback for the tag and the payload of each field.
-type Each<'a> = &'a mut dyn FnMut(u8, &[u8]) -> Result<(), Unsent>;
+type FieldCallback<'a> = &'a mut dyn FnMut(u8, &[u8]) -> Result<(), Unsent>;
 
 /// One request.
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) name: &'a [u8],
-    pub(crate) words: Words<'a>,
+    pub(crate) words: Arguments<'a>,
     pub(crate) env: Env<'static>,
     pub(crate) terminal: Terminal,
     pub(crate) deadline: &'a Deadline,
@@ -127,11 +127,13 @@ impl Request<'_> {
     }
 
     #[inline(never)]
-    fn fields(&self, each: Each<'_>) -> Result<(), Unsent> {
+    fn fields(&self, each: FieldCallback<'_>) -> Result<(), Unsent> {
         each(TAG_ARGUMENT, self.name)?;
         match self.words {
-            Words::Given(call) => call.words().try_for_each(|word| each(TAG_ARGUMENT, word))?,
-            Words::Fixed(words) => words.iter().try_for_each(|word| each(TAG_ARGUMENT, word))?,
+            Arguments::Given(call) => call.words().try_for_each(|word| each(TAG_ARGUMENT, word))?,
+            Arguments::Fixed(words) => {
+                words.iter().try_for_each(|word| each(TAG_ARGUMENT, word))?
+            }
         }
         self.env
             .args()

@@ -34,7 +34,7 @@ mod memory;
 
 pub(crate) use abi::{Address, Arg, POLLIN, POLLOUT, PollFd};
 pub(crate) use errno::Errno;
-pub(crate) use large::{Large, Lent};
+pub(crate) use large::{BufferGuard, StaticBuffer};
 #[cfg(target_os = "linux")]
 pub(crate) use os::statx;
 pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, poll_within, process, read, write};

@@ -1,14 +1,14 @@
 //! The client authentication of an enrolment: the form that the issuer accepts, and the advice after a refusal.
 
-use super::super::output::{Exit, say, tell};
-use super::enrolment::Proved;
+use super::super::output::{Exit, print_line, print_note};
+use super::enrolment::ProofFindings;
 use super::{AddArgs, Plan, ask, granted};
 use crate::clock::{Clock, SystemClock};
 use crate::config::oauth2::ClientAuth;
 use crate::config::{Profile, Provider};
 use crate::credential::Credential;
 use crate::paths::Env;
-use crate::provider::configured::{self, Files};
+use crate::provider::configured::{self, ProviderFiles};
 use crate::provider::{AuthMethods, Proof};
 use crate::token::Validity;
 
@@ -23,7 +23,7 @@ impl AddArgs {
         {
             issuer.client_auth = only;
             let (what, method) = (only.as_str(), only.method());
-            say(format!(
+            print_line(format!(
                 "the issuer's document lists only {method}: the profile gets client-auth = \"{what}\""
             ));
         }
@@ -34,11 +34,11 @@ impl AddArgs {
     pub(super) fn prove(
         &self,
         profile: &Profile,
-        files: &Files,
+        files: &ProviderFiles,
         credential: &Credential,
         listed: Option<&AuthMethods>,
         env: &Env,
-    ) -> Result<Proved, Exit> {
+    ) -> Result<ProofFindings, Exit> {
         let provider = configured::provider(profile, files);
         let (mut sent, mut untried) = (vec![], None);
         let proved = ask(profile, env, async {
@@ -54,12 +54,12 @@ impl AddArgs {
             server,
         } = proved.inspect_err(|_| {
             if let Some(note) = note(&sent, untried, listed, self.rebind) {
-                tell(note);
+                print_note(note);
             }
         })?;
         granted::warn(&granted.grant);
         let validity = Validity::new(SystemClock.now().boot, granted.grant.lifetime);
-        Ok(Proved {
+        Ok(ProofFindings {
             validity,
             client_auth,
             server,
@@ -83,7 +83,7 @@ impl Plan {
             self.client_auth = Some(taken);
         }
         let (how, what) = (written(taken), taken.as_str());
-        say(format!(
+        print_line(format!(
             "the issuer takes the client ID and the secret {how}: the profile gets client-auth = \"{what}\""
         ));
     }

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::super::output::{Exit, fail, fail_with, say};
+use super::super::output::{Exit, fail, fail_with, print_line};
 use super::super::prompt;
 use super::AddArgs;
-use crate::credential::{Around, ClientSecret, Credential, InvalidCredential};
-use crate::store::{Bound, Look};
+use crate::credential::{ClientSecret, Credential, InvalidCredential, SurroundedText};
+use crate::store::{BoundTarget, StoreReading};
 
 impl AddArgs {
     const fn is_secret_given(&self) -> bool {
@@ -25,8 +25,8 @@ impl AddArgs {
     /// `discovered`.
     pub(super) fn credential(
         &self,
-        seen: Option<&Look>,
-        bound: &Bound,
+        seen: Option<&StoreReading>,
+        bound: &BoundTarget,
         discovered: bool,
     ) -> Result<Credential, Exit> {
         let secret_given = self.is_secret_given();
@@ -83,7 +83,7 @@ impl AddArgs {
         &self,
         id: &str,
         stored: Option<&Credential>,
-        bound: &Bound,
+        bound: &BoundTarget,
     ) -> Result<Zeroizing<String>, Exit> {
         check("the client ID", id)?;
         if let Some(path) = &self.client_secret_file {
@@ -107,12 +107,12 @@ const ID: &str = "Client ID";
 /// Asks for the client ID and the secret. Enter keeps the stored ones.
 fn ask_for_both(
     stored: Option<&Credential>,
-    bound: &Bound,
+    bound: &BoundTarget,
 ) -> Result<(Zeroizing<String>, Zeroizing<String>), Exit> {
     let stored_id = stored.map(|stored| stored.client_id.as_str());
     if stored.is_some() {
         // The person must see the configuration's current address before pasting a secret for it.
-        say(format!("the credential of this profile goes to {bound}"));
+        print_line(format!("the credential of this profile goes to {bound}"));
     }
     let question = match stored_id {
         Some(id) => format!("{ID} (Enter keeps {id})"),
@@ -129,7 +129,7 @@ fn ask_for_both(
     Ok((id, typed_or_stored(secret, stored)))
 }
 
-fn secret_question(bound: &Bound, is_kept: bool) -> String {
+fn secret_question(bound: &BoundTarget, is_kept: bool) -> String {
     match is_kept {
         true => {
             format!("Client secret for {bound} (not shown; Enter keeps the stored one)")
@@ -161,7 +161,7 @@ fn demand_a_secret_alone(secret: &str) -> Result<(), Exit> {
 }
 
 fn demand_nothing_around(what: &str, text: &str) -> Result<(), Exit> {
-    let Some(around) = Around::of_unasked(text).said() else {
+    let Some(around) = SurroundedText::of_unasked(text).said() else {
         return Ok(());
     };
     Err(fail(
@@ -172,7 +172,7 @@ fn demand_nothing_around(what: &str, text: &str) -> Result<(), Exit> {
     ))
 }
 
-fn stored(seen: &Look) -> Result<Option<&Credential>, Exit> {
+fn stored(seen: &StoreReading) -> Result<Option<&Credential>, Exit> {
     let record = seen.record.as_ref();
     let record = record.map_err(|error| fail_with(Exit::Config, error))?;
     Ok(record.as_ref().map(|record| &record.key.credential))

@@ -2,12 +2,12 @@
 
 use super::super::admin;
 use super::super::issuer::exit_of;
-use super::super::output::{Exit, fail, say, tell};
+use super::super::output::{Exit, fail, print_line, print_note};
 use super::super::prompt;
 use super::super::target::Target;
 use super::enrolment::Enrolment;
 use super::{AddArgs, Plan, destination, files, proposal, ways};
-use crate::config::{Config, Pasted, Profile, Provider, ProviderKind};
+use crate::config::{AddressCandidate, Config, Profile, Provider, ProviderKind};
 use crate::fault::{Fault, FaultKind};
 use crate::offload;
 use crate::paths::Env;
@@ -42,7 +42,7 @@ impl AddArgs {
             .trusting(binding.ca.clone());
         let proved = self.prove(&profile, &files, &credential, listed.as_ref(), env)?;
         if let Some(server) = proved.server {
-            say(format!("found {server}"));
+            print_line(format!("found {server}"));
         }
         let enrolment = Enrolment::new(credential, binding, &proved);
         let name = match &self.name {
@@ -77,19 +77,19 @@ impl AddArgs {
             let candidates = match kind.pasted(&typed) {
                 Ok(candidates) => candidates,
                 Err(invalid) => {
-                    tell(invalid);
+                    print_note(invalid);
                     continue;
                 }
             };
             match self.first_that_answers(kind, &candidates, target, env)? {
                 Ok((profile, value)) => {
                     if value != typed {
-                        say(format!("the address is read as {value}"));
+                        print_line(format!("the address is read as {value}"));
                     }
                     return Ok(profile);
                 }
                 // A mistyped address can be corrected here. Other faults have to be mended elsewhere.
-                Err(fault) if is_of_address(&fault) => tell(&fault.detail),
+                Err(fault) if is_of_address(&fault) => print_note(&fault.detail),
                 Err(fault) => return Err(fail(exit_of(&fault), &fault.detail)),
             }
         }
@@ -100,7 +100,7 @@ impl AddArgs {
     fn first_that_answers(
         &self,
         kind: &'static ProviderKind,
-        candidates: &[Pasted],
+        candidates: &[AddressCandidate],
         target: &Target,
         env: &Env,
     ) -> Result<Result<(Profile, String), Fault>, Exit> {
@@ -120,7 +120,7 @@ impl AddArgs {
             let found = || (profile.clone(), candidate.value.clone());
             let files = files(&profile, target)?;
             let runtime = offload::event_loop().map_err(|error| fail(Exit::Failed, error))?;
-            match runtime.block_on(configured::look(&profile, &files)) {
+            match runtime.block_on(configured::check_server(&profile, &files)) {
                 Ok(()) => return Ok(Ok(found())),
                 Err(fault) if !is_of_content(&fault) => return Ok(Err(fault)),
                 Err(fault) => {
@@ -135,7 +135,7 @@ impl AddArgs {
         if profile.provider.endpoint().is_none() {
             return Ok(Err(fault));
         }
-        tell(format!(
+        print_note(format!(
             "{}; the address is used anyway, and the first token will prove it",
             fault.detail
         ));
@@ -189,7 +189,7 @@ fn ask_for_kind() -> Result<&'static ProviderKind, Exit> {
         let mut kinds = ProviderKind::ALL.iter().enumerate();
         match kinds.find(is_meant) {
             Some((_, kind)) => return Ok(kind),
-            None => tell("there is no such provider"),
+            None => print_note("there is no such provider"),
         }
     }
 }
@@ -207,10 +207,10 @@ fn ask_for_name(provider: &Provider, config: &Config) -> Result<ProfileName, Exi
         match (ProfileName::parse(&typed), &proposed) {
             (_, Some(name)) if typed.is_empty() => return Ok(name.clone()),
             (Ok(name), _) if is_taken(&name) => {
-                tell(format!("there is a profile {name} already"));
+                print_note(format!("there is a profile {name} already"));
             }
             (Ok(name), _) => return Ok(name),
-            (Err(invalid), _) => tell(invalid),
+            (Err(invalid), _) => print_note(invalid),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::store::{Binding, Key, Record};
 use crate::token::Validity;
 
 /// The findings of the proof.
-pub(super) struct Proved {
+pub(super) struct ProofFindings {
     /// The token's lifetime.
     pub(super) validity: Validity,
     /// The client authentication that the issuer accepted.
@@ -28,7 +28,7 @@ pub(super) struct Enrolment {
 }
 
 impl Enrolment {
-    pub(super) fn new(credential: Credential, binding: Binding, proved: &Proved) -> Self {
+    pub(super) fn new(credential: Credential, binding: Binding, proved: &ProofFindings) -> Self {
         let proof = Proof::of(&credential);
         let key = Key {
             credential,

@@ -1,7 +1,7 @@
 //! The end of an enrolment: writes the proved credential, and reloads the running daemon.
 
 use super::super::admin;
-use super::super::output::{Exit, report, tell};
+use super::super::output::{Exit, print_note, report};
 use super::super::rotating::OpenRotation;
 use super::super::same_client;
 use super::super::target::Target;
@@ -9,7 +9,7 @@ use super::enrolment::Enrolment;
 use super::{Plan, Steps};
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::{Look, Stores};
+use crate::store::{StoreReading, Stores};
 
 impl Plan {
     /// Writes the enrolment, reports it, and has the running daemon reload.
@@ -17,7 +17,7 @@ impl Plan {
         &self,
         enrolment: &Enrolment,
         name: &ProfileName,
-        seen: &Look,
+        seen: &StoreReading,
         target: &Target,
         stores: &Stores,
         env: &Env,
@@ -38,7 +38,7 @@ impl Plan {
                 self.place.sentence(stores, name)
             ));
             if let Some(open) = rotation {
-                tell(format!(
+                print_note(format!(
                     "a rotation of the key of {name} was under way: it ends with the credential that is stored now; {}",
                     open.left()
                 ));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::output::{Exit, fail};
 use super::super::prompt;
 use super::AddArgs;
-use crate::config::{ClientCertificate, CredentialPlace, Profile, Provider, Proxy};
+use crate::config::{ClientCertificate, CredentialLocation, Profile, Provider, Proxy};
 use crate::paths::Env;
 
 impl AddArgs {
@@ -22,7 +22,7 @@ impl AddArgs {
         let is_loopback = provider.origin().is_loopback();
         let profile = Profile {
             provider,
-            credential: CredentialPlace::default(),
+            credential: CredentialLocation::default(),
             ca_file: self.ca_file.as_deref().map(absolute).transpose()?,
             proxy: match &self.proxy {
                 Some(proxy) => proxy.clone(),

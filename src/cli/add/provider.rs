@@ -6,19 +6,19 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::super::output::{Exit, fail};
-use crate::config::{KeyDoc, KeyOption, OptionForm, Pasted, Provider, ProviderKind};
+use crate::config::{AddressCandidate, KeyDoc, KeyOption, OptionForm, Provider, ProviderKind};
 
 /// The given options of the provider.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ProviderArgs {
     /// The provider's kind; `None` with `--rebind`.
     kind: Option<&'static ProviderKind>,
-    given: Vec<Given>,
+    given: Vec<GivenOption>,
 }
 
 /// One given option.
 #[derive(Debug, Clone)]
-struct Given {
+struct GivenOption {
     /// The kind of provider that has the option.
     kind: &'static ProviderKind,
     name: &'static str,
@@ -67,16 +67,16 @@ impl ProviderArgs {
     pub(super) fn is_whole(&self) -> bool {
         let given = |kind: &ProviderKind| {
             let own = self.given.iter().filter(|it| it.kind.name == kind.name);
-            let texts: Vec<_> = own.map(Given::texts).collect();
+            let texts: Vec<_> = own.map(GivenOption::texts).collect();
             !matches!(kind.provider(&texts), Ok(None) | Err(_))
         };
         self.kind.is_some_and(given)
     }
 
     /// Adds this kind and address to the options.
-    pub(super) fn with(&self, kind: &'static ProviderKind, address: &Pasted) -> Self {
+    pub(super) fn with(&self, kind: &'static ProviderKind, address: &AddressCandidate) -> Self {
         let mut given = self.given.clone();
-        given.push(Given {
+        given.push(GivenOption {
             kind,
             name: address.option,
             form: OptionForm::Once,
@@ -232,7 +232,7 @@ impl clap::FromArgMatches for ProviderArgs {
                         .map_or_else(Vec::new, |texts| texts.cloned().collect()),
                 };
                 if !texts.is_empty() {
-                    self.given.push(Given {
+                    self.given.push(GivenOption {
                         kind,
                         name: key.name,
                         form: option.form,
@@ -247,7 +247,7 @@ impl clap::FromArgMatches for ProviderArgs {
 
 // === impl Given ===
 
-impl Given {
+impl GivenOption {
     fn texts(&self) -> (&'static str, Vec<&str>) {
         let texts = self.texts.iter().map(String::as_str);
         (self.name, texts.collect())

@@ -2,11 +2,11 @@
 //! configured one, proves the credential there, and records the new binding.
 
 use super::super::admin;
-use super::super::output::{Exit, fail, report, say, tell};
-use super::super::place::Place;
+use super::super::output::{Exit, fail, print_line, print_note, report};
 use super::super::prompt;
 use super::super::proof::Proof;
 use super::super::same_client;
+use super::super::store_choice::StoreChoice;
 use super::super::target::Target;
 use super::{AddArgs, Plan, destination, files};
 use crate::causes::Causes;
@@ -15,12 +15,12 @@ use crate::config::{self, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::settings::Content;
-use crate::store::{Recorded, Required, SourceReader, StoreError, Stores};
+use crate::store::{RecordedBinding, Required, SourceReader, StoreError, Stores};
 
 const NOTHING: &str = "nothing is recorded";
 
 /// The data of a new binding.
-struct Work<'a> {
+struct NewBinding<'a> {
     args: &'a AddArgs,
     name: &'a ProfileName,
     target: &'a Target,
@@ -47,11 +47,11 @@ impl AddArgs {
         let profile = found.config.profiles.get(name)?;
         let stores = target.stores();
         let reader = stores.source_of(profile)?;
-        let work = Work {
+        let work = NewBinding {
             plan: Plan {
                 profile: profile.clone(),
                 // Nothing is written to this store.
-                place: Place::of(StoreKind::File),
+                place: StoreChoice::of(StoreKind::File),
                 is_new: false,
                 client_auth: None,
                 before: found.content,
@@ -66,7 +66,7 @@ impl AddArgs {
     }
 }
 
-impl Work<'_> {
+impl NewBinding<'_> {
     fn carry_out(mut self, env: &Env) -> Result<(), Exit> {
         let (args, target, name) = (self.args, self.target, self.name);
         self.refuse_a_credential()?;
@@ -97,7 +97,7 @@ impl Work<'_> {
         )?;
         self.plan.keep(proved.client_auth);
         let proof = Proof::of(&credential);
-        let now = Recorded::new(binding, SystemClock.now().unix);
+        let now = RecordedBinding::new(binding, SystemClock.now().unix);
         let written = self.write(&now);
         if written.is_ok() {
             report(format!(
@@ -134,14 +134,14 @@ impl Work<'_> {
     }
 
     /// Shows the recorded binding and the new one.
-    fn show(&self, now: &crate::store::Binding) -> Result<Option<Recorded>, Exit> {
+    fn show(&self, now: &crate::store::Binding) -> Result<Option<RecordedBinding>, Exit> {
         let recorded = match self.stores.bindings().recorded(self.name) {
             Ok(recorded) => recorded,
             Err(error) if error.kind.is_passing() => {
                 return Err(fail(Exit::Later, format!("{NOTHING}: {}", Causes(&error))));
             }
             Err(error) => {
-                tell(format!(
+                print_note(format!(
                     "warning: the record of where the credential may be sent cannot be read, and is replaced: {}",
                     Causes(&error)
                 ));
@@ -149,10 +149,10 @@ impl Work<'_> {
             }
         };
         match &recorded {
-            Some(recorded) => say(format!("recorded: {}", recorded.binding)),
-            None => say("recorded: nothing, since the credential was not used yet"),
+            Some(recorded) => print_line(format!("recorded: {}", recorded.binding)),
+            None => print_line("recorded: nothing, since the credential was not used yet"),
         }
-        say(format!("now: {now}"));
+        print_line(format!("now: {now}"));
         Ok(recorded)
     }
 
@@ -164,7 +164,7 @@ impl Work<'_> {
         fail(exit, format!("{NOTHING}: {}", Causes(error)))
     }
 
-    fn write(&self, now: &Recorded) -> Result<(), Exit> {
+    fn write(&self, now: &RecordedBinding) -> Result<(), Exit> {
         let (name, target) = (self.name, self.target);
         let _lock = target.lock(NOTHING)?;
         let found = target.read_after(&self.plan.before);

@@ -1,6 +1,6 @@
 //! The ways to use a new profile, printed after `jetond add`.
 
-use super::super::output::say;
+use super::super::output::print_line;
 use super::super::target::Target;
 use crate::profile::ProfileName;
 
@@ -17,8 +17,8 @@ pub(super) fn say_them(name: &ProfileName, target: &Target) {
         "lists the tools that can get their tokens here: git, docker, kubectl, pip and others",
     ];
     let width = lines.iter().map(String::len).max().unwrap_or_default();
-    say("three ways to use it:");
+    print_line("three ways to use it:");
     for (line, what) in lines.iter().zip(what) {
-        say(format!("  {line:width$}   {what}"));
+        print_line(format!("  {line:width$}   {what}"));
     }
 }

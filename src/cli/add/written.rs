@@ -9,7 +9,8 @@ use crate::causes::Causes;
 use crate::config::{self, Config};
 use crate::profile::ProfileName;
 use crate::store::{
-    Look, ProfileLock, Record, Removals, Revision, Store, StoreError, StoreErrorKind, Stores,
+    ProfileLock, Record, Removals, Revision, Store, StoreError, StoreErrorKind, StoreReading,
+    Stores,
 };
 
 const NOT_WRITTEN: &str = "the profile is not written, so the credential is not stored either";
@@ -23,7 +24,7 @@ impl Plan {
         target: &Target,
         stores: &Stores,
         name: &ProfileName,
-        seen: &Look,
+        seen: &StoreReading,
         record: &Record,
         steps: &Steps<'_>,
     ) -> Result<(), Exit> {
@@ -96,7 +97,7 @@ fn replace(
     store: &dyn Store,
     removals: &Removals,
     lock: &ProfileLock,
-    seen: &Look,
+    seen: &StoreReading,
     record: &Record,
 ) -> Result<Revision, Exit> {
     let written = match store.replace(lock, &seen.revision, record) {
@@ -156,7 +157,7 @@ fn restore(
     store: &dyn Store,
     lock: &ProfileLock,
     written: &Revision,
-    seen: &Look,
+    seen: &StoreReading,
 ) -> Result<(), StoreError> {
     match &seen.record {
         Ok(Some(record)) => store.replace(lock, written, record).map(drop),
@@ -174,7 +175,7 @@ mod tests {
     use crate::config::StoreKind;
     use crate::credential::{Ca, Credential};
     use crate::instant::UnixTime;
-    use crate::store::{Binding, Bound, Key, Removal};
+    use crate::store::{Binding, BoundTarget, Key, Removal};
 
     fn record() -> Record {
         Record {
@@ -186,7 +187,7 @@ mod tests {
                 server_date: None,
             },
             binding: Binding {
-                bound: Bound::Origin("https://a.b".into()),
+                bound: BoundTarget::Origin("https://a.b".into()),
                 issuer: None,
                 ca: Ca::System,
                 proxy: None,

@@ -4,21 +4,21 @@
 //! lost, the next command looks for the key.
 
 use super::super::admin;
-use super::super::output::{Exit, fail, report, tell};
+use super::super::output::{Exit, fail, print_note, report};
 use super::creations;
 use super::delete::{named, users};
 use super::finish::Unfinished;
 use super::journal::Journal;
-use super::keep::{Into, Keep, Kept};
-use super::lost::{look_at, open_and_look};
-use super::session::{ORDINARY, Session, told};
-use super::whose::{Common, Whose};
+use super::keep::{KeepOutcome, SecretPlace, SecretTarget};
+use super::lost_calls::{look_at, open_and_look};
+use super::session::{ORDINARY, Session, exit_with_api_error};
+use super::whose::{KeyOptions, TokenProfile};
 use crate::applications::{
-    Application, Family, KeyName, Listed, MAX_USER_KEYS, Trouble, TroubleKind, login,
+    ApiError, ApiErrorKind, Application, Family, KeyName, Listed, MAX_USER_KEYS, login,
 };
 use crate::causes::Causes;
 use crate::paths::Env;
-use crate::store::{Keeper, KeyCall, KeyIntent};
+use crate::store::{KeyCall, KeyIntent, SecretDestination};
 
 const NOTHING: &str = "nothing is made";
 
@@ -29,14 +29,14 @@ pub(super) struct CreateArgs {
     #[arg(value_parser = KeyName::parse)]
     name: KeyName,
     #[command(flatten)]
-    whose: Whose,
+    whose: TokenProfile,
     #[command(flatten)]
-    into: Into,
+    into: SecretTarget,
     /// Try it even if the user has the maximum number of keys
     #[arg(long)]
     anyway: bool,
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(super) common: KeyOptions,
 }
 
 pub(super) fn create(args: &CreateArgs, env: &Env) -> Result<(), Exit> {
@@ -49,15 +49,15 @@ pub(super) fn create(args: &CreateArgs, env: &Env) -> Result<(), Exit> {
     let session = open_and_look(&target, &args.whose, env, ORDINARY)?;
     let journal = Journal::open(&session, NOTHING)?;
     let listed = session.wait(session.api.list(args.common.kind, false));
-    let listed = listed.map_err(|trouble| told(&trouble, NOTHING))?;
+    let listed = listed.map_err(|trouble| exit_with_api_error(&trouble, NOTHING))?;
     if let Some(name) = &args.into.enrol
         && let Some(begun) = Unfinished::find(&session, &journal, &listed, &args.name, name)
     {
         return begun.finish(env);
     }
     judge(args, &session, &listed)?;
-    let keep = Keep::prepare(&args.into, env, &session, NOTHING)?;
-    let work = Work {
+    let keep = SecretPlace::prepare(&args.into, env, &session, NOTHING)?;
+    let work = KeyCreation {
         args,
         env,
         session: &session,
@@ -86,10 +86,10 @@ fn judge(args: &CreateArgs, session: &Session, listed: &Listed) -> Result<(), Ex
     if used >= MAX_USER_KEYS && !args.anyway {
         return Err(full(session, family, keys));
     }
-    tell(format!("{used} of {MAX_USER_KEYS} {noun}s are used"));
+    print_note(format!("{used} of {MAX_USER_KEYS} {noun}s are used"));
     match session.wait(session.api.clusters()) {
-        Ok(clusters) => clusters.warning().into_iter().for_each(tell),
-        Err(trouble) => tell(format!(
+        Ok(clusters) => clusters.warning().into_iter().for_each(print_note),
+        Err(trouble) => print_note(format!(
             "cannot tell whether every cluster is at 2.20 or later: {trouble}"
         )),
     }
@@ -101,7 +101,7 @@ fn full(session: &Session, family: Family, keys: &[Application]) -> Exit {
     let mut by_login: Vec<_> = keys.iter().map(|key| (session.used_by(key), key)).collect();
     by_login.sort_by_key(|(used_by, key)| (!used_by.is_empty(), key.last_login));
     for (used_by, key) in &by_login {
-        tell(format!(
+        print_note(format!(
             "{}, last login {}, {}",
             named(family, key),
             login(key.last_login, session.now()),
@@ -124,7 +124,7 @@ fn full(session: &Session, family: Family, keys: &[Application]) -> Exit {
     fail(Exit::Failed, what)
 }
 
-struct Work<'a> {
+struct KeyCreation<'a> {
     args: &'a CreateArgs,
     env: &'a Env,
     session: &'a Session,
@@ -132,10 +132,10 @@ struct Work<'a> {
     family: Family,
     /// The IDs of the keys that existed before the call.
     known: Vec<String>,
-    keep: Keep,
+    keep: SecretPlace,
 }
 
-impl Work<'_> {
+impl KeyCreation<'_> {
     fn carry_out(self) -> Result<(), Exit> {
         let intent = KeyIntent {
             path: self.family.path().to_owned(),
@@ -187,18 +187,18 @@ impl Work<'_> {
     }
 
     /// Handles an answer without a secret.
-    fn without_answer(&self, intent: KeyIntent, trouble: &Trouble) -> Exit {
+    fn without_answer(&self, intent: KeyIntent, trouble: &ApiError) -> Exit {
         // The name was free a moment ago, so our call may have arrived twice.
-        let is_taken = trouble.kind == TroubleKind::Conflict;
+        let is_taken = trouble.kind == ApiErrorKind::Conflict;
         if !trouble.may_be_done && !is_taken && !self.is_there(trouble) {
             self.keep.discard();
             self.journal.end(&intent);
-            return told(trouble, NOTHING);
+            return exit_with_api_error(trouble, NOTHING);
         }
         let intent = self.discard(intent);
         if is_taken {
-            let exit = told(trouble, "no secret has arrived");
-            tell(format!(
+            let exit = exit_with_api_error(trouble, "no secret has arrived");
+            print_note(format!(
                 "no key had this name a moment ago: another command has made one since, or the server received this call twice; the next 'jetond app' command deletes the key unless it was used; to see it, run: {}",
                 self.session
                     .target
@@ -206,9 +206,10 @@ impl Work<'_> {
             ));
             return exit;
         }
-        let exit = told(trouble, "no secret has arrived, so there is nothing to use");
+        let exit =
+            exit_with_api_error(trouble, "no secret has arrived, so there is nothing to use");
         match &trouble.id {
-            Some(id) if self.known.contains(id) => tell(self.not_new(id)),
+            Some(id) if self.known.contains(id) => print_note(self.not_new(id)),
             Some(id) => self.take_back(
                 |keeper| KeyIntent {
                     keeper,
@@ -224,7 +225,7 @@ impl Work<'_> {
 
     /// Records that no secret will be kept: later commands look only for a key of this name.
     fn discard(&self, mut intent: KeyIntent) -> KeyIntent {
-        intent.keeper = Keeper::Nothing;
+        intent.keeper = SecretDestination::Nothing;
         self.journal.amend(&intent);
         self.keep.discard();
         intent
@@ -240,8 +241,8 @@ impl Work<'_> {
     }
 
     /// Whether there is a new key of this name although the server, or a gateway before it, has refused the call.
-    fn is_there(&self, trouble: &Trouble) -> bool {
-        let was_sent = !matches!(trouble.kind, TroubleKind::Unreachable(_));
+    fn is_there(&self, trouble: &ApiError) -> bool {
+        let was_sent = !matches!(trouble.kind, ApiErrorKind::Unreachable(_));
         let is_there =
             || creations::is_there(self.session, self.family, &self.args.name, &self.known);
         // A server that demands a wait is not asked now: later commands look.
@@ -249,46 +250,46 @@ impl Work<'_> {
     }
 
     /// Deletes the key by its ID, unless its secret was kept nevertheless.
-    fn take_back(&self, doomed: impl Fn(Keeper) -> KeyIntent, id: &str) {
+    fn take_back(&self, doomed: impl Fn(SecretDestination) -> KeyIntent, id: &str) {
         let session = self.session;
         if !self.keep.is_without(session, id) {
-            return tell(format!(
+            return print_note(format!(
                 "the key (ID {id}) is left, since its secret may be stored; to see the keys, run: {}",
                 session.target.line("check")
             ));
         }
-        let intent = doomed(Keeper::Nothing);
+        let intent = doomed(SecretDestination::Nothing);
         self.journal.amend(&intent);
         self.keep.discard();
         match session.wait(session.api.delete(self.family, id)) {
             Ok(()) => {
-                tell(format!("the key (ID {id}) is deleted again"));
+                print_note(format!("the key (ID {id}) is deleted again"));
                 self.journal.end(&intent);
             }
-            Err(trouble) => tell(format!(
+            Err(trouble) => print_note(format!(
                 "the key (ID {id}) cannot be deleted again now; every later 'jetond app' command tries it: {trouble}"
             )),
         }
     }
 
-    fn report(&self, id: &str, kept: &Kept) {
+    fn report(&self, id: &str, kept: &KeepOutcome) {
         let (session, target) = (self.session, &self.session.target);
         let shown = format!("{} {} (ID {id})", self.family.noun(), self.args.name);
         match &self.keep {
-            Keep::Profile { plan, name, .. } => {
+            SecretPlace::Profile { plan, name, .. } => {
                 report(format!(
                     "the {shown} is made, and {name} uses it; {}",
                     plan.place.sentence(&session.stores, name)
                 ));
                 admin::reload(target, self.env);
             }
-            Keep::File(file) => report(format!(
+            SecretPlace::File(file) => report(format!(
                 "the {shown} is made; its secret is in {}",
                 file.path.display()
             )),
         }
-        if let Kept::Unproved(fault) = kept {
-            tell(format!("warning: the key was not tried: {}", fault.detail));
+        if let KeepOutcome::Unproved(fault) = kept {
+            print_note(format!("warning: the key was not tried: {}", fault.detail));
         }
     }
 }

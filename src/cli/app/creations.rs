@@ -1,11 +1,11 @@
 //! Looks for the key that an interrupted creation may have left at the server, by the record of its intent.
 
-use super::super::output::tell;
+use super::super::output::print_note;
 use super::journal::{Journal, PATIENCE, may_come};
 use super::secret_file;
 use super::session::Session;
-use crate::applications::{Application, Family, KeyName, Kind, Listed, TroubleKind};
-use crate::store::{Keeper, KeyCall, KeyIntent};
+use crate::applications::{ApiErrorKind, Application, Family, KeyName, Kind, Listed};
+use crate::store::{KeyCall, KeyIntent, SecretDestination};
 
 /// The tolerated difference between a server's clock and ours, in seconds, when its date of a creation is compared.
 const SKEW: u64 = 900;
@@ -111,14 +111,14 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
         return;
     };
     let Some(family) = Family::of_path(&intent.path) else {
-        return tell(format!(
+        return print_note(format!(
             "warning: the creation of {name} is of an unknown kind of key"
         ));
     };
     let listed = match session.wait(session.api.list(family.kind(), false)) {
         Ok(listed) => listed,
         Err(trouble) => {
-            return tell(format!(
+            return print_note(format!(
                 "warning: it is not known whether the creation of {name} has left a key; {LATER}: {trouble}"
             ));
         }
@@ -128,7 +128,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
     let tells_logins = tells_logins(session, &listed);
     let is_over = match judge(intent, &listed.keys, secret_of, tells_logins, now) {
         Verdict::Wait => {
-            tell(format!(
+            print_note(format!(
                 "the creation of {name} was interrupted, and there is no such key yet; for an hour after it every later 'jetond app' command looks for a key of this name, and deletes one that was not used"
             ));
             false
@@ -143,7 +143,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
             false
         }
         Verdict::Left(key, why) => {
-            tell(format!(
+            print_note(format!(
                 "the creation of {name} was interrupted, and there is a key of this name (ID {}) that it may have made; it is left, since {why}; if you do not need it, run: {}",
                 key.id,
                 session.target.line(&format!("app delete {}", key.id))
@@ -168,7 +168,7 @@ fn tell_unfinished(
     name: &str,
     key: &Application,
 ) {
-    let Keeper::Profile(new, _) = &intent.keeper else {
+    let SecretDestination::Profile(new, _) = &intent.keeper else {
         return;
     };
     let kind = match family.is_own() {
@@ -176,7 +176,7 @@ fn tell_unfinished(
         false => format!(" --kind {}", family.kind().as_str()),
     };
     let again = format!("app create {name} {} --enrol {new}{kind}", session.name);
-    tell(format!(
+    print_note(format!(
         "the creation of {name} was interrupted: the secret of the key (ID {}) is stored for {new}, which is not in the configuration; to finish, run: {}; or, to give it up: {}",
         key.id,
         session.target.line(&again),
@@ -187,16 +187,16 @@ fn tell_unfinished(
 fn delete(session: &Session, listed: &Listed, key: &Application, name: &str) -> bool {
     match session.wait(session.api.delete(listed.family, &key.id)) {
         Ok(()) => {
-            tell(format!(
+            print_note(format!(
                 "the creation of {name} was interrupted and its secret is lost, so the key (ID {}) is deleted",
                 key.id
             ));
             true
         }
         // The server lists a key for a while after its deletion.
-        Err(trouble) if trouble.kind == TroubleKind::NotFound => true,
+        Err(trouble) if trouble.kind == ApiErrorKind::NotFound => true,
         Err(trouble) => {
-            tell(format!(
+            print_note(format!(
                 "the creation of {name} has left a key (ID {}) that cannot be deleted now; {LATER}: {trouble}",
                 key.id
             ));
@@ -216,32 +216,32 @@ fn tells_logins(session: &Session, listed: &Listed) -> bool {
 }
 
 /// Finds the place of this key's secret.
-fn secret_of(session: &Session, keeper: &Keeper, key: &Application) -> Secret {
+fn secret_of(session: &Session, keeper: &SecretDestination, key: &Application) -> Secret {
     if !session.used_by(key).is_empty() {
         return Secret::Kept;
     }
     match keeper {
         _ if !session.unread.is_empty() => Secret::Unknown,
-        Keeper::Profile(name, store) => match session.stores.reader(store).load(name) {
+        SecretDestination::Profile(name, store) => match session.stores.reader(store).load(name) {
             Ok(Some(record)) if record.key.credential.client_id == key.client_id => {
                 Secret::StoredAlone
             }
             Ok(_) => Secret::Lost,
             Err(_) => Secret::Unknown,
         },
-        Keeper::File(path) => match path.symlink_metadata() {
+        SecretDestination::File(path) => match path.symlink_metadata() {
             Ok(meta) if meta.len() == 0 => Secret::Lost,
             Ok(_) => Secret::Kept,
             // The file was made before the call, and has been moved since.
             Err(_) => Secret::Unknown,
         },
-        Keeper::Nothing => Secret::Lost,
+        SecretDestination::Nothing => Secret::Lost,
     }
 }
 
 /// Removes the empty file that was made for a secret.
-fn discard(keeper: &Keeper) {
-    if let Keeper::File(path) = keeper {
+fn discard(keeper: &SecretDestination) {
+    if let SecretDestination::File(path) = keeper {
         secret_file::remove_if_empty(path);
     }
 }
@@ -266,7 +266,7 @@ mod tests {
         KeyIntent {
             path: "/api/v1/access-keys".into(),
             at: 10_000,
-            keeper: Keeper::File("/s".into()),
+            keeper: SecretDestination::File("/s".into()),
             call: KeyCall::Creation {
                 name: "new".into(),
                 known: vec!["1".into()],

@@ -1,11 +1,11 @@
 //! `jetond app delete`: deletes a key at the server.
 
-use super::super::output::{Exit, fail, report, tell};
+use super::super::output::{Exit, fail, print_note, report};
 use super::super::prompt;
-use super::lost::open_and_look;
-use super::session::{ORDINARY, Session, exit_of, told};
-use super::whose::{Common, Whose};
-use crate::applications::{Application, Family, Found, TroubleKind, find, login, printable};
+use super::lost_calls::open_and_look;
+use super::session::{ORDINARY, Session, exit_of, exit_with_api_error};
+use super::whose::{KeyOptions, TokenProfile};
+use crate::applications::{ApiErrorKind, Application, Family, KeyMatch, find, login, printable};
 use crate::causes::Causes;
 use crate::paths::Env;
 use crate::store::Rotations;
@@ -18,7 +18,7 @@ pub(super) struct DeleteArgs {
     /// The key's name, ID or client ID
     key: String,
     #[command(flatten)]
-    whose: Whose,
+    whose: TokenProfile,
     /// Delete it even if a profile here uses it
     #[arg(long)]
     force: bool,
@@ -29,7 +29,7 @@ pub(super) struct DeleteArgs {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(super) common: KeyOptions,
 }
 
 pub(super) fn delete(args: &DeleteArgs, env: &Env) -> Result<(), Exit> {
@@ -80,13 +80,13 @@ pub(super) fn delete(args: &DeleteArgs, env: &Env) -> Result<(), Exit> {
     report(format!("the {shown} is deleted"));
     forget_left(&session, &key);
     for name in rotating {
-        tell(format!(
+        print_note(format!(
             "the key of {name} is being rotated; the rotation finds out that the {shown} is gone"
         ));
     }
     for name in used_by {
         let rebind = session.target.line(&format!("add {name} --rebind"));
-        tell(format!(
+        print_note(format!(
             "{name} has no key that works now; give it another one with: {rebind}"
         ));
     }
@@ -98,8 +98,8 @@ fn remove(session: &Session, family: Family, key: &Application) -> Result<(), Ex
     let trouble = match session.wait(session.api.delete(family, &key.id)) {
         Ok(()) => return Ok(()),
         // Another program deleted it meanwhile.
-        Err(trouble) if trouble.kind == TroubleKind::NotFound => return Ok(()),
-        Err(trouble) if !trouble.may_be_done => return Err(told(&trouble, NOTHING)),
+        Err(trouble) if trouble.kind == ApiErrorKind::NotFound => return Ok(()),
+        Err(trouble) if !trouble.may_be_done => return Err(exit_with_api_error(&trouble, NOTHING)),
         Err(trouble) => trouble,
     };
     let listed = session.wait(session.api.list_with(
@@ -107,7 +107,7 @@ fn remove(session: &Session, family: Family, key: &Application) -> Result<(), Ex
         family.is_administration(),
         &key.client_id,
     ));
-    if listed.is_ok_and(|listed| find(&listed.keys, &key.id) == Found::Nothing) {
+    if listed.is_ok_and(|listed| find(&listed.keys, &key.id) == KeyMatch::Nothing) {
         return Ok(());
     }
     let what = format!("it is not known whether the key is deleted, so run this again: {trouble}");
@@ -127,7 +127,7 @@ fn forget_left(session: &Session, key: &Application) {
         let lock = session.stores.lock(&name);
         let forgotten = lock.and_then(|lock| rotations.set_left(&lock, &left));
         if let Err(error) = forgotten {
-            tell(format!(
+            print_note(format!(
                 "warning: it is still recorded as left at the server: {}",
                 Causes(&error)
             ));
@@ -155,7 +155,7 @@ pub(super) fn confirm(what: &str, question: &str, nothing: &str) -> Result<(), E
         let what = format!("{nothing}: there is no terminal to ask on; with --yes, {what}");
         return Err(fail(Exit::Usage, what));
     }
-    tell(what);
+    print_note(what);
     if prompt::confirmed(question)? {
         Ok(())
     } else {

@@ -11,7 +11,7 @@ use crate::applications::{KeyName, Listed};
 use crate::config::StoreKind;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::{Keeper, KeyCall, KeyIntent, Look, Record};
+use crate::store::{KeyCall, KeyIntent, Record, SecretDestination, StoreReading};
 
 /// A creation whose secret is stored for a profile that the configuration does not have.
 pub(super) struct Unfinished<'a> {
@@ -20,7 +20,7 @@ pub(super) struct Unfinished<'a> {
     intent: KeyIntent,
     name: &'a ProfileName,
     store: StoreKind,
-    seen: Look,
+    seen: StoreReading,
     record: Record,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Unfinished<'a> {
             name == key.as_str() && intent.path == listed.family.path()
         };
         let intent = journal.begun().ok()?.into_iter().find(is_it)?;
-        let (KeyCall::Creation { known, .. }, Keeper::Profile(keeper, store)) =
+        let (KeyCall::Creation { known, .. }, SecretDestination::Profile(keeper, store)) =
             (&intent.call, &intent.keeper)
         else {
             return None;

@@ -1,6 +1,6 @@
 //! The journal of unfinished calls that make keys or secrets, as one command keeps it.
 
-use super::super::output::{Exit, fail, tell};
+use super::super::output::{Exit, fail, print_note};
 use super::session::Session;
 use crate::causes::Causes;
 use crate::store::{KeyIntent, KeyIntents, ProfileLock, StoreError};
@@ -45,7 +45,7 @@ impl Journal {
     /// Records new facts about a call.
     pub(super) fn amend(&self, intent: &KeyIntent) {
         if let Err(error) = self.begin(intent) {
-            tell(format!(
+            print_note(format!(
                 "warning: the result of a call cannot be recorded: {}",
                 Causes(&error)
             ));
@@ -55,7 +55,7 @@ impl Journal {
     /// Records that a call has ended.
     pub(super) fn end(&self, intent: &KeyIntent) {
         if let Err(error) = self.intents.end(&self.lock, intent) {
-            tell(format!(
+            print_note(format!(
                 "warning: the end of a call cannot be recorded: {}",
                 Causes(&error)
             ));

@@ -7,18 +7,18 @@ use super::super::add::{Plan, Steps};
 use super::super::output::{Exit, fail};
 use super::secret_file::SecretFile;
 use super::session::Session;
-use crate::applications::Made;
+use crate::applications::CreatedKey;
 use crate::causes::Causes;
 use crate::clock::{Clock as _, SystemClock};
 use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::{Binding, Keeper, Key, Look, Record, StoreError};
+use crate::store::{Binding, Key, Record, SecretDestination, StoreError, StoreReading};
 
 /// Where a new secret goes.
 #[derive(Debug, clap::Args)]
-pub(super) struct Into {
+pub(super) struct SecretTarget {
     /// Make a profile of this name that uses the key, with the address, CA and proxy of the profile whose token is used
     #[arg(long, value_name = "NEW", value_parser = ProfileName::parse, conflicts_with = "secret_file")]
     pub(super) enrol: Option<ProfileName>,
@@ -28,19 +28,19 @@ pub(super) struct Into {
 }
 
 /// The place for a new secret.
-pub(super) enum Keep {
+pub(super) enum SecretPlace {
     /// A new profile.
     Profile {
         plan: Box<Plan>,
         name: ProfileName,
-        seen: Box<Look>,
+        seen: Box<StoreReading>,
     },
     /// A new file.
     File(SecretFile),
 }
 
 /// The result of keeping a secret.
-pub(super) enum Kept {
+pub(super) enum KeepOutcome {
     /// The secret is kept, and the issuer gave a token for it.
     Proved,
     /// The secret is kept, but the issuer could not be asked.
@@ -49,10 +49,10 @@ pub(super) enum Kept {
 
 // === impl Keep ===
 
-impl Keep {
+impl SecretPlace {
     /// Makes the place ready. `nothing` is the message's beginning if that fails.
     pub(super) fn prepare(
-        into: &Into,
+        into: &SecretTarget,
         env: &Env,
         session: &Session,
         nothing: &str,
@@ -94,10 +94,10 @@ impl Keep {
         &self,
         session: &Session,
         key_name: &str,
-        made: Made,
+        made: CreatedKey,
         must_prove: bool,
         undoing: &dyn Fn(),
-    ) -> Result<Kept, Exit> {
+    ) -> Result<KeepOutcome, Exit> {
         let record = record(made, key_name, session.binding.clone())?;
         let credential = &record.key.credential;
         match self {
@@ -123,7 +123,9 @@ impl Keep {
                     &record,
                     &steps,
                 )?;
-                Ok(unproved.take().map_or(Kept::Proved, Kept::Unproved))
+                Ok(unproved
+                    .take()
+                    .map_or(KeepOutcome::Proved, KeepOutcome::Unproved))
             }
             Self::File(file) => {
                 file.keep(&credential.client_secret).map_err(|error| {
@@ -137,12 +139,12 @@ impl Keep {
     }
 
     /// The place as it is recorded in the journal.
-    pub(super) fn keeper(&self) -> Keeper {
+    pub(super) fn keeper(&self) -> SecretDestination {
         match self {
             Self::Profile { plan, name, .. } => {
-                Keeper::Profile(name.clone(), plan.place.kind().clone())
+                SecretDestination::Profile(name.clone(), plan.place.kind().clone())
             }
-            Self::File(file) => Keeper::File(file.path.clone()),
+            Self::File(file) => SecretDestination::File(file.path.clone()),
         }
     }
 
@@ -175,11 +177,11 @@ fn refused(error: &StoreError, so: &str) -> Exit {
     fail(exit, format!("{so}: {}", Causes(error)))
 }
 
-fn proved(proof: Result<(), Fault>) -> Result<Kept, Exit> {
+fn proved(proof: Result<(), Fault>) -> Result<KeepOutcome, Exit> {
     match proof {
-        Ok(()) => Ok(Kept::Proved),
+        Ok(()) => Ok(KeepOutcome::Proved),
         Err(fault) if fault.is_of_credential() => Err(rejected(&fault)),
-        Err(fault) => Ok(Kept::Unproved(fault)),
+        Err(fault) => Ok(KeepOutcome::Unproved(fault)),
     }
 }
 
@@ -195,8 +197,8 @@ pub(super) fn rejected(fault: &Fault) -> Exit {
     )
 }
 
-fn record(made: Made, key_name: &str, binding: Binding) -> Result<Record, Exit> {
-    let Made {
+fn record(made: CreatedKey, key_name: &str, binding: Binding) -> Result<Record, Exit> {
+    let CreatedKey {
         id,
         client_id,
         secret,

@@ -1,9 +1,9 @@
 //! `jetond app list` and `jetond app show`: print keys at the server.
 
-use super::super::output::{Exit, print, say};
-use super::lost::open_and_look;
-use super::session::{ORDINARY, told};
-use super::whose::{Common, Whose};
+use super::super::output::{Exit, print, print_line};
+use super::lost_calls::open_and_look;
+use super::session::{ORDINARY, exit_with_api_error};
+use super::whose::{KeyOptions, TokenProfile};
 use crate::applications::{Row, json, json_of_one, lines_of_one, table};
 use crate::paths::Env;
 
@@ -11,7 +11,7 @@ use crate::paths::Env;
 #[derive(Debug, clap::Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
-    whose: Whose,
+    whose: TokenProfile,
     /// List the keys of every user; requires an administrator
     #[arg(long)]
     all: bool,
@@ -19,7 +19,7 @@ pub(super) struct ListArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(super) common: KeyOptions,
 }
 
 /// The arguments of `jetond app show`.
@@ -28,7 +28,7 @@ pub(super) struct ShowArgs {
     /// The key's name, ID or client ID
     key: String,
     #[command(flatten)]
-    whose: Whose,
+    whose: TokenProfile,
     /// Search the keys of every user; requires an administrator
     #[arg(long)]
     all: bool,
@@ -36,13 +36,13 @@ pub(super) struct ShowArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(super) common: KeyOptions,
 }
 
 pub(super) fn list(args: &ListArgs, env: &Env) -> Result<(), Exit> {
     let session = open_and_look(&args.common.target.find(env)?, &args.whose, env, ORDINARY)?;
     let listed = session.wait(session.api.list(args.common.kind, args.all));
-    let listed = listed.map_err(|trouble| told(&trouble, "no list"))?;
+    let listed = listed.map_err(|trouble| exit_with_api_error(&trouble, "no list"))?;
     let used: Vec<_> = listed.keys.iter().map(|key| session.used_by(key)).collect();
     let rows: Vec<_> = listed
         .keys
@@ -51,7 +51,7 @@ pub(super) fn list(args: &ListArgs, env: &Env) -> Result<(), Exit> {
         .map(|(key, used_by)| Row { key, used_by })
         .collect();
     if args.json {
-        say(json(listed.family, &rows));
+        print_line(json(listed.family, &rows));
     } else {
         let now = session.now();
         print(&table(listed.family, &rows, now, listed.may_have_more));
@@ -68,7 +68,7 @@ pub(super) fn show(args: &ShowArgs, env: &Env) -> Result<(), Exit> {
         used_by: &used_by,
     };
     if args.json {
-        say(json_of_one(listed.family, &row));
+        print_line(json_of_one(listed.family, &row));
     } else {
         print(&lines_of_one(listed.family, &row, session.now()));
     }

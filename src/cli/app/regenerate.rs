@@ -5,19 +5,19 @@
 //! here.
 
 use super::super::admin;
-use super::super::output::{Exit, fail, report, tell};
+use super::super::output::{Exit, fail, print_note, report};
 use super::delete::{confirm, named, users};
 use super::journal::Journal;
-use super::keep::{Into, Keep, Kept};
-use super::lost::{look_at, open_and_look};
+use super::keep::{KeepOutcome, SecretPlace, SecretTarget};
+use super::lost_calls::{look_at, open_and_look};
 use super::renew::renew;
-use super::session::{Session, told};
-use super::whose::{Common, Whose};
-use crate::applications::{Application, Family, Made, login};
+use super::session::{Session, exit_with_api_error};
+use super::whose::{KeyOptions, TokenProfile};
+use crate::applications::{Application, CreatedKey, Family, login};
 use crate::causes::Causes;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::{Keeper, KeyCall, KeyIntent};
+use crate::store::{KeyCall, KeyIntent, SecretDestination};
 
 const NOTHING: &str = "nothing is sent";
 
@@ -33,14 +33,14 @@ pub(super) struct RegenerateArgs {
     /// The key's name, ID or client ID
     key: String,
     #[command(flatten)]
-    whose: Whose,
+    whose: TokenProfile,
     #[command(flatten)]
-    into: Into,
+    into: SecretTarget,
     /// Regenerate it without asking
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(super) common: KeyOptions,
 }
 
 pub(super) fn regenerate(args: &RegenerateArgs, env: &Env) -> Result<(), Exit> {
@@ -73,8 +73,8 @@ pub(super) fn regenerate(args: &RegenerateArgs, env: &Env) -> Result<(), Exit> {
         return Ok(());
     }
     let journal = Journal::open(&session, NOTHING)?;
-    let keep = Keep::prepare(&args.into, env, &session, NOTHING)?;
-    let work = Work {
+    let keep = SecretPlace::prepare(&args.into, env, &session, NOTHING)?;
+    let work = KeyRegeneration {
         session: &session,
         journal: &journal,
         family,
@@ -84,15 +84,15 @@ pub(super) fn regenerate(args: &RegenerateArgs, env: &Env) -> Result<(), Exit> {
     let kept = work.carry_out()?;
     let has_it = format!("the {shown} has a new secret");
     match &keep {
-        Keep::File(file) => report(format!("{has_it}; it is in {}", file.path.display())),
-        Keep::Profile { name, .. } => report(format!("{has_it}, and {name} uses it")),
+        SecretPlace::File(file) => report(format!("{has_it}; it is in {}", file.path.display())),
+        SecretPlace::Profile { name, .. } => report(format!("{has_it}, and {name} uses it")),
     }
-    if !matches!(keep, Keep::File(_)) {
+    if !matches!(keep, SecretPlace::File(_)) {
         admin::reload(&session.target, env);
     }
     match kept {
-        Kept::Proved => Ok(()),
-        Kept::Unproved(fault) => {
+        KeepOutcome::Proved => Ok(()),
+        KeepOutcome::Unproved(fault) => {
             let what = format!("it is not known whether it gets tokens: {}", fault.detail);
             Err(fail(Exit::Later, what))
         }
@@ -169,18 +169,18 @@ fn hold(session: &Session) -> Result<(), Exit> {
     Err(fail(Exit::Later, what))
 }
 
-struct Work<'a> {
+struct KeyRegeneration<'a> {
     session: &'a Session,
     journal: &'a Journal,
     family: Family,
     key: &'a Application,
-    keep: &'a Keep,
+    keep: &'a SecretPlace,
 }
 
-impl Work<'_> {
+impl KeyRegeneration<'_> {
     /// Makes the new secret and keeps it. Makes another one if the answer is lost, or if the secret cannot be kept or
     /// gives no token.
-    fn carry_out(&self) -> Result<Kept, Exit> {
+    fn carry_out(&self) -> Result<KeepOutcome, Exit> {
         let (session, key) = (self.session, self.key);
         let intent = KeyIntent {
             path: self.family.path().to_owned(),
@@ -206,7 +206,7 @@ impl Work<'_> {
             match session.wait(call).and_then(|renewed| renewed.secret) {
                 Ok(secret) => {
                     (is_sent, is_revoked) = (true, true);
-                    let made = Made {
+                    let made = CreatedKey {
                         id: key.id.clone(),
                         client_id: key.client_id.clone(),
                         secret,
@@ -223,16 +223,16 @@ impl Work<'_> {
                 Err(trouble) if !trouble.may_be_done && !is_sent => {
                     self.keep.discard();
                     self.journal.end(&intent);
-                    return Err(told(&trouble, NOTHING));
+                    return Err(exit_with_api_error(&trouble, NOTHING));
                 }
                 Err(trouble) => {
                     may_come |= trouble.may_be_done;
                     is_sent = true;
-                    last = told(&trouble, "no new secret has arrived");
+                    last = exit_with_api_error(&trouble, "no new secret has arrived");
                 }
             }
         }
-        let keeper = Keeper::Nothing;
+        let keeper = SecretDestination::Nothing;
         let intent = KeyIntent { keeper, ..intent };
         self.journal.amend(&intent);
         self.keep.discard();
@@ -250,20 +250,20 @@ impl Work<'_> {
             "app regenerate {} {name} --secret-file PATH",
             self.key.id
         ));
-        tell(format!(
+        print_note(format!(
             "the {} is locked out: its former secret is revoked, and the new one is not stored; remove the cause that is named above and, while the token of {name} is valid, run: {again}",
             named(self.family, self.key)
         ));
     }
 
     /// Ends the recorded call, unless the new secret may still be revoked or does not work.
-    fn finish(&self, intent: &KeyIntent, kept: &Kept, may_come: bool) {
+    fn finish(&self, intent: &KeyIntent, kept: &KeepOutcome, may_come: bool) {
         match kept {
-            Kept::Proved if !may_come => self.journal.end(intent),
-            Kept::Proved => tell(
+            KeepOutcome::Proved if !may_come => self.journal.end(intent),
+            KeepOutcome::Proved => print_note(
                 "warning: the answer to a first try was lost; if the server executes it late, the new secret is revoked: every 'jetond app' command of the next hour tries it",
             ),
-            Kept::Unproved(_) => {}
+            KeepOutcome::Unproved(_) => {}
         }
     }
 }

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use super::super::output::tell;
+use super::super::output::print_note;
 use super::journal::{Journal, may_come};
 use super::secret_file;
 use super::session::Session;
-use crate::applications::{Family, TroubleKind};
+use crate::applications::{ApiErrorKind, Family};
 use crate::causes::Causes;
 use crate::config::StoreKind;
 use crate::credential::Credential;
 use crate::profile::ProfileName;
-use crate::store::{Keeper, KeyCall, KeyIntent, Record};
+use crate::store::{KeyCall, KeyIntent, Record, SecretDestination};
 
 /// The key whose secret was to be replaced.
 struct Key<'a> {
@@ -63,7 +63,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
     ) {
         match key.is_there(session, &intent.path) {
             Some(false) => {
-                tell(format!(
+                print_note(format!(
                     "the regeneration of {name} has ended: the key is gone"
                 ));
                 return journal.end(intent);
@@ -87,14 +87,14 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
             });
         }
         Secret::Works { is_enrolled: true } | Secret::Lost if is_over => {
-            if let Keeper::File(path) = &intent.keeper {
+            if let SecretDestination::File(path) = &intent.keeper {
                 secret_file::remove_if_empty(path);
             }
             journal.end(intent);
         }
         // A rejected secret is not sent again.
         Secret::RejectedInFile => journal.amend(&KeyIntent {
-            keeper: Keeper::Nothing,
+            keeper: SecretDestination::Nothing,
             ..intent.clone()
         }),
         Secret::InFile if is_over => journal.end(intent),
@@ -105,11 +105,11 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
 // === impl Key ===
 
 impl Key<'_> {
-    fn secret(&self, session: &Session, keeper: &Keeper) -> Secret {
+    fn secret(&self, session: &Session, keeper: &SecretDestination) -> Secret {
         match keeper {
-            Keeper::Profile(name, store) => self.stored(session, name, store),
-            Keeper::File(path) => self.in_file(session, path),
-            Keeper::Nothing => Secret::Lost,
+            SecretDestination::Profile(name, store) => self.stored(session, name, store),
+            SecretDestination::File(path) => self.in_file(session, path),
+            SecretDestination::Nothing => Secret::Lost,
         }
     }
 
@@ -171,7 +171,7 @@ impl Key<'_> {
         let shown = session.wait(session.api.show(Family::of_path(path)?, self.id));
         match shown {
             Ok(_) => Some(true),
-            Err(trouble) if trouble.kind == TroubleKind::NotFound => Some(false),
+            Err(trouble) if trouble.kind == ApiErrorKind::NotFound => Some(false),
             Err(_) => None,
         }
     }
@@ -180,24 +180,24 @@ impl Key<'_> {
     fn tell(
         &self,
         session: &Session,
-        keeper: &Keeper,
+        keeper: &SecretDestination,
         secret: &Secret,
         is_over: bool,
         may_renew: bool,
     ) {
         let (name, id) = (self.name, self.id);
         let holder = match keeper {
-            Keeper::Profile(holder, _) => holder.as_str(),
-            Keeper::File(_) | Keeper::Nothing => "NEW",
+            SecretDestination::Profile(holder, _) => holder.as_str(),
+            SecretDestination::File(_) | SecretDestination::Nothing => "NEW",
         };
         let regenerate = |rest: &str| session.target.line(&format!("app regenerate {id} {rest}"));
         let begun = format!("the regeneration of {name} (ID {id}) was interrupted");
         match secret {
             Secret::Works { is_enrolled: true } if is_over => {}
-            Secret::Works { is_enrolled: true } => tell(format!(
+            Secret::Works { is_enrolled: true } => print_note(format!(
                 "{begun}, or an answer was lost; the secret that {holder} has works, but the server may execute the call late: every 'jetond app' command of the next hour tries it again"
             )),
-            Secret::Works { is_enrolled: false } => tell(format!(
+            Secret::Works { is_enrolled: false } => print_note(format!(
                 "{begun}: its new secret is stored for {holder}, which is not in the configuration; to finish, run: {}",
                 regenerate(&format!("--enrol {holder}"))
             )),
@@ -211,25 +211,25 @@ impl Key<'_> {
                 } else {
                     "PROFILE"
                 };
-                tell(format!(
+                print_note(format!(
                     "warning: {begun}, and the secret that {holder} has is revoked: the key is locked out; {by}: {}; or make a new key, and give it to the profile with: {}",
                     regenerate(whose),
                     session.target.line(&format!("add {holder} --rebind"))
                 ));
             }
             Secret::InFile if is_over => {}
-            Secret::InFile => tell(format!(
+            Secret::InFile => print_note(format!(
                 "{begun}, or an answer was lost; the new secret in the file that was named for it works, but the server may execute the call late: every 'jetond app' command of the next hour tries it again"
             )),
-            Secret::RejectedInFile => tell(format!(
+            Secret::RejectedInFile => print_note(format!(
                 "warning: {begun}, and the secret in the file that was named for it is revoked: the key is locked out; to make another one, run: {}",
                 regenerate("--secret-file PATH")
             )),
-            Secret::Lost => tell(format!(
+            Secret::Lost => print_note(format!(
                 "warning: {begun}: its old secret may be revoked, and the new one is lost; to make another one, run: {}",
                 regenerate("--secret-file PATH")
             )),
-            Secret::Unknown(why) => tell(format!(
+            Secret::Unknown(why) => print_note(format!(
                 "warning: {begun}, and it is not known whether its stored secret still works: {why}; every later 'jetond app' command tries it again"
             )),
         }

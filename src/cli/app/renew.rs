@@ -39,7 +39,7 @@ struct Refusal {
 }
 
 /// The daemon's answer, after its head.
-struct Answer {
+struct RenewAnswer {
     status: u16,
     body: io::Take<BufReader<UnixStream>>,
 }
@@ -84,7 +84,7 @@ pub(super) fn renew(session: &Session, holder: &ProfileName, nothing: &str) -> R
 }
 
 /// Asks the daemon, and reads the head of its answer.
-fn ask(session: &Session, holder: &ProfileName) -> io::Result<Answer> {
+fn ask(session: &Session, holder: &ProfileName) -> io::Result<RenewAnswer> {
     let is_other = *holder != session.name;
     let body = serde_json::to_string(&RotateBody {
         in_place: true,
@@ -111,12 +111,12 @@ fn ask(session: &Session, holder: &ProfileName) -> io::Result<Answer> {
             return Err(no_answer());
         }
     }
-    Ok(Answer { status, body })
+    Ok(RenewAnswer { status, body })
 }
 
 // === impl Answer ===
 
-impl Answer {
+impl RenewAnswer {
     fn refusal(mut self) -> Refusal {
         let mut text = String::new();
         let read = self.body.read_to_string(&mut text);

@@ -11,10 +11,10 @@ use super::super::output::{Exit, fail};
 use super::super::proof::Proof;
 use super::super::target::Target;
 use super::stored::holders;
-use super::token::{self, Held};
-use super::whose::{Common, Whose};
+use super::token::{self, HeldToken};
+use super::whose::{KeyOptions, TokenProfile};
 use crate::applications::{
-    Application, Applications, Found, Listed, Trouble, TroubleKind, find, printable,
+    ApiError, ApiErrorKind, Application, Applications, KeyMatch, Listed, find, printable,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Profile, Provider};
@@ -23,7 +23,7 @@ use crate::fault::Fault;
 use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::provider::configured::{self, Files};
+use crate::provider::configured::{self, ProviderFiles};
 use crate::store::{Binding, Stores};
 
 /// The validity that the token needs for an ordinary command, in seconds.
@@ -36,7 +36,7 @@ pub(super) struct Session {
     pub(super) name: ProfileName,
     pub(super) profile: Profile,
     /// The profile's files, as they were read for this session.
-    pub(super) files: Files,
+    pub(super) files: ProviderFiles,
     /// The binding of the profile's credential.
     pub(super) binding: Binding,
     pub(super) api: Applications,
@@ -58,7 +58,7 @@ impl Session {
     /// Opens a session; sends nothing to the issuer yet. `validity` is the lifetime that the token needs, in seconds.
     pub(super) fn open(
         target: Target,
-        whose: &Whose,
+        whose: &TokenProfile,
         env: &Env,
         validity: u64,
     ) -> Result<Self, Exit> {
@@ -80,7 +80,7 @@ impl Session {
         let places = admin::places(&target, env).map_err(|error| fail(Exit::Config, error))?;
         admin::refuse_another_daemon(&target, &places)?;
         let runtime = offload::event_loop().map_err(|error| fail(Exit::Failed, error))?;
-        let Held { token, left } =
+        let HeldToken { token, left } =
             runtime.block_on(token::ask(&places.token, &target, &name, validity))?;
         let Some(api) = Applications::new(&profile, &files, Some(binding.ca.clone()), token) else {
             return Err(fail(Exit::Config, "only Run:ai's keys are managed here"));
@@ -108,7 +108,7 @@ impl Session {
     /// Asks for a token again, since the person's answer may have taken most of its lifetime.
     pub(super) fn renew_token(&mut self, validity: u64) -> Result<(), Exit> {
         let asked = token::ask(&self.socket, &self.target, &self.name, validity);
-        let Held { token, left } = self.runtime.block_on(asked)?;
+        let HeldToken { token, left } = self.runtime.block_on(asked)?;
         let ca = Some(self.binding.ca.clone());
         if let Some(api) = Applications::new(&self.profile, &self.files, ca, token) {
             self.api = api;
@@ -121,7 +121,7 @@ impl Session {
     pub(super) fn prove(
         &self,
         profile: &Profile,
-        files: &Files,
+        files: &ProviderFiles,
         credential: &Credential,
     ) -> Result<(), Fault> {
         let provider = configured::provider(profile, files);
@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// One of our profiles with its files. Refuses if its credential is bound to another address.
-    pub(super) fn route_of(&self, name: &ProfileName) -> Result<(Profile, Files), Exit> {
+    pub(super) fn route_of(&self, name: &ProfileName) -> Result<(Profile, ProviderFiles), Exit> {
         let Some(profile) = self.config.profiles.get(name) else {
             return Err(fail(Exit::Config, format!("there is no profile {name}")));
         };
@@ -172,16 +172,16 @@ impl Session {
     /// Finds the key that a person names. `so` is the message's beginning if there is no such key.
     pub(super) fn find(
         &self,
-        common: &Common,
+        common: &KeyOptions,
         all: bool,
         text: &str,
         so: &str,
     ) -> Result<(Listed, Application), Exit> {
         let listed = self.wait(self.api.list_with(common.kind, all, text));
-        let listed = listed.map_err(|trouble| told(&trouble, so))?;
+        let listed = listed.map_err(|trouble| exit_with_api_error(&trouble, so))?;
         let key = match find(&listed.keys, text) {
-            Found::One(key) => key.clone(),
-            Found::Nothing => {
+            KeyMatch::One(key) => key.clone(),
+            KeyMatch::Nothing => {
                 let noun = listed.family.noun();
                 let what = if listed.may_have_more {
                     format!(
@@ -196,7 +196,7 @@ impl Session {
                 };
                 return Err(fail(Exit::Failed, what));
             }
-            Found::Several(keys) => {
+            KeyMatch::Several(keys) => {
                 let ids: Vec<_> = keys.iter().map(|key| key.id.as_str()).collect();
                 let what = format!(
                     "{so}: {} {}s are called {}; give one of their IDs: {}",
@@ -218,7 +218,7 @@ impl Session {
 }
 
 /// Picks the profile: the named one, else that of `JETON_PROFILE`, else the only one.
-fn pick(config: &Config, whose: &Whose, env: &Env) -> Result<(ProfileName, Profile), Exit> {
+fn pick(config: &Config, whose: &TokenProfile, env: &Env) -> Result<(ProfileName, Profile), Exit> {
     let named = match (&whose.profile, &env.profile) {
         (Some(name), _) => Some(name.clone()),
         (None, Some(text)) => Some(ProfileName::parse(text).map_err(|error| {
@@ -252,14 +252,14 @@ fn pick(config: &Config, whose: &Whose, env: &Env) -> Result<(ProfileName, Profi
 }
 
 /// Prints a call's error after the text `so`, and returns the exit code.
-pub(super) fn told(trouble: &Trouble, so: &str) -> Exit {
+pub(super) fn exit_with_api_error(trouble: &ApiError, so: &str) -> Exit {
     fail(exit_of(trouble), format!("{so}: {trouble}"))
 }
 
 /// The exit code for a call's error.
-pub(super) fn exit_of(trouble: &Trouble) -> Exit {
+pub(super) fn exit_of(trouble: &ApiError) -> Exit {
     match trouble.kind {
-        TroubleKind::BadRequest => Exit::Failed,
+        ApiErrorKind::BadRequest => Exit::Failed,
         _ if trouble.is_of_configuration() => Exit::Config,
         _ if trouble.is_passing() => Exit::Later,
         _ => Exit::Failed,

@@ -1,6 +1,6 @@
 //! The keys that our profiles use, according to their stores.
 
-use super::super::output::tell;
+use super::super::output::print_note;
 use crate::causes::Causes;
 use crate::config::{Config, Profile};
 use crate::profile::ProfileName;
@@ -8,7 +8,7 @@ use crate::store::Stores;
 
 /// The client IDs that our profiles use at one control plane.
 #[derive(Default)]
-pub(super) struct Holders {
+pub(super) struct StoredClientIds {
     /// The client IDs, each with its profile.
     pub(super) in_use: Vec<(String, ProfileName)>,
     /// The client IDs of the other keys of the profiles whose key is being rotated.
@@ -18,8 +18,8 @@ pub(super) struct Holders {
 }
 
 /// Reads the client IDs that our profiles use at the control plane of `at`.
-pub(super) fn holders(stores: &Stores, config: &Config, at: &Profile) -> Holders {
-    let mut holders = Holders::default();
+pub(super) fn holders(stores: &Stores, config: &Config, at: &Profile) -> StoredClientIds {
+    let mut holders = StoredClientIds::default();
     for (name, profile) in &config.profiles {
         if profile.provider.origin() != at.provider.origin() {
             continue;
@@ -32,7 +32,7 @@ pub(super) fn holders(stores: &Stores, config: &Config, at: &Profile) -> Holders
             }
             Ok(None) => {}
             Err(error) => {
-                tell(format!(
+                print_note(format!(
                     "warning: cannot tell whether {name} uses a key: {}",
                     Causes(&error)
                 ));

@@ -9,7 +9,7 @@ use super::super::output::{Exit, fail};
 use super::super::target::Target;
 use crate::profile::ProfileName;
 
-pub(super) use super::super::held_token::Held;
+pub(super) use super::super::held_token::HeldToken;
 
 /// How long the daemon may take to get a token, in seconds.
 const MAX_WAIT: u64 = 10;
@@ -23,7 +23,7 @@ pub(super) async fn ask(
     target: &Target,
     name: &ProfileName,
     validity: u64,
-) -> Result<Held, Exit> {
+) -> Result<HeldToken, Exit> {
     let shown = socket.display();
     let asking = held_token::ask(socket, target, name, validity, MAX_WAIT);
     let asked = tokio::time::timeout(PATIENCE, asking).await;

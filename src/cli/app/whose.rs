@@ -8,7 +8,7 @@ use crate::profile::ProfileName;
 
 /// Whose token to use, and which keys are meant.
 #[derive(Debug, clap::Args)]
-pub(super) struct Common {
+pub(super) struct KeyOptions {
     /// Which keys: "auto" means the user's own, whatever the server calls them
     #[arg(long, default_value = "auto", value_parser = kinds())]
     pub(super) kind: Kind,
@@ -24,7 +24,7 @@ fn kinds() -> impl TypedValueParser<Value = Kind> {
 
 /// The profile whose token is used; else `JETON_PROFILE`, else the only one.
 #[derive(Debug, clap::Args)]
-pub(super) struct Whose {
+pub(super) struct TokenProfile {
     /// The profile whose token is used; else JETON_PROFILE, else the only one
     #[arg(value_parser = ProfileName::parse)]
     pub(super) profile: Option<ProfileName>,

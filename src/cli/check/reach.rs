@@ -1,13 +1,13 @@
 //! Checks whether the users whom the `allow` rules name can connect.
 
 use super::super::admin::places;
-use super::super::output::tell;
+use super::super::output::print_note;
 use super::super::socket_unit::{lost_group, manager, unfit};
 use super::super::target::Target;
 use crate::config::{Config, Rule, SocketMode};
-use crate::daemon::sockets::place::sharing;
+use crate::daemon::sockets::socket_spec::sharing;
 use crate::paths::Env;
-use crate::policy::Who;
+use crate::policy::RuleScope;
 use crate::settings::names::System;
 use crate::trust::barrier;
 
@@ -42,25 +42,25 @@ fn kept_out(
     let who = rule.who()?;
     match (mode, who) {
         (SocketMode::All, _) => None,
-        (_, Who::Users(uids)) if uids.only().is_some_and(served) => None,
+        (_, RuleScope::Users(uids)) if uids.only().is_some_and(served) => None,
         (SocketMode::Private, _) => Some(
             "[socket] mode = \"private\" lets no other user connect; use mode = \"group\" or \"all\""
                 .to_owned(),
         ),
-        (SocketMode::Group(gid), Who::Users(uids)) => {
+        (SocketMode::Group(gid), RuleScope::Users(uids)) => {
             let outside = is_member(uids.only()?, gid) == Some(false);
             outside.then(|| {
                 format!("that user is not in the socket's group {gid}, and so cannot connect; add it to the group")
             })
         }
-        (SocketMode::Group(_), Who::Groups(_)) => None,
+        (SocketMode::Group(_), RuleScope::Groups(_)) => None,
     }
 }
 
 /// Reports a socket unit that names a group which the machine does not know.
 pub(super) fn note_lost_group(target: &Target) {
     if let Some((found, remedy)) = lost_group(target) {
-        tell(format!("warning: {found}; {remedy}"));
+        print_note(format!("warning: {found}; {remedy}"));
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) fn note_socket(target: &Target, env: &Env, mode: SocketMode) {
     match unfit(target, env, mode) {
         Some(unfit) => {
             let remedy = unfit.remedy(manager(target));
-            tell(format!("warning: {}: {remedy}", unfit.found()));
+            print_note(format!("warning: {}: {remedy}", unfit.found()));
         }
         None => note_barrier(target, env, mode),
     }
@@ -82,7 +82,7 @@ fn note_barrier(target: &Target, env: &Env, mode: SocketMode) {
         return;
     };
     if let Some(folder) = barrier(&places.token, sharing(mode)) {
-        tell(format!(
+        print_note(format!(
             "the usual place of the socket is {}, and users whom mode = \"{}\" lets in do not get through {}; choose another with --socket or JETON_SOCKET",
             places.token.display(),
             mode.as_str(),

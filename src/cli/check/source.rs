@@ -1,6 +1,6 @@
 //! Checks whether the credential of a profile can be read from its source.
 
-use super::super::output::{say, tell};
+use super::super::output::{print_line, print_note};
 use super::super::target::Target;
 use crate::causes::Causes;
 use crate::profile::ProfileName;
@@ -24,7 +24,7 @@ pub(super) fn check(
             return Err(Causes(&error).to_string());
         };
         is_read = false;
-        say(format!(
+        print_line(format!(
             "{name}: the systemd credential {credential} was not read: systemd passes it only to the service, while that runs"
         ));
     }
@@ -32,11 +32,11 @@ pub(super) fn check(
         return Ok(is_read);
     }
     match target.as_daemon(|| stores.bindings().obstacle()) {
-        Some((path, why)) => tell(format!(
+        Some((path, why)) => print_note(format!(
             "warning: {name}: where its credential may be sent cannot be recorded ({}: {why}), so the configuration alone decides that",
             path.display()
         )),
-        None => say(format!(
+        None => print_line(format!(
             "{name}: where its credential may be sent is recorded at its first use"
         )),
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Deserialize;
 
-use super::link::{Link, Place};
+use super::link::{Link, LinkPeer};
 use crate::clock::{Clock as _, SystemClock};
 use crate::instant::BootInstant;
 
@@ -18,7 +18,7 @@ const API: &str = "/api/v1/authorization/permissions";
 
 /// The daemon's answer.
 #[derive(Deserialize)]
-struct Answer {
+struct DemoAnswer {
     access_token: String,
     expires_in: u64,
     generation: u64,
@@ -53,7 +53,7 @@ pub(super) struct Newest {
 
 /// The tally that all programs share.
 #[derive(Debug, Clone)]
-pub(super) struct Shared(Arc<Mutex<Tally>>);
+pub(super) struct SharedTally(Arc<Mutex<Tally>>);
 
 impl Tally {
     /// Counts one request; `from` and `to` are the times of the request to the socket and of its answer.
@@ -92,7 +92,7 @@ impl Tally {
     }
 }
 
-impl Shared {
+impl SharedTally {
     /// Starts an empty tally, for tokens that are served for this time.
     pub(super) fn new(served: Duration) -> Self {
         let tally = Tally {
@@ -108,7 +108,12 @@ impl Shared {
 }
 
 /// Sends requests for ever.
-pub(super) async fn ask(profile: &'static str, socket: Place, api: Place, tally: Shared) {
+pub(super) async fn ask(
+    profile: &'static str,
+    socket: LinkPeer,
+    api: LinkPeer,
+    tally: SharedTally,
+) {
     let path = format!("/v1/profiles/{profile}/token");
     let (mut socket, mut api) = (Link::new(socket), Link::new(api));
     loop {
@@ -127,20 +132,20 @@ pub(super) async fn ask(profile: &'static str, socket: Place, api: Place, tally:
 }
 
 /// Gets one token, if there is no companion to show.
-pub(super) async fn token_once(socket: Place, profile: &str) -> Result<String, String> {
+pub(super) async fn token_once(socket: LinkPeer, profile: &str) -> Result<String, String> {
     let path = format!("/v1/profiles/{profile}/token");
     let answer = token(&mut Link::new(socket), &path).await?;
     Ok(answer.access_token)
 }
 
 /// Gets a token once, and calls the API with it.
-pub(super) async fn ask_once(profile: &str, socket: Place, api: Place) -> Result<(), String> {
+pub(super) async fn ask_once(profile: &str, socket: LinkPeer, api: LinkPeer) -> Result<(), String> {
     let path = format!("/v1/profiles/{profile}/token");
     let answer = token(&mut Link::new(socket), &path).await?;
     call(&mut Link::new(api), &answer).await
 }
 
-async fn token(socket: &mut Link, path: &str) -> Result<Answer, String> {
+async fn token(socket: &mut Link, path: &str) -> Result<DemoAnswer, String> {
     let (status, body) = socket.get(path, None).await?;
     if status != StatusCode::OK {
         return Err(format!("{status}: {}", String::from_utf8_lossy(&body)));
@@ -148,7 +153,7 @@ async fn token(socket: &mut Link, path: &str) -> Result<Answer, String> {
     serde_json::from_slice(&body).map_err(|_| "a malformed answer".to_owned())
 }
 
-async fn call(api: &mut Link, answer: &Answer) -> Result<(), String> {
+async fn call(api: &mut Link, answer: &DemoAnswer) -> Result<(), String> {
     match api.get(API, Some(&answer.access_token)).await {
         Ok((StatusCode::OK, _)) => Ok(()),
         Ok((status, _)) => Err(format!("the API did not take the token: {status}")),
@@ -171,7 +176,7 @@ mod tests {
 
     #[test]
     fn tokens_are_counted_once_and_their_time_left_agrees_with_the_daemons_whole_seconds() {
-        let shared = Shared::new(Duration::from_secs_f64(5.7));
+        let shared = SharedTally::new(Duration::from_secs_f64(5.7));
         let mut tally = shared.lock();
         assert_eq!(tally.left(at(0.0)), Duration::ZERO);
         tally.enter(at(0.0), at(0.0), Ok((7, 5)));
@@ -188,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_first_failure_is_the_one_that_is_told() {
-        let shared = Shared::new(Duration::from_secs(5));
+        let shared = SharedTally::new(Duration::from_secs(5));
         let mut tally = shared.lock();
         for why in ["first", "second"] {
             tally.enter(at(0.0), at(0.0), Err(why.to_owned()));

@@ -19,7 +19,7 @@ const MAX_BODY_LEN: usize = 64 * 1_024;
 
 /// The peer of a link.
 #[derive(Debug, Clone)]
-pub(super) enum Place {
+pub(super) enum LinkPeer {
     /// A Unix socket.
     Socket(PathBuf),
     /// A host and port.
@@ -28,12 +28,12 @@ pub(super) enum Place {
 
 /// A connection that is made at its first use, and made again after it breaks.
 pub(super) struct Link {
-    place: Place,
+    place: LinkPeer,
     open: Option<SendRequest<Empty<Bytes>>>,
 }
 
 impl Link {
-    pub(super) const fn new(place: Place) -> Self {
+    pub(super) const fn new(place: LinkPeer) -> Self {
         Self { place, open: None }
     }
 
@@ -82,7 +82,7 @@ impl Link {
     }
 }
 
-impl Place {
+impl LinkPeer {
     async fn connect(&self) -> Result<SendRequest<Empty<Bytes>>, String> {
         let failed = |e: std::io::Error| format!("no connection: {e}");
         match self {

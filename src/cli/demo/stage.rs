@@ -26,14 +26,14 @@ const STOPPING: Duration = Duration::from_secs(8);
 const LAST_LINES: usize = 5;
 
 /// The processes of the demo.
-pub(super) struct Stage {
+pub(super) struct DemoProcesses {
     home: Home,
     jetond: PathBuf,
     sandbox: Option<Sandbox>,
     daemon: Option<Child>,
 }
 
-impl Stage {
+impl DemoProcesses {
     /// Prepares the folder and starts nothing.
     pub(super) fn new() -> Result<Self, String> {
         let jetond = std::env::current_exe()

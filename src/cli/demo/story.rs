@@ -4,12 +4,12 @@ use tokio::task::JoinSet;
 
 use super::clients;
 use super::line::{Line, Tone};
-use super::link::Place;
+use super::link::LinkPeer;
 use super::pace::Pace;
+use super::reporter::DemoReporter;
 use super::score::Score;
 use super::screen::Screen;
-use super::stage::Stage;
-use super::teller::Teller;
+use super::stage::DemoProcesses;
 use super::view;
 use crate::clock::{Clock as _, SystemClock};
 use crate::sandbox::Fault;
@@ -28,15 +28,15 @@ const OUTAGES: [(Fault, &str); 2] = [
 ];
 
 /// The story, and the client programs, which end with it.
-pub(super) struct Story<'a> {
-    teller: Teller<'a>,
+pub(super) struct DemoScript<'a> {
+    teller: DemoReporter<'a>,
     programs: JoinSet<()>,
 }
 
-impl<'a> Story<'a> {
-    pub(super) fn new(pace: Pace, stage: &'a mut Stage, screen: &'a mut Screen) -> Self {
+impl<'a> DemoScript<'a> {
+    pub(super) fn new(pace: Pace, stage: &'a mut DemoProcesses, screen: &'a mut Screen) -> Self {
         Self {
-            teller: Teller::new(pace, stage, screen),
+            teller: DemoReporter::new(pace, stage, screen),
             programs: JoinSet::new(),
         }
     }
@@ -105,7 +105,7 @@ impl<'a> Story<'a> {
         ));
         let token = match teller.stage.companion(&["token", PROFILE]).await? {
             Some(token) => token,
-            None => clients::token_once(Place::Socket(socket), PROFILE).await?,
+            None => clients::token_once(LinkPeer::Socket(socket), PROFILE).await?,
         };
         teller.lines(&[view::token(token.trim_end())]);
         teller.read().await
@@ -118,7 +118,7 @@ impl<'a> Story<'a> {
             format!("Now {n} programs ask without a break, and call the API with each answer.");
         teller.lines(&[Line::new(Tone::Plain, what)]);
         let api = api(teller)?;
-        let socket = Place::Socket(teller.stage.socket());
+        let socket = LinkPeer::Socket(teller.stage.socket());
         for _ in 0..n {
             let (socket, api, tally) = (socket.clone(), api.clone(), teller.tally.clone());
             self.programs
@@ -142,7 +142,7 @@ impl<'a> Story<'a> {
             .stage
             .create_application(NEW_APPLICATION, PROFILE, NEW_PROFILE)
             .await?;
-        let (socket, api) = (Place::Socket(teller.stage.socket()), api(teller)?);
+        let (socket, api) = (LinkPeer::Socket(teller.stage.socket()), api(teller)?);
         let used = clients::ask_once(NEW_PROFILE, socket, api).await;
         used.map_err(|why| format!("the new application cannot be used: {why}"))?;
         teller.lines(&[view::used(teller.elapsed(), NEW_PROFILE)]);
@@ -216,14 +216,14 @@ impl<'a> Story<'a> {
 }
 
 /// The address of the control plane's API.
-fn api(teller: &Teller<'_>) -> Result<Place, String> {
+fn api(teller: &DemoReporter<'_>) -> Result<LinkPeer, String> {
     let url = teller.stage.sandbox()?.url();
-    Ok(Place::Api(url.trim_start_matches("http://").to_owned()))
+    Ok(LinkPeer::Api(url.trim_start_matches("http://").to_owned()))
 }
 
 /// Shows the table of `jeton status`, without the path of the socket. The issuer has counted a failed attempt by now,
 /// but the daemon may need a moment to see the failure.
-async fn show_status(teller: &mut Teller<'_>) -> Result<(), String> {
+async fn show_status(teller: &mut DemoReporter<'_>) -> Result<(), String> {
     /// The largest number of tries.
     const LOOKS: u32 = 50;
     for look in 1..=LOOKS {

@@ -13,7 +13,7 @@ const SHOWN: usize = 12;
 
 /// The content of the live part.
 #[derive(Debug, Clone)]
-pub(super) struct Board<'a> {
+pub(super) struct LivePart<'a> {
     /// One sentence about the current step.
     pub(super) caption: &'a str,
     /// Whether the issuer fails.
@@ -106,7 +106,7 @@ pub(super) fn renewed(at: Duration, token: u64, requests: u64, failed: u64) -> L
 }
 
 /// The lines of the live part.
-pub(super) fn board(board: &Board<'_>) -> Vec<Line> {
+pub(super) fn board(board: &LivePart<'_>) -> Vec<Line> {
     let label = |label: &str| Line::new(Tone::Plain, format!("  {label:<10}"));
     let issuer = if board.outage {
         label("issuer").and(Tone::Bad, "● down")

@@ -7,10 +7,10 @@ use url::Url;
 
 use crate::fault::Fault;
 use crate::instant::UnixTime;
-use crate::process::manager::Manager;
-use crate::provider::configured::Reached;
-use crate::store::{Bound, Difference, StoreError};
-use crate::trust::Untrusted;
+use crate::process::manager::SystemdManager;
+use crate::provider::configured::ProbeAnswer;
+use crate::store::{BoundTarget, Difference, StoreError};
+use crate::trust::UntrustedPath;
 
 /// The use of a folder, which decides how severe a finding about it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,11 @@ pub(super) enum FolderUse {
 #[derive(Debug)]
 pub(super) struct FolderFacts {
     pub(super) path: PathBuf,
-    /// Whether it can be trusted. [`Distrust::Missing`](crate::trust::Distrust::Missing) is not a fault: the folder is
-    /// created when it is needed.
-    pub(super) judged: Result<(), Untrusted>,
+    /// Whether it can be trusted. [`TrustFault::Missing`](crate::trust::TrustFault::Missing) is not a fault: the folder
+    /// is created when it is needed.
+    pub(super) judged: Result<(), UntrustedPath>,
     /// The users who can traverse it.
-    pub(super) passage: Passage,
+    pub(super) passage: Traversal,
     /// The type of its file system, if known.
     pub(super) kind: Option<String>,
     /// Whether other hosts may have mounted that file system as well.
@@ -36,13 +36,13 @@ pub(super) struct FolderFacts {
 
 /// The users who can traverse a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Passage {
+pub(super) enum Traversal {
     /// Only its owner.
     Owner,
     /// Other users as well, by this mode.
     Others(u32),
     /// Not even this user, whose sockets are in it, by this mode.
-    NotEven(u32, u32),
+    NotEvenOwner(u32, u32),
 }
 
 /// Facts about the machine and its user.
@@ -93,7 +93,7 @@ pub(super) enum Listener {
         pid: i32,
     },
     /// A service manager, for our service.
-    Service(Manager),
+    Service(SystemdManager),
 }
 
 /// Facts about a stored credential, without the credential itself.
@@ -104,10 +104,10 @@ pub(super) enum CredentialFacts {
     /// There is no record.
     Absent,
     /// There is a record for this address; the configuration differs from it in these parts.
-    Bound(Bound, Vec<Difference>),
+    Bound(BoundTarget, Vec<Difference>),
     /// The credential comes from a source and was not used yet. Its binding is not recorded, and the configuration has
     /// this one.
-    Unused(Bound),
+    Unused(BoundTarget),
     /// There is a record, but the data to compare it with cannot be read.
     Uncompared(String),
 }
@@ -115,7 +115,7 @@ pub(super) enum CredentialFacts {
 /// Facts about an issuer and its clock.
 #[derive(Debug)]
 pub(super) struct IssuerFacts {
-    pub(super) reached: Result<Reached, Fault>,
+    pub(super) reached: Result<ProbeAnswer, Fault>,
     /// The wall clock directly after the answer.
     pub(super) now: UnixTime,
     /// The token endpoint that the issuer's discovery document names, if the configuration does not name one.

@@ -5,14 +5,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::super::target::Target;
-use super::facts::{FolderFacts, FolderUse, Host, Passage};
+use super::facts::{FolderFacts, FolderUse, Host, Traversal};
 use super::finding::Finding;
 use super::limit::within;
 use super::{judge, mounts};
 use crate::config::SocketMode;
-use crate::daemon::sockets::place::sharing;
+use crate::daemon::sockets::socket_spec::sharing;
 use crate::paths::{Env, PathError, SocketPlaces};
-use crate::trust::{self, Distrust, SocketFolder, Untrusted};
+use crate::trust::{self, SocketFolder, TrustFault, UntrustedPath};
 
 /// The sockets of a daemon that would start now.
 pub(super) struct Sockets {
@@ -65,7 +65,7 @@ fn state(path: PathBuf, owner: u32) -> FolderFacts {
         Err(untrusted) => Err(untrusted),
     };
     FolderFacts {
-        passage: Passage::Owner,
+        passage: Traversal::Owner,
         ..FolderFacts::new(path, judged)
     }
 }
@@ -104,7 +104,7 @@ fn of_a_unit(
         && facts.judged.is_ok()
         && mode & 0o001 == 0
     {
-        facts.passage = Passage::NotEven(daemon, mode);
+        facts.passage = Traversal::NotEvenOwner(daemon, mode);
     }
     (facts, None)
 }
@@ -114,17 +114,17 @@ fn folder_of(place: &SocketPlaces) -> PathBuf {
 }
 
 /// A missing folder is not a fault if it can be created.
-fn there(path: &Path) -> Result<(), Untrusted> {
+fn there(path: &Path) -> Result<(), UntrustedPath> {
     match path.symlink_metadata() {
         Ok(_) => Ok(()),
-        Err(_) => Err(Untrusted::new(path, Distrust::Missing)),
+        Err(_) => Err(UntrustedPath::new(path, TrustFault::Missing)),
     }
 }
 
 // === impl FolderFacts ===
 
 impl FolderFacts {
-    fn new(path: PathBuf, judged: Result<(), Untrusted>) -> Self {
+    fn new(path: PathBuf, judged: Result<(), UntrustedPath>) -> Self {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         // A missing folder will be on its parent's file system.
         let real = path
@@ -134,8 +134,8 @@ impl FolderFacts {
         let kind = real.and_then(|real| mounts::kind(&mounts, &real).map(str::to_owned));
         Self {
             passage: match mode & 0o011 {
-                0 => Passage::Owner,
-                _ => Passage::Others(mode),
+                0 => Traversal::Owner,
+                _ => Traversal::Others(mode),
             },
             shared: kind.as_deref().is_some_and(mounts::is_shared),
             path,

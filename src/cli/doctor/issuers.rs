@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::super::ca_variables;
-use super::super::clusters::{self, DaemonAt, Destination, Outlook};
+use super::super::clusters::{self, ClusterVersions, DaemonAt, Destination};
 use super::super::target::Target;
 use super::facts::{CredentialFacts, IssuerFacts};
 use super::finding::Finding;
@@ -20,7 +20,7 @@ use crate::config::{Config, Profile, Provider};
 use crate::paths::{Env, SocketPlaces};
 use crate::profile::ProfileName;
 use crate::provider::configured;
-use crate::store::{Bound, SourceReader, StoreError, Stores};
+use crate::store::{BoundTarget, SourceReader, StoreError, Stores};
 
 /// Examines all profiles at once.
 pub(super) async fn examine(
@@ -115,7 +115,7 @@ async fn one(
         (&credential, &issuer.discovered)
         && differences.is_empty()
     {
-        let discovered = Bound::of(&profile, discovered.clone());
+        let discovered = BoundTarget::of(&profile, discovered.clone());
         findings.extend(judge::moved(name, bound, &discovered));
     }
     findings.extend(clusters);
@@ -140,17 +140,19 @@ async fn clusters(
     }
     let outlook = match (daemon, destination) {
         (Some(daemon), Some(to)) => clusters::look(daemon, target, name, profile, to).await?,
-        (None, _) => Outlook::NoDaemon,
-        (_, None) => Outlook::not_tried("no credential can be used"),
+        (None, _) => ClusterVersions::NoDaemon,
+        (_, None) => ClusterVersions::not_tried("no credential can be used"),
     };
     Some(match outlook {
-        Outlook::NoDaemon => Finding::skip(CHECK, "not tried: no running daemon gives a token"),
-        Outlook::Good(found) => Finding::ok(CHECK, found),
-        Outlook::Old(found) => {
+        ClusterVersions::NoDaemon => {
+            Finding::skip(CHECK, "not tried: no running daemon gives a token")
+        }
+        ClusterVersions::Good(found) => Finding::ok(CHECK, found),
+        ClusterVersions::Old(found) => {
             let remedy = "have them upgraded before a key of a user is made";
             Finding::warn(CHECK, found).remedy(remedy.to_owned())
         }
-        Outlook::Unknown(found) => Finding::skip(CHECK, found),
+        ClusterVersions::Unknown(found) => Finding::skip(CHECK, found),
     })
 }
 
@@ -183,7 +185,7 @@ fn credential(
     match target.as_daemon(|| enrolled.compare(profile, target.daemon)) {
         Ok((now, differences)) => {
             let destination = differences.is_empty().then_some(Destination {
-                files: configured::Files::with_ca(target.daemon, now.ca_file),
+                files: configured::ProviderFiles::with_ca(target.daemon, now.ca_file),
                 ca: now.binding.ca,
             });
             let facts = match enrolled.binding {
@@ -209,7 +211,7 @@ fn examined(source: &SourceReader) -> Result<(), StoreError> {
 }
 
 async fn issuer(profile: &Profile, owner: u32) -> IssuerFacts {
-    let files = configured::Files::of(owner);
+    let files = configured::ProviderFiles::of(owner);
     let reached = configured::reach(profile, &files, LIMIT).await;
     let now = SystemClock.now().unix;
     let discovered = match (&reached, profile.issuer()) {

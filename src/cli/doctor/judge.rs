@@ -12,31 +12,31 @@ pub(super) use daemons::{RESTART, admin, daemons};
 pub(super) use issuer::{issuer, remedy};
 pub(super) use sources::command;
 
-use super::facts::{CredentialFacts, FolderFacts, FolderUse, Host, Passage};
+use super::facts::{CredentialFacts, FolderFacts, FolderUse, Host, Traversal};
 use super::finding::{Finding, Verdict};
-use super::limit::{LIMIT, Missed};
+use super::limit::{LIMIT, NoResult};
 use crate::causes::Causes;
-use crate::cli::hosts::Told;
+use crate::cli::hosts::AddressReport;
 use crate::command_line;
 use crate::config::Config;
 use crate::profile::ProfileName;
-use crate::settings::Unusable;
-use crate::store::{Bound, Differences, SourceError, StoreError, StoreErrorKind};
-use crate::trust::{Distrust, Untrusted};
+use crate::settings::ConfigError;
+use crate::store::{BoundTarget, Differences, SourceError, StoreError, StoreErrorKind};
+use crate::trust::{TrustFault, UntrustedPath};
 
 /// The remedy for a user without the right to read.
 const AS_OWNER: &str = "run this as the daemon's user or as root";
 
 /// The finding for something that could not be examined.
-pub(super) fn missed(check: &'static str, path: &Path, why: &Missed) -> Finding {
+pub(super) fn missed(check: &'static str, path: &Path, why: &NoResult) -> Finding {
     let path = path.display();
     match why {
-        Missed::Late => {
+        NoResult::Late => {
             let remedy = "a network file system that hangs? keep it on a local disk";
             let found = format!("{path} did not answer within {LIMIT:?}");
             Finding::fail(check, found).remedy(remedy.to_owned())
         }
-        Missed::Refused(refused) => {
+        NoResult::Refused(refused) => {
             Finding::fail(check, format!("{path} could not be checked: {refused}"))
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn configuration(
     path: &Path,
     named: bool,
     missing: bool,
-    read: &Result<Config, Unusable>,
+    read: &Result<Config, ConfigError>,
 ) -> Vec<Finding> {
     const CHECK: &str = "configuration";
     const ADD: &str = "add NAME --provider runai --url https://…";
@@ -57,7 +57,7 @@ pub(super) fn configuration(
             return vec![finding.command("name another one, or make it with: ", ADD)];
         }
         Ok(config) => config,
-        Err(Unusable::File(untrusted)) => return vec![distrust(CHECK, untrusted)],
+        Err(ConfigError::File(untrusted)) => return vec![distrust(CHECK, untrusted)],
         Err(unusable) => {
             let lines = unusable.lines().into_iter();
             return lines
@@ -88,7 +88,8 @@ pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {
         }
         // A container that was given the sockets of a daemon outside.
         Err(untrusted)
-            if what == FolderUse::Sockets && matches!(untrusted.why, Distrust::NotOurs { .. }) =>
+            if what == FolderUse::Sockets
+                && matches!(untrusted.why, TrustFault::NotOurs { .. }) =>
         {
             let finding = distrust(check, untrusted);
             Finding::warn(check, finding.found).remedy(finding.remedy)
@@ -116,16 +117,16 @@ pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {
     findings
 }
 
-fn passage(check: &'static str, path: &str, passage: Passage) -> Finding {
+fn passage(check: &'static str, path: &str, passage: Traversal) -> Finding {
     match passage {
-        Passage::Owner => Finding::ok(check, format!("{path} is private to its owner")),
-        Passage::Others(mode) => {
+        Traversal::Owner => Finding::ok(check, format!("{path} is private to its owner")),
+        Traversal::Others(mode) => {
             let what = "lets others pass through";
             let found =
                 format!("{path} {what} (mode {mode:04o}), and only its owner can change it");
             Finding::ok(check, found)
         }
-        Passage::NotEven(uid, mode) => {
+        Traversal::NotEvenOwner(uid, mode) => {
             let found = format!(
                 "{path} is closed (mode {mode:04o}) to the daemon's own user, uid {uid}, and to all others but root"
             );
@@ -155,14 +156,14 @@ pub(super) fn sockets(facts: &FolderFacts, volume: Option<&Path>, is_served: boo
     findings
 }
 
-fn distrust(check: &'static str, untrusted: &Untrusted) -> Finding {
+fn distrust(check: &'static str, untrusted: &UntrustedPath) -> Finding {
     let path = untrusted.path.display();
     match &untrusted.why {
-        Distrust::Denied(denied) if denied.is_of_another() => {
+        TrustFault::Denied(denied) if denied.is_of_another() => {
             let found = format!("{path}: {}", untrusted.what());
             Finding::warn(check, found).remedy(untrusted.remedy())
         }
-        Distrust::Io { source, .. } => {
+        TrustFault::Io { source, .. } => {
             let found = format!("{path}: {} ({source})", untrusted.what());
             if let Some(remedy) = untrusted.remedy() {
                 Finding::fail(check, found).remedy(remedy)
@@ -182,15 +183,15 @@ fn distrust(check: &'static str, untrusted: &Untrusted) -> Finding {
 pub(super) fn credential(
     place: &str,
     name: &ProfileName,
-    facts: Result<&CredentialFacts, &Missed>,
+    facts: Result<&CredentialFacts, &NoResult>,
 ) -> Vec<Finding> {
     const CHECK: &str = "credential";
     let rebind = format!("add {name} --rebind");
     vec![match facts {
-        Err(Missed::Late) => {
+        Err(NoResult::Late) => {
             Finding::fail(CHECK, format!("its store did not answer within {LIMIT:?}"))
         }
-        Err(Missed::Refused(refused)) => {
+        Err(NoResult::Refused(refused)) => {
             Finding::fail(CHECK, format!("its store could not be asked: {refused}"))
         }
         Ok(CredentialFacts::Absent) => Finding::fail(CHECK, "none is stored").command("", rebind),
@@ -240,7 +241,11 @@ fn unreadable(check: &'static str, error: &StoreError, rebind: String) -> Findin
 }
 
 /// The finding for an issuer that names another token endpoint than the credential's binding.
-pub(super) fn moved(name: &ProfileName, bound: &Bound, discovered: &Bound) -> Option<Finding> {
+pub(super) fn moved(
+    name: &ProfileName,
+    bound: &BoundTarget,
+    discovered: &BoundTarget,
+) -> Option<Finding> {
     let differences = bound.differences(discovered);
     (!differences.is_empty()).then(|| {
         let found = format!(
@@ -253,7 +258,7 @@ pub(super) fn moved(name: &ProfileName, bound: &Bound, discovered: &Bound) -> Op
 }
 
 /// The finding about the hosts that a profile's tokens are for.
-pub(super) fn hosts(told: Told) -> Finding {
+pub(super) fn hosts(told: AddressReport) -> Finding {
     const CHECK: &str = "hosts";
     let finding = match told.doubts.into_iter().next() {
         Some((found, remedy)) => Finding::warn(CHECK, found).remedy(remedy.to_owned()),

@@ -36,7 +36,7 @@ impl DaemonProfiles {
 }
 
 /// The reason why there is no list.
-enum Failed {
+enum ListError {
     Io(io::Error),
     /// The answer has a status other than 200, perhaps with a reason.
     Refused(Option<String>),
@@ -68,13 +68,15 @@ pub(super) async fn list(looked: &[(PathBuf, SocketState)]) -> (DaemonProfiles, 
     };
     let answer = match tokio::time::timeout(LIMIT, fetch(path)).await {
         Ok(answer) => answer,
-        Err(_) => Err(Failed::Io(io::ErrorKind::TimedOut.into())),
+        Err(_) => Err(ListError::Io(io::ErrorKind::TimedOut.into())),
     };
     let why = match answer {
         Ok(profiles) => return (DaemonProfiles::Listed(path.clone(), profiles), None),
-        Err(Failed::Io(error)) => error.to_string(),
-        Err(Failed::Refused(Some(why))) => why,
-        Err(Failed::Refused(None) | Failed::Unknown) => "its answer is not understood".to_owned(),
+        Err(ListError::Io(error)) => error.to_string(),
+        Err(ListError::Refused(Some(why))) => why,
+        Err(ListError::Refused(None) | ListError::Unknown) => {
+            "its answer is not understood".to_owned()
+        }
     };
     let found = format!("the daemon at {} does not list them: {why}", path.display());
     let finding = Finding::fail("profiles", found);
@@ -91,8 +93,8 @@ pub(in super::super) async fn listed(socket: &Path) -> Option<Vec<ProfileReply>>
     answer.ok()?.ok()
 }
 
-async fn fetch(socket: &Path) -> Result<Vec<ProfileReply>, Failed> {
-    let answer = get(socket, "/v1/profiles").await.map_err(Failed::Io)?;
+async fn fetch(socket: &Path) -> Result<Vec<ProfileReply>, ListError> {
+    let answer = get(socket, "/v1/profiles").await.map_err(ListError::Io)?;
     parse(&answer)
 }
 
@@ -114,7 +116,7 @@ pub(super) fn split(answer: &[u8]) -> (Option<&[u8]>, &[u8]) {
     (head.split(|byte| *byte == b' ').nth(1), body)
 }
 
-fn parse(answer: &[u8]) -> Result<Vec<ProfileReply>, Failed> {
+fn parse(answer: &[u8]) -> Result<Vec<ProfileReply>, ListError> {
     #[derive(serde::Deserialize)]
     struct Problem {
         detail: String,
@@ -122,10 +124,14 @@ fn parse(answer: &[u8]) -> Result<Vec<ProfileReply>, Failed> {
     let (status, body) = split(answer);
     if status == Some(b"200") {
         let list = serde_json::from_slice::<ProfilesReply>(body);
-        return list.map(|list| list.profiles).map_err(|_| Failed::Unknown);
+        return list
+            .map(|list| list.profiles)
+            .map_err(|_| ListError::Unknown);
     }
     let problem = serde_json::from_slice::<Problem>(body);
-    Err(Failed::Refused(problem.ok().map(|problem| problem.detail)))
+    Err(ListError::Refused(
+        problem.ok().map(|problem| problem.detail),
+    ))
 }
 
 #[cfg(test)]
@@ -138,7 +144,7 @@ mod tests {
         assert!(parse(list).is_ok_and(|list| list.is_empty()));
         let problem =
             b"HTTP/1.0 503 Service Unavailable\r\n\r\n{\"code\":\"x\",\"detail\":\"why\"}";
-        let Err(Failed::Refused(Some(why))) = parse(problem) else {
+        let Err(ListError::Refused(Some(why))) = parse(problem) else {
             panic!("it is a problem")
         };
         assert_eq!(why, "why");
@@ -152,7 +158,7 @@ mod tests {
             let failed = parse(bad);
             assert!(matches!(
                 failed,
-                Err(Failed::Unknown | Failed::Refused(None))
+                Err(ListError::Unknown | ListError::Refused(None))
             ));
         }
     }

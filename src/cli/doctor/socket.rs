@@ -14,7 +14,7 @@ use super::facts::{Listener, SocketState};
 use super::limit::LIMIT;
 use crate::file_lock::{FileLock, NotLocked};
 use crate::paths::Env;
-use crate::process::manager::Manager;
+use crate::process::manager::SystemdManager;
 
 /// The token sockets to examine, in the companion's order; only one if the user named it.
 pub(super) fn places(socket: Option<&Path>, target: &Target, env: &Env) -> Vec<PathBuf> {
@@ -80,7 +80,7 @@ async fn ask(path: &Path) -> SocketState {
     let who = stream.peer_cred().ok();
     let who = who.map(|who| {
         let (uid, pid) = (who.uid(), who.pid().unwrap_or(0));
-        match Manager::of(pid) {
+        match SystemdManager::of(pid) {
             Some(manager) => Listener::Service(manager),
             None => Listener::Process { uid, pid },
         }

@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use super::super::bound::bound_as;
 use super::super::moves::refused;
 use super::super::open_here::{Opening, open_here};
-use super::super::output::{Exit, fail, tell};
+use super::super::output::{Exit, fail, print_note};
 use super::super::passphrase::PassphraseArgs;
 use super::super::rotating;
 use super::super::target::Target;
 use crate::config::{Config, Profile, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::{Bound, Record, Revision, Stores};
+use crate::store::{BoundTarget, Record, Revision, Stores};
 use crate::transfer::ExportedProfile;
 
 /// A profile with its currently stored data.
-pub(super) struct Gathered {
+pub(super) struct ExportContent {
     pub(super) name: ProfileName,
     pub(super) profile: Profile,
     pub(super) store: StoreKind,
@@ -30,7 +30,7 @@ pub(super) struct Gathered {
 pub(super) const NOTHING: &str = "nothing is exported";
 
 /// Reads profiles and their stored data.
-pub(super) struct Gathering<'a> {
+pub(super) struct ExportReader<'a> {
     pub(super) target: &'a Target,
     pub(super) stores: &'a Stores,
     /// In sorted order, in which they are locked.
@@ -40,9 +40,9 @@ pub(super) struct Gathering<'a> {
     pub(super) passphrase: &'a PassphraseArgs,
 }
 
-impl Gathering<'_> {
+impl ExportReader<'_> {
     /// Reads the profiles to export. Refuses those that cannot be exported.
-    pub(super) fn gather(&self) -> Result<Vec<Gathered>, Exit> {
+    pub(super) fn gather(&self) -> Result<Vec<ExportContent>, Exit> {
         let found = self.target.read_to_change()?;
         self.stores
             .keys()
@@ -94,7 +94,7 @@ impl Gathering<'_> {
         name: &ProfileName,
         profile: &Profile,
         store: &StoreKind,
-    ) -> Result<Gathered, Exit> {
+    ) -> Result<ExportContent, Exit> {
         let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {name} {why}"));
         let look = self.stores.reader(store).look(name);
         let record = look.record.map_err(|error| refused(&error, NOTHING))?;
@@ -104,7 +104,7 @@ impl Gathering<'_> {
         })?;
         rotating::refuse(self.target, name, Some(&record), NOTHING)?;
         let (files, _) = bound_as(self.target, name, profile, &record.binding)?;
-        Ok(Gathered {
+        Ok(ExportContent {
             name: name.clone(),
             profile: profile.clone(),
             store: store.clone(),
@@ -115,11 +115,11 @@ impl Gathering<'_> {
     }
 }
 
-impl Gathered {
+impl ExportContent {
     /// The data that goes into the file. `stays` says whether this machine keeps the credential as well.
     pub(super) fn exported(self, stays: bool) -> (ProfileName, ExportedProfile) {
         if stays && self.profile.kills_old() {
-            tell(format!(
+            print_note(format!(
                 "warning: {}: with reissue = \"kills-old\", two machines with this client end each other's tokens",
                 self.name
             ));
@@ -130,9 +130,9 @@ impl Gathered {
         let is_shared = key.credential.is_shared();
         key.credential = key.credential.shared(stays || is_shared);
         let endpoint = match binding.bound {
-            Bound::Endpoint { endpoint, .. } => endpoint,
+            BoundTarget::Endpoint { endpoint, .. } => endpoint,
             // A record of that version is refused, since only its origin is known.
-            Bound::Origin(_) => self.profile.provider.reached_at(),
+            BoundTarget::Origin(_) => self.profile.provider.reached_at(),
         };
         let exported = ExportedProfile {
             provider: self.profile.provider,

@@ -23,7 +23,7 @@ use crate::trust::is_full;
 const MAX_FILE: u64 = (MAX_LEN + MAX_LEN / 2) as u64;
 
 /// A file that was made.
-pub(super) struct Made(PathBuf);
+pub(super) struct CreatedFile(PathBuf);
 
 /// The reason why a file was not written.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(in super::super) struct FileError {
 
 /// Makes a file of mode 0600 with these bytes, synced with its folder. Never overwrites a file. The caller holds the
 /// lock of the target's configuration, so the temporary files of its killed exports are removed from the folder.
-pub(super) fn make(path: &Path, bytes: &[u8], target: &Target) -> Result<Made, FileError> {
+pub(super) fn make(path: &Path, bytes: &[u8], target: &Target) -> Result<CreatedFile, FileError> {
     let failed = |action| move |source| FileError { action, source };
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(failed("write it")(io::ErrorKind::InvalidFilename.into()));
@@ -48,15 +48,15 @@ pub(super) fn make(path: &Path, bytes: &[u8], target: &Target) -> Result<Made, F
         mode: 0o600,
     };
     let written = || {
-        let mut new = folder.begin_as(&writer, attributes)?;
+        let mut new = folder.create_temporary(&writer, attributes)?;
         new.fill(bytes)?;
         new.put_new(name)
     };
     match written() {
-        Ok(()) => Ok(Made(path.to_owned())),
+        Ok(()) => Ok(CreatedFile(path.to_owned())),
         Err(error) => {
             if error.replaced {
-                Made(path.to_owned()).discard();
+                CreatedFile(path.to_owned()).discard();
             }
             Err(failed(error.action)(error.source))
         }
@@ -111,7 +111,7 @@ pub(in super::super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileErro
 
 // === impl Made ===
 
-impl Made {
+impl CreatedFile {
     /// Removes the file, after it could not be completed or read back.
     pub(super) fn discard(&self) {
         // A file that cannot be removed needs the passphrase, and holds nothing that is not here as well.

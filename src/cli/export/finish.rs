@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::super::output::{Exit, report, tell};
+use super::super::output::{Exit, print_note, report};
 use super::super::remove;
 use super::super::target::lines::quoted;
 use super::Export;
-use crate::settings::Found;
+use crate::settings::ConfigFile;
 use crate::store::{MoveKind, ProfileLock, Removals};
 
 impl Export<'_> {
@@ -36,7 +36,7 @@ impl Export<'_> {
     fn write_down_again(&self, lock: &ProfileLock) {
         let name = lock.profile();
         let removals = Removals::new(&self.target.state, self.target.owner);
-        let is_here = |found: Found| found.config.profiles.contains_key(name);
+        let is_here = |found: ConfigFile| found.config.profiles.contains_key(name);
         if !matches!(removals.begun(name), Ok(None))
             || !self.target.read_to_change().is_ok_and(is_here)
         {
@@ -45,7 +45,7 @@ impl Export<'_> {
         let file = self.file.clone();
         let meant = self.moves_of(name).begin(lock, MoveKind::Export { file });
         let shown = self.file.display();
-        tell(match meant {
+        print_note(match meant {
             Ok(()) => format!("{shown} has {name}; to remove it here, run the same command again"),
             Err(_) => format!(
                 "{shown} has {name}, which is still here as well; to go on, remove that file and run the same command again"

@@ -2,14 +2,14 @@
 
 use super::super::moves::refused;
 use super::super::output::Exit;
-use super::content::{Gathered, NOTHING};
+use super::content::{ExportContent, NOTHING};
 use crate::config::StoreKind;
 use crate::profile::ProfileName;
 use crate::store::{ProfileLock, Record, Revision, StoreError, Stores};
 
 /// The credentials that were marked.
 #[derive(Default)]
-pub(super) struct Marks(Vec<Marked>);
+pub(super) struct SharedMarks(Vec<Marked>);
 
 /// A credential that was marked.
 struct Marked {
@@ -21,12 +21,12 @@ struct Marked {
 
 // === impl Marks ===
 
-impl Marks {
+impl SharedMarks {
     /// Marks the credentials as shared, except for those that are marked already.
     pub(super) fn set(
         stores: &Stores,
         locks: &[ProfileLock],
-        gathered: Vec<Gathered>,
+        gathered: Vec<ExportContent>,
     ) -> Result<Self, Exit> {
         let mut marks = Self::default();
         for one in gathered {

@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::super::target::lines::quoted;
-use crate::trust::{Untrusted, open_links_folder};
+use crate::trust::{UntrustedPath, open_links_folder};
 
 /// The prefix of the name that a link has while it is being removed.
 const REMOVED: &str = ".jeton-removed-";
@@ -27,7 +27,7 @@ pub(super) struct Links {
 
 /// The file at a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum There {
+pub(super) enum LinkState {
     /// Nothing.
     Nothing,
     /// A link to our companion.
@@ -44,8 +44,8 @@ impl Links {
     /// Opens the folder, whose links lead to this companion.
     ///
     /// # Errors
-    /// [`Untrusted`] if users other than root and `uid` could change it or a folder above it.
-    pub(super) fn open(path: &Path, uid: u32, jeton: PathBuf) -> Result<Self, Untrusted> {
+    /// [`UntrustedPath`] if users other than root and `uid` could change it or a folder above it.
+    pub(super) fn open(path: &Path, uid: u32, jeton: PathBuf) -> Result<Self, UntrustedPath> {
         let (folder, path) = open_links_folder(path, uid)?;
         Ok(Self {
             folder,
@@ -73,18 +73,18 @@ impl Links {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn at(&self, name: &str) -> io::Result<There> {
+    pub(super) fn at(&self, name: &str) -> io::Result<LinkState> {
         match rustix::fs::readlinkat(&self.folder, name, vec![]) {
             Ok(to) => {
                 let to = PathBuf::from(OsString::from_vec(to.into_bytes()));
                 Ok(match to == self.jeton {
                     // Compares bytes: `/a/./b` is not a path that we write.
-                    true if to.as_os_str() == self.jeton.as_os_str() => There::Ours,
-                    _ => There::Link(to),
+                    true if to.as_os_str() == self.jeton.as_os_str() => LinkState::Ours,
+                    _ => LinkState::Link(to),
                 })
             }
-            Err(Errno::NOENT) => Ok(There::Nothing),
-            Err(Errno::INVAL) => Ok(There::Other),
+            Err(Errno::NOENT) => Ok(LinkState::Nothing),
+            Err(Errno::INVAL) => Ok(LinkState::Other),
             Err(error) => Err(error.into()),
         }
     }
@@ -94,9 +94,9 @@ impl Links {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn make(&self, name: &str) -> io::Result<There> {
+    pub(super) fn make(&self, name: &str) -> io::Result<LinkState> {
         match rustix::fs::symlinkat(&self.jeton, &self.folder, name) {
-            Ok(()) => Ok(There::Nothing),
+            Ok(()) => Ok(LinkState::Nothing),
             Err(Errno::EXIST) => self.at(name),
             Err(error) => Err(error.into()),
         }
@@ -109,24 +109,24 @@ impl Links {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn remove(&self, name: &str) -> io::Result<There> {
+    pub(super) fn remove(&self, name: &str) -> io::Result<LinkState> {
         let there = self.at(name)?;
-        if there != There::Ours {
+        if there != LinkState::Ours {
             return Ok(there);
         }
         let aside = format!("{REMOVED}{}", std::process::id());
         match self.rename(name, &aside) {
             Ok(()) => {}
-            Err(Errno::NOENT) => return Ok(There::Nothing),
+            Err(Errno::NOENT) => return Ok(LinkState::Nothing),
             // This file system cannot rename without replacing.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
                 self.unlink(name)?;
-                return Ok(There::Ours);
+                return Ok(LinkState::Ours);
             }
             Err(error) => return Err(error.into()),
         }
         let there = self.at(&aside)?;
-        if there == There::Ours {
+        if there == LinkState::Ours {
             self.unlink(&aside)?;
         } else if let Err(error) = self.rename(&aside, name) {
             let aside = quoted(&self.path_of(&aside));
@@ -140,7 +140,7 @@ impl Links {
     /// Removes our links that killed commands left in the middle of [`Self::remove`].
     pub(super) fn sweep(&self) {
         for name in self.names().unwrap_or_default() {
-            let is_ours = |name: &str| self.at(name).is_ok_and(|there| there == There::Ours);
+            let is_ours = |name: &str| self.at(name).is_ok_and(|there| there == LinkState::Ours);
             if let Some(name) = name.to_str().filter(|name| name.starts_with(REMOVED))
                 && is_ours(name)
             {
@@ -203,20 +203,20 @@ mod tests {
             ("dangling", "/nowhere"),
         ] {
             symlink(to, at(name)).unwrap();
-            let there = There::Link(to.into());
+            let there = LinkState::Link(to.into());
             assert_eq!(links.make(name).unwrap(), there, "{name}");
             assert_eq!(links.remove(name).unwrap(), there, "{name}");
             assert_eq!(fs::read_link(at(name)).unwrap().to_str(), Some(to));
         }
         for name in ["file", "folder"] {
-            assert_eq!(links.make(name).unwrap(), There::Other, "{name}");
-            assert_eq!(links.remove(name).unwrap(), There::Other, "{name}");
+            assert_eq!(links.make(name).unwrap(), LinkState::Other, "{name}");
+            assert_eq!(links.remove(name).unwrap(), LinkState::Other, "{name}");
         }
         assert_eq!(fs::read(at("file")).unwrap(), b"mine");
-        assert_eq!(links.make("new").unwrap(), There::Nothing);
-        assert_eq!(links.make("new").unwrap(), There::Ours);
-        assert_eq!(links.remove("new").unwrap(), There::Ours);
-        assert_eq!(links.remove("new").unwrap(), There::Nothing);
+        assert_eq!(links.make("new").unwrap(), LinkState::Nothing);
+        assert_eq!(links.make("new").unwrap(), LinkState::Ours);
+        assert_eq!(links.remove("new").unwrap(), LinkState::Ours);
+        assert_eq!(links.remove("new").unwrap(), LinkState::Nothing);
         assert!(at("new").symlink_metadata().is_err());
         assert_eq!(links.names().unwrap().len(), 8);
     }
@@ -230,7 +230,7 @@ mod tests {
         let links = links(&good);
         fs::rename(&good, dir.path().join("moved")).unwrap();
         symlink(&evil, &good).unwrap();
-        assert_eq!(links.make("new").unwrap(), There::Nothing);
+        assert_eq!(links.make("new").unwrap(), LinkState::Nothing);
         assert!(dir.path().join("moved/new").symlink_metadata().is_ok());
         assert_eq!(fs::read_dir(&evil).unwrap().count(), 0);
     }

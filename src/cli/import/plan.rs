@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use super::super::issuer;
 use super::super::output::{Exit, fail};
-use super::super::place::Place;
+use super::super::store_choice::StoreChoice;
 use super::super::target::Target;
 use crate::causes::Causes;
 use crate::certificates::CaFile;
-use crate::config::{CredentialPlace, Profile, StoreKind};
+use crate::config::{CredentialLocation, Profile, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::provider::configured::{self, Files};
-use crate::store::{Bound, Key, Look, Record, Required, Stores};
+use crate::provider::configured::{self, ProviderFiles};
+use crate::store::{BoundTarget, Key, Record, Required, StoreReading, Stores};
 use crate::transfer::ExportedProfile;
 
 /// The consequence of a refused import.
 pub(super) const NOTHING: &str = "nothing is imported";
 
 /// The surroundings of an import: the target and its stores.
-pub(super) struct Outside<'a> {
+pub(super) struct ImportContext<'a> {
     pub(super) target: &'a Target,
     pub(super) stores: &'a Stores,
     pub(super) env: &'a Env,
@@ -31,11 +31,11 @@ pub(super) struct Outside<'a> {
 pub(super) struct Plan {
     pub(super) name: ProfileName,
     pub(super) profile: Profile,
-    pub(super) place: Place,
+    pub(super) place: StoreChoice,
     /// The certificates to trust, which go into a file of their own.
     pub(super) ca: Option<Ca>,
     pub(super) record: Record,
-    pub(super) seen: Look,
+    pub(super) seen: StoreReading,
 }
 
 /// The certificates to trust.
@@ -48,13 +48,14 @@ impl Plan {
     /// Plans the writing of a profile. If the configuration does not name the token endpoint, this asks the issuer for
     /// it.
     pub(super) fn make(
-        outside: &Outside<'_>,
+        outside: &ImportContext<'_>,
         name: ProfileName,
         exported: ExportedProfile,
     ) -> Result<Self, Exit> {
         let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {name}: {why}"));
         let target = outside.target;
-        let place = Place::choose(outside.store.cloned(), target.system, outside.stores, &name);
+        let place =
+            StoreChoice::choose(outside.store.cloned(), target.system, outside.stores, &name);
         let place = place.map_err(|why| refuse(why.named("--store")))?;
         let ca = exported
             .ca
@@ -62,7 +63,7 @@ impl Plan {
             .transpose()?;
         let profile = Profile {
             provider: exported.provider,
-            credential: CredentialPlace::Store(place.kind().clone()),
+            credential: CredentialLocation::Store(place.kind().clone()),
             ca_file: ca.as_ref().map(|ca| ca.file.path.clone()),
             proxy: exported.proxy,
             client_certificate: None,
@@ -72,12 +73,12 @@ impl Plan {
             rotation: Default::default(),
         };
         let ca_file = ca.as_ref().map(|ca| Arc::clone(&ca.file));
-        let bound = Bound::of(&profile, exported.endpoint);
+        let bound = BoundTarget::of(&profile, exported.endpoint);
         if profile.endpoint().is_none() {
-            let files = Files::with_ca(target.daemon, ca_file.clone());
+            let files = ProviderFiles::with_ca(target.daemon, ca_file.clone());
             let question = configured::destination(&profile, &files);
             let located = issuer::ask(&profile, outside.env, NOTHING, question)?;
-            let now = Bound::of(&profile, located.endpoint);
+            let now = BoundTarget::of(&profile, located.endpoint);
             if now != bound {
                 return Err(refuse(format!(
                     "the issuer names {now} as its token endpoint, and the credential is for {bound}; to enrol it for that, run jetond add"

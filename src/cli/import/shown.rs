@@ -1,7 +1,7 @@
 //! The description of a profile that a person sees before its secret is sent.
 
 use super::plan::Plan;
-use crate::config::{Proxy, Setting};
+use crate::config::{ProviderSetting, Proxy};
 
 impl Plan {
     /// Lists its provider, the whole address, the certificates and the proxy, and the token's parameters.
@@ -47,12 +47,12 @@ impl Plan {
     }
 }
 
-fn shown(setting: &Setting) -> String {
+fn shown(setting: &ProviderSetting) -> String {
     match setting {
-        Setting::Text(text) => text.clone(),
-        Setting::Flag(flag) => flag.to_string(),
-        Setting::List(texts) => texts.join(" "),
-        Setting::Pairs(pairs) => {
+        ProviderSetting::Text(text) => text.clone(),
+        ProviderSetting::Flag(flag) => flag.to_string(),
+        ProviderSetting::List(texts) => texts.join(" "),
+        ProviderSetting::Pairs(pairs) => {
             let pairs: Vec<_> = pairs.iter().map(|(k, v)| format!("{k}={v}")).collect();
             pairs.join(" ")
         }

@@ -12,8 +12,8 @@ use super::Import;
 use super::plan::{Ca, NOTHING, Plan};
 use crate::config;
 use crate::folder::{Attributes, Folder};
-use crate::settings::Readers;
-use crate::store::{MoveKind, Moved, ProfileLock, Removals, Revision, StoreError};
+use crate::settings::FileReaders;
+use crate::store::{MoveKind, MovedCredential, ProfileLock, Removals, Revision, StoreError};
 use crate::trust::is_full;
 
 impl Import<'_> {
@@ -38,7 +38,7 @@ impl Import<'_> {
         let kind = MoveKind::Import {
             store: plan.place.kind().clone(),
             ca_file: plan.profile.ca_file.clone(),
-            moved: Moved::of(&plan.record),
+            moved: MovedCredential::of(&plan.record),
         };
         moves.begin(&lock, kind)?;
         let undone = |exit| {
@@ -87,7 +87,7 @@ impl Import<'_> {
             }
             Err(error) => return Err(refused(&error, NOTHING)),
         }
-        let moved = Moved::of(&plan.record);
+        let moved = MovedCredential::of(&plan.record);
         match moves.begun()?.map(|begun| begun.kind) {
             None => {}
             Some(MoveKind::Import {
@@ -106,7 +106,7 @@ impl Import<'_> {
         let store = self.stores.store(plan.place.kind());
         match &plan.seen.record {
             Ok(None) => {}
-            Ok(Some(record)) if Moved::of(record) == moved => {}
+            Ok(Some(record)) if MovedCredential::of(record) == moved => {}
             Ok(Some(_)) => {
                 return refuse(format!(
                     "conflict: {} has another credential for {name}, which this would replace; give the profile another name with --as NAME, or another place with --store",
@@ -157,8 +157,8 @@ impl Import<'_> {
             owner: self.target.uid,
             group: None,
             mode: match self.target.readers {
-                Readers::Owner => 0o600,
-                Readers::Everyone => 0o644,
+                FileReaders::Owner => 0o600,
+                FileReaders::Everyone => 0o644,
             },
         };
         let written = put(&folder, name, ca.text.as_bytes(), attributes);
@@ -196,7 +196,7 @@ fn put(
     attributes: Attributes,
 ) -> Result<(), (&'static str, io::Error)> {
     let written = || {
-        let mut new = folder.begin_as("import", attributes)?;
+        let mut new = folder.create_temporary("import", attributes)?;
         new.fill(bytes)?;
         new.put_new(name)
     };

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use super::super::moves::refused;
-use super::super::output::{Exit, fail, tell};
+use super::super::output::{Exit, fail, print_note};
 use super::{Migration, NOTHING, NotMoved};
 use crate::causes::Causes;
 use crate::config::{self, StoreKind};
 use crate::settings::Content;
 use crate::store::{
-    MoveKind, Moved, ProfileLock, Record, Revision, Store, StoreError, StoreErrorKind,
+    MoveKind, MovedCredential, ProfileLock, Record, Revision, Store, StoreError, StoreErrorKind,
 };
 
 /// A copy in the new store.
-pub(super) struct Copied {
+pub(super) struct StoredCopy {
     store: Arc<dyn Store>,
     revision: Revision,
     /// Whether the same record was there before.
@@ -27,7 +27,7 @@ impl Migration<'_> {
         lock: &ProfileLock,
         from: &StoreKind,
         record: &Record,
-    ) -> Result<(Copied, Option<Record>), Exit> {
+    ) -> Result<(StoredCopy, Option<Record>), Exit> {
         let name = self.name;
         let store = self.stores.store(self.to);
         let seen = store.look(name);
@@ -46,7 +46,7 @@ impl Migration<'_> {
         let kind = MoveKind::Migration {
             from: from.clone(),
             to: self.to.clone(),
-            moved: Moved::of(record),
+            moved: MovedCredential::of(record),
         };
         self.moves.begin(lock, kind)?;
         let revision = match store.replace(lock, &seen.revision, record) {
@@ -59,7 +59,7 @@ impl Migration<'_> {
                 return Err(refused(&error, NOTHING));
             }
         };
-        let copied = Copied {
+        let copied = StoredCopy {
             store,
             revision,
             was_there,
@@ -84,7 +84,7 @@ impl Migration<'_> {
     }
 
     /// Makes the configuration name the new store.
-    pub(super) fn switch(&self, lock: &ProfileLock, copied: &Copied) -> Result<(), NotMoved> {
+    pub(super) fn switch(&self, lock: &ProfileLock, copied: &StoredCopy) -> Result<(), NotMoved> {
         let set = |text: &str| config::set_store(text, self.name, self.to);
         match self.target.change(&Content::Text, set) {
             Ok(()) => Ok(()),
@@ -124,7 +124,7 @@ impl Migration<'_> {
     }
 
     /// Removes the copy again. If that fails, the recorded intent stays, and the next command finds the copy.
-    pub(super) fn undo(&self, lock: &ProfileLock, copied: &Copied) {
+    pub(super) fn undo(&self, lock: &ProfileLock, copied: &StoredCopy) {
         let removed = match copied.was_there {
             true => Ok(false),
             false => copied.store.remove(lock, &copied.revision),
@@ -133,7 +133,7 @@ impl Migration<'_> {
             Ok(_) => self.end(lock),
             Err(error) => {
                 let place = copied.store.place_of(self.name);
-                tell(format!(
+                print_note(format!(
                     "the copy in {place} may still be there: {}; to end this, run: {}",
                     Causes(&error),
                     self.target

@@ -6,25 +6,25 @@
 use zeroize::Zeroizing;
 
 use super::super::output::{Exit, fail};
-use super::conversation::{Answers, Next};
+use super::conversation::{Answers, NextStep};
 use super::editor::Line;
 use super::pasted::{self, Pasted, Value, is_blank};
 use super::question::{agreed, ask, confirmed, lines_of, tell_of};
-use super::terminal::Typing;
+use super::terminal::TypingMode;
 use crate::process::logging::printable;
 
 /// The missing value to ask for.
 #[derive(Debug, PartialEq, Eq)]
-enum Lack {
+enum MissingValue {
     Id,
     Secret,
     Nothing,
 }
 
 /// The answers so far, read together.
-struct Read {
+struct ReadAnswers {
     pasted: Pasted,
-    lack: Lack,
+    lack: MissingValue,
 }
 
 /// Asks for the client ID and the secret, without echo. If an ID is `stored`, Enter keeps it, and the returned ID is
@@ -35,9 +35,9 @@ pub(in super::super) fn client(
     secret_question: &dyn Fn(&str) -> String,
 ) -> Result<(Zeroizing<String>, Zeroizing<String>), Exit> {
     let next = |answers: &[Vec<Line>]| follows(answers, stored, id_question, secret_question);
-    let Answers { lines, rest } = ask(id_question, Typing::Hidden, &next)?;
+    let Answers { lines, rest } = ask(id_question, TypingMode::Hidden, &next)?;
     demand_text(&lines)?;
-    let Read { pasted, .. } = Read::of(&texts(&lines), stored);
+    let ReadAnswers { pasted, .. } = ReadAnswers::of(&texts(&lines), stored);
     tell_of(pasted.more + lines_of(&rest));
     let (id, secret) = match pasted.halves {
         None => (pasted.id, pasted.secret),
@@ -60,24 +60,24 @@ const GAP: &str = "The line has a gap: is it the client ID and, after the gap, t
 /// Asks for the client ID alone. A secret that is pasted with it is discarded.
 pub(in super::super) fn client_id(question: &str) -> Result<Zeroizing<String>, Exit> {
     let next = |answers: &[Vec<Line>]| {
-        let Read { pasted, lack } = Read::of(&texts(answers), None);
+        let ReadAnswers { pasted, lack } = ReadAnswers::of(&texts(answers), None);
         match (lack, &pasted.id) {
-            (Lack::Id, _) => Next::Ask {
+            (MissingValue::Id, _) => NextStep::Ask {
                 shown: "\n".to_owned(),
                 question: printable(question).into_owned(),
             },
             // In a line with a gap, a part may be the secret.
-            (_, Some(id)) if pasted.halves.is_none() => Next::Enough {
+            (_, Some(id)) if pasted.halves.is_none() => NextStep::Enough {
                 shown: printable(&id.inner).into_owned(),
             },
-            _ => Next::Enough {
+            _ => NextStep::Enough {
                 shown: String::new(),
             },
         }
     };
-    let Answers { lines, rest } = ask(question, Typing::Hidden, &next)?;
+    let Answers { lines, rest } = ask(question, TypingMode::Hidden, &next)?;
     demand_text(&lines)?;
-    let Read { pasted, .. } = Read::of(&texts(&lines), None);
+    let ReadAnswers { pasted, .. } = ReadAnswers::of(&texts(&lines), None);
     tell_of(pasted.more + usize::from(pasted.secret.is_some()) + lines_of(&rest));
     bare("client ID", pasted.id)
 }
@@ -87,10 +87,10 @@ pub(in super::super) fn client_secret(
     question: &str,
     client_id: &str,
 ) -> Result<Zeroizing<String>, Exit> {
-    let next = |_: &[Vec<Line>]| Next::Enough {
+    let next = |_: &[Vec<Line>]| NextStep::Enough {
         shown: String::new(),
     };
-    let Answers { lines, rest } = ask(question, Typing::Hidden, &next)?;
+    let Answers { lines, rest } = ask(question, TypingMode::Hidden, &next)?;
     demand_text(&lines)?;
     let pasted = pasted::secret(&texts(&lines).concat(), client_id);
     tell_of(pasted.more + lines_of(&rest));
@@ -103,52 +103,54 @@ fn follows(
     stored: Option<&str>,
     id_question: &str,
     secret_question: &dyn Fn(&str) -> String,
-) -> Next {
+) -> NextStep {
     let answers = texts(answers);
     let before = answers.len().saturating_sub(1);
-    let had_id = Read::of(answers.get(..before).unwrap_or_default(), stored).has_id();
-    let Read { pasted, lack } = Read::of(&answers, stored);
+    let had_id = ReadAnswers::of(answers.get(..before).unwrap_or_default(), stored).has_id();
+    let ReadAnswers { pasted, lack } = ReadAnswers::of(&answers, stored);
     let id = pasted.id.as_ref().map_or("", |id| id.inner.as_str());
     let is_blank_again = answers
         .last()
         .is_some_and(|lines| lines.iter().all(|line| is_blank(line)));
     let shown = match (had_id, pasted.halves.is_some()) {
-        (true, _) if is_blank_again && lack != Lack::Nothing => "\n".to_owned(),
+        (true, _) if is_blank_again && lack != MissingValue::Nothing => "\n".to_owned(),
         (false, false) => format!("{}\n", printable(id)),
         // In a line with a gap, a part may be the secret.
         _ => String::new(),
     };
     let asked = || printable(&secret_question(id)).into_owned();
     match lack {
-        Lack::Id => Next::Ask {
+        MissingValue::Id => NextStep::Ask {
             shown,
             question: printable(id_question).into_owned(),
         },
-        Lack::Secret => Next::Ask {
+        MissingValue::Secret => NextStep::Ask {
             shown,
             question: asked(),
         },
         // The question that was skipped is shown, since it says where the secret goes.
-        Lack::Nothing if answers.len() == 1 && pasted.secret.is_some() => Next::Enough {
-            shown: format!("{shown}{}: it was pasted with the ID", asked()),
-        },
-        Lack::Nothing => {
+        MissingValue::Nothing if answers.len() == 1 && pasted.secret.is_some() => {
+            NextStep::Enough {
+                shown: format!("{shown}{}: it was pasted with the ID", asked()),
+            }
+        }
+        MissingValue::Nothing => {
             let shown = shown.trim_end().to_owned();
-            Next::Enough { shown }
+            NextStep::Enough { shown }
         }
     }
 }
 
 // === impl Read ===
 
-impl Read {
+impl ReadAnswers {
     /// Reads the lines of each answer.
     fn of(answers: &[Vec<&str>], stored: Option<&str>) -> Self {
         let is_blank = |lines: &Vec<&str>| lines.iter().all(|line| is_blank(line));
         let (Some(first), Some(last)) = (answers.first(), answers.last()) else {
             return Self {
                 pasted: Pasted::default(),
-                lack: Lack::Id,
+                lack: MissingValue::Id,
             };
         };
         if let (Some(stored), true) = (stored, is_blank(first)) {
@@ -159,8 +161,8 @@ impl Read {
                 ..pasted::secret(&behind.concat(), stored)
             };
             let lack = match behind.is_empty() {
-                true => Lack::Secret,
-                false => Lack::Nothing,
+                true => MissingValue::Secret,
+                false => MissingValue::Nothing,
             };
             return Self { pasted, lack };
         }
@@ -168,16 +170,16 @@ impl Read {
         let lack = match (&pasted.id, &pasted.secret) {
             // The person keeps answering with blank lines.
             _ if answers.iter().rev().take_while(|it| is_blank(it)).count() >= MOST_BLANK => {
-                Lack::Nothing
+                MissingValue::Nothing
             }
             // Enter keeps the stored secret of this client.
             (Some(id), None) if is_blank(last) && stored == Some(id.inner.as_str()) => {
-                Lack::Nothing
+                MissingValue::Nothing
             }
-            (Some(_), Some(_)) => Lack::Nothing,
-            (Some(_), None) if pasted.halves.is_some() => Lack::Nothing,
-            (Some(_), None) => Lack::Secret,
-            (None, _) => Lack::Id,
+            (Some(_), Some(_)) => MissingValue::Nothing,
+            (Some(_), None) if pasted.halves.is_some() => MissingValue::Nothing,
+            (Some(_), None) => MissingValue::Secret,
+            (None, _) => MissingValue::Id,
         };
         Self { pasted, lack }
     }
@@ -244,9 +246,9 @@ mod tests {
     use super::*;
 
     /// The next missing value after these answers, and the values that were found.
-    fn read(answers: &[&[&str]], stored: Option<&str>) -> (Lack, String, String) {
+    fn read(answers: &[&[&str]], stored: Option<&str>) -> (MissingValue, String, String) {
         let answers: Vec<_> = answers.iter().map(|lines| lines.to_vec()).collect();
-        let Read { pasted, lack } = Read::of(&answers, stored);
+        let ReadAnswers { pasted, lack } = ReadAnswers::of(&answers, stored);
         let shown =
             |value: Option<Value>| value.map_or("-".to_owned(), |value| value.inner.to_string());
         (lack, shown(pasted.id), shown(pasted.secret))
@@ -256,68 +258,88 @@ mod tests {
     fn what_is_lacking_is_asked_for_and_enter_is_an_answer() {
         let found = |lack, id: &str, secret: &str| (lack, id.to_owned(), secret.to_owned());
         for (answers, stored, expected) in [
-            (&[&["abc"][..]][..], None, found(Lack::Secret, "abc", "-")),
+            (
+                &[&["abc"][..]][..],
+                None,
+                found(MissingValue::Secret, "abc", "-"),
+            ),
             (
                 &[&["abc"], &["xyz"]],
                 None,
-                found(Lack::Nothing, "abc", "xyz"),
+                found(MissingValue::Nothing, "abc", "xyz"),
             ),
-            (&[&["abc", "xyz"]], None, found(Lack::Nothing, "abc", "xyz")),
+            (
+                &[&["abc", "xyz"]],
+                None,
+                found(MissingValue::Nothing, "abc", "xyz"),
+            ),
             (
                 &[&["abc", "", "xyz"]],
                 None,
-                found(Lack::Nothing, "abc", "xyz"),
+                found(MissingValue::Nothing, "abc", "xyz"),
             ),
-            (&[&["abc"], &[""]], None, found(Lack::Secret, "abc", "-")),
+            (
+                &[&["abc"], &[""]],
+                None,
+                found(MissingValue::Secret, "abc", "-"),
+            ),
             (
                 &[&["abc"], &[""], &["xyz"]],
                 None,
-                found(Lack::Nothing, "abc", "xyz"),
+                found(MissingValue::Nothing, "abc", "xyz"),
             ),
             (
                 &[&["abc"], &[""], &[""], &[""]],
                 None,
-                found(Lack::Nothing, "abc", "-"),
+                found(MissingValue::Nothing, "abc", "-"),
             ),
-            (&[&[""]], None, found(Lack::Id, "-", "-")),
+            (&[&[""]], None, found(MissingValue::Id, "-", "-")),
             (
                 &[&[""], &[" "], &[""]],
                 None,
-                found(Lack::Nothing, "-", "-"),
+                found(MissingValue::Nothing, "-", "-"),
             ),
-            (&[&["SECRET=xyz"]], None, found(Lack::Id, "-", "xyz")),
+            (
+                &[&["SECRET=xyz"]],
+                None,
+                found(MissingValue::Id, "-", "xyz"),
+            ),
             (
                 &[&["SECRET=xyz"], &["abc"]],
                 None,
-                found(Lack::Nothing, "abc", "xyz"),
+                found(MissingValue::Nothing, "abc", "xyz"),
             ),
-            (&[&["Client ID"]], None, found(Lack::Id, "-", "-")),
+            (&[&["Client ID"]], None, found(MissingValue::Id, "-", "-")),
             (
                 &[&["Client ID"], &["abc"]],
                 None,
-                found(Lack::Secret, "abc", "-"),
+                found(MissingValue::Secret, "abc", "-"),
             ),
-            (&[&[""]], Some("old"), found(Lack::Secret, "", "-")),
-            (&[&[""], &[""]], Some("old"), found(Lack::Nothing, "", "-")),
+            (&[&[""]], Some("old"), found(MissingValue::Secret, "", "-")),
+            (
+                &[&[""], &[""]],
+                Some("old"),
+                found(MissingValue::Nothing, "", "-"),
+            ),
             (
                 &[&[""], &["xyz"]],
                 Some("old"),
-                found(Lack::Nothing, "", "xyz"),
+                found(MissingValue::Nothing, "", "xyz"),
             ),
             (
                 &[&[""], &["old", "xyz"]],
                 Some("old"),
-                found(Lack::Nothing, "", "xyz"),
+                found(MissingValue::Nothing, "", "xyz"),
             ),
             (
                 &[&["abc"], &[""]],
                 Some("old"),
-                found(Lack::Secret, "abc", "-"),
+                found(MissingValue::Secret, "abc", "-"),
             ),
             (
                 &[&["old"], &[""]],
                 Some("old"),
-                found(Lack::Nothing, "old", "-"),
+                found(MissingValue::Nothing, "old", "-"),
             ),
         ] {
             assert_eq!(read(answers, stored), expected, "{answers:?}");
@@ -333,8 +355,8 @@ mod tests {
                 .map(|lines| lines.iter().map(|text| line(text)).collect())
                 .collect();
             match follows(&answers, None, "ID", &|id| format!("secret of {id}")) {
-                Next::Ask { shown, question } => format!("{shown}|{question}"),
-                Next::Enough { shown } => shown,
+                NextStep::Ask { shown, question } => format!("{shown}|{question}"),
+                NextStep::Enough { shown } => shown,
             }
         };
         for (answers, expected) in [

@@ -7,11 +7,11 @@ use signal_hook::consts::SIGTSTP;
 use zeroize::Zeroizing;
 
 use super::editor::Line;
-use super::signals::{Asked, Signals};
-use super::terminal::{Input, Terminal, Typing};
+use super::signals::{SignalEffect, Signals};
+use super::terminal::{InputResult, Terminal, TypingMode};
 
 /// The next step after an answer.
-pub(super) enum Next {
+pub(super) enum NextStep {
     /// Another question, after this text.
     Ask { shown: String, question: String },
     /// The end, after this text.
@@ -31,8 +31,8 @@ pub(super) struct Answers {
 /// The system's. [`io::ErrorKind::InvalidData`] for a line that is too long.
 pub(super) fn ask(
     first: &str,
-    typing: Typing,
-    next: &dyn Fn(&[Vec<Line>]) -> Next,
+    typing: TypingMode,
+    next: &dyn Fn(&[Vec<Line>]) -> NextStep,
 ) -> io::Result<Option<Answers>> {
     let mut signals = Signals::catch()?;
     let mut terminal = Terminal::open(typing)?;
@@ -44,37 +44,37 @@ pub(super) fn ask(
         terminal.begin(&question, goes_on, &signals)?;
         goes_on = false;
         match terminal.answer(&mut signals)? {
-            Input::Lines(answer) => {
+            InputResult::Lines(answer) => {
                 lines.push(answer);
                 match next(&lines) {
-                    Next::Ask { shown, question: q } => {
+                    NextStep::Ask { shown, question: q } => {
                         terminal.show(&shown)?;
                         question = q;
                         goes_on = true;
                     }
-                    Next::Enough { shown } => {
+                    NextStep::Enough { shown } => {
                         terminal.show(&shown)?;
                         let rest = terminal.take_rest();
                         break Some(Answers { lines, rest });
                     }
                 }
             }
-            Input::End => {
-                if typing == Typing::Shown {
+            InputResult::End => {
+                if typing == TypingMode::Shown {
                     // The next message needs a line of its own.
                     let _: io::Result<()> = terminal.end_line();
                 }
                 break None;
             }
-            Input::Signal(Asked::End(signal)) => {
+            InputResult::Signal(SignalEffect::End(signal)) => {
                 terminal.restore();
                 signals.obey(signal);
             }
-            Input::Signal(Asked::Stop) => {
+            InputResult::Signal(SignalEffect::Stop) => {
                 terminal.restore();
                 signals.obey(SIGTSTP);
             }
-            Input::Signal(Asked::GoOn) => {}
+            InputResult::Signal(SignalEffect::GoOn) => {}
         }
     };
     terminal.restore();

@@ -18,7 +18,7 @@ pub(super) struct Keys {
 
 /// The result of a byte.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fed {
+pub(super) enum KeyResult {
     /// The line continues.
     Nothing,
     /// A line has ended.
@@ -71,17 +71,17 @@ impl Editor {
     }
 
     /// Handles a byte.
-    pub(super) fn feed(&mut self, byte: u8) -> Fed {
+    pub(super) fn feed(&mut self, byte: u8) -> KeyResult {
         let keys = self.keys;
         let is = |key: u8| key != 0 && byte == key;
         if byte == b'\n' {
-            return Fed::Line(self.take());
+            return KeyResult::Line(self.take());
         }
         if is(keys.end) {
             // In the middle of a line the key has no effect here.
             return match self.line.is_empty() {
-                true => Fed::End,
-                false => Fed::Nothing,
+                true => KeyResult::End,
+                false => KeyResult::Nothing,
             };
         }
         if is(keys.kill) {
@@ -94,11 +94,11 @@ impl Editor {
             self.erase_while(|byte| byte & 0xc0 == 0x80);
             self.line.pop();
         } else if self.line.len() == self.most {
-            return Fed::TooLong;
+            return KeyResult::TooLong;
         } else {
             self.line.push(byte);
         }
-        Fed::Nothing
+        KeyResult::Nothing
     }
 
     /// Returns the line that was typed so far, and starts an empty one.
@@ -135,15 +135,15 @@ mod tests {
         end: 0x04,
     };
 
-    fn typed(text: &[u8]) -> Vec<Fed> {
+    fn typed(text: &[u8]) -> Vec<KeyResult> {
         let mut editor = Editor::new(KEYS, 8);
         let fed = text.iter().map(|byte| editor.feed(*byte));
-        fed.filter(|fed| *fed != Fed::Nothing).collect()
+        fed.filter(|fed| *fed != KeyResult::Nothing).collect()
     }
 
     #[test]
     fn the_keys_that_edit_a_line_do_so() {
-        let line = |text: &str| Fed::Line(Zeroizing::new(text.as_bytes().to_vec()));
+        let line = |text: &str| KeyResult::Line(Zeroizing::new(text.as_bytes().to_vec()));
         for (text, lines) in [
             (&b"abc\n"[..], vec![line("abc")]),
             (b"abc\nxyz\n", vec![line("abc"), line("xyz")]),
@@ -154,10 +154,10 @@ mod tests {
             (b"wrong\x15abc\n", vec![line("abc")]),
             (b"a wro \x17b\n", vec![line("a b")]),
             (b"abc\x04\n", vec![line("abc")]),
-            (b"\x04", vec![Fed::End]),
-            (b"abc\n\x04", vec![line("abc"), Fed::End]),
+            (b"\x04", vec![KeyResult::End]),
+            (b"abc\n\x04", vec![line("abc"), KeyResult::End]),
             (b"12345678\n", vec![line("12345678")]),
-            (b"123456789", vec![Fed::TooLong]),
+            (b"123456789", vec![KeyResult::TooLong]),
         ] {
             assert_eq!(typed(text), lines, "{text:?}");
         }

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::credential::{Around, Label, is_space, label};
+use crate::credential::{Label, SurroundedText, is_space, label};
 
 /// The marks that a terminal puts around pasted text, once a program has enabled them.
 const MARKS: [&str; 2] = ["\u{1b}[200~", "\u{1b}[201~"];
@@ -85,7 +85,7 @@ pub(super) fn secret(lines: &[&str], client_id: &str) -> Pasted {
             secret: None,
             more,
             ..
-        } if Around::of(&id.whole).label.is_none() => Pasted {
+        } if SurroundedText::of(&id.whole).label.is_none() => Pasted {
             secret: Some(id),
             more,
             ..Pasted::default()
@@ -96,8 +96,8 @@ pub(super) fn secret(lines: &[&str], client_id: &str) -> Pasted {
             more,
             ..
         } if *id.inner != *client_id
-            && Around::of(&id.whole).label.is_none()
-            && Around::of(&secret.whole).label.is_none() =>
+            && SurroundedText::of(&id.whole).label.is_none()
+            && SurroundedText::of(&secret.whole).label.is_none() =>
         {
             Pasted {
                 secret: Some(id),
@@ -141,7 +141,7 @@ struct Found {
 
 impl Found {
     fn take(&mut self, part: &str) {
-        let around = Around::of(part);
+        let around = SurroundedText::of(part);
         if around.inner.chars().all(|c| "{}[],;".contains(c)) && around.label.is_none() {
             // A blank line, or punctuation of a list.
             return;
@@ -186,7 +186,7 @@ fn parts_of(line: &str) -> Vec<Zeroizing<String>> {
     }
     let words: Vec<_> = line.split(is_space).filter(|it| !it.is_empty()).collect();
     let has_name = |word: &&&str| {
-        let around = Around::of(word);
+        let around = SurroundedText::of(word);
         around.label.is_some() && !around.inner.is_empty()
     };
     let named: Vec<_> = words.iter().filter(has_name).collect();
@@ -216,7 +216,7 @@ fn members(lines: &[Zeroizing<String>]) -> Option<Vec<Zeroizing<String>>> {
 
 /// Splits a line of two words.
 fn halves(line: &str) -> Option<(Value, Value)> {
-    let mut words = Around::of(line).inner.split(is_space);
+    let mut words = SurroundedText::of(line).inner.split(is_space);
     let (first, mut rest) = (words.next()?, words.filter(|word| !word.is_empty()));
     let second = rest.next()?;
     rest.next()
@@ -226,7 +226,7 @@ fn halves(line: &str) -> Option<(Value, Value)> {
 
 impl Value {
     fn of(part: &str) -> Self {
-        let around = Around::of(part);
+        let around = SurroundedText::of(part);
         Self {
             whole: Zeroizing::new(part.to_owned()),
             inner: Zeroizing::new(around.inner.to_owned()),

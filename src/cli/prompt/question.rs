@@ -4,16 +4,16 @@ use std::io;
 
 use zeroize::Zeroizing;
 
-use super::super::output::{Exit, fail, tell};
-use super::conversation::{self, Answers, Next};
+use super::super::output::{Exit, fail, print_note};
+use super::conversation::{self, Answers, NextStep};
 use super::editor::Line;
 use super::pasted;
-use super::terminal::Typing;
+use super::terminal::TypingMode;
 use crate::process::logging;
 
 /// Asks for a line; the answer is trimmed.
 pub(in super::super) fn line(question: &str) -> Result<String, Exit> {
-    let answer = typed(question, Typing::Shown)?;
+    let answer = typed(question, TypingMode::Shown)?;
     Ok(pasted::unmarked(&answer).trim().to_owned())
 }
 
@@ -31,12 +31,12 @@ pub(in super::super) fn agreed(question: &str) -> Result<bool, Exit> {
 
 /// Asks for a secret, without echo, and returns it unchanged.
 pub(in super::super) fn secret(question: &str) -> Result<Zeroizing<String>, Exit> {
-    typed(question, Typing::Hidden)
+    typed(question, TypingMode::Hidden)
 }
 
 /// Asks for a line, and reports how much text after it was discarded.
-fn typed(question: &str, typing: Typing) -> Result<Zeroizing<String>, Exit> {
-    let next = |_: &[Vec<Line>]| Next::Enough {
+fn typed(question: &str, typing: TypingMode) -> Result<Zeroizing<String>, Exit> {
+    let next = |_: &[Vec<Line>]| NextStep::Enough {
         shown: String::new(),
     };
     let Answers { lines, rest } = ask(question, typing, &next)?;
@@ -50,8 +50,8 @@ fn typed(question: &str, typing: Typing) -> Result<Zeroizing<String>, Exit> {
 /// Asks a question, and then those that `next` returns.
 pub(super) fn ask(
     question: &str,
-    typing: Typing,
-    next: &dyn Fn(&[Vec<Line>]) -> Next,
+    typing: TypingMode,
+    next: &dyn Fn(&[Vec<Line>]) -> NextStep,
 ) -> Result<Answers, Exit> {
     match conversation::ask(&logging::printable(question), typing, next) {
         Ok(Some(answers)) => Ok(answers),
@@ -74,8 +74,8 @@ pub(super) fn lines_of(bytes: &[u8]) -> usize {
 pub(super) fn tell_of(more: usize) {
     match more {
         0 => {}
-        1 => tell("one more line was typed or pasted: it is thrown away"),
-        more => tell(format!(
+        1 => print_note("one more line was typed or pasted: it is thrown away"),
+        more => print_note(format!(
             "{more} more lines were typed or pasted: they are thrown away"
         )),
     }

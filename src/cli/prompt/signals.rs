@@ -30,7 +30,7 @@ struct Usual {
 
 /// The effect that a signal demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum SignalEffect {
     /// End by this signal.
     End(i32),
     /// Stop until SIGCONT.
@@ -64,19 +64,19 @@ impl Signals {
     }
 
     /// The effect that the arrived signals demand. An end precedes all others.
-    pub(super) fn arrived(&mut self) -> Option<Asked> {
+    pub(super) fn arrived(&mut self) -> Option<SignalEffect> {
         let mut asked = None;
         for origin in self.delivery.pending() {
             let this = match origin.signal {
                 // A key stops this process only if a shell can continue it. A process that sends the signal can
                 // continue it itself.
-                SIGTSTP if origin.process.is_some() || has_job_control() => Asked::Stop,
-                SIGTSTP | SIGCONT => Asked::GoOn,
-                signal => Asked::End(signal),
+                SIGTSTP if origin.process.is_some() || has_job_control() => SignalEffect::Stop,
+                SIGTSTP | SIGCONT => SignalEffect::GoOn,
+                signal => SignalEffect::End(signal),
             };
             asked = match (asked, this) {
-                (Some(Asked::End(first)), _) => Some(Asked::End(first)),
-                (Some(Asked::Stop), Asked::GoOn) => Some(Asked::Stop),
+                (Some(SignalEffect::End(first)), _) => Some(SignalEffect::End(first)),
+                (Some(SignalEffect::Stop), SignalEffect::GoOn) => Some(SignalEffect::Stop),
                 _ => Some(this),
             };
         }
@@ -97,7 +97,7 @@ impl Signals {
     /// Stops catching, and obeys a signal that came while the answer was read.
     pub(super) fn release(mut self) {
         self.usual.set(true);
-        if let Some(Asked::End(signal)) = self.arrived() {
+        if let Some(SignalEffect::End(signal)) = self.arrived() {
             self.obey(signal);
         }
     }

@@ -17,8 +17,8 @@ use rustix::termios::{
 };
 use zeroize::Zeroizing;
 
-use super::editor::{Editor, Fed, Keys, Line};
-use super::signals::{Asked, Signals};
+use super::editor::{Editor, KeyResult, Keys, Line};
+use super::signals::{SignalEffect, Signals};
 
 /// The largest secret that is read, in bytes: longer than any accepted credential.
 pub(super) const MAX_SECRET: u64 = 4_096;
@@ -37,7 +37,7 @@ const MAX_MORE: usize = 64 * 1024;
 
 /// The mode in which a line is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Typing {
+pub(super) enum TypingMode {
     /// Shown, and edited by the terminal itself (canonical mode).
     Shown,
     /// Not shown, and edited by this process, so that all pasted text can be read.
@@ -45,18 +45,18 @@ pub(super) enum Typing {
 }
 
 /// The result of a wait for an answer.
-pub(super) enum Input {
+pub(super) enum InputResult {
     /// Lines, without their ends.
     Lines(Vec<Line>),
     End,
-    Signal(Asked),
+    Signal(SignalEffect),
 }
 
 /// The terminal of standard input. Questions are shown on standard error, or on the controlling terminal if standard
 /// error is not a terminal.
 pub(super) struct Terminal {
     output: File,
-    typing: Typing,
+    typing: TypingMode,
     usual: Termios,
     /// Whether the terminal has the modes that this process has set.
     changed: bool,
@@ -67,7 +67,7 @@ pub(super) struct Terminal {
 // === impl Terminal ===
 
 impl Terminal {
-    pub(super) fn open(typing: Typing) -> io::Result<Self> {
+    pub(super) fn open(typing: TypingMode) -> io::Result<Self> {
         let terminal = || File::options().write(true).open("/dev/tty");
         let output = match io::stderr().is_terminal() {
             true => None,
@@ -80,8 +80,8 @@ impl Terminal {
         };
         let usual = tcgetattr(stdin())?;
         let keys = match typing {
-            Typing::Hidden => Keys::of(&usual),
-            Typing::Shown => Keys::NONE,
+            TypingMode::Hidden => Keys::of(&usual),
+            TypingMode::Shown => Keys::NONE,
         };
         Ok(Self {
             output,
@@ -132,13 +132,13 @@ impl Terminal {
         Ok(())
     }
 
-    fn set_modes(&mut self, typing: Typing) -> io::Result<()> {
+    fn set_modes(&mut self, typing: TypingMode) -> io::Result<()> {
         let mut modes = self.usual.clone();
         // Set whatever another program has left.
         modes.local_modes |= LocalModes::ICANON | LocalModes::ISIG;
         modes.input_modes |= InputModes::ICRNL;
         modes.input_modes -= InputModes::INLCR | InputModes::IGNCR;
-        if typing == Typing::Hidden {
+        if typing == TypingMode::Hidden {
             modes.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON;
             modes.special_codes[SpecialCodeIndex::VMIN] = 1;
             modes.special_codes[SpecialCodeIndex::VTIME] = 0;
@@ -149,17 +149,17 @@ impl Terminal {
     }
 
     /// Waits for an answer: one line, or all lines of a paste.
-    pub(super) fn answer(&mut self, signals: &mut Signals) -> io::Result<Input> {
+    pub(super) fn answer(&mut self, signals: &mut Signals) -> io::Result<InputResult> {
         // Allocated at the largest size, so that no growth leaves a copy behind.
         let mut room = Zeroizing::new(vec![0; PIECE]);
         let mut lines = vec![];
         loop {
             let pause = Timespec::try_from(PASTE).ok();
-            let is_pasted = self.typing == Typing::Hidden;
+            let is_pasted = self.typing == TypingMode::Hidden;
             let limit = match lines.is_empty() {
                 true => None,
                 false if is_pasted && lines.len() < MAX_LINES => pause,
-                false => return Ok(Input::Lines(lines)),
+                false => return Ok(InputResult::Lines(lines)),
             };
             let input = stdin();
             let arrive_at = signals.arrive_at();
@@ -170,29 +170,29 @@ impl Terminal {
             wait(&mut ready, limit.as_ref())?;
             let is_ready = ready.iter().any(|fd| !fd.revents().is_empty());
             if let Some(asked) = signals.arrived() {
-                return Ok(Input::Signal(asked));
+                return Ok(InputResult::Signal(asked));
             }
             if !is_ready {
                 if limit.is_some() {
-                    return Ok(Input::Lines(lines));
+                    return Ok(InputResult::Lines(lines));
                 }
                 continue;
             }
             let n = match rustix::io::read(input, room.as_mut_slice()) {
                 // If the terminal edits the line, the end of input is not a byte.
-                Ok(0) if lines.is_empty() => return Ok(Input::End),
-                Ok(0) => return Ok(Input::Lines(lines)),
+                Ok(0) if lines.is_empty() => return Ok(InputResult::End),
+                Ok(0) => return Ok(InputResult::Lines(lines)),
                 Ok(n) => n,
                 Err(Errno::INTR | Errno::AGAIN) => continue,
                 Err(error) => return Err(error.into()),
             };
             for byte in room.get(..n).unwrap_or_default() {
                 match self.editor.feed(*byte) {
-                    Fed::Nothing => {}
-                    Fed::Line(line) => lines.push(line),
-                    Fed::End if lines.is_empty() => return Ok(Input::End),
-                    Fed::End => {}
-                    Fed::TooLong => {
+                    KeyResult::Nothing => {}
+                    KeyResult::Line(line) => lines.push(line),
+                    KeyResult::End if lines.is_empty() => return Ok(InputResult::End),
+                    KeyResult::End => {}
+                    KeyResult::TooLong => {
                         let why = format!("the line is longer than {MAX_SECRET} bytes");
                         return Err(io::Error::new(io::ErrorKind::InvalidData, why));
                     }
@@ -211,7 +211,7 @@ impl Terminal {
     pub(super) fn take_rest(&mut self) -> Zeroizing<Vec<u8>> {
         let mut rest = Zeroizing::new(Vec::with_capacity(MAX_MORE + 1));
         rest.extend_from_slice(&self.editor.take());
-        if self.set_modes(Typing::Hidden).is_err() {
+        if self.set_modes(TypingMode::Hidden).is_err() {
             return rest;
         }
         let mut room = Zeroizing::new(vec![0; PIECE]);
@@ -240,7 +240,7 @@ impl Terminal {
         }
         flush();
         let _: rustix::io::Result<()> = tcsetattr(stdin(), OptionalActions::Now, &self.usual);
-        if self.typing != Typing::Shown {
+        if self.typing != TypingMode::Shown {
             // The line end that the person typed was not shown.
             let _: io::Result<()> = self.end_line();
         }

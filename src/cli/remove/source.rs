@@ -2,14 +2,14 @@
 //! unchanged.
 
 use super::super::admin;
-use super::super::output::{Exit, fail, report, tell};
-use super::{NOTHING, Work, confirm, exit_of};
+use super::super::output::{Exit, fail, print_note, report};
+use super::{NOTHING, RemovalRun, confirm, exit_of};
 use crate::causes::Causes;
 use crate::config::{self, ReadOnlySource};
 use crate::paths::Env;
 use crate::settings::Content;
 
-impl Work<'_> {
+impl RemovalRun<'_> {
     /// The source of the profile's credential; `None` for a profile with a store, and for a profile that is not in the
     /// configuration.
     pub(super) fn source(&self) -> Result<Option<ReadOnlySource>, Exit> {
@@ -55,7 +55,7 @@ impl Work<'_> {
                 false => error.tell(NOTHING),
             })?;
             if let Some(Err(error)) = lock.map(|lock| bindings.forget(&lock)) {
-                tell(format!(
+                print_note(format!(
                     "warning: the record of where its credential may be sent was not removed, and the next profile of this name would be bound to it; remove {}: {}",
                     bindings.path(name).display(),
                     Causes(&error)

@@ -1,10 +1,10 @@
 //! Messages about what a removal will do and has done.
 
-use super::{Left, Work};
+use super::{RemovalRun, Targets};
 
-impl Work<'_> {
+impl RemovalRun<'_> {
     /// Describes for a person what will be done.
-    pub(super) fn sentence(&self, left: &Left) -> String {
+    pub(super) fn sentence(&self, left: &Targets) -> String {
         let place = || {
             let places = left
                 .kept()
@@ -37,7 +37,7 @@ impl Work<'_> {
     }
 
     /// Describes for a person what was done.
-    pub(super) fn result(&self, left: &Left) -> String {
+    pub(super) fn result(&self, left: &Targets) -> String {
         const KEY: &str = "its key at the issuer is still valid until it is deleted there";
         let (name, config) = (self.name, self.target.config.display());
         if left.has_credential() {
@@ -49,7 +49,7 @@ impl Work<'_> {
         )
     }
 
-    fn no_credential(&self, left: &Left) -> String {
+    fn no_credential(&self, left: &Targets) -> String {
         let about = self.stores.store(&left.store).about();
         let place = match about.in_state {
             true => self.target.state.display().to_string(),

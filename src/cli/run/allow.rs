@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::output::{Exit, fail};
 use crate::config::Names as _;
-use crate::policy::{Guests, IdRange};
+use crate::policy::{AllowedUsers, IdRange};
 use crate::settings::names::System;
 
 /// The error of the option without a command.
@@ -28,9 +28,9 @@ const BY_NAME: [&str; 9] = [
 const OF_SETPRIV: [&str; 3] = ["--reuid", "--ruid", "--euid"];
 
 /// Looks up the users of these names or numbers.
-pub(super) fn guests(named: &[String]) -> Result<Guests, Exit> {
+pub(super) fn guests(named: &[String]) -> Result<AllowedUsers, Exit> {
     let uids: Result<Vec<u32>, Exit> = named.iter().map(|user| uid(user)).collect();
-    Ok(Guests::new(uids?))
+    Ok(AllowedUsers::new(uids?))
 }
 
 fn uid(user: &str) -> Result<u32, Exit> {
@@ -60,7 +60,7 @@ fn uid(user: &str) -> Result<u32, Exit> {
 
 /// Whether a command seems to start another one as a user who is not admitted to the socket. Only root can start one
 /// so, and root itself is always admitted.
-pub(super) fn is_forgotten(command: &[OsString], guests: &Guests, uid: u32) -> bool {
+pub(super) fn is_forgotten(command: &[OsString], guests: &AllowedUsers, uid: u32) -> bool {
     uid == 0 && guests.is_empty() && changes_user(command)
 }
 
@@ -89,8 +89,8 @@ mod tests {
             let named: Vec<String> = named.iter().map(|&user| user.to_owned()).collect();
             guests(&named)
         };
-        assert_eq!(of(&[]), Ok(Guests::default()));
-        assert_eq!(of(&["1001", "root"]), Ok(Guests::new([1001, 0])));
+        assert_eq!(of(&[]), Ok(AllowedUsers::default()));
+        assert_eq!(of(&["1001", "root"]), Ok(AllowedUsers::new([1001, 0])));
         for bad in [
             "",
             "-1",
@@ -124,9 +124,9 @@ mod tests {
             (&[], false),
         ] {
             let command: Vec<OsString> = command.iter().map(Into::into).collect();
-            let none = Guests::default();
+            let none = AllowedUsers::default();
             assert_eq!(is_forgotten(&command, &none, 0), forgotten, "{command:?}");
-            assert!(!is_forgotten(&command, &Guests::new([1001]), 0));
+            assert!(!is_forgotten(&command, &AllowedUsers::new([1001]), 0));
             assert!(!is_forgotten(&command, &none, 1000));
         }
     }

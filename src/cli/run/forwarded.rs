@@ -15,7 +15,7 @@ const FORWARDED: [i32; 7] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
 
 /// A signal that has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Arrived {
+pub(super) struct ReceivedSignal {
     pub(super) signal: i32,
     /// Whether a process sent it to us. If not, a key or a hangup of the terminal did, and the command has got it as
     /// well, since it is in our process group. A second one would look like a second request by the user.
@@ -23,15 +23,15 @@ pub(super) struct Arrived {
 }
 
 /// The stream of arriving signals.
-pub(super) struct Forwarded {
+pub(super) struct ForwardedSignals {
     delivery: SignalDelivery<tokio::net::UnixStream, WithOrigin>,
     /// The signals that arrived together and were not returned yet.
-    waiting: Vec<Arrived>,
+    waiting: Vec<ReceivedSignal>,
 }
 
 // === impl Forwarded ===
 
-impl Forwarded {
+impl ForwardedSignals {
     /// Catches the signals from now on, except for ignored ones: the command inherits that, as with `nohup`.
     pub(super) fn new() -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
@@ -49,7 +49,7 @@ impl Forwarded {
     }
 
     /// The next signal.
-    pub(super) async fn next(&mut self) -> Arrived {
+    pub(super) async fn next(&mut self) -> ReceivedSignal {
         loop {
             if let Some(arrived) = self.waiting.pop() {
                 return arrived;
@@ -65,7 +65,7 @@ impl Forwarded {
                 return std::future::pending().await;
             }
             let pending = self.delivery.pending();
-            self.waiting.extend(pending.map(|origin| Arrived {
+            self.waiting.extend(pending.map(|origin| ReceivedSignal {
                 signal: origin.signal,
                 sent: origin.process.is_some(),
             }));

@@ -9,9 +9,9 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{sleep, timeout};
 
-use super::super::output::{Exit, fail, tell};
-use super::place::Place;
-use crate::process::children::{self, Owned};
+use super::super::output::{Exit, fail, print_note};
+use super::run_folder::RunFolder;
+use crate::process::children::{self, ChildRegistration};
 use crate::process::program::{SERVICE_VARIABLES, this_program};
 
 /// Time limit for the daemon's start: its program and its configuration may be on a slow file system.
@@ -25,11 +25,11 @@ const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 /// The daemon's process.
 pub(super) struct Daemon<'a> {
-    place: &'a Place,
+    place: &'a RunFolder,
     args: &'a [OsString],
     quiet: bool,
     child: Child,
-    _owned: Option<Owned>,
+    _owned: Option<ChildRegistration>,
     /// The other end of its standard input. The system closes it when this process ends for any reason.
     lifeline: Option<ChildStdin>,
 }
@@ -38,7 +38,11 @@ pub(super) struct Daemon<'a> {
 
 impl<'a> Daemon<'a> {
     /// Starts the daemon; with `quiet` it logs only warnings.
-    pub(super) fn start(place: &'a Place, args: &'a [OsString], quiet: bool) -> io::Result<Self> {
+    pub(super) fn start(
+        place: &'a RunFolder,
+        args: &'a [OsString],
+        quiet: bool,
+    ) -> io::Result<Self> {
         let (mut child, owned) = spawn(place, args, quiet)?;
         let lifeline = child.stdin.take();
         Ok(Self {
@@ -85,7 +89,7 @@ impl<'a> Daemon<'a> {
             };
             let ended = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
             if told.as_ref() != Some(&ended) {
-                tell(format!(
+                print_note(format!(
                     "the daemon has ended ({ended}); the next one starts in {} s",
                     pause.as_secs()
                 ));
@@ -118,7 +122,7 @@ impl<'a> Daemon<'a> {
                 ),
             };
             if !told {
-                tell(why);
+                print_note(why);
                 told = true;
             }
         }
@@ -134,7 +138,11 @@ impl<'a> Daemon<'a> {
     }
 }
 
-fn spawn(place: &Place, args: &[OsString], quiet: bool) -> io::Result<(Child, Option<Owned>)> {
+fn spawn(
+    place: &RunFolder,
+    args: &[OsString],
+    quiet: bool,
+) -> io::Result<(Child, Option<ChildRegistration>)> {
     place.open()?;
     let mut command = Command::new(this_program()?);
     command

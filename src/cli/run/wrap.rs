@@ -16,15 +16,15 @@ use std::process::ExitStatus;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
-use super::super::output::{Exit, fail, tell};
+use super::super::output::{Exit, fail, print_note};
 use super::allow;
-use super::forwarded::Forwarded;
-use super::place::Place;
+use super::forwarded::ForwardedSignals;
+use super::run_folder::RunFolder;
 use super::supervisor::Daemon;
 use crate::offload;
 use crate::paths::Env;
-use crate::policy::Guests;
-use crate::process::children::{self, Owned};
+use crate::policy::AllowedUsers;
+use crate::process::children::{self, ChildRegistration};
 use crate::process::dispositions::InheritedMask;
 use crate::process::logging;
 use crate::trust;
@@ -44,7 +44,7 @@ pub(super) fn daemon_args(line: &[OsString]) -> &[OsString] {
 pub(super) fn wrap(
     command: &[OsString],
     daemon_args: &[OsString],
-    guests: &Guests,
+    guests: &AllowedUsers,
     env: &Env,
     mask: &InheritedMask,
 ) -> Exit {
@@ -64,21 +64,21 @@ pub(super) fn wrap(
 async fn supervise(
     command: &[OsString],
     daemon_args: &[OsString],
-    guests: &Guests,
+    guests: &AllowedUsers,
     env: &Env,
     mask: &InheritedMask,
 ) -> Exit {
     // Must come first: a signal that ended this process later would leave its files behind.
-    let mut signals = match Forwarded::new() {
+    let mut signals = match ForwardedSignals::new() {
         Ok(signals) => signals,
         Err(error) => return fail(Exit::Failed, error),
     };
     if allow::is_forgotten(command, guests, env.uid) {
-        tell(
+        print_note(
             "warning: if this command runs as another user, that user cannot reach its socket: jetond run --allow USER -- CMD",
         );
     }
-    let place = match Place::new(env, guests) {
+    let place = match RunFolder::new(env, guests) {
         Ok(place) => place,
         Err(error) => {
             let what = "no private folder for the sockets can be made";
@@ -97,7 +97,7 @@ async fn supervise(
         ),
     };
     if let Err(error) = place.remove() {
-        tell(format!("the sockets' folder could not be removed: {error}"));
+        print_note(format!("the sockets' folder could not be removed: {error}"));
     }
     exit
 }
@@ -106,8 +106,8 @@ async fn supervise(
 async fn run_beside(
     mut daemon: Daemon<'_>,
     command: &[OsString],
-    place: &Place,
-    signals: &mut Forwarded,
+    place: &RunFolder,
+    signals: &mut ForwardedSignals,
     mask: &InheritedMask,
 ) -> Exit {
     let served = tokio::select! { biased;
@@ -124,13 +124,13 @@ async fn run_beside(
         Err(exit) => exit,
     };
     if let Err(error) = daemon.stop().await {
-        tell(format!("the daemon could not be ended: {error}"));
+        print_note(format!("the daemon could not be ended: {error}"));
     }
     exit
 }
 
 /// Waits for a signal that ends a process, before the command has started and can handle it.
-async fn told_to_end(signals: &mut Forwarded) -> Exit {
+async fn told_to_end(signals: &mut ForwardedSignals) -> Exit {
     loop {
         let signal = signals.next().await.signal;
         if signal != signal_hook::consts::SIGWINCH {
@@ -142,9 +142,9 @@ async fn told_to_end(signals: &mut Forwarded) -> Exit {
 /// Starts the command with the inherited signal mask, and with `SIGCHLD` at its default.
 fn spawn(
     command: &[OsString],
-    place: &Place,
+    place: &RunFolder,
     mask: &InheritedMask,
-) -> Result<(Child, Option<Owned>), Exit> {
+) -> Result<(Child, Option<ChildRegistration>), Exit> {
     let Some((program, args)) = command.split_first() else {
         return Err(Exit::Usage);
     };
@@ -164,7 +164,7 @@ fn spawn(
 }
 
 /// Waits for the command's end, and forwards the signals that are meant for it.
-async fn run(mut child: Child, signals: &mut Forwarded) -> Exit {
+async fn run(mut child: Child, signals: &mut ForwardedSignals) -> Exit {
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let mut ended = pin!(child.wait());
     loop {

@@ -1,17 +1,17 @@
 //! Changes that the tools' own commands make and undo, with a record of the former settings.
 
-use super::super::output::{Exit, fail, report, tell};
+use super::super::output::{Exit, fail, print_note, report};
 use super::super::target::{Target, TargetArgs};
 use super::recipe::{Change, Recipe, Refusal};
 use super::records::{Record, Records};
-use super::subject::{self, Typed};
+use super::subject::{self, TypedArguments};
 use crate::paths::Env;
 
 pub(super) fn apply(
     recipe: &Recipe,
     change: &Change,
     target: &TargetArgs,
-    typed: &Typed<'_>,
+    typed: &TypedArguments<'_>,
     env: &Env,
 ) -> Result<(), Exit> {
     let target = target.find(env)?;
@@ -58,7 +58,7 @@ pub(super) fn apply(
                 return Err(refuse_unchanged(&why));
             }
             let undo = line_of_undo(recipe, &address);
-            tell(format!(
+            print_note(format!(
                 "a part of it may be done; to restore what stood there: {undo}"
             ));
             return Err(why.tell());
@@ -82,7 +82,7 @@ pub(super) fn undo(
     recipe: &Recipe,
     change: &Change,
     target: &TargetArgs,
-    typed: &Typed<'_>,
+    typed: &TypedArguments<'_>,
     env: &Env,
 ) -> Result<(), Exit> {
     let target = target.find(env)?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::git_config::{self, Helper, Listing, REMEDY};
 use super::super::target::lines::word;
 use super::program::{self, Program};
-use super::recipe::{Before, Change, Format, Lines, Needs, Recipe, Refusal, Subject};
+use super::recipe::{Change, Format, FormerSettings, Lines, Needs, Recipe, Refusal, Subject};
 use crate::address::Address;
 use crate::config::HostAuth;
 use crate::paths::Env;
@@ -59,7 +59,7 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
         }
         if let Ok(listing) = listing(&git) {
             let later = listing.behind_the_users_file(subject.address()?);
-            notes.extend(later.iter().map(told));
+            notes.extend(later.iter().map(describe_helper));
         }
     }
     Ok(Lines {
@@ -69,19 +69,19 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
     })
 }
 
-fn look(subject: &Subject<'_>) -> Result<Before, Refusal> {
+fn look(subject: &Subject<'_>) -> Result<FormerSettings, Refusal> {
     let git = program::find("git", subject.env)?;
     let section = Section {
         before: section(&git, subject)?,
         added: ours(subject)?,
     };
-    Ok(Before {
+    Ok(FormerSettings {
         files: files(&git, subject)?,
         more: serde_json::to_value(section).unwrap_or_default(),
     })
 }
 
-fn amend(subject: &Subject<'_>, before: &mut Before) -> Result<(), Refusal> {
+fn amend(subject: &Subject<'_>, before: &mut FormerSettings) -> Result<(), Refusal> {
     let mut kept = kept(before)?;
     let new = ours(subject)?.into_iter();
     let new: Vec<_> = new.filter(|ours| !kept.added.contains(ours)).collect();
@@ -91,12 +91,12 @@ fn amend(subject: &Subject<'_>, before: &mut Before) -> Result<(), Refusal> {
 }
 
 /// Parses the recorded settings.
-fn kept(before: &Before) -> Result<Section, Refusal> {
+fn kept(before: &FormerSettings) -> Result<Section, Refusal> {
     serde_json::from_value(before.more.clone())
         .map_err(|_| Refusal::config("what was kept of git's configuration cannot be read"))
 }
 
-fn apply(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> {
+fn apply(subject: &Subject<'_>, before: &FormerSettings) -> Result<Vec<String>, Refusal> {
     let git = program::find("git", subject.env)?;
     let ours = ours(subject)?;
     let now = section(&git, subject)?;
@@ -123,7 +123,7 @@ fn apply(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal>
         }
     };
     match listing.behind_ours(subject.address()?) {
-        Some(later) => done.extend(later.iter().map(told)),
+        Some(later) => done.extend(later.iter().map(describe_helper)),
         None => done.push(
             "git does not list the companion: it reads another file than 'git config --global' writes".to_owned(),
         ),
@@ -131,7 +131,7 @@ fn apply(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal>
     Ok(done)
 }
 
-fn undo(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> {
+fn undo(subject: &Subject<'_>, before: &FormerSettings) -> Result<Vec<String>, Refusal> {
     let git = program::find("git", subject.env)?;
     let kept = kept(before)?;
     let now = section(&git, subject)?;
@@ -234,7 +234,7 @@ fn listing(git: &Program) -> Result<Listing, Refusal> {
 }
 
 /// Describes a helper after ours for people.
-fn told(helper: &Helper) -> String {
+fn describe_helper(helper: &Helper) -> String {
     format!("{}: {REMEDY}", helper.found())
 }
 

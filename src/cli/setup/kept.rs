@@ -22,12 +22,12 @@ pub(super) struct KeptFile {
     bytes: Option<String>,
     /// The file as our last change left it. `None` if others have changed it meanwhile, or while a change of ours is
     /// unfinished: then the former content must not be restored.
-    left: Option<Seen>,
+    left: Option<FileState>,
 }
 
 /// The observed state of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Seen {
+struct FileState {
     /// The hash of its content, in hexadecimal digits; `None` if there is no file.
     sha256: Option<String>,
 }
@@ -53,7 +53,7 @@ impl KeptFile {
     /// # Errors
     /// A [`Refusal`] if it cannot be read.
     pub(super) fn leave(&mut self) -> Result<(), Refusal> {
-        self.left = Some(Seen::at(&self.path)?);
+        self.left = Some(FileState::at(&self.path)?);
         Ok(())
     }
 
@@ -72,7 +72,7 @@ impl KeptFile {
     /// # Errors
     /// A [`Refusal`] if it cannot be read.
     pub(super) fn is_as_left(&self) -> Result<bool, Refusal> {
-        Ok(self.left == Some(Seen::at(&self.path)?))
+        Ok(self.left == Some(FileState::at(&self.path)?))
     }
 
     /// Whether the file has its former content.
@@ -132,7 +132,7 @@ impl KeptFile {
 
 // === impl Seen ===
 
-impl Seen {
+impl FileState {
     fn at(path: &Path) -> Result<Self, Refusal> {
         let sha256 = read(path)?.map(|bytes| hash(&bytes));
         Ok(Self { sha256 })

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::target::lines::word;
 use super::program::{self, Program};
-use super::recipe::{Before, Change, Format, Lines, Needs, Recipe, Refusal, Subject};
+use super::recipe::{Change, Format, FormerSettings, Lines, Needs, Recipe, Refusal, Subject};
 use crate::address::Address;
 
 /// kubectl, and other programs that read kubeconfig: helm, k9s, the clients for Go, Python and Java.
@@ -128,7 +128,7 @@ fn view(kubectl: &Program) -> Result<View, Refusal> {
     })
 }
 
-fn look(subject: &Subject<'_>) -> Result<Before, Refusal> {
+fn look(subject: &Subject<'_>) -> Result<FormerSettings, Refusal> {
     let kubectl = program::find("kubectl", subject.env)?;
     let view = view(&kubectl)?;
     let address = subject.address()?;
@@ -148,13 +148,13 @@ fn look(subject: &Subject<'_>) -> Result<Before, Refusal> {
         }
     };
     let bound = Bound { contexts, had_user };
-    Ok(Before {
+    Ok(FormerSettings {
         files: files(subject)?,
         more: serde_json::to_value(bound).unwrap_or_default(),
     })
 }
 
-fn apply(subject: &Subject<'_>, _: &Before) -> Result<Vec<String>, Refusal> {
+fn apply(subject: &Subject<'_>, _: &FormerSettings) -> Result<Vec<String>, Refusal> {
     let kubectl = program::find("kubectl", subject.env)?;
     let view = view(&kubectl)?;
     kubectl.must(&credentials(subject)?)?;
@@ -172,7 +172,7 @@ fn apply(subject: &Subject<'_>, _: &Before) -> Result<Vec<String>, Refusal> {
     Ok(done)
 }
 
-fn undo(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> {
+fn undo(subject: &Subject<'_>, before: &FormerSettings) -> Result<Vec<String>, Refusal> {
     let kubectl = program::find("kubectl", subject.env)?;
     let bound: Bound = serde_json::from_value(before.more.clone())
         .map_err(|_| Refusal::config("what was kept of kubeconfig cannot be read"))?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::search::all_in;
 use super::super::target::lines::{quoted, word};
 use super::program::{self, Program};
-use super::recipe::{Before, Change, Format, Lines, Needs, Recipe, Refusal, Subject};
+use super::recipe::{Change, Format, FormerSettings, Lines, Needs, Recipe, Refusal, Subject};
 
 /// pip, by its keyring provider `subprocess` (since pip 23.1; earlier versions find `keyring` without a setting).
 pub(super) static RECIPE: Recipe = Recipe {
@@ -80,7 +80,7 @@ fn values(subject: &Subject<'_>) -> Result<[String; 2], Refusal> {
     Ok(["subprocess".to_owned(), index])
 }
 
-fn look(subject: &Subject<'_>) -> Result<Before, Refusal> {
+fn look(subject: &Subject<'_>) -> Result<FormerSettings, Refusal> {
     let pip = find(subject)?;
     let value = |key| -> Result<Option<String>, Refusal> {
         let printed = pip.run(&["config", "--user", "get", key])?;
@@ -88,13 +88,13 @@ fn look(subject: &Subject<'_>) -> Result<Before, Refusal> {
         Ok(Some(value).filter(|_| printed.code == 0))
     };
     let values = Values([value(KEYS[0])?, value(KEYS[1])?]);
-    Ok(Before {
+    Ok(FormerSettings {
         files: files(&pip)?,
         more: serde_json::to_value(values).unwrap_or_default(),
     })
 }
 
-fn apply(subject: &Subject<'_>, _: &Before) -> Result<Vec<String>, Refusal> {
+fn apply(subject: &Subject<'_>, _: &FormerSettings) -> Result<Vec<String>, Refusal> {
     let pip = find(subject)?;
     let mut done = vec![];
     for (key, value) in KEYS.into_iter().zip(values(subject)?) {
@@ -121,7 +121,7 @@ fn apply(subject: &Subject<'_>, _: &Before) -> Result<Vec<String>, Refusal> {
     Ok(done)
 }
 
-fn undo(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> {
+fn undo(subject: &Subject<'_>, before: &FormerSettings) -> Result<Vec<String>, Refusal> {
     let pip = find(subject)?;
     let values: Values = serde_json::from_value(before.more.clone())
         .map_err(|_| Refusal::config("what was kept of pip's configuration cannot be read"))?;

@@ -95,23 +95,23 @@ pub(super) enum Format {
 pub(super) struct Change {
     /// Reads the current settings. Called once, before the first change; the result is kept until that change is
     /// undone.
-    pub(super) look: fn(&Subject<'_>) -> Result<Before, Refusal>,
+    pub(super) look: fn(&Subject<'_>) -> Result<FormerSettings, Refusal>,
     /// Adds the settings that this change is about to make to those that `undo` removes: an earlier change may have set
     /// others, for example for a companion at another path. `None` if `undo` does not need them.
     pub(super) amend: Option<Amend>,
     /// Makes the change, which may have been made already. Returns what was done, a sentence each.
-    pub(super) apply: fn(&Subject<'_>, &Before) -> Result<Vec<String>, Refusal>,
-    /// Restores the settings in [`Before::more`], by the tool's own commands. Called only if the files have changed
-    /// since `apply`: otherwise the files themselves are restored, byte by byte. Returns what was done.
-    pub(super) undo: fn(&Subject<'_>, &Before) -> Result<Vec<String>, Refusal>,
+    pub(super) apply: fn(&Subject<'_>, &FormerSettings) -> Result<Vec<String>, Refusal>,
+    /// Restores the settings in [`FormerSettings::more`], by the tool's own commands. Called only if the files have
+    /// changed since `apply`: otherwise the files themselves are restored, byte by byte. Returns what was done.
+    pub(super) undo: fn(&Subject<'_>, &FormerSettings) -> Result<Vec<String>, Refusal>,
 }
 
 /// Changes the recorded settings of a change.
-pub(super) type Amend = fn(&Subject<'_>, &mut Before) -> Result<(), Refusal>;
+pub(super) type Amend = fn(&Subject<'_>, &mut FormerSettings) -> Result<(), Refusal>;
 
 /// The former settings, before a change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Before {
+pub(super) struct FormerSettings {
     /// The files that the change may write to, whether they exist or not.
     pub(super) files: Vec<PathBuf>,
     /// The data that the tool's recipe keeps for `undo`, in its own form.

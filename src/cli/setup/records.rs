@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::output::Exit;
 use super::kept::{KeptFile, hash};
-use super::recipe::{Before, Refusal};
+use super::recipe::{FormerSettings, Refusal};
 use crate::causes::Causes;
 use crate::file_lock::{FileLock, NotLocked};
 use crate::folder::{Attributes, Folder, ReplaceError};
@@ -35,7 +35,7 @@ pub(super) struct Record {
     pub(super) tool: String,
     /// The address as [`crate::address::Address`] shows it; empty for a tool that was set up without one.
     pub(super) address: String,
-    pub(super) before: Before,
+    pub(super) before: FormerSettings,
     files: Vec<KeptFile>,
 }
 
@@ -166,7 +166,7 @@ impl Record {
     ///
     /// # Errors
     /// A [`Refusal`] if a file cannot be read, or is too large.
-    pub(super) fn of(tool: &str, address: &str, before: Before) -> Result<Self, Refusal> {
+    pub(super) fn of(tool: &str, address: &str, before: FormerSettings) -> Result<Self, Refusal> {
         let files: Result<Vec<_>, _> = before.files.iter().map(|path| KeptFile::of(path)).collect();
         Ok(Self {
             version: 1,

@@ -5,10 +5,10 @@ use super::super::socket_unit;
 use super::super::target::{Target, TargetArgs};
 use crate::config::SocketMode;
 use crate::daemon::sockets::drop_in::DropIn;
-use crate::daemon::sockets::unit::Unfit;
+use crate::daemon::sockets::unit::SocketMisfit;
 use crate::paths::Env;
 use crate::process::logging;
-use crate::process::manager::Manager;
+use crate::process::manager::SystemdManager;
 
 pub(super) fn socket(args: &TargetArgs, env: &Env) -> Result<(), Exit> {
     let target = args.find(env)?;
@@ -29,9 +29,9 @@ pub(super) fn socket(args: &TargetArgs, env: &Env) -> Result<(), Exit> {
 }
 
 /// The reason why no drop-in can admit other users: a user's runtime folder excludes them.
-fn kept_out(manager: Manager, env: &Env, mode: SocketMode) -> Option<String> {
+fn kept_out(manager: SystemdManager, env: &Env, mode: SocketMode) -> Option<String> {
     let places = socket_unit::places(manager, env).ok()?;
-    let unfit = Unfit::of_folders(&places.token, mode).filter(Unfit::is_above)?;
+    let unfit = SocketMisfit::of_folders(&places.token, mode).filter(SocketMisfit::is_above)?;
     Some(format!("{}: {}", unfit.found(), unfit.remedy(manager)))
 }
 

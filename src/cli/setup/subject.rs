@@ -10,18 +10,18 @@ use super::recipe::{Needs, Recipe, Refusal, Subject, key_of};
 use crate::address::Address;
 use crate::config::{Config, HostEntry, entry_for};
 use crate::paths::Env;
-use crate::process::manager::Manager;
+use crate::process::manager::SystemdManager;
 use crate::profile::ProfileName;
 
 /// The arguments as typed.
-pub(super) struct Typed<'a> {
+pub(super) struct TypedArguments<'a> {
     pub(super) address: Option<&'a str>,
     pub(super) profile: Option<&'a str>,
     pub(super) jeton: Option<&'a Path>,
 }
 
 /// The parameters of a set-up, and the lines of TOML that the configuration still lacks for it.
-pub(super) struct Found<'a> {
+pub(super) struct FoundSubject<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) lacks: Option<String>,
 }
@@ -32,11 +32,11 @@ pub(super) struct Found<'a> {
 /// A [`Refusal`] if a parameter that the tool needs is missing or wrong.
 pub(super) fn find<'a>(
     recipe: &Recipe,
-    typed: &Typed<'_>,
+    typed: &TypedArguments<'_>,
     config: &Config,
     target: &Target,
     env: &'a Env,
-) -> Result<Found<'a>, Refusal> {
+) -> Result<FoundSubject<'a>, Refusal> {
     let jeton = companion(typed.jeton)?;
     let named = typed.profile.map(profile_named).transpose()?;
     let address = typed.address.map(parse).transpose()?;
@@ -89,11 +89,11 @@ pub(super) fn find<'a>(
         jeton,
         bare_file,
         runtime,
-        is_of_system: socket_unit::manager(target) == Manager::System,
+        is_of_system: socket_unit::manager(target) == SystemdManager::System,
         reload: target.line_of_reload(),
         env,
     };
-    Ok(Found { subject, lacks })
+    Ok(FoundSubject { subject, lacks })
 }
 
 /// The parameters for undoing a set-up. They do not come from the configuration, which may have changed since.

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use super::super::output::tell;
+use super::super::output::print_note;
 use super::Target;
 use crate::command_line;
 use crate::paths::SYSTEM_CONFIG;
@@ -57,7 +57,7 @@ impl Target {
     pub(in super::super) fn note_beside_the_systems(&self) {
         let is_beside = self.uid == 0 && !self.system;
         if is_beside && Path::new(SYSTEM_CONFIG).symlink_metadata().is_ok() {
-            tell(format!(
+            print_note(format!(
                 "the profile will live in {}, for a daemon of root's own; the system's daemon has {SYSTEM_CONFIG}: for that one, add --system",
                 self.config.display()
             ));

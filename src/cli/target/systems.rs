@@ -19,7 +19,7 @@ const UNIT: &str = "jetond.service";
 
 /// The use that a command makes of its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
+pub(super) enum TargetUse {
     /// It only reads what the daemon reads.
     Look,
     /// It is the daemon itself.
@@ -54,11 +54,11 @@ impl Machine {
     /// Whether root means the system's daemon, as the system's configuration alone suggests.
     ///
     /// A container has the configuration at the same path, but root's own daemon with a state of its own.
-    pub(super) const fn is_meant(self, by: Use) -> bool {
+    pub(super) const fn is_meant(self, by: TargetUse) -> bool {
         match by {
             // Otherwise root's own daemon would lose the credentials that it has had until now.
-            Use::Run => !self.has_own_state,
-            Use::Look | Use::Change => {
+            TargetUse::Run => !self.has_own_state,
+            TargetUse::Look | TargetUse::Change => {
                 self.state_owner.is_some() || self.user.is_some() || !self.has_own_state
             }
         }
@@ -141,9 +141,9 @@ mod tests {
             (machine(None, None, true), false, false),
             (machine(None, None, false), true, true),
         ] {
-            assert_eq!(machine.is_meant(Use::Look), look, "{machine:?}");
-            assert_eq!(machine.is_meant(Use::Change), look, "{machine:?}");
-            assert_eq!(machine.is_meant(Use::Run), run, "{machine:?}");
+            assert_eq!(machine.is_meant(TargetUse::Look), look, "{machine:?}");
+            assert_eq!(machine.is_meant(TargetUse::Change), look, "{machine:?}");
+            assert_eq!(machine.is_meant(TargetUse::Run), run, "{machine:?}");
         }
     }
 

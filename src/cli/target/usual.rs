@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::systems::Use;
+use super::systems::TargetUse;
 use super::{Target, TargetArgs};
 use crate::config::{Config, StoreKind};
 use crate::paths::Env;
@@ -14,7 +14,9 @@ impl Target {
     fn usual(env: &Env) -> Option<Self> {
         let exists = |path: &Path| path.symlink_metadata().is_ok();
         env.state_dir(None).ok()?;
-        TargetArgs::default().look_for(env, Use::Look, exists).ok()
+        TargetArgs::default()
+            .look_for(env, TargetUse::Look, exists)
+            .ok()
     }
 
     /// The configuration that the user's daemon reads, if it is another one with this state folder.

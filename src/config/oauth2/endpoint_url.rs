@@ -4,7 +4,7 @@ use std::fmt;
 
 use ::url::Url;
 
-use crate::config::url::{self, InvalidUrl, Most, Origin};
+use crate::config::url::{self, InvalidUrl, LastUrlPart, Origin};
 
 /// The address of an issuer or of a token endpoint, exactly as written: issuer identifiers are compared character by
 /// character (RFC 8414 section 3.3).
@@ -42,7 +42,7 @@ impl EndpointUrl {
         let suggestion = || format!("{}{}", Origin::of(&url), url.path());
         url::demand_no_more(
             &url,
-            Most::Path,
+            LastUrlPart::Path,
             "an issuer's address has no ? or # part",
             suggestion,
         )?;
@@ -62,7 +62,7 @@ impl EndpointUrl {
         };
         url::demand_no_more(
             &url,
-            Most::Query,
+            LastUrlPart::Query,
             "a token endpoint's address has no # part",
             suggestion,
         )?;

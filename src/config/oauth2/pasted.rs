@@ -1,7 +1,7 @@
 //! Interprets a pasted address: that of a discovery document, a token endpoint, an issuer, or a page of its console.
 
 use super::EndpointUrl;
-use crate::config::kind::Pasted;
+use crate::config::kind::AddressCandidate;
 use crate::config::url::{InvalidUrl, Origin, pasted};
 
 /// The most issuers that a pasted address is tried as.
@@ -11,12 +11,12 @@ const MAX_ISSUERS: usize = 8;
 ///
 /// # Errors
 /// [`InvalidUrl`] if the text stands for no address.
-pub(super) fn addresses(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
+pub(super) fn addresses(text: &str) -> Result<Vec<AddressCandidate>, InvalidUrl> {
     let mut meant = pasted::meant(text)?;
     if is_token_endpoint(meant.path()) {
         meant.set_fragment(None);
         let endpoint = EndpointUrl::token(meant.as_str())?;
-        return Ok(vec![Pasted {
+        return Ok(vec![AddressCandidate {
             option: "token-url",
             value: endpoint.as_str().to_owned(),
         }]);
@@ -29,7 +29,7 @@ pub(super) fn addresses(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
     }
     let origin = Origin::of(&meant);
     let has_slash = meant.path().ends_with('/') && meant.path() != "/";
-    let issuer = |path: &str, slash: bool| Pasted {
+    let issuer = |path: &str, slash: bool| AddressCandidate {
         option: "issuer",
         value: format!("{origin}{path}{}", if slash { "/" } else { "" }),
     };

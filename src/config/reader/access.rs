@@ -1,10 +1,10 @@
 //! Reads the access rules: the socket's mode and the `allow` rules, and looks up the numbers of their names.
 
-use super::super::allow::{Rule, SocketMode, Subject};
-use super::super::named::{Name, Named};
+use super::super::allow::{Rule, RuleSubject, SocketMode};
+use super::super::named::{Name, ResolvedName};
 use super::key::{Key, key, set};
 use super::{Field, Reader};
-use crate::policy::{IdRange, Who};
+use crate::policy::{IdRange, RuleScope};
 
 /// The socket while it is read.
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub(super) struct SocketDraft {
 /// A group while it is read.
 pub(super) enum Group {
     Number(u32),
-    Name(Named),
+    Name(ResolvedName),
 }
 
 /// A mode whose group is not known yet.
@@ -44,13 +44,13 @@ pub(super) const ALLOW: &[Key<Vec<Rule>>] = &[
         d.extend(r.user_rule("user", f));
     }),
     key("uid", "a number, or \"FIRST-LAST\"", "another key is there", "these users may, by number", |r, f, d| {
-        d.extend(r.id_rule("uid", f, Who::Users));
+        d.extend(r.id_rule("uid", f, RuleScope::Users));
     }),
     key("group", "a group's name", "another key is there", "the members of this group may", |r, f, d| {
         d.extend(r.group_rule("group", f));
     }),
     key("gid", "a number, or \"FIRST-LAST\"", "another key is there", "the members of these groups may, by number", |r, f, d| {
-        d.extend(r.id_rule("gid", f, Who::Groups));
+        d.extend(r.id_rule("gid", f, RuleScope::Groups));
     }),
     key("unit", "the name of a system unit", "another key is there", "not yet supported, and refused", |r, f, _| {
         if r.text(f).is_some() {
@@ -65,7 +65,7 @@ impl Reader<'_> {
     pub(in crate::config) fn socket(
         &mut self,
         field: &Field<'_>,
-    ) -> Option<(SocketMode, Option<Named>)> {
+    ) -> Option<(SocketMode, Option<ResolvedName>)> {
         let table = self.table(field)?;
         let mut draft = SocketDraft::default();
         self.keys(&field.path, table, SOCKET, &mut draft);
@@ -117,7 +117,7 @@ impl Reader<'_> {
     fn user_rule(&mut self, key: &'static str, field: &Field<'_>) -> Option<Rule> {
         let name = self.account(field)?;
         Some(Rule {
-            subject: Subject::Name(self.look_up(field, Name::User(name.clone()))),
+            subject: RuleSubject::Name(self.look_up(field, Name::User(name.clone()))),
             key,
             value: name,
         })
@@ -126,7 +126,7 @@ impl Reader<'_> {
     fn group_rule(&mut self, key: &'static str, field: &Field<'_>) -> Option<Rule> {
         let name = self.account(field)?;
         Some(Rule {
-            subject: Subject::Name(self.look_up(field, Name::Group(name.clone()))),
+            subject: RuleSubject::Name(self.look_up(field, Name::Group(name.clone()))),
             key,
             value: name,
         })
@@ -136,11 +136,11 @@ impl Reader<'_> {
         &mut self,
         key: &'static str,
         field: &Field<'_>,
-        who: fn(IdRange) -> Who,
+        who: fn(IdRange) -> RuleScope,
     ) -> Option<Rule> {
         let ids = self.ids(field)?;
         Some(Rule {
-            subject: Subject::Numbers(who(ids)),
+            subject: RuleSubject::Numbers(who(ids)),
             key,
             value: ids.to_string(),
         })
@@ -178,8 +178,8 @@ impl Reader<'_> {
     }
 
     /// Looks a name up, and notes its place if its number is in doubt.
-    pub(super) fn look_up(&mut self, field: &Field<'_>, name: Name) -> Named {
-        let named = Named::look_up(name, self.names);
+    pub(super) fn look_up(&mut self, field: &Field<'_>, name: Name) -> ResolvedName {
+        let named = ResolvedName::look_up(name, self.names);
         if named.doubt().is_some() {
             self.doubt(field, named.clone());
         }

@@ -3,12 +3,12 @@
 use super::super::fault::ConfigFault;
 use super::super::hosts::{HostAuth, HostEntry};
 use super::key::{Key, key};
-use super::{Field, Noted, Reader};
+use super::{Field, HostLocation, Reader};
 use crate::address::{Address, is_invisible};
 
 /// An entry while it is read.
 #[derive(Default)]
-pub(super) struct Draft {
+pub(super) struct HostDraft {
     url: Option<Address>,
     username: Option<String>,
     auth: Option<HostAuth>,
@@ -18,7 +18,7 @@ pub(super) struct Draft {
 const MAX_USERNAME: usize = 255;
 
 #[rustfmt::skip]
-pub(super) const HOST: &[Key<Draft>] = &[
+pub(super) const HOST: &[Key<HostDraft>] = &[
     key("url", "an address", "", "the address below which the token may be sent", |r, f, d| {
         d.url = r.host_url(f);
     }),
@@ -35,7 +35,7 @@ impl Reader<'_> {
     pub(in crate::config) fn hosts(&mut self, field: &Field<'_>) -> Vec<HostEntry> {
         let mut hosts = vec![];
         for (at, table) in self.tables(field) {
-            let mut draft = Draft::default();
+            let mut draft = HostDraft::default();
             self.keys(&field.path, table, HOST, &mut draft);
             if !table.contains_key("url") {
                 let message = "url is missing: the address below which the token may be sent";
@@ -62,7 +62,7 @@ impl Reader<'_> {
         };
         match url {
             Ok(url) => {
-                self.hosts.push(Noted {
+                self.hosts.push(HostLocation {
                     at: field.value,
                     key: field.path.clone(),
                     url: url.clone(),

@@ -16,17 +16,17 @@ use super::access::{ALLOW, SOCKET};
 use super::encrypted::{self, ENCRYPTED_FILE};
 use super::hosts::HOST;
 use super::key::{Key, KeyDoc, key, set};
-use super::sinks::{Drafted, SINK};
-use super::source::{ID, ID_TAKES, PlaceDraft, SECRET, SECRET_TAKES};
+use super::sinks::{SINK, UnfinishedSink};
+use super::source::{ID, ID_TAKES, LocationDraft, SECRET, SECRET_TAKES};
 use super::{Field, Reader, Section};
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
 
 /// The keys of every profile, while they are read.
 #[derive(Default)]
-struct Draft {
+struct ProfileDraft {
     provider: Option<&'static ProviderKind>,
-    place: PlaceDraft,
+    place: LocationDraft,
     ca_file: Option<PathBuf>,
     proxy: Proxy,
     client_certificate: Option<ClientCertificate>,
@@ -36,7 +36,7 @@ struct Draft {
     rotation: Rotation,
     allow: Vec<Rule>,
     hosts: Vec<HostEntry>,
-    sinks: Vec<Drafted>,
+    sinks: Vec<UnfinishedSink>,
 }
 
 /// A profile as read, with the settings that are kept apart from it.
@@ -53,7 +53,7 @@ pub(in crate::config) struct ReadProfile {
 
 /// A client certificate while it is read.
 #[derive(Default)]
-struct Pair {
+struct CertificateDraft {
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
 }
@@ -61,7 +61,7 @@ struct Pair {
 /// The keys of every profile. A provider's own keys come after the first one, in the order in which `jetond add` writes
 /// them.
 #[rustfmt::skip]
-const PROFILE: &[Key<Draft>] = &[
+const PROFILE: &[Key<ProfileDraft>] = &[
     key("provider", PROVIDER.takes, "", PROVIDER.about, |r, f, d| {
         let kinds: Vec<_> = ProviderKind::ALL.iter().map(|kind| (kind.name, kind)).collect();
         d.provider = r.one_of(f, &kinds, &[]);
@@ -85,7 +85,7 @@ const PROFILE: &[Key<Draft>] = &[
         set(&mut d.proxy, r.parsed(f, Proxy::parse));
     }),
     key("client-certificate", "{ cert = \"PATH\", key = \"PATH\" }", "none", "the certificate (PEM) to show to the issuer, and its key", |r, f, d| {
-        let mut pair = Pair::default();
+        let mut pair = CertificateDraft::default();
         r.table_of(f, CERTIFICATE, &mut pair);
         d.client_certificate = pair.cert.zip(pair.key).map(|(cert, key)| ClientCertificate { cert, key });
     }),
@@ -119,7 +119,7 @@ const PROFILE: &[Key<Draft>] = &[
 ];
 
 #[rustfmt::skip]
-const CERTIFICATE: &[Key<Pair>] = &[
+const CERTIFICATE: &[Key<CertificateDraft>] = &[
     key("cert", "an absolute path", "", "the certificate and its intermediate certificates", |r, f, d| {
         d.cert = r.absolute(f);
     }),
@@ -192,7 +192,7 @@ impl Reader<'_> {
                 self.unknown(&field, &names);
             }
         }
-        let mut draft = Draft::default();
+        let mut draft = ProfileDraft::default();
         self.some_keys(&section, PROFILE, &mut draft);
         self.missing(&section, PROFILE);
         let mut provider = None;

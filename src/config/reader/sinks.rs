@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::super::Provider;
 use super::super::hosts::HostEntry;
-use super::super::named::{Name, Named};
+use super::super::named::{Name, ResolvedName};
 use super::super::sinks::{Account, Sink, Sinks};
 use super::access::Group;
 use super::key::{Key, key, set};
@@ -18,7 +18,7 @@ use formats::{file, netrc, runai_cli};
 
 /// A sink while it is read.
 #[derive(Default)]
-pub(super) struct Draft {
+pub(super) struct SinkDraft {
     path: Option<PathBuf>,
     format: Option<&'static str>,
     mode: Option<u16>,
@@ -32,14 +32,14 @@ pub(super) struct Draft {
 }
 
 /// A sink as read, before the rest of its profile is known.
-pub(in crate::config) struct Drafted {
+pub(in crate::config) struct UnfinishedSink {
     at: usize,
     key: String,
-    draft: Draft,
+    draft: SinkDraft,
 }
 
 #[rustfmt::skip]
-pub(super) const SINK: &[Key<Draft>] = &[
+pub(super) const SINK: &[Key<SinkDraft>] = &[
     key("path", "a path", "", "the file; a relative one is below the folder of the token socket", |r, f, d| {
         d.path = r.text(f).and_then(|text| path(r, f, text));
     }),
@@ -88,10 +88,10 @@ const LONGEST: usize = 4_000;
 
 impl Reader<'_> {
     /// Reads the sinks of an array of tables, in either TOML form. [`Reader::finish_sinks`] completes them.
-    pub(in crate::config) fn sinks(&mut self, field: &Field<'_>) -> Vec<Drafted> {
+    pub(in crate::config) fn sinks(&mut self, field: &Field<'_>) -> Vec<UnfinishedSink> {
         let mut sinks = vec![];
         for (at, table) in self.tables(field) {
-            let mut draft = Draft::default();
+            let mut draft = SinkDraft::default();
             self.keys(&field.path, table, SINK, &mut draft);
             let key = field.path.clone();
             for (name, about) in [("path", "the file"), ("format", "what it looks like")] {
@@ -112,7 +112,7 @@ impl Reader<'_> {
                 };
                 self.fault_at(at, &key, message, None);
             }
-            sinks.push(Drafted { at, key, draft });
+            sinks.push(UnfinishedSink { at, key, draft });
         }
         sinks
     }
@@ -120,12 +120,12 @@ impl Reader<'_> {
     /// Completes the sinks of a profile, once its provider and hosts are known.
     pub(super) fn finish_sinks(
         &mut self,
-        drafted: Vec<Drafted>,
+        drafted: Vec<UnfinishedSink>,
         provider: &Provider,
         hosts: &[HostEntry],
     ) -> Vec<(usize, Sink)> {
         let mut sinks = vec![];
-        for Drafted { at, key, draft } in drafted {
+        for UnfinishedSink { at, key, draft } in drafted {
             let (Some(path), Some(name)) = (draft.path, draft.format) else {
                 continue;
             };
@@ -205,7 +205,7 @@ impl Reader<'_> {
             return self.ids(field)?.only().map(Account::Number);
         }
         let name = Name::User(self.account(field)?);
-        let named: Named = self.look_up(field, name);
+        let named: ResolvedName = self.look_up(field, name);
         Some(Account::Name(named))
     }
 }

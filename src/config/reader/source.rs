@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::source::{ClientIdSource, CredentialPlace, ReadOnlySource, SecretSource};
+use super::super::source::{ClientIdSource, CredentialLocation, ReadOnlySource, SecretSource};
 use super::super::store::StoreKind;
 use super::key::{Key, key};
 use super::misplaced::{SECRET_IN_FILE, may_be_secret};
@@ -23,7 +23,7 @@ pub(super) const SECRET_TAKES: &str = "{ file = \"PATH\" }, { systemd-credential
 
 /// The place of a credential, while its keys are read.
 #[derive(Default)]
-pub(super) struct PlaceDraft {
+pub(super) struct LocationDraft {
     pub(super) store: StoreKind,
     pub(super) client_id: Option<ClientIdSource>,
     pub(super) client_secret: Option<SecretSource>,
@@ -136,8 +136,8 @@ impl Reader<'_> {
     pub(super) fn finish_place(
         &mut self,
         section: &Section<'_>,
-        draft: PlaceDraft,
-    ) -> CredentialPlace {
+        draft: LocationDraft,
+    ) -> CredentialLocation {
         let at = |name: &str| {
             let mut fields = section.fields().into_iter();
             fields.find(|field| field.name == name)
@@ -160,12 +160,12 @@ impl Reader<'_> {
         }
         match (draft.client_id, draft.client_secret) {
             (Some(client_id), Some(client_secret)) => {
-                CredentialPlace::Source(Box::new(ReadOnlySource {
+                CredentialLocation::Source(Box::new(ReadOnlySource {
                     client_id,
                     client_secret,
                 }))
             }
-            _ => CredentialPlace::Store(draft.store),
+            _ => CredentialLocation::Store(draft.store),
         }
     }
 }

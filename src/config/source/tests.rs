@@ -9,7 +9,7 @@ fn read(text: &str) -> Result<Config, Vec<ConfigFault>> {
     parse(&format!("{HEAD}{text}"), &FewNames)
 }
 
-fn place(text: &str) -> CredentialPlace {
+fn place(text: &str) -> CredentialLocation {
     let config = read(text).unwrap();
     let name = ProfileName::parse("ci").unwrap();
     config.profiles.get(&name).unwrap().credential.clone()
@@ -17,7 +17,7 @@ fn place(text: &str) -> CredentialPlace {
 
 #[test]
 fn a_source_is_read_in_every_form_of_toml() {
-    let source = CredentialPlace::Source(Box::new(ReadOnlySource {
+    let source = CredentialLocation::Source(Box::new(ReadOnlySource {
         client_id: ClientIdSource::File("/i".into()),
         client_secret: SecretSource::File("/s".into()),
     }));
@@ -30,7 +30,7 @@ fn a_source_is_read_in_every_form_of_toml() {
     }
     let source = source.source().unwrap();
     assert!(source.files().eq([Path::new("/i"), Path::new("/s")]));
-    assert_eq!(place(""), CredentialPlace::Store(StoreKind::File));
+    assert_eq!(place(""), CredentialLocation::Store(StoreKind::File));
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(in crate::config) const NO_QUERY: &str = "this address must not have a ? or 
 
 /// The last part that an address may have.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::config) enum Most {
+pub(in crate::config) enum LastUrlPart {
     /// A path.
     Path,
     /// A query, with or without a path before it.
@@ -37,11 +37,11 @@ pub(in crate::config) enum Most {
 /// [`InvalidUrl`] with what is suggested instead.
 pub(in crate::config) fn demand_no_more(
     url: &Url,
-    most: Most,
+    most: LastUrlPart,
     why: &str,
     suggestion: impl FnOnce() -> String,
 ) -> Result<(), InvalidUrl> {
-    let has_query = url.query().is_some() && most == Most::Path;
+    let has_query = url.query().is_some() && most == LastUrlPart::Path;
     if !has_query && url.fragment().is_none() {
         return Ok(());
     }

@@ -4,21 +4,21 @@ use crate::daemon::keep::roster::Roster;
 use crate::profile::ProfileName;
 use crate::wire::{SinkReply, SinkState};
 
-use super::place::Place;
+use super::command_folder::CommandFolder;
 
 /// Detail for a command whose user may no longer use the profile.
 const REFUSED: &str =
     "the profile's rules no longer let in the command's user, so the file is removed";
 
 /// State of a command's file, as the profile's status shows it.
-pub(super) struct Shown {
-    place: Place,
+pub(super) struct ShownState {
+    place: CommandFolder,
     profile: ProfileName,
     reply: SinkReply,
 }
 
 /// The token that was written to the file.
-pub(super) struct Written {
+pub(super) struct WrittenToken {
     pub(super) generation: u64,
     /// In Unix seconds, like `at`.
     pub(super) expires_at: u64,
@@ -28,11 +28,11 @@ pub(super) struct Written {
 
 // === impl Shown ===
 
-impl Shown {
+impl ShownState {
     /// Creates the state of a process's file. `expires_at` is the expiry of the token in it if an earlier daemon has
     /// written one.
     pub(super) fn new(
-        place: &Place,
+        place: &CommandFolder,
         profile: &ProfileName,
         process: i32,
         expires_at: Option<u64>,
@@ -53,7 +53,7 @@ impl Shown {
     }
 
     /// Records that the file holds this token.
-    pub(super) fn written(&mut self, written: &Written) {
+    pub(super) fn written(&mut self, written: &WrittenToken) {
         self.reply = SinkReply {
             state: SinkState::Fresh,
             written_at: Some(written.at),
@@ -94,9 +94,9 @@ impl Shown {
     }
 
     /// Records with the profile that the file's task has acted on this lock of the store.
-    pub(super) fn heed(&self, roster: &Roster, locks: u64) {
+    pub(super) fn record_lock(&self, roster: &Roster, locks: u64) {
         if let Some(entry) = roster.all().get(&self.profile) {
-            entry.handle.sinks().heed(&self.place.file(), locks);
+            entry.handle.sinks().record_lock(&self.place.file(), locks);
         }
     }
 

@@ -7,19 +7,19 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
+use super::command_folder::{CommandFolder, Record};
 use super::feeds::Feeds;
-use super::place::{Place, Record};
-use super::shown::{Shown, Written};
-use crate::daemon::keep::feed::{Feed, Told};
-use crate::daemon::keep::roster::Kept;
+use super::shown::{ShownState, WrittenToken};
+use crate::daemon::keep::feed::{Feed, FeedItem};
+use crate::daemon::keep::roster::RosterSnapshot;
 use crate::instant::BootInstant;
-use crate::lifecycle::Held;
+use crate::lifecycle::HeldToken;
 use crate::offload;
 use crate::policy::Caller;
 use crate::problem::Code;
-use crate::process::watched::Watched;
+use crate::process::watched::WatchedProcess;
 use crate::profile::ProfileName;
-use crate::query::News;
+use crate::query::WatchEvent;
 
 /// Delay before a failed write of the file is repeated.
 const RETRY: Duration = Duration::from_secs(5);
@@ -27,21 +27,21 @@ const RETRY: Duration = Duration::from_secs(5);
 /// The task of one command's file.
 pub(super) struct Task {
     pub(super) feeds: Feeds,
-    pub(super) process: Watched,
+    pub(super) process: WatchedProcess,
     pub(super) caller: Caller,
     pub(super) profile: ProfileName,
-    pub(super) place: Place,
+    pub(super) place: CommandFolder,
     /// Generation of the token in the file, if known.
     pub(super) generation: Option<u64>,
     /// Expiry of the token in the file, or `None` without a file.
     pub(super) expires: Option<BootInstant>,
     /// The last lock of the store that this task has acted on.
     pub(super) locks: u64,
-    pub(super) shown: Shown,
+    pub(super) shown: ShownState,
 }
 
 /// The event that ended a watch of the profile.
-enum End {
+enum WatchEnd {
     /// The command has ended.
     Command,
     /// The daemon stops. The next one takes over the file.
@@ -65,12 +65,12 @@ impl Task {
                 .open(&self.caller, &self.profile, self.generation)
             {
                 Ok(feed) => self.follow(feed, &mut kept).await,
-                Err(_) => End::Refused,
+                Err(_) => WatchEnd::Refused,
             };
             match end {
-                End::Command => break,
-                End::Daemon => return,
-                End::Refused => {}
+                WatchEnd::Command => break,
+                WatchEnd::Daemon => return,
+                WatchEnd::Refused => {}
             }
             debug!(profile = %self.profile, uid = self.caller.uid, "a command may no longer have its file");
             self.empty().await;
@@ -88,15 +88,19 @@ impl Task {
     }
 
     /// Writes each new token, and removes a token that has expired.
-    async fn follow(&mut self, mut feed: Feed, kept: &mut watch::Receiver<Kept>) -> End {
-        let mut failed: Option<Arc<Held>> = None;
+    async fn follow(
+        &mut self,
+        mut feed: Feed,
+        kept: &mut watch::Receiver<RosterSnapshot>,
+    ) -> WatchEnd {
+        let mut failed: Option<Arc<HeldToken>> = None;
         self.locks = feed.locks();
         if self.locks > 0 && self.generation.is_some() && !feed.holds_a_token() {
             // The store was locked after the command got the token and before this watch began.
             self.empty().await;
             self.shown.expired();
         }
-        self.shown.heed(&self.feeds.roster, self.locks);
+        self.shown.record_lock(&self.feeds.roster, self.locks);
         loop {
             self.shown.show(&self.feeds.roster);
             let clock = Arc::clone(&self.feeds.clock);
@@ -108,17 +112,17 @@ impl Task {
                 }
             };
             let held = tokio::select! { biased;
-                () = self.process.ended() => return End::Command,
+                () = self.process.ended() => return WatchEnd::Command,
                 told = feed.next() => match told {
-                    Told::News(News::Token(answer)) => answer.held,
-                    Told::News(_) => {
+                    FeedItem::News(WatchEvent::Token(answer)) => answer.held,
+                    FeedItem::News(_) => {
                         if self.heed_locks(&feed).await {
                             failed = None;
                         }
                         continue;
                     }
-                    Told::End(problem) if problem.code == Code::Unavailable => return End::Daemon,
-                    Told::End(_) => return End::Refused,
+                    FeedItem::End(problem) if problem.code == Code::Unavailable => return WatchEnd::Daemon,
+                    FeedItem::End(_) => return WatchEnd::Refused,
                 },
                 () = expiry => {
                     self.empty().await;
@@ -150,14 +154,14 @@ impl Task {
     }
 
     /// Writes a token to the file.
-    pub(super) async fn write(&mut self, held: &Arc<Held>) -> io::Result<()> {
+    pub(super) async fn write(&mut self, held: &Arc<HeldToken>) -> io::Result<()> {
         let (place, expires) = (self.place.clone(), held.validity.expires);
         let record = Record {
             process: self.process.identity(),
             expires_at: self.feeds.clock.now().unix_of(expires).seconds_down(),
             profile: self.profile.clone(),
         };
-        let mut written = Written {
+        let mut written = WrittenToken {
             generation: held.generation,
             expires_at: record.expires_at,
             at: self.feeds.clock.now().unix.seconds_down(),
@@ -189,7 +193,7 @@ impl Task {
             self.shown.show(&self.feeds.roster);
         }
         self.locks = locks;
-        self.shown.heed(&self.feeds.roster, locks);
+        self.shown.record_lock(&self.feeds.roster, locks);
         was_locked
     }
 

@@ -4,13 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::offload;
-use crate::path_events::folder_watch::{Adder, NotWatched, Watched};
+use crate::path_events::folder_watch::{NotWatched, PathWatches, WatchAdder};
 
 /// A file with its watch, or the reason why it has none.
-pub(super) type Added = (PathBuf, Result<Watched, NotWatched>);
+pub(super) type Added = (PathBuf, Result<PathWatches, NotWatched>);
 
 /// Adds paths to the watch on a thread, because their file system may hang.
-pub(super) async fn add(adder: Adder, paths: Vec<PathBuf>) -> Vec<Added> {
+pub(super) async fn add(adder: WatchAdder, paths: Vec<PathBuf>) -> Vec<Added> {
     let names = paths.clone();
     let add = move || {
         let added = names.into_iter().map(|path| {

@@ -12,7 +12,7 @@ use tracing::{debug, info};
 use super::adding::{Added, add};
 use super::polls::Polls;
 use super::state::State;
-use super::uses::Uses;
+use super::uses::WatchUseCounts;
 use crate::clock::from_now;
 use crate::daemon::keep::handle::Handle;
 use crate::instant::UnixTime;
@@ -34,10 +34,10 @@ const LOOKS: u32 = 20;
 /// The credential files of the current configuration.
 pub(super) struct Files {
     watch: Option<FolderWatch>,
-    files: BTreeMap<PathBuf, Kept>,
+    files: BTreeMap<PathBuf, WatchedFile>,
     /// Paths that are being added to the watch, in one task per folder.
     adding: JoinSet<Vec<Added>>,
-    uses: Uses,
+    uses: WatchUseCounts,
     polls: Polls,
     looks: u32,
     /// When the pending events are to be handled.
@@ -47,7 +47,7 @@ pub(super) struct Files {
 }
 
 /// A credential file.
-struct Kept {
+struct WatchedFile {
     /// The profiles that read their credential from it.
     handles: Vec<Arc<Handle>>,
     since: UnixTime,
@@ -67,7 +67,7 @@ impl Files {
             watch,
             files: BTreeMap::new(),
             adding: JoinSet::new(),
-            uses: Uses::default(),
+            uses: WatchUseCounts::default(),
             polls: Polls::new(),
             looks: 0,
             settles: None,
@@ -81,10 +81,10 @@ impl Files {
         let mut new = vec![];
         for (path, handles) in files {
             let kept = match before.remove(&path) {
-                Some(kept) => Kept { handles, ..kept },
+                Some(kept) => WatchedFile { handles, ..kept },
                 None => {
                     new.push(path.clone());
-                    Kept {
+                    WatchedFile {
                         handles,
                         since: now,
                         state: State::New,
@@ -116,7 +116,7 @@ impl Files {
                 self.take_events();
                 vec![]
             }
-            () = stirred(self.watch.as_ref()), if self.settles.is_none() => {
+            () = wait_for_event(self.watch.as_ref()), if self.settles.is_none() => {
                 let pause = if self.is_busy { SETTLE_BUSY } else { SETTLE };
                 self.settles = Some(from_now(pause));
                 vec![]
@@ -197,7 +197,7 @@ impl Files {
                     let since = kept.since.since_epoch().saturating_sub(RECENT);
                     is_news |= match &kept.state {
                         State::New => watched.changed_at >= since,
-                        State::Watched(before) => !before.leads_as(&watched),
+                        State::Watched(before) => !before.has_same_route(&watched),
                         State::Polled { .. } => true,
                     };
                     is_news &= watched.is_there || kept.state.may_be_there();
@@ -266,9 +266,9 @@ impl Files {
     }
 }
 
-async fn stirred(watch: Option<&FolderWatch>) {
+async fn wait_for_event(watch: Option<&FolderWatch>) {
     match watch {
-        Some(watch) => watch.stirred().await,
+        Some(watch) => watch.wait_for_event().await,
         None => std::future::pending().await,
     }
 }

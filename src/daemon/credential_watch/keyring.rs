@@ -54,9 +54,9 @@ enum State {
 }
 
 /// An event of the watch.
-enum Woken {
+enum WakeUp {
     Started(io::Result<KeyringWatch>),
-    Told(Option<Signal>),
+    Signaled(Option<Signal>),
     Settled,
 }
 
@@ -95,10 +95,10 @@ impl Keyring {
         let settles = self.settles;
         let woken = tokio::select! { biased;
             woken = woken(&mut self.state) => woken,
-            () = until(settles) => Woken::Settled,
+            () = until(settles) => WakeUp::Settled,
         };
         match woken {
-            Woken::Started(Ok(mut watch)) => {
+            WakeUp::Started(Ok(mut watch)) => {
                 match watch.take_output().and_then(Receiver::from_owned_fd) {
                     Ok(output) => {
                         self.state = State::Running {
@@ -109,18 +109,18 @@ impl Keyring {
                     Err(error) => self.ended(&error),
                 }
             }
-            Woken::Started(Err(error)) => self.ended(&error),
-            Woken::Told(Some(Signal::Ready)) => {
+            WakeUp::Started(Err(error)) => self.ended(&error),
+            WakeUp::Signaled(Some(Signal::Ready)) => {
                 (self.waited, self.is_unwatchable) = (0, false);
                 debug!("the keyring is watched");
                 if std::mem::take(&mut self.has_gap) {
                     self.stir();
                 }
             }
-            Woken::Told(Some(Signal::Changed)) => self.stir(),
-            Woken::Told(Some(Signal::NoKeyring)) => self.is_unwatchable = false,
-            Woken::Told(None) => self.ended(&io::ErrorKind::UnexpectedEof.into()),
-            Woken::Settled => {
+            WakeUp::Signaled(Some(Signal::Changed)) => self.stir(),
+            WakeUp::Signaled(Some(Signal::NoKeyring)) => self.is_unwatchable = false,
+            WakeUp::Signaled(None) => self.ended(&io::ErrorKind::UnexpectedEof.into()),
+            WakeUp::Settled => {
                 self.settles = None;
                 self.looked = Some(from_now(Duration::ZERO));
                 return self.handles.clone();
@@ -184,13 +184,13 @@ impl Keyring {
     }
 }
 
-async fn woken(state: &mut State) -> Woken {
+async fn woken(state: &mut State) -> WakeUp {
     match state {
         State::Idle => std::future::pending().await,
-        State::Starting(starting) => Woken::Started(starting.await),
+        State::Starting(starting) => WakeUp::Started(starting.await),
         State::Running { output, .. } => {
             let told = output.read_u8().await;
-            Woken::Told(told.ok().and_then(Signal::of))
+            WakeUp::Signaled(told.ok().and_then(Signal::of))
         }
     }
 }

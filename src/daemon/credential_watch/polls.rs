@@ -24,17 +24,17 @@ const MOST: u64 = 64 * 1_024;
 /// The polled files.
 pub(super) struct Polls {
     /// The last fingerprint of each file. A file without one counts as changed.
-    prints: BTreeMap<PathBuf, Option<Print>>,
+    prints: BTreeMap<PathBuf, Option<Fingerprint>>,
     /// Whether each thread is still polling.
     busy: [Arc<AtomicBool>; AT_ONCE],
     key: Arc<RandomState>,
-    sender: mpsc::UnboundedSender<(PathBuf, Print)>,
-    seen: mpsc::UnboundedReceiver<(PathBuf, Print)>,
+    sender: mpsc::UnboundedSender<(PathBuf, Fingerprint)>,
+    seen: mpsc::UnboundedReceiver<(PathBuf, Fingerprint)>,
 }
 
 /// Fingerprint of a file. Two are equal if the file has not changed in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Print {
+pub(super) struct Fingerprint {
     /// Hash of the content and the metadata, with a key of this process.
     hash: u64,
 }
@@ -85,7 +85,7 @@ impl Polls {
                 (Arc::clone(busy), Arc::clone(&self.key), self.sender.clone());
             let look = move || {
                 for (path, before) in share {
-                    let print = Print::of(&path, &key);
+                    let print = Fingerprint::of(&path, &key);
                     if before != Some(print) {
                         // The receiver is gone if the daemon is stopping.
                         let _: Result<(), _> = sender.send((path, print));
@@ -119,7 +119,7 @@ impl Polls {
 
 // === impl Print ===
 
-impl Print {
+impl Fingerprint {
     /// Takes the fingerprint of a file. Blocks.
     fn of(path: &Path, key: &RandomState) -> Self {
         let mut hasher = key.build_hasher();

@@ -1,14 +1,14 @@
 //! The way in which a change of one file is noticed.
 
-use super::uses::Uses;
-use crate::path_events::folder_watch::Watched;
+use super::uses::WatchUseCounts;
+use crate::path_events::folder_watch::PathWatches;
 
 /// The way in which a change of a file is noticed.
 pub(super) enum State {
     /// It was not added yet.
     New,
     /// It is watched.
-    Watched(Watched),
+    Watched(PathWatches),
     /// It is polled.
     Polled {
         /// Whether the reason for not watching it may pass, so that it can be watched later.
@@ -29,7 +29,7 @@ impl State {
     }
 
     /// Releases the watched folders.
-    pub(super) fn release(self, uses: &mut Uses) {
+    pub(super) fn release(self, uses: &mut WatchUseCounts) {
         if let Self::Watched(watched) = self {
             uses.release(&watched);
         }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::path_events::folder_watch::{FolderWatch, WatchId, Watched};
+use crate::path_events::folder_watch::{FolderWatch, PathWatches, WatchId};
 
 /// The watched folders.
 #[derive(Debug, Default)]
-pub(super) struct Uses {
+pub(super) struct WatchUseCounts {
     /// How many names and folders of watched paths need each watch.
     uses: BTreeMap<WatchId, usize>,
     /// The watches that no path needs.
@@ -15,15 +15,15 @@ pub(super) struct Uses {
 
 // === impl Uses ===
 
-impl Uses {
-    pub(super) fn acquire(&mut self, watched: &Watched) {
+impl WatchUseCounts {
+    pub(super) fn acquire(&mut self, watched: &PathWatches) {
         for id in watched.ids() {
             *self.uses.entry(id).or_default() += 1;
             self.unused.remove(&id);
         }
     }
 
-    pub(super) fn release(&mut self, watched: &Watched) {
+    pub(super) fn release(&mut self, watched: &PathWatches) {
         for id in watched.ids() {
             let uses = self.uses.entry(id).or_default();
             *uses = uses.saturating_sub(1);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bulkhead::Compartment;
-use super::waiters::Waiters;
+use super::waiters::WaitCounts;
 use crate::clock::Clock;
 use crate::command_line;
 use crate::credential::Credential;
@@ -26,7 +26,7 @@ pub(super) struct Call {
     pub(super) provider: Arc<dyn Provider>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) compartment: Compartment,
-    pub(super) waiters: Arc<Waiters>,
+    pub(super) waiters: Arc<WaitCounts>,
     pub(super) credential: Arc<Credential>,
     /// Validity of the held token.
     pub(super) held: Option<Validity>,

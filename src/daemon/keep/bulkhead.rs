@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::info;
 
-use super::crowds::{Crowds, QUIET, Still};
-use super::queue::{self, Outcome, Place, Queue, Rank, Ticket};
-use super::waiters::Waiters;
+use super::queue::{self, CallSlot, Outcome, Queue, Rank, Ticket};
+use super::wait_logs::{QUIET, WaitLogs, WaitStatus};
+use super::waiters::WaitCounts;
 use crate::clock::Clock;
 use crate::instant::BootInstant;
 
@@ -39,13 +39,13 @@ struct State {
     /// The senders through which waiting attempts receive their permits.
     waiting: HashMap<Ticket, Waiting>,
     /// The issuers at which attempts wait or waited a short while ago, for the log.
-    crowds: Crowds,
+    crowds: WaitLogs,
 }
 
 #[derive(Debug)]
 struct Waiting {
     since: BootInstant,
-    clock: Shared,
+    clock: DebugClock,
     permit: oneshot::Sender<Permit>,
 }
 
@@ -53,17 +53,17 @@ struct Waiting {
 #[derive(Debug)]
 pub(super) struct Permit {
     /// `None` once the permit is released.
-    place: Option<Place>,
-    clock: Shared,
+    place: Option<CallSlot>,
+    clock: DebugClock,
     state: Arc<Mutex<State>>,
 }
 
 /// A clock in a wrapper that has a `Debug` implementation.
 #[derive(Clone)]
-struct Shared(Arc<dyn Clock>);
+struct DebugClock(Arc<dyn Clock>);
 
 /// A waiting attempt. Dropping it gives up its turn.
-struct Turn<'a> {
+struct QueuedAttempt<'a> {
     compartment: &'a Compartment,
     ticket: Ticket,
     permit: oneshot::Receiver<Permit>,
@@ -83,7 +83,7 @@ impl Bulkhead {
         Self(Arc::new(Mutex::new(State {
             queue: Queue::new(in_all),
             waiting: HashMap::new(),
-            crowds: Crowds::default(),
+            crowds: WaitLogs::default(),
         })))
     }
 
@@ -139,7 +139,7 @@ impl Compartment {
         &self,
         clock: &Arc<dyn Clock>,
         held_until: Option<BootInstant>,
-        waiters: &Waiters,
+        waiters: &WaitCounts,
     ) -> Permit {
         let mut changed = pin!(waiters.changed());
         let since = clock.now().boot;
@@ -172,7 +172,7 @@ impl Compartment {
     }
 
     /// Queues an attempt of this rank. It may get its permit at once.
-    fn turn(&self, clock: &Arc<dyn Clock>, rank: Rank) -> Turn<'_> {
+    fn turn(&self, clock: &Arc<dyn Clock>, rank: Rank) -> QueuedAttempt<'_> {
         let (sender, permit) = oneshot::channel();
         let since = clock.now().boot;
         let ticket = {
@@ -180,13 +180,13 @@ impl Compartment {
             let ticket = state.queue.join(&self.site, rank);
             let waiting = Waiting {
                 since,
-                clock: Shared(Arc::clone(clock)),
+                clock: DebugClock(Arc::clone(clock)),
                 permit: sender,
             };
             state.waiting.insert(ticket, waiting);
             ticket
         };
-        let turn = Turn {
+        let turn = QueuedAttempt {
             compartment: self,
             ticket,
             permit,
@@ -200,7 +200,7 @@ impl Compartment {
         let now = clock.now().boot;
         let (waiting, limit) = {
             let mut state = lock(&self.state);
-            if !state.crowds.came(&self.site, NOTICED_AFTER, now) {
+            if !state.crowds.note_wait(&self.site, NOTICED_AFTER, now) {
                 return;
             }
             (
@@ -221,12 +221,12 @@ impl Compartment {
             // A waiting attempt is counted once, when its wait becomes long. Later only the queue shows that it still
             // waits.
             let is_waiting = state.queue.waiting(&self.site) > 0;
-            let still = state.crowds.over(&self.site, is_waiting, now);
+            let still = state.crowds.take_if_over(&self.site, is_waiting, now);
             drop(state);
             let (attempts, longest) = match still {
-                Still::Waiting => continue,
-                Still::Unknown => return,
-                Still::Over { attempts, longest } => (attempts, longest.as_secs()),
+                WaitStatus::Waiting => continue,
+                WaitStatus::Unknown => return,
+                WaitStatus::Over { attempts, longest } => (attempts, longest.as_secs()),
             };
             info!(issuer = %self.site, attempts, longest, "profiles no longer wait for their turn at this issuer");
             return;
@@ -270,7 +270,7 @@ impl Drop for Permit {
 
 // === impl Turn ===
 
-impl Drop for Turn<'_> {
+impl Drop for QueuedAttempt<'_> {
     fn drop(&mut self) {
         let Compartment { site, state } = self.compartment;
         let mut state = lock(state);
@@ -281,7 +281,7 @@ impl Drop for Turn<'_> {
 
 // === impl Shared ===
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for DebugClock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").finish_non_exhaustive()
     }

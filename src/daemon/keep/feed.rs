@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::handle::Handle;
-use super::roster::{Kept, Roster};
+use super::roster::{Roster, RosterSnapshot};
 use crate::clock::Clock;
 use crate::fault::Block;
 use crate::instant::{BootInstant, Now};
@@ -15,16 +15,16 @@ use crate::lifecycle::{LastFault, Phase, View};
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{Freshness, News, TokenAnswer};
+use crate::query::{Freshness, TokenAnswer, WatchEvent};
 
 /// Longest silence on the stream. After it, a heartbeat tests whether the peer is still there.
 const QUIET: Duration = Duration::from_secs(15);
 
 /// The next item of a watch.
 #[derive(Debug)]
-pub enum Told {
+pub enum FeedItem {
     /// An event or a heartbeat.
-    News(News),
+    News(WatchEvent),
     /// The watch has ended, for this reason.
     End(Problem),
 }
@@ -38,15 +38,15 @@ pub struct Feed {
     handle: Arc<Handle>,
     view: watch::Receiver<View>,
     /// The profiles. Every open watch is checked again after a reload.
-    kept: watch::Receiver<Kept>,
+    kept: watch::Receiver<RosterSnapshot>,
     closing: watch::Receiver<bool>,
     /// The last generation that was sent, on this watch or before the watcher reconnected.
     generation: Option<u64>,
-    shown: Option<Shown>,
+    shown: Option<ShownState>,
 }
 
 /// The parts of a state whose change is an event. A change of counts or of the time left is not an event.
-struct Shown {
+struct ShownState {
     phase: Phase,
     generation: u64,
     expires: Option<BootInstant>,
@@ -61,7 +61,7 @@ struct Shown {
 }
 
 /// The event that ended a wait.
-enum Woken {
+enum WakeUp {
     Stopping,
     Reloaded,
     Changed,
@@ -100,43 +100,45 @@ impl Feed {
     }
 
     /// Waits for the next item. Cancelling the wait loses no event.
-    pub async fn next(&mut self) -> Told {
+    pub async fn next(&mut self) -> FeedItem {
         let mut reloaded = self.kept.has_changed().unwrap_or(false);
         // A change that is not an event does not reset this timer, so that the watcher hears something within `QUIET`
         // in any case.
         let mut quiet = std::pin::pin!(tokio::time::sleep(QUIET));
         loop {
             if *self.closing.borrow() || self.closing.has_changed().is_err() {
-                return Told::End(
+                return FeedItem::End(
                     Problem::new(Code::Unavailable).with_detail("the daemon is stopping"),
                 );
             }
             if std::mem::take(&mut reloaded)
                 && let Err(problem) = self.look_again()
             {
-                return Told::End(problem);
+                return FeedItem::End(problem);
             }
             if let Some(news) = self.news() {
-                return Told::News(news);
+                return FeedItem::News(news);
             }
             let woken = tokio::select! { biased;
-                _ = self.closing.wait_for(|closing| *closing) => Woken::Stopping,
+                _ = self.closing.wait_for(|closing| *closing) => WakeUp::Stopping,
                 // This feed holds the roster, so the sender still exists.
-                _ = self.kept.changed() => Woken::Reloaded,
+                _ = self.kept.changed() => WakeUp::Reloaded,
                 changed = self.view.changed() => {
-                    if changed.is_ok() { Woken::Changed } else { Woken::Gone }
+                    if changed.is_ok() { WakeUp::Changed } else { WakeUp::Gone }
                 }
-                () = quiet.as_mut() => Woken::Quiet,
+                () = quiet.as_mut() => WakeUp::Quiet,
             };
             match woken {
-                Woken::Stopping | Woken::Changed => {}
-                Woken::Reloaded => reloaded = true,
+                WakeUp::Stopping | WakeUp::Changed => {}
+                WakeUp::Reloaded => reloaded = true,
                 // A keeper ends only after the roster has replaced or removed it. The branches are polled in order, so
                 // a replaced keeper shows as a reload, and an ended view means that the profile was removed.
-                Woken::Gone => return Told::End(Problem::new(Code::UnknownProfile).of(&self.name)),
-                Woken::Quiet => {
+                WakeUp::Gone => {
+                    return FeedItem::End(Problem::new(Code::UnknownProfile).of(&self.name));
+                }
+                WakeUp::Quiet => {
                     self.handle.attend();
-                    return Told::News(News::Quiet);
+                    return FeedItem::News(WatchEvent::Quiet);
                 }
             }
         }
@@ -170,7 +172,7 @@ impl Feed {
     }
 
     /// Returns the next event that was not sent yet. A token comes before the change of state that it causes.
-    fn news(&mut self) -> Option<News> {
+    fn news(&mut self) -> Option<WatchEvent> {
         self.handle.attend();
         let now = self.clock.now();
         let view = self.view.borrow_and_update();
@@ -178,7 +180,7 @@ impl Feed {
             && self.generation != Some(held.generation)
         {
             self.generation = Some(held.generation);
-            return Some(News::Token(TokenAnswer {
+            return Some(WatchEvent::Token(TokenAnswer {
                 profile: self.name.clone(),
                 held: Arc::clone(held),
                 freshness: if view.reported {
@@ -188,12 +190,12 @@ impl Feed {
                 },
             }));
         }
-        let shown = Shown::of(&view, now.boot);
+        let shown = ShownState::of(&view, now.boot);
         if self.shown.as_ref().is_some_and(|old| old.is(&shown)) {
             return None;
         }
         self.shown = Some(shown);
-        Some(News::State(Box::new(
+        Some(WatchEvent::State(Box::new(
             self.handle.state_of(&view, now).reply,
         )))
     }
@@ -201,7 +203,7 @@ impl Feed {
 
 // === impl Shown ===
 
-impl Shown {
+impl ShownState {
     fn of(view: &View, now: BootInstant) -> Self {
         Self {
             phase: view.phase(now),

@@ -8,54 +8,56 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+use super::api_queries::ApiQueries;
 use super::jumps::Jump;
-use super::keeper::{Asked, Command, Done, Enrolled, Keeper, NewSource, Parts};
-use super::lookups::Lookups;
+use super::keeper::{
+    Command, Keeper, KeeperParts, LastRequest, NewSource, Responder, SharedEnrolment,
+};
 use super::mailbox::{Sender, mailbox};
-use super::sink_board::SinkBoard;
-use super::waiters::Waiters;
+use super::sink_states::SinkStates;
+use super::waiters::WaitCounts;
 use crate::clock::Clock;
-use crate::config::Purpose;
+use crate::config::TokenPurpose;
 use crate::instant::{BootInstant, Now};
 use crate::lifecycle::credentials::Credentials;
-use crate::lifecycle::{Held, Pace, Policy, View};
+use crate::lifecycle::{AttemptLimits, HeldToken, Policy, View};
 use crate::profile::ProfileName;
 use crate::query::ProfileState;
 use crate::store::ChangeSource;
 use crate::store::source::CredentialSource;
 use crate::wire::ProfileReply;
 use prover::Prover;
-use told::Told;
+use real_expiry::RealExpiryLog;
 
 mod doubted;
 mod locked;
 mod look_up;
 mod prove;
 mod prover;
+mod real_expiry;
 mod refresh;
 mod reject;
 mod superseded;
 mod token;
-mod told;
 
-pub use token::Served;
+pub use token::ServedToken;
 
 /// Access to a profile: its published view, and the channel to its keeper.
 pub struct Handle {
     name: ProfileName,
     provider: &'static str,
-    purpose: Purpose,
+    purpose: TokenPurpose,
     view: watch::Receiver<View>,
     commands: Sender<Command>,
     clock: Arc<dyn Clock>,
     requests: AtomicU64,
-    asked: Arc<Asked>,
-    waiters: Arc<Waiters>,
-    enrolled: Enrolled,
-    lookups: Option<Arc<Lookups>>,
+    asked: Arc<LastRequest>,
+    waiters: Arc<WaitCounts>,
+    enrolled: SharedEnrolment,
+    lookups: Option<Arc<ApiQueries>>,
     prover: Prover,
-    sinks: SinkBoard,
-    told: Told,
+    sinks: SinkStates,
+    told: RealExpiryLog,
     /// The places where a change of the credential can be noticed.
     change_sources: Mutex<Vec<ChangeSource>>,
     /// Whether its credential comes from a source that Jeton only reads.
@@ -67,20 +69,20 @@ pub struct Handle {
 
 impl Handle {
     /// Starts the keeper of a profile whose tokens are for `purpose`.
-    pub fn spawn(parts: Parts, provider: &'static str, purpose: Purpose) -> Self {
+    pub fn spawn(parts: KeeperParts, provider: &'static str, purpose: TokenPurpose) -> Self {
         Self::spawn_after(Credentials::default(), parts, provider, purpose)
     }
 
     /// Starts a keeper in place of another one, with the credentials that the old one [handed over](Self::hand_over).
     pub fn spawn_after(
         credentials: Credentials,
-        parts: Parts,
+        parts: KeeperParts,
         provider: &'static str,
-        purpose: Purpose,
+        purpose: TokenPurpose,
     ) -> Self {
         let (commands, inbox) = mailbox();
         let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
-        let waiters = Arc::<Waiters>::default();
+        let waiters = Arc::<WaitCounts>::default();
         let change_sources = parts.source.change_sources();
         let is_read_only = AtomicBool::new(parts.source.is_read_only());
         let prover = Prover {
@@ -103,8 +105,8 @@ impl Handle {
             enrolled,
             lookups: None,
             prover,
-            sinks: SinkBoard::default(),
-            told: Told::default(),
+            sinks: SinkStates::default(),
+            told: RealExpiryLog::default(),
             change_sources: Mutex::new(change_sources),
             is_read_only,
             task,
@@ -117,7 +119,7 @@ impl Handle {
     }
 
     /// Returns the purpose of the profile's tokens.
-    pub const fn purpose(&self) -> &Purpose {
+    pub const fn purpose(&self) -> &TokenPurpose {
         &self.purpose
     }
 
@@ -129,17 +131,17 @@ impl Handle {
     }
 
     /// Returns the state of the files that the profile's token is written to.
-    pub const fn sinks(&self) -> &SinkBoard {
+    pub const fn sinks(&self) -> &SinkStates {
         &self.sinks
     }
 
     /// Returns the last token, which may have expired.
-    pub fn held(&self) -> Option<Arc<Held>> {
+    pub fn held(&self) -> Option<Arc<HeldToken>> {
         self.view.borrow().held.clone()
     }
 
     /// Asks the keeper for an attempt without waiting for it. If the queue is full, other callers have asked already.
-    fn ask_and_leave(&self, ask: impl FnOnce(Done) -> Command) {
+    fn ask_and_leave(&self, ask: impl FnOnce(Responder) -> Command) {
         let (done, _) = oneshot::channel();
         self.commands.try_send(ask(done));
     }
@@ -217,7 +219,7 @@ impl Handle {
 
     /// Records that a client got the real expiry of the token of this generation, because a refresh in time is not
     /// certain. The log reports it once, and the profile's state as long as the token is held.
-    pub fn told_real_expiry(&self, generation: u64) {
+    pub fn note_real_expiry(&self, generation: u64) {
         self.told.note(&self.name, generation);
     }
 
@@ -228,9 +230,10 @@ impl Handle {
     }
 
     /// Returns the limits on attempts for the handle that replaces this one now.
-    pub fn pace(&self) -> Pace {
+    pub fn pace(&self) -> AttemptLimits {
         let view = self.view.borrow();
-        view.pace.handed_on(self.clock.now().boot, view.attempting)
+        view.pace
+            .for_successor(self.clock.now().boot, view.attempting)
     }
 
     /// Whether a valid token is held.
@@ -253,7 +256,7 @@ impl Handle {
         self.asked.at(self.clock.now().boot);
         if self.view.borrow().resting {
             let min_valid = Duration::ZERO;
-            self.ask_and_leave(|done| Command::Wanted { min_valid, done });
+            self.ask_and_leave(|done| Command::TokenRequested { min_valid, done });
         }
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, Reading};
+use crate::clock::{Clock, ClockReading};
 use crate::instant::BootInstant;
 
 /// Shortest suspend that counts. The readings of two clocks, one after the other, differ by less.
@@ -27,7 +27,7 @@ pub struct Jump {
 /// Compares the clocks with their previous readings.
 pub struct Jumps {
     clock: Arc<dyn Clock>,
-    before: Reading,
+    before: ClockReading,
 }
 
 impl Jumps {
@@ -39,7 +39,7 @@ impl Jumps {
 
     /// Waits until the clocks may have jumped, at most for `limit`. Returns the jump if there was one.
     pub async fn look(&mut self, limit: Option<Duration>) -> Option<Jump> {
-        let disturbed = self.clock.disturbed();
+        let disturbed = self.clock.wait_for_change();
         match limit {
             // After the wait, whether it succeeded or timed out, the clocks show whether there was a jump.
             Some(limit) => drop(tokio::time::timeout(limit, disturbed).await),
@@ -66,7 +66,7 @@ impl Jumps {
 }
 
 /// Computes the jump between two readings of all clocks, if there was one.
-fn jump(before: &Reading, now: &Reading) -> Option<Jump> {
+fn jump(before: &ClockReading, now: &ClockReading) -> Option<Jump> {
     let run = now.now.boot.since(before.now.boot);
     let suspended = run.saturating_sub(now.running.saturating_sub(before.running));
     let (was, is) = (before.now.unix.since_epoch(), now.now.unix.since_epoch());
@@ -91,9 +91,9 @@ mod tests {
     use crate::clock::testing::TestClock;
     use crate::instant::{Now, UnixTime};
 
-    fn reading(boot_ms: u64, unix_ms: u64, running_ms: u64) -> Reading {
+    fn reading(boot_ms: u64, unix_ms: u64, running_ms: u64) -> ClockReading {
         let ms = Duration::from_millis;
-        Reading {
+        ClockReading {
             now: Now {
                 boot: BootInstant::from_boot(ms(boot_ms)),
                 unix: UnixTime::from_epoch(ms(unix_ms)),

@@ -8,23 +8,23 @@ use tracing::Instrument;
 
 use super::bulkhead::Compartment;
 use super::mailbox::Receiver;
-use super::waiters::Waiters;
+use super::waiters::WaitCounts;
 use crate::clock::Clock;
 use crate::instant::BootInstant;
 use crate::lifecycle::credentials::{CallEnd, Credentials, Decision};
-use crate::lifecycle::{Event, Lifecycle, Pace, Policy, View};
+use crate::lifecycle::{AttemptLimits, Event, Lifecycle, Policy, View};
 use crate::profile::ProfileName;
 use crate::provider::{Provider, without_token};
-use crate::schedule::Unit;
+use crate::schedule::Jitter;
 use crate::store::source::{CredentialSource, Loaded, LoadedCredential};
 
-mod asked;
 mod changes;
 mod command;
 mod doubted;
 mod enrolled;
 mod execute;
 mod found;
+mod last_request;
 mod locked;
 mod log;
 mod logged;
@@ -33,14 +33,14 @@ mod shown;
 mod superseded;
 mod waits;
 
-pub(super) use asked::Asked;
-pub(super) use command::{Adopted, Command, Done, Heard, NewSource, RefreshRefused};
-pub(super) use enrolled::Enrolled;
-use logged::Logged;
-use waits::{Ended, Running, Work, alarm, ended, rechecked};
+pub(super) use command::{Adopted, Command, CommandResult, NewSource, RefreshRefused, Responder};
+pub(super) use enrolled::SharedEnrolment;
+pub(super) use last_request::LastRequest;
+use logged::LoggedStates;
+use waits::{Running, RunningStep, StepResult, alarm, ended, rechecked};
 
 /// The inputs of a keeper.
-pub struct Parts {
+pub struct KeeperParts {
     /// The profile's name.
     pub name: ProfileName,
     /// Source of the credential.
@@ -50,7 +50,7 @@ pub struct Parts {
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Source of jitter: returns a new random number at each call.
-    pub jitter: fn() -> Unit,
+    pub jitter: fn() -> Jitter,
     /// The refresh policy from the configuration.
     pub policy: Policy,
     /// The issuer's concurrency limit.
@@ -58,20 +58,20 @@ pub struct Parts {
     /// Lower bound of the generations: each new one of this keeper is larger.
     pub generation: u64,
     /// The limits on attempts, as left by the profile's previous keeper.
-    pub pace: Pace,
+    pub pace: AttemptLimits,
 }
 
 pub(super) struct Keeper {
-    parts: Parts,
+    parts: KeeperParts,
     lifecycle: Lifecycle,
     credentials: Credentials,
     /// The loaded credentials that may still be sent: the stored one, the former one while it may have to stay in use,
     /// and during a rotation the record's other key.
     loaded: Vec<LoadedCredential>,
     /// The stored credential without its secret, for the rest of the daemon.
-    enrolled: Enrolled,
+    enrolled: SharedEnrolment,
     /// The running step of the current attempt.
-    work: Option<Work>,
+    work: Option<RunningStep>,
     /// A read of the store outside an attempt, and the callers that wait for it.
     recheck: Option<Running<Loaded>>,
     waiting: Vec<oneshot::Sender<()>>,
@@ -83,17 +83,17 @@ pub(super) struct Keeper {
     refreshes: Vec<BootInstant>,
     /// The last generation that was refreshed because a client seemed to distrust it.
     doubted: Option<u64>,
-    logged: Logged,
-    asked: Arc<Asked>,
-    waiters: Arc<Waiters>,
+    logged: LoggedStates,
+    asked: Arc<LastRequest>,
+    waiters: Arc<WaitCounts>,
     commands: Receiver<Command>,
     view: watch::Sender<View>,
 }
 
 /// The event that ended a wait of the keeper.
-enum Woken {
+enum WakeUp {
     Command(Option<Command>),
-    Ended(u64, Ended),
+    Ended(u64, StepResult),
     Rechecked(Loaded),
     Alarm,
 }
@@ -102,18 +102,18 @@ enum Woken {
 
 impl Keeper {
     pub(super) fn new(
-        parts: Parts,
+        parts: KeeperParts,
         credentials: Credentials,
         commands: Receiver<Command>,
-        waiters: Arc<Waiters>,
-    ) -> (Self, watch::Receiver<View>, Arc<Asked>) {
+        waiters: Arc<WaitCounts>,
+    ) -> (Self, watch::Receiver<View>, Arc<LastRequest>) {
         let now = parts.clock.now();
         let generation = u64::try_from(now.unix.since_epoch().as_millis()).unwrap_or(u64::MAX);
         let generation = generation.max(parts.generation);
         let lifecycle = Lifecycle::new(now.boot, generation, parts.policy);
         let lifecycle = lifecycle.with_pace(now.boot, parts.pace);
         let (view, seen) = watch::channel(lifecycle.view());
-        let asked = Arc::new(Asked::never());
+        let asked = Arc::new(LastRequest::never());
         asked.at(now.boot);
         let credentials = credentials.in_two_places(parts.source.is_in_two_places());
         let keeper = Self {
@@ -121,7 +121,7 @@ impl Keeper {
             lifecycle,
             credentials,
             loaded: vec![],
-            enrolled: Enrolled::default(),
+            enrolled: SharedEnrolment::default(),
             work: None,
             recheck: None,
             waiting: vec![],
@@ -129,7 +129,7 @@ impl Keeper {
             next_runs: false,
             refreshes: vec![],
             doubted: None,
-            logged: Logged::default(),
+            logged: LoggedStates::default(),
             asked: Arc::clone(&asked),
             waiters,
             commands,
@@ -156,18 +156,18 @@ impl Keeper {
             let wake = self.wake();
             // Due work comes before commands, so that callers cannot delay it, however many there are.
             let woken = tokio::select! { biased;
-                (attempt, end) = ended(&mut self.work) => Woken::Ended(attempt, end),
-                loaded = rechecked(&mut self.recheck) => Woken::Rechecked(loaded),
-                () = alarm(clock.as_ref(), wake) => Woken::Alarm,
-                command = self.commands.recv() => Woken::Command(command),
+                (attempt, end) = ended(&mut self.work) => WakeUp::Ended(attempt, end),
+                loaded = rechecked(&mut self.recheck) => WakeUp::Rechecked(loaded),
+                () = alarm(clock.as_ref(), wake) => WakeUp::Alarm,
+                command = self.commands.recv() => WakeUp::Command(command),
             };
             let mut heard = None;
             let mut looked = vec![];
             match woken {
-                Woken::Command(None) => return,
-                Woken::Command(Some(command)) => heard = self.command(command),
-                Woken::Ended(attempt, end) => self.ended(attempt, end),
-                Woken::Rechecked(loaded) => {
+                WakeUp::Command(None) => return,
+                WakeUp::Command(Some(command)) => heard = self.command(command),
+                WakeUp::Ended(attempt, end) => self.ended(attempt, end),
+                WakeUp::Rechecked(loaded) => {
                     looked.append(&mut self.waiting);
                     self.rechecked(loaded);
                     self.waiting.append(&mut self.waiting_for_next);
@@ -176,7 +176,7 @@ impl Keeper {
                         self.recheck(runs);
                     }
                 }
-                Woken::Alarm => {
+                WakeUp::Alarm => {
                     self.tell(Event::Due {
                         asked: self.asked.last(),
                     });
@@ -193,7 +193,7 @@ impl Keeper {
             self.publish();
             // The caller may have gone away. That cancels nothing.
             if let Some((done, heard)) = heard {
-                let _: Result<(), Heard> = done.send(heard);
+                let _: Result<(), CommandResult> = done.send(heard);
             }
             for done in looked {
                 let _: Result<(), ()> = done.send(());
@@ -202,11 +202,11 @@ impl Keeper {
     }
 
     /// Handles a command. Returns the caller to answer once the view shows the result, if there is one.
-    fn command(&mut self, command: Command) -> Option<(Done, Heard)> {
+    fn command(&mut self, command: Command) -> Option<(Responder, CommandResult)> {
         match command {
-            Command::Wanted { min_valid, done } => {
+            Command::TokenRequested { min_valid, done } => {
                 self.tell(Event::Wanted { min_valid });
-                Some((done, Heard::default()))
+                Some((done, CommandResult::default()))
             }
             Command::Reported {
                 generation,
@@ -220,17 +220,17 @@ impl Keeper {
                 });
                 self.log_report(&before, reporter);
                 let cooling_until = self.lifecycle.cooling_of(reporter);
-                Some((done, Heard { cooling_until }))
+                Some((done, CommandResult { cooling_until }))
             }
             Command::Superseded { at, done } => Some((done, self.superseded(at))),
             Command::Adopt { token, done } => {
                 let Adopted { sent, grant, date } = *token;
                 self.tell(Event::Adopted { sent, grant, date });
-                Some((done, Heard::default()))
+                Some((done, CommandResult::default()))
             }
-            Command::Doubted { generation, done } => {
+            Command::TokenDoubted { generation, done } => {
                 self.doubted(generation);
-                Some((done, Heard::default()))
+                Some((done, CommandResult::default()))
             }
             Command::Refresh { reply } => {
                 let _: Result<(), _> = reply.send(self.refresh());
@@ -273,12 +273,12 @@ impl Keeper {
         }
     }
 
-    fn ended(&mut self, attempt: u64, end: Ended) {
+    fn ended(&mut self, attempt: u64, end: StepResult) {
         self.work = None;
         let now = self.now();
         let decision = match end {
-            Ended::Loaded(loaded) => self.loaded(attempt, loaded),
-            Ended::Called(mut end) => {
+            StepResult::Loaded(loaded) => self.loaded(attempt, loaded),
+            StepResult::Called(mut end) => {
                 if let (CallEnd::Failed { fault, .. }, Some(held)) =
                     (&mut end, self.lifecycle.view().held)
                 {
@@ -295,6 +295,6 @@ impl Keeper {
     }
 
     fn tell(&mut self, event: Event) {
-        self.execute(Decision::Tell(event));
+        self.execute(Decision::Pass(event));
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Ticket(u64);
 
 /// A granted place for one call, with the number of resets of the issuer's limit so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct CallSlot {
     pub(super) ticket: Ticket,
     pub(super) site: Arc<str>,
     resets: u64,
@@ -141,7 +141,7 @@ impl Queue {
 
     /// Grants the next place, if one is free. The issuer with the fewest running attempts comes first, so that no
     /// issuer waits for another one's queue. Attempts at the same issuer are ordered by rank, then by arrival.
-    pub(super) fn next(&mut self, now: BootInstant) -> Option<Place> {
+    pub(super) fn next(&mut self, now: BootInstant) -> Option<CallSlot> {
         let (in_all, running) = (self.limit_in_all(), self.running());
         if running >= in_all {
             return None;
@@ -167,7 +167,7 @@ impl Queue {
         issuer.waiting.remove(&ticket);
         issuer.running += 1;
         let resets = issuer.resets;
-        Some(Place {
+        Some(CallSlot {
             ticket,
             site,
             resets,
@@ -175,7 +175,7 @@ impl Queue {
     }
 
     /// Resets the limit of the issuer, because a call takes longer than a healthy issuer's.
-    pub(super) fn slow(&mut self, place: &Place) {
+    pub(super) fn slow(&mut self, place: &CallSlot) {
         let at_one = self.at_one;
         if let Some(issuer) = self.issuers.get_mut(&place.site) {
             issuer.limit = at_one;
@@ -185,7 +185,7 @@ impl Queue {
 
     /// Frees the place of a call that has ended. A healthy answer raises the issuer's limit if attempts wait there. An
     /// answer to a call from before the last reset does not, because it says nothing about the issuer since then.
-    pub(super) fn end(&mut self, place: &Place, outcome: Outcome) {
+    pub(super) fn end(&mut self, place: &CallSlot, outcome: Outcome) {
         if outcome == Outcome::Failed {
             self.slow(place);
         }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::handle::Handle;
 use crate::config::{HostEntry, Rotation, Rule, Sink};
-use crate::policy::{Caller, Gate, Guests, Named};
+use crate::policy::{AccessContext, AllowedUsers, Caller, RuleIndex};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 
@@ -30,34 +30,34 @@ pub struct Entry {
 pub type Profiles = BTreeMap<ProfileName, Entry>;
 
 /// A snapshot of the profiles, or the reason why the configuration is invalid.
-pub type Kept = Result<Arc<Profiles>, Arc<str>>;
+pub type RosterSnapshot = Result<Arc<Profiles>, Arc<str>>;
 
 /// The profiles, and the rules that decide which caller may use them.
 pub struct Roster {
-    gate: Gate,
-    guests: Guests,
+    gate: AccessContext,
+    guests: AllowedUsers,
     /// All users and groups in any rule, so that one check tells whether a caller may use any profile.
-    named: Mutex<Arc<Named>>,
-    kept: watch::Sender<Kept>,
+    named: Mutex<Arc<RuleIndex>>,
+    kept: watch::Sender<RosterSnapshot>,
 }
 
 /// A snapshot of the profiles, as one caller may see them. A caller that may not use all profiles cannot tell a
 /// forbidden profile from one that does not exist.
-pub struct Seen<'a> {
-    gate: Gate,
-    guests: &'a Guests,
+pub struct CallerView<'a> {
+    gate: AccessContext,
+    guests: &'a AllowedUsers,
     caller: &'a Caller,
-    kept: watch::Ref<'a, Kept>,
+    kept: watch::Ref<'a, RosterSnapshot>,
 }
 
 // === impl Roster ===
 
 impl Roster {
     /// Creates an empty roster.
-    pub fn new(gate: Gate) -> Self {
+    pub fn new(gate: AccessContext) -> Self {
         Self {
             gate,
-            guests: Guests::default(),
+            guests: AllowedUsers::default(),
             named: Mutex::default(),
             kept: watch::channel(Ok(Arc::default())).0,
         }
@@ -66,7 +66,7 @@ impl Roster {
     /// Sets the users that the command runs as, for a daemon that serves one command. If there are any, the rules admit
     /// no other users.
     #[must_use]
-    pub fn with_guests(self, guests: Guests) -> Self {
+    pub fn with_guests(self, guests: AllowedUsers) -> Self {
         Self { guests, ..self }
     }
 
@@ -75,11 +75,11 @@ impl Roster {
         self.gate.is_ours(uid) || self.guests.include(uid, self.gate.namespace)
     }
 
-    /// Whether a caller may use any profile, as [`Seen::has_any`] or [`Roster::has_all`] says. The cost does not grow
-    /// with the number of profiles.
+    /// Whether a caller may use any profile, as [`CallerView::has_any`] or [`Roster::has_all`] says. The cost does not
+    /// grow with the number of profiles.
     pub fn may_have_any(&self, caller: &Caller) -> bool {
         self.has_all(caller.uid)
-            || self.guests.is_empty() && self.gate.heeds_rules() && self.named().names(caller)
+            || self.guests.is_empty() && self.gate.applies_rules() && self.named().names(caller)
     }
 
     /// Whether the groups of this user's processes can matter: some rule names a group or this user.
@@ -88,7 +88,7 @@ impl Roster {
         named.names_groups() || named.names_user(uid)
     }
 
-    fn named(&self) -> Arc<Named> {
+    fn named(&self) -> Arc<RuleIndex> {
         let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&named)
     }
@@ -104,7 +104,7 @@ impl Roster {
     }
 
     /// Returns the gate, which decides which callers may use the profiles.
-    pub const fn gate(&self) -> &Gate {
+    pub const fn gate(&self) -> &AccessContext {
         &self.gate
     }
 
@@ -121,12 +121,12 @@ impl Roster {
         self.now().map_err(misconfigured)
     }
 
-    fn now(&self) -> Kept {
+    fn now(&self) -> RosterSnapshot {
         self.kept.borrow().clone()
     }
 
     /// Returns a receiver that is notified whenever a configuration takes effect.
-    pub fn follow(&self) -> watch::Receiver<Kept> {
+    pub fn follow(&self) -> watch::Receiver<RosterSnapshot> {
         self.kept.subscribe()
     }
 
@@ -140,10 +140,10 @@ impl Roster {
         self.put(Err(reason));
     }
 
-    fn put(&self, kept: Kept) {
+    fn put(&self, kept: RosterSnapshot) {
         let rules = kept.iter().flat_map(|all| all.values());
         let rules = rules.flat_map(|entry| entry.rules.iter().filter_map(Rule::who));
-        let named = Arc::new(Named::by(rules));
+        let named = Arc::new(RuleIndex::by(rules));
         *self.named.lock().unwrap_or_else(PoisonError::into_inner) = named;
         // Dropping the last reference to the handle of a removed profile stops its keeper.
         drop(self.kept.send_replace(kept));
@@ -151,8 +151,8 @@ impl Roster {
 
     /// Returns the current profiles that a caller may use. Call it for each request, so that a reload takes effect on
     /// open connections, too.
-    pub fn seen_by<'a>(&'a self, caller: &'a Caller) -> Seen<'a> {
-        Seen {
+    pub fn seen_by<'a>(&'a self, caller: &'a Caller) -> CallerView<'a> {
+        CallerView {
             gate: self.gate,
             guests: &self.guests,
             caller,
@@ -163,7 +163,7 @@ impl Roster {
 
 // === impl Seen ===
 
-impl Seen<'_> {
+impl CallerView<'_> {
     fn allows(&self, entry: &Entry) -> bool {
         if !self.guests.is_empty() {
             return self.has_all();
@@ -232,7 +232,7 @@ impl Seen<'_> {
     /// Returns the profile of this name. Without a name, returns the only profile that the caller may use.
     ///
     /// # Errors
-    /// As [`Seen::get`], and `bad_request` if the caller may use several profiles and names none.
+    /// As [`CallerView::get`], and `bad_request` if the caller may use several profiles and names none.
     pub fn pick(&self, name: Option<&ProfileName>) -> Result<&Arc<Handle>, Problem> {
         if let Some(name) = name {
             return self.get(name);

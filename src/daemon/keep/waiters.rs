@@ -10,7 +10,7 @@ use crate::instant::BootInstant;
 
 /// Counts the callers that wait for one profile's token, and times its queued attempt.
 #[derive(Debug, Default)]
-pub(super) struct Waiters {
+pub(super) struct WaitCounts {
     callers: AtomicUsize,
     /// Notified when the first caller begins to wait, and when the last one leaves.
     changed: Notify,
@@ -19,20 +19,20 @@ pub(super) struct Waiters {
 }
 
 /// A waiting caller, counted until dropped.
-pub(super) struct Caller<'a>(&'a Waiters);
+pub(super) struct WaitingCaller<'a>(&'a WaitCounts);
 
 /// An attempt that waits for its turn, until dropped.
-pub(super) struct Queued<'a>(&'a Waiters);
+pub(super) struct Queued<'a>(&'a WaitCounts);
 
 // === impl Waiters ===
 
-impl Waiters {
+impl WaitCounts {
     /// Counts a waiting caller.
-    pub(super) fn wait(&self) -> Caller<'_> {
+    pub(super) fn wait(&self) -> WaitingCaller<'_> {
         if self.callers.fetch_add(1, Ordering::SeqCst) == 0 {
             self.changed.notify_waiters();
         }
-        Caller(self)
+        WaitingCaller(self)
     }
 
     /// Whether a caller waits.
@@ -61,7 +61,7 @@ impl Waiters {
     }
 }
 
-impl Drop for Caller<'_> {
+impl Drop for WaitingCaller<'_> {
     fn drop(&mut self) {
         if self.0.callers.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.changed.notify_waiters();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::time::Instant;
 
-use crate::offload::Lane;
+use crate::offload::ConcurrencyLimit;
 use crate::problem::{Code, Problem};
 use crate::query::Reloaded;
 use crate::settings::{real_path, source_id};
@@ -25,7 +25,7 @@ pub(super) fn source(config: &Path, state: &Path) -> Source {
 /// # Errors
 /// `conflict` if the request is meant for another daemon, or `unavailable` if that cannot be found out before `until`.
 pub(super) async fn answer(
-    lane: &Lane,
+    lane: &ConcurrencyLimit,
     config: PathBuf,
     state: PathBuf,
     query: &ReloadQuery,

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::asked::Asked;
+use super::machine_answer::MachineAnswer;
 use super::{NOTHING_SERVED, READING, Reloading};
-use crate::config::{Config, Named};
-use crate::query::SocketTakes;
+use crate::config::{Config, ResolvedName};
+use crate::query::SocketModeChange;
 use crate::settings;
 use crate::settings::name_service::{Answers, look_up};
 
@@ -40,40 +40,40 @@ impl Reloading {
     }
 
     /// Repeats the question once.
-    pub(super) fn ask(&self) -> Pin<Box<dyn Future<Output = Asked> + Send>> {
+    pub(super) fn ask(&self) -> Pin<Box<dyn Future<Output = MachineAnswer> + Send>> {
         let lane = self.lane.clone();
         if self.is_machines_fault {
             let (path, uid, named) = (self.config.clone(), self.uid, self.named);
             let before = self.content.clone();
             let read = move || {
                 settings::read(&path, uid)
-                    .and_then(|found| found.to_go_on_with(&path, named, &before))
+                    .and_then(|found| found.may_replace_current(&path, named, &before))
             };
             return Box::pin(async move {
                 match tokio::time::timeout(READING, lane.run(read)).await {
-                    Ok(Ok(read)) => Asked::Config(Box::new(read)),
-                    Ok(Err(_)) | Err(_) => Asked::Nothing,
+                    Ok(Ok(read)) => MachineAnswer::Config(Box::new(read)),
+                    Ok(Err(_)) | Err(_) => MachineAnswer::Nothing,
                 }
             });
         }
         let names = self.wiring.config().names();
         Box::pin(async move {
             let answers = lane.run(move || look_up(names, PATIENCE)).await;
-            answers.map_or(Asked::Nothing, Asked::Names)
+            answers.map_or(MachineAnswer::Nothing, MachineAnswer::Names)
         })
     }
 
     /// Applies the machine's answer, if there is one. Returns whether the set of profiles has changed.
-    pub async fn take(&mut self, asked: Option<Asked>) -> bool {
+    pub async fn take(&mut self, asked: Option<MachineAnswer>) -> bool {
         let Some(asked) = asked else { return false };
         let is_read = match asked {
-            Asked::Names(answers) => {
+            MachineAnswer::Names(answers) => {
                 self.take_names(&answers).await;
                 false
             }
-            Asked::Config(read) => match *read {
+            MachineAnswer::Config(read) => match *read {
                 Ok(found) => {
-                    self.put_in_force(found).await;
+                    self.apply_file(found).await;
                     info!("the configuration can be read now, and is in force");
                     self.told = self.condition.line();
                     self.notify.status(&self.told).await;
@@ -88,15 +88,15 @@ impl Reloading {
                     false
                 }
             },
-            Asked::Nothing => false,
+            MachineAnswer::Nothing => false,
         };
         let is_anything_unknown = self.is_anything_unknown();
-        self.again.go_on(is_anything_unknown);
+        self.again.continue_schedule(is_anything_unknown);
         is_read
     }
 
     async fn take_names(&mut self, answers: &Answers) {
-        let before: Vec<Named> = self.wiring.config().named().cloned().collect();
+        let before: Vec<ResolvedName> = self.wiring.config().named().cloned().collect();
         self.wiring.look_up(answers);
         let mut said = vec![];
         for (was, is) in before.iter().zip(self.wiring.config().named()) {
@@ -114,6 +114,6 @@ impl Reloading {
         debug!(changed = said.len(), "looked the names up again");
         let config = self.wiring.config().clone();
         // Ignore the result: a mode that needs a restart has been reported at the reload.
-        let _: SocketTakes = self.served.follow(&config).await;
+        let _: SocketModeChange = self.served.follow(&config).await;
     }
 }

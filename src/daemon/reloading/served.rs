@@ -7,7 +7,7 @@ use tracing::{error, info, warn};
 use super::super::sockets::mode::ModeSetter;
 use super::super::sockets::unit::misfit;
 use crate::config::{Config, Name, SocketMode};
-use crate::query::SocketTakes;
+use crate::query::SocketModeChange;
 
 /// Mode of the served socket.
 pub struct ServedMode {
@@ -58,7 +58,7 @@ impl ServedMode {
     /// Adjusts the socket's mode to a configuration that was just applied or whose names were looked up again. This is
     /// possible if the mode was not decided yet, or if the number of its group has changed. Returns what a different
     /// mode needs.
-    pub(super) async fn follow(&mut self, config: &Config) -> SocketTakes {
+    pub(super) async fn follow(&mut self, config: &Config) -> SocketModeChange {
         if self.of_unit.is_some() {
             return self.compare(config);
         }
@@ -67,10 +67,10 @@ impl ServedMode {
         let is_decided = !config.waits_for_group();
         if (self.mode, self.is_decided) == (config.socket, is_decided) {
             self.group = name.cloned();
-            return SocketTakes::Nothing;
+            return SocketModeChange::Nothing;
         }
         if self.is_decided && !is_same_group {
-            return SocketTakes::Restart;
+            return SocketModeChange::Restart;
         }
         if let Some(setter) = &self.setter {
             if let Err(error) = setter.set(config.socket, is_decided).await {
@@ -80,7 +80,7 @@ impl ServedMode {
                     self.failed = error;
                 }
                 self.is_decided = false;
-                return SocketTakes::Nothing;
+                return SocketModeChange::Nothing;
             }
             if self.mode != config.socket {
                 info!(
@@ -92,22 +92,22 @@ impl ServedMode {
         self.failed.clear();
         (self.mode, self.is_decided) = (config.socket, is_decided);
         self.group = name.cloned();
-        SocketTakes::Nothing
+        SocketModeChange::Nothing
     }
 
     /// Logs how the service manager's socket differs from the configuration, unless the same line was logged last.
-    fn compare(&mut self, config: &Config) -> SocketTakes {
+    fn compare(&mut self, config: &Config) -> SocketModeChange {
         (self.mode, self.is_decided) = (config.socket, !config.waits_for_group());
         let socket = self.of_unit.as_deref().filter(|_| self.is_decided);
         let Some(misfit) = socket.and_then(|socket| misfit(socket, config.socket)) else {
             self.failed.clear();
-            return SocketTakes::Nothing;
+            return SocketModeChange::Nothing;
         };
         if misfit != self.failed {
             warn!("{misfit}");
             self.failed = misfit;
         }
-        SocketTakes::UnitSetting
+        SocketModeChange::UnitSetting
     }
 }
 
@@ -182,8 +182,8 @@ mod tests {
             let mut served = ServedMode::new(start.as_ref(), Some(setter));
             let socket = tokio::spawn(async move { changes.recv().await.map(|c| c.accept()) });
             let takes = match restart {
-                true => SocketTakes::Restart,
-                false => SocketTakes::Nothing,
+                true => SocketModeChange::Restart,
+                false => SocketModeChange::Nothing,
             };
             assert_eq!(served.follow(&next).await, takes, "{case}");
             assert_eq!(served.follow(&next).await, takes, "{case}");
@@ -207,9 +207,9 @@ mod tests {
             changes.recv().await.unwrap().refuse(busy);
             changes.recv().await.unwrap().accept()
         });
-        assert_eq!(served.follow(&next).await, SocketTakes::Nothing);
+        assert_eq!(served.follow(&next).await, SocketModeChange::Nothing);
         assert!(served.is_open());
-        assert_eq!(served.follow(&next).await, SocketTakes::Nothing);
+        assert_eq!(served.follow(&next).await, SocketModeChange::Nothing);
         assert!(!served.is_open());
         assert_eq!(socket.await.unwrap(), (SocketMode::Group(50), true));
     }
@@ -225,7 +225,7 @@ mod tests {
         File::create(&path).unwrap();
         // The configuration at the start, the next one, the socket's mode, what a change needs, and whether that is
         // logged.
-        let (nothing, setting) = (SocketTakes::Nothing, SocketTakes::UnitSetting);
+        let (nothing, setting) = (SocketModeChange::Nothing, SocketModeChange::UnitSetting);
         for (start, next, mode, takes, is_logged) in [
             (Some(PRIVATE), PRIVATE, 0o600, nothing, false),
             (Some(PRIVATE), ALL, 0o600, setting, true),

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use super::*;
 use crate::clock::testing::TestClock;
 use crate::paths::Env;
-use crate::policy::{Gate, Guests, UserNamespace};
+use crate::policy::{AccessContext, AllowedUsers, UserNamespace};
 
 /// Creates the reloader of a daemon whose configuration is in this folder.
 fn reloading(folder: &Path) -> Reloading {
@@ -24,11 +24,11 @@ fn reloading(folder: &Path) -> Reloading {
         watchdog: None,
         listen_names: None,
         stop_at_eof: false,
-        guests: Guests::default(),
+        guests: AllowedUsers::default(),
         life: None,
         surroundings: Arc::default(),
     };
-    let roster = Arc::new(Roster::new(Gate {
+    let roster = Arc::new(Roster::new(AccessContext {
         own_uid: uid,
         namespace: UserNamespace::Identity,
     }));

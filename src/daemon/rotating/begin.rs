@@ -6,10 +6,10 @@ use std::time::Duration;
 use getrandom::Error as NoRandom;
 use tracing::{debug, info};
 
-use super::begun::Begun;
 use super::driver::Driver;
 use super::how::{HowToRotate, Mode};
 use super::journal;
+use super::prepared::PreparedRotation;
 use super::refused::RotationRefused;
 use super::storing;
 use crate::applications::{Family, MAX_USER_KEYS};
@@ -17,12 +17,12 @@ use crate::causes::Causes;
 use crate::profile::ProfileName;
 use crate::rotation::host::{self, Claim, Host};
 use crate::rotation::names::key_name;
-use crate::rotation::{Mark, Notes, Overlap, RotationId, Terms, Wanted};
-use crate::store::{Bound, Machine, Record, RotationJournal, RotationMode, RotationRead};
+use crate::rotation::{GraceMoment, Notes, Overlap, RotationId, RotationRequest, Terms};
+use crate::store::{BoundTarget, Machine, Record, RotationJournal, RotationMode, RotationRead};
 use crate::token::MAX_LIFETIME;
 
 /// A rotation that an earlier process left open.
-enum Left {
+enum LeftoverRotation {
     Overlap {
         notes: Box<Notes>,
         family: Option<Family>,
@@ -34,34 +34,38 @@ enum Left {
 
 impl Driver {
     /// Returns the state machine of the open rotation; without one, that of a new rotation with the options `how`.
-    pub(super) async fn machine(&mut self, how: Option<&HowToRotate>) -> Begun {
+    pub(super) async fn machine(&mut self, how: Option<&HowToRotate>) -> PreparedRotation {
         let record = match self.record().await {
             Ok(record) => record,
-            Err(why) if how.is_some() => return Begun::Refused(RotationRefused::System(why)),
+            Err(why) if how.is_some() => {
+                return PreparedRotation::Refused(RotationRefused::System(why));
+            }
             Err(_) => None,
         };
         let take_over = how.is_some_and(|how| how.take_over);
         let left = match self.left(record.as_ref(), take_over).await {
             Ok(left) => left,
-            Err(refused) => return Begun::Refused(refused),
+            Err(refused) => return PreparedRotation::Refused(refused),
         };
         let (left, in_place) = match left {
-            Some(Left::InPlace(journal)) => (None, self.resume_in_place(&journal).await.map(Some)),
-            Some(left @ Left::Overlap { .. }) => (Some(left), Ok(None)),
+            Some(LeftoverRotation::InPlace(journal)) => {
+                (None, self.resume_in_place(&journal).await.map(Some))
+            }
+            Some(left @ LeftoverRotation::Overlap { .. }) => (Some(left), Ok(None)),
             None => (None, self.resume_from_store(record.as_ref()).await),
         };
         match in_place {
             Ok(None) => {}
             Ok(Some(begun)) => return begun,
-            Err(refused) => return Begun::Refused(refused),
+            Err(refused) => return PreparedRotation::Refused(refused),
         }
         let terms = self.terms(record.as_ref());
-        let clock = Mark {
+        let clock = GraceMoment {
             boot_id: self.shared.outside.machine.boot.clone(),
             at: self.shared.outside.clock.now().boot,
             date: None,
         };
-        if let Some(Left::Overlap {
+        if let Some(LeftoverRotation::Overlap {
             notes,
             family,
             with,
@@ -74,40 +78,40 @@ impl Driver {
             }
             self.with = with;
             self.family = family;
-            return Begun::Machine(Box::new(Overlap::resume(*notes, terms, clock)));
+            return PreparedRotation::Machine(Box::new(Overlap::resume(*notes, terms, clock)));
         }
         if take_over {
-            return Begun::Refused(RotationRefused::NothingOpen);
+            return PreparedRotation::Refused(RotationRefused::NothingOpen);
         }
         let (Some(how), Some(record)) = (how, record) else {
             return match how {
                 Some(_) => {
                     let why = "no credential is stored for the profile".to_owned();
-                    Begun::Refused(RotationRefused::System(why))
+                    PreparedRotation::Refused(RotationRefused::System(why))
                 }
-                None => Begun::Nothing,
+                None => PreparedRotation::Nothing,
             };
         };
-        if matches!(record.binding.bound, Bound::Origin(_)) {
+        if matches!(record.binding.bound, BoundTarget::Origin(_)) {
             let why = "the stored credential does not say where it may be sent; store it again with 'jetond add'";
-            return Begun::Refused(RotationRefused::System(why.to_owned()));
+            return PreparedRotation::Refused(RotationRefused::System(why.to_owned()));
         }
         let rotation = match random_id() {
             Ok(rotation) => rotation,
             Err(error) => {
                 let why = format!("the system gives no random bytes: {error}");
-                return Begun::Refused(RotationRefused::System(why));
+                return PreparedRotation::Refused(RotationRefused::System(why));
             }
         };
         if how.mode == Mode::InPlace {
             let begun = self.new_in_place(how, rotation, &record).await;
-            return begun.unwrap_or_else(Begun::Refused);
+            return begun.unwrap_or_else(PreparedRotation::Refused);
         }
         self.with.clone_from(&how.with);
         let client_id = record.key.credential.client_id.clone();
         let mut sharers = self.sharers(&record.binding.origin(), &client_id);
         sharers.extend(self.possible_sharers());
-        let wanted = Wanted {
+        let wanted = RotationRequest {
             sharers,
             in_use: self.in_use(),
             client_id,
@@ -115,7 +119,7 @@ impl Driver {
             max_keys: MAX_USER_KEYS,
         };
         info!(rotation = rotation.as_str(), "rotation begins");
-        Begun::Machine(Box::new(Overlap::new(rotation, wanted, terms, clock)))
+        PreparedRotation::Machine(Box::new(Overlap::new(rotation, wanted, terms, clock)))
     }
 
     /// Finds what an earlier process left open.
@@ -123,7 +127,7 @@ impl Driver {
         &self,
         record: Option<&Record>,
         take_over: bool,
-    ) -> Result<Option<Left>, RotationRefused> {
+    ) -> Result<Option<LeftoverRotation>, RotationRefused> {
         let (shared, name) = (self.shared(), self.name.clone());
         let read = self
             .blocking(move || shared.outside.journals.read(&name))
@@ -153,7 +157,7 @@ impl Driver {
             ),
         };
         if journal.mode == RotationMode::InPlace {
-            return Ok(Some(Left::InPlace(journal)));
+            return Ok(Some(LeftoverRotation::InPlace(journal)));
         }
         let (notes, family) = journal::notes(&journal).ok_or_else(|| {
             unclear(
@@ -161,7 +165,7 @@ impl Driver {
                 "its journal has a word that this program does not know",
             )
         })?;
-        Ok(Some(Left::Overlap {
+        Ok(Some(LeftoverRotation::Overlap {
             notes: Box::new(notes),
             family: Some(family),
             with: journal.with.clone(),
@@ -184,10 +188,10 @@ impl Driver {
     }
 
     /// Finds a rotation in the record whose journal is missing.
-    fn left_in(&self, record: Option<&Record>) -> Option<Left> {
+    fn left_in(&self, record: Option<&Record>) -> Option<LeftoverRotation> {
         let view = storing::view(record?)?;
         let name = key_name(&self.name, view.rotation.as_ref()?);
-        Some(Left::Overlap {
+        Some(LeftoverRotation::Overlap {
             notes: Box::new(Notes::of_record(&view, name)?),
             family: None,
             with: None,

@@ -7,11 +7,11 @@ use tracing::debug;
 
 use super::driver::Driver;
 use crate::applications::{
-    Family, KeyIssuer, KeyName, Kind, Listed, Made, Reply, Trouble, TroubleKind,
+    ApiError, ApiErrorKind, CreatedKey, Family, KeyIssuer, KeyName, Kind, Listed, Reply,
 };
 use crate::credential::Credential;
 use crate::profile::ProfileName;
-use crate::rotation::{Event, KeyRef, ListedKey, Listing, Refused};
+use crate::rotation::{CallRefusal, Event, KeyRef, ListedKey, Listing};
 use crate::store::Key;
 use crate::token::AccessToken;
 
@@ -104,7 +104,7 @@ impl Driver {
             return Event::NotSent;
         };
         let Ok(key_name) = KeyName::parse(name) else {
-            return Event::Refused(Refused::Other);
+            return Event::Refused(CallRefusal::Other);
         };
         match keys.create(family, &key_name).await {
             Reply::Done(made) => self.created(name, made),
@@ -118,7 +118,7 @@ impl Driver {
     }
 
     /// Keeps the secret of the new key.
-    fn created(&mut self, name: &str, made: Made) -> Event {
+    fn created(&mut self, name: &str, made: CreatedKey) -> Event {
         let refer = KeyRef {
             client_id: made.client_id.clone(),
             id: Some(made.id.clone()),
@@ -170,7 +170,7 @@ impl Driver {
         };
         match keys.delete(id.0, &id.1).await {
             Reply::Done(()) => Event::Deleted,
-            Reply::Refused(trouble) if trouble.kind == TroubleKind::NotFound => Event::Deleted,
+            Reply::Refused(trouble) if trouble.kind == ApiErrorKind::NotFound => Event::Deleted,
             Reply::Refused(trouble) => {
                 self.undeleted.insert(label, key.client_id);
                 self.failed(&trouble)
@@ -182,24 +182,24 @@ impl Driver {
         }
     }
 
-    fn note_trouble(&mut self, trouble: &Trouble) {
+    fn note_trouble(&mut self, trouble: &ApiError) {
         self.hindrance
             .note(format!("the control plane: {}", trouble.cause()));
     }
 
     /// Returns the event for a call that failed.
-    fn failed(&mut self, trouble: &Trouble) -> Event {
+    fn failed(&mut self, trouble: &ApiError) -> Event {
         debug!(%trouble, "a call of the rotation failed");
         self.note_trouble(trouble);
         if trouble.may_be_done {
             return Event::Lost;
         }
         match trouble.kind {
-            TroubleKind::Conflict => Event::Refused(Refused::NameTaken),
-            TroubleKind::Unauthorized => Event::Refused(Refused::Unauthorized),
-            TroubleKind::Forbidden => Event::Refused(Refused::Forbidden),
-            TroubleKind::Busy | TroubleKind::Unreachable(_) => Event::NotSent,
-            _ => Event::Refused(Refused::Other),
+            ApiErrorKind::Conflict => Event::Refused(CallRefusal::NameTaken),
+            ApiErrorKind::Unauthorized => Event::Refused(CallRefusal::Unauthorized),
+            ApiErrorKind::Forbidden => Event::Refused(CallRefusal::Forbidden),
+            ApiErrorKind::Busy | ApiErrorKind::Unreachable(_) => Event::NotSent,
+            _ => Event::Refused(CallRefusal::Other),
         }
     }
 

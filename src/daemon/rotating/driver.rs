@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::begun::{Begun, Outcome};
-use super::exchange::Exchange;
-use super::hindrance::{Hindrance, STORE};
+use super::environment::Shared;
+use super::exchange::InPlaceData;
 use super::how::HowToRotate;
 use super::open::Open;
-use super::outside::Shared;
-use super::proven::Proven;
+use super::prepared::{Outcome, PreparedRotation};
+use super::proven::ProvenToken;
 use super::refused::RotationRefused;
+use super::rotation_wait::{RotationWait, STORE};
+use super::step_texts;
 use super::storing::{self, MadeKey};
-use super::told;
 use crate::applications::Family;
 use crate::causes::Causes;
 use crate::instant::BootInstant;
@@ -42,13 +42,13 @@ pub(super) struct Driver {
     /// The client IDs of the keys that the issuer refused to delete, by their labels.
     pub(super) undeleted: BTreeMap<String, String>,
     /// The token of the new key, until the switch.
-    pub(super) proven: Option<Proven>,
+    pub(super) proven: Option<ProvenToken>,
     /// What a rotation in place keeps between its steps.
-    pub(super) exchange: Exchange,
+    pub(super) exchange: InPlaceData,
     /// Until when the key in force is not sent again to check it before the old key is deleted.
     pub(super) guarded_until: Option<BootInstant>,
     /// What the rotation is waiting for.
-    pub(super) hindrance: Hindrance,
+    pub(super) hindrance: RotationWait,
     pub(super) is_finish_told: bool,
     /// The rotation whose journal this task has written, or has tried to write.
     pub(super) noted: Option<RotationId>,
@@ -72,9 +72,9 @@ impl Driver {
             made: Arc::default(),
             undeleted: BTreeMap::new(),
             proven: None,
-            exchange: Exchange::default(),
+            exchange: InPlaceData::default(),
             guarded_until: None,
-            hindrance: Hindrance::default(),
+            hindrance: RotationWait::default(),
             is_lifetime_known: false,
             is_record_shared: false,
             noted: None,
@@ -85,7 +85,7 @@ impl Driver {
 
     /// Drives the rotation to its end.
     pub(super) async fn run(mut self, how: Option<HowToRotate>) -> Outcome {
-        self.open.tell(told::beginning(how.is_some()), false);
+        self.open.tell(step_texts::beginning(how.is_some()), false);
         let (_lock, begun) = loop {
             match self.begin(how.as_ref()).await {
                 Ok(begun) => break begun,
@@ -106,10 +106,10 @@ impl Driver {
             }
         };
         match begun {
-            Begun::Machine(machine) => self.walk(*machine).await,
-            Begun::InPlace(machine) => self.exchange(*machine).await,
-            Begun::Nothing => self.refuse(&RotationRefused::NoProfile),
-            Begun::Refused(refused) => self.refuse(&refused),
+            PreparedRotation::Machine(machine) => self.walk(*machine).await,
+            PreparedRotation::InPlace(machine) => self.exchange(*machine).await,
+            PreparedRotation::Nothing => self.refuse(&RotationRefused::NoProfile),
+            PreparedRotation::Refused(refused) => self.refuse(&refused),
         }
         Outcome::Over
     }
@@ -144,7 +144,7 @@ impl Driver {
     async fn begin(
         &mut self,
         how: Option<&HowToRotate>,
-    ) -> Result<(DriverLock, Begun), RotationRefused> {
+    ) -> Result<(DriverLock, PreparedRotation), RotationRefused> {
         let (shared, name) = (self.shared(), self.name.clone());
         let driving = self.blocking(move || shared.outside.journals.drive(&name));
         let lock = driving.await.map_err(RotationRefused::System)?;
@@ -153,7 +153,7 @@ impl Driver {
             _ => RotationRefused::System(Causes(&error).to_string()),
         })?;
         match self.machine(how).await {
-            Begun::Refused(refused) => Err(refused),
+            PreparedRotation::Refused(refused) => Err(refused),
             begun => Ok((lock, begun)),
         }
     }
@@ -225,10 +225,10 @@ impl Driver {
         if notes.phase == Phase::Grace && !self.is_switch_told {
             self.is_switch_told = true;
             info!(key = notes.name, "the new key is in force");
-            self.open.tell(told::switched(notes), false);
+            self.open.tell(step_texts::switched(notes), false);
         }
         let now = self.shared.outside.clock.now();
-        if let Some(step) = told::step(machine, now, &mut self.hindrance) {
+        if let Some(step) = step_texts::step(machine, now, &mut self.hindrance) {
             self.open.tell(step, false);
         }
     }
@@ -242,11 +242,11 @@ impl Driver {
             true => warn!(why = %refused, "the key is not rotated"),
             false => debug!(why = %refused, "the key is not rotated"),
         }
-        self.open.tell(told::refused(refused), stays);
+        self.open.tell(step_texts::refused(refused), stays);
     }
 
     fn end(&self, machine: &Overlap, end: &End) {
-        let step = told::ended(machine.notes(), end, self.hindrance.what());
+        let step = step_texts::ended(machine.notes(), end, self.hindrance.what());
         let needs_human = matches!(end, End::NeedsHuman);
         match needs_human {
             true => warn!(sentence = step.sentence, "the rotation needs a person"),

@@ -7,7 +7,7 @@ use crate::token::AccessToken;
 
 /// Data that a rotation in place keeps in memory between its steps. The second slot of the store has a copy.
 #[derive(Debug, Default)]
-pub(super) struct Exchange {
+pub(super) struct InPlaceData {
     /// The token with which the call is repeated if its answer is lost.
     pub(super) token: Option<AccessToken>,
     /// The last answer with a new secret.
@@ -22,7 +22,7 @@ pub(super) struct Exchange {
 
 // === impl Exchange ===
 
-impl Exchange {
+impl InPlaceData {
     /// Returns the secret in the last answer.
     pub(super) fn secret(&self) -> Option<ClientSecret> {
         secret_of(self.answer.as_ref()?)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::warn;
 
 use super::driver::AGAIN;
-use super::outside::Shared;
+use super::environment::Shared;
 use crate::causes::Causes;
 use crate::config::StoreKind;
 use crate::profile::ProfileName;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use super::driver::Driver;
-use super::outside::Shared;
+use super::environment::Shared;
 use crate::credential::Credential;
 use crate::fault::FaultKind;
 use crate::lifecycle::credentials::CallEnd;

@@ -5,25 +5,27 @@
 //! | `begin` | makes the state machine, new or from what an earlier process left |
 //! | `check` | checks whether the key's secret can be replaced in place |
 //! | `calls` | the calls to the issuer |
-//! | `storing`, `looking` | changes and reads the record and the second slot |
+//! | `storing`, `slot_reading` | changes and reads the record and the second slot |
 //! | `journal` | converts the state machine's notes to and from the journal |
-//! | `told` | the sentence for each step |
+//! | `step_texts` | the sentence for each step |
 
 use tracing::{debug, info, warn};
 
 use super::driver::Driver;
 use crate::causes::Causes;
-use crate::rotation::{InPlace, InPlaceCommand, InPlaceEnd, InPlaceEvent, InPlaceNotes, Written};
+use crate::rotation::{
+    InPlace, InPlaceCommand, InPlaceEnd, InPlaceEvent, InPlaceNotes, WriteOutcome,
+};
 
 mod begin;
 mod calls;
 mod check;
 mod journal;
-mod looking;
+mod slot_reading;
+mod step_texts;
 mod storing;
-mod told;
 
-use looking::Looked;
+use slot_reading::SlotReading;
 
 impl Driver {
     /// Drives a rotation in place to its end.
@@ -42,7 +44,7 @@ impl Driver {
                 return self.end_exchange(&notes, end);
             }
             let now = self.shared.outside.clock.now();
-            if let Some(step) = told::step(&command, &notes, &self.exchange, now) {
+            if let Some(step) = step_texts::step(&command, &notes, &self.exchange, now) {
                 self.open.tell(step, false);
             }
             let kind = command.kind();
@@ -64,7 +66,7 @@ impl Driver {
         let Some(rejected) = self.open.locked_out() else {
             return false;
         };
-        matches!(self.look_in_place(notes).await, Looked::Found(current, _) if current == rejected)
+        matches!(self.look_in_place(notes).await, SlotReading::Found(current, _) if current == rejected)
     }
 
     /// Executes one command; `None` if another program has replaced the stored credential.
@@ -87,13 +89,13 @@ impl Driver {
                 InPlaceEvent::Settled
             }
             InPlaceCommand::Read => match self.look_in_place(notes).await {
-                Looked::Unreadable => InPlaceEvent::Unreadable,
-                Looked::Found(current, slot) => InPlaceEvent::Record(current, slot),
-                Looked::Replaced => return None,
+                SlotReading::Unreadable => InPlaceEvent::Unreadable,
+                SlotReading::Found(current, slot) => InPlaceEvent::Record(current, slot),
+                SlotReading::Replaced => return None,
             },
             InPlaceCommand::Finish(_) => {
                 let written = self.finish_exchange(notes).await;
-                if written == Written::Done
+                if written == WriteOutcome::Done
                     && let Some(handle) = self.shared.handle(&self.name)
                 {
                     handle.recheck().await;
@@ -115,7 +117,7 @@ impl Driver {
     }
 
     fn end_exchange(&self, notes: &InPlaceNotes, end: InPlaceEnd) {
-        let step = told::ended(&self.name, notes, end, &self.exchange);
+        let step = step_texts::ended(&self.name, notes, end, &self.exchange);
         let needs_human = end == InPlaceEnd::NeedsHuman;
         match needs_human {
             true => warn!(sentence = step.sentence, "the rotation needs a person"),
@@ -130,7 +132,7 @@ impl Driver {
             warn!(why = error, "what was kept for the rotation stays");
         }
         self.remove_notes().await;
-        let step = told::replaced(notes);
+        let step = step_texts::replaced(notes);
         info!(sentence = step.sentence, "rotation ends");
         self.open.tell(step, false);
     }

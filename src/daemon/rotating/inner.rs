@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
-use super::begun::Outcome;
 use super::driver::{Driver, ELSEWHERE};
+use super::environment::Shared;
 use super::how::HowToRotate;
 use super::open::Open;
-use super::outside::Shared;
+use super::prepared::Outcome;
 use crate::profile::ProfileName;
 use crate::rotation::Command;
 

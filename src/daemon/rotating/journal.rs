@@ -30,14 +30,14 @@ const PHASES: [(Phase, &str); 11] = [
 ];
 
 /// What the journal says in addition to the notes.
-pub(super) struct Beside<'a> {
+pub(super) struct JournalContext<'a> {
     pub(super) machine: &'a Machine,
     pub(super) with: Option<&'a ProfileName>,
     pub(super) family: Family,
 }
 
 /// Returns the journal of these notes; `None` does not occur for a phase that has a name.
-pub(super) fn of_notes(notes: &Notes, beside: &Beside<'_>) -> Option<RotationJournal> {
+pub(super) fn of_notes(notes: &Notes, beside: &JournalContext<'_>) -> Option<RotationJournal> {
     let (_, word) = PHASES.iter().find(|(phase, _)| *phase == notes.phase)?;
     Some(RotationJournal {
         id: store::RotationId::parse(notes.rotation.as_str())?,
@@ -112,7 +112,7 @@ mod tests {
                 phase,
                 grace: None,
             };
-            let beside = Beside {
+            let beside = JournalContext {
                 machine: &machine,
                 with: None,
                 family: Family::UserApplications,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tracing::{debug, info, warn};
 
 use super::driver::Driver;
-use super::outside::Shared;
+use super::environment::Shared;
 use super::storing;
 use crate::applications::{Kind, Listed, Reply};
 use crate::causes::Causes;
@@ -83,7 +83,7 @@ impl Driver {
     }
 
     async fn set_left(&self, keys: Vec<LeftKey>) {
-        self.shared.note_left(&self.name, keys.clone());
+        self.shared.set_undeleted_keys(&self.name, keys.clone());
         let (shared, name) = (self.shared(), self.name.clone());
         let written = self.blocking(move || {
             let lock = shared.outside.stores.lock(&name)?;
@@ -115,7 +115,7 @@ impl Shared {
         let mut found: Vec<_> = left.keys().cloned().collect();
         found.retain(|name| self.profile(name).is_some());
         // A command may have removed some names from the files.
-        self.replace_left(left);
+        self.replace_undeleted_keys(left);
         found
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::step::{RotationShown, RotationStep, Steps, Written};
+use super::step::{RotationShown, RotationStep, StepLog, Steps};
 use crate::instant::UnixTime;
 use crate::profile::ProfileName;
 use crate::rotation::{Notes, Phase, SecretHash};
@@ -13,7 +13,7 @@ use crate::rotation::{Notes, Phase, SecretHash};
 /// An open rotation, shared by its task and its callers.
 pub(super) struct Open {
     since: UnixTime,
-    written: watch::Sender<Arc<Written>>,
+    written: watch::Sender<Arc<StepLog>>,
     keys: Mutex<Keys>,
     finish: watch::Sender<bool>,
     /// The profile that manages the keys, if a later request named one.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::driver::Driver;
-use super::outside::Shared;
-use super::proven::Proven;
+use super::environment::Shared;
+use super::proven::ProvenToken;
 use crate::credential::Credential;
 use crate::fault::FaultKind;
 use crate::lifecycle::credentials::CallEnd;
@@ -30,7 +30,7 @@ impl Driver {
         match handle.prove(Arc::new(credential)).await {
             CallEnd::Granted { sent, grant, date } => {
                 let rights = self.rights(&grant).await;
-                self.proven = Some(Proven { sent, grant, date });
+                self.proven = Some(ProvenToken { sent, grant, date });
                 Event::Proved { rights, date }
             }
             CallEnd::Failed { fault, sent } => {

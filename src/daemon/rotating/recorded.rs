@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::driver::Driver;
-use super::hindrance::{EMPTY, GONE, STORE};
+use super::rotation_wait::{EMPTY, GONE, STORE};
 use super::storing;
 use crate::causes::Causes;
-use crate::rotation::{Change, Written};
+use crate::rotation::{Change, WriteOutcome};
 use crate::store::Record;
 
 impl Driver {
-    pub(super) async fn store(&mut self, change: Change) -> Written {
+    pub(super) async fn store(&mut self, change: Change) -> WriteOutcome {
         let (shared, name, made) = (self.shared(), self.name.clone(), Arc::clone(&self.made));
         let is_restore = matches!(change, Change::Restore(..));
         let changed = self.blocking(move || {
@@ -25,16 +25,16 @@ impl Driver {
                 &made,
             ))
         });
-        let gone = || (Written::Failed, Some(GONE.to_owned()));
+        let gone = || (WriteOutcome::Failed, Some(GONE.to_owned()));
         let (written, why) = match changed.await {
             Ok(changed) => changed.unwrap_or_else(gone),
-            Err(why) => (Written::Failed, Some(why)),
+            Err(why) => (WriteOutcome::Failed, Some(why)),
         };
         if let Some(why) = why {
             self.hindrance.note(format!("{STORE}: {why}"));
         }
         if is_restore
-            && written == Written::Done
+            && written == WriteOutcome::Done
             && let Some(handle) = self.shared.handle(&self.name)
         {
             handle.recheck().await;

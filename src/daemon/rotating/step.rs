@@ -72,14 +72,14 @@ pub struct RotationShown {
 /// The steps of one rotation for one caller: all steps from the beginning, in order.
 #[derive(Debug)]
 pub struct Steps {
-    written: watch::Receiver<Arc<Written>>,
+    written: watch::Receiver<Arc<StepLog>>,
     /// How many steps the caller has received or missed.
     given: usize,
 }
 
 /// The steps of a rotation so far.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(super) struct StepLog {
     /// How many earlier steps were dropped.
     dropped: usize,
     steps: Vec<RotationStep>,
@@ -88,7 +88,7 @@ pub(super) struct Written {
 // === impl Steps ===
 
 impl Steps {
-    pub(super) const fn new(written: watch::Receiver<Arc<Written>>) -> Self {
+    pub(super) const fn new(written: watch::Receiver<Arc<StepLog>>) -> Self {
         Self { written, given: 0 }
     }
 
@@ -134,7 +134,7 @@ impl RotationStep {
 
 // === impl Written ===
 
-impl Written {
+impl StepLog {
     /// Returns the steps with one more. A step that is like the last one replaces it, so that callers do not receive
     /// it twice; `None` for a retry after a wait, which callers do not receive.
     pub(super) fn with(&self, step: RotationStep) -> Option<Self> {
@@ -179,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_gets_each_step_once_and_a_late_one_the_last_hundred() {
-        let (sender, receiver) = watch::channel(Arc::<Written>::default());
+        let (sender, receiver) = watch::channel(Arc::<StepLog>::default());
         let (mut early, mut late) = (Steps::new(receiver.clone()), Steps::new(receiver));
         for n in 0..KEPT + 5 {
             let more = sender.borrow().with(step(n)).unwrap();
@@ -201,7 +201,7 @@ mod tests {
             until: until.map(|s| UnixTime::from_epoch(std::time::Duration::from_secs(s))),
             ..RotationStep::default()
         };
-        let mut written = Written::default();
+        let mut written = StepLog::default();
         for (step, count) in [
             (named("deleting", None), 1),
             (named("waiting", Some(1)), 2),

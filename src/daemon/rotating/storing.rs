@@ -9,7 +9,7 @@ use tracing::debug;
 use crate::causes::Causes;
 use crate::profile::ProfileName;
 use crate::rotation::{self, Change, KeyRef, RecordView};
-use crate::store::{Key, Record, RotationId, Store, Stores, Written, replace_if};
+use crate::store::{Key, Record, ReplaceOutcome, RotationId, Store, Stores, replace_if};
 
 /// The key that the issuer created, until its secret is in the record.
 pub(super) type MadeKey = Mutex<Option<Key>>;
@@ -22,12 +22,15 @@ pub(super) fn change(
     profile: &ProfileName,
     change: &Change,
     made: &MadeKey,
-) -> (rotation::Written, Option<String>) {
+) -> (rotation::WriteOutcome, Option<String>) {
     let lock = match stores.lock(profile) {
         Ok(lock) => lock,
         Err(error) => {
             debug!(error = %Causes(&error), "the profile cannot be locked");
-            return (rotation::Written::Failed, Some(Causes(&error).to_string()));
+            return (
+                rotation::WriteOutcome::Failed,
+                Some(Causes(&error).to_string()),
+            );
         }
     };
     let (Change::PutNext { rotation: id, .. }
@@ -35,7 +38,7 @@ pub(super) fn change(
     | Change::Restore(id, _)
     | Change::Finish(id)) = change;
     let Some(id) = RotationId::parse(id.as_str()) else {
-        return (rotation::Written::Failed, None);
+        return (rotation::WriteOutcome::Failed, None);
     };
     let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
     let written = match change {
@@ -43,7 +46,7 @@ pub(super) fn change(
             let is_next = |key: &Key| key.credential.client_id == next.client_id;
             if !made.as_ref().is_some_and(is_next) {
                 let why = "the new secret is not there".to_owned();
-                return (rotation::Written::Failed, Some(why));
+                return (rotation::WriteOutcome::Failed, Some(why));
             }
             replace_if(store, &lock, None, |record| {
                 if record.key.credential.client_id != current.client_id {
@@ -60,17 +63,17 @@ pub(super) fn change(
         Change::Finish(_) => replace_if(store, &lock, Some(&id), |record| Some(record.settled())),
     };
     let (written, intended, why) = match written {
-        Written::Done(_) => (rotation::Written::Done, None, None),
-        Written::Conflict => (rotation::Written::Conflict, None, None),
-        Written::Failed { intended, error } => {
+        ReplaceOutcome::Done(_) => (rotation::WriteOutcome::Done, None, None),
+        ReplaceOutcome::Conflict => (rotation::WriteOutcome::Conflict, None, None),
+        ReplaceOutcome::Failed { intended, error } => {
             debug!(error = %Causes(&error), "the record is not changed");
             let why = Causes(&error).to_string();
-            (rotation::Written::Failed, intended, Some(why))
+            (rotation::WriteOutcome::Failed, intended, Some(why))
         }
-        Written::Unknown { intended, error } => {
+        ReplaceOutcome::Unknown { intended, error } => {
             debug!(error = %Causes(&error), "the record may be changed");
             let why = Causes(&error).to_string();
-            (rotation::Written::Unknown, Some(intended), Some(why))
+            (rotation::WriteOutcome::Unknown, Some(intended), Some(why))
         }
     };
     if let (Change::PutNext { .. }, Some(intended)) = (change, intended) {

@@ -5,29 +5,29 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::begun::Begun;
+use super::prepared::PreparedRotation;
 use super::*;
-use crate::applications::fake::{Conduct, FakeIssuer};
-use crate::applications::{Family, KeyIssuer, KeyName, Reply, TroubleKind};
+use crate::applications::fake::{FakeBehaviour, FakeIssuer};
+use crate::applications::{ApiErrorKind, Family, KeyIssuer, KeyName, Reply};
 use crate::clock::Clock as _;
 use crate::clock::testing::TestClock;
-use crate::config::{Purpose, StoreKind};
+use crate::config::{StoreKind, TokenPurpose};
 use crate::credential::{Ca, ClientSecret, Credential};
 use crate::daemon::keep::bulkhead::Bulkhead;
 use crate::daemon::keep::handle::Handle;
-use crate::daemon::keep::keeper::Parts;
+use crate::daemon::keep::keeper::KeeperParts;
 use crate::daemon::keep::roster::{Entry, Profiles, Roster};
 use crate::fault::{Fault, FaultKind};
 use crate::lifecycle::credentials::NotLoaded;
-use crate::lifecycle::{Pace, Policy};
+use crate::lifecycle::{AttemptLimits, Policy};
 use crate::offload;
-use crate::policy::{Gate, UserNamespace};
+use crate::policy::{AccessContext, UserNamespace};
 use crate::provider::{Fetching, Granted, Provider};
-use crate::rotation::{Command, End, Event, Overlap, Phase, Reason, Refusal};
-use crate::schedule::Unit;
+use crate::rotation::{Command, End, Event, Overlap, Phase, Reason, StartRefusal};
+use crate::schedule::Jitter;
 use crate::store::source::{CredentialSource, LoadedCredential, Loading};
 use crate::store::{
-    self, Binding, Bound, Key, Machine, OtherKey, Record, RotationRead, StoreReader, Stores,
+    self, Binding, BoundTarget, Key, Machine, OtherKey, Record, RotationRead, StoreReader, Stores,
 };
 use crate::testing::FewNames;
 use crate::token::{AccessToken, Grant};
@@ -175,7 +175,7 @@ impl World {
                 server_date: None,
             },
             binding: Binding {
-                bound: Bound::of(profile, profile.endpoint().unwrap()),
+                bound: BoundTarget::of(profile, profile.endpoint().unwrap()),
                 issuer: None,
                 ca: Ca::System,
                 proxy: None,
@@ -211,13 +211,13 @@ impl World {
     /// Starts a process of this machine.
     async fn start_without_token(&self) -> Process {
         let clock: Arc<dyn crate::clock::Clock> = Arc::<TestClock>::clone(&self.clock);
-        let roster = Arc::new(Roster::new(Gate {
+        let roster = Arc::new(Roster::new(AccessContext {
             own_uid: self.owner(),
             namespace: UserNamespace::Identity,
         }));
         let (plane, refusals) = (Arc::clone(&self.plane), Arc::clone(&self.refusals));
         let other_user = Arc::<FakeIssuer>::default();
-        let (rotations, found) = Rotations::new(Outside {
+        let (rotations, found) = Rotations::new(Environment {
             clock: self
                 .hurry
                 .as_ref()
@@ -240,7 +240,7 @@ impl World {
                 let is_refused = refusals.load(Ordering::SeqCst) > 0;
                 if is_refused {
                     refusals.fetch_sub(1, Ordering::SeqCst);
-                    return Box::pin(std::future::ready(Err(offload::Refused::TooMany)));
+                    return Box::pin(std::future::ready(Err(offload::NotStarted::TooMany)));
                 }
                 // On this thread: a second thread would take an arbitrary time on the paused clock.
                 call();
@@ -252,18 +252,18 @@ impl World {
             fails: Arc::clone(&self.fails),
             found,
         };
-        let parts = Parts {
+        let parts = KeeperParts {
             name: name(),
             source: Arc::new(source),
             provider: Arc::<Issuer>::clone(&self.issuer),
             clock: Arc::clone(&clock),
-            jitter: || Unit::new(0.5),
+            jitter: || Jitter::new(0.5),
             policy: Policy::default(),
             compartment: Bulkhead::default().compartment("scripted"),
             generation: 0,
-            pace: Pace::default(),
+            pace: AttemptLimits::default(),
         };
-        let handle = Arc::new(Handle::spawn(parts, "runai", Purpose::default()));
+        let handle = Arc::new(Handle::spawn(parts, "runai", TokenPurpose::default()));
         let entry = Entry {
             handle: Arc::clone(&handle),
             rules: [].into(),
@@ -361,7 +361,7 @@ impl Process {
         let open = Arc::new(Open::new(self.shared.outside.clock.now().unix));
         let mut driver = Driver::new(Arc::clone(&self.shared), name(), open);
         match driver.machine(how).await {
-            Begun::Machine(machine) => Some((driver, *machine)),
+            PreparedRotation::Machine(machine) => Some((driver, *machine)),
             _ => None,
         }
     }
@@ -447,19 +447,25 @@ async fn a_rotation_goes_on_when_its_caller_leaves_and_deletes_the_old_key_late(
 
 #[tokio::test(start_paused = true)]
 async fn a_rotation_that_is_killed_anywhere_loses_no_credential_and_no_key() {
-    let outcomes: &[(&str, &[Conduct])] = &[
+    let outcomes: &[(&str, &[FakeBehaviour])] = &[
         ("answered", &[]),
-        ("create busy", &[Conduct::Refuse(TroubleKind::Busy)]),
-        ("create refused", &[Conduct::Refuse(TroubleKind::Forbidden)]),
-        ("create lost", &[Conduct::Lose]),
-        ("create answer lost", &[Conduct::LoseAnswer]),
-        ("create late", &[Conduct::Delay]),
-        ("delete lost", &[Conduct::Answer, Conduct::Lose]),
+        ("create busy", &[FakeBehaviour::Refuse(ApiErrorKind::Busy)]),
+        (
+            "create refused",
+            &[FakeBehaviour::Refuse(ApiErrorKind::Forbidden)],
+        ),
+        ("create lost", &[FakeBehaviour::Lose]),
+        ("create answer lost", &[FakeBehaviour::LoseAnswer]),
+        ("create late", &[FakeBehaviour::Delay]),
+        ("delete lost", &[FakeBehaviour::Answer, FakeBehaviour::Lose]),
         (
             "delete answer lost",
-            &[Conduct::Answer, Conduct::LoseAnswer],
+            &[FakeBehaviour::Answer, FakeBehaviour::LoseAnswer],
         ),
-        ("delete late", &[Conduct::Answer, Conduct::Delay]),
+        (
+            "delete late",
+            &[FakeBehaviour::Answer, FakeBehaviour::Delay],
+        ),
     ];
     for (outcome, conduct) in outcomes {
         for commands in 0.. {
@@ -537,7 +543,7 @@ async fn the_grace_period_begins_when_the_profile_uses_the_new_key() {
     let process = world.start().await;
     let open = Arc::new(Open::new(world.clock.now().unix));
     let mut driver = Driver::new(Arc::clone(&process.shared), name(), open);
-    let Begun::Machine(mut machine) = driver.machine(Some(&overlap())).await else {
+    let PreparedRotation::Machine(mut machine) = driver.machine(Some(&overlap())).await else {
         panic!("it begins");
     };
     let notes = loop {
@@ -693,7 +699,7 @@ async fn hosts_that_do_not_see_the_others_lock_leave_the_journal_of_the_first() 
     // Both have seen that no rotation is open, and one has written its journal.
     walk(&mut first, &mut early, 2).await;
     let end = walk(&mut second, &mut late, MANY).await;
-    assert_eq!(end, Some(End::Refused(Refusal::NoJournal)));
+    assert_eq!(end, Some(End::Refused(StartRefusal::NoJournal)));
     let journal = world.journal();
     assert!(matches!(journal, RotationRead::Begun(journal) if journal.machine.host == "other"));
     let end = walk(&mut first, &mut early, MANY).await;
@@ -742,7 +748,7 @@ async fn what_cannot_be_rotated_is_refused_before_anything_is_changed() {
     // The paused clock may have run past the token's expiry; then the list is refused.
     let refused = matches!(
         end,
-        Some(End::Refused(Refusal::NotListed | Refusal::NoList))
+        Some(End::Refused(StartRefusal::NotListed | StartRefusal::NoList))
     );
     assert!(refused, "{end:?}");
     assert_eq!((client.len(), world.clients().await.len()), (1, 0));

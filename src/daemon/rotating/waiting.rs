@@ -6,12 +6,12 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::driver::Driver;
-use super::hindrance::STORE;
-use super::told;
+use super::rotation_wait::STORE;
+use super::step_texts;
 use crate::applications::Kind;
 use crate::config::StoreKind;
 use crate::profile::ProfileName;
-use crate::rotation::{Event, Notes, Overlap, Pause, Why};
+use crate::rotation::{Event, Notes, Overlap, Pause, WaitReason};
 
 /// How long to wait before a keyring that answers counts as having finished all earlier writes.
 const LATE_WRITES: Duration = Duration::from_secs(60);
@@ -28,9 +28,9 @@ impl Driver {
         loop {
             let now = clock.now();
             let until = now.boot.after(LATE_WRITES);
-            let hindered = self.hindrance.told(Why::Store, now.unix);
+            let hindered = self.hindrance.describe(WaitReason::Store, now.unix);
             self.open
-                .tell(told::settling(hindered, now.unix_of(until)), false);
+                .tell(step_texts::settling(hindered, now.unix_of(until)), false);
             clock.sleep_until(until).await;
             match self.record().await {
                 Ok(_) => return,
@@ -47,7 +47,7 @@ impl Driver {
         // The configuration may say now that the old key stays, or how long.
         let is_by_terms = matches!(
             pause.why,
-            Why::Grace | Why::Unused | Why::InUse | Why::NotTold
+            WaitReason::Grace | WaitReason::Unused | WaitReason::InUse | WaitReason::NoLoginsShown
         );
         let event = tokio::select! { biased;
             // `self.open` holds the sender, so the channel is never closed.
@@ -78,7 +78,7 @@ impl Driver {
                 self.open.keep_manager();
                 let now = self.shared.outside.clock.now().unix;
                 self.open
-                    .tell(told::not_managing(&wanted, &why, now), false);
+                    .tell(step_texts::not_managing(&wanted, &why, now), false);
             }
         }
     }

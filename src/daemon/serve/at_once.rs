@@ -3,7 +3,7 @@
 use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 
-use super::super::service::{Door, Service};
+use super::super::service::{Service, SocketKind};
 use super::guard;
 use super::reply::{Reply, wants_plain};
 use super::routes::Route;
@@ -21,7 +21,7 @@ pub(super) enum Reached {
 pub(super) fn held(
     service: &Service,
     caller: &Caller,
-    door: Door,
+    door: SocketKind,
     request: &Request<Incoming>,
 ) -> Option<Reply> {
     match at_once(service, caller, door, request) {
@@ -34,7 +34,7 @@ pub(super) fn held(
 pub(super) fn at_once(
     service: &Service,
     caller: &Caller,
-    door: Door,
+    door: SocketKind,
     request: &Request<Incoming>,
 ) -> Result<Reached, Problem> {
     guard::check(request)?;

@@ -6,14 +6,14 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Buf as _, Frame, SizeHint};
 
-use super::pace::Busy;
+use super::connection_progress::BusyGuard;
 use super::streamed::{Next, Streamed};
 use crate::token::Pieces;
 
 /// The body of an answer. Its connection counts as busy until the body is written.
-pub(super) struct Answering {
+pub(super) struct AnswerBody {
     sending: Sending,
-    _busy: Busy,
+    _busy: BusyGuard,
 }
 
 enum Sending {
@@ -26,9 +26,9 @@ enum Sending {
 
 // === impl Answering ===
 
-impl Answering {
+impl AnswerBody {
     /// Creates a body from a whole answer.
-    pub(super) fn whole(answer: impl Into<Pieces>, busy: Busy) -> Self {
+    pub(super) fn whole(answer: impl Into<Pieces>, busy: BusyGuard) -> Self {
         Self {
             sending: Sending::Whole(answer.into()),
             _busy: busy,
@@ -36,7 +36,7 @@ impl Answering {
     }
 
     /// Creates a body that streams events.
-    pub(super) fn streamed(stream: Box<dyn Streamed>, busy: Busy) -> Self {
+    pub(super) fn streamed(stream: Box<dyn Streamed>, busy: BusyGuard) -> Self {
         busy.watches();
         Self {
             sending: Sending::Streamed(stream.next()),
@@ -45,7 +45,7 @@ impl Answering {
     }
 }
 
-impl Body for Answering {
+impl Body for AnswerBody {
     type Data = Pieces;
     type Error = Infallible;
 

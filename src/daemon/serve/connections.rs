@@ -8,17 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
 
+use super::connection_state::{Activity, ConnectionState};
 use super::hangups::Hangups;
-use super::standing::{Doing, Standing};
-use super::table::{Admitted, Table};
-use super::turns::{InTurn, Turn, Turns, Unpaused};
+use super::table::{AdmittedConnection, Table};
+use super::turns::{LoopTurn, PipelinedCount, Turns, UserTurnCount};
 use super::waiting::{Access, Waiting};
-use crate::policy::Gate;
+use crate::policy::AccessContext;
 
 mod drain;
 
-pub use super::places::Limits;
-pub use super::table::Leave;
+pub use super::eviction::Limits;
+pub use super::table::LeaveReason;
 pub use drain::FIRST_REQUEST;
 
 /// Maximum number of connections in all.
@@ -38,7 +38,7 @@ pub struct Connections {
     /// The accepted connections that wait for a place or for their refusal.
     waiting: Mutex<Waiting<UnixStream>>,
     /// Distinguishes the daemon's user and root, for whom places are reserved, from other users.
-    gate: Option<Gate>,
+    gate: Option<AccessContext>,
     turns: Turns,
     /// `None` on a system that does not report hangups.
     hangups: Option<Hangups>,
@@ -52,21 +52,21 @@ pub struct Connections {
 
 /// A connection's place under the limits. Dropping it frees the place.
 #[derive(Debug)]
-pub struct Place {
-    spot: Arc<Spot>,
+pub struct ConnectionSlot {
+    spot: Arc<ConnectionEntry>,
     uid: u32,
 }
 
 /// Shared state through which a connection and its requests inform the table.
 #[derive(Debug)]
-pub(super) struct Spot {
+pub(super) struct ConnectionEntry {
     connections: Arc<Connections>,
     key: u64,
-    standing: Arc<Standing>,
-    unpaused: Unpaused,
+    standing: Arc<ConnectionState>,
+    unpaused: PipelinedCount,
     /// Whether any request got an answer other than a server error.
     is_answered: AtomicBool,
-    in_turn: Arc<InTurn>,
+    in_turn: Arc<UserTurnCount>,
 }
 
 // === impl Connections ===
@@ -86,11 +86,11 @@ impl Connections {
 
     /// Creates a table that can reserve places for our user and root, which `gate` identifies, and that notices when
     /// peers hang up. It has no places before [`Connections::limit`] is called. Call it on the event loop.
-    pub fn shared(gate: Gate) -> Arc<Self> {
+    pub fn shared(gate: AccessContext) -> Arc<Self> {
         Arc::new(Self::with(Limits::default(), Some(gate), Hangups::new()))
     }
 
-    fn with(limits: Limits, gate: Option<Gate>, hangups: Option<Hangups>) -> Self {
+    fn with(limits: Limits, gate: Option<AccessContext>, hangups: Option<Hangups>) -> Self {
         Self {
             table: Mutex::new(Table::new(limits)),
             waiting: Mutex::new(Waiting::new(limits.waiting)),
@@ -113,9 +113,12 @@ impl Connections {
     /// there is no free place and no connection that must make room.
     ///
     /// One channel serves all reasons to leave, because a connection polls it each time it wakes.
-    pub fn admit(self: &Arc<Self>, uid: u32) -> Option<(Place, oneshot::Receiver<Leave>)> {
+    pub fn admit(
+        self: &Arc<Self>,
+        uid: u32,
+    ) -> Option<(ConnectionSlot, oneshot::Receiver<LeaveReason>)> {
         let is_ours = self.gate.is_some_and(|gate| gate.is_ours(uid));
-        let Admitted {
+        let AdmittedConnection {
             key,
             standing,
             in_turn,
@@ -125,15 +128,15 @@ impl Connections {
         if displaces {
             self.waiting().count_fruitless(Access::Allowed, uid);
         }
-        let spot = Spot {
+        let spot = ConnectionEntry {
             connections: Arc::clone(self),
             key,
             standing,
-            unpaused: Unpaused::default(),
+            unpaused: PipelinedCount::default(),
             is_answered: AtomicBool::new(false),
             in_turn,
         };
-        let place = Place {
+        let place = ConnectionSlot {
             spot: Arc::new(spot),
             uid,
         };
@@ -178,9 +181,9 @@ impl Connections {
 
 // === impl Place ===
 
-impl Place {
+impl ConnectionSlot {
     /// Returns the part of the place that requests share.
-    pub(super) const fn spot(&self) -> &Arc<Spot> {
+    pub(super) const fn spot(&self) -> &Arc<ConnectionEntry> {
         &self.spot
     }
 
@@ -191,13 +194,13 @@ impl Place {
 
     /// Counts a request. Returns the turn of the event loop whose end the request has to wait for, if the connection or
     /// its user has had enough requests in it.
-    pub(super) fn count_request(&self) -> Option<Turn> {
+    pub(super) fn count_request(&self) -> Option<LoopTurn> {
         let spot = &*self.spot;
         spot.connections.turns.count(&spot.unpaused, &spot.in_turn)
     }
 
     /// Waits for the end of a turn, and of later ones until the request is within the bounds.
-    pub(super) async fn take_turn(&self, mut full: Option<Turn>) {
+    pub(super) async fn take_turn(&self, mut full: Option<LoopTurn>) {
         while let Some(turn) = full {
             self.spot.connections.turns.end_of(turn).await;
             // Count again in each turn. Otherwise the next turn would serve all waiting requests at once.
@@ -208,9 +211,9 @@ impl Place {
 
 // === impl Spot ===
 
-impl Spot {
+impl ConnectionEntry {
     /// Records what the connection is doing.
-    pub(super) fn set(&self, doing: Doing) {
+    pub(super) fn set(&self, doing: Activity) {
         if self.standing.set(doing) {
             self.connections.lock().places.order_again(self.key);
         }
@@ -241,9 +244,9 @@ impl Spot {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        let Spot {
+        let ConnectionEntry {
             connections,
             key,
             is_answered,
@@ -269,13 +272,13 @@ mod tests {
 
     /// An open connection that can be told to leave.
     struct Open {
-        place: Place,
-        leave: oneshot::Receiver<Leave>,
+        place: ConnectionSlot,
+        leave: oneshot::Receiver<LeaveReason>,
     }
 
     impl Open {
         fn answers(&self) {
-            self.place.spot().set(Doing::Answering);
+            self.place.spot().set(Activity::Answering);
         }
     }
 
@@ -284,7 +287,7 @@ mod tests {
         Some(Open { place, leave })
     }
 
-    fn told(open: &mut Open) -> Option<Leave> {
+    fn told(open: &mut Open) -> Option<LeaveReason> {
         open.leave.try_recv().ok()
     }
 
@@ -319,12 +322,12 @@ mod tests {
         others[1].answers();
         let mut newest = open(&all, 1).unwrap();
         let left = others.each_mut().map(told);
-        assert_eq!(left, [None, None, Some(Leave::AtOnce), None]);
+        assert_eq!(left, [None, None, Some(LeaveReason::AtOnce), None]);
         assert_eq!(told(&mut newest), None);
         assert!(all.must_wait());
         // What this evicted connection does afterwards changes nothing.
         others[2].answers();
-        others[2].place.spot().set(Doing::Idle);
+        others[2].place.spot().set(Activity::Idle);
         assert_eq!(all.lock().open, 5, "it has not ended yet");
     }
 
@@ -337,7 +340,7 @@ mod tests {
             leaving: 1,
             waiting: 0,
         };
-        let gate = Gate {
+        let gate = AccessContext {
             own_uid: 7,
             namespace: crate::policy::UserNamespace::Identity,
         };
@@ -372,7 +375,7 @@ mod tests {
         assert_eq!(busy.each_mut().map(told), [None, None]);
         assert_eq!(told(&mut third), None);
         drop(open(&all, 2).unwrap());
-        assert_eq!(told(&mut third), Some(Leave::AtOnce));
+        assert_eq!(told(&mut third), Some(LeaveReason::AtOnce));
         drop((busy, third));
         assert!(open(&all, 1).is_some());
     }
@@ -387,7 +390,7 @@ mod tests {
         assert_eq!(within(Duration::from_secs(1)).await, None);
         let mut late = open(&all, 1).unwrap();
         for open in [&mut a, &mut b, &mut late] {
-            assert_eq!(told(open), Some(Leave::AfterThis));
+            assert_eq!(told(open), Some(LeaveReason::AfterThis));
         }
         drop((a, b));
         assert_eq!(within(Duration::from_secs(1)).await, None);

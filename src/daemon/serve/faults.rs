@@ -40,13 +40,13 @@ impl Faults {
     }
 
     pub(super) fn tell_end(&mut self, now: BootInstant) {
-        if let Some(times) = self.accept.over(now) {
+        if let Some(times) = self.accept.end_if_quiet(now) {
             info!(times, "accepting connections again");
         }
-        if let Some(times) = self.unknown.over(now) {
+        if let Some(times) = self.unknown.end_if_quiet(now) {
             info!(times, "peer credentials are available again");
         }
-        if let Some(times) = self.full.over(now) {
+        if let Some(times) = self.full.end_if_quiet(now) {
             info!(times, "no more connections are refused for their number");
         }
     }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// State that the reader of a connection shares with the service that answers its requests. Only the connection's own
 /// task changes it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Framing(Arc<Framed>);
+pub(super) struct Framing(Arc<FramingState>);
 
 #[derive(Debug, Default)]
-struct Framed {
+struct FramingState {
     /// Bytes of the current request's body that have not been passed on yet.
     body_left: AtomicU64,
     /// Whether a part of a head is held back.

@@ -14,19 +14,19 @@ use tokio::net::UnixStream;
 pub(super) use self::linux::Hangups;
 
 /// A stream whose peer can hang up.
-pub trait Peered {
+pub trait HasPeer {
     /// Returns the socket through which the system reports that the peer has hung up.
     fn socket(&self) -> Option<BorrowedFd<'_>>;
 }
 
-impl Peered for UnixStream {
+impl HasPeer for UnixStream {
     fn socket(&self) -> Option<BorrowedFd<'_>> {
         Some(self.as_fd())
     }
 }
 
 /// An in-memory pipe, for the daemon's own requests and for tests. Its other end is in this process.
-impl Peered for DuplexStream {
+impl HasPeer for DuplexStream {
     fn socket(&self) -> Option<BorrowedFd<'_>> {
         None
     }

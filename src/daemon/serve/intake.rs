@@ -40,7 +40,7 @@ const READS: usize = 16;
 const MOST_LINE_ENDS: usize = 256;
 
 /// A stream that is read head by head and body by body.
-pub(super) struct Intake<S> {
+pub(super) struct HeadBuffer<S> {
     stream: S,
     account: Account,
     framing: Framing,
@@ -66,7 +66,7 @@ pub(super) struct Intake<S> {
 
 // === impl Intake ===
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> HeadBuffer<S> {
     /// Creates an intake that reads `stream` for a connection of this account.
     pub(super) fn new(stream: S, account: Account, framing: Framing, longest: usize) -> Self {
         Self {
@@ -222,7 +222,7 @@ fn is_of_method(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Intake<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for HeadBuffer<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -255,7 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Intake<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Intake<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for HeadBuffer<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

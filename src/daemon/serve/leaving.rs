@@ -4,9 +4,9 @@ use std::pin::Pin;
 
 use tokio::task::yield_now;
 
-use super::connections::{Leave, Place};
+use super::connection_progress::ConnectionProgress;
+use super::connections::{ConnectionSlot, LeaveReason};
 use super::framing::Framing;
-use super::pace::Pace;
 
 /// Runs a connection that was told to leave until it ends. Returns `None` if it must be closed as it is.
 ///
@@ -15,13 +15,13 @@ use super::pace::Pace;
 /// closes the connection as soon as hyper has no request from it.
 pub(super) async fn end<C: Future>(
     mut connection: Pin<&mut C>,
-    told: Leave,
-    pace: &Pace,
+    told: LeaveReason,
+    pace: &ConnectionProgress,
     framing: &Framing,
-    place: &Place,
+    place: &ConnectionSlot,
     end_when_idle: impl FnOnce(Pin<&mut C>),
 ) -> Option<C::Output> {
-    if told == Leave::AtOnce {
+    if told == LeaveReason::AtOnce {
         // Answer a waiting request now. Also answer a request that has already arrived, if that needs no wait: the
         // event loop polls the connection once more.
         framing.end();

@@ -113,7 +113,7 @@ impl Account {
             return Some(bytes);
         }
         let charge = self.take(bytes.len().min(SHARE + FREE))?;
-        Some(Bytes::from_owner(Charged {
+        Some(Bytes::from_owner(ChargedBytes {
             bytes,
             _charge: charge,
         }))
@@ -121,12 +121,12 @@ impl Account {
 }
 
 /// Bytes together with their charge, because they may be written long after the answer was made.
-struct Charged {
+struct ChargedBytes {
     bytes: Bytes,
     _charge: Charge,
 }
 
-impl AsRef<[u8]> for Charged {
+impl AsRef<[u8]> for ChargedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 
-use super::super::keep::patience::Patience;
+use super::super::keep::wait_limit::WaitLimit;
 use super::super::service::Service;
 use super::reply::{Failure, Reply};
 use super::request_body::RequestBody;
@@ -21,7 +21,7 @@ pub(super) async fn oauth2_token(
     caller: &Caller,
     headers: &HeaderMap,
     body: RequestBody,
-    max_wait: Patience,
+    max_wait: WaitLimit,
 ) -> Result<Reply, Failure> {
     let mut authorizations = headers.get_all(AUTHORIZATION).iter();
     let authorization = authorizations.next().map(HeaderValue::as_bytes);

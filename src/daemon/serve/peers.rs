@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use tracing::{debug, info};
 
-use crate::policy::{Caller, Gate, Peer, UserNamespace};
+use crate::policy::{AccessContext, Caller, Peer, UserNamespace};
 
 /// Returns the peer of a connection (`SO_PEERCRED` and `SO_PEERGROUPS`, unix(7)). A peer may be in 65,536 supplementary
 /// groups, so they are read only if a rule could need them: `groups_count` says so for a user. If the kernel does not
@@ -16,11 +16,11 @@ use crate::policy::{Caller, Gate, Peer, UserNamespace};
 /// The kernel's errors. The connection must then be refused.
 pub(super) fn of(
     stream: &UnixStream,
-    gate: &Gate,
+    gate: &AccessContext,
     groups_count: impl FnOnce(u32) -> bool,
 ) -> io::Result<Peer> {
     let (uid, gid, pid) = credentials(stream)?;
-    let groups = if gate.is_ours(uid) || !gate.heeds_rules() || !groups_count(uid) {
+    let groups = if gate.is_ours(uid) || !gate.applies_rules() || !groups_count(uid) {
         Box::default()
     } else {
         supplementary_groups(stream).unwrap_or_else(|error| {
@@ -106,7 +106,7 @@ fn supplementary_groups(_: &UnixStream) -> io::Result<Box<[u32]>> {
 
 /// Returns the gate of a daemon of this user, which says which peers may do everything. Logs a line if the daemon can
 /// serve no other user.
-pub fn gate(own_uid: u32, has_guests: bool) -> Gate {
+pub fn gate(own_uid: u32, has_guests: bool) -> AccessContext {
     let namespace = user_namespace();
     if namespace == UserNamespace::Other && !has_guests {
         info!(
@@ -114,7 +114,7 @@ pub fn gate(own_uid: u32, has_guests: bool) -> Gate {
             "in a user namespace: only this user is served"
         );
     }
-    Gate { own_uid, namespace }
+    AccessContext { own_uid, namespace }
 }
 
 /// Determines the user namespace of this process.
@@ -136,7 +136,7 @@ mod tests {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let own_uid = rustix::process::geteuid().as_raw();
         let namespace = UserNamespace::Identity;
-        let peer = of(&ours, &Gate { own_uid, namespace }, |_| true).unwrap();
+        let peer = of(&ours, &AccessContext { own_uid, namespace }, |_| true).unwrap();
         assert_eq!(peer.caller.uid, own_uid);
         assert_eq!(peer.caller.gid, rustix::process::getegid().as_raw());
         assert_eq!(peer.pid, i32::try_from(std::process::id()).ok());

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::query::{News, Print, RotationNews, Surroundings, TokenAnswer};
+use crate::query::{Print, PrintContext, RotationEvent, TokenAnswer, WatchEvent};
 use crate::wire::frame::Reply;
 use crate::wire::{TokenReply, events};
 
@@ -19,13 +19,13 @@ pub(super) struct Events;
 pub(super) struct StepLines;
 
 impl<Answer: ?Sized> Print<Answer> for Line {
-    fn print(&self, _: &Answer, _: Surroundings<'_>) -> Reply {
+    fn print(&self, _: &Answer, _: PrintContext<'_>) -> Reply {
         body(self.0.into())
     }
 }
 
 impl<Answer: ?Sized, T: Serialize> Print<Answer> for Json<Answer, T> {
-    fn print(&self, answer: &Answer, _: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &Answer, _: PrintContext<'_>) -> Reply {
         // Structs and maps of strings and numbers always serialise.
         let mut bytes = serde_json::to_vec(&self.0(answer)).unwrap_or_default();
         bytes.push(b'\n');
@@ -33,10 +33,10 @@ impl<Answer: ?Sized, T: Serialize> Print<Answer> for Json<Answer, T> {
     }
 }
 
-impl Print<News> for Events {
-    fn print(&self, news: &News, around: Surroundings<'_>) -> Reply {
+impl Print<WatchEvent> for Events {
+    fn print(&self, news: &WatchEvent, around: PrintContext<'_>) -> Reply {
         body(match news {
-            News::Token(TokenAnswer {
+            WatchEvent::Token(TokenAnswer {
                 profile,
                 held,
                 freshness,
@@ -44,17 +44,17 @@ impl Print<News> for Events {
                 let stale = freshness.is_stale();
                 events::token(&TokenReply::new(profile, held, stale, around.now))
             }
-            News::State(reply) => events::state(reply),
-            News::Quiet => events::COMMENT.to_vec(),
+            WatchEvent::State(reply) => events::state(reply),
+            WatchEvent::Quiet => events::COMMENT.to_vec(),
         })
     }
 }
 
-impl Print<RotationNews> for StepLines {
-    fn print(&self, news: &RotationNews, _: Surroundings<'_>) -> Reply {
+impl Print<RotationEvent> for StepLines {
+    fn print(&self, news: &RotationEvent, _: PrintContext<'_>) -> Reply {
         body(match news {
-            RotationNews::Step(step) => step.to_line(),
-            RotationNews::Quiet => b"\n".to_vec(),
+            RotationEvent::Step(step) => step.to_line(),
+            RotationEvent::Quiet => b"\n".to_vec(),
         })
     }
 }

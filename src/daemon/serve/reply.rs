@@ -5,16 +5,16 @@ use hyper::body::Bytes;
 use hyper::header::ACCEPT;
 use serde::Serialize;
 
-use super::super::keep::handle::Served;
+use super::super::keep::handle::ServedToken;
 use super::memory::{Account, refusal};
 use super::response::{JSON, TEXT};
 use super::streamed::{EventSource, Form, Stream, Streamed};
 use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::instant::Now;
-use crate::lifecycle::Held;
+use crate::lifecycle::HeldToken;
 use crate::problem::Problem;
 use crate::profile::ProfileName;
-use crate::query::{Reloaded, SocketTakes};
+use crate::query::{Reloaded, SocketModeChange};
 use crate::token::{self, Pieces};
 use crate::wire::TokenReply;
 use crate::wire::reload::Source;
@@ -97,7 +97,7 @@ impl Reply {
     }
 
     /// Creates a reply with a token, bare or as JSON.
-    pub(super) fn token(profile: &ProfileName, served: &Served, plain: bool) -> Self {
+    pub(super) fn token(profile: &ProfileName, served: &ServedToken, plain: bool) -> Self {
         if plain {
             let token = served.held.token.expose().as_bytes();
             return Self::around(TEXT, [token, b"\n"].concat(), &served.held);
@@ -110,7 +110,7 @@ impl Reply {
     }
 
     /// Creates a reply that contains this token.
-    pub(super) fn around(content_type: &'static str, answer: Vec<u8>, held: &Held) -> Self {
+    pub(super) fn around(content_type: &'static str, answer: Vec<u8>, held: &HeldToken) -> Self {
         Self {
             content_type,
             body: Content::Token(token::share(answer, &held.token)),
@@ -121,7 +121,7 @@ impl Reply {
     pub(super) fn printed(
         content_type: &'static str,
         answer: Vec<u8>,
-        held: Option<&Held>,
+        held: Option<&HeldToken>,
     ) -> Self {
         match held {
             Some(held) => Self::around(content_type, answer, held),
@@ -191,7 +191,7 @@ impl ReloadReply {
             removed: done.removed,
             changed: done.changed,
             kept: done.kept,
-            restart_needed: done.socket != SocketTakes::Nothing,
+            restart_needed: done.socket != SocketModeChange::Nothing,
             source,
         }
     }

@@ -4,14 +4,14 @@ use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, HeaderValue, PRAGMA};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 
-use super::super::keep::patience::Patience;
-use super::super::service::{Door, Printed, RunAnswer, Service};
+use super::super::keep::wait_limit::WaitLimit;
+use super::super::service::{Printed, RunAnswer, Service, SocketKind};
 use super::at_once::{Reached, at_once};
-use super::body::Answering;
+use super::body::AnswerBody;
+use super::connection_progress::BusyGuard;
 use super::memory::{Account, refusal};
 use super::oauth2::oauth2_token;
 use super::openapi;
-use super::pace::Busy;
 use super::printers::{Events, StepLines};
 use super::reply::{Content, EVENTS, FRAMES, Failure, LINES, ReloadReply, Reply, wants_plain};
 use super::request_body::{LAST_EVENT_ID, RequestBody};
@@ -22,7 +22,7 @@ use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::policy::Peer;
 use crate::problem::Problem;
 use crate::profile::ProfileName;
-use crate::query::{Asked, RotateQuery, WatchQuery};
+use crate::query::{Question, RotateQuery, WatchQuery};
 use crate::wire::frame::{Invocation, MalformedFrame};
 use crate::wire::locking::UnlockQuery;
 use crate::wire::reload::ReloadQuery;
@@ -35,8 +35,8 @@ use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, Rejected};
 pub(super) fn with_held(
     reply: Reply,
     request: &mut Request<Incoming>,
-    busy: Busy,
-) -> Response<Answering> {
+    busy: BusyGuard,
+) -> Response<AnswerBody> {
     let headers = std::mem::take(request.headers_mut());
     response::accept(headers, reply.content_type, body(reply.body, busy))
 }
@@ -46,10 +46,10 @@ pub(super) async fn respond(
     service: &Service,
     account: &Account,
     peer: &Peer,
-    door: Door,
+    door: SocketKind,
     request: &mut Request<Incoming>,
-    busy: Busy,
-) -> Response<Answering> {
+    busy: BusyGuard,
+) -> Response<AnswerBody> {
     let is_oauth2 = request.uri().path() == OAUTH2_TOKEN;
     let answer = match at_once(service, &peer.caller, door, request) {
         Ok(Reached::Reply(reply)) => Ok(reply),
@@ -89,11 +89,11 @@ pub(super) async fn respond(
     response
 }
 
-fn body(content: Content, busy: Busy) -> Answering {
+fn body(content: Content, busy: BusyGuard) -> AnswerBody {
     match content {
-        Content::Own(bytes) | Content::Shared(bytes) => Answering::whole(bytes, busy),
-        Content::Token(pieces) => Answering::whole(pieces, busy),
-        Content::Streamed(stream) => Answering::streamed(stream, busy),
+        Content::Own(bytes) | Content::Shared(bytes) => AnswerBody::whole(bytes, busy),
+        Content::Token(pieces) => AnswerBody::whole(pieces, busy),
+        Content::Streamed(stream) => AnswerBody::streamed(stream, busy),
     }
 }
 
@@ -101,10 +101,10 @@ async fn answer(
     service: &Service,
     account: &Account,
     peer: &Peer,
-    door: Door,
+    door: SocketKind,
     request: &mut Request<Incoming>,
     route: Route,
-    busy: &Busy,
+    busy: &BusyGuard,
 ) -> Result<Reply, Failure> {
     let caller = &peer.caller;
     let body = if request.body().is_end_stream() {
@@ -123,7 +123,7 @@ async fn answer(
     };
     match route {
         Route::Ask(_, asked)
-            if matches!(*asked, Asked::Profiles(None, _)) && account.is_lacking() =>
+            if matches!(*asked, Question::Profiles(None, _)) && account.is_lacking() =>
         {
             Err(refusal(service.clock.now()).into())
         }
@@ -138,7 +138,7 @@ async fn answer(
             min_valid,
             max_wait,
         } => {
-            let max_wait = Patience::at(&busy.seat(), max_wait);
+            let max_wait = WaitLimit::at(&busy.seat(), max_wait);
             let (_, served) = service
                 .token(caller, Some(&profile), min_valid, max_wait)
                 .await?;
@@ -147,14 +147,14 @@ async fn answer(
         Route::Reject { profile, max_wait } => {
             let which = Rejected::from_json(&body).map_err(Problem::bad_request)?;
             drop(body);
-            let max_wait = Patience::at(&busy.seat(), max_wait);
+            let max_wait = WaitLimit::at(&busy.seat(), max_wait);
             let (_, served) = service
                 .reject(caller, Some(&profile), &which, max_wait)
                 .await?;
             Ok(Reply::token(&profile, &served, wants_plain(request)))
         }
         Route::Oauth2Token => {
-            let max_wait = Patience::at(&busy.seat(), DEFAULT_MAX_WAIT);
+            let max_wait = WaitLimit::at(&busy.seat(), DEFAULT_MAX_WAIT);
             oauth2_token(service, caller, request.headers(), body, max_wait).await
         }
         Route::Helper => {
@@ -179,13 +179,13 @@ async fn answer(
                 profile: Some(name),
                 since: last_event_id(request.headers())?,
             };
-            let asked = Asked::Watch(query, Box::new(Events));
+            let asked = Question::Watch(query, Box::new(Events));
             printed(service, peer, door, EVENTS, asked, busy).await
         }
         Route::Rotate(name) => {
             let query = rotate_query(name, &body)?;
             drop(body);
-            let asked = Asked::Rotate(query, Box::new(StepLines));
+            let asked = Question::Rotate(query, Box::new(StepLines));
             printed(service, peer, door, LINES, asked, busy).await
         }
         Route::Reload => {
@@ -213,10 +213,10 @@ async fn answer(
 async fn printed(
     service: &Service,
     peer: &Peer,
-    door: Door,
+    door: SocketKind,
     content_type: &'static str,
-    asked: Asked,
-    busy: &Busy,
+    asked: Question,
+    busy: &BusyGuard,
 ) -> Result<Reply, Failure> {
     Ok(match service.ask(asked, peer, door, &busy.seat()).await? {
         Printed::Whole(mut reply, held) => {

@@ -5,8 +5,8 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Response, StatusCode};
 
-use super::body::Answering;
-use super::pace::Busy;
+use super::body::AnswerBody;
+use super::connection_progress::BusyGuard;
 use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::instant::{Now, UnixTime};
 use crate::problem::Problem;
@@ -24,8 +24,8 @@ const REUSED: std::ops::RangeInclusive<usize> = 2..=6;
 pub(super) fn accept(
     mut headers: HeaderMap,
     content_type: &'static str,
-    body: Answering,
-) -> Response<Answering> {
+    body: AnswerBody,
+) -> Response<AnswerBody> {
     if REUSED.contains(&headers.capacity()) {
         headers.clear();
     } else {
@@ -35,31 +35,31 @@ pub(super) fn accept(
 }
 
 /// Builds the response to a peer that may not use this socket. It closes the connection.
-pub(super) fn turn_out(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
+pub(super) fn turn_out(problem: &Problem, now: Now, busy: BusyGuard) -> Response<AnswerBody> {
     let mut response = refuse(problem, now, busy);
     close(&mut response);
     response
 }
 
 /// Makes a response the last one of its connection.
-pub(super) fn close(response: &mut Response<Answering>) {
+pub(super) fn close(response: &mut Response<AnswerBody>) {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(CONNECTION, close);
 }
 
 /// Builds the response with a problem.
-pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
+pub(super) fn refuse(problem: &Problem, now: Now, busy: BusyGuard) -> Response<AnswerBody> {
     let status = status(problem.code.row().status);
-    let body = Answering::whole(problem.to_json(), busy);
+    let body = AnswerBody::whole(problem.to_json(), busy);
     let mut response = response(HeaderMap::with_capacity(2), status, PROBLEM, body);
     retry_after(&mut response, problem.retry_at, now);
     response
 }
 
 /// Builds the response with an error as in RFC 6749 section 5.2.
-pub(super) fn refuse_oauth2(refusal: &Refusal, now: Now, busy: Busy) -> Response<Answering> {
+pub(super) fn refuse_oauth2(refusal: &Refusal, now: Now, busy: BusyGuard) -> Response<AnswerBody> {
     let status = status(refusal.status);
-    let body = Answering::whole(refusal.to_json(), busy);
+    let body = AnswerBody::whole(refusal.to_json(), busy);
     let mut response = response(HeaderMap::with_capacity(2), status, JSON, body);
     retry_after(&mut response, refusal.again_at(now.unix), now);
     if status == StatusCode::UNAUTHORIZED {
@@ -76,7 +76,7 @@ fn status(number: u16) -> StatusCode {
 }
 
 /// Sets `Retry-After` if the status means that a retry may help.
-fn retry_after(response: &mut Response<Answering>, at: Option<UnixTime>, now: Now) {
+fn retry_after(response: &mut Response<AnswerBody>, at: Option<UnixTime>, now: Now) {
     if let (Some(at), 503 | 429) = (at, response.status().as_u16()) {
         let wait = at
             .seconds_up()
@@ -93,8 +93,8 @@ fn response(
     mut headers: HeaderMap,
     status: StatusCode,
     content_type: &'static str,
-    body: Answering,
-) -> Response<Answering> {
+    body: AnswerBody,
+) -> Response<AnswerBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -105,7 +105,7 @@ fn response(
 
 #[cfg(test)]
 mod tests {
-    use super::super::pace::Pace;
+    use super::super::connection_progress::ConnectionProgress;
     use super::*;
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
                 let name = format!("x-{n}").parse::<hyper::header::HeaderName>();
                 headers.append(name.unwrap(), HeaderValue::from(n));
             }
-            let body = Answering::whole(b"a token".to_vec(), Pace::default().busy());
+            let body = AnswerBody::whole(b"a token".to_vec(), ConnectionProgress::default().busy());
             let response = accept(headers, JSON, body);
             let headers = response.headers();
             assert_eq!(headers.len(), 2);

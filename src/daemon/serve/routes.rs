@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use hyper::Method;
 
-use super::super::service::{ADMIN_ONLY, Door};
+use super::super::service::{ADMIN_ONLY, SocketKind};
 use super::printers::{Json, Line};
 use super::response::{JSON, TEXT};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{Asked, DaemonState, ProfileState, ReadyQuery, RefreshQuery};
+use crate::query::{DaemonState, ProfileState, Question, ReadyQuery, RefreshQuery};
 use crate::wire::{self, ProfileReply, ProfilesReply};
 
 /// The path whose answers follow OAuth 2.0.
@@ -18,7 +18,7 @@ pub(super) const OAUTH2_TOKEN: &str = "/oauth2/token";
 /// A parsed request line.
 pub(super) enum Route {
     /// A question that the request line contains in full. The printed answer is a body of this content type.
-    Ask(&'static str, Box<Asked>),
+    Ask(&'static str, Box<Question>),
     Healthz,
     Helper,
     Lock,
@@ -48,16 +48,16 @@ pub(super) struct Row {
     /// The parts of the path before and after `{profile}`, if it occurs.
     around: Option<(&'static str, &'static str)>,
     pub(super) method: &'static str,
-    pub(super) doors: &'static [Door],
+    pub(super) doors: &'static [SocketKind],
     /// Parses the rest: the segment at `{profile}`, and the query.
     read: fn(&str, &mut Parameters<'_>) -> Result<Route, Problem>,
 }
 
 /// The sockets that serve a path. A container that has only the token socket cannot do the admin socket's work with it.
 /// In turn, the paths of the admin socket never return a token.
-const TOKENS: &[Door] = &[Door::Tokens];
-const ADMIN: &[Door] = &[Door::Admin];
-const BOTH: &[Door] = &[Door::Tokens, Door::Admin];
+const TOKENS: &[SocketKind] = &[SocketKind::Tokens];
+const ADMIN: &[SocketKind] = &[SocketKind::Admin];
+const BOTH: &[SocketKind] = &[SocketKind::Tokens, SocketKind::Admin];
 
 /// All paths. The search starts at the top, so the most frequent requests come first. `openapi.json` describes this
 /// table.
@@ -72,17 +72,23 @@ pub(super) const TABLE: &[Row] = &[
     row("POST", "/v1/helper", BOTH, |_, _| Ok(Route::Helper)),
     row("GET", "/v1/openapi.json", TOKENS, |_, _| Ok(Route::Openapi)),
     row("GET", "/v1/profiles", TOKENS, |_, _| {
-        Ok(ask(JSON, Asked::Profiles(None, Box::new(Json(profiles)))))
+        Ok(ask(
+            JSON,
+            Question::Profiles(None, Box::new(Json(profiles))),
+        ))
     }),
     row("GET", "/v1/profiles/{profile}", TOKENS, |p, _| {
-        Ok(ask(JSON, Asked::Profile(name(p)?, Box::new(Json(profile)))))
+        Ok(ask(
+            JSON,
+            Question::Profile(name(p)?, Box::new(Json(profile))),
+        ))
     }),
     row("POST", "/v1/profiles/{profile}/refresh", TOKENS, |p, _| {
         let query = RefreshQuery {
             profile: Some(name(p)?),
             max_wait: wire::DEFAULT_MAX_WAIT,
         };
-        Ok(ask(JSON, Asked::Refresh(query, Box::new(Json(profile)))))
+        Ok(ask(JSON, Question::Refresh(query, Box::new(Json(profile)))))
     }),
     row(
         "POST",
@@ -113,7 +119,7 @@ pub(super) const TABLE: &[Row] = &[
 const fn row(
     method: &'static str,
     path: &'static str,
-    doors: &'static [Door],
+    doors: &'static [SocketKind],
     read: fn(&str, &mut Parameters<'_>) -> Result<Route, Problem>,
 ) -> Row {
     Row {
@@ -154,7 +160,7 @@ impl Route {
         method: &Method,
         path: &str,
         query: Option<&str>,
-        door: Door,
+        door: SocketKind,
     ) -> Result<Self, Problem> {
         let (row, profile) = Row::find(path).ok_or(Problem::new(Code::NotFound))?;
         row.admits(door)?;
@@ -191,11 +197,11 @@ impl Row {
         (!profile.contains('/')).then_some(profile)
     }
 
-    fn admits(&self, door: Door) -> Result<(), Problem> {
+    fn admits(&self, door: SocketKind) -> Result<(), Problem> {
         match door {
             _ if self.doors.contains(&door) => Ok(()),
-            Door::Tokens => Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY)),
-            Door::Admin => Err(Problem::new(Code::NotFound)
+            SocketKind::Tokens => Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY)),
+            SocketKind::Admin => Err(Problem::new(Code::NotFound)
                 .with_detail("the admin socket has no such path; try the token socket")),
         }
     }
@@ -205,7 +211,7 @@ fn name(segment: &str) -> Result<ProfileName, Problem> {
     ProfileName::parse(segment).map_err(|_| Problem::new(Code::UnknownProfile))
 }
 
-fn ask(content_type: &'static str, asked: Asked) -> Route {
+fn ask(content_type: &'static str, asked: Question) -> Route {
     Route::Ask(content_type, Box::new(asked))
 }
 
@@ -222,7 +228,7 @@ fn profiles(state: &DaemonState) -> ProfilesReply {
 fn ready(profile: Option<ProfileName>) -> Route {
     let wait = Duration::ZERO;
     let print = Box::new(Line("ready\n"));
-    ask(TEXT, Asked::Ready(ReadyQuery { profile, wait }, print))
+    ask(TEXT, Question::Ready(ReadyQuery { profile, wait }, print))
 }
 
 fn token(profile: &str, parameters: &mut Parameters<'_>) -> Result<Route, Problem> {

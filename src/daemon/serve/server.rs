@@ -15,24 +15,24 @@ use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, trace, warn};
 
-use super::super::service::{Door, Service};
+use super::super::service::{Service, SocketKind};
 use super::super::shutdown::Shutdown;
 use super::acceptor::{Acceptor, SHUT_DOWN};
 use super::at_once;
-use super::body::Answering;
-use super::connections::{Connections, Leave, Place};
+use super::body::AnswerBody;
+use super::connection_progress::ConnectionProgress;
+use super::connections::{ConnectionSlot, Connections, LeaveReason};
 use super::faults::Faults;
 use super::framing::Framing;
-use super::hangups::Peered;
-use super::intake::Intake;
+use super::hangups::HasPeer;
+use super::intake::HeadBuffer;
 use super::leaving;
 use super::memory::Memory;
-use super::pace::Pace;
 use super::refusal_log::RefusalLog;
 use super::refusals::Refusals;
 use super::respond;
 use super::response;
-use super::stream::Timed;
+use super::stream::TimedStream;
 use super::waiting::TICK;
 use crate::clock::from_now;
 use crate::policy::Peer;
@@ -77,7 +77,7 @@ impl Server {
     pub async fn run(
         self: Arc<Self>,
         listener: Acceptor,
-        door: Door,
+        door: SocketKind,
         retired: impl Future<Output = ()>,
         mut shutdown: Shutdown,
     ) -> usize {
@@ -134,7 +134,7 @@ impl Server {
                 }
                 // The connection stays in the backlog.
                 Err(error) => {
-                    if faults.accept.came(self.service.clock.now().boot) {
+                    if faults.accept.occurred(self.service.clock.now().boot) {
                         warn!(%error, "cannot accept connections; waiting ones are served later");
                     }
                     let _ = tokio::time::timeout(ACCEPT_REST, shutdown.ordered()).await;
@@ -157,7 +157,7 @@ impl Server {
     async fn empty(
         self: &Arc<Self>,
         listener: Acceptor,
-        door: Door,
+        door: SocketKind,
         mut faults: Faults,
         shutdown: &Shutdown,
     ) {
@@ -182,19 +182,19 @@ impl Server {
 
     /// Answers the requests of one connection. It takes any stream, so that tests can use a paused clock, which real
     /// sockets do not follow.
-    pub async fn connection<S: AsyncRead + AsyncWrite + Peered + Unpin>(
+    pub async fn connection<S: AsyncRead + AsyncWrite + HasPeer + Unpin>(
         self: Arc<Self>,
         stream: S,
         peer: Peer,
-        door: Door,
-        place: Place,
-        mut leave: oneshot::Receiver<Leave>,
+        door: SocketKind,
+        place: ConnectionSlot,
+        mut leave: oneshot::Receiver<LeaveReason>,
     ) {
-        let pace = Pace::of(&place);
+        let pace = ConnectionProgress::of(&place);
         let account = self.memory.account(peer.caller.uid);
         let (server, place, peer, account) = (&self, &place, &peer, &account);
         let framing = Framing::default();
-        let finish = |response: &mut Response<Answering>, request: &Request<Incoming>| {
+        let finish = |response: &mut Response<AnswerBody>, request: &Request<Incoming>| {
             if !response.status().is_server_error() {
                 place.note_answer();
             }
@@ -246,8 +246,8 @@ impl Server {
                 Ok(answer.await)
             }
         });
-        let stream = Timed::new(stream, pace.clone());
-        let stream = TokioIo::new(Intake::new(
+        let stream = TimedStream::new(stream, pace.clone());
+        let stream = TokioIo::new(HeadBuffer::new(
             stream,
             account.clone(),
             framing.clone(),
@@ -266,7 +266,7 @@ impl Server {
             ended = connection.as_mut() => return log_end(&ended, peer),
         };
         // An error is impossible: the table keeps the sender while the connection has its place.
-        let told = told.unwrap_or(Leave::AtOnce);
+        let told = told.unwrap_or(LeaveReason::AtOnce);
         let end_when_idle = http1::Connection::graceful_shutdown;
         // Box the future: inline, state that only an ending connection needs would take memory in each of thousands.
         let end = leaving::end(connection, told, &pace, &framing, place, end_when_idle);

@@ -13,8 +13,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::poll_proceed;
 
-use super::connections::Spot;
-use super::hangups::Peered;
+use super::connections::ConnectionEntry;
+use super::hangups::HasPeer;
 use super::memory;
 
 /// The length of a first answer, in bytes, that is written before the kernel's buffer for unread answers is limited. It
@@ -31,14 +31,14 @@ pub(super) struct Socket {
     is_written: bool,
     /// Whether the kernel's buffer for unread answers is limited.
     is_limited: bool,
-    spot: Arc<Spot>,
+    spot: Arc<ConnectionEntry>,
 }
 
 // === impl Socket ===
 
 impl Socket {
     /// Creates it from a stream that does not block. `spot` is told if the event loop refuses the socket.
-    pub(super) const fn new(stream: UnixStream, spot: Arc<Spot>) -> Self {
+    pub(super) const fn new(stream: UnixStream, spot: Arc<ConnectionEntry>) -> Self {
         Self {
             unwatched: Some(stream),
             watched: None,
@@ -92,7 +92,7 @@ impl Socket {
     }
 }
 
-impl Peered for Socket {
+impl HasPeer for Socket {
     fn socket(&self) -> Option<BorrowedFd<'_>> {
         let unwatched = self.unwatched.as_ref().map(UnixStream::as_fd);
         unwatched.or_else(|| self.watched.as_ref().map(|stream| stream.as_fd()))

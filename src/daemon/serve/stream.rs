@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::hangups::Peered;
-use super::pace::Pace;
+use super::connection_progress::ConnectionProgress;
+use super::hangups::HasPeer;
 use crate::clock::from_now;
 
 /// Time limit before a connection's first byte, and from a request's first byte to the end of its headers.
@@ -25,9 +25,9 @@ pub const IDLE: Duration = Duration::from_secs(60);
 pub const WRITE: Duration = Duration::from_secs(10);
 
 /// A stream whose reads and writes fail with `TimedOut` if the peer is too slow.
-pub struct Timed<S> {
+pub struct TimedStream<S> {
     stream: S,
-    pace: Pace,
+    pace: ConnectionProgress,
     /// The pace for which the deadline was set.
     armed: u32,
     deadline: Instant,
@@ -40,9 +40,9 @@ pub struct Timed<S> {
 
 // === impl Timed ===
 
-impl<S> Timed<S> {
+impl<S> TimedStream<S> {
     /// Adds timers to `stream`.
-    pub fn new(stream: S, pace: Pace) -> Self {
+    pub fn new(stream: S, pace: ConnectionProgress) -> Self {
         let timer = Box::pin(tokio::time::sleep(HEAD));
         Self {
             stream,
@@ -103,7 +103,7 @@ impl<S> Timed<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -124,7 +124,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     }
 }
 
-impl<S: AsyncWrite + Peered + Unpin> AsyncWrite for Timed<S> {
+impl<S: AsyncWrite + HasPeer + Unpin> AsyncWrite for TimedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -180,21 +180,21 @@ mod tests {
         Duration::from_secs(s)
     }
 
-    fn pair() -> (Timed<DuplexStream>, Pace, DuplexStream) {
+    fn pair() -> (TimedStream<DuplexStream>, ConnectionProgress, DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(64);
-        let pace = Pace::default();
-        (Timed::new(ours, pace.clone()), pace, theirs)
+        let pace = ConnectionProgress::default();
+        (TimedStream::new(ours, pace.clone()), pace, theirs)
     }
 
     /// Waits until a read fails, and returns how long that took, in seconds.
-    async fn read_fails(stream: &mut Timed<DuplexStream>) -> u64 {
+    async fn read_fails(stream: &mut TimedStream<DuplexStream>) -> u64 {
         let start = from_now(Duration::ZERO);
         let error = stream.read_u8().await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         start.elapsed().as_secs()
     }
 
-    async fn pass(stream: &mut Timed<DuplexStream>, theirs: &mut DuplexStream) {
+    async fn pass(stream: &mut TimedStream<DuplexStream>, theirs: &mut DuplexStream) {
         theirs.write_all(b"x").await.unwrap();
         stream.read_u8().await.unwrap();
     }

@@ -3,13 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::super::keep::feed::{Feed, Told};
+use super::super::keep::feed::{Feed, FeedItem};
 use super::super::service::{RotationFeed, RotationTold};
 use crate::dialect;
 use crate::instant::Now;
-use crate::lifecycle::Held;
+use crate::lifecycle::HeldToken;
 use crate::problem::Problem;
-use crate::query::{News, Print, RotationNews, Surroundings};
+use crate::query::{Print, PrintContext, RotationEvent, WatchEvent};
 use crate::token::{self, Pieces};
 use crate::wire::frame::{self, Reply};
 
@@ -35,13 +35,13 @@ pub(super) trait EventSource: Send + 'static {
     fn now(&self) -> Now;
 
     /// Returns the token in an event. All answers share its bytes.
-    fn token(news: &Self::News) -> Option<Arc<Held>>;
+    fn token(news: &Self::News) -> Option<Arc<HeldToken>>;
 }
 
 /// An item of a stream.
-pub(super) enum Item<News> {
+pub(super) enum Item<WatchEvent> {
     /// An event.
-    News(News),
+    News(WatchEvent),
     /// The stream has ended, without a problem or for this reason.
     End(Option<Problem>),
 }
@@ -54,15 +54,15 @@ pub(super) struct Stream<S: EventSource> {
 }
 
 /// The form in which a stream is written.
-pub(super) enum Form<News> {
+pub(super) enum Form<WatchEvent> {
     /// The output of `print` for each event. The end of the stream is not written.
     Plain {
-        print: Box<dyn Print<News>>,
+        print: Box<dyn Print<WatchEvent>>,
         socket: String,
     },
     /// Frames for the companion, with the output of `print`.
     Frames {
-        print: Box<dyn Print<News>>,
+        print: Box<dyn Print<WatchEvent>>,
         socket: String,
         opened: bool,
     },
@@ -71,12 +71,12 @@ pub(super) enum Form<News> {
 // === impl EventSource ===
 
 impl EventSource for Feed {
-    type News = News;
+    type News = WatchEvent;
 
-    async fn next(&mut self) -> Item<News> {
+    async fn next(&mut self) -> Item<WatchEvent> {
         match self.next().await {
-            Told::News(news) => Item::News(news),
-            Told::End(problem) => Item::End(Some(problem)),
+            FeedItem::News(news) => Item::News(news),
+            FeedItem::End(problem) => Item::End(Some(problem)),
         }
     }
 
@@ -84,18 +84,18 @@ impl EventSource for Feed {
         self.now()
     }
 
-    fn token(news: &News) -> Option<Arc<Held>> {
+    fn token(news: &WatchEvent) -> Option<Arc<HeldToken>> {
         match news {
-            News::Token(answer) => Some(Arc::clone(&answer.held)),
-            News::State(_) | News::Quiet => None,
+            WatchEvent::Token(answer) => Some(Arc::clone(&answer.held)),
+            WatchEvent::State(_) | WatchEvent::Quiet => None,
         }
     }
 }
 
 impl EventSource for RotationFeed {
-    type News = RotationNews;
+    type News = RotationEvent;
 
-    async fn next(&mut self) -> Item<RotationNews> {
+    async fn next(&mut self) -> Item<RotationEvent> {
         match self.next().await {
             RotationTold::News(news) => Item::News(news),
             RotationTold::End(problem) => Item::End(problem),
@@ -106,7 +106,7 @@ impl EventSource for RotationFeed {
         self.now()
     }
 
-    fn token(_: &RotationNews) -> Option<Arc<Held>> {
+    fn token(_: &RotationEvent) -> Option<Arc<HeldToken>> {
         None
     }
 }
@@ -147,9 +147,9 @@ impl<S: EventSource> Streamed for Stream<S> {
 
 // === impl Form ===
 
-impl<News> Form<News> {
+impl<WatchEvent> Form<WatchEvent> {
     /// Creates the form for the companion, with a verb's printer.
-    pub(super) const fn frames(print: Box<dyn Print<News>>, socket: String) -> Self {
+    pub(super) const fn frames(print: Box<dyn Print<WatchEvent>>, socket: String) -> Self {
         Self::Frames {
             print,
             socket,
@@ -158,11 +158,11 @@ impl<News> Form<News> {
     }
 
     /// Returns the bytes of one item, or `None` for an end that is not written.
-    fn write(&mut self, item: Item<News>, now: Now) -> Option<Vec<u8>> {
+    fn write(&mut self, item: Item<WatchEvent>, now: Now) -> Option<Vec<u8>> {
         match (self, item) {
             (Self::Plain { .. }, Item::End(_)) => None,
             (Self::Plain { print, socket }, Item::News(news)) => {
-                let mut reply = print.print(&news, Surroundings { now, socket });
+                let mut reply = print.print(&news, PrintContext { now, socket });
                 Some(std::mem::take(&mut *reply.stdout))
             }
             (
@@ -180,7 +180,7 @@ impl<News> Form<News> {
                 };
                 let fields = match item {
                     Item::News(news) => {
-                        let around = Surroundings { now, socket };
+                        let around = PrintContext { now, socket };
                         let reply = print.print(&news, around);
                         frame::stdout(&reply.stdout)
                     }

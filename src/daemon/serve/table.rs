@@ -6,26 +6,26 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::places::{Admission, Limits, Places};
-use super::standing::Standing;
-use super::turns::InTurn;
+use super::connection_state::ConnectionState;
+use super::eviction::{Admission, EvictionTable, Limits};
+use super::turns::UserTurnCount;
 
 #[derive(Debug)]
 pub(super) struct Table {
-    pub(super) places: Places,
+    pub(super) places: EvictionTable,
     /// All connections that have not ended, including those that have lost their place.
     pub(super) open: usize,
     /// The channel that tells each connection to leave.
-    ways: HashMap<u64, oneshot::Sender<Leave>>,
+    ways: HashMap<u64, oneshot::Sender<LeaveReason>>,
     /// The requests of each user in this turn of the event loop, and the number of the user's connections.
-    in_turn: HashMap<u32, (Arc<InTurn>, usize)>,
+    in_turn: HashMap<u32, (Arc<UserTurnCount>, usize)>,
     /// Set once the daemon stops: until when a connection that has sent nothing may send its first request.
     pub(super) first_request_until: Option<Instant>,
 }
 
 /// Why a connection has to leave. Each connection is told at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leave {
+pub enum LeaveReason {
     /// The connection makes room for another one, or its peer has hung up.
     AtOnce,
     /// The daemon stops: the connection finishes its current request first.
@@ -33,12 +33,12 @@ pub enum Leave {
 }
 
 /// A connection that got a place.
-pub(super) struct Admitted {
+pub(super) struct AdmittedConnection {
     pub(super) key: u64,
-    pub(super) standing: Arc<Standing>,
-    pub(super) in_turn: Arc<InTurn>,
+    pub(super) standing: Arc<ConnectionState>,
+    pub(super) in_turn: Arc<UserTurnCount>,
     /// Receives the order to leave.
-    pub(super) leave: oneshot::Receiver<Leave>,
+    pub(super) leave: oneshot::Receiver<LeaveReason>,
     /// Whether another connection lost its place to this one.
     pub(super) displaces: bool,
 }
@@ -48,7 +48,7 @@ pub(super) struct Admitted {
 impl Table {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            places: Places::new(limits),
+            places: EvictionTable::new(limits),
             open: 0,
             ways: HashMap::new(),
             in_turn: HashMap::new(),
@@ -58,7 +58,7 @@ impl Table {
 
     /// Gives a place to a connection of `uid`. `is_ours` marks the daemon's user and root. Returns `None` if there is
     /// no place.
-    pub(super) fn admit(&mut self, uid: u32, is_ours: bool) -> Option<Admitted> {
+    pub(super) fn admit(&mut self, uid: u32, is_ours: bool) -> Option<AdmittedConnection> {
         let Admission {
             key,
             standing,
@@ -70,14 +70,14 @@ impl Table {
         }
         let (way, leave) = oneshot::channel();
         if self.first_request_until.is_some() {
-            send(way, Leave::AfterThis);
+            send(way, LeaveReason::AfterThis);
         } else {
             self.ways.insert(key, way);
         }
         self.open += 1;
         let (in_turn, count) = self.in_turn.entry(uid).or_default();
         *count += 1;
-        Some(Admitted {
+        Some(AdmittedConnection {
             key,
             standing,
             in_turn: Arc::clone(in_turn),
@@ -89,7 +89,7 @@ impl Table {
     /// Tells a connection to leave at once, unless it has been told to leave before.
     pub(super) fn tell(&mut self, key: u64) {
         if let Some(way) = self.ways.remove(&key) {
-            send(way, Leave::AtOnce);
+            send(way, LeaveReason::AtOnce);
         }
     }
 
@@ -98,7 +98,7 @@ impl Table {
     pub(super) fn close(&mut self, first_request_until: Instant) {
         self.first_request_until.get_or_insert(first_request_until);
         for (_, way) in self.ways.drain() {
-            send(way, Leave::AfterThis);
+            send(way, LeaveReason::AfterThis);
         }
     }
 
@@ -128,7 +128,7 @@ impl Table {
     }
 }
 
-fn send(way: oneshot::Sender<Leave>, leave: Leave) {
+fn send(way: oneshot::Sender<LeaveReason>, leave: LeaveReason) {
     // If the connection no longer receives, it has ended.
     let _: Result<(), _> = way.send(leave);
 }

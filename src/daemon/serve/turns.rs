@@ -21,27 +21,31 @@ pub(super) struct Turns(AtomicU32);
 
 /// Number of requests of one connection since it last had none pending.
 #[derive(Debug, Default)]
-pub(super) struct Unpaused(AtomicU32);
+pub(super) struct PipelinedCount(AtomicU32);
 
 /// The requests of one user in one turn: the turn's number in the upper half, the count in the lower half.
 #[derive(Debug, Default)]
-pub(super) struct InTurn(AtomicU64);
+pub(super) struct UserTurnCount(AtomicU64);
 
 /// The turn in which a request exceeded its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Turn(u32);
+pub(super) struct LoopTurn(u32);
 
 // === impl Turns ===
 
 impl Turns {
     /// Counts a request. If the request has to wait, returns the turn whose end it waits for.
-    pub(super) fn count(&self, connection: &Unpaused, user: &InTurn) -> Option<Turn> {
-        let turn = Turn(self.0.load(Ordering::Relaxed));
+    pub(super) fn count(
+        &self,
+        connection: &PipelinedCount,
+        user: &UserTurnCount,
+    ) -> Option<LoopTurn> {
+        let turn = LoopTurn(self.0.load(Ordering::Relaxed));
         // Two requests that are counted at the same time may count as one, which the bound tolerates.
         let of_connection = connection.0.load(Ordering::Relaxed).saturating_add(1);
         connection.0.store(of_connection, Ordering::Relaxed);
         let of_user = user.0.load(Ordering::Relaxed);
-        let of_user = match Turn::of(of_user) == turn {
+        let of_user = match LoopTurn::of(of_user) == turn {
             true => of_user.saturating_add(1),
             false => turn.first(),
         };
@@ -55,7 +59,7 @@ impl Turns {
     }
 
     /// Waits until the event loop has polled the other connections.
-    pub(super) async fn end_of(&self, turn: Turn) {
+    pub(super) async fn end_of(&self, turn: LoopTurn) {
         tokio::task::yield_now().await;
         // The first waiting request ends the turn for all.
         let _: Result<_, _> = self.0.compare_exchange(
@@ -69,7 +73,7 @@ impl Turns {
 
 // === impl Turn ===
 
-impl Turn {
+impl LoopTurn {
     const fn of(in_turn: u64) -> Self {
         Self((in_turn >> 32) as u32)
     }
@@ -82,7 +86,7 @@ impl Turn {
 
 // === impl InTurn ===
 
-impl InTurn {
+impl UserTurnCount {
     /// Counts the cost of a long answer beyond that of a short one.
     pub(super) fn made(&self, bytes: usize) {
         // A cost above the bound of a turn makes no difference.
@@ -96,7 +100,7 @@ impl InTurn {
 
 // === impl Unpaused ===
 
-impl Unpaused {
+impl PipelinedCount {
     /// Records that the connection has no further request for now.
     pub(super) fn pause(&self) {
         self.0.store(0, Ordering::Relaxed);
@@ -109,61 +113,68 @@ mod tests {
 
     #[test]
     fn a_connection_gets_a_few_requests_until_it_pauses() {
-        let (turns, connection) = (Turns::default(), Unpaused::default());
+        let (turns, connection) = (Turns::default(), PipelinedCount::default());
         for _ in 0..3 {
-            let user = InTurn::default();
+            let user = UserTurnCount::default();
             for _ in 0..OF_A_CONNECTION {
                 assert_eq!(turns.count(&connection, &user), None);
             }
-            assert_eq!(turns.count(&connection, &user), Some(Turn(0)));
+            assert_eq!(turns.count(&connection, &user), Some(LoopTurn(0)));
         }
-        let user = InTurn::default();
+        let user = UserTurnCount::default();
         for _ in 0..OF_A_USER {
             assert_eq!(turns.count(&connection, &user), None);
             connection.pause();
         }
-        assert_eq!(turns.count(&connection, &user), Some(Turn(0)));
+        assert_eq!(turns.count(&connection, &user), Some(LoopTurn(0)));
     }
 
     #[tokio::test]
     async fn a_user_gets_a_bounded_number_of_requests_in_a_turn_on_all_connections() {
-        let (turns, greedy, other) = (Turns::default(), InTurn::default(), InTurn::default());
+        let (turns, greedy, other) = (
+            Turns::default(),
+            UserTurnCount::default(),
+            UserTurnCount::default(),
+        );
         for turn in 0..3 {
             for _ in 0..OF_A_USER {
-                assert_eq!(turns.count(&Unpaused::default(), &greedy), None);
+                assert_eq!(turns.count(&PipelinedCount::default(), &greedy), None);
             }
             for _ in 0..10 {
-                let over = turns.count(&Unpaused::default(), &greedy);
-                assert_eq!(over, Some(Turn(turn)));
-                assert_eq!(turns.count(&Unpaused::default(), &other), None);
+                let over = turns.count(&PipelinedCount::default(), &greedy);
+                assert_eq!(over, Some(LoopTurn(turn)));
+                assert_eq!(turns.count(&PipelinedCount::default(), &other), None);
             }
             // Of several waiting requests, the first one ends the turn.
-            tokio::join!(turns.end_of(Turn(turn)), turns.end_of(Turn(turn)));
+            tokio::join!(turns.end_of(LoopTurn(turn)), turns.end_of(LoopTurn(turn)));
         }
     }
 
     #[test]
     fn a_long_answer_counts_as_many_requests() {
-        let (turns, user) = (Turns::default(), InTurn::default());
+        let (turns, user) = (Turns::default(), UserTurnCount::default());
         let counts = |bytes| {
-            let over = turns.count(&Unpaused::default(), &user);
+            let over = turns.count(&PipelinedCount::default(), &user);
             user.made(bytes);
             over
         };
         assert_eq!(counts(BYTES * 62), None);
         assert_eq!(counts(BYTES - 1), None, "the 64th");
-        assert_eq!(counts(usize::MAX), Some(Turn(0)));
-        assert_eq!(counts(usize::MAX), Some(Turn(0)));
+        assert_eq!(counts(usize::MAX), Some(LoopTurn(0)));
+        assert_eq!(counts(usize::MAX), Some(LoopTurn(0)));
     }
 
     #[test]
     fn the_number_of_a_turn_may_wrap_around() {
-        let (turns, user) = (Turns(AtomicU32::new(u32::MAX)), InTurn::default());
-        assert_eq!(turns.count(&Unpaused::default(), &user), None);
+        let (turns, user) = (Turns(AtomicU32::new(u32::MAX)), UserTurnCount::default());
+        assert_eq!(turns.count(&PipelinedCount::default(), &user), None);
         turns.0.store(0, Ordering::Relaxed);
         for _ in 0..OF_A_USER {
-            assert_eq!(turns.count(&Unpaused::default(), &user), None);
+            assert_eq!(turns.count(&PipelinedCount::default(), &user), None);
         }
-        assert_eq!(turns.count(&Unpaused::default(), &user), Some(Turn(0)));
+        assert_eq!(
+            turns.count(&PipelinedCount::default(), &user),
+            Some(LoopTurn(0))
+        );
     }
 }

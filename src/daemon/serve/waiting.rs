@@ -38,13 +38,13 @@ pub(super) enum Access {
 /// The waiting connections.
 #[derive(Debug)]
 pub(super) struct Waiting<T> {
-    allowed: Line<T>,
-    forbidden: Line<T>,
+    allowed: WaitingUsers<T>,
+    forbidden: WaitingUsers<T>,
 }
 
 /// The waiting connections of one kind of access. Each user has a queue, and the users take turns.
 #[derive(Debug)]
-struct Line<T> {
+struct WaitingUsers<T> {
     /// Maximum number of connections in all queues.
     limit: usize,
     length: usize,
@@ -66,8 +66,8 @@ impl<T> Waiting<T> {
     /// Creates queues in which at most `limit` connections of each kind wait.
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            allowed: Line::new(limit, false),
-            forbidden: Line::new(limit, true),
+            allowed: WaitingUsers::new(limit, false),
+            forbidden: WaitingUsers::new(limit, true),
         }
     }
 
@@ -78,7 +78,7 @@ impl<T> Waiting<T> {
     }
 
     /// Whether a new connection of this user can be let in at once.
-    pub(super) fn enters(&self, access: Access, uid: u32) -> bool {
+    pub(super) fn may_enter_now(&self, access: Access, uid: u32) -> bool {
         let line = self.line(access);
         !line.is_in_debt(uid) && !line.queues.contains_key(&uid)
     }
@@ -113,18 +113,18 @@ impl<T> Waiting<T> {
 
     /// Whether ticks would have no effect: no connection waits, and all fruitless ones are forgiven.
     pub(super) fn is_quiet(&self) -> bool {
-        let is_quiet = |line: &Line<T>| line.length == 0 && line.debts.is_empty();
+        let is_quiet = |line: &WaitingUsers<T>| line.length == 0 && line.debts.is_empty();
         is_quiet(&self.allowed) && is_quiet(&self.forbidden)
     }
 
-    const fn line(&self, access: Access) -> &Line<T> {
+    const fn line(&self, access: Access) -> &WaitingUsers<T> {
         match access {
             Access::Allowed => &self.allowed,
             Access::Forbidden => &self.forbidden,
         }
     }
 
-    const fn line_mut(&mut self, access: Access) -> &mut Line<T> {
+    const fn line_mut(&mut self, access: Access) -> &mut WaitingUsers<T> {
         match access {
             Access::Allowed => &mut self.allowed,
             Access::Forbidden => &mut self.forbidden,
@@ -134,7 +134,7 @@ impl<T> Waiting<T> {
 
 // === impl Line ===
 
-impl<T> Line<T> {
+impl<T> WaitingUsers<T> {
     fn new(limit: usize, is_shared: bool) -> Self {
         Self {
             limit,
@@ -148,17 +148,17 @@ impl<T> Line<T> {
         }
     }
 
-    const fn debtor(&self, uid: u32) -> u32 {
+    const fn count_key(&self, uid: u32) -> u32 {
         if self.is_shared { 0 } else { uid }
     }
 
     fn is_in_debt(&self, uid: u32) -> bool {
-        let debt = self.debts.get(&self.debtor(uid));
+        let debt = self.debts.get(&self.count_key(uid));
         debt.is_some_and(|debt| *debt >= BURST)
     }
 
     fn count_fruitless(&mut self, uid: u32) {
-        let debt = self.debts.entry(self.debtor(uid)).or_default();
+        let debt = self.debts.entry(self.count_key(uid)).or_default();
         // Cap the count, so that even after thousands of connections that end together the next one waits for only one
         // tick.
         *debt = (*debt + 1).min(BURST);
@@ -269,13 +269,13 @@ mod tests {
         let mut waiting = Waiting::<()>::new(8);
         assert!(waiting.is_quiet());
         for _ in 0..BURST {
-            assert!(waiting.enters(Allowed, 1));
+            assert!(waiting.may_enter_now(Allowed, 1));
             waiting.count_fruitless(Allowed, 1);
         }
-        assert!(!waiting.enters(Allowed, 1));
-        assert!(waiting.enters(Allowed, 2) && waiting.enters(Forbidden, 1));
+        assert!(!waiting.may_enter_now(Allowed, 1));
+        assert!(waiting.may_enter_now(Allowed, 2) && waiting.may_enter_now(Forbidden, 1));
         waiting.tick();
-        assert!(waiting.enters(Allowed, 1));
+        assert!(waiting.may_enter_now(Allowed, 1));
         assert!(!waiting.is_quiet());
         (0..BURST / FORGIVEN).for_each(|_| waiting.tick());
         assert!(waiting.is_quiet());
@@ -285,14 +285,14 @@ mod tests {
     fn after_thousands_of_fruitless_connections_the_next_one_waits_one_tick() {
         let mut waiting = busy(8, Allowed, &[1, 1, 1]);
         waiting.tick();
-        assert!(waiting.enters(Allowed, 1));
+        assert!(waiting.may_enter_now(Allowed, 1));
     }
 
     #[test]
     fn users_that_no_rule_names_share_one_count() {
         let mut waiting = Waiting::<()>::new(8);
         (0..BURST).for_each(|uid| waiting.count_fruitless(Forbidden, uid));
-        assert!(!waiting.enters(Forbidden, BURST + 1));
+        assert!(!waiting.may_enter_now(Forbidden, BURST + 1));
     }
 
     #[test]
@@ -300,9 +300,9 @@ mod tests {
         let mut waiting = busy(8, Allowed, &[1]);
         crowd(&mut waiting, Allowed, 1, 1);
         waiting.tick();
-        assert!(!waiting.enters(Allowed, 1));
+        assert!(!waiting.may_enter_now(Allowed, 1));
         assert_eq!(waiting.next(), Some((1, 0)));
-        assert!(waiting.enters(Allowed, 1));
+        assert!(waiting.may_enter_now(Allowed, 1));
     }
 
     #[test]

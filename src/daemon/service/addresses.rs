@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::Service;
 use crate::address::Address;
 use crate::config::{HostEntry, entry_for};
-use crate::daemon::keep::handle::{Handle, Served};
-use crate::daemon::keep::patience::Patience;
-use crate::daemon::keep::roster::Seen;
+use crate::daemon::keep::handle::{Handle, ServedToken};
+use crate::daemon::keep::roster::CallerView;
+use crate::daemon::keep::wait_limit::WaitLimit;
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
@@ -27,8 +27,8 @@ impl Service {
         &self,
         caller: &Caller,
         query: &AddressQuery,
-        max_wait: Patience,
-    ) -> Result<(Arc<Handle>, Served, Option<HostEntry>), Problem> {
+        max_wait: WaitLimit,
+    ) -> Result<(Arc<Handle>, ServedToken, Option<HostEntry>), Problem> {
         let (handle, entry) = self.entry_at(caller, query)?;
         let name = handle.name();
         let (handle, served) = self
@@ -46,7 +46,7 @@ impl Service {
         &self,
         caller: &Caller,
         query: &AddressRejectQuery,
-        max_wait: Patience,
+        max_wait: WaitLimit,
     ) -> Result<(), Problem> {
         let (handle, entry) = self.entry_at(caller, &query.at)?;
         if (query.counts)(entry.as_ref()) {
@@ -128,7 +128,7 @@ impl Service {
 /// Finds the profile and the entry for an address. If a profile is named, only its own entries count. If the user name
 /// does not match that of the entry, the result is `None`, not the next entry.
 fn find<'s>(
-    seen: &'s Seen<'_>,
+    seen: &'s CallerView<'_>,
     address: &Address,
     profile: Option<&ProfileName>,
     username: Option<&str>,
@@ -145,7 +145,7 @@ fn find<'s>(
 
 /// Returns the entries of a profile, or of all profiles that the caller may use.
 fn of_profile<'s>(
-    seen: &'s Seen<'_>,
+    seen: &'s CallerView<'_>,
     profile: Option<&ProfileName>,
 ) -> Result<impl Iterator<Item = (&'s Arc<Handle>, &'s HostEntry)>, Problem> {
     let is_meant = move |handle: &Handle| profile.is_none_or(|name| name == handle.name());

@@ -8,8 +8,8 @@ use super::Service;
 use super::runs::answer;
 use super::second_calls::Client;
 use crate::config::HostEntry;
-use crate::daemon::keep::handle::{Handle, Served};
-use crate::daemon::keep::patience::Patience;
+use crate::daemon::keep::handle::{Handle, ServedToken};
+use crate::daemon::keep::wait_limit::WaitLimit;
 use crate::policy::Peer;
 use crate::problem::Problem;
 use crate::process::parent::parent_of;
@@ -19,9 +19,9 @@ use crate::query::{AddressAnswer, AddressQuery, ReportedExpiry, reported_expiry}
 const SECOND_CALL: Duration = Duration::from_secs(3);
 
 /// The token for an address, and how it was found.
-struct Found {
+struct FoundToken {
     handle: Arc<Handle>,
-    served: Served,
+    served: ServedToken,
     /// The entry that matched.
     entry: Option<HostEntry>,
     /// The client, if it keeps a token until its expiry or a 401, so that an early second call is a sign of trouble.
@@ -37,10 +37,10 @@ impl Service {
         &self,
         peer: &Peer,
         query: &AddressQuery,
-        max_wait: Patience,
+        max_wait: WaitLimit,
     ) -> Result<AddressAnswer, Problem> {
         let left = self.countdown(max_wait);
-        let Found {
+        let FoundToken {
             handle,
             served,
             entry,
@@ -56,7 +56,7 @@ impl Service {
         };
         let reported = reported(&handle, &served, query.window, peer);
         if query.window.is_some() && !reported.is_planned {
-            handle.told_real_expiry(served.held.generation);
+            handle.note_real_expiry(served.held.generation);
         }
         if let Some(client) = client {
             let (now, generation) = (served.at.boot, served.held.generation);
@@ -74,8 +74,8 @@ impl Service {
         &self,
         peer: &Peer,
         query: &AddressQuery,
-        left: &(impl Fn() -> Patience + Sync),
-    ) -> Result<Found, Problem> {
+        left: &(impl Fn() -> WaitLimit + Sync),
+    ) -> Result<FoundToken, Problem> {
         let caller = &peer.caller;
         let (mut handle, mut served, entry) = self.token_at(caller, query, left()).await?;
         let client = Some(peer).filter(|_| query.keeps_until_401);
@@ -91,7 +91,7 @@ impl Service {
                 (handle, served) = newer.await?;
             }
         }
-        Ok(Found {
+        Ok(FoundToken {
             handle,
             served,
             entry,
@@ -112,7 +112,7 @@ fn client_of(peer: &Peer, handle: &Handle) -> Option<Client> {
 /// Computes the expiry to tell this peer.
 fn reported(
     handle: &Handle,
-    served: &Served,
+    served: &ServedToken,
     window: Option<Duration>,
     peer: &Peer,
 ) -> ReportedExpiry {

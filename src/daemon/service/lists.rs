@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::daemon::keep::patience::Patience;
+use crate::daemon::keep::wait_limit::WaitLimit;
 use crate::offload;
 use crate::problem::{Code, Problem};
 use crate::wire::frame::Reply;
@@ -22,11 +22,11 @@ pub(super) const TURN: Duration = Duration::from_secs(5);
 
 /// The users that have long lists in progress.
 #[derive(Debug, Default)]
-pub struct Lists(Mutex<HashMap<u32, Arc<Semaphore>>>);
+pub struct LongLists(Mutex<HashMap<u32, Arc<Semaphore>>>);
 
 // === impl Lists ===
 
-impl Lists {
+impl LongLists {
     /// Returns the semaphore of this user, which admits one list at a time.
     fn of(&self, uid: u32) -> Arc<Semaphore> {
         // Ignore poisoning: no code that can panic runs under the lock, so the map is always consistent.
@@ -48,7 +48,7 @@ impl Lists {
         &self,
         profiles: usize,
         uid: u32,
-        turn: Patience,
+        turn: WaitLimit,
         make: impl FnOnce() -> Reply + Send + 'static,
     ) -> Result<Reply, Problem> {
         if profiles <= SHORT {
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn each_user_has_one_place_and_those_that_are_not_used_are_forgotten() {
-        let lists = Lists::default();
+        let lists = LongLists::default();
         let place = lists.of(1);
         let turn = Arc::clone(&place).try_acquire_owned().unwrap();
         assert!(lists.of(1).try_acquire_owned().is_err());

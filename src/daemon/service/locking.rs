@@ -48,7 +48,7 @@ impl Service {
         let locked = self.change_lock(None).await?;
         let gone = async {
             for handle in &locked {
-                handle.sinks().heeded(handle.locks()).await;
+                handle.sinks().wait_for_lock(handle.locks()).await;
             }
         };
         // The reply names the files that are left.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Service;
-use crate::daemon::keep::lookups::{Facts, LookUp};
-use crate::daemon::keep::patience::Patience;
+use crate::daemon::keep::api_queries::{ApiAnswer, ApiQuestion};
+use crate::daemon::keep::wait_limit::WaitLimit;
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
@@ -19,7 +19,7 @@ impl Service {
         &self,
         caller: &Caller,
         query: &KeysQuery,
-        max_wait: Patience,
+        max_wait: WaitLimit,
     ) -> Result<KeysAnswer, Problem> {
         let handle = self
             .roster
@@ -28,7 +28,7 @@ impl Service {
             .cloned()?;
         let name = handle.name().clone();
         let left = self.countdown(max_wait);
-        let what = |with: Option<&str>| LookUp::Keys {
+        let what = |with: Option<&str>| ApiQuestion::Keys {
             kind: query.kind,
             all: query.all,
             with: with.map(str::to_owned),
@@ -60,7 +60,7 @@ impl Service {
         &self,
         caller: &Caller,
         query: &WhoamiQuery,
-        max_wait: Patience,
+        max_wait: WaitLimit,
     ) -> Result<WhoamiAnswer, Problem> {
         let handle = self
             .roster
@@ -70,16 +70,16 @@ impl Service {
         let left = self.countdown(max_wait);
         let (handle, facts) = self
             .of_now(caller, handle, |handle| {
-                Box::pin(handle.look_up(LookUp::Identity, left()))
+                Box::pin(handle.look_up(ApiQuestion::Identity, left()))
             })
             .await?;
         match facts {
-            Facts::Identity(identity) => Ok(WhoamiAnswer {
+            ApiAnswer::Identity(identity) => Ok(WhoamiAnswer {
                 profile: handle.name().clone(),
                 state: Box::new(self.state_of(&handle).reply),
                 identity,
             }),
-            Facts::Keys(_) => Err(Problem::new(Code::Internal)),
+            ApiAnswer::Keys(_) => Err(Problem::new(Code::Internal)),
         }
     }
 
@@ -99,9 +99,9 @@ impl Service {
 }
 
 /// Extracts the keys from the answer to a query for keys.
-fn keys_of(facts: Facts) -> Result<Arc<dyn KeyList>, Problem> {
+fn keys_of(facts: ApiAnswer) -> Result<Arc<dyn KeyList>, Problem> {
     match facts {
-        Facts::Keys(keys) => Ok(keys),
-        Facts::Identity(_) => Err(Problem::new(Code::Internal)),
+        ApiAnswer::Keys(keys) => Ok(keys),
+        ApiAnswer::Identity(_) => Err(Problem::new(Code::Internal)),
     }
 }

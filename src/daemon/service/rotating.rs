@@ -16,7 +16,7 @@ use crate::instant::{Now, UnixTime};
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{ProfileState, RotateQuery, RotationNews};
+use crate::query::{ProfileState, RotateQuery, RotationEvent};
 use crate::wire::rotation::{KeyReply, RotationReply, StepEnd, StepReply};
 
 /// Longest silence on the stream. After it, a heartbeat tests whether the peer is still there.
@@ -27,9 +27,9 @@ const NOT_ROTATED: &str = "the key is not rotated";
 
 /// The next item of a rotation's stream.
 #[derive(Debug)]
-pub(in crate::daemon) enum Told {
+pub(in crate::daemon) enum RotationFeedItem {
     /// A step or a heartbeat.
-    News(RotationNews),
+    News(RotationEvent),
     /// The stream has ended for this caller, without a problem or for this reason.
     End(Option<Problem>),
 }
@@ -152,18 +152,18 @@ fn reply(shown: RotationShown) -> RotationReply {
 
 impl RotationFeed {
     /// Waits for the next item. Cancelling the wait loses no item.
-    pub(in crate::daemon) async fn next(&mut self) -> Told {
+    pub(in crate::daemon) async fn next(&mut self) -> RotationFeedItem {
         if let Some(end) = self.end.take() {
-            return Told::End(end);
+            return RotationFeedItem::End(end);
         }
         let step = tokio::select! { biased;
             _ = self.closing.wait_for(|closing| *closing) => None,
             step = self.steps.next() => step,
-            () = tokio::time::sleep(QUIET) => return Told::News(RotationNews::Quiet),
+            () = tokio::time::sleep(QUIET) => return RotationFeedItem::News(RotationEvent::Quiet),
         };
         match step {
-            Some(step) => Told::News(RotationNews::Step(self.take(step))),
-            None => Told::End(Some(self.left_open())),
+            Some(step) => RotationFeedItem::News(RotationEvent::Step(self.take(step))),
+            None => RotationFeedItem::End(Some(self.left_open())),
         }
     }
 

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use super::lists::TURN;
 use super::rotating::state_of;
-use super::{ADMIN_ONLY, Door, RotationFeed, Service};
+use super::{ADMIN_ONLY, RotationFeed, Service, SocketKind};
 use crate::daemon::command_files::Feeds;
 use crate::daemon::keep::feed::Feed;
-use crate::daemon::keep::handle::{Handle, Served};
-use crate::daemon::keep::patience::{Patience, Seat};
-use crate::dialect::{self, Parsed};
-use crate::lifecycle::Held;
+use crate::daemon::keep::handle::{Handle, ServedToken};
+use crate::daemon::keep::wait_limit::{WaitLimit, WaitSlot};
+use crate::dialect::{self, NextStep};
+use crate::lifecycle::HeldToken;
 use crate::policy::Peer;
 use crate::problem::{Code, Problem};
 use crate::query::{
-    Asked, DaemonState, FileAnswer, News, Print, RotationNews, Surroundings, TokenAnswer,
+    DaemonState, FileAnswer, Print, PrintContext, Question, RotationEvent, TokenAnswer, WatchEvent,
 };
 use crate::wire::MAX_FRAME;
-use crate::wire::frame::{Answer, Invocation, Reply};
+use crate::wire::frame::{Instruction, Invocation, Reply};
 use crate::wire::reload::ReloadQuery;
 
 /// Room that an answer to the companion needs besides its standard output, in bytes.
@@ -30,21 +30,21 @@ const TOO_LONG: &str =
 /// The answer to one run of the companion.
 pub(in crate::daemon) enum RunAnswer {
     /// A complete answer, and the token in it.
-    Whole(Answer, Option<Arc<Held>>),
+    Whole(Instruction, Option<Arc<HeldToken>>),
     /// The events from now on, and the printer for them.
-    Watch(Feed, Box<dyn Print<News>>),
+    Watch(Feed, Box<dyn Print<WatchEvent>>),
     /// The steps of a rotation, and the printer for them.
-    Rotation(RotationFeed, Box<dyn Print<RotationNews>>),
+    Rotation(RotationFeed, Box<dyn Print<RotationEvent>>),
 }
 
 /// A printed answer.
 pub(in crate::daemon) enum Printed {
     /// A complete reply, and the token in it.
-    Whole(Reply, Option<Arc<Held>>),
+    Whole(Reply, Option<Arc<HeldToken>>),
     /// The events from now on, and the printer for them.
-    Watch(Feed, Box<dyn Print<News>>),
+    Watch(Feed, Box<dyn Print<WatchEvent>>),
     /// The steps of a rotation, and the printer for them.
-    Rotation(RotationFeed, Box<dyn Print<RotationNews>>),
+    Rotation(RotationFeed, Box<dyn Print<RotationEvent>>),
 }
 
 impl Service {
@@ -53,20 +53,20 @@ impl Service {
         &self,
         run: Invocation,
         peer: &Peer,
-        door: Door,
-        seat: &Arc<dyn Seat>,
+        door: SocketKind,
+        seat: &Arc<dyn WaitSlot>,
     ) -> RunAnswer {
         // Check this first: standard input for the admin socket must not come through this one.
-        if door == Door::Tokens && dialect::is_admin(&run) {
+        if door == SocketKind::Tokens && dialect::is_admin(&run) {
             return RunAnswer::Whole(dialect::to_admin(ADMIN_ONLY), None);
         }
         let asked = match dialect::parse(&run) {
-            Parsed::Ask(asked) => asked,
-            Parsed::Answer(answer) => return RunAnswer::Whole(answer, None),
-            Parsed::Confirm(query, question) => {
+            NextStep::Ask(asked) => asked,
+            NextStep::Answer(answer) => return RunAnswer::Whole(answer, None),
+            NextStep::Confirm(query, question) => {
                 // What can be refused is refused before a person is asked.
                 let answer = match self.check_rotation(&peer.caller, &query).await {
-                    Ok(_) => Answer::Prompt(question),
+                    Ok(_) => Instruction::Prompt(question),
                     Err(problem) => dialect::failure(&problem, self.clock.now()).into(),
                 };
                 return RunAnswer::Whole(answer, None);
@@ -94,32 +94,32 @@ impl Service {
     /// The [`Problem`] says why there is no answer.
     pub(in crate::daemon) async fn ask(
         &self,
-        asked: Asked,
+        asked: Question,
         peer: &Peer,
-        door: Door,
-        seat: &Arc<dyn Seat>,
+        door: SocketKind,
+        seat: &Arc<dyn WaitSlot>,
     ) -> Result<Printed, Problem> {
         let caller = &peer.caller;
         let mut held = None;
         let reply = match asked {
-            Asked::Token(query, print) => {
+            Question::Token(query, print) => {
                 let name = query.profile.as_ref();
-                let max_wait = Patience::at(seat, query.max_wait);
+                let max_wait = WaitLimit::at(seat, query.max_wait);
                 let (handle, served) = self.token(caller, name, query.min_valid, max_wait).await?;
                 held = Some(Arc::clone(&served.held));
                 print.print(&answer(&handle, served), self.surroundings())
             }
-            Asked::Reject(query, print) => {
+            Question::Reject(query, print) => {
                 let name = query.profile.as_ref();
-                let max_wait = Patience::at(seat, query.max_wait);
+                let max_wait = WaitLimit::at(seat, query.max_wait);
                 let (handle, served) = self.reject(caller, name, &query.which, max_wait).await?;
                 held = Some(Arc::clone(&served.held));
                 print.print(&answer(&handle, served), self.surroundings())
             }
-            Asked::File(query, print) => {
+            Question::File(query, print) => {
                 let process = self.files.process_of(peer, self.roster.gate().own_uid)?;
                 let name = query.profile.as_ref();
-                let max_wait = Patience::at(seat, query.max_wait);
+                let max_wait = WaitLimit::at(seat, query.max_wait);
                 let (handle, served) = self.token(caller, name, query.min_valid, max_wait).await?;
                 let (name, feeds) = (handle.name(), self.feeds());
                 let made = self.files.open(feeds, process, caller, name, &served.held);
@@ -127,8 +127,8 @@ impl Service {
                 held = Some(served.held);
                 print.print(&FileAnswer { path }, self.surroundings())
             }
-            Asked::Address(query, print) => {
-                let max_wait = Patience::at(seat, query.max_wait);
+            Question::Address(query, print) => {
+                let max_wait = WaitLimit::at(seat, query.max_wait);
                 match self.answer_at(peer, &query, max_wait).await {
                     Ok(answer) => {
                         held = Some(Arc::clone(&answer.token.held));
@@ -140,8 +140,8 @@ impl Service {
                     }
                 }
             }
-            Asked::AddressReject(query, print) => {
-                let max_wait = Patience::at(seat, query.at.max_wait);
+            Question::AddressReject(query, print) => {
+                let max_wait = WaitLimit::at(seat, query.at.max_wait);
                 match self.reject_at(caller, &query, max_wait).await {
                     Ok(()) => print.print(&(), self.surroundings()),
                     Err(problem) => {
@@ -150,21 +150,21 @@ impl Service {
                     }
                 }
             }
-            Asked::Hosts(print) => match self.hosts(caller) {
+            Question::Hosts(print) => match self.hosts(caller) {
                 Ok(hosts) => print.print(&hosts, self.surroundings()),
                 Err(problem) => {
                     let reply = print.refuse(&problem, self.surroundings());
                     reply.ok_or(problem)?
                 }
             },
-            Asked::Explain(query, print) => {
+            Question::Explain(query, print) => {
                 print.print(&self.explain(caller, &query)?, self.surroundings())
             }
-            Asked::Profile(name, print) => {
+            Question::Profile(name, print) => {
                 let seen = self.roster.seen_by(caller);
                 print.print(&self.state_of(seen.get(&name)?), self.surroundings())
             }
-            Asked::Profiles(name, print) => {
+            Question::Profiles(name, print) => {
                 let profiles = self.profiles(caller, name.as_ref())?;
                 let (version, now) = (self.version(), self.clock.now());
                 let (count, socket) = (profiles.len(), self.socket.clone());
@@ -176,45 +176,45 @@ impl Service {
                         .collect();
                     let state = DaemonState { profiles, version };
                     let socket = &socket;
-                    print.print(&state, Surroundings { now, socket })
+                    print.print(&state, PrintContext { now, socket })
                 };
-                let turn = Patience::at(seat, TURN);
+                let turn = WaitLimit::at(seat, TURN);
                 self.lists.make(count, caller.uid, turn, make).await?
             }
-            Asked::Ready(query, print) => {
-                let wait = Patience::at(seat, query.wait);
+            Question::Ready(query, print) => {
+                let wait = WaitLimit::at(seat, query.wait);
                 self.ready(caller, query.profile.as_ref(), wait).await?;
                 print.print(&(), self.surroundings())
             }
-            Asked::Refresh(query, print) => {
+            Question::Refresh(query, print) => {
                 let name = query.profile.as_ref();
                 let state = self
-                    .refresh(caller, name, Patience::at(seat, query.max_wait))
+                    .refresh(caller, name, WaitLimit::at(seat, query.max_wait))
                     .await?;
                 print.print(&state, self.surroundings())
             }
-            Asked::Watch(query, print) => {
+            Question::Watch(query, print) => {
                 let feed = self.watch(caller, query.profile.as_ref(), query.since)?;
                 return Ok(Printed::Watch(feed, print));
             }
-            Asked::Keys(query, print) => {
-                let max_wait = Patience::at(seat, query.max_wait);
+            Question::Keys(query, print) => {
+                let max_wait = WaitLimit::at(seat, query.max_wait);
                 let answer = self.keys(caller, &query, max_wait).await?;
                 print.print(&answer, self.surroundings())
             }
-            Asked::Whoami(query, print) => {
-                let max_wait = Patience::at(seat, query.max_wait);
+            Question::Whoami(query, print) => {
+                let max_wait = WaitLimit::at(seat, query.max_wait);
                 let answer = self.whoami(caller, &query, max_wait).await?;
                 print.print(&answer, self.surroundings())
             }
-            Asked::Rotate(query, print) if door == Door::Admin => {
+            Question::Rotate(query, print) if door == SocketKind::Admin => {
                 return Ok(Printed::Rotation(self.rotate(caller, &query).await?, print));
             }
-            Asked::Reload(print) if door == Door::Admin => {
+            Question::Reload(print) if door == SocketKind::Admin => {
                 let (changed, _) = self.reload(ReloadQuery::default()).await?;
                 print.print(&changed, self.surroundings())
             }
-            Asked::Rotate(..) | Asked::Reload(_) => {
+            Question::Rotate(..) | Question::Reload(_) => {
                 return Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY));
             }
         };
@@ -235,15 +235,15 @@ impl Service {
         }
     }
 
-    fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings {
+    fn surroundings(&self) -> PrintContext<'_> {
+        PrintContext {
             now: self.clock.now(),
             socket: &self.socket,
         }
     }
 }
 
-pub(super) fn answer(handle: &Handle, served: Served) -> TokenAnswer {
+pub(super) fn answer(handle: &Handle, served: ServedToken) -> TokenAnswer {
     TokenAnswer {
         profile: handle.name().clone(),
         held: served.held,

@@ -23,7 +23,7 @@ const USERS: usize = 32;
 
 /// The recent calls of clients that keep their token, by user.
 #[derive(Debug, Default)]
-pub struct SecondCalls(Mutex<HashMap<u32, VecDeque<Kept>>>);
+pub struct SecondCalls(Mutex<HashMap<u32, VecDeque<ClientToken>>>);
 
 /// A client and the profile that it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) struct Client {
 
 /// A token that a client keeps.
 #[derive(Debug)]
-struct Kept {
+struct ClientToken {
     client: Client,
     generation: u64,
     /// Before this moment, the client has no routine reason to ask for the same token again.
@@ -83,7 +83,7 @@ impl SecondCalls {
         if calls.len() >= CALLS {
             calls.pop_front();
         }
-        calls.push_back(Kept {
+        calls.push_back(ClientToken {
             client,
             generation,
             until: told.before(AS_USUAL),

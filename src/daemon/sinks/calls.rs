@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::offload;
 use crate::profile::ProfileName;
-use crate::sink::{InPlace, SinkFile, Sinks};
+use crate::sink::{ExistingFile, SinkFile, Sinks};
 
 /// Maximum number of calls that run or hang at the same time. It is less than the number of the daemon's threads, which
 /// also read credentials.
@@ -35,7 +35,7 @@ pub(super) struct Write {
 }
 
 /// Permits that a call holds until it returns, even if its caller no longer waits.
-struct Places {
+struct CallPermits {
     _folder: Option<OwnedSemaphorePermit>,
     _all: Option<OwnedSemaphorePermit>,
 }
@@ -86,7 +86,11 @@ impl Calls {
     }
 
     /// Returns what an earlier daemon or sink has left at this path, which belongs to this profile now.
-    pub(super) async fn in_place(&self, path: &Path, profile: &ProfileName) -> Option<InPlace> {
+    pub(super) async fn in_place(
+        &self,
+        path: &Path,
+        profile: &ProfileName,
+    ) -> Option<ExistingFile> {
         let (file, profile) = (path.to_owned(), profile.clone());
         let found = self.call(path, move |sinks| {
             sinks.take_up(&file, &profile).map_err(|e| e.to_string())
@@ -137,7 +141,7 @@ impl Calls {
 
     /// Takes the permits for a call. The folder's permit comes first, so that calls that wait for a hanging folder do
     /// not use up the overall limit.
-    async fn places(&self, path: &Path) -> Places {
+    async fn places(&self, path: &Path) -> CallPermits {
         let folder = path.parent().unwrap_or(path).to_owned();
         let folder = {
             let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
@@ -148,7 +152,7 @@ impl Calls {
             Arc::clone(folders.entry(folder).or_insert_with(new))
         };
         // The semaphores are never closed.
-        Places {
+        CallPermits {
             _folder: folder.acquire_owned().await.ok(),
             _all: Arc::clone(&self.all).acquire_owned().await.ok(),
         }

@@ -14,7 +14,7 @@ use crate::profile::ProfileName;
 use crate::wire::{SinkReply, SinkState};
 
 /// A sink that is written.
-pub(super) struct Wanted<'a> {
+pub(super) struct PlannedSink<'a> {
     pub(super) sink: &'a Sink,
     pub(super) handle: &'a Arc<Handle>,
     /// The sink's files. The first one holds the token.
@@ -23,7 +23,7 @@ pub(super) struct Wanted<'a> {
 
 /// Returns the sinks of all profiles, except those whose file another sink writes. The profiles show the latter as
 /// refused.
-pub(super) fn distinct<'a>(profiles: &'a Profiles, runtime: &Path) -> Vec<Wanted<'a>> {
+pub(super) fn distinct<'a>(profiles: &'a Profiles, runtime: &Path) -> Vec<PlannedSink<'a>> {
     let mut taken: BTreeMap<PathBuf, &ProfileName> = BTreeMap::new();
     let mut distinct = vec![];
     for (name, entry) in profiles {
@@ -37,7 +37,7 @@ pub(super) fn distinct<'a>(profiles: &'a Profiles, runtime: &Path) -> Vec<Wanted
                 Some((file, other)) => refused.push(refuse(sink, file, name, other)),
                 None => {
                     taken.extend(files.iter().map(|file| (file.clone(), name)));
-                    distinct.push(Wanted {
+                    distinct.push(PlannedSink {
                         sink,
                         handle: &entry.handle,
                         files,
@@ -65,7 +65,7 @@ fn refuse(sink: &Sink, file: &Path, profile: &ProfileName, other: &ProfileName) 
 
 // === impl Wanted ===
 
-impl Wanted<'_> {
+impl PlannedSink<'_> {
     /// Returns the file with the token.
     pub(super) fn path(&self) -> &Path {
         self.files.first().map_or(Path::new(""), PathBuf::as_path)

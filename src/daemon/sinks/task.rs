@@ -14,9 +14,9 @@ use super::calls::{Calls, Write};
 use super::target::targets;
 use crate::clock::Clock;
 use crate::config::Sink;
-use crate::file_format::Issued;
+use crate::file_format::TokenToWrite;
 use crate::instant::{BootInstant, Now};
-use crate::lifecycle::Held;
+use crate::lifecycle::HeldToken;
 use crate::wire::{SinkReply, SinkState};
 
 /// Delay after a first failure. It doubles with each further one.
@@ -147,7 +147,7 @@ impl Task {
     }
 
     /// Whether this token has not been written yet: it is new, or its expiry has changed.
-    fn is_new(&self, held: &Held) -> bool {
+    fn is_new(&self, held: &HeldToken) -> bool {
         self.tried != Some((held.generation, held.validity.expires))
     }
 
@@ -166,10 +166,10 @@ impl Task {
         self.clock.now().boot.after(self.waited)
     }
 
-    async fn write(&mut self, held: &Held, now: Now) {
+    async fn write(&mut self, held: &HeldToken, now: Now) {
         self.tried = Some((held.generation, held.validity.expires));
         let expires_at = now.unix_of(held.validity.expires).seconds_down();
-        let issued = Issued {
+        let issued = TokenToWrite {
             profile: self.handle.name(),
             token: &held.token,
             expires_at,
@@ -206,7 +206,7 @@ impl Task {
         }
     }
 
-    fn written(&mut self, held: &Held, expires_at: u64, is_in_memory: bool) {
+    fn written(&mut self, held: &HeldToken, expires_at: u64, is_in_memory: bool) {
         let path = &self.shown.path;
         let profile = self.handle.name();
         if self.shown.state == SinkState::Failed {

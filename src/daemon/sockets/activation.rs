@@ -25,7 +25,7 @@ const MOST: usize = 1_024;
 
 /// The passed sockets.
 #[derive(Debug, Default)]
-pub struct Passed {
+pub struct PassedSockets {
     /// The token socket.
     pub tokens: Option<UnixListener>,
     /// The admin socket.
@@ -39,7 +39,7 @@ pub enum ActivationError {
     /// A socket has an unknown name.
     Name(String),
     /// Two sockets have the same name.
-    Twice(String),
+    DuplicateName(String),
     /// A descriptor is not a Unix stream socket.
     Kind {
         /// The socket's name.
@@ -48,12 +48,12 @@ pub enum ActivationError {
         source: io::Error,
     },
     /// A socket does not listen.
-    Deaf(String),
+    NotListening(String),
     /// The environment states more sockets than possible.
     Count,
 }
 
-impl Passed {
+impl PassedSockets {
     /// Takes over the sockets that were passed according to the environment. `names` is `LISTEN_FDNAMES`. This changes
     /// the environment, so it must run before any thread is started.
     ///
@@ -82,10 +82,10 @@ impl Passed {
                 Err(source) => return Err(ActivationError::Kind { name, source }),
             };
             if !socket.as_ref().is_some_and(listens) {
-                return Err(ActivationError::Deaf(name));
+                return Err(ActivationError::NotListening(name));
             }
             if place.is_some() {
-                return Err(ActivationError::Twice(name));
+                return Err(ActivationError::DuplicateName(name));
             }
             *place = socket;
         }
@@ -164,7 +164,7 @@ impl std::fmt::Display for ActivationError {
                 f,
                 "a socket was passed under the name {name:?}: name it with FileDescriptorName={TOKENS} or FileDescriptorName={ADMIN}"
             ),
-            Self::Twice(name) => write!(
+            Self::DuplicateName(name) => write!(
                 f,
                 "two sockets were passed under the name {name}: only one can be served"
             ),
@@ -172,7 +172,7 @@ impl std::fmt::Display for ActivationError {
                 f,
                 "the socket that was passed under the name {name} is not a Unix stream socket: {source}"
             ),
-            Self::Deaf(name) => write!(
+            Self::NotListening(name) => write!(
                 f,
                 "the socket that was passed under the name {name} does not listen: it needs Accept=no"
             ),

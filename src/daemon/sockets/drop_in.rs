@@ -1,12 +1,12 @@
 //! The systemd drop-in that gives the token socket the mode and group of the configuration.
 
 use crate::config::SocketMode;
-use crate::process::manager::Manager;
+use crate::process::manager::SystemdManager;
 
 /// A drop-in for the socket unit that applies the configuration's mode and group, with the commands that activate it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropIn {
-    manager: Manager,
+    manager: SystemdManager,
     group: Option<SocketGroup>,
     mode: &'static str,
 }
@@ -26,12 +26,12 @@ enum SocketGroup {
 
 impl DropIn {
     /// Creates the drop-in for this mode.
-    pub fn new(wanted: SocketMode, manager: Manager) -> Self {
+    pub fn new(wanted: SocketMode, manager: SystemdManager) -> Self {
         let groups = std::fs::read("/etc/group").unwrap_or_default();
         Self::with_groups(wanted, manager, &String::from_utf8_lossy(&groups))
     }
 
-    fn with_groups(wanted: SocketMode, manager: Manager, groups: &str) -> Self {
+    fn with_groups(wanted: SocketMode, manager: SystemdManager, groups: &str) -> Self {
         let (group, mode) = match wanted {
             SocketMode::Private => (None, "0600"),
             SocketMode::Group(gid) => (Some(SocketGroup::of(gid, groups)), "0660"),
@@ -47,8 +47,8 @@ impl DropIn {
     /// Returns the folder of the unit's drop-ins, in shell syntax.
     fn folder(&self) -> &'static str {
         match self.manager {
-            Manager::System => "/etc/systemd/system/jetond.socket.d",
-            Manager::User => "~/.config/systemd/user/jetond.socket.d",
+            SystemdManager::System => "/etc/systemd/system/jetond.socket.d",
+            SystemdManager::User => "~/.config/systemd/user/jetond.socket.d",
         }
     }
 
@@ -94,8 +94,8 @@ impl DropIn {
     pub(super) fn remedy(&self) -> String {
         let (settings, commands) = (self.settings().join(" and "), self.commands().join("; "));
         let option = match self.manager {
-            Manager::System => " --system",
-            Manager::User => "",
+            SystemdManager::System => " --system",
+            SystemdManager::User => "",
         };
         let reason = self.reason().map(|reason| format!(" ({reason})"));
         let settings = format!("{settings}{}", reason.unwrap_or_default());
@@ -181,7 +181,7 @@ mod tests {
                 &["SocketGroup=52", "SocketMode=0660"],
             ),
         ] {
-            let drop_in = DropIn::with_groups(wanted, Manager::System, GROUPS);
+            let drop_in = DropIn::with_groups(wanted, SystemdManager::System, GROUPS);
             assert_eq!(drop_in.settings(), settings, "{wanted:?}");
         }
     }
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn the_script_and_the_remedy_say_the_same_for_each_manager() {
         let team = SocketMode::Group(50);
-        let system = DropIn::with_groups(team, Manager::System, GROUPS);
+        let system = DropIn::with_groups(team, SystemdManager::System, GROUPS);
         assert_eq!(
             system.script(),
             "mkdir -p /etc/systemd/system/jetond.socket.d
@@ -206,7 +206,8 @@ systemctl restart jetond.socket
             system.remedy(),
             "set SocketGroup=team and SocketMode=0660 below [Socket] in /etc/systemd/system/jetond.socket.d/socket-mode.conf, then: systemctl daemon-reload; systemctl restart jetond.socket (jetond setup socket --system prints these lines)"
         );
-        let elsewhere = DropIn::with_groups(SocketMode::Group(60_050), Manager::System, GROUPS);
+        let elsewhere =
+            DropIn::with_groups(SocketMode::Group(60_050), SystemdManager::System, GROUPS);
         let reason =
             "SocketGroup=60050 fails, since systemd looks it up and /etc/group does not have it";
         assert!(elsewhere.script().contains(&format!(
@@ -215,7 +216,7 @@ systemctl restart jetond.socket
         assert!(elsewhere.remedy().starts_with(&format!(
             "set SocketMode=0660 and ExecStartPost=chgrp 60050 %t/jeton/jeton.sock ({reason}) below"
         )));
-        let user = DropIn::with_groups(SocketMode::Private, Manager::User, GROUPS);
+        let user = DropIn::with_groups(SocketMode::Private, SystemdManager::User, GROUPS);
         for line in [
             "mkdir -p ~/.config/systemd/user/jetond.socket.d\n",
             "\nSocketMode=0600\n",

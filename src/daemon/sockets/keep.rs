@@ -13,11 +13,11 @@ use tokio::sync::{Notify, mpsc};
 use tracing::{debug, info, warn};
 
 use super::super::rounds::Rounds;
-use super::super::service::Door;
+use super::super::service::SocketKind;
 use super::super::shutdown::Shutdown;
 use super::listen_error::ListenError;
 use super::mode::ModeChange;
-use super::place::inode;
+use super::socket_spec::inode;
 use super::{Origin, Servers, Sockets};
 use crate::clock::Clock;
 use crate::path_events::path_watch::PathWatch;
@@ -37,7 +37,7 @@ const TRIES: u32 = 3;
 
 /// A socket that is missing, with the reason why it cannot be created again.
 #[derive(Debug)]
-pub struct Lost {
+pub struct LostSocket {
     path: PathBuf,
     is_replaced: bool,
     why: ListenError,
@@ -55,7 +55,7 @@ impl Sockets {
         shutdown: Shutdown,
         asked: Arc<Notify>,
         mut changes: mpsc::Receiver<ModeChange>,
-    ) -> Lost {
+    ) -> LostSocket {
         let mut removals = Episode::new(QUIET);
         let mut failed = 0;
         let mut rounds = Rounds::new(Arc::clone(&clock));
@@ -79,7 +79,7 @@ impl Sockets {
                 Err(lost) => return lost,
             }
             for (path, is_replaced) in &made {
-                say_made(path, *is_replaced, removals.came(clock.now().boot));
+                say_made(path, *is_replaced, removals.occurred(clock.now().boot));
             }
             let is_new = !made.is_empty();
             if is_new {
@@ -91,11 +91,11 @@ impl Sockets {
                     continue;
                 }
                 () = asked.notified() => {}
-                () = stirred(watch.as_ref().ok(), &mut rounds, failed > 0) => {}
+                () = wait_for_event(watch.as_ref().ok(), &mut rounds, failed > 0) => {}
                 // A new socket may have been removed before its watch began.
                 () = tokio::time::sleep(FLOOR), if is_new => {}
                 () = tokio::time::sleep(QUIET), if removals.is_on() => {
-                    if let Some(times) = removals.over(clock.now().boot).filter(|times| *times > 1) {
+                    if let Some(times) = removals.end_if_quiet(clock.now().boot).filter(|times| *times > 1) {
                         info!(times, "the sockets are no longer removed repeatedly");
                     }
                     continue;
@@ -117,7 +117,10 @@ impl Sockets {
 
     /// Watches the paths of both sockets if possible. Renews the watch `before`, if there is one.
     fn watch(&self, before: Option<PathWatch>) -> io::Result<PathWatch> {
-        let paths = [(&self.tokens, Door::Tokens), (&self.admin, Door::Admin)];
+        let paths = [
+            (&self.tokens, SocketKind::Tokens),
+            (&self.admin, SocketKind::Admin),
+        ];
         let paths = paths
             .into_iter()
             .filter_map(|(socket, door)| socket.path(door, &self.places));
@@ -138,10 +141,10 @@ impl Sockets {
         servers: &Servers,
         shutdown: &Shutdown,
         made: &mut Vec<(PathBuf, bool)>,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LostSocket> {
         for (socket, door) in [
-            (&mut self.tokens, Door::Tokens),
-            (&mut self.admin, Door::Admin),
+            (&mut self.tokens, SocketKind::Tokens),
+            (&mut self.admin, SocketKind::Admin),
         ] {
             let bound = match &mut socket.origin {
                 Origin::Passed(None) => continue,
@@ -162,7 +165,7 @@ impl Sockets {
                     continue;
                 }
             };
-            let lost = |why| Lost {
+            let lost = |why| LostSocket {
                 path: path.to_owned(),
                 is_replaced,
                 why,
@@ -183,11 +186,11 @@ impl Sockets {
 }
 
 /// Waits until the paths may have changed. After a failure, waits until the next try.
-async fn stirred(watch: Option<&PathWatch>, rounds: &mut Rounds, is_failed: bool) {
+async fn wait_for_event(watch: Option<&PathWatch>, rounds: &mut Rounds, is_failed: bool) {
     match watch {
         _ if is_failed => tokio::time::sleep(FLOOR).await,
         Some(watch) => {
-            watch.stirred().await;
+            watch.wait_for_event().await;
             tokio::time::sleep(SETTLE).await;
         }
         None => rounds.next().await,
@@ -209,7 +212,7 @@ fn say_made(path: &Path, is_replaced: bool, is_news: bool) {
 
 // === impl Lost ===
 
-impl Lost {
+impl LostSocket {
     /// Whether the folder disappeared while the socket was created in it.
     fn is_a_race(&self) -> bool {
         match &self.why {
@@ -220,7 +223,7 @@ impl Lost {
     }
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for LostSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (path, why) = (self.path.display(), &self.why);
         let what = if self.is_replaced {
@@ -235,4 +238,4 @@ impl fmt::Display for Lost {
     }
 }
 
-impl std::error::Error for Lost {}
+impl std::error::Error for LostSocket {}

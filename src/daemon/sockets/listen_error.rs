@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use rustix::io::Errno;
 
 use crate::causes::Causes;
-use crate::process::manager::Manager;
-use crate::trust::{self, Untrusted};
+use crate::process::manager::SystemdManager;
+use crate::trust::{self, UntrustedPath};
 
 /// Reason why a socket cannot be served.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ListenError {
     /// The socket's folder cannot be trusted.
-    Folder(Untrusted),
+    Folder(UntrustedPath),
     /// Another daemon serves the socket.
     InUse(PathBuf),
     /// A service manager listens on the socket, for a service of ours.
@@ -23,7 +23,7 @@ pub enum ListenError {
         /// The socket.
         path: PathBuf,
         /// The manager.
-        manager: Manager,
+        manager: SystemdManager,
     },
     /// A file that is not a socket is in its place.
     NotASocket(PathBuf),

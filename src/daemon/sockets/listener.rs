@@ -20,11 +20,11 @@ use tracing::warn;
 
 use super::super::serve::peers;
 use super::listen_error::ListenError;
-use super::place::{Inode, Place, inode};
+use super::socket_spec::{Inode, SocketSpec, inode};
 use crate::config::SocketMode;
 use crate::file_lock::{FileLock, NotLocked};
-use crate::process::manager::Manager;
-use crate::trust::{Untrusted, judge_lock};
+use crate::process::manager::SystemdManager;
+use crate::trust::{UntrustedPath, judge_lock};
 
 /// Length of the listen backlog, chosen with `benches/attacks`. A new connection waits up to 75 ms behind users who
 /// renew thousands of connections. With a backlog of 8 it would wait 0.1 ms. But then a client that does not block
@@ -33,7 +33,7 @@ const BACKLOG: i32 = 4_096;
 
 /// A socket that is being served. Dropping it removes the socket file, unless another file is in its place by then.
 #[derive(Debug)]
-pub struct Bound {
+pub struct BoundSocket {
     path: PathBuf,
     inode: Inode,
     /// The volume that contains the socket, if every user can write to it.
@@ -48,7 +48,7 @@ pub struct Bound {
 ///
 /// # Errors
 /// [`ListenError`]. Nothing of another daemon has been touched then.
-pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError> {
+pub fn listen_at(place: SocketSpec<'_>) -> Result<(UnixListener, BoundSocket), ListenError> {
     listen_with(place, None)
 }
 
@@ -57,8 +57,11 @@ pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError>
 ///
 /// # Errors
 /// As [`listen_at`]. `bound` stays as it was.
-pub fn listen_again(place: Place<'_>, bound: &mut Bound) -> Result<UnixListener, ListenError> {
-    // The new `Bound` shares the lock, because dropping the old one must not unlock the file.
+pub fn listen_again(
+    place: SocketSpec<'_>,
+    bound: &mut BoundSocket,
+) -> Result<UnixListener, ListenError> {
+    // The new `BoundSocket` shares the lock, because dropping the old one must not unlock the file.
     let held = Arc::clone(&bound.lock);
     let (listener, mut new) = listen_with(place, Some(held))?;
     new.is_folder_new |= bound.is_folder_new;
@@ -67,9 +70,9 @@ pub fn listen_again(place: Place<'_>, bound: &mut Bound) -> Result<UnixListener,
 }
 
 fn listen_with(
-    place: Place<'_>,
+    place: SocketSpec<'_>,
     held: Option<Arc<FileLock>>,
-) -> Result<(UnixListener, Bound), ListenError> {
+) -> Result<(UnixListener, BoundSocket), ListenError> {
     let (path, lock) = (place.socket, place.lock);
     let io_error = |action, path: &Path| {
         let path = path.to_owned();
@@ -82,7 +85,7 @@ fn listen_with(
     let is_folder_new = !path.parent().is_some_and(Path::exists);
     let folder = place.folder(is_folder_new);
     let judged = folder.judge();
-    if judged.as_ref().err().is_none_or(Untrusted::is_of_mode) {
+    if judged.as_ref().err().is_none_or(UntrustedPath::is_of_mode) {
         // Check this first: the folder of a running daemon must stay as that daemon needs it.
         refuse_if_served(path)?;
     }
@@ -114,7 +117,7 @@ fn listen_with(
     let inode = inode(path).map_err(io_error("look at", path))?;
     Ok((
         bound,
-        Bound {
+        BoundSocket {
             path: path.to_owned(),
             inode,
             volume,
@@ -167,14 +170,14 @@ fn refuse_if_served(path: &Path) -> Result<(), ListenError> {
 }
 
 /// The kind of process that listens on a socket.
-enum Listening {
+enum ListenerKind {
     /// A service manager, for a service of ours.
-    Manager(Manager),
+    Manager(SystemdManager),
     /// Another process, or one that the kernel does not identify.
     Process,
 }
 
-impl Listening {
+impl ListenerKind {
     fn at(&self, path: &Path) -> ListenError {
         let path = path.to_owned();
         match self {
@@ -188,7 +191,7 @@ impl Listening {
 }
 
 /// Finds out what listens on a socket, if anything does. Does not wait, even if the backlog of that process is full.
-fn listening(path: &Path) -> rustix::io::Result<Option<Listening>> {
+fn listening(path: &Path) -> rustix::io::Result<Option<ListenerKind>> {
     let socket = socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
@@ -200,10 +203,12 @@ fn listening(path: &Path) -> rustix::io::Result<Option<Listening>> {
         Ok(()) => {
             let pid = peers::credentials(&socket.into());
             let pid = pid.ok().and_then(|(_, _, pid)| pid);
-            let manager = pid.and_then(Manager::of);
-            Ok(Some(manager.map_or(Listening::Process, Listening::Manager)))
+            let manager = pid.and_then(SystemdManager::of);
+            Ok(Some(
+                manager.map_or(ListenerKind::Process, ListenerKind::Manager),
+            ))
         }
-        Err(Errno::AGAIN | Errno::INPROGRESS) => Ok(Some(Listening::Process)),
+        Err(Errno::AGAIN | Errno::INPROGRESS) => Ok(Some(ListenerKind::Process)),
         Err(Errno::CONNREFUSED) => Ok(None),
         Err(e) => Err(e),
     }
@@ -222,13 +227,13 @@ fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
     // Some systems do not allow a mode change on a socket's descriptor. There the chmod below sets the mode.
     let _: Result<(), _> = fchmod(&socket, ours);
     bind(&socket, &SocketAddrUnix::new(path)?)?;
-    give(path, mode)?;
+    set_mode(path, mode)?;
     listen(&socket, BACKLOG)?;
     Ok(UnixListener::from(socket))
 }
 
 /// Sets the mode of a socket. Closes the socket to all other users first.
-pub(super) fn give(path: &Path, mode: SocketMode) -> rustix::io::Result<()> {
+pub(super) fn set_mode(path: &Path, mode: SocketMode) -> rustix::io::Result<()> {
     let ours = Mode::RUSR | Mode::WUSR;
     let group = Mode::RGRP | Mode::WGRP;
     chmod(path, ours)?;
@@ -244,13 +249,13 @@ pub(super) fn give(path: &Path, mode: SocketMode) -> rustix::io::Result<()> {
 }
 
 /// Logs one warning if a socket is in a volume where other users can replace it.
-pub fn warn_of_volume<'a>(bound: impl IntoIterator<Item = &'a Bound>) {
+pub fn warn_of_volume<'a>(bound: impl IntoIterator<Item = &'a BoundSocket>) {
     if let Some(volume) = bound.into_iter().find_map(|bound| bound.volume.as_ref()) {
         warn!(volume = %volume.display(), "every user of this volume is trusted: any of them can put another socket in the place of this one");
     }
 }
 
-impl Bound {
+impl BoundSocket {
     /// The identity of the socket file.
     pub const fn inode(&self) -> Inode {
         self.inode
@@ -262,7 +267,7 @@ impl Bound {
     }
 }
 
-impl Drop for Bound {
+impl Drop for BoundSocket {
     fn drop(&mut self) {
         if inode(&self.path).is_ok_and(|inode| inode == self.inode) {
             // A socket that is left behind is stale, and the next start removes it.
@@ -304,16 +309,16 @@ mod tests {
         std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     }
 
-    fn with_lock(spot: &Spot, lock: &Path) -> Result<(UnixListener, Bound), ListenError> {
-        listen_at(Place {
+    fn with_lock(spot: &Spot, lock: &Path) -> Result<(UnixListener, BoundSocket), ListenError> {
+        listen_at(SocketSpec {
             lock,
             ..private(spot)
         })
     }
 
     /// Describes the spot as an explicit, private place.
-    fn private(spot: &Spot) -> Place<'_> {
-        Place {
+    fn private(spot: &Spot) -> SocketSpec<'_> {
+        SocketSpec {
             socket: &spot.socket,
             lock: &spot.lock,
             mode: SocketMode::Private,
@@ -331,7 +336,7 @@ mod tests {
         drop(listener);
     }
 
-    fn listen(spot: &Spot) -> Result<(UnixListener, Bound), ListenError> {
+    fn listen(spot: &Spot) -> Result<(UnixListener, BoundSocket), ListenError> {
         listen_at(private(spot))
     }
 
@@ -350,7 +355,7 @@ mod tests {
         ];
         let spot = place();
         for (socket_mode, folder, socket) in modes {
-            let place = Place {
+            let place = SocketSpec {
                 mode: socket_mode,
                 explicit: false,
                 ..private(&spot)
@@ -362,7 +367,7 @@ mod tests {
                 "{socket_mode:?}"
             );
             let made = self::place();
-            let _bound = listen_at(Place {
+            let _bound = listen_at(SocketSpec {
                 mode: socket_mode,
                 ..private(&made)
             });
@@ -385,7 +390,7 @@ mod tests {
             (0o1777, SocketMode::All),
         ] {
             chmod(&spot.folder, found);
-            let place = Place {
+            let place = SocketSpec {
                 mode: mode_wanted,
                 ..private(&spot)
             };

@@ -8,10 +8,10 @@ use std::path::Path;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-use super::super::service::Door;
+use super::super::service::SocketKind;
 use super::listen_error::ListenError;
-use super::listener::{Bound, give};
-use super::place::{Place, inode, sharing};
+use super::listener::{BoundSocket, set_mode};
+use super::socket_spec::{SocketSpec, inode, sharing};
 use super::{Origin, Sockets};
 use crate::config::SocketMode;
 use crate::trust;
@@ -87,7 +87,7 @@ impl Sockets {
         let places = &mut self.places;
         let before = (places.mode, places.is_mode_decided);
         (places.mode, places.is_mode_decided) = (mode, is_decided);
-        let changed = places.at(Door::Tokens, |place| set(place, bound));
+        let changed = places.at(SocketKind::Tokens, |place| set(place, bound));
         match &changed {
             Ok(()) => warn_of_barrier(&places.paths.token, mode),
             Err(_) => (places.mode, places.is_mode_decided) = before,
@@ -97,7 +97,7 @@ impl Sockets {
 }
 
 /// Gives a socket and its folder the mode of the place. At no moment can more users connect than before or after.
-fn set(place: Place<'_>, bound: &Bound) -> Result<(), ListenError> {
+fn set(place: SocketSpec<'_>, bound: &BoundSocket) -> Result<(), ListenError> {
     let path = place.socket;
     if inode(path).ok() != Some(bound.inode()) {
         // The socket is missing, and will be created again with this mode.
@@ -108,10 +108,10 @@ fn set(place: Place<'_>, bound: &Bound) -> Result<(), ListenError> {
         path: path.to_owned(),
         source: e.into(),
     };
-    give(path, SocketMode::Private).map_err(io_error)?;
+    set_mode(path, SocketMode::Private).map_err(io_error)?;
     let folder = place.folder(bound.is_folder_new());
     folder.prepare().map_err(ListenError::Folder)?;
-    give(path, place.mode).map_err(io_error)
+    set_mode(path, place.mode).map_err(io_error)
 }
 
 /// Logs a warning if a folder above the socket keeps out users that the mode admits.
@@ -167,7 +167,7 @@ mod tests {
                 set_permissions(&at, Permissions::from_mode(mode)).unwrap();
             }
             let [path, lock]: [PathBuf; 2] = ["s", "s.lock"].map(|name| at.join(name));
-            let undecided = Place {
+            let undecided = SocketSpec {
                 socket: &path,
                 lock: &lock,
                 mode: Private,
@@ -179,7 +179,7 @@ mod tests {
             let (_listener, bound) = listen_at(undecided).unwrap();
             let found = (mode(&path), mode(&at));
             assert_eq!(found, (0o600, before.unwrap_or(0o700)), "{case}");
-            let decided = Place {
+            let decided = SocketSpec {
                 mode: to,
                 is_mode_decided: true,
                 ..undecided
@@ -201,7 +201,7 @@ mod tests {
         DirBuilder::new().mode(0o700).create(&at).unwrap();
         for mode in [0o770, 0o707, 0o777] {
             set_permissions(&at, Permissions::from_mode(mode)).unwrap();
-            let place = Place {
+            let place = SocketSpec {
                 socket: &at.join("s"),
                 lock: &at.join("s.lock"),
                 mode: SocketMode::Private,

@@ -7,9 +7,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::drop_in::DropIn;
-use super::place::sharing;
+use super::socket_spec::sharing;
 use crate::config::SocketMode;
-use crate::process::manager::Manager;
+use crate::process::manager::SystemdManager;
 use crate::trust::barrier;
 
 /// Contains the runtime folder of each user, where the user's manager creates sockets.
@@ -17,14 +17,14 @@ const OF_USERS: &str = "/run/user";
 
 /// The reason why a service manager's socket does not fit the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfit {
+pub struct SocketMisfit {
     socket: PathBuf,
     wanted: SocketMode,
-    why: Why,
+    why: MisfitReason,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Why {
+enum MisfitReason {
     /// The socket has the wrong mode or group.
     Access(Access, Difference),
     /// Other users cannot pass this folder, which is above the socket's own.
@@ -79,7 +79,7 @@ impl Access {
 
 // === impl Unfit ===
 
-impl Unfit {
+impl SocketMisfit {
     /// Compares a service manager's socket with the mode in the configuration. Returns `None` if it fits, or if the
     /// socket cannot be seen.
     pub fn of(socket: &Path, wanted: SocketMode) -> Option<Self> {
@@ -91,21 +91,25 @@ impl Unfit {
     pub fn with_access(socket: &Path, wanted: SocketMode, access: Access) -> Option<Self> {
         Self::of_folders(socket, wanted).or_else(|| {
             let difference = access.differs(wanted)?;
-            Some(Self::new(socket, wanted, Why::Access(access, difference)))
+            Some(Self::new(
+                socket,
+                wanted,
+                MisfitReason::Access(access, difference),
+            ))
         })
     }
 
     /// Compares only the folders.
     pub fn of_folders(socket: &Path, wanted: SocketMode) -> Option<Self> {
         let sharing = sharing(wanted);
-        let above = barrier(socket, sharing).map(Why::Above);
+        let above = barrier(socket, sharing).map(MisfitReason::Above);
         // `barrier` ignores the last two names of a path: the socket and its folder.
-        let own = || barrier(&socket.join("-"), sharing).map(Why::Folder);
+        let own = || barrier(&socket.join("-"), sharing).map(MisfitReason::Folder);
         let why = above.or_else(own)?;
         Some(Self::new(socket, wanted, why))
     }
 
-    fn new(socket: &Path, wanted: SocketMode, why: Why) -> Self {
+    fn new(socket: &Path, wanted: SocketMode, why: MisfitReason) -> Self {
         Self {
             socket: socket.to_owned(),
             wanted,
@@ -118,11 +122,11 @@ impl Unfit {
         let (socket, wanted) = (self.socket.display(), self.wanted.as_str());
         let says = format!("[socket] mode = \"{wanted}\"");
         match &self.why {
-            Why::Above(folder) | Why::Folder(folder) => format!(
+            MisfitReason::Above(folder) | MisfitReason::Folder(folder) => format!(
                 "{says} lets other users connect to {socket}, but they do not get through {}",
                 folder.display()
             ),
-            Why::Access(Access { mode, group }, difference) => {
+            MisfitReason::Access(Access { mode, group }, difference) => {
                 let found = format!("its mode is {mode:04o} and its group {group}");
                 let lets_in = match difference {
                     Difference::Narrower => "fewer users",
@@ -135,45 +139,45 @@ impl Unfit {
     }
 
     /// Returns what to do about it, if this manager creates the socket.
-    pub fn remedy(&self, manager: Manager) -> String {
+    pub fn remedy(&self, manager: SystemdManager) -> String {
         match &self.why {
-            Why::Above(_) => "that folder is private to its user: serve other users by the system's service, or by jetond run --socket in a folder that they get through".to_owned(),
-            Why::Folder(folder) => format!(
+            MisfitReason::Above(_) => "that folder is private to its user: serve other users by the system's service, or by jetond run --socket in a folder that they get through".to_owned(),
+            MisfitReason::Folder(folder) => format!(
                 "chmod 755 {}, and DirectoryMode=0755 in jetond.socket",
                 folder.display()
             ),
-            Why::Access(..) => DropIn::new(self.wanted, manager).remedy(),
+            MisfitReason::Access(..) => DropIn::new(self.wanted, manager).remedy(),
         }
     }
 
     /// Whether a folder above the socket keeps other users out. In that case no drop-in helps.
     pub const fn is_above(&self) -> bool {
-        matches!(self.why, Why::Above(_))
+        matches!(self.why, MisfitReason::Above(_))
     }
 }
 
 /// Returns how the socket of this process's manager differs from the configuration, and what to do about it, in one
 /// line.
 pub fn misfit(socket: &Path, wanted: SocketMode) -> Option<String> {
-    let unfit = Unfit::of(socket, wanted)?;
+    let unfit = SocketMisfit::of(socket, wanted)?;
     let remedy = unfit.remedy(manager_of(socket));
     Some(format!("{}: {remedy}", unfit.found()))
 }
 
 /// Returns the manager that creates a socket at this path. It is our parent process if that is a manager.
-pub fn manager_of(socket: &Path) -> Manager {
+pub fn manager_of(socket: &Path) -> SystemdManager {
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
     parent
-        .and_then(Manager::of)
+        .and_then(SystemdManager::of)
         .unwrap_or_else(|| usual_manager_of(socket))
 }
 
 /// Returns the manager that creates a socket at this path, judged by the path only.
-pub fn usual_manager_of(socket: &Path) -> Manager {
+pub fn usual_manager_of(socket: &Path) -> SystemdManager {
     if socket.starts_with(OF_USERS) {
-        Manager::User
+        SystemdManager::User
     } else {
-        Manager::System
+        SystemdManager::System
     }
 }
 
@@ -265,15 +269,15 @@ mod tests {
             set(&socket, mode);
             set(&folder, own);
             set(dir.path(), above);
-            let unfit = Unfit::of(&socket, wanted);
+            let unfit = SocketMisfit::of(&socket, wanted);
             assert_eq!(unfit.is_some(), found.is_some(), "{unfit:?}");
             let Some(unfit) = unfit else { continue };
             assert!(unfit.found().contains(found.unwrap()), "{unfit:?}");
-            let said = unfit.remedy(Manager::System);
+            let said = unfit.remedy(SystemdManager::System);
             assert!(said.contains(remedy), "{said}");
             assert_eq!(unfit.is_above(), above == 0o700 && wanted == all);
         }
         std::fs::remove_file(&socket).unwrap();
-        assert_eq!(Unfit::of(&socket, all), None);
+        assert_eq!(SocketMisfit::of(&socket, all), None);
     }
 }

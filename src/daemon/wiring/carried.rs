@@ -2,23 +2,27 @@
 
 use super::super::keep::handle::Handle;
 use crate::config::Profile;
-use crate::lifecycle::Pace;
+use crate::lifecycle::AttemptLimits;
 use crate::lifecycle::credentials::Credentials;
 
 /// State with which a profile starts over.
 #[derive(Default)]
-pub(super) struct Carried {
+pub(super) struct CarriedState {
     pub(super) credentials: Credentials,
-    pub(super) pace: Pace,
+    pub(super) pace: AttemptLimits,
 }
 
 /// Returns the state with which the changed profile starts over. An issuer at another site knows nothing about earlier
 /// calls. An issuer that is asked in another way may accept a credential that it rejected before, since the change may
 /// have fixed the cause.
-pub(super) async fn carried_over(handle: &Handle, before: &Profile, profile: &Profile) -> Carried {
+pub(super) async fn carried_over(
+    handle: &Handle,
+    before: &Profile,
+    profile: &Profile,
+) -> CarriedState {
     let is_asked_alike = before.provider == profile.provider
         && before.client_certificate == profile.client_certificate;
-    Carried {
+    CarriedState {
         credentials: if before.site() == profile.site() {
             handle.hand_over(is_asked_alike).await
         } else {
@@ -27,7 +31,7 @@ pub(super) async fn carried_over(handle: &Handle, before: &Profile, profile: &Pr
         pace: if is_same_issuer(before, profile) {
             handle.pace()
         } else {
-            Pace::default()
+            AttemptLimits::default()
         },
     }
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::super::keep::lookups::{Api, Facts, LookUp, LookingUp, NoFacts};
-use crate::applications::{Applications, Bearer, Identity, Trouble, TroubleKind};
+use super::super::keep::api_queries::{Api, ApiAnswer, ApiCall, ApiFailure, ApiQuestion};
+use crate::applications::{ApiError, ApiErrorKind, Applications, BearerFacts, Identity};
 use crate::config::Profile;
 use crate::credential::Enrolment;
 use crate::instant::UnixTime;
-use crate::offload::Lost;
+use crate::offload::LoopEnded;
 use crate::problem::{Code, Problem};
-use crate::provider::aside::{IssuerThread, Threads};
 use crate::provider::claims;
-use crate::provider::configured::Files;
+use crate::provider::configured::ProviderFiles;
+use crate::provider::threads::{IssuerThread, IssuerThreads};
 use crate::token::AccessToken;
 
 /// Number of queries of all profiles that run at once. Each needs a connection.
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 16;
 /// What the queries of all profiles share.
 pub(super) struct ControlPlanes {
     /// The threads that talk to issuers.
-    pub(super) threads: Arc<Threads>,
+    pub(super) threads: Arc<IssuerThreads>,
     owner: u32,
     places: Arc<Semaphore>,
 }
@@ -69,9 +69,9 @@ impl Api for ControlPlane {
         &self.site
     }
 
-    fn look_up(&self, what: LookUp, token: AccessToken, enrolment: Arc<Enrolment>) -> LookingUp {
-        let files = Files::of(self.owner);
-        let bearer = Bearer {
+    fn look_up(&self, what: ApiQuestion, token: AccessToken, enrolment: Arc<Enrolment>) -> ApiCall {
+        let files = ProviderFiles::of(self.owner);
+        let bearer = BearerFacts {
             client_id: enrolment.client_id.clone(),
             stored_at: enrolment.enrolled_at.map(UnixTime::seconds_down),
             claims: claims(&token),
@@ -84,47 +84,53 @@ impl Api for ControlPlane {
             let _place = places.acquire().await.ok();
             let Some(api) = api else {
                 return match what {
-                    LookUp::Identity => Ok(Facts::Identity(Arc::new(Identity::of_token(bearer)))),
-                    LookUp::Keys { .. } => Err(of_another_provider()),
+                    ApiQuestion::Identity => {
+                        Ok(ApiAnswer::Identity(Arc::new(Identity::of_token(bearer))))
+                    }
+                    ApiQuestion::Keys { .. } => Err(of_another_provider()),
                 };
             };
             let looking = async move { look_up(&api, what, bearer).await };
             thread
                 .run(looking)
                 .await
-                .unwrap_or_else(|Lost| Err(without_answer()))
+                .unwrap_or_else(|LoopEnded| Err(without_answer()))
         })
     }
 }
 
-async fn look_up(api: &Applications, what: LookUp, bearer: Bearer) -> Result<Facts, NoFacts> {
+async fn look_up(
+    api: &Applications,
+    what: ApiQuestion,
+    bearer: BearerFacts,
+) -> Result<ApiAnswer, ApiFailure> {
     match what {
-        LookUp::Keys { kind, all, with } => {
+        ApiQuestion::Keys { kind, all, with } => {
             let listed = match with {
                 None => api.list(kind, all).await,
                 Some(key) => api.list_with(kind, all, &key).await,
             };
             match listed {
-                Ok(listed) => Ok(Facts::Keys(Arc::new(listed))),
+                Ok(listed) => Ok(ApiAnswer::Keys(Arc::new(listed))),
                 Err(trouble) => Err(no_facts(&trouble, "no list")),
             }
         }
-        LookUp::Identity => match api.identity(bearer).await {
-            Ok(identity) => Ok(Facts::Identity(Arc::new(identity))),
+        ApiQuestion::Identity => match api.identity(bearer).await {
+            Ok(identity) => Ok(ApiAnswer::Identity(Arc::new(identity))),
             Err(trouble) => Err(no_facts(&trouble, "cannot tell whose token it is")),
         },
     }
 }
 
 /// Converts trouble with the API to a problem whose detail is `so`. Text from the API is quoted and escaped.
-fn no_facts(trouble: &Trouble, so: &'static str) -> NoFacts {
+fn no_facts(trouble: &ApiError, so: &'static str) -> ApiFailure {
     let code = match trouble.kind {
         _ if trouble.is_of_configuration() => Code::Misconfigured,
         _ if trouble.is_passing() => Code::Unavailable,
-        TroubleKind::Unauthorized | TroubleKind::Forbidden => Code::RejectedByProvider,
+        ApiErrorKind::Unauthorized | ApiErrorKind::Forbidden => Code::RejectedByProvider,
         _ => Code::NeedsHuman,
     };
-    NoFacts {
+    ApiFailure {
         problem: Problem::new(code)
             .with_detail(so)
             .because(trouble.to_string().into()),
@@ -132,8 +138,8 @@ fn no_facts(trouble: &Trouble, so: &'static str) -> NoFacts {
     }
 }
 
-fn of_another_provider() -> NoFacts {
-    NoFacts {
+fn of_another_provider() -> ApiFailure {
+    ApiFailure {
         problem: Problem::new(Code::Misconfigured).with_detail(
             "the profile is of another provider than Run:ai, and only Run:ai's keys can be shown",
         ),
@@ -141,8 +147,8 @@ fn of_another_provider() -> NoFacts {
     }
 }
 
-fn without_answer() -> NoFacts {
-    NoFacts {
+fn without_answer() -> ApiFailure {
+    ApiFailure {
         problem: Problem::new(Code::Unavailable)
             .with_detail("the look-up ended without a result; try again"),
         retry_after: None,

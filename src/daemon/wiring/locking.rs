@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::keep::handle::Handle;
-use super::super::keep::looks::look;
+use super::super::keep::rechecks::recheck_all;
 use super::Wiring;
 use crate::age_file::Identity;
 use crate::config::{Profile, StoreKind};
@@ -27,7 +27,7 @@ impl Wiring {
         })?;
         // Run the commands of credential sources again: they may need something that the user has unlocked as well,
         // such as an agent.
-        tokio::spawn(look(self.kept(Profile::has_command)));
+        tokio::spawn(recheck_all(self.kept(Profile::has_command)));
         Ok(self.kept(is_encrypted))
     }
 

@@ -4,23 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::keep::roster::Roster;
-use super::super::rotating::Outside;
+use super::super::rotating::Environment;
 use super::control_plane::ControlPlanes;
 use crate::applications::{
-    Applications, Calling, Family, KeyIssuer, KeyName, Kind, Listed, Made, Renewed, Reply, Roles,
-    Trouble,
+    ApiError, ApiFuture, Applications, CreatedKey, Family, KeyIssuer, KeyName, Kind, Listed,
+    RegeneratedKey, Reply, Roles,
 };
 use crate::clock::Clock;
 use crate::config::Profile;
 use crate::credential::Ca;
-use crate::offload::{self, Lost};
-use crate::provider::aside::{IssuerThread, Threads};
-use crate::provider::configured::Files;
+use crate::offload::{self, LoopEnded};
+use crate::provider::configured::ProviderFiles;
+use crate::provider::threads::{IssuerThread, IssuerThreads};
 use crate::store::{Machine, Rotations, Stores};
 use crate::token::AccessToken;
 
 /// The API of a control plane, with its calls on the issuer's thread.
-struct Aside {
+struct ThreadedApi {
     api: Arc<Applications>,
     thread: IssuerThread,
 }
@@ -33,9 +33,9 @@ pub(super) fn outside(
     planes: &ControlPlanes,
     clock: &Arc<dyn Clock>,
     roster: &Arc<Roster>,
-) -> Outside {
+) -> Environment {
     let threads = Arc::clone(&planes.threads);
-    Outside {
+    Environment {
         clock: Arc::clone(clock),
         roster: Arc::clone(roster),
         stores: stores.clone(),
@@ -48,65 +48,74 @@ pub(super) fn outside(
 }
 
 fn keys(
-    threads: &Threads,
+    threads: &IssuerThreads,
     owner: u32,
     profile: &Profile,
     token: AccessToken,
     ca: Option<Ca>,
 ) -> Option<Arc<dyn KeyIssuer>> {
-    let api = Arc::new(Applications::new(profile, &Files::of(owner), ca, token)?);
+    let api = Arc::new(Applications::new(
+        profile,
+        &ProviderFiles::of(owner),
+        ca,
+        token,
+    )?);
     let thread = threads.thread_of(&profile.site());
-    Some(Arc::new(Aside { api, thread }))
+    Some(Arc::new(ThreadedApi { api, thread }))
 }
 
 // === impl Aside ===
 
-impl Aside {
+impl ThreadedApi {
     /// Runs this call on the issuer's thread. A call that was lost may have been executed.
     async fn run<T: Send + 'static>(
         &self,
-        call: impl FnOnce(Arc<Applications>) -> Calling<'static, T>,
-        lost: impl FnOnce(Trouble) -> T,
+        call: impl FnOnce(Arc<Applications>) -> ApiFuture<'static, T>,
+        lost: impl FnOnce(ApiError) -> T,
     ) -> T {
         let done = self.thread.run(call(Arc::clone(&self.api))).await;
-        done.unwrap_or_else(|Lost| lost(Trouble::lost()))
+        done.unwrap_or_else(|LoopEnded| lost(ApiError::lost()))
     }
 }
 
-impl KeyIssuer for Aside {
-    fn list(&self, kind: Kind) -> Calling<'_, Result<Listed, Trouble>> {
-        let call = move |api: Arc<Applications>| -> Calling<'static, _> {
+impl KeyIssuer for ThreadedApi {
+    fn list(&self, kind: Kind) -> ApiFuture<'_, Result<Listed, ApiError>> {
+        let call = move |api: Arc<Applications>| -> ApiFuture<'static, _> {
             Box::pin(async move { KeyIssuer::list(&*api, kind).await })
         };
         Box::pin(self.run(call, Err))
     }
 
-    fn create<'a>(&'a self, family: Family, name: &'a KeyName) -> Calling<'a, Reply<Made>> {
+    fn create<'a>(&'a self, family: Family, name: &'a KeyName) -> ApiFuture<'a, Reply<CreatedKey>> {
         let name = name.clone();
-        let call = move |api: Arc<Applications>| -> Calling<'static, _> {
+        let call = move |api: Arc<Applications>| -> ApiFuture<'static, _> {
             Box::pin(async move { KeyIssuer::create(&*api, family, &name).await })
         };
         Box::pin(self.run(call, Reply::Lost))
     }
 
-    fn regenerate<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<Renewed>> {
+    fn regenerate<'a>(
+        &'a self,
+        family: Family,
+        id: &'a str,
+    ) -> ApiFuture<'a, Reply<RegeneratedKey>> {
         let id = id.to_owned();
-        let call = move |api: Arc<Applications>| -> Calling<'static, _> {
+        let call = move |api: Arc<Applications>| -> ApiFuture<'static, _> {
             Box::pin(async move { KeyIssuer::regenerate(&*api, family, &id).await })
         };
         Box::pin(self.run(call, Reply::Lost))
     }
 
-    fn delete<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<()>> {
+    fn delete<'a>(&'a self, family: Family, id: &'a str) -> ApiFuture<'a, Reply<()>> {
         let id = id.to_owned();
-        let call = move |api: Arc<Applications>| -> Calling<'static, _> {
+        let call = move |api: Arc<Applications>| -> ApiFuture<'static, _> {
             Box::pin(async move { KeyIssuer::delete(&*api, family, &id).await })
         };
         Box::pin(self.run(call, Reply::Lost))
     }
 
-    fn roles(&self) -> Calling<'_, Option<Roles>> {
-        let call = move |api: Arc<Applications>| -> Calling<'static, _> {
+    fn roles(&self) -> ApiFuture<'_, Option<Roles>> {
+        let call = move |api: Arc<Applications>| -> ApiFuture<'static, _> {
             Box::pin(async move { KeyIssuer::roles(&*api).await })
         };
         Box::pin(self.run(call, |_| None))

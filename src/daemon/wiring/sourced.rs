@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::certificates::CaFile;
 use crate::config::{Profile, StoreKind};
-use crate::offload::Lane;
+use crate::offload::ConcurrencyLimit;
 use crate::profile::ProfileName;
-use crate::provider::configured::{self, Files};
+use crate::provider::configured::{self, ProviderFiles};
 use crate::store::Stores;
 use crate::store::source::{CredentialSource, Rotating, StoreSource};
-use crate::store::sourced::{Locate, Locating, Parts, SourcedCredential};
+use crate::store::sourced::{Locate, Locating, SourceParts, SourcedCredential};
 
 /// Returns the source of a profile's credential.
 pub(super) fn credential(
@@ -19,7 +19,7 @@ pub(super) fn credential(
     profile: &Profile,
     rotating: &Rotating,
 ) -> Arc<dyn CredentialSource> {
-    let lane = Lane::default();
+    let lane = ConcurrencyLimit::default();
     let Some(reader) = stores.source_of(profile) else {
         let store = profile.store().unwrap_or(&StoreKind::File);
         return Arc::new(StoreSource {
@@ -31,7 +31,7 @@ pub(super) fn credential(
             rotating: Some(Arc::clone(rotating)),
         });
     };
-    Arc::new(SourcedCredential::new(Parts {
+    Arc::new(SourcedCredential::new(SourceParts {
         name: name.clone(),
         profile: profile.clone(),
         owner,
@@ -56,7 +56,7 @@ struct Issuer {
 impl Locate for Issuer {
     fn locate(&self, ca_file: Option<Arc<CaFile>>) -> Locating<'_> {
         Box::pin(async move {
-            let files = Files::with_ca(self.owner, ca_file);
+            let files = ProviderFiles::with_ca(self.owner, ca_file);
             let located = configured::destination(&self.profile, &files).await;
             located.map(|located| located.endpoint)
         })

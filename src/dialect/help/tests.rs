@@ -1,14 +1,16 @@
 use super::short;
-use crate::dialect::call::Parsed;
+use crate::dialect::call::NextStep;
 use crate::dialect::parse;
 use crate::dialect::setups::SETUPS;
 use crate::dialect::testing::run;
 use crate::dialect::verb;
-use crate::wire::frame::Answer;
+use crate::wire::frame::Instruction;
 
 fn text(args: &[&str]) -> String {
     match parse(&run(args)) {
-        Parsed::Answer(Answer::Done(reply)) => String::from_utf8(reply.stdout.to_vec()).unwrap(),
+        NextStep::Answer(Instruction::Done(reply)) => {
+            String::from_utf8(reply.stdout.to_vec()).unwrap()
+        }
         _ => panic!("{args:?} is answered at once"),
     }
 }

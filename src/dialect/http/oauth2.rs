@@ -16,10 +16,10 @@ use serde::Serialize;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use crate::config::Purpose;
+use crate::config::TokenPurpose;
 use crate::dialect::http::oauth2::refusal::{Error, Refusal};
 use crate::instant::Now;
-use crate::lifecycle::Held;
+use crate::lifecycle::HeldToken;
 use crate::profile::ProfileName;
 
 /// A request as received.
@@ -101,7 +101,7 @@ impl TokenRequest {
     ///
     /// # Errors
     /// `invalid_scope`.
-    pub fn suits_scope(&self, purpose: &Purpose, held: &Held) -> Result<(), Refusal> {
+    pub fn suits_scope(&self, purpose: &TokenPurpose, held: &HeldToken) -> Result<(), Refusal> {
         let Some(scope) = &self.scope else {
             return Ok(());
         };
@@ -121,7 +121,7 @@ impl TokenRequest {
     ///
     /// # Errors
     /// `invalid_scope`.
-    pub fn suits(&self, purpose: &Purpose) -> Result<(), Refusal> {
+    pub fn suits(&self, purpose: &TokenPurpose) -> Result<(), Refusal> {
         let refused = |why| Err(Refusal::new(Error::InvalidScope, why));
         if self.audience.is_some() && self.audience != purpose.audience {
             return refused(
@@ -140,7 +140,7 @@ impl TokenRequest {
 
 /// Formats the body of the response (RFC 6749 section 5.1). Its scope is the one that the issuer granted, which may
 /// differ from the one that the client requested.
-pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
+pub fn answer(held: &HeldToken, purpose: &TokenPurpose, now: Now) -> Vec<u8> {
     #[derive(Serialize)]
     struct Body<'a> {
         access_token: &'a str,
@@ -459,12 +459,12 @@ mod tests {
 
     #[test]
     fn who_asks_for_something_else_than_the_profile_has_is_refused() {
-        let some = Purpose {
+        let some = TokenPurpose {
             scope: vec!["b.write".into(), "a.read".into()],
             audience: Some("https://api.example".into()),
             resource: vec!["urn:x:1".into(), "urn:x:2".into()],
         };
-        let none = Purpose::default();
+        let none = TokenPurpose::default();
         for (query, of_some, of_none) in [
             ("", true, true),
             ("&scope=&audience=&resource=", true, true),
@@ -496,9 +496,9 @@ mod tests {
     }
 
     /// Creates a held token for which the issuer granted this scope.
-    fn held(granted: Option<&str>) -> Held {
+    fn held(granted: Option<&str>) -> HeldToken {
         let answer = token_answer(Freshness::Good);
-        Held {
+        HeldToken {
             token: answer.held.token.share(),
             validity: answer.held.validity,
             generation: 7,
@@ -512,9 +512,9 @@ mod tests {
 
     #[test]
     fn the_granted_scope_is_told_and_is_fine_to_ask_for_as_well_as_the_configured_one() {
-        let purpose = Purpose {
+        let purpose = TokenPurpose {
             scope: vec!["read".into(), "write".into()],
-            ..Purpose::default()
+            ..TokenPurpose::default()
         };
         let held = held(Some("email read"));
         for (scope, suits) in [
@@ -538,7 +538,7 @@ mod tests {
     fn every_character_of_a_token_is_in_the_answer_and_the_buffer_never_grew() {
         for text in hard_tokens() {
             let held = answer_with(&text).held;
-            let bytes = answer(&held, &Purpose::default(), around().now);
+            let bytes = answer(&held, &TokenPurpose::default(), around().now);
             let read: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
             assert_eq!(read["access_token"], text);
             let in_json = serde_json::to_string(&text).unwrap().len() - 2;
@@ -549,7 +549,7 @@ mod tests {
     #[test]
     fn the_answer_has_the_members_of_section_5_1_in_a_buffer_that_never_grew() {
         let held = token_answer(Freshness::Good).held;
-        let mut purpose = Purpose::default();
+        let mut purpose = TokenPurpose::default();
         let bytes = answer(&held, &purpose, around().now);
         assert_eq!(
             String::from_utf8(bytes).unwrap(),

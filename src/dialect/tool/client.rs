@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::dialect::call::Parsed;
-use crate::query::Asked;
+use crate::dialect::call::NextStep;
+use crate::query::Question;
 
 /// The behaviour of a tool's client towards a token from its helper.
-pub(in crate::dialect) struct Client {
+pub(in crate::dialect) struct ClientBehaviour {
     /// How long the client keeps a token for which its protocol states no expiry. Zero if it asks each time, or if the
     /// protocol states the expiry.
     pub(in crate::dialect) interval: Duration,
@@ -24,7 +24,7 @@ pub(in crate::dialect) struct Client {
 
 // === impl Client ===
 
-impl Client {
+impl ClientBehaviour {
     /// Returns how long the daemon may take for a reply: a second less than the client waits, or 4 s if that is
     /// unknown; at most 9 s.
     pub(in crate::dialect) fn deadline(&self) -> Duration {
@@ -45,24 +45,24 @@ impl Client {
     }
 
     /// Applies this client's deadline, validity and window to a request, whatever its dialect and arguments say.
-    pub(super) fn bind(&self, parsed: Parsed) -> Parsed {
-        let Parsed::Ask(mut asked) = parsed else {
+    pub(super) fn bind(&self, parsed: NextStep) -> NextStep {
+        let NextStep::Ask(mut asked) = parsed else {
             return parsed;
         };
         match &mut asked {
-            Asked::Address(query, _) => {
+            Question::Address(query, _) => {
                 query.max_wait = query.max_wait.min(self.deadline());
                 query.min_valid = query.min_valid.max(self.min_valid());
                 // A client with an interval of its own does not learn the expiry.
                 query.window = Some(self.window).filter(|_| self.interval.is_zero());
             }
-            Asked::Token(query, _) => {
+            Question::Token(query, _) => {
                 query.max_wait = query.max_wait.min(self.deadline());
                 query.min_valid = query.min_valid.max(self.min_valid());
             }
             _ => {}
         }
-        Parsed::Ask(asked)
+        NextStep::Ask(asked)
     }
 
     /// Checks the numbers: a client that learns the expiry has no interval of its own, and so on.
@@ -79,15 +79,15 @@ impl Client {
 mod tests {
     use super::*;
     use crate::dialect::testing::*;
-    use crate::query::{AddressAnswer, AddressQuery, Print, Surroundings};
+    use crate::query::{AddressAnswer, AddressQuery, Print, PrintContext};
     use crate::wire::frame::Reply;
 
     const fn secs(secs: u64) -> Duration {
         Duration::from_secs(secs)
     }
 
-    const fn client(interval: u64, timeout: Option<u64>) -> Client {
-        Client {
+    const fn client(interval: u64, timeout: Option<u64>) -> ClientBehaviour {
+        ClientBehaviour {
             interval: secs(interval),
             window: secs(0),
             timeout: match timeout {
@@ -122,21 +122,21 @@ mod tests {
     struct Nothing;
 
     impl Print<AddressAnswer> for Nothing {
-        fn print(&self, _: &AddressAnswer, _: Surroundings<'_>) -> Reply {
+        fn print(&self, _: &AddressAnswer, _: PrintContext<'_>) -> Reply {
             Reply::default()
         }
     }
 
     #[test]
     fn a_request_is_bound_whatever_its_dialect_says() {
-        let bound = |query: AddressQuery, client: &Client| {
-            let asked = Asked::Address(query, Box::new(Nothing));
-            match client.bind(Parsed::Ask(asked)) {
-                Parsed::Ask(Asked::Address(query, _)) => query,
+        let bound = |query: AddressQuery, client: &ClientBehaviour| {
+            let asked = Question::Address(query, Box::new(Nothing));
+            match client.bind(NextStep::Ask(asked)) {
+                NextStep::Ask(Question::Address(query, _)) => query,
                 _ => panic!("asks for no token"),
             }
         };
-        let told = Client {
+        let told = ClientBehaviour {
             window: secs(300),
             ..client(0, None)
         };
@@ -162,9 +162,9 @@ mod tests {
 
     #[test]
     fn a_request_without_an_address_is_bound_too() {
-        let asked = || Parsed::Ask(asked(&run(&["token", "research", "--max-wait", "60"])));
+        let asked = || NextStep::Ask(asked(&run(&["token", "research", "--max-wait", "60"])));
         match client(300, Some(5)).bind(asked()) {
-            Parsed::Ask(Asked::Token(query, _)) => {
+            NextStep::Ask(Question::Token(query, _)) => {
                 assert_eq!((query.max_wait, query.min_valid), (secs(4), secs(360)));
             }
             _ => panic!("asks for no token"),

@@ -9,19 +9,20 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::super::args::{Grammar, Profile, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::call::{Call, NextStep};
 use super::super::row::{Verb, verb};
 use super::super::token_request::{json_token_between, stale_note};
 use super::request::{
-    OF_A_COMMAND, USERNAME, address_query, none, none_for, profile_name, quoted, username,
+    OF_A_COMMAND, USERNAME, address_query, no_credential, no_credential_for, profile_name, quoted,
+    username,
 };
-use super::{Client, Tool};
+use super::{ClientBehaviour, Tool};
 use crate::address::Address;
 use crate::config::entry_for;
 use crate::problem::Problem;
 use crate::profile::ProfileName;
-use crate::query::{AddressAnswer, Asked, HostListing, Print, Surroundings};
-use crate::wire::frame::{Answer, Reply};
+use crate::query::{AddressAnswer, HostListing, Print, PrintContext, Question};
+use crate::wire::frame::{Instruction, Reply};
 
 /// The protocol's row.
 pub(super) const TOOL: Tool = Tool {
@@ -41,7 +42,7 @@ static GRAMMAR: Grammar = Grammar {
 };
 
 /// docker, podman, skopeo, buildah: each keeps a token at most for one command.
-const CLIENT: Client = Client {
+const CLIENT: ClientBehaviour = ClientBehaviour {
     interval: OF_A_COMMAND,
     window: Duration::ZERO,
     timeout: None,
@@ -89,10 +90,10 @@ struct Store {
 }
 
 /// Parses a call.
-fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let (action, profile) = read(call)?;
     match action {
-        Action::List => Ok(Parsed::Ask(Asked::Hosts(Box::new(List { profile })))),
+        Action::List => Ok(NextStep::Ask(Question::Hosts(Box::new(List { profile })))),
         Action::Version => {
             let line = concat!("docker-credential-jeton ", env!("CARGO_PKG_VERSION"), "\n");
             Ok(done(Reply {
@@ -101,7 +102,7 @@ fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
             }))
         }
         Action::Get | Action::Store | Action::Erase => match &call.run.stdin {
-            None => Ok(Parsed::Answer(Answer::SendInput { one_line: false })),
+            None => Ok(NextStep::Answer(Instruction::SendInput { one_line: false })),
             Some(input) => Ok(with_input(call, action, profile, input)),
         },
     }
@@ -128,7 +129,7 @@ fn with_input(
     action: Action,
     profile: Option<ProfileName>,
     input: &[u8],
-) -> Parsed {
+) -> NextStep {
     let server = match action {
         Action::Store => serde_json::from_slice::<Login>(input)
             .ok()
@@ -140,10 +141,13 @@ fn with_input(
         }
     };
     let Some(server) = server else {
-        return done(none("", "standard input is not what docker sends"));
+        return done(no_credential("", "standard input is not what docker sends"));
     };
     if server.is_empty() {
-        return done(none(NO_ADDRESS, "standard input names no registry"));
+        return done(no_credential(
+            NO_ADDRESS,
+            "standard input names no registry",
+        ));
     }
     // `docker logout` erases a registry under every address that it may ever have had, `http` included.
     if action == Action::Erase && !server.contains(char::is_control) {
@@ -153,22 +157,22 @@ fn with_input(
         Ok(address) => address,
         Err(error) => {
             let words = if action == Action::Get { NONE } else { "" };
-            return done(none(words, &error.to_string()));
+            return done(no_credential(words, &error.to_string()));
         }
     };
     match action {
         Action::Get => {
             let query = address_query(call, Some(address), profile);
-            Parsed::Ask(Asked::Address(query, Box::new(Get { server })))
+            NextStep::Ask(Question::Address(query, Box::new(Get { server })))
         }
-        Action::Store => Parsed::Ask(Asked::Hosts(Box::new(Store { address, profile }))),
+        Action::Store => NextStep::Ask(Question::Hosts(Box::new(Store { address, profile }))),
         // These actions need no address.
         Action::List | Action::Erase | Action::Version => done(Reply::default()),
     }
 }
 
-fn done(reply: Reply) -> Parsed {
-    Parsed::Answer(reply.into())
+fn done(reply: Reply) -> NextStep {
+    NextStep::Answer(reply.into())
 }
 
 /// Returns the name under which docker looks up a registry.
@@ -195,7 +199,7 @@ impl Action {
 }
 
 impl Print<AddressAnswer> for Get {
-    fn print(&self, answer: &AddressAnswer, around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &AddressAnswer, around: PrintContext<'_>) -> Reply {
         let before = format!(
             r#"{{"ServerURL":{},"Username":{},"Secret":""#,
             quoted(&self.server),
@@ -208,13 +212,13 @@ impl Print<AddressAnswer> for Get {
         }
     }
 
-    fn refuse(&self, problem: &Problem, around: Surroundings<'_>) -> Option<Reply> {
-        none_for(NONE, problem, around)
+    fn refuse(&self, problem: &Problem, around: PrintContext<'_>) -> Option<Reply> {
+        no_credential_for(NONE, problem, around)
     }
 }
 
 impl Print<[HostListing]> for List {
-    fn print(&self, hosts: &[HostListing], _: Surroundings<'_>) -> Reply {
+    fn print(&self, hosts: &[HostListing], _: PrintContext<'_>) -> Reply {
         let hosts = hosts
             .iter()
             .filter(|host| is_of(host, self.profile.as_ref()));
@@ -236,7 +240,7 @@ impl Print<[HostListing]> for List {
 }
 
 impl Print<[HostListing]> for Store {
-    fn print(&self, hosts: &[HostListing], _: Surroundings<'_>) -> Reply {
+    fn print(&self, hosts: &[HostListing], _: PrintContext<'_>) -> Reply {
         const NOT_OURS: &str = "Jeton keeps no passwords, and no profile is for this address: log in with another \
                                 credential helper, or give a profile this address under 'hosts'";
         let hosts = hosts
@@ -244,7 +248,7 @@ impl Print<[HostListing]> for Store {
             .filter(|host| is_of(host, self.profile.as_ref()));
         match entry_for(hosts, |host| &host.entry, &self.address) {
             Some(_) => Reply::default(),
-            None => none(&format!("{NOT_OURS}\n"), NOT_OURS),
+            None => no_credential(&format!("{NOT_OURS}\n"), NOT_OURS),
         }
     }
 }

@@ -7,19 +7,21 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::super::args::{Grammar, Profile, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::call::{Call, NextStep};
 use super::super::failure::refusal;
 use super::super::row::{Verb, verb};
-use super::super::token_request::{patience, stale_note, token_among};
+use super::super::token_request::{stale_note, token_among, wait_limit};
 use super::challenges::offers;
-use super::{Client, Tool};
+use super::{ClientBehaviour, Tool};
 use crate::config::HostAuth;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{AddressAnswer, AddressQuery, AddressRejectQuery, Asked, Print, Surroundings};
+use crate::query::{
+    AddressAnswer, AddressQuery, AddressRejectQuery, Print, PrintContext, Question,
+};
 use crate::wire::Rejected;
-use crate::wire::frame::{Answer, Reply};
-use message::{Message, Refused};
+use crate::wire::frame::{Instruction, Reply};
+use message::{InvalidMessage, Message};
 
 /// The row of the table.
 pub(super) const TOOL: Tool = Tool {
@@ -31,7 +33,7 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 /// How git treats a token.
-const CLIENT: Client = Client {
+const CLIENT: ClientBehaviour = ClientBehaviour {
     // Git reads the expiry from 2.40 on. Earlier versions ask once in each process.
     interval: Duration::ZERO,
     window: Duration::ZERO,
@@ -74,10 +76,10 @@ struct Credential {
 }
 
 /// The printer of nothing: git reads no reply to feedback.
-struct Silence;
+struct NoOutput;
 
 /// Parses a call.
-fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let (words, _) = GRAMMAR.read_after(call, |_| 2)?;
     let (operation, profile) = match words.as_slice() {
         [] => return Err(GRAMMAR.wrong("there is no operation")),
@@ -99,7 +101,7 @@ fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         Operation::Get | Operation::Store | Operation::Erase
     );
     let Some(input) = call.run.stdin.as_deref().or((!reads).then_some(&[])) else {
-        return Ok(Parsed::Answer(Answer::SendInput { one_line: false }));
+        return Ok(NextStep::Answer(Instruction::SendInput { one_line: false }));
     };
     let parsed = match operation {
         Operation::Get => get(call, profile, input),
@@ -108,13 +110,17 @@ fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         // Nothing is stored: the daemon provides the token whenever git asks.
         Operation::Store | Operation::Other => Ok(done(b"")),
     };
-    Ok(parsed.unwrap_or_else(|Refused(why)| {
+    Ok(parsed.unwrap_or_else(|InvalidMessage(why)| {
         let line = format!("git's message is refused: {why}");
-        Parsed::Answer(refusal(Code::BadRequest, &line).into())
+        NextStep::Answer(refusal(Code::BadRequest, &line).into())
     }))
 }
 
-fn get(call: &Call<'_>, profile: Option<ProfileName>, input: &[u8]) -> Result<Parsed, Refused> {
+fn get(
+    call: &Call<'_>,
+    profile: Option<ProfileName>,
+    input: &[u8],
+) -> Result<NextStep, InvalidMessage> {
     let message = Message::parse(input)?;
     let username = message.username()?;
     let print = Credential {
@@ -124,22 +130,26 @@ fn get(call: &Call<'_>, profile: Option<ProfileName>, input: &[u8]) -> Result<Pa
         username: username.clone(),
     };
     let query = AddressQuery {
-        max_wait: patience(call),
+        max_wait: wait_limit(call),
         ..query(&message, profile, username)?
     };
-    Ok(Parsed::Ask(Asked::Address(query, Box::new(print))))
+    Ok(NextStep::Ask(Question::Address(query, Box::new(print))))
 }
 
 /// Handles `erase`, with which git reports a credential that the server answered with a 401. Nothing is deleted, but
 /// the credential may be a token of Jeton's that was rejected.
-fn erase(call: &Call<'_>, profile: Option<ProfileName>, input: &[u8]) -> Result<Parsed, Refused> {
+fn erase(
+    call: &Call<'_>,
+    profile: Option<ProfileName>,
+    input: &[u8],
+) -> Result<NextStep, InvalidMessage> {
     let message = Message::parse(input)?;
     let Some((which, only)) = feedback(&message) else {
         return Ok(done(b""));
     };
     let query = AddressRejectQuery {
         at: AddressQuery {
-            max_wait: NEWER_TOKEN.min(patience(call)),
+            max_wait: NEWER_TOKEN.min(wait_limit(call)),
             ..query(&message, profile, message.username()?)?
         },
         which,
@@ -148,7 +158,10 @@ fn erase(call: &Call<'_>, profile: Option<ProfileName>, input: &[u8]) -> Result<
             only.is_none_or(|only| auth == Some(only))
         }),
     };
-    Ok(Parsed::Ask(Asked::AddressReject(query, Box::new(Silence))))
+    Ok(NextStep::Ask(Question::AddressReject(
+        query,
+        Box::new(NoOutput),
+    )))
 }
 
 /// Returns the rejected token, and the authentication kind for which the report counts; `None` if no token of Jeton's
@@ -193,7 +206,7 @@ fn query(
     message: &Message<'_>,
     profile: Option<ProfileName>,
     username: Option<String>,
-) -> Result<AddressQuery, Refused> {
+) -> Result<AddressQuery, InvalidMessage> {
     Ok(AddressQuery {
         address: Some(message.address()?),
         profile,
@@ -202,8 +215,8 @@ fn query(
     })
 }
 
-fn done(stdout: &[u8]) -> Parsed {
-    Parsed::Answer(Answer::Done(Reply {
+fn done(stdout: &[u8]) -> NextStep {
+    NextStep::Answer(Instruction::Done(Reply {
         stdout: stdout.to_vec().into(),
         ..Reply::default()
     }))
@@ -222,7 +235,7 @@ impl Operation {
 }
 
 impl Print<AddressAnswer> for Credential {
-    fn print(&self, answer: &AddressAnswer, around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &AddressAnswer, around: PrintContext<'_>) -> Reply {
         let entry = answer.entry.as_ref();
         let is_bearer = match entry.and_then(|entry| entry.auth) {
             Some(auth) => auth == HostAuth::Bearer,
@@ -254,12 +267,12 @@ impl Print<AddressAnswer> for Credential {
     }
 }
 
-impl Print<()> for Silence {
-    fn print(&self, (): &(), _around: Surroundings<'_>) -> Reply {
+impl Print<()> for NoOutput {
+    fn print(&self, (): &(), _around: PrintContext<'_>) -> Reply {
         Reply::default()
     }
 
-    fn refuse(&self, problem: &Problem, _around: Surroundings<'_>) -> Option<Reply> {
+    fn refuse(&self, problem: &Problem, _around: PrintContext<'_>) -> Option<Reply> {
         // Git reports to each of its helpers, even a credential that none of them provided.
         (problem.code == Code::UnknownProfile).then(Reply::default)
     }

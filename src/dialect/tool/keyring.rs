@@ -4,21 +4,23 @@
 
 use std::time::Duration;
 
-use super::super::args::{Args, Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::args::{Args, Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
 use super::super::row::{Verb, verb};
 use super::super::token_request::{json_token_between, stale_note, token_between};
-use super::request::{OF_A_COMMAND, address_query, none, none_for, quoted, username};
-use super::{Client, Tool};
+use super::request::{
+    OF_A_COMMAND, address_query, no_credential, no_credential_for, quoted, username,
+};
+use super::{ClientBehaviour, Tool};
 use crate::address::{Address, is_invisible};
 use crate::problem::Problem;
-use crate::query::{AddressAnswer, Asked, Print, Surroundings};
-use crate::wire::frame::{Answer, Reply};
+use crate::query::{AddressAnswer, Print, PrintContext, Question};
+use crate::wire::frame::{Instruction, Reply};
 
 /// Selects what `get` prints.
 static MODE: Opt = Opt {
     name: "--mode",
-    takes: Takes::Word {
+    takes: OptionArgument::Word {
         name: "MODE",
         what: "password or creds",
     },
@@ -28,7 +30,7 @@ static MODE: Opt = Opt {
 /// Selects the form of the output.
 static OUTPUT: Opt = Opt {
     name: "--output",
-    takes: Takes::Word {
+    takes: OptionArgument::Word {
         name: "FORM",
         what: "plain or json",
     },
@@ -53,7 +55,7 @@ static GRAMMAR: Grammar = Grammar {
 };
 
 /// pip and uv keep a password for one command.
-const CLIENT: Client = Client {
+const CLIENT: ClientBehaviour = ClientBehaviour {
     interval: OF_A_COMMAND,
     window: Duration::ZERO,
     timeout: None,
@@ -70,7 +72,7 @@ struct Get {
 }
 
 /// Parses a call.
-fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let (operands, args) = GRAMMAR.read_after(call, |_| 3)?;
     match operands.as_slice() {
         ["get", service, rest @ ..] => get(call, &args, service, rest.first().copied()),
@@ -84,7 +86,7 @@ fn get(
     args: &Args<'_>,
     service: &str,
     username: Option<&str>,
-) -> Result<Parsed, Usage> {
+) -> Result<NextStep, Usage> {
     let word = |no, yes| {
         move |text: &str| match text {
             _ if text == no => Some(false),
@@ -106,7 +108,11 @@ fn get(
     let username = username.filter(|name| !name.is_empty());
     let address = match Address::parse(service) {
         Ok(address) => address,
-        Err(error) => return Ok(Parsed::Answer(none("", &error.to_string()).into())),
+        Err(error) => {
+            return Ok(NextStep::Answer(
+                no_credential("", &error.to_string()).into(),
+            ));
+        }
     };
     let username = username.map(str::to_owned);
     let mut query = address_query(call, Some(address), None);
@@ -116,20 +122,20 @@ fn get(
         creds,
         json: json.unwrap_or(false),
     };
-    Ok(Parsed::Ask(Asked::Address(query, Box::new(get))))
+    Ok(NextStep::Ask(Question::Address(query, Box::new(get))))
 }
 
 /// Refuses `set` and `del`, after the client has written the password.
-fn keeps_none(call: &Call<'_>) -> Parsed {
+fn keeps_none(call: &Call<'_>) -> NextStep {
     if call.run.stdin.is_none() && !call.run.terminal.input {
-        return Parsed::Answer(Answer::SendInput { one_line: false });
+        return NextStep::Answer(Instruction::SendInput { one_line: false });
     }
     let line = "Jeton keeps no passwords: this program 'keyring' only gives out tokens; use the real one by its path";
-    Parsed::Answer(none("", line).into())
+    NextStep::Answer(no_credential("", line).into())
 }
 
 impl Print<AddressAnswer> for Get {
-    fn print(&self, answer: &AddressAnswer, around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &AddressAnswer, around: PrintContext<'_>) -> Reply {
         let token = &answer.token;
         let username = username(answer, self.username.as_deref());
         let stdout = match (self.creds, self.json) {
@@ -148,8 +154,8 @@ impl Print<AddressAnswer> for Get {
         }
     }
 
-    fn refuse(&self, problem: &Problem, around: Surroundings<'_>) -> Option<Reply> {
-        none_for("", problem, around)
+    fn refuse(&self, problem: &Problem, around: PrintContext<'_>) -> Option<Reply> {
+        no_credential_for("", problem, around)
     }
 }
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::super::args::{Grammar, Profile, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::call::{Call, NextStep};
 use super::super::row::verb;
 use super::super::token_request::{json_token_between, stale_note};
 use super::request::{address_query, profile_name};
-use super::{Client, Tool};
+use super::{ClientBehaviour, Tool};
 use crate::address::Address;
-use crate::query::{AddressAnswer, Asked, Print, Surroundings};
+use crate::query::{AddressAnswer, Print, PrintContext, Question};
 use crate::wire::frame::Reply;
 
 /// The protocol's row.
@@ -32,7 +32,7 @@ static GRAMMAR: Grammar = Grammar {
 };
 
 /// kubectl asks again at the expiry, Python's client 5 minutes before it. Neither limits its wait for the plugin.
-const CLIENT: Client = Client {
+const CLIENT: ClientBehaviour = ClientBehaviour {
     interval: Duration::ZERO,
     window: Duration::from_secs(300),
     timeout: None,
@@ -73,7 +73,7 @@ struct Kube {
 }
 
 /// Parses a call.
-fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     let info = info(call)?;
     if info.kind.is_some_and(|kind| kind != "ExecCredential") {
@@ -108,7 +108,7 @@ fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let mut query = address_query(call, address, profile);
     query.lacks = Some(LACKS);
     query.keeps_until_401 = true;
-    Ok(Parsed::Ask(Asked::Address(
+    Ok(NextStep::Ask(Question::Address(
         query,
         Box::new(Kube { version }),
     )))
@@ -125,7 +125,7 @@ fn info(call: &Call<'_>) -> Result<ExecInfo, Usage> {
 }
 
 impl Print<AddressAnswer> for Kube {
-    fn print(&self, answer: &AddressAnswer, around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &AddressAnswer, around: PrintContext<'_>) -> Reply {
         let before = format!(
             r#"{{"apiVersion":"{}","kind":"ExecCredential","status":{{"expirationTimestamp":"{}","token":""#,
             self.version,

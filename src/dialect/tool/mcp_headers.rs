@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use super::super::args::{Grammar, Profile, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::call::{Call, NextStep};
 use super::super::row::verb;
 use super::super::token_request::{basic_between, json_token_between, stale_note};
 use super::request::{OF_A_COMMAND, address_query, username};
-use super::{Client, Tool};
+use super::{ClientBehaviour, Tool};
 use crate::address::Address;
 use crate::config::HostAuth;
-use crate::query::{AddressAnswer, Asked, Print, Surroundings};
+use crate::query::{AddressAnswer, Print, PrintContext, Question};
 use crate::wire::frame::Reply;
 
 /// The protocol's row.
@@ -31,7 +31,7 @@ static GRAMMAR: Grammar = Grammar {
 };
 
 /// Claude Code runs the helper for each connection, and again after a 401 or a 403.
-const CLIENT: Client = Client {
+const CLIENT: ClientBehaviour = ClientBehaviour {
     interval: OF_A_COMMAND,
     window: Duration::ZERO,
     timeout: Some(Duration::from_secs(10)),
@@ -41,7 +41,7 @@ const CLIENT: Client = Client {
 struct Headers;
 
 /// Parses a call.
-fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     let url = call.run.env.get("CLAUDE_CODE_MCP_SERVER_URL");
     let url = url.ok_or(GRAMMAR.wrong(
@@ -50,11 +50,11 @@ fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     ))?;
     let address = Address::parse(url).map_err(|error| GRAMMAR.wrong(error.0))?;
     let query = address_query(call, Some(address), args.profile());
-    Ok(Parsed::Ask(Asked::Address(query, Box::new(Headers))))
+    Ok(NextStep::Ask(Question::Address(query, Box::new(Headers))))
 }
 
 impl Print<AddressAnswer> for Headers {
-    fn print(&self, answer: &AddressAnswer, around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &AddressAnswer, around: PrintContext<'_>) -> Reply {
         let token = &answer.token;
         let auth = answer.entry.as_ref().and_then(|entry| entry.auth);
         let stdout = if auth == Some(HostAuth::Basic) {

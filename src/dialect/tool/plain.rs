@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Client;
+use super::ClientBehaviour;
 use super::request::OF_A_COMMAND;
 
 /// cargo, which identifies itself by a variable (`cargo:token-from-stdout`).
-pub(in super::super) static CARGO: Client = Client {
+pub(in super::super) static CARGO: ClientBehaviour = ClientBehaviour {
     interval: OF_A_COMMAND,
     window: Duration::ZERO,
     timeout: None,
@@ -17,10 +17,10 @@ pub(in super::super) static CARGO: Client = Client {
 const OF_AN_AGENT: Duration = Duration::from_secs(300);
 
 /// The clients, by the word after `--for`.
-pub(in super::super) static CLIENTS: [(&str, Client); 4] = [
+pub(in super::super) static CLIENTS: [(&str, ClientBehaviour); 4] = [
     (
         "claude-code",
-        Client {
+        ClientBehaviour {
             interval: OF_AN_AGENT,
             window: Duration::ZERO,
             timeout: Some(Duration::from_secs(10)),
@@ -29,7 +29,7 @@ pub(in super::super) static CLIENTS: [(&str, Client); 4] = [
     ),
     (
         "codex",
-        Client {
+        ClientBehaviour {
             interval: OF_AN_AGENT,
             window: Duration::ZERO,
             timeout: Some(Duration::from_secs(5)),
@@ -38,7 +38,7 @@ pub(in super::super) static CLIENTS: [(&str, Client); 4] = [
     ),
     (
         "dvc",
-        Client {
+        ClientBehaviour {
             interval: OF_AN_AGENT,
             window: Duration::ZERO,
             timeout: Some(Duration::from_secs(30)),
@@ -47,7 +47,7 @@ pub(in super::super) static CLIENTS: [(&str, Client); 4] = [
     ),
     (
         "rclone",
-        Client {
+        ClientBehaviour {
             interval: OF_AN_AGENT,
             window: Duration::ZERO,
             timeout: None,

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::super::args::{Grammar, Usage};
 use super::super::call::Call;
 use super::super::failure::failure;
-use super::super::token_request::patience;
+use super::super::token_request::wait_limit;
 use crate::address::Address;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{AddressAnswer, AddressQuery, Surroundings};
+use crate::query::{AddressAnswer, AddressQuery, PrintContext};
 use crate::wire::frame::Reply;
 
 /// The user name beside a token if neither the entry nor the client has one. Most servers ignore it.
@@ -27,7 +27,7 @@ pub(super) fn address_query(
     AddressQuery {
         address,
         profile,
-        max_wait: patience(call),
+        max_wait: wait_limit(call),
         ..AddressQuery::default()
     }
 }
@@ -39,7 +39,7 @@ pub(super) fn username<'a>(answer: &'a AddressAnswer, own: Option<&'a str>) -> &
 }
 
 /// Refuses an address in a protocol whose `words` for "no credential" go to standard output.
-pub(super) fn none(words: &str, line: &str) -> Reply {
+pub(super) fn no_credential(words: &str, line: &str) -> Reply {
     Reply {
         stdout: words.as_bytes().to_vec().into(),
         stderr: format!("jeton: {line}\n"),
@@ -49,7 +49,11 @@ pub(super) fn none(words: &str, line: &str) -> Reply {
 
 /// Does the same for a problem, if it means that no profile of this caller serves the address. A forbidden profile
 /// looks the same.
-pub(super) fn none_for(words: &str, problem: &Problem, around: Surroundings<'_>) -> Option<Reply> {
+pub(super) fn no_credential_for(
+    words: &str,
+    problem: &Problem,
+    around: PrintContext<'_>,
+) -> Option<Reply> {
     let is_none = matches!(problem.code, Code::UnknownProfile | Code::Forbidden);
     is_none.then(|| Reply {
         stdout: words.as_bytes().to_vec().into(),

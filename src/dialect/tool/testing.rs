@@ -6,12 +6,12 @@ use crate::address::Address;
 use crate::config::{HostAuth, HostEntry};
 use crate::dialect::parse;
 use crate::dialect::testing::{answer_with, around, run};
-use crate::dialect::{Parsed, testing};
+use crate::dialect::{NextStep, testing};
 use crate::instant::UnixTime;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{AddressAnswer, AddressQuery, Asked, Freshness, HostListing, Print};
-use crate::wire::frame::{Answer, Invocation, Reply};
+use crate::query::{AddressAnswer, AddressQuery, Freshness, HostListing, Print, Question};
+use crate::wire::frame::{Instruction, Invocation, Reply};
 
 /// Creates a run of the verb with this standard input.
 pub(super) fn run_with(args: &[&str], input: &[u8]) -> Invocation {
@@ -31,7 +31,7 @@ pub(super) fn run_in(args: &[&str], name: &str, value: &str) -> Invocation {
 /// Returns a run's query for the token of an address, and its printer.
 pub(super) fn asks(run: &Invocation) -> (AddressQuery, Box<dyn Print<AddressAnswer>>) {
     match testing::asked(run) {
-        Asked::Address(query, print) => (query, print),
+        Question::Address(query, print) => (query, print),
         _ => panic!("{run:?} asks for the token of an address"),
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn address_of(run: &Invocation) -> String {
 /// Returns the printer of a run that asks for the addresses of all profiles.
 pub(super) fn asks_hosts(run: &Invocation) -> Box<dyn Print<[HostListing]>> {
     match testing::asked(run) {
-        Asked::Hosts(print) => print,
+        Question::Hosts(print) => print,
         _ => panic!("{run:?} asks for addresses"),
     }
 }
@@ -53,9 +53,9 @@ pub(super) fn asks_hosts(run: &Invocation) -> Box<dyn Print<[HostListing]>> {
 /// Returns the reply of a run that needs no query.
 pub(super) fn at_once(run: &Invocation) -> Reply {
     match parse(run) {
-        Parsed::Answer(Answer::Done(reply)) => reply,
-        Parsed::Answer(other) => panic!("{run:?}: {other:?}"),
-        Parsed::Ask(_) | Parsed::Confirm(..) => panic!("{run:?} asks the daemon"),
+        NextStep::Answer(Instruction::Done(reply)) => reply,
+        NextStep::Answer(other) => panic!("{run:?}: {other:?}"),
+        NextStep::Ask(_) | NextStep::Confirm(..) => panic!("{run:?} asks the daemon"),
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn at_once(run: &Invocation) -> Reply {
 pub(super) fn wants_input(run: &Invocation) -> bool {
     matches!(
         parse(run),
-        Parsed::Answer(Answer::SendInput { one_line: false })
+        NextStep::Answer(Instruction::SendInput { one_line: false })
     )
 }
 

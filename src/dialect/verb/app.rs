@@ -3,18 +3,20 @@
 
 use std::time::Duration;
 
-use super::super::args::{Args, Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::args::{Args, Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
 use super::super::failure::refusal;
-use super::super::token_request::patience;
+use super::super::token_request::wait_limit;
 use crate::problem::Code;
-use crate::query::{Asked, KeyForm, KeyKind, KeyShown, KeysAnswer, KeysQuery, Print, Surroundings};
+use crate::query::{
+    FormattedKey, KeyForm, KeyKind, KeysAnswer, KeysQuery, Print, PrintContext, Question,
+};
 use crate::wire::MAX_FRAME;
 use crate::wire::frame::Reply;
 
 static KIND: Opt = Opt {
     name: "--kind",
-    takes: Takes::Word {
+    takes: OptionArgument::Word {
         name: "KIND",
         what: "access-key, user-application, service-account, application",
     },
@@ -23,13 +25,13 @@ static KIND: Opt = Opt {
 
 static ALL: Opt = Opt {
     name: "--all",
-    takes: Takes::Nothing,
+    takes: OptionArgument::Nothing,
     help: "those of every user, as an administrator",
 };
 
 static JSON: Opt = Opt {
     name: "--json",
-    takes: Takes::Nothing,
+    takes: OptionArgument::Nothing,
     help: "print them for a program, as JSON",
 };
 
@@ -64,7 +66,7 @@ struct App {
 }
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let operands = |first: &str| if first == "show" { 2 } else { 1 };
     let (operands, args) = GRAMMAR.read_after(call, operands)?;
     let kind = args.parsed(&KIND, KeyKind::parse)?.unwrap_or_default();
@@ -80,14 +82,14 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         kind,
         all: args.has(&ALL),
         key: key.clone(),
-        max_wait: LONGEST.min(patience(call)),
+        max_wait: LONGEST.min(wait_limit(call)),
     };
     let app = App {
         key,
         json: args.has(&JSON),
         arguments: arguments(&args, kind),
     };
-    Ok(Parsed::Ask(Asked::Keys(query, Box::new(app))))
+    Ok(NextStep::Ask(Question::Keys(query, Box::new(app))))
 }
 
 /// Returns the arguments with which another command refers to the same keys.
@@ -106,7 +108,7 @@ fn arguments(args: &Args<'_>, kind: KeyKind) -> String {
 }
 
 impl Print<KeysAnswer> for App {
-    fn print(&self, answer: &KeysAnswer, around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &KeysAnswer, around: PrintContext<'_>) -> Reply {
         let form = KeyForm {
             json: self.json,
             now: around.now.unix.seconds_down(),
@@ -145,21 +147,21 @@ impl App {
     fn show(&self, answer: &KeysAnswer, key: &str, form: &KeyForm<'_>) -> Reply {
         let arguments = &self.arguments;
         match answer.keys.show(key, form) {
-            KeyShown::One(text) if text.len() <= MAX_FRAME - BESIDE => Reply {
+            FormattedKey::One(text) if text.len() <= MAX_FRAME - BESIDE => Reply {
                 stdout: text.into_bytes().into(),
                 ..Reply::default()
             },
-            KeyShown::One(_) => refusal(
+            FormattedKey::One(_) => refusal(
                 Code::NeedsHuman,
                 "nothing to show: what the server says of this key does not fit into an answer; use 'jetond app show'",
             ),
-            KeyShown::Nothing(noun) => refusal(
+            FormattedKey::Nothing(noun) => refusal(
                 Code::NeedsHuman,
                 &format!(
                     "nothing to show: there is no {noun} of this name, ID or client ID; to see those there are, run: jeton app list{arguments}"
                 ),
             ),
-            KeyShown::Several(noun, ids) => {
+            FormattedKey::Several(noun, ids) => {
                 const SHOWN: usize = 20;
                 let shown: Vec<_> = ids.iter().take(SHOWN).map(String::as_str).collect();
                 let more = if ids.len() > SHOWN { ", ..." } else { "" };
@@ -189,7 +191,7 @@ mod tests {
     struct Keys(usize);
 
     impl KeyList for Keys {
-        fn seen(&self, _: &str) -> Option<crate::query::KeySeen> {
+        fn seen(&self, _: &str) -> Option<crate::query::KeyFacts> {
             None
         }
 
@@ -201,12 +203,12 @@ mod tests {
             }
         }
 
-        fn show(&self, key: &str, form: &KeyForm<'_>) -> KeyShown {
+        fn show(&self, key: &str, form: &KeyForm<'_>) -> FormattedKey {
             match key {
-                "none" => KeyShown::Nothing("access key"),
-                "two" => KeyShown::Several("access key", vec!["1".into(), "2".into()]),
-                "long" => KeyShown::One("x".repeat(MAX_FRAME)),
-                key => KeyShown::One(format!("{key} {}\n", form.users.len())),
+                "none" => FormattedKey::Nothing("access key"),
+                "two" => FormattedKey::Several("access key", vec!["1".into(), "2".into()]),
+                "long" => FormattedKey::One("x".repeat(MAX_FRAME)),
+                key => FormattedKey::One(format!("{key} {}\n", form.users.len())),
             }
         }
 
@@ -216,7 +218,7 @@ mod tests {
     }
 
     fn print(args: &[&str], count: usize) -> Reply {
-        let Asked::Keys(_, print) = asked(&run(args)) else {
+        let Question::Keys(_, print) = asked(&run(args)) else {
             panic!("asks for no keys")
         };
         let answer = KeysAnswer {
@@ -269,7 +271,7 @@ mod tests {
                 Some("list"),
             ),
         ] {
-            let Asked::Keys(query, _) = asked(&run(args)) else {
+            let Question::Keys(query, _) = asked(&run(args)) else {
                 panic!("{args:?}")
             };
             assert_eq!(query.profile.as_ref().map(ProfileName::as_str), profile);
@@ -295,7 +297,7 @@ mod tests {
                 "--kind takes access-key, ",
             ),
         ] {
-            let crate::dialect::Parsed::Answer(crate::wire::frame::Answer::Done(reply)) =
+            let crate::dialect::NextStep::Answer(crate::wire::frame::Instruction::Done(reply)) =
                 crate::dialect::parse(&run(args))
             else {
                 panic!("{args:?}")

@@ -4,14 +4,14 @@
 //!
 //! The companion does not print this output. It sends one request for each of the two options, and none without them.
 
-use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::args::{Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
 use super::super::human;
 use super::super::token_request::{token_between, token_query};
-use crate::query::{Asked, FileAnswer, Print, Surroundings, TokenAnswer};
+use crate::query::{FileAnswer, Print, PrintContext, Question, TokenAnswer};
 use crate::wire::frame::Reply;
 
-const NAME: Takes = Takes::Word {
+const NAME: OptionArgument = OptionArgument::Word {
     name: "NAME",
     what: "a name of letters, digits and _; no digit comes first",
 };
@@ -43,13 +43,16 @@ struct Exec {
 }
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     let name_of = |option| args.parsed(option, |name| is_name(name).then(|| name.to_owned()));
     let query = token_query(&args, call)?;
     match (name_of(&ENV)?, name_of(&FILE)?) {
-        (Some(name), None) => Ok(Parsed::Ask(Asked::Token(query, Box::new(Exec { name })))),
-        (None, Some(_)) => Ok(Parsed::Ask(Asked::File(query, Box::new(FilePath)))),
+        (Some(name), None) => Ok(NextStep::Ask(Question::Token(
+            query,
+            Box::new(Exec { name }),
+        ))),
+        (None, Some(_)) => Ok(NextStep::Ask(Question::File(query, Box::new(FilePath)))),
         (None, None) => Err(GRAMMAR.wrong("the name of the variable is missing")),
         (Some(_), Some(_)) => Err(GRAMMAR.wrong("one of --env and --file is asked for at a time")),
     }
@@ -61,7 +64,7 @@ fn is_name(name: &str) -> bool {
 }
 
 impl Print<TokenAnswer> for Exec {
-    fn print(&self, answer: &TokenAnswer, around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &TokenAnswer, around: PrintContext<'_>) -> Reply {
         let left = answer.held.validity.remaining(around.now.boot);
         Reply {
             stdout: token_between("", answer, ""),
@@ -80,7 +83,7 @@ impl Print<TokenAnswer> for Exec {
 struct FilePath;
 
 impl Print<FileAnswer> for FilePath {
-    fn print(&self, answer: &FileAnswer, _: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &FileAnswer, _: PrintContext<'_>) -> Reply {
         Reply {
             stdout: format!("{}\n", answer.path).into_bytes().into(),
             ..Reply::default()
@@ -97,7 +100,7 @@ mod tests {
     #[test]
     fn a_file_is_asked_for_alone() {
         let exec = run(&["exec", "--file", "TOKEN_FILE", "research"]);
-        let Parsed::Ask(Asked::File(query, print)) = crate::dialect::parse(&exec) else {
+        let NextStep::Ask(Question::File(query, print)) = crate::dialect::parse(&exec) else {
             panic!("no file is asked for");
         };
         assert_eq!(query.profile.unwrap().as_str(), "research");
@@ -111,7 +114,7 @@ mod tests {
         ] {
             assert!(matches!(
                 crate::dialect::parse(&run(args)),
-                Parsed::Answer(_)
+                NextStep::Answer(_)
             ));
         }
     }

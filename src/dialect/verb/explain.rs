@@ -1,17 +1,17 @@
 //! `jeton explain`: says which profile serves an address, or why none does. It shows no token.
 
-use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::args::{Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
 use super::super::failure::refusal;
 use crate::address::Address;
 use crate::problem::Code;
 use crate::profile::ProfileName;
-use crate::query::{Asked, ExplainAnswer, ExplainQuery, HostListing, Print, Surroundings};
+use crate::query::{ExplainAnswer, ExplainQuery, HostListing, Print, PrintContext, Question};
 use crate::wire::frame::Reply;
 
 static USERNAME: Opt = Opt {
     name: "--username",
-    takes: Takes::Word {
+    takes: OptionArgument::Word {
         name: "NAME",
         what: "a user name of letters, digits and ._-@+<>",
     },
@@ -20,7 +20,7 @@ static USERNAME: Opt = Opt {
 
 static JSON: Opt = Opt {
     name: "--json",
-    takes: Takes::Nothing,
+    takes: OptionArgument::Nothing,
     help: "print it for a program, as JSON",
 };
 
@@ -37,7 +37,7 @@ const MOST: usize = 3;
 
 /// The reasons why no entry serves an address, from the closest match to the most distant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Near {
+enum MatchDistance {
     /// The entry covers the address, but is for another user name.
     User,
     /// The entry covers the address, but belongs to another profile than the named one.
@@ -71,7 +71,7 @@ struct Explain {
 }
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let (operands, args) = GRAMMAR.read_after(call, |_| 1)?;
     let username = args.parsed(&USERNAME, username)?;
     let text = operands.first();
@@ -82,7 +82,7 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         username,
     };
     let json = args.has(&JSON);
-    Ok(Parsed::Ask(Asked::Explain(
+    Ok(NextStep::Ask(Question::Explain(
         query.clone(),
         Box::new(Explain { query, json }),
     )))
@@ -96,7 +96,7 @@ fn username(text: &str) -> Option<String> {
 }
 
 impl Print<ExplainAnswer> for Explain {
-    fn print(&self, answer: &ExplainAnswer, _around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &ExplainAnswer, _around: PrintContext<'_>) -> Reply {
         let address = &self.query.address;
         let why = match &answer.found {
             Some(_) => None,
@@ -197,24 +197,32 @@ impl Explain {
             shown.push_str(&format!(" and {} more", near.len() - MOST));
         }
         let says = match nearest {
-            Near::User => "covers it, for another user name than the client's",
-            Near::Profile => "covers it, and is not of the profile that is named",
-            Near::NoPath => {
+            MatchDistance::User => "covers it, for another user name than the client's",
+            MatchDistance::Profile => "covers it, and is not of the profile that is named",
+            MatchDistance::NoPath => {
                 "has a path, which an address without a path does not match (git names a path with credential.useHttpPath = true)"
             }
-            Near::Path => "is for its own path and what is below it",
-            Near::Port => "is for another port or scheme of this host, which is another address",
-            Near::Name => "is for another name, and a name above or below it is another address",
+            MatchDistance::Path => "is for its own path and what is below it",
+            MatchDistance::Port => {
+                "is for another port or scheme of this host, which is another address"
+            }
+            MatchDistance::Name => {
+                "is for another name, and a name above or below it is another address"
+            }
         };
         format!("{shown} {says}")
     }
 
     /// Returns how closely an entry matches the address; `None` if it has another host.
-    fn near(&self, host: &HostListing) -> Option<Near> {
+    fn near(&self, host: &HostListing) -> Option<MatchDistance> {
         let (address, url) = (&self.query.address, &host.entry.url);
         let is_named = self.is_named(&host.profile);
         if url.covers(address) {
-            return Some(if is_named { Near::User } else { Near::Profile });
+            return Some(if is_named {
+                MatchDistance::User
+            } else {
+                MatchDistance::Profile
+            });
         }
         if !is_named {
             return None;
@@ -226,11 +234,11 @@ impl Explain {
         };
         match () {
             () if url.origin() == address.origin() && address.path().is_empty() => {
-                Some(Near::NoPath)
+                Some(MatchDistance::NoPath)
             }
-            () if url.origin() == address.origin() => Some(Near::Path),
-            () if name == other => Some(Near::Port),
-            () if is_below(name, other) || is_below(other, name) => Some(Near::Name),
+            () if url.origin() == address.origin() => Some(MatchDistance::Path),
+            () if name == other => Some(MatchDistance::Port),
+            () if is_below(name, other) || is_below(other, name) => Some(MatchDistance::Name),
             () => None,
         }
     }
@@ -274,7 +282,7 @@ mod tests {
     use crate::config::{HostAuth, HostEntry};
     use crate::dialect::parse;
     use crate::dialect::testing::*;
-    use crate::wire::frame::Answer;
+    use crate::wire::frame::Instruction;
 
     fn listing(
         profile: &str,
@@ -308,7 +316,7 @@ mod tests {
     }
 
     fn print(args: &[&str], found: Option<usize>, hosts: Vec<HostListing>) -> Reply {
-        let Asked::Explain(_, print) = asked(&run(args)) else {
+        let Question::Explain(_, print) = asked(&run(args)) else {
             panic!("{args:?}")
         };
         let found = found.map(|at| hosts[at].clone());
@@ -458,7 +466,7 @@ mod tests {
             ("exec:evil", "the port is no number"),
         ] {
             let parsed = parse(&run(&["explain", address]));
-            let Parsed::Answer(Answer::Done(reply)) = parsed else {
+            let NextStep::Answer(Instruction::Done(reply)) = parsed else {
                 panic!("{address:?} is refused")
             };
             assert_eq!((reply.exit, reply.stdout.len()), (64, 0), "{address:?}");
@@ -468,7 +476,7 @@ mod tests {
             }
             assert_eq!(reply.stderr.lines().count(), 1);
         }
-        let Parsed::Answer(Answer::Done(reply)) = parse(&run(&["explain"])) else {
+        let NextStep::Answer(Instruction::Done(reply)) = parse(&run(&["explain"])) else {
             panic!("it is refused")
         };
         assert!(

@@ -1,17 +1,17 @@
 //! `jeton header`: prints the header that carries the token (RFC 6750 section 2.1), for `curl -H @-` or `curl -K -`.
 
-use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::args::{Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
 use super::super::token_request::{
     MAX_WAIT, MIN_VALID, json_token_between, stale_note, token_between, token_query,
 };
-use crate::query::{Asked, Print, Surroundings, TokenAnswer};
+use crate::query::{Print, PrintContext, Question, TokenAnswer};
 use crate::wire::frame::Reply;
 
 /// Selects the form for curl's configuration.
 static CURL_CONFIG: Opt = Opt {
     name: "--curl-config",
-    takes: Takes::Nothing,
+    takes: OptionArgument::Nothing,
     help: "print it as a line of curl's configuration, for curl -K -",
 };
 
@@ -28,18 +28,18 @@ struct Header {
 }
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     let query = token_query(&args, call)?;
     let for_curl = args.has(&CURL_CONFIG);
-    Ok(Parsed::Ask(Asked::Token(
+    Ok(NextStep::Ask(Question::Token(
         query,
         Box::new(Header { for_curl }),
     )))
 }
 
 impl Print<TokenAnswer> for Header {
-    fn print(&self, answer: &TokenAnswer, around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &TokenAnswer, around: PrintContext<'_>) -> Reply {
         let stdout = if self.for_curl {
             // Between quotes, curl reads `\\` and `\"` as JSON does (its manual, `--config`).
             json_token_between("header = \"Authorization: Bearer ", answer, "\"\n")

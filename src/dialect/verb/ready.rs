@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
-use super::super::token_request::patience;
-use crate::query::{Asked, Print, ReadyQuery, Surroundings};
+use super::super::args::{Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
+use super::super::token_request::wait_limit;
+use crate::query::{Print, PrintContext, Question, ReadyQuery};
 use crate::wire::frame::Reply;
 
 static WAIT: Opt = Opt {
     name: "--wait",
     // The start of a job may wait for a daemon, but not forever.
-    takes: Takes::Seconds(Duration::from_secs(3_600)),
+    takes: OptionArgument::Seconds(Duration::from_secs(3_600)),
     help: "wait at most S seconds for it (0)",
 };
 
@@ -23,21 +23,21 @@ pub(super) static GRAMMAR: Grammar = Grammar {
     profile: Profile::ArgumentOrVariable,
 };
 
-struct Silence;
+struct NoOutput;
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     let wait = args.seconds(&WAIT)?.unwrap_or_default();
     let query = ReadyQuery {
         profile: args.profile(),
-        wait: wait.min(patience(call)),
+        wait: wait.min(wait_limit(call)),
     };
-    Ok(Parsed::Ask(Asked::Ready(query, Box::new(Silence))))
+    Ok(NextStep::Ask(Question::Ready(query, Box::new(NoOutput))))
 }
 
-impl Print<()> for Silence {
-    fn print(&self, (): &(), _: Surroundings<'_>) -> Reply {
+impl Print<()> for NoOutput {
+    fn print(&self, (): &(), _: PrintContext<'_>) -> Reply {
         Reply::default()
     }
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::super::args::{Grammar, Profile, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::call::{Call, NextStep};
 use super::super::human;
-use super::super::token_request::patience;
-use crate::query::{Asked, Print, ProfileState, RefreshQuery, Surroundings};
+use super::super::token_request::wait_limit;
+use crate::query::{Print, PrintContext, ProfileState, Question, RefreshQuery};
 use crate::wire;
 use crate::wire::frame::Reply;
 
@@ -21,16 +21,16 @@ pub(super) static GRAMMAR: Grammar = Grammar {
 struct Refresh;
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let query = RefreshQuery {
         profile: GRAMMAR.read(call)?.profile(),
-        max_wait: wire::DEFAULT_MAX_WAIT.min(patience(call)),
+        max_wait: wire::DEFAULT_MAX_WAIT.min(wait_limit(call)),
     };
-    Ok(Parsed::Ask(Asked::Refresh(query, Box::new(Refresh))))
+    Ok(NextStep::Ask(Question::Refresh(query, Box::new(Refresh))))
 }
 
 impl Print<ProfileState> for Refresh {
-    fn print(&self, state: &ProfileState, _: Surroundings<'_>) -> Reply {
+    fn print(&self, state: &ProfileState, _: PrintContext<'_>) -> Reply {
         let left = Duration::from_secs(state.reply.expires_in.unwrap_or_default());
         let line = format!(
             "{}: a new token, valid for {}\n",
@@ -59,7 +59,7 @@ mod tests {
             (Some(100), 50),
         ] {
             short.deadline = deadline.map(Duration::from_millis);
-            let Asked::Refresh(query, _) = asked(&short) else {
+            let Question::Refresh(query, _) = asked(&short) else {
                 panic!()
             };
             assert_eq!(query.max_wait, Duration::from_millis(want), "{deadline:?}");

@@ -5,17 +5,17 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::args::{Args, Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::args::{Args, Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
 use super::super::token_format::{Format, JSON};
 use super::super::token_request::{MAX_WAIT, max_wait};
-use crate::query::{Asked, RejectQuery};
+use crate::query::{Question, RejectQuery};
 use crate::wire::Rejected;
-use crate::wire::frame::Answer;
+use crate::wire::frame::Instruction;
 
 static GENERATION: Opt = Opt {
     name: "--generation",
-    takes: Takes::Word {
+    takes: OptionArgument::Word {
         name: "N",
         what: "the number that 'jeton token --json' shows",
     },
@@ -24,7 +24,7 @@ static GENERATION: Opt = Opt {
 
 static SHA256: Opt = Opt {
     name: "--sha256",
-    takes: Takes::Word {
+    takes: OptionArgument::Word {
         name: "HEX",
         what: "64 hexadecimal digits",
     },
@@ -40,11 +40,11 @@ pub(super) static GRAMMAR: Grammar = Grammar {
 };
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     let max_wait = max_wait(&args, call)?;
     let Some(which) = which(&args, call)? else {
-        return Ok(Parsed::Answer(Answer::SendInput { one_line: true }));
+        return Ok(NextStep::Answer(Instruction::SendInput { one_line: true }));
     };
     let query = RejectQuery {
         profile: args.profile(),
@@ -52,7 +52,7 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         max_wait,
     };
     let format = Format::of(&args);
-    Ok(Parsed::Ask(Asked::Reject(query, Box::new(format))))
+    Ok(NextStep::Ask(Question::Reject(query, Box::new(format))))
 }
 
 /// Returns the rejected token; `None` if it must still be read from standard input.
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn the_token_comes_by_number_by_hash_or_by_standard_input() {
         let which = |run: &Invocation| match asked(run) {
-            Asked::Reject(query, _) => query.which,
+            Question::Reject(query, _) => query.which,
             _ => panic!("reports no token"),
         };
         assert_eq!(
@@ -100,8 +100,8 @@ mod tests {
             Rejected::from_hex(hash)
         );
         let mut piped = run(&["reject", "research"]);
-        let one_line = Answer::SendInput { one_line: true };
-        assert!(matches!(parse(&piped), Parsed::Answer(answer) if answer == one_line));
+        let one_line = Instruction::SendInput { one_line: true };
+        assert!(matches!(parse(&piped), NextStep::Answer(answer) if answer == one_line));
         for line in ["T0KEN", "T0KEN\n", " T0KEN\r\n"] {
             piped.stdin = Some(line.into());
             let want = Rejected::Sha256(Sha256::digest(b"T0KEN").into());
@@ -123,7 +123,7 @@ mod tests {
             run(&["reject", "--sha256", "T0KEN"]),
             run(&["reject", "--generation", "7", "--sha256", &"0".repeat(64)]),
         ] {
-            let Parsed::Answer(Answer::Done(reply)) = parse(&bad) else {
+            let NextStep::Answer(Instruction::Done(reply)) = parse(&bad) else {
                 panic!("refused")
             };
             let line = reply.stderr;

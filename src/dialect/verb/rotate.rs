@@ -2,11 +2,11 @@
 //!
 //! The daemon runs the rotation: a caller that leaves does not stop it.
 
-use super::super::args::{Args, Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::args::{Args, Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
 use super::super::human;
 use crate::profile::ProfileName;
-use crate::query::{Asked, Print, RotateQuery, RotationNews, Surroundings};
+use crate::query::{Print, PrintContext, Question, RotateQuery, RotationEvent};
 use crate::wire::frame::{Invocation, Reply};
 use crate::wire::rotation::{StepEnd, StepReply};
 
@@ -23,7 +23,7 @@ static FINISH: Opt = flag(
 static TAKE_OVER: Opt = flag("--take-over", "go on with the rotation of another host");
 static WITH: Opt = Opt {
     name: "--with",
-    takes: Takes::Word {
+    takes: OptionArgument::Word {
         name: "PROFILE",
         what: "the name of a profile of the same user",
     },
@@ -34,7 +34,7 @@ static JSON: Opt = flag("--json", "print each step for a program, as a line of J
 const fn flag(name: &'static str, help: &'static str) -> Opt {
     Opt {
         name,
-        takes: Takes::Nothing,
+        takes: OptionArgument::Nothing,
         help,
     }
 }
@@ -74,7 +74,7 @@ enum Form {
 }
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     if args.has(&YES) && !args.has(&IN_PLACE) {
         return Err(GRAMMAR.wrong("--yes goes with --in-place"));
@@ -95,10 +95,10 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         wait: args.has(&WAIT),
     };
     if let Some(question) = question {
-        return Ok(Parsed::Confirm(query, question));
+        return Ok(NextStep::Confirm(query, question));
     }
     let form = Form::of(&args, call.run);
-    Ok(Parsed::Ask(Asked::Rotate(query, Box::new(form))))
+    Ok(NextStep::Ask(Question::Rotate(query, Box::new(form))))
 }
 
 /// Asks for confirmation before a rotation in place. Returns `None` once the person has typed the profile's name.
@@ -139,13 +139,13 @@ impl Form {
     }
 }
 
-impl Print<RotationNews> for Form {
-    fn print(&self, news: &RotationNews, around: Surroundings<'_>) -> Reply {
+impl Print<RotationEvent> for Form {
+    fn print(&self, news: &RotationEvent, around: PrintContext<'_>) -> Reply {
         let stdout = match (news, self) {
-            (RotationNews::Quiet, _) => vec![],
-            (RotationNews::Step(step), Self::Json) => step.to_line(),
-            (RotationNews::Step(step), Self::Lines) => line(step, around).into_bytes(),
-            (RotationNews::Step(step), Self::Bar { is_unicode }) => {
+            (RotationEvent::Quiet, _) => vec![],
+            (RotationEvent::Step(step), Self::Json) => step.to_line(),
+            (RotationEvent::Step(step), Self::Lines) => line(step, around).into_bytes(),
+            (RotationEvent::Step(step), Self::Bar { is_unicode }) => {
                 (bar(step, *is_unicode) + " " + &line(step, around)).into_bytes()
             }
         };
@@ -158,7 +158,7 @@ impl Print<RotationNews> for Form {
 
 /// Formats a step for people. The issuer's text may be in it; its control characters, which could move the cursor,
 /// become `?`.
-fn line(step: &StepReply, around: Surroundings<'_>) -> String {
+fn line(step: &StepReply, around: PrintContext<'_>) -> String {
     let now = around.now.unix.seconds_down();
     let text = match human::wait(step.since, step.until, now) {
         Some(times) => format!("{} ({times})", step.detail),

@@ -5,15 +5,15 @@ mod style;
 mod table;
 
 use self::style::Style;
-use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
-use crate::query::{Asked, DaemonState, Print, Surroundings};
+use super::super::args::{Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
+use crate::query::{DaemonState, Print, PrintContext, Question};
 use crate::wire::frame::Reply;
 use crate::wire::{ProfileReply, VersionReply};
 
 static JSON: Opt = Opt {
     name: "--json",
-    takes: Takes::Nothing,
+    takes: OptionArgument::Nothing,
     help: "print them for a program, as JSON",
 };
 
@@ -33,20 +33,20 @@ struct Status {
 }
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     let status = Status {
         json: args.has(&JSON),
         style: Style::of(call.run),
     };
-    Ok(Parsed::Ask(Asked::Profiles(
+    Ok(NextStep::Ask(Question::Profiles(
         args.profile(),
         Box::new(status),
     )))
 }
 
 impl Print<DaemonState> for Status {
-    fn print(&self, state: &DaemonState, around: Surroundings<'_>) -> Reply {
+    fn print(&self, state: &DaemonState, around: PrintContext<'_>) -> Reply {
         let stdout = if self.json {
             json(state, around)
         } else {
@@ -59,7 +59,7 @@ impl Print<DaemonState> for Status {
     }
 }
 
-fn json(state: &DaemonState, around: Surroundings<'_>) -> String {
+fn json(state: &DaemonState, around: PrintContext<'_>) -> String {
     #[derive(serde::Serialize)]
     struct Body<'a> {
         socket: &'a str,
@@ -79,7 +79,7 @@ fn json(state: &DaemonState, around: Surroundings<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use crate::dialect::testing::*;
-    use crate::query::{Asked, DaemonState, ProfileState};
+    use crate::query::{DaemonState, ProfileState, Question};
     use crate::wire::VersionReply;
     use crate::wire::frame::{Invocation, Reply};
 
@@ -96,7 +96,7 @@ mod tests {
             },
         };
         match asked(run) {
-            Asked::Profiles(_, print) => print.print(&state, around()),
+            Question::Profiles(_, print) => print.print(&state, around()),
             _ => panic!("asks for no state"),
         }
     }

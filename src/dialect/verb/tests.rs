@@ -1,6 +1,6 @@
 use super::*;
 use crate::dialect::testing::*;
-use crate::query::{Asked, News};
+use crate::query::{Question, WatchEvent};
 use crate::wire::frame::Invocation;
 
 #[test]
@@ -21,7 +21,7 @@ fn what_makes_no_sense_gets_one_line_and_exit_64_that_repeat_nothing_of_it() {
         &["reload", "research"],
         &["ready", "--wait", "x"],
     ] {
-        let Parsed::Answer(Answer::Done(reply)) = parse(&run(args)) else {
+        let NextStep::Answer(Instruction::Done(reply)) = parse(&run(args)) else {
             panic!("{args:?} is refused");
         };
         assert_eq!(reply.exit, 64, "{args:?}");
@@ -64,10 +64,10 @@ fn every_verb_that_prints_a_token_prints_each_of_its_bytes() {
             assert_eq!(line.find('\n'), Some(line.len() - 1), "{args:?}");
             assert_eq!(in_json(&line), token, "{args:?}");
         }
-        let Asked::Watch(_, print) = asked(&run(&["watch"])) else {
+        let Question::Watch(_, print) = asked(&run(&["watch"])) else {
             panic!("it watches")
         };
-        let event = print.print(&News::Token(answer), around()).stdout;
+        let event = print.print(&WatchEvent::Token(answer), around()).stdout;
         let event = std::str::from_utf8(&event).unwrap();
         assert_eq!(event.find('\n'), Some(event.len() - 1));
         assert_eq!(in_json(event), token);
@@ -90,7 +90,7 @@ fn what_changes_something_is_sent_to_the_admin_socket_before_its_arguments_are_r
     ] {
         let run = run(args);
         assert_eq!(is_admin(&run), admin, "{args:?}");
-        let changes = matches!(parse(&run), Parsed::Ask(Asked::Reload(_)));
+        let changes = matches!(parse(&run), NextStep::Ask(Question::Reload(_)));
         assert!(admin || !changes, "{args:?}");
     }
 }
@@ -98,7 +98,7 @@ fn what_changes_something_is_sent_to_the_admin_socket_before_its_arguments_are_r
 #[test]
 fn the_profile_comes_from_the_argument_else_from_the_environment() {
     let profile = |run: &Invocation| match asked(run) {
-        Asked::Token(query, _) => query.profile.map(|p| p.to_string()),
+        Question::Token(query, _) => query.profile.map(|p| p.to_string()),
         _ => panic!("asks for no token"),
     };
     let mut with_env = run(&["token"]);
@@ -114,7 +114,7 @@ fn the_profile_comes_from_the_argument_else_from_the_environment() {
 
 /// Returns the line of a refused run.
 fn refused(args: &[&str], exit: u8) -> String {
-    let Parsed::Answer(Answer::Done(reply)) = parse(&run(args)) else {
+    let NextStep::Answer(Instruction::Done(reply)) = parse(&run(args)) else {
         panic!("{args:?} is refused");
     };
     assert_eq!((reply.exit, reply.stdout.len()), (exit, 0), "{args:?}");
@@ -124,7 +124,7 @@ fn refused(args: &[&str], exit: u8) -> String {
 
 /// Returns the text that a run prints without a query.
 fn text(args: &[&str]) -> String {
-    let Parsed::Answer(Answer::Done(reply)) = parse(&run(args)) else {
+    let NextStep::Answer(Instruction::Done(reply)) = parse(&run(args)) else {
         panic!("{args:?} is answered at once");
     };
     assert_eq!((reply.exit, reply.stderr.as_str()), (0, ""), "{args:?}");
@@ -198,15 +198,15 @@ fn a_wrong_value_is_answered_with_the_option_and_what_it_takes() {
             };
             says(&[verb, &format!("{name}=abc!")], &takes);
             match option.takes {
-                args::Takes::Nothing => continue,
-                args::Takes::Seconds(max) => {
+                args::OptionArgument::Nothing => continue,
+                args::OptionArgument::Seconds(max) => {
                     seconds += 1;
                     let above = (max.as_secs() + 1).to_string();
                     says(&[verb, name, &above], &takes);
                     says(&[verb, name, "-1"], &takes);
                     assert!(takes.contains(&format!("0 to {}", max.as_secs())));
                 }
-                args::Takes::Word { .. } => {}
+                args::OptionArgument::Word { .. } => {}
             }
             says(&[verb, name, "abc!"], &takes);
             says(&[verb, &format!("{name}=")], &takes);
@@ -248,7 +248,7 @@ fn help_is_the_usage_of_a_verb_wherever_it_stands_among_its_arguments() {
 
 #[test]
 fn after_two_dashes_no_word_is_an_option() {
-    let Asked::Token(query, _) = asked(&run(&["token", "--", "research"])) else {
+    let Question::Token(query, _) = asked(&run(&["token", "--", "research"])) else {
         panic!()
     };
     assert_eq!(query.profile.unwrap().as_str(), "research");
@@ -268,10 +268,10 @@ fn a_program_is_found_by_its_name_and_all_arguments_are_its_own() {
         ..Invocation::default()
     };
     let found = |args: &[&str]| match find_among(&table.iter().collect::<Vec<_>>(), &run(args)) {
-        Found::Program(verb, words) => format!("program {} {words:?}", verb.grammar.verb),
-        Found::Verb(verb, words) => format!("verb {} {words:?}", verb.grammar.verb),
-        Found::Help(words) => format!("help {words:?}"),
-        Found::None(word) => format!("none {word:?}"),
+        MatchedRow::Program(verb, words) => format!("program {} {words:?}", verb.grammar.verb),
+        MatchedRow::Verb(verb, words) => format!("verb {} {words:?}", verb.grammar.verb),
+        MatchedRow::Help(words) => format!("help {words:?}"),
+        MatchedRow::None(word) => format!("none {word:?}"),
     };
     for (args, what) in [
         (&["docker-credential-jeton"][..], "program header []"),

@@ -3,19 +3,19 @@
 //! Many tools run a command that prints a token. A tool that keeps the token for a while has to be named with `--for`.
 //! cargo passes the address of its registry, so that the token goes only to an address that the profile serves.
 
-use super::super::args::{Args, Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::args::{Args, Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
 use super::super::token_format::{BEARER, Format, JSON};
-use super::super::token_request::{MAX_WAIT, MIN_VALID, patience, token_query};
-use super::super::tool::Client;
+use super::super::token_request::{MAX_WAIT, MIN_VALID, token_query, wait_limit};
+use super::super::tool::ClientBehaviour;
 use super::super::tool::plain::{CARGO, CLIENTS};
 use crate::address::Address;
-use crate::query::{AddressQuery, Asked};
+use crate::query::{AddressQuery, Question};
 
 /// Requests a token that lasts long enough for a client which keeps it for a while.
 static FOR: Opt = Opt {
     name: "--for",
-    takes: Takes::Word {
+    takes: OptionArgument::Word {
         name: "CLIENT",
         what: "claude-code, codex, dvc or rclone",
     },
@@ -31,7 +31,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
 };
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     if args.has(&BEARER) && args.has(&JSON) {
         return Err(GRAMMAR.wrong("--bearer and --json exclude each other"));
@@ -42,12 +42,12 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     if let Some(client) = client(&args)?.or(of_cargo) {
         query.min_valid = query.min_valid.max(client.min_valid());
         if !args.has(&MAX_WAIT) {
-            query.max_wait = client.deadline().min(patience(call));
+            query.max_wait = client.deadline().min(wait_limit(call));
         }
     }
     let format = Box::new(Format::of(&args));
     if address.is_none() {
-        return Ok(Parsed::Ask(Asked::Token(query, format)));
+        return Ok(NextStep::Ask(Question::Token(query, format)));
     }
     let query = AddressQuery {
         address,
@@ -56,11 +56,11 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         max_wait: query.max_wait,
         ..AddressQuery::default()
     };
-    Ok(Parsed::Ask(Asked::Address(query, format)))
+    Ok(NextStep::Ask(Question::Address(query, format)))
 }
 
 /// Returns the client that keeps the token.
-fn client(args: &Args<'_>) -> Result<Option<&'static Client>, Usage> {
+fn client(args: &Args<'_>) -> Result<Option<&'static ClientBehaviour>, Usage> {
     args.parsed(&FOR, |word| {
         let mut clients = CLIENTS.iter();
         let found = clients.find(|(name, _)| *name == word);
@@ -84,7 +84,7 @@ mod tests {
     use crate::dialect::parse;
     use crate::dialect::testing::*;
     use crate::query::Freshness;
-    use crate::wire::frame::{Answer, Invocation};
+    use crate::wire::frame::{Instruction, Invocation};
 
     #[test]
     fn a_token_is_printed_bare_or_as_json() {
@@ -128,7 +128,7 @@ mod tests {
     fn a_client_that_keeps_a_token_gets_one_that_outlives_that() {
         let seconds = Duration::from_secs;
         let times = |args: &[&str]| match asked(&run(&[&["token"], args].concat())) {
-            Asked::Token(query, _) => (query.min_valid, query.max_wait),
+            Question::Token(query, _) => (query.min_valid, query.max_wait),
             _ => panic!("asks for no token"),
         };
         for (args, min_valid, max_wait) in [
@@ -148,12 +148,12 @@ mod tests {
         }
         let mut short = run(&["token", "--for=codex"]);
         short.deadline = Some(seconds(2));
-        assert!(matches!(asked(&short), Asked::Token(query, _) if query.max_wait < seconds(2)));
+        assert!(matches!(asked(&short), Question::Token(query, _) if query.max_wait < seconds(2)));
     }
 
     #[test]
     fn the_clients_are_those_that_the_help_names() {
-        let Takes::Word { what, .. } = FOR.takes else {
+        let OptionArgument::Word { what, .. } = FOR.takes else {
             panic!()
         };
         for (name, client) in &CLIENTS {
@@ -171,7 +171,7 @@ mod tests {
         let name = "CARGO_REGISTRY_INDEX_URL".to_owned();
         let index = "sparse+https://crates.example/index/".to_owned();
         cargo.env.insert(name.clone(), index);
-        let Asked::Address(query, _) = asked(&cargo) else {
+        let Question::Address(query, _) = asked(&cargo) else {
             panic!("asks for no address")
         };
         let address = query.address.map(|it| it.to_string());
@@ -186,13 +186,13 @@ mod tests {
         let (exit, line) = refused(&cargo);
         assert!(exit == 64 && !line.contains("evil"), "{line}");
         cargo.env.insert(name, String::new());
-        assert!(matches!(asked(&cargo), Asked::Token(..)));
+        assert!(matches!(asked(&cargo), Question::Token(..)));
     }
 
     /// Returns the exit code and the line of a refused run.
     fn refused(run: &Invocation) -> (u8, String) {
         match parse(run) {
-            Parsed::Answer(Answer::Done(reply)) => (reply.exit, reply.stderr),
+            NextStep::Answer(Instruction::Done(reply)) => (reply.exit, reply.stderr),
             _ => panic!("{run:?} is refused"),
         }
     }

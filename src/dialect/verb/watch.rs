@@ -1,14 +1,14 @@
 //! `jeton watch`: prints a line of JSON for each new token and each change of state, for `while read` loops.
 
-use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
-use crate::query::{Asked, News, Print, Surroundings, TokenAnswer, WatchQuery};
+use super::super::args::{Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
+use crate::query::{Print, PrintContext, Question, TokenAnswer, WatchEvent, WatchQuery};
 use crate::wire::frame::Reply;
 use crate::wire::{ProfileReply, TokenReply};
 
 static SINCE: Opt = Opt {
     name: "--since",
-    takes: Takes::Word {
+    takes: OptionArgument::Word {
         name: "GENERATION",
         what: "the generation of the token that is known already",
     },
@@ -26,19 +26,19 @@ pub(super) static GRAMMAR: Grammar = Grammar {
 struct Watch;
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     let query = WatchQuery {
         profile: args.profile(),
         since: args.parsed(&SINCE, |text| text.parse().ok())?,
     };
-    Ok(Parsed::Ask(Asked::Watch(query, Box::new(Watch))))
+    Ok(NextStep::Ask(Question::Watch(query, Box::new(Watch))))
 }
 
-impl Print<News> for Watch {
-    fn print(&self, news: &News, around: Surroundings<'_>) -> Reply {
+impl Print<WatchEvent> for Watch {
+    fn print(&self, news: &WatchEvent, around: PrintContext<'_>) -> Reply {
         let stdout = match news {
-            News::Token(TokenAnswer {
+            WatchEvent::Token(TokenAnswer {
                 profile,
                 held,
                 freshness,
@@ -47,8 +47,8 @@ impl Print<News> for Watch {
                     TokenReply::new(profile, held, freshness.is_stale(), around.now).to_line();
                 named("token", &line)
             }
-            News::State(reply) => named("state", &json(reply)),
-            News::Quiet => vec![],
+            WatchEvent::State(reply) => named("state", &json(reply)),
+            WatchEvent::Quiet => vec![],
         };
         Reply {
             stdout: stdout.into(),
@@ -78,9 +78,9 @@ mod tests {
     use crate::dialect::testing::*;
     use crate::query::{Freshness, ProfileState};
 
-    fn line(news: &News) -> String {
+    fn line(news: &WatchEvent) -> String {
         let watch = run(&["watch", "research", "--since", "6"]);
-        let Asked::Watch(query, print) = asked(&watch) else {
+        let Question::Watch(query, print) = asked(&watch) else {
             panic!()
         };
         assert_eq!(query.since, Some(6));
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn each_event_is_a_line_of_json_that_says_which_it_is() {
-        let token = News::Token(token_answer(Freshness::Good));
+        let token = WatchEvent::Token(token_answer(Freshness::Good));
         assert_eq!(
             line(&token),
             "{\"event\":\"token\",\"profile\":\"research\",\"access_token\":\"T0KEN\",\"token_type\":\"Bearer\",\
@@ -101,12 +101,12 @@ mod tests {
         let [ProfileState { reply, .. }, ..] = states.as_slice() else {
             panic!()
         };
-        let state = line(&News::State(Box::new(reply.clone())));
+        let state = line(&WatchEvent::State(Box::new(reply.clone())));
         let json: serde_json::Value = serde_json::from_str(&state).unwrap();
         assert_eq!(json["event"], "state");
         assert_eq!(json["phase"], "fresh");
         assert_eq!(state.matches('\n').count(), 1);
-        assert_eq!(line(&News::Quiet), "");
+        assert_eq!(line(&WatchEvent::Quiet), "");
     }
 
     #[test]
@@ -114,7 +114,7 @@ mod tests {
         for bad in ["", "x", "-1", "1.5", "99999999999999999999"] {
             assert!(matches!(
                 parse(&run(&["watch", "--since", bad])),
-                Parsed::Answer(_)
+                NextStep::Answer(_)
             ));
         }
     }

@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
-use super::super::call::{Call, Parsed};
+use super::super::args::{Grammar, Opt, OptionArgument, Profile, Usage};
+use super::super::call::{Call, NextStep};
 use super::super::key;
-use super::super::token_request::patience;
-use crate::query::{Asked, Print, Surroundings, WhoamiAnswer, WhoamiForm, WhoamiQuery};
+use super::super::token_request::wait_limit;
+use crate::query::{Print, PrintContext, Question, WhoamiAnswer, WhoamiForm, WhoamiQuery};
 use crate::wire::frame::Reply;
 
 static JSON: Opt = Opt {
     name: "--json",
-    takes: Takes::Nothing,
+    takes: OptionArgument::Nothing,
     help: "print it for a program, as JSON",
 };
 
@@ -32,18 +32,21 @@ struct Whoami {
 }
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+pub(super) fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     let query = WhoamiQuery {
         profile: args.profile(),
-        max_wait: LONGEST.min(patience(call)),
+        max_wait: LONGEST.min(wait_limit(call)),
     };
     let json = args.has(&JSON);
-    Ok(Parsed::Ask(Asked::Whoami(query, Box::new(Whoami { json }))))
+    Ok(NextStep::Ask(Question::Whoami(
+        query,
+        Box::new(Whoami { json }),
+    )))
 }
 
 impl Print<WhoamiAnswer> for Whoami {
-    fn print(&self, answer: &WhoamiAnswer, around: Surroundings<'_>) -> Reply {
+    fn print(&self, answer: &WhoamiAnswer, around: PrintContext<'_>) -> Reply {
         let now = around.now.unix.seconds_down();
         let lines = key::lines(&answer.state, now);
         let members = key::members(&answer.state);
@@ -84,7 +87,7 @@ mod tests {
             (&["whoami"][..], None, false),
             (&["whoami", "ci", "--json"], Some("ci"), true),
         ] {
-            let Asked::Whoami(query, print) = asked(&run(args)) else {
+            let Question::Whoami(query, print) = asked(&run(args)) else {
                 panic!("{args:?}")
             };
             assert_eq!(query.profile.as_ref().map(ProfileName::as_str), profile);

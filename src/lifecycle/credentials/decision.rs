@@ -9,11 +9,11 @@ use crate::lifecycle::Event;
 use crate::token::Grant;
 
 /// Result of a read of the store.
-pub type Read = Result<Found, NotLoaded>;
+pub type StoreRead = Result<StoredCredentials, NotLoaded>;
 
 /// The credentials that a read of the store found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct StoredCredentials {
     /// The credential to use.
     pub credential: CredentialId,
     /// The other key of the record, during a rotation.
@@ -73,7 +73,7 @@ pub enum Decision {
     /// Read the store outside any attempt, and pass the result to [`rechecked`](super::Credentials::rechecked).
     Recheck,
     /// Pass this event to the lifecycle. If that begins an attempt, call [`begin`](super::Credentials::begin) next.
-    Tell(Event),
+    Pass(Event),
 }
 
 // === impl NotLoaded ===

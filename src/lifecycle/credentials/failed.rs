@@ -16,7 +16,7 @@ impl Credentials {
         until: BootInstant,
     ) -> Decision {
         let rejections = self.rejections.times(credential);
-        Decision::Tell(Event::Withheld {
+        Decision::Pass(Event::Withheld {
             attempt,
             rejections,
             until,
@@ -54,7 +54,7 @@ impl Credentials {
         } else {
             rejections
         };
-        Decision::Tell(Event::Failed {
+        Decision::Pass(Event::Failed {
             attempt,
             fault,
             rejections,
@@ -64,6 +64,6 @@ impl Credentials {
     /// Ends the attempt without a call. Something on this machine has to be put right first.
     pub(super) fn blocked(&mut self, attempt: u64, block: Block) -> Decision {
         self.obstacle = Some(Obstacle::Blocked);
-        Decision::Tell(Event::Blocked { attempt, block })
+        Decision::Pass(Event::Blocked { attempt, block })
     }
 }

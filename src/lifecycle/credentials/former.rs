@@ -8,7 +8,7 @@ use crate::credential::CredentialId;
 
 /// The credential that the issuer accepted last.
 #[derive(Debug, Default)]
-pub(super) struct Former {
+pub(super) struct FormerCredential {
     /// The credential that the issuer accepted last, unless it has rejected it since.
     pub(super) accepted: Option<CredentialId>,
     /// Whether the next call carries another credential than the stored one, even if the stored one's probe is due.
@@ -18,7 +18,7 @@ pub(super) struct Former {
 
 // === impl Former ===
 
-impl Former {
+impl FormerCredential {
     /// Records that the issuer accepted this credential.
     pub(super) fn accept(&mut self, credential: CredentialId) {
         *self = Self {

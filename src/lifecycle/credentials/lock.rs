@@ -1,7 +1,7 @@
 //! Effect of locking the store on the credentials.
 
-use super::former::Former;
-use super::half::Half;
+use super::former::FormerCredential;
+use super::partial_change::PartialChange;
 use super::{Credentials, Obstacle};
 use crate::instant::BootInstant;
 
@@ -11,8 +11,8 @@ impl Credentials {
     pub fn lock(&mut self, now: BootInstant) {
         self.stop(now);
         (self.stored, self.other) = (None, None);
-        self.former = Former::default();
-        self.half = Half::default();
+        self.former = FormerCredential::default();
+        self.half = PartialChange::default();
         self.obstacle = Some(Obstacle::Blocked);
     }
 }

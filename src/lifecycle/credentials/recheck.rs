@@ -1,23 +1,23 @@
 //! Reads of the store outside any attempt.
 
-use super::{Credentials, Decision, Found, Step};
+use super::{Credentials, Decision, Step, StoredCredentials};
 use crate::instant::BootInstant;
 use crate::lifecycle::Event;
 
 impl Credentials {
     /// Handles the result of a read outside any attempt, or `None` if no credential could be loaded. An attempt that is
     /// reading the store continues with this result.
-    pub fn rechecked(&mut self, now: BootInstant, read: Option<Found>) -> Decision {
+    pub fn rechecked(&mut self, now: BootInstant, read: Option<StoredCredentials>) -> Decision {
         let Some(found) = read else {
             self.forget_overdue_half(now);
             // Begin an attempt, so that a blocked profile shows the current reason rather than an old one.
             return if self.is_blocked() {
-                Decision::Tell(Event::LookAgain)
+                Decision::Pass(Event::Recheck)
             } else {
                 Decision::Wait
             };
         };
-        let Found { credential, other } = found;
+        let StoredCredentials { credential, other } = found;
         if self.waits_for_rest(now, credential).is_some() {
             return Decision::Wait;
         }
@@ -42,7 +42,7 @@ impl Credentials {
             return Decision::Wait;
         }
         self.obstacle = None;
-        Decision::Tell(Event::CredentialChanged)
+        Decision::Pass(Event::CredentialChanged)
     }
 
     /// Decides on a refresh that a user requests. It is no reason to send a rejected credential, but the store may hold
@@ -53,7 +53,7 @@ impl Credentials {
             Some(rejections) if !rejections.is_none() && self.former().is_none() => {
                 Decision::Recheck
             }
-            _ => Decision::Tell(Event::RefreshRequested),
+            _ => Decision::Pass(Event::RefreshRequested),
         }
     }
 }

@@ -27,8 +27,8 @@ fn id(number: u8) -> CredentialId {
 }
 
 /// Builds a read that found this credential and no other key.
-fn alone(credential: CredentialId) -> Found {
-    Found {
+fn alone(credential: CredentialId) -> StoredCredentials {
+    StoredCredentials {
         credential,
         other: None,
     }
@@ -49,7 +49,7 @@ fn failed(sent: BootInstant, kind: FaultKind) -> CallEnd {
     }
 }
 
-fn nothing() -> Read {
+fn nothing() -> StoreRead {
     Err(NotLoaded::Blocked(Block::NotEnrolled(
         ProfileName::parse("a").unwrap(),
     )))
@@ -71,7 +71,7 @@ fn assert_calls(decision: &Decision, number: u8, not_before: BootInstant) {
 #[track_caller]
 fn rejections(decision: &Decision) -> u32 {
     match decision {
-        Decision::Tell(Event::Failed { rejections, .. }) => rejections.times(),
+        Decision::Pass(Event::Failed { rejections, .. }) => rejections.times(),
         other => panic!("no failure: {other:?}"),
     }
 }
@@ -100,7 +100,7 @@ fn rejected() -> Credentials {
 fn a_good_credential_is_sent_again_without_a_read() {
     let mut machine = calling();
     let told = machine.answered(at(1), 1, granted(at(0)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     assert_calls(&machine.begin(at(9), 2), 1, at(9));
     let told = machine.answered(at(9), 2, failed(at(9), FaultKind::Connect));
     assert_eq!(rejections(&told), 0);
@@ -149,7 +149,7 @@ fn an_attempt_that_a_new_credential_does_not_break_off_goes_on_with_it_after_a_r
     let replaced = || {
         let mut machine = calling();
         let changed = machine.rechecked(at(1), Some(alone(id(2))));
-        assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+        assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
         machine
     };
     let end = |kind, wait: Option<u64>| CallEnd::Failed {
@@ -158,7 +158,7 @@ fn an_attempt_that_a_new_credential_does_not_break_off_goes_on_with_it_after_a_r
     };
     let mut machine = replaced();
     let granted = machine.answered(at(2), 1, granted(at(0)));
-    assert!(matches!(granted, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(granted, Decision::Pass(Event::Fetched { .. })));
     assert_calls(&machine.begin(at(60), 2), 2, at(60));
     let mut machine = replaced();
     let next = machine.answered(at(2), 1, end(FaultKind::Rejected, None));
@@ -179,7 +179,7 @@ fn an_attempt_that_a_new_credential_does_not_break_off_goes_on_with_it_after_a_r
 fn a_rejected_credential_in_the_store_makes_no_second_call_before_its_probe() {
     let mut machine = rejected();
     let changed = machine.rechecked(at(1), Some(alone(id(2))));
-    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
     assert_calls(&machine.begin(at(1), 2), 2, at(1));
     let end = failed(at(1), FaultKind::Rejected);
     assert!(matches!(
@@ -200,7 +200,7 @@ fn an_attempt_that_reads_the_store_goes_on_with_what_another_read_found() {
         Decision::Wait
     ));
     let told = machine.answered(at(3), 1, granted(at(1)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     // If the recheck fails, the attempt uses its own read.
     let mut machine = Credentials::default();
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
@@ -213,7 +213,7 @@ fn an_attempt_before_the_probe_reads_the_store_and_sends_nothing() {
     let mut machine = rejected();
     assert!(matches!(machine.begin(at(1), 2), Decision::Load { .. }));
     let told = machine.loaded(at(1), 2, Ok(alone(id(1))));
-    let Decision::Tell(Event::Withheld {
+    let Decision::Pass(Event::Withheld {
         rejections, until, ..
     }) = told
     else {
@@ -249,11 +249,11 @@ fn rejections_are_counted_until_the_issuer_accepts_the_credential() {
     assert_eq!(rejections(&told), 3, "an outage takes nothing back");
     assert!(matches!(machine.begin(at(186), 10), Decision::Load { .. }));
     let told = machine.loaded(at(186), 10, Ok(alone(id(1))));
-    assert!(matches!(told, Decision::Tell(Event::Withheld { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Withheld { .. })));
     assert!(matches!(machine.begin(at(500), 11), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(500), 11, Ok(alone(id(1)))), 1, at(500));
     let told = machine.answered(at(500), 11, granted(at(500)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     assert_calls(&machine.begin(at(900), 12), 1, at(900));
     let end = failed(at(900), FaultKind::Rejected);
     assert!(matches!(
@@ -293,7 +293,7 @@ fn a_doubtful_rejection_is_no_proof_and_still_leads_to_a_read_of_the_store() {
         let end = machine.answered(at(second), attempt, CallEnd::Failed { sent, fault });
         assert!(matches!(end, Decision::Load { .. }));
         let told = machine.loaded(at(second), attempt, Ok(alone(id(1))));
-        let Decision::Tell(Event::Failed { rejections, .. }) = told else {
+        let Decision::Pass(Event::Failed { rejections, .. }) = told else {
             panic!("{told:?}");
         };
         assert_eq!(rejections.times(), u32::try_from(attempt).unwrap());
@@ -306,7 +306,7 @@ fn a_doubtful_rejection_is_no_proof_and_still_leads_to_a_read_of_the_store() {
         ));
         let told = machine.loaded(at(next - 1), early, Ok(alone(id(1))));
         assert!(
-            matches!(told, Decision::Tell(Event::Withheld { until, .. }) if until == at(next)),
+            matches!(told, Decision::Pass(Event::Withheld { until, .. }) if until == at(next)),
             "{told:?}"
         );
     }
@@ -328,11 +328,11 @@ fn another_endpoint_blocks_the_profile_unless_the_store_has_another_credential()
         }
         let detail = "x".to_owned();
         let block = Block::BindingChanged { detail };
-        let is_blocked = |next: &Decision| matches!(next, Decision::Tell(Event::Blocked { block: b, .. }) if *b == block);
+        let is_blocked = |next: &Decision| matches!(next, Decision::Pass(Event::Blocked { block: b, .. }) if *b == block);
         assert!(is_blocked(&next), "{next:?}");
         // The credential was not rejected, so the next read of the store may find the binding in order.
         let changed = machine.rechecked(at(1), Some(alone(id(stored))));
-        assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+        assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
     }
 }
 
@@ -343,13 +343,13 @@ fn a_recheck_asks_for_an_attempt_only_where_one_may_help() {
         let mut machine = Credentials::default();
         assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
         let told = machine.loaded(at(0), 1, nothing());
-        assert!(matches!(told, Decision::Tell(Event::Blocked { .. })));
+        assert!(matches!(told, Decision::Pass(Event::Blocked { .. })));
         machine
     };
     let in_use = || {
         let mut machine = calling();
         let told = machine.answered(at(0), 1, granted(at(0)));
-        assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+        assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
         machine
     };
     let unreadable = || {
@@ -361,7 +361,7 @@ fn a_recheck_asks_for_an_attempt_only_where_one_may_help() {
             Decision::Load { .. }
         ));
         let told = machine.loaded(at(0), 2, Ok(alone(id(1))));
-        assert!(matches!(told, Decision::Tell(Event::Blocked { .. })));
+        assert!(matches!(told, Decision::Pass(Event::Blocked { .. })));
         assert!(matches!(machine.begin(at(60), 3), Decision::Load { .. }));
         let fault = Fault::new(FaultKind::Connect, "no thread");
         let told = machine.loaded(at(60), 3, Err(NotLoaded::Failed(fault)));
@@ -386,8 +386,8 @@ fn a_recheck_asks_for_an_attempt_only_where_one_may_help() {
     for (case, mut machine, read, wanted) in table {
         let decision = match machine.rechecked(at(61), read.map(id).map(alone)) {
             Decision::Wait => "wait",
-            Decision::Tell(Event::CredentialChanged) => "changed",
-            Decision::Tell(Event::LookAgain) => "look again",
+            Decision::Pass(Event::CredentialChanged) => "changed",
+            Decision::Pass(Event::Recheck) => "look again",
             other => panic!("{case}: {other:?}"),
         };
         assert_eq!(decision, wanted, "{case}");
@@ -398,14 +398,14 @@ fn a_recheck_asks_for_an_attempt_only_where_one_may_help() {
 fn a_refresh_on_request_sends_no_rejected_credential() {
     let is_granted = |machine: &Credentials| {
         let decision = machine.refresh_requested();
-        matches!(decision, Decision::Tell(Event::RefreshRequested))
+        matches!(decision, Decision::Pass(Event::RefreshRequested))
     };
     assert!(is_granted(&Credentials::default()));
     assert!(is_granted(&calling()));
     let mut machine = rejected();
     assert!(matches!(machine.refresh_requested(), Decision::Recheck));
     let changed = machine.rechecked(at(1), Some(alone(id(2))));
-    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
     assert!(is_granted(&machine));
 }
 
@@ -421,5 +421,5 @@ fn what_belongs_to_an_older_attempt_is_dropped() {
         assert!(matches!(late, Decision::Wait), "{late:?}");
     }
     let told = machine.answered(at(2), 2, granted(at(1)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
 }

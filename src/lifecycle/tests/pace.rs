@@ -56,7 +56,7 @@ fn askers(l: &Lifecycle, now: BootInstant) -> Vec<Event> {
         Event::Resumed {
             suspended: secs(10),
         },
-        Event::LookAgain,
+        Event::Recheck,
         Event::CredentialChanged,
     ]
 }
@@ -292,7 +292,7 @@ fn a_profile_at_rest_keeps_to_the_stated_wait() {
 #[test]
 fn the_limits_outlive_the_profile_that_starts_over() {
     let l = refused(120);
-    let pace = l.view().pace.handed_on(at(10), false);
+    let pace = l.view().pace.for_successor(at(10), false);
     let mut l = Lifecycle::new(at(10), 0, Policy::default()).with_pace(at(10), pace);
     assert_eq!(next_attempt(&mut l, at(10), at(400)), Some(at(120)));
 }

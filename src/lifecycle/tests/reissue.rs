@@ -360,7 +360,7 @@ fn an_issuer_whose_new_token_kills_the_old_is_never_asked_early_and_there_is_no_
                     grant: grant(&format!("t{n}"), secs),
                     date: None,
                 };
-                assert_eq!(l.step(now, Unit::new(jitter), got), Effect::None);
+                assert_eq!(l.step(now, Jitter::new(jitter), got), Effect::None);
             }
         }
     }

@@ -17,8 +17,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::super::local::{is_local, is_mounted_by_itself};
-use super::super::walk::{Last, PartKind, walk};
-use super::super::watched::{Events, NotWatched, WatchId, Watched};
+use super::super::walk::{LastLink, PartKind, walk};
+use super::super::watched::{Events, NotWatched, PathWatches, WatchId};
 
 /// Events of a folder itself.
 const ITSELF: WatchFlags = WatchFlags::ONLYDIR
@@ -43,7 +43,7 @@ pub(super) struct Watch {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Adder(Arc<OwnedFd>);
+pub(super) struct WatchAdder(Arc<OwnedFd>);
 
 impl Watch {
     #[expect(
@@ -59,8 +59,8 @@ impl Watch {
         })
     }
 
-    pub(super) fn adder(&self) -> Adder {
-        Adder(Arc::clone(self.events.get_ref()))
+    pub(super) fn adder(&self) -> WatchAdder {
+        WatchAdder(Arc::clone(self.events.get_ref()))
     }
 
     pub(super) fn remove(&self, folder: WatchId) {
@@ -68,7 +68,7 @@ impl Watch {
         let _: Result<(), rustix::io::Errno> = inotify::remove_watch(self.events.get_ref(), folder);
     }
 
-    pub(super) async fn stirred(&self) {
+    pub(super) async fn wait_for_event(&self) {
         // An error is not an event. The descriptors stay ready until the events are taken.
         let _: io::Result<()> = tokio::select! { biased;
             ready = self.events.ready(Interest::READABLE) => ready.map(drop),
@@ -112,11 +112,11 @@ fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-impl Adder {
-    pub(super) fn add(&self, path: &Path) -> Result<Watched, NotWatched> {
+impl WatchAdder {
+    pub(super) fn add(&self, path: &Path) -> Result<PathWatches, NotWatched> {
         let refused = NotWatched::Refused;
-        let mut watched = Watched::default();
-        for part in walk(path, Last::Followed).map_err(refused)? {
+        let mut watched = PathWatches::default();
+        for part in walk(path, LastLink::Followed).map_err(refused)? {
             watched.is_there = part.kind != PartKind::Missing;
             if part.kind == PartKind::Folder {
                 let folder = self.watch(&part.path, ITSELF).map_err(refused)?;
@@ -173,13 +173,16 @@ mod tests {
         let watched = watch.adder().add(&path).unwrap();
         act(dir.path());
         let limit = Duration::from_millis(300);
-        if tokio::time::timeout(limit, watch.stirred()).await.is_err() {
+        if tokio::time::timeout(limit, watch.wait_for_event())
+            .await
+            .is_err()
+        {
             return false;
         }
         let events = watch.take();
         let after = watch.adder().add(&path).unwrap();
         let is_named = events.names.iter().any(|name| watched.names.contains(name));
-        is_named || !watched.leads_as(&after)
+        is_named || !watched.has_same_route(&after)
     }
 
     fn write(path: PathBuf) {
@@ -279,16 +282,20 @@ mod tests {
         assert_eq!(one.names[0].0, two.names[0].0);
         assert!(!one.is_there);
         write(dir.path().join("one"));
-        watch.stirred().await;
+        watch.wait_for_event().await;
         let names = watch.take().names;
         assert!(names.contains(&one.names[0]) && !names.contains(&two.names[0]));
         assert!(add("one").is_there);
         assert_eq!(watch.events.get_ref().as_raw_fd(), descriptor);
         // Taken events do not wake the watch again.
         let limit = Duration::from_millis(50);
-        assert!(tokio::time::timeout(limit, watch.stirred()).await.is_err());
+        assert!(
+            tokio::time::timeout(limit, watch.wait_for_event())
+                .await
+                .is_err()
+        );
         watch.remove(one.names[0].0);
-        watch.stirred().await;
+        watch.wait_for_event().await;
         assert_eq!(watch.take().folders, [one.names[0].0]);
     }
 

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::word;
+use super::refusal;
 use crate::provider::members::Members;
 
 /// An optional prefix of a UTF-8 text. RFC 8259 section 8.1 lets a reader ignore it.
@@ -10,7 +10,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The reason why a token's type cannot be used.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum OtherType {
+pub(super) enum UnusableTokenType {
     /// A known type whose use takes more than sending the token.
     Known(&'static str),
     /// A word that is not known as a type of bearer tokens.
@@ -19,7 +19,7 @@ pub(super) enum OtherType {
     NotText,
 }
 
-impl OtherType {
+impl UnusableTokenType {
     /// Describes the type in words that follow "a token". `quoted` quotes the issuer's own word for it.
     pub(super) fn described(&self, quoted: impl FnOnce(&str) -> String) -> String {
         match self {
@@ -62,7 +62,7 @@ pub(super) fn tells_error(members: &Members<'_>) -> bool {
 /// Reports whether an answer contains an error code, in whichever member, and no token. Some gateways pass a refusal on
 /// as a success.
 pub(super) fn is_refusal(members: &Members<'_>) -> bool {
-    !has_token(members) && (tells_error(members) || word::said(members).is_some())
+    !has_token(members) && (tells_error(members) || refusal::classify_codes(members).is_some())
 }
 
 /// Reports whether an answer has a token, in either spelling.
@@ -75,10 +75,10 @@ pub(super) fn has_token(members: &Members<'_>) -> bool {
 /// the type that the profile declares, and an empty text, which some issuers send.
 ///
 /// # Errors
-/// [`OtherType`] for any other type: such a token has to be used in another way (RFC 6749 section 7.1).
-pub(super) fn bearer(raw: &str, declared: Option<&str>) -> Result<(), OtherType> {
+/// [`UnusableTokenType`] for any other type: such a token has to be used in another way (RFC 6749 section 7.1).
+pub(super) fn bearer(raw: &str, declared: Option<&str>) -> Result<(), UnusableTokenType> {
     let text = serde_json::from_str(raw).map(Zeroizing::<String>::new);
-    let text = text.map_err(|_| OtherType::NotText)?;
+    let text = text.map_err(|_| UnusableTokenType::NotText)?;
     let plain = |text: &str| {
         let text = text.split_whitespace().collect::<String>();
         Zeroizing::new(text.to_ascii_lowercase())
@@ -86,20 +86,20 @@ pub(super) fn bearer(raw: &str, declared: Option<&str>) -> Result<(), OtherType>
     let kind = plain(&text);
     match kind.as_str() {
         "" | "bearer" | "bearertoken" => Ok(()),
-        "dpop" => Err(OtherType::Known(
+        "dpop" => Err(UnusableTokenType::Known(
             "of the type DPoP, which is bound to a key of its client (RFC 9449)",
         )),
-        "pop" => Err(OtherType::Known(
+        "pop" => Err(UnusableTokenType::Known(
             "of the type PoP, which is bound to a key of its client",
         )),
-        "mac" => Err(OtherType::Known(
+        "mac" => Err(UnusableTokenType::Known(
             "of the type MAC, with which each request has to be signed",
         )),
-        "n_a" => Err(OtherType::Known(
+        "n_a" => Err(UnusableTokenType::Known(
             "of the type N_A, which is not an access token (RFC 8693 section 2.2.1)",
         )),
         _ if declared.is_some_and(|declared| plain(declared) == kind) => Ok(()),
-        _ => Err(OtherType::Unknown(text)),
+        _ => Err(UnusableTokenType::Unknown(text)),
     }
 }
 
@@ -169,7 +169,7 @@ mod tests {
         for (raw, declared) in [("\"JWT\"", "jwt"), ("\"urn:x \"", "urn:x")] {
             assert_eq!(bearer(raw, Some(declared)), Ok(()), "{raw}");
             let unknown: String = serde_json::from_str(raw).unwrap();
-            let unknown = Err(OtherType::Unknown(Zeroizing::new(unknown)));
+            let unknown = Err(UnusableTokenType::Unknown(Zeroizing::new(unknown)));
             assert_eq!(bearer(raw, None), unknown, "{raw}");
         }
     }
@@ -181,10 +181,10 @@ mod tests {
         ] {
             let declared = raw.trim_matches('"');
             let refused = bearer(raw, Some(declared)).unwrap_err();
-            assert!(matches!(refused, OtherType::Known(_)), "{raw}");
+            assert!(matches!(refused, UnusableTokenType::Known(_)), "{raw}");
         }
         for raw in ["5", "[\"bearer\"]", "{}", "true"] {
-            assert_eq!(bearer(raw, None), Err(OtherType::NotText), "{raw}");
+            assert_eq!(bearer(raw, None), Err(UnusableTokenType::NotText), "{raw}");
         }
     }
 }

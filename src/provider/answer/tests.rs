@@ -2,8 +2,8 @@ use super::*;
 
 const SECRET: &str = "canary-secret &%";
 
-fn answer(status: u16, content_type: &str, body: &[u8]) -> Answer {
-    Answer {
+fn answer(status: u16, content_type: &str, body: &[u8]) -> IssuerResponse {
+    IssuerResponse {
         status,
         content_type: Some(content_type.to_owned()),
         date: None,
@@ -15,11 +15,11 @@ fn answer(status: u16, content_type: &str, body: &[u8]) -> Answer {
     }
 }
 
-fn judge(answer: Answer, spelling: Spelling) -> Result<Grant, Fault> {
+fn judge(answer: IssuerResponse, spelling: Spelling) -> Result<Grant, Fault> {
     let credential = Credential::parse("id", SECRET).unwrap();
     let result = answer.into_grant(
         spelling,
-        Asked {
+        RequestContext {
             at: "https://a.example",
             credential: &credential,
             token_type: None,
@@ -165,7 +165,7 @@ fn json_is_known_by_its_shape_whatever_its_type_says() {
             assert_eq!(fault.kind, FaultKind::Malformed, "{kind} {body}");
         }
     }
-    let untyped = Answer {
+    let untyped = IssuerResponse {
         content_type: None,
         ..answer(200, "", br#"{"access_token":"t"}"#)
     };
@@ -210,7 +210,7 @@ fn a_token_of_another_type_is_refused_with_the_reason() {
     let of_type = |kind: &str, declared| {
         let body = format!(r#"{{"access_token":"canary-token","token_type":{kind}}}"#);
         let credential = Credential::parse("id", SECRET).unwrap();
-        let asked = Asked {
+        let asked = RequestContext {
             at: "https://a.example",
             credential: &credential,
             token_type: declared,
@@ -373,7 +373,7 @@ fn every_printable_character_but_the_space_may_be_in_a_token() {
 
 #[test]
 fn a_coding_that_was_not_asked_for_is_named_unless_the_body_is_json_all_the_same() {
-    let coded = |status, body: &[u8]| Answer {
+    let coded = |status, body: &[u8]| IssuerResponse {
         coding: Some("br".to_owned()),
         ..answer(status, "application/json", body)
     };
@@ -639,7 +639,7 @@ fn the_servers_date_is_read_if_it_is_one() {
         ("", None),
         (&"9".repeat(5_000), None),
     ] {
-        let answer = Answer {
+        let answer = IssuerResponse {
             date: Some(date.to_owned()),
             ..answer(200, "", b"")
         };

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use super::exceeded::{Exceeded, Failure};
-use super::gzip::{self, Undecoded};
+use super::gzip::{self, GzipError};
 use super::wiped::enlarge;
 use crate::fault::FaultKind;
 
@@ -14,9 +14,9 @@ use crate::fault::FaultKind;
 const USUAL: usize = 16 * 1024;
 
 /// The reason why a body was not read.
-pub(super) enum Unread {
+pub(super) enum BodyError {
     /// The body cannot be used: a phrase that follows "answered".
-    Useless(FaultKind, String),
+    Unusable(FaultKind, String),
     /// The connection broke, or the deadline passed.
     Broken(Failure),
 }
@@ -29,7 +29,7 @@ pub(super) async fn read<B>(
     max: usize,
     deadline: Instant,
     body: &mut Zeroizing<Vec<u8>>,
-) -> Result<(), Unread>
+) -> Result<(), BodyError>
 where
     B: Body<Data = Bytes, Error: Into<Failure>> + Unpin,
 {
@@ -41,8 +41,8 @@ where
     let (text, read) = match decoded {
         Ok(text) => (text, Ok(())),
         // The beginning shows what kind of document it is.
-        Err(Unread::Useless(FaultKind::TooLarge, how)) => {
-            let unread = Unread::Useless(FaultKind::TooLarge, how);
+        Err(BodyError::Unusable(FaultKind::TooLarge, how)) => {
+            let unread = BodyError::Unusable(FaultKind::TooLarge, how);
             (gzip::start(body), Err(unread))
         }
         Err(unread) => (Zeroizing::default(), Err(unread)),
@@ -51,19 +51,19 @@ where
     read
 }
 
-fn undecoded(why: Undecoded, max: usize) -> Unread {
+fn undecoded(why: GzipError, max: usize) -> BodyError {
     let how = match why {
-        Undecoded::TooLarge => return too_large(max),
-        Undecoded::Cut => "ends too early",
-        Undecoded::Broken => "is broken",
-        Undecoded::More => "has more than one member",
+        GzipError::TooLarge => return too_large(max),
+        GzipError::Truncated => "ends too early",
+        GzipError::Broken => "is broken",
+        GzipError::TrailingData => "has more than one member",
     };
     let how = format!("in gzip, which was not asked for, and which {how}");
-    Unread::Useless(FaultKind::Malformed, how)
+    BodyError::Unusable(FaultKind::Malformed, how)
 }
 
-fn too_large(max: usize) -> Unread {
-    Unread::Useless(FaultKind::TooLarge, format!("with more than {max} bytes"))
+fn too_large(max: usize) -> BodyError {
+    BodyError::Unusable(FaultKind::TooLarge, format!("with more than {max} bytes"))
 }
 
 async fn as_it_comes<B>(
@@ -71,16 +71,16 @@ async fn as_it_comes<B>(
     max: usize,
     deadline: Instant,
     body: &mut Zeroizing<Vec<u8>>,
-) -> Result<(), Unread>
+) -> Result<(), BodyError>
 where
     B: Body<Data = Bytes, Error: Into<Failure>> + Unpin,
 {
     *body = Zeroizing::new(Vec::with_capacity(USUAL));
     loop {
         let frame = timeout_at(deadline, from.frame()).await;
-        let frame = frame.map_err(|_| Unread::Broken(Exceeded::Deadline.into()))?;
+        let frame = frame.map_err(|_| BodyError::Broken(Exceeded::Deadline.into()))?;
         let Some(frame) = frame else { return Ok(()) };
-        let frame = frame.map_err(|error| Unread::Broken(error.into()))?;
+        let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
         // Other frames are trailers.
         let Ok(chunk) = frame.into_data() else {
             continue;
@@ -106,7 +106,7 @@ mod tests {
 
     use crate::config::BaseUrl;
     use crate::fault::{Fault, FaultKind};
-    use crate::provider::answer::Answer;
+    use crate::provider::answer::IssuerResponse;
     use crate::provider::fake::{Fake, Play};
     use crate::provider::http::{Http, MAX_BODY, Request, Settings};
 
@@ -117,7 +117,7 @@ mod tests {
     }
 
     /// Sends a JSON answer with these header lines, each with its line end, and this body.
-    async fn answered(status: u16, headers: &str, body: &[u8]) -> Result<Answer, Fault> {
+    async fn answered(status: u16, headers: &str, body: &[u8]) -> Result<IssuerResponse, Fault> {
         let head = format!(
             "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{headers}\r\n",
             body.len()

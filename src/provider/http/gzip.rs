@@ -16,15 +16,15 @@ const MAGIC: &[u8] = &[0x1f, 0x8b, 8];
 
 /// The reason why a gzip body was not decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Undecoded {
+pub(super) enum GzipError {
     /// The decoded body exceeds the maximum size.
     TooLarge,
     /// The body ends too early.
-    Cut,
+    Truncated,
     /// The body is not gzip, or its checksum is wrong.
     Broken,
     /// The body has data behind its first member.
-    More,
+    TrailingData,
 }
 
 /// Returns whether a body is in gzip, by its first bytes.
@@ -34,7 +34,7 @@ pub(super) fn is_gzip(body: &[u8]) -> bool {
 
 /// Decodes a body of one member to at most `max` bytes. Stops at that size, so that a gzip bomb costs no more than an
 /// answer of that size.
-pub(super) fn decoded(body: &[u8], max: usize) -> Result<Zeroizing<Vec<u8>>, Undecoded> {
+pub(super) fn decoded(body: &[u8], max: usize) -> Result<Zeroizing<Vec<u8>>, GzipError> {
     // The allocator wipes the decoder's window when it is freed.
     let mut decoder = GzDecoder::new(body);
     let mut out = Zeroizing::new(vec![]);
@@ -49,20 +49,20 @@ pub(super) fn decoded(body: &[u8], max: usize) -> Result<Zeroizing<Vec<u8>>, Und
         let read = match decoder.read(out.get_mut(len..).unwrap_or_default()) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(Undecoded::Cut);
+                return Err(GzipError::Truncated);
             }
-            Err(_) => return Err(Undecoded::Broken),
+            Err(_) => return Err(GzipError::Broken),
         };
         if read == 0 {
             break;
         }
         len += read;
         if len > max {
-            return Err(Undecoded::TooLarge);
+            return Err(GzipError::TooLarge);
         }
     }
     if !decoder.into_inner().is_empty() {
-        return Err(Undecoded::More);
+        return Err(GzipError::TrailingData);
     }
     out.truncate(len);
     Ok(out)
@@ -104,7 +104,7 @@ mod tests {
         }
         for len in [10_001, 20_000, 50_000_000] {
             let bomb = gzip(&vec![b'a'; len]);
-            assert_eq!(decoded(&bomb, MAX), Err(Undecoded::TooLarge), "{len}");
+            assert_eq!(decoded(&bomb, MAX), Err(GzipError::TooLarge), "{len}");
         }
     }
 
@@ -125,12 +125,12 @@ mod tests {
         let one = gzip(b"{\"access_token\":\"canary\"}");
         for end in 0..one.len() {
             let cut = decoded(&one[..end], 100).unwrap_err();
-            assert_eq!(cut, Undecoded::Cut, "{end}");
+            assert_eq!(cut, GzipError::Truncated, "{end}");
         }
         let two = [one.clone(), one.clone()].concat();
         let padded = [one.clone(), vec![0]].concat();
         for more in [two, padded] {
-            assert_eq!(decoded(&more, 100), Err(Undecoded::More));
+            assert_eq!(decoded(&more, 100), Err(GzipError::TrailingData));
         }
         for at in [10, one.len() - 8, one.len() - 1] {
             let mut bent = one.clone();

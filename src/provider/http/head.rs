@@ -5,10 +5,10 @@ use hyper::header::{self, HeaderName};
 use zeroize::Zeroizing;
 
 use super::coding;
-use crate::provider::answer::Answer;
+use crate::provider::answer::IssuerResponse;
 
 /// Returns the relevant parts of a response's head, without its body.
-pub(super) fn head<B>(response: &Response<B>) -> Answer {
+pub(super) fn head<B>(response: &Response<B>) -> IssuerResponse {
     let text = |name: HeaderName| {
         let value = response.headers().get(name)?;
         value.to_str().ok().map(str::to_owned)
@@ -18,7 +18,7 @@ pub(super) fn head<B>(response: &Response<B>) -> Answer {
         let lines: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
     };
-    Answer {
+    IssuerResponse {
         status: response.status().as_u16(),
         content_type: text(header::CONTENT_TYPE),
         date: text(header::DATE),

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::fault::{Fault, FaultKind};
-use crate::provider::answer::Answer;
+use crate::provider::answer::IssuerResponse;
 
 /// A body, wiped when it is freed.
 type Body = Zeroizing<Vec<u8>>;
@@ -20,7 +20,7 @@ const REMARK: Duration = Duration::from_secs(2);
 /// # Errors
 /// The reason why the body was not read, if the body decides what the answer means.
 pub(super) async fn body(
-    head: &Answer,
+    head: &IssuerResponse,
     read: impl Future<Output = Result<Body, (Fault, Body)>>,
 ) -> Result<Body, Fault> {
     match head.status {

@@ -22,18 +22,18 @@ pub(in crate::provider) struct Request {
 }
 
 /// An HTTP request. Its clones share the buffers with secrets.
-pub(super) type Sent = hyper::Request<Full<Bytes>>;
+pub(super) type SharedRequest = hyper::Request<Full<Bytes>>;
 
 /// Makes a GET request with the headers of every request.
 ///
 /// # Errors
 /// A [`Fault`] if the address cannot be used in a request.
-pub(super) fn get(url: &Url) -> Result<Sent, Fault> {
+pub(super) fn get(url: &Url) -> Result<SharedRequest, Fault> {
     let uri: Uri = url.as_str().parse().map_err(|_| {
         let what = "the address cannot be put into a request";
         Fault::new(FaultKind::Connect, what)
     })?;
-    let mut request = Sent::new(Full::default());
+    let mut request = SharedRequest::new(Full::default());
     *request.uri_mut() = uri;
     *request.headers_mut() = headers::usual();
     Ok(request)
@@ -46,7 +46,7 @@ impl Request {
     ///
     /// # Errors
     /// A [`Fault`] if the request cannot be sent.
-    pub(super) fn sent(self) -> Result<Sent, Fault> {
+    pub(super) fn sent(self) -> Result<SharedRequest, Fault> {
         let mut sent = get(&self.url)?;
         if let Some(authorization) = self.authorization {
             // Only a line end would be invalid in a value, and base64 has none.

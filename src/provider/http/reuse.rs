@@ -25,7 +25,7 @@ tokio::task_local! {
 
 /// A permit to keep the connections to one origin.
 #[derive(Debug, Default)]
-pub(super) struct Keeping(Mutex<Option<SemaphorePermit<'static>>>);
+pub(super) struct IdlePermit(Mutex<Option<SemaphorePermit<'static>>>);
 
 /// Limits the idle connections of all clients to the number of attempts that may run at once: if descriptors are
 /// scarce, attempts need them. Call this once, before the first client is built.
@@ -37,7 +37,7 @@ fn origins_for(attempts: usize) -> usize {
     (attempts / MAX_IDLE).min(MAX_ORIGINS)
 }
 
-impl Keeping {
+impl IdlePermit {
     /// Returns the number of idle connections that a client keeps: several if profiles share it, otherwise none. A
     /// single profile sends its issuer a request only every few minutes.
     pub(super) fn max_idle(&self, is_shared: bool) -> usize {

@@ -63,18 +63,18 @@ const FOLDERS: [&str; 3] = [
 #[derive(Debug)]
 struct SystemVerifier {
     provider: Arc<CryptoProvider>,
-    read: Mutex<Option<Read>>,
+    read: Mutex<Option<LoadedRoots>>,
 }
 
 /// The roots after one reading.
 #[derive(Debug, Clone)]
-struct Read {
-    places: Vec<Place>,
+struct LoadedRoots {
+    places: Vec<FileStamp>,
     verifier: Arc<WebPkiServerVerifier>,
 }
 
 /// A file or a folder, and the metadata that a change alters; `None` if it does not exist.
-type Place = (&'static str, Option<[i128; 5]>);
+type FileStamp = (&'static str, Option<[i128; 5]>);
 
 /// Returns the verifier that trusts the system's roots. Blocks: it reads the roots, unless they are unchanged since
 /// then.
@@ -105,7 +105,7 @@ impl SystemVerifier {
             return Ok(Arc::clone(&known.verifier));
         }
         let verifier = of_roots(load(&FILES, &FOLDERS)?, &self.provider)?;
-        *read = Some(Read {
+        *read = Some(LoadedRoots {
             places,
             verifier: Arc::clone(&verifier),
         });
@@ -158,7 +158,7 @@ impl ServerCertVerifier for SystemVerifier {
     }
 }
 
-fn places() -> Vec<Place> {
+fn places() -> Vec<FileStamp> {
     let stamp = |path: &&'static str| {
         let meta = fs::metadata(path).ok();
         let stamp = meta.map(|meta| {

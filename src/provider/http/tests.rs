@@ -37,7 +37,7 @@ fn origin(address: &str) -> Origin {
     BaseUrl::parse(address).unwrap().origin()
 }
 
-async fn post(address: &str, settings: Settings) -> Result<Answer, Fault> {
+async fn post(address: &str, settings: Settings) -> Result<IssuerResponse, Fault> {
     let origin = origin(address);
     let request = Request {
         url: origin.join("/token"),

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, Error as TlsError, OtherError};
 
-use crate::certificates::Facts;
+use crate::certificates::CertificateFacts;
 
 /// The reason. It contains no text of the certificates, since no trusted root signed them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unaccepted {
+pub(super) enum CertificateProblem {
     /// The certificate is self-signed and not trusted.
     SelfSigned,
     /// The certificate's issuer is not trusted, and the server did not send that issuer's certificate.
@@ -32,7 +32,7 @@ pub(super) enum Unaccepted {
 
 // === impl Unaccepted ===
 
-impl Unaccepted {
+impl CertificateProblem {
     /// Converts the reason to an error of the TLS library.
     pub(super) fn error(self) -> TlsError {
         CertificateError::Other(OtherError(Arc::new(self))).into()
@@ -48,11 +48,14 @@ impl Unaccepted {
 
     /// Determines where the chain of this certificate and those that were sent with it ends.
     fn of_chain(own: &[u8], sent: &[CertificateDer<'_>]) -> Option<Self> {
-        let mut last = Facts::read(own)?;
+        let mut last = CertificateFacts::read(own)?;
         if last.is_self_issued() {
             return Some(Self::SelfSigned);
         }
-        let mut rest: Vec<_> = sent.iter().filter_map(|der| Facts::read(der)).collect();
+        let mut rest: Vec<_> = sent
+            .iter()
+            .filter_map(|der| CertificateFacts::read(der))
+            .collect();
         let mut reason = Self::UnknownIssuer;
         while let Some(at) = rest.iter().position(|facts| facts.subject == last.issuer) {
             last = rest.swap_remove(at);
@@ -78,18 +81,21 @@ pub(super) fn explained(
     };
     let of_dates = |above| (!alone().is_some_and(|error| is_of_dates(&error))).then_some(above);
     let reason = match what {
-        CertificateError::UnknownIssuer => Unaccepted::of_chain(own, sent),
+        CertificateError::UnknownIssuer => CertificateProblem::of_chain(own, sent),
         // Certificates of `openssl req -x509` are like this.
         _ if is_ca_as_server(&error) => {
-            let is_self_signed = Facts::read(own).is_some_and(|facts| facts.is_self_issued());
-            is_self_signed.then_some(Unaccepted::SelfSigned)
+            let is_self_signed =
+                CertificateFacts::read(own).is_some_and(|facts| facts.is_self_issued());
+            is_self_signed.then_some(CertificateProblem::SelfSigned)
         }
         _ if sent.is_empty() => None,
-        CertificateError::ExpiredContext { .. } => of_dates(Unaccepted::ExpiredAbove),
-        CertificateError::NotValidYetContext { .. } => of_dates(Unaccepted::NotYetValidAbove),
+        CertificateError::ExpiredContext { .. } => of_dates(CertificateProblem::ExpiredAbove),
+        CertificateError::NotValidYetContext { .. } => {
+            of_dates(CertificateProblem::NotYetValidAbove)
+        }
         _ => None,
     };
-    reason.map_or(error, Unaccepted::error)
+    reason.map_or(error, CertificateProblem::error)
 }
 
 /// Returns whether the library refuses a server's certificate because it is a CA's.
@@ -109,10 +115,10 @@ fn is_of_dates(error: &TlsError) -> bool {
     )
 }
 
-impl fmt::Display for Unaccepted {
+impl fmt::Display for CertificateProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
 }
 
-impl Error for Unaccepted {}
+impl Error for CertificateProblem {}

@@ -12,8 +12,8 @@ use rustls::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::unaccepted::{Unaccepted, explained, is_ca_as_server};
-use crate::certificates::Facts;
+use super::unaccepted::{CertificateProblem, explained, is_ca_as_server};
+use crate::certificates::CertificateFacts;
 
 /// The verifier of one CA file.
 ///
@@ -40,7 +40,9 @@ impl FileVerifier {
         provider: &Arc<CryptoProvider>,
     ) -> Option<Self> {
         // A certificate that cannot be parsed here may still be a CA's.
-        let is_ca = |der: &CertificateDer<'_>| Facts::read(der).is_none_or(|facts| facts.is_ca());
+        let is_ca = |der: &CertificateDer<'_>| {
+            CertificateFacts::read(der).is_none_or(|facts| facts.is_ca())
+        };
         let verifier = |of: &dyn Fn(&CertificateDer<'_>) -> bool| {
             let mut roots = RootCertStore::empty();
             for der in certificates.iter().filter(|der| of(der)) {
@@ -74,7 +76,7 @@ impl FileVerifier {
 /// Accepts a CA's certificate that is in the file and that a server shows as its own, if it is valid for this name
 /// and for servers. The library has checked its dates already, and its presence in the file makes it trusted.
 fn as_itself(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), TlsError> {
-    match Facts::read(certificate) {
+    match CertificateFacts::read(certificate) {
         Some(facts) if facts.is_for_servers() => {}
         _ => return Err(CertificateError::InvalidPurpose.into()),
     }
@@ -118,10 +120,10 @@ impl ServerCertVerifier for FileVerifier {
             TlsError::InvalidCertificate(CertificateError::UnknownIssuer)
         );
         if is_unknown && is_own {
-            return Err(Unaccepted::OnlyItself.error());
+            return Err(CertificateProblem::OnlyItself.error());
         }
         if is_unknown && judged(&self.own, intermediates).is_ok() {
-            return Err(Unaccepted::NotByCa.error());
+            return Err(CertificateProblem::NotByCa.error());
         }
         let alone = || judged(&self.own, &[]).err();
         Err(explained(error, end_entity, intermediates, alone))

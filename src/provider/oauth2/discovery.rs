@@ -11,18 +11,18 @@ use url::Url;
 use crate::config::oauth2::EndpointUrl;
 use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
-use crate::provider::answer::Answer;
+use crate::provider::answer::IssuerResponse;
 use crate::provider::auth_methods::AuthMethods;
 use crate::provider::http::{Http, Request};
 use crate::provider::members::Members;
 use places::documents;
-use unfound::{Telling, Unfound, most_telling};
+use unfound::{Informativeness, NoEndpoint, most_telling};
 
 mod difference;
 mod places;
 mod unfound;
 
-pub use places::LastPlace;
+pub use places::LastRule;
 
 /// The content of an issuer's document.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(super) async fn discover(
     http: &Http,
     mutual_tls: bool,
     ca: Option<&Ca>,
-    last: &LastPlace,
+    last: &LastRule,
 ) -> Result<Document, Fault> {
     let mut all = vec![];
     for (place, url) in documents(issuer, last) {
@@ -54,7 +54,7 @@ pub(super) async fn discover(
                 last.set(place);
                 return Ok(document);
             }
-            Err(unfound) if unfound.telling == Telling::Stop => return Err(unfound.fault),
+            Err(unfound) if unfound.telling == Informativeness::Stop => return Err(unfound.fault),
             Err(unfound) => all.push((url, unfound)),
         }
     }
@@ -68,7 +68,7 @@ async fn look(
     http: &Http,
     mutual_tls: bool,
     ca: Option<&Ca>,
-) -> Result<Document, Unfound> {
+) -> Result<Document, NoEndpoint> {
     let request = Request {
         url: url.clone(),
         authorization: None,
@@ -80,7 +80,7 @@ async fn look(
         Err(Fault::new(FaultKind::Timeout, what))
     });
     read(
-        &answer.map_err(Unfound::unanswered)?,
+        &answer.map_err(NoEndpoint::unanswered)?,
         url,
         issuer,
         mutual_tls,
@@ -89,16 +89,16 @@ async fn look(
 
 /// Judges an answer without I/O.
 fn read(
-    answer: &Answer,
+    answer: &IssuerResponse,
     url: &Url,
     issuer: &EndpointUrl,
     mutual_tls: bool,
-) -> Result<Document, Unfound> {
+) -> Result<Document, NoEndpoint> {
     if answer.status != 200 || !answer.is_json_like() {
-        return Err(Unfound::answered(answer, url, issuer));
+        return Err(NoEndpoint::answered(answer, url, issuer));
     }
-    let unlike = |what: &str| Unfound::document(Telling::NoDocument, url, what);
-    let unusable = |what: &str| Unfound::document(Telling::Unusable, url, what);
+    let unlike = |what: &str| NoEndpoint::document(Informativeness::NoDocument, url, what);
+    let unusable = |what: &str| NoEndpoint::document(Informativeness::Unusable, url, what);
     let Some(members) = answer.members() else {
         let what = match &answer.coding {
             Some(coding) => format!("is in a coding that was not asked for ({coding})"),
@@ -113,7 +113,7 @@ fn read(
     // replace this issuer's.
     if *named != issuer.as_str() {
         let (telling, what) = difference::explain(&named, issuer);
-        return Err(Unfound::document(telling, url, &what));
+        return Err(NoEndpoint::document(telling, url, &what));
     }
     let Some(text) = token_endpoint(&members, mutual_tls) else {
         return Err(unusable("names no token endpoint"));

@@ -4,12 +4,12 @@
 use crate::config::oauth2::ClientAuth;
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
-use crate::provider::answer::Answer;
-use crate::provider::body::{self, Sent};
+use crate::provider::answer::IssuerResponse;
+use crate::provider::body::{self, BodyValue};
 
 /// The subject of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(super) enum RefusalSubject {
     /// The client's authentication.
     Client,
     /// The answer does not name its subject.
@@ -20,27 +20,27 @@ pub(super) enum Subject {
 
 /// An attempt that returned no token.
 #[derive(Debug)]
-pub(super) struct Failed {
+pub(super) struct FailedRequest {
     pub(super) fault: Fault,
-    pub(super) subject: Subject,
+    pub(super) subject: RefusalSubject,
 }
 
-impl Failed {
+impl FailedRequest {
     /// Creates a failed attempt. The subject counts only if the issuer rejects the request, and not if it reports
     /// trouble of its own.
-    pub(super) fn answered(fault: Fault, subject: Subject) -> Self {
+    pub(super) fn answered(fault: Fault, subject: RefusalSubject) -> Self {
         let subject = match fault.kind {
             FaultKind::Rejected | FaultKind::NoEndpoint => subject,
-            _ => Subject::Other,
+            _ => RefusalSubject::Other,
         };
         Self { fault, subject }
     }
 }
 
-impl From<Fault> for Failed {
+impl From<Fault> for FailedRequest {
     /// Converts a fault without an answer.
     fn from(fault: Fault) -> Self {
-        let subject = Subject::Other;
+        let subject = RefusalSubject::Other;
         Self { fault, subject }
     }
 }
@@ -49,7 +49,7 @@ impl From<Fault> for Failed {
 /// 5.2). It is something else for codes about the requested scope or target (RFC 8707 has one, too), and for a page
 /// instead of an answer. Some issuers, such as glewlwyd, refuse a client with an empty 403, which does not name its
 /// subject.
-pub(super) fn subject(answer: &Answer) -> Subject {
+pub(super) fn subject(answer: &IssuerResponse) -> RefusalSubject {
     let codes = answer.codes();
     let codes: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
     let has_body = !answer.body.trim_ascii().is_empty();
@@ -57,20 +57,20 @@ pub(super) fn subject(answer: &Answer) -> Subject {
     judge(answer.status, &codes, is_page)
 }
 
-fn judge(status: u16, codes: &[&str], is_page: bool) -> Subject {
+fn judge(status: u16, codes: &[&str], is_page: bool) -> RefusalSubject {
     let is_of_client = codes.iter().copied().any(is_invalid_client);
     match (status, codes.first()) {
-        (401, _) => Subject::Client,
+        (401, _) => RefusalSubject::Client,
         // A proxy's refusal, or a statement of the issuer about itself.
-        (407 | 408 | 425 | 429, _) => Subject::Other,
-        (200 | 201 | 400..500, _) if is_of_client => Subject::Client,
+        (407 | 408 | 425 | 429, _) => RefusalSubject::Other,
+        (200 | 201 | 400..500, _) if is_of_client => RefusalSubject::Client,
         (_, Some(&("invalid_scope" | "invalid_target" | "unsupported_grant_type"))) => {
-            Subject::Other
+            RefusalSubject::Other
         }
-        (200 | 201 | 400..500, Some(_)) => Subject::Unclear,
-        (404 | 405, None) => Subject::Other,
-        (400..500, None) if !is_page => Subject::Unclear,
-        _ => Subject::Other,
+        (200 | 201 | 400..500, Some(_)) => RefusalSubject::Unclear,
+        (404 | 405, None) => RefusalSubject::Other,
+        (400..500, None) if !is_page => RefusalSubject::Unclear,
+        _ => RefusalSubject::Other,
     }
 }
 
@@ -82,13 +82,16 @@ fn is_invalid_client(code: &str) -> bool {
 }
 
 /// Returns the other form of the same header; `None` if both forms are equal, or if there is no header.
-pub(super) fn other_form(client_auth: ClientAuth, credential: &Credential) -> Option<ClientAuth> {
+pub(super) fn alternative_encoding(
+    client_auth: ClientAuth,
+    credential: &Credential,
+) -> Option<ClientAuth> {
     let other = match client_auth {
         ClientAuth::Basic => ClientAuth::BasicRaw,
         ClientAuth::BasicRaw => ClientAuth::Basic,
         ClientAuth::Post => return None,
     };
-    let secret = Sent::Secret(&credential.client_secret);
+    let secret = BodyValue::Secret(&credential.client_secret);
     body::has_two_forms(&credential.client_id, secret).then_some(other)
 }
 
@@ -99,30 +102,34 @@ mod tests {
     #[test]
     fn a_refusal_is_about_the_client_where_the_answer_says_so() {
         for (status, code, expected) in [
-            (401, None, Subject::Client),
-            (401, Some("invalid_scope"), Subject::Client),
-            (400, Some("invalid_client"), Subject::Client),
-            (403, Some("invalid_client"), Subject::Client),
-            (404, Some("invalid_client"), Subject::Client),
-            (200, Some("invalid_client"), Subject::Client),
-            (400, Some("invalid_request"), Subject::Unclear),
-            (400, Some("unauthorized_client"), Subject::Unclear),
-            (400, Some("invalid_client_secret"), Subject::Client),
-            (200, Some("incorrect_client_credentials"), Subject::Client),
-            (200, Some("bad_client_secret"), Subject::Client),
-            (400, None, Subject::Unclear),
-            (403, None, Subject::Unclear),
-            (404, None, Subject::Other),
-            (405, None, Subject::Other),
-            (400, Some("invalid_scope"), Subject::Other),
-            (400, Some("invalid_target"), Subject::Other),
-            (400, Some("unsupported_grant_type"), Subject::Other),
-            (429, Some("invalid_client"), Subject::Other),
-            (407, None, Subject::Other),
-            (408, None, Subject::Other),
-            (503, Some("invalid_client"), Subject::Other),
-            (302, Some("invalid_client"), Subject::Other),
-            (200, None, Subject::Other),
+            (401, None, RefusalSubject::Client),
+            (401, Some("invalid_scope"), RefusalSubject::Client),
+            (400, Some("invalid_client"), RefusalSubject::Client),
+            (403, Some("invalid_client"), RefusalSubject::Client),
+            (404, Some("invalid_client"), RefusalSubject::Client),
+            (200, Some("invalid_client"), RefusalSubject::Client),
+            (400, Some("invalid_request"), RefusalSubject::Unclear),
+            (400, Some("unauthorized_client"), RefusalSubject::Unclear),
+            (400, Some("invalid_client_secret"), RefusalSubject::Client),
+            (
+                200,
+                Some("incorrect_client_credentials"),
+                RefusalSubject::Client,
+            ),
+            (200, Some("bad_client_secret"), RefusalSubject::Client),
+            (400, None, RefusalSubject::Unclear),
+            (403, None, RefusalSubject::Unclear),
+            (404, None, RefusalSubject::Other),
+            (405, None, RefusalSubject::Other),
+            (400, Some("invalid_scope"), RefusalSubject::Other),
+            (400, Some("invalid_target"), RefusalSubject::Other),
+            (400, Some("unsupported_grant_type"), RefusalSubject::Other),
+            (429, Some("invalid_client"), RefusalSubject::Other),
+            (407, None, RefusalSubject::Other),
+            (408, None, RefusalSubject::Other),
+            (503, Some("invalid_client"), RefusalSubject::Other),
+            (302, Some("invalid_client"), RefusalSubject::Other),
+            (200, None, RefusalSubject::Other),
         ] {
             assert_eq!(
                 judge(status, code.as_slice(), false),
@@ -131,20 +138,20 @@ mod tests {
             );
         }
         // A firewall's page says nothing about a client, except with 401.
-        assert_eq!(judge(403, &[], true), Subject::Other);
-        assert_eq!(judge(401, &[], true), Subject::Client);
+        assert_eq!(judge(403, &[], true), RefusalSubject::Other);
+        assert_eq!(judge(401, &[], true), RefusalSubject::Client);
     }
 
     #[test]
     fn an_issuer_that_tells_of_its_own_trouble_says_nothing_of_the_client() {
         for (kind, expected) in [
-            (FaultKind::Rejected, Subject::Unclear),
-            (FaultKind::NoEndpoint, Subject::Unclear),
-            (FaultKind::ServerError, Subject::Other),
-            (FaultKind::RateLimited, Subject::Other),
-            (FaultKind::Malformed, Subject::Other),
+            (FaultKind::Rejected, RefusalSubject::Unclear),
+            (FaultKind::NoEndpoint, RefusalSubject::Unclear),
+            (FaultKind::ServerError, RefusalSubject::Other),
+            (FaultKind::RateLimited, RefusalSubject::Other),
+            (FaultKind::Malformed, RefusalSubject::Other),
         ] {
-            let failed = Failed::answered(Fault::new(kind, "x"), Subject::Unclear);
+            let failed = FailedRequest::answered(Fault::new(kind, "x"), RefusalSubject::Unclear);
             assert_eq!(failed.subject, expected, "{kind:?}");
         }
     }
@@ -152,7 +159,7 @@ mod tests {
     #[test]
     fn a_refusal_of_the_client_is_known_wherever_the_code_is() {
         let of = |body: &str, content_type: Option<&str>| {
-            subject(&Answer {
+            subject(&IssuerResponse {
                 status: 400,
                 content_type: content_type.map(str::to_owned),
                 date: None,
@@ -174,14 +181,14 @@ mod tests {
             r#"{"detail":{"error":"invalid_client"}}"#,
             r#"{"fault":{"code":"invalid_client"}}"#,
         ] {
-            assert_eq!(of(body, None), Subject::Client, "{body}");
+            assert_eq!(of(body, None), RefusalSubject::Client, "{body}");
         }
         let other = r#"{"message":"invalid_client"}"#;
-        assert_eq!(of(other, None), Subject::Unclear);
+        assert_eq!(of(other, None), RefusalSubject::Unclear);
         // A type without a body does not make a page.
         let html = Some("text/html");
-        assert_eq!(of("", html), Subject::Unclear);
-        assert_eq!(of("<html>", html), Subject::Other);
+        assert_eq!(of("", html), RefusalSubject::Unclear);
+        assert_eq!(of("<html>", html), RefusalSubject::Other);
     }
 
     #[test]
@@ -197,7 +204,7 @@ mod tests {
             ("urn:app", "ab", true),
         ] {
             let credential = Credential::parse(id, secret).unwrap();
-            let other = |auth| other_form(auth, &credential);
+            let other = |auth| alternative_encoding(auth, &credential);
             assert_eq!(other(Basic), has_two.then_some(BasicRaw), "{id} {secret}");
             assert_eq!(other(BasicRaw), has_two.then_some(Basic), "{id} {secret}");
             assert_eq!(other(Post), None);

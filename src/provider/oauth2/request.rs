@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::config::oauth2::{ClientAuth, Oauth2};
 use crate::credential::Credential;
-use crate::provider::body::{self, Pair, Sent};
+use crate::provider::body::{self, BasicEncoding, BodyValue};
 use crate::provider::http::Request;
 
 /// Builds the token request with this client authentication. The secret is either in the header or in the body, and
@@ -16,12 +16,12 @@ pub(super) fn build(
     credential: &Credential,
 ) -> Request {
     let id = credential.client_id.as_str();
-    let secret = Sent::Secret(&credential.client_secret);
+    let secret = BodyValue::Secret(&credential.client_secret);
     let scope = asked.scope.join(" ");
     let mut fields = vec![("grant_type", "client_credentials".into())];
     let authorization = match client_auth {
-        ClientAuth::Basic => Some(body::basic(id, secret, Pair::Encoded)),
-        ClientAuth::BasicRaw => Some(body::basic(id, secret, Pair::Raw)),
+        ClientAuth::Basic => Some(body::basic(id, secret, BasicEncoding::Encoded)),
+        ClientAuth::BasicRaw => Some(body::basic(id, secret, BasicEncoding::Raw)),
         ClientAuth::Post => {
             fields.extend([("client_id", id.into()), ("client_secret", secret)]);
             None

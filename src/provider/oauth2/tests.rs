@@ -59,7 +59,7 @@ fn document(token_endpoint: &str) -> Play {
 }
 
 /// Configures an issuer with nothing but the token request.
-fn plain(at: At) -> config::Oauth2 {
+fn plain(at: TokenEndpointSource) -> config::Oauth2 {
     config::Oauth2 {
         at,
         client_auth: ClientAuth::default(),
@@ -79,7 +79,9 @@ fn enrolled(fake: &Fake) -> Credential {
 
 fn at_path(fake: &Fake, path: &str) -> config::Oauth2 {
     let url = format!("{}{path}", fake.url());
-    plain(At::Token(EndpointUrl::token(&url).unwrap()))
+    plain(TokenEndpointSource::Token(
+        EndpointUrl::token(&url).unwrap(),
+    ))
 }
 
 fn at_token(fake: &Fake) -> Oauth2 {
@@ -87,7 +89,7 @@ fn at_token(fake: &Fake) -> Oauth2 {
 }
 
 fn at_issuer(fake: &Fake) -> Oauth2 {
-    let at = At::Issuer(EndpointUrl::issuer(&fake.url()).unwrap());
+    let at = TokenEndpointSource::Issuer(EndpointUrl::issuer(&fake.url()).unwrap());
     Oauth2::new(plain(at), Settings::default(), Arc::default())
 }
 
@@ -398,7 +400,8 @@ async fn an_openid_provider_is_understood_where_there_is_no_other_document() {
 }
 
 fn at_issuer_with_path(fake: &Fake) -> Oauth2 {
-    let at = At::Issuer(EndpointUrl::issuer(&format!("{}/x", fake.url())).unwrap());
+    let at =
+        TokenEndpointSource::Issuer(EndpointUrl::issuer(&format!("{}/x", fake.url())).unwrap());
     Oauth2::new(plain(at), quick(), Arc::default())
 }
 
@@ -547,7 +550,7 @@ async fn a_server_that_cannot_be_connected_to_is_not_asked_at_each_address() {
     let url = format!("http://{}/x", listener.local_addr().unwrap());
     // This also closes copies of the descriptor: a child of another test has one between its fork and its exec.
     rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
-    let at = At::Issuer(EndpointUrl::issuer(&url).unwrap());
+    let at = TokenEndpointSource::Issuer(EndpointUrl::issuer(&url).unwrap());
     let provider = Oauth2::new(plain(at), Settings::default(), Arc::default());
     let fault = provider.destination().await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Connect);

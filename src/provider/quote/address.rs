@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::known::Known;
+use super::known::KnownWords;
 
 /// The top-level domains that identify a host's name without a scheme.
 const DOMAINS: [&str; 9] = [
@@ -16,7 +16,7 @@ pub(super) const HIDDEN: &str = "[...]";
 const MAX_LABEL: usize = 12;
 
 /// Hides the unreadable parts of an address; `None` if the text is not an address.
-pub(super) fn address(text: &str, known: &Known) -> Option<String> {
+pub(super) fn address(text: &str, known: &KnownWords) -> Option<String> {
     let Some((scheme, rest)) = text.split_once("://") else {
         let is_name = text
             .bytes()
@@ -52,7 +52,7 @@ pub(super) fn address(text: &str, known: &Known) -> Option<String> {
 }
 
 /// Hides the unreadable labels of a host's name; `None` if no label is readable.
-fn host(name: &str, known: &Known) -> Option<String> {
+fn host(name: &str, known: &KnownWords) -> Option<String> {
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     if bare.parse::<IpAddr>().is_ok() {
         return Some(name.to_owned());

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::spellings::{Spelling, spellings};
-use super::views::{View, views};
+use super::views::{TextView, views};
 
 /// The shortest part of a secret's spelling that is removed, in characters. A shorter spelling is removed only as a
 /// whole.
@@ -23,7 +23,7 @@ const MAX_TEXT: usize = 4_096;
 
 /// A text that must not be repeated, and its replacement.
 #[derive(Clone, Copy)]
-pub(super) struct Hidden<'a> {
+pub(super) struct RedactedText<'a> {
     /// The secret text.
     pub(super) text: &'a str,
     /// The client ID that was joined with it in a header, if it was.
@@ -35,9 +35,9 @@ pub(super) struct Hidden<'a> {
 }
 
 /// Removes everything from the text that repeats one of the hidden texts, and everything beyond [`MAX_TEXT`].
-pub(super) fn without(text: &str, hidden: &[Hidden<'_>]) -> Zeroizing<String> {
+pub(super) fn without(text: &str, hidden: &[RedactedText<'_>]) -> Zeroizing<String> {
     let text = text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or("");
-    let mut search = Search::new(text);
+    let mut search = EchoSearch::new(text);
     for hidden in hidden {
         for spelling in spellings(hidden.text, hidden.client_id) {
             search.look_for(&spelling, *hidden);
@@ -47,9 +47,9 @@ pub(super) fn without(text: &str, hidden: &[Hidden<'_>]) -> Zeroizing<String> {
 }
 
 /// A search in one text.
-struct Search<'t> {
+struct EchoSearch<'t> {
     text: &'t str,
-    views: Vec<View>,
+    views: Vec<TextView>,
     /// Every run of [`RUN`] characters in the views, with its view and its start, sorted.
     runs: Vec<(u64, usize, usize)>,
     /// A bit for each run, by its hash. Most runs of a spelling are not in the text, and this check rules them out
@@ -61,7 +61,7 @@ struct Search<'t> {
 
 // === impl Search ===
 
-impl<'t> Search<'t> {
+impl<'t> EchoSearch<'t> {
     fn new(text: &'t str) -> Self {
         let views = views(text);
         let mut runs = vec![];
@@ -86,7 +86,7 @@ impl<'t> Search<'t> {
         }
     }
 
-    fn look_for(&mut self, spelling: &Spelling, hidden: Hidden<'_>) {
+    fn look_for(&mut self, spelling: &Spelling, hidden: RedactedText<'_>) {
         if spelling.bytes.len() < RUN {
             let is_long_enough = spelling.is_plain || spelling.bytes.len() >= SHORTEST;
             if hidden.even_short && is_long_enough {
@@ -185,7 +185,7 @@ impl<'t> Search<'t> {
     }
 }
 
-impl Drop for Search<'_> {
+impl Drop for EchoSearch<'_> {
     fn drop(&mut self) {
         self.runs.iter_mut().for_each(|(run, ..)| run.zeroize());
     }

@@ -13,11 +13,11 @@ const SIGNS: [char; 18] = [
 const MOST_SIGNS: usize = 3;
 
 /// The words of the texts that a message may repeat.
-pub(super) struct Known(HashSet<String>);
+pub(super) struct KnownWords(HashSet<String>);
 
 // === impl Known ===
 
-impl Known {
+impl KnownWords {
     /// Collects the words of these texts.
     pub(super) fn new(texts: &[&str]) -> Self {
         let words = texts

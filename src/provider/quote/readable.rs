@@ -5,7 +5,7 @@
 //! such parts. All the rest is [`HIDDEN`].
 
 use super::address::{HIDDEN, address};
-use super::known::{self, Known};
+use super::known::{self, KnownWords};
 use super::shapes;
 
 /// The signs that may stand before and after a word.
@@ -36,7 +36,7 @@ pub(super) enum Part {
 }
 
 /// Replaces everything that could carry a secret by [`HIDDEN`].
-pub(super) fn readable(text: &str, known: &Known) -> String {
+pub(super) fn readable(text: &str, known: &KnownWords) -> String {
     let blank = |c: char| c.is_whitespace() || c.is_control();
     let parts = text.split(blank).filter(|part| !part.is_empty());
     let mut parts: Vec<Part> = parts.map(|part| judge(part, known)).collect();
@@ -65,7 +65,7 @@ pub(super) fn readable(text: &str, known: &Known) -> String {
     out
 }
 
-fn judge(part: &str, known: &Known) -> Part {
+fn judge(part: &str, known: &KnownWords) -> Part {
     let label = LABELS
         .iter()
         .filter_map(|label| Some((part.find(label)?, *label)));
@@ -129,7 +129,7 @@ fn has_number(name: &str) -> bool {
 }
 
 /// Handles `key=value` or `key:value`, and hides the value if it is not readable.
-fn of_pair(pair: &str, known: &Known) -> String {
+fn of_pair(pair: &str, known: &KnownWords) -> String {
     if known.has(pair) {
         return pair.to_owned();
     }

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 const DEPTH: usize = 2;
 
 /// One view of a text. [`folded`] has been applied to its characters.
-pub(super) struct View {
+pub(super) struct TextView {
     /// The characters.
     pub(super) bytes: Zeroizing<Vec<u8>>,
     /// The start and the end of each character in the text, in bytes.
@@ -17,17 +17,17 @@ pub(super) struct View {
 
 /// Returns the text unchanged, with its escapes undone once and twice, and finally without blanks and control
 /// characters. Some programs put these between pairs of digits or at the line ends of base64.
-pub(super) fn views(text: &str) -> Vec<View> {
-    let mut views = vec![View {
+pub(super) fn views(text: &str) -> Vec<TextView> {
+    let mut views = vec![TextView {
         bytes: Zeroizing::new(text.bytes().collect()),
         places: (0..text.len()).map(|at| (at, at + 1)).collect(),
         is_dense: false,
     }];
     for _ in 0..DEPTH {
-        let undone = views.last().and_then(View::without_escapes);
+        let undone = views.last().and_then(TextView::without_escapes);
         views.extend(undone);
     }
-    let dense = views.last().and_then(View::without_blanks);
+    let dense = views.last().and_then(TextView::without_blanks);
     views.extend(dense);
     for view in &mut views {
         for b in view.bytes.iter_mut() {
@@ -48,7 +48,7 @@ pub(super) const fn folded(b: u8) -> u8 {
 
 // === impl View ===
 
-impl View {
+impl TextView {
     /// Returns the start and the end in the text of `len` characters from `at` on; an empty range if there are fewer.
     pub(super) fn source(&self, at: usize, len: usize) -> (usize, usize) {
         let last = (at + len)

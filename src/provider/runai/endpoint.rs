@@ -3,8 +3,8 @@
 use zeroize::Zeroizing;
 
 use crate::credential::Credential;
-use crate::provider::answer::{Answer, Spelling};
-use crate::provider::body::{self, SecretBody, Sent};
+use crate::provider::answer::{IssuerResponse, Spelling};
+use crate::provider::body::{self, BodyValue, SecretBody};
 
 /// A variant of the token request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +65,8 @@ impl Endpoint {
     /// Writes the body. No endpoint reads the credential from a header: "Authorization required" in the documents is an
     /// artefact.
     pub(super) fn body(self, credential: &Credential) -> SecretBody {
-        let id = Sent::Open(&credential.client_id);
-        let secret = Sent::Secret(&credential.client_secret);
+        let id = BodyValue::Open(&credential.client_id);
+        let secret = BodyValue::Secret(&credential.client_secret);
         match self {
             Self::V2 => body::form(&[
                 ("grant_type", "client_credentials".into()),
@@ -94,7 +94,7 @@ impl Endpoint {
     /// Reports whether the JSON endpoint answered 400 without saying that the credential is wrong: it may expect
     /// another spelling or an older grant. An answer that is not JSON does not come from the endpoint, so the secret is
     /// not sent again.
-    pub(super) fn is_not_understood(self, answer: &Answer) -> bool {
+    pub(super) fn is_not_understood(self, answer: &IssuerResponse) -> bool {
         self != Self::V2
             && answer.is_bad_request()
             && answer.members().is_some()
@@ -103,7 +103,7 @@ impl Endpoint {
 
     /// Reports whether the JSON endpoint answered 400 because of the grant. How a server says so is not documented:
     /// with OAuth 2.0's code (RFC 6749 section 5.2), or with a message that names the member or its meaning.
-    pub(super) fn has_no_such_grant(self, answer: &Answer) -> bool {
+    pub(super) fn has_no_such_grant(self, answer: &IssuerResponse) -> bool {
         if self == Self::V2 || !answer.is_bad_request() {
             return false;
         }

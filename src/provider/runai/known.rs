@@ -13,7 +13,7 @@ const ABSENT_FOR: Duration = Duration::from_secs(60);
 
 /// The endpoint that gave the last token.
 #[derive(Debug, Default)]
-pub(super) struct Known(Mutex<State>);
+pub(super) struct KnownEndpoint(Mutex<State>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
@@ -30,14 +30,14 @@ struct Absence {
 
 // === impl Known ===
 
-impl Known {
+impl KnownEndpoint {
     /// Returns the endpoint; `None` before the first token.
     pub(super) fn endpoint(&self) -> Option<Endpoint> {
         self.state().endpoint
     }
 
     /// Records that this endpoint gave a token.
-    pub(super) fn gave_token(&self, endpoint: Endpoint) {
+    pub(super) fn record_token(&self, endpoint: Endpoint) {
         *self.state() = State {
             endpoint: Some(endpoint),
             absence: Absence::default(),
@@ -45,7 +45,7 @@ impl Known {
     }
 
     /// Records that this endpoint exists: it judged the request.
-    pub(super) fn is_there(&self, endpoint: Endpoint) {
+    pub(super) fn record_present(&self, endpoint: Endpoint) {
         let mut state = self.state();
         if state.endpoint == Some(endpoint) {
             state.absence = Absence::default();
@@ -54,7 +54,7 @@ impl Known {
 
     /// Records that the known endpoint was absent at `now`. Returns whether it has been absent for long enough to try
     /// others.
-    pub(super) fn is_gone(&self, now: BootInstant) -> bool {
+    pub(super) fn record_absent(&self, now: BootInstant) -> bool {
         self.state().absence.goes_on(now)
     }
 

@@ -17,28 +17,28 @@ const fn date(seconds: u64) -> UnixTime {
 }
 
 /// Returns a moment this many seconds after the switch, with the issuer's `Date`.
-fn mark(boot_id: &str, seconds: u64) -> Mark {
+fn mark(boot_id: &str, seconds: u64) -> GraceMoment {
     // The clock of a second boot begins at zero.
     let at = if boot_id == "a" { 1_000 + seconds } else { 1 };
-    Mark {
+    GraceMoment {
         boot_id: boot_id.into(),
         at: BootInstant::from_boot(Duration::from_secs(at)),
         date: Some(date(600 * DAY + 7 + seconds)),
     }
 }
 
-fn undated(boot_id: &str, seconds: u64) -> Mark {
-    Mark {
+fn undated(boot_id: &str, seconds: u64) -> GraceMoment {
+    GraceMoment {
         date: None,
         ..mark(boot_id, seconds)
     }
 }
 
-fn wait(seconds: u64, why: Why) -> Verdict {
+fn wait(seconds: u64, why: WaitReason) -> Verdict {
     Verdict::Wait(Duration::from_secs(seconds), why)
 }
 
-fn look(grace: &mut Grace, at: Mark, login: Option<u64>) {
+fn look(grace: &mut Grace, at: GraceMoment, login: Option<u64>) {
     let login = login.map(date);
     let all: Vec<_> = login.into_iter().collect();
     grace.look(at, login, &all);
@@ -48,11 +48,11 @@ fn look(grace: &mut Grace, at: Mark, login: Option<u64>) {
 fn the_old_key_goes_after_two_lifetimes_and_two_equal_looks_two_lifetimes_apart() {
     let mut grace = Grace::new(mark("a", 0), None);
     let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), false);
-    assert_eq!(judge(&grace, 0), wait(2 * HOUR, Why::Grace));
-    assert_eq!(judge(&grace, 2 * HOUR - 1), wait(1, Why::Grace));
+    assert_eq!(judge(&grace, 0), wait(2 * HOUR, WaitReason::Grace));
+    assert_eq!(judge(&grace, 2 * HOUR - 1), wait(1, WaitReason::Grace));
     assert_eq!(judge(&grace, 2 * HOUR), Verdict::Look);
     look(&mut grace, mark("a", 2 * HOUR), Some(LOGIN));
-    assert_eq!(judge(&grace, 2 * HOUR), wait(2 * HOUR, Why::Unused));
+    assert_eq!(judge(&grace, 2 * HOUR), wait(2 * HOUR, WaitReason::Unused));
     assert_eq!(judge(&grace, 4 * HOUR), Verdict::Look);
     look(&mut grace, mark("a", 4 * HOUR), Some(LOGIN));
     assert_eq!(judge(&grace, 4 * HOUR), Verdict::Delete);
@@ -64,7 +64,7 @@ fn a_key_whose_last_login_moves_stays_until_it_rests() {
     look(&mut grace, mark("a", 2 * HOUR), Some(LOGIN));
     look(&mut grace, mark("a", 4 * HOUR), Some(LOGIN + 1));
     let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), false);
-    assert_eq!(judge(&grace, 4 * HOUR), wait(2 * HOUR, Why::InUse));
+    assert_eq!(judge(&grace, 4 * HOUR), wait(2 * HOUR, WaitReason::InUse));
     assert_eq!(grace.moved_to, Some(date(LOGIN + 1)));
     look(&mut grace, mark("a", 6 * HOUR), Some(LOGIN + 1));
     assert_eq!(judge(&grace, 6 * HOUR), Verdict::Delete);
@@ -75,9 +75,9 @@ fn a_last_login_at_midnight_says_a_day_alone_so_the_looks_are_49_hours_apart() {
     let mut grace = Grace::new(mark("a", 0), None);
     let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), false);
     look(&mut grace, mark("a", 2 * HOUR), Some(500 * DAY));
-    assert_eq!(judge(&grace, 2 * HOUR), wait(49 * HOUR, Why::Unused));
+    assert_eq!(judge(&grace, 2 * HOUR), wait(49 * HOUR, WaitReason::Unused));
     look(&mut grace, mark("a", 50 * HOUR), Some(500 * DAY));
-    assert_eq!(judge(&grace, 50 * HOUR), wait(HOUR, Why::Unused));
+    assert_eq!(judge(&grace, 50 * HOUR), wait(HOUR, WaitReason::Unused));
     look(&mut grace, mark("a", 51 * HOUR), Some(500 * DAY));
     assert_eq!(judge(&grace, 51 * HOUR), Verdict::Delete);
     // Another key's login shows that the issuer's times are exact.
@@ -96,7 +96,10 @@ fn days_are_compared_by_the_issuers_date_alone() {
     look(&mut grace, undated("a", 60 * HOUR), Some(500 * DAY));
     let now = undated("a", 60 * HOUR);
     let left = 7 * DAY - 60 * HOUR;
-    assert_eq!(grace.judge(&now, &terms(), false), wait(left, Why::NotTold));
+    assert_eq!(
+        grace.judge(&now, &terms(), false),
+        wait(left, WaitReason::NoLoginsShown)
+    );
 }
 
 #[test]
@@ -105,13 +108,19 @@ fn an_issuer_that_tells_no_login_keeps_the_key_for_the_grace_or_until_finish() {
     look(&mut grace, mark("a", 2 * HOUR), None);
     let judge = |grace: &Grace, s, finish| grace.judge(&mark("a", s), &terms(), finish);
     let left = 7 * DAY - 3 * HOUR;
-    assert_eq!(judge(&grace, 3 * HOUR, false), wait(left, Why::NotTold));
+    assert_eq!(
+        judge(&grace, 3 * HOUR, false),
+        wait(left, WaitReason::NoLoginsShown)
+    );
     assert_eq!(judge(&grace, 3 * HOUR, true), Verdict::Delete);
     assert_eq!(judge(&grace, HOUR, true), Verdict::Delete);
     assert_eq!(judge(&grace, 7 * DAY, false), Verdict::Look);
     let mut used = grace.clone();
     look(&mut used, mark("a", 7 * DAY), Some(LOGIN));
-    assert_eq!(judge(&used, 7 * DAY, false), wait(2 * HOUR, Why::InUse));
+    assert_eq!(
+        judge(&used, 7 * DAY, false),
+        wait(2 * HOUR, WaitReason::InUse)
+    );
     look(&mut grace, mark("a", 7 * DAY), None);
     assert_eq!(judge(&grace, 7 * DAY, false), Verdict::Delete);
 }
@@ -122,7 +131,7 @@ fn finish_asks_the_issuer_first_and_waits_for_tokens_where_it_tells_of_logins() 
     let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), true);
     assert_eq!(judge(&grace, 1), Verdict::Look);
     look(&mut grace, mark("a", 1), Some(LOGIN));
-    assert_eq!(judge(&grace, 1), wait(2 * HOUR - 1, Why::Grace));
+    assert_eq!(judge(&grace, 1), wait(2 * HOUR - 1, WaitReason::Grace));
     assert_eq!(judge(&grace, 2 * HOUR), Verdict::Delete);
 }
 
@@ -145,15 +154,15 @@ fn the_lifetime_at_the_switch_counts_then_the_one_now_and_then_the_longest() {
             ..unknown.clone()
         };
         let verdict = grace.judge(&mark("a", 0), &terms, false);
-        assert_eq!(verdict, wait(2 * seconds, Why::Grace));
+        assert_eq!(verdict, wait(2 * seconds, WaitReason::Grace));
     }
 }
 
 #[test]
 fn after_a_restart_of_the_machine_the_issuers_date_counts() {
     let grace = Grace::new(mark("a", 0), None);
-    let judge = |now: &Mark| grace.judge(now, &terms(), false);
-    assert_eq!(judge(&mark("b", HOUR)), wait(HOUR, Why::Grace));
+    let judge = |now: &GraceMoment| grace.judge(now, &terms(), false);
+    assert_eq!(judge(&mark("b", HOUR)), wait(HOUR, WaitReason::Grace));
     assert_eq!(judge(&mark("b", 2 * HOUR)), Verdict::Look);
     // The time since the switch is unknown without the issuer's `Date`. Reading the list may bring one.
     assert_eq!(judge(&undated("b", 2 * HOUR)), Verdict::Look);
@@ -162,12 +171,12 @@ fn after_a_restart_of_the_machine_the_issuers_date_counts() {
     let now = undated("b", 2 * HOUR);
     assert_eq!(
         again.judge(&now, &terms(), false),
-        wait(2 * HOUR, Why::Grace)
+        wait(2 * HOUR, WaitReason::Grace)
     );
     // If the issuer's clock was set back, no time has passed.
     let mut back = mark("b", 0);
     back.date = Some(date(1));
-    assert_eq!(judge(&back), wait(2 * HOUR, Why::Grace));
+    assert_eq!(judge(&back), wait(2 * HOUR, WaitReason::Grace));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The events and commands of a rotation in place, and the content of its journal.
 
-use super::super::event::{Refused, Written};
+use super::super::event::{CallRefusal, WriteOutcome};
 use super::super::pause::Pause;
 use super::super::record::{KeyRef, RotationId};
 
@@ -43,13 +43,13 @@ pub enum InPlaceEvent {
     /// The issuer answered with this secret.
     Regenerated(SecretHash),
     /// The issuer refused the call and did not execute it.
-    Refused(Refused),
+    Refused(CallRefusal),
     /// The issuer may have executed the call, or may still do so.
     Lost,
     /// The call was not sent.
     NotSent,
     /// The outcome of a write to the store.
-    Stored(Written),
+    Stored(WriteOutcome),
     /// No earlier write to the store is unfinished.
     Settled,
     /// The secret in force, and what the second slot has.
@@ -121,10 +121,10 @@ impl InPlaceEvent {
             Self::Refused(_) => "refused",
             Self::Lost => "lost",
             Self::NotSent => "not sent",
-            Self::Stored(Written::Done) => "stored",
-            Self::Stored(Written::Failed) => "not stored",
-            Self::Stored(Written::Conflict) => "conflict",
-            Self::Stored(Written::Unknown) => "unknown",
+            Self::Stored(WriteOutcome::Done) => "stored",
+            Self::Stored(WriteOutcome::Failed) => "not stored",
+            Self::Stored(WriteOutcome::Conflict) => "conflict",
+            Self::Stored(WriteOutcome::Unknown) => "unknown",
             Self::Settled => "settled",
             Self::Record(..) => "record",
             Self::Unreadable => "unreadable",

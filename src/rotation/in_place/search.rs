@@ -144,9 +144,9 @@ impl World {
             InPlaceCommand::Regenerate(_) => {
                 take(E::NotSent, &none);
                 if !self.has_token {
-                    return take(E::Refused(Refused::Unauthorized), &none);
+                    return take(E::Refused(CallRefusal::Unauthorized), &none);
                 }
-                take(E::Refused(Refused::Forbidden), &none);
+                take(E::Refused(CallRefusal::Forbidden), &none);
                 let new = self.clone().regenerate();
                 take(E::Regenerated(hash(new)), &|world| world.valid = new);
                 take(E::Lost, &none);
@@ -163,11 +163,13 @@ impl World {
             InPlaceCommand::Store(_, hash) => {
                 assert_eq!(self.write, None);
                 let new = secret(&hash);
-                take(E::Stored(Written::Done), &|world| world.current = new);
-                take(E::Stored(Written::Failed), &none);
-                take(E::Stored(Written::Unknown), &none);
-                take(E::Stored(Written::Unknown), &|world| world.current = new);
-                take(E::Stored(Written::Unknown), &|world| {
+                take(E::Stored(WriteOutcome::Done), &|world| world.current = new);
+                take(E::Stored(WriteOutcome::Failed), &none);
+                take(E::Stored(WriteOutcome::Unknown), &none);
+                take(E::Stored(WriteOutcome::Unknown), &|world| {
+                    world.current = new
+                });
+                take(E::Stored(WriteOutcome::Unknown), &|world| {
                     world.write = Some(new);
                 });
             }
@@ -186,9 +188,11 @@ impl World {
                 take(record, &none);
             }
             InPlaceCommand::Finish(_) => {
-                take(E::Stored(Written::Done), &|world| world.slot = Slot::Empty);
-                take(E::Stored(Written::Unknown), &none);
-                take(E::Stored(Written::Failed), &none);
+                take(E::Stored(WriteOutcome::Done), &|world| {
+                    world.slot = Slot::Empty
+                });
+                take(E::Stored(WriteOutcome::Unknown), &none);
+                take(E::Stored(WriteOutcome::Failed), &none);
             }
             InPlaceCommand::RemoveNotes => {
                 take(E::Noted, &|world| world.is_noted = false);

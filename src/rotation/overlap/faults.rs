@@ -1,46 +1,46 @@
 //! The next state after a write to the store, a refusal of the issuer, or a failure of the disk.
 
 use super::super::command::End;
-use super::super::event::{Refused, Written};
+use super::super::event::{CallRefusal, WriteOutcome};
 use super::super::notes::{Phase, Reason};
-use super::super::pause::Why;
-use super::super::preflight::Refusal;
+use super::super::pause::WaitReason;
+use super::super::preflight::StartRefusal;
 use super::{Overlap, State};
 
 impl Overlap {
-    pub(super) fn stored(&mut self, state: State, written: Written) -> State {
+    pub(super) fn stored(&mut self, state: State, written: WriteOutcome) -> State {
         match (state, written) {
-            (State::Storing(new), Written::Done) => self.prove(new),
-            (State::Storing(new), Written::Failed) => self.store_again(new),
-            (State::Restoring, Written::Done) => self.sweep(),
-            (State::Finishing, Written::Done) => State::Closing,
-            (State::Switching, Written::Done) => match self.notes.new.clone() {
+            (State::Storing(new), WriteOutcome::Done) => self.prove(new),
+            (State::Storing(new), WriteOutcome::Failed) => self.store_again(new),
+            (State::Restoring, WriteOutcome::Done) => self.sweep(),
+            (State::Finishing, WriteOutcome::Done) => State::Closing,
+            (State::Switching, WriteOutcome::Done) => match self.notes.new.clone() {
                 Some(new) => self.switched(new),
                 None => State::Reading,
             },
-            (state, Written::Failed) => self.pause(Why::Store, state),
-            (_, Written::Conflict) => self.pause(Why::Store, State::Reading),
-            (_, Written::Unknown) => State::Settling,
-            (state, Written::Done) => state,
+            (state, WriteOutcome::Failed) => self.pause(WaitReason::Store, state),
+            (_, WriteOutcome::Conflict) => self.pause(WaitReason::Store, State::Reading),
+            (_, WriteOutcome::Unknown) => State::Settling,
+            (state, WriteOutcome::Done) => state,
         }
     }
 
-    pub(super) fn refused(&mut self, state: State, why: Refused) -> State {
+    pub(super) fn refused(&mut self, state: State, why: CallRefusal) -> State {
         match (state, why) {
-            (State::Checking(_), Refused::Forbidden) => {
-                State::Ended(End::Refused(Refusal::MayNotManage))
+            (State::Checking(_), CallRefusal::Forbidden) => {
+                State::Ended(End::Refused(StartRefusal::MayNotManage))
             }
-            (State::Checking(_), _) => State::Ended(End::Refused(Refusal::NoList)),
-            (State::Creating, Refused::NameTaken) => {
+            (State::Checking(_), _) => State::Ended(End::Refused(StartRefusal::NoList)),
+            (State::Creating, CallRefusal::NameTaken) => {
                 self.last_create = self.clock.at;
                 self.was_create_lost = true;
-                self.pause(Why::Issuer, State::Finding)
+                self.pause(WaitReason::Issuer, State::Finding)
             }
             // The bearer may get a valid token or its rights back.
-            (state, Refused::Unauthorized) if state.repeats() || state == State::Creating => {
-                self.pause(Why::Issuer, state)
+            (state, CallRefusal::Unauthorized) if state.repeats() || state == State::Creating => {
+                self.pause(WaitReason::Issuer, state)
             }
-            (State::Creating, Refused::Forbidden) => self.undo(Reason::MayNotCreate),
+            (State::Creating, CallRefusal::Forbidden) => self.undo(Reason::MayNotCreate),
             (State::Creating | State::Clearing(_), _) => self.undo(Reason::NotCreated),
             (State::Deleting, _) => {
                 self.left.insert(self.notes.old.label().to_owned());
@@ -50,7 +50,7 @@ impl Overlap {
                 self.left.insert(key.label().to_owned());
                 State::Sweeping(record)
             }
-            (state, _) if state.repeats() => self.pause(Why::Issuer, state),
+            (state, _) if state.repeats() => self.pause(WaitReason::Issuer, state),
             (state, _) => state,
         }
     }
@@ -58,10 +58,10 @@ impl Overlap {
     pub(super) fn not_noted(&mut self, state: State) -> State {
         match state {
             State::Noting if self.notes.phase == Phase::Creating => {
-                self.refusal = Some(Refusal::NoJournal);
+                self.refusal = Some(StartRefusal::NoJournal);
                 State::Closing
             }
-            State::Noting | State::Closing => self.pause(Why::Journal, state),
+            State::Noting | State::Closing => self.pause(WaitReason::Journal, state),
             _ => state,
         }
     }

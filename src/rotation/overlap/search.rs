@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::instant::UnixTime;
-use crate::rotation::event::{ListedKey, Listing, Refused, Written};
+use crate::rotation::event::{CallRefusal, ListedKey, Listing, WriteOutcome};
 use crate::rotation::grace::Grace;
 use crate::rotation::pause::LATE_CALLS;
 use crate::rotation::record::RecordView;
@@ -71,8 +71,8 @@ fn number(key: &KeyRef) -> u8 {
     key.client_id[1..].parse().unwrap()
 }
 
-fn clock() -> Mark {
-    Mark {
+fn clock() -> GraceMoment {
+    GraceMoment {
         boot_id: String::new(),
         at: NOW,
         date: None,
@@ -89,7 +89,7 @@ fn terms() -> Terms {
 }
 
 fn begin() -> Overlap {
-    let wanted = Wanted {
+    let wanted = RotationRequest {
         client_id: client(OLD),
         name: NAME.into(),
         sharers: vec![],
@@ -336,7 +336,7 @@ impl World {
             Command::List => {
                 take(Event::Listed(self.list()), &none);
                 take(Event::Lost, &none);
-                take(Event::Refused(Refused::Forbidden), &none);
+                take(Event::Refused(CallRefusal::Forbidden), &none);
             }
             Command::Create(_) => {
                 let new = self.unused();
@@ -349,8 +349,8 @@ impl World {
                 };
                 take(Event::NotSent, &none);
                 take(Event::Lost, &none);
-                take(Event::Refused(Refused::Other), &none);
-                take(Event::Refused(Refused::Forbidden), &none);
+                take(Event::Refused(CallRefusal::Other), &none);
+                take(Event::Refused(CallRefusal::Forbidden), &none);
                 if is_free {
                     take(Event::Created(key(new)), &|world| {
                         world.create(new);
@@ -359,7 +359,7 @@ impl World {
                         world.create(new);
                     });
                 } else {
-                    take(Event::Refused(Refused::NameTaken), &none);
+                    take(Event::Refused(CallRefusal::NameTaken), &none);
                 }
                 if creates == 0 {
                     take(Event::Lost, &delay);
@@ -381,21 +381,21 @@ impl World {
                         world.late.insert(Late::Delete(number));
                     });
                 }
-                take(Event::Refused(Refused::Forbidden), &|world| {
+                take(Event::Refused(CallRefusal::Forbidden), &|world| {
                     world.refused = true;
                 });
             }
             Command::Store(change) => {
                 assert_eq!(self.write, None, "a write while another is unfinished");
                 let Some(changed) = self.record.changed(&change) else {
-                    return take(Event::Stored(Written::Conflict), &none);
+                    return take(Event::Stored(WriteOutcome::Conflict), &none);
                 };
                 let done = |world: &mut Self| world.record = changed.clone();
-                take(Event::Stored(Written::Done), &done);
-                take(Event::Stored(Written::Failed), &none);
-                take(Event::Stored(Written::Unknown), &done);
-                take(Event::Stored(Written::Unknown), &none);
-                take(Event::Stored(Written::Unknown), &|world| {
+                take(Event::Stored(WriteOutcome::Done), &done);
+                take(Event::Stored(WriteOutcome::Failed), &none);
+                take(Event::Stored(WriteOutcome::Unknown), &done);
+                take(Event::Stored(WriteOutcome::Unknown), &none);
+                take(Event::Stored(WriteOutcome::Unknown), &|world| {
                     world.write = Some(changed.clone());
                 });
             }

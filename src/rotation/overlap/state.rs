@@ -2,14 +2,14 @@
 
 use super::super::command::End;
 use super::super::pause::Pause;
-use super::super::preflight::Wanted;
+use super::super::preflight::RotationRequest;
 use super::super::record::{KeyRef, RecordView};
 
 /// The current activity of a rotation. Each state but the last issues one command and waits for its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum State {
     /// Reads the list before anything is changed.
-    Checking(Box<Wanted>),
+    Checking(Box<RotationRequest>),
     /// Writes the journal, which names the phase that begins.
     Noting,
     /// Creates the new key.

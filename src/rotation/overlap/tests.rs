@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::instant::UnixTime;
-use crate::rotation::event::{ListedKey, Listing, Refused, Written};
+use crate::rotation::event::{CallRefusal, ListedKey, Listing, WriteOutcome};
 
 const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(1_000));
 
@@ -31,7 +31,7 @@ fn list(names: &[&str]) -> Event {
 }
 
 fn begin(is_shared: bool) -> Overlap {
-    let wanted = Wanted {
+    let wanted = RotationRequest {
         client_id: "client-old".into(),
         name: "new".into(),
         sharers: vec![],
@@ -44,7 +44,7 @@ fn begin(is_shared: bool) -> Overlap {
         grace: Duration::ZERO,
         is_shared,
     };
-    let clock = Mark {
+    let clock = GraceMoment {
         boot_id: String::new(),
         at: NOW,
         date: None,
@@ -76,13 +76,13 @@ fn switched(is_shared: bool) -> Overlap {
         list(&["old"]),
         Event::Noted,
         Event::Created(key("new")),
-        Event::Stored(Written::Done),
+        Event::Stored(WriteOutcome::Done),
         Event::Noted,
         Event::Proved {
             rights: Rights::Unknown,
             date: None,
         },
-        Event::Stored(Written::Done),
+        Event::Stored(WriteOutcome::Done),
         Event::Noted,
     ];
     steps(&mut machine, events);
@@ -113,7 +113,7 @@ fn a_new_key_that_someone_deletes_gives_way_to_the_old_one() {
     let restore = Change::Restore(RotationId::of_bits(1), key("old"));
     assert_eq!(machine.command(), Command::Store(restore));
     let events = vec![
-        Event::Stored(Written::Done),
+        Event::Stored(WriteOutcome::Done),
         record("old", None),
         list(&["old"]),
         Event::Noted,
@@ -177,10 +177,10 @@ fn an_old_key_that_may_not_be_deleted_is_named() {
         Event::Noted,
         Event::Noted,
         record("new", Some("old")),
-        Event::Refused(Refused::Forbidden),
+        Event::Refused(CallRefusal::Forbidden),
         record("new", Some("old")),
         list(&["old", "new"]),
-        Event::Stored(Written::Done),
+        Event::Stored(WriteOutcome::Done),
         Event::Noted,
     ];
     steps(&mut machine, events);
@@ -198,10 +198,10 @@ fn an_old_key_that_is_gone_is_not_left_although_its_deletion_was_refused() {
         Event::Noted,
         Event::Noted,
         record("new", Some("old")),
-        Event::Refused(Refused::Forbidden),
+        Event::Refused(CallRefusal::Forbidden),
         record("new", Some("old")),
         list(&["new"]),
-        Event::Stored(Written::Done),
+        Event::Stored(WriteOutcome::Done),
         Event::Noted,
     ];
     steps(&mut machine, events);
@@ -216,7 +216,7 @@ fn a_bearer_that_may_not_create_keys_is_the_reason_of_the_end() {
     let events = vec![
         list(&["old"]),
         Event::Noted,
-        Event::Refused(Refused::Forbidden),
+        Event::Refused(CallRefusal::Forbidden),
         Event::Noted,
         record("old", None),
     ];
@@ -234,13 +234,13 @@ fn after_the_deletion(answers: Vec<Event>) -> &'static str {
     let mut machine = begin(false);
     let before = vec![list(&["old"]), Event::Noted];
     let after = vec![
-        Event::Stored(Written::Done),
+        Event::Stored(WriteOutcome::Done),
         Event::Noted,
         Event::Proved {
             rights: Rights::Unknown,
             date: None,
         },
-        Event::Stored(Written::Done),
+        Event::Stored(WriteOutcome::Done),
         Event::Noted,
         list(&["old", "new"]),
         Event::Noted,
@@ -269,7 +269,7 @@ fn a_journal_that_cannot_be_written_refuses_before_a_key_is_created() {
     steps(&mut machine, vec![list(&["old"]), Event::NotNoted]);
     assert_eq!(machine.command(), Command::RemoveNotes);
     steps(&mut machine, vec![Event::Noted]);
-    assert_eq!(end(&machine), End::Refused(Refusal::NoJournal));
+    assert_eq!(end(&machine), End::Refused(StartRefusal::NoJournal));
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn an_old_key_that_another_machine_uses_stays_at_the_server() {
     let events = vec![
         record("new", Some("old")),
         list(&["old", "new"]),
-        Event::Stored(Written::Done),
+        Event::Stored(WriteOutcome::Done),
         Event::Noted,
     ];
     steps(&mut machine, events);

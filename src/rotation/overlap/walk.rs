@@ -3,14 +3,14 @@
 use super::super::command::End;
 use super::super::event::Listing;
 use super::super::grace::{Grace, Verdict};
-use super::super::notes::{Phase, Reason, Relation};
-use super::super::pause::{LATE_CALLS, LIST_LAG, Pause, Why, retry_wait};
-use super::super::preflight::{self, Wanted};
+use super::super::notes::{Phase, Reason, RecordRelation};
+use super::super::pause::{LATE_CALLS, LIST_LAG, Pause, WaitReason, retry_wait};
+use super::super::preflight::{self, RotationRequest};
 use super::super::record::{KeyRef, RecordView};
 use super::{Overlap, State, TRIES};
 
 impl Overlap {
-    pub(super) fn checked(&mut self, wanted: &Wanted, list: &Listing) -> State {
+    pub(super) fn checked(&mut self, wanted: &RotationRequest, list: &Listing) -> State {
         self.clock.date = list.date.or(self.clock.date);
         match preflight::check(wanted, list) {
             Ok(own) => {
@@ -25,21 +25,21 @@ impl Overlap {
     /// record decides; the phase says what the issuer may have executed.
     pub(super) fn resumed(&mut self, record: &RecordView) -> State {
         match (self.notes.phase, self.notes.relation(record)) {
-            (Phase::Creating, Relation::Next(new)) => self.prove(new),
+            (Phase::Creating, RecordRelation::Next(new)) => self.prove(new),
             // An earlier write was executed late and put the old key back in force.
-            (Phase::Grace | Phase::Deleting, Relation::Next(new)) => self.prove(new),
-            (Phase::Proving, Relation::Next(new)) => State::Proving(new),
-            (Phase::Creating, Relation::Old) => match self.made.clone() {
+            (Phase::Grace | Phase::Deleting, RecordRelation::Next(new)) => self.prove(new),
+            (Phase::Proving, RecordRelation::Next(new)) => State::Proving(new),
+            (Phase::Creating, RecordRelation::Old) => match self.made.clone() {
                 Some(key) => self.store_again(key),
                 None => State::Finding,
             },
-            (Phase::Undoing(_), Relation::Next(_)) => State::Restoring,
-            (Phase::Undoing(Reason::NewKeyGone), Relation::Switched(_)) => State::Restoring,
-            (Phase::Undoing(_), Relation::Old | Relation::Foreign) => self.sweep(),
-            (Phase::Grace, Relation::Switched(_)) => self.judge(),
-            (Phase::Deleting, Relation::Switched(_)) => State::Deleting,
-            (_, Relation::Switched(new)) => self.switched(new),
-            (_, Relation::Old | Relation::Foreign) => self.undo(Reason::RecordChanged),
+            (Phase::Undoing(_), RecordRelation::Next(_)) => State::Restoring,
+            (Phase::Undoing(Reason::NewKeyGone), RecordRelation::Switched(_)) => State::Restoring,
+            (Phase::Undoing(_), RecordRelation::Old | RecordRelation::Foreign) => self.sweep(),
+            (Phase::Grace, RecordRelation::Switched(_)) => self.judge(),
+            (Phase::Deleting, RecordRelation::Switched(_)) => State::Deleting,
+            (_, RecordRelation::Switched(new)) => self.switched(new),
+            (_, RecordRelation::Old | RecordRelation::Foreign) => self.undo(Reason::RecordChanged),
         }
     }
 
@@ -75,7 +75,7 @@ impl Overlap {
         if self.tries >= TRIES {
             return self.undo(Reason::NotStored);
         }
-        self.pause(Why::Store, State::Storing(key))
+        self.pause(WaitReason::Store, State::Storing(key))
     }
 
     pub(super) fn switched(&mut self, new: KeyRef) -> State {
@@ -136,7 +136,7 @@ impl Overlap {
         let has_new = new.is_some_and(|new| list.by_client(&new.client_id).is_some());
         let was_missed = std::mem::replace(&mut self.is_new_missed, !has_new);
         if !has_new && !was_missed {
-            return self.pause_for(LIST_LAG, Why::Missed, State::Looking);
+            return self.pause_for(LIST_LAG, WaitReason::Missed, State::Looking);
         }
         let old = list.by_client(&self.notes.old.client_id);
         match (has_new, old) {
@@ -163,7 +163,7 @@ impl Overlap {
         if self.clock.at >= until || (is_in_force && !self.was_create_lost) {
             return State::Guarding;
         }
-        let why = Why::LateCalls;
+        let why = WaitReason::LateCalls;
         State::Lasting(Pause { until, why })
     }
 
@@ -200,11 +200,16 @@ impl Overlap {
         }
     }
 
-    pub(super) fn pause(&self, why: Why, after: State) -> State {
+    pub(super) fn pause(&self, why: WaitReason, after: State) -> State {
         self.pause_for(retry_wait(self.faults), why, after)
     }
 
-    pub(super) fn pause_for(&self, wait: std::time::Duration, why: Why, after: State) -> State {
+    pub(super) fn pause_for(
+        &self,
+        wait: std::time::Duration,
+        why: WaitReason,
+        after: State,
+    ) -> State {
         let until = self.clock.at.after(wait);
         State::Pausing(Pause { until, why }, Box::new(after))
     }

@@ -9,12 +9,12 @@ use crate::sandbox::{Line, Options};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Makes a panel whose timelines are followed, without a port to open or close.
-fn panel() -> Panel {
+fn panel() -> SandboxHandle {
     let options = Options::new(Line::V2_24, "app", ClientSecret::parse("s").unwrap());
     let issuer = Issuer::new(options, String::new(), Moment::now());
     let (looks, mut looked_for) = mpsc::channel(1);
     let (timelines, planned) = mpsc::channel(1);
-    let panel = Panel::new(issuer, None, looks, timelines);
+    let panel = SandboxHandle::new(issuer, None, looks, timelines);
     tokio::spawn(run(panel.clone(), planned));
     tokio::spawn(async move {
         while let Some(done) = looked_for.recv().await {

@@ -9,7 +9,8 @@ use crate::config::StoreKind;
 use crate::credential::{Ca, Credential};
 use crate::instant::UnixTime;
 use crate::store::{
-    Binding, Bound, FileStore, Key, KeyringFault, Look, Revision, Store, Stores, lock::Locks,
+    Binding, BoundTarget, FileStore, Key, KeyringFault, Revision, Store, StoreReading, Stores,
+    lock::Locks,
 };
 
 fn name() -> ProfileName {
@@ -30,7 +31,7 @@ fn record(id: &str) -> Record {
     Record {
         key: key(id),
         binding: Binding {
-            bound: Bound::Endpoint {
+            bound: BoundTarget::Endpoint {
                 provider: "runai".into(),
                 endpoint: Url::parse("https://a.b/x").unwrap(),
             },
@@ -42,12 +43,12 @@ fn record(id: &str) -> Record {
     }
 }
 
-struct Place {
+struct TestStore {
     dir: tempfile::TempDir,
     owner: u32,
 }
 
-impl Place {
+impl TestStore {
     fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
@@ -88,7 +89,7 @@ type Step<'a> = (
 
 #[test]
 fn a_record_goes_through_a_rotation_in_every_store_of_files() {
-    let place = Place::new();
+    let place = TestStore::new();
     let lock = place.lock();
     let id = RotationId::of(1);
     for store in place.stores() {
@@ -105,35 +106,35 @@ fn a_record_goes_through_a_rotation_in_every_store_of_files() {
         ];
         for (expected, step, current, other) in steps {
             let written = replace_if(&*store, &lock, expected, step);
-            assert!(matches!(written, Written::Done(_)), "{written:?}");
+            assert!(matches!(written, ReplaceOutcome::Done(_)), "{written:?}");
             let stored = store.load(&name()).unwrap().unwrap();
             assert_eq!(stored.key.credential.client_id, current);
             let beside = stored.other_key().map(|key| &*key.credential.client_id);
             assert_eq!(beside.unwrap_or_default(), other);
             // A repetition of the step finds another state.
             let again = replace_if(&*store, &lock, expected, step);
-            assert!(matches!(again, Written::Conflict), "{again:?}");
+            assert!(matches!(again, ReplaceOutcome::Conflict), "{again:?}");
         }
     }
 }
 
 #[test]
 fn a_record_of_another_rotation_or_of_none_is_not_replaced() {
-    let place = Place::new();
+    let place = TestStore::new();
     let lock = place.lock();
     let [store, _] = place.stores();
     let (ours, other) = (RotationId::of(1), RotationId::of(2));
     let never = |_: Record| -> Option<Record> { panic!("nothing is to be changed") };
     let absent = replace_if(&*store, &lock, None, never);
-    assert!(matches!(absent, Written::Conflict), "{absent:?}");
+    assert!(matches!(absent, ReplaceOutcome::Conflict), "{absent:?}");
     save(&*store, &lock, &record("old"));
     let settled = replace_if(&*store, &lock, Some(&ours), never);
-    assert!(matches!(settled, Written::Conflict), "{settled:?}");
+    assert!(matches!(settled, ReplaceOutcome::Conflict), "{settled:?}");
     let rotating = record("old").rotating(other.clone(), None).unwrap();
     save(&*store, &lock, &rotating);
     for expected in [None, Some(&ours)] {
         let written = replace_if(&*store, &lock, expected, never);
-        assert!(matches!(written, Written::Conflict), "{written:?}");
+        assert!(matches!(written, ReplaceOutcome::Conflict), "{written:?}");
     }
     let stored = store.load(&name()).unwrap().unwrap();
     assert_eq!(stored.rotation_id(), Some(&other));
@@ -141,7 +142,7 @@ fn a_record_of_another_rotation_or_of_none_is_not_replaced() {
 
 #[test]
 fn a_record_that_was_enrolled_between_reading_and_writing_stays() {
-    let place = Place::new();
+    let place = TestStore::new();
     let lock = place.lock();
     let [store, _] = place.stores();
     save(&*store, &lock, &record("old"));
@@ -150,7 +151,7 @@ fn a_record_that_was_enrolled_between_reading_and_writing_stays() {
         save(&*store, &lock, &record("enrolled"));
         found.rotating(RotationId::of(1), None)
     });
-    assert!(matches!(written, Written::Conflict), "{written:?}");
+    assert!(matches!(written, ReplaceOutcome::Conflict), "{written:?}");
     let stored = store.load(&name()).unwrap().unwrap();
     assert_eq!(stored.key.credential.client_id, "enrolled");
 }
@@ -162,7 +163,7 @@ struct Faulty {
 }
 
 impl StoreReader for Faulty {
-    fn look(&self, profile: &ProfileName) -> Look {
+    fn look(&self, profile: &ProfileName) -> StoreReading {
         self.store.look(profile)
     }
 }
@@ -195,7 +196,7 @@ impl StoreWriter for Faulty {
 
 #[test]
 fn a_write_that_failed_and_one_that_may_come_late_are_told_apart_and_read_back() {
-    let place = Place::new();
+    let place = TestStore::new();
     let lock = place.lock();
     let faulty = Faulty {
         store: FileStore::new(place.dir.path(), place.owner),
@@ -209,10 +210,10 @@ fn a_write_that_failed_and_one_that_may_come_late_are_told_apart_and_read_back()
         replace_if(&faulty, &lock, None, begin)
     };
     let full = fail(StoreErrorKind::Full, false);
-    assert!(matches!(full, Written::Failed { .. }), "{full:?}");
+    assert!(matches!(full, ReplaceOutcome::Failed { .. }), "{full:?}");
     for is_done in [false, true] {
         let late = StoreErrorKind::Unavailable(Box::new(KeyringFault::Timeout));
-        let Written::Unknown { intended, error } = fail(late, is_done) else {
+        let ReplaceOutcome::Unknown { intended, error } = fail(late, is_done) else {
             panic!("its fate is not known");
         };
         assert!(error.changed && !format!("{intended:?}").contains("canary"));
@@ -228,7 +229,7 @@ fn a_write_that_failed_and_one_that_may_come_late_are_told_apart_and_read_back()
 
 #[test]
 fn an_encrypted_record_is_not_replaced_while_its_store_is_locked() {
-    let place = Place::new();
+    let place = TestStore::new();
     let lock = place.lock();
     let [_, store] = place.stores();
     save(&*store, &lock, &record("old"));
@@ -236,7 +237,7 @@ fn an_encrypted_record_is_not_replaced_while_its_store_is_locked() {
     let locked = stores.store(&StoreKind::EncryptedFile);
     let written = replace_if(&*locked, &lock, None, |_| panic!("it cannot be read"));
     match written {
-        Written::Failed { error, .. } => assert!(error.is_locked(), "{error}"),
+        ReplaceOutcome::Failed { error, .. } => assert!(error.is_locked(), "{error}"),
         other => panic!("{other:?}"),
     }
 }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::super::StoreError;
 use super::super::files::PrivateFiles;
-use crate::age_file::{Identity, Passphrase, Unopened, WorkFactor};
+use crate::age_file::{Identity, OpenError, Passphrase, WorkFactor};
 
 /// The file's name.
 const NAME: &str = "identity.age";
@@ -85,7 +85,7 @@ impl Wrapped {
     pub fn open(&self, passphrase: &Passphrase) -> Result<Identity, Option<String>> {
         let file = passphrase.open(&self.0, MAX_IDENTITY);
         let file = file.map_err(|why| match why {
-            Unopened::WrongPassphrase => None,
+            OpenError::WrongPassphrase => None,
             why => Some(why.to_string()),
         })?;
         let text = std::str::from_utf8(&file).map_err(|_| Some("it holds no text".to_owned()))?;

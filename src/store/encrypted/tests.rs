@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::*;
-use crate::age_file::{Identity, Passphrase, Unopened, WorkFactor};
+use crate::age_file::{Identity, OpenError, Passphrase, WorkFactor};
 use crate::credential::{Ca, Credential};
 use crate::instant::UnixTime;
 use crate::store::lock::Locks;
 use crate::store::record::MAX_LEN;
-use crate::store::{Binding, Bound, Key, Record, StoreReader as _, StoreWriter as _};
+use crate::store::{Binding, BoundTarget, Key, Record, StoreReader as _, StoreWriter as _};
 
 /// The largest file of a record.
 const MAX_FILE: usize = MAX_LEN + MAX_ADDED;
@@ -23,7 +23,7 @@ fn record(secret: &str) -> Record {
             server_date: None,
         },
         binding: Binding {
-            bound: Bound::Origin("https://a.b".into()),
+            bound: BoundTarget::Origin("https://a.b".into()),
             issuer: None,
             ca: Ca::System,
             proxy: None,
@@ -33,13 +33,13 @@ fn record(secret: &str) -> Record {
 }
 
 /// A store with a state folder of its own, and the identity that opens it.
-struct Place {
+struct TestStore {
     dir: tempfile::TempDir,
     store: EncryptedStore,
     identity: String,
 }
 
-impl Place {
+impl TestStore {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let uid = rustix::process::geteuid().as_raw();
@@ -90,7 +90,7 @@ fn secret(record: &Record) -> &str {
 
 #[test]
 fn writing_takes_no_identity_and_reading_does() {
-    let (place, a) = (Place::new(), name("a"));
+    let (place, a) = (TestStore::new(), name("a"));
     assert!(place.store.load(&a).unwrap().is_none());
     place.put(&a, "canary");
     let bytes = std::fs::read(place.path("a")).unwrap();
@@ -110,7 +110,7 @@ fn writing_takes_no_identity_and_reading_does() {
 
 #[test]
 fn a_record_that_was_changed_meanwhile_is_not_replaced_though_it_was_not_opened() {
-    let (place, a) = (Place::new(), name("a"));
+    let (place, a) = (TestStore::new(), name("a"));
     place.put(&a, "one");
     let seen = place.store.look(&a).revision;
     place.put(&a, "two");
@@ -129,7 +129,7 @@ fn a_record_that_was_changed_meanwhile_is_not_replaced_though_it_was_not_opened(
 
 #[test]
 fn a_swapped_file_is_refused_and_named() {
-    let (place, a, b) = (Place::new(), name("a"), name("b"));
+    let (place, a, b) = (TestStore::new(), name("a"), name("b"));
     place.put(&a, "of a");
     place.put(&b, "of b");
     place.unlock();
@@ -143,7 +143,7 @@ fn a_swapped_file_is_refused_and_named() {
 
 #[test]
 fn what_is_no_record_of_this_store_is_refused_with_its_reason() {
-    let (place, a) = (Place::new(), name("a"));
+    let (place, a) = (TestStore::new(), name("a"));
     place.put(&a, "canary");
     place.unlock();
     let whole = std::fs::read(place.path("a")).unwrap();
@@ -201,7 +201,7 @@ fn what_is_no_record_of_this_store_is_refused_with_its_reason() {
     std::fs::write(place.path("a"), vec![b'x'; MAX_FILE]).unwrap();
     assert!(matches!(
         place.refused(&a),
-        StoreErrorKind::Unopened(Unopened::NotAge)
+        StoreErrorKind::Unopened(OpenError::NotAge)
     ));
     std::fs::write(place.path("a"), vec![b'x'; MAX_FILE + 1]).unwrap();
     assert!(matches!(place.refused(&a), StoreErrorKind::Untrusted(_)));
@@ -209,7 +209,7 @@ fn what_is_no_record_of_this_store_is_refused_with_its_reason() {
 
 #[test]
 fn the_largest_record_fits() {
-    let (place, a) = (Place::new(), name("a"));
+    let (place, a) = (TestStore::new(), name("a"));
     let mut largest = record("x");
     let room = MAX_LEN - 600;
     largest.key.key_name = Some("x".repeat(room));
@@ -242,7 +242,7 @@ fn an_identity_of_another_recipient_unlocks_nothing() {
 
 #[test]
 fn without_a_recipient_nothing_is_written_in_the_clear() {
-    let (place, a) = (Place::new(), name("a"));
+    let (place, a) = (TestStore::new(), name("a"));
     place.store.keys().encrypt_to(None);
     let seen = place.store.look(&a).revision;
     let lock = place.lock_of(&a);

@@ -17,32 +17,32 @@ use crate::file_lock::FileLock;
 use crate::instant::UnixTime;
 use crate::store::lock::Locks;
 use crate::store::{
-    Binding, Bound, Key, Record, Revision, StoreReader as _, StoreWriter as _, record as form,
+    Binding, BoundTarget, Key, Record, Revision, StoreReader as _, StoreWriter as _, record as form,
 };
-use crate::trust::Distrust;
+use crate::trust::TrustFault;
 
 fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
 /// The store of a state folder, with writers that do not wait.
-struct Place {
+struct TestStore {
     state: TempDir,
     store: FileStore,
     locks: Locks,
 }
 
-fn place() -> Place {
+fn test_store() -> TestStore {
     let state = TempDir::new().unwrap();
     let below = state.path().join("state");
-    Place {
+    TestStore {
         store: FileStore::new(&below, uid()),
         locks: Locks::new(&below, uid()).with_tries(1),
         state,
     }
 }
 
-impl Place {
+impl TestStore {
     fn folder(&self) -> PathBuf {
         self.state.path().join("state/credentials")
     }
@@ -63,7 +63,7 @@ impl Place {
         names(&self.folder())
     }
 
-    fn distrust(&self) -> Distrust {
+    fn distrust(&self) -> TrustFault {
         match self.store.load(&name("a")).unwrap_err().kind {
             StoreErrorKind::Untrusted(untrusted) => untrusted.why,
             kind => panic!("{kind:?}"),
@@ -91,7 +91,7 @@ fn record(secret: &str) -> Record {
             server_date: None,
         },
         binding: Binding {
-            bound: Bound::Origin("https://a.b".into()),
+            bound: BoundTarget::Origin("https://a.b".into()),
             issuer: None,
             ca: Ca::System,
             proxy: None,
@@ -115,7 +115,7 @@ fn chmod(path: &Path, mode: u32) {
 
 #[test]
 fn what_is_saved_is_loaded_until_it_is_replaced_or_removed() {
-    let place = place();
+    let place = test_store();
     assert_eq!(place.secret("a"), None, "before the folder is there");
     assert!(!place.remove("a").unwrap());
     place.save("a", &record("one")).unwrap();
@@ -132,7 +132,7 @@ fn what_is_saved_is_loaded_until_it_is_replaced_or_removed() {
 
 #[test]
 fn everything_that_is_made_is_its_owners_alone() {
-    let place = place();
+    let place = test_store();
     let dir = &place.state;
     place.save("a", &record("x")).unwrap();
     for (path, mode) in [
@@ -148,25 +148,25 @@ fn everything_that_is_made_is_its_owners_alone() {
 
 #[test]
 fn a_record_that_somebody_else_may_have_is_refused() {
-    let place = place();
+    let place = test_store();
     let dir = &place.state;
     place.save("a", &record("x")).unwrap();
     let file = place.store.path(&name("a"));
     for mode in [0o640, 0o604, 0o601, 0o620] {
         chmod(&file, mode);
         assert!(
-            matches!(place.distrust(), Distrust::Open { .. }),
+            matches!(place.distrust(), TrustFault::Open { .. }),
             "{mode:o}"
         );
     }
     chmod(&file, 0o600);
     let second = dir.path().join("second");
     fs::hard_link(&file, &second).unwrap();
-    assert!(matches!(place.distrust(), Distrust::HardLinks(2)));
+    assert!(matches!(place.distrust(), TrustFault::HardLinks(2)));
     fs::rename(&second, dir.path().join("moved")).unwrap();
     fs::remove_file(&file).unwrap();
     symlink(dir.path().join("moved"), &file).unwrap();
-    assert!(matches!(place.distrust(), Distrust::IsALink));
+    assert!(matches!(place.distrust(), TrustFault::IsALink));
     // A save replaces the link, and leaves its target alone.
     place.save("a", &record("new")).unwrap();
     assert_eq!(place.secret("a").as_deref(), Some("new"));
@@ -179,31 +179,31 @@ fn a_record_that_somebody_else_may_have_is_refused() {
 
 #[test]
 fn what_is_not_a_file_is_refused_and_never_waited_for() {
-    let place = place();
+    let place = test_store();
     place.save("b", &record("x")).unwrap();
     let file = place.store.path(&name("a"));
     rustix::fs::mknodat(CWD, &file, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-    assert!(matches!(place.distrust(), Distrust::NotAFile));
+    assert!(matches!(place.distrust(), TrustFault::NotAFile));
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
-    assert!(matches!(place.distrust(), Distrust::NotAFile));
+    assert!(matches!(place.distrust(), TrustFault::NotAFile));
     let error = place.save("a", &record("x")).unwrap_err();
     assert!(!error.changed, "{error}");
     assert_eq!(place.names(), ["a.json", "b.json"], "nothing left over");
     fs::remove_dir(&file).unwrap();
     let _listener = std::os::unix::net::UnixListener::bind(&file).unwrap();
-    assert!(matches!(place.distrust(), Distrust::NotAFile));
+    assert!(matches!(place.distrust(), TrustFault::NotAFile));
 }
 
 #[test]
 fn a_folder_that_is_open_to_others_or_a_link_is_refused() {
-    let place = place();
+    let place = test_store();
     let dir = place.state.path().to_owned();
     place.save("a", &record("x")).unwrap();
     for mode in [0o750, 0o701, 0o770] {
         chmod(&place.folder(), mode);
         assert!(
-            matches!(place.distrust(), Distrust::Open { .. }),
+            matches!(place.distrust(), TrustFault::Open { .. }),
             "{mode:o}"
         );
         assert!(place.save("a", &record("y")).is_err());
@@ -212,25 +212,25 @@ fn a_folder_that_is_open_to_others_or_a_link_is_refused() {
     chmod(&place.folder(), 0o700);
     fs::rename(place.folder(), dir.join("elsewhere")).unwrap();
     symlink(dir.join("elsewhere"), place.folder()).unwrap();
-    assert!(matches!(place.distrust(), Distrust::IsALink));
+    assert!(matches!(place.distrust(), TrustFault::IsALink));
     assert!(place.save("a", &record("y")).is_err());
-    let other = Place {
+    let other = TestStore {
         store: FileStore::new(&dir.join("state"), uid() + 1),
         ..place
     };
     fs::remove_file(other.folder()).unwrap();
     fs::create_dir(other.folder()).unwrap();
     chmod(&other.folder(), 0o700);
-    assert!(matches!(other.distrust(), Distrust::NotOurs { .. }));
+    assert!(matches!(other.distrust(), TrustFault::NotOurs { .. }));
 }
 
 #[test]
 fn a_huge_or_spoilt_record_is_refused_without_its_text() {
-    let place = place();
+    let place = test_store();
     place.save("a", &record("x")).unwrap();
     let file = place.store.path(&name("a"));
     fs::write(&file, vec![b' '; form::MAX_LEN + 1]).unwrap();
-    assert!(matches!(place.distrust(), Distrust::TooLarge(_)));
+    assert!(matches!(place.distrust(), TrustFault::TooLarge(_)));
     fs::write(&file, b"{\"version\":1,\"client_secret\":\"canary\xff\"").unwrap();
     let error = place.store.load(&name("a")).unwrap_err();
     assert!(matches!(
@@ -246,7 +246,7 @@ fn a_huge_or_spoilt_record_is_refused_without_its_text() {
 
 #[test]
 fn while_another_program_changes_the_profile_it_is_read_but_not_changed() {
-    let place = place();
+    let place = test_store();
     place.save("a", &record("one")).unwrap();
     let lock = place.locks.take(&name("a")).unwrap();
     for error in [
@@ -264,7 +264,7 @@ fn while_another_program_changes_the_profile_it_is_read_but_not_changed() {
 
 #[test]
 fn a_change_replaces_only_what_its_writer_has_read() {
-    let place = place();
+    let place = test_store();
     let a = name("a");
     let lock = place.locks.take(&a).unwrap();
     let absent = place.store.look(&a).revision;
@@ -293,7 +293,7 @@ fn a_change_replaces_only_what_its_writer_has_read() {
 
 #[test]
 fn what_could_not_be_read_is_replaced_as_a_whole_unless_it_was_mended_meanwhile() {
-    let place = place();
+    let place = test_store();
     place.save("a", &record("1")).unwrap();
     let (a, file) = (name("a"), place.store.path(&name("a")));
     chmod(&file, 0o644);
@@ -322,7 +322,7 @@ fn what_could_not_be_read_is_replaced_as_a_whole_unless_it_was_mended_meanwhile(
 
 #[test]
 fn of_two_writers_that_have_read_the_same_exactly_one_writes() {
-    let place = place();
+    let place = test_store();
     let a = name("a");
     let locks = place.locks.clone().with_tries(4_000);
     for round in 0..20 {
@@ -354,7 +354,7 @@ fn of_two_writers_that_have_read_the_same_exactly_one_writes() {
 
 #[test]
 fn a_secret_that_a_killed_writer_left_is_removed_by_the_next_of_any_profile() {
-    let place = place();
+    let place = test_store();
     place.save("a", &record("x")).unwrap();
     let temporary = |name: &str| fs::write(place.folder().join(name), "canary").unwrap();
     for name in [
@@ -391,7 +391,7 @@ fn a_secret_that_a_killed_writer_left_is_removed_by_the_next_of_any_profile() {
 
 #[test]
 fn a_reader_sees_an_old_record_or_a_new_one_and_never_a_part() {
-    let place = place();
+    let place = test_store();
     let locks = place.locks.clone().with_tries(4_000);
     place.save("a", &record("0")).unwrap();
     std::thread::scope(|scope| {
@@ -420,7 +420,7 @@ fn what_root_makes_for_a_daemons_user_is_that_users() {
     }
     let state = TempDir::new().unwrap();
     let below = state.path().join("state");
-    let place = Place {
+    let place = TestStore {
         store: FileStore::new(&below, 12_345),
         locks: Locks::new(&below, 12_345).with_tries(1),
         state,

@@ -13,7 +13,7 @@ pub struct KeyIntent {
     /// The time of its beginning, in Unix seconds.
     pub at: u64,
     /// The destination of the secret.
-    pub keeper: Keeper,
+    pub keeper: SecretDestination,
     /// The action.
     pub call: KeyCall,
 }
@@ -45,7 +45,7 @@ pub enum KeyCall {
 
 /// The destination of a new secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Keeper {
+pub enum SecretDestination {
     /// The store of this kind, for this profile.
     Profile(ProfileName, StoreKind),
     /// This file.

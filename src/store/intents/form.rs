@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::super::StoreErrorKind;
-use super::call::{Keeper, KeyCall, KeyIntent};
+use super::call::{KeyCall, KeyIntent, SecretDestination};
 use crate::config::StoreKind;
 use crate::profile::ProfileName;
 
@@ -137,15 +137,15 @@ impl Form {
 }
 
 impl Place {
-    fn of(path: String, at: u64, keeper: Keeper) -> Self {
+    fn of(path: String, at: u64, keeper: SecretDestination) -> Self {
         let (enrol, store, secret_file) = match keeper {
-            Keeper::Profile(profile, store) => (
+            SecretDestination::Profile(profile, store) => (
                 Some(profile.to_string()),
                 Some(store.as_str().to_owned()),
                 None,
             ),
-            Keeper::File(path) => (None, None, Some(path)),
-            Keeper::Nothing => (None, None, None),
+            SecretDestination::File(path) => (None, None, Some(path)),
+            SecretDestination::Nothing => (None, None, None),
         };
         Self {
             path,
@@ -158,12 +158,12 @@ impl Place {
 
     fn intent(self, call: KeyCall) -> Option<KeyIntent> {
         let keeper = match (self.enrol, self.store, self.secret_file) {
-            (Some(profile), Some(store), None) => Keeper::Profile(
+            (Some(profile), Some(store), None) => SecretDestination::Profile(
                 ProfileName::parse(&profile).ok()?,
                 StoreKind::parse(&store)?,
             ),
-            (None, None, Some(path)) => Keeper::File(path),
-            (None, None, None) => Keeper::Nothing,
+            (None, None, Some(path)) => SecretDestination::File(path),
+            (None, None, None) => SecretDestination::Nothing,
             _ => return None,
         };
         Some(KeyIntent {

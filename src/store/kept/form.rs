@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::credential::{RawAnswer, Wiped};
-use crate::store::room::Room;
+use crate::credential::{RawAnswer, WipedString};
+use crate::store::fixed_buffer::FixedBuffer;
 use crate::store::{RotationId, StoreErrorKind};
 use crate::token::AccessToken;
 
@@ -17,7 +17,7 @@ pub(in crate::store) const MAX_LEN: usize = 256 * 1024;
 
 /// The data that is kept for one rotation.
 #[derive(Debug)]
-pub struct Kept {
+pub struct RotationData {
     /// The rotation's ID.
     pub rotation: RotationId,
     /// A token that manages the keys, taken before the exchange.
@@ -43,12 +43,12 @@ struct Version {
 #[derive(Deserialize)]
 struct Form {
     rotation_id: String,
-    token: Wiped,
-    answer: Option<Wiped>,
+    token: WipedString,
+    answer: Option<WipedString>,
 }
 
 /// The slot's JSON; `None` if it would be larger than [`MAX_LEN`].
-pub(in crate::store) fn to_json(kept: &Kept) -> Option<Zeroizing<Vec<u8>>> {
+pub(in crate::store) fn to_json(kept: &RotationData) -> Option<Zeroizing<Vec<u8>>> {
     let answer = kept.answer.as_ref().map(|answer| digits(answer.expose()));
     let mut json = Zeroizing::new(Vec::with_capacity(MAX_LEN));
     let written = Written {
@@ -57,12 +57,12 @@ pub(in crate::store) fn to_json(kept: &Kept) -> Option<Zeroizing<Vec<u8>>> {
         token: kept.token.expose(),
         answer: answer.as_ref().map(|digits| digits.as_str()),
     };
-    serde_json::to_writer_pretty(Room::new(&mut json, MAX_LEN), &written).ok()?;
+    serde_json::to_writer_pretty(FixedBuffer::new(&mut json, MAX_LEN), &written).ok()?;
     Some(json)
 }
 
 /// Parses a slot's JSON.
-pub(in crate::store) fn parse(json: &[u8]) -> Result<Kept, StoreErrorKind> {
+pub(in crate::store) fn parse(json: &[u8]) -> Result<RotationData, StoreErrorKind> {
     let unclear = |what| StoreErrorKind::NotUnderstood(what);
     let unread = || unclear("it is not what a rotation keeps");
     // Parsed first: a later version may have any other form.
@@ -75,9 +75,9 @@ pub(in crate::store) fn parse(json: &[u8]) -> Result<Kept, StoreErrorKind> {
 }
 
 impl Form {
-    fn parse(self) -> Option<Kept> {
+    fn parse(self) -> Option<RotationData> {
         let answer = self.answer.map(|digits| bytes(&digits.0));
-        Some(Kept {
+        Some(RotationData {
             rotation: RotationId::parse(&self.rotation_id)?,
             token: AccessToken::parse(&self.token.0).ok()?,
             answer: match answer {

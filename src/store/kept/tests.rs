@@ -11,12 +11,12 @@ use crate::store::lock::Locks;
 use crate::store::{EncryptedStore, FileStore, RotationId, Store, StoreErrorKind, StoreKeys};
 use crate::token::{AccessToken, MAX_TOKEN_LEN};
 
-struct Place {
+struct TestStore {
     dir: tempfile::TempDir,
     identity: Identity,
 }
 
-impl Place {
+impl TestStore {
     fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
@@ -54,8 +54,8 @@ fn name() -> ProfileName {
     ProfileName::parse("a").unwrap()
 }
 
-fn kept(token: &str, answer: Option<&[u8]>) -> Kept {
-    Kept {
+fn kept(token: &str, answer: Option<&[u8]>) -> RotationData {
+    RotationData {
         rotation: RotationId::of(7),
         token: AccessToken::parse(token).unwrap(),
         answer: answer.map(RawAnswer::of),
@@ -63,17 +63,17 @@ fn kept(token: &str, answer: Option<&[u8]>) -> Kept {
 }
 
 #[track_caller]
-fn assert_same(read: Option<Kept>, wanted: &Kept) {
+fn assert_same(read: Option<RotationData>, wanted: &RotationData) {
     let read = read.expect("something is kept");
     assert_eq!(read.rotation, wanted.rotation);
     assert!(read.token == wanted.token);
-    let bytes = |kept: &Kept| kept.answer.as_ref().map(|it| it.expose().to_vec());
+    let bytes = |kept: &RotationData| kept.answer.as_ref().map(|it| it.expose().to_vec());
     assert_eq!(bytes(&read), bytes(wanted));
 }
 
 #[test]
 fn a_token_and_an_answer_are_kept_beside_the_record_and_removed() {
-    let place = Place::new();
+    let place = TestStore::new();
     let lock = place.lock();
     for (store, file) in place.stores() {
         assert!(store.kept(&name()).unwrap().is_none());
@@ -100,7 +100,7 @@ fn a_token_and_an_answer_are_kept_beside_the_record_and_removed() {
 
 #[test]
 fn the_longest_token_and_answer_have_room() {
-    let place = Place::new();
+    let place = TestStore::new();
     let lock = place.lock();
     let (token, answer) = ("\"".repeat(MAX_TOKEN_LEN), vec![0xff; 64 * 1024]);
     let wanted = kept(&token, Some(&answer));
@@ -116,7 +116,7 @@ fn the_longest_token_and_answer_have_room() {
 
 #[test]
 fn an_encrypted_slot_shows_nothing_and_is_of_its_profile_alone() {
-    let place = Place::new();
+    let place = TestStore::new();
     let [_, (store, file)] = place.stores();
     store
         .keep(&place.lock(), &kept("canary", Some(b"canary")))
@@ -135,7 +135,7 @@ fn an_encrypted_slot_shows_nothing_and_is_of_its_profile_alone() {
 
 #[test]
 fn what_is_not_a_whole_slot_is_unclear_and_its_text_is_not_told() {
-    let place = Place::new();
+    let place = TestStore::new();
     let [(store, file), _] = place.stores();
     store
         .keep(&place.lock(), &kept("canary", Some(b"x")))

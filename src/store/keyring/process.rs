@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::KeyringFault;
 use super::call::{Call, MakeCall, Outcome};
 use crate::clock::Countdown;
-use crate::process::children::{self, Owned};
+use crate::process::children::{self, ChildRegistration};
 use crate::process::program::{SERVICE_VARIABLES, this_program};
 
 /// The hidden command of `jetond` that makes a call.
@@ -35,19 +35,19 @@ pub(super) struct Process {
 struct Running {
     child: Child,
     /// Kept until the child has been waited for, which [`Drop`] does before this field is dropped.
-    _owned: Option<Owned>,
+    _owned: Option<ChildRegistration>,
 }
 
 /// The output of the process, and its exit status; `None` if that is not known.
-struct Ended {
+struct ProcessResult {
     written: Zeroizing<Vec<u8>>,
-    output: Output,
+    output: OutputEnd,
     status: Option<ExitStatus>,
 }
 
 /// How the output of the process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Output {
+enum OutputEnd {
     Closed,
     /// It exceeded the longest answer.
     TooLong,
@@ -116,8 +116,8 @@ impl MakeCall for Process {
         };
         let (result, begun) = Outcome::read(&ended.written);
         let result = match result {
-            _ if ended.output == Output::Late => Err(KeyringFault::Timeout),
-            _ if ended.output == Output::TooLong => Err(failed("answered too much".to_owned())),
+            _ if ended.output == OutputEnd::Late => Err(KeyringFault::Timeout),
+            _ if ended.output == OutputEnd::TooLong => Err(failed("answered too much".to_owned())),
             Some(result) => result,
             None => Err(failed(match ended.status {
                 Some(status) if status.signal().is_some() => format!("was ended by {status}"),
@@ -134,7 +134,12 @@ impl MakeCall for Process {
 impl Running {
     /// Writes the process's input and reads its output of at most `longest` bytes, until that ends or the limit is reached;
     /// then ends the process.
-    fn exchange(mut self, input: &[u8], longest: usize, limit: Countdown) -> io::Result<Ended> {
+    fn exchange(
+        mut self,
+        input: &[u8],
+        longest: usize,
+        limit: Countdown,
+    ) -> io::Result<ProcessResult> {
         let (Some(stdin), Some(stdout)) = (self.child.stdin.take(), self.child.stdout.take())
         else {
             return Err(ErrorKind::BrokenPipe.into());
@@ -142,7 +147,7 @@ impl Running {
         // Allocated at its final size, so that no growth leaves a copy behind.
         let mut written = Zeroizing::new(Vec::with_capacity(longest));
         let output = talk(stdin, stdout, input, (&mut written, longest), limit)?;
-        Ok(Ended {
+        Ok(ProcessResult {
             written,
             output,
             status: self.end(),
@@ -170,7 +175,7 @@ fn talk(
     mut input: &[u8],
     (written, longest): (&mut Vec<u8>, usize),
     limit: Countdown,
-) -> io::Result<Output> {
+) -> io::Result<OutputEnd> {
     let stdout = OwnedFd::from(stdout);
     let mut stdin = Some(OwnedFd::from(stdin)).filter(|_| !input.is_empty());
     if let Some(stdin) = &stdin {
@@ -179,7 +184,7 @@ fn talk(
     loop {
         let left = limit.left();
         let Some(timeout) = left.try_into().ok().filter(|_| !left.is_zero()) else {
-            return Ok(Output::Late);
+            return Ok(OutputEnd::Late);
         };
         let mut ready = vec![PollFd::new(&stdout, PollFlags::IN)];
         ready.extend(stdin.iter().map(|fd| PollFd::new(fd, PollFlags::OUT)));
@@ -202,8 +207,8 @@ fn talk(
         if ready.first() == Some(&true) {
             let mut piece = Zeroizing::new([0; 4_096]);
             match rustix::io::read(stdout.as_fd(), &mut piece[..]) {
-                Ok(0) => return Ok(Output::Closed),
-                Ok(n) if n > longest - written.len() => return Ok(Output::TooLong),
+                Ok(0) => return Ok(OutputEnd::Closed),
+                Ok(n) if n > longest - written.len() => return Ok(OutputEnd::TooLong),
                 Ok(n) => written.extend_from_slice(piece.get(..n).unwrap_or_default()),
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),

@@ -9,8 +9,9 @@ use crate::credential::{Ca, Credential, RawAnswer};
 use crate::instant::UnixTime;
 use crate::store::lock::Locks;
 use crate::store::{
-    Binding, Bound, Kept, KeptStore as _, Key, ReadBack, Record, Revision, RotationId,
-    StoreReader as _, StoreWriter as _, Written, read_back, record as form, replace_if,
+    Binding, BoundTarget, Key, ReadBack, Record, ReplaceOutcome, Revision, RotationData,
+    RotationDataStore as _, RotationId, StoreReader as _, StoreWriter as _, read_back,
+    record as form, replace_if,
 };
 use crate::token::AccessToken;
 
@@ -132,7 +133,7 @@ fn record(secret: &str) -> Record {
             server_date: None,
         },
         binding: Binding {
-            bound: Bound::Origin("https://a.b".into()),
+            bound: BoundTarget::Origin("https://a.b".into()),
             issuer: None,
             ca: Ca::System,
             proxy: None,
@@ -287,7 +288,7 @@ fn a_token_and_an_answer_are_kept_in_an_entry_of_their_own() {
     assert!(!store.forget(&lock).unwrap());
     // More than a record has room for.
     let token = "t".repeat(crate::token::MAX_TOKEN_LEN);
-    let kept = Kept {
+    let kept = RotationData {
         rotation: RotationId::of(7),
         token: AccessToken::parse(&token).unwrap(),
         answer: Some(RawAnswer::of(&vec![0xff; 32 * 1024])),
@@ -319,7 +320,7 @@ fn a_rotation_writes_an_entry_only_for_the_rotation_that_it_expects() {
     let (store, lock) = (store(&entry), lock().1);
     let bound = |secret: &str| {
         let mut record = record(secret);
-        record.binding.bound = Bound::Endpoint {
+        record.binding.bound = BoundTarget::Endpoint {
             provider: "runai".into(),
             endpoint: "https://a.b/token".parse().unwrap(),
         };
@@ -330,7 +331,7 @@ fn a_rotation_writes_an_entry_only_for_the_rotation_that_it_expects() {
     // The call times out, but the keyring writes the entry later.
     *entry.fails.lock().unwrap() = Some((Operation::Save, KeyringFault::Timeout));
     let unknown = replace_if(&store, &lock, None, begin);
-    let Written::Unknown { intended, .. } = unknown else {
+    let ReplaceOutcome::Unknown { intended, .. } = unknown else {
         panic!("{unknown:?}");
     };
     let before = read_back(&store, &name(), &intended);
@@ -342,11 +343,11 @@ fn a_rotation_writes_an_entry_only_for_the_rotation_that_it_expects() {
     // The rotation of another program stays unchanged.
     for other in [None, Some(RotationId::of(2))] {
         let refused = replace_if(&store, &lock, other.as_ref(), Record::switched);
-        assert!(matches!(refused, Written::Conflict), "{refused:?}");
+        assert!(matches!(refused, ReplaceOutcome::Conflict), "{refused:?}");
     }
     assert_eq!(secret(&store).as_deref(), Some("first"));
     let done = replace_if(&store, &lock, Some(&RotationId::of(1)), Record::switched);
-    assert!(matches!(done, Written::Done(_)), "{done:?}");
+    assert!(matches!(done, ReplaceOutcome::Done(_)), "{done:?}");
     assert_eq!(secret(&store).as_deref(), Some("next"));
     let stored = entry.secret.lock().unwrap().clone().unwrap();
     assert!(String::from_utf8(stored).unwrap().contains("\"previous\""));

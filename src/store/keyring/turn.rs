@@ -5,14 +5,14 @@ use std::time::Duration;
 
 /// The queue in which calls take turns.
 #[derive(Debug, Default)]
-pub(super) struct Turn {
+pub(super) struct CallQueue {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 /// The call had to wait too long, or the previous call exceeded its time limit: the keyring hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Late;
+pub(super) struct TurnTimedOut;
 
 #[derive(Debug, Default)]
 struct State {
@@ -21,7 +21,7 @@ struct State {
     late: u64,
 }
 
-impl Turn {
+impl CallQueue {
     /// Makes a call when no other is running; `call` also returns whether it exceeded its time limit. If it did, all
     /// waiting calls fail with it, since each of them would exceed its limit as well, one after the other. A waiting
     /// call fails after `limit` in any case.
@@ -29,7 +29,7 @@ impl Turn {
         &self,
         limit: Duration,
         call: impl FnOnce() -> (T, bool),
-    ) -> Result<T, Late> {
+    ) -> Result<T, TurnTimedOut> {
         self.take(limit)?;
         let (result, late) = call();
         let mut state = self.lock();
@@ -40,14 +40,14 @@ impl Turn {
         Ok(result)
     }
 
-    fn take(&self, limit: Duration) -> Result<(), Late> {
+    fn take(&self, limit: Duration) -> Result<(), TurnTimedOut> {
         let state = self.lock();
         let late = state.late;
         let busy = |state: &mut State| state.busy && state.late == late;
         let waited = self.changed.wait_timeout_while(state, limit, busy);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if state.busy || state.late != late {
-            return Err(Late);
+            return Err(TurnTimedOut);
         }
         state.busy = true;
         Ok(())
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn calls_take_turns() {
-        let turn = Arc::new(Turn::default());
+        let turn = Arc::new(CallQueue::default());
         let running = Arc::new(AtomicUsize::new(0));
         let calls: Vec<_> = (0..8)
             .map(|_| {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_a_turn_fails_together_with_the_call_that_is_late_and_others_do_not() {
-        let turn = Arc::new(Turn::default());
+        let turn = Arc::new(CallQueue::default());
         let (go, gate) = channel::<()>();
         let (begin, begun) = channel();
         let first = Arc::clone(&turn);
@@ -110,7 +110,7 @@ mod tests {
             })
         });
         begun.recv().unwrap();
-        assert_eq!(turn.run(Duration::ZERO, || ((), false)), Err(Late));
+        assert_eq!(turn.run(Duration::ZERO, || ((), false)), Err(TurnTimedOut));
         let waiting: Vec<_> = (0..4)
             .map(|_| {
                 let turn = Arc::clone(&turn);
@@ -124,7 +124,11 @@ mod tests {
         drop(go);
         assert!(first.join().unwrap().is_ok());
         let ended: Vec<_> = waiting.into_iter().map(|w| w.join().unwrap()).collect();
-        assert!(ended.iter().all(|end| [Ok(()), Err(Late)].contains(end)));
+        assert!(
+            ended
+                .iter()
+                .all(|end| [Ok(()), Err(TurnTimedOut)].contains(end))
+        );
         assert_eq!(turn.run(Duration::ZERO, || (3, false)), Ok(3));
     }
 }

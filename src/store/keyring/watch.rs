@@ -15,7 +15,7 @@ use super::call::Item;
 use super::signal::Signal;
 use super::system;
 use crate::offload;
-use crate::process::children::{self, Owned};
+use crate::process::children::{self, ChildRegistration};
 use crate::process::program::{SERVICE_VARIABLES, this_program};
 
 /// The hidden command of `jetond` that watches the keyring.
@@ -26,7 +26,7 @@ pub const WATCH_COMMAND: &str = "keyring-watch";
 pub struct KeyringWatch {
     child: Child,
     /// Kept until the child has been waited for, which [`Drop`] does before this field is dropped.
-    _owned: Option<Owned>,
+    _owned: Option<ChildRegistration>,
 }
 
 // === impl KeyringWatch ===

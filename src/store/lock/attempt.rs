@@ -10,10 +10,10 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::super::StoreError;
-use super::{Locks, Try, Unlockable, refused};
+use super::{LockAttempt, Locks, NoLockReason, refused};
 use crate::file_lock::NotLocked;
 use crate::folder::{Attributes, Folder};
-use crate::trust::{Distrust, Facts, Untrusted, is_passing};
+use crate::trust::{FileFacts, TrustFault, UntrustedPath, is_passing};
 
 const OPEN_LOCK: &str = "open the lock";
 const MAKE_LOCK: &str = "make the lock";
@@ -33,55 +33,61 @@ impl Locks {
         folder: &Folder,
         name: &OsStr,
         path: &Path,
-    ) -> Result<Try, StoreError> {
+    ) -> Result<LockAttempt, StoreError> {
         let (file, made) = match self.open(folder, name) {
             Ok(opened) => opened,
             Err(NotOpened::NotMade(e)) => {
                 return match Errno::from_io_error(&e) {
-                    Some(errno) if !is_passing(&e) => Ok(Try::Without(Unlockable::NotMade {
-                        path: path.to_owned(),
-                        action: MAKE_LOCK,
-                        errno,
-                    })),
+                    Some(errno) if !is_passing(&e) => {
+                        Ok(LockAttempt::Without(NoLockReason::NotMade {
+                            path: path.to_owned(),
+                            action: MAKE_LOCK,
+                            errno,
+                        }))
+                    }
                     _ => Err(StoreError::io(path, MAKE_LOCK, e)),
                 };
             }
             Err(NotOpened::Existing(e)) => {
                 return match (e.kind(), Errno::from_io_error(&e)) {
                     // The lock's holder has just removed it.
-                    (io::ErrorKind::NotFound, _) => Ok(Try::Later),
-                    (io::ErrorKind::PermissionDenied, _) => Ok(Try::NotGiven(self.denied(path, e))),
-                    (_, Some(errno @ Errno::ROFS)) => Ok(Try::Without(Unlockable::NotMade {
-                        path: path.to_owned(),
-                        action: OPEN_LOCK,
-                        errno,
-                    })),
-                    (_, Some(Errno::LOOP)) => Err(refused(path, Distrust::IsALink)),
-                    (_, Some(Errno::NXIO)) => Err(refused(path, Distrust::NotAFile)),
+                    (io::ErrorKind::NotFound, _) => Ok(LockAttempt::Later),
+                    (io::ErrorKind::PermissionDenied, _) => {
+                        Ok(LockAttempt::NotGiven(self.denied(path, e)))
+                    }
+                    (_, Some(errno @ Errno::ROFS)) => {
+                        Ok(LockAttempt::Without(NoLockReason::NotMade {
+                            path: path.to_owned(),
+                            action: OPEN_LOCK,
+                            errno,
+                        }))
+                    }
+                    (_, Some(Errno::LOOP)) => Err(refused(path, TrustFault::IsALink)),
+                    (_, Some(Errno::NXIO)) => Err(refused(path, TrustFault::NotAFile)),
                     _ => Err(StoreError::io(path, OPEN_LOCK, e)),
                 };
             }
         };
-        let facts =
-            Facts::of(&file).map_err(|e| StoreError::io(path, "read the state of the lock", e))?;
+        let facts = FileFacts::of(&file)
+            .map_err(|e| StoreError::io(path, "read the state of the lock", e))?;
         match facts.judge_private_file(self.owner) {
             Ok(()) => {}
-            Err(Distrust::HardLinks(0)) => return Ok(Try::Later),
-            Err(why @ Distrust::NotOurs { owner: 0, .. }) => {
-                return Ok(Try::NotGiven(refused(path, why)));
+            Err(TrustFault::HardLinks(0)) => return Ok(LockAttempt::Later),
+            Err(why @ TrustFault::NotOurs { owner: 0, .. }) => {
+                return Ok(LockAttempt::NotGiven(refused(path, why)));
             }
             Err(why) => return Err(refused(path, why)),
         }
         match (self.try_lock)(file) {
-            Ok(lock) if folder.is(name, lock.file()) => Ok(Try::Held(lock)),
-            Ok(_) | Err(NotLocked::Held) => Ok(Try::Later),
+            Ok(lock) if folder.is(name, lock.file()) => Ok(LockAttempt::Held(lock)),
+            Ok(_) | Err(NotLocked::Held) => Ok(LockAttempt::Later),
             Err(NotLocked::Unsupported(_)) => {
                 // An NFS server may lack locks only for a while, so another program may hold a file that existed
                 // before.
                 if made {
                     let _: io::Result<()> = folder.unlink(name);
                 }
-                Ok(Try::Without(Unlockable::NoLocks))
+                Ok(LockAttempt::Without(NoLockReason::NoLocks))
             }
             Err(NotLocked::Io(e)) => Err(StoreError::io(path, "take the lock", e)),
         }
@@ -118,24 +124,24 @@ impl Locks {
     fn denied(&self, path: &Path, error: io::Error) -> StoreError {
         let uid = self.owner;
         match path.symlink_metadata().map(|meta| meta.uid()) {
-            Ok(owner) if owner != uid => refused(path, Distrust::NotOurs { owner, uid }),
+            Ok(owner) if owner != uid => refused(path, TrustFault::NotOurs { owner, uid }),
             _ => StoreError::io(path, OPEN_LOCK, error),
         }
     }
 
     /// The reason why the folder of the locks is missing and cannot be made. `None` for a folder that exists and is not
     /// trusted, and for a failure that passes: then the caller must refuse, since another program may lock meanwhile.
-    pub(super) fn not_made(&self, untrusted: &Untrusted) -> Option<Unlockable> {
+    pub(super) fn not_made(&self, untrusted: &UntrustedPath) -> Option<NoLockReason> {
         if untrusted.is_passing() || self.folder.symlink_metadata().is_ok() {
             return None;
         }
         let (action, errno) = match &untrusted.why {
-            Distrust::Io { action, source } => (*action, Errno::from_io_error(source)?),
-            Distrust::Missing => ("make", Errno::NOENT),
-            Distrust::NotAFolder => ("make", Errno::NOTDIR),
+            TrustFault::Io { action, source } => (*action, Errno::from_io_error(source)?),
+            TrustFault::Missing => ("make", Errno::NOENT),
+            TrustFault::NotAFolder => ("make", Errno::NOTDIR),
             _ => return None,
         };
-        Some(Unlockable::NotMade {
+        Some(NoLockReason::NotMade {
             path: untrusted.path.clone(),
             action,
             errno,

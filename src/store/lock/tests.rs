@@ -264,7 +264,7 @@ fn a_lock_that_root_gives_away_is_waited_for_from_when_it_is_seen() {
         (vec![met, met, met, other, met, met, met], false),
         (vec![other, met, met, met, met], true),
     ] {
-        let mut not_given = NotGiven::default();
+        let mut not_given = ForeignOwnerTries::default();
         let last = tries.iter().map(|&met| not_given.stays(met)).last();
         assert_eq!(last, Some(stays), "{tries:?}");
     }

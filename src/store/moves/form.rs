@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::super::StoreErrorKind;
-use super::begun::{Move, MoveKind, Moved};
+use super::unfinished::{Move, MoveKind, MovedCredential};
 use crate::config::StoreKind;
 use crate::profile::ProfileName;
 
@@ -49,7 +49,7 @@ struct Credential {
 
 /// Writes the file's JSON. Fails for a path that is not UTF-8.
 pub(super) fn to_json(profile: &ProfileName, begun: &Move) -> serde_json::Result<Vec<u8>> {
-    let of = |moved: &Moved| Credential {
+    let of = |moved: &MovedCredential| Credential {
         client_id: moved.client_id.clone(),
         created_at: moved.created_at,
     };
@@ -109,7 +109,7 @@ pub(super) fn parse(json: &[u8], profile: &ProfileName) -> Result<Move, StoreErr
 
 impl Kind {
     fn parse(self) -> Option<MoveKind> {
-        let of = |moved: Credential| Moved {
+        let of = |moved: Credential| MovedCredential {
             client_id: moved.client_id,
             created_at: moved.created_at,
         };

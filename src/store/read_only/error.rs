@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::credential::InvalidCredential;
 use crate::process::bounded::RunError;
-use crate::trust::{Untrusted, is_passing};
+use crate::trust::{UntrustedPath, is_passing};
 
 /// The part of a credential that a source gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum NoCommands {
 #[derive(Debug)]
 pub enum SourceError {
     /// Its file or its program, or a folder or link that leads to it, cannot be read or is not trusted.
-    Untrusted(Untrusted),
+    Untrusted(UntrustedPath),
     /// Its content is not a client ID or a client secret.
     Invalid(Part, InvalidCredential),
     /// Its content has quotes, spaces or a name around it; the text describes them.

@@ -5,7 +5,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::credential::InvalidCredential;
-use crate::trust::{Purpose, Untrusted, read_named};
+use crate::trust::{Purpose, UntrustedPath, read_named};
 
 /// The largest file that is read, in bytes: far longer than a credential, and short enough to be read at once.
 const MAX_LEN: u64 = 64 * 1024;
@@ -13,8 +13,8 @@ const MAX_LEN: u64 = 64 * 1024;
 /// Reads a file that only root and `owner` can have written, also through links. Blocks.
 ///
 /// # Errors
-/// [`Untrusted`] names the file, or the folder or link on its path, and the remedy.
-pub(super) fn read(path: &Path, owner: u32) -> Result<Zeroizing<Vec<u8>>, Untrusted> {
+/// [`UntrustedPath`] names the file, or the folder or link on its path, and the remedy.
+pub(super) fn read(path: &Path, owner: u32) -> Result<Zeroizing<Vec<u8>>, UntrustedPath> {
     read_named(path, owner, Purpose::SecretFile, MAX_LEN).map(|file| file.bytes)
 }
 

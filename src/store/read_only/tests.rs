@@ -5,12 +5,12 @@ use super::*;
 
 const SECRET: &str = "canary-secret";
 
-struct Place {
+struct TestStore {
     dir: tempfile::TempDir,
     owner: u32,
 }
 
-impl Place {
+impl TestStore {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let owner = rustix::process::geteuid().as_raw();
@@ -34,7 +34,7 @@ impl Place {
         vec![path.to_str().unwrap().to_owned()]
     }
 
-    fn reader(&self, client_secret: SecretSource, surroundings: Surroundings) -> SourceReader {
+    fn reader(&self, client_secret: SecretSource, surroundings: SourceContext) -> SourceReader {
         SourceReader {
             source: ReadOnlySource {
                 client_id: ClientIdSource::Text("app".into()),
@@ -46,7 +46,7 @@ impl Place {
     }
 
     /// Reads the secret; returns the whole message on an error.
-    fn read(&self, client_secret: SecretSource, surroundings: Surroundings) -> Result<(), String> {
+    fn read(&self, client_secret: SecretSource, surroundings: SourceContext) -> Result<(), String> {
         let read = self.reader(client_secret, surroundings).credential();
         let expected = ClientSecret::parse(SECRET).unwrap();
         match read {
@@ -57,14 +57,14 @@ impl Place {
     }
 
     fn of_file(&self, path: PathBuf) -> Result<(), String> {
-        self.read(SecretSource::File(path), Surroundings::default())
+        self.read(SecretSource::File(path), SourceContext::default())
     }
 
     fn of_command(&self, script: &str) -> Result<(), String> {
         let path = [("PATH".into(), "/usr/bin:/bin".into())];
-        let surroundings = Surroundings {
+        let surroundings = SourceContext {
             variables: path.into(),
-            ..Surroundings::default()
+            ..SourceContext::default()
         };
         self.read(SecretSource::Command(self.program(script)), surroundings)
     }
@@ -72,7 +72,7 @@ impl Place {
 
 #[test]
 fn a_file_is_the_secret_with_at_most_one_line_end() {
-    let place = Place::new();
+    let place = TestStore::new();
     for end in ["", "\n", "\r\n"] {
         let file = place.file("secret", format!("{SECRET}{end}"));
         place.of_file(file).unwrap();
@@ -99,7 +99,7 @@ fn a_file_is_the_secret_with_at_most_one_line_end() {
 
 #[test]
 fn a_file_of_a_gibibyte_is_refused_by_its_size() {
-    let place = Place::new();
+    let place = TestStore::new();
     let path = place.file("secret", "");
     std::fs::File::options()
         .write(true)
@@ -113,7 +113,7 @@ fn a_file_of_a_gibibyte_is_refused_by_its_size() {
 
 #[test]
 fn what_is_no_regular_file_is_refused_without_a_wait() {
-    let place = Place::new();
+    let place = TestStore::new();
     let fifo = place.path("fifo");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
     assert!(made.unwrap().success());
@@ -135,7 +135,7 @@ fn what_is_no_regular_file_is_refused_without_a_wait() {
 
 #[test]
 fn links_are_followed_and_a_file_that_others_can_write_is_refused() {
-    let place = Place::new();
+    let place = TestStore::new();
     let data = place.path("..2026");
     std::fs::create_dir(&data).unwrap();
     symlink("..2026", place.path("..data")).unwrap();
@@ -163,12 +163,12 @@ fn links_are_followed_and_a_file_that_others_can_write_is_refused() {
 
 #[test]
 fn a_systemd_credential_is_in_the_folder_that_systemd_passes() {
-    let place = Place::new();
+    let place = TestStore::new();
     place.file("ci.secret", SECRET);
     let source = || SecretSource::SystemdCredential("ci.secret".into());
-    let passed = |folder| Surroundings {
+    let passed = |folder| SourceContext {
         credentials: folder,
-        ..Surroundings::default()
+        ..SourceContext::default()
     };
     let folder = Some(place.dir.path().to_owned());
     place.read(source(), passed(folder)).unwrap();
@@ -181,7 +181,7 @@ fn a_systemd_credential_is_in_the_folder_that_systemd_passes() {
 
 #[test]
 fn a_command_prints_the_secret_and_every_failure_is_told_without_its_output() {
-    let place = Place::new();
+    let place = TestStore::new();
     place
         .of_command(&format!("echo {SECRET}; echo canary >&2"))
         .unwrap();
@@ -209,13 +209,13 @@ fn a_command_prints_the_secret_and_every_failure_is_told_without_its_output() {
 
 #[test]
 fn a_program_that_others_can_write_is_not_run() {
-    let place = Place::new();
+    let place = TestStore::new();
     let ran = place.path("ran");
     let words = place.program(&format!("touch {}; echo {SECRET}", ran.display()));
     set_permissions(&words[0], Permissions::from_mode(0o722)).unwrap();
     let source = SecretSource::Command(words);
     let told = place
-        .read(source.clone(), Surroundings::default())
+        .read(source.clone(), SourceContext::default())
         .unwrap_err();
     assert!(
         told.contains("others can write to it (mode 0722)"),
@@ -228,9 +228,9 @@ fn a_program_that_others_can_write_is_not_run() {
             "since this daemon is a service of the machine",
         ),
     ] {
-        let surroundings = Surroundings {
+        let surroundings = SourceContext {
             no_commands: Some(why),
-            ..Surroundings::default()
+            ..SourceContext::default()
         };
         let told = place.read(source.clone(), surroundings).unwrap_err();
         assert!(told.contains(says), "{told}");
@@ -240,7 +240,7 @@ fn a_program_that_others_can_write_is_not_run() {
 
 #[test]
 fn a_pair_of_files_that_is_replaced_in_between_is_read_again() {
-    let place = Place::new();
+    let place = TestStore::new();
     let id = place.file("id", "old");
     let (next, count) = (place.file("next", "new"), place.path("count"));
     // The command stands for the second file, and replaces the first one when it is read for the first time.
@@ -251,9 +251,9 @@ fn a_pair_of_files_that_is_replaced_in_between_is_read_again() {
         id.display()
     );
     let path = [("PATH".into(), "/usr/bin:/bin".into())];
-    let surroundings = Surroundings {
+    let surroundings = SourceContext {
         variables: path.into(),
-        ..Surroundings::default()
+        ..SourceContext::default()
     };
     let mut reader = place.reader(SecretSource::Command(place.program(&script)), surroundings);
     reader.source.client_id = ClientIdSource::File(id);
@@ -263,7 +263,7 @@ fn a_pair_of_files_that_is_replaced_in_between_is_read_again() {
 
 #[test]
 fn what_was_copied_with_quotes_spaces_or_a_name_around_it_is_refused_with_the_reason() {
-    let place = Place::new();
+    let place = TestStore::new();
     for (text, around) in [
         (format!("\"{SECRET}\"\n"), "quotes around it"),
         (format!(" {SECRET}\n"), "a space before it"),
@@ -282,7 +282,7 @@ fn what_was_copied_with_quotes_spaces_or_a_name_around_it_is_refused_with_the_re
     }
     // Such characters inside the text are a part of it.
     let file = place.file("secret", "a\"b'c=d:e f");
-    let reader = place.reader(SecretSource::File(file), Surroundings::default());
+    let reader = place.reader(SecretSource::File(file), SourceContext::default());
     let credential = reader.credential().unwrap();
     assert_eq!(credential.client_secret.expose(), "a\"b'c=d:e f");
     let id = place.file("id", "'app'\n");

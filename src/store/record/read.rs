@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::{Begun, FORMER_VERSION, Key, OtherKey, Record, RotationId, SETTLED_VERSION, VERSION};
-use crate::credential::{Ca, Credential, Wiped};
+use super::{
+    BegunRotation, FORMER_VERSION, Key, OtherKey, Record, RotationId, SETTLED_VERSION, VERSION,
+};
+use crate::credential::{Ca, Credential, WipedString};
 use crate::instant::UnixTime;
-use crate::store::{Binding, Bound, StoreErrorKind};
+use crate::store::{Binding, BoundTarget, StoreErrorKind};
 
 /// Parses a record.
 pub(in crate::store) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind> {
@@ -18,7 +20,7 @@ pub(in crate::store) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind>
         FORMER_VERSION => {
             let read: ReadFormer = serde_json::from_slice(json).map_err(|e| malformed(&e))?;
             let ca = read.ca.map_or(Ca::System, Ca::Bytes);
-            let bound = Bound::Origin(read.origin);
+            let bound = BoundTarget::Origin(read.origin);
             (Common::from_json(json)?, bound, ca)
         }
         SETTLED_VERSION | VERSION => {
@@ -28,7 +30,7 @@ pub(in crate::store) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind>
             // The origin is for people and other programs. A record whose two addresses differ was edited, and it is
             // not known which one is meant.
             let endpoint = endpoint.filter(|url| url.origin().ascii_serialization() == read.origin);
-            let bound = Bound::Endpoint {
+            let bound = BoundTarget::Endpoint {
                 provider: read.provider,
                 endpoint: endpoint.ok_or(StoreErrorKind::Malformed {
                     line: 0,
@@ -109,7 +111,7 @@ struct ReadBinding {
 #[derive(Deserialize)]
 struct Common {
     client_id: String,
-    client_secret: Wiped,
+    client_secret: WipedString,
     key_id: Option<String>,
     key_name: Option<String>,
     created_at: u64,
@@ -129,7 +131,7 @@ impl Common {
 #[derive(Deserialize)]
 struct ReadKey {
     client_id: String,
-    client_secret: Wiped,
+    client_secret: WipedString,
     key_id: Option<String>,
     key_name: Option<String>,
     created_at: u64,
@@ -147,7 +149,7 @@ struct ReadRotation {
 }
 
 impl ReadRotation {
-    fn parse(self, binding: &Binding) -> Result<Begun, StoreErrorKind> {
+    fn parse(self, binding: &Binding) -> Result<BegunRotation, StoreErrorKind> {
         let what = "its rotation has no valid ID, or both a next and a previous key";
         let malformed = || StoreErrorKind::Malformed {
             line: 0,
@@ -161,7 +163,7 @@ impl ReadRotation {
             (Some(_), Some(_)) => return Err(malformed()),
         };
         let id = RotationId::parse(&self.rotation_id).ok_or_else(malformed)?;
-        Ok(Begun { id, other })
+        Ok(BegunRotation { id, other })
     }
 }
 

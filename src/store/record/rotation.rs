@@ -13,7 +13,7 @@ pub struct RotationId(String);
 
 /// A rotation that has begun.
 #[derive(Debug)]
-pub struct Begun {
+pub struct BegunRotation {
     /// Its ID, which every write of the record compares.
     pub id: RotationId,
     /// The key beside the one in use; `None` before there is one, and for a key that gets a new secret in place.

@@ -1,13 +1,13 @@
 //! The steps of a record through the rotation of its key.
 
-use super::{Begun, Key, OtherKey, Record, RotationId};
+use super::{BegunRotation, Key, OtherKey, Record, RotationId};
 use crate::credential::{ClientSecret, Credential};
 use crate::instant::UnixTime;
-use crate::store::Bound;
+use crate::store::BoundTarget;
 
 /// The time at which a secret arrived.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen {
+pub struct ReceivedAt {
     /// By our own clock.
     pub at: UnixTime,
     /// By the issuer's clock, if an answer had it.
@@ -36,7 +36,7 @@ impl Record {
     /// it has no full address, and is not used for requests either.
     #[must_use]
     pub fn rotating(self, id: RotationId, next: Option<Key>) -> Option<Self> {
-        if matches!(self.binding.bound, Bound::Origin(_)) {
+        if matches!(self.binding.bound, BoundTarget::Origin(_)) {
             return None;
         }
         let bound = |mut key: Key| {
@@ -47,7 +47,7 @@ impl Record {
             OtherKey::Next(key)
         };
         let other = next.map(bound);
-        let rotation = Some(Begun { id, other });
+        let rotation = Some(BegunRotation { id, other });
         Some(Self { rotation, ..self })
     }
 
@@ -55,8 +55,8 @@ impl Record {
     /// replicas of the issuer may still accept it. `None` for a record of the former version, or for an invalid client
     /// ID.
     #[must_use]
-    pub fn renewed(self, id: RotationId, secret: ClientSecret, seen: Seen) -> Option<Self> {
-        if matches!(self.binding.bound, Bound::Origin(_)) {
+    pub fn renewed(self, id: RotationId, secret: ClientSecret, seen: ReceivedAt) -> Option<Self> {
+        if matches!(self.binding.bound, BoundTarget::Origin(_)) {
             return None;
         }
         let former = self.key;
@@ -75,7 +75,7 @@ impl Record {
         let other = Some(OtherKey::Previous(former));
         Some(Self {
             key,
-            rotation: Some(Begun { id, other }),
+            rotation: Some(BegunRotation { id, other }),
             ..self
         })
     }
@@ -85,13 +85,13 @@ impl Record {
     #[must_use]
     pub fn switched(self) -> Option<Self> {
         match self.rotation {
-            Some(Begun {
+            Some(BegunRotation {
                 id,
                 other: Some(OtherKey::Next(next)),
             }) => Some(Self {
                 key: next,
                 binding: self.binding,
-                rotation: Some(Begun {
+                rotation: Some(BegunRotation {
                     id,
                     other: Some(OtherKey::Previous(self.key)),
                 }),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::journal::{Machine, Phase, RotationJournal, RotationMode, SeenKey};
 use crate::instant::{BootInstant, UnixTime};
 use crate::profile::ProfileName;
-use crate::rotation::{self, Mark};
+use crate::rotation::{self, GraceMoment};
 use crate::store::{RotationId, StoreErrorKind};
 
 /// The file version that this program writes and reads.
@@ -174,15 +174,15 @@ impl Grace {
 }
 
 impl Look {
-    fn of(look: &rotation::Look) -> Self {
+    fn of(look: &rotation::LoginReading) -> Self {
         Self {
             at: Moment::of(&look.mark),
             last_login: look.last_login.map(UnixTime::seconds_down),
         }
     }
 
-    fn parse(self) -> rotation::Look {
-        rotation::Look {
+    fn parse(self) -> rotation::LoginReading {
+        rotation::LoginReading {
             mark: self.at.parse(),
             last_login: self.last_login.map(moment),
         }
@@ -190,7 +190,7 @@ impl Look {
 }
 
 impl Moment {
-    fn of(mark: &Mark) -> Self {
+    fn of(mark: &GraceMoment) -> Self {
         Self {
             boot: mark.boot_id.clone(),
             boot_ms: ms(mark.at.since_boot()),
@@ -198,8 +198,8 @@ impl Moment {
         }
     }
 
-    fn parse(self) -> Mark {
-        Mark {
+    fn parse(self) -> GraceMoment {
+        GraceMoment {
             boot_id: self.boot,
             at: BootInstant::from_boot(Duration::from_millis(self.boot_ms)),
             date: self.server_date.map(moment),

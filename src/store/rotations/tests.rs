@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::instant::{BootInstant, UnixTime};
-use crate::rotation::{Grace, Look, Mark};
+use crate::rotation::{Grace, GraceMoment, LoginReading};
 use crate::store::lock::Locks;
 use crate::store::{RotationId, StoreErrorKind};
 
@@ -34,8 +34,8 @@ fn moment(seconds: u64) -> UnixTime {
     UnixTime::from_epoch(Duration::from_secs(seconds))
 }
 
-fn mark(boot_ms: u64, date: Option<u64>) -> Mark {
-    Mark {
+fn mark(boot_ms: u64, date: Option<u64>) -> GraceMoment {
+    GraceMoment {
         boot_id: "b".into(),
         at: BootInstant::from_boot(Duration::from_millis(boot_ms)),
         date: date.map(moment),
@@ -57,11 +57,11 @@ fn journal() -> RotationJournal {
             switched: mark(12, None),
             lifetime: Some(Duration::from_millis(3_600_001)),
             looks: Some((
-                Look {
+                LoginReading {
                     mark: mark(13, Some(10)),
                     last_login: None,
                 },
-                Look {
+                LoginReading {
                     mark: mark(14, Some(20)),
                     last_login: Some(moment(8)),
                 },
@@ -73,12 +73,12 @@ fn journal() -> RotationJournal {
     }
 }
 
-struct Place {
+struct TestStore {
     dir: tempfile::TempDir,
     rotations: Rotations,
 }
 
-impl Place {
+impl TestStore {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         Self {
@@ -100,7 +100,7 @@ impl Place {
 
 #[test]
 fn a_journal_is_read_as_it_was_written_until_the_rotation_ends() {
-    let place = Place::new();
+    let place = TestStore::new();
     let rotations = &place.rotations;
     let read = rotations.read(&name()).unwrap();
     assert!(matches!(read, RotationRead::Absent), "{read:?}");
@@ -136,7 +136,7 @@ fn a_journal_is_read_as_it_was_written_until_the_rotation_ends() {
 
 #[test]
 fn a_journal_that_is_cut_anywhere_is_unclear_and_its_whole_names_are_told() {
-    let place = Place::new();
+    let place = TestStore::new();
     place.rotations.write(&place.lock(), &journal()).unwrap();
     let whole = std::fs::read(place.rotations.path(&name())).unwrap();
     for length in 0..whole.len() {
@@ -159,7 +159,7 @@ fn a_journal_that_is_cut_anywhere_is_unclear_and_its_whole_names_are_told() {
 
 #[test]
 fn a_later_or_foreign_journal_is_unclear_and_its_names_are_told() {
-    let place = Place::new();
+    let place = TestStore::new();
     place.rotations.write(&place.lock(), &journal()).unwrap();
     let whole = std::fs::read_to_string(place.rotations.path(&name())).unwrap();
     for (from, to) in [
@@ -214,7 +214,7 @@ fn the_names_that_may_be_at_the_server_are_told_once_each() {
 
 #[test]
 fn keys_that_are_left_are_written_down_until_none_is() {
-    let place = Place::new();
+    let place = TestStore::new();
     let rotations = &place.rotations;
     assert_eq!(rotations.left(&name()).unwrap(), []);
     let keys = [("first", Some("client-1")), ("second", None)].map(|(label, client_id)| LeftKey {

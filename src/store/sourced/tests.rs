@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::config;
-use crate::store::Surroundings;
+use crate::store::SourceContext;
 use crate::testing::FewNames;
 
-struct Place {
+struct TestStore {
     dir: tempfile::TempDir,
     credential: SourcedCredential,
 }
@@ -21,7 +21,7 @@ impl Locate for Nowhere {
     }
 }
 
-impl Place {
+impl TestStore {
     /// A profile whose command counts its runs, and then does what the file `script` says.
     fn new(script: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -41,20 +41,20 @@ impl Place {
         let name = ProfileName::parse("a").unwrap();
         let profile = config.profiles[&name].clone();
         let owner = rustix::process::geteuid().as_raw();
-        let surroundings = Surroundings {
+        let surroundings = SourceContext {
             variables: vec![("PATH".into(), "/usr/bin:/bin".into())],
-            ..Surroundings::default()
+            ..SourceContext::default()
         };
         let stores =
             Stores::new(&dir.path().join("state"), owner).in_surroundings(Arc::new(surroundings));
-        let credential = SourcedCredential::new(Parts {
+        let credential = SourcedCredential::new(SourceParts {
             name,
             reader: stores.source_of(&profile).unwrap(),
             profile,
             owner,
             stores,
             locate: Box::new(Nowhere),
-            lane: Lane::default(),
+            lane: ConcurrencyLimit::default(),
             unrecorded: None.into(),
             last_run: None.into(),
         });
@@ -92,7 +92,7 @@ async fn a_command_that_failed_is_not_run_again_for_an_attempt_and_the_reason_sa
         ("true", "gives nothing"),
         ("printf 'a\\001b'", "control characters"),
     ] {
-        let place = Place::new(script);
+        let place = TestStore::new(script);
         for _ in 0..3 {
             let why = given(place.credential.load_for_attempt().await).unwrap_err();
             assert!(
@@ -119,7 +119,7 @@ async fn a_command_that_failed_is_not_run_again_for_an_attempt_and_the_reason_sa
 
 #[tokio::test]
 async fn a_command_that_fails_later_leaves_what_it_gave_to_the_next_attempts() {
-    let place = Place::new("echo first");
+    let place = TestStore::new("echo first");
     assert_eq!(
         given(place.credential.load_for_attempt().await).unwrap(),
         "first"
@@ -141,7 +141,7 @@ async fn a_command_that_fails_later_leaves_what_it_gave_to_the_next_attempts() {
 
 #[tokio::test]
 async fn a_command_that_was_not_run_is_tried_again() {
-    let place = Place::new("echo canary");
+    let place = TestStore::new("echo canary");
     let program = place.path("program");
     fs::set_permissions(&program, Permissions::from_mode(0o722)).unwrap();
     assert!(given(place.credential.load_for_attempt().await).is_err());

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use crate::trust::GroupDoubt;
+use crate::trust::GroupFault;
 
 /// The largest accepted list, in bytes: larger than any list of users.
 const MAX_LIST_LEN: u64 = 16 << 20;
@@ -29,8 +29,8 @@ pub(super) struct Group<'a> {
 }
 
 /// Reads a list; a missing file is an empty list.
-pub(super) fn read(path: &'static str) -> Result<String, GroupDoubt> {
-    let unreadable = |_| GroupDoubt::Unreadable(path);
+pub(super) fn read(path: &'static str) -> Result<String, GroupFault> {
+    let unreadable = |_| GroupFault::Unreadable(path);
     let mut bytes = vec![];
     match File::open(path) {
         Ok(file) => {
@@ -41,13 +41,13 @@ pub(super) fn read(path: &'static str) -> Result<String, GroupDoubt> {
         Err(e) => return Err(unreadable(e)),
     }
     if bytes.len() as u64 == MAX_LIST_LEN {
-        return Err(GroupDoubt::Unreadable(path));
+        return Err(GroupFault::Unreadable(path));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Parses accounts in the form of passwd(5).
-pub(super) fn users(text: &str) -> Result<Vec<User<'_>>, GroupDoubt> {
+pub(super) fn users(text: &str) -> Result<Vec<User<'_>>, GroupFault> {
     entries(text, "/etc/passwd", |fields| {
         let [name, _, uid, gid, _, _, shell] = fields[..] else {
             return None;
@@ -62,7 +62,7 @@ pub(super) fn users(text: &str) -> Result<Vec<User<'_>>, GroupDoubt> {
 }
 
 /// Parses groups in the form of group(5).
-pub(super) fn groups(text: &str) -> Result<Vec<Group<'_>>, GroupDoubt> {
+pub(super) fn groups(text: &str) -> Result<Vec<Group<'_>>, GroupFault> {
     entries(text, "/etc/group", |fields| {
         let (name, password, gid, members) = match fields[..] {
             [name, password, gid] => (name, password, gid, ""),
@@ -83,7 +83,7 @@ fn entries<'a, T>(
     text: &'a str,
     path: &'static str,
     read: impl Fn(&[&'a str]) -> Option<T>,
-) -> Result<Vec<T>, GroupDoubt> {
+) -> Result<Vec<T>, GroupFault> {
     let mut entries = vec![];
     for line in text.lines().map(str::trim) {
         if line.is_empty() || line.starts_with('#') {
@@ -91,10 +91,10 @@ fn entries<'a, T>(
         }
         // On such lines, the name service looks into another list (nsswitch.conf(5), compat).
         if line.starts_with(['+', '-']) {
-            return Err(GroupDoubt::Elsewhere("NIS".to_owned()));
+            return Err(GroupFault::Elsewhere("NIS".to_owned()));
         }
         let fields: Vec<&str> = line.split(':').collect();
-        entries.push(read(&fields).ok_or(GroupDoubt::Unreadable(path))?);
+        entries.push(read(&fields).ok_or(GroupFault::Unreadable(path))?);
     }
     Ok(entries)
 }

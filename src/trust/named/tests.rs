@@ -15,8 +15,8 @@ fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-fn facts(kind: FileType, owner: u32, mode: u32) -> Facts {
-    Facts {
+fn facts(kind: FileType, owner: u32, mode: u32) -> FileFacts {
+    FileFacts {
         kind,
         owner,
         group: 50,
@@ -183,6 +183,6 @@ fn no_more_than_the_cap_is_read_and_no_pipe_is_waited_for() {
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.unwrap().success());
     for path in [pipe.as_path(), folder.path()] {
-        assert!(matches!(read(path).unwrap_err().why, Distrust::NotAFile));
+        assert!(matches!(read(path).unwrap_err().why, TrustFault::NotAFile));
     }
 }

@@ -1,6 +1,6 @@
 use std::io;
 
-use super::super::GroupDoubt;
+use super::super::GroupFault;
 use super::*;
 
 const CONFIG: Purpose = Purpose::Config;
@@ -11,12 +11,12 @@ const USUAL: Purpose = Purpose::Socket { named: false };
 const ELSEWHERE: &str = "choose another place with --socket or JETON_SOCKET";
 const WAYS: &str = "set XDG_RUNTIME_DIR to a folder of yours, name a socket with --socket, or serve one command: jetond run -- CMD";
 
-fn of(path: &str, why: &Distrust, purpose: Purpose, reader: u32) -> String {
+fn of(path: &str, why: &TrustFault, purpose: Purpose, reader: u32) -> String {
     remedy(Path::new(path), why, purpose, reader).unwrap_or_default()
 }
 
-fn writable(mode: u32, owner: u32) -> Distrust {
-    Distrust::Writable {
+fn writable(mode: u32, owner: u32) -> TrustFault {
+    TrustFault::Writable {
         mode,
         owner,
         group: 50,
@@ -24,24 +24,24 @@ fn writable(mode: u32, owner: u32) -> Distrust {
     }
 }
 
-fn open(mode: u32, folder: bool) -> Distrust {
-    Distrust::Open { mode, folder }
+fn open(mode: u32, folder: bool) -> TrustFault {
+    TrustFault::Open { mode, folder }
 }
 
-fn not_ours(owner: u32, uid: u32) -> Distrust {
-    Distrust::NotOurs { owner, uid }
+fn not_ours(owner: u32, uid: u32) -> TrustFault {
+    TrustFault::NotOurs { owner, uid }
 }
 
-fn owner(owner: u32, uid: u32, is_file: bool) -> Distrust {
-    Distrust::Owner {
+fn owner(owner: u32, uid: u32, is_file: bool) -> TrustFault {
+    TrustFault::Owner {
         owner,
         uid,
         is_file,
     }
 }
 
-fn denied() -> Distrust {
-    Distrust::io("make", io::ErrorKind::PermissionDenied.into())
+fn denied() -> TrustFault {
+    TrustFault::io("make", io::ErrorKind::PermissionDenied.into())
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn what_must_be_ours_alone_is_closed_unless_it_is_for_more_than_that() {
             assert_eq!(is.contains("secret"), purpose == Purpose::Secret, "{is}");
         }
     }
-    let group = Distrust::Shared {
+    let group = TrustFault::Shared {
         mode: 0o755,
         right: 0o710,
         group: Some(50),
@@ -349,30 +349,30 @@ fn the_systems_daemon_is_put_right_in_its_own_places() {
 fn a_usual_place_that_cannot_be_made_names_the_three_ways() {
     for why in [
         denied(),
-        Distrust::io("make", io::ErrorKind::ReadOnlyFilesystem.into()),
+        TrustFault::io("make", io::ErrorKind::ReadOnlyFilesystem.into()),
     ] {
         assert_eq!(of("/run/jeton", &why, USUAL, 1000), WAYS);
         assert_eq!(of("/srv/j", &why, NAMED, 1000), ELSEWHERE);
         assert!(remedy(Path::new("/c"), &why, CONFIG, 1000).is_none());
     }
-    let read_only = Distrust::io("make", io::ErrorKind::ReadOnlyFilesystem.into());
+    let read_only = TrustFault::io("make", io::ErrorKind::ReadOnlyFilesystem.into());
     assert!(of("/s", &read_only, STATE, 1000).contains("--state"));
-    let closed = Distrust::io("open", io::ErrorKind::PermissionDenied.into());
+    let closed = TrustFault::io("open", io::ErrorKind::PermissionDenied.into());
     assert!(remedy(Path::new("/s"), &closed, STATE, 1000).is_none());
-    let broken = Distrust::io("open", io::Error::other("the disk is on fire"));
+    let broken = TrustFault::io("open", io::Error::other("the disk is on fire"));
     assert!(remedy(Path::new("/s"), &broken, STATE, 1000).is_none());
 }
 
 /// No remedy may ever ask for these changes.
 #[test]
 fn no_remedy_breaks_anything_else() {
-    let doubted = Distrust::Writable {
+    let doubted = TrustFault::Writable {
         mode: 0o775,
         owner: 0,
         group: 50,
-        doubt: Some(GroupDoubt::AccessList),
+        doubt: Some(GroupFault::AccessList),
     };
-    let shared = Distrust::Shared {
+    let shared = TrustFault::Shared {
         mode: 0o1777,
         right: 0o755,
         group: None,
@@ -403,7 +403,7 @@ fn no_remedy_breaks_anything_else() {
                     "secret",
                 ] {
                     // A file cannot be a home.
-                    let is_file = matches!(why, Distrust::Open { folder: false, .. });
+                    let is_file = matches!(why, TrustFault::Open { folder: false, .. });
                     assert!(is_file || !text.contains(never), "{path} {why:?}: {text}");
                 }
                 for purpose in [CONFIG, STATE, USUAL] {

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::dice::Dice;
+use super::dice::RandomChoices;
 use super::wait;
 
 /// A way to send a request.
@@ -35,7 +35,7 @@ pub(super) struct Received {
 const MOST: usize = 1 << 20;
 
 impl Delivery {
-    pub(super) fn any(dice: &mut Dice) -> Self {
+    pub(super) fn any(dice: &mut RandomChoices) -> Self {
         match dice.below(200) {
             0 => Self::Held,
             1..10 => Self::Gone,
@@ -59,7 +59,7 @@ impl Delivery {
         socket: &Path,
         bytes: &[u8],
         patience: Duration,
-        dice: &mut Dice,
+        dice: &mut RandomChoices,
     ) -> Received {
         let mut stream = UnixStream::connect(socket).unwrap();
         stream.set_read_timeout(Some(patience)).unwrap();

@@ -3,9 +3,9 @@
 use fastrand::Rng;
 
 /// A source of random choices, made from the run's seed and the mutant's number. So each mutant can be generated alone.
-pub(super) struct Dice(Rng);
+pub(super) struct RandomChoices(Rng);
 
-impl Dice {
+impl RandomChoices {
     pub(super) fn new(seed: u64, number: u64) -> Self {
         // Spreads the bits, because similar seeds would otherwise give similar numbers.
         let spread = (seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15)).rotate_left(17);

@@ -8,7 +8,7 @@ use jetond::wire::MAX_FRAME;
 use jetond::wire::frame::Invocation;
 
 use super::canary::CALLERS_SECRET;
-use super::dice::Dice;
+use super::dice::RandomChoices;
 use super::wait;
 use crate::support::tools::{self, Request};
 
@@ -104,7 +104,7 @@ const VARIABLES: [&str; 14] = [
 ];
 
 /// Returns a standard input. [`CALLERS_SECRET`] must not appear in any output.
-fn inputs(dice: &mut Dice) -> Vec<u8> {
+fn inputs(dice: &mut RandomChoices) -> Vec<u8> {
     match dice.below(6) {
         0 => vec![],
         1 => format!("{}\n", CALLERS_SECRET).into_bytes(),
@@ -153,7 +153,7 @@ impl Frames {
 
     /// Returns a mutated frame, how long the daemon may wait before it answers, and whether the frame states a
     /// terminal.
-    pub(super) fn mutant(&self, dice: &mut Dice) -> (Vec<u8>, Duration, bool) {
+    pub(super) fn mutant(&self, dice: &mut RandomChoices) -> (Vec<u8>, Duration, bool) {
         let mut frame = dice.one(&self.0).clone();
         // The fixtures' deadline of 30 s would only cost time.
         frame.set(5, &deadline(dice).to_le_bytes());
@@ -172,7 +172,7 @@ impl Frames {
 }
 
 /// Returns a deadline in milliseconds. Usually a short one, so that a wait without a result ends soon.
-fn deadline(dice: &mut Dice) -> u32 {
+fn deadline(dice: &mut RandomChoices) -> u32 {
     match dice.below(40) {
         0 => 0,
         1 => 1,
@@ -220,7 +220,7 @@ impl Frame {
         self.fields.push(Field::new(tag, bytes));
     }
 
-    fn mutate(&mut self, dice: &mut Dice) {
+    fn mutate(&mut self, dice: &mut RandomChoices) {
         let at = dice.below(self.fields.len() + 1);
         match dice.below(20) {
             0 => self.version = u8::try_from(dice.below(256)).unwrap(),
@@ -330,7 +330,7 @@ const PIECES: [&str; 32] = [
 
 impl Field {
     /// Changes a text by its lines, or inserts a piece.
-    fn edit(&mut self, dice: &mut Dice) {
+    fn edit(&mut self, dice: &mut RandomChoices) {
         let lines = self.bytes.split_inclusive(|byte| *byte == b'\n');
         let mut lines: Vec<Vec<u8>> = lines.map(<[u8]>::to_vec).collect();
         let (one, other) = (dice.below(lines.len()), dice.below(lines.len()));

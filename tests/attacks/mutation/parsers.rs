@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jetond::dialect::{self, Parsed};
+use jetond::dialect::{self, NextStep};
 use jetond::instant::{BootInstant, Now, UnixTime};
 use jetond::problem::{Code, Problem};
-use jetond::query::{AddressQuery, Asked, Surroundings};
-use jetond::wire::frame::{Answer, Invocation, Reply};
+use jetond::query::{AddressQuery, PrintContext, Question};
+use jetond::wire::frame::{Instruction, Invocation, Reply};
 
 use super::canary::CALLERS_SECRET;
-use super::dice::Dice;
+use super::dice::RandomChoices;
 use super::frames::Frames;
 use super::{count, number, seed};
 use crate::support::tools::{self, Request};
@@ -24,11 +24,11 @@ fn mutated_tool_requests_are_parsed_or_refused_in_one_line() {
         let frames = Frames::of_tools(|request| request.tool == tool);
         let mut asked = 0;
         for number in number("JETON_MUTATION_ONLY").map_or(0..all, |only| only..only + 1) {
-            let (bytes, _, _) = frames.mutant(&mut Dice::new(seed, number));
+            let (bytes, _, _) = frames.mutant(&mut RandomChoices::new(seed, number));
             let Ok(run) = Invocation::parse(&bytes) else {
                 continue;
             };
-            asked += u64::from(matches!(dialect::parse(&run), Parsed::Ask(_)));
+            asked += u64::from(matches!(dialect::parse(&run), NextStep::Ask(_)));
             if let Err(why) = judge(&run) {
                 panic!(
                     "{tool}: {why}: JETON_MUTATION_SEED={seed} JETON_MUTATION_ONLY={number}: {run:?}"
@@ -45,11 +45,11 @@ fn mutated_tool_requests_are_parsed_or_refused_in_one_line() {
 /// Checks the result of a run: a query for an address without control characters, or a reply of one line.
 fn judge(run: &Invocation) -> Result<(), String> {
     match dialect::parse(run) {
-        Parsed::Answer(Answer::Done(reply)) => reply_is_good(&reply, run),
-        Parsed::Answer(_) | Parsed::Confirm(..) => Ok(()),
-        Parsed::Ask(Asked::Address(query, print)) => {
+        NextStep::Answer(Instruction::Done(reply)) => reply_is_good(&reply, run),
+        NextStep::Answer(_) | NextStep::Confirm(..) => Ok(()),
+        NextStep::Ask(Question::Address(query, print)) => {
             query_is_good(&query)?;
-            let around = Surroundings {
+            let around = PrintContext {
                 now: Now {
                     boot: BootInstant::from_boot(Duration::from_secs(10_000)),
                     unix: UnixTime::from_epoch(Duration::from_secs(1_800_000_000)),
@@ -59,7 +59,7 @@ fn judge(run: &Invocation) -> Result<(), String> {
             let refusal = print.refuse(&Problem::new(Code::UnknownProfile), around);
             refusal.map_or(Ok(()), |reply| reply_is_good(&reply, run))
         }
-        Parsed::Ask(_) => Ok(()),
+        NextStep::Ask(_) => Ok(()),
     }
 }
 

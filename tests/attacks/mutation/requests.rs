@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::canary::CALLERS_SECRET;
-use super::dice::Dice;
+use super::dice::RandomChoices;
 use super::wait;
 
 /// A request before it is encoded.
@@ -190,7 +190,7 @@ const BODIES: [&str; 12] = [
 ];
 
 /// Returns a mutated request, or several together, and how long the daemon may wait before it answers.
-pub(super) fn mutant(dice: &mut Dice) -> (Vec<u8>, Duration) {
+pub(super) fn mutant(dice: &mut RandomChoices) -> (Vec<u8>, Duration) {
     let mut bytes = vec![];
     let together = if dice.once_in(8) {
         1 + dice.below(6)
@@ -241,7 +241,7 @@ fn own_wait(bytes: &[u8]) -> Duration {
 }
 
 impl Request {
-    fn seed(dice: &mut Dice) -> Self {
+    fn seed(dice: &mut RandomChoices) -> Self {
         let (method, target, body) = dice.one(&SEEDS);
         let body = body.replace("CANARY", CALLERS_SECRET).into_bytes();
         let mut headers = vec![(b"Host".to_vec(), b"localhost".to_vec())];
@@ -265,7 +265,7 @@ impl Request {
         }
     }
 
-    fn mutate(&mut self, dice: &mut Dice) {
+    fn mutate(&mut self, dice: &mut RandomChoices) {
         let at = dice.below(self.headers.len() + 1);
         match dice.below(20) {
             0 => self.method = dice.one(&METHODS).as_bytes().to_vec(),
@@ -326,7 +326,7 @@ impl Request {
         self.headers.push((b"Content-Length".to_vec(), length));
     }
 
-    fn to_bytes(&self, dice: &mut Dice) -> Vec<u8> {
+    fn to_bytes(&self, dice: &mut RandomChoices) -> Vec<u8> {
         let colon: &[u8] = if dice.once_in(12) {
             dice.one::<&[u8]>(&[b":", b" : ", b":\t", b""])
         } else {

@@ -10,13 +10,13 @@ use std::time::Duration;
 use crate::support::daemon::Daemon;
 use crate::support::users::User;
 
-pub(super) struct Crowd {
+pub(super) struct ConnectionFlood {
     stop: Arc<AtomicBool>,
     opened: Arc<AtomicUsize>,
     thread: Option<JoinHandle<Vec<u8>>>,
 }
 
-impl Crowd {
+impl ConnectionFlood {
     /// Opens `size` connections at a time and sends this on each.
     pub(super) fn new(daemon: &Daemon, user: User, size: usize, sends: &'static str) -> Self {
         Self::with(daemon, user, size, sends.as_bytes().to_vec(), false)
@@ -39,7 +39,7 @@ impl Crowd {
         let socket = daemon.socket.clone();
         let thread = std::thread::spawn(move || {
             // Changes the user of this thread only.
-            user.become_it();
+            user.switch_thread();
             let (mut open, mut came) = (Vec::<UnixStream>::new(), vec![]);
             while !stopped.load(Ordering::Relaxed) {
                 while open.len() < size && !stopped.load(Ordering::Relaxed) {

@@ -17,7 +17,7 @@ const NO_REQUEST: &str = "\u{1}\r\n\r\n";
 fn connect_without_a_wait(daemon: &Daemon, user: User) -> UnixStream {
     let address = SocketAddrUnix::new(&daemon.socket).unwrap();
     let connect = || {
-        user.become_it();
+        user.switch_thread();
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket =
             rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
@@ -40,7 +40,7 @@ fn status_without_a_wait(env: &TestEnv, daemon: &Daemon, user: User) -> u16 {
     // A refusal may arrive before the request is written.
     let _ = stream.write_all(get(TOKEN).as_bytes());
     let answer = http::read_response(&mut stream).unwrap();
-    env.came_out("an answer", &answer.body, answer.status == 200);
+    env.add_output("an answer", &answer.body, answer.status == 200);
     answer.status
 }
 
@@ -62,12 +62,12 @@ fn can_have_many(test: &str) -> bool {
 #[test]
 fn floods_of_strangers_delay_no_other_user() {
     let test = "floods_of_strangers_delay_no_other_user";
-    if !are_root(test) || !can_have_many(test) {
+    if !is_root_or_skip(test) || !can_have_many(test) {
         return;
     }
-    let env = place(&[ALICE]);
+    let env = set_up(&[ALICE]);
     let mut daemon = start(&env, DESCRIPTORS);
-    let crowds = [MALLORY, TRUDY].map(|user| Crowd::new(&daemon, user, 1_500, "G"));
+    let crowds = [MALLORY, TRUDY].map(|user| ConnectionFlood::new(&daemon, user, 1_500, "G"));
     for crowd in &crowds {
         wait_until("the crowd to connect", || crowd.opened() >= 1_500);
     }
@@ -93,13 +93,13 @@ fn floods_of_strangers_delay_no_other_user() {
 #[test]
 fn a_user_that_sends_no_requests_delays_only_itself() {
     let test = "a_user_that_sends_no_requests_delays_only_itself";
-    if !are_root(test) || !can_have_many(test) {
+    if !is_root_or_skip(test) || !can_have_many(test) {
         return;
     }
-    let env = place(&[ALICE, BOB]);
+    let env = set_up(&[ALICE, BOB]);
     let mut daemon = start(&env, DESCRIPTORS);
     let before = descriptors(&daemon);
-    let crowd = Crowd::new(&daemon, BOB, 1_500, NO_REQUEST);
+    let crowd = ConnectionFlood::new(&daemon, BOB, 1_500, NO_REQUEST);
     wait_until("the connections to wait", || {
         descriptors(&daemon) > before + 1_000
     });
@@ -116,11 +116,11 @@ fn a_user_that_sends_no_requests_delays_only_itself() {
 #[test]
 fn at_a_stop_each_connection_that_waits_gets_its_answer() {
     let test = "at_a_stop_each_connection_that_waits_gets_its_answer";
-    if !are_root(test) || !can_have_many(test) {
+    if !is_root_or_skip(test) || !can_have_many(test) {
         return;
     }
     const MANY: usize = 3_000;
-    let env = place(&[ALICE]);
+    let env = set_up(&[ALICE]);
     let mut daemon = start(&env, DESCRIPTORS);
     let before = descriptors(&daemon);
     let mut streams: Vec<_> = (0..MANY)
@@ -146,13 +146,13 @@ fn at_a_stop_each_connection_that_waits_gets_its_answer() {
 #[test]
 fn at_a_stop_requests_on_connections_that_wait_are_answered() {
     let test = "at_a_stop_requests_on_connections_that_wait_are_answered";
-    if !are_root(test) || !can_have_many(test) {
+    if !is_root_or_skip(test) || !can_have_many(test) {
         return;
     }
-    let env = place(&[ALICE]);
+    let env = set_up(&[ALICE]);
     let mut daemon = start(&env, DESCRIPTORS);
     let before = descriptors(&daemon);
-    let crowd = Crowd::new(&daemon, ALICE, 1_500, NO_REQUEST);
+    let crowd = ConnectionFlood::new(&daemon, ALICE, 1_500, NO_REQUEST);
     wait_until("the connections to wait", || {
         descriptors(&daemon) > before + 1_000
     });
@@ -168,7 +168,7 @@ fn at_a_stop_requests_on_connections_that_wait_are_answered() {
     env.stop(&mut daemon);
     for stream in &mut streams {
         let answer = http::read_response(stream).unwrap();
-        env.came_out("an answer", &answer.body, true);
+        env.add_output("an answer", &answer.body, true);
         assert_eq!(answer.status, 200);
     }
 }

@@ -48,15 +48,16 @@ fn helper(args: &[&str]) -> Vec<u8> {
 
 #[test]
 fn waiting_requests_do_not_exclude_other_users() {
-    if !are_root("waiting_requests_do_not_exclude_other_users") {
+    if !is_root_or_skip("waiting_requests_do_not_exclude_other_users") {
         return;
     }
-    let env = place(&[ALICE, BOB, CAROL]);
+    let env = set_up(&[ALICE, BOB, CAROL]);
     let mut daemon = start(&env, 256);
     let token = env.get(&daemon, TOKEN).json();
     env.fault("hang");
     for (what, request) in waits(token["generation"].as_u64().unwrap()) {
-        let crowds = [BOB, CAROL].map(|user| Crowd::sending(&daemon, user, 200, request.clone()));
+        let crowds =
+            [BOB, CAROL].map(|user| ConnectionFlood::sending(&daemon, user, 200, request.clone()));
         for crowd in &crowds {
             wait_until("the crowd to connect", || crowd.opened() >= 200);
         }
@@ -73,10 +74,10 @@ fn waiting_requests_do_not_exclude_other_users() {
 
 #[test]
 fn a_waiting_request_that_loses_its_slot_gets_its_timeout_answer() {
-    if !are_root("a_waiting_request_that_loses_its_slot_gets_its_timeout_answer") {
+    if !is_root_or_skip("a_waiting_request_that_loses_its_slot_gets_its_timeout_answer") {
         return;
     }
-    let env = place(&[ALICE, BOB]);
+    let env = set_up(&[ALICE, BOB]);
     // How many of these are left for connections depends on the descriptors that the daemon inherits and does not
     // close.
     const DESCRIPTORS: usize = 64;
@@ -107,7 +108,7 @@ fn a_waiting_request_that_loses_its_slot_gets_its_timeout_answer() {
     env.fault_at(1, "none");
     for stream in [&mut few, many.last_mut().unwrap()] {
         let answer = http::read_response(stream).unwrap();
-        env.came_out("an answer", &answer.body, true);
+        env.add_output("an answer", &answer.body, true);
         assert_eq!(answer.status, 200);
     }
     env.stop(&mut daemon);

@@ -9,7 +9,7 @@
     reason = "a test that meets the unexpected fails by panicking"
 )]
 
-mod stories;
+mod scenarios;
 mod world;
 
 // The modules without tasks and channels come from the library.
@@ -25,18 +25,18 @@ use jetond::{
 )]
 /// The tested files, unchanged: `src/keep` is a link to `src/daemon/keep`.
 mod keep {
+    pub mod api_queries;
     pub mod attempt;
     pub mod bulkhead;
-    mod crowds;
     pub mod feed;
     pub mod handle;
     pub mod keeper;
-    pub mod lookups;
     mod mailbox;
-    pub mod patience;
     mod queue;
     pub mod roster;
-    pub mod sink_board;
+    pub mod sink_states;
+    pub mod wait_limit;
+    mod wait_logs;
     mod waiters;
 
     pub mod jumps {
@@ -48,12 +48,12 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
 fn main() {
     let schedules = std::env::var("JETON_SCHEDULES").map_or(500, |n| n.parse().unwrap());
-    for (name, story) in stories::ALL {
+    for (name, story) in scenarios::ALL {
         run(RandomScheduler::new(schedules / 2), story);
         run(PctScheduler::new(3, schedules - schedules / 2), story);
         println!("test {name} ... ok, in {schedules} orders");
     }
-    println!("{} passed, 0 failed", stories::ALL.len());
+    println!("{} passed, 0 failed", scenarios::ALL.len());
 }
 
 fn run(scheduler: impl Scheduler + Send + 'static, story: fn()) {

@@ -8,19 +8,19 @@ use std::time::Duration;
 use jetond::credential::Credential;
 use jetond::fault::{Fault, FaultKind};
 use jetond::instant::{BootInstant, Now, UnixTime};
-use jetond::lifecycle::{Pace, Policy};
-use jetond::policy::{Caller, Gate, UserNamespace};
+use jetond::lifecycle::{AttemptLimits, Policy};
+use jetond::policy::{AccessContext, Caller, UserNamespace};
 use jetond::profile::ProfileName;
 use jetond::provider::{Fetching, Granted, Provider};
-use jetond::schedule::Unit;
+use jetond::schedule::Jitter;
 use jetond::token::{AccessToken, Grant};
 use tokio::sync::watch;
 
-use crate::clock::{Clock, Reading, Waiting};
+use crate::clock::{Clock, ClockReading, ClockWait};
 use crate::keep::bulkhead::Bulkhead;
 use crate::keep::feed::Feed;
 use crate::keep::handle::Handle;
-use crate::keep::keeper::Parts;
+use crate::keep::keeper::KeeperParts;
 use crate::keep::roster::{Entry, Roster};
 use crate::store::source::{CredentialSource, LoadedCredential, Loading};
 
@@ -100,19 +100,19 @@ impl World {
         });
         let booted = BootInstant::from_boot(Duration::from_secs(1_000));
         let clock = Arc::new(TestClock::still(booted));
-        let parts = Parts {
+        let parts = KeeperParts {
             name: name(),
             source: Arc::new(Store),
             provider: Arc::<Issuer>::clone(&issuer),
             clock: Arc::<TestClock>::clone(&clock),
-            jitter: || Unit::new(0.5),
+            jitter: || Jitter::new(0.5),
             policy: Policy::default(),
             compartment: Bulkhead::default().compartment("issuer"),
             generation: 0,
-            pace: Pace::default(),
+            pace: AttemptLimits::default(),
         };
         let handle = Arc::new(Handle::spawn(parts, "told", Default::default()));
-        let roster = Arc::new(Roster::new(Gate {
+        let roster = Arc::new(Roster::new(AccessContext {
             own_uid: 1_000,
             namespace: UserNamespace::Identity,
         }));

@@ -13,7 +13,7 @@ use crate::support::scripts::write_script;
 
 /// The record of an agent.
 #[derive(Debug, PartialEq, Deserialize, Serialize)]
-pub(super) struct Exchange {
+pub(super) struct AgentRecord {
     /// The runs of the helper, sorted by their arguments because their order is random.
     helper: Vec<Run>,
     /// The distinct requests as `METHOD PATH CREDENTIAL`.
@@ -46,9 +46,9 @@ pub(super) fn helper(env: &TestEnv) -> String {
     helper.to_str().unwrap().to_owned()
 }
 
-impl Exchange {
+impl AgentRecord {
     /// Returns the record of what happened with the helper of [`helper`].
-    pub(super) fn took_place(env: &TestEnv, server: &mut Server) -> Self {
+    pub(super) fn from_run(env: &TestEnv, server: &mut Server) -> Self {
         let notes = fs::read_to_string(env.path("out/helper")).unwrap_or_default();
         let mut helper: Vec<Run> = vec![];
         for word in notes.split_terminator('\0') {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::TestEnv;
-use crate::tools::{self, Missing, program};
+use crate::tools::{self, MissingProgram, program};
 
 /// An issuer with one client. It ends with the test.
-pub(super) struct Served {
+pub(super) struct RunningIssuer {
     child: Child,
     commands: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -31,9 +31,9 @@ pub(super) const LIFETIME: Duration = Duration::from_secs(30);
 /// The line in the configuration for an issuer that does not decode.
 const RAW: &str = "client-auth = \"basic-raw\"";
 
-impl Served {
+impl RunningIssuer {
     /// Starts an Authlib issuer. It undoes percent-encoding, and leaves a plus as it is.
-    pub(super) fn authlib(env: &mut TestEnv, secret: &str) -> Result<Self, Missing> {
+    pub(super) fn authlib(env: &mut TestEnv, secret: &str) -> Result<Self, MissingProgram> {
         let mut command = env.command(tools::python()?);
         command.arg(script("authlib_issuer.py"));
         let client = ("basic:client", None);
@@ -44,7 +44,7 @@ impl Served {
 
     /// Starts a Glewlwyd issuer. It compares ID and secret without decoding, and answers an unknown client with an
     /// empty 403.
-    pub(super) fn glewlwyd(env: &mut TestEnv, secret: &str) -> Result<Self, Missing> {
+    pub(super) fn glewlwyd(env: &mut TestEnv, secret: &str) -> Result<Self, MissingProgram> {
         let glewlwyd = program("glewlwyd")?;
         let folder = env.path("issuer");
         fs::create_dir(&folder).unwrap();
@@ -63,7 +63,10 @@ impl Served {
     }
 
     /// Starts a node-oauth2-server issuer. It compares ID and secret without decoding.
-    pub(super) fn node_oauth2_server(env: &mut TestEnv, secret: &str) -> Result<Self, Missing> {
+    pub(super) fn node_oauth2_server(
+        env: &mut TestEnv,
+        secret: &str,
+    ) -> Result<Self, MissingProgram> {
         let script = tools::node_oauth2_server()?;
         let mut command = env.command(program("node")?);
         command.arg(script);
@@ -74,7 +77,7 @@ impl Served {
     }
 
     /// Starts an oidc-provider issuer. It decodes ID and secret as RFC 6749 requires.
-    pub(super) fn oidc_provider(env: &mut TestEnv, secret: &str) -> Result<Self, Missing> {
+    pub(super) fn oidc_provider(env: &mut TestEnv, secret: &str) -> Result<Self, MissingProgram> {
         let script = tools::oidc_provider()?;
         let mut command = env.command(program("node")?);
         program("openssl")?;
@@ -139,7 +142,7 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for RunningIssuer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

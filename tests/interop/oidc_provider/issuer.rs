@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::support::TestEnv;
-use crate::tools::{Missing, oidc_provider, program};
+use crate::tools::{MissingProgram, oidc_provider, program};
 
 /// The issuer. It ends with the test.
 pub(super) struct Issuer {
@@ -39,7 +39,10 @@ pub(super) struct Client {
 
 impl Issuer {
     /// Starts an issuer with these settings (see `server.mjs`). Leaks of its secrets and tokens fail the test.
-    pub(super) fn start(env: &mut TestEnv, settings: &[(&str, &str)]) -> Result<Self, Missing> {
+    pub(super) fn start(
+        env: &mut TestEnv,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, MissingProgram> {
         let script = oidc_provider()?;
         program("openssl")?;
         let folder = env.path("issuer");
@@ -66,9 +69,9 @@ impl Issuer {
         let mut client = |name: &str| {
             let id = text(&format!("/clients/{name}/id"));
             let secret = text(&format!("/clients/{name}/secret"));
-            env.watch_for_secret(&format!("the client secret {name}"), &secret);
+            env.forbid_secret(&format!("the client secret {name}"), &secret);
             // The encoded form, which is sent as base64 in a header (RFC 6749, section 2.3.1).
-            env.watch_for(&format!("the encoded secret {name}"), &encoded(&secret));
+            env.forbid(&format!("the encoded secret {name}"), &encoded(&secret));
             Client { id, secret }
         };
         let (basic, post) = (client("basic"), client("post"));

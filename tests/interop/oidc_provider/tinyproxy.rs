@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use super::issuer::Issuer;
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
-use crate::tools::{Missing, program};
+use crate::tools::{MissingProgram, program};
 
 /// The number of connections of an enrolment: one for the discovery document, to show the user where the secret goes,
 /// and those of a token.
@@ -18,7 +18,7 @@ pub(super) const FETCH: usize = 2;
 
 /// Starts an issuer behind a proxy. It has a host name, because the client bypasses the proxy for a loopback IP
 /// address.
-pub(super) fn behind_a_proxy(env: &mut TestEnv) -> Result<(Issuer, Tinyproxy), Missing> {
+pub(super) fn behind_a_proxy(env: &mut TestEnv) -> Result<(Issuer, Tinyproxy), MissingProgram> {
     let issuer = Issuer::start(env, &[("HOST", "localhost")])?;
     let proxy = Tinyproxy::start(env, issuer.port())?;
     Ok((issuer, proxy))
@@ -40,7 +40,7 @@ pub(super) struct Tinyproxy {
 
 impl Tinyproxy {
     /// Starts a proxy that lets clients on this machine connect to this port.
-    pub(super) fn start(env: &TestEnv, to: u16) -> Result<Self, Missing> {
+    pub(super) fn start(env: &TestEnv, to: u16) -> Result<Self, MissingProgram> {
         let tinyproxy = program("tinyproxy")?;
         let log = env.path("out/tinyproxy");
         let config = env.path("tinyproxy.conf");

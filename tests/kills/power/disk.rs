@@ -34,7 +34,7 @@ pub(super) struct Disk {
 }
 
 /// A power loss.
-pub(super) struct Loss {
+pub(super) struct PowerLoss {
     /// The content of the disk after it.
     pub(super) tree: Tree,
     /// The number of changes before it.
@@ -107,7 +107,7 @@ impl Disk {
     }
 
     /// Returns the disk after a power loss at a random call.
-    pub(super) fn after_power_loss(&self, random: &mut fastrand::Rng) -> Loss {
+    pub(super) fn after_power_loss(&self, random: &mut fastrand::Rng) -> PowerLoss {
         let end = random.usize(..=self.changes.len());
         let kept: Vec<(bool, f64)> = (0..end).map(|_| (random.bool(), random.f64())).collect();
         let tree = self.with(
@@ -127,7 +127,7 @@ impl Disk {
             "after {end} of {} changes without {dropped:?}",
             self.changes.len()
         );
-        Loss { tree, end, label }
+        PowerLoss { tree, end, label }
     }
 
     /// Returns whether a change is surely on the disk after all changes before `end`.

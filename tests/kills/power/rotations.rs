@@ -12,13 +12,13 @@ use serde_json::Value;
 
 use super::disk::{Change, Disk, Tree};
 use super::log;
-use crate::judge::Bar;
-use crate::place::{PROFILE, Place};
+use crate::judge::ForbiddenOutcome;
+use crate::place::{KillEnv, PROFILE};
 use crate::rotation::form::Form;
 use crate::rotation::mode::Mode;
 use crate::rotation::phase::answered;
-use crate::rotation::turns::Turn;
-use crate::rotation::walk::{Asked, END, FIRST};
+use crate::rotation::turns::CpuPermit;
+use crate::rotation::walk::{END, FIRST, RequestedRotation};
 use crate::tracer;
 
 /// The names of the keys at the control plane, by client ID. For a rotation in place, the secret of the key, without a
@@ -40,8 +40,8 @@ pub(super) fn of_form(
     variants: usize,
     seed: u64,
 ) -> (usize, usize, Vec<String>) {
-    let working = Turn::take();
-    let mut place = Place::with_life(mode.life);
+    let working = CpuPermit::take();
+    let mut place = KillEnv::with_life(mode.life);
     let mut former = place.replace_daemon();
     place.env.stop(&mut former);
     let roots = ["state", "config", "home"].map(|root| place.env.path(root));
@@ -54,7 +54,7 @@ pub(super) fn of_form(
     place.wait_for_token();
 
     let first = keys(&place, mode);
-    let mut asked = Asked::new(place, mode, form);
+    let mut asked = RequestedRotation::new(place, mode, form);
     drop(working);
     let turns = follow(&mut asked, mode, &first);
     let mut daemon = asked.place.replace_daemon();
@@ -99,7 +99,7 @@ pub(super) fn of_form(
     }
     // The tests with kills measure how soon the next daemon serves.
     let walked = asked.ended(None, 1).broken.into_iter();
-    let walked = walked.filter(|(bar, _)| *bar != Bar::Late);
+    let walked = walked.filter(|(bar, _)| *bar != ForbiddenOutcome::Late);
     broken.extend(walked.map(|(_, what)| what));
     (variants, seen.len(), broken)
 }
@@ -108,7 +108,7 @@ fn text(path: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
 }
 
-fn keys(place: &Place, mode: &Mode) -> Keys {
+fn keys(place: &KillEnv, mode: &Mode) -> Keys {
     if mode.is_in_place {
         let sandbox = place.env.sandbox();
         let newest = match sandbox.stats().keys_regenerated {
@@ -128,7 +128,7 @@ fn now() -> f64 {
 }
 
 /// Records the changes of the keys until the rotation is over.
-fn follow(asked: &mut Asked, mode: &Mode, first: &Keys) -> Vec<KeysChange> {
+fn follow(asked: &mut RequestedRotation, mode: &Mode, first: &Keys) -> Vec<KeysChange> {
     let (start, mut last, mut at, mut looks) = (Instant::now(), first.clone(), now(), 0_u64);
     let mut turns = vec![];
     loop {

@@ -16,9 +16,9 @@ use tempfile::TempDir;
 use super::form::Form;
 use super::mode::Mode;
 use super::phase::Phase;
-use super::turns::Turn;
-use super::walk::{Asked, END, Walked, served};
-use crate::place::Place;
+use super::turns::CpuPermit;
+use super::walk::{END, RequestedRotation, RotationResult, served};
+use crate::place::KillEnv;
 use crate::support::TestEnv;
 
 /// How long a full disk stays full: longer than the rotation waits before its next try.
@@ -113,16 +113,16 @@ impl fmt::Display for DiskError {
 }
 
 /// Breaks the disk for a while, and judges the result.
-pub(super) fn walk(mode: &'static Mode, form: Form, error: DiskError) -> Walked {
-    let turn = Turn::take();
-    let mut place = Place::with_life(mode.life);
+pub(super) fn walk(mode: &'static Mode, form: Form, error: DiskError) -> RotationResult {
+    let turn = CpuPermit::take();
+    let mut place = KillEnv::with_life(mode.life);
     let mut former = place.replace_daemon();
     place.env.stop(&mut former);
     place.daemon = place.env.start_command(without_end_by_limit(&place.env));
     place.wait_for_token();
     slow(&place, error.phase);
     let mut broken_disk = (error.phase == Phase::Checking).then(|| BrokenDisk::new(&place, error));
-    let mut asked = Asked::new(place, mode, form.without_fault());
+    let mut asked = RequestedRotation::new(place, mode, form.without_fault());
     drop(turn);
     let (start, mut disturbed, mut broken) = (Instant::now(), None, vec![]);
     let mut looks = 0_u32;
@@ -163,7 +163,7 @@ pub(super) fn walk(mode: &'static Mode, form: Form, error: DiskError) -> Walked 
 }
 
 /// Prolongs the phase, so that the disk can be broken in it.
-fn slow(place: &Place, phase: Phase) {
+fn slow(place: &KillEnv, phase: Phase) {
     let fault = match phase {
         Phase::Creating | Phase::Regenerating => "keys:slow:1.5",
         Phase::Proving | Phase::Renewed => "slow:1.5",
@@ -196,7 +196,7 @@ struct BrokenDisk {
 }
 
 impl BrokenDisk {
-    fn new(place: &Place, error: DiskError) -> Self {
+    fn new(place: &KillEnv, error: DiskError) -> Self {
         let daemon = place.daemon.child.id();
         let tracer = match error.kind {
             Kind::Short(bytes) => {
@@ -221,13 +221,13 @@ impl BrokenDisk {
     }
 
     /// Returns whether it has failed as often as it should.
-    fn has_failed(&mut self, place: &Place) -> bool {
+    fn has_failed(&mut self, place: &KillEnv) -> bool {
         let is_long_enough = self.tracer.is_some() || self.since.elapsed() >= FULL;
         is_long_enough && self.errors(place) >= self.error.times
     }
 
     /// Returns how often it has failed, as far as known.
-    fn errors(&mut self, place: &Place) -> usize {
+    fn errors(&mut self, place: &KillEnv) -> usize {
         match &mut self.tracer {
             Some((tracer, log)) => {
                 assert!(tracer.try_wait().unwrap().is_none(), "strace has ended");

@@ -12,11 +12,11 @@ use rustix::process::Signal;
 
 use super::mode::MODES;
 use super::phase::{self, Phase};
-use super::turns::Turn;
+use super::turns::CpuPermit;
 use super::walk::{END, FIRST, in_background, judge_end, last_lines};
 use crate::batch::at_once;
-use crate::judge::{Bar, Broken, end_of};
-use crate::place::{PROFILE, Place};
+use crate::judge::{ForbiddenOutcome, Violations, end_of};
+use crate::place::{KillEnv, PROFILE};
 use crate::support::daemon::Daemon;
 use crate::support::env::Output;
 use crate::support::http::Response;
@@ -29,14 +29,14 @@ const PATIENCE: Duration = END;
 /// One round.
 #[derive(Debug, Clone, Copy)]
 struct Round {
-    story: Story,
+    story: RoundCourse,
     /// Whether each host has its own locks.
     are_locks_apart: bool,
 }
 
 /// The course of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Story {
+enum RoundCourse {
     /// Both hosts get a request for a rotation at the same time.
     AtOnce,
     /// The second host gets a request while the first one rotates.
@@ -48,15 +48,15 @@ enum Story {
     Stolen(Phase),
 }
 
-const STORIES: [Story; 8] = [
-    Story::AtOnce,
-    Story::Killed(Phase::Grace),
-    Story::Second,
-    Story::Killed(Phase::Creating),
-    Story::AtOnce,
-    Story::Killed(Phase::Proving),
-    Story::Stolen(Phase::Grace),
-    Story::Killed(Phase::Deleting),
+const STORIES: [RoundCourse; 8] = [
+    RoundCourse::AtOnce,
+    RoundCourse::Killed(Phase::Grace),
+    RoundCourse::Second,
+    RoundCourse::Killed(Phase::Creating),
+    RoundCourse::AtOnce,
+    RoundCourse::Killed(Phase::Proving),
+    RoundCourse::Stolen(Phase::Grace),
+    RoundCourse::Killed(Phase::Deleting),
 ];
 
 /// The hosts, and the folder of each one's sockets.
@@ -65,7 +65,7 @@ const HOSTS: [(&str, &str); 2] = [("host-a", "run"), ("host-b", "run-b")];
 /// Tries this many rounds, `threads` at a time, prints the results, and returns whether all is well.
 pub(crate) fn run(rounds: usize, threads: usize) -> bool {
     let name = "two hosts with one home";
-    if !users::are_root(name) || !mounts::can_mount(name) {
+    if !users::is_root_or_skip(name) || !mounts::can_mount_or_skip(name) {
         return true;
     }
     let start = Instant::now();
@@ -100,20 +100,20 @@ pub(crate) fn run(rounds: usize, threads: usize) -> bool {
 }
 
 /// Plays a round; returns whether the key was rotated twice, and what is wrong.
-fn play(round: &Round) -> (bool, Broken) {
-    let turn = Turn::take();
+fn play(round: &Round) -> (bool, Violations) {
+    let turn = CpuPermit::take();
     let mut hosts = Hosts::new(*round);
     let mut broken = vec![];
     let first = hosts.ask(0, &[]);
     let mut asked = vec![first];
     drop(turn);
     match round.story {
-        Story::AtOnce => asked.push(hosts.ask(1, &[])),
-        Story::Second => {
+        RoundCourse::AtOnce => asked.push(hosts.ask(1, &[])),
+        RoundCourse::Second => {
             hosts.wait_for(Phase::Grace);
             broken.extend(hosts.leaves_alone());
         }
-        Story::Killed(phase) => {
+        RoundCourse::Killed(phase) => {
             hosts.wait_for(phase);
             hosts.daemon(0).signal(Signal::KILL);
             hosts.daemon(0).wait();
@@ -122,7 +122,7 @@ fn play(round: &Round) -> (bool, Broken) {
                 asked.push(hosts.ask(1, &["--take-over"]));
             }
         }
-        Story::Stolen(phase) => {
+        RoundCourse::Stolen(phase) => {
             hosts.wait_for(phase);
             asked.push(hosts.ask(1, &["--take-over"]));
         }
@@ -133,31 +133,31 @@ fn play(round: &Round) -> (bool, Broken) {
         .map(|output| output.join().unwrap())
         .collect();
     hosts.wait_for_end();
-    let _turn = Turn::take();
-    if matches!(round.story, Story::Killed(_)) {
+    let _turn = CpuPermit::take();
+    if matches!(round.story, RoundCourse::Killed(_)) {
         hosts.place.daemon = hosts.start(0);
     }
     for output in &ends {
         for said in [&output.stdout, &output.stderr] {
             let env = &hosts.place.env;
-            env.came_out("jeton rotate", said.as_bytes(), false);
+            env.add_output("jeton rotate", said.as_bytes(), false);
         }
     }
     // In the other stories the second host only continues the first one's rotation.
     let done = ends.iter().filter(|output| output.code == 0).count();
-    let is_double = round.story == Story::AtOnce && done > 1;
+    let is_double = round.story == RoundCourse::AtOnce && done > 1;
     // Without a shared lock, each host may block the other before a key is made.
-    if round.story == Story::AtOnce && done == 0 && !round.are_locks_apart {
+    if round.story == RoundCourse::AtOnce && done == 0 && !round.are_locks_apart {
         let said = ends.iter().map(|end| tail(&end.stderr));
         let said: Vec<String> = said.collect();
-        broken.push((Bar::Late, format!("neither rotates: {said:?}")));
+        broken.push((ForbiddenOutcome::Late, format!("neither rotates: {said:?}")));
     }
     for (n, _) in HOSTS.iter().enumerate() {
         let answer = hosts.token(n);
         if answer.status != 200 {
             let why = last_lines(hosts.daemon(n));
             let what = format!("host {n} serves no token: {} {why}", answer.code());
-            broken.push((Bar::Lost, what));
+            broken.push((ForbiddenOutcome::Lost, what));
         }
     }
     broken.extend(judge_end(&hosts.place));
@@ -175,7 +175,7 @@ fn target(of: &str) -> String {
 
 /// Both hosts. The first one's daemon is that of the place.
 struct Hosts {
-    place: Place,
+    place: KillEnv,
     second: Daemon,
     round: Round,
 }
@@ -184,7 +184,7 @@ struct Hosts {
 
 impl Hosts {
     fn new(round: Round) -> Self {
-        let mut place = Place::with_life(MODES[0].life);
+        let mut place = KillEnv::with_life(MODES[0].life);
         let mut former = place.replace_daemon();
         place.env.stop(&mut former);
         let folders = [
@@ -285,7 +285,7 @@ impl Hosts {
     }
 
     /// Sends a request to the second host, which must not touch the rotation of the first one.
-    fn leaves_alone(&mut self) -> Option<(Bar, String)> {
+    fn leaves_alone(&mut self) -> Option<(ForbiddenOutcome, String)> {
         let output = self.ask(1, &[]).join().unwrap();
         let is_left = output.code != 0 && output.stderr.contains("host-a");
         let is_busy = output.code != 0 && !self.round.are_locks_apart;
@@ -295,7 +295,7 @@ impl Hosts {
                 output.code,
                 tail(&output.stderr)
             );
-            (Bar::FalseSuccess, what)
+            (ForbiddenOutcome::FalseSuccess, what)
         })
     }
 

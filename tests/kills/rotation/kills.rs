@@ -8,10 +8,10 @@ use super::form::{Form, Span};
 use super::mode::MODES;
 use super::phase::Phase;
 use super::table::{self, Cell};
-use super::walk::{self, Target, Walked};
+use super::walk::{self, RotationResult, Target};
 use crate::batch::{Choice, at_once};
 use crate::behaviour::Behaviour;
-use crate::judge::Bar;
+use crate::judge::ForbiddenOutcome;
 use crate::support;
 use crate::tracer::{self, Group};
 
@@ -42,7 +42,7 @@ struct Tally {
     /// The killed commands, by mode and phase.
     commands: BTreeMap<(usize, Phase), usize>,
     missed: usize,
-    broken: Vec<(Bar, String)>,
+    broken: Vec<(ForbiddenOutcome, String)>,
     faults: Vec<String>,
     slowest: Duration,
 }
@@ -173,7 +173,7 @@ fn choose(choice: &Choice) -> Vec<Try> {
     chosen
 }
 
-fn disturb(one: &Try) -> Walked {
+fn disturb(one: &Try) -> RotationResult {
     match one.how {
         How::Kill(target) => walk::kill(&MODES[one.mode], one.form, target),
         How::Error(error) => disk_errors::walk(&MODES[one.mode], one.form, error),
@@ -231,7 +231,7 @@ impl Try {
 // === impl Tally ===
 
 impl Tally {
-    fn add(&mut self, one: &Try, result: Result<Walked, String>, is_told: bool) {
+    fn add(&mut self, one: &Try, result: Result<RotationResult, String>, is_told: bool) {
         let walked = match result {
             Ok(walked) => walked,
             Err(why) => return self.faults.push(format!("{}: {why}", one.label())),
@@ -289,7 +289,7 @@ impl Tally {
             Choice::All => false,
             Choice::Only(_) => true,
         };
-        let counts = Bar::ALL.map(|bar| {
+        let counts = ForbiddenOutcome::ALL.map(|bar| {
             let count = self
                 .broken
                 .iter()

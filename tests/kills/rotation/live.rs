@@ -24,7 +24,7 @@ const WAITS: u32 = 10_000;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The output of strace.
-pub(super) struct Live {
+pub(super) struct TracedDaemon {
     /// Not in the place, because all files there are read to their end.
     folder: TempDir,
     /// The port of the control plane.
@@ -33,7 +33,7 @@ pub(super) struct Live {
 }
 
 /// An observation.
-pub(super) enum Sight {
+pub(super) enum Observation {
     /// The daemon is about to make a call for its rotation.
     Call(Group),
     /// There was no call for a while.
@@ -44,7 +44,7 @@ pub(super) enum Sight {
 
 // === impl Live ===
 
-impl Live {
+impl TracedDaemon {
     pub(super) fn new(env: &TestEnv) -> Self {
         let folder = TempDir::new().unwrap();
         let mut make = Command::new("mkfifo");
@@ -108,11 +108,13 @@ impl Live {
     }
 
     /// Waits a moment for the next call.
-    pub(super) fn next(&self) -> Sight {
+    pub(super) fn next(&self) -> Observation {
         match self.calls.as_ref().unwrap().recv_timeout(LOOK) {
-            Ok(line) => self.group(&line).map_or(Sight::Nothing, Sight::Call),
-            Err(RecvTimeoutError::Timeout) => Sight::Nothing,
-            Err(RecvTimeoutError::Disconnected) => Sight::End,
+            Ok(line) => self
+                .group(&line)
+                .map_or(Observation::Nothing, Observation::Call),
+            Err(RecvTimeoutError::Timeout) => Observation::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Observation::End,
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) struct Mode {
     /// The behaviours of the control plane during the rotation.
     pub(crate) forms: &'static [Form],
     /// The cells of its table that cannot be filled.
-    pub(crate) never: &'static [Never],
+    pub(crate) never: &'static [ImpossibleCells],
 }
 
 enum Program {
@@ -41,7 +41,7 @@ enum Program {
 }
 
 /// Cells that cannot be filled.
-pub(crate) struct Never {
+pub(crate) struct ImpossibleCells {
     pub(crate) phases: &'static [Phase],
     pub(crate) behaviours: &'static [Behaviour],
     pub(crate) groups: &'static [Group],
@@ -104,26 +104,26 @@ const IN_PLACE: Mode = Mode {
 
 const CALLS: &[Group] = &[Group::Connect, Group::Send, Group::Receive];
 
-const OVERLAP_NEVER: &[Never] = &[
-    Never {
+const OVERLAP_NEVER: &[ImpossibleCells] = &[
+    ImpossibleCells {
         phases: &[Phase::Stored, Phase::Switched, Phase::Settled],
         behaviours: &Behaviour::ALL,
         groups: CALLS,
         why: "nothing is asked between the write of the record and that of the journal",
     },
-    Never {
+    ImpossibleCells {
         phases: &[Phase::Settled],
         behaviours: &Behaviour::ALL,
         groups: &[Group::Write],
         why: "the journal is only removed",
     },
-    Never {
+    ImpossibleCells {
         phases: &[Phase::Undoing],
         behaviours: &[Behaviour::Answers],
         groups: &Group::ALL,
         why: "a control plane that answers gives no reason to undo a rotation",
     },
-    Never {
+    ImpossibleCells {
         phases: &[Phase::Undoing],
         behaviours: &[
             Behaviour::Swallows,
@@ -136,8 +136,8 @@ const OVERLAP_NEVER: &[Never] = &[
     },
 ];
 
-const IN_PLACE_NEVER: &[Never] = &[
-    Never {
+const IN_PLACE_NEVER: &[ImpossibleCells] = &[
+    ImpossibleCells {
         phases: &[
             Phase::Keeping,
             Phase::Noting,
@@ -148,7 +148,7 @@ const IN_PLACE_NEVER: &[Never] = &[
         groups: CALLS,
         why: "nothing is asked between two writes that belong together",
     },
-    Never {
+    ImpossibleCells {
         phases: &[Phase::Settled],
         behaviours: &Behaviour::ALL,
         groups: &[Group::Write],

@@ -43,7 +43,7 @@ pub(crate) enum Phase {
 }
 
 /// The state on the disk.
-pub(crate) struct Seen {
+pub(crate) struct DiskState {
     pub(crate) phase: Phase,
     /// The client ID of the key in force.
     pub(crate) client_id: String,
@@ -82,7 +82,7 @@ pub(crate) fn answered(slot: &Value) -> Option<String> {
 }
 
 /// Reads the state on the disk; `first` is the client ID of the key that is rotated.
-pub(crate) fn seen(env: &TestEnv, first: &str) -> Seen {
+pub(crate) fn seen(env: &TestEnv, first: &str) -> DiskState {
     // The journal is read first because it is ahead of the record: a write between the reads only makes the phase
     // later.
     let journal = journal(env);
@@ -92,7 +92,7 @@ pub(crate) fn seen(env: &TestEnv, first: &str) -> Seen {
     let slot = slot(env);
     if slot.is_some() || journal.as_ref().is_some_and(|it| it["mode"] == "in-place") {
         let phase = in_place(journal.as_ref(), &record, slot.as_ref(), is_first);
-        return Seen {
+        return DiskState {
             phase,
             client_id,
             is_first,
@@ -115,7 +115,7 @@ pub(crate) fn seen(env: &TestEnv, first: &str) -> Seen {
         (None, false, false) if is_first => Phase::Checking,
         (None, false, false) => Phase::Ended,
     };
-    Seen {
+    DiskState {
         phase,
         client_id,
         is_first,

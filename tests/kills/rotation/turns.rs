@@ -7,9 +7,9 @@ static TAKEN: Mutex<usize> = Mutex::new(0);
 static GIVEN_BACK: Condvar = Condvar::new();
 
 /// A turn, which ends when it is dropped.
-pub(crate) struct Turn(());
+pub(crate) struct CpuPermit(());
 
-impl Turn {
+impl CpuPermit {
     /// Waits for a turn: there are two for each processor.
     pub(crate) fn take() -> Self {
         let most = 2 * std::thread::available_parallelism().map_or(1, |n| n.get());
@@ -23,7 +23,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for CpuPermit {
     fn drop(&mut self) {
         *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         GIVEN_BACK.notify_one();

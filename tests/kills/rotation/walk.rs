@@ -9,13 +9,13 @@ use jetond::sandbox::{Application, OldTokens};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::form::{Form, Span};
-use super::live::{Live, Sight};
+use super::live::{Observation, TracedDaemon};
 use super::mode::Mode;
 use super::phase::{self, Phase};
-use super::turns::Turn;
+use super::turns::CpuPermit;
 use crate::behaviour::Behaviour;
-use crate::judge::{Bar, Broken, end_of};
-use crate::place::{PROFILE, Place};
+use crate::judge::{ForbiddenOutcome, Violations, end_of};
+use crate::place::{KillEnv, PROFILE};
 use crate::support::daemon::{Daemon, accepts, wait_until};
 use crate::support::env::Output;
 use crate::tracer::Group;
@@ -46,8 +46,8 @@ pub(super) struct Target {
 }
 
 /// A requested rotation.
-pub(crate) struct Asked {
-    pub(crate) place: Place,
+pub(crate) struct RequestedRotation {
+    pub(crate) place: KillEnv,
     mode: &'static Mode,
     /// The behaviour of the control plane.
     whole_form: Form,
@@ -64,27 +64,27 @@ pub(crate) struct Asked {
 }
 
 /// The result of a rotation.
-pub(crate) struct Walked {
+pub(crate) struct RotationResult {
     /// The phase on the disk when it was disturbed; `None` if it was not.
     pub(crate) disturbed: Option<Phase>,
-    pub(crate) broken: Broken,
+    pub(crate) broken: Violations,
     /// The time from the daemon's start to its first token.
     pub(crate) served_after: Duration,
 }
 
 /// Kills the daemon at this call, and judges what the next daemon makes of it.
-pub(super) fn kill(mode: &'static Mode, form: Form, target: Target) -> Walked {
-    let turn = Turn::take();
-    let mut place = Place::with_life(mode.life);
+pub(super) fn kill(mode: &'static Mode, form: Form, target: Target) -> RotationResult {
+    let turn = CpuPermit::take();
+    let mut place = KillEnv::with_life(mode.life);
     let mut former = place.replace_daemon();
     place.env.stop(&mut former);
-    let mut live = Live::new(&place.env);
+    let mut live = TracedDaemon::new(&place.env);
     let daemon = place.env.spawn_command(live.command(&place.env));
     live.follow();
     place.daemon = place.env.serving(daemon);
     place.wait_for_token();
 
-    let mut asked = Asked::new(place, mode, form);
+    let mut asked = RequestedRotation::new(place, mode, form);
     drop(turn);
     let (start, mut calls, mut disturbed) = (Instant::now(), 0, None);
     while disturbed.is_none() {
@@ -92,7 +92,7 @@ pub(super) fn kill(mode: &'static Mode, form: Form, target: Target) -> Walked {
         let sight = live.next();
         let phase = asked.phase();
         match sight {
-            Sight::Call(group) if (phase, group) == (target.phase, target.group) => {
+            Observation::Call(group) if (phase, group) == (target.phase, target.group) => {
                 calls += 1;
                 if calls == target.nth {
                     asked.place.daemon.signal(Signal::KILL);
@@ -101,8 +101,8 @@ pub(super) fn kill(mode: &'static Mode, form: Form, target: Target) -> Walked {
                 }
             }
             _ if asked.is_over(phase) => break,
-            Sight::Call(_) | Sight::Nothing => {}
-            Sight::End => panic!("the daemon ended: {}", asked.place.daemon.log()),
+            Observation::Call(_) | Observation::Nothing => {}
+            Observation::End => panic!("the daemon ended: {}", asked.place.daemon.log()),
         }
     }
     if disturbed.is_none() {
@@ -113,11 +113,11 @@ pub(super) fn kill(mode: &'static Mode, form: Form, target: Target) -> Walked {
 }
 
 /// Kills the command that has requested the rotation, which must stop nothing.
-pub(super) fn kill_command(mode: &'static Mode, form: Form, at: Phase) -> Walked {
-    let turn = Turn::take();
-    let place = Place::with_life(mode.life);
+pub(super) fn kill_command(mode: &'static Mode, form: Form, at: Phase) -> RotationResult {
+    let turn = CpuPermit::take();
+    let place = KillEnv::with_life(mode.life);
     place.wait_for_token();
-    let mut asked = Asked::new(place, mode, form);
+    let mut asked = RequestedRotation::new(place, mode, form);
     drop(turn);
     let (start, mut disturbed) = (Instant::now(), None);
     while disturbed.is_none() {
@@ -138,9 +138,9 @@ pub(super) fn kill_command(mode: &'static Mode, form: Form, at: Phase) -> Walked
 
 // === impl Asked ===
 
-impl Asked {
+impl RequestedRotation {
     /// Requests the rotation.
-    pub(crate) fn new(place: Place, mode: &'static Mode, form: Form) -> Self {
+    pub(crate) fn new(place: KillEnv, mode: &'static Mode, form: Form) -> Self {
         if form.has_dying_tokens {
             place.env.sandbox().set_old_tokens(OldTokens::Die);
         }
@@ -201,7 +201,7 @@ impl Asked {
     }
 
     /// Starts the next daemon, waits for the end of the rotation, and judges it.
-    pub(crate) fn ended(self, disturbed: Option<Phase>, chance: usize) -> Walked {
+    pub(crate) fn ended(self, disturbed: Option<Phase>, chance: usize) -> RotationResult {
         let (mode, form) = (self.mode, self.whole_form);
         let (mut place, mut broken) = self.claimed();
         place.env.fault("none");
@@ -222,7 +222,7 @@ impl Asked {
             && !(has_executed && form.fault != "late:20");
         if served_after > SOON && !may_be_revoked {
             let what = format!("the first token came after {served_after:?}");
-            broken.push((Bar::Late, what));
+            broken.push((ForbiddenOutcome::Late, what));
         }
         if !mode.is_in_place {
             // Another person makes a key between the kill and the end.
@@ -230,10 +230,10 @@ impl Asked {
             place.before.extend(place.key("foreign-key"));
         }
         broken.extend(wait_for_end(&place, mode, is_whole && !may_be_revoked));
-        let _turn = Turn::take();
+        let _turn = CpuPermit::take();
         broken.extend(judge(&mut place, mode, form));
         broken.extend(end_of(place));
-        Walked {
+        RotationResult {
             disturbed,
             broken,
             served_after,
@@ -241,18 +241,18 @@ impl Asked {
     }
 
     /// Waits for the end of the rotation in the same daemon, after its command was killed, and judges it.
-    fn ended_alone(self, disturbed: Option<Phase>) -> Walked {
+    fn ended_alone(self, disturbed: Option<Phase>) -> RotationResult {
         let (mode, form) = (self.mode, self.whole_form);
         let (mut place, mut broken) = self.claimed();
         broken.extend(wait_for_end(&place, mode, true));
         if disturbed.is_some() && phase::seen(&place.env, FIRST).is_first {
             let what = "the rotation has ended with its command".to_owned();
-            broken.push((Bar::Lost, what));
+            broken.push((ForbiddenOutcome::Lost, what));
         }
-        let _turn = Turn::take();
+        let _turn = CpuPermit::take();
         broken.extend(judge(&mut place, mode, form));
         broken.extend(end_of(place));
-        Walked {
+        RotationResult {
             disturbed,
             broken,
             served_after: Duration::ZERO,
@@ -260,7 +260,7 @@ impl Asked {
     }
 
     /// Waits for the end of the command, and checks what it claims.
-    fn claimed(self) -> (Place, Broken) {
+    fn claimed(self) -> (KillEnv, Violations) {
         let Self {
             place,
             output,
@@ -269,20 +269,20 @@ impl Asked {
         } = self;
         let output = output.join().unwrap();
         let what = mode.name;
-        place.env.came_out(what, output.stdout.as_bytes(), false);
-        place.env.came_out(what, output.stderr.as_bytes(), false);
+        place.env.add_output(what, output.stdout.as_bytes(), false);
+        place.env.add_output(what, output.stderr.as_bytes(), false);
         let mut broken = vec![];
         let claims = output.code == 0 || output.stdout.contains(mode.claim);
         let is_done = || !phase::seen(&place.env, FIRST).is_first && place.works(PROFILE);
         if claims && !is_done() {
-            broken.push((Bar::FalseSuccess, tail(&output.stdout)));
+            broken.push((ForbiddenOutcome::FalseSuccess, tail(&output.stdout)));
         }
         (place, broken)
     }
 }
 
 /// Returns whether the issuer accepts a secret in the store: one of the record, or that of the kept answer.
-fn is_whole(place: &Place) -> bool {
+fn is_whole(place: &KillEnv) -> bool {
     let record = phase::record(&place.env).unwrap_or_default();
     let slot = phase::slot(&place.env).unwrap_or_default();
     let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
@@ -296,7 +296,7 @@ fn is_whole(place: &Place) -> bool {
 }
 
 /// Returns whether the daemon says that the rotation needs a person. Only one in place may.
-fn needs_human(place: &Place, mode: &Mode) -> bool {
+fn needs_human(place: &KillEnv, mode: &Mode) -> bool {
     if !mode.is_in_place {
         return false;
     }
@@ -332,7 +332,7 @@ fn start_in_background(mut command: Command) -> (u32, JoinHandle<Output>) {
 }
 
 /// Starts a daemon; returns the time to its first token.
-fn start(place: &mut Place) -> Duration {
+fn start(place: &mut KillEnv) -> Duration {
     let _alone = STARTING
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -345,7 +345,7 @@ fn start(place: &mut Place) -> Duration {
         });
         let served_after = start.elapsed();
         if served_after <= SOON || starts == STARTS {
-            place.daemon.look_at_proc();
+            place.daemon.record_proc();
             return served_after;
         }
         starts += 1;
@@ -356,14 +356,14 @@ fn start(place: &mut Place) -> Duration {
 
 /// Waits until no rotation is left or it needs a person, and checks that every request is served meanwhile: from now
 /// on, or from the first token on.
-pub(super) fn wait_for_end(place: &Place, mode: &Mode, mut is_served: bool) -> Broken {
+pub(super) fn wait_for_end(place: &KillEnv, mode: &Mode, mut is_served: bool) -> Violations {
     let (start, mut looks) = (Instant::now(), 0_u32);
     let mut broken = vec![];
     while !phase::seen(&place.env, FIRST).phase.is_over() {
         if start.elapsed() > END {
             let journal = phase::journal(&place.env).unwrap_or_default();
             let what = format!("the rotation has not ended: {journal}");
-            broken.push((Bar::Orphaned, what));
+            broken.push((ForbiddenOutcome::Orphaned, what));
             break;
         }
         std::thread::sleep(Duration::from_millis(100));
@@ -381,12 +381,12 @@ pub(super) fn wait_for_end(place: &Place, mode: &Mode, mut is_served: bool) -> B
 }
 
 /// Requests a token; returns what is wrong with the answer.
-pub(super) fn served(place: &Place) -> Option<(Bar, String)> {
+pub(super) fn served(place: &KillEnv) -> Option<(ForbiddenOutcome, String)> {
     let (status, code) = place.answer(PROFILE);
     (status != 200).then(|| {
         let why = last_lines(&place.daemon);
         let what = format!("a request was answered {status} {code}: {why}");
-        (Bar::Late, what)
+        (ForbiddenOutcome::Late, what)
     })
 }
 
@@ -399,7 +399,7 @@ pub(super) fn last_lines(daemon: &Daemon) -> String {
 }
 
 /// Checks what must hold at the end.
-fn judge(place: &mut Place, mode: &Mode, form: Form) -> Broken {
+fn judge(place: &mut KillEnv, mode: &Mode, form: Form) -> Violations {
     if needs_human(place, mode) {
         return given_up(place, form);
     }
@@ -412,21 +412,21 @@ fn judge(place: &mut Place, mode: &Mode, form: Form) -> Broken {
 }
 
 /// Checks that the rotation in place needs a person with reason, and ends it as a person would.
-fn given_up(place: &mut Place, form: Form) -> Broken {
+fn given_up(place: &mut KillEnv, form: Form) -> Violations {
     let mut broken = vec![];
     if !form.has_dying_tokens || is_whole(place) {
         let what = "a person is needed, although the token or a secret works".to_owned();
-        broken.push((Bar::Lost, what));
+        broken.push((ForbiddenOutcome::Lost, what));
     }
     let status = place.env.jeton(&["status", PROFILE]);
     if !(status.stdout + &status.stderr).contains("is locked out") {
         let what = "a person is needed, and the status does not say why".to_owned();
-        broken.push((Bar::Lost, what));
+        broken.push((ForbiddenOutcome::Lost, what));
     }
     let keys = place.keys();
     let is_there = |key: &Application| keys.iter().any(|other| other.id == key.id);
     for key in place.before.iter().filter(|key| !is_there(key)) {
-        broken.push((Bar::Deleted, key.name.clone()));
+        broken.push((ForbiddenOutcome::Deleted, key.name.clone()));
     }
     let mut daemon = place.replace_daemon();
     place.env.stop(&mut daemon);
@@ -434,17 +434,17 @@ fn given_up(place: &mut Place, form: Form) -> Broken {
     let is_left = phase::journal(&place.env).is_some() || phase::slot(&place.env).is_some();
     if removed.code != 0 || is_left || !place.left_over().is_empty() {
         let what = format!("the profile cannot be removed: {}", tail(&removed.stderr));
-        broken.push((Bar::Leaked, what));
+        broken.push((ForbiddenOutcome::Leaked, what));
     }
     place.daemon = place.env.start();
     broken
 }
 
 /// Checks what must hold after the end of a rotation.
-pub(super) fn judge_end(place: &Place) -> Broken {
+pub(super) fn judge_end(place: &KillEnv) -> Violations {
     let mut broken = vec![];
     let keys = place.keys();
-    let phase::Seen {
+    let phase::DiskState {
         client_id: in_force,
         is_first,
         ..
@@ -452,32 +452,35 @@ pub(super) fn judge_end(place: &Place) -> Broken {
     let is_there = |key: &Application| keys.iter().any(|other| other.id == key.id);
     let others = place.before.iter().filter(|key| key.client_id != FIRST);
     for key in others.clone().filter(|key| !is_there(key)) {
-        broken.push((Bar::Deleted, key.name.clone()));
+        broken.push((ForbiddenOutcome::Deleted, key.name.clone()));
     }
     let is_other = |key: &Application| others.clone().any(|other| other.id == key.id);
     for key in keys.iter().filter(|key| !is_other(key)) {
         if key.client_id != in_force {
-            broken.push((Bar::Orphaned, format!("{} stays", key.name)));
+            broken.push((ForbiddenOutcome::Orphaned, format!("{} stays", key.name)));
         }
     }
     if !place.works(PROFILE) {
         let what = format!("the stored secret of {in_force} gets no token");
-        broken.push((Bar::Lost, what));
+        broken.push((ForbiddenOutcome::Lost, what));
     }
     for command in [&["refresh", PROFILE][..], &["status", PROFILE]] {
         let said = place.env.jeton(command);
         if said.code != 0 {
             let what = format!("{command:?}: {}", tail(&said.stderr));
-            broken.push((Bar::Lost, what));
+            broken.push((ForbiddenOutcome::Lost, what));
         }
     }
     let checked = place.env.jetond(&["check"]);
     if checked.code != 0 {
-        broken.push((Bar::Lost, format!("check: {}", tail(&checked.stderr))));
+        broken.push((
+            ForbiddenOutcome::Lost,
+            format!("check: {}", tail(&checked.stderr)),
+        ));
     }
     let left = place.left_over();
     if !is_first && !left.is_empty() {
-        broken.push((Bar::Leaked, format!("left over: {left:?}")));
+        broken.push((ForbiddenOutcome::Leaked, format!("left over: {left:?}")));
     }
     broken
 }

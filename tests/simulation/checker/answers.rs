@@ -6,9 +6,9 @@ use std::time::Duration;
 use jetond::instant::BootInstant;
 
 use super::held::Held;
-use super::record::{CallEnd, GRAIN, Lived, Record, RequestEnd, Requested};
+use super::record::{CallEnd, ClientRequest, GRAIN, ProfileLife, Record, RequestEnd};
 use super::{Finding, Rule};
-use crate::history::{Answer, Ask, At};
+use crate::history::{Answer, Ask, Moment};
 
 /// The daemon keeps no stated wait for longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
@@ -25,7 +25,7 @@ pub(crate) fn check(record: &Record, findings: &mut Vec<Finding>) {
     recovers(record, findings);
 }
 
-fn answered(record: &Record) -> impl Iterator<Item = (&Requested, &Answer)> {
+fn answered(record: &Record) -> impl Iterator<Item = (&ClientRequest, &Answer)> {
     record
         .requests
         .iter()
@@ -35,15 +35,15 @@ fn answered(record: &Record) -> impl Iterator<Item = (&Requested, &Answer)> {
         })
 }
 
-fn finds(findings: &mut Vec<Finding>, rule: Rule, request: &Requested, what: &str) {
+fn finds(findings: &mut Vec<Finding>, rule: Rule, request: &ClientRequest, what: &str) {
     finds_at(findings, rule, request.until, request, what);
 }
 
 pub(super) fn finds_at(
     findings: &mut Vec<Finding>,
     rule: Rule,
-    at: At,
-    request: &Requested,
+    at: Moment,
+    request: &ClientRequest,
     what: &str,
 ) {
     let text = format!("request {} of p{} {what}", request.number, request.profile);
@@ -143,7 +143,7 @@ fn deadlines(record: &Record, findings: &mut Vec<Finding>) {
 }
 
 /// Returns the deadline of an answer. Reloads that wait for each other share it.
-fn allowed(record: &Record, request: &Requested) -> Duration {
+fn allowed(record: &Record, request: &ClientRequest) -> Duration {
     let wait = request.ask.max_wait();
     if !matches!(request.ask, Ask::Reload) {
         return wait;
@@ -157,7 +157,7 @@ fn allowed(record: &Record, request: &Requested) -> Duration {
 }
 
 /// Returns the token that a life surely holds when a request is answered.
-fn held_at(held: &[Held], request: &Requested) -> Option<Held> {
+fn held_at(held: &[Held], request: &ClientRequest) -> Option<Held> {
     let mut held = held.iter().rev();
     held.find(|held| held.since.run + GRAIN < request.until.run)
         .copied()
@@ -223,7 +223,7 @@ fn all_who_wait_get_it(record: &Record, findings: &mut Vec<Finding>) {
 
 /// Returns whether a token's validity is uncertain: it may be lost if its call was cancelled, and a token that came
 /// twice has two lifetimes.
-fn is_doubtful(life: &Lived, held: &Held) -> bool {
+fn is_doubtful(life: &ProfileLife, held: &Held) -> bool {
     held.again || life.calls().any(|call| call.from.run == held.since.run)
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jetond::fault::FaultKind;
 use jetond::instant::BootInstant;
 
-use super::record::{CallEnd, Called, GRAIN, Lived, Loaded, Record};
-use crate::history::At;
+use super::record::{CallEnd, GRAIN, IssuerCall, ProfileLife, Record, StoreRead};
+use crate::history::Moment;
 
 /// The cause of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +37,16 @@ pub(super) const TURN: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
     /// The earliest time of its begin.
-    pub(crate) from: At,
+    pub(crate) from: Moment,
     /// The latest time of its begin. The store read before it may have had another cause.
-    pub(crate) begun: At,
+    pub(crate) begun: Moment,
     /// Its first call, and its last one, which may be the same.
-    pub(crate) first: Called,
-    pub(crate) last: Called,
+    pub(crate) first: IssuerCall,
+    pub(crate) last: IssuerCall,
     /// The earliest time at which the daemon knew the outcome.
-    pub(crate) until: At,
+    pub(crate) until: Moment,
     /// The latest time at which the daemon knew the outcome.
-    pub(crate) known: At,
+    pub(crate) known: Moment,
     pub(crate) outcome: Outcome,
 }
 
@@ -64,7 +64,7 @@ pub(crate) enum Outcome {
 }
 
 impl Attempt {
-    pub(crate) fn of(record: &Record, life: &Lived) -> Vec<Self> {
+    pub(crate) fn of(record: &Record, life: &ProfileLife) -> Vec<Self> {
         let mut attempts: Vec<Self> = vec![];
         let calls: Vec<_> = life.calls().copied().collect();
         let former = former_calls(record, life);
@@ -124,7 +124,7 @@ impl Attempt {
     }
 
     /// Returns its one or two calls.
-    pub(crate) fn calls(&self) -> impl Iterator<Item = &Called> {
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &IssuerCall> {
         let second = Some(&self.last).filter(|_| !self.is_one_call());
         std::iter::once(&self.first).chain(second)
     }
@@ -135,7 +135,7 @@ impl Attempt {
 }
 
 /// Returns the secret that the issuer accepted last, unless it has rejected that one since.
-pub(super) fn former_secret(calls: &[Called]) -> Option<u32> {
+pub(super) fn former_secret(calls: &[IssuerCall]) -> Option<u32> {
     calls.iter().fold(None, |former, call| match call.end {
         CallEnd::Granted(_) => Some(call.secret),
         CallEnd::Failed(FaultKind::Rejected, _) => former.filter(|former| *former != call.secret),
@@ -144,22 +144,23 @@ pub(super) fn former_secret(calls: &[Called]) -> Option<u32> {
 }
 
 /// Returns the secret at the last successful read of the store.
-pub(super) fn stored_secret(life: &Lived, at: At) -> Option<u32> {
+pub(super) fn stored_secret(life: &ProfileLife, at: Moment) -> Option<u32> {
     let reads = life.loads().filter(|load| load.until.run <= at.run);
     reads.filter_map(|load| load.found?.ok()).last()
 }
 
 /// Returns the last calls of the profile's former lives: their rate limit also applies to a later life at the same
 /// issuer.
-fn former_calls(record: &Record, life: &Lived) -> Vec<Called> {
-    let is_former = |former: &&Lived| former.profile == life.profile && former.number < life.number;
+fn former_calls(record: &Record, life: &ProfileLife) -> Vec<IssuerCall> {
+    let is_former =
+        |former: &&ProfileLife| former.profile == life.profile && former.number < life.number;
     let former = record.lives.iter().filter(is_former);
-    let calls: Vec<_> = former.flat_map(Lived::calls).copied().collect();
+    let calls: Vec<_> = former.flat_map(ProfileLife::calls).copied().collect();
     calls[calls.len().saturating_sub(2)..].to_vec()
 }
 
 /// Returns when the call after the next one may begin, by the rate limit.
-fn turn_after(older: &Called) -> BootInstant {
+fn turn_after(older: &IssuerCall) -> BootInstant {
     // It is unknown when a cancelled call was sent, so the latest possible time counts.
     let began = match older.end {
         CallEnd::Dropped => older.until,
@@ -171,9 +172,9 @@ fn turn_after(older: &Called) -> BootInstant {
 /// Returns whether the daemon may have counted this call twice. A suspend during the attempt's read of the store may be
 /// noticed in the moment in which the read ends. The attempt then starts over just after the daemon has decided on its
 /// call. The daemon cannot know whether that call was sent, so it counts it, and makes it again.
-fn may_count_twice(record: &Record, life: &Lived, call: &Called) -> bool {
+fn may_count_twice(record: &Record, life: &ProfileLife, call: &IssuerCall) -> bool {
     let lives = record.lives.iter().filter(|it| it.profile == life.profile);
-    let mut loads = lives.flat_map(Lived::loads).filter(|load| {
+    let mut loads = lives.flat_map(ProfileLife::loads).filter(|load| {
         load.found.is_some() && load.until.run == call.from.run && load.from.run < call.from.run
     });
     loads.any(|load| {
@@ -184,7 +185,11 @@ fn may_count_twice(record: &Record, life: &Lived, call: &Called) -> bool {
 
 /// Returns when the rate limit may allow the next call after these ones, if they delay it: a third call within a second
 /// waits for the second's end.
-fn turns(record: &Record, life: &Lived, calls: &[Called]) -> impl Iterator<Item = BootInstant> {
+fn turns(
+    record: &Record,
+    life: &ProfileLife,
+    calls: &[IssuerCall],
+) -> impl Iterator<Item = BootInstant> {
     let older = calls.iter().nth_back(1).map(turn_after);
     let last = calls.last();
     let twice = last.filter(|last| may_count_twice(record, life, last));
@@ -193,14 +198,14 @@ fn turns(record: &Record, life: &Lived, calls: &[Called]) -> impl Iterator<Item 
 }
 
 /// Returns when an ended life could have made its next call, which may have waited for the rate limit.
-pub(super) fn turn_at_end(record: &Record, life: &Lived) -> Option<BootInstant> {
+pub(super) fn turn_at_end(record: &Record, life: &ProfileLife) -> Option<BootInstant> {
     let mut calls = former_calls(record, life);
     calls.extend(life.calls().copied());
     turns(record, life, &calls).max()
 }
 
 /// Returns whether the rate limit delayed the last of these calls.
-fn is_put_off(record: &Record, life: &Lived, calls: &[Called]) -> bool {
+fn is_put_off(record: &Record, life: &ProfileLife, calls: &[IssuerCall]) -> bool {
     let Some((call, before)) = calls.split_last() else {
         return false;
     };
@@ -211,7 +216,12 @@ fn is_put_off(record: &Record, life: &Lived, calls: &[Called]) -> bool {
     })
 }
 
-fn outcome(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) -> Outcome {
+fn outcome(
+    record: &Record,
+    life: &ProfileLife,
+    call: &IssuerCall,
+    next: Option<&IssuerCall>,
+) -> Outcome {
     match call.end {
         CallEnd::Open => Outcome::Open,
         CallEnd::Granted(_) => Outcome::Granted,
@@ -234,14 +244,19 @@ fn outcome(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) 
 }
 
 /// Returns whether the attempt that replaced this one found the rejected secret again and sent nothing.
-fn is_withheld(life: &Lived, call: &Called, next: &Called) -> bool {
+fn is_withheld(life: &ProfileLife, call: &IssuerCall, next: &IssuerCall) -> bool {
     let mut loads = life.loads().filter(|load| load.from.run > call.until.run);
     loads.any(|load| load.found == Some(Ok(call.secret)) && load.until.run < next.from.run)
 }
 
 /// Returns whether a dropped call was cancelled in favour of another one: because the machine had slept, there is
 /// another secret, or a request made the daemon read the store.
-fn is_broken_off(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) -> bool {
+fn is_broken_off(
+    record: &Record,
+    life: &ProfileLife,
+    call: &IssuerCall,
+    next: Option<&IssuerCall>,
+) -> bool {
     let Some(next) = next else { return false };
     let at = call.until;
     let mut loads = life.loads();
@@ -249,16 +264,16 @@ fn is_broken_off(record: &Record, life: &Lived, call: &Called, next: Option<&Cal
     let resumed = record.resumed(at, NOTICED).is_some();
     let is_other = next.secret != call.secret || resumed;
     // The replacing attempt may have continued with the result of a read that was already running.
-    let unread = |load: &Loaded| load.from.run == at.run && load.found.is_none();
-    let shared = |load: &Loaded| load.from.run < at.run && load.until.run == next.from.run;
+    let unread = |load: &StoreRead| load.from.run == at.run && load.found.is_none();
+    let shared = |load: &StoreRead| load.from.run < at.run && load.until.run == next.from.run;
     let continues = life.loads().any(unread) && life.loads().any(shared);
     // The replacing attempt may also have found no usable secret.
-    let in_vain = |load: &Loaded| load.from.run == at.run && matches!(load.found, Some(Err(_)));
+    let in_vain = |load: &StoreRead| load.from.run == at.run && matches!(load.found, Some(Err(_)));
     let replaces = next.from.run == at.run || looks || continues;
     is_other && (replaces || (resumed && life.loads().any(in_vain)))
 }
 
-pub(crate) fn is_permanent(call: &Called) -> bool {
+pub(crate) fn is_permanent(call: &IssuerCall) -> bool {
     matches!(
         call.end,
         CallEnd::Failed(FaultKind::Rejected | FaultKind::BindingChanged, _)
@@ -266,14 +281,14 @@ pub(crate) fn is_permanent(call: &Called) -> bool {
 }
 
 /// Returns whether the issuer stated a wait. It applies to every secret, so no second call follows at once.
-pub(super) fn states_a_wait(call: &Called) -> bool {
+pub(super) fn states_a_wait(call: &IssuerCall) -> bool {
     matches!(call.end, CallEnd::Failed(_, Some(wait)) if !wait.is_zero())
 }
 
 /// Returns when the outcome was known. After a rejection the daemon first reads the store.
-fn known(life: &Lived, call: &Called) -> At {
+fn known(life: &ProfileLife, call: &IssuerCall) -> Moment {
     // A read that was cancelled ended with the attempt.
-    let looks = |load: &&Loaded| load.from.run == call.until.run && load.found.is_some();
+    let looks = |load: &&StoreRead| load.from.run == call.until.run && load.found.is_some();
     let last = life.loads().filter(looks).map(|load| load.until).max();
     last.filter(|_| is_permanent(call)).unwrap_or(call.until)
 }

@@ -6,7 +6,7 @@ use jetond::instant::BootInstant;
 
 use super::attempts::Cause;
 use super::attempts::{Attempt, Outcome};
-use super::record::{GRAIN, Lived};
+use super::record::{GRAIN, ProfileLife};
 use super::{Finding, Rule};
 
 /// The maximum number of calls in an hour without a token.
@@ -15,7 +15,7 @@ const HOURLY: usize = 210;
 /// The maximum number of failed attempts in an hour, whatever callers do.
 const FAILED_HOURLY: usize = 250;
 
-pub(super) fn one_at_a_time(life: &Lived, findings: &mut Vec<Finding>) {
+pub(super) fn one_at_a_time(life: &ProfileLife, findings: &mut Vec<Finding>) {
     let calls: Vec<_> = life.calls().collect();
     for call in calls
         .iter()
@@ -41,7 +41,7 @@ pub(super) fn one_at_a_time(life: &Lived, findings: &mut Vec<Finding>) {
 }
 
 pub(super) fn check(
-    life: &Lived,
+    life: &ProfileLife,
     attempts: &[Attempt],
     causes: &[Vec<Cause>],
     findings: &mut Vec<Finding>,

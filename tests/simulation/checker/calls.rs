@@ -13,22 +13,22 @@ use super::causes::DEMAND;
 use super::held::Held;
 use super::limits::Stated;
 use super::moments::{self, Window};
-use super::record::{CallEnd, GRAIN, Loaded, Record};
+use super::record::{CallEnd, GRAIN, Record, StoreRead};
 use super::reports;
-use super::row::Row;
-use super::walk::Walk;
+use super::row::RejectionRow;
+use super::walk::LifeState;
 use super::{Finding, Rule};
 
 pub(crate) fn check(record: &Record, findings: &mut Vec<Finding>) {
     for life in &record.lives {
         let attempts = Attempt::of(record, life);
-        let causes = Walk::new(record, life).judge(&attempts, findings);
+        let causes = LifeState::new(record, life).judge(&attempts, findings);
         budget::one_at_a_time(life, findings);
         budget::check(life, &attempts, &causes, findings);
     }
 }
 
-impl Walk<'_> {
+impl LifeState<'_> {
     /// Judges every attempt, and returns its possible causes.
     fn judge(&mut self, attempts: &[Attempt], findings: &mut Vec<Finding>) -> Vec<Vec<Cause>> {
         let mut all = vec![];
@@ -124,7 +124,7 @@ impl Walk<'_> {
             if self.is_look(load) {
                 // This may be only a read. If the profile had no usable secret before, its counts may start over.
                 if self.is_blocked {
-                    (self.rejections[0], self.failing[0]) = (Row::NONE, 0);
+                    (self.rejections[0], self.failing[0]) = (RejectionRow::NONE, 0);
                 }
                 self.window.until = self.window.until.max(next.until);
             } else {
@@ -136,7 +136,7 @@ impl Walk<'_> {
     }
 
     /// Returns whether the former secret was sent after a failed read, at once or when the rate limit allowed it.
-    fn leads_to_former(&self, load: &Loaded) -> bool {
+    fn leads_to_former(&self, load: &StoreRead) -> bool {
         let calls: Vec<_> = self.life.calls().copied().collect();
         let Some(next) = calls
             .iter()
@@ -150,7 +150,7 @@ impl Walk<'_> {
     }
 
     /// Returns whether a reload or a person may have caused this read of the store.
-    fn is_look(&self, load: &Loaded) -> bool {
+    fn is_look(&self, load: &StoreRead) -> bool {
         self.looks().any(|run| run == load.from.run)
     }
 
@@ -280,7 +280,7 @@ impl Walk<'_> {
         if causes.contains(&Cause::Secret) {
             // Another secret starts the counts over. The attempt may also have another cause, so only the minimum is
             // reset.
-            (self.rejections[0], self.failing[0]) = (Row::NONE, 0);
+            (self.rejections[0], self.failing[0]) = (RejectionRow::NONE, 0);
         }
         self.reports.is_answered |= causes == [Cause::Report];
         let is_for_report = causes == [Cause::Report];
@@ -300,7 +300,7 @@ impl Walk<'_> {
             }
         }
         let outcome = if Held::is_dead(self.held.as_ref(), &attempt.last) {
-            (self.rejections, self.bad) = ([Row::NONE; 2], None);
+            (self.rejections, self.bad) = ([RejectionRow::NONE; 2], None);
             Outcome::Failed(None)
         } else {
             attempt.outcome
@@ -318,7 +318,7 @@ impl Walk<'_> {
                     is_for_report,
                 );
             }
-            (self.rejections, self.is_blocked, self.bad) = ([Row::NONE; 2], false, None);
+            (self.rejections, self.is_blocked, self.bad) = ([RejectionRow::NONE; 2], false, None);
         }
         // A token without validity is held, but counts as a failure without a held token.
         let of_no_time = |held: &Held| outcome == Outcome::Granted && held.of_no_time;
@@ -338,7 +338,7 @@ impl Walk<'_> {
                 self.is_blocked = false;
                 let secret = attempt.last.secret;
                 if self.bad.is_some_and(|bad| bad != secret) {
-                    (self.rejections, self.bad) = ([Row::NONE; 2], None);
+                    (self.rejections, self.bad) = ([RejectionRow::NONE; 2], None);
                 }
                 if matches!(outcome, Outcome::Rejected(_)) {
                     self.bad = Some(secret);
@@ -365,7 +365,7 @@ impl Walk<'_> {
                         None => window,
                     }
                 };
-                let after = |rejections: Row, at| match outcome {
+                let after = |rejections: RejectionRow, at| match outcome {
                     Outcome::Failed(_) if rejections.is_none() => backed_off(at),
                     // A retry of a rejected secret during an outage.
                     Outcome::Failed(_) if !rejections.opens() => {
@@ -407,7 +407,7 @@ impl Walk<'_> {
     }
 }
 
-impl Walk<'_> {
+impl LifeState<'_> {
     /// Updates the limits on all further attempts after a failed one.
     fn fails(&mut self, attempt: &Attempt, outcome: Outcome) {
         let wait = match outcome {

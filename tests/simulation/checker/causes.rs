@@ -7,9 +7,9 @@ use jetond::schedule::Reissue;
 
 use super::absence::Absence;
 use super::attempts::{Attempt, Cause, NOTICED};
-use super::record::{GRAIN, RequestEnd, Requested};
+use super::record::{ClientRequest, GRAIN, RequestEnd};
 use super::reports;
-use super::walk::Walk;
+use super::walk::LifeState;
 use crate::history::Ask;
 
 /// The minimum time between two attempts that callers cause.
@@ -21,10 +21,10 @@ const EARLY: Duration = Duration::from_secs(30);
 /// The minimum time between two attempts that callers cause, later in an outage.
 const DEMAND_LATER: Duration = Duration::from_millis(22_500);
 
-impl Walk<'_> {
+impl LifeState<'_> {
     /// Returns whether a requested refresh was not made, because the budget is used up or the secret is known to be
     /// bad. A refresh that was made has the same answer when the issuer rejects the secret for the first time.
-    pub(super) fn is_refused(&self, request: &Requested) -> bool {
+    pub(super) fn is_refused(&self, request: &ClientRequest) -> bool {
         let (RequestEnd::Answered(answer), Ask::Refresh) = (&request.end, &request.ask) else {
             return false;
         };

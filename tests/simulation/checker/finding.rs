@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::history::At;
+use crate::history::Moment;
 
 /// The promises to clients and issuers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,12 +46,12 @@ pub(crate) enum Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) rule: Rule,
-    pub(crate) at: At,
+    pub(crate) at: Moment,
     pub(crate) text: String,
 }
 
 impl Finding {
-    pub(super) fn new(rule: Rule, at: At, text: String) -> Self {
+    pub(super) fn new(rule: Rule, at: Moment, text: String) -> Self {
         Self { rule, at, text }
     }
 }

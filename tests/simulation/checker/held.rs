@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use jetond::instant::BootInstant;
 
-use super::record::{CallEnd, Called, Lived};
-use crate::history::At;
+use super::record::{CallEnd, IssuerCall, ProfileLife};
+use crate::history::Moment;
 
 /// A held token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Held {
     pub(crate) token: u32,
     /// The moment from which it is held.
-    pub(crate) since: At,
+    pub(crate) since: Moment,
     /// When the request for it was sent.
     pub(crate) issued: BootInstant,
     /// When the request for its first grant was sent.
@@ -39,7 +39,7 @@ pub(crate) struct Held {
 
 impl Held {
     /// Returns the held token after this call, with `before` as the one before it.
-    pub(crate) fn after(before: Option<Self>, call: &Called) -> Option<Self> {
+    pub(crate) fn after(before: Option<Self>, call: &IssuerCall) -> Option<Self> {
         let CallEnd::Granted(given) = call.end else {
             return before;
         };
@@ -100,7 +100,7 @@ impl Held {
 
     /// Returns whether the granted token is expired on arrival and so counts as no token, with `before` as the held
     /// one.
-    pub(crate) fn is_dead(before: Option<&Self>, call: &Called) -> bool {
+    pub(crate) fn is_dead(before: Option<&Self>, call: &IssuerCall) -> bool {
         let CallEnd::Granted(given) = call.end else {
             return false;
         };
@@ -109,8 +109,8 @@ impl Held {
     }
 
     /// Returns each token that a life holds, from its first grant on, with the moment at which it is replaced.
-    pub(crate) fn terms(life: &Lived) -> Vec<(Self, At)> {
-        let mut terms: Vec<(Self, At)> = vec![];
+    pub(crate) fn terms(life: &ProfileLife) -> Vec<(Self, Moment)> {
+        let mut terms: Vec<(Self, Moment)> = vec![];
         for held in Self::of(life) {
             match terms.last_mut() {
                 Some((term, _)) if term.token == held.token => {
@@ -130,7 +130,7 @@ impl Held {
     }
 
     /// Returns the held tokens of a life after each change, in order.
-    pub(crate) fn of(life: &Lived) -> Vec<Self> {
+    pub(crate) fn of(life: &ProfileLife) -> Vec<Self> {
         let mut all = vec![];
         let mut held = None;
         for call in life.calls() {

@@ -8,7 +8,7 @@ use jetond::instant::BootInstant;
 use jetond::schedule::Reissue;
 
 use super::held::Held;
-use super::row::Row;
+use super::row::RejectionRow;
 
 pub(super) const FLOOR: Duration = Duration::from_millis(500);
 
@@ -111,7 +111,11 @@ pub(crate) fn last_call(held: &Held) -> (BootInstant, BootInstant) {
 
 /// Returns the window after rejections in a row: for retries, then for the circuit breaker's probes, and once more
 /// before the held token expires.
-pub(crate) fn after_rejection(now: BootInstant, rejections: Row, held: Option<&Held>) -> Window {
+pub(crate) fn after_rejection(
+    now: BootInstant,
+    rejections: RejectionRow,
+    held: Option<&Held>,
+) -> Window {
     let [from, until] = rejections.waits().map(|wait| now.after(wait));
     let Some(held) = held else {
         return Window { from, until };

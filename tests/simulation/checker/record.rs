@@ -7,7 +7,7 @@ use jetond::fault::FaultKind;
 use jetond::instant::BootInstant;
 use jetond::lifecycle::Policy;
 
-use crate::history::{Answer, Ask, At, History, Lack, Told, What};
+use crate::history::{Answer, Ask, Event, History, Moment, StoreFailure, WatchEvent};
 
 /// The maximum time of an immediate event: twice the grain of tokio's timers.
 pub(crate) const GRAIN: Duration = Duration::from_millis(2);
@@ -17,53 +17,53 @@ const NOTICEABLE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) struct Record {
-    pub(crate) lives: Vec<Lived>,
-    pub(crate) requests: Vec<Requested>,
+    pub(crate) lives: Vec<ProfileLife>,
+    pub(crate) requests: Vec<ClientRequest>,
     /// The begins and ends of suspends, during which only the boot clock advances.
-    pub(crate) suspends: Vec<(BootInstant, At)>,
+    pub(crate) suspends: Vec<(BootInstant, Moment)>,
     /// When everything began to work.
-    pub(crate) calm: Option<At>,
+    pub(crate) calm: Option<Moment>,
 }
 
 /// One life of a profile: the time in which the daemon keeps it in one form.
 #[derive(Debug)]
-pub(crate) struct Lived {
+pub(crate) struct ProfileLife {
     pub(crate) number: u32,
     pub(crate) profile: usize,
     pub(crate) policy: Policy,
-    pub(crate) from: At,
+    pub(crate) from: Moment,
     pub(crate) began_at: usize,
     /// When the reload came that ended it, or the end of the history.
-    pub(crate) until: At,
+    pub(crate) until: Moment,
     pub(crate) ended_at: usize,
     /// The reloads during it.
-    pub(crate) reloads: Vec<At>,
+    pub(crate) reloads: Vec<Moment>,
     /// Its store reads and calls, in order.
-    pub(crate) deeds: Vec<Deed>,
+    pub(crate) deeds: Vec<LifeAction>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Deed {
-    Load(Loaded),
-    Call(Called),
+pub(crate) enum LifeAction {
+    Load(StoreRead),
+    Call(IssuerCall),
 }
 
 /// A read of the store.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Loaded {
-    pub(crate) from: At,
-    pub(crate) until: At,
+pub(crate) struct StoreRead {
+    pub(crate) from: Moment,
+    pub(crate) until: Moment,
     /// The result; `None` if the daemon stopped waiting for it.
-    pub(crate) found: Option<Result<u32, Lack>>,
+    pub(crate) found: Option<Result<u32, StoreFailure>>,
 }
 
 /// A call to the issuer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Called {
+pub(crate) struct IssuerCall {
     pub(crate) number: u32,
     pub(crate) secret: u32,
-    pub(crate) from: At,
-    pub(crate) until: At,
+    pub(crate) from: Moment,
+    pub(crate) until: Moment,
     pub(crate) end: CallEnd,
     /// Whether the rejection did not name the secret as its cause.
     pub(crate) is_doubtful: bool,
@@ -89,18 +89,18 @@ pub(crate) struct Given {
 
 /// A client's request.
 #[derive(Debug)]
-pub(crate) struct Requested {
+pub(crate) struct ClientRequest {
     pub(crate) number: u32,
     pub(crate) profile: usize,
     pub(crate) ask: Ask,
-    pub(crate) from: At,
+    pub(crate) from: Moment,
     /// Its position in the history, which shows what came before it.
     pub(crate) asked_at: usize,
-    pub(crate) until: At,
+    pub(crate) until: Moment,
     pub(crate) ended_at: usize,
     pub(crate) end: RequestEnd,
     /// The events that a watcher received, with their positions in the history.
-    pub(crate) told: Vec<(At, usize, Told)>,
+    pub(crate) told: Vec<(Moment, usize, WatchEvent)>,
 }
 
 #[derive(Debug)]
@@ -126,11 +126,11 @@ impl Record {
         for (place, (at, what)) in history.0.iter().enumerate() {
             let at = *at;
             match what {
-                What::Kept {
+                Event::Kept {
                     life,
                     profile,
                     policy,
-                } => record.lives.push(Lived {
+                } => record.lives.push(ProfileLife {
                     number: *life,
                     profile: *profile,
                     policy: *policy,
@@ -141,7 +141,7 @@ impl Record {
                     reloads: vec![],
                     deeds: vec![],
                 }),
-                What::Reload { profile, goes_on } => {
+                Event::Reload { profile, goes_on } => {
                     let mut lives = record.lives.iter_mut().rev();
                     let life = lives.find(|life| life.profile == *profile);
                     if let Some(life) = life {
@@ -152,10 +152,10 @@ impl Record {
                         }
                     }
                 }
-                What::Load { life, load } => {
+                Event::Load { life, load } => {
                     let load_at = record.deed(
                         *life,
-                        Deed::Load(Loaded {
+                        LifeAction::Load(StoreRead {
                             from: at,
                             until: end,
                             found: None,
@@ -163,15 +163,15 @@ impl Record {
                     );
                     loads.insert(*load, load_at);
                 }
-                What::Loaded { load, found, .. } => {
-                    if let Some(Deed::Load(load)) = record.deed_at(loads.get(load)) {
+                Event::Loaded { load, found, .. } => {
+                    if let Some(LifeAction::Load(load)) = record.deed_at(loads.get(load)) {
                         (load.until, load.found) = (at, Some(*found));
                     }
                 }
-                What::Call { life, call, secret } => {
+                Event::Call { life, call, secret } => {
                     let call_at = record.deed(
                         *life,
-                        Deed::Call(Called {
+                        LifeAction::Call(IssuerCall {
                             number: *call,
                             secret: *secret,
                             from: at,
@@ -182,7 +182,7 @@ impl Record {
                     );
                     calls.insert(*call, call_at);
                 }
-                What::Granted {
+                Event::Granted {
                     call,
                     token,
                     lifetime,
@@ -197,7 +197,7 @@ impl Record {
                     };
                     record.call_ends(calls.get(call), at, CallEnd::Granted(given));
                 }
-                What::Failed {
+                Event::Failed {
                     call,
                     kind,
                     retry_after,
@@ -205,16 +205,16 @@ impl Record {
                 } => {
                     let end = CallEnd::Failed(*kind, *retry_after);
                     record.call_ends(calls.get(call), at, end);
-                    if let Some(Deed::Call(call)) = record.deed_at(calls.get(call)) {
+                    if let Some(LifeAction::Call(call)) = record.deed_at(calls.get(call)) {
                         call.is_doubtful = *is_doubtful;
                     }
                 }
-                What::Dropped { call } => record.call_ends(calls.get(call), at, CallEnd::Dropped),
-                What::Asked {
+                Event::Dropped { call } => record.call_ends(calls.get(call), at, CallEnd::Dropped),
+                Event::Asked {
                     request,
                     profile,
                     ask,
-                } => record.requests.push(Requested {
+                } => record.requests.push(ClientRequest {
                     number: *request,
                     profile: *profile,
                     ask: *ask,
@@ -225,59 +225,59 @@ impl Record {
                     end: RequestEnd::Silence,
                     told: vec![],
                 }),
-                What::Told { request, told } => {
+                Event::Told { request, told } => {
                     if let Some(request) = record.request(*request) {
                         request.told.push((at, place, told.clone()));
                     }
                 }
-                What::Answered { request, answer } => {
+                Event::Answered { request, answer } => {
                     record.request_ends(*request, at, place, RequestEnd::Answered(answer.clone()));
                 }
-                What::HungUp { request } => {
+                Event::HungUp { request } => {
                     record.request_ends(*request, at, place, RequestEnd::HungUp);
                 }
-                What::Silence { request } => {
+                Event::Silence { request } => {
                     record.request_ends(*request, at, place, RequestEnd::Silence);
                 }
-                What::Suspended { by } => record.suspends.push((at.boot.before(*by), at)),
-                What::Calm => record.calm = Some(at),
-                What::Jumped { .. } | What::Stored { .. } | What::End => {}
+                Event::Suspended { by } => record.suspends.push((at.boot.before(*by), at)),
+                Event::Calm => record.calm = Some(at),
+                Event::Jumped { .. } | Event::Stored { .. } | Event::End => {}
             }
         }
         record
     }
 
-    fn deed(&mut self, life: u32, deed: Deed) -> (usize, usize) {
+    fn deed(&mut self, life: u32, deed: LifeAction) -> (usize, usize) {
         let index = self.lives.iter().position(|l| l.number == life).unwrap();
         let deeds = &mut self.lives[index].deeds;
         deeds.push(deed);
         (index, deeds.len() - 1)
     }
 
-    fn deed_at(&mut self, place: Option<&(usize, usize)>) -> Option<&mut Deed> {
+    fn deed_at(&mut self, place: Option<&(usize, usize)>) -> Option<&mut LifeAction> {
         let (life, deed) = *place?;
         self.lives[life].deeds.get_mut(deed)
     }
 
-    fn call_ends(&mut self, place: Option<&(usize, usize)>, at: At, end: CallEnd) {
-        if let Some(Deed::Call(call)) = self.deed_at(place) {
+    fn call_ends(&mut self, place: Option<&(usize, usize)>, at: Moment, end: CallEnd) {
+        if let Some(LifeAction::Call(call)) = self.deed_at(place) {
             (call.until, call.end) = (at, end);
         }
     }
 
-    fn request(&mut self, number: u32) -> Option<&mut Requested> {
+    fn request(&mut self, number: u32) -> Option<&mut ClientRequest> {
         let mut requests = self.requests.iter_mut().rev();
         requests.find(|request| request.number == number)
     }
 
-    fn request_ends(&mut self, number: u32, at: At, place: usize, end: RequestEnd) {
+    fn request_ends(&mut self, number: u32, at: Moment, place: usize, end: RequestEnd) {
         if let Some(request) = self.request(number) {
             (request.until, request.ended_at, request.end) = (at, place, end);
         }
     }
 
     /// Returns the life of the profile that lasted during the whole request, if there was one.
-    pub(crate) fn life_of(&self, request: &Requested) -> Option<&Lived> {
+    pub(crate) fn life_of(&self, request: &ClientRequest) -> Option<&ProfileLife> {
         self.lives.iter().find(|life| {
             life.profile == request.profile
                 && life.began_at < request.asked_at
@@ -287,7 +287,7 @@ impl Record {
 
     /// Returns every answer and every watch event with a token: the request, the time, the position in the history,
     /// and the answer.
-    pub(crate) fn answers(&self) -> impl Iterator<Item = (&Requested, At, usize, &Answer)> {
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (&ClientRequest, Moment, usize, &Answer)> {
         self.requests.iter().flat_map(|request| {
             let whole = match &request.end {
                 RequestEnd::Answered(answer) => {
@@ -299,7 +299,7 @@ impl Record {
                 .told
                 .iter()
                 .filter_map(move |(at, place, told)| match told {
-                    Told::Token(answer) => Some((request, *at, *place, answer)),
+                    WatchEvent::Token(answer) => Some((request, *at, *place, answer)),
                     _ => None,
                 });
             told.chain(whole)
@@ -307,14 +307,14 @@ impl Record {
     }
 
     /// Returns the ends of all suspends of two seconds or more.
-    pub(crate) fn long_suspends(&self) -> impl Iterator<Item = At> {
-        let long = |(from, until): &&(BootInstant, At)| until.boot.since(*from) >= NOTICEABLE;
+    pub(crate) fn long_suspends(&self) -> impl Iterator<Item = Moment> {
+        let long = |(from, until): &&(BootInstant, Moment)| until.boot.since(*from) >= NOTICEABLE;
         self.suspends.iter().filter(long).map(|(_, until)| *until)
     }
 
     /// Returns when the machine last woke before this moment, if that was at most `within` ago. Several short
     /// suspends in a row may count as one.
-    pub(crate) fn resumed(&self, at: At, within: Duration) -> Option<At> {
+    pub(crate) fn resumed(&self, at: Moment, within: Duration) -> Option<Moment> {
         let near = |from: Duration, until: Duration| from <= until && until <= from + within;
         let before = self
             .suspends
@@ -331,7 +331,7 @@ impl Record {
     }
 
     /// Returns the boot clock after the machine has run for `by` since this moment.
-    pub(crate) fn boot_after(&self, at: At, by: Duration) -> BootInstant {
+    pub(crate) fn boot_after(&self, at: Moment, by: Duration) -> BootInstant {
         let sleeps = self.suspends.iter();
         let meanwhile =
             sleeps.filter(|(from, resume)| at.boot <= *from && resume.run <= at.run + by);
@@ -349,7 +349,7 @@ impl Record {
     }
 }
 
-impl Requested {
+impl ClientRequest {
     /// Returns how long the daemon may act for the request: a client that hung up may have closed only its half of
     /// the connection.
     pub(crate) fn wants_until(&self) -> Duration {
@@ -360,24 +360,24 @@ impl Requested {
     }
 }
 
-impl Lived {
-    pub(crate) fn calls(&self) -> impl Iterator<Item = &Called> {
+impl ProfileLife {
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &IssuerCall> {
         self.deeds.iter().filter_map(|deed| match deed {
-            Deed::Call(call) => Some(call),
-            Deed::Load(_) => None,
+            LifeAction::Call(call) => Some(call),
+            LifeAction::Load(_) => None,
         })
     }
 
-    pub(crate) fn loads(&self) -> impl Iterator<Item = &Loaded> {
+    pub(crate) fn loads(&self) -> impl Iterator<Item = &StoreRead> {
         self.deeds.iter().filter_map(|deed| match deed {
-            Deed::Load(load) => Some(load),
-            Deed::Call(_) => None,
+            LifeAction::Load(load) => Some(load),
+            LifeAction::Call(_) => None,
         })
     }
 }
 
-fn zero() -> At {
-    At {
+fn zero() -> Moment {
+    Moment {
         run: Duration::ZERO,
         boot: BootInstant::from_boot(Duration::ZERO),
     }

@@ -12,9 +12,9 @@ use super::answers::finds_at;
 use super::attempts::Attempt;
 use super::attempts::Cause;
 use super::held::Held;
-use super::record::{GRAIN, Lived, Record, RequestEnd, Requested};
+use super::record::{ClientRequest, GRAIN, ProfileLife, Record, RequestEnd};
 use super::{Finding, Rule};
-use crate::history::{Ask, At};
+use crate::history::{Ask, Moment};
 use crate::world::UID;
 
 /// A token that has been held this long is not fresh any more.
@@ -47,7 +47,7 @@ struct Row {
 }
 
 /// Returns the user of a report; `None` for another request.
-fn reporter(request: &Requested) -> Option<u32> {
+fn reporter(request: &ClientRequest) -> Option<u32> {
     match request.ask {
         Ask::Reject { uid, .. } => Some(uid),
         _ => None,
@@ -59,12 +59,12 @@ fn is_ours(uid: u32) -> bool {
 }
 
 /// Returns whether a request may be a report of this token.
-pub(super) fn may_name(request: &Requested, held: &Held) -> bool {
+pub(super) fn may_name(request: &ClientRequest, held: &Held) -> bool {
     matches!(request.ask, Ask::Reject { token, .. } if token == held.token)
 }
 
 /// Returns whether a request is surely a report of this token, which is held when the request arrives.
-pub(super) fn names(request: &Requested, held: &Held, life: &Lived) -> bool {
+pub(super) fn names(request: &ClientRequest, held: &Held, life: &ProfileLife) -> bool {
     let Ask::Reject {
         token,
         life: whose,
@@ -82,21 +82,21 @@ pub(super) fn names(request: &Requested, held: &Held, life: &Lived) -> bool {
 impl Reports {
     /// Returns when a report of the held token may lead to a refresh: at once for the first two of its user in a row,
     /// then 1, 2, 4 up to 15 min after the token's issue.
-    pub(super) fn allowed(&self, request: &Requested, issued: BootInstant) -> BootInstant {
+    pub(super) fn allowed(&self, request: &ClientRequest, issued: BootInstant) -> BootInstant {
         match self.row(request).surely {
             0 | 1 => issued,
             n => issued.after(Duration::from_secs((60_u64 << (n - 2).min(10)).min(900))),
         }
     }
 
-    fn row(&self, request: &Requested) -> Row {
+    fn row(&self, request: &ClientRequest) -> Row {
         let uid = reporter(request);
         uid.and_then(|uid| self.rows.get(&uid).copied())
             .unwrap_or_default()
     }
 
     /// Returns whether a cool-down may prevent this report from leading to a refresh.
-    pub(super) fn may_cool(&self, request: &Requested) -> bool {
+    pub(super) fn may_cool(&self, request: &ClientRequest) -> bool {
         let is_ours = reporter(request).is_some_and(is_ours);
         let at = request.from.boot;
         let recent = self.perhaps_of_others.iter();
@@ -109,7 +109,7 @@ impl Reports {
         &mut self,
         attempt: &Attempt,
         causes: &[Cause],
-        requests: &[&Requested],
+        requests: &[&ClientRequest],
         held: Option<&Held>,
         findings: &mut Vec<Finding>,
     ) {
@@ -140,11 +140,11 @@ impl Reports {
     /// Updates the state when a token replaces the token `before`.
     pub(super) fn after(
         &mut self,
-        requests: &[&Requested],
+        requests: &[&ClientRequest],
         before: &Held,
         held: Held,
-        until: At,
-        life: &Lived,
+        until: Moment,
+        life: &ProfileLife,
         is_for_report: bool,
     ) {
         if before.token == held.token {
@@ -182,10 +182,10 @@ impl Row {
     fn after(
         &mut self,
         uid: u32,
-        requests: &[&Requested],
+        requests: &[&ClientRequest],
         before: &Held,
-        until: At,
-        life: &Lived,
+        until: Moment,
+        life: &ProfileLife,
         is_only_cause: bool,
     ) {
         let named = |surely: bool| {
@@ -233,9 +233,9 @@ pub(super) fn check(record: &Record, findings: &mut Vec<Finding>) {
 /// at once.
 fn the_late_are_served(
     record: &Record,
-    life: &Lived,
-    terms: &[(Held, At)],
-    request: &Requested,
+    life: &ProfileLife,
+    terms: &[(Held, Moment)],
+    request: &ClientRequest,
     findings: &mut Vec<Finding>,
 ) {
     let Ask::Reject {
@@ -271,8 +271,8 @@ fn the_late_are_served(
 
 fn what_is_reported_is_stale(
     record: &Record,
-    life: &Lived,
-    terms: &[(Held, At)],
+    life: &ProfileLife,
+    terms: &[(Held, Moment)],
     findings: &mut Vec<Finding>,
 ) {
     for (request, at, _, answer) in record.answers() {

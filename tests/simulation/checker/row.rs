@@ -7,14 +7,14 @@ const RETRIES: [u64; 4] = [5, 10, 15, 30];
 
 /// The rejections of a secret in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Row {
+pub(crate) struct RejectionRow {
     /// Rejections that named the secret as the cause.
     certain: u32,
     /// Rejections that did not.
     doubtful: u32,
 }
 
-impl Row {
+impl RejectionRow {
     pub(crate) const NONE: Self = Self {
         certain: 0,
         doubtful: 0,

@@ -10,20 +10,20 @@ use super::attempts::Attempt;
 use super::held::Held;
 use super::limits::{Failures, Stated};
 use super::moments::Window;
-use super::record::{Lived, Record, Requested};
+use super::record::{ClientRequest, ProfileLife, Record};
 use super::reports::Reports;
-use super::row::Row;
+use super::row::RejectionRow;
 use crate::history::Ask;
 
 /// The state of a life at one moment.
-pub(super) struct Walk<'a> {
+pub(super) struct LifeState<'a> {
     pub(super) record: &'a Record,
-    pub(super) life: &'a Lived,
-    pub(super) requests: Vec<&'a Requested>,
+    pub(super) life: &'a ProfileLife,
+    pub(super) requests: Vec<&'a ClientRequest>,
     pub(super) held: Option<Held>,
     pub(super) last: Option<Attempt>,
     /// The minimum and maximum number of rejections of the credential in a row.
-    pub(super) rejections: [Row; 2],
+    pub(super) rejections: [RejectionRow; 2],
     /// The minimum and maximum number of failed attempts in a row.
     pub(super) failing: [u32; 2],
     pub(super) is_blocked: bool,
@@ -32,7 +32,7 @@ pub(super) struct Walk<'a> {
     pub(super) bad: Option<u32>,
     /// The maximum number of rejections of each secret in a row: the daemon remembers them for a secret that returns
     /// to the store.
-    pub(super) remembered: BTreeMap<u32, Row>,
+    pub(super) remembered: BTreeMap<u32, RejectionRow>,
     pub(super) window: Window,
     /// Whether an attempt was cancelled and another one will replace it.
     pub(super) is_broken_off: bool,
@@ -48,8 +48,8 @@ pub(super) struct Walk<'a> {
     pub(super) absence: Option<Absence>,
 }
 
-impl<'a> Walk<'a> {
-    pub(super) fn new(record: &'a Record, life: &'a Lived) -> Self {
+impl<'a> LifeState<'a> {
+    pub(super) fn new(record: &'a Record, life: &'a ProfileLife) -> Self {
         let requests = record.requests.iter();
         Self {
             record,
@@ -57,7 +57,7 @@ impl<'a> Walk<'a> {
             requests: requests.filter(|r| r.profile == life.profile).collect(),
             held: None,
             last: None,
-            rejections: [Row::NONE; 2],
+            rejections: [RejectionRow::NONE; 2],
             failing: [0; 2],
             is_blocked: false,
             secret: None,

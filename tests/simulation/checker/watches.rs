@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::answers::finds_at;
 use super::held::Held;
-use super::record::{GRAIN, Record, RequestEnd, Requested};
+use super::record::{ClientRequest, GRAIN, Record, RequestEnd};
 use super::{Finding, Rule};
-use crate::history::{Ask, Told};
+use crate::history::{Ask, WatchEvent};
 
 pub(super) fn check(record: &Record, findings: &mut Vec<Finding>) {
     for watch in &record.requests {
@@ -22,10 +22,12 @@ pub(super) fn check(record: &Record, findings: &mut Vec<Finding>) {
     }
 }
 
-fn each_token_once(watch: &Requested, since: Option<u64>, findings: &mut Vec<Finding>) {
+fn each_token_once(watch: &ClientRequest, since: Option<u64>, findings: &mut Vec<Finding>) {
     let mut last = since;
     for (at, _, told) in &watch.told {
-        let Told::Token(answer) = told else { continue };
+        let WatchEvent::Token(answer) = told else {
+            continue;
+        };
         if answer.generation <= last {
             let what = "is told of a token that it was told of, or of an older one";
             finds_at(findings, Rule::Watches, *at, watch, what);
@@ -34,7 +36,7 @@ fn each_token_once(watch: &Requested, since: Option<u64>, findings: &mut Vec<Fin
     }
 }
 
-fn something_every_15_s(watch: &Requested, findings: &mut Vec<Finding>) {
+fn something_every_15_s(watch: &ClientRequest, findings: &mut Vec<Finding>) {
     let mut before = watch.from;
     let until = match watch.end {
         RequestEnd::HungUp => watch.until,
@@ -59,14 +61,15 @@ fn something_every_15_s(watch: &Requested, findings: &mut Vec<Finding>) {
 /// already knows that one.
 fn none_is_missed(
     record: &Record,
-    watch: &Requested,
+    watch: &ClientRequest,
     since: Option<u64>,
     findings: &mut Vec<Finding>,
 ) {
     let told_of = |token: u32, from: Duration, until: Duration| {
         let name = format!("tok-p{}-{token}", watch.profile);
         watch.told.iter().any(|(at, _, told)| {
-            let is_it = matches!(told, Told::Token(answer) if answer.token.as_ref() == Some(&name));
+            let is_it =
+                matches!(told, WatchEvent::Token(answer) if answer.token.as_ref() == Some(&name));
             is_it && from <= at.run && at.run <= until + GRAIN
         })
     };

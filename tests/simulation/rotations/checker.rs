@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::history::{History, Secret, What};
+use super::history::{Event, History, Secret};
 use in_place::{InPlace, Known};
 
 /// How long after an unrelated fault requests may still fail: longer than any wait of the schedule.
@@ -87,7 +87,7 @@ pub(crate) fn check(history: &History) -> Vec<Finding> {
 // === impl Seen ===
 
 impl Seen {
-    fn take(&mut self, at: Duration, what: &What) {
+    fn take(&mut self, at: Duration, what: &Event) {
         let known = Known {
             current: self.stored.and_then(|[current, _]| current),
             keys: &self.keys,
@@ -101,37 +101,37 @@ impl Seen {
         }
     }
 
-    fn happens(&mut self, at: Duration, what: &What) {
+    fn happens(&mut self, at: Duration, what: &Event) {
         match what {
-            What::Starts { .. } | What::Killed => {
+            Event::Starts { .. } | Event::Killed => {
                 self.last = None;
                 // The open requests will not be answered any more.
                 self.asked.clear();
             }
-            What::Made { key } => {
+            Event::Made { key } => {
                 self.keys.insert(*key, 0);
                 if self.keys.len() > 2 {
                     let text = format!("key {key} is one of {}", self.keys.len());
                     self.finds(Rule::Two, at, text);
                 }
             }
-            What::Gone { key } => {
+            Event::Gone { key } => {
                 self.keys.remove(key);
                 self.cut(at, *key);
                 self.lost(at);
             }
-            What::Renewed { secret, known_from } => {
+            Event::Renewed { secret, known_from } => {
                 self.keys.insert(secret.key, secret.version);
                 self.ill = self.ill.max(Some(*known_from));
                 self.lost(at);
             }
-            What::Slot { .. } => self.lost(at),
-            What::Journal { of } => {
+            Event::Slot { .. } => self.lost(at),
+            Event::Journal { of } => {
                 self.is_finishing &= of.is_some();
                 self.lost(at);
             }
-            What::Rotates { finish, .. } => self.is_finishing |= finish,
-            What::Record { current, other, .. } => {
+            Event::Rotates { finish, .. } => self.is_finishing |= finish,
+            Event::Record { current, other, .. } => {
                 let had_other = matches!(self.stored, Some([_, Some(_)]));
                 if had_other && other.is_none() {
                     // The rotation has ended.
@@ -140,14 +140,14 @@ impl Seen {
                 self.stored = Some([*current, *other]);
                 self.lost(at);
             }
-            What::Granted { token, secret, end } => {
+            Event::Granted { token, secret, end } => {
                 self.tokens.insert(*token, (*secret, *end));
             }
-            What::Failed { .. } | What::Unreadable => self.ill = self.ill.max(Some(at)),
-            What::Asked { request, max_wait } => {
+            Event::Failed { .. } | Event::Unreadable => self.ill = self.ill.max(Some(at)),
+            Event::Asked { request, max_wait } => {
                 self.asked.insert(*request, (at, *max_wait));
             }
-            What::Answered { request, token } => {
+            Event::Answered { request, token } => {
                 let asked = self.asked.remove(request);
                 match token {
                     Some(token) => self.served(at, *request, *token),
@@ -155,12 +155,12 @@ impl Seen {
                 }
             }
             // A request may end without a token because the machine slept through its wait.
-            What::Suspended { .. } => self.asked.clear(),
-            What::Silence { request } => {
+            Event::Suspended { .. } => self.asked.clear(),
+            Event::Silence { request } => {
                 let text = format!("request {request} gets no answer");
                 self.finds(Rule::Unnoticed, at, text);
             }
-            What::End { left, .. } => {
+            Event::End { left, .. } => {
                 for left in left {
                     self.finds(Rule::Ends, at, format!("there is {left}"));
                 }

@@ -15,7 +15,7 @@ pub(crate) struct Secret {
 
 /// An event.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum What {
+pub(crate) enum Event {
     /// A process begins, in this boot of the machine.
     Starts {
         boot: u32,
@@ -122,7 +122,7 @@ pub(crate) enum What {
 
 /// All events, with the time since the run began.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct History(pub(crate) Vec<(Duration, What)>);
+pub(crate) struct History(pub(crate) Vec<(Duration, Event)>);
 
 impl History {
     /// Returns a hash of all events.

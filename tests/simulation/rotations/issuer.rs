@@ -8,7 +8,7 @@ use jetond::fault::{Fault, FaultKind};
 use jetond::provider::{Fetching, Granted, Provider};
 use jetond::token::{AccessToken, Grant};
 
-use super::history::{Secret, What};
+use super::history::{Event, Secret};
 use super::keys::date;
 use super::plane::key_of;
 use super::world::World;
@@ -36,7 +36,7 @@ impl Provider for Issuer {
                 let fails = state.moods.tokens.fails(30, &mut state.rng);
                 let fault = fails.then(|| FAULTS[state.rng.usize(0..FAULTS.len())]);
                 if let Some(kind) = fault {
-                    state.push(What::Failed { kind });
+                    state.push(Event::Failed { kind });
                 }
                 (Duration::from_millis(state.rng.u64(1..300)), fault)
             };
@@ -58,7 +58,7 @@ impl World {
         let late = state.plane.catch_up(now);
         state.history.0.extend(late);
         let Some(secret) = secret.filter(|secret| state.plane.log_in(now, *secret)) else {
-            state.push(What::Rejected);
+            state.push(Event::Rejected);
             return Err(Fault::new(FaultKind::Rejected, "unknown client"));
         };
         let lifetime = self.lifetime.mul_f64(state.rng.f64().mul_add(0.2, 0.9));
@@ -66,7 +66,7 @@ impl World {
         let token = u32::try_from(state.tokens.len()).unwrap() + 1;
         let end = now + lifetime;
         state.tokens.insert(token, (secret, end));
-        state.push(What::Granted { token, secret, end });
+        state.push(Event::Granted { token, secret, end });
         let text = format!("tok-{token}");
         let is_dated = state.rng.bool();
         Ok(Granted {

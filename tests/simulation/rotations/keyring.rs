@@ -10,11 +10,11 @@ use std::time::Duration;
 use jetond::credential::Credential;
 use jetond::profile::ProfileName;
 use jetond::store::{
-    About, Begun, Kept, KeptStore, Key, Look, OtherKey, ProfileLock, Record, Revision, Store,
-    StoreError, StoreErrorKind, StoreReader, StoreWriter,
+    About, BegunRotation, Key, OtherKey, ProfileLock, Record, Revision, RotationData,
+    RotationDataStore, Store, StoreError, StoreErrorKind, StoreReader, StoreReading, StoreWriter,
 };
 
-use super::history::What;
+use super::history::Event;
 use super::world::World;
 
 /// The latest time of a write with an unknown fate: no earlier process of the keyring lives longer.
@@ -50,7 +50,7 @@ impl Keyring {
             } else {
                 "fails"
             };
-            state.push(What::Write { fate });
+            state.push(Event::Write { fate });
             match is_silent {
                 true => state.tally.unknown += 1,
                 false => state.tally.not_written += 1,
@@ -69,13 +69,13 @@ impl Keyring {
 }
 
 impl StoreReader for Keyring {
-    fn look(&self, profile: &ProfileName) -> Look {
+    fn look(&self, profile: &ProfileName) -> StoreReading {
         let kept = self.kept();
         if self.fails(8) {
             // Only the revision shows that the record cannot be read.
             let revision = self.0.unreadable();
             let record = Err(error("read the keyring", false));
-            return Look { record, revision };
+            return StoreReading { record, revision };
         }
         kept.look(profile)
     }
@@ -110,7 +110,7 @@ impl StoreWriter for Keyring {
         if kind > 0 {
             let fate = fate[usize::from(kind)];
             let state = &mut *self.0.state();
-            state.push(What::Write { fate });
+            state.push(Event::Write { fate });
             match kind {
                 1 => state.tally.not_written += 1,
                 _ => state.tally.unknown += 1,
@@ -139,15 +139,15 @@ impl StoreWriter for Keyring {
     }
 }
 
-impl KeptStore for Keyring {
-    fn kept(&self, profile: &ProfileName) -> Result<Option<Kept>, StoreError> {
+impl RotationDataStore for Keyring {
+    fn kept(&self, profile: &ProfileName) -> Result<Option<RotationData>, StoreError> {
         match self.fails(8) {
             true => Err(error("read the keyring", false)),
             false => self.0.kept().1.kept(profile),
         }
     }
 
-    fn keep(&self, _: &ProfileLock, kept: &Kept) -> Result<(), StoreError> {
+    fn keep(&self, _: &ProfileLock, kept: &RotationData) -> Result<(), StoreError> {
         self.change(|lock| self.0.kept().1.keep(lock, kept))
     }
 
@@ -204,7 +204,7 @@ fn copy(record: &Record) -> Record {
     Record {
         key: copy(&record.key),
         binding: record.binding.clone(),
-        rotation: record.rotation.as_ref().map(|begun| Begun {
+        rotation: record.rotation.as_ref().map(|begun| BegunRotation {
             id: begun.id.clone(),
             other: begun.other.as_ref().map(|other| match other {
                 OtherKey::Next(key) => OtherKey::Next(copy(key)),

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jetond::applications::{
-    Calling, Family, KeyIssuer, KeyName, Kind, Listed, Made, Renewed, Reply, Roles, Trouble,
-    TroubleKind,
+    ApiError, ApiErrorKind, ApiFuture, CreatedKey, Family, KeyIssuer, KeyName, Kind, Listed,
+    RegeneratedKey, Reply, Roles,
 };
 use jetond::credential::{ClientSecret, RawAnswer};
 use jetond::fault::FaultKind;
 use jetond::instant::UnixTime;
 
 use super::bug::Bug;
-use super::history::What;
+use super::history::Event;
 use super::plane::{Change, Key, NotMade, unix};
-use super::world::{Mood, State, World};
+use super::world::{Reliability, State, World};
 
 /// The latest time at which a lost call is executed. The rest of a minute is for the list, which lags.
 const LATEST: Duration = Duration::from_secs(45);
@@ -42,34 +42,34 @@ pub(super) struct Keys {
 
 /// The fate of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum CallOutcome {
     Answer,
-    Refuse(TroubleKind),
+    Refuse(ApiErrorKind),
     Lose,
     /// The server executes the call, but its answer is lost or a server failure.
-    LoseAnswer(TroubleKind),
+    LoseAnswer(ApiErrorKind),
     Late(Duration),
     Twice(Duration),
 }
 
 // === impl Fate ===
 
-impl Fate {
+impl CallOutcome {
     fn draw(call: &'static str, state: &mut State) -> Self {
         let fails = state.moods.api.fails(55, &mut state.rng);
         let (mood, rng) = (state.moods.api, &mut state.rng);
-        let timeout = TroubleKind::Unreachable(FaultKind::Timeout);
+        let timeout = ApiErrorKind::Unreachable(FaultKind::Timeout);
         let is_making = matches!(call, "create" | "regenerate");
         let fate = match rng.u8(0..12) {
             _ if !fails => Self::Answer,
-            _ if mood == Mood::Outage && rng.bool() => {
-                Self::Refuse(TroubleKind::Unreachable(FaultKind::Connect))
+            _ if mood == Reliability::Outage && rng.bool() => {
+                Self::Refuse(ApiErrorKind::Unreachable(FaultKind::Connect))
             }
-            0 | 1 => Self::Refuse(TroubleKind::Busy),
-            2 if is_making && rng.bool() => Self::Refuse(TroubleKind::Forbidden),
+            0 | 1 => Self::Refuse(ApiErrorKind::Busy),
+            2 if is_making && rng.bool() => Self::Refuse(ApiErrorKind::Forbidden),
             2 | 3 => Self::Lose,
             4 | 5 => Self::LoseAnswer(timeout),
-            6 | 7 => Self::LoseAnswer(TroubleKind::Busy),
+            6 | 7 => Self::LoseAnswer(ApiErrorKind::Busy),
             8..11 => Self::Late(Duration::from_millis(rng.u64(1..LATEST.as_secs() * 1_000))),
             _ => Self::Twice(Duration::from_millis(rng.u64(1..LATEST.as_secs() * 1_000))),
         };
@@ -82,7 +82,7 @@ impl Fate {
             Self::Twice(_) => tally.twice += 1,
         }
         let fate_text = format!("{fate:?}");
-        state.push(What::Api {
+        state.push(Event::Api {
             call,
             fate: fate_text,
         });
@@ -94,12 +94,12 @@ impl Fate {
 
 impl Keys {
     /// Sends the call; returns its fate at the server.
-    async fn send(&self, call: &'static str) -> Result<Fate, Trouble> {
+    async fn send(&self, call: &'static str) -> Result<CallOutcome, ApiError> {
         self.world.point().await;
         let (fate, takes) = {
             let state = &mut *self.world.state();
             let takes = Duration::from_millis(state.rng.u64(1..400));
-            (Fate::draw(call, state), takes)
+            (CallOutcome::draw(call, state), takes)
         };
         tokio::time::sleep(takes).await;
         let state = self.world.state();
@@ -107,11 +107,13 @@ impl Keys {
         let is_valid =
             token.is_some_and(|(secret, end)| *end > state.now() && state.plane.accepts(*secret));
         match fate {
-            Fate::Answer | Fate::LoseAnswer(_) | Fate::Twice(_) if !is_valid => {
-                Err(trouble(TroubleKind::Unauthorized))
+            CallOutcome::Answer | CallOutcome::LoseAnswer(_) | CallOutcome::Twice(_)
+                if !is_valid =>
+            {
+                Err(trouble(ApiErrorKind::Unauthorized))
             }
             // The server executes nothing for an invalid token.
-            Fate::Late(_) if !is_valid => Ok(Fate::Lose),
+            CallOutcome::Late(_) if !is_valid => Ok(CallOutcome::Lose),
             fate => Ok(fate),
         }
     }
@@ -123,7 +125,7 @@ impl Keys {
         };
         let reply = self.made(fate, &change);
         self.world.point().await;
-        let is_lost = matches!(&reply, Reply::Lost(lost) if lost.kind != TroubleKind::Busy);
+        let is_lost = matches!(&reply, Reply::Lost(lost) if lost.kind != ApiErrorKind::Busy);
         let wait = if is_lost {
             DEADLINE
         } else {
@@ -134,33 +136,35 @@ impl Keys {
     }
 
     /// Makes the change at the server, or not, by the call's fate.
-    fn made(&self, fate: Fate, change: &Change) -> Reply<Key> {
+    fn made(&self, fate: CallOutcome, change: &Change) -> Reply<Key> {
         let state = &mut *self.world.state();
         let now = state.now();
-        let timeout = TroubleKind::Unreachable(FaultKind::Timeout);
+        let timeout = ApiErrorKind::Unreachable(FaultKind::Timeout);
         let done = match fate {
-            Fate::Refuse(kind) => return Reply::Refused(trouble(kind)),
-            Fate::Lose => return Reply::Lost(lost(timeout)),
-            Fate::Late(by) => {
+            CallOutcome::Refuse(kind) => return Reply::Refused(trouble(kind)),
+            CallOutcome::Lose => return Reply::Lost(lost(timeout)),
+            CallOutcome::Late(by) => {
                 let is_tardy = self.world.bug == Some(Bug::TardyIssuer);
                 let by = if is_tardy { by + TARDY } else { by };
                 state.plane.execute_late(now + by, change.clone());
                 return Reply::Lost(lost(timeout));
             }
-            Fate::Answer | Fate::LoseAnswer(_) | Fate::Twice(_) => self.execute(state, change),
+            CallOutcome::Answer | CallOutcome::LoseAnswer(_) | CallOutcome::Twice(_) => {
+                self.execute(state, change)
+            }
         };
         match (fate, done) {
-            (Fate::LoseAnswer(kind), _) => Reply::Lost(lost(kind)),
-            (_, Err(NotMade::NameTaken)) => Reply::Refused(trouble(TroubleKind::Conflict)),
-            (_, Err(NotMade::NoSuchKey)) => Reply::Refused(trouble(TroubleKind::NotFound)),
+            (CallOutcome::LoseAnswer(kind), _) => Reply::Lost(lost(kind)),
+            (_, Err(NotMade::NameTaken)) => Reply::Refused(trouble(ApiErrorKind::Conflict)),
+            (_, Err(NotMade::NoSuchKey)) => Reply::Refused(trouble(ApiErrorKind::NotFound)),
             // The copy of an answered regeneration comes with it, and either may be answered. No client could notice
             // a later one, which would revoke the secret of the answer.
-            (Fate::Twice(by), Ok(key)) if matches!(change, Change::Renew(..)) => {
+            (CallOutcome::Twice(by), Ok(key)) if matches!(change, Change::Renew(..)) => {
                 let last = self.execute(state, change).unwrap_or_else(|_| key.clone());
                 let is_first = by.as_millis().is_multiple_of(2);
                 Reply::Done(if is_first { key } else { last })
             }
-            (Fate::Twice(by), Ok(key)) => {
+            (CallOutcome::Twice(by), Ok(key)) => {
                 state.plane.execute_late(now + by, change.clone());
                 Reply::Done(key)
             }
@@ -205,18 +209,18 @@ impl Keys {
 }
 
 impl KeyIssuer for Keys {
-    fn list(&self, kind: Kind) -> Calling<'_, Result<Listed, Trouble>> {
+    fn list(&self, kind: Kind) -> ApiFuture<'_, Result<Listed, ApiError>> {
         Box::pin(async move {
             match self.send("list").await? {
-                Fate::Answer | Fate::Twice(_) => {}
-                Fate::Refuse(kind) => return Err(trouble(kind)),
-                Fate::Lose | Fate::LoseAnswer(_) | Fate::Late(_) => {
+                CallOutcome::Answer | CallOutcome::Twice(_) => {}
+                CallOutcome::Refuse(kind) => return Err(trouble(kind)),
+                CallOutcome::Lose | CallOutcome::LoseAnswer(_) | CallOutcome::Late(_) => {
                     tokio::time::sleep(DEADLINE).await;
-                    return Err(lost(TroubleKind::Unreachable(FaultKind::Timeout)));
+                    return Err(lost(ApiErrorKind::Unreachable(FaultKind::Timeout)));
                 }
             }
             if kind != Kind::Auto {
-                return Err(trouble(TroubleKind::NoSuchEndpoint));
+                return Err(trouble(ApiErrorKind::NoSuchEndpoint));
             }
             let state = &mut *self.world.state();
             let now = state.now();
@@ -240,12 +244,12 @@ impl KeyIssuer for Keys {
         })
     }
 
-    fn create<'a>(&'a self, _: Family, name: &'a KeyName) -> Calling<'a, Reply<Made>> {
+    fn create<'a>(&'a self, _: Family, name: &'a KeyName) -> ApiFuture<'a, Reply<CreatedKey>> {
         Box::pin(async move {
             let lag = draw_lag(&mut self.world.state());
             let change = Change::Create(name.as_str().to_owned(), lag);
             match self.change("create", change).await {
-                Reply::Done(key) => Reply::Done(Made {
+                Reply::Done(key) => Reply::Done(CreatedKey {
                     id: key.id(),
                     client_id: key.client_id(),
                     secret: ClientSecret::parse(&key.secret()).unwrap(),
@@ -257,7 +261,7 @@ impl KeyIssuer for Keys {
         })
     }
 
-    fn regenerate<'a>(&'a self, _: Family, id: &'a str) -> Calling<'a, Reply<Renewed>> {
+    fn regenerate<'a>(&'a self, _: Family, id: &'a str) -> ApiFuture<'a, Reply<RegeneratedKey>> {
         Box::pin(async move {
             let lag = draw_lag(&mut self.world.state()).min(REPLICAS);
             let lag = match self.world.bug {
@@ -269,16 +273,16 @@ impl KeyIssuer for Keys {
                 Reply::Done(key) => Reply::Done(renewed(&key)),
                 Reply::Refused(trouble) => Reply::Refused(trouble),
                 Reply::Lost(_) if self.world.bug == Some(Bug::HiddenLoss) => {
-                    return Reply::Refused(trouble(TroubleKind::Busy));
+                    return Reply::Refused(trouble(ApiErrorKind::Busy));
                 }
                 Reply::Lost(trouble) => return Reply::Lost(trouble),
             };
-            self.world.record(What::ApiAnswers);
+            self.world.record(Event::ApiAnswers);
             reply
         })
     }
 
-    fn delete<'a>(&'a self, _: Family, id: &'a str) -> Calling<'a, Reply<()>> {
+    fn delete<'a>(&'a self, _: Family, id: &'a str) -> ApiFuture<'a, Reply<()>> {
         Box::pin(async move {
             match self.change("delete", Change::Delete(id.to_owned())).await {
                 Reply::Done(_) => Reply::Done(()),
@@ -288,16 +292,16 @@ impl KeyIssuer for Keys {
         })
     }
 
-    fn roles(&self) -> Calling<'_, Option<Roles>> {
+    fn roles(&self) -> ApiFuture<'_, Option<Roles>> {
         Box::pin(async { None })
     }
 }
 
 /// Returns the answer to a regeneration.
-fn renewed(key: &Key) -> Renewed {
+fn renewed(key: &Key) -> RegeneratedKey {
     let secret = key.secret();
     let raw = RawAnswer::of(format!("{{\"clientSecret\":\"{secret}\"}}").as_bytes());
-    Renewed {
+    RegeneratedKey {
         secret: Ok(ClientSecret::parse(&secret).unwrap()),
         raw,
     }
@@ -322,15 +326,15 @@ pub(super) fn date(at: Duration) -> UnixTime {
 }
 
 /// Returns the error of a call that was not executed.
-fn trouble(kind: TroubleKind) -> Trouble {
-    let mut trouble = Trouble::lost();
+fn trouble(kind: ApiErrorKind) -> ApiError {
+    let mut trouble = ApiError::lost();
     (trouble.kind, trouble.may_be_done) = (kind, false);
     trouble
 }
 
 /// Returns the error of a call that may have been executed.
-fn lost(kind: TroubleKind) -> Trouble {
-    let mut trouble = Trouble::lost();
+fn lost(kind: ApiErrorKind) -> ApiError {
+    let mut trouble = ApiError::lost();
     trouble.kind = kind;
     trouble
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use jetond::applications::Application;
 
-use super::history::{Secret, What};
+use super::history::{Event, Secret};
 
 /// The issuer's clock at the begin of the run, in Unix seconds.
 pub(super) const EPOCH: u64 = 1_800_000_000;
@@ -58,7 +58,7 @@ pub(super) enum NotMade {
 
 /// The keys of one user.
 #[derive(Debug)]
-pub(super) struct Plane {
+pub(super) struct KeyPlane {
     logins: Logins,
     /// Whether the API accepts the tokens of a secret that was replaced.
     tokens_survive: bool,
@@ -115,7 +115,7 @@ pub(super) fn key_of(client_id: &str, text: &str) -> Option<Secret> {
 
 // === impl Plane ===
 
-impl Plane {
+impl KeyPlane {
     pub(super) fn new(rng: &mut Rng) -> Self {
         let logins = match rng.u8(0..8) {
             0 => Logins::Days,
@@ -149,7 +149,7 @@ impl Plane {
         &mut self,
         now: Duration,
         change: &Change,
-    ) -> Result<(Key, What), NotMade> {
+    ) -> Result<(Key, Event), NotMade> {
         let done = match change {
             Change::Create(name, _) if self.keys.iter().any(|key| key.name == *name) => {
                 return Err(NotMade::NameTaken);
@@ -165,13 +165,13 @@ impl Plane {
                     last_login: None,
                 };
                 self.keys.push(key.clone());
-                let made = What::Made { key: key.number };
+                let made = Event::Made { key: key.number };
                 (key, made)
             }
             Change::Delete(id) => {
                 let at = self.keys.iter().position(|key| key.id() == *id);
                 let key = self.keys.remove(at.ok_or(NotMade::NoSuchKey)?);
-                let gone = What::Gone { key: key.number };
+                let gone = Event::Gone { key: key.number };
                 (key, gone)
             }
             Change::Renew(id, lag) => {
@@ -179,7 +179,7 @@ impl Plane {
                 let key = key.ok_or(NotMade::NoSuchKey)?;
                 key.version += 1;
                 key.known_from = now + *lag;
-                let renewed = What::Renewed {
+                let renewed = Event::Renewed {
                     secret: key.present(),
                     known_from: key.known_from,
                 };
@@ -197,7 +197,7 @@ impl Plane {
     }
 
     /// Makes the changes that are due by now.
-    pub(super) fn catch_up(&mut self, now: Duration) -> Vec<(Duration, What)> {
+    pub(super) fn catch_up(&mut self, now: Duration) -> Vec<(Duration, Event)> {
         let due = self.late.partition_point(|(due, _)| *due <= now);
         let due: Vec<_> = self.late.drain(..due).collect();
         let made = due

@@ -3,23 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jetond::clock::{Clock, Reading, Waiting};
+use jetond::clock::{Clock, ClockReading, ClockWait};
 use jetond::config::Config;
 use jetond::daemon::keep::jumps::Jumps;
 use jetond::daemon::keep::roster::Roster;
+use jetond::daemon::report_jumps;
 use jetond::daemon::rotating::{self, Offload, Rotations};
 use jetond::daemon::service::Change;
-use jetond::daemon::tell_of_jumps;
-use jetond::daemon::wiring::{Outside, Wiring};
+use jetond::daemon::wiring::{ProfileParts, Wiring};
 use jetond::instant::{BootInstant, Now};
-use jetond::offload::Refused;
-use jetond::policy::{Gate, UserNamespace};
-use jetond::schedule::Unit;
+use jetond::offload::NotStarted;
+use jetond::policy::{AccessContext, UserNamespace};
+use jetond::schedule::Jitter;
 use jetond::store::{self, Machine, Stores};
 use jetond::wire::reload::Source as ReloadSource;
 
 use super::bug::Bug;
-use super::history::What;
+use super::history::Event;
 use super::issuer::Issuer;
 use super::keyring::Keyring;
 use super::keys::Keys;
@@ -39,24 +39,24 @@ struct HastyClock(Arc<SimClock>);
 pub(super) async fn start(world: &Arc<World>) -> (Daemon, Arc<Rotations>) {
     let sim = world.state().begin_process();
     let clock: Arc<dyn Clock> = Arc::<SimClock>::clone(&sim);
-    let roster = Arc::new(Roster::new(Gate {
+    let roster = Arc::new(Roster::new(AccessContext {
         own_uid: UID,
         namespace: UserNamespace::Identity,
     }));
     let (rotations, found) = Rotations::new(outside(world, &sim, &roster));
     let rotations = Arc::new(rotations);
     let (daemon, mut changes) = Daemon::around(&roster, &clock, Arc::clone(&rotations));
-    tokio::spawn(tell_of_jumps(
+    tokio::spawn(report_jumps(
         Jumps::new(Arc::clone(&clock)),
         Arc::clone(&roster),
     ));
     let around = Arc::clone(world);
     let wiring = Wiring::around(clock, roster, move |_, _| {
-        Some(Outside {
+        Some(ProfileParts {
             source: Arc::new(Source(Arc::clone(&around), found.clone())),
             provider: Arc::new(Issuer(Arc::clone(&around))),
             api: None,
-            jitter: || Unit::new(fastrand::f64()),
+            jitter: || Jitter::new(fastrand::f64()),
         })
     });
     let mut wiring = wiring.with_rotations(Arc::clone(&rotations));
@@ -74,12 +74,16 @@ pub(super) async fn start(world: &Arc<World>) -> (Daemon, Arc<Rotations>) {
     (daemon, rotations)
 }
 
-fn outside(world: &Arc<World>, clock: &Arc<SimClock>, roster: &Arc<Roster>) -> rotating::Outside {
+fn outside(
+    world: &Arc<World>,
+    clock: &Arc<SimClock>,
+    roster: &Arc<Roster>,
+) -> rotating::Environment {
     let keyring = Keyring(Arc::clone(world));
     let state = world.folder.path();
     let around = Arc::clone(world);
     let boot = world.state().machine.boot;
-    rotating::Outside {
+    rotating::Environment {
         clock: match world.bug {
             Some(Bug::HastyClock) => Arc::new(HastyClock(Arc::clone(clock))),
             _ => Arc::<SimClock>::clone(clock),
@@ -119,8 +123,8 @@ fn offload(world: &Arc<World>) -> Box<Offload> {
             };
             tokio::time::sleep(takes).await;
             if is_refused {
-                world.record(What::Write { fate: "is refused" });
-                return Err(Refused::TooMany);
+                world.record(Event::Write { fate: "is refused" });
+                return Err(NotStarted::TooMany);
             }
             call();
             if world.bug == Some(Bug::NoJournal) && !world.has_begun() {
@@ -144,19 +148,19 @@ impl Clock for HastyClock {
         Now { boot, ..now }
     }
 
-    fn read(&self) -> Reading {
-        Reading {
+    fn read(&self) -> ClockReading {
+        ClockReading {
             now: self.now(),
             ..self.0.read()
         }
     }
 
-    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
+    fn sleep_until(&self, at: BootInstant) -> ClockWait<'_> {
         self.0
             .sleep_until(BootInstant::from_boot(at.since_boot() / HASTE))
     }
 
-    fn disturbed(&self) -> Waiting<'_> {
-        self.0.disturbed()
+    fn wait_for_change(&self) -> ClockWait<'_> {
+        self.0.wait_for_change()
     }
 }

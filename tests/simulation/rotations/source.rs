@@ -12,7 +12,7 @@ use jetond::store::source::{CredentialSource, LoadedCredential, Loading};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::bug::Bug;
-use super::history::What;
+use super::history::Event;
 use super::world::World;
 
 /// The store of the profile, which sometimes cannot be read. The sender reports each record with an open rotation.
@@ -31,7 +31,7 @@ impl CredentialSource for Source {
                 let fails = state.moods.disk.fails(10, &mut state.rng);
                 let is_held = world.bug == Some(Bug::HeldStore) && state.is_open;
                 if fails {
-                    state.push(What::Unreadable);
+                    state.push(Event::Unreadable);
                 }
                 (takes, fails, is_held)
             };

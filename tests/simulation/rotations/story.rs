@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jetond::daemon::rotating::Rotations;
-use jetond::daemon::service::Door;
+use jetond::daemon::service::SocketKind;
 use jetond::instant::UnixTime;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 
 use super::bug::Bug;
-use super::history::What;
+use super::history::Event;
 use super::process;
-use super::world::{Mood, World};
+use super::world::{Reliability, World};
 use crate::clients::{answer, status_and_body};
 use crate::daemon::Daemon;
 use crate::world::UID;
@@ -170,7 +170,7 @@ impl Story {
         if needs_human.is_some() && needs_human != self.needs_human {
             let state = &mut *self.world.state();
             state.tally.needed_human += 1;
-            state.push(What::NeedsHuman);
+            state.push(Event::NeedsHuman);
         }
         if needs_human.is_some() && self.world.bug == Some(Bug::RestlessStore) {
             self.world.empty_slot();
@@ -192,7 +192,7 @@ impl Story {
 
     fn turn_a_mood(&self) {
         let state = &mut *self.world.state();
-        let is = Mood::draw(&mut state.rng);
+        let is = Reliability::draw(&mut state.rng);
         let moods = &mut state.moods;
         let (of, mood) = match state.rng.u8(0..6) {
             0 => ("the token endpoint", &mut moods.tokens),
@@ -201,7 +201,7 @@ impl Story {
         };
         *mood = is;
         let is = is.as_str();
-        state.push(What::Mood { of, is });
+        state.push(Event::Mood { of, is });
     }
 
     async fn suspend(&self) {
@@ -220,7 +220,7 @@ impl Story {
             clock.suspend(by);
         }
         state.tally.disturbed += u32::from(state.is_open);
-        state.push(What::Suspended { by });
+        state.push(Event::Suspended { by });
     }
 
     fn jump(&self) {
@@ -236,7 +236,7 @@ impl Story {
         }
         state.machine.stepped += seconds;
         state.tally.disturbed += u32::from(state.is_open);
-        state.push(What::Stepped { seconds });
+        state.push(Event::Stepped { seconds });
     }
 
     fn kill(&self) {
@@ -244,8 +244,8 @@ impl Story {
     }
 
     fn reload(&mut self) {
-        self.world.record(What::Reloads);
-        let mut stream = self.daemon.connect(Door::Admin, UID);
+        self.world.record(Event::Reloads);
+        let mut stream = self.daemon.connect(SocketKind::Admin, UID);
         self.clients.spawn(async move {
             let text = "POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
             // A process that stops accepts no connection.
@@ -255,7 +255,7 @@ impl Story {
         });
     }
 
-    fn connect(&self) -> impl Fn(Door) -> tokio::io::DuplexStream + Send + 'static {
+    fn connect(&self) -> impl Fn(SocketKind) -> tokio::io::DuplexStream + Send + 'static {
         let daemon = Arc::clone(&self.daemon);
         move |door| daemon.connect(door, UID)
     }
@@ -290,7 +290,7 @@ impl Story {
         let left = self.left();
         let state = &mut *self.world.state();
         let rotations = state.tally.rotations;
-        state.push(What::End { rotations, left });
+        state.push(Event::End { rotations, left });
     }
 
     /// Waits until every client has disconnected.
@@ -337,21 +337,21 @@ impl Story {
 
 /// Runs one client, which wants a token.
 async fn ask(
-    connect: impl Fn(Door) -> tokio::io::DuplexStream,
+    connect: impl Fn(SocketKind) -> tokio::io::DuplexStream,
     world: Arc<World>,
     max_wait: Duration,
 ) {
     let request = {
         let state = &mut *world.state();
         let request = state.next_request();
-        state.push(What::Asked { request, max_wait });
+        state.push(Event::Asked { request, max_wait });
         request
     };
     let (name, wait) = (&world.name, max_wait.as_secs());
     let text = format!(
         "GET /v1/profiles/{name}/token?max_wait={wait} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     );
-    let mut stream = connect(Door::Tokens);
+    let mut stream = connect(SocketKind::Tokens);
     let answered = async {
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut bytes = vec![];
@@ -360,7 +360,7 @@ async fn ask(
     };
     let text = tokio::time::timeout(max_wait + PATIENCE, answered).await;
     let Ok(text) = text else {
-        return world.record(What::Silence { request });
+        return world.record(Event::Silence { request });
     };
     let (status, body) = status_and_body(&text);
     let token = answer(status, body, false).token;
@@ -368,24 +368,28 @@ async fn ask(
     let state = &mut *world.state();
     state.tally.requests += 1;
     let token = state.passed_on(world.bug, token);
-    state.push(What::Answered { request, token });
+    state.push(Event::Answered { request, token });
 }
 
 /// Requests a rotation as a person would, and reads its steps until it disconnects.
-async fn rotate(connect: impl Fn(Door) -> tokio::io::DuplexStream, world: Arc<World>, wish: Wish) {
+async fn rotate(
+    connect: impl Fn(SocketKind) -> tokio::io::DuplexStream,
+    world: Arc<World>,
+    wish: Wish,
+) {
     let Wish {
         finish,
         in_place,
         leaves,
     } = wish;
-    world.record(What::Rotates { finish, in_place });
+    world.record(Event::Rotates { finish, in_place });
     let name = &world.name;
     let body = format!("{{\"finish\":{finish},\"in_place\":{in_place},\"wait\":true}}");
     let length = body.len();
     let text = format!(
         "POST /v1/profiles/{name}/rotate HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
-    let mut stream = connect(Door::Admin);
+    let mut stream = connect(SocketKind::Admin);
     let mut bytes = vec![];
     let read = async {
         // A process that stops accepts no connection.
@@ -403,7 +407,7 @@ async fn rotate(connect: impl Fn(Door) -> tokio::io::DuplexStream, world: Arc<Wo
             let end = text_of("end").unwrap_or_default();
             world.state().was_refused |= end == "failed";
             let step = format!("{step} {end}");
-            world.record(What::Told { step });
+            world.record(Event::Told { step });
         }
     }
 }

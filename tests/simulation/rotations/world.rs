@@ -13,7 +13,7 @@ use fastrand::Rng;
 use jetond::applications;
 use jetond::config::runai::Api;
 use jetond::config::{
-    BaseUrl, CredentialPlace, Profile, Provider, Proxy, Rotation, Runai, StoreKind,
+    BaseUrl, CredentialLocation, Profile, Provider, Proxy, Rotation, Runai, StoreKind,
 };
 use jetond::credential::Credential;
 use jetond::instant::{BootInstant, UnixTime};
@@ -21,14 +21,15 @@ use jetond::profile::ProfileName;
 use jetond::schedule::Reissue;
 use jetond::store::source::binding_of;
 use jetond::store::{
-    Bound, Kept, Key, Record, Revision, RotationMode, RotationRead, Rotations, Store, Stores,
+    BoundTarget, Key, Record, Revision, RotationData, RotationMode, RotationRead, Rotations, Store,
+    Stores,
 };
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::bug::Bug;
-use super::history::{History, Secret, What};
-use super::plane::{self, Change, Logins, Plane};
+use super::history::{Event, History, Secret};
+use super::plane::{self, Change, KeyPlane, Logins};
 use super::tally::Tally;
 use crate::clock::SimClock;
 
@@ -62,7 +63,7 @@ pub(crate) struct State {
     pub(super) rng: Rng,
     pub(crate) history: History,
     pub(crate) tally: Tally,
-    pub(super) plane: Plane,
+    pub(super) plane: KeyPlane,
     pub(super) machine: Machine,
     pub(super) moods: Moods,
     /// The secret and the end of each token.
@@ -121,7 +122,7 @@ pub(super) struct Machine {
 
 /// How reliable something outside of the daemon is for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(super) enum Reliability {
     Well,
     Mixed,
     Outage,
@@ -129,9 +130,9 @@ pub(super) enum Mood {
 
 /// The reliability of the token endpoint, of the API of keys, and of the files and the keyring.
 pub(super) struct Moods {
-    pub(super) tokens: Mood,
-    pub(super) api: Mood,
-    pub(super) disk: Mood,
+    pub(super) tokens: Reliability,
+    pub(super) api: Reliability,
+    pub(super) disk: Reliability,
 }
 
 // === impl World ===
@@ -145,7 +146,7 @@ impl World {
         };
         let folder = folder.unwrap();
         let owner = folder.path().metadata().unwrap().uid();
-        let plane = Plane::new(&mut rng);
+        let plane = KeyPlane::new(&mut rng);
         let scale = match rng.u8(0..4) {
             _ if plane.logins() == Logins::Days => 3_600..20_000,
             0 => 10..60,
@@ -181,9 +182,9 @@ impl World {
                     clock: None,
                 },
                 moods: Moods {
-                    tokens: Mood::Well,
-                    api: Mood::Well,
-                    disk: Mood::Well,
+                    tokens: Reliability::Well,
+                    api: Reliability::Well,
+                    disk: Reliability::Well,
                 },
                 tokens: BTreeMap::new(),
                 late_writes: vec![],
@@ -209,7 +210,7 @@ impl World {
         let first = Change::Create("first".to_owned(), Duration::ZERO);
         let (key, made) = self.state().plane.execute(Duration::ZERO, &first).unwrap();
         self.record(made);
-        let bound = Bound::of(&self.profile, self.profile.endpoint().unwrap());
+        let bound = BoundTarget::of(&self.profile, self.profile.endpoint().unwrap());
         let record = Record {
             key: Key {
                 credential: Credential::parse(&key.client_id(), &key.secret()).unwrap(),
@@ -249,7 +250,7 @@ impl World {
     }
 
     /// Records an event that happens now.
-    pub(super) fn record(&self, what: What) {
+    pub(super) fn record(&self, what: Event) {
         self.state().push(what);
     }
 
@@ -287,16 +288,16 @@ impl World {
         state.is_in_place = journal == Some(IN_PLACE);
         if state.journal != journal && journal.is_some() {
             state.journal = journal;
-            state.push(What::Journal { of: journal });
+            state.push(Event::Journal { of: journal });
         }
         if state.slot != slot {
             state.slot = slot;
             let Slot { token, answer } = slot;
-            state.push(What::Slot { token, answer });
+            state.push(Event::Slot { token, answer });
         }
         if state.record != Some(stored) {
             state.record = Some(stored);
-            state.push(What::Record {
+            state.push(Event::Record {
                 current: stored.current,
                 other: stored.other,
                 is_open: stored.is_open,
@@ -305,7 +306,7 @@ impl World {
         // The end of a rotation comes last, as it does for the daemon.
         if state.journal != journal {
             state.journal = journal;
-            state.push(What::Journal { of: journal });
+            state.push(Event::Journal { of: journal });
         }
         if !state.is_open && stored.current != state.in_force {
             let key = |secret: Option<Secret>| secret.map(|secret| secret.key);
@@ -330,7 +331,7 @@ impl World {
 
     /// Makes another secret for the key in force and stores it, as a person would.
     pub(super) fn mend(&self) {
-        self.record(What::Mends);
+        self.record(Event::Mends);
         let (id, now) = {
             let state = self.state();
             let key = state.current().unwrap_or_default();
@@ -382,7 +383,7 @@ impl World {
             let lock = stores.lock(&self.name).unwrap();
             let revision = store.look(&self.name).revision;
             store.replace(&lock, &revision, &record).unwrap();
-            self.record(What::Write { fate: "comes late" });
+            self.record(Event::Write { fate: "comes late" });
         }
     }
 
@@ -421,13 +422,13 @@ impl World {
     /// Makes everything outside of the daemon work from now on.
     pub(super) fn calm(&self) {
         let state = &mut *self.state();
-        state.push(What::Calm);
+        state.push(Event::Calm);
         state.is_calm = true;
         state.kill_in = None;
         state.moods = Moods {
-            tokens: Mood::Well,
-            api: Mood::Well,
-            disk: Mood::Well,
+            tokens: Reliability::Well,
+            api: Reliability::Well,
+            disk: Reliability::Well,
         };
     }
 }
@@ -444,7 +445,7 @@ impl State {
     }
 
     /// Records an event that happens now, after the issuer's events until now.
-    pub(super) fn push(&mut self, what: What) {
+    pub(super) fn push(&mut self, what: Event) {
         let now = self.now();
         let late = self.plane.catch_up(now);
         self.history.0.extend(late);
@@ -463,7 +464,7 @@ impl State {
         self.kill_in = is_killed.then(|| self.rng.u32(0..50));
         let boot = self.machine.boot;
         let tokens_survive = self.plane.tokens_survive();
-        self.push(What::Starts {
+        self.push(Event::Starts {
             boot,
             tokens_survive,
         });
@@ -475,7 +476,7 @@ impl State {
         if self.is_open {
             self.tally.killed += 1;
         }
-        self.push(What::Killed);
+        self.push(Event::Killed);
         let now = self.now();
         let down = match self.rng.u8(0..6) {
             0..3 => Duration::from_millis(self.rng.u64(1..3_000)),
@@ -527,7 +528,7 @@ impl State {
 // === impl Slot ===
 
 impl Slot {
-    fn of(kept: Option<&Kept>) -> Self {
+    fn of(kept: Option<&RotationData>) -> Self {
         let token = kept.and_then(|kept| kept.token.expose().strip_prefix("tok-")?.parse().ok());
         let answer = kept.and_then(|kept| applications::secret_of(kept.answer.as_ref()?));
         Self {
@@ -539,7 +540,7 @@ impl Slot {
 
 // === impl Mood ===
 
-impl Mood {
+impl Reliability {
     pub(super) fn draw(rng: &mut Rng) -> Self {
         match rng.u8(0..10) {
             0..5 => Self::Well,
@@ -573,7 +574,7 @@ fn profile(place: StoreKind, lifetime: Duration, rng: &mut Rng) -> Profile {
             url: BaseUrl::parse("https://issuer.example").unwrap(),
             api: Api::V2,
         }),
-        credential: CredentialPlace::Store(place),
+        credential: CredentialLocation::Store(place),
         ca_file: None,
         proxy: Proxy::Direct,
         client_certificate: None,

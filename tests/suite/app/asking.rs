@@ -2,12 +2,12 @@
 
 use jetond::sandbox::Line;
 
-use super::{call, end, key, place};
+use super::{call, end, key, started};
 use crate::terminal::Terminal;
 
 #[test]
 fn a_person_is_asked_before_a_key_is_deleted_or_regenerated() {
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     let body = r#"{"name":"other-key"}"#;
     assert_eq!(
         call(&env, &daemon, "POST", "/api/v1/access-keys", body),

@@ -4,11 +4,11 @@ use std::fs;
 
 use jetond::sandbox::{Line, Setting};
 
-use super::{call, end, fault_for, journal, key, place};
+use super::{call, end, fault_for, journal, key, started};
 
 /// Asserts that an invalid name is answered with the rule for names and that no request is sent.
 fn assert_the_rule_is_said(names: &[&str]) {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     for name in names {
         let refused = env.jetond(&["app", "create", name, "--enrol", "new"]);
         assert_eq!(refused.code, 64, "{name:?}: {refused:?}");
@@ -36,7 +36,7 @@ fn an_invalid_name_gets_the_rule_for_names() {
 
 #[test]
 fn a_name_of_a_kibibyte_is_refused() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let refused = env.jetond(&["app", "create", &"a".repeat(1_024), "--enrol", "new"]);
     assert_eq!(refused.code, 64, "{refused:?}");
     assert!(
@@ -59,7 +59,7 @@ fn a_name_in_another_script_gets_the_rule_and_is_not_repeated() {
 
 #[test]
 fn the_id_of_another_users_key_is_refused() {
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     env.sandbox().set(Setting::parse("other-keys:3").unwrap());
     let all = env.jetond(&["app", "list", "--all", "--json"]);
     let all: serde_json::Value = serde_json::from_str(&all.stdout).unwrap();
@@ -94,7 +94,7 @@ fn the_id_of_another_users_key_is_refused() {
 
 #[test]
 fn two_keys_of_one_name_are_refused_with_the_ids_of_both() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     env.sandbox().set(Setting::parse("other-keys:60").unwrap());
     let all = env.jetond(&["app", "list", "--all", "--json"]);
     let all: serde_json::Value = serde_json::from_str(&all.stdout).unwrap();
@@ -125,7 +125,7 @@ fn two_keys_of_one_name_are_refused_with_the_ids_of_both() {
 
 #[test]
 fn a_truncated_list_is_no_basis_for_deleting_a_key_by_name() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let body = r#"{"name":"only-key"}"#;
     assert_eq!(
         call(&env, &daemon, "POST", "/api/v1/access-keys", body),
@@ -149,7 +149,7 @@ fn a_truncated_list_is_no_basis_for_deleting_a_key_by_name() {
 
 #[test]
 fn a_list_of_ten_thousand_keys_is_listed_and_searched() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let item = |n: u32| {
         format!(
             r#"{{"id":"{n:036}","name":"key-{n}","clientId":"c{n:036}","createdAt":"2025-01-02T03:04:05Z","lastLogin":null}}"#
@@ -170,7 +170,7 @@ fn a_list_of_ten_thousand_keys_is_listed_and_searched() {
 
 #[test]
 fn a_list_that_is_an_object_null_or_html_changes_nothing() {
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     env.token(&daemon, "research");
     let path = env.path("another").to_str().unwrap().to_owned();
     for fault in [
@@ -216,7 +216,7 @@ fn a_list_that_is_an_object_null_or_html_changes_nothing() {
 #[test]
 fn a_created_key_without_a_secret_is_deleted() {
     for fault in ["secret:missing", "secret:empty", "secret:null"] {
-        let (env, daemon) = place(Line::V2_24, 600);
+        let (env, daemon) = started(Line::V2_24, 600);
         env.token(&daemon, "research");
         // Also on a server that does not report logins: the answer to the creation has the ID.
         env.sandbox()
@@ -250,7 +250,7 @@ fn a_created_key_without_a_secret_is_deleted() {
 
 #[test]
 fn a_second_regeneration_repairs_an_answer_without_a_secret() {
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     let body = r#"{"name":"other-key"}"#;
     let path = "/api/v1/access-keys";
     assert_eq!(call(&env, &daemon, "POST", path, body), 201);
@@ -267,7 +267,7 @@ fn a_second_regeneration_repairs_an_answer_without_a_secret() {
 
 #[test]
 fn a_token_that_expires_between_list_and_create_makes_nothing() {
-    let (env, daemon) = place(Line::V2_24, 2);
+    let (env, daemon) = started(Line::V2_24, 2);
     // Reading the keys and then the clusters takes longer than the token's lifetime.
     env.fault("reads:slow:1.5");
     let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
@@ -284,7 +284,7 @@ fn a_token_that_expires_between_list_and_create_makes_nothing() {
 
 #[test]
 fn a_profile_whose_own_key_was_deleted_by_hand_says_so() {
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     let id = key(&env, "first-key").unwrap().id;
     let path = format!("/api/v1/access-keys/{id}");
     assert_eq!(call(&env, &daemon, "DELETE", &path, ""), 204);
@@ -317,7 +317,7 @@ fn a_server_of_a_line_without_the_endpoint_names_what_it_has() {
         (Line::V3_0, "user-application", "--kind access-key"),
         (Line::V3_0, "application", "--kind service-account"),
     ] {
-        let (env, daemon) = place(line, 600);
+        let (env, daemon) = started(line, 600);
         for command in ["list", "create"] {
             let args: &[&str] = match command {
                 "create" => &["app", "create", "new-key", "--enrol", "new", "--kind", kind],

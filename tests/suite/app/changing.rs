@@ -2,11 +2,11 @@
 
 use jetond::sandbox::Line;
 
-use super::{call, end, key, place};
+use super::{call, end, key, started};
 
 #[test]
 fn a_key_is_deleted_only_after_a_confirmation() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let body = r#"{"name":"other-key"}"#;
     assert_eq!(
         call(&env, &daemon, "POST", "/api/v1/access-keys", body),

@@ -5,7 +5,7 @@ use std::fs;
 use jetond::sandbox::{Line, Setting};
 use serde_json::{Value, json};
 
-use super::{call, end, fault_for, journal, key, place, write_journal};
+use super::{call, end, fault_for, journal, key, started, write_journal};
 use crate::support::{TestEnv, unix_now};
 
 /// Returns the journal entry of an unfinished creation of a key with a new profile `new`.
@@ -19,7 +19,7 @@ fn set(env: &TestEnv, setting: &str) {
 
 #[test]
 fn the_next_command_deletes_the_key_of_an_interrupted_creation() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let first = key(&env, "first-key").unwrap().id;
     let body = json!({"name": "lost-key"}).to_string();
     assert_eq!(
@@ -66,7 +66,7 @@ fn the_next_command_deletes_the_key_of_an_interrupted_creation() {
 
 #[test]
 fn another_profiles_command_also_cleans_up_interrupted_creations() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     env.enrol("other");
     let reloaded = env.jeton(&["reload"]);
     assert_eq!(reloaded.code, 0, "{reloaded:?}");
@@ -85,7 +85,7 @@ fn another_profiles_command_also_cleans_up_interrupted_creations() {
 
 #[test]
 fn a_key_of_unknown_use_is_reported_and_kept() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let first = key(&env, "first-key").unwrap().id;
     let body = json!({"name": "lost-key"}).to_string();
     assert_eq!(
@@ -119,7 +119,7 @@ fn a_key_of_unknown_use_is_reported_and_kept() {
 
 #[test]
 fn a_key_created_at_another_time_or_with_a_moved_file_is_kept() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let first = key(&env, "first-key").unwrap().id;
     let body = json!({"name": "lost-key"}).to_string();
     assert_eq!(
@@ -157,7 +157,7 @@ fn a_key_created_at_another_time_or_with_a_moved_file_is_kept() {
 
 #[test]
 fn a_creation_executed_twice_leaves_no_extra_key() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     fault_for(&env, "twice:last", 1);
     let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
     assert_eq!(failed.code, 1, "{failed:?}");
@@ -175,7 +175,7 @@ fn a_creation_executed_twice_leaves_no_extra_key() {
 #[test]
 fn an_answer_with_an_existing_keys_id_deletes_no_key() {
     for secret in ["", "wr0ng"] {
-        let (env, daemon) = place(Line::V2_24, 600);
+        let (env, daemon) = started(Line::V2_24, 600);
         env.token(&daemon, "research");
         let first = key(&env, "first-key").unwrap().id;
         let answer =
@@ -204,7 +204,7 @@ fn a_creation_that_is_refused_after_it_was_executed_leaves_no_key() {
         "executed:status:429",
         "executed:rate-limit:1",
     ] {
-        let (env, daemon) = place(Line::V2_24, 600);
+        let (env, daemon) = started(Line::V2_24, 600);
         env.token(&daemon, "research");
         fault_for(&env, fault, 1);
         let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
@@ -231,7 +231,7 @@ fn a_creation_with_a_lost_answer_leaves_no_key_even_if_executed_late() {
         "executed:html",
         "truncated",
     ] {
-        let (env, daemon) = place(Line::V2_24, 600);
+        let (env, daemon) = started(Line::V2_24, 600);
         env.token(&daemon, "research");
         let path = env.path("another");
         let fault = if fault == "truncated" {
@@ -259,7 +259,7 @@ fn a_creation_with_a_lost_answer_leaves_no_key_even_if_executed_late() {
         );
         end(env, daemon);
     }
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     env.token(&daemon, "research");
     fault_for(&env, "late:1.5", 1);
     let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
@@ -275,7 +275,7 @@ fn a_creation_with_a_lost_answer_leaves_no_key_even_if_executed_late() {
 
 #[test]
 fn an_interrupted_regeneration_is_told_by_every_command_until_it_is_over() {
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     let first = key(&env, "first-key").unwrap();
     let write = |at: u64| {
         write_journal(
@@ -328,7 +328,7 @@ fn an_interrupted_regeneration_is_told_by_every_command_until_it_is_over() {
 
 #[test]
 fn the_same_command_completes_a_creation_interrupted_after_storing() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let first = key(&env, "first-key").unwrap().id;
     let create = ["app", "create", "new-key", "research", "--enrol", "new"];
     let before = fs::read_to_string(env.config()).unwrap();

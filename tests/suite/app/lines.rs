@@ -5,7 +5,7 @@ use std::fs;
 use jetond::sandbox::Line;
 use serde_json::Value;
 
-use super::{end, journal, key, place};
+use super::{end, journal, key, started};
 use crate::support::TestEnv;
 
 /// Each server line, with the `--kind` arguments that it requires.
@@ -34,7 +34,7 @@ fn secret(env: &TestEnv, name: &str) -> String {
 fn every_command_works_on_every_line_and_its_secrets_are_the_servers() {
     assert_eq!(LINES.map(|(line, _)| line), Line::ALL);
     for (line, kind) in LINES {
-        let (env, daemon) = place(line, 3_600);
+        let (env, daemon) = started(line, 3_600);
         let (first, second) = (env.path("first"), env.path("second"));
         let (first, second) = (first.to_str().unwrap(), second.to_str().unwrap());
         let made = app(&env, &["create", "new-key", "--secret-file", first], kind);
@@ -72,7 +72,7 @@ fn every_command_works_on_every_line_and_its_secrets_are_the_servers() {
 
 #[test]
 fn on_2_18_each_command_reports_that_users_have_no_keys() {
-    let (env, daemon) = place(Line::V2_18, 3_600);
+    let (env, daemon) = started(Line::V2_18, 3_600);
     let path = env.path("secret-of-no-key");
     let file = path.to_str().unwrap();
     for args in [

@@ -6,13 +6,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use jetond::sandbox::{Line, Setting};
 use serde_json::{Value, json};
 
-use super::{call, end, journal, key, place};
+use super::{call, end, journal, key, started};
 use crate::support::TestEnv;
 
 #[test]
 fn one_command_makes_a_profile_that_works_on_every_line() {
     for line in Line::ALL {
-        let (env, daemon) = place(line, 600);
+        let (env, daemon) = started(line, 600);
         let kind: &[&str] = match line {
             Line::V2_18 => &["--kind", "application"],
             _ => &[],
@@ -39,7 +39,7 @@ fn one_command_makes_a_profile_that_works_on_every_line() {
 
 #[test]
 fn a_secret_goes_into_a_new_file_of_ours_alone() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let path = env.path("secret");
     let file = path.to_str().unwrap();
     let there = env.jetond(&["app", "create", "new-key", "--secret-file", file]);
@@ -68,7 +68,7 @@ fn a_secret_goes_into_a_new_file_of_ours_alone() {
 
 #[test]
 fn a_doomed_creation_is_refused_before_the_call() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let long = "a".repeat(1_024);
     for name in ["A", "a", "1a", "a-", "a b", "a\x1b[31mb", "ключ", &long] {
         let refused = env.jetond(&["app", "create", name, "--enrol", "new"]);
@@ -92,7 +92,7 @@ fn a_doomed_creation_is_refused_before_the_call() {
 
 #[test]
 fn at_the_limit_of_20_keys_create_sends_nothing_and_names_candidates() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     for n in 1..20 {
         let body = json!({"name": format!("key-{n}")}).to_string();
         assert_eq!(
@@ -121,7 +121,7 @@ fn at_the_limit_of_20_keys_create_sends_nothing_and_names_candidates() {
 
 #[test]
 fn a_key_whose_secret_cannot_be_stored_is_deleted_by_id() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     // No token can be obtained with the new key, so the new secret stays unproven.
     env.token(&daemon, "research");
     env.fault("invalid-client");
@@ -169,7 +169,7 @@ fn a_new_profile_inherits_the_certificates_of_the_creating_profile() {
 
 #[test]
 fn create_reports_the_number_of_keys_and_old_clusters_first() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     for (n, setting, says) in [
         (1, "clusters:2.24.1,2.9,null", "below it:"),
         (

@@ -3,13 +3,13 @@
 use jetond::sandbox::{Line, Setting};
 use serde_json::Value;
 
-use super::{end, place};
+use super::{end, started};
 use crate::support::TestEnv;
 
 #[test]
 fn keys_are_listed_with_the_profile_that_uses_them() {
     for line in Line::ALL {
-        let (env, daemon) = place(line, 600);
+        let (env, daemon) = started(line, 600);
         let kind: &[&str] = match line {
             Line::V2_18 => &["--kind", "application"],
             _ => &[],
@@ -37,7 +37,7 @@ fn keys_are_listed_with_the_profile_that_uses_them() {
 
 #[test]
 fn a_line_without_keys_of_users_says_what_it_has_instead() {
-    let (env, daemon) = place(Line::V2_18, 600);
+    let (env, daemon) = started(Line::V2_18, 600);
     let refused = env.jetond(&["app", "list"]);
     assert_eq!(refused.code, 78, "{refused:?}");
     assert!(refused.stderr.contains("--kind application"), "{refused:?}");
@@ -57,7 +57,7 @@ fn without_a_daemon_nothing_is_sent_and_a_start_is_proposed() {
 
 #[test]
 fn a_profile_bound_to_another_address_lists_nothing() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let text = std::fs::read_to_string(env.config()).unwrap();
     let text = text.replace(&env.sandbox().url(), "http://127.0.0.1:9");
     std::fs::write(env.config(), text).unwrap();
@@ -100,7 +100,7 @@ fn every_name_that_the_vendor_gave_to_keys_finds_the_command() {
 
 #[test]
 fn the_profile_comes_from_the_argument_the_environment_or_is_the_only_one() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     env.enrol("other");
     let several = env.jetond(&["app", "list"]);
     assert_eq!(several.code, 64, "{several:?}");
@@ -122,7 +122,7 @@ fn the_profile_comes_from_the_argument_the_environment_or_is_the_only_one() {
 
 #[test]
 fn a_missing_permission_is_reported_with_a_remedy() {
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     let path = env.path("another").to_str().unwrap().to_owned();
     for (setting, args) in [
         ("own-keys:forbidden", &["app", "list"][..]),

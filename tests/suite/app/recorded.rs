@@ -7,30 +7,30 @@ use std::process::Command;
 use jetond::sandbox::Line;
 use rustix::termios::{LocalModes, tcgetattr};
 
-use super::{call, end, place};
+use super::{call, end, started};
 use crate::support::daemon::wait_until;
 use crate::support::{TestEnv, ignored};
 use crate::terminal::Terminal;
 
 /// Input to type once a given text is shown.
-enum Typed<'a> {
+enum TypedInput<'a> {
     /// Typed with echo.
     Shown(&'a str),
     /// Typed while the terminal does not echo.
     Hidden(&'a str),
 }
 
-use Typed::{Hidden, Shown};
+use TypedInput::{Hidden, Shown};
 
 /// Records terminal sessions. Each goes to a file of its own that is searched for secrets.
-struct Recorder<'a> {
+struct TerminalRecorder<'a> {
     env: &'a TestEnv,
     sessions: usize,
 }
 
-impl Recorder<'_> {
+impl TerminalRecorder<'_> {
     /// Runs `jetond` and answers its questions. Returns the exit code and what was recorded.
-    fn run(&mut self, arguments: &str, answers: &[(&str, Typed<'_>)]) -> (i32, String) {
+    fn run(&mut self, arguments: &str, answers: &[(&str, TypedInput<'_>)]) -> (i32, String) {
         self.sessions += 1;
         let record = self.env.path(&format!("out/typescript-{}", self.sessions));
         let pid = self.env.path(&format!("out/pid-{}", self.sessions));
@@ -73,11 +73,11 @@ fn no_recorded_command_shows_a_secret() {
     if !records() {
         return ignored("a terminal recorded by script(1): there is no script here");
     }
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     fs::remove_file(env.path("secret")).unwrap();
     let file = env.path("secret").display().to_string();
     let url = env.sandbox().url();
-    let mut recorder = Recorder {
+    let mut recorder = TerminalRecorder {
         env: &env,
         sessions: 0,
     };
@@ -174,13 +174,13 @@ fn no_recorded_command_that_fails_shows_a_secret() {
     if !records() {
         return ignored("a terminal recorded by script(1): there is no script here");
     }
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     let body = r#"{"name":"other-key"}"#;
     let path = "/api/v1/access-keys";
     assert_eq!(call(&env, &daemon, "POST", path, body), 201);
     let path = env.path("another");
     let file = path.to_str().unwrap();
-    let mut recorder = Recorder {
+    let mut recorder = TerminalRecorder {
         env: &env,
         sessions: 0,
     };

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use jetond::sandbox::Line;
 use serde_json::json;
 
-use super::{call, end, fault_for, journal, key, place, stored_secret};
+use super::{call, end, fault_for, journal, key, started, stored_secret};
 use crate::support::daemon::wait_until;
 
 const KEY: &str = "test-client";
@@ -14,7 +14,7 @@ const KEY: &str = "test-client";
 #[test]
 fn a_regenerated_secret_works_at_once_while_the_old_token_is_served() {
     for line in Line::ALL {
-        let (env, daemon) = place(line, 3_600);
+        let (env, daemon) = started(line, 3_600);
         let before = env.token(&daemon, "research");
         let kind: &[&str] = match line {
             Line::V2_18 => &["--kind", "application"],
@@ -48,7 +48,7 @@ fn a_regenerated_secret_works_at_once_while_the_old_token_is_served() {
 
 #[test]
 fn regenerate_sends_nothing_without_a_writable_store_and_a_token() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let short = env.jetond(&["app", "regenerate", KEY, "--yes"]);
     assert_eq!(short.code, 75, "{short:?}");
     assert!(
@@ -57,7 +57,7 @@ fn regenerate_sends_nothing_without_a_writable_store_and_a_token() {
     );
     assert_eq!(env.sandbox().stats().keys_regenerated, 0);
     end(env, daemon);
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     env.token(&daemon, "research");
     let folder = env.path("state/jeton/credentials");
     fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
@@ -72,7 +72,7 @@ fn regenerate_sends_nothing_without_a_writable_store_and_a_token() {
 
 #[test]
 fn a_secret_that_cannot_be_stored_is_stored_once_the_store_is_in_order_again() {
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     env.token(&daemon, "research");
     let folder = env.path("state/jeton/credentials");
     let set_mode = |mode| fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
@@ -89,8 +89,8 @@ fn a_secret_that_cannot_be_stored_is_stored_once_the_store_is_in_order_again() {
         child.join().unwrap()
     });
     env.fault("none");
-    env.came_out("jetond's stdout", &renewed.stdout, false);
-    env.came_out("jetond's stderr", &renewed.stderr, false);
+    env.add_output("jetond's stdout", &renewed.stdout, false);
+    env.add_output("jetond's stderr", &renewed.stderr, false);
     assert!(renewed.status.success(), "{renewed:?}");
     assert!(String::from_utf8_lossy(&renewed.stdout).contains("waiting for the store"));
     // One call is enough: its answer was kept.
@@ -103,7 +103,7 @@ fn a_secret_that_cannot_be_stored_is_stored_once_the_store_is_in_order_again() {
 
 #[test]
 fn the_new_secret_of_a_foreign_key_goes_to_the_given_file() {
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     let body = json!({"name": "other-key"}).to_string();
     assert_eq!(
         call(&env, &daemon, "POST", "/api/v1/access-keys", &body),
@@ -133,7 +133,7 @@ fn the_new_secret_of_a_foreign_key_goes_to_the_given_file() {
 #[test]
 fn a_key_is_regenerated_at_most_once_more_after_a_lost_answer() {
     for (lost, is_well) in [(1, true), (5, false)] {
-        let (env, daemon) = place(Line::V2_24, 3_600);
+        let (env, daemon) = started(Line::V2_24, 3_600);
         let body = json!({"name": "other-key"}).to_string();
         assert_eq!(
             call(&env, &daemon, "POST", "/api/v1/access-keys", &body),
@@ -154,7 +154,7 @@ fn a_key_is_regenerated_at_most_once_more_after_a_lost_answer() {
 
 #[test]
 fn a_key_of_unknown_owner_is_not_regenerated() {
-    let (env, daemon) = place(Line::V2_24, 3_600);
+    let (env, daemon) = started(Line::V2_24, 3_600);
     let made = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
     assert_eq!(made.code, 0, "{made:?}");
     fs::set_permissions(env.record("new"), Permissions::from_mode(0o644)).unwrap();

@@ -7,7 +7,7 @@ use std::time::Instant;
 use jetond::sandbox::{Line, Setting};
 use serde_json::Value;
 
-use super::{end, place};
+use super::{end, started};
 use crate::support::TestEnv;
 
 fn set(env: &TestEnv, setting: &str) {
@@ -24,7 +24,7 @@ fn begin(env: &TestEnv, args: &[&str]) -> Child {
 #[test]
 fn both_programs_print_the_same_on_every_line() {
     for line in Line::ALL {
-        let (env, daemon) = place(line, 600);
+        let (env, daemon) = started(line, 600);
         let kind: &[&str] = match line {
             Line::V2_18 => &["--kind", "application"],
             _ => &[],
@@ -53,7 +53,7 @@ fn both_programs_print_the_same_on_every_line() {
 
 #[test]
 fn an_unknown_key_and_an_ambiguous_name_have_different_errors() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let none = env.jeton(&["app", "show", "no-such-key"]);
     assert_eq!((none.code, none.stdout.as_str()), (1, ""), "{none:?}");
     assert!(none.stderr.contains("jeton app list"), "{none:?}");
@@ -72,7 +72,7 @@ fn an_unknown_key_and_an_ambiguous_name_have_different_errors() {
 
 #[test]
 fn a_key_beyond_a_truncated_list_is_found_by_its_client_id() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     set(&env, "other-keys:300");
     set(&env, "max-items:none");
     let all = env.jetond(&["app", "list", "--all", "--json"]);
@@ -89,7 +89,7 @@ fn a_key_beyond_a_truncated_list_is_found_by_its_client_id() {
 
 #[test]
 fn a_list_of_ten_thousand_is_truncated_with_advice() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     set(&env, "other-keys:10000");
     set(&env, "max-items:none");
     let table = env.jeton(&["app", "list", "--all"]);
@@ -112,13 +112,13 @@ fn a_list_of_ten_thousand_is_truncated_with_advice() {
 
 #[test]
 fn callers_at_once_make_one_call_and_share_its_answer() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     env.fault("reads:slow:1");
     let before = env.sandbox().stats().resource_ok;
     let callers: Vec<_> = (0..10).map(|_| begin(&env, &["app", "list"])).collect();
     for caller in callers {
         let output = caller.wait_with_output().unwrap();
-        env.came_out("jeton app list", &output.stdout, false);
+        env.add_output("jeton app list", &output.stdout, false);
         assert!(output.status.success(), "{output:?}");
     }
     assert_eq!(env.jeton(&["app", "list"]).code, 0);
@@ -129,7 +129,7 @@ fn callers_at_once_make_one_call_and_share_its_answer() {
 
 #[test]
 fn a_hanging_control_plane_times_out_after_10_s_while_tokens_are_served() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     let token = env.token(&daemon, "research");
     env.fault("reads:hang-headers");
     let begun = Instant::now();
@@ -139,7 +139,7 @@ fn a_hanging_control_plane_times_out_after_10_s_while_tokens_are_served() {
     }
     let output = caller.wait_with_output().unwrap();
     let took = begun.elapsed().as_secs_f64();
-    env.came_out("jeton app list", &output.stderr, false);
+    env.add_output("jeton app list", &output.stderr, false);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(75), "{said}");
     assert!(said.contains("within 10"), "{said}");
@@ -149,7 +149,7 @@ fn a_hanging_control_plane_times_out_after_10_s_while_tokens_are_served() {
 
 #[test]
 fn no_caller_gets_past_a_stated_wait() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     env.fault("reads:rate-limit:60");
     for args in [
         &["app", "list"][..],
@@ -176,7 +176,7 @@ fn each_kind_of_answer_is_explained_with_a_remedy() {
         ("raw:[]", 78, "something other than a list"),
         ("redirect:307:http://127.0.0.1:9/", 78, "redirect"),
     ] {
-        let (env, daemon) = place(Line::V2_24, 600);
+        let (env, daemon) = started(Line::V2_24, 600);
         env.fault(&format!("reads:{fault}"));
         let refused = env.jeton(&["app", "list"]);
         assert_eq!(
@@ -195,7 +195,7 @@ fn each_kind_of_answer_is_explained_with_a_remedy() {
 
 #[test]
 fn a_user_may_be_forbidden_to_list_keys() {
-    let (env, daemon) = place(Line::V3_0, 600);
+    let (env, daemon) = started(Line::V3_0, 600);
     set(&env, "own-keys:forbidden");
     let refused = env.jeton(&["app", "list"]);
     assert_eq!(refused.code, 1, "{refused:?}");
@@ -220,7 +220,7 @@ fn without_a_token_the_message_is_that_of_jeton_token() {
 
 #[test]
 fn a_servers_names_cannot_act_on_a_terminal_and_bring_no_secret() {
-    let (env, daemon) = place(Line::V2_23, 600);
+    let (env, daemon) = started(Line::V2_23, 600);
     env.fault("reads:raw:[{\"id\":\"1\",\"name\":\"\\u001b[31m$TOKEN\",\"clientId\":\"\\u202e\"}]");
     for args in [
         &["app", "list", "--kind", "user-application"][..],

@@ -3,7 +3,7 @@
 use jetond::sandbox::{Line, Setting};
 use serde_json::Value;
 
-use super::{end, place};
+use super::{end, started};
 use crate::support::TestEnv;
 
 fn set(env: &TestEnv, setting: &str) {
@@ -25,7 +25,7 @@ fn whoami_reports_key_server_line_user_roles_and_clusters() {
         (Line::V2_24, "access-key", "2.24 or later"),
         (Line::V3_0, "access-key", "2.24 or later"),
     ] {
-        let (env, daemon) = place(line, 600);
+        let (env, daemon) = started(line, 600);
         let who = json(&env, &["research"]);
         assert_eq!(who["profile"], "research", "{line}: {who}");
         assert_eq!(who["client_id"], "test-client", "{line}: {who}");
@@ -55,7 +55,7 @@ fn whoami_reports_key_server_line_user_roles_and_clusters() {
 
 #[test]
 fn a_user_without_permissions_learns_what_it_may_see() {
-    let (env, daemon) = place(Line::V3_0, 600);
+    let (env, daemon) = started(Line::V3_0, 600);
     set(&env, "own-keys:forbidden");
     set(&env, "access-rules:user=practitioner");
     set(&env, "clusters:403");
@@ -73,7 +73,7 @@ fn a_user_without_permissions_learns_what_it_may_see() {
 
 #[test]
 fn clusters_below_2_20_are_named_and_null_versions_skipped() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     set(&env, "clusters:2.24.1,2.20,2.9,null,absent");
     let who = json(&env, &[]);
     let old = who["clusters_below_2_20"].as_array().unwrap();
@@ -90,7 +90,7 @@ fn a_server_failure_is_reported_without_a_rejection_of_the_token() {
         ("rate-limit:60", 75, "next attempt in"),
         ("hang", 75, "within 10"),
     ] {
-        let (env, daemon) = place(Line::V2_24, 600);
+        let (env, daemon) = started(Line::V2_24, 600);
         env.token(&daemon, "research");
         env.fault(&format!(
             "reads:{}",
@@ -108,7 +108,7 @@ fn a_server_failure_is_reported_without_a_rejection_of_the_token() {
         end(env, daemon);
     }
     for fault in ["html", "raw:null", "raw:[]", "raw:{}", "status:403"] {
-        let (env, daemon) = place(Line::V2_24, 600);
+        let (env, daemon) = started(Line::V2_24, 600);
         env.token(&daemon, "research");
         env.fault(&format!("reads:{fault}"));
         let shown = env.jeton(&["whoami"]);
@@ -120,7 +120,7 @@ fn a_server_failure_is_reported_without_a_rejection_of_the_token() {
 
 #[test]
 fn callers_at_once_share_one_look_up() {
-    let (env, daemon) = place(Line::V2_24, 600);
+    let (env, daemon) = started(Line::V2_24, 600);
     for _ in 0..5 {
         assert_eq!(env.jeton(&["whoami"]).code, 0);
     }

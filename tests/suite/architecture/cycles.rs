@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::check::{finds, holds};
+use super::check::{assert_clean, assert_finds};
 use super::names::{Edges, Names};
 use super::tree::{ROOTS, Tree};
 
@@ -12,15 +12,15 @@ fn no_cycles(tree: &Tree) -> Vec<String> {
     let mut faults = vec![];
     for root in ROOTS {
         let edges = Names::of(tree, root).edges();
-        for knot in knots(&edges) {
-            faults.extend(told(&edges, &knot));
+        for knot in components(&edges) {
+            faults.extend(describe(&edges, &knot));
         }
     }
     faults
 }
 
 /// Returns the strongly connected components: sets of files that can all be reached from each other.
-fn knots(edges: &Edges) -> BTreeSet<BTreeSet<&str>> {
+fn components(edges: &Edges) -> BTreeSet<BTreeSet<&str>> {
     let reached: BTreeMap<&str, BTreeSet<&str>> = edges
         .keys()
         .map(|file| (file.as_str(), reach(edges, file)))
@@ -55,7 +55,7 @@ fn reach<'a>(edges: &'a Edges, from: &'a str) -> BTreeSet<&'a str> {
 /// Describes a strongly connected component as a list of cycles, file by file, with the names that each step uses. Each
 /// cycle is the shortest one left after removing, from every earlier cycle, the step that uses the fewest names.
 /// Removing all these steps therefore breaks the component.
-fn told(edges: &Edges, knot: &BTreeSet<&str>) -> Vec<String> {
+fn describe(edges: &Edges, knot: &BTreeSet<&str>) -> Vec<String> {
     let mut left = edges.clone();
     left.retain(|file, _| knot.contains(file.as_str()));
     let mut told = vec![];
@@ -364,8 +364,8 @@ fn a_cycle_is_reported_at_the_step_with_the_fewest_names() {
 
 #[test]
 fn no_files_form_a_cycle() {
-    holds(no_cycles);
-    finds(
+    assert_clean(no_cycles);
+    assert_finds(
         no_cycles,
         "src/instant.rs",
         "use crate::token::AccessToken;",
@@ -382,8 +382,8 @@ fn every_name_leads_somewhere(tree: &Tree) -> Vec<String> {
 /// The compiler has resolved all names, so a name that is not found is a hole in this test.
 #[test]
 fn every_path_into_the_crate_resolves() {
-    holds(every_name_leads_somewhere);
-    finds(
+    assert_clean(every_name_leads_somewhere);
+    assert_finds(
         every_name_leads_somewhere,
         "src/instant.rs",
         "use crate::token::Nothing;",

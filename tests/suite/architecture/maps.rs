@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::check::{Check, finds, holds};
+use super::check::{Check, assert_clean, assert_finds};
 use super::tree::{Module, Table, Tree};
 
 /// The files that must have a map.
@@ -148,46 +148,46 @@ fn modules_name_only_modules_further_down_the_map() {
         only_the_wiring_names_implementations,
     ];
     for check in checks {
-        holds(check);
+        assert_clean(check);
     }
-    finds(the_code_is_as_its_maps, "src/token.rs", "use crate::wire;");
-    finds(
+    assert_finds(the_code_is_as_its_maps, "src/token.rs", "use crate::wire;");
+    assert_finds(
         the_code_is_as_its_maps,
         "src/token.rs",
         "use super::{daemon::clock, fault};",
     );
-    finds(
+    assert_finds(
         the_code_is_as_its_maps,
         "src/dialect/args.rs",
         "use super::super::store;",
     );
-    finds(the_code_is_as_its_maps, "src/lib.rs", "mod forgotten;");
-    finds(
+    assert_finds(the_code_is_as_its_maps, "src/lib.rs", "mod forgotten;");
+    assert_finds(
         the_code_is_as_its_maps,
         "src/lib.rs",
         "//! | `token` | twice | |",
     );
-    finds(
+    assert_finds(
         the_code_is_as_its_maps,
         "src/daemon/keep/keeper.rs",
         "use super::roster;",
     );
-    finds(
+    assert_finds(
         the_code_is_as_its_maps,
         "src/daemon/serve/server.rs",
         "use crate::provider::Provider;",
     );
-    finds(
+    assert_finds(
         the_code_is_as_its_maps,
         "src/daemon/keep/keeper.rs",
         "use crate::daemon::service::Service;",
     );
-    finds(
+    assert_finds(
         keep_names_nothing_else_of_the_daemon,
         "src/daemon/keep/handle/refresh.rs",
         "use crate::daemon::Daemon;",
     );
-    finds(
+    assert_finds(
         only_the_wiring_names_implementations,
         "src/daemon/keep/keeper.rs",
         "use crate::provider::{Provider, runai::Runai};",

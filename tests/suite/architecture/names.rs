@@ -10,7 +10,7 @@ use super::tree::Tree;
 pub(crate) type Edges = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 /// The names that are being looked up, each with its module. Guards against endless recursion.
-type Seen = BTreeSet<(Path, String)>;
+type VisitedNames = BTreeSet<(Path, String)>;
 
 /// The modules of one program, library or test, without unit tests.
 pub(crate) struct Names {
@@ -27,7 +27,7 @@ struct Module {
 
 /// The meaning of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Meaning {
+enum PathTarget {
     Module(Path),
     /// A type, or anything else that a path can continue after.
     Type(Item),
@@ -90,9 +90,9 @@ impl Names {
         let mut edges = Edges::new();
         for module in self.modules.values().flatten() {
             let from = edges.entry(module.file.clone()).or_default();
-            let mut name = |meanings: BTreeSet<Meaning>, is_re_export: bool| {
+            let mut name = |meanings: BTreeSet<PathTarget>, is_re_export: bool| {
                 for meaning in meanings {
-                    let (Meaning::Type(item) | Meaning::Value(item)) = meaning else {
+                    let (PathTarget::Type(item) | PathTarget::Value(item)) = meaning else {
                         continue;
                     };
                     let is_below = item.module.starts_with(&module.path);
@@ -102,18 +102,18 @@ impl Names {
                 }
             };
             for import in &module.scope().imports {
-                let mut meanings = self.follow(module, &import.path, &mut Seen::new());
+                let mut meanings = self.follow(module, &import.path, &mut VisitedNames::new());
                 // If a module and a function share the name, the code shows which of them is meant.
                 if meanings
                     .iter()
-                    .any(|meaning| matches!(meaning, Meaning::Module(_)))
+                    .any(|meaning| matches!(meaning, PathTarget::Module(_)))
                 {
                     meanings.clear();
                 }
                 name(meanings, import.is_public);
             }
             for named in &module.scope().paths {
-                name(self.follow(module, named, &mut Seen::new()), false);
+                name(self.follow(module, named, &mut VisitedNames::new()), false);
             }
         }
         edges
@@ -127,7 +127,9 @@ impl Names {
             let imports = module.scope().imports.iter().map(|import| &import.path);
             for path in imports.chain(&module.scope().paths) {
                 if is_ours(path)
-                    && self.follow(module, path, &mut Seen::new()).is_empty()
+                    && self
+                        .follow(module, path, &mut VisitedNames::new())
+                        .is_empty()
                     && !self.is_imported_from_elsewhere(module, path)
                 {
                     lost.push((module.file.as_str(), path));
@@ -141,9 +143,9 @@ impl Names {
     fn is_imported_from_elsewhere(&self, module: &Module, path: &[String]) -> bool {
         (1..path.len()).any(|at| {
             let (before, behind) = path.split_at(at);
-            let leads_to = self.follow(module, before, &mut Seen::new());
+            let leads_to = self.follow(module, before, &mut VisitedNames::new());
             leads_to.into_iter().any(|meaning| match meaning {
-                Meaning::Module(path) => self.called(&path).iter().any(|module| {
+                PathTarget::Module(path) => self.called(&path).iter().any(|module| {
                     let mut imports = module.scope().imports.iter();
                     let wanted = Some(behind[0].as_str());
                     imports.any(|i| i.name.as_deref() == wanted && !is_ours(&i.path))
@@ -159,7 +161,12 @@ impl Names {
     }
 
     /// Returns what a path means in this module.
-    fn follow(&self, module: &Module, path: &[String], seen: &mut Seen) -> BTreeSet<Meaning> {
+    fn follow(
+        &self,
+        module: &Module,
+        path: &[String],
+        seen: &mut VisitedNames,
+    ) -> BTreeSet<PathTarget> {
         let mut base = module.path.clone();
         let mut rest = path;
         while let Some((first, behind)) = rest.split_first() {
@@ -171,24 +178,24 @@ impl Names {
             }
             rest = behind;
         }
-        let mut meanings = BTreeSet::from([Meaning::Module(base)]);
+        let mut meanings = BTreeSet::from([PathTarget::Module(base)]);
         for name in rest {
             let mut next = BTreeSet::new();
             for meaning in meanings {
                 match meaning {
                     // After a type comes its variant or its function.
-                    Meaning::Type(_) => drop(next.insert(meaning)),
-                    Meaning::Value(_) => {}
+                    PathTarget::Type(_) => drop(next.insert(meaning)),
+                    PathTarget::Value(_) => {}
                     // Two files for two systems do not see each other.
-                    Meaning::Module(path) if path == module.path => {
+                    PathTarget::Module(path) if path == module.path => {
                         next.extend(self.look_up(&path, &[module], name, seen));
                     }
-                    Meaning::Module(path) => {
+                    PathTarget::Module(path) => {
                         let modules = self.called(&path);
                         let found = self.look_up(&path, &modules, name, seen);
                         if found.is_empty() {
                             let makers = modules.iter().filter(|m| m.scope().calls_macro);
-                            next.extend(makers.map(|maker| Meaning::Type(maker.item(name))));
+                            next.extend(makers.map(|maker| PathTarget::Type(maker.item(name))));
                         }
                         next.extend(found);
                     }
@@ -205,20 +212,20 @@ impl Names {
         path: &[String],
         modules: &[&Module],
         name: &str,
-        seen: &mut Seen,
-    ) -> BTreeSet<Meaning> {
+        seen: &mut VisitedNames,
+    ) -> BTreeSet<PathTarget> {
         let mut meanings = BTreeSet::new();
         for module in modules {
             if module.scope().types.contains(name) {
-                meanings.insert(Meaning::Type(module.item(name)));
+                meanings.insert(PathTarget::Type(module.item(name)));
             }
             if module.scope().values.contains(name) {
-                meanings.insert(Meaning::Value(module.item(name)));
+                meanings.insert(PathTarget::Value(module.item(name)));
             }
         }
         let child = [path, &[name.to_owned()]].concat();
         if self.modules.contains_key(&child) {
-            meanings.insert(Meaning::Module(child));
+            meanings.insert(PathTarget::Module(child));
         }
         // Guards against a loop: `pub use run::run` leads back to this name, and `use super::*` to a module that
         // imports from here.
@@ -226,7 +233,7 @@ impl Names {
         if !seen.insert(here.clone()) {
             return meanings;
         }
-        let imports = |wanted: Option<&str>, seen: &mut Seen| {
+        let imports = |wanted: Option<&str>, seen: &mut VisitedNames| {
             let mut found = BTreeSet::new();
             for module in modules {
                 let imports = module.scope().imports.iter();
@@ -239,7 +246,7 @@ impl Names {
         meanings.extend(imports(Some(name), seen));
         if meanings.is_empty() {
             for target in imports(None, seen) {
-                if let Meaning::Module(target) = target {
+                if let PathTarget::Module(target) = target {
                     let modules = self.called(&target);
                     meanings.extend(self.look_up(&target, &modules, name, seen));
                 }

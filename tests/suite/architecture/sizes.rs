@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::check::{finds, holds};
+use super::check::{assert_clean, assert_finds};
 use super::tree::Tree;
 
 /// The maximum number of lines of a file, without its tests.
@@ -32,8 +32,8 @@ fn files_are_short(tree: &Tree) -> Vec<String> {
 
 #[test]
 fn no_file_exceeds_the_line_limit() {
-    holds(files_are_short);
-    finds(files_are_short, "src/token.rs", &"//\n".repeat(LONGEST));
+    assert_clean(files_are_short);
+    assert_finds(files_are_short, "src/token.rs", &"//\n".repeat(LONGEST));
 }
 
 #[test]

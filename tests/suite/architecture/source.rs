@@ -33,7 +33,7 @@ pub(crate) struct Scope {
     /// Its functions and constants: names that a path ends with.
     pub(crate) values: BTreeSet<String>,
     /// The modules that it declares and that have files of their own.
-    pub(crate) declared: Vec<Declared>,
+    pub(crate) declared: Vec<ModDeclaration>,
     pub(crate) imports: Vec<Import>,
     /// Whether it calls a macro that may define more.
     pub(crate) calls_macro: bool,
@@ -43,7 +43,7 @@ pub(crate) struct Scope {
 
 /// A declaration `mod name;`.
 #[derive(Debug)]
-pub(crate) struct Declared {
+pub(crate) struct ModDeclaration {
     pub(crate) name: String,
     /// The value of `#[path = "…"]`.
     pub(crate) elsewhere: Option<String>,
@@ -345,7 +345,7 @@ impl Reader {
             }
         });
         let name = text(&module.ident);
-        self.scope().declared.push(Declared {
+        self.scope().declared.push(ModDeclaration {
             name,
             elsewhere,
             is_test,

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::daemon::{Asked, Daemon, Step, ok};
+use super::daemon::{ConnectionStep, RecordedRequest, ScriptedDaemon, ok};
 use super::run::{assert_refusal, feed, jeton, jeton_at, outcome};
 use crate::support::daemon::leave_stale;
 
@@ -17,25 +17,25 @@ const ADMIN_ONLY: &[(u8, &[u8])] = &[(5, b""), (2, b"jeton: admin only\n"), (3, 
 const DONE: &[(u8, &[u8])] = &[(1, b"done\n"), (3, &[0])];
 
 /// A folder with a daemon's two sockets.
-struct Pair {
+struct SocketPair {
     folder: TempDir,
-    tokens: Daemon,
-    admin: Daemon,
+    tokens: ScriptedDaemon,
+    admin: ScriptedDaemon,
 }
 
-impl Pair {
-    fn new(tokens: Vec<Step>, admin: Vec<Step>) -> Self {
+impl SocketPair {
+    fn new(tokens: Vec<ConnectionStep>, admin: Vec<ConnectionStep>) -> Self {
         let folder = TempDir::new().unwrap();
         Self {
-            tokens: Daemon::at(&folder.path().join("jeton/jeton.sock"), tokens),
-            admin: Daemon::at(&folder.path().join("jeton-admin/admin.sock"), admin),
+            tokens: ScriptedDaemon::at(&folder.path().join("jeton/jeton.sock"), tokens),
+            admin: ScriptedDaemon::at(&folder.path().join("jeton-admin/admin.sock"), admin),
             folder,
         }
     }
 
     /// A pair whose token socket redirects the first request to the admin socket, which then answers with these steps.
-    fn sending(admin: Vec<Step>) -> Self {
-        Self::new(vec![Step::Answer(ok(ADMIN_ONLY))], admin)
+    fn sending(admin: Vec<ConnectionStep>) -> Self {
+        Self::new(vec![ConnectionStep::Answer(ok(ADMIN_ONLY))], admin)
     }
 
     fn jeton(&self, args: &[&str]) -> Command {
@@ -43,7 +43,7 @@ impl Pair {
     }
 
     /// Returns the requests at the token socket and at the admin socket.
-    fn asked(self) -> (Vec<Asked>, Vec<Asked>) {
+    fn asked(self) -> (Vec<RecordedRequest>, Vec<RecordedRequest>) {
         (self.tokens.asked(), self.admin.asked())
     }
 
@@ -55,7 +55,7 @@ impl Pair {
 }
 
 /// Returns a request's fields without the deadline, because that depends on the time already used.
-fn fields(asked: &Asked) -> Vec<(u8, Vec<u8>)> {
+fn fields(asked: &RecordedRequest) -> Vec<(u8, Vec<u8>)> {
     let mut fields = super::daemon::fields(&asked.frame);
     fields.retain(|(tag, _)| *tag != 5);
     fields
@@ -68,9 +68,9 @@ fn done() -> (i32, String, String) {
 #[test]
 fn an_answer_sends_the_request_to_the_admin_socket() {
     // Both connections stay open, so a companion that reads past the answer would run into its deadline.
-    let pair = Pair::new(
-        vec![Step::Hold(ok(&[(5, b"")]))],
-        vec![Step::Hold(ok(DONE))],
+    let pair = SocketPair::new(
+        vec![ConnectionStep::Hold(ok(&[(5, b"")]))],
+        vec![ConnectionStep::Hold(ok(DONE))],
     );
     let mut command = pair.jeton(&["lock", "--json", "p"]);
     command.env("TERM", "dumb");
@@ -99,9 +99,9 @@ fn fields_after_a_redirect_are_not_shown() {
         vec![(5, b""), (1, b"not this"), (3, &[0])],
         vec![(5, b""), (3, &[])],
     ] {
-        let pair = Pair::new(
-            vec![Step::Answer(ok(&answer))],
-            vec![Step::Answer(ok(DONE))],
+        let pair = SocketPair::new(
+            vec![ConnectionStep::Answer(ok(&answer))],
+            vec![ConnectionStep::Answer(ok(DONE))],
         );
         let output = pair.jeton(&["lock"]).output().unwrap();
         assert_eq!(outcome(&output), done(), "{answer:?}");
@@ -124,7 +124,7 @@ fn a_redirect_after_output_is_ignored() {
         (vec![(1, b""), (5, b""), (1, b"a"), (3, &[0])], (0, "a", "")),
         (vec![(3, &[9]), (5, b"")], (9, "", "")),
     ] {
-        let pair = Pair::new(vec![Step::Answer(ok(&answer))], vec![]);
+        let pair = SocketPair::new(vec![ConnectionStep::Answer(ok(&answer))], vec![]);
         let output = pair.jeton(&["lock"]).output().unwrap();
         let (code, stdout, stderr) = shown;
         assert_eq!(
@@ -140,23 +140,23 @@ fn a_redirect_after_output_is_ignored() {
 fn the_admin_socket_cannot_redirect() {
     let refused = (77, String::new(), "jeton: admin only\n".into());
     // Three cases: an answer redirected it there, its verb goes there, and the user named the socket.
-    let pair = Pair::sending(vec![Step::Answer(ok(ADMIN_ONLY))]);
+    let pair = SocketPair::sending(vec![ConnectionStep::Answer(ok(ADMIN_ONLY))]);
     let output = pair.jeton(&["lock"]).output().unwrap();
     assert_eq!((outcome(&output), pair.counts()), (refused.clone(), (1, 1)));
 
-    let pair = Pair::new(vec![], vec![Step::Answer(ok(ADMIN_ONLY))]);
+    let pair = SocketPair::new(vec![], vec![ConnectionStep::Answer(ok(ADMIN_ONLY))]);
     let output = pair.jeton(&["reload"]).output().unwrap();
     assert_eq!((outcome(&output), pair.counts()), (refused.clone(), (0, 1)));
 
-    let pair = Pair::new(vec![], vec![Step::Answer(ok(ADMIN_ONLY))]);
+    let pair = SocketPair::new(vec![], vec![ConnectionStep::Answer(ok(ADMIN_ONLY))]);
     let mut command = pair.jeton(&["lock", "--admin-socket"]);
     let output = command.arg(&pair.admin.socket).output().unwrap();
     assert_eq!((outcome(&output), pair.counts()), (refused.clone(), (0, 1)));
 
     // The variable names a token socket, whose daemon gets the request again, once.
     let mut steps = vec![];
-    steps.resize_with(2, || Step::Answer(ok(ADMIN_ONLY)));
-    let daemon = Daemon::new(steps);
+    steps.resize_with(2, || ConnectionStep::Answer(ok(ADMIN_ONLY)));
+    let daemon = ScriptedDaemon::new(steps);
     let mut command = jeton_at(&daemon.socket, &["lock"]);
     let output = command.env("JETON_ADMIN_SOCKET", &daemon.socket).output();
     assert_eq!(outcome(&output.unwrap()), refused);
@@ -166,15 +166,15 @@ fn the_admin_socket_cannot_redirect() {
 #[test]
 fn standard_input_and_a_redirect_can_be_requested_in_either_order() {
     let line = b"{\"v\":1}\nthe rest\n";
-    let inputs = |asked: &[Asked]| asked.iter().map(|one| one.all(4)).collect::<Vec<_>>();
+    let inputs = |asked: &[RecordedRequest]| asked.iter().map(|one| one.all(4)).collect::<Vec<_>>();
     let read = vec![b"{\"v\":1}\n".to_vec()];
-    let wants_input = || Step::Answer(ok(&[(4, &[1])]));
+    let wants_input = || ConnectionStep::Answer(ok(&[(4, &[1])]));
 
     // The admin socket asks for standard input. If an answer has both fields, the first one counts.
     for first in [ADMIN_ONLY, &[(5, b""), (4, &[1])]] {
-        let pair = Pair::new(
-            vec![Step::Answer(ok(first))],
-            vec![wants_input(), Step::Answer(ok(DONE))],
+        let pair = SocketPair::new(
+            vec![ConnectionStep::Answer(ok(first))],
+            vec![wants_input(), ConnectionStep::Answer(ok(DONE))],
         );
         let output = feed(&mut pair.jeton(&["unlock"]), line);
         assert_eq!(outcome(&output), done());
@@ -185,9 +185,12 @@ fn standard_input_and_a_redirect_can_be_requested_in_either_order() {
 
     // The token socket asks for standard input. What was read is sent with the redirected request.
     for first in [&[(4, [1].as_slice())][..], &[(4, &[1]), (5, b"")]] {
-        let pair = Pair::new(
-            vec![Step::Answer(ok(first)), Step::Answer(ok(ADMIN_ONLY))],
-            vec![Step::Answer(ok(DONE))],
+        let pair = SocketPair::new(
+            vec![
+                ConnectionStep::Answer(ok(first)),
+                ConnectionStep::Answer(ok(ADMIN_ONLY)),
+            ],
+            vec![ConnectionStep::Answer(ok(DONE))],
         );
         let output = feed(&mut pair.jeton(&["unlock"]), line);
         assert_eq!(outcome(&output), done());
@@ -197,12 +200,12 @@ fn standard_input_and_a_redirect_can_be_requested_in_either_order() {
     }
 
     // A third exchange is refused.
-    let pair = Pair::sending(vec![wants_input(), wants_input()]);
+    let pair = SocketPair::sending(vec![wants_input(), wants_input()]);
     let output = feed(&mut pair.jeton(&["unlock"]), line);
     assert_refusal(&output, 75, "standard input again");
     assert_eq!(pair.counts(), (1, 2));
-    let pair = Pair::new(
-        vec![wants_input(), Step::Answer(ok(ADMIN_ONLY))],
+    let pair = SocketPair::new(
+        vec![wants_input(), ConnectionStep::Answer(ok(ADMIN_ONLY))],
         vec![wants_input()],
     );
     let output = feed(&mut pair.jeton(&["unlock"]), line);
@@ -212,7 +215,7 @@ fn standard_input_and_a_redirect_can_be_requested_in_either_order() {
 
 #[test]
 fn one_deadline_covers_both_sockets() {
-    let pair = Pair::sending(vec![Step::Hold(vec![])]);
+    let pair = SocketPair::sending(vec![ConnectionStep::Hold(vec![])]);
     let mut command = pair.jeton(&["lock", "--timeout", "2"]);
     assert_refusal(&command.output().unwrap(), 75, "no answer in time");
     let (tokens, admin) = pair.asked();
@@ -224,27 +227,30 @@ fn one_deadline_covers_both_sockets() {
 fn the_admin_sockets_answer_is_final() {
     // A problem is reported in the daemon's words.
     let problem = b"HTTP/1.1 403 x\r\n\r\n{\"code\":\"forbidden\",\"detail\":\"not you\"}";
-    let pair = Pair::sending(vec![Step::Answer(problem.to_vec())]);
+    let pair = SocketPair::sending(vec![ConnectionStep::Answer(problem.to_vec())]);
     assert_refusal(&pair.jeton(&["lock"]).output().unwrap(), 77, "not you");
     // An answer that breaks off.
-    let pair = Pair::sending(vec![Step::Answer(ok(&[(1, b"")]))]);
+    let pair = SocketPair::sending(vec![ConnectionStep::Answer(ok(&[(1, b"")]))]);
     assert_refusal(&pair.jeton(&["lock"]).output().unwrap(), 75, "broke off");
     // At both sockets, a connection that breaks before the answer is retried once.
-    let pair = Pair::new(
-        vec![Step::Close, Step::Answer(ok(ADMIN_ONLY))],
-        vec![Step::Close, Step::Answer(ok(DONE))],
+    let pair = SocketPair::new(
+        vec![
+            ConnectionStep::Close,
+            ConnectionStep::Answer(ok(ADMIN_ONLY)),
+        ],
+        vec![ConnectionStep::Close, ConnectionStep::Answer(ok(DONE))],
     );
     assert_eq!(outcome(&pair.jeton(&["lock"]).output().unwrap()), done());
     assert_eq!(pair.counts(), (2, 2));
-    let pair = Pair::sending(vec![Step::Close, Step::Close]);
+    let pair = SocketPair::sending(vec![ConnectionStep::Close, ConnectionStep::Close]);
     let output = pair.jeton(&["lock"]).output().unwrap();
     assert_refusal(&output, 75, "broke before the answer");
     assert_eq!(pair.counts(), (1, 2));
     // The size limit is that of the token socket.
     let long = vec![b'x'; 200_000];
-    let pair = Pair::new(
-        vec![Step::Answer(ok(&[(99, &long), (5, b"")]))],
-        vec![Step::Answer(ok(&[(1, &long), (3, &[0])]))],
+    let pair = SocketPair::new(
+        vec![ConnectionStep::Answer(ok(&[(99, &long), (5, b"")]))],
+        vec![ConnectionStep::Answer(ok(&[(1, &long), (3, &[0])]))],
     );
     let output = pair.jeton(&["lock"]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout), (Some(0), long));
@@ -255,9 +261,9 @@ fn a_missing_admin_socket_is_reported_in_one_line() {
     let absent = "the daemon does this at its admin socket, and nothing listens at ";
     for stale in [false, true] {
         let folder = TempDir::new().unwrap();
-        let tokens = Daemon::at(
+        let tokens = ScriptedDaemon::at(
             &folder.path().join("jeton/jeton.sock"),
-            vec![Step::Answer(ok(ADMIN_ONLY))],
+            vec![ConnectionStep::Answer(ok(ADMIN_ONLY))],
         );
         let admin = folder.path().join("jeton-admin/admin.sock");
         if stale {
@@ -269,14 +275,14 @@ fn a_missing_admin_socket_is_reported_in_one_line() {
         tokens.asked_once();
     }
     // A relative path above the current folder does not say which folder it is in, so the companion guesses nothing.
-    let pair = Pair::sending(vec![]);
+    let pair = SocketPair::sending(vec![]);
     let mut command = jeton_at(Path::new("../jeton.sock"), &["lock"]);
     let within = pair.folder.path().join("jeton/within");
     fs::create_dir(&within).unwrap();
     let output = command.current_dir(within).output().unwrap();
     assert_refusal(&output, 64, "name it with --admin-socket: ../jeton.sock");
     // Not another daemon's: the one at the usual place is not the one that answered.
-    let (pair, other) = (Pair::sending(vec![]), Pair::sending(vec![]));
+    let (pair, other) = (SocketPair::sending(vec![]), SocketPair::sending(vec![]));
     fs::remove_file(&pair.admin.socket).unwrap();
     let mut command = pair.jeton(&["lock"]);
     let output = command.env("XDG_RUNTIME_DIR", other.folder.path()).output();
@@ -285,11 +291,11 @@ fn a_missing_admin_socket_is_reported_in_one_line() {
 }
 
 /// Builds a command whose daemon has its sockets in this folder.
-type Call = fn(&Path) -> Command;
+type CommandBuilder = fn(&Path) -> Command;
 
 #[test]
 fn the_admin_socket_is_the_one_beside_the_token_socket_that_answered() {
-    let ways: [Call; 4] = [
+    let ways: [CommandBuilder; 4] = [
         |folder| {
             let mut command = jeton();
             command.env("XDG_RUNTIME_DIR", folder);
@@ -308,15 +314,15 @@ fn the_admin_socket_is_the_one_beside_the_token_socket_that_answered() {
         },
     ];
     for way in ways {
-        let pair = Pair::sending(vec![Step::Answer(ok(DONE))]);
+        let pair = SocketPair::sending(vec![ConnectionStep::Answer(ok(DONE))]);
         let mut command = way(pair.folder.path());
         command.env("JETON_ADMIN_SOCKET", "");
         assert_eq!(outcome(&command.arg("lock").output().unwrap()), done());
         assert_eq!(pair.counts(), (1, 1));
     }
     // If the variable names a socket, that one is used.
-    let pair = Pair::sending(vec![]);
-    let named = Daemon::new(vec![Step::Answer(ok(DONE))]);
+    let pair = SocketPair::sending(vec![]);
+    let named = ScriptedDaemon::new(vec![ConnectionStep::Answer(ok(DONE))]);
     let mut command = pair.jeton(&["lock"]);
     let output = command.env("JETON_ADMIN_SOCKET", &named.socket).output();
     assert_eq!(outcome(&output.unwrap()), done());
@@ -326,17 +332,21 @@ fn the_admin_socket_is_the_one_beside_the_token_socket_that_answered() {
 
 #[test]
 fn reload_and_a_named_admin_socket_go_straight_there() {
-    let admin =
-        |_: &Path, daemon: &Daemon| vec![PathBuf::from("--admin-socket"), daemon.socket.clone()];
-    let none = |_: &Path, _: &Daemon| vec![];
+    let admin = |_: &Path, daemon: &ScriptedDaemon| {
+        vec![PathBuf::from("--admin-socket"), daemon.socket.clone()]
+    };
+    let none = |_: &Path, _: &ScriptedDaemon| vec![];
     for (words, options) in [
-        (&["reload"][..], none as fn(&Path, &Daemon) -> Vec<PathBuf>),
+        (
+            &["reload"][..],
+            none as fn(&Path, &ScriptedDaemon) -> Vec<PathBuf>,
+        ),
         (&["reload"], admin),
         (&["lock"], admin),
         (&["token", "p"], admin),
         (&["ready", "--wait", "9"], admin),
     ] {
-        let pair = Pair::new(vec![], vec![Step::Answer(ok(DONE))]);
+        let pair = SocketPair::new(vec![], vec![ConnectionStep::Answer(ok(DONE))]);
         let mut command = pair.jeton(words);
         command.args(options(pair.folder.path(), &pair.admin));
         assert_eq!(outcome(&command.output().unwrap()), done(), "{words:?}");
@@ -345,7 +355,7 @@ fn reload_and_a_named_admin_socket_go_straight_there() {
         assert_eq!(&admin[0].words()[1..], words);
     }
     // If the named socket is missing, the companion says so and tries no other place.
-    let pair = Pair::new(vec![], vec![]);
+    let pair = SocketPair::new(vec![], vec![]);
     let output = pair.jeton(&["lock", "--admin-socket=/nowhere"]).output();
     assert_refusal(
         &output.unwrap(),
@@ -354,7 +364,7 @@ fn reload_and_a_named_admin_socket_go_straight_there() {
     );
     assert_eq!(pair.counts(), (0, 0));
     // The variable alone redirects no verb.
-    let pair = Pair::new(vec![Step::Answer(ok(DONE))], vec![]);
+    let pair = SocketPair::new(vec![ConnectionStep::Answer(ok(DONE))], vec![]);
     let mut command = pair.jeton(&["rotate"]);
     let output = command
         .env("JETON_ADMIN_SOCKET", &pair.admin.socket)
@@ -365,8 +375,8 @@ fn reload_and_a_named_admin_socket_go_straight_there() {
 
 #[test]
 fn a_reload_is_not_sent_again_when_the_daemon_dies() {
-    for step in [Step::Close, Step::Reset] {
-        let pair = Pair::new(vec![], vec![step]);
+    for step in [ConnectionStep::Close, ConnectionStep::Reset] {
+        let pair = SocketPair::new(vec![], vec![step]);
         let output = pair.jeton(&["reload"]).output().unwrap();
         assert_refusal(&output, 75, "the connection broke before the answer");
         assert!(pair.asked().1.len() <= 1);
@@ -401,24 +411,27 @@ fn a_reload_ends_with_the_process_that_the_service_manager_names() {
     }
     // A value that is not a process ID is ignored.
     for pid in ["", "x", "99999999999"] {
-        let pair = Pair::new(vec![], vec![Step::Answer(ok(DONE))]);
+        let pair = SocketPair::new(vec![], vec![ConnectionStep::Answer(ok(DONE))]);
         let output = pair.jeton(&["reload"]).env("MAINPID", pid).output();
         assert_eq!(outcome(&output.unwrap()), done(), "{pid}");
     }
     // Other verbs ignore the variable.
-    let pair = Pair::new(vec![Step::Answer(ok(DONE))], vec![]);
+    let pair = SocketPair::new(vec![ConnectionStep::Answer(ok(DONE))], vec![]);
     let output = pair.jeton(&["status"]).env("MAINPID", &pid).output();
     assert_eq!(outcome(&output.unwrap()), done());
 }
 
 #[test]
 fn exec_redirected_to_the_admin_socket_keeps_the_token_sockets_path() {
-    let token = || Step::Answer(ok(&[(1, b"T0KEN\n"), (3, &[0])]));
-    let sent = Pair::new(
-        vec![Step::Answer(ok(ADMIN_ONLY)), Step::Close],
+    let token = || ConnectionStep::Answer(ok(&[(1, b"T0KEN\n"), (3, &[0])]));
+    let sent = SocketPair::new(
+        vec![
+            ConnectionStep::Answer(ok(ADMIN_ONLY)),
+            ConnectionStep::Close,
+        ],
         vec![token()],
     );
-    let straight = Pair::new(vec![Step::Close], vec![token()]);
+    let straight = SocketPair::new(vec![ConnectionStep::Close], vec![token()]);
     let named = straight.admin.socket.clone();
     for (pair, option, asked) in [(sent, None, (1, 1)), (straight, Some(named), (0, 1))] {
         let mut command = pair.jeton(&["exec", "--env", "T"]);

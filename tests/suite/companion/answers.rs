@@ -6,19 +6,19 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::sync::mpsc::channel;
 
-use super::daemon::{Daemon, Step, frame, http, ok};
+use super::daemon::{ConnectionStep, ScriptedDaemon, frame, http, ok};
 use super::run::{assert_line, assert_refusal, jeton_at, outcome, program};
 use crate::support::ends::unread_pipe;
 
-fn answered(step: Step) -> (i32, String, String) {
-    let daemon = Daemon::new(vec![step]);
+fn answered(step: ConnectionStep) -> (i32, String, String) {
+    let daemon = ScriptedDaemon::new(vec![step]);
     let output = jeton_at(&daemon.socket, &["status"]).output().unwrap();
     assert_eq!(daemon.asked().len(), 1);
     outcome(&output)
 }
 
 #[track_caller]
-fn assert_broken_off(step: Step, stdout: &str, part: &str) {
+fn assert_broken_off(step: ConnectionStep, stdout: &str, part: &str) {
     let (code, out, err) = answered(step);
     assert_eq!((code, out.as_str()), (75, stdout));
     assert_line(&err, part);
@@ -35,7 +35,7 @@ fn fields_become_output_errors_and_exit_code() {
         (3, &[42]),
     ]);
     assert_eq!(
-        answered(Step::Answer(answer)),
+        answered(ConnectionStep::Answer(answer)),
         (42, "ac\n".into(), "bd\n".into())
     );
 }
@@ -51,7 +51,7 @@ fn unknown_fields_are_skipped() {
         (3, &[0]),
     ]);
     assert_eq!(
-        answered(Step::Answer(answer)),
+        answered(ConnectionStep::Answer(answer)),
         (0, "ab".into(), String::new())
     );
 }
@@ -60,17 +60,21 @@ fn unknown_fields_are_skipped() {
 fn the_exit_code_is_the_last_field_and_is_not_waited_on() {
     // The daemon keeps the connection open, so a companion that reads past the exit code would run into its deadline.
     assert_eq!(
-        answered(Step::Hold(ok(&[(1, b"a"), (3, &[5])]))),
+        answered(ConnectionStep::Hold(ok(&[(1, b"a"), (3, &[5])]))),
         (5, "a".into(), String::new())
     );
 }
 
 #[test]
 fn an_answer_without_an_exit_code_is_no_success() {
-    assert_broken_off(Step::Answer(ok(&[(1, b"tok")])), "tok", "broke off");
-    assert_broken_off(Step::Answer(ok(&[])), "", "broke off");
     assert_broken_off(
-        Step::Answer(b"HTTP/1.1 200 OK\r\n".to_vec()),
+        ConnectionStep::Answer(ok(&[(1, b"tok")])),
+        "tok",
+        "broke off",
+    );
+    assert_broken_off(ConnectionStep::Answer(ok(&[])), "", "broke off");
+    assert_broken_off(
+        ConnectionStep::Answer(b"HTTP/1.1 200 OK\r\n".to_vec()),
         "",
         "broke off",
     );
@@ -80,7 +84,7 @@ fn an_answer_without_an_exit_code_is_no_success() {
 fn an_answer_cut_anywhere_is_no_success() {
     let whole = ok(&[(1, b"tok\n"), (3, &[0])]);
     for length in 1..whole.len() {
-        let (code, stdout, stderr) = answered(Step::Answer(whole[..length].to_vec()));
+        let (code, stdout, stderr) = answered(ConnectionStep::Answer(whole[..length].to_vec()));
         assert_eq!(code, 75, "cut at {length}");
         assert!("tok\n".starts_with(&stdout));
         assert_line(&stderr, "broke off");
@@ -95,7 +99,7 @@ fn fields_are_shown_while_the_answer_is_still_coming() {
     for cut in 0..rest.len() {
         let (tell, told) = channel::<()>();
         let (first, second) = (rest[..cut].to_vec(), rest[cut..].to_vec());
-        let daemon = Daemon::new(vec![Step::Script(Box::new(
+        let daemon = ScriptedDaemon::new(vec![ConnectionStep::Script(Box::new(
             move |mut stream: UnixStream| {
                 let mut answer = ok(&[(1, b"ab")]);
                 answer.extend(first);
@@ -128,7 +132,7 @@ fn an_answer_may_arrive_in_tiny_pieces() {
     // Such a small send buffer holds a handful of one-byte writes. So the companion has to read many times, also within
     // the head.
     let whole = ok(&[(1, &[b'x'; 300]), (2, b"note\n"), (3, &[0])]);
-    let step = Step::Script(Box::new(move |mut stream: UnixStream| {
+    let step = ConnectionStep::Script(Box::new(move |mut stream: UnixStream| {
         rustix::net::sockopt::set_socket_send_buffer_size(&stream, 1).unwrap();
         for byte in whole {
             stream.write_all(&[byte]).unwrap();
@@ -141,12 +145,12 @@ fn an_answer_may_arrive_in_tiny_pieces() {
 fn an_answer_over_256_kib_is_refused() {
     let room = 256 * 1024 - frame(&[(1, b""), (3, &[0])]).len();
     let text = vec![b'x'; room];
-    let (code, stdout, _) = answered(Step::Answer(ok(&[(1, &text), (3, &[0])])));
+    let (code, stdout, _) = answered(ConnectionStep::Answer(ok(&[(1, &text), (3, &[0])])));
     assert_eq!((code, stdout.len()), (0, room));
 
     // The companion may close the connection before everything is written.
     let too_much = |answer: Vec<u8>| {
-        Step::Script(Box::new(move |mut stream: UnixStream| {
+        ConnectionStep::Script(Box::new(move |mut stream: UnixStream| {
             drop(stream.write_all(&answer));
         }))
     };
@@ -156,7 +160,7 @@ fn an_answer_over_256_kib_is_refused() {
         "longer than 256 KiB",
     );
     let endless = [ok(&[(1, b"a")]), vec![9, 0xff, 0xff, 0xff, 0xff]].concat();
-    assert_broken_off(Step::Answer(endless), "a", "longer than 256 KiB");
+    assert_broken_off(ConnectionStep::Answer(endless), "a", "longer than 256 KiB");
     let zeros = frame(&[(1, b"")])[1..].repeat(53_000);
     assert_broken_off(
         too_much(http(&[vec![1], zeros].concat())),
@@ -168,7 +172,7 @@ fn an_answer_over_256_kib_is_refused() {
 #[test]
 fn a_watch_has_no_total_limit_but_its_fields_do() {
     let text = vec![b'x'; 200 * 1024];
-    let daemon = Daemon::answering(&[(1, &text), (1, &text), (3, &[0])]);
+    let daemon = ScriptedDaemon::answering(&[(1, &text), (1, &text), (3, &[0])]);
     let output = jeton_at(&daemon.socket, &["watch"]).output().unwrap();
     assert_eq!(
         (
@@ -180,7 +184,7 @@ fn a_watch_has_no_total_limit_but_its_fields_do() {
     );
     daemon.asked_once();
     // A rotation reports its steps one at a time, for days.
-    let daemon = Daemon::answering(&[(1, &text), (1, &text), (3, &[0])]);
+    let daemon = ScriptedDaemon::answering(&[(1, &text), (1, &text), (3, &[0])]);
     let output = jeton_at(&daemon.socket, &["rotate"]).output().unwrap();
     assert_eq!(
         (output.status.code(), output.stdout.len()),
@@ -188,7 +192,9 @@ fn a_watch_has_no_total_limit_but_its_fields_do() {
     );
     daemon.asked_once();
 
-    let daemon = Daemon::new(vec![Step::Answer([ok(&[]), vec![1, 0, 0, 4, 0]].concat())]);
+    let daemon = ScriptedDaemon::new(vec![ConnectionStep::Answer(
+        [ok(&[]), vec![1, 0, 0, 4, 0]].concat(),
+    )]);
     assert_refusal(
         &jeton_at(&daemon.socket, &["watch"]).output().unwrap(),
         75,
@@ -199,22 +205,30 @@ fn a_watch_has_no_total_limit_but_its_fields_do() {
 
 #[test]
 fn a_later_form_of_the_answer_is_no_success() {
-    assert_broken_off(Step::Answer(http(&[2, 1, 0, 0])), "", "does not know");
-    assert_broken_off(Step::Answer(ok(&[(3, b"")])), "", "is malformed");
-    assert_broken_off(Step::Answer(ok(&[(4, &[2])])), "", "is malformed");
+    assert_broken_off(
+        ConnectionStep::Answer(http(&[2, 1, 0, 0])),
+        "",
+        "does not know",
+    );
+    assert_broken_off(ConnectionStep::Answer(ok(&[(3, b"")])), "", "is malformed");
+    assert_broken_off(ConnectionStep::Answer(ok(&[(4, &[2])])), "", "is malformed");
 }
 
 #[test]
 fn what_is_not_http_is_no_success() {
     assert_broken_off(
-        Step::Answer(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec()),
+        ConnectionStep::Answer(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec()),
         "",
         "not HTTP",
     );
-    assert_broken_off(Step::Answer(b"HTTP/1.1\n\n".to_vec()), "", "not HTTP");
+    assert_broken_off(
+        ConnectionStep::Answer(b"HTTP/1.1\n\n".to_vec()),
+        "",
+        "not HTTP",
+    );
     let endless = [b"HTTP/1.1 200 OK\r\nx: ".to_vec(), vec![b'x'; 20_000]].concat();
     assert_broken_off(
-        Step::Script(Box::new(move |mut s: UnixStream| {
+        ConnectionStep::Script(Box::new(move |mut s: UnixStream| {
             drop(s.write_all(&endless));
         })),
         "",
@@ -224,8 +238,11 @@ fn what_is_not_http_is_no_success() {
 
 #[test]
 fn a_silent_daemon_is_waited_for_until_the_deadline() {
-    for step in [Step::Hold(Vec::new()), Step::Hold(ok(&[]))] {
-        let daemon = Daemon::new(vec![step]);
+    for step in [
+        ConnectionStep::Hold(Vec::new()),
+        ConnectionStep::Hold(ok(&[])),
+    ] {
+        let daemon = ScriptedDaemon::new(vec![step]);
         let output = jeton_at(&daemon.socket, &["token", "--timeout", "2"])
             .output()
             .unwrap();
@@ -237,7 +254,7 @@ fn a_silent_daemon_is_waited_for_until_the_deadline() {
 
 #[test]
 fn silent_standard_input_is_waited_for_until_the_deadline() {
-    let daemon = Daemon::new(vec![Step::Answer(ok(&[(4, &[0])]))]);
+    let daemon = ScriptedDaemon::new(vec![ConnectionStep::Answer(ok(&[(4, &[0])]))]);
     let mut command = jeton_at(&daemon.socket, &["git", "--timeout", "2"]);
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let kept_open = child.stdin.take();
@@ -263,8 +280,11 @@ fn a_daemon_that_does_not_read_is_waited_for_until_the_deadline() {
 
 #[test]
 fn a_connection_that_breaks_before_the_first_byte_is_tried_once_more() {
-    for step in [Step::Close, Step::Reset] {
-        let daemon = Daemon::new(vec![step, Step::Answer(ok(&[(1, b"tok\n"), (3, &[0])]))]);
+    for step in [ConnectionStep::Close, ConnectionStep::Reset] {
+        let daemon = ScriptedDaemon::new(vec![
+            step,
+            ConnectionStep::Answer(ok(&[(1, b"tok\n"), (3, &[0])])),
+        ]);
         let output = jeton_at(&daemon.socket, &["status"]).output().unwrap();
         assert_eq!(outcome(&output), (0, "tok\n".into(), String::new()));
         assert!(!daemon.asked().is_empty());
@@ -273,7 +293,10 @@ fn a_connection_that_breaks_before_the_first_byte_is_tried_once_more() {
 
 #[test]
 fn the_second_request_is_the_same_as_the_first() {
-    let daemon = Daemon::new(vec![Step::Close, Step::Answer(ok(&[(3, &[0])]))]);
+    let daemon = ScriptedDaemon::new(vec![
+        ConnectionStep::Close,
+        ConnectionStep::Answer(ok(&[(3, &[0])])),
+    ]);
     assert_eq!(
         outcome(&jeton_at(&daemon.socket, &["token", "p"]).output().unwrap()).0,
         0
@@ -292,7 +315,7 @@ fn the_second_request_is_the_same_as_the_first() {
 
 #[test]
 fn a_broken_connection_is_retried_only_once() {
-    let daemon = Daemon::new(vec![Step::Close, Step::Close]);
+    let daemon = ScriptedDaemon::new(vec![ConnectionStep::Close, ConnectionStep::Close]);
     assert_refusal(
         &jeton_at(&daemon.socket, &["status"]).output().unwrap(),
         75,
@@ -303,9 +326,9 @@ fn a_broken_connection_is_retried_only_once() {
 
 #[test]
 fn after_the_first_byte_it_is_not_tried_again() {
-    let daemon = Daemon::new(vec![
-        Step::Answer(b"H".to_vec()),
-        Step::Answer(ok(&[(3, &[0])])),
+    let daemon = ScriptedDaemon::new(vec![
+        ConnectionStep::Answer(b"H".to_vec()),
+        ConnectionStep::Answer(ok(&[(3, &[0])])),
     ]);
     assert_refusal(
         &jeton_at(&daemon.socket, &["status"]).output().unwrap(),
@@ -320,7 +343,7 @@ fn an_answer_before_the_request_was_read_counts() {
     // The daemon closes the connection when a request is too long. Sending then fails, and the answer has the reason.
     let refusal =
         b"HTTP/1.1 413 x\r\n\r\n{\"code\":\"payload_too_large\",\"detail\":\"too much\"}".to_vec();
-    let daemon = Daemon::new(vec![Step::Early(refusal)]);
+    let daemon = ScriptedDaemon::new(vec![ConnectionStep::Early(refusal)]);
     let large = "x".repeat(120_000);
     let output = jeton_at(&daemon.socket, &["token", &large, &large])
         .output()
@@ -340,8 +363,8 @@ fn a_refusal_at_accept_is_shown() {
         let refusal = format!(
             "HTTP/1.1 {status} x\r\n\r\n{{\"code\":\"{code}\",\"detail\":\"too many connections\"}}"
         );
-        let steps = (0..20).map(|_| Step::Early(refusal.clone().into_bytes()));
-        let daemon = Daemon::new(steps.collect());
+        let steps = (0..20).map(|_| ConnectionStep::Early(refusal.clone().into_bytes()));
+        let daemon = ScriptedDaemon::new(steps.collect());
         for _ in 0..20 {
             let output = jeton_at(&daemon.socket, &["token"]).output().unwrap();
             assert_refusal(&output, exit, "too many connections");
@@ -351,7 +374,7 @@ fn a_refusal_at_accept_is_shown() {
 }
 
 fn problem(status: u16, body: &str) -> (i32, String, String) {
-    answered(Step::Answer(
+    answered(ConnectionStep::Answer(
         format!(
             "HTTP/1.1 {status} Some Words\r\ncontent-type: application/problem+json\r\n\r\n{body}"
         )
@@ -458,7 +481,7 @@ fn an_unknown_code_falls_back_on_the_status() {
 fn a_broken_pipe_is_reported() {
     // With the signal at its default and with the signal ignored. The reader is gone from the start.
     for script in ["exec \"$0\" token", "trap '' PIPE; exec \"$0\" token"] {
-        let daemon = Daemon::answering(&[(1, b"tok\n"), (3, &[0])]);
+        let daemon = ScriptedDaemon::answering(&[(1, b"tok\n"), (3, &[0])]);
         let mut command = program("/bin/sh");
         command
             .env("JETON_SOCKET", &daemon.socket)
@@ -476,7 +499,7 @@ fn a_broken_pipe_is_reported() {
 #[test]
 fn a_watch_ends_with_its_reader() {
     // The daemon sends nothing more, and there is no deadline. So only the end of the reader can end the companion.
-    let daemon = Daemon::new(vec![Step::Hold(ok(&[(1, b"first\n")]))]);
+    let daemon = ScriptedDaemon::new(vec![ConnectionStep::Hold(ok(&[(1, b"first\n")]))]);
     let mut child = jeton_at(&daemon.socket, &["watch"]).spawn().unwrap();
     let mut seen = [0; 6];
     let mut reader = child.stdout.take().unwrap();
@@ -489,7 +512,7 @@ fn a_watch_ends_with_its_reader() {
 
 #[test]
 fn a_full_standard_output_is_reported() {
-    let daemon = Daemon::answering(&[(1, b"tok\n"), (3, &[0])]);
+    let daemon = ScriptedDaemon::answering(&[(1, b"tok\n"), (3, &[0])]);
     let mut command = jeton_at(&daemon.socket, &["status"]);
     let full = File::options().write(true).open("/dev/full").unwrap();
     assert_refusal(
@@ -503,7 +526,7 @@ fn a_full_standard_output_is_reported() {
 #[test]
 fn without_a_standard_output_the_socket_is_not_mistaken_for_it() {
     // The socket would get the free descriptor 1. The daemon keeps the connection open, so a write to it would succeed.
-    let daemon = Daemon::new(vec![Step::Hold(ok(&[(1, b"tok\n"), (3, &[0])]))]);
+    let daemon = ScriptedDaemon::new(vec![ConnectionStep::Hold(ok(&[(1, b"tok\n"), (3, &[0])]))]);
     let mut command = program("/bin/sh");
     command.env("JETON_SOCKET", &daemon.socket).args([
         "-c",
@@ -522,7 +545,7 @@ fn without_a_standard_output_the_socket_is_not_mistaken_for_it() {
 fn a_standard_output_that_does_not_block_is_written_whole() {
     // A pipe that another process has set to non-blocking. It is full long before the answer ends.
     let text = vec![b'x'; 250_000];
-    let daemon = Daemon::answering(&[(1, &text), (3, &[0])]);
+    let daemon = ScriptedDaemon::answering(&[(1, &text), (3, &[0])]);
     let (mut reader, writer) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
     let mut child = jeton_at(&daemon.socket, &["status"])

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 
 /// The handling of one connection after its request was read.
-pub(super) enum Step {
+pub(super) enum ConnectionStep {
     /// Sends this and closes.
     Answer(Vec<u8>),
     /// Sends this and keeps the connection open until the companion closes it.
@@ -27,21 +27,21 @@ pub(super) enum Step {
 
 /// One recorded request.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct RecordedRequest {
     pub(super) head: String,
     pub(super) frame: Vec<u8>,
 }
 
 /// The scripted daemon. Dropping it removes its folder.
-pub(super) struct Daemon {
+pub(super) struct ScriptedDaemon {
     pub(super) socket: PathBuf,
     over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Vec<Asked>>>,
+    thread: Option<JoinHandle<Vec<RecordedRequest>>>,
     _folder: Option<TempDir>,
 }
 
-impl Daemon {
-    pub(super) fn new(steps: Vec<Step>) -> Self {
+impl ScriptedDaemon {
+    pub(super) fn new(steps: Vec<ConnectionStep>) -> Self {
         let folder = TempDir::new().unwrap();
         let mut daemon = Self::at(&folder.path().join("jeton.sock"), steps);
         daemon._folder = Some(folder);
@@ -49,7 +49,7 @@ impl Daemon {
     }
 
     /// Starts a daemon at this path and creates the folders above it.
-    pub(super) fn at(socket: &Path, steps: Vec<Step>) -> Self {
+    pub(super) fn at(socket: &Path, steps: Vec<ConnectionStep>) -> Self {
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
         let listener = UnixListener::bind(socket).unwrap();
         let over = Arc::new(AtomicBool::new(false));
@@ -67,11 +67,11 @@ impl Daemon {
 
     /// Starts a daemon that answers one request with this frame.
     pub(super) fn answering(fields: &[(u8, &[u8])]) -> Self {
-        Self::new(vec![Step::Answer(ok(fields))])
+        Self::new(vec![ConnectionStep::Answer(ok(fields))])
     }
 
     /// Returns the requests in order. The companion must have ended.
-    pub(super) fn asked(mut self) -> Vec<Asked> {
+    pub(super) fn asked(mut self) -> Vec<RecordedRequest> {
         self.over.store(true, Ordering::SeqCst);
         // Wakes the thread from its accept.
         drop(UnixStream::connect(&self.socket));
@@ -80,7 +80,7 @@ impl Daemon {
 
     /// Returns the only request.
     #[track_caller]
-    pub(super) fn asked_once(self) -> Asked {
+    pub(super) fn asked_once(self) -> RecordedRequest {
         let asked = self.asked();
         let [one] = asked.as_slice() else {
             panic!("{} requests: {asked:?}", asked.len())
@@ -89,7 +89,11 @@ impl Daemon {
     }
 }
 
-fn serve(listener: &UnixListener, steps: Vec<Step>, over: &AtomicBool) -> Vec<Asked> {
+fn serve(
+    listener: &UnixListener,
+    steps: Vec<ConnectionStep>,
+    over: &AtomicBool,
+) -> Vec<RecordedRequest> {
     let mut asked = Vec::new();
     let mut steps = steps.into_iter();
     loop {
@@ -99,26 +103,26 @@ fn serve(listener: &UnixListener, steps: Vec<Step>, over: &AtomicBool) -> Vec<As
         }
         match steps.next() {
             // More connections than the test expects: recorded so that the test fails on them.
-            None => asked.push(Asked {
+            None => asked.push(RecordedRequest {
                 head: "one too many".into(),
                 frame: Vec::new(),
             }),
-            Some(Step::Reset) => {}
-            Some(Step::Early(bytes)) => stream.write_all(&bytes).unwrap(),
+            Some(ConnectionStep::Reset) => {}
+            Some(ConnectionStep::Early(bytes)) => stream.write_all(&bytes).unwrap(),
             Some(step) => {
                 let Some(request) = read_request(&mut stream) else {
                     continue;
                 };
                 asked.push(request);
                 match step {
-                    Step::Answer(bytes) => stream.write_all(&bytes).unwrap(),
-                    Step::Hold(bytes) => {
+                    ConnectionStep::Answer(bytes) => stream.write_all(&bytes).unwrap(),
+                    ConnectionStep::Hold(bytes) => {
                         stream.write_all(&bytes).unwrap();
                         // Waits until the companion closes or resets the connection.
                         let _ = stream.read(&mut [0]);
                     }
-                    Step::Script(script) => script(stream),
-                    Step::Close | Step::Reset | Step::Early(_) => {}
+                    ConnectionStep::Script(script) => script(stream),
+                    ConnectionStep::Close | ConnectionStep::Reset | ConnectionStep::Early(_) => {}
                 }
             }
         }
@@ -126,7 +130,7 @@ fn serve(listener: &UnixListener, steps: Vec<Step>, over: &AtomicBool) -> Vec<As
 }
 
 /// Reads a request. Returns `None` for a connection that sends none.
-fn read_request(stream: &mut UnixStream) -> Option<Asked> {
+fn read_request(stream: &mut UnixStream) -> Option<RecordedRequest> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -145,7 +149,7 @@ fn read_request(stream: &mut UnixStream) -> Option<Asked> {
         .unwrap();
     let mut frame = vec![0; length];
     stream.read_exact(&mut frame).unwrap();
-    Some(Asked { head, frame })
+    Some(RecordedRequest { head, frame })
 }
 
 /// Encodes fields as a frame.
@@ -185,7 +189,7 @@ pub(super) fn fields(frame: &[u8]) -> Vec<(u8, Vec<u8>)> {
     fields
 }
 
-impl Asked {
+impl RecordedRequest {
     /// Returns the payloads with this tag, in order.
     pub(super) fn all(&self, tag: u8) -> Vec<Vec<u8>> {
         fields(&self.frame)

@@ -6,25 +6,25 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::daemon::{Daemon, Step, ok};
+use super::daemon::{ConnectionStep, ScriptedDaemon, ok};
 use super::run::{assert_refusal, install, jeton, jeton_at, outcome, program};
 
 const TOKEN: &str = "an-example-of-a-token";
 
 /// A daemon that gets connections without a request.
-fn idle() -> Daemon {
-    Daemon::new(vec![Step::Close, Step::Close])
+fn idle() -> ScriptedDaemon {
+    ScriptedDaemon::new(vec![ConnectionStep::Close, ConnectionStep::Close])
 }
 
-fn token() -> Daemon {
-    Daemon::new(vec![
-        Step::Answer(ok(&[
+fn token() -> ScriptedDaemon {
+    ScriptedDaemon::new(vec![
+        ConnectionStep::Answer(ok(&[
             (1, b"an-example-of-a-"),
             (2, b"expires in 7 min\n"),
             (1, b"token\n"),
             (3, &[0]),
         ])),
-        Step::Close,
+        ConnectionStep::Close,
     ])
 }
 
@@ -73,7 +73,10 @@ fn the_socket_is_made_absolute() {
 #[test]
 fn exec_passes_on_the_socket_that_was_used() {
     let folder = TempDir::new().unwrap();
-    let daemon = Daemon::at(&folder.path().join("jeton/jeton.sock"), vec![Step::Close]);
+    let daemon = ScriptedDaemon::at(
+        &folder.path().join("jeton/jeton.sock"),
+        vec![ConnectionStep::Close],
+    );
     let output = jeton()
         .env("XDG_RUNTIME_DIR", folder.path())
         .args(["exec", "--", "/usr/bin/env"])
@@ -204,12 +207,12 @@ fn the_token_is_in_no_argument_and_not_printed() {
 fn without_a_token_the_command_is_not_run() {
     for (step, code, line) in [
         (
-            Step::Answer(ok(&[(2, b"jeton: no such profile\n"), (3, &[78])])),
+            ConnectionStep::Answer(ok(&[(2, b"jeton: no such profile\n"), (3, &[78])])),
             78,
             "no such profile",
         ),
         (
-            Step::Answer(ok(&[
+            ConnectionStep::Answer(ok(&[
                 (1, TOKEN.as_bytes()),
                 (2, b"jeton: but no\n"),
                 (3, &[1]),
@@ -217,32 +220,40 @@ fn without_a_token_the_command_is_not_run() {
             1,
             "but no",
         ),
-        (Step::Answer(ok(&[(1, b"an-exam")])), 75, "broke off"),
-        (Step::Answer(ok(&[(3, &[0])])), 1, "holds no token"),
         (
-            Step::Answer(ok(&[(1, b"\n"), (3, &[0])])),
+            ConnectionStep::Answer(ok(&[(1, b"an-exam")])),
+            75,
+            "broke off",
+        ),
+        (
+            ConnectionStep::Answer(ok(&[(3, &[0])])),
             1,
             "holds no token",
         ),
         (
-            Step::Answer(ok(&[(1, b"a\0b"), (3, &[0])])),
+            ConnectionStep::Answer(ok(&[(1, b"\n"), (3, &[0])])),
             1,
             "holds no token",
         ),
         (
-            Step::Answer(ok(&[(1, &[b'x'; 200_000]), (3, &[0])])),
+            ConnectionStep::Answer(ok(&[(1, b"a\0b"), (3, &[0])])),
+            1,
+            "holds no token",
+        ),
+        (
+            ConnectionStep::Answer(ok(&[(1, &[b'x'; 200_000]), (3, &[0])])),
             1,
             "too long",
         ),
         (
-            Step::Answer(
+            ConnectionStep::Answer(
                 b"HTTP/1.1 403 x\r\n\r\n{\"code\":\"forbidden\",\"detail\":\"not you\"}".to_vec(),
             ),
             77,
             "not you",
         ),
     ] {
-        let daemon = Daemon::new(vec![step]);
+        let daemon = ScriptedDaemon::new(vec![step]);
         let output = jeton_at(
             &daemon.socket,
             &["exec", "--env", "T", "--", "/bin/echo", "ran"],
@@ -415,8 +426,8 @@ fn a_large_environment_is_passed_on() {
 }
 
 /// A daemon that answers `exec --file` with this content.
-fn file(answer: &[u8]) -> Daemon {
-    Daemon::new(vec![Step::Answer(ok(&[(1, answer), (3, &[0])]))])
+fn file(answer: &[u8]) -> ScriptedDaemon {
+    ScriptedDaemon::new(vec![ConnectionStep::Answer(ok(&[(1, answer), (3, &[0])]))])
 }
 
 #[test]

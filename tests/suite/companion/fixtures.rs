@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::daemon::{Asked, Daemon, Step, http};
+use super::daemon::{ConnectionStep, RecordedRequest, ScriptedDaemon, http};
 use super::run::{feed, jeton_at};
 
 /// Returns a file of a fixture. A missing file counts as empty.
@@ -35,11 +35,11 @@ fn masked(frame: &[u8]) -> Vec<u8> {
 }
 
 /// Returns the daemon's answers from these files, one for each connection.
-fn steps(folder: &Path, names: [&str; 2]) -> Vec<Step> {
+fn steps(folder: &Path, names: [&str; 2]) -> Vec<ConnectionStep> {
     let answers = names.map(|name| part(folder, name)).into_iter();
     answers
         .filter(|answer| !answer.is_empty())
-        .map(|answer| Step::Answer(http(&answer)))
+        .map(|answer| ConnectionStep::Answer(http(&answer)))
         .collect()
 }
 
@@ -54,8 +54,8 @@ fn replay(folder: &Path) {
         std::mem::swap(&mut tokens, &mut admin);
     }
     let expected = (tokens.len(), admin.len());
-    let tokens = Daemon::at(&scratch.path().join("jeton/jeton.sock"), tokens);
-    let admin = Daemon::at(&scratch.path().join("jeton-admin/admin.sock"), admin);
+    let tokens = ScriptedDaemon::at(&scratch.path().join("jeton/jeton.sock"), tokens);
+    let admin = ScriptedDaemon::at(&scratch.path().join("jeton-admin/admin.sock"), admin);
 
     let args: Vec<_> = argv[1..].iter().map(String::as_str).collect();
     let mut command = jeton_at(&tokens.socket, &args);
@@ -64,7 +64,7 @@ fn replay(folder: &Path) {
         command.env(name, value);
     }
     let output = feed(&mut command, &part(folder, "stdin"));
-    let mut asked: [Vec<Asked>; 2] = [tokens.asked(), admin.asked()];
+    let mut asked: [Vec<RecordedRequest>; 2] = [tokens.asked(), admin.asked()];
     assert_eq!(
         (asked[0].len(), asked[1].len()),
         expected,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::daemon::{Daemon, Step, ok};
+use super::daemon::{ConnectionStep, ScriptedDaemon, ok};
 use super::run::{assert_refusal, jeton_at, outcome};
 use crate::support::env::TestEnv;
 
@@ -19,7 +19,7 @@ const CALLS: [&[&str]; 5] = [
 #[test]
 fn the_daemons_help_is_shown() {
     for args in CALLS {
-        let daemon = Daemon::answering(&[(1, b"of the "), (1, b"daemon\n"), (3, &[0])]);
+        let daemon = ScriptedDaemon::answering(&[(1, b"of the "), (1, b"daemon\n"), (3, &[0])]);
         let output = jeton_at(&daemon.socket, args).output().unwrap();
         assert_eq!(
             outcome(&output),
@@ -40,15 +40,15 @@ fn without_the_daemons_help_the_companions_own_is_shown() {
     let refused = b"HTTP/1.1 403 Forbidden\r\n\r\n{\"code\":\"forbidden\",\"detail\":\"no\"}";
     for step in [
         // A daemon without help.
-        Step::Answer(ok(&[(2, b"jeton: unknown\n"), (3, &[64])])),
-        Step::Answer(ok(&[(3, &[0])])),
-        Step::Answer(ok(&[(1, b"half"), (2, b"x")])),
-        Step::Answer(ok(&[(1, &[b'x'; 40_000]), (3, &[0])])),
-        Step::Answer(refused.to_vec()),
-        Step::Answer(b"SSH-2.0-OpenSSH\r\n\r\n".to_vec()),
-        Step::Hold(vec![]),
+        ConnectionStep::Answer(ok(&[(2, b"jeton: unknown\n"), (3, &[64])])),
+        ConnectionStep::Answer(ok(&[(3, &[0])])),
+        ConnectionStep::Answer(ok(&[(1, b"half"), (2, b"x")])),
+        ConnectionStep::Answer(ok(&[(1, &[b'x'; 40_000]), (3, &[0])])),
+        ConnectionStep::Answer(refused.to_vec()),
+        ConnectionStep::Answer(b"SSH-2.0-OpenSSH\r\n\r\n".to_vec()),
+        ConnectionStep::Hold(vec![]),
     ] {
-        let daemon = Daemon::new(vec![step]);
+        let daemon = ScriptedDaemon::new(vec![step]);
         let output = jeton_at(&daemon.socket, &["help"]).output().unwrap();
         assert_eq!(outcome(&output), own);
     }
@@ -56,8 +56,8 @@ fn without_the_daemons_help_the_companions_own_is_shown() {
 
 #[test]
 fn a_verb_that_the_daemon_does_not_know_is_refused_by_it() {
-    let refusal = || Step::Answer(ok(&[(2, b"jeton: unknown\n"), (3, &[64])]));
-    let daemon = Daemon::new(vec![refusal(), refusal()]);
+    let refusal = || ConnectionStep::Answer(ok(&[(2, b"jeton: unknown\n"), (3, &[64])]));
+    let daemon = ScriptedDaemon::new(vec![refusal(), refusal()]);
     let output = jeton_at(&daemon.socket, &["help", "tokn"])
         .output()
         .unwrap();
@@ -67,7 +67,7 @@ fn a_verb_that_the_daemon_does_not_know_is_refused_by_it() {
 #[test]
 fn help_and_usage_wait_two_seconds_for_the_daemon() {
     for args in [&["help"][..], &["token", "--help"], &["watch", "-h"]] {
-        let daemon = Daemon::answering(&[(1, b"usage\n"), (3, &[0])]);
+        let daemon = ScriptedDaemon::answering(&[(1, b"usage\n"), (3, &[0])]);
         jeton_at(&daemon.socket, args).output().unwrap();
         let deadline = daemon.asked_once().deadline().unwrap();
         assert!(deadline <= 2_000, "{args:?}: {deadline}");

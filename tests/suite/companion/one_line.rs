@@ -1,7 +1,7 @@
 //! Filtering of control characters: commands that print a token print one line of printable characters or nothing, and
 //! standard error gets no control character from an answer.
 
-use super::daemon::{Daemon, Step, ok};
+use super::daemon::{ConnectionStep, ScriptedDaemon, ok};
 use super::run::{assert_line, jeton_at, outcome};
 
 const VERBS: [&[u8]; 4] = [b"token", b"header", b"reject", b"exec"];
@@ -10,7 +10,10 @@ fn answered(verb: &[u8], stdout: &[&[u8]], code: u8) -> (i32, String, String) {
     let fields: Vec<_> = stdout.iter().map(|part| (1, *part)).collect();
     let code = [code];
     let fields = [fields, vec![(3, code.as_slice())]].concat();
-    let daemon = Daemon::new(vec![Step::Answer(ok(&fields)), Step::Close]);
+    let daemon = ScriptedDaemon::new(vec![
+        ConnectionStep::Answer(ok(&fields)),
+        ConnectionStep::Close,
+    ]);
     let verb = std::str::from_utf8(verb).unwrap();
     let args: &[&str] = match verb {
         "exec" => &["exec", "--env", "T", "--", "/bin/sh", "-c", "echo \"$T\""],
@@ -72,7 +75,7 @@ fn an_answer_with_a_control_character_is_not_printed() {
 #[test]
 fn an_answer_that_breaks_off_is_not_printed() {
     for verb in [&["token"][..], &["header"], &["reject"]] {
-        let daemon = Daemon::new(vec![Step::Answer(ok(&[(1, b"tok\n")]))]);
+        let daemon = ScriptedDaemon::new(vec![ConnectionStep::Answer(ok(&[(1, b"tok\n")]))]);
         let output = jeton_at(&daemon.socket, verb).output().unwrap();
         let (code, stdout, stderr) = outcome(&output);
         assert_eq!((code, stdout.as_str()), (75, ""));
@@ -85,7 +88,7 @@ fn text_for_standard_error_is_shown_without_control_characters() {
     let shown = |parts: &[&[u8]]| {
         let fields: Vec<_> = parts.iter().map(|part| (2, *part)).collect();
         let fields = [fields, vec![(3, b"\0".as_slice())]].concat();
-        let daemon = Daemon::new(vec![Step::Answer(ok(&fields))]);
+        let daemon = ScriptedDaemon::new(vec![ConnectionStep::Answer(ok(&fields))]);
         let output = jeton_at(&daemon.socket, &["status"]).output().unwrap();
         outcome(&output)
     };

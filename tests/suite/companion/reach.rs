@@ -8,12 +8,15 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::daemon::{Daemon, Step, ok};
+use super::daemon::{ConnectionStep, ScriptedDaemon, ok};
 use super::run::{assert_refusal, install, jeton, jeton_at, outcome, program};
 use crate::support::daemon::leave_stale;
 
-fn daemon_at(socket: &Path) -> Daemon {
-    Daemon::at(socket, vec![Step::Answer(ok(&[(1, b"tok\n"), (3, &[0])]))])
+fn daemon_at(socket: &Path) -> ScriptedDaemon {
+    ScriptedDaemon::at(
+        socket,
+        vec![ConnectionStep::Answer(ok(&[(1, b"tok\n"), (3, &[0])]))],
+    )
 }
 
 /// Creates a socket at which no daemon listens any more.
@@ -177,7 +180,7 @@ fn a_folder_that_is_closed_to_us_is_a_refusal() {
     let copy = open.path().join("jeton");
     install(Path::new(env!("CARGO_BIN_EXE_jeton")), &copy, "755");
     fs::set_permissions(open.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    let daemon = Daemon::at(&closed.path().join("jeton/jeton.sock"), vec![]);
+    let daemon = ScriptedDaemon::at(&closed.path().join("jeton/jeton.sock"), vec![]);
     let root = rustix::process::geteuid().is_root();
     fs::set_permissions(
         closed.path(),
@@ -275,7 +278,7 @@ fn the_admin_socket_can_be_named() {
 
 #[test]
 fn other_verbs_do_not_go_to_the_admin_socket() {
-    let daemon = Daemon::answering(&[(3, &[0])]);
+    let daemon = ScriptedDaemon::answering(&[(3, &[0])]);
     let mut command = jeton_at(&daemon.socket, &["token", "reload"]);
     assert_eq!(
         outcome(

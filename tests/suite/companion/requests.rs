@@ -8,13 +8,13 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use tempfile::TempDir;
 
-use super::daemon::{Asked, Daemon, Step, frame, ok};
+use super::daemon::{ConnectionStep, RecordedRequest, ScriptedDaemon, frame, ok};
 use super::run::{assert_refusal, feed, jeton, jeton_at, outcome, program};
 
 const DONE: &[(u8, &[u8])] = &[(3, &[0])];
 
-fn ask(args: &[&str], env: &[(&str, &str)]) -> Asked {
-    let daemon = Daemon::answering(DONE);
+fn ask(args: &[&str], env: &[(&str, &str)]) -> RecordedRequest {
+    let daemon = ScriptedDaemon::answering(DONE);
     let output = jeton_at(&daemon.socket, args)
         .envs(env.iter().copied())
         .output()
@@ -94,7 +94,7 @@ fn only_the_listed_variables_are_sent() {
 
 #[test]
 fn arguments_and_variables_are_bytes() {
-    let daemon = Daemon::answering(DONE);
+    let daemon = ScriptedDaemon::answering(DONE);
     let odd = std::ffi::OsStr::from_bytes(b"\xff\x00\x1b\n".split(|b| *b == 0).next().unwrap());
     let mut command = jeton_at(&daemon.socket, &["token", ""]);
     command.arg(odd).env("JETON_PROFILE", odd);
@@ -124,7 +124,10 @@ fn options_are_taken_anywhere_and_not_sent() {
 
 #[test]
 fn the_socket_option_wins_over_the_variable() {
-    let (wanted, other) = (Daemon::answering(DONE), Daemon::answering(DONE));
+    let (wanted, other) = (
+        ScriptedDaemon::answering(DONE),
+        ScriptedDaemon::answering(DONE),
+    );
     let output = jeton_at(&other.socket, &["token", "--socket"])
         .arg(&wanted.socket)
         .output()
@@ -145,7 +148,7 @@ fn after_two_dashes_nothing_is_an_option() {
 
 #[test]
 fn under_another_name_every_argument_is_sent() {
-    let daemon = Daemon::answering(DONE);
+    let daemon = ScriptedDaemon::answering(DONE);
     let folder = TempDir::new().unwrap();
     let alias = folder.path().join("docker-credential-jeton");
     symlink(env!("CARGO_BIN_EXE_jeton"), &alias).unwrap();
@@ -173,7 +176,7 @@ fn under_another_name_every_argument_is_sent() {
 
 #[test]
 fn under_another_name_no_argument_is_needed() {
-    let daemon = Daemon::answering(DONE);
+    let daemon = ScriptedDaemon::answering(DONE);
     let folder = TempDir::new().unwrap();
     let alias = folder.path().join("git-credential-jeton");
     symlink(env!("CARGO_BIN_EXE_jeton"), &alias).unwrap();
@@ -248,7 +251,7 @@ fn terminals_and_columns_are_sent() {
         (0b100, [4, 3, 2]),
         (0, [0, 0, 0]),
     ] {
-        let daemon = Daemon::answering(DONE);
+        let daemon = ScriptedDaemon::answering(DONE);
         let mut command = jeton_at(&daemon.socket, &["status"]);
         if bits & 1 != 0 {
             command.stdin(terminal());
@@ -267,7 +270,7 @@ fn terminals_and_columns_are_sent() {
         );
     }
     // A token looks the same on a terminal, so the companion does not ask whether there is one.
-    let daemon = Daemon::answering(DONE);
+    let daemon = ScriptedDaemon::answering(DONE);
     let mut command = jeton_at(&daemon.socket, &["token"]);
     command.stdin(terminal()).stdout(terminal());
     assert_eq!(command.status().unwrap().code(), Some(0));
@@ -276,9 +279,9 @@ fn terminals_and_columns_are_sent() {
 
 #[test]
 fn standard_input_is_sent_only_when_asked_for_and_to_its_end() {
-    let daemon = Daemon::new(vec![
-        Step::Hold(ok(&[(1, b"hello\n"), (2, b"note\n"), (4, &[0])])),
-        Step::Answer(ok(&[(1, b"done\n"), (3, &[3])])),
+    let daemon = ScriptedDaemon::new(vec![
+        ConnectionStep::Hold(ok(&[(1, b"hello\n"), (2, b"note\n"), (4, &[0])])),
+        ConnectionStep::Answer(ok(&[(1, b"done\n"), (3, &[3])])),
     ]);
     let output = feed(
         &mut jeton_at(&daemon.socket, &["git", "get"]),
@@ -301,7 +304,10 @@ fn standard_input_is_sent_only_when_asked_for_and_to_its_end() {
 
 #[test]
 fn a_line_of_standard_input_leaves_the_rest_unread() {
-    let daemon = Daemon::new(vec![Step::Answer(ok(&[(4, &[1])])), Step::Answer(ok(DONE))]);
+    let daemon = ScriptedDaemon::new(vec![
+        ConnectionStep::Answer(ok(&[(4, &[1])])),
+        ConnectionStep::Answer(ok(DONE)),
+    ]);
     // Both programs read the same pipe; the second gets what the first has left.
     let mut command = program("/bin/sh");
     command.env("JETON_SOCKET", &daemon.socket).args([
@@ -316,7 +322,10 @@ fn a_line_of_standard_input_leaves_the_rest_unread() {
 
 #[test]
 fn a_line_is_sent_while_standard_input_stays_open() {
-    let daemon = Daemon::new(vec![Step::Answer(ok(&[(4, &[1])])), Step::Answer(ok(DONE))]);
+    let daemon = ScriptedDaemon::new(vec![
+        ConnectionStep::Answer(ok(&[(4, &[1])])),
+        ConnectionStep::Answer(ok(DONE)),
+    ]);
     let mut child = jeton_at(&daemon.socket, &["cargo"])
         .stdin(Stdio::piped())
         .spawn()
@@ -330,7 +339,10 @@ fn a_line_is_sent_while_standard_input_stays_open() {
 
 #[test]
 fn an_end_of_input_without_a_newline_is_a_line_too() {
-    let daemon = Daemon::new(vec![Step::Answer(ok(&[(4, &[1])])), Step::Answer(ok(DONE))]);
+    let daemon = ScriptedDaemon::new(vec![
+        ConnectionStep::Answer(ok(&[(4, &[1])])),
+        ConnectionStep::Answer(ok(DONE)),
+    ]);
     assert_eq!(
         outcome(&feed(&mut jeton_at(&daemon.socket, &["cargo"]), b"cut")).0,
         0
@@ -340,9 +352,9 @@ fn an_end_of_input_without_a_newline_is_a_line_too() {
 
 #[test]
 fn standard_input_is_asked_for_once_only() {
-    let daemon = Daemon::new(vec![
-        Step::Answer(ok(&[(4, &[0])])),
-        Step::Answer(ok(&[(4, &[0])])),
+    let daemon = ScriptedDaemon::new(vec![
+        ConnectionStep::Answer(ok(&[(4, &[0])])),
+        ConnectionStep::Answer(ok(&[(4, &[0])])),
     ]);
     assert_refusal(
         &feed(&mut jeton_at(&daemon.socket, &["git"]), b"x"),
@@ -364,7 +376,10 @@ fn a_request_over_256_kib_is_refused() {
     ])
     .len();
     let exact = vec![b'x'; largest - empty];
-    let daemon = Daemon::new(vec![Step::Answer(ok(&[(4, &[0])])), Step::Answer(ok(DONE))]);
+    let daemon = ScriptedDaemon::new(vec![
+        ConnectionStep::Answer(ok(&[(4, &[0])])),
+        ConnectionStep::Answer(ok(DONE)),
+    ]);
     assert_eq!(
         outcome(&feed(&mut jeton_at(&daemon.socket, &["git"]), &exact)),
         (0, String::new(), String::new())
@@ -374,7 +389,7 @@ fn a_request_over_256_kib_is_refused() {
     assert_eq!(asked[1].all(4), std::slice::from_ref(&exact));
 
     for more in [[exact.as_slice(), b"x"].concat(), vec![b'x'; largest + 1]] {
-        let daemon = Daemon::new(vec![Step::Answer(ok(&[(4, &[0])]))]);
+        let daemon = ScriptedDaemon::new(vec![ConnectionStep::Answer(ok(&[(4, &[0])]))]);
         assert_refusal(
             &feed(&mut jeton_at(&daemon.socket, &["git"]), &more),
             64,

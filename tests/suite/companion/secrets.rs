@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::daemon::{Daemon, Step, ok};
+use super::daemon::{ConnectionStep, ScriptedDaemon, ok};
 use super::run::{feed, jeton_at, program};
 
 /// Contained in every value that must not be sent.
@@ -67,7 +67,7 @@ fn with_canaries(mut command: Command) -> Command {
 
 #[test]
 fn no_secret_of_the_environment_is_sent() {
-    let done = || Step::Answer(ok(&[(1, b"T0KEN\n"), (3, &[0])]));
+    let done = || ConnectionStep::Answer(ok(&[(1, b"T0KEN\n"), (3, &[0])]));
     let folder = TempDir::new().unwrap();
     let alias = folder.path().join("cargo-credential-jeton");
     symlink(env!("CARGO_BIN_EXE_jeton"), &alias).unwrap();
@@ -82,15 +82,15 @@ fn no_secret_of_the_environment_is_sent() {
     for (args, name) in calls {
         // With all repeats: for standard input, then for the admin socket.
         let place = TempDir::new().unwrap();
-        let tokens = Daemon::at(
+        let tokens = ScriptedDaemon::at(
             &place.path().join("jeton/jeton.sock"),
             vec![
-                Step::Answer(ok(&[(4, &[0])])),
-                Step::Answer(ok(&[(5, b"")])),
-                Step::Close,
+                ConnectionStep::Answer(ok(&[(4, &[0])])),
+                ConnectionStep::Answer(ok(&[(5, b"")])),
+                ConnectionStep::Close,
             ],
         );
-        let admin = Daemon::at(&place.path().join("jeton-admin/admin.sock"), vec![done()]);
+        let admin = ScriptedDaemon::at(&place.path().join("jeton-admin/admin.sock"), vec![done()]);
         let mut command = match name {
             None => with_canaries(jeton_at(&tokens.socket, args)),
             Some(alias) => {

@@ -4,12 +4,12 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::daemon::{Daemon, Step, ok};
+use super::daemon::{ConnectionStep, ScriptedDaemon, ok};
 use super::run::{feed, outcome, program};
 use crate::support::scripts::write_script;
 
 /// The companion with a stack of 64 KiB.
-fn jeton(daemon: &Daemon, args: &[&str]) -> Command {
+fn jeton(daemon: &ScriptedDaemon, args: &[&str]) -> Command {
     let mut command = program("/bin/sh");
     command
         .args(["-c", "ulimit -s 64; exec \"$0\" \"$@\""])
@@ -30,9 +30,9 @@ fn exec_needs_no_large_stack() {
             &["/bin/sh", "-c", "echo \"$T\""][..],
             &[script.to_str().unwrap()],
         ] {
-            let daemon = Daemon::new(vec![
-                Step::Answer(ok(&[(1, token), (3, &[0])])),
-                Step::Close,
+            let daemon = ScriptedDaemon::new(vec![
+                ConnectionStep::Answer(ok(&[(1, token), (3, &[0])])),
+                ConnectionStep::Close,
             ]);
             let mut command = jeton(&daemon, &["exec", "--env", "T", "p", "--"]);
             let output = command.args(args).output().unwrap();
@@ -52,11 +52,11 @@ fn other_verbs_need_no_large_stack() {
         (&["exec", "--help"], false),
         (&["reject"], true),
     ] {
-        let mut steps = vec![Step::Answer(ok(&[(1, b"text\n"), (3, &[0])]))];
+        let mut steps = vec![ConnectionStep::Answer(ok(&[(1, b"text\n"), (3, &[0])]))];
         if input {
-            steps.insert(0, Step::Answer(ok(&[(4, &[0])])));
+            steps.insert(0, ConnectionStep::Answer(ok(&[(4, &[0])])));
         }
-        let daemon = Daemon::new(steps);
+        let daemon = ScriptedDaemon::new(steps);
         let output = feed(&mut jeton(&daemon, args), &[b'x'; 200_000]);
         assert_eq!(
             outcome(&output),

@@ -4,7 +4,7 @@ use std::os::unix::fs::chown;
 
 use super::*;
 use crate::support::daemon::{Daemon, wait_until};
-use crate::support::mounts::{can_mount, in_mounts};
+use crate::support::mounts::{can_mount_or_skip, in_mounts};
 use crate::support::users::{User, install};
 
 const ALICE: User = User {
@@ -146,7 +146,7 @@ fn a_daemon_that_does_not_keep_the_profile_proves_nothing() {
 
 #[test]
 fn the_folder_that_a_daemon_of_this_user_would_use_is_judged() {
-    if !can_mount("the_folder_that_a_daemon_of_this_user_would_use_is_judged") {
+    if !can_mount_or_skip("the_folder_that_a_daemon_of_this_user_would_use_is_judged") {
         return;
     }
     let env = TestEnv::new();

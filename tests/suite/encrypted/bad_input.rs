@@ -54,7 +54,7 @@ fn an_invalid_passphrase_is_refused_with_the_reason() {
 
 #[test]
 fn a_passphrase_that_is_wrong_three_times_unlocks_nothing() {
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     let mut daemon = env.start();
     let once = given(&env, &["unlock"], "another\n");
@@ -94,7 +94,7 @@ fn a_passphrase_that_is_wrong_three_times_unlocks_nothing() {
 
 #[test]
 fn an_invalid_identity_is_refused_with_the_reason() {
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     let mut daemon = env.start();
     let whole = fs::read(identity(&env)).unwrap();
@@ -149,7 +149,7 @@ fn an_identity_wrapped_by_another_tool_is_accepted() {
     if Command::new("age").arg("--version").output().is_err() {
         return ignored("age: apt-get install age");
     }
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     let mut daemon = env.start();
     let made = Command::new("age-keygen").output().unwrap();
@@ -189,7 +189,7 @@ fn an_identity_wrapped_by_another_tool_is_accepted() {
 
 #[test]
 fn swapped_truncated_and_later_records_are_refused() {
-    let env = place(60);
+    let env = set_up(60);
     for profile in ["one", "two", "three", "four", "five"] {
         enrol(&env, profile);
     }
@@ -218,7 +218,7 @@ fn swapped_truncated_and_later_records_are_refused() {
 
 #[test]
 fn a_record_that_does_not_open_is_told_everywhere_with_what_is_wrong_and_what_to_do() {
-    let env = place(3_600);
+    let env = set_up(3_600);
     enrol(&env, "research");
     let good = fs::read(record(&env, "research")).unwrap();
     let mut daemon = env.start();
@@ -264,7 +264,7 @@ fn a_record_that_does_not_open_is_told_everywhere_with_what_is_wrong_and_what_to
 
 #[test]
 fn without_a_terminal_a_command_that_reads_a_record_says_what_it_lacks_and_takes_a_file() {
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     let to = env.path("home/research.age");
     let to = to.to_str().unwrap();

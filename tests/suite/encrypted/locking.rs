@@ -33,7 +33,7 @@ impl Watcher {
 
 #[test]
 fn a_daemon_starts_locked_and_serves_while_unlocked() {
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     let url = env.sandbox().url();
     let plain = env.try_enrol_with("plain", &url, &["--store", "file"]);
@@ -87,7 +87,7 @@ fn a_daemon_starts_locked_and_serves_while_unlocked() {
 
 #[test]
 fn an_enrolment_into_a_locked_store_is_used_after_the_unlock() {
-    let mut env = place(60);
+    let mut env = set_up(60);
     enrol(&env, "research");
     let mut daemon = env.start();
     assert_eq!(answer(&env, &daemon, "research"), locked());
@@ -105,7 +105,7 @@ fn an_enrolment_into_a_locked_store_is_used_after_the_unlock() {
 
 #[test]
 fn a_lock_removes_the_files_with_the_tokens_whatever_on_expiry_says() {
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     let (removed, kept) = (env.path("run/removed"), env.path("run/kept"));
     let mut config = fs::read_to_string(env.config()).unwrap();
@@ -131,7 +131,7 @@ fn a_lock_removes_the_files_with_the_tokens_whatever_on_expiry_says() {
 
 #[test]
 fn a_lock_removes_the_file_of_a_command_that_runs() {
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     let mut daemon = env.start();
     assert_eq!(unlock(&env).code, 0);
@@ -166,7 +166,7 @@ fn a_lock_removes_the_file_of_a_command_that_runs() {
 
 #[test]
 fn a_failed_write_is_not_repeated_after_a_lock() {
-    let env = place(600);
+    let env = set_up(600);
     enrol(&env, "research");
     let url = env.sandbox().url();
     let plain = env.try_enrol_with("plain", &url, &["--store", "file"]);
@@ -205,7 +205,7 @@ fn a_failed_write_is_not_repeated_after_a_lock() {
 
 #[test]
 fn without_a_daemon_there_is_nothing_to_lock_or_to_unlock() {
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     for output in [unlock(&env), env.jetond(&["lock"])] {
         assert_eq!(output.code, 75, "{output:?}");
@@ -215,7 +215,7 @@ fn without_a_daemon_there_is_nothing_to_lock_or_to_unlock() {
 
 #[test]
 fn a_daemon_of_another_recipient_takes_no_identity() {
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     let mut daemon = env.start();
     let other = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
@@ -240,7 +240,7 @@ fn a_daemon_of_another_recipient_takes_no_identity() {
 
 #[test]
 fn a_command_that_reads_a_record_asks_for_the_passphrase_itself() {
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     let args = ["migrate", "research", "--to", "file"];
     let refused = env.jetond(&args);

@@ -1,7 +1,7 @@
 //! Peer check of `unlock`: which user's daemon gets an identity.
 
 use super::*;
-use crate::support::users::{User, are_root, install};
+use crate::support::users::{User, install, is_root_or_skip};
 
 const OTHER: User = User {
     uid: 41_777,
@@ -11,10 +11,10 @@ const OTHER: User = User {
 
 #[test]
 fn another_users_daemon_gets_the_identity_only_after_confirmation() {
-    if !are_root("another user's daemon") {
+    if !is_root_or_skip("another user's daemon") {
         return;
     }
-    let env = place(60);
+    let env = set_up(60);
     enrol(&env, "research");
     // A daemon of the other user, with sockets of its own.
     let outside = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::server::Scheme;
-use super::{gits, place, serving};
+use super::{gits, serving, set_up};
 use crate::support::TestEnv;
 use crate::support::env::Output;
 
@@ -95,7 +95,7 @@ fn the_printed_lines_have_the_effect_of_apply() {
 #[test]
 fn each_later_helper_is_named_with_its_file_and_line() {
     for (program, _) in gits() {
-        let env = place("url = \"https://git.example\"");
+        let env = set_up("url = \"https://git.example\"");
         let home = env.path("home");
         let file = home.join(".gitconfig");
         let repository = home.join("r");
@@ -231,7 +231,7 @@ fn a_later_helper_of_an_address_below_is_named_too() {
 fn a_companion_at_another_path_replaces_the_first_one() {
     for (program, _) in gits() {
         let url = "https://git.example";
-        let env = place(&format!("url = \"{url}\""));
+        let env = set_up(&format!("url = \"{url}\""));
         let home = env.path("home");
         let file = home.join(".gitconfig");
         let other = env.path("home/jeton");

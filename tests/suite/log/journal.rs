@@ -38,7 +38,7 @@ impl Journal {
     /// Returns what was written so far.
     fn read(&self, env: &TestEnv) -> String {
         let text = fs::read_to_string(&self.path).unwrap();
-        env.came_out("a journal", text.as_bytes(), false);
+        env.add_output("a journal", text.as_bytes(), false);
         text
     }
 }
@@ -58,7 +58,7 @@ fn parted(line: &str) -> (u8, &str) {
 }
 
 /// Runs a `jetond` whose standard error is the journal. Returns its exit code and the lines.
-fn told(env: &TestEnv, args: &[&str]) -> (Option<i32>, Vec<(u8, String)>) {
+fn journal_lines(env: &TestEnv, args: &[&str]) -> (Option<i32>, Vec<(u8, String)>) {
     let journal = Journal::new(env);
     journal.file.set_len(0).unwrap();
     let mut command = env.jetond_command(args);
@@ -166,20 +166,20 @@ fn a_variable_that_names_another_stream_than_standard_error_adds_no_priority() {
     fs::write(env.config(), "colour = 1\n").unwrap();
     let output = command.stderr(Stdio::piped()).output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
-    env.came_out("errors", errors.as_bytes(), false);
+    env.add_output("errors", errors.as_bytes(), false);
     assert!(errors.starts_with("jetond: "), "{errors}");
 }
 
 #[test]
 fn a_commands_error_has_a_priority_on_each_line() {
     let env = enrolled();
-    let (code, lines) = told(&env, &["run", "--colour", "red"]);
+    let (code, lines) = journal_lines(&env, &["run", "--colour", "red"]);
     assert_eq!(code, Some(64));
     assert!(lines.len() > 1, "{lines:?}");
     assert!(lines.iter().all(|(number, _)| *number == 3), "{lines:?}");
     fs::write(env.config(), "colour = 1\nshape = 2\n").unwrap();
     for args in [&["check"][..], &["run"]] {
-        let (code, lines) = told(&env, args);
+        let (code, lines) = journal_lines(&env, args);
         assert_eq!(code, Some(78));
         let errors: Vec<_> = lines.iter().filter(|(number, _)| *number == 3).collect();
         assert_eq!(errors.len(), 2, "{lines:?}");
@@ -192,7 +192,7 @@ fn a_commands_error_has_a_priority_on_each_line() {
 #[test]
 fn a_warning_of_a_command_is_a_warning_in_the_journal() {
     let env = enrolled();
-    let (code, lines) = told(&env, &["run", "--", "setpriv", "--reuid", "0", "true"]);
+    let (code, lines) = journal_lines(&env, &["run", "--", "setpriv", "--reuid", "0", "true"]);
     assert_eq!(code, Some(0), "{lines:?}");
     let warning = |(number, line): &(u8, String)| *number == 4 && line.contains("warning: ");
     assert!(lines.iter().any(warning), "{lines:?}");

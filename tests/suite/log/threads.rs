@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 
 use crate::support::TestEnv;
-use crate::support::users::{User, are_root, install};
+use crate::support::users::{User, install, is_root_or_skip};
 
 /// A user with no processes of other tests.
 const LONELY: User = User {
@@ -15,7 +15,7 @@ const LONELY: User = User {
 
 #[test]
 fn a_daemon_that_gets_no_thread_for_its_log_serves_and_logs() {
-    if !are_root("a_daemon_that_gets_no_thread_for_its_log_serves_and_logs") {
+    if !is_root_or_skip("a_daemon_that_gets_no_thread_for_its_log_serves_and_logs") {
         return;
     }
     let env = TestEnv::new();

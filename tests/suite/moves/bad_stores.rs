@@ -9,7 +9,7 @@ use crate::support::daemon::wait_until;
 use crate::support::{TestEnv, ignored};
 
 /// A name, a function that spoils the record of `research`, and a part of the error message.
-type Spoil = (&'static str, fn(&TestEnv), &'static str);
+type BadRecordCase = (&'static str, fn(&TestEnv), &'static str);
 
 fn bytes(env: &TestEnv) -> Vec<u8> {
     fs::read(env.record("research")).unwrap()
@@ -19,7 +19,7 @@ fn rewrite(env: &TestEnv, text: &[u8]) {
     fs::write(env.record("research"), text).unwrap();
 }
 
-const SPOILED: [Spoil; 5] = [
+const SPOILED: [BadRecordCase; 5] = [
     (
         "a mode of 0644",
         |env| {

@@ -48,7 +48,7 @@ fn import(env: &TestEnv, file: &Path, more: &[&str]) -> Output {
 /// Another machine. The secrets of the first one must not leak there either.
 fn other_machine(env: &TestEnv) -> TestEnv {
     let mut other = TestEnv::new();
-    other.watch_for_secret("the secret of the first machine", env.secret());
+    other.forbid_secret("the secret of the first machine", env.secret());
     other
 }
 
@@ -640,7 +640,7 @@ fn killed_export(env: &TestEnv, file: &Path, more: &[&str]) -> Option<String> {
 fn exporting_an_encrypted_profile_asks_for_the_stores_passphrase() {
     let mut env = TestEnv::with_sandbox(60);
     let of_store = "the passphrase of the store";
-    env.watch_for("the passphrase of the store", of_store);
+    env.forbid("the passphrase of the store", of_store);
     let given = tempfile::NamedTempFile::new().unwrap();
     fs::write(given.path(), of_store).unwrap();
     fs::set_permissions(given.path(), Permissions::from_mode(0o600)).unwrap();

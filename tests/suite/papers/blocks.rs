@@ -112,9 +112,9 @@ fn the_blocks_that_do_not_run_say_why_and_are_counted() {
 }
 
 /// A directory of names in which every user and every group exists.
-struct Everybody;
+struct AllNamesExist;
 
-impl Names for Everybody {
+impl Names for AllNamesExist {
     fn user(&self, _: &str) -> Result<Option<u32>, LookupFailed> {
         Ok(Some(1_000))
     }
@@ -136,7 +136,7 @@ fn every_configuration_is_valid() {
         }
         let is_part = !block.text.contains("provider");
         let before = if is_part { PROFILE } else { "" };
-        let parsed = config::parse(&format!("{before}{}\n", block.text), &Everybody);
+        let parsed = config::parse(&format!("{before}{}\n", block.text), &AllNamesExist);
         assert!(parsed.is_ok(), "{}:{}: {parsed:?}", page.path, block.line);
         read += 1;
     }

@@ -52,7 +52,7 @@ fn many_reports_of_one_token_cause_one_refresh() {
     assert_eq!(members(&late.json()), members(&first.json()));
     assert!(late.json()["generation"].as_u64() > first.json()["generation"].as_u64());
     for answer in &answers {
-        env.came_out(REJECT, &answer.body, true);
+        env.add_output(REJECT, &answer.body, true);
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.json()["access_token"], late.json()["access_token"]);
         assert_eq!(answer.json()["stale"], false);

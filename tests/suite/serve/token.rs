@@ -198,7 +198,7 @@ fn callers_that_find_no_token_share_one_request() {
             .collect()
     });
     for token in &tokens {
-        env.came_out("a token", token.as_bytes(), true);
+        env.add_output("a token", token.as_bytes(), true);
         assert_eq!(token, &tokens[0]);
     }
     assert_eq!(env.sandbox().stats().token_requests, asked + 1);

@@ -197,7 +197,7 @@ fn a_child_inherits_no_socket_that_was_passed() {
     let env = TestEnv::new();
     let manager = Manager::new(&env);
     let mut daemon = manager.start(&env);
-    manager.hears_of("READY=1");
+    manager.wait_for_notification("READY=1");
     for fd in [3, 4] {
         let path = format!("/proc/{}/fdinfo/{fd}", daemon.child.id());
         // Only root can read the descriptors of a process that is not dumpable.

@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::enrol::write_config;
 use crate::support::TestEnv;
 use crate::support::manager::Manager;
-use crate::support::mounts::{can_mount, in_mounts};
-use crate::support::users::{User, are_root, install};
+use crate::support::mounts::{can_mount_or_skip, in_mounts};
+use crate::support::users::{User, install, is_root_or_skip};
 
 /// The ID of a group without a name.
 const TEAM: u32 = 60_050;
@@ -33,9 +33,9 @@ fn managed(mode: u32, group: u32) -> (TestEnv, Manager) {
 }
 
 /// Returns what the start, `check` and `doctor` report about the socket, each with its remedy.
-fn said(env: &TestEnv, manager: &Manager) -> [String; 3] {
+fn reports(env: &TestEnv, manager: &Manager) -> [String; 3] {
     let mut daemon = manager.start(env);
-    manager.hears_of("READY=1");
+    manager.wait_for_notification("READY=1");
     let log = daemon.log_up_to_now();
     env.stop(&mut daemon);
     let warnings = log.lines().filter(|line| line.contains(" WARN "));
@@ -59,7 +59,7 @@ fn said(env: &TestEnv, manager: &Manager) -> [String; 3] {
 
 #[test]
 fn a_differing_socket_mode_is_reported_by_start_check_and_doctor() {
-    if !are_root("a_differing_socket_mode_is_reported_by_start_check_and_doctor") {
+    if !is_root_or_skip("a_differing_socket_mode_is_reported_by_start_check_and_doctor") {
         return;
     }
     let group = format!("mode = 'group'\ngroup = {TEAM}");
@@ -86,7 +86,7 @@ fn a_differing_socket_mode_is_reported_by_start_check_and_doctor() {
     ] {
         let (env, manager) = managed(mode, gid);
         write_config(&env, format!("[socket]\n{wanted}\n"));
-        for text in said(&env, &manager) {
+        for text in reports(&env, &manager) {
             for part in [
                 what,
                 settings,
@@ -103,7 +103,7 @@ fn a_differing_socket_mode_is_reported_by_start_check_and_doctor() {
 
 #[test]
 fn a_matching_socket_mode_is_not_reported() {
-    if !are_root("a_matching_socket_mode_is_not_reported") {
+    if !is_root_or_skip("a_matching_socket_mode_is_not_reported") {
         return;
     }
     let group = format!("mode = 'group'\ngroup = {TEAM}");
@@ -114,7 +114,7 @@ fn a_matching_socket_mode_is_not_reported() {
     ] {
         let (env, manager) = managed(mode, gid);
         write_config(&env, format!("[socket]\n{wanted}\n"));
-        for text in said(&env, &manager) {
+        for text in reports(&env, &manager) {
             assert!(!text.contains("mode"), "{wanted}: {text}");
         }
     }
@@ -126,7 +126,7 @@ fn a_closed_runtime_folder_is_reported_instead() {
     let manager = Manager::new(&env);
     write_config(&env, "[socket]\nmode = 'all'\n");
     let run = env.path("run").display().to_string();
-    for text in said(&env, &manager) {
+    for text in reports(&env, &manager) {
         for part in ["do not get through", run.as_str(), "the system's service"] {
             assert!(text.contains(part), "{part}: {text}");
         }
@@ -139,7 +139,7 @@ fn a_closed_runtime_folder_is_reported_instead() {
 
 #[test]
 fn the_lines_of_setup_create_the_drop_in() {
-    if !can_mount("the_lines_of_setup_create_the_drop_in") {
+    if !can_mount_or_skip("the_lines_of_setup_create_the_drop_in") {
         return;
     }
     let env = TestEnv::new();

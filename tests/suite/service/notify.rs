@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::support::TestEnv;
 use crate::support::daemon::{PATIENCE, accepts};
-use crate::support::ends::end;
+use crate::support::ends::shut_down;
 use crate::support::manager::{self, Manager};
 
 /// Returns the time on the clock that systemd uses for reloads, in microseconds.
@@ -27,11 +27,11 @@ fn the_manager_is_notified_of_start_tokens_reloads_and_stop() {
     env.fault("hang");
     let manager = Manager::new(&env);
     let mut daemon = manager.start(&env);
-    let ready = manager.hears();
+    let ready = manager.next_notification();
     assert_eq!(ready.0, ["READY=1", "STATUS=1 profile, 0 ready"]);
     assert_eq!(env.get(&daemon, "/readyz").status, 200);
     env.fault("none");
-    manager.hears_of("STATUS=1 profile, 1 ready");
+    manager.wait_for_notification("STATUS=1 profile, 1 ready");
 
     for by_signal in [true, false] {
         let before = monotonic();
@@ -41,18 +41,18 @@ fn the_manager_is_notified_of_start_tokens_reloads_and_stop() {
             let reload = env.jeton(&["reload"]);
             assert_eq!(reload.code, 0, "{reload:?}");
         }
-        let reloading = manager.hears();
+        let reloading = manager.next_notification();
         assert_eq!(reloading.0[0], "RELOADING=1");
         let at: i64 = reloading.value("MONOTONIC_USEC").unwrap().parse().unwrap();
         assert!((before..=monotonic()).contains(&at), "{before} {at}");
-        let ready = manager.hears();
+        let ready = manager.next_notification();
         assert_eq!(ready.0, ["READY=1", "STATUS=1 profile, 1 ready"]);
     }
 
     fs::write(env.config(), BROKEN).unwrap();
     daemon.signal(Signal::HUP);
-    assert_eq!(manager.hears().0[0], "RELOADING=1");
-    let ready = manager.hears();
+    assert_eq!(manager.next_notification().0[0], "RELOADING=1");
+    let ready = manager.next_notification();
     assert_eq!(ready.0[0], "READY=1");
     let status = ready.value("STATUS").unwrap();
     assert!(
@@ -65,7 +65,10 @@ fn the_manager_is_notified_of_start_tokens_reloads_and_stop() {
     env.token(&daemon, "research");
 
     daemon.signal(Signal::TERM);
-    assert_eq!(manager.hears().0, ["STOPPING=1", "STATUS=stopping"]);
+    assert_eq!(
+        manager.next_notification().0,
+        ["STOPPING=1", "STATUS=stopping"]
+    );
     assert!(daemon.wait().success());
 }
 
@@ -76,7 +79,7 @@ fn the_status_names_a_profile_without_a_token_and_the_reason() {
     fs::remove_file(env.record("research")).unwrap();
     let manager = Manager::new(&env);
     let mut daemon = manager.start(&env);
-    manager.hears_of(
+    manager.wait_for_notification(
         "STATUS=1 profile, 0 ready; research: no credential is stored for research; run 'jetond add research --rebind'",
     );
     let secret = env.secret_file();
@@ -84,7 +87,7 @@ fn the_status_names_a_profile_without_a_token_and_the_reason() {
     let secret = ["--client-secret-file", secret.to_str().unwrap()];
     let rebound = env.jetond(&[&rebind[..], &secret].concat());
     assert_eq!(rebound.code, 0, "{rebound:?}");
-    manager.hears_of("STATUS=1 profile, 1 ready");
+    manager.wait_for_notification("STATUS=1 profile, 1 ready");
     env.stop(&mut daemon);
 }
 
@@ -96,7 +99,7 @@ fn callers_get_the_reason_for_an_invalid_configuration() {
     fs::write(env.config(), BROKEN).unwrap();
     let manager = Manager::new(&env);
     let mut daemon = manager.start(&env);
-    let ready = manager.hears();
+    let ready = manager.next_notification();
     assert_eq!(ready.0[0], "READY=1");
     let place = format!("{}:3:", env.config().display());
     let status = ready.value("STATUS").unwrap();
@@ -147,7 +150,7 @@ fn callers_get_the_reason_for_an_invalid_configuration() {
 
     fs::set_permissions(env.config(), PermissionsExt::from_mode(0o600)).unwrap();
     daemon.signal(Signal::HUP);
-    manager.hears_of("STATUS=1 profile, 1 ready");
+    manager.wait_for_notification("STATUS=1 profile, 1 ready");
     env.token(&daemon, "research");
     assert_eq!(env.get(&daemon, "/readyz").status, 200);
     assert!(!daemon.log().contains("canary-value"));
@@ -245,7 +248,7 @@ fn a_missing_manager_delays_no_token() {
     command.env("NOTIFY_SOCKET", env.path("notify"));
     let mut daemon = env.start_command(command);
     assert_eq!(manager::next(&heard).0[0], "READY=1");
-    end(heard);
+    shut_down(heard);
     daemon.signal(Signal::HUP);
     daemon.wait_for_log("the service manager could not be notified");
     assert!(accepts(&daemon.socket));

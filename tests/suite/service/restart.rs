@@ -83,7 +83,7 @@ fn a_silent_connection_may_send_a_request_during_the_shutdown() {
     other.send(get("/healthz")).unwrap();
     other.answer();
     daemon.signal(Signal::TERM);
-    manager.hears_of("STOPPING=1");
+    manager.wait_for_notification("STOPPING=1");
     asks.send(get("/healthz")).unwrap();
     let answer = asks.answer();
     assert_eq!(answer.status, 200);
@@ -116,7 +116,7 @@ fn waits(env: &TestEnv, manager: &Manager) -> (Daemon, bool) {
     let start = Instant::now();
     let runtime = env.path(RUNTIME);
     let daemon = manager.start_with(env, &[("RUNTIME_DIRECTORY", &runtime)]);
-    manager.hears_of("READY=1");
+    manager.wait_for_notification("READY=1");
     daemon.log_up_to_now();
     let waits = daemon.log().contains("so this start has waited for 1 s");
     assert!(!waits || start.elapsed() >= Duration::from_secs(1));

@@ -9,7 +9,7 @@ use super::{ALICE, chmod, configure, shared_place, start_at, start_shared};
 use crate::exec_files::start;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
-use crate::support::users::{are_root, install};
+use crate::support::users::{install, is_root_or_skip};
 
 /// Gives folders of the test environment and their content to Alice.
 fn give_to_alice(env: &TestEnv, folders: &[&str]) {
@@ -26,7 +26,7 @@ const ARGS: [&str; 5] = ["exec", "--file", "F", "research", "--"];
 
 #[test]
 fn a_daemon_of_root_gives_the_file_to_the_commands_user() {
-    if !are_root("a_daemon_of_root_gives_the_file_to_the_commands_user") {
+    if !is_root_or_skip("a_daemon_of_root_gives_the_file_to_the_commands_user") {
         return;
     }
     let env = shared_place();
@@ -58,7 +58,7 @@ fn a_daemon_of_root_gives_the_file_to_the_commands_user() {
 
 #[test]
 fn a_daemon_of_another_user_gives_no_file_and_says_why() {
-    if !are_root("a_daemon_of_another_user_gives_no_file_and_says_why") {
+    if !is_root_or_skip("a_daemon_of_another_user_gives_no_file_and_says_why") {
         return;
     }
     let env = shared_place();
@@ -102,7 +102,7 @@ fn start_passing(env: &TestEnv, jetond: &str, sockets: &[UnixListener; 2]) -> Da
 
 #[test]
 fn a_daemon_in_roots_folder_puts_the_file_in_its_own_folder() {
-    if !are_root("a_daemon_in_roots_folder_puts_the_file_in_its_own_folder") {
+    if !is_root_or_skip("a_daemon_in_roots_folder_puts_the_file_in_its_own_folder") {
         return;
     }
     let env = shared_place();
@@ -183,7 +183,7 @@ fn sink_at(env: &TestEnv, socket: &str) -> serde_json::Value {
 
 #[test]
 fn a_daemon_of_a_user_sets_only_its_own_groups_on_sinks() {
-    if !are_root("a_daemon_of_a_user_sets_only_its_own_groups_on_sinks") {
+    if !is_root_or_skip("a_daemon_of_a_user_sets_only_its_own_groups_on_sinks") {
         return;
     }
     let env = shared_place();
@@ -255,7 +255,7 @@ fn a_daemon_of_a_user_sets_only_its_own_groups_on_sinks() {
 
 #[test]
 fn a_daemon_of_root_sets_a_sinks_owner_and_group() {
-    if !are_root("a_daemon_of_root_sets_a_sinks_owner_and_group") {
+    if !is_root_or_skip("a_daemon_of_root_sets_a_sinks_owner_and_group") {
         return;
     }
     let env = shared_place();

@@ -4,7 +4,7 @@ use std::os::unix::fs::chown;
 
 use super::*;
 use crate::enrol::write_config;
-use crate::support::mounts::{can_mount, in_mounts};
+use crate::support::mounts::{can_mount_or_skip, in_mounts};
 use crate::support::users::{Installed, install};
 
 /// A user in root's group that no list has. `OpenShift` creates one for each project.
@@ -26,26 +26,26 @@ const FILES: &str = "passwd: files\ngroup: files\n";
 
 /// The lists of users and groups, and the configuration of the name service.
 #[derive(Clone, Copy)]
-struct Lists<'a> {
+struct NameLists<'a> {
     passwd: &'a str,
     group: &'a str,
     nsswitch: &'a str,
 }
 
-const LISTS: Lists<'_> = Lists {
+const LISTS: NameLists<'_> = NameLists {
     passwd: PASSWD,
     group: GROUP,
     nsswitch: FILES,
 };
 
 /// A test environment in which `home` is this user's home, with everything in it.
-struct Place {
+struct GroupEnv {
     env: TestEnv,
     user: User,
     jetond: Installed,
 }
 
-impl Place {
+impl GroupEnv {
     /// Creates `home`, `home/.config`, `home/.config/jeton` and the configuration in it, with this owner and group, and
     /// with these modes of the folders and of the file.
     fn new(user: User, owner: (u32, u32), folders: u32, file: u32) -> Self {
@@ -85,7 +85,7 @@ impl Place {
     }
 
     /// Returns a command that the user runs with these lists.
-    fn command(&self, lists: Lists<'_>, args: &[&str]) -> Command {
+    fn command(&self, lists: NameLists<'_>, args: &[&str]) -> Command {
         let mut prepare = String::new();
         for (name, text) in [
             ("passwd", lists.passwd),
@@ -106,7 +106,7 @@ impl Place {
     }
 
     /// Checks the configuration. If it is not trusted, returns the one line that says why.
-    fn check(&self, lists: Lists<'_>) -> Result<(), String> {
+    fn check(&self, lists: NameLists<'_>) -> Result<(), String> {
         let checked = self
             .env
             .finish("check", self.command(lists, &["check"]), b"", false);
@@ -130,11 +130,11 @@ fn assert_says(verdict: &Result<(), String>, says: Option<&str>) {
 #[test]
 fn a_private_groups_write_access_is_trusted() {
     let test = "a_private_groups_write_access_is_trusted";
-    if !can_mount(test) {
+    if !can_mount_or_skip(test) {
         return;
     }
     // The modes that umask 0002 produces.
-    let place = Place::new(ALONE, (ALICE.uid, ALICE.gid), 0o775, 0o664);
+    let place = GroupEnv::new(ALONE, (ALICE.uid, ALICE.gid), 0o775, 0o664);
     let more = |text: &str, line: &str| format!("{text}{line}\n");
     let other_group = GROUP.replace("alice:x:60001:", "staff:x:60001:");
     let member = GROUP.replace("alice:x:60001:", "alice:x:60001:alice,bob");
@@ -145,63 +145,63 @@ fn a_private_groups_write_access_is_trusted() {
     for (lists, says) in [
         (LISTS, None),
         (
-            Lists {
+            NameLists {
                 group: &own_member,
                 ..LISTS
             },
             None,
         ),
         (
-            Lists {
+            NameLists {
                 nsswitch: "",
                 ..LISTS
             },
             None,
         ),
         (
-            Lists {
+            NameLists {
                 nsswitch: "passwd: files systemd\ngroup: files systemd\n",
                 ..LISTS
             },
             None,
         ),
         (
-            Lists {
+            NameLists {
                 group: &member,
                 ..LISTS
             },
             Some("bob is in it too"),
         ),
         (
-            Lists {
+            NameLists {
                 passwd: &account,
                 ..LISTS
             },
             Some("eve is in it too"),
         ),
         (
-            Lists {
+            NameLists {
                 group: &other_group,
                 ..LISTS
             },
             Some("by its group 60001: it is not a group of this user alone"),
         ),
         (
-            Lists {
+            NameLists {
                 passwd: &users,
                 ..LISTS
             },
             Some("by its group 60001: it is not a group of this user alone"),
         ),
         (
-            Lists {
+            NameLists {
                 passwd: &unknown,
                 ..LISTS
             },
             Some("/etc/passwd does not list uid 60001"),
         ),
         (
-            Lists {
+            NameLists {
                 passwd: "",
                 group: "",
                 ..LISTS
@@ -209,28 +209,28 @@ fn a_private_groups_write_access_is_trusted() {
             Some("/etc/passwd does not list uid"),
         ),
         (
-            Lists {
+            NameLists {
                 nsswitch: "passwd: files sss\ngroup: files\n",
                 ..LISTS
             },
             Some("sss may know more members of it"),
         ),
         (
-            Lists {
+            NameLists {
                 nsswitch: "passwd: files\ngroup: files ldap\n",
                 ..LISTS
             },
             Some("ldap may know more members of it"),
         ),
         (
-            Lists {
+            NameLists {
                 nsswitch: "passwd: winbind files\n",
                 ..LISTS
             },
             Some("winbind may know more members of it"),
         ),
         (
-            Lists {
+            NameLists {
                 passwd: &more(PASSWD, "+::::::"),
                 nsswitch: "passwd: compat\n",
                 ..LISTS
@@ -252,10 +252,10 @@ fn a_private_groups_write_access_is_trusted() {
 
 #[test]
 fn a_daemon_with_umask_0002_accepts_its_own_files() {
-    if !can_mount("a_daemon_with_umask_0002_accepts_its_own_files") {
+    if !can_mount_or_skip("a_daemon_with_umask_0002_accepts_its_own_files") {
         return;
     }
-    let place = Place::new(ALONE, (ALICE.uid, ALICE.gid), 0o2775, 0o664);
+    let place = GroupEnv::new(ALONE, (ALICE.uid, ALICE.gid), 0o2775, 0o664);
     // Also for the folders above the state and the socket.
     for path in ["state", "state/jeton", "run"] {
         place.set(path, (ALICE.uid, ALICE.gid), 0o775);
@@ -284,10 +284,10 @@ fn a_daemon_with_umask_0002_accepts_its_own_files() {
 
 #[test]
 fn world_writable_paths_and_access_lists_are_not_private() {
-    if !can_mount("world_writable_paths_and_access_lists_are_not_private") {
+    if !can_mount_or_skip("world_writable_paths_and_access_lists_are_not_private") {
         return;
     }
-    let place = Place::new(ALONE, (ALICE.uid, ALICE.gid), 0o775, 0o664);
+    let place = GroupEnv::new(ALONE, (ALICE.uid, ALICE.gid), 0o775, 0o664);
     let ours = (ALICE.uid, ALICE.gid);
     for (path, mode) in [
         ("home", 0o777),
@@ -345,10 +345,10 @@ fn access_list(uid: u32) -> Vec<u8> {
 #[test]
 fn roots_group_is_trusted_for_a_random_user_of_it() {
     let test = "roots_group_is_trusted_for_a_random_user_of_it";
-    if !can_mount(test) {
+    if !can_mount_or_skip(test) {
         return;
     }
-    let place = Place::new(RANDOM, (0, 0), 0o775, 0o664);
+    let place = GroupEnv::new(RANDOM, (0, 0), 0o775, 0o664);
     // The accounts and the name service of images of the RHEL family.
     let family = "root:x:0:0:root:/root:/bin/bash\nsync:x:5:0:sync:/sbin:/bin/sync\nshutdown:x:6:0:shutdown:/sbin:/sbin/shutdown\nhalt:x:7:0:halt:/sbin:/sbin/halt\noperator:x:11:0:operator:/root:/sbin/nologin\ndefault:x:1001:0:Default Application User:/opt/app-root/src:/sbin/nologin\n";
     let person = format!("{PASSWD}eve:x:60004:0::/home/eve:/bin/bash\n");
@@ -356,7 +356,7 @@ fn roots_group_is_trusted_for_a_random_user_of_it() {
     for (lists, says) in [
         (LISTS, None),
         (
-            Lists {
+            NameLists {
                 passwd: "",
                 group: "",
                 nsswitch: "",
@@ -364,14 +364,14 @@ fn roots_group_is_trusted_for_a_random_user_of_it() {
             None,
         ),
         (
-            Lists {
+            NameLists {
                 passwd: &known,
                 ..LISTS
             },
             None,
         ),
         (
-            Lists {
+            NameLists {
                 passwd: family,
                 group: "root:x:0:\n",
                 nsswitch: "passwd: sss files systemd\ngroup: sss files systemd\n",
@@ -379,14 +379,14 @@ fn roots_group_is_trusted_for_a_random_user_of_it() {
             None,
         ),
         (
-            Lists {
+            NameLists {
                 passwd: &person,
                 ..LISTS
             },
             Some("eve is in it too"),
         ),
         (
-            Lists {
+            NameLists {
                 group: "root:x:0:alice\nalice:x:60001:\n",
                 ..LISTS
             },
@@ -427,7 +427,7 @@ fn roots_group_is_trusted_for_a_random_user_of_it() {
         place.set(path, (0, 0), before);
     }
     // A user with another primary group. Group 0 is then not the user's own, whether or not the user is a member.
-    let place = Place {
+    let place = GroupEnv {
         user: User {
             gid: 60_009,
             groups: &[0],
@@ -481,7 +481,7 @@ fn alone(
 #[test]
 fn only_the_root_folder_may_be_unowned_in_a_single_user_namespace() {
     let test = "only_the_root_folder_may_be_unowned_in_a_single_user_namespace";
-    if !can_mount(test) {
+    if !can_mount_or_skip(test) {
         return;
     }
     let env = TestEnv::new();
@@ -514,7 +514,7 @@ fn only_the_root_folder_may_be_unowned_in_a_single_user_namespace() {
 
 #[test]
 fn a_root_folder_of_nobody_that_others_can_write_to_is_refused() {
-    if !can_mount("a_root_folder_of_nobody_that_others_can_write_to_is_refused") {
+    if !can_mount_or_skip("a_root_folder_of_nobody_that_others_can_write_to_is_refused") {
         return;
     }
     let env = TestEnv::new();
@@ -539,7 +539,7 @@ fn a_root_folder_of_nobody_that_others_can_write_to_is_refused() {
 #[test]
 fn an_unowned_root_is_refused_in_a_namespace_with_more_users() {
     let test = "an_unowned_root_is_refused_in_a_namespace_with_more_users";
-    if !can_mount(test) {
+    if !can_mount_or_skip(test) {
         return;
     }
     let env = TestEnv::new();

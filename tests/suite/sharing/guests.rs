@@ -2,18 +2,18 @@
 
 use super::*;
 use crate::support::env::Output;
-use crate::support::users::{Installed, are_root, install};
+use crate::support::users::{Installed, install, is_root_or_skip};
 
 /// Part of the message to a user that is refused.
 const HINT: &str = "jetond run --allow USER -- CMD";
 
 /// A test environment in which root starts commands as other users.
-struct Place {
+struct RunEnv {
     env: TestEnv,
     jeton: Installed,
 }
 
-impl Place {
+impl RunEnv {
     fn new() -> Self {
         let env = TestEnv::with_sandbox(3_600);
         env.enrol("research");
@@ -42,10 +42,10 @@ impl Place {
 
 #[test]
 fn only_the_allowed_users_command_is_served() {
-    if !are_root("only_the_allowed_users_command_is_served") {
+    if !is_root_or_skip("only_the_allowed_users_command_is_served") {
         return;
     }
-    let place = Place::new();
+    let place = RunEnv::new();
     let (alice, bob) = (place.as_user(ALICE), place.as_user(BOB));
     // A rule in the configuration applies only to a daemon without a command.
     let profiles = fs::read_to_string(place.env.config()).unwrap();
@@ -86,10 +86,10 @@ fn only_the_allowed_users_command_is_served() {
 
 #[test]
 fn run_allows_a_user_by_name_and_refuses_unknown_names() {
-    if !are_root("run_allows_a_user_by_name_and_refuses_unknown_names") {
+    if !is_root_or_skip("run_allows_a_user_by_name_and_refuses_unknown_names") {
         return;
     }
-    let place = Place::new();
+    let place = RunEnv::new();
     let daemon = User {
         uid: 1,
         gid: 1,
@@ -129,10 +129,10 @@ fn run_allows_a_user_by_name_and_refuses_unknown_names() {
 
 #[test]
 fn without_allow_the_refusal_names_the_remedy() {
-    if !are_root("without_allow_the_refusal_names_the_remedy") {
+    if !is_root_or_skip("without_allow_the_refusal_names_the_remedy") {
         return;
     }
-    let place = Place::new();
+    let place = RunEnv::new();
     let refused = place.run(&[], &format!("{} token research", place.as_user(ALICE)));
     assert_eq!(
         (refused.code, refused.stdout.as_str()),
@@ -170,10 +170,10 @@ fn without_allow_the_refusal_names_the_remedy() {
 
 #[test]
 fn a_daemon_that_is_started_again_lets_in_the_same_user() {
-    if !are_root("a_daemon_that_is_started_again_lets_in_the_same_user") {
+    if !is_root_or_skip("a_daemon_that_is_started_again_lets_in_the_same_user") {
         return;
     }
-    let place = Place::new();
+    let place = RunEnv::new();
     let script = format!(
         "d=${{JETON_SOCKET%/*}}
          for pid in $(pgrep -P $PPID jetond); do kill -KILL $pid; done
@@ -189,10 +189,10 @@ fn a_daemon_that_is_started_again_lets_in_the_same_user() {
 
 #[test]
 fn a_private_folder_that_is_removed_comes_back_for_the_same_user() {
-    if !are_root("a_private_folder_that_is_removed_comes_back_for_the_same_user") {
+    if !is_root_or_skip("a_private_folder_that_is_removed_comes_back_for_the_same_user") {
         return;
     }
-    let place = Place::new();
+    let place = RunEnv::new();
     let script = format!(
         "d=${{JETON_SOCKET%/*}}
          rm -r \"${{d%/*}}\"

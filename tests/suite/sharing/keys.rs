@@ -3,11 +3,11 @@
 use std::fs;
 
 use super::*;
-use crate::support::users::{are_root, install};
+use crate::support::users::{install, is_root_or_skip};
 
 #[test]
 fn keys_are_listed_without_other_profiles() {
-    if !are_root("keys_are_listed_without_other_profiles") {
+    if !is_root_or_skip("keys_are_listed_without_other_profiles") {
         return;
     }
     let env = shared_place();

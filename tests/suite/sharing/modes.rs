@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::support::users::are_root;
+use crate::support::users::is_root_or_skip;
 
 /// A daemon at the usual place whose parent process has an umask of 0.
 fn without_umask(env: &TestEnv) -> Command {
@@ -17,7 +17,7 @@ fn without_umask(env: &TestEnv) -> Command {
 #[test]
 fn socket_modes_are_never_wider_than_configured() {
     let test = "socket_modes_are_never_wider_than_configured";
-    if !are_root(test) {
+    if !is_root_or_skip(test) {
         return;
     }
     let env = TestEnv::new();
@@ -90,7 +90,7 @@ fn socket_modes_are_never_wider_than_configured() {
 
 #[test]
 fn a_socket_needs_a_group_of_its_user() {
-    if !are_root("a_socket_needs_a_group_of_its_user") {
+    if !is_root_or_skip("a_socket_needs_a_group_of_its_user") {
         return;
     }
     let env = TestEnv::new();

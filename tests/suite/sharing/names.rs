@@ -1,19 +1,19 @@
 //! Rules and socket groups by name, when the machine adds or removes a name, or cannot look it up.
 
 use super::*;
-use crate::support::mounts::can_mount;
+use crate::support::mounts::can_mount_or_skip;
 
 const NOBODY_ELSE: &str = "root:x:0:0::/root:/bin/sh\n";
 const WITH_ALICE: &str = "root:x:0:0::/root:/bin/sh\nalice:x:60001:60001::/nonexistent:/bin/sh\n";
 const TOKEN: &str = "/v1/profiles/research/token";
 
 /// A shared environment with its own lists of users and groups. Its root cannot read files that their modes hide.
-struct Machine {
+struct MachineWithNames {
     env: TestEnv,
     profiles: String,
 }
 
-impl Machine {
+impl MachineWithNames {
     fn new(passwd: &str) -> Self {
         let env = shared_place();
         let profiles = fs::read_to_string(env.config()).unwrap();
@@ -83,10 +83,10 @@ impl Machine {
 #[test]
 fn a_rule_with_an_unknown_name_is_inactive_until_a_reload_finds_it() {
     let test = "a_rule_with_an_unknown_name_is_inactive_until_a_reload_finds_it";
-    if !can_mount(test) {
+    if !can_mount_or_skip(test) {
         return;
     }
-    let machine = Machine::new(NOBODY_ELSE);
+    let machine = MachineWithNames::new(NOBODY_ELSE);
     let rules = [("research", "user = 'alice'"), ("research", "uid = 60002")];
     machine.configure("mode = 'all'", &rules);
     let mut daemon = machine.start();
@@ -131,10 +131,10 @@ fn a_rule_with_an_unknown_name_is_inactive_until_a_reload_finds_it() {
 #[test]
 fn a_failed_lookup_keeps_the_current_id() {
     let test = "a_failed_lookup_keeps_the_current_id";
-    if !can_mount(test) {
+    if !can_mount_or_skip(test) {
         return;
     }
-    let machine = Machine::new(WITH_ALICE);
+    let machine = MachineWithNames::new(WITH_ALICE);
     machine.configure("mode = 'all'", &[("research", "user = 'alice'")]);
     let mut daemon = machine.start();
     assert_eq!(machine.asks(&daemon, ALICE), 200);
@@ -163,10 +163,10 @@ fn a_failed_lookup_keeps_the_current_id() {
 #[test]
 fn a_hanging_name_service_delays_no_start_and_no_reload() {
     let test = "a_hanging_name_service_delays_no_start_and_no_reload";
-    if !can_mount(test) {
+    if !can_mount_or_skip(test) {
         return;
     }
-    let machine = Machine::new(NOBODY_ELSE);
+    let machine = MachineWithNames::new(NOBODY_ELSE);
     let rules = [("research", "user = 'alice'"), ("ci", "uid = 60002")];
     machine.configure("mode = 'all'", &rules);
     // Opening this FIFO blocks until there is a writer.
@@ -190,10 +190,10 @@ fn a_hanging_name_service_delays_no_start_and_no_reload() {
 #[test]
 fn a_socket_with_an_unknown_group_is_private() {
     let test = "a_socket_with_an_unknown_group_is_private";
-    if !can_mount(test) {
+    if !can_mount_or_skip(test) {
         return;
     }
-    let machine = Machine::new(NOBODY_ELSE);
+    let machine = MachineWithNames::new(NOBODY_ELSE);
     let group = "mode = 'group'\ngroup = 'team'";
     machine.configure(group, &[("research", "gid = 60050")]);
     let checked = machine.finish(&["check"]);
@@ -228,10 +228,10 @@ fn a_socket_with_an_unknown_group_is_private() {
 #[test]
 fn a_socket_bound_early_gets_its_mode_with_the_configuration() {
     let test = "a_socket_bound_early_gets_its_mode_with_the_configuration";
-    if !can_mount(test) {
+    if !can_mount_or_skip(test) {
         return;
     }
-    let machine = Machine::new(WITH_ALICE);
+    let machine = MachineWithNames::new(WITH_ALICE);
     let _heard = crate::support::manager::hear(&machine.env);
     machine.configure("mode = 'all'", &[("research", "user = 'alice'")]);
     chmod(&machine.env.config(), 0o000);

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use super::*;
 use crate::support::ignored;
-use crate::support::users::{Installed, are_root, install};
+use crate::support::users::{Installed, install, is_root_or_skip};
 
 /// A home folder of this user in the test environment, with all the user's folders.
 pub(super) struct Home<'a> {
@@ -75,7 +75,7 @@ impl<'a> Home<'a> {
 
 #[test]
 fn on_a_login_node_each_user_has_a_separate_daemon() {
-    if !are_root("on_a_login_node_each_user_has_a_separate_daemon") {
+    if !is_root_or_skip("on_a_login_node_each_user_has_a_separate_daemon") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -131,7 +131,7 @@ fn on_a_login_node_each_user_has_a_separate_daemon() {
 
 #[test]
 fn a_private_folder_below_a_sticky_one_is_accepted() {
-    if !are_root("a_private_folder_below_a_sticky_one_is_accepted") {
+    if !is_root_or_skip("a_private_folder_below_a_sticky_one_is_accepted") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -235,7 +235,7 @@ fn taken_in_a_run_with(env: &TestEnv, prepare: &str) -> Option<String> {
 
 #[test]
 fn without_a_variable_the_users_and_then_the_systems_folder_is_used() {
-    if !are_root("without_a_variable_the_users_and_then_the_systems_folder_is_used") {
+    if !is_root_or_skip("without_a_variable_the_users_and_then_the_systems_folder_is_used") {
         return;
     }
     let env = TestEnv::new();

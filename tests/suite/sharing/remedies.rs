@@ -6,8 +6,8 @@ use super::places::Home;
 use super::*;
 use crate::enrol::write_config;
 use crate::support::env::Output;
-use crate::support::mounts::{can_mount, in_mounts};
-use crate::support::users::{are_root, install};
+use crate::support::mounts::{can_mount_or_skip, in_mounts};
+use crate::support::users::{install, is_root_or_skip};
 
 /// The ways to choose a path for the sockets if there is no usual one.
 const WAYS: [&str; 3] = ["XDG_RUNTIME_DIR", "--socket", "run -- CMD"];
@@ -31,7 +31,7 @@ fn assert_refused(env: &TestEnv, output: &Output, says: &[&str]) {
 
 #[test]
 fn the_remedy_for_a_socket_in_a_system_folder_is_a_subfolder() {
-    if !are_root("the_remedy_for_a_socket_in_a_system_folder_is_a_subfolder") {
+    if !is_root_or_skip("the_remedy_for_a_socket_in_a_system_folder_is_a_subfolder") {
         return;
     }
     let env = TestEnv::new();
@@ -129,7 +129,7 @@ fn an_open_folder_without_secrets_needs_no_new_secret() {
 
 #[test]
 fn another_users_home_is_left_unchanged() {
-    if !are_root("another_users_home_is_left_unchanged") {
+    if !is_root_or_skip("another_users_home_is_left_unchanged") {
         return;
     }
     let env = TestEnv::new();
@@ -173,7 +173,7 @@ fn another_users_home_is_left_unchanged() {
 
 #[test]
 fn without_a_runtime_folder_three_working_remedies_are_offered() {
-    if !can_mount("without_a_runtime_folder_three_working_remedies_are_offered") {
+    if !can_mount_or_skip("without_a_runtime_folder_three_working_remedies_are_offered") {
         return;
     }
     let env = TestEnv::new();

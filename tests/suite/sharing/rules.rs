@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read as _;
 
 use super::*;
-use crate::support::users::{are_root, ask_on, install};
+use crate::support::users::{ask_on, install, is_root_or_skip};
 
 /// Returns every request about a profile.
 fn asks(profile: &str) -> [(&'static str, String); 4] {
@@ -25,7 +25,7 @@ fn names(list: &serde_json::Value) -> Vec<&str> {
 
 #[test]
 fn users_see_only_the_profiles_that_rules_allow() {
-    if !are_root("users_see_only_the_profiles_that_rules_allow") {
+    if !is_root_or_skip("users_see_only_the_profiles_that_rules_allow") {
         return;
     }
     let env = shared_place();
@@ -84,7 +84,7 @@ fn users_see_only_the_profiles_that_rules_allow() {
 
 #[test]
 fn the_companion_of_another_user_gets_what_the_rules_say() {
-    if !are_root("the_companion_of_another_user_gets_what_the_rules_say") {
+    if !is_root_or_skip("the_companion_of_another_user_gets_what_the_rules_say") {
         return;
     }
     let env = shared_place();
@@ -143,7 +143,7 @@ fn the_companion_of_another_user_gets_what_the_rules_say() {
 
 #[test]
 fn a_rule_never_allows_the_admin_socket() {
-    if !are_root("a_rule_never_allows_the_admin_socket") {
+    if !is_root_or_skip("a_rule_never_allows_the_admin_socket") {
         return;
     }
     let env = shared_place();
@@ -175,7 +175,7 @@ fn a_rule_never_allows_the_admin_socket() {
 
 #[test]
 fn a_reload_changes_the_rules_for_open_connections_and_touches_no_token() {
-    if !are_root("a_reload_changes_the_rules_for_open_connections_and_touches_no_token") {
+    if !is_root_or_skip("a_reload_changes_the_rules_for_open_connections_and_touches_no_token") {
         return;
     }
     let env = shared_place();
@@ -255,7 +255,7 @@ static CROWD: [u32; 65_536] = {
 
 #[test]
 fn a_rule_finds_a_group_among_65536() {
-    if !are_root("a_rule_finds_a_group_among_65536") {
+    if !is_root_or_skip("a_rule_finds_a_group_among_65536") {
         return;
     }
     let env = shared_place();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::support::env::Output;
-use crate::support::mounts::{can_mount, in_mounts};
+use crate::support::mounts::{can_mount_or_skip, in_mounts};
 use crate::support::users::{Installed, install};
 
 const ROOT: User = User {
@@ -39,7 +39,7 @@ fn start_in_run(env: &TestEnv, prepare: &str, user: User, args: &[&str]) -> (Out
 
 #[test]
 fn no_start_closes_the_systems_folder() {
-    if !can_mount("no_start_closes_the_systems_folder") {
+    if !can_mount_or_skip("no_start_closes_the_systems_folder") {
         return;
     }
     let env = TestEnv::new();

@@ -4,7 +4,7 @@ use super::places::Home;
 use super::*;
 use std::path::Path;
 
-use crate::support::mounts::{can_mount, in_mounts, seen_from_outside, volume};
+use crate::support::mounts::{can_mount_or_skip, in_mounts, seen_from_outside, volume};
 use crate::support::users::{Installed, install};
 
 /// The warning that the log has once.
@@ -56,7 +56,7 @@ impl<'a> Pod<'a> {
             );
             accepts(&daemon.socket) && accepts(&daemon.admin)
         });
-        daemon.look_at_proc();
+        daemon.record_proc();
         daemon
     }
 
@@ -73,7 +73,7 @@ impl<'a> Pod<'a> {
 
 #[test]
 fn a_socket_in_a_pods_volume_is_served_with_a_warning() {
-    if !can_mount("a_socket_in_a_pods_volume_is_served_with_a_warning") {
+    if !can_mount_or_skip("a_socket_in_a_pods_volume_is_served_with_a_warning") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -132,7 +132,7 @@ fn a_socket_in_a_pods_volume_is_served_with_a_warning() {
 
 #[test]
 fn similar_but_unsafe_volumes_are_refused() {
-    if !can_mount("similar_but_unsafe_volumes_are_refused") {
+    if !can_mount_or_skip("similar_but_unsafe_volumes_are_refused") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -252,7 +252,7 @@ fn similar_but_unsafe_volumes_are_refused() {
 
 #[test]
 fn a_command_is_served_with_a_volume_as_the_only_temporary_folder() {
-    if !can_mount("a_command_is_served_with_a_volume_as_the_only_temporary_folder") {
+    if !can_mount_or_skip("a_command_is_served_with_a_volume_as_the_only_temporary_folder") {
         return;
     }
     // As in a pod with a read-only root file system.

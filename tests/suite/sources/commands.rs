@@ -9,7 +9,7 @@ use super::{TOKEN, profile};
 use crate::enrol::write_config;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
-use crate::support::users::{Installed, User, are_root, install};
+use crate::support::users::{Installed, User, install, is_root_or_skip};
 
 const NOBODY_ELSE: User = User {
     uid: 60_091,
@@ -18,17 +18,17 @@ const NOBODY_ELSE: User = User {
 };
 
 /// The environment of a user whose profile `research` has a command as its source.
-struct Place {
+struct CommandEnv {
     env: TestEnv,
     jetond: Installed,
     /// A folder of the user, with the command.
     folder: PathBuf,
 }
 
-impl Place {
+impl CommandEnv {
     /// Sets up the command with this script. Prints the reason and returns `None` if this machine cannot run the test.
     fn new(test: &str, script: &str) -> Option<Self> {
-        if !are_root(test) {
+        if !is_root_or_skip(test) {
             return None;
         }
         let env = TestEnv::with_sandbox(600);
@@ -112,7 +112,7 @@ fn is_running(pid: &str) -> bool {
 #[test]
 fn a_command_gets_few_variables_and_runs_only_when_needed() {
     let script = "echo run >> HERE/runs; env > HERE/env; echo \"$*\" > HERE/args; cat > HERE/stdin; echo noise >&2; SECRET";
-    let Some(place) = Place::new("a command that prints the secret", script) else {
+    let Some(place) = CommandEnv::new("a command that prints the secret", script) else {
         return;
     };
     let env = &place.env;
@@ -182,7 +182,7 @@ fn a_command_gets_few_variables_and_runs_only_when_needed() {
 #[test]
 fn a_hanging_commands_process_group_ends_with_the_daemon() {
     let script = "sleep 3600 & echo $! > HERE/child; echo $$ > HERE/own; wait";
-    let Some(place) = Place::new("a command that hangs", script) else {
+    let Some(place) = CommandEnv::new("a command that hangs", script) else {
         return;
     };
     let mut daemon = place.start();
@@ -201,7 +201,7 @@ fn a_hanging_commands_process_group_ends_with_the_daemon() {
 #[test]
 fn a_hanging_command_is_killed_after_ten_seconds() {
     let script = "echo $$ > HERE/own; trap '' TERM; sleep 3600";
-    let Some(place) = Place::new("a command that hangs for long", script) else {
+    let Some(place) = CommandEnv::new("a command that hangs for long", script) else {
         return;
     };
     let mut daemon = place.start();
@@ -218,7 +218,7 @@ fn a_hanging_command_is_killed_after_ten_seconds() {
 #[test]
 fn a_command_replaced_during_a_run_is_run_next() {
     let script = "echo first >> HERE/runs; cp HERE/next HERE/beside; mv HERE/beside $0; SECRET";
-    let Some(place) = Place::new("a command that is replaced", script) else {
+    let Some(place) = CommandEnv::new("a command that is replaced", script) else {
         return;
     };
     let next = place.folder.join("next");
@@ -245,7 +245,7 @@ fn a_command_replaced_during_a_run_is_run_next() {
 #[test]
 fn a_failed_command_runs_again_at_a_reload_but_not_for_requests() {
     let script = "echo run >> HERE/runs; test -e HERE/good && SECRET";
-    let Some(place) = Place::new("a command that fails", script) else {
+    let Some(place) = CommandEnv::new("a command that fails", script) else {
         return;
     };
     let env = &place.env;
@@ -282,7 +282,7 @@ fn a_failed_command_runs_again_at_a_reload_but_not_for_requests() {
 #[test]
 fn a_daemon_of_root_runs_no_command_and_says_why() {
     let env = TestEnv::with_sandbox(60);
-    if !are_root("root's daemon and a command") {
+    if !is_root_or_skip("root's daemon and a command") {
         return;
     }
     let source = "{ command = [\"/bin/sh\", \"-c\", \"exit 1\"] }";
@@ -300,7 +300,7 @@ fn a_daemon_of_root_runs_no_command_and_says_why() {
 
 #[test]
 fn without_a_state_folder_only_the_configuration_binds() {
-    let Some(place) = Place::new("a state folder that cannot be written", "SECRET") else {
+    let Some(place) = CommandEnv::new("a state folder that cannot be written", "SECRET") else {
         return;
     };
     let state = place.env.path("state");

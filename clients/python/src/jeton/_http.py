@@ -32,7 +32,7 @@ class Head(NamedTuple):
     headers: Dict[str, str]
 
 
-class Broken(UnreachableError):
+class ConnectionBroken(UnreachableError):
     """The connection ended before the first byte of the response."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ def exchange(socket_path: Optional[Path], request: Request, deadline: Deadline) 
     """
     try:
         return _once(socket_path, request, deadline)
-    except Broken:
+    except ConnectionBroken:
         return _once(socket_path, request, deadline)
 
 
@@ -76,7 +76,7 @@ def begin(sock: socket.socket, request: Request, deadline: Deadline) -> Tuple[He
         if not piece:
             if held:
                 raise _broke_off()
-            raise Broken()
+            raise ConnectionBroken()
         held += piece
         if len(held) > _HEAD_CAP and b"\r\n\r\n" not in held[:_HEAD_CAP]:
             raise _not_http()

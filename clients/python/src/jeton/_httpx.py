@@ -19,7 +19,7 @@ class Flow(Source):
         if _is_rejection(response, token):
             newer = self.after(token)
             if newer is not None and _can_be_sent_again(request):
-                yield _last_hop(response, newer)
+                yield _retry_of_last_hop(response, newer)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         # httpx runs under asyncio and trio, and depends on anyio for both.
@@ -31,7 +31,7 @@ class Flow(Source):
         if _is_rejection(response, token):
             newer = await run_sync(partial(self.after, token))
             if newer is not None and _can_be_sent_again(request):
-                yield _last_hop(response, newer)
+                yield _retry_of_last_hop(response, newer)
 
 
 def _is_rejection(response: Any, token: Token) -> bool:
@@ -39,7 +39,7 @@ def _is_rejection(response: Any, token: Token) -> bool:
     return bool(response.status_code == 401 and response.request.headers.get("Authorization") == token.header)
 
 
-def _last_hop(response: Any, token: Token) -> Any:
+def _retry_of_last_hop(response: Any, token: Token) -> Any:
     """Returns the request of this response with another token. After a redirect, that repeats the last hop only."""
     request = response.request
     request.headers["Authorization"] = token.header

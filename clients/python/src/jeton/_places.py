@@ -83,7 +83,7 @@ def _connect_to(place: Place, deadline: Deadline) -> socket.socket:
     if _trust.is_ours(peer):
         return sock
     sock.close()
-    again = _trust.believed_again(place.path, lambda path: _dial(path, deadline))
+    again = _trust.connect_if_shared(place.path, lambda path: _dial(path, deadline))
     if again is None:
         raise UntrustedError(
             "untrusted",

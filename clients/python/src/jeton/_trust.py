@@ -45,7 +45,7 @@ def is_ours(uid: int) -> bool:
     return uid == 0 or (uid == os.geteuid() and not _is_unmapped(uid))
 
 
-def believed_again(path: str, dial: Callable[[str], socket.socket]) -> Optional[socket.socket]:
+def connect_if_shared(path: str, dial: Callable[[str], socket.socket]) -> Optional[socket.socket]:
     """Connects again if the socket's folder is one in which another user's daemon is trusted; returns `None` otherwise.
 
     The connect goes through a descriptor of the checked folder, because the path may lead to another folder by then.
@@ -55,7 +55,7 @@ def believed_again(path: str, dial: Callable[[str], socket.socket]) -> Optional[
     folder, name = os.path.split(path)
     try:
         with _pinned(folder or ".") as pin:
-            owner = _lent_by(pin)
+            owner = _trusted_owner_of(pin)
             if owner is None:
                 return None
             sock = dial(f"/proc/self/fd/{pin}/{name}")
@@ -81,7 +81,7 @@ def _pinned(folder: str, above: Optional[int] = None) -> Iterator[int]:
         os.close(pin)
 
 
-def _lent_by(folder: int) -> Optional[int]:
+def _trusted_owner_of(folder: int) -> Optional[int]:
     """Returns the user whose daemon is also trusted in this folder, beside this user's and root's.
 
     `_ANY` means every user's, and `None` no other user's.
@@ -91,14 +91,14 @@ def _lent_by(folder: int) -> Optional[int]:
     with _pinned("..", folder) as above:
         if _is_volume(above):
             return _ANY
-    here, system = os.fstat(folder), _look_at(_SYSTEM)
+    here, system = os.fstat(folder), _lstat(_SYSTEM)
     same = system is not None and stat.S_ISDIR(system.st_mode) and os.path.samestat(system, here)
-    return here.st_uid if same and _only_root_makes_it() else None
+    return here.st_uid if same and _run_is_roots_only() else None
 
 
 def _is_volume(folder: int) -> bool:
     """Reports whether the folder is a mount point that root owns and every user can write. `/` never counts as one."""
-    here, root = os.fstat(folder), _look_at("/")
+    here, root = os.fstat(folder), _lstat("/")
     if stat.S_IMODE(here.st_mode) not in _VOLUME_MODES or not _is_roots(here):
         return False
     if root is None or os.path.samestat(root, here):
@@ -112,9 +112,9 @@ def _mount_of(folder: int) -> str:
         return next(line for line in lines if line.startswith("mnt_id:"))
 
 
-def _only_root_makes_it() -> bool:
+def _run_is_roots_only() -> bool:
     """Reports whether only root can write the folder above `_SYSTEM`. In a container, every user may be able to."""
-    run = _look_at("/run")
+    run = _lstat("/run")
     return run is not None and stat.S_ISDIR(run.st_mode) and not run.st_mode & 0o022 and _is_roots(run)
 
 
@@ -134,7 +134,7 @@ def _is_unmapped(uid: int) -> bool:
         return False
 
 
-def _look_at(path: str) -> Optional[os.stat_result]:
+def _lstat(path: str) -> Optional[os.stat_result]:
     """Returns the status of a path without following a link; `None` if it cannot be read."""
     try:
         return os.lstat(path)

@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, Optional, Type, Union
 
 from ._deadline import Deadline
 from ._errors import JetonError
-from ._http import Broken, Request, begin, members, parsed, to_the_end
+from ._http import ConnectionBroken, Request, begin, members, parsed, to_the_end
 from ._places import Path, connect
 from ._token import State, Token
 
@@ -48,7 +48,7 @@ class Watch(Iterator[Event]):
         # restarting.
         try:
             self._open()
-        except Broken:
+        except ConnectionBroken:
             self._open()
 
     def __enter__(self) -> Watch:
@@ -126,7 +126,7 @@ class Watch(Iterator[Event]):
         assert sock is not None
         piece = sock.recv(64 * 1024)
         if not piece:
-            raise Broken()
+            raise ConnectionBroken()
         self._take(piece)
 
     def _take(self, piece: bytes) -> None:

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use crate::bytes::join;
 use crate::output::{Exit, complain, complain_of};
 use crate::places::PATH_MAX;
-use crate::sys::{self, Arg, Env, Errno, Large, errno};
+use crate::sys::{self, Arg, Env, Errno, StaticBuffer, errno};
 
 /// As in env(1): the command was found but cannot be executed.
 const CANNOT_RUN: u8 = 126;
@@ -19,9 +19,9 @@ pub(super) const POINTERS: usize = 32 * 1024;
 pub(super) type List = [Option<Arg<'static>>; POINTERS];
 
 /// The arguments of the shell.
-static ARGUMENTS: Large<List> = Large::new([None; POINTERS]);
+static ARGUMENTS: StaticBuffer<List> = StaticBuffer::new([None; POINTERS]);
 /// The script that the shell runs.
-static SCRIPT: Large<[u8; PATH_MAX]> = Large::new([0; PATH_MAX]);
+static SCRIPT: StaticBuffer<[u8; PATH_MAX]> = StaticBuffer::new([0; PATH_MAX]);
 
 /// Fills the list and leaves at least one null pointer at the end.
 pub(super) fn fill(list: &mut List, args: impl Iterator<Item = Arg<'static>>) -> Result<(), Exit> {

@@ -2,7 +2,7 @@
 
 use super::dial::dial;
 use super::trust::judge;
-use super::{Door, Place, Places};
+use super::{Places, SocketKind, SplitPath};
 use crate::deadline::Deadline;
 use crate::output::{Decimal, Exit, REFUSED, UNREACHABLE, USAGE, complain, complain_of};
 use crate::sys::{Address, Errno, Stream, errno};
@@ -13,10 +13,10 @@ const RETRY_MS: (i32, i32) = (50, 200);
 /// The reason why no connection could be made, in ascending order of relevance to the user.
 enum Fault<'a> {
     Absent,
-    Failed(Place<'a>, Errno),
-    Denied(Place<'a>),
+    Failed(SplitPath<'a>, Errno),
+    Denied(SplitPath<'a>),
     /// Another user's process listens there.
-    Distrusted(Place<'a>, u32),
+    Distrusted(SplitPath<'a>, u32),
 }
 
 impl<'a> Places<'a> {
@@ -27,12 +27,14 @@ impl<'a> Places<'a> {
         &self,
         deadline: &Deadline,
         retry: bool,
-    ) -> Result<(Stream, Place<'a>), Exit> {
+    ) -> Result<(Stream, SplitPath<'a>), Exit> {
         let mut sleep = RETRY_MS.0;
         loop {
             match self.try_once(deadline)? {
                 Ok(taken) => return Ok(taken),
-                Err(fault) if !retry || deadline.told_is_over() => return Err(self.report(&fault)),
+                Err(fault) if !retry || deadline.daemon_deadline_passed() => {
+                    return Err(self.report(&fault));
+                }
                 Err(_) => deadline.pause(sleep)?,
             }
             sleep = RETRY_MS.1.min(sleep * 2);
@@ -42,7 +44,7 @@ impl<'a> Places<'a> {
     fn try_once(
         &self,
         deadline: &Deadline,
-    ) -> Result<Result<(Stream, Place<'a>), Fault<'a>>, Exit> {
+    ) -> Result<Result<(Stream, SplitPath<'a>), Fault<'a>>, Exit> {
         let mut worst = Fault::Absent;
         for (at, &place) in self.list.iter().flatten().enumerate() {
             let Some(address) = Address::new(&[place.base, place.tail]) else {
@@ -124,10 +126,10 @@ impl<'a> Places<'a> {
                 let mut slots = parts.iter_mut();
                 let mut push = |part| slots.next().into_iter().for_each(|slot| *slot = part);
                 push(match self.door {
-                    Door::Tokens | Door::Admin => {
+                    SocketKind::Tokens | SocketKind::Admin => {
                         b"jetond is not running: nothing listens at ".as_slice()
                     }
-                    Door::AdminByAnswer => {
+                    SocketKind::AdminByAnswer => {
                         b"the daemon does this at its admin socket, and nothing listens at "
                     }
                 });
@@ -138,11 +140,11 @@ impl<'a> Places<'a> {
                     push(place.tail);
                 }
                 push(match self.door {
-                    Door::Tokens => b" (start it with 'jetond run', or name its socket with --socket or JETON_SOCKET)".as_slice(),
-                    Door::Admin => b" (start it with 'jetond run', or name its socket with --admin-socket or JETON_ADMIN_SOCKET)",
-                    Door::AdminByAnswer => b" (run this where that folder is, or name the socket with --admin-socket or JETON_ADMIN_SOCKET)",
+                    SocketKind::Tokens => b" (start it with 'jetond run', or name its socket with --socket or JETON_SOCKET)".as_slice(),
+                    SocketKind::Admin => b" (start it with 'jetond run', or name its socket with --admin-socket or JETON_ADMIN_SOCKET)",
+                    SocketKind::AdminByAnswer => b" (run this where that folder is, or name the socket with --admin-socket or JETON_ADMIN_SOCKET)",
                 });
-                if !self.explicit && !matches!(self.door, Door::AdminByAnswer) {
+                if !self.explicit && !matches!(self.door, SocketKind::AdminByAnswer) {
                     push(b"; the system's daemon is started by 'systemctl start jetond'");
                 }
                 complain(UNREACHABLE, &parts)

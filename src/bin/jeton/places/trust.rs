@@ -4,10 +4,10 @@
 //! a rejection report, and could choose what the companion prints. So the kernel's data about the peer decides: the
 //! user of the process that called `listen`, which under socket activation is the service manager.
 
-use super::Place;
+use super::SplitPath;
 use super::dial::dial;
 #[cfg(target_os = "linux")]
-use super::lenders::{Lent, is_unmapped, lent_by, pin};
+use super::trusted_folders::{TrustedUsers, is_unmapped, pin_folder, trusted_users_of};
 use crate::deadline::Deadline;
 use crate::output::Exit;
 use crate::sys::{self, Stream};
@@ -15,7 +15,7 @@ use crate::sys::{self, Stream};
 /// Returns a connection to a trusted daemon, or the user of an untrusted one.
 pub(super) fn judge(
     stream: Stream,
-    place: Place<'_>,
+    place: SplitPath<'_>,
     deadline: &Deadline,
 ) -> Result<Result<Stream, u32>, Exit> {
     if place.named {
@@ -34,28 +34,28 @@ pub(super) fn judge(
 /// lead to another folder by now.
 #[cfg(target_os = "linux")]
 #[inline(never)]
-fn elsewhere(place: Place<'_>, deadline: &Deadline) -> Result<Option<Stream>, Exit> {
-    let Some((folder, address)) = pin(place) else {
+fn elsewhere(place: SplitPath<'_>, deadline: &Deadline) -> Result<Option<Stream>, Exit> {
+    let Some((folder, address)) = pin_folder(place) else {
         return Ok(None);
     };
-    let lent = lent_by(&folder);
-    if matches!(lent, Lent::ToNoUser) {
+    let lent = trusted_users_of(&folder);
+    if matches!(lent, TrustedUsers::ToNoUser) {
         return Ok(None);
     }
     let stream = dial(&address, deadline)?.ok();
     Ok(stream.filter(|stream| {
         let peer = user_of(stream);
         match lent {
-            Lent::ToNoUser => false,
-            Lent::Of(owner) => peer == owner || is_ours(peer),
-            Lent::ToEveryUser => true,
+            TrustedUsers::ToNoUser => false,
+            TrustedUsers::Of(owner) => peer == owner || is_ours(peer),
+            TrustedUsers::ToEveryUser => true,
         }
     }))
 }
 
 /// Returns none: on other systems, no folder makes other users' daemons trusted.
 #[cfg(not(target_os = "linux"))]
-fn elsewhere(_: Place<'_>, _: &Deadline) -> Result<Option<Stream>, Exit> {
+fn elsewhere(_: SplitPath<'_>, _: &Deadline) -> Result<Option<Stream>, Exit> {
     Ok(None)
 }
 

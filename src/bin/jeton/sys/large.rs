@@ -10,18 +10,18 @@ use crate::output::{Exit, FAILED, complain};
 
 /// A buffer that has one user at a time. The flag comes first, so that a short use touches one page of memory.
 #[repr(C)]
-pub(crate) struct Large<T: 'static> {
+pub(crate) struct StaticBuffer<T: 'static> {
     taken: AtomicBool,
     room: UnsafeCell<T>,
 }
 
 /// The use of a buffer; dropping it allows the next use.
-pub(crate) struct Lent<T: 'static>(&'static Large<T>);
+pub(crate) struct BufferGuard<T: 'static>(&'static StaticBuffer<T>);
 
 // SAFETY: the process has one thread, and the buffer has one user at a time.
-unsafe impl<T> Sync for Large<T> {}
+unsafe impl<T> Sync for StaticBuffer<T> {}
 
-impl<T> Large<T> {
+impl<T> StaticBuffer<T> {
     /// Creates a buffer. It takes no space in the program's file if `zeros` is all zeros.
     pub(crate) const fn new(zeros: T) -> Self {
         Self {
@@ -31,8 +31,8 @@ impl<T> Large<T> {
     }
 
     /// Lends the buffer. A second use at the same time is a bug, which this reports.
-    pub(crate) fn lend(&'static self) -> Result<Lent<T>, Exit> {
-        claim(&self.taken).map(|()| Lent(self))
+    pub(crate) fn lend(&'static self) -> Result<BufferGuard<T>, Exit> {
+        claim(&self.taken).map(|()| BufferGuard(self))
     }
 
     /// Lends the buffer for the rest of the process.
@@ -47,23 +47,23 @@ impl<T> Large<T> {
     }
 }
 
-impl<T> Deref for Lent<T> {
+impl<T> Deref for BufferGuard<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: there is one `Lent` of this buffer at a time, and it is borrowed.
+        // SAFETY: there is one `BufferGuard` of this buffer at a time, and it is borrowed.
         unsafe { &*self.0.room.get() }
     }
 }
 
-impl<T> DerefMut for Lent<T> {
+impl<T> DerefMut for BufferGuard<T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: there is one `Lent` of this buffer at a time, and it is borrowed for writing.
+        // SAFETY: there is one `BufferGuard` of this buffer at a time, and it is borrowed for writing.
         unsafe { &mut *self.0.room.get() }
     }
 }
 
-impl<T> Drop for Lent<T> {
+impl<T> Drop for BufferGuard<T> {
     fn drop(&mut self) {
         self.0.taken.store(false, Ordering::Relaxed);
     }

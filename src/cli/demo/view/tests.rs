@@ -1,7 +1,7 @@
 use super::*;
 
-fn calm() -> Board<'static> {
-    Board {
+fn calm() -> LivePart<'static> {
+    LivePart {
         caption: "All is well.",
         outage: false,
         token: 3,
@@ -35,7 +35,7 @@ fn the_live_part_says_how_everything_is() {
 #[test]
 fn an_outage_a_token_near_its_end_and_what_a_command_says_are_shown() {
     let aside = [output("$ it"), output("says")];
-    let bad = Board {
+    let bad = LivePart {
         outage: true,
         left: Duration::from_millis(1),
         slowest: Duration::from_millis(1_234),
@@ -61,7 +61,7 @@ says"
 
 #[test]
 fn a_narrow_terminal_gets_narrow_lines() {
-    let long = Board {
+    let long = LivePart {
         requests: 123_456_789,
         per_second: 123_456,
         slowest: Duration::from_secs(100),

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use super::issuer::proxy;
 use super::*;
-use crate::cli::doctor::facts::{IssuerFacts, Listener, Passage, SocketState};
+use crate::cli::doctor::facts::{IssuerFacts, Listener, SocketState, Traversal};
 use crate::cli::doctor::finding::Verdict::{self, Fail, Ok as Good, Warn};
 use crate::config::Profile;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
-use crate::offload::Refused;
-use crate::process::manager::Manager;
-use crate::provider::configured::Reached;
-use crate::store::Bound;
+use crate::offload::NotStarted;
+use crate::process::manager::SystemdManager;
+use crate::provider::configured::ProbeAnswer;
+use crate::store::BoundTarget;
 use crate::store::KeyringFault;
 
 fn name() -> ProfileName {
@@ -48,9 +48,11 @@ fn verdicts(findings: &[Finding]) -> Vec<(Verdict, &'static str)> {
 fn a_configuration_is_good_empty_missing_or_broken() {
     let path = Path::new("/c.toml");
     let parse = |text: &str| {
-        crate::config::parse(text, &crate::testing::FewNames).map_err(|faults| Unusable::Faults {
-            path: path.to_owned(),
-            faults,
+        crate::config::parse(text, &crate::testing::FewNames).map_err(|faults| {
+            ConfigError::Faults {
+                path: path.to_owned(),
+                faults,
+            }
         })
     };
     let good = "[profiles.a]\nprovider = 'runai'\nurl = 'https://acme.run.ai'\n";
@@ -71,26 +73,26 @@ fn a_configuration_is_good_empty_missing_or_broken() {
 
 #[test]
 fn a_folder_is_judged_by_its_use() {
-    let facts = |why: Option<Distrust>, kind: Option<&str>| FolderFacts {
+    let facts = |why: Option<TrustFault>, kind: Option<&str>| FolderFacts {
         path: "/f".into(),
-        judged: why.map_or(Ok(()), |why| Err(Untrusted::new(Path::new("/f"), why))),
+        judged: why.map_or(Ok(()), |why| Err(UntrustedPath::new(Path::new("/f"), why))),
         kind: kind.map(str::to_owned),
-        passage: Passage::Owner,
+        passage: Traversal::Owner,
         shared: kind == Some("nfs4"),
     };
     let open = || {
-        Some(Distrust::Open {
+        Some(TrustFault::Open {
             mode: 0o755,
             folder: true,
         })
     };
-    let foreign = || Some(Distrust::NotOurs { owner: 1, uid: 2 });
-    let denied = || Some(Distrust::io("open", ErrorKind::PermissionDenied.into()));
+    let foreign = || Some(TrustFault::NotOurs { owner: 1, uid: 2 });
+    let denied = || Some(TrustFault::io("open", ErrorKind::PermissionDenied.into()));
     for (what, why, kind, expected) in [
         (FolderUse::State, None, Some("ext4"), vec![(Good, "state")]),
         (
             FolderUse::State,
-            Some(Distrust::Missing),
+            Some(TrustFault::Missing),
             None,
             vec![(Good, "state")],
         ),
@@ -119,13 +121,13 @@ fn a_folder_is_judged_by_its_use() {
 #[test]
 fn a_folder_of_sockets_is_said_to_be_private_only_if_it_is() {
     for (passage, verdict, says) in [
-        (Passage::Owner, Good, "/f is private to its owner"),
+        (Traversal::Owner, Good, "/f is private to its owner"),
         (
-            Passage::Others(0o755),
+            Traversal::Others(0o755),
             Good,
             "/f lets others pass through (mode 0755), and only its owner can change it",
         ),
-        (Passage::NotEven(997, 0o700), Fail, "uid 997"),
+        (Traversal::NotEvenOwner(997, 0o700), Fail, "uid 997"),
     ] {
         let facts = FolderFacts {
             path: "/f".into(),
@@ -199,8 +201,8 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
         "a daemon answers at /0 (uid 1000, process 7)"
     );
     for (manager, says) in [
-        (Manager::System, "(the system's jetond.service)"),
-        (Manager::User, "(this user's jetond.service)"),
+        (SystemdManager::System, "(the system's jetond.service)"),
+        (SystemdManager::User, "(this user's jetond.service)"),
     ] {
         let service = Some(Listener::Service(manager));
         let found = at(&[SocketState::Answers(200, service)]).remove(0).found;
@@ -245,11 +247,11 @@ fn a_missing_socket_of_a_service_is_made_again_by_its_unit() {
 
 #[test]
 fn a_credential_is_there_and_bound_to_what_is_configured() {
-    let of = |facts: Result<&CredentialFacts, &Missed>| {
+    let of = |facts: Result<&CredentialFacts, &NoResult>| {
         let findings = credential("is in a file", &name(), facts);
         findings.into_iter().next().unwrap()
     };
-    let at = |url: &str| Bound::Endpoint {
+    let at = |url: &str| BoundTarget::Endpoint {
         provider: "oauth2".to_owned(),
         endpoint: Url::parse(url).unwrap(),
     };
@@ -284,12 +286,12 @@ fn a_credential_is_there_and_bound_to_what_is_configured() {
         assert!(finding.found.contains(text), "{finding:?}");
         assert!(verdict == Good || finding.remedy.is_some(), "{finding:?}");
     }
-    assert_eq!(of(Err(&Missed::Late)).verdict, Fail);
+    assert_eq!(of(Err(&NoResult::Late)).verdict, Fail);
 }
 
 #[test]
 fn what_no_thread_could_look_at_is_told_with_the_reason() {
-    let refused = Missed::Refused(Refused::NoThread(ErrorKind::WouldBlock.into()));
+    let refused = NoResult::Refused(NotStarted::NoThread(ErrorKind::WouldBlock.into()));
     let findings = [
         missed("state", Path::new("/s"), &refused),
         credential("is in a file", &name(), Err(&refused)).remove(0),
@@ -305,7 +307,7 @@ fn what_no_thread_could_look_at_is_told_with_the_reason() {
 
 #[test]
 fn an_endpoint_that_has_moved_is_told() {
-    let at = |url: &str| Bound::Endpoint {
+    let at = |url: &str| BoundTarget::Endpoint {
         provider: "oauth2".to_owned(),
         endpoint: Url::parse(url).unwrap(),
     };
@@ -323,7 +325,7 @@ fn an_endpoint_that_has_moved_is_told() {
 
 fn reached(status: u16, date: Option<u64>) -> IssuerFacts {
     IssuerFacts {
-        reached: Ok(Reached {
+        reached: Ok(ProbeAnswer {
             status,
             server_date: date.map(unix),
         }),

@@ -11,7 +11,7 @@ async fn settle() {
 }
 
 async fn enter(compartment: &Compartment) -> Permit {
-    let waiters = Waiters::default();
+    let waiters = WaitCounts::default();
     compartment.enter(&clock(), None, &waiters).await
 }
 
@@ -56,7 +56,7 @@ async fn an_attempt_that_is_dropped_gives_up_its_turn_and_its_place() {
     let waiting = |state: &State| (state.waiting.len(), state.queue.waiting(&a.site));
     assert_eq!(waiting(&lock(&a.state)), (0, 0));
     // An attempt that was dropped between the grant of its permit and its next poll.
-    let waiters = Waiters::default();
+    let waiters = WaitCounts::default();
     let clock = clock();
     let mut entering = Box::pin(a.enter(&clock, None, &waiters));
     tokio::select! { biased;
@@ -74,7 +74,7 @@ async fn a_caller_that_arrives_moves_its_attempt_up() {
     let a = bulkhead.compartment("https://a.example");
     let mut full = fill(&a, queue::AT_ONE).await;
     let (enter, mut entered) = tokio::sync::mpsc::unbounded_channel();
-    let all: Vec<_> = (0..100).map(|_| Arc::<Waiters>::default()).collect();
+    let all: Vec<_> = (0..100).map(|_| Arc::<WaitCounts>::default()).collect();
     for (n, waiters) in all.iter().enumerate() {
         let (a, enter, waiters) = (a.clone(), enter.clone(), Arc::clone(waiters));
         tokio::spawn(async move {

@@ -7,7 +7,7 @@ use super::*;
 use crate::daemon::testing::*;
 use crate::fault::FaultKind;
 use crate::lifecycle::Reporter;
-use crate::policy::{Gate, UserNamespace};
+use crate::policy::{AccessContext, UserNamespace};
 use crate::wire::Rejected;
 
 const OURS: u32 = 1_000;
@@ -49,7 +49,7 @@ struct World {
 impl World {
     fn new(script: &[Play]) -> Self {
         let (handle, clock) = keep(&ScriptedIssuer::new(script), &MemoryStore::new(Some("s")));
-        let roster = Arc::new(Roster::new(Gate {
+        let roster = Arc::new(Roster::new(AccessContext {
             own_uid: OURS,
             namespace: UserNamespace::Identity,
         }));
@@ -84,17 +84,17 @@ impl World {
 /// Returns the next item as a short string.
 async fn next(feed: &mut Feed) -> String {
     match feed.next().await {
-        Told::News(News::Token(answer)) => {
+        FeedItem::News(WatchEvent::Token(answer)) => {
             let stale = answer.freshness.is_stale();
             let token = answer.held.token.expose();
             format!("{token}{}", if stale { " stale" } else { "" })
         }
-        Told::News(News::State(state)) => {
+        FeedItem::News(WatchEvent::State(state)) => {
             let reported = if state.reported { " reported" } else { "" };
             format!("{}{reported}", serde_json::to_value(state.phase).unwrap())
         }
-        Told::News(News::Quiet) => "quiet".to_owned(),
-        Told::End(problem) => problem.code.row().name.to_owned(),
+        FeedItem::News(WatchEvent::Quiet) => "quiet".to_owned(),
+        FeedItem::End(problem) => problem.code.row().name.to_owned(),
     }
 }
 

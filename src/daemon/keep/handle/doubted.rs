@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::keeper::Command;
-use super::super::patience::Patience;
+use super::super::wait_limit::WaitLimit;
 use super::Handle;
-use super::token::Served;
+use super::token::ServedToken;
 use crate::problem::Problem;
 
 impl Handle {
@@ -20,13 +20,13 @@ impl Handle {
     pub async fn instead_of(
         &self,
         generation: u64,
-        max_wait: impl Into<Patience>,
-    ) -> Result<Served, Problem> {
+        max_wait: impl Into<WaitLimit>,
+    ) -> Result<ServedToken, Problem> {
         let max_wait = max_wait.into();
         let (done, heard) = oneshot::channel();
         let mut seen = self.view.clone();
         let ended = async {
-            let asked = Command::Doubted { generation, done };
+            let asked = Command::TokenDoubted { generation, done };
             // A keeper that has ended has no newer token.
             if self.commands.send(asked).await.is_err() || heard.await.is_err() {
                 return;

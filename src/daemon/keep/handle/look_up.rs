@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::lookups::{Api, Facts, LIMIT, LookUp, Lookups};
-use super::super::patience::Patience;
+use super::super::api_queries::{Api, ApiAnswer, ApiQueries, ApiQuestion, LIMIT};
+use super::super::wait_limit::WaitLimit;
 use super::Handle;
 use crate::credential::Enrolment;
 use crate::problem::{Code, Problem};
-use crate::query::{KeyKind, KeySeen};
+use crate::query::{KeyFacts, KeyKind};
 use crate::wire::DEFAULT_MAX_WAIT;
 
 impl Handle {
     /// Adds the API of the profile's issuer.
     #[must_use]
     pub fn with_api(mut self, api: Option<Arc<dyn Api>>) -> Self {
-        self.lookups = api.map(|api| Lookups::new(api, Arc::clone(&self.clock)));
+        self.lookups = api.map(|api| ApiQueries::new(api, Arc::clone(&self.clock)));
         self
     }
 
@@ -34,15 +34,15 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::look_up`].
-    pub async fn key_seen(&self, client_id: &str) -> Result<Option<KeySeen>, Problem> {
-        let what = LookUp::Keys {
+    pub async fn key_seen(&self, client_id: &str) -> Result<Option<KeyFacts>, Problem> {
+        let what = ApiQuestion::Keys {
             kind: KeyKind::Auto,
             all: false,
             with: None,
         };
-        match self.look_up(what, Patience::from(LIMIT)).await? {
-            Facts::Keys(keys) => Ok(keys.seen(client_id)),
-            Facts::Identity(_) => Err(Problem::new(Code::Internal)),
+        match self.look_up(what, WaitLimit::from(LIMIT)).await? {
+            ApiAnswer::Keys(keys) => Ok(keys.seen(client_id)),
+            ApiAnswer::Identity(_) => Err(Problem::new(Code::Internal)),
         }
     }
 
@@ -51,7 +51,11 @@ impl Handle {
     ///
     /// # Errors
     /// The [`Problem`] says why there is no token, or why the query failed.
-    pub async fn look_up(&self, what: LookUp, max_wait: Patience) -> Result<Facts, Problem> {
+    pub async fn look_up(
+        &self,
+        what: ApiQuestion,
+        max_wait: WaitLimit,
+    ) -> Result<ApiAnswer, Problem> {
         let Some(lookups) = &self.lookups else {
             return Err(Problem::new(Code::Misconfigured)
                 .with_detail("the API of this profile's issuer is not known")

@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::super::keeper::{Command, RefreshRefused};
-use super::super::patience::Patience;
+use super::super::wait_limit::WaitLimit;
 use super::Handle;
 use super::token::code_of;
 use crate::problem::{Code, Problem};
@@ -19,7 +19,7 @@ impl Handle {
     ///
     /// # Errors
     /// The [`Problem`] says why there is no new token, and when a caller may ask again.
-    pub async fn refresh(&self, max_wait: impl Into<Patience>) -> Result<(), Problem> {
+    pub async fn refresh(&self, max_wait: impl Into<WaitLimit>) -> Result<(), Problem> {
         let max_wait = max_wait.into();
         let gone = || Problem::new(Code::Unavailable).of(&self.name);
         let (reply, answer) = oneshot::channel();

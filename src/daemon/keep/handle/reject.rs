@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::keeper::Command;
-use super::super::patience::Patience;
+use super::super::wait_limit::WaitLimit;
 use super::Handle;
-use super::token::{Served, code_of};
-use crate::lifecycle::{Held, Reporter, View};
+use super::token::{ServedToken, code_of};
+use crate::lifecycle::{HeldToken, Reporter, View};
 use crate::problem::{Code, Problem};
 use crate::query::Freshness;
 use crate::wire::Rejected;
@@ -29,8 +29,8 @@ impl Handle {
         &self,
         which: &Rejected,
         reporter: Reporter,
-        max_wait: impl Into<Patience>,
-    ) -> Result<Served, Problem> {
+        max_wait: impl Into<WaitLimit>,
+    ) -> Result<ServedToken, Problem> {
         let max_wait = max_wait.into();
         let held = self.view.borrow().held.clone();
         let Some(held) = held.filter(|held| is_of(which, held)) else {
@@ -59,7 +59,7 @@ impl Handle {
         let now = self.clock.now();
         let view = self.view.borrow();
         if let Some(held) = view.valid(now.boot).filter(|_| newer(&view, now.boot)) {
-            return Ok(Served {
+            return Ok(ServedToken {
                 held: held.clone(),
                 freshness: Freshness::Good,
                 at: now,
@@ -89,7 +89,7 @@ impl Handle {
 }
 
 /// Whether a report is about this token.
-fn is_of(which: &Rejected, held: &Held) -> bool {
+fn is_of(which: &Rejected, held: &HeldToken) -> bool {
     match which {
         Rejected::Generation(generation) => *generation == held.generation,
         Rejected::Sha256(hash) => *hash == held.token.sha256(),

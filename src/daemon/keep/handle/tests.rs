@@ -39,7 +39,7 @@ async fn text(handle: &Handle, min_valid: Duration, max_wait: Duration) -> Strin
     said(handle.token(min_valid, max_wait).await)
 }
 
-fn said(answer: Result<Served, Problem>) -> String {
+fn said(answer: Result<ServedToken, Problem>) -> String {
     match answer {
         Ok(served) => {
             let stale = served.freshness.is_stale();

@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use super::super::keeper::{Command, Done};
-use super::super::patience::Patience;
+use super::super::keeper::{Command, Responder};
+use super::super::wait_limit::WaitLimit;
 use super::Handle;
 use crate::fault::Block;
 use crate::instant::{BootInstant, Now};
-use crate::lifecycle::{Held, View};
+use crate::lifecycle::{HeldToken, View};
 use crate::problem::{Code, EarlyEnd, Problem};
 use crate::query::Freshness;
 use crate::schedule;
 
 /// A token as served to a caller.
 #[derive(Debug)]
-pub struct Served {
+pub struct ServedToken {
     /// The token.
-    pub held: Arc<Held>,
+    pub held: Arc<HeldToken>,
     /// Whether the token meets the caller's request.
     pub freshness: Freshness,
     /// The moment at which the token was found to be valid.
@@ -36,7 +36,7 @@ enum Outlook {
     /// The next attempt is due before the deadline.
     Later,
     /// No attempt is due before the deadline, unless a request to the keeper makes one due.
-    Hopeless(Option<EarlyEnd>),
+    Unreachable(Option<EarlyEnd>),
 }
 
 /// Delay after which a caller should ask again if its wait was cut short and the next attempt is not scheduled yet.
@@ -51,8 +51,8 @@ impl Handle {
     pub async fn token(
         &self,
         min_valid: Duration,
-        max_wait: impl Into<Patience>,
-    ) -> Result<Served, Problem> {
+        max_wait: impl Into<WaitLimit>,
+    ) -> Result<ServedToken, Problem> {
         match self.at_once(min_valid) {
             Some(served) => Ok(served),
             None => self.in_time(min_valid, max_wait.into()).await,
@@ -61,7 +61,7 @@ impl Handle {
 
     /// Notes that a caller asks, and returns the held token if it has at least `min_valid` left (clamped to half its
     /// lifetime). If it returns `None`, call [`Self::in_time`] next, which then counts the request.
-    pub fn at_once(&self, min_valid: Duration) -> Option<Served> {
+    pub fn at_once(&self, min_valid: Duration) -> Option<ServedToken> {
         let now = self.clock.now();
         self.asked.at(now.boot);
         let view = self.view.borrow();
@@ -70,7 +70,7 @@ impl Handle {
             return None;
         }
         if view.resting {
-            self.ask_and_leave(|done| Command::Wanted { min_valid, done });
+            self.ask_and_leave(|done| Command::TokenRequested { min_valid, done });
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
         Some(served)
@@ -84,18 +84,18 @@ impl Handle {
     pub async fn in_time(
         &self,
         min_valid: Duration,
-        max_wait: Patience,
-    ) -> Result<Served, Problem> {
+        max_wait: WaitLimit,
+    ) -> Result<ServedToken, Problem> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let limit = {
             let view = self.view.borrow();
             let held = view.held.as_ref().map(|held| &held.validity);
-            schedule::patience(self.clock.now().boot, held, max_wait.limit())
+            schedule::capped_wait(self.clock.now().boot, held, max_wait.limit())
         };
         let early = self
             .wait(
                 &max_wait.limited_to(limit),
-                |done| Command::Wanted { min_valid, done },
+                |done| Command::TokenRequested { min_valid, done },
                 |view, now| is_long(view, now, min_valid),
             )
             .await;
@@ -107,8 +107,8 @@ impl Handle {
     /// the keeper whenever no attempt runs, even if `max_wait` is zero. Returns why the wait ended early, if it did.
     pub(super) async fn wait(
         &self,
-        max_wait: &Patience,
-        ask: impl Fn(Done) -> Command,
+        max_wait: &WaitLimit,
+        ask: impl Fn(Responder) -> Command,
         good: impl Fn(&View, BootInstant) -> bool,
     ) -> Option<EarlyEnd> {
         let limit = max_wait.limit();
@@ -125,7 +125,7 @@ impl Handle {
 
     /// Completes the problem of a caller whose wait ended early. Its `max_wait` has not passed, and it may ask again.
     pub(super) fn early(&self, mut problem: Problem, early: Option<EarlyEnd>) -> Problem {
-        if early == Some(EarlyEnd::PlaceIsNeeded) {
+        if early == Some(EarlyEnd::SlotIsNeeded) {
             if problem.code == Code::Deadline {
                 problem.code = Code::Unavailable;
             }
@@ -140,7 +140,7 @@ impl Handle {
     async fn wait_on(
         &self,
         max_wait: Duration,
-        ask: impl Fn(Done) -> Command,
+        ask: impl Fn(Responder) -> Command,
         good: impl Fn(&View, BootInstant) -> bool,
     ) -> Option<EarlyEnd> {
         let deadline = self.clock.now().boot.after(max_wait);
@@ -153,9 +153,9 @@ impl Handle {
             } else if view.attempting {
                 Outlook::Attempt
             } else if view.rejected || view.block.is_some() || view.next_attempt.is_none() {
-                Outlook::Hopeless(None)
+                Outlook::Unreachable(None)
             } else if view.next_attempt.is_some_and(|next| next >= deadline) {
-                Outlook::Hopeless(Some(EarlyEnd::NextAttemptIsLater))
+                Outlook::Unreachable(Some(EarlyEnd::NextAttemptIsLater))
             } else {
                 Outlook::Later
             }
@@ -164,14 +164,14 @@ impl Handle {
             match look(&mut seen) {
                 Outlook::Good => return None,
                 Outlook::Attempt => {}
-                Outlook::Hopeless(_) | Outlook::Later => {
+                Outlook::Unreachable(_) | Outlook::Later => {
                     let (done, stepped) = oneshot::channel();
                     if self.commands.send(ask(done)).await.is_err() || stepped.await.is_err() {
                         return None;
                     }
                     match look(&mut seen) {
                         Outlook::Good => return None,
-                        Outlook::Hopeless(early) => return early,
+                        Outlook::Unreachable(early) => return early,
                         Outlook::Attempt | Outlook::Later => {}
                     }
                 }
@@ -183,7 +183,7 @@ impl Handle {
     }
 
     /// Returns what a caller gets now: the held token if it is valid, else the reason.
-    pub(super) fn judge(&self, min_valid: Duration) -> Result<Served, Problem> {
+    pub(super) fn judge(&self, min_valid: Duration) -> Result<ServedToken, Problem> {
         let now = self.clock.now();
         let view = self.view.borrow();
         if let Some(served) = served(&view, now, min_valid) {
@@ -217,7 +217,7 @@ impl Handle {
     ///
     /// # Errors
     /// The [`Problem`] says why no valid token is held.
-    pub async fn ready(&self, wait: impl Into<Patience>) -> Result<(), Problem> {
+    pub async fn ready(&self, wait: impl Into<WaitLimit>) -> Result<(), Problem> {
         let mut seen = self.view.clone();
         let ready = async {
             while !seen.borrow_and_update().ready(self.clock.now().boot) {
@@ -237,7 +237,7 @@ impl Handle {
 }
 
 /// Returns the token of a view, if it is valid at that moment.
-fn served(view: &View, at: Now, min_valid: Duration) -> Option<Served> {
+fn served(view: &View, at: Now, min_valid: Duration) -> Option<ServedToken> {
     let held = Arc::clone(view.valid(at.boot)?);
     let freshness = if !is_long(view, at.boot, min_valid) {
         Freshness::Short
@@ -246,7 +246,7 @@ fn served(view: &View, at: Now, min_valid: Duration) -> Option<Served> {
     } else {
         Freshness::Good
     };
-    Some(Served {
+    Some(ServedToken {
         held,
         freshness,
         at,

@@ -14,11 +14,11 @@ use crate::store::source::CredentialSource;
 use crate::token::Grant;
 
 /// Channel that answers a caller once the lifecycle has processed its command and the view shows the result.
-pub(in super::super) type Done = oneshot::Sender<Heard>;
+pub(in super::super) type Responder = oneshot::Sender<CommandResult>;
 
 /// The result of a caller's command.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in super::super) struct Heard {
+pub(in super::super) struct CommandResult {
     /// Until when this caller's reports of the held token cause no refresh. The moment may have passed.
     pub cooling_until: Option<BootInstant>,
 }
@@ -27,19 +27,25 @@ pub(in super::super) struct Heard {
 #[derive(Debug)]
 pub(in super::super) enum Command {
     /// A caller waits for a token.
-    Wanted { min_valid: Duration, done: Done },
+    TokenRequested {
+        min_valid: Duration,
+        done: Responder,
+    },
     /// A caller reports that the token of this generation was rejected.
     Reported {
         generation: u64,
         reporter: Reporter,
-        done: Done,
+        done: Responder,
     },
     /// The issuer gave the client another token at this moment, not through this keeper.
-    Superseded { at: BootInstant, done: Done },
+    Superseded { at: BootInstant, done: Responder },
     /// A token that was granted for the stored credential outside this keeper's attempts.
-    Adopt { token: Box<Adopted>, done: Done },
+    Adopt {
+        token: Box<Adopted>,
+        done: Responder,
+    },
     /// A client seems to distrust the token of this generation, but has not reported it as rejected.
-    Doubted { generation: u64, done: Done },
+    TokenDoubted { generation: u64, done: Responder },
     /// A user requests a new token. Answered with the number of refreshes so far, or with the reason for a refusal and
     /// its end.
     Refresh {
@@ -48,7 +54,7 @@ pub(in super::super) enum Command {
     /// The clocks have jumped.
     Jumped(Jump),
     /// The store was locked.
-    Lock { done: Done },
+    Lock { done: Responder },
     /// The configuration has a new policy for the profile.
     Policy(Policy),
     /// The credential comes from another source from now on.

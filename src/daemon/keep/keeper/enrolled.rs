@@ -6,9 +6,9 @@ use crate::credential::Enrolment;
 
 /// The credential of the last read without its secret, which the keeper shares with the rest of the daemon.
 #[derive(Clone, Default)]
-pub(in super::super) struct Enrolled(Arc<Mutex<Option<Arc<Enrolment>>>>);
+pub(in super::super) struct SharedEnrolment(Arc<Mutex<Option<Arc<Enrolment>>>>);
 
-impl Enrolled {
+impl SharedEnrolment {
     /// Returns the credential, if one was read.
     pub(in super::super) fn get(&self) -> Option<Arc<Enrolment>> {
         self.lock().clone()

@@ -6,7 +6,7 @@ use tracing::{Instrument, debug};
 
 use super::super::attempt::Call;
 use super::Keeper;
-use super::waits::{Running, Work};
+use super::waits::{Running, RunningStep};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
 use crate::lifecycle::Effect;
@@ -24,7 +24,7 @@ impl Keeper {
                     return;
                 }
                 Decision::Load { attempt } => {
-                    self.work = Some(Work::Load(attempt, self.load_for(attempt)));
+                    self.work = Some(RunningStep::Load(attempt, self.load_for(attempt)));
                     return;
                 }
                 Decision::Call {
@@ -41,10 +41,13 @@ impl Keeper {
                         decision = self.credentials.answered(self.now(), attempt, end);
                         continue;
                     };
-                    self.work = Some(Work::Call(attempt, self.call(attempt, found, not_before)));
+                    self.work = Some(RunningStep::Call(
+                        attempt,
+                        self.call(attempt, found, not_before),
+                    ));
                     return;
                 }
-                Decision::Tell(event) => {
+                Decision::Pass(event) => {
                     let (now, before) = (self.now(), self.lifecycle.view());
                     let effect = self.lifecycle.step(now, (self.parts.jitter)(), event);
                     self.log(&before);

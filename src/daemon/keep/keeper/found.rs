@@ -5,13 +5,13 @@ use std::sync::Arc;
 use tracing::{debug, info};
 
 use super::Keeper;
-use super::enrolled::Enrolled;
-use crate::lifecycle::credentials::{Decision, Found, Read};
+use super::enrolled::SharedEnrolment;
+use crate::lifecycle::credentials::{Decision, StoreRead, StoredCredentials};
 use crate::store::source::{Loaded, LoadedCredential};
 
 impl Keeper {
     /// Returns shared access to the credential of the last read.
-    pub(in super::super) fn enrolled(&self) -> Enrolled {
+    pub(in super::super) fn enrolled(&self) -> SharedEnrolment {
         self.enrolled.clone()
     }
 
@@ -43,10 +43,10 @@ impl Keeper {
         decision
     }
 
-    fn read(&mut self, loaded: Loaded) -> Read {
+    fn read(&mut self, loaded: Loaded) -> StoreRead {
         let mut stored = loaded?;
         let other = stored.other.take();
-        let found = Found {
+        let found = StoredCredentials {
             credential: stored.id,
             other: other.as_ref().map(|other| other.id),
         };

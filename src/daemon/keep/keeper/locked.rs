@@ -1,12 +1,12 @@
 //! Drops what the store of encrypted files had opened, when the store is locked.
 
 use super::Keeper;
-use super::command::Heard;
+use super::command::CommandResult;
 use crate::lifecycle::Event;
 
 impl Keeper {
     /// Drops the credential and the token, and cancels the work that uses them.
-    pub(super) fn lock(&mut self) -> Heard {
+    pub(super) fn lock(&mut self) -> CommandResult {
         // A running read may have opened the store before the lock.
         self.recheck = None;
         self.credentials.lock(self.now());
@@ -22,6 +22,6 @@ impl Keeper {
             // The caller may have gone away.
             let _: Result<(), ()> = looked.send(());
         }
-        Heard::default()
+        CommandResult::default()
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::lifecycle::Outage;
+use crate::lifecycle::OutageTracker;
 
 /// The states that have been logged.
 #[derive(Debug, Default)]
-pub(super) struct Logged {
+pub(super) struct LoggedStates {
     /// Whether the log says that the issuer gives the same token until it expires.
     pub(super) repeated: bool,
     /// Whether the log says that the issuer's clock and this machine's clock differ too much.
@@ -18,5 +18,5 @@ pub(super) struct Logged {
     /// The last logged part of the scope that the issuer did not grant.
     pub(super) missing_scope: Option<Box<str>>,
     /// The reports about the time without a valid token that were logged.
-    pub(super) outage: Outage,
+    pub(super) outage: OutageTracker,
 }

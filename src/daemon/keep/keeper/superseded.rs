@@ -3,14 +3,14 @@
 use tracing::info;
 
 use super::Keeper;
-use super::command::Heard;
+use super::command::CommandResult;
 use crate::instant::BootInstant;
 use crate::lifecycle::Event;
 
 impl Keeper {
     /// Handles the news that the issuer gave the client another token at this moment. Logs one line if the held token
     /// has to be replaced.
-    pub(super) fn superseded(&mut self, at: BootInstant) -> Heard {
+    pub(super) fn superseded(&mut self, at: BootInstant) -> CommandResult {
         let was_reported = self.lifecycle.view().reported;
         self.tell(Event::Superseded { at });
         let view = self.lifecycle.view();
@@ -21,6 +21,6 @@ impl Keeper {
             );
         }
         let cooling_until = None;
-        Heard { cooling_until }
+        CommandResult { cooling_until }
     }
 }

@@ -22,7 +22,7 @@ impl<T> Drop for Running<T> {
 }
 
 /// The running step of an attempt, with the number of the attempt.
-pub(super) enum Work {
+pub(super) enum RunningStep {
     /// A read of the store.
     Load(u64, Running<Loaded>),
     /// A call to the issuer.
@@ -30,7 +30,7 @@ pub(super) enum Work {
 }
 
 /// The result of a step of an attempt.
-pub(super) enum Ended {
+pub(super) enum StepResult {
     /// The result of a read of the store.
     Loaded(Loaded),
     /// The result of a call to the issuer.
@@ -38,11 +38,13 @@ pub(super) enum Ended {
 }
 
 /// Waits for the running step to end, and returns its result with the number of the attempt.
-pub(super) async fn ended(work: &mut Option<Work>) -> (u64, Ended) {
+pub(super) async fn ended(work: &mut Option<RunningStep>) -> (u64, StepResult) {
     match work {
         None => std::future::pending().await,
-        Some(Work::Load(attempt, task)) => (*attempt, Ended::Loaded(loaded(task).await)),
-        Some(Work::Call(attempt, task)) => {
+        Some(RunningStep::Load(attempt, task)) => {
+            (*attempt, StepResult::Loaded(loaded(task).await))
+        }
+        Some(RunningStep::Call(attempt, task)) => {
             let end = (&mut task.0).await;
             // Unreachable: a task is not aborted while the keeper waits for it, and a panic would have ended the
             // process.
@@ -50,7 +52,7 @@ pub(super) async fn ended(work: &mut Option<Work>) -> (u64, Ended) {
                 sent: None,
                 fault: Fault::new(FaultKind::Connect, "the attempt was lost"),
             });
-            (*attempt, Ended::Called(end))
+            (*attempt, StepResult::Called(end))
         }
     }
 }

@@ -27,7 +27,7 @@ fn fill(queue: &mut Queue, name: &str, attempts: usize) {
 }
 
 /// Grants every free place.
-fn admit(queue: &mut Queue) -> Vec<Place> {
+fn admit(queue: &mut Queue) -> Vec<CallSlot> {
     std::iter::from_fn(|| queue.next(NOW)).collect()
 }
 
@@ -215,7 +215,7 @@ proptest! {
     ) {
         let mut queue = Queue::new(most);
         let mut waiting: Vec<(Arc<str>, Ticket, Rank)> = vec![];
-        let mut running: Vec<Place> = vec![];
+        let mut running: Vec<CallSlot> = vec![];
         let mut served = BTreeSet::new();
         let drain = std::iter::repeat_n(Step::End(0, Outcome::Healthy), 1_000);
         for step in steps.into_iter().chain(drain) {
@@ -255,7 +255,7 @@ proptest! {
                 prop_assert!(here <= queue.limit(&site));
                 prop_assert!(queue.limit(&site) <= queue.most_at_one);
                 prop_assert!(running.len() <= queue.limit_in_all());
-                let grown = |place: &&Place| queue.limit(&place.site) > queue.at_one;
+                let grown = |place: &&CallSlot| queue.limit(&place.site) > queue.at_one;
                 let of_grown = running.iter().filter(grown).count();
                 let is_grown = queue.limit(&site) > queue.at_one;
                 prop_assert!(!is_grown || of_grown <= queue.limit_in_all() - queue.kept_free);

@@ -2,9 +2,9 @@
 
 use tracing::{debug, info};
 
-use super::super::begun::Begun;
 use super::super::driver::Driver;
 use super::super::how::HowToRotate;
+use super::super::prepared::PreparedRotation;
 use super::super::refused::RotationRefused;
 use super::journal;
 use crate::causes::Causes;
@@ -24,7 +24,7 @@ impl Driver {
     pub(in crate::daemon::rotating) async fn resume_in_place(
         &mut self,
         journal: &RotationJournal,
-    ) -> Result<Begun, RotationRefused> {
+    ) -> Result<PreparedRotation, RotationRefused> {
         let Some((notes, family)) = journal::notes(journal) else {
             return Err(RotationRefused::NeedsHuman {
                 why: "its journal has a word that this program does not know".to_owned(),
@@ -49,7 +49,7 @@ impl Driver {
     pub(in crate::daemon::rotating) async fn resume_from_store(
         &mut self,
         record: Option<&Record>,
-    ) -> Result<Option<Begun>, RotationRefused> {
+    ) -> Result<Option<PreparedRotation>, RotationRefused> {
         let Some(record) = record else {
             return Ok(None);
         };
@@ -120,7 +120,7 @@ impl Driver {
         how: &HowToRotate,
         rotation: RotationId,
         record: &Record,
-    ) -> Result<Begun, RotationRefused> {
+    ) -> Result<PreparedRotation, RotationRefused> {
         let key = self.find_in_place(how, record).await?;
         info!(rotation = rotation.as_str(), "rotation in place begins");
         let notes = InPlaceNotes {
@@ -129,12 +129,14 @@ impl Driver {
             old: record.key.credential.client_secret.sha256(),
         };
         let now = self.shared.outside.clock.now().boot;
-        Ok(Begun::InPlace(Box::new(InPlace::new(notes, now))))
+        Ok(PreparedRotation::InPlace(Box::new(InPlace::new(
+            notes, now,
+        ))))
     }
 
-    fn resumed(&self, notes: InPlaceNotes) -> Begun {
+    fn resumed(&self, notes: InPlaceNotes) -> PreparedRotation {
         let now = self.shared.outside.clock.now().boot;
-        Begun::InPlace(Box::new(InPlace::resume(notes, now)))
+        PreparedRotation::InPlace(Box::new(InPlace::resume(notes, now)))
     }
 }
 

@@ -6,15 +6,15 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use super::super::driver::Driver;
-use super::super::outside::Shared;
-use super::check::Found;
+use super::super::environment::Shared;
+use super::check::KeyLookup;
 use super::check::LASTING;
-use crate::applications::{Reply, Trouble, TroubleKind};
+use crate::applications::{ApiError, ApiErrorKind, Reply};
 use crate::credential::Credential;
 use crate::fault::FaultKind;
 use crate::lifecycle::credentials::CallEnd;
 use crate::profile::ProfileName;
-use crate::rotation::{InPlaceEvent, InPlaceNotes, KeyRef, Refused};
+use crate::rotation::{CallRefusal, InPlaceEvent, InPlaceNotes, KeyRef};
 use crate::store::source::binding_of;
 use crate::token::AccessToken;
 
@@ -84,7 +84,7 @@ impl Driver {
             return match self.with {
                 Some(_) => InPlaceEvent::NotSent,
                 // Only the secret in force could get another token.
-                None => InPlaceEvent::Refused(Refused::Unauthorized),
+                None => InPlaceEvent::Refused(CallRefusal::Unauthorized),
             };
         };
         let Some(keys) = self.keys_with(&manager, token) else {
@@ -93,9 +93,9 @@ impl Driver {
         let (family, id) = match (self.family, &key.id) {
             (Some(family), Some(id)) => (family, id.clone()),
             _ => match self.find_key(&*keys, &key.client_id).await {
-                Found::Key(family, found) => (family, found.id),
-                Found::Nothing { .. } => return InPlaceEvent::Refused(Refused::Other),
-                Found::Unknown(trouble) => return self.not_done(&trouble),
+                KeyLookup::Key(family, found) => (family, found.id),
+                KeyLookup::Nothing { .. } => return InPlaceEvent::Refused(CallRefusal::Other),
+                KeyLookup::Unknown(trouble) => return self.not_done(&trouble),
             },
         };
         self.family = Some(family);
@@ -138,18 +138,18 @@ impl Driver {
         }
     }
 
-    fn not_done(&mut self, trouble: &Trouble) -> InPlaceEvent {
+    fn not_done(&mut self, trouble: &ApiError) -> InPlaceEvent {
         debug!(%trouble, "a call of the rotation failed");
         self.exchange.trouble = Some(trouble.to_string());
-        self.exchange.is_forbidden = trouble.kind == TroubleKind::Forbidden;
+        self.exchange.is_forbidden = trouble.kind == ApiErrorKind::Forbidden;
         if trouble.may_be_done {
             return InPlaceEvent::Lost;
         }
         match trouble.kind {
-            TroubleKind::Unauthorized => InPlaceEvent::Refused(Refused::Unauthorized),
-            TroubleKind::Forbidden => InPlaceEvent::Refused(Refused::Forbidden),
-            TroubleKind::Busy | TroubleKind::Unreachable(_) => InPlaceEvent::NotSent,
-            _ => InPlaceEvent::Refused(Refused::Other),
+            ApiErrorKind::Unauthorized => InPlaceEvent::Refused(CallRefusal::Unauthorized),
+            ApiErrorKind::Forbidden => InPlaceEvent::Refused(CallRefusal::Forbidden),
+            ApiErrorKind::Busy | ApiErrorKind::Unreachable(_) => InPlaceEvent::NotSent,
+            _ => InPlaceEvent::Refused(CallRefusal::Other),
         }
     }
 

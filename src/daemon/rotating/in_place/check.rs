@@ -5,21 +5,21 @@ use std::time::Duration;
 use super::super::driver::Driver;
 use super::super::how::HowToRotate;
 use super::super::refused::{InPlaceRefused, RotationRefused};
-use crate::applications::{Application, Family, KeyIssuer, Kind, Trouble, TroubleKind};
+use crate::applications::{ApiError, ApiErrorKind, Application, Family, KeyIssuer, Kind};
 use crate::rotation::KeyRef;
-use crate::store::{Bound, Record, RotationMode, RotationRead};
+use crate::store::{BoundTarget, Record, RotationMode, RotationRead};
 
 /// The minimum remaining validity of the kept token: a call whose answer was lost is repeated with it.
 pub(super) const LASTING: Duration = Duration::from_secs(15 * 60);
 
 /// What the issuer says about a client ID.
-pub(super) enum Found {
+pub(super) enum KeyLookup {
     /// This key.
     Key(Family, Application),
     /// No key that the token's user may see, and whether that user may see the keys of users.
     Nothing { may_see: bool },
     /// The issuer did not answer this question.
-    Unknown(Trouble),
+    Unknown(ApiError),
 }
 
 impl Driver {
@@ -57,7 +57,7 @@ impl Driver {
         record: &Record,
     ) -> Result<KeyRef, RotationRefused> {
         self.with.clone_from(&how.with);
-        if matches!(record.binding.bound, Bound::Origin(_)) {
+        if matches!(record.binding.bound, BoundTarget::Origin(_)) {
             return Err(InPlaceRefused::OldRecord.into());
         }
         self.refuse_sharers(record)?;
@@ -71,7 +71,7 @@ impl Driver {
         let keys = self.keys().await.ok_or(InPlaceRefused::NoToken)?;
         let client_id = &record.key.credential.client_id;
         match self.find_key(&*keys, client_id).await {
-            Found::Key(family, key) => {
+            KeyLookup::Key(family, key) => {
                 self.family = Some(family);
                 Ok(KeyRef {
                     client_id: key.client_id,
@@ -79,9 +79,9 @@ impl Driver {
                     name: Some(key.name),
                 })
             }
-            Found::Nothing { may_see: true } => Err(InPlaceRefused::NotListed.into()),
-            Found::Nothing { may_see: false } => Err(InPlaceRefused::MayNotManage.into()),
-            Found::Unknown(trouble) => Err(InPlaceRefused::NoList(trouble.to_string()).into()),
+            KeyLookup::Nothing { may_see: true } => Err(InPlaceRefused::NotListed.into()),
+            KeyLookup::Nothing { may_see: false } => Err(InPlaceRefused::MayNotManage.into()),
+            KeyLookup::Unknown(trouble) => Err(InPlaceRefused::NoList(trouble.to_string()).into()),
         }
     }
 
@@ -113,23 +113,23 @@ impl Driver {
     }
 
     /// Searches the user's keys for this client ID, then the organisation's.
-    pub(super) async fn find_key(&self, keys: &dyn KeyIssuer, client_id: &str) -> Found {
+    pub(super) async fn find_key(&self, keys: &dyn KeyIssuer, client_id: &str) -> KeyLookup {
         let mut may_see = true;
         for kind in [Kind::Auto, Kind::ServiceAccount, Kind::Application] {
             match keys.list(kind).await {
                 Ok(listed) => {
                     let mut all = listed.keys.into_iter();
                     if let Some(key) = all.find(|key| key.client_id == client_id) {
-                        return Found::Key(listed.family, key);
+                        return KeyLookup::Key(listed.family, key);
                     }
                 }
                 Err(trouble) => match trouble.kind {
-                    TroubleKind::NoSuchEndpoint => {}
-                    TroubleKind::Forbidden => may_see &= kind != Kind::Auto,
-                    _ => return Found::Unknown(trouble),
+                    ApiErrorKind::NoSuchEndpoint => {}
+                    ApiErrorKind::Forbidden => may_see &= kind != Kind::Auto,
+                    _ => return KeyLookup::Unknown(trouble),
                 },
             }
         }
-        Found::Nothing { may_see }
+        KeyLookup::Nothing { may_see }
     }
 }

@@ -8,9 +8,10 @@ use crate::applications::Family;
 use crate::causes::Causes;
 use crate::credential::ClientSecret;
 use crate::profile::ProfileName;
-use crate::rotation::{InPlaceEvent, InPlaceNotes, Written};
+use crate::rotation::{InPlaceEvent, InPlaceNotes, WriteOutcome};
 use crate::store::{
-    self, Kept, ProfileLock, Record, RotationId, Seen, Store, StoreError, Stores, replace_if,
+    self, ProfileLock, ReceivedAt, Record, RotationData, RotationId, Store, StoreError, Stores,
+    replace_if,
 };
 
 impl Driver {
@@ -19,7 +20,7 @@ impl Driver {
         let (Some(rotation), Some(token)) = (id(notes), &self.exchange.token) else {
             return InPlaceEvent::NotKept;
         };
-        let kept = Kept {
+        let kept = RotationData {
             rotation,
             token: token.share(),
             answer: self.exchange.answer.take(),
@@ -66,7 +67,7 @@ impl Driver {
         let notes = notes.clone();
         let written = self.change(move |store, lock| {
             let Some(id) = id(&notes) else {
-                return Written::Failed;
+                return WriteOutcome::Failed;
             };
             let is_ours = |record: &Record| is_of(record, &notes);
             result(replace_if(store, lock, None, |record| {
@@ -74,7 +75,7 @@ impl Driver {
             }))
         });
         match written.await {
-            Written::Done => InPlaceEvent::Noted,
+            WriteOutcome::Done => InPlaceEvent::Noted,
             _ => {
                 self.exchange.trouble = Some("the stored credential cannot be changed".to_owned());
                 InPlaceEvent::NotNoted
@@ -93,13 +94,13 @@ impl Driver {
     }
 
     /// Puts the secret of the last answer in force.
-    pub(super) async fn store_secret(&mut self, notes: &InPlaceNotes, hash: &str) -> Written {
+    pub(super) async fn store_secret(&mut self, notes: &InPlaceNotes, hash: &str) -> WriteOutcome {
         let secret = self.exchange.secret();
         // Without the secret in memory, the stored record decides how to continue.
         let Some(secret) = secret.filter(|secret| secret.sha256() == hash) else {
-            return Written::Conflict;
+            return WriteOutcome::Conflict;
         };
-        let seen = Seen {
+        let seen = ReceivedAt {
             at: self.shared.outside.clock.now().unix,
             server_date: self.exchange.date,
         };
@@ -108,7 +109,7 @@ impl Driver {
             move |store: &dyn Store, lock: &ProfileLock| put(store, lock, &notes, secret, seen);
         let written = self.change(change).await;
         match written {
-            Written::Done => {
+            WriteOutcome::Done => {
                 if let Some(handle) = self.shared.handle(&self.name) {
                     handle.recheck().await;
                 }
@@ -119,9 +120,9 @@ impl Driver {
     }
 
     /// Removes the rotation from the record, and empties the second slot.
-    pub(super) async fn finish_exchange(&self, notes: &InPlaceNotes) -> Written {
+    pub(super) async fn finish_exchange(&self, notes: &InPlaceNotes) -> WriteOutcome {
         let Some(id) = id(notes) else {
-            return Written::Failed;
+            return WriteOutcome::Failed;
         };
         self.change(move |store, lock| settle(store, lock, &id))
             .await
@@ -137,7 +138,7 @@ impl Driver {
             .change(move |store, lock| settle(store, lock, &id))
             .await
         {
-            Written::Done => Ok(()),
+            WriteOutcome::Done => Ok(()),
             _ => Err("what an earlier rotation has left in the store stays".to_owned()),
         }
     }
@@ -145,8 +146,8 @@ impl Driver {
     /// Changes the stored record while it holds the profile's lock.
     async fn change(
         &self,
-        change: impl FnOnce(&dyn Store, &ProfileLock) -> Written + Send + 'static,
-    ) -> Written {
+        change: impl FnOnce(&dyn Store, &ProfileLock) -> WriteOutcome + Send + 'static,
+    ) -> WriteOutcome {
         let (shared, name) = (self.shared(), self.name.clone());
         let changed = self.blocking(move || {
             // The profile may be missing from the configuration now and come back later.
@@ -159,7 +160,7 @@ impl Driver {
                 }
             }
         });
-        changed.await.ok().flatten().unwrap_or(Written::Failed)
+        changed.await.ok().flatten().unwrap_or(WriteOutcome::Failed)
     }
 }
 
@@ -172,7 +173,12 @@ pub(super) fn is_of(record: &Record, notes: &InPlaceNotes) -> bool {
     record.key.credential.client_id == notes.key.client_id
 }
 
-fn keep(stores: &Stores, store: &dyn Store, name: &ProfileName, kept: &Kept) -> Result<(), String> {
+fn keep(
+    stores: &Stores,
+    store: &dyn Store,
+    name: &ProfileName,
+    kept: &RotationData,
+) -> Result<(), String> {
     let said = |error: StoreError| Causes(&error).to_string();
     let lock = stores.lock(name).map_err(said)?;
     store.keep(&lock, kept).map_err(said)
@@ -185,20 +191,20 @@ fn put(
     lock: &ProfileLock,
     notes: &InPlaceNotes,
     secret: ClientSecret,
-    seen: Seen,
-) -> Written {
+    seen: ReceivedAt,
+) -> WriteOutcome {
     let Some(id) = id(notes) else {
-        return Written::Failed;
+        return WriteOutcome::Failed;
     };
     let expected = match store.load(lock.profile()) {
         Ok(record) => record.as_ref().and_then(Record::rotation_id).cloned(),
         Err(error) => {
             debug!(error = %Causes(&error), "the record cannot be read");
-            return Written::Failed;
+            return WriteOutcome::Failed;
         }
     };
     if expected.as_ref().is_some_and(|it| *it != id) {
-        return Written::Conflict;
+        return WriteOutcome::Conflict;
     }
     result(replace_if(store, lock, expected.as_ref(), |record| {
         let is_claimed = expected.is_some();
@@ -210,40 +216,40 @@ fn put(
     }))
 }
 
-fn settle(store: &dyn Store, lock: &ProfileLock, id: &RotationId) -> Written {
+fn settle(store: &dyn Store, lock: &ProfileLock, id: &RotationId) -> WriteOutcome {
     let record = match store.load(lock.profile()) {
         Ok(record) => record,
         Err(error) => {
             debug!(error = %Causes(&error), "the record cannot be read");
-            return Written::Failed;
+            return WriteOutcome::Failed;
         }
     };
     if record.is_some_and(|record| record.rotation_id() == Some(id)) {
         let written = result(replace_if(store, lock, Some(id), |it| Some(it.settled())));
-        if written != Written::Done {
+        if written != WriteOutcome::Done {
             return written;
         }
     }
     match store.forget(lock) {
-        Ok(_) => Written::Done,
+        Ok(_) => WriteOutcome::Done,
         Err(error) => {
             debug!(error = %Causes(&error), "the second slot is not empty");
-            Written::Failed
+            WriteOutcome::Failed
         }
     }
 }
 
-fn result(written: store::Written) -> Written {
+fn result(written: store::ReplaceOutcome) -> WriteOutcome {
     match written {
-        store::Written::Done(_) => Written::Done,
-        store::Written::Conflict => Written::Conflict,
-        store::Written::Failed { error, .. } => {
+        store::ReplaceOutcome::Done(_) => WriteOutcome::Done,
+        store::ReplaceOutcome::Conflict => WriteOutcome::Conflict,
+        store::ReplaceOutcome::Failed { error, .. } => {
             debug!(error = %Causes(&error), "the record is not changed");
-            Written::Failed
+            WriteOutcome::Failed
         }
-        store::Written::Unknown { error, .. } => {
+        store::ReplaceOutcome::Unknown { error, .. } => {
             debug!(error = %Causes(&error), "the record may be changed");
-            Written::Unknown
+            WriteOutcome::Unknown
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Tests of rotations in place.
 
 use super::*;
-use crate::clock::{Clock, Reading, Waiting};
+use crate::clock::{Clock, ClockReading, ClockWait};
 use crate::instant::{BootInstant, Now};
-use crate::rotation::{InPlaceCommand, InPlaceEnd, Why};
-use crate::store::Kept;
+use crate::rotation::{InPlaceCommand, InPlaceEnd, WaitReason};
+use crate::store::RotationData;
 
 /// A clock whose waits return at once: it advances by the waited time.
 struct Hurry {
@@ -22,19 +22,19 @@ impl Clock for Hurry {
         }
     }
 
-    fn read(&self) -> Reading {
+    fn read(&self) -> ClockReading {
         self.clock.read()
     }
 
-    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
+    fn sleep_until(&self, at: BootInstant) -> ClockWait<'_> {
         let wait = at.since(self.now().boot);
         *self.ahead.lock().unwrap() += wait;
         // The other tasks run meanwhile.
         Box::pin(tokio::task::yield_now())
     }
 
-    fn disturbed(&self) -> Waiting<'_> {
-        self.clock.disturbed()
+    fn wait_for_change(&self) -> ClockWait<'_> {
+        self.clock.wait_for_change()
     }
 }
 
@@ -56,11 +56,11 @@ fn in_place() -> HowToRotate {
 }
 
 fn is_wait_for_late_calls(command: &InPlaceCommand) -> bool {
-    matches!(command, InPlaceCommand::Pause(pause) if pause.why == Why::LateCalls)
+    matches!(command, InPlaceCommand::Pause(pause) if pause.why == WaitReason::LateCalls)
 }
 
 impl World {
-    fn kept(&self) -> Option<Kept> {
+    fn kept(&self) -> Option<RotationData> {
         let store = self.stores().store(&StoreKind::File);
         store.kept(&name()).unwrap()
     }
@@ -124,7 +124,7 @@ impl Process {
     ) -> Option<InPlaceEnd> {
         let open = Arc::new(Open::new(self.shared.outside.clock.now().unix));
         let mut driver = Driver::new(Arc::clone(&self.shared), name(), open);
-        let Begun::InPlace(mut machine) = driver.machine(how).await else {
+        let PreparedRotation::InPlace(mut machine) = driver.machine(how).await else {
             return None;
         };
         let notes = machine.notes().clone();
@@ -179,18 +179,18 @@ async fn a_secret_is_replaced_and_every_step_is_told() {
 
 #[tokio::test]
 async fn a_rotation_in_place_that_is_killed_anywhere_loses_no_key() {
-    use Conduct::{Answer, Delay, Lose, LoseAnswer, Refuse};
-    let outcomes: &[(&str, &[Conduct])] = &[
+    use FakeBehaviour::{Answer, Delay, Lose, LoseAnswer, Refuse};
+    let outcomes: &[(&str, &[FakeBehaviour])] = &[
         ("answered", &[Answer]),
-        ("busy", &[Refuse(TroubleKind::Busy)]),
-        ("refused", &[Refuse(TroubleKind::Forbidden)]),
+        ("busy", &[Refuse(ApiErrorKind::Busy)]),
+        ("refused", &[Refuse(ApiErrorKind::Forbidden)]),
         ("lost", &[Lose]),
         ("answer lost", &[LoseAnswer]),
         ("answer lost twice", &[LoseAnswer, LoseAnswer]),
         ("late", &[Delay]),
         (
             "lost and refused",
-            &[Lose, Refuse(TroubleKind::Unauthorized)],
+            &[Lose, Refuse(ApiErrorKind::Unauthorized)],
         ),
     ];
     for (outcome, conduct) in outcomes {
@@ -229,7 +229,7 @@ async fn a_call_that_is_executed_late_is_made_good_before_success_is_claimed() {
     for late_before in 0.. {
         let what = format!("executed before command {late_before}");
         let world = hurried().await;
-        world.plane.expect([Conduct::Delay]);
+        world.plane.expect([FakeBehaviour::Delay]);
         let (mut at, mut is_late, mut is_too_late) = (0, false, false);
         let process = world.start().await;
         let how = in_place();
@@ -253,10 +253,10 @@ async fn a_call_that_is_executed_late_is_made_good_before_success_is_claimed() {
 #[tokio::test]
 async fn where_the_token_is_dead_too_a_person_is_needed_and_nothing_more_is_written() {
     let world = hurried().await;
-    let refuse = Conduct::Refuse(TroubleKind::Unauthorized);
+    let refuse = FakeBehaviour::Refuse(ApiErrorKind::Unauthorized);
     world
         .plane
-        .expect([Conduct::LoseAnswer, refuse, refuse, refuse]);
+        .expect([FakeBehaviour::LoseAnswer, refuse, refuse, refuse]);
     let process = world.start().await;
     let before = world.secret();
     let mut steps = process.rotations.start(&name(), in_place()).unwrap();

@@ -37,7 +37,9 @@ fn change_journal(world: &World, from: &str, to: &str) {
 #[tokio::test(start_paused = true)]
 async fn a_wait_says_what_for_since_when_and_until_when() {
     let world = World::new().await;
-    world.plane.expect([Conduct::Refuse(TroubleKind::Busy)]);
+    world
+        .plane
+        .expect([FakeBehaviour::Refuse(ApiErrorKind::Busy)]);
     let process = world.start().await;
     let steps = steps(&process, overlap()).await;
     assert_eq!(steps[0].key, None, "no name is known yet: {:?}", steps[0]);
@@ -56,7 +58,7 @@ async fn a_user_that_may_not_create_keys_is_told_what_to_do() {
     let world = World::new().await;
     world
         .plane
-        .expect([Conduct::Refuse(TroubleKind::Forbidden)]);
+        .expect([FakeBehaviour::Refuse(ApiErrorKind::Forbidden)]);
     let process = world.start().await;
     let last = steps(&process, overlap()).await.pop().unwrap();
     assert_eq!(last.end, Some(RotationEnd::Impossible));
@@ -151,7 +153,7 @@ async fn a_store_without_the_record_is_waited_for_and_no_key_is_deleted() {
     let (mut driver, mut machine) = {
         let open = Arc::new(Open::new(world.clock.now().unix));
         let mut driver = Driver::new(Arc::clone(&process.shared), name(), open);
-        let Begun::Machine(machine) = driver.machine(None).await else {
+        let PreparedRotation::Machine(machine) = driver.machine(None).await else {
             panic!("it goes on");
         };
         (driver, *machine)
@@ -201,8 +203,8 @@ async fn a_journal_without_names_is_told_with_those_of_the_record() {
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_left_is_shown_until_it_is_gone_from_the_issuer() {
     let world = World::new().await;
-    let forbidden = Conduct::Refuse(TroubleKind::Forbidden);
-    world.plane.expect([Conduct::Answer, forbidden]);
+    let forbidden = FakeBehaviour::Refuse(ApiErrorKind::Forbidden);
+    world.plane.expect([FakeBehaviour::Answer, forbidden]);
     let process = world.start().await;
     let last = steps(&process, overlap()).await.pop().unwrap();
     assert_eq!(
@@ -243,8 +245,8 @@ async fn a_key_that_is_left_is_shown_until_it_is_gone_from_the_issuer() {
 #[tokio::test(start_paused = true)]
 async fn the_next_rotation_deletes_the_key_that_an_earlier_one_left() {
     let world = World::new().await;
-    let forbidden = Conduct::Refuse(TroubleKind::Forbidden);
-    world.plane.expect([Conduct::Answer, forbidden]);
+    let forbidden = FakeBehaviour::Refuse(ApiErrorKind::Forbidden);
+    world.plane.expect([FakeBehaviour::Answer, forbidden]);
     let process = world.start().await;
     let last = steps(&process, overlap()).await.pop().unwrap();
     assert_eq!(last.end, Some(RotationEnd::Kept));
@@ -297,7 +299,7 @@ async fn a_restart_without_a_token_keeps_to_the_lifetime_of_the_switch() {
     process.shared.outside.roster.replace(Profiles::new());
     let open = Arc::new(Open::new(world.clock.now().unix));
     let mut driver = Driver::new(Arc::clone(&process.shared), name(), open);
-    let Begun::Machine(machine) = driver.machine(None).await else {
+    let PreparedRotation::Machine(machine) = driver.machine(None).await else {
         panic!("it goes on");
     };
     assert!(!machine.knows_lifetime());

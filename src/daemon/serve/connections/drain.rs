@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Connections, Place};
+use super::{ConnectionSlot, Connections};
 use crate::clock;
 
 /// How long a connection that has sent nothing may take for its first request after the order to stop. A client sends
@@ -46,7 +46,7 @@ impl Connections {
 
 // === impl Place ===
 
-impl Place {
+impl ConnectionSlot {
     /// Waits until a stopping daemon stops waiting for the first request of a connection.
     pub(in super::super) async fn first_request_is_overdue(&self) {
         let until = self.spot.connections.lock().first_request_until;

@@ -9,16 +9,16 @@ const LONGEST: usize = 16 * 1024;
 const USER: u32 = 1_000;
 
 /// Returns an intake, its framing, the peer's end, and the memory budget.
-fn pair(room: usize) -> (Intake<DuplexStream>, Framing, DuplexStream, Arc<Memory>) {
+fn pair(room: usize) -> (HeadBuffer<DuplexStream>, Framing, DuplexStream, Arc<Memory>) {
     let (ours, theirs) = tokio::io::duplex(room);
     let memory = Memory::new(0);
     let framing = Framing::default();
-    let intake = Intake::new(ours, memory.account(USER), framing.clone(), LONGEST);
+    let intake = HeadBuffer::new(ours, memory.account(USER), framing.clone(), LONGEST);
     (intake, framing, theirs, memory)
 }
 
 /// Returns the bytes of one read, or `None` if it has to wait.
-async fn read(intake: &mut Intake<DuplexStream>) -> Option<Vec<u8>> {
+async fn read(intake: &mut HeadBuffer<DuplexStream>) -> Option<Vec<u8>> {
     let mut bytes = vec![0; 8 * 1024];
     let read = tokio::time::timeout(std::time::Duration::from_millis(1), intake.read(&mut bytes));
     let length = read.await.ok()?.unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::routes;
 use crate::config::ProviderKind;
-use crate::daemon::service::Door;
+use crate::daemon::service::SocketKind;
 use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::fault::FaultKind;
 use crate::lifecycle::Phase;
@@ -74,8 +74,8 @@ fn every_route_is_described_with_its_method_and_its_sockets_and_nothing_else_is(
         .collect();
     let routed = routes::TABLE.iter().map(|row| {
         let sockets = row.doors.iter().map(|door| match door {
-            Door::Tokens => "jeton.sock",
-            Door::Admin => "admin.sock",
+            SocketKind::Tokens => "jeton.sock",
+            SocketKind::Admin => "admin.sock",
         });
         ((row.method.to_owned(), row.path), sockets.collect())
     });

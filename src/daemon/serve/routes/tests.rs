@@ -3,7 +3,7 @@
 use super::*;
 
 /// Describes the parsed request line in words.
-fn route(line: &str, door: Door) -> Result<String, &'static str> {
+fn route(line: &str, door: SocketKind) -> Result<String, &'static str> {
     let (method, target) = line.split_once(' ').unwrap();
     let (path, query) = target
         .split_once('?')
@@ -20,10 +20,10 @@ fn words(route: &Route) -> String {
     };
     match route {
         Route::Ask(_, asked) => match &**asked {
-            Asked::Ready(query, _) => named("ready", query.profile.as_ref()),
-            Asked::Profile(name, _) => named("profile", Some(name)),
-            Asked::Profiles(name, _) => named("profiles", name.as_ref()),
-            Asked::Refresh(query, _) => named("refresh", query.profile.as_ref()),
+            Question::Ready(query, _) => named("ready", query.profile.as_ref()),
+            Question::Profile(name, _) => named("profile", Some(name)),
+            Question::Profiles(name, _) => named("profiles", name.as_ref()),
+            Question::Refresh(query, _) => named("refresh", query.profile.as_ref()),
             _ => panic!("not asked by a line alone"),
         },
         Route::Healthz => named("healthz", None),
@@ -76,7 +76,11 @@ fn every_path_is_found_at_its_door() {
         ),
         ("GET /v1/profiles/research/watch", "watch research"),
     ] {
-        assert_eq!(route(line, Door::Tokens).as_deref(), Ok(want), "{line}");
+        assert_eq!(
+            route(line, SocketKind::Tokens).as_deref(),
+            Ok(want),
+            "{line}"
+        );
     }
     for (line, want) in [
         ("POST /v1/lock", "lock"),
@@ -86,7 +90,11 @@ fn every_path_is_found_at_its_door() {
         ("POST /v1/token-issued", "token issued"),
         ("POST /v1/helper", "helper"),
     ] {
-        assert_eq!(route(line, Door::Admin).as_deref(), Ok(want), "{line}");
+        assert_eq!(
+            route(line, SocketKind::Admin).as_deref(),
+            Ok(want),
+            "{line}"
+        );
     }
 }
 
@@ -94,99 +102,123 @@ fn every_path_is_found_at_its_door() {
 fn what_is_not_there_not_allowed_or_absurd_is_refused_with_its_code() {
     let long = format!("GET /v1/profiles/{}/token", "a".repeat(5_000));
     for (line, door, code) in [
-        ("GET /", Door::Tokens, "not_found"),
-        ("GET /v2/profiles", Door::Tokens, "not_found"),
-        ("GET /v1/profiles/", Door::Tokens, "unknown_profile"),
-        ("GET /v1/profiles/research/", Door::Tokens, "not_found"),
+        ("GET /", SocketKind::Tokens, "not_found"),
+        ("GET /v2/profiles", SocketKind::Tokens, "not_found"),
+        ("GET /v1/profiles/", SocketKind::Tokens, "unknown_profile"),
         (
-            "GET /v1/profiles/research/token/",
-            Door::Tokens,
+            "GET /v1/profiles/research/",
+            SocketKind::Tokens,
             "not_found",
         ),
-        ("GET //v1/profiles", Door::Tokens, "not_found"),
-        ("GET /v1/profiles/../reload", Door::Tokens, "not_found"),
-        ("GET /v1/profiles/..", Door::Tokens, "unknown_profile"),
+        (
+            "GET /v1/profiles/research/token/",
+            SocketKind::Tokens,
+            "not_found",
+        ),
+        ("GET //v1/profiles", SocketKind::Tokens, "not_found"),
+        (
+            "GET /v1/profiles/../reload",
+            SocketKind::Tokens,
+            "not_found",
+        ),
+        ("GET /v1/profiles/..", SocketKind::Tokens, "unknown_profile"),
         (
             "GET /v1/profiles/a%0ahost=evil/token",
-            Door::Tokens,
+            SocketKind::Tokens,
             "unknown_profile",
         ),
         (
             "GET /v1/profiles/Research/token",
-            Door::Tokens,
+            SocketKind::Tokens,
             "unknown_profile",
         ),
-        (&long, Door::Tokens, "unknown_profile"),
-        ("POST /v1/profiles", Door::Tokens, "method_not_allowed"),
+        (&long, SocketKind::Tokens, "unknown_profile"),
         (
-            "DELETE /v1/profiles/research",
-            Door::Tokens,
+            "POST /v1/profiles",
+            SocketKind::Tokens,
             "method_not_allowed",
         ),
-        ("HEAD /healthz", Door::Tokens, "method_not_allowed"),
-        ("GET /v1/helper", Door::Tokens, "method_not_allowed"),
-        ("POST /v1/reload", Door::Tokens, "forbidden"),
-        ("POST /v1/lock", Door::Tokens, "forbidden"),
-        ("POST /v1/unlock", Door::Tokens, "forbidden"),
-        ("GET /v1/reload", Door::Tokens, "forbidden"),
-        ("POST /v1/token-issued", Door::Tokens, "forbidden"),
-        ("GET /v1/reload", Door::Admin, "method_not_allowed"),
-        ("GET /v1/profiles/research/token", Door::Admin, "not_found"),
+        (
+            "DELETE /v1/profiles/research",
+            SocketKind::Tokens,
+            "method_not_allowed",
+        ),
+        ("HEAD /healthz", SocketKind::Tokens, "method_not_allowed"),
+        ("GET /v1/helper", SocketKind::Tokens, "method_not_allowed"),
+        ("POST /v1/reload", SocketKind::Tokens, "forbidden"),
+        ("POST /v1/lock", SocketKind::Tokens, "forbidden"),
+        ("POST /v1/unlock", SocketKind::Tokens, "forbidden"),
+        ("GET /v1/reload", SocketKind::Tokens, "forbidden"),
+        ("POST /v1/token-issued", SocketKind::Tokens, "forbidden"),
+        ("GET /v1/reload", SocketKind::Admin, "method_not_allowed"),
+        (
+            "GET /v1/profiles/research/token",
+            SocketKind::Admin,
+            "not_found",
+        ),
         (
             "GET /v1/profiles/research/token?min_valid=",
-            Door::Tokens,
+            SocketKind::Tokens,
             "bad_request",
         ),
         (
             "GET /v1/profiles/research/token?min_valid=-1",
-            Door::Tokens,
+            SocketKind::Tokens,
             "bad_request",
         ),
         (
             "GET /v1/profiles/research/token?min_valid=86401",
-            Door::Tokens,
+            SocketKind::Tokens,
             "bad_request",
         ),
         (
             "GET /v1/profiles/research/token?max_wait=61",
-            Door::Tokens,
+            SocketKind::Tokens,
             "bad_request",
         ),
         (
             "GET /v1/profiles/research/token?max_wait=1e1",
-            Door::Tokens,
+            SocketKind::Tokens,
             "bad_request",
         ),
         (
             "GET /v1/profiles/research/token?max_wait=NaN",
-            Door::Tokens,
+            SocketKind::Tokens,
             "bad_request",
         ),
         (
             "GET /v1/profiles/research/token?max_wait=%31",
-            Door::Tokens,
+            SocketKind::Tokens,
             "bad_request",
         ),
         (
             "GET /v1/profiles/research/token?max_wait=1&max_wait=2",
-            Door::Tokens,
+            SocketKind::Tokens,
             "bad_request",
         ),
         (
             "GET /v1/profiles/research/token?min-valid=1",
-            Door::Tokens,
+            SocketKind::Tokens,
             "bad_request",
         ),
-        ("GET /v1/profiles?min_valid=1", Door::Tokens, "bad_request"),
-        ("GET /oauth2/token", Door::Tokens, "method_not_allowed"),
-        ("POST /oauth2/token/", Door::Tokens, "not_found"),
+        (
+            "GET /v1/profiles?min_valid=1",
+            SocketKind::Tokens,
+            "bad_request",
+        ),
+        (
+            "GET /oauth2/token",
+            SocketKind::Tokens,
+            "method_not_allowed",
+        ),
+        ("POST /oauth2/token/", SocketKind::Tokens, "not_found"),
         (
             "POST /oauth2/token?client_id=ci",
-            Door::Tokens,
+            SocketKind::Tokens,
             "bad_request",
         ),
-        ("POST /oauth2/token", Door::Admin, "not_found"),
-        ("GET /v1/openapi.json", Door::Admin, "not_found"),
+        ("POST /oauth2/token", SocketKind::Admin, "not_found"),
+        ("GET /v1/openapi.json", SocketKind::Admin, "not_found"),
     ] {
         assert_eq!(route(line, door), Err(code), "{line}");
     }
@@ -204,9 +236,9 @@ fn the_allowed_method_is_the_one_that_the_path_takes() {
     ] {
         assert_eq!(Route::allowed(path), method.as_str());
         let door = if path == "/v1/reload" {
-            Door::Admin
+            SocketKind::Admin
         } else {
-            Door::Tokens
+            SocketKind::Tokens
         };
         assert!(Route::parse(&method, path, None, door).is_ok());
     }

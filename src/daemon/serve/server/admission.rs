@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, recv};
 use tracing::{debug, warn};
 
-use super::super::super::service::Door;
+use super::super::super::service::SocketKind;
 use super::super::faults::Faults;
 use super::super::peers;
 use super::super::socket::Socket;
@@ -28,7 +28,7 @@ impl Server {
     pub(super) fn receive(
         self: &Arc<Self>,
         stream: UnixStream,
-        door: Door,
+        door: SocketKind,
         faults: &mut Faults,
     ) -> u32 {
         let Some((peer, access)) = self.identify(&stream, door, faults) else {
@@ -37,7 +37,7 @@ impl Server {
         let uid = peer.caller.uid;
         let is_ours = self.service.roster.gate().is_ours(uid);
         let mut waiting = self.connections.waiting();
-        if is_ours || waiting.enters(access, uid) {
+        if is_ours || waiting.may_enter_now(access, uid) {
             drop(waiting);
             return self.serve_or_refuse(stream, peer, access, door, faults);
         }
@@ -52,7 +52,7 @@ impl Server {
     }
 
     /// Serves or refuses the waiting connections that are next.
-    pub(super) fn tick(self: &Arc<Self>, door: Door, faults: &mut Faults) {
+    pub(super) fn tick(self: &Arc<Self>, door: SocketKind, faults: &mut Faults) {
         self.connections.waiting().tick();
         // Connections that have lost their place must free their descriptors first.
         while !self.connections.must_wait() {
@@ -63,7 +63,7 @@ impl Server {
     }
 
     /// Serves or refuses all waiting connections, because this listener accepts no more.
-    pub(super) async fn admit_waiting(self: &Arc<Self>, door: Door, faults: &mut Faults) {
+    pub(super) async fn admit_waiting(self: &Arc<Self>, door: SocketKind, faults: &mut Faults) {
         let all: Vec<_> = self.connections.waiting().take_all().collect();
         for stream in all {
             self.admit(stream, door, faults);
@@ -75,7 +75,7 @@ impl Server {
     pub(super) fn admit(
         self: &Arc<Self>,
         stream: UnixStream,
-        door: Door,
+        door: SocketKind,
         faults: &mut Faults,
     ) -> u32 {
         match self.identify(&stream, door, faults) {
@@ -87,7 +87,7 @@ impl Server {
     fn identify(
         &self,
         stream: &UnixStream,
-        door: Door,
+        door: SocketKind,
         faults: &mut Faults,
     ) -> Option<(Peer, Access)> {
         let roster = &self.service.roster;
@@ -97,7 +97,7 @@ impl Server {
             }
             Ok(peer) => Some((peer, Access::Forbidden)),
             Err(error) => {
-                if faults.unknown.came(self.service.clock.now().boot) {
+                if faults.unknown.occurred(self.service.clock.now().boot) {
                     warn!(%error, "refused: the kernel does not tell the user of the connection");
                 }
                 None
@@ -110,7 +110,7 @@ impl Server {
         stream: UnixStream,
         peer: Peer,
         access: Access,
-        door: Door,
+        door: SocketKind,
         faults: &mut Faults,
     ) -> u32 {
         let uid = peer.caller.uid;
@@ -122,7 +122,7 @@ impl Server {
             return REFUSED;
         }
         let Some((place, leave)) = self.connections.admit(uid) else {
-            if faults.full.came(self.service.clock.now().boot) {
+            if faults.full.occurred(self.service.clock.now().boot) {
                 warn!(
                     peer.uid = uid,
                     "refused: this user, or all users together, have the maximum number of connections"
@@ -136,7 +136,9 @@ impl Server {
             self.refusals.refuse(stream, &problem);
             return REFUSED;
         };
-        if self.connections.take_unwatched() && faults.accept.came(self.service.clock.now().boot) {
+        if self.connections.take_unwatched()
+            && faults.accept.occurred(self.service.clock.now().boot)
+        {
             warn!("the event loop has no memory for another connection; some were closed");
         }
         let socket = Socket::new(stream, Arc::clone(place.spot()));

@@ -13,10 +13,10 @@ use super::*;
 use crate::daemon::command_files::CommandFiles;
 use crate::daemon::keep::handle::Handle;
 use crate::daemon::keep::roster::{Entry, Profiles, Roster};
-use crate::daemon::service::{Lists, SecondCalls};
+use crate::daemon::service::{LongLists, SecondCalls};
 use crate::daemon::testing::{MemoryStore, Play, ScriptedIssuer, keep};
 use crate::fault::FaultKind;
-use crate::policy::{Caller, Gate, Peer, UserNamespace};
+use crate::policy::{AccessContext, Caller, Peer, UserNamespace};
 use crate::process::program::ProgramFile;
 
 const OURS: u32 = 1_000;
@@ -63,7 +63,7 @@ fn profiles(handle: Arc<Handle>) -> Profiles {
 /// Creates a daemon of `own_uid` whose only profile's issuer plays this scene, and the sender that ends its watches.
 fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
     let (handle, clock) = keep(&ScriptedIssuer::new(&[scene]), &MemoryStore::new(Some("s")));
-    let roster = Arc::new(Roster::new(Gate {
+    let roster = Arc::new(Roster::new(AccessContext {
         own_uid,
         namespace: UserNamespace::Identity,
     }));
@@ -77,7 +77,7 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
             program: ProgramFile::of_this_process(),
             reloads: mpsc::channel(1).0,
             closing,
-            lists: Lists::default(),
+            lists: LongLists::default(),
             second_calls: SecondCalls::default(),
             files: CommandFiles::default(),
             rotations: Arc::default(),
@@ -109,7 +109,7 @@ fn connect_to(server: &Arc<Server>, close: watch::Sender<bool>, uid: u32) -> Cli
         groups: Box::default(),
     };
     let peer = Peer { caller, pid: None };
-    tokio::spawn(Arc::clone(server).connection(ours, peer, Door::Tokens, place, leave));
+    tokio::spawn(Arc::clone(server).connection(ours, peer, SocketKind::Tokens, place, leave));
     let (from, to) = split(theirs);
     Client {
         from,
@@ -371,7 +371,7 @@ async fn a_user_that_pipelines_on_many_connections_gets_few_requests_before_othe
         };
         let peer = Peer { caller, pid: None };
         let server = Arc::clone(&server);
-        tokio::spawn(server.connection(ours, peer, Door::Tokens, place, leave));
+        tokio::spawn(server.connection(ours, peer, SocketKind::Tokens, place, leave));
         theirs
     };
     let mut greedy: Vec<_> = (0..64).map(|_| connect(0)).collect();

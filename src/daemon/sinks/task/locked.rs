@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::{Content, Task};
 use crate::instant::Now;
-use crate::lifecycle::{Held, View};
+use crate::lifecycle::{HeldToken, View};
 use crate::wire::SinkState;
 
 impl Task {
@@ -17,7 +17,7 @@ impl Task {
         &mut self,
         view: &mut watch::Receiver<View>,
         now: Now,
-    ) -> Option<Arc<Held>> {
+    ) -> Option<Arc<HeldToken>> {
         let (held, locks) = {
             let view = view.borrow_and_update();
             (view.valid(now.boot).cloned(), view.locks)
@@ -27,7 +27,7 @@ impl Task {
             self.leave(now).await;
         }
         if let Some(path) = self.files.first() {
-            self.handle.sinks().heed(path, locks);
+            self.handle.sinks().record_lock(path, locks);
         }
         held
     }

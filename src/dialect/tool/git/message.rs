@@ -26,31 +26,32 @@ pub(super) struct Message<'a> {
 /// The reason for which a message is refused. It is a fixed sentence, since the message may hold a password or terminal
 /// escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Refused(pub(super) &'static str);
+pub(super) struct InvalidMessage(pub(super) &'static str);
 
 impl<'a> Message<'a> {
     /// Reads a message. Only a line feed ends a line, as in git itself. A helper that also ended lines at a carriage
     /// return sent one host's credential to another host (CVE-2024-50338).
     ///
     /// # Errors
-    /// [`Refused`] for a control character, a line without `=`, and a second value of a key that may have only one.
-    pub(super) fn parse(input: &'a [u8]) -> Result<Self, Refused> {
+    /// [`InvalidMessage`] for a control character, a line without `=`, and a second value of a key that may have only
+    /// one.
+    pub(super) fn parse(input: &'a [u8]) -> Result<Self, InvalidMessage> {
         let mut message = Self::default();
         let lines = input.split(|byte| *byte == b'\n');
         for line in lines.take_while(|line| !line.is_empty()) {
             if line.iter().any(u8::is_ascii_control) {
-                return Err(Refused("it has a control character"));
+                return Err(InvalidMessage("it has a control character"));
             }
             let equals = line.iter().position(|byte| *byte == b'=');
             let (key, value) = equals
                 .and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?)))
-                .ok_or(Refused("a line of it has no '='"))?;
+                .ok_or(InvalidMessage("a line of it has no '='"))?;
             message.take(key, value)?;
         }
         Ok(message)
     }
 
-    fn take(&mut self, key: &[u8], value: &'a [u8]) -> Result<(), Refused> {
+    fn take(&mut self, key: &[u8], value: &'a [u8]) -> Result<(), InvalidMessage> {
         let once = match key {
             b"protocol" => &mut self.protocol,
             b"host" => &mut self.host,
@@ -71,7 +72,7 @@ impl<'a> Message<'a> {
         };
         match once.replace(value) {
             None => Ok(()),
-            Some(_) => Err(Refused("a line of it is there twice")),
+            Some(_) => Err(InvalidMessage("a line of it is there twice")),
         }
     }
 
@@ -79,33 +80,34 @@ impl<'a> Message<'a> {
     /// and only with `credential.useHttpPath`.
     ///
     /// # Errors
-    /// [`Refused`] for a message without a protocol or a host, and for everything that [`Address::parse`] refuses.
-    pub(super) fn address(&self) -> Result<Address, Refused> {
+    /// [`InvalidMessage`] for a message without a protocol or a host, and for everything that [`Address::parse`]
+    /// refuses.
+    pub(super) fn address(&self) -> Result<Address, InvalidMessage> {
         let text = |value: Option<&'a [u8]>| {
             let text = std::str::from_utf8(value.unwrap_or_default());
-            text.map_err(|_| Refused("it is not UTF-8"))
+            text.map_err(|_| InvalidMessage("it is not UTF-8"))
         };
         let (protocol, host) = (text(self.protocol)?, text(self.host)?);
         if protocol.is_empty() || host.is_empty() {
-            return Err(Refused("its protocol or its host is missing"));
+            return Err(InvalidMessage("its protocol or its host is missing"));
         }
         let is_http = |name: &&str| protocol.eq_ignore_ascii_case(name);
         let protocol = ["https", "http"].into_iter().find(is_http);
-        let protocol = protocol.ok_or(Refused("its protocol is not https"))?;
+        let protocol = protocol.ok_or(InvalidMessage("its protocol is not https"))?;
         if host.contains(['/', '?', '#']) {
-            return Err(Refused("its host is more than a host"));
+            return Err(InvalidMessage("its host is more than a host"));
         }
         let path = encoded(text(self.path)?);
         let address = Address::parse(&format!("{protocol}://{host}/{path}"));
-        address.map_err(|InvalidAddress(why)| Refused(why))
+        address.map_err(|InvalidAddress(why)| InvalidMessage(why))
     }
 
     /// Returns the user name in the address.
     ///
     /// # Errors
-    /// [`Refused`] for a name that is not UTF-8 or has an invisible character: some of these end a line for some
+    /// [`InvalidMessage`] for a name that is not UTF-8 or has an invisible character: some of these end a line for some
     /// programs.
-    pub(super) fn username(&self) -> Result<Option<String>, Refused> {
+    pub(super) fn username(&self) -> Result<Option<String>, InvalidMessage> {
         let Some(name) = self.username.filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
@@ -113,7 +115,9 @@ impl<'a> Message<'a> {
             |c: char| c.is_control() || is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}');
         match std::str::from_utf8(name) {
             Ok(name) if !name.contains(is_hidden) => Ok(Some(name.to_owned())),
-            _ => Err(Refused("its username has a character that cannot be seen")),
+            _ => Err(InvalidMessage(
+                "its username has a character that cannot be seen",
+            )),
         }
     }
 
@@ -175,7 +179,7 @@ mod tests {
         }
     }
 
-    fn address(text: &str) -> Result<String, Refused> {
+    fn address(text: &str) -> Result<String, InvalidMessage> {
         let message = Message::parse(text.as_bytes())?;
         Ok(message.address()?.to_string())
     }

@@ -21,16 +21,16 @@ fn call(args: &[&str], input: &str) -> Invocation {
 
 fn answered(run: &Invocation) -> Reply {
     match parse(run) {
-        Parsed::Answer(Answer::Done(reply)) => reply,
-        Parsed::Answer(other) => panic!("{other:?}"),
-        Parsed::Ask(_) | Parsed::Confirm(..) => panic!("asks"),
+        NextStep::Answer(Instruction::Done(reply)) => reply,
+        NextStep::Answer(other) => panic!("{other:?}"),
+        NextStep::Ask(_) | NextStep::Confirm(..) => panic!("asks"),
     }
 }
 
 fn report(input: &str) -> Option<AddressRejectQuery> {
     match parse(&call(&["erase"], input)) {
-        Parsed::Ask(Asked::AddressReject(query, _)) => Some(query),
-        Parsed::Answer(Answer::Done(silent)) => {
+        NextStep::Ask(Question::AddressReject(query, _)) => Some(query),
+        NextStep::Answer(Instruction::Done(silent)) => {
             assert_eq!(silent, Reply::default());
             None
         }
@@ -55,7 +55,7 @@ fn entry(auth: Option<HostAuth>, username: Option<&str>) -> HostEntry {
 
 /// Returns what `get` prints for this input, if the entry has these settings.
 fn printed(input: &str, auth: Option<HostAuth>, username: Option<&str>) -> String {
-    let Asked::Address(_, print) = asked(&call(&["get"], input)) else {
+    let Question::Address(_, print) = asked(&call(&["get"], input)) else {
         panic!("asks for the token of an address")
     };
     let answer = AddressAnswer {
@@ -71,7 +71,7 @@ fn printed(input: &str, auth: Option<HostAuth>, username: Option<&str>) -> Strin
 #[test]
 fn the_operation_and_the_profile_come_in_either_order() {
     let query = |args: &[&str]| match asked(&call(args, HERE)) {
-        Asked::Address(query, _) => query,
+        Question::Address(query, _) => query,
         _ => panic!("asks for the token of an address"),
     };
     let here = Address::parse("git.example").unwrap();
@@ -85,10 +85,13 @@ fn the_operation_and_the_profile_come_in_either_order() {
     assert_eq!(query(&["get", "get"]).profile.unwrap().as_str(), "get");
     let mut by_name = call(&[], HERE);
     by_name.args = vec!["git-credential-jeton".into(), "get".into()];
-    assert!(matches!(parse(&by_name), Parsed::Ask(Asked::Address(..))));
+    assert!(matches!(
+        parse(&by_name),
+        NextStep::Ask(Question::Address(..))
+    ));
     let mut elsewhere = call(&["get"], HERE);
     elsewhere.env.insert("JETON_PROFILE".into(), "ci".into());
-    let Asked::Address(query, _) = asked(&elsewhere) else {
+    let Question::Address(query, _) = asked(&elsewhere) else {
         panic!()
     };
     assert_eq!(query.profile, None, "the address decides");
@@ -97,8 +100,8 @@ fn the_operation_and_the_profile_come_in_either_order() {
 #[test]
 fn input_is_drained_by_each_operation_that_has_some() {
     for operation in ["get", "store", "erase"] {
-        let all = Answer::SendInput { one_line: false };
-        let Parsed::Answer(answer) = parse(&run(&["git", operation])) else {
+        let all = Instruction::SendInput { one_line: false };
+        let NextStep::Answer(answer) = parse(&run(&["git", operation])) else {
             panic!("asks for no input")
         };
         assert_eq!(answer, all, "{operation}");
@@ -231,7 +234,7 @@ fn the_user_is_the_entrys_else_that_of_the_address() {
             "{printed}"
         );
     }
-    let Asked::Address(query, _) = asked(&call(&["get"], &named)) else {
+    let Question::Address(query, _) = asked(&call(&["get"], &named)) else {
         panic!()
     };
     assert_eq!(query.username.as_deref(), Some("alice"));
@@ -241,7 +244,7 @@ fn the_user_is_the_entrys_else_that_of_the_address() {
 fn each_byte_of_a_token_is_printed() {
     for token in hard_tokens() {
         let input = format!("capability[]=authtype\n{HERE}");
-        let Asked::Address(_, print) = asked(&call(&["get"], &input)) else {
+        let Question::Address(_, print) = asked(&call(&["get"], &input)) else {
             panic!()
         };
         let answer = AddressAnswer {

@@ -3,10 +3,10 @@
 use super::*;
 use crate::dialect::testing::*;
 use crate::dialect::{is_admin, parse};
-use crate::wire::frame::Answer;
+use crate::wire::frame::Instruction;
 
-fn step(name: &'static str, until: Option<u64>, end: Option<StepEnd>) -> RotationNews {
-    RotationNews::Step(StepReply {
+fn step(name: &'static str, until: Option<u64>, end: Option<StepEnd>) -> RotationEvent {
+    RotationEvent::Step(StepReply {
         profile: "research".into(),
         step: name,
         detail: "the issuer said \u{1b}[2J".into(),
@@ -18,8 +18,8 @@ fn step(name: &'static str, until: Option<u64>, end: Option<StepEnd>) -> Rotatio
     })
 }
 
-fn shown(run: &Invocation, news: &RotationNews) -> String {
-    let Asked::Rotate(_, print) = asked(run) else {
+fn shown(run: &Invocation, news: &RotationEvent) -> String {
+    let Question::Rotate(_, print) = asked(run) else {
         panic!("asks for no rotation")
     };
     let reply = print.print(news, around());
@@ -33,7 +33,7 @@ fn the_words_say_which_rotation_is_wanted_and_that_it_needs_the_admin_socket() {
         let run = run(args);
         assert!(is_admin(&run), "{args:?}");
         match asked(&run) {
-            Asked::Rotate(query, _) => query,
+            Question::Rotate(query, _) => query,
             _ => panic!("asks for no rotation"),
         }
     };
@@ -65,7 +65,7 @@ fn the_words_say_which_rotation_is_wanted_and_that_it_needs_the_admin_socket() {
 fn a_rotation_in_place_begins_only_after_the_profiles_name_was_typed() {
     let args = ["rotate", "ci", "--in-place"];
     let refusal = |run: &Invocation| match parse(run) {
-        Parsed::Answer(Answer::Done(reply)) => (reply.exit, reply.stderr),
+        NextStep::Answer(Instruction::Done(reply)) => (reply.exit, reply.stderr),
         _ => panic!("is not refused"),
     };
     let (exit, why) = refusal(&run(&args));
@@ -74,7 +74,7 @@ fn a_rotation_in_place_begins_only_after_the_profiles_name_was_typed() {
 
     let mut typed = run(&args);
     (typed.terminal.input, typed.terminal.error) = (true, true);
-    let Parsed::Confirm(query, prompt) = parse(&typed) else {
+    let NextStep::Confirm(query, prompt) = parse(&typed) else {
         panic!("does not ask")
     };
     assert!(query.in_place && query.profile.is_some_and(|it| it.as_str() == "ci"));
@@ -87,7 +87,11 @@ fn a_rotation_in_place_begins_only_after_the_profiles_name_was_typed() {
         ("ci2\n", false),
     ] {
         typed.stdin = Some(line.into());
-        assert_eq!(matches!(parse(&typed), Parsed::Ask(_)), goes_on, "{line:?}");
+        assert_eq!(
+            matches!(parse(&typed), NextStep::Ask(_)),
+            goes_on,
+            "{line:?}"
+        );
     }
     let mut nameless = run(&["rotate", "--in-place"]);
     nameless.terminal = typed.terminal;
@@ -111,7 +115,7 @@ fn a_program_gets_a_line_of_json_a_step() {
     );
     let last = shown(&run, &step("ended", None, Some(StepEnd::NeedsHuman)));
     assert!(last.ends_with(",\"end\":\"needs_human\"}\n"), "{last}");
-    assert_eq!(shown(&run, &RotationNews::Quiet), "");
+    assert_eq!(shown(&run, &RotationEvent::Quiet), "");
 }
 
 #[test]
@@ -120,7 +124,7 @@ fn a_person_gets_a_line_a_step_and_on_a_terminal_a_bar() {
     let waiting = step("waiting", Some(1_800_003_600), None);
     let text = "waiting: the issuer said ?[2J (for 1 h)\n";
     assert_eq!(shown(&run, &waiting), text);
-    let RotationNews::Step(step_of) = &waiting else {
+    let RotationEvent::Step(step_of) = &waiting else {
         panic!("it is a step")
     };
     for (since, until, times) in [
@@ -143,7 +147,7 @@ fn a_person_gets_a_line_a_step_and_on_a_terminal_a_bar() {
             ..step_of.clone()
         };
         let says = format!("waiting: the issuer said ?[2J{times}\n");
-        assert_eq!(shown(&run, &RotationNews::Step(step)), says);
+        assert_eq!(shown(&run, &RotationEvent::Step(step)), says);
     }
     run.terminal.output = true;
     assert_eq!(shown(&run, &waiting), format!("#######... {text}"));

@@ -8,11 +8,11 @@ use super::style::{BAR, Style};
 use crate::command_line;
 use crate::dialect::{human, key};
 use crate::lifecycle::Phase;
-use crate::query::{DaemonState, ProfileState, Surroundings};
+use crate::query::{DaemonState, PrintContext, ProfileState};
 use crate::wire::SKEW_LIMIT;
 
 /// Formats the complete text.
-pub(super) fn table(state: &DaemonState, around: Surroundings<'_>, style: Style) -> String {
+pub(super) fn table(state: &DaemonState, around: PrintContext<'_>, style: Style) -> String {
     let profiles = &state.profiles[..];
     let mut out = String::new();
     let mut line = |text: &str| {
@@ -60,7 +60,7 @@ pub(super) fn table(state: &DaemonState, around: Surroundings<'_>, style: Style)
 }
 
 /// Returns the notes below the row of a profile: its problems, and the files that its token is written to.
-fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a, str>> {
+fn notes<'a>(profile: &'a ProfileState, around: PrintContext<'_>) -> Vec<Cow<'a, str>> {
     let reply = &profile.reply;
     let mut notes = vec![];
     match (&profile.blocked, &reply.last_fault) {
@@ -197,7 +197,7 @@ impl Columns {
 
 fn row(
     profile: &ProfileState,
-    around: Surroundings<'_>,
+    around: PrintContext<'_>,
     columns: &Columns,
     style: Style,
 ) -> String {

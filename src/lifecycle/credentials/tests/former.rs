@@ -6,7 +6,7 @@ use super::*;
 fn accepted() -> Credentials {
     let mut machine = calling();
     let told = machine.answered(at(0), 1, granted(at(0)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     machine
 }
 
@@ -15,7 +15,7 @@ fn accepted() -> Credentials {
 fn replaced() -> Credentials {
     let mut machine = accepted();
     let changed = machine.rechecked(at(50), Some(alone(id(2))));
-    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
     assert_calls(&machine.begin(at(100), 2), 2, at(100));
     assert!(machine.rejected_successor().is_none());
     let end = failed(at(100), FaultKind::Rejected);
@@ -31,18 +31,18 @@ fn a_new_credential_that_is_rejected_leaves_the_former_one_in_use_and_the_state_
     let says = |machine: &Credentials| machine.rejected_successor().map(|last| last.at);
     assert_eq!(says(&machine), Some(at(100)));
     let told = machine.answered(at(100), 2, granted(at(100)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     assert_eq!(says(&machine), Some(at(100)));
     // Before the probe of the stored credential is due, only the former one is sent.
     assert!(matches!(machine.begin(at(102), 3), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(102), 3, Ok(alone(id(2)))), 1, at(102));
     let told = machine.answered(at(102), 3, granted(at(102)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     // When its probe is due, the stored credential is tried again.
     assert!(matches!(machine.begin(at(200), 4), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(200), 4, Ok(alone(id(2)))), 2, at(200));
     let told = machine.answered(at(200), 4, granted(at(200)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     assert_eq!(says(&machine), None);
     assert!(machine.needs(id(2)) && !machine.needs(id(1)));
 }
@@ -58,7 +58,7 @@ fn the_former_credential_is_forgotten_once_it_is_rejected_too() {
     // Both credentials wait for their probes.
     assert!(matches!(machine.begin(at(101), 3), Decision::Load { .. }));
     let told = machine.loaded(at(101), 3, Ok(alone(id(2))));
-    assert!(matches!(told, Decision::Tell(Event::Withheld { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Withheld { .. })));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_store_that_cannot_be_read_keeps_the_former_credential_in_use() {
     for read in [nothing(), unreadable()] {
         let mut machine = replaced();
         let told = machine.answered(at(100), 2, granted(at(100)));
-        assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+        assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
         assert!(matches!(machine.begin(at(200), 3), Decision::Load { .. }));
         assert_calls(&machine.loaded(at(200), 3, read), 1, at(200));
     }
@@ -77,7 +77,7 @@ fn a_store_that_cannot_be_read_keeps_the_former_credential_in_use() {
 fn after_a_rejection_that_states_a_wait_the_next_attempt_sends_the_former_credential() {
     let mut machine = accepted();
     let changed = machine.rechecked(at(50), Some(alone(id(2))));
-    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
     assert_calls(&machine.begin(at(100), 2), 2, at(100));
     let wait = Some(Duration::from_secs(300));
     let fault = Fault::new(FaultKind::Rejected, "x").with_retry_after(wait);
@@ -88,7 +88,7 @@ fn after_a_rejection_that_states_a_wait_the_next_attempt_sends_the_former_creden
     assert!(matches!(machine.begin(at(400), 3), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(400), 3, Ok(alone(id(2)))), 1, at(400));
     let told = machine.answered(at(400), 3, granted(at(400)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     assert!(matches!(machine.begin(at(600), 4), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(600), 4, Ok(alone(id(2)))), 2, at(600));
 }
@@ -106,9 +106,9 @@ fn the_same_secret_enrolled_again_is_no_former_credential() {
     let call = machine.loaded(at(0), 1, Ok(alone(before)));
     assert!(matches!(call, Decision::Call { .. }));
     let told = machine.answered(at(0), 1, granted(at(0)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     let changed = machine.rechecked(at(50), Some(alone(after)));
-    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
     let call = machine.begin(at(100), 2);
     assert!(matches!(call, Decision::Call { credential, .. } if credential == after));
     let end = failed(at(100), FaultKind::Rejected);
@@ -122,9 +122,9 @@ fn the_same_secret_enrolled_again_is_no_former_credential() {
 fn a_person_may_have_a_token_refreshed_with_the_former_credential() {
     let mut machine = replaced();
     let told = machine.answered(at(100), 2, granted(at(100)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     let asked = machine.refresh_requested();
-    assert!(matches!(asked, Decision::Tell(Event::RefreshRequested)));
+    assert!(matches!(asked, Decision::Pass(Event::RefreshRequested)));
 }
 
 #[test]
@@ -134,6 +134,6 @@ fn the_former_credential_put_back_into_the_store_is_in_use_without_an_attempt() 
     assert!(matches!(put_back, Decision::Wait), "it is carried");
     assert!(machine.rejected_successor().is_none());
     let told = machine.answered(at(101), 2, granted(at(100)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     assert_calls(&machine.begin(at(200), 3), 1, at(200));
 }

@@ -16,7 +16,7 @@ fn in_use(machine: Credentials, before: CredentialId) -> Credentials {
     let call = machine.loaded(at(0), 1, Ok(alone(before)));
     assert!(matches!(call, Decision::Call { .. }));
     let told = machine.answered(at(0), 1, granted(at(0)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     machine
 }
 
@@ -34,7 +34,7 @@ fn half_a_change_is_waited_for_and_the_whole_is_taken_up_at_once() {
     assert!(matches!(wait, Decision::Wait));
     assert_eq!(machine.next_look(), Some(at(15)));
     let changed = machine.rechecked(at(13), Some(alone(whole)));
-    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
     assert!(machine.next_look().is_none());
     assert!(machine.stored() == Some(whole));
 }
@@ -46,10 +46,10 @@ fn after_five_seconds_half_a_change_counts_as_whole() {
     let wait = machine.rechecked(at(10), Some(alone(half)));
     assert!(matches!(wait, Decision::Wait));
     let changed = machine.rechecked(at(15), Some(alone(half)));
-    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
     assert!(machine.next_look().is_none());
     let changed = machine.rechecked(at(16), Some(alone(whole)));
-    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn only_another_client_id_with_the_same_secret_in_two_places_is_half_a_change() 
         let machine = Credentials::default().in_two_places(is_in_two_places);
         let mut machine = in_use(machine, before);
         let changed = machine.rechecked(at(10), Some(alone(found)));
-        assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+        assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
     }
 }
 
@@ -91,7 +91,7 @@ fn an_attempt_sends_no_half_of_a_change() {
     // The next attempt finds the same half.
     assert!(matches!(machine.begin(at(14), 3), Decision::Load { .. }));
     let told = machine.loaded(at(14), 3, Ok(alone(half)));
-    let Decision::Tell(Event::Withheld { until, .. }) = told else {
+    let Decision::Pass(Event::Withheld { until, .. }) = told else {
         panic!("{told:?}");
     };
     assert_eq!(until, at(15));
@@ -108,7 +108,7 @@ fn the_former_credential_is_sent_while_the_rest_of_a_change_is_waited_for() {
         .map(|(id, secret)| Credential::parse(id, secret).unwrap().id(&key));
     let mut machine = in_use(Credentials::default().in_two_places(true), former);
     let changed = machine.rechecked(at(10), Some(alone(before)));
-    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
     let call = machine.begin(at(10), 2);
     assert!(matches!(call, Decision::Call { credential, .. } if credential == before));
     let next = machine.answered(at(10), 2, failed(at(10), FaultKind::Rejected));
@@ -116,7 +116,7 @@ fn the_former_credential_is_sent_while_the_rest_of_a_change_is_waited_for() {
     let call = machine.loaded(at(10), 2, Ok(alone(before)));
     assert!(matches!(call, Decision::Call { credential, .. } if credential == former));
     let told = machine.answered(at(10), 2, granted(at(10)));
-    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
     // The next refresh is due when half a change is found.
     assert!(matches!(machine.begin(at(100), 3), Decision::Load { .. }));
     let call = machine.loaded(at(100), 3, Ok(alone(half)));

@@ -169,7 +169,7 @@ impl World {
         }
     }
 
-    fn read(&mut self) -> Read {
+    fn read(&mut self) -> StoreRead {
         match self.stored {
             Ok(0) => nothing(),
             Ok(number) => {
@@ -177,7 +177,7 @@ impl World {
                 self.record.push(Entry::Read(number));
                 let other = (self.beside > 0).then(|| id(self.beside));
                 let credential = id(number);
-                Ok(Found { credential, other })
+                Ok(StoredCredentials { credential, other })
             }
             Err(()) => Err(NotLoaded::Failed(Fault::new(FaultKind::Connect, "x"))),
         }
@@ -282,13 +282,13 @@ impl World {
                 });
             }
             Decision::Recheck => self.recheck(),
-            Decision::Tell(Event::CredentialChanged) => self.begin(),
-            Decision::Tell(Event::LookAgain | Event::RefreshRequested) => {
+            Decision::Pass(Event::CredentialChanged) => self.begin(),
+            Decision::Pass(Event::Recheck | Event::RefreshRequested) => {
                 if self.pending.is_none() {
                     self.begin();
                 }
             }
-            Decision::Tell(event) => {
+            Decision::Pass(event) => {
                 if let Event::Failed { rejections, .. } = event
                     && !rejections.is_none()
                 {

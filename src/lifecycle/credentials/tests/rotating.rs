@@ -3,12 +3,12 @@
 use super::*;
 
 /// Builds a read that found credential 1 and the other key 2.
-fn both() -> Read {
+fn both() -> StoreRead {
     Ok(pair(1, 2))
 }
 
-fn pair(stored: u8, other: u8) -> Found {
-    Found {
+fn pair(stored: u8, other: u8) -> StoredCredentials {
+    StoredCredentials {
         credential: id(stored),
         other: Some(id(other)),
     }
@@ -35,7 +35,7 @@ fn first_rejected() -> Credentials {
 #[track_caller]
 fn assert_fetched(told: &Decision) {
     assert!(
-        matches!(told, Decision::Tell(Event::Fetched { .. })),
+        matches!(told, Decision::Pass(Event::Fetched { .. })),
         "{told:?}"
     );
 }
@@ -68,7 +68,7 @@ fn a_rejection_counts_once_both_keys_are_rejected_and_each_waits_for_its_probe()
     assert_eq!(rejections(&next), 1);
     assert!(matches!(machine.begin(at(1), 2), Decision::Load { .. }));
     let told = machine.loaded(at(1), 2, both());
-    assert!(matches!(told, Decision::Tell(Event::Withheld { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Withheld { .. })));
     assert!(matches!(machine.begin(at(5), 3), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(5), 3, both()), 1, at(5));
     let next = machine.answered(at(5), 3, failed(at(5), FaultKind::Rejected));
@@ -106,7 +106,7 @@ fn a_former_credential_that_is_rejected_too_leaves_the_other_key_to_a_third_call
     let mut machine = calling();
     assert_fetched(&machine.answered(at(0), 1, granted(at(0))));
     let changed = machine.rechecked(at(50), Some(pair(2, 3)));
-    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
     assert_calls(&machine.begin(at(100), 2), 2, at(100));
     let next = machine.answered(at(100), 2, failed(at(100), FaultKind::Rejected));
     assert!(matches!(next, Decision::Load { .. }));
@@ -123,7 +123,7 @@ fn another_key_that_appears_beside_a_rejected_one_is_tried_at_once() {
     let same = machine.rechecked(at(1), Some(alone(id(1))));
     assert!(matches!(same, Decision::Wait));
     let found = machine.rechecked(at(2), Some(pair(1, 2)));
-    assert!(matches!(found, Decision::Tell(Event::CredentialChanged)));
+    assert!(matches!(found, Decision::Pass(Event::CredentialChanged)));
     assert!(matches!(machine.begin(at(2), 2), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(2), 2, both()), 2, at(2));
     // Another read with the same result has no effect.
@@ -138,5 +138,5 @@ fn the_same_secret_is_no_other_key() {
     assert!(matches!(found, Decision::Wait));
     assert!(matches!(machine.begin(at(1), 2), Decision::Load { .. }));
     let told = machine.loaded(at(1), 2, Ok(pair(1, 1)));
-    assert!(matches!(told, Decision::Tell(Event::Withheld { .. })));
+    assert!(matches!(told, Decision::Pass(Event::Withheld { .. })));
 }

@@ -8,7 +8,7 @@ use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription as Alert, CertificateError, Error as TlsError, OtherError};
 
 use super::super::route::Route;
-use super::super::unaccepted::Unaccepted;
+use super::super::unaccepted::CertificateProblem;
 use crate::fault::FaultKind;
 
 /// The first moment whose year has five digits, in Unix time.
@@ -19,8 +19,10 @@ pub(super) fn kind(error: &TlsError) -> FaultKind {
     let TlsError::InvalidCertificate(error) = error else {
         return FaultKind::TlsUntrusted;
     };
-    match (error, Unaccepted::of(error)) {
-        (_, Some(Unaccepted::ExpiredAbove | Unaccepted::NotYetValidAbove)) => FaultKind::TlsExpired,
+    match (error, CertificateProblem::of(error)) {
+        (_, Some(CertificateProblem::ExpiredAbove | CertificateProblem::NotYetValidAbove)) => {
+            FaultKind::TlsExpired
+        }
         (CertificateError::NotValidForName, _)
         | (CertificateError::NotValidForNameContext { .. }, _) => FaultKind::TlsName,
         (CertificateError::Expired, _)
@@ -87,8 +89,8 @@ fn of_certificate(error: &CertificateError, has_ca_file: bool) -> String {
                 return "is not trusted".to_owned();
             };
             match words {
-                Words::Untrusted(words) => words.to_owned(),
-                Words::Other(words) => return format!("{words}{clock}"),
+                CertificatePhrase::Untrusted(words) => words.to_owned(),
+                CertificatePhrase::Other(words) => return format!("{words}{clock}"),
             }
         }
         _ => return "is not trusted".to_owned(),
@@ -97,7 +99,7 @@ fn of_certificate(error: &CertificateError, has_ca_file: bool) -> String {
 }
 
 /// The phrase that follows "the certificate of ...".
-enum Words {
+enum CertificatePhrase {
     /// A phrase that follows "is not trusted:".
     Untrusted(&'static str),
     /// A complete phrase.
@@ -126,9 +128,9 @@ fn of_name(expected: &ServerName<'_>, presented: &[String]) -> String {
     }
 }
 
-fn of_reason(reason: Unaccepted, has_ca_file: bool) -> Words {
-    use Unaccepted as Is;
-    Words::Untrusted(match (reason, has_ca_file) {
+fn of_reason(reason: CertificateProblem, has_ca_file: bool) -> CertificatePhrase {
+    use CertificateProblem as Is;
+    CertificatePhrase::Untrusted(match (reason, has_ca_file) {
         (Is::SelfSigned, true) => "it is self-signed, and not the one in the CA file",
         (Is::SelfSigned, false) => {
             "it is self-signed; if it is meant to be, name exactly this certificate: --ca-file (jetond add), or ca-file in the profile"
@@ -156,19 +158,21 @@ fn of_reason(reason: Unaccepted, has_ca_file: bool) -> Words {
             "it is signed by a certificate in the CA file that is no CA (basicConstraints = CA:FALSE)"
         }
         (Is::ExpiredAbove, _) => {
-            return Words::Other(
+            return CertificatePhrase::Other(
                 "is right, but a certificate of its chain has expired: have the server send the new one",
             );
         }
         (Is::NotYetValidAbove, _) => {
-            return Words::Other("is right, but a certificate of its chain is not valid yet");
+            return CertificatePhrase::Other(
+                "is right, but a certificate of its chain is not valid yet",
+            );
         }
     })
 }
 
-fn of_library(error: &webpki::Error, has_ca_file: bool) -> Option<Words> {
+fn of_library(error: &webpki::Error, has_ca_file: bool) -> Option<CertificatePhrase> {
     use webpki::Error as Is;
-    Some(Words::Untrusted(match error {
+    Some(CertificatePhrase::Untrusted(match error {
         Is::CaUsedAsEndEntity if has_ca_file => {
             "it is the certificate of a CA itself, and not one of those in the CA file"
         }

@@ -30,14 +30,14 @@ impl System {
 }
 
 /// A resolver with counted look-ups. Those of names with `hang` in them wait until the sender is dropped.
-struct Scene {
+struct TestResolver {
     resolver: Resolver,
     system: System,
     looked_up: Arc<Mutex<Vec<String>>>,
     go: Option<Sender<()>>,
 }
 
-impl Scene {
+impl TestResolver {
     fn new(threads: usize) -> Self {
         let system = System(Arc::new(AtomicUsize::new(threads)));
         let looked_up = Arc::<Mutex<Vec<String>>>::default();
@@ -103,7 +103,7 @@ fn no_thread(found: Found) -> bool {
 
 #[tokio::test]
 async fn one_thread_waits_from_the_start_and_looks_up_one_name_after_the_other() {
-    let scene = Scene::new(1);
+    let scene = TestResolver::new(1);
     scene.resolver.start().unwrap();
     scene.resolver.start().unwrap();
     scene.settled((1, 1, 0)).await;
@@ -120,7 +120,7 @@ async fn one_thread_waits_from_the_start_and_looks_up_one_name_after_the_other()
 
 #[tokio::test]
 async fn all_who_ask_for_a_name_share_one_look_up() {
-    let mut scene = Scene::new(9);
+    let mut scene = TestResolver::new(9);
     let asked: Vec<_> = (0..8).map(|_| scene.ask("hang.test")).collect();
     scene.begun(&["hang.test"]).await;
     let late = scene.ask("hang.test");
@@ -135,7 +135,7 @@ async fn all_who_ask_for_a_name_share_one_look_up() {
 
 #[tokio::test]
 async fn a_look_up_that_hangs_costs_only_its_own_name() {
-    let mut scene = Scene::new(9);
+    let mut scene = TestResolver::new(9);
     scene.resolver.start().unwrap();
     let hanging = scene.ask("hang.test");
     scene.begun(&["hang.test"]).await;
@@ -152,7 +152,7 @@ async fn a_look_up_that_hangs_costs_only_its_own_name() {
 
 #[tokio::test(start_paused = true)]
 async fn while_the_only_thread_hangs_other_names_fail_in_time_with_the_reason() {
-    let mut scene = Scene::new(1);
+    let mut scene = TestResolver::new(1);
     let hanging = scene.ask("hang.test");
     scene.begun(&["hang.test"]).await;
     let start = tokio::time::Instant::now();
@@ -172,7 +172,7 @@ async fn while_the_only_thread_hangs_other_names_fail_in_time_with_the_reason() 
 
 #[tokio::test(start_paused = true)]
 async fn a_look_up_that_hangs_is_a_fault_of_the_name_before_the_connection_is_late() {
-    let scene = Scene::new(9);
+    let scene = TestResolver::new(9);
     let start = tokio::time::Instant::now();
     let found = scene.resolver.find_in_time("hang.test").await;
     let why = found.err().unwrap().to_string();
@@ -183,7 +183,7 @@ async fn a_look_up_that_hangs_is_a_fault_of_the_name_before_the_connection_is_la
 
 #[tokio::test]
 async fn who_waits_for_a_thread_gets_the_one_that_comes_back() {
-    let mut scene = Scene::new(1);
+    let mut scene = TestResolver::new(1);
     let hanging = scene.ask("hang.test");
     scene.begun(&["hang.test"]).await;
     let waiting = scene.ask("a.test");
@@ -195,7 +195,7 @@ async fn who_waits_for_a_thread_gets_the_one_that_comes_back() {
 
 #[tokio::test]
 async fn without_any_thread_a_name_fails_at_once_and_the_system_is_asked_again() {
-    let scene = Scene::new(0);
+    let scene = TestResolver::new(0);
     assert!(scene.resolver.start().is_err());
     assert!(no_thread(scene.resolver.find("a.test").await));
     assert_eq!(scene.state(), (0, 0, 0));
@@ -205,7 +205,7 @@ async fn without_any_thread_a_name_fails_at_once_and_the_system_is_asked_again()
 
 #[tokio::test]
 async fn a_name_without_an_address_is_a_fault() {
-    let scene = Scene::new(1);
+    let scene = TestResolver::new(1);
     let found = scene.resolver.find("empty.test").await;
     assert!(matches!(found, Err(ResolveError::NoAddress)), "{found:?}");
     let found = scene.resolver.find("absent.test").await;
@@ -215,7 +215,7 @@ async fn a_name_without_an_address_is_a_fault() {
 
 #[tokio::test]
 async fn localhost_is_this_machine_without_a_look_up() {
-    let scene = Scene::new(0);
+    let scene = TestResolver::new(0);
     for name in ["localhost", "LOCALHOST", "localhost."] {
         let found = scene.resolver.find(name).await.unwrap();
         assert!(found.iter().all(|at| at.ip().is_loopback()) && found.len() == 2);

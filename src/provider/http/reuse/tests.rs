@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
-use super::super::{Answer, Http, Request, Settings};
+use super::super::{Http, IssuerResponse, Request, Settings};
 use super::*;
 use crate::config::BaseUrl;
 use crate::fault::{Fault, FaultKind};
@@ -92,7 +92,7 @@ async fn serve(mut stream: TcpStream, requests: &AtomicUsize, play: impl Fn(usiz
     }
 }
 
-async fn post(http: &Http) -> Result<Answer, Fault> {
+async fn post(http: &Http) -> Result<IssuerResponse, Fault> {
     let request = Request {
         url: http.origin().join("/token"),
         authorization: None,

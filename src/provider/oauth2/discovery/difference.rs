@@ -1,22 +1,22 @@
 //! Explains how the issuer in a document differs from the configured one, to the person who has to correct the
 //! configuration.
 
-use super::unfound::Telling;
+use super::unfound::Informativeness;
 use crate::config::oauth2::EndpointUrl;
 use crate::provider::quote::quote_address;
 
 /// Returns how informative the difference between the two issuers is, and the text after "the discovery document". The
 /// text quotes the issuer's name, unless the name is not an address.
-pub(super) fn explain(named: &str, issuer: &EndpointUrl) -> (Telling, String) {
+pub(super) fn explain(named: &str, issuer: &EndpointUrl) -> (Informativeness, String) {
     let Some(quoted) = quote_address(named) else {
         let what =
             "names another issuer than the configured one, by something that is not an address";
-        return (Telling::OtherIssuer, what.to_owned());
+        return (Informativeness::OtherIssuer, what.to_owned());
     };
     let configured = issuer.as_str();
     let similar = |why: &str| {
         let what = format!("names another issuer, {quoted}: {why}");
-        (Telling::SimilarIssuer, what)
+        (Informativeness::SimilarIssuer, what)
     };
     if let Some(placeholder) = placeholder(named) {
         return similar(&format!(
@@ -47,7 +47,7 @@ pub(super) fn explain(named: &str, issuer: &EndpointUrl) -> (Telling, String) {
     let what = format!(
         "names another issuer than the configured one, {quoted}: if that is the issuer that you mean, write it so; otherwise correct the address"
     );
-    (Telling::OtherIssuer, what)
+    (Informativeness::OtherIssuer, what)
 }
 
 /// Finds a part in braces, such as `{tenantid}` of Entra's `common`.
@@ -92,7 +92,7 @@ mod tests {
         ] {
             let issuer = EndpointUrl::issuer(configured).unwrap();
             let (telling, what) = explain(named, &issuer);
-            assert_eq!(telling, Telling::SimilarIssuer, "{what}");
+            assert_eq!(telling, Informativeness::SimilarIssuer, "{what}");
             assert!(what.contains(&format!("names another issuer, \"{named}\": ")));
             assert!(what.contains(why), "{what}");
         }
@@ -104,7 +104,7 @@ mod tests {
             "https://login.microsoftonline.com/6731de76-14a6-49ae-97bc-6eba6914391e/v2.0",
         ] {
             let (telling, what) = explain(named, &issuer);
-            assert_eq!(telling, Telling::OtherIssuer, "{what}");
+            assert_eq!(telling, Informativeness::OtherIssuer, "{what}");
             let quoted = format!("names another issuer than the configured one, \"{named}\": ");
             assert!(what.contains(&quoted), "{what}");
         }
@@ -116,7 +116,7 @@ mod tests {
             "https://a canary",
         ] {
             let (telling, what) = explain(named, &issuer);
-            assert_eq!(telling, Telling::OtherIssuer, "{what}");
+            assert_eq!(telling, Informativeness::OtherIssuer, "{what}");
             assert!(what.contains("names another issuer") && !what.contains("canary"));
         }
     }

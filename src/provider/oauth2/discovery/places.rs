@@ -8,7 +8,7 @@ use crate::config::oauth2::EndpointUrl;
 
 /// A rule that derives a document's address from the issuer's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum DocumentRule {
     /// The well-known part before the issuer's path (RFC 8414 section 3.1).
     Inserted,
     /// The same part after the path, as Okta and others place it.
@@ -19,9 +19,9 @@ pub(super) enum Place {
 
 /// The rule that found the last document. It is tried first the next time.
 #[derive(Debug, Default)]
-pub struct LastPlace(AtomicU8);
+pub struct LastRule(AtomicU8);
 
-impl Place {
+impl DocumentRule {
     const ALL: [Self; 3] = [Self::Inserted, Self::Appended, Self::OpenId];
 
     fn url(self, issuer: &EndpointUrl) -> Url {
@@ -40,10 +40,10 @@ impl Place {
 
 /// Returns the addresses where the issuer's document may be, without duplicates, in the order in which they are
 /// requested.
-pub(super) fn documents(issuer: &EndpointUrl, last: &LastPlace) -> Vec<(Place, Url)> {
-    let mut places = Place::ALL;
+pub(super) fn documents(issuer: &EndpointUrl, last: &LastRule) -> Vec<(DocumentRule, Url)> {
+    let mut places = DocumentRule::ALL;
     places.sort_by_key(|place| Some(*place) != last.get());
-    let mut documents: Vec<(Place, Url)> = vec![];
+    let mut documents: Vec<(DocumentRule, Url)> = vec![];
     for place in places {
         let url = place.url(issuer);
         // Without a path, the first two are the same.
@@ -56,16 +56,16 @@ pub(super) fn documents(issuer: &EndpointUrl, last: &LastPlace) -> Vec<(Place, U
 
 // === impl LastPlace ===
 
-impl LastPlace {
-    fn get(&self) -> Option<Place> {
+impl LastRule {
+    fn get(&self) -> Option<DocumentRule> {
         let number = usize::from(self.0.load(Ordering::Relaxed));
         number
             .checked_sub(1)
-            .and_then(|at| Place::ALL.get(at).copied())
+            .and_then(|at| DocumentRule::ALL.get(at).copied())
     }
 
     /// Records that a document was found by this rule.
-    pub(super) fn set(&self, place: Place) {
+    pub(super) fn set(&self, place: DocumentRule) {
         self.0.store(place as u8 + 1, Ordering::Relaxed);
     }
 }
@@ -74,7 +74,7 @@ impl LastPlace {
 mod tests {
     use super::*;
 
-    fn addresses(issuer: &str, last: &LastPlace) -> Vec<String> {
+    fn addresses(issuer: &str, last: &LastRule) -> Vec<String> {
         let issuer = EndpointUrl::issuer(issuer).unwrap();
         let documents = documents(&issuer, last).into_iter();
         documents.map(|(_, url)| url.to_string()).collect()
@@ -114,7 +114,7 @@ mod tests {
                 ],
             ),
         ] {
-            assert_eq!(addresses(issuer, &LastPlace::default()), places);
+            assert_eq!(addresses(issuer, &LastRule::default()), places);
             let parsed = EndpointUrl::issuer(issuer).unwrap();
             assert_eq!(parsed.as_str(), issuer, "as it was written");
         }
@@ -123,9 +123,9 @@ mod tests {
     #[test]
     fn the_place_of_the_last_document_is_asked_first_and_the_others_stay() {
         let issuer = "https://a.example/x";
-        let first = addresses(issuer, &LastPlace::default());
-        for (at, place) in Place::ALL.into_iter().enumerate() {
-            let last = LastPlace::default();
+        let first = addresses(issuer, &LastRule::default());
+        for (at, place) in DocumentRule::ALL.into_iter().enumerate() {
+            let last = LastRule::default();
             last.set(place);
             let mut asked = addresses(issuer, &last);
             assert_eq!(asked[0], first[at]);
@@ -135,9 +135,9 @@ mod tests {
             assert_eq!(asked, all);
         }
         // If two rules give the same address, either is right.
-        let last = LastPlace::default();
-        last.set(Place::Appended);
+        let last = LastRule::default();
+        last.set(DocumentRule::Appended);
         let asked = addresses("https://a.example", &last);
-        assert_eq!(asked, addresses("https://a.example", &LastPlace::default()));
+        assert_eq!(asked, addresses("https://a.example", &LastRule::default()));
     }
 }

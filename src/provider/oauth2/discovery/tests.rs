@@ -7,8 +7,8 @@ const PLACE: &str = "https://idp.example/x/.well-known/openid-configuration";
 const GOOD: &str =
     r#"{"issuer":"https://idp.example/x","token_endpoint":"https://idp.example/x/token"}"#;
 
-fn answer(status: u16, content_type: &str, body: &str) -> Answer {
-    Answer {
+fn answer(status: u16, content_type: &str, body: &str) -> IssuerResponse {
+    IssuerResponse {
         status,
         content_type: Some(content_type.to_owned()),
         date: None,
@@ -20,7 +20,7 @@ fn answer(status: u16, content_type: &str, body: &str) -> Answer {
     }
 }
 
-fn judge(answer: &Answer, issuer: &str, mutual_tls: bool) -> Result<Document, Unfound> {
+fn judge(answer: &IssuerResponse, issuer: &str, mutual_tls: bool) -> Result<Document, NoEndpoint> {
     let issuer = EndpointUrl::issuer(issuer).unwrap();
     read(answer, &Url::parse(PLACE).unwrap(), &issuer, mutual_tls)
 }
@@ -29,7 +29,7 @@ fn read_for(issuer: &str, body: &str, mutual_tls: bool) -> Result<String, Fault>
     match judge(&answer(200, "application/json", body), issuer, mutual_tls) {
         Ok(document) => Ok(document.endpoint.url().to_string()),
         Err(unfound) => {
-            assert_ne!(unfound.telling, Telling::Stop, "{unfound:?}");
+            assert_ne!(unfound.telling, Informativeness::Stop, "{unfound:?}");
             Err(unfound.fault)
         }
     }
@@ -211,39 +211,54 @@ fn with_a_client_certificate_the_endpoint_that_asks_for_one_is_used() {
 #[test]
 fn what_is_no_document_is_told_apart_and_only_a_plea_to_slow_down_ends_the_search() {
     for (status, content_type, kind, telling) in [
-        (200, "text/html", FaultKind::Malformed, Telling::NoDocument),
+        (
+            200,
+            "text/html",
+            FaultKind::Malformed,
+            Informativeness::NoDocument,
+        ),
         (
             204,
             "application/json",
             FaultKind::Malformed,
-            Telling::NoDocument,
+            Informativeness::NoDocument,
         ),
         (
             301,
             "application/json",
             FaultKind::Redirect,
-            Telling::NoDocument,
+            Informativeness::NoDocument,
         ),
-        (307, "text/html", FaultKind::Redirect, Telling::NoDocument),
+        (
+            307,
+            "text/html",
+            FaultKind::Redirect,
+            Informativeness::NoDocument,
+        ),
         (
             429,
             "application/json",
             FaultKind::RateLimited,
-            Telling::Stop,
+            Informativeness::Stop,
         ),
         (
             408,
             "application/json",
             FaultKind::ServerError,
-            Telling::Failed,
+            Informativeness::Failed,
         ),
         (
             500,
             "application/json",
             FaultKind::ServerError,
-            Telling::Failed,
+            Informativeness::Failed,
         ),
-        (503, "text/html", FaultKind::ServerError, Telling::Failed),
+        (
+            503,
+            "text/html",
+            FaultKind::ServerError,
+            Informativeness::Failed,
+        ),
     ] {
         let unfound = judge(&answer(status, content_type, "<p>canary"), ISSUER, false).unwrap_err();
         let fault = &unfound.fault;
@@ -259,7 +274,7 @@ fn what_is_no_document_is_told_apart_and_only_a_plea_to_slow_down_ends_the_searc
         let answer = answer(status, "application/json", r#"{"canary":1}"#);
         let unfound = judge(&answer, ISSUER, false).unwrap_err();
         let fault = &unfound.fault;
-        assert_eq!(unfound.telling, Telling::Absent, "{status}");
+        assert_eq!(unfound.telling, Informativeness::Absent, "{status}");
         assert_eq!(fault.kind, Fault::no_endpoint("").kind, "{status}");
         assert!(!fault.is_of_credential(), "{status}");
         assert!(!fault.detail.contains("canary"), "{fault:?}");
@@ -279,7 +294,7 @@ fn an_answer_that_states_a_wait_ends_the_search() {
             answer.retry_after = wait.map(str::to_owned);
             let unfound = judge(&answer, ISSUER, false).unwrap_err();
             assert_eq!(
-                unfound.telling != Telling::Stop,
+                unfound.telling != Informativeness::Stop,
                 goes_on,
                 "{status} {wait:?}"
             );
@@ -296,7 +311,8 @@ fn the_most_telling_reason_is_told_with_the_others_in_a_list() {
         let unfound = read(&answer, &at(path), &issuer, false).unwrap_err();
         (at(path), unfound)
     };
-    let unanswered = |path: &str, kind| (at(path), Unfound::unanswered(Fault::new(kind, "broken")));
+    let unanswered =
+        |path: &str, kind| (at(path), NoEndpoint::unanswered(Fault::new(kind, "broken")));
     let absent = || judged("/absent", 404, "{}");
     let ill = || judged("/ill", 503, "{}");
     let page = || judged("/page", 302, "");

@@ -4,12 +4,12 @@ use url::Url;
 
 use crate::config::oauth2::EndpointUrl;
 use crate::fault::{Fault, FaultKind};
-use crate::provider::answer::Answer;
+use crate::provider::answer::IssuerResponse;
 
 /// The reason why an address gave no token endpoint.
 #[derive(Debug)]
-pub(super) struct Unfound {
-    pub(super) telling: Telling,
+pub(super) struct NoEndpoint {
+    pub(super) telling: Informativeness,
     /// A short form of the reason, for a list.
     brief: String,
     pub(super) fault: Fault,
@@ -18,7 +18,7 @@ pub(super) struct Unfound {
 /// The information in a reason, the least informative first. An address without a document says little if another
 /// address has a more specific problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Telling {
+pub(super) enum Informativeness {
     /// There is nothing at this address.
     Absent,
     /// There is something, but not a document.
@@ -37,11 +37,11 @@ pub(super) enum Telling {
 
 // === impl Unfound ===
 
-impl Unfound {
+impl NoEndpoint {
     /// Creates the reason for a document that is not accepted.
-    pub(super) fn document(telling: Telling, url: &Url, what: &str) -> Self {
+    pub(super) fn document(telling: Informativeness, url: &Url, what: &str) -> Self {
         let brief = match telling {
-            Telling::OtherIssuer | Telling::SimilarIssuer => "another issuer",
+            Informativeness::OtherIssuer | Informativeness::SimilarIssuer => "another issuer",
             _ => "no usable document",
         };
         let what = format!("the discovery document at {url} {what}");
@@ -55,13 +55,13 @@ impl Unfound {
     /// Creates the reason for a missing or incomplete answer.
     pub(super) fn unanswered(fault: Fault) -> Self {
         let (telling, brief) = match fault.kind {
-            FaultKind::Timeout => (Telling::Failed, "no answer in time"),
-            FaultKind::Reset => (Telling::Failed, "the connection broke"),
-            FaultKind::Malformed => (Telling::NoDocument, "no HTTP"),
-            FaultKind::InterimAnswers => (Telling::Failed, "too many interim answers"),
-            FaultKind::TooLarge => (Telling::NoDocument, "too large"),
+            FaultKind::Timeout => (Informativeness::Failed, "no answer in time"),
+            FaultKind::Reset => (Informativeness::Failed, "the connection broke"),
+            FaultKind::Malformed => (Informativeness::NoDocument, "no HTTP"),
+            FaultKind::InterimAnswers => (Informativeness::Failed, "too many interim answers"),
+            FaultKind::TooLarge => (Informativeness::NoDocument, "too large"),
             // All addresses are on one server.
-            _ => (Telling::Stop, ""),
+            _ => (Informativeness::Stop, ""),
         };
         Self {
             telling,
@@ -71,19 +71,19 @@ impl Unfound {
     }
 
     /// Creates the reason for an answer without a document. Texts from the server are not passed on.
-    pub(super) fn answered(answer: &Answer, url: &Url, issuer: &EndpointUrl) -> Self {
+    pub(super) fn answered(answer: &IssuerResponse, url: &Url, issuer: &EndpointUrl) -> Self {
         let status = answer.status;
         let failed = |kind, what: &str| Fault::new(kind, format!("{url} {what}"));
         let (telling, fault) = match status {
             200 => (
-                Telling::NoDocument,
+                Informativeness::NoDocument,
                 failed(
                     FaultKind::Malformed,
                     "answered with something other than JSON, so not with a discovery document; is it the right issuer?",
                 ),
             ),
             300..400 => (
-                Telling::NoDocument,
+                Informativeness::NoDocument,
                 failed(
                     FaultKind::Redirect,
                     &format!(
@@ -92,28 +92,28 @@ impl Unfound {
                 ),
             ),
             429 => (
-                Telling::Stop,
+                Informativeness::Stop,
                 failed(
                     FaultKind::RateLimited,
                     &format!("asked to slow down ({status})"),
                 ),
             ),
             408 | 425 | 500.. => (
-                Telling::Failed,
+                Informativeness::Failed,
                 failed(
                     FaultKind::ServerError,
                     &format!("failed to give a discovery document ({status})"),
                 ),
             ),
             400..500 => (
-                Telling::Absent,
+                Informativeness::Absent,
                 Fault::no_endpoint(format!(
                     "{url} has no discovery document for this issuer ({status}): is the issuer written as it should be, {}? Else set token-url",
                     issuer.as_str()
                 )),
             ),
             _ => (
-                Telling::NoDocument,
+                Informativeness::NoDocument,
                 failed(
                     FaultKind::Malformed,
                     &format!(
@@ -126,7 +126,7 @@ impl Unfound {
         let fault = fault.with_retry_at(answer.wait_until());
         // The next address would be requested within the stated wait.
         let telling = if fault.states_a_wait() {
-            Telling::Stop
+            Informativeness::Stop
         } else {
             telling
         };
@@ -143,7 +143,7 @@ impl Unfound {
 }
 
 /// Returns the most informative reason, with the others in a list. Among equals, the first one wins.
-pub(super) fn most_telling(unfound: Vec<(Url, Unfound)>) -> Fault {
+pub(super) fn most_telling(unfound: Vec<(Url, NoEndpoint)>) -> Fault {
     let first_of = |best: Option<usize>, at: usize| {
         let telling = |at: usize| unfound.get(at).map(|(_, it)| it.telling);
         match best {
@@ -158,7 +158,7 @@ pub(super) fn most_telling(unfound: Vec<(Url, Unfound)>) -> Fault {
         .map(|(_, (url, it))| format!("{} ({})", url.path(), it.brief))
         .collect();
     let told = best.and_then(|best| unfound.into_iter().nth(best));
-    let Some((_, Unfound { mut fault, .. })) = told else {
+    let Some((_, NoEndpoint { mut fault, .. })) = told else {
         return Fault::no_endpoint("there is nowhere to look");
     };
     if !others.is_empty() {

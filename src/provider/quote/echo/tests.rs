@@ -6,7 +6,7 @@ use url::form_urlencoded::byte_serialize;
 use super::*;
 
 fn said(text: &str, secret: &str) -> String {
-    let hidden = Hidden {
+    let hidden = RedactedText {
         text: secret,
         client_id: Some("my-client"),
         label: "secret",
@@ -150,7 +150,7 @@ fn a_secret_that_is_shorter_than_a_part_is_taken_out_whole() {
 
 #[test]
 fn two_texts_are_told_apart_and_the_end_of_a_long_text_is_cut_off() {
-    let hidden = |text, label| Hidden {
+    let hidden = |text, label| RedactedText {
         text,
         client_id: None,
         label,

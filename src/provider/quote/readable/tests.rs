@@ -19,7 +19,7 @@ const SECRETS: [&str; 12] = [
 fn said(text: &str) -> String {
     readable(
         text,
-        &Known::new(&["test-client", "https://sso.acme-corp.example"]),
+        &KnownWords::new(&["test-client", "https://sso.acme-corp.example"]),
     )
 }
 

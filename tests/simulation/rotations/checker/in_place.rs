@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::history::{Secret, What};
+use super::super::history::{Event, Secret};
 use super::{Finding, Rule};
 
 /// The validity that the kept token must have.
@@ -62,22 +62,22 @@ impl InPlace {
     }
 
     /// Takes an event; returns the promises that it breaks.
-    pub(super) fn take(&mut self, at: Duration, what: &What, known: &Known<'_>) -> Vec<Finding> {
+    pub(super) fn take(&mut self, at: Duration, what: &Event, known: &Known<'_>) -> Vec<Finding> {
         let mut findings = vec![];
         let mut finds = |rule, text| findings.push(Finding::new(rule, at, text));
         if self.waits_for_person && is_write(what) {
             finds(Rule::Person, format!("a person is needed, but {what:?}"));
         }
         match what {
-            What::Starts { tokens_survive, .. } => self.tokens_survive = *tokens_survive,
-            What::Killed => {
+            Event::Starts { tokens_survive, .. } => self.tokens_survive = *tokens_survive,
+            Event::Killed => {
                 self.lost = self.lost.max(self.sent.take());
                 (self.calls, self.was_refused, self.waits_for_person) = (0, false, false);
             }
-            What::Rotates { .. } | What::Reloads | What::Mends => self.waits_for_person = false,
-            What::Suspended { by } => self.slept.push((at, *by)),
-            What::Granted { secret, .. } => self.granted = Some((*secret, at)),
-            What::Slot { token, answer } => {
+            Event::Rotates { .. } | Event::Reloads | Event::Mends => self.waits_for_person = false,
+            Event::Suspended { by } => self.slept.push((at, *by)),
+            Event::Granted { secret, .. } => self.granted = Some((*secret, at)),
+            Event::Slot { token, answer } => {
                 let before = std::mem::replace(&mut self.slot, (*token, *answer));
                 if let Some(token) = token.filter(|token| before.0 != Some(*token)) {
                     let left = self.left_when_checked(at, token, known);
@@ -87,7 +87,7 @@ impl InPlace {
                     }
                 }
             }
-            What::Api { call, fate } if *call == "regenerate" => {
+            Event::Api { call, fate } if *call == "regenerate" => {
                 self.calls += 1;
                 self.was_refused |= fate.contains("Forbidden");
                 if self.slot.0.is_none() {
@@ -95,8 +95,8 @@ impl InPlace {
                 }
                 self.lost = self.lost.max(self.sent.replace(at));
             }
-            What::ApiAnswers => self.sent = None,
-            What::Journal { of } => {
+            Event::ApiAnswers => self.sent = None,
+            Event::Journal { of } => {
                 let is_in_place = *of == Some("in place");
                 let had = std::mem::replace(&mut self.has_journal, is_in_place);
                 if had && of.is_none() {
@@ -106,7 +106,7 @@ impl InPlace {
                     (self.lost, self.calls, self.was_refused) = (None, 0, false);
                 }
             }
-            What::NeedsHuman => {
+            Event::NeedsHuman => {
                 self.waits_for_person = true;
                 if let Some(text) = self.needs_nobody(at, known) {
                     finds(Rule::Person, text);
@@ -163,10 +163,10 @@ impl InPlace {
 }
 
 /// Returns whether the event is a change by the daemon.
-fn is_write(what: &What) -> bool {
+fn is_write(what: &Event) -> bool {
     match what {
-        What::Record { .. } | What::Slot { .. } | What::Journal { .. } => true,
-        What::Api { call, .. } => *call != "list",
+        Event::Record { .. } | Event::Slot { .. } | Event::Journal { .. } => true,
+        Event::Api { call, .. } => *call != "list",
         _ => false,
     }
 }

@@ -7,12 +7,12 @@ use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::instant::UnixTime;
 use crate::problem::EarlyEnd;
-use crate::provider::answer::{Answer, Asked, Spelling};
+use crate::provider::answer::{IssuerResponse, RequestContext, Spelling};
 
 const DATE: &str = "Wed, 25 Nov 2026 12:00:00 GMT";
 
-fn answer(status: u16, date: Option<&str>, retry_after: Option<&str>) -> Answer {
-    Answer {
+fn answer(status: u16, date: Option<&str>, retry_after: Option<&str>) -> IssuerResponse {
+    IssuerResponse {
         status,
         content_type: None,
         date: date.map(str::to_owned),
@@ -26,7 +26,7 @@ fn answer(status: u16, date: Option<&str>, retry_after: Option<&str>) -> Answer 
 
 fn too_many_requests(retry_after: &str) -> Fault {
     let credential = Credential::parse("id", "secret").unwrap();
-    let asked = Asked {
+    let asked = RequestContext {
         at: "https://issuer.example",
         credential: &credential,
         token_type: None,

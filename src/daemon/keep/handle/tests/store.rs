@@ -1,7 +1,7 @@
 //! Effects of a read of the store on running attempts, waiting callers and the circuit breaker.
 
 use super::*;
-use crate::lifecycle::{Pace, Reporter};
+use crate::lifecycle::{AttemptLimits, Reporter};
 use crate::wire::Rejected;
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,7 @@ async fn the_first_attempt_goes_on_with_what_a_look_finds_before_its_own_read_en
     tokio::time::sleep(secs(10)).await;
     assert_eq!(issuer.seen(), ["s"]);
     // A cancelled attempt counts as a failed one, so there must have been none.
-    assert_eq!(handle.pace(), Pace::default());
+    assert_eq!(handle.pace(), AttemptLimits::default());
 }
 
 #[tokio::test(start_paused = true)]

@@ -183,7 +183,12 @@ fn listen(folder: &Path, scene: Play, grace: Duration) -> Listening {
     let listener = UnixListener::bind(folder.join("s")).unwrap();
     let listener = Acceptor::new(listener).unwrap();
     let (stop, shutdown) = shutdown(grace);
-    let run = Arc::clone(&server).run(listener, Door::Tokens, std::future::pending(), shutdown);
+    let run = Arc::clone(&server).run(
+        listener,
+        SocketKind::Tokens,
+        std::future::pending(),
+        shutdown,
+    );
     Listening {
         server,
         close,
@@ -227,7 +232,12 @@ async fn over_sockets_a_silent_connection_may_ask_after_the_stop_and_later_ones_
     let acceptor = || Acceptor::new(passed.try_clone().unwrap()).unwrap();
     let run = |server: Arc<Server>| {
         let (stop, shutdown) = shutdown(GRACE);
-        let run = server.run(acceptor(), Door::Tokens, std::future::pending(), shutdown);
+        let run = server.run(
+            acceptor(),
+            SocketKind::Tokens,
+            std::future::pending(),
+            shutdown,
+        );
         (stop, tokio::spawn(run))
     };
     let (stop, running) = run(Arc::clone(&server));
@@ -312,7 +322,12 @@ async fn a_listener_that_another_process_shut_down_stops_the_server_no_less() {
     let bound = UnixListener::bind(folder.path().join("s")).unwrap();
     let listener = Acceptor::new(bound.try_clone().unwrap()).unwrap();
     let (stop, shutdown) = shutdown(GRACE);
-    let run = server.run(listener, Door::Tokens, std::future::pending(), shutdown);
+    let run = server.run(
+        listener,
+        SocketKind::Tokens,
+        std::future::pending(),
+        shutdown,
+    );
     let run = tokio::spawn(run);
     rustix::net::shutdown(&bound, rustix::net::Shutdown::Both).unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;

@@ -16,7 +16,7 @@ fn connect_to(server: &Arc<Server>, uid: u32, room: usize) -> DuplexStream {
         groups: Box::default(),
     };
     let peer = Peer { caller, pid: None };
-    tokio::spawn(Arc::clone(server).connection(ours, peer, Door::Tokens, place, leave));
+    tokio::spawn(Arc::clone(server).connection(ours, peer, SocketKind::Tokens, place, leave));
     theirs
 }
 

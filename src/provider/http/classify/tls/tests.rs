@@ -94,7 +94,7 @@ fn an_end_of_the_handshake_is_about_our_certificate_or_about_the_versions() {
 
 #[test]
 fn only_who_names_no_ca_file_is_advised_to_name_one() {
-    use Unaccepted as Is;
+    use CertificateProblem as Is;
     for error in [
         Is::SelfSigned.error(),
         Is::UnknownIssuer.error(),
