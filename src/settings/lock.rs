@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(mode.mode() & 0o777, 0o600);
         let mut said = 0;
         let busy = take(&config, uid(), FileReaders::Owner, MOMENT + 2, |_| {
-            said += 1
+            said += 1;
         })
         .unwrap_err();
         assert_eq!(said, 1);

@@ -150,10 +150,10 @@ pub(crate) fn run(choice: &Choice) -> bool {
                     match (tried.has_fired, of_try.blow) {
                         (true, Disturbance::Kill) => *fired.entry(tried.cell).or_default() += 1,
                         (true, Disturbance::Error(_)) => {
-                            *blows.entry(of_try.blow).or_default() += 1
+                            *blows.entry(of_try.blow).or_default() += 1;
                         }
                         (true, Disturbance::Short(_)) => {
-                            *blows.entry(Disturbance::SHORT[0]).or_default() += 1
+                            *blows.entry(Disturbance::SHORT[0]).or_default() += 1;
                         }
                         (false, _) => missed += 1,
                     }

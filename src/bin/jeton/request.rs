@@ -132,7 +132,7 @@ impl Request<'_> {
         match self.words {
             Arguments::Given(call) => call.words().try_for_each(|word| each(TAG_ARGUMENT, word))?,
             Arguments::Fixed(words) => {
-                words.iter().try_for_each(|word| each(TAG_ARGUMENT, word))?
+                words.iter().try_for_each(|word| each(TAG_ARGUMENT, word))?;
             }
         }
         self.env

@@ -167,7 +167,7 @@ impl World {
                 take(E::Stored(WriteOutcome::Failed), &none);
                 take(E::Stored(WriteOutcome::Unknown), &none);
                 take(E::Stored(WriteOutcome::Unknown), &|world| {
-                    world.current = new
+                    world.current = new;
                 });
                 take(E::Stored(WriteOutcome::Unknown), &|world| {
                     world.write = Some(new);
@@ -189,7 +189,7 @@ impl World {
             }
             InPlaceCommand::Finish(_) => {
                 take(E::Stored(WriteOutcome::Done), &|world| {
-                    world.slot = Slot::Empty
+                    world.slot = Slot::Empty;
                 });
                 take(E::Stored(WriteOutcome::Unknown), &none);
                 take(E::Stored(WriteOutcome::Failed), &none);

@@ -78,7 +78,7 @@ pub(super) fn watch(
     let changed_at = changes_of(&looking, service).ok();
     tell(Signal::Ready).map_err(fault)?;
     offload::thread("looks", move || {
-        look_again(&looking, service, changed_at, tell)
+        look_again(&looking, service, changed_at, tell);
     })
     .map_err(fault)?;
     for message in messages {

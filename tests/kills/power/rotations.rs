@@ -15,10 +15,11 @@ use super::log;
 use crate::judge::ForbiddenOutcome;
 use crate::place::{KillEnv, PROFILE};
 use crate::rotation::form::Form;
+use crate::rotation::mode::FIRST;
 use crate::rotation::mode::Mode;
 use crate::rotation::phase::answered;
 use crate::rotation::turns::CpuPermit;
-use crate::rotation::walk::{END, FIRST, RequestedRotation};
+use crate::rotation::walk::{END, RequestedRotation};
 use crate::tracer;
 
 /// The names of the keys at the control plane, by client ID. For a rotation in place, the secret of the key, without a

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::mode::FIRST;
 use super::mode::MODES;
 use super::phase::{self, Phase};
 use super::turns::CpuPermit;
-use super::walk::{END, FIRST, in_background, judge_end, last_lines};
+use super::walk::{END, in_background, judge_end, last_lines};
 use crate::batch::at_once;
 use crate::judge::{ForbiddenOutcome, Violations, end_of};
 use crate::place::{KillEnv, PROFILE};

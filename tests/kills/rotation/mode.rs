@@ -4,11 +4,13 @@ use std::process::Command;
 
 use super::form::{Form, OF_IN_PLACE, OF_OVERLAP};
 use super::phase::Phase;
-use super::walk::FIRST;
 use crate::behaviour::Behaviour;
 use crate::place::PROFILE;
 use crate::support::TestEnv;
 use crate::tracer::Group;
+
+/// The client ID of the key that is rotated.
+pub(crate) const FIRST: &str = "test-client";
 
 /// A mode of rotation.
 pub(crate) struct Mode {

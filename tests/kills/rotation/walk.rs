@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::form::{Form, Span};
 use super::live::{Observation, TracedDaemon};
-use super::mode::Mode;
+use super::mode::{FIRST, Mode};
 use super::phase::{self, Phase};
 use super::turns::CpuPermit;
 use crate::behaviour::Behaviour;
@@ -33,9 +33,6 @@ pub(crate) const END: Duration = Duration::from_secs(600);
 
 /// Held during a start, so that the first token is not delayed by other starts of this test.
 static STARTING: Mutex<()> = Mutex::new(());
-
-/// The client ID of the key that is rotated.
-pub(crate) const FIRST: &str = "test-client";
 
 /// The call at which a daemon is killed: the state of the disk at that moment, the kind of call, and its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! Finds broken promises in the history of a machine whose key is rotated.
 
+mod finding;
 mod in_place;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
 use super::history::{Event, History, Secret};
+pub(crate) use finding::{Finding, Rule};
 use in_place::{InPlace, Known};
 
 /// How long after an unrelated fault requests may still fail: longer than any wait of the schedule.
@@ -17,40 +18,6 @@ const SURE: Duration = Duration::from_secs(40);
 
 /// A request that waits this long must be served by a call of normal duration.
 const ENOUGH: Duration = Duration::from_secs(5);
-
-/// The promises of a rotation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rule {
-    /// At each moment, the issuer knows one of the stored secrets. A rotation in place revokes the stored one before
-    /// it has the next, but when it ends, the issuer knows the stored one.
-    Lost,
-    /// The issuer never has more than two keys of the profile.
-    Two,
-    /// No token of a key that was deleted is served.
-    Dead,
-    /// No served token becomes invalid early because its key is deleted, unless a person asked to finish the rotation.
-    Cut,
-    /// No request fails that would succeed without the rotation.
-    Unnoticed,
-    /// When everything works, the rotation ends, and only one key and no other data is left.
-    Ends,
-    /// A rotation in place asks for a secret only while the store keeps a token, which had 15 min left when it was
-    /// kept.
-    Kept,
-    /// A rotation in place ends only when its secret gets a token 60 s after the last call whose answer was lost.
-    Settled,
-    /// A rotation in place needs a person only if the stored secret is revoked, and if it cannot get another one. After
-    /// that nothing is written.
-    Person,
-}
-
-/// A broken promise.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
-    pub(crate) rule: Rule,
-    at: Duration,
-    text: String,
-}
 
 /// The state after the events so far.
 #[derive(Default)]
@@ -237,25 +204,5 @@ impl Seen {
             let text = format!("request {request} fails although all works but the rotation");
             self.finds(Rule::Unnoticed, at, text);
         }
-    }
-}
-
-// === impl Finding ===
-
-impl Finding {
-    fn new(rule: Rule, at: Duration, text: String) -> Self {
-        Self { rule, at, text }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:.3} {:?}: {}",
-            self.at.as_secs_f64(),
-            self.rule,
-            self.text
-        )
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::history::{Event, Secret};
-use super::{Finding, Rule};
+use super::finding::{Finding, Rule};
 
 /// The validity that the kept token must have.
 const LASTING: Duration = Duration::from_secs(15 * 60);
