@@ -148,7 +148,8 @@ impl InPlace {
                 self.is_noted = true;
                 State::Calling
             }
-            (State::Noting, E::NotNoted) => State::Finishing,
+            // The store may still execute that write. It must not reopen the rotation after its end.
+            (State::Noting, E::NotNoted) => State::Settling,
             (State::Calling, E::Regenerated(secret)) => {
                 self.tries = 0;
                 State::KeepingAnswer(secret)
