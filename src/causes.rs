@@ -28,7 +28,7 @@ mod tests {
     use crate::trust::{TrustFault, UntrustedPath};
 
     #[test]
-    fn what_the_system_said_stands_behind_what_we_tried() {
+    fn the_system_error_follows_the_failed_action() {
         let source = io::Error::other("the disk is on fire");
         let error = UntrustedPath::new(Path::new("/a"), TrustFault::io("open", source));
         assert_eq!(

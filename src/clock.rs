@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn sleeping_ends_at_the_moment_and_at_once_when_it_is_past() {
+    async fn a_sleep_ends_at_its_deadline_or_immediately_if_that_has_passed() {
         let start = boot_now();
         for clock in [&SystemClock as &dyn Clock, &AlarmClock::start()] {
             clock
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_limit_goes_down_to_zero() {
+    fn the_remaining_time_of_a_countdown_stops_at_zero() {
         let left = Countdown::of(Duration::from_secs(600)).left();
         assert!((500..=600).contains(&left.as_secs()), "{left:?}");
         assert_eq!(Countdown::of(Duration::ZERO).left(), Duration::ZERO);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_clock_of_the_tests_is_suspended_and_set_as_a_machines_is() {
+    async fn the_test_clock_simulates_suspend_and_wall_clock_steps() {
         use testing::{TestClock, WALL};
 
         let secs = Duration::from_secs;
@@ -267,7 +267,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn the_kernel_takes_the_timer_that_reports_steps_and_it_never_fires_by_time() {
+    async fn the_clock_step_timer_is_accepted_and_never_expires() {
         let steps = timer::cancelled_by_steps().unwrap();
         let wait = Duration::from_millis(50);
         let fired = tokio::time::timeout(wait, timer::fired(&steps)).await;

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_systems_daemon_is_reloaded_by_its_own_command() {
+    fn the_system_daemon_has_its_own_reload_command() {
         let text = "run 'jetond check', mend it, and read it again ('jeton reload')";
         let target = |options: &str, reload| Target {
             options: options.to_owned(),

@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_show_itself_and_compares_by_content() {
+    fn debug_output_hides_a_secret_and_equality_compares_its_content() {
         let secret = ClientSecret::parse("canary secret").unwrap();
         assert!(!format!("{secret:?} {secret:#?}").contains("canary"));
         assert_eq!(secret, ClientSecret::parse("canary secret").unwrap());
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_that_is_bound_to_another_address_is_another_one() {
+    fn credentials_bound_to_different_endpoints_are_not_equal() {
         let bound = |endpoint: &str| {
             let credential = Credential::parse("id", "x").unwrap();
             credential.bound_to(endpoint)
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_covers_all_that_makes_two_credentials_differ_and_shows_nothing() {
+    fn a_credential_id_covers_every_field_and_reveals_nothing() {
         let key = RandomState::new();
         let parse = |id, secret| Credential::parse(id, secret).unwrap();
         let at = |seconds| UnixTime::from_epoch(std::time::Duration::from_secs(seconds));
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_tells_which_half_of_a_credential_is_another_one() {
+    fn a_credential_id_shows_whether_client_id_or_secret_changed() {
         let key = RandomState::new();
         let of = |id, secret| Credential::parse(id, secret).unwrap().id(&key);
         let before = of("id", "secret");
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_and_absurd_lengths_are_refused() {
+    fn control_characters_and_excessive_lengths_are_refused() {
         for (bad, why) in [
             ("", InvalidCredential::Empty),
             ("a\n", InvalidCredential::Characters),

@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_says_what_to_do_about_it() {
+    fn the_text_of_a_block_has_a_remedy() {
         let name = ProfileName::parse("ci.prod").unwrap();
         assert_eq!(
             Block::NotEnrolled(name).to_string(),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_spelled_the_same_in_text_and_in_json() {
+    fn a_fault_kind_has_the_same_name_in_text_and_json() {
         for kind in [
             FaultKind::Dns,
             FaultKind::Connect,

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_ends_with_its_guard_while_a_child_holds_a_duplicate() {
+    fn dropping_the_guard_releases_the_lock_despite_a_duplicate_in_a_child() {
         let file = NamedTempFile::new().unwrap();
         let lock = FileLock::try_exclusive(file.reopen().unwrap()).unwrap();
         let mut child = Command::new("cat")
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_that_is_closed_does_not_end_the_lock() {
+    fn closing_a_duplicate_descriptor_does_not_release_the_lock() {
         let file = NamedTempFile::new().unwrap();
         let lock = FileLock::try_exclusive(file.reopen().unwrap()).unwrap();
         drop(lock.0.try_clone().unwrap());

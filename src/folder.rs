@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_as_a_whole_and_nothing_else_is_left() {
+    fn a_file_is_replaced_atomically_without_leftovers() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
         let file = dir.path().join("f");
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_replacement_leaves_the_old_file_and_no_temporary_one() {
+    fn a_failed_replacement_keeps_the_old_file_and_leaves_no_temporary_file() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
         // A folder in the file's place makes the rename fail even for root.
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_is_swept_and_nothing_else() {
+    fn a_sweep_removes_only_temporary_files_of_killed_processes() {
         let dir = tempfile::tempdir().unwrap();
         for name in [".jeton-new-abc", ".lock", "a.json"] {
             std::fs::write(dir.path().join(name), "").unwrap();
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_removed_has_no_name_although_one_leads_to_it() {
+    fn a_removed_file_does_not_match_a_name_that_still_resolves_to_it() {
         let dir = tempfile::tempdir().unwrap();
         let (path, name) = (dir.path().join("folder"), OsStr::new("."));
         std::fs::create_dir(&path).unwrap();
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_was_exchanged_after_it_was_opened_is_not_written_to() {
+    fn writes_go_to_the_opened_folder_even_if_its_path_was_swapped() {
         let dir = tempfile::tempdir().unwrap();
         let (good, evil) = (dir.path().join("good"), dir.path().join("evil"));
         std::fs::create_dir(&good).unwrap();

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_and_differences_saturate_instead_of_panicking() {
+    fn instant_arithmetic_saturates_instead_of_panicking() {
         let end = boot(5).after(Duration::MAX);
         assert_eq!(end.since_boot(), Duration::MAX);
         assert_eq!(boot(5).before(Duration::MAX), boot(0));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn boot_moments_are_shown_in_unix_time_before_and_after_now() {
+    fn boot_instants_before_and_after_now_convert_to_unix_time() {
         let unix = UnixTime::from_epoch(Duration::from_secs(1_000));
         assert_eq!(
             UnixTime::of_boot(boot(70), boot(50), unix).seconds_down(),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machines_clock_is_compared_however_ours_was_set_since() {
+    fn the_remote_clock_skew_is_correct_after_wall_clock_steps() {
         let unix = |s| UnixTime::from_epoch(Duration::from_secs(s));
         let clock = RemoteClock::read(unix(1_000), boot(50), boot(52));
         // It shows about 1,000.5 s at 51 s since the start, and runs on.
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_is_rounded_down_and_a_retry_up() {
+    fn an_expiry_is_rounded_down_and_a_retry_time_up() {
         let t = UnixTime::from_epoch(Duration::from_millis(1_500));
         assert_eq!((t.seconds_down(), t.seconds_up()), (1, 2));
         let whole = UnixTime::from_epoch(Duration::from_secs(3));

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_follows_the_vendors_rule_and_a_refusal_says_the_rule() {
+    fn a_key_name_follows_the_vendor_rule_which_a_refusal_quotes() {
         for good in ["ab", "a1", "a-b", "a_b", "a--_1", "ci-runner-2"] {
             assert_eq!(KeyName::parse(good).unwrap().as_str(), good);
         }

@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_call_has_its_result_and_one_that_hangs_holds_up_no_other() {
+    async fn a_call_returns_its_result_and_a_hanging_one_delays_no_other() {
         assert_eq!(run(|| 1).await.unwrap(), 1);
         let (go, gate) = channel::<()>();
         let hanging = tokio::spawn(run_in_turn(move || gate.recv()));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn those_that_hang_give_their_places_to_others() {
+    async fn hanging_calls_release_their_permits_to_others() {
         let gates: Vec<_> = (0..AT_ONCE)
             .map(|_| {
                 let (go, gate) = channel::<()>();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_that_goes_away_leaves_nothing_behind() {
+    async fn the_result_of_a_cancelled_call_is_dropped() {
         let (go, gate) = channel::<()>();
         let result = Arc::new(());
         let kept = Arc::clone(&result);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_that_tries_again_and_again_holds_only_a_few_threads() {
+    async fn repeated_hanging_calls_hold_only_a_few_threads() {
         let lane = ConcurrencyLimit::default();
         assert_eq!(lane.run(|| 1).await.unwrap(), 1);
         let mut gates = vec![];
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_thread_is_told_with_what_to_do() {
+    fn a_refused_thread_is_reported_with_a_remedy() {
         let refused = NotStarted::NoThread(io::Error::from_raw_os_error(11));
         let shown = refused.to_string();
         assert!(
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_loop_runs() {
+    fn the_event_loop_runs_a_call() {
         assert_eq!(event_loop().unwrap().block_on(run(|| 1)).unwrap(), 1);
     }
 }

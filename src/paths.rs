@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_is_looked_for_in_the_documented_order() {
+    fn the_configuration_is_searched_in_the_documented_order() {
         for (vars, expected) in [
             (vec![], vec![SYSTEM_CONFIG]),
             (
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_file_that_exists_is_the_one_and_a_new_one_is_the_users() {
+    fn the_first_existing_configuration_is_used_and_a_new_one_is_the_users() {
         let env = env(&[("HOME", "/h")]);
         let system = |path: &Path| path == Path::new(SYSTEM_CONFIG);
         assert_eq!(env.config_file(None, system), Path::new(SYSTEM_CONFIG));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_is_systemds_then_xdgs_then_the_homes() {
+    fn the_state_folder_is_that_of_systemd_then_xdg_then_home() {
         for (vars, expected) in [
             (vec![("HOME", "/h")], "/h/.local/state/jeton"),
             (vec![("HOME", "/h"), ("XDG_STATE_HOME", "/x")], "/x/jeton"),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_was_named_may_be_in_a_volume_and_have_the_admin_socket_inside() {
+    fn an_explicit_socket_path_may_be_in_a_volume_with_the_admin_socket() {
         let (token, admin) = (Path::new("/v/j.sock"), Path::new("/w/a.sock"));
         let usual = env(&[]);
         for (token, admin, depths) in [
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_cannot_be_a_sockets_is_an_error_of_its_own() {
+    fn each_invalid_socket_path_has_its_own_error() {
         let env = env(&[]);
         for bare in ["jeton.sock", "./jeton.sock", "/jeton.sock", "/", ".."] {
             let err = env
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lower_case_proxy_wins_and_what_is_not_text_is_unset_or_kept_as_a_path() {
+    fn the_lower_case_proxy_wins_and_values_that_are_not_utf_8_are_ignored() {
         let both = env(&[("HTTPS_PROXY", "http://u"), ("https_proxy", "http://l")]);
         assert_eq!(
             both.https_proxy.as_ref().map(ProxyText::expose),

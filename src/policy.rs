@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_full_identity_map_is_the_hosts() {
+    fn only_a_full_identity_map_counts_as_the_host_namespace() {
         assert_eq!(UserNamespace::of_maps(Some(HOST), Some(HOST)), Identity);
         for other in [
             None,
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_user_and_root_may_do_everything_and_nobody_else() {
+    fn only_the_daemon_user_and_root_may_do_everything() {
         for (own_uid, namespace, uid, admitted) in [
             (1_000, Identity, 1_000, true),
             (1_000, Identity, 0, true),
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_is_known_by_the_number_that_counts_here() {
+    fn an_allowed_user_is_matched_by_uid_of_this_namespace() {
         let guests = AllowedUsers::new([1_001, 65_534, u32::MAX]);
         for (namespace, uid, included) in [
             (Identity, 1_001, true),
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_lets_in_whom_it_names_by_number() {
+    fn a_rule_admits_the_users_and_groups_that_it_names_by_id() {
         let users = |text| RuleScope::Users(range(text));
         let groups = |text| RuleScope::Groups(range(text));
         let gate = AccessContext {
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn many_rules_together_name_whom_any_of_them_names() {
+    fn a_rule_index_matches_whatever_any_of_its_rules_matches() {
         let texts = ["5", "7-9", "10", "20-30", "25-28", "30-31", "4294967294"];
         let rules: Vec<_> = texts
             .iter()
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn in_another_namespace_no_rule_lets_in_anybody() {
+    fn no_rule_admits_a_caller_in_another_user_namespace() {
         let gate = AccessContext {
             own_uid: 1_000,
             namespace: Other,
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_counts_wherever_it_is_among_however_many() {
+    fn a_group_rule_matches_at_any_position_among_many_groups() {
         let gate = AccessContext {
             own_uid: 1_000,
             namespace: Identity,
@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_digits_in_order_without_the_number_of_nobody() {
+    fn an_id_range_is_ascending_digits_without_the_invalid_id() {
         for (text, shown) in [
             ("0", "0"),
             ("1000", "1000"),

@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_that_of_the_design() {
+    fn the_problem_table_has_the_designed_statuses_and_exit_codes() {
         let table: Vec<String> = TABLE
             .iter()
             .map(|row| format!("{} {}/{}", row.name, row.status, row.exit))
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_on_the_profile_has_its_name() {
+    fn the_command_in_a_problem_has_the_profile_name() {
         let research = ProfileName::parse("research").unwrap();
         for code in [
             Code::NotEnrolled,
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_says_what_rfc_9457_and_we_promise() {
+    fn a_problem_has_the_members_of_rfc_9457_and_our_own() {
         let research = ProfileName::parse("research").unwrap();
         let problem = Problem::new(Code::Unavailable)
             .of(&research)

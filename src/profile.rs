@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_the_documented_form_are_taken_and_all_others_refused() {
+    fn only_profile_names_of_the_documented_form_are_accepted() {
         let longest = "a".repeat(63);
         for good in ["a", "0", "research", "ci.prod", "a_b-c.d", longest.as_str()] {
             assert_eq!(ProfileName::parse(good).unwrap().as_str(), good);

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn only_printable_ascii_without_a_space_is_taken_as_a_token() {
+    fn a_token_must_be_printable_ascii_without_spaces() {
         let all: String = ('!'..='~').collect();
         assert_eq!(all.len(), 94);
         for good in [
@@ -312,13 +312,13 @@ mod tests {
     }
 
     #[test]
-    fn a_token_does_not_show_itself() {
+    fn debug_output_hides_a_token() {
         let token = AccessToken::parse("canary-token").unwrap();
         assert!(!format!("{token:?} {token:#?}").contains("canary"));
     }
 
     #[test]
-    fn the_expiry_keeps_a_reserve_of_at_most_30_s_or_5_percent() {
+    fn a_token_is_served_until_30_s_or_5_percent_before_its_expiry() {
         for (stated, served) in [
             (Some(3_600), 3_570_000),
             (Some(100), 95_000),
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_token_again_keeps_its_lifetime_and_takes_the_end_that_is_stated() {
+    fn a_repeated_token_keeps_its_lifetime_and_takes_the_stated_expiry() {
         let first = Validity::new(boot(0), Some(Duration::from_secs(3_600)));
         for (sent, stated, expires, extended) in [
             (1_800, 1_800, 3_570_000, false),
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_token_of_a_second_is_no_extension_of_it() {
+    fn a_repeated_token_with_one_second_lifetime_is_not_extended() {
         let first = Validity::new(boot(0), Some(Duration::from_secs(1)));
         let later = BootInstant::from_boot(Duration::from_millis(800));
         for stated in [0, 1] {

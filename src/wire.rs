@@ -303,7 +303,7 @@ mod tests {
     use crate::token::{AccessToken, LastAnswer, Validity};
 
     #[test]
-    fn a_token_reply_is_one_line_of_json_in_a_buffer_that_never_grew() {
+    fn a_token_reply_is_one_json_line_written_without_reallocation() {
         let all: String = ('!'..='~').collect();
         let profile = "a".repeat(64);
         for (text, number, stale) in [
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_shared_is_what_would_be_written_at_that_moment() {
+    fn a_cached_token_line_equals_a_newly_written_one() {
         let ms = |ms| Duration::from_millis(ms);
         let at = |boot, unix| Now {
             boot: BootInstant::from_boot(ms(boot)),

@@ -8,7 +8,7 @@ fn address(text: &str) -> Address {
 }
 
 #[test]
-fn an_address_is_compared_in_one_form() {
+fn addresses_are_normalized_before_comparison() {
     for (text, shown) in [
         ("https://Git.Example", "https://git.example"),
         ("HTTPS://git.example:443/", "https://git.example"),
@@ -67,7 +67,7 @@ fn an_address_is_compared_in_one_form() {
 }
 
 #[test]
-fn what_programs_read_in_two_ways_is_refused() {
+fn an_ambiguous_or_unprotected_address_is_refused() {
     for (text, why) in [
         ("", NO_HOST),
         ("https://", NO_HOST),
@@ -243,7 +243,7 @@ proptest! {
     #![proptest_config(many_cases())]
 
     #[test]
-    fn what_is_accepted_is_printable_and_reads_the_same_again(
+    fn an_accepted_address_is_printable_and_parses_back_unchanged(
         text in "(https://|HTTP://|sparse\\+https://|)[a-zA-Z0-9.:@\\[\\]%/?#;\u{fc}\u{200b}\u{ff0e} \\\\\n-]{0,30}"
     ) {
         if let Ok(parsed) = Address::parse(&text) {

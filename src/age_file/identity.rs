@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_to_a_recipient_its_identity_opens_and_no_other_does() {
+    fn only_the_recipients_identity_opens_a_sealed_file() {
         let (ours, other) = (Identity::generate(), Identity::generate());
         let sealed = ours.recipient().seal(b"content").unwrap();
         assert!(!sealed.windows(7).any(|bytes| bytes == b"content"));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_by_a_passphrase_is_not_worked_at() {
+    fn opening_a_passphrase_file_with_an_identity_fails_without_key_derivation() {
         let ours = Identity::generate();
         let file = "age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 30\n\
                     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\

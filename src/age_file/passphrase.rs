@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_passphrase_seals_it_opens_and_no_other_does() {
+    fn only_the_same_passphrase_opens_a_sealed_file() {
         let right = Passphrase::parse("correct horse").unwrap();
         let wrong = Passphrase::parse("correct horst").unwrap();
         let sealed = right.seal(b"content", WorkFactor::LEAST).unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_would_take_a_terabyte_to_open_is_refused_before_it_is_tried() {
+    fn an_excessive_work_factor_is_refused_before_decryption() {
         let passphrase = Passphrase::parse("x").unwrap();
         let file = "age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 30\n\
                     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_kind_is_told_apart() {
+    fn opening_a_file_of_another_format_reports_the_reason() {
         let passphrase = Passphrase::parse("x").unwrap();
         let identity = crate::age_file::Identity::generate();
         let to_it = identity.recipient().seal(b"x").unwrap();

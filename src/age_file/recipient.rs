@@ -135,7 +135,7 @@ mod tests {
     const GOOD: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 
     #[test]
-    fn a_recipient_is_an_x25519_one_and_another_kind_is_refused_by_its_name() {
+    fn only_x25519_recipients_are_accepted_and_other_kinds_are_named() {
         assert_eq!(Recipient::parse(GOOD).unwrap().as_str(), GOOD);
         for (text, why) in [
             ("", InvalidRecipient::Other),

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_without_a_version_is_skipped_and_an_old_one_is_named() {
+    fn a_warning_names_old_clusters_and_skips_those_without_a_version() {
         let body = br#"[{"uuid":"u","name":"new","version":"2.24.1"},{"name":"waiting","version":null},
             {"name":"waits too"},{"name":"odd","version":"latest"},{"name":"old\u001b[31m","version":"2.9.4","status":{}}]"#;
         let clusters = Clusters::Known(parse(body).unwrap());
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_the_list_are_read_and_nothing_else() {
+    fn both_forms_of_the_cluster_list_are_parsed_and_others_are_rejected() {
         assert_eq!(parse(br#"{"clusters":[{"name":"a"}]}"#).unwrap().len(), 1);
         for bad in ["", "null", "{}", "<html>", r#"{"code":403}"#, "[1]"] {
             assert_eq!(parse(bad.as_bytes()), None, "{bad}");

@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_says_what_to_do() {
+    fn the_error_for_each_status_says_what_to_do_next() {
         for (status, kind, says, may_be_done) in [
             (400, ApiErrorKind::BadRequest, "lowercase", false),
             (401, ApiErrorKind::Unauthorized, "jeton refresh", false),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_may_be_done_and_what_was_not_is_not() {
+    fn a_call_may_have_been_executed_only_if_it_was_sent() {
         for (kind, may_be_done) in [
             (FaultKind::Dns, false),
             (FaultKind::Connect, false),

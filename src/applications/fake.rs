@@ -196,7 +196,7 @@ impl KeyIssuer for FakeIssuer {
 }
 
 #[tokio::test]
-async fn a_call_is_done_refused_lost_or_late_as_a_test_asks() {
+async fn the_fake_issuer_executes_refuses_loses_or_delays_a_call_as_scripted() {
     let issuer = FakeIssuer::default();
     issuer.set_clock(7);
     let family = Family::AccessKeys;

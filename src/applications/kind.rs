@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn auto_never_means_keys_of_the_organisation() {
+    fn the_auto_kind_never_selects_organisation_keys() {
         for all in [false, true] {
             for family in Kind::Auto.families(all) {
                 assert_ne!(family.kind(), Kind::ServiceAccount);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_and_a_family_are_found_again_by_what_is_written_of_them() {
+    fn key_kinds_and_families_parse_from_their_written_form() {
         for kind in Kind::ALL {
             assert_eq!(Kind::parse(kind.as_str()), Some(kind));
             for all in [false, true] {

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn each_family_has_its_own_form_of_a_list() {
+    fn each_key_family_accepts_only_its_own_list_format() {
         let item = r#"{"id":"1","name":"a","clientId":"c","createdAt":"2025-01-02T03:04:05Z","lastLogin":null,"createdBy":"u@x","later":{}}"#;
         let bare = format!("[{item}]");
         let wrapped = format!(r#"{{"accessKeys":[{item}]}}"#);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_never_taken_for_an_empty_one() {
+    fn a_malformed_key_list_is_not_parsed_as_an_empty_list() {
         for bad in [
             "",
             "null",
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_keys_are_a_list() {
+    fn a_list_of_ten_thousand_keys_is_parsed() {
         let items: Vec<_> = (0..10_000)
             .map(|n| format!(r#"{{"id":"{n}","name":"k{n}","clientId":"c{n}"}}"#))
             .collect();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_found_by_id_then_client_id_then_name_and_two_of_one_name_are_said() {
+    fn a_key_is_found_by_id_client_id_or_name_and_ambiguity_is_reported() {
         let keys = [
             key("1", "c1", "a"),
             key("2", "c2", "a"),

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_fits_is_the_one_that_jetond_app_prints() {
+    fn a_key_list_that_fits_equals_the_output_of_jetond_app() {
         let users = [KeyUser {
             client_id: "c-1".into(),
             profile: ProfileName::parse("research").unwrap(),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_too_long_is_cut_between_two_keys() {
+    fn a_key_list_that_is_too_long_is_cut_between_two_keys() {
         let listed = listed(Family::AllAccessKeys, 10_000);
         for room in [0, 100, 1_000, 65_536, 260_000] {
             let table = listed.list(&form(false, &[]), room);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn one_key_is_shown_and_none_or_several_are_told_apart() {
+    fn showing_a_key_distinguishes_one_match_no_match_and_several() {
         let mut listed = listed(Family::UserApplications, 3);
         let one = listed.show("c-2", &form(true, &[]));
         assert!(

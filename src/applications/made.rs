@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_has_a_name_of_the_line_and_is_never_printed() {
+    fn a_created_secret_is_read_under_both_field_names_and_never_printed() {
         for body in [
             r#"{"id":"1","clientId":"c","name":"a","secret":"s3cr-et"}"#,
             r#"{"id":"1","clientId":"c","name":"a","clientSecret":"s3cr-et"}"#,
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_missing_or_empty_is_none_and_the_id_is_still_known() {
+    fn a_response_without_a_usable_secret_still_yields_the_key_id() {
         for rest in [
             "",
             r#","secret":"""#,

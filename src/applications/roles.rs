@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_may_do_less_if_it_lacks_a_role_of_the_other_one() {
+    fn a_bearer_without_a_role_of_another_bearer_does_not_include_its_roles() {
         let (one, two) = (
             roles(&["a"], Some(1)).unwrap(),
             roles(&["a", "b"], None).unwrap(),

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_are_read_and_nothing_else_is_taken_for_them() {
+    fn access_rules_are_parsed_and_other_responses_are_rejected() {
         let body = br#"{"accessRules":{"totalRecords":2,"displayRecords":1,"accessRules":[
             {"id":3,"subjectId":"a@b","subjectType":"user","roleId":1,"roleName":"L1 researcher","scopeId":"x",
              "scopeName":"team","scopeType":"project","clusterId":null,"tenantId":9}]}}"#;

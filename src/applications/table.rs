@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_login_is_in_words_that_a_person_says() {
+    fn the_last_login_is_shown_as_a_relative_time() {
         for (last, now, words) in [
             (None, 10, "none recorded"),
             (Some(10), 10, "just now"),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_says_who_uses_a_key_and_how_many_there_may_be() {
+    fn the_table_shows_the_profiles_of_a_key_and_the_key_limit() {
         let (used, unused) = (key("a", Some(0)), key("long-name", None));
         let names = ["research".to_owned()];
         let rows = [
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_text_cannot_act_on_a_terminal() {
+    fn the_table_escapes_control_characters_of_the_server() {
         let evil = key("x\x1b[31m\n\u{202e}\u{9b}é", None);
         let rows = [Row {
             key: &evil,

@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_is_shown_as_it_was_read() {
+    fn a_date_is_formatted_as_it_was_parsed() {
         for text in ["1970-01-01", "2000-02-29", "2024-12-31", "2026-11-29"] {
             assert_eq!(day(seconds(&format!("{text}T23:59:59Z")).unwrap()), text);
         }

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ca_file_that_is_none_is_refused_and_never_waited_for() {
+    fn a_ca_file_that_is_not_a_regular_file_is_refused_without_blocking() {
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_order_and_duplicates_are_no_part_of_the_set() {
+    fn comments_order_and_duplicates_do_not_change_the_certificate_set() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ca.pem");
         let content = |text: &str| {
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_in_the_form_of_openssl_is_named_with_its_conversion() {
+    fn a_trusted_certificate_of_openssl_is_refused_with_a_conversion_command() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a ca.pem");
         let plain = fixture("ca.pem");

@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_others_can_read_is_named_with_the_remedy() {
+    fn a_private_key_readable_by_others_is_refused_with_a_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| {
             let path = folder.path().canonicalize().unwrap().join(name);
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn both_files_are_read_whatever_editor_has_written_them() {
+    fn certificate_and_key_are_read_with_any_line_ending_and_byte_order_mark() {
         let (cert, key) = (fixture("wrong-purpose.pem"), fixture("server.key"));
         let both = [cert.as_slice(), &key].concat();
         let chain = [cert.as_slice(), &fixture("ca.pem")].concat();
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_pair_is_told_apart() {
+    fn each_fault_of_a_certificate_and_key_pair_is_reported() {
         let (cert, key) = (fixture("wrong-purpose.pem"), fixture("server.key"));
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let trusted = text(&cert).replace(" CERTIFICATE", " TRUSTED CERTIFICATE");
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_do_not_fit_together_are_read_again_three_times() {
+    fn a_certificate_that_does_not_match_its_key_is_read_again_three_times() {
         let mismatch =
             || ClientFilePart::Key.failed(Path::new("/k"), ClientFileFault::Mismatch("/k".into()));
         for right_at in 0..5 {

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_written_as_it_is_read() {
+    fn a_written_certificate_parses_back_unchanged() {
         for len in [1_u8, 47, 48, 49, 255] {
             let der: Vec<u8> = (0..len).collect();
             let text = certificate(&der);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_read_whatever_editor_has_written_it() {
+    fn a_pem_block_is_parsed_with_any_line_ending_and_byte_order_mark() {
         let windows = BLOCK.replace('\n', "\r\n");
         let marked = format!("\u{feff}{BLOCK}");
         for (bytes, count) in [
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_without_an_end_is_no_block() {
+    fn an_incomplete_pem_block_is_rejected() {
         for text in [
             "-----BEGIN CERTIFICATE-----\nAAEC\n",
             "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n",
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_found_at_the_start_of_a_line() {
+    fn pem_labels_are_recognized_only_at_the_start_of_a_line() {
         let trusted = BLOCK.replace("CERT", "TRUSTED CERT");
         let pem = Pem::new(format!("\u{feff}{trusted}").as_bytes());
         assert_eq!(

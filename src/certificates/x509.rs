@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_says_whether_it_is_a_ca_and_for_servers() {
+    fn the_ca_and_server_purpose_flags_are_read_from_a_certificate() {
         let of_ca = |params: &mut CertificateParams| {
             params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
             params.extended_key_usages = vec![Purpose::ClientAuth, Purpose::ServerAuth];
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_is_the_one_of_the_first_field() {
+    fn the_certificate_version_is_read_from_the_first_field() {
         let tbs = |version: &[u8]| {
             let rest = b"\x02\x01\x01\x30\x00\x30\x00\x30\x00\x30\x01\x05\x30\x00";
             let tbs = [version, rest].concat();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cut_and_no_changed_byte_makes_it_panic() {
+    fn a_truncated_or_corrupted_certificate_does_not_panic() {
         let der = der(|params| {
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
             params.key_usages = vec![KeyUsagePurpose::KeyCertSign];

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_variables_that_are_set_are_named_and_their_files_offered() {
+    fn set_ca_variables_are_named_and_their_files_offered() {
         let env = |vars: &[(&str, &str)]| {
             let vars = vars.iter().map(|(name, value)| (name.into(), value.into()));
             Env::from_vars(vars, 1_000)

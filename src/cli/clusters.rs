@@ -158,7 +158,7 @@ mod tests {
     use crate::applications::Cluster;
 
     #[test]
-    fn what_a_person_has_to_know_is_said_and_a_version_that_is_missing_is_no_old_one() {
+    fn cluster_versions_are_summarized_and_a_missing_one_is_not_old() {
         let cluster = |version: Option<&str>| Cluster {
             name: "a".to_owned(),
             version: version.map(str::to_owned),

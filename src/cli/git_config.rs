@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_helper_is_ours_by_each_way_of_starting_the_companion() {
+    fn every_way_of_starting_the_companion_is_recognized_as_our_helper() {
         for (value, kind) in [
             ("", Kind::Barrier),
             ("jeton", Kind::Ours),
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn helpers_come_in_gits_order_with_file_and_line() {
+    fn helpers_are_listed_in_git_order_with_file_and_line() {
         let ours = "credential.https://git.example/team.helper\n/usr/bin/jeton git";
         let found = listed(&[
             (SYSTEM, "credential.helper\nsystem"),
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn helpers_of_addresses_below_are_behind_ours_too() {
+    fn helpers_of_longer_paths_are_listed_behind_ours() {
         let section = |context: &str, value: &str| format!("credential.{context}.helper\n{value}");
         let entries = [
             (USER, section("https://git.example/team", "early")),
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_included_twice_has_the_same_lines_twice() {
+    fn a_file_included_twice_lists_its_helpers_twice() {
         let twice = [(INCLUDED, "credential.helper\nx"); 2];
         let places = listed(&twice).into_iter().map(|helper| helper.place);
         let line = HelperLocation::File("/home/x/more".into(), Some(2));

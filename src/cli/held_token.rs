@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_taken_apart_and_half_a_one_is_none() {
+    fn a_response_is_split_and_an_incomplete_one_is_rejected() {
         let answer = b"HTTP/1.0 200 OK\r\nA: b\r\n\r\n{}";
         assert_eq!(parts(answer), Some((200, &b"{}"[..])));
         for bad in [

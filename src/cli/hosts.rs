@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_listed_and_a_profile_without_any_is_left_out() {
+    fn profiles_are_listed_with_addresses_and_omitted_without_any() {
         let all = told(
             "{ url = 'https://Git.Example/' }, { url = 'reg.example:5000' }",
             "",
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_some_clients_cannot_name_is_told_once() {
+    fn an_address_that_some_clients_cannot_send_is_noted_once() {
         let paths = "{ url = 'https://git.example/a' }, { url = 'https://git.example/b' }";
         let all = told(paths, "");
         assert_eq!(all[0].notes.len(), 1, "{all:?}");
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_token_for_a_server_that_wants_a_password_is_told() {
+    fn an_identity_token_for_a_basic_auth_server_is_noted() {
         let entry = |auth: &str| format!("{{ url = 'reg.example', username = '<token>'{auth} }}");
         for (auth, count) in [("", 0), (", auth = 'bearer'", 0), (", auth = 'basic'", 1)] {
             assert_eq!(told(&entry(auth), "")[0].doubts.len(), count, "{auth}");

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_counts_the_same_before_and_after_the_command() {
+    fn an_option_has_the_same_effect_before_and_after_the_command() {
         for (before, after) in [
             ("--config c remove a", "remove a --config c"),
             ("--state s check", "check --state s"),

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_write_goes_on_until_all_is_written_or_the_system_says_why_not() {
+    fn a_write_continues_until_complete_or_a_system_error() {
         let (reader, writer) = io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&writer, true).unwrap();
         let text = vec![b'x'; 300_000];
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_programs_end_is_told_as_a_shell_would() {
+    fn an_exit_status_maps_to_the_exit_code_of_a_shell() {
         for (raw, code) in [(0, 0), (3 << 8, 3), (255 << 8, 255), (15, 143), (9, 137)] {
             assert_eq!(Exit::of(ExitStatus::from_raw(raw)), Exit::Child(code));
         }

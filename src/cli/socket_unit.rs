@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unit_and_its_drop_ins_are_read_as_systemd_reads_them() {
+    fn unit_and_drop_ins_are_merged_as_systemd_does() {
         let root = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = root.path().join(path);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_without_a_group_gives_the_users() {
+    fn a_unit_without_a_group_uses_the_primary_group_of_its_user() {
         let access = |user: &str, group: &str| {
             let settings = Settings {
                 mode: None,
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_group_that_the_machine_does_not_know_is_told() {
+    fn an_unknown_socket_group_is_reported() {
         for (group, is_unknown) in [
             ("", false),
             ("root", false),
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_may_make_its_socket_elsewhere() {
+    fn a_unit_may_listen_at_another_socket_path() {
         let root = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = root.path().join("etc/systemd/system").join(path);

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_word_it_is_the_keyring_if_that_can_be_used_and_the_file_with_the_reason_if_not() {
+    fn the_default_store_is_the_keyring_or_a_file_with_the_reason() {
         let place = choose(None, Ok(())).unwrap();
         assert_eq!(place, StoreChoice::of(StoreKind::Keyring));
         assert_eq!(place.said("x"), "the credential is in x");
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_is_taken_or_refused_but_never_replaced() {
+    fn a_requested_store_is_used_or_refused_but_never_replaced() {
         let locked = Err("it is locked");
         let file = choose(Some(StoreKind::File), locked);
         assert_eq!(file, Ok(StoreChoice::of(StoreKind::File)));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_of_encrypted_files_is_taken_once_it_is_made() {
+    fn the_encrypted_file_store_is_chosen_once_it_exists() {
         let state = tempfile::tempdir().unwrap();
         let stores = Stores::new(state.path(), rustix::process::geteuid().as_raw());
         let name = ProfileName::parse("a").unwrap();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_systems_daemon_has_no_keyring_to_be_asked() {
+    fn a_system_daemon_never_chooses_the_keyring() {
         // The state folder is empty. A call to a keyring would be named as the reason against it.
         let state = tempfile::tempdir().unwrap();
         let stores = Stores::new(state.path(), 0);

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_wait_ends_at_its_moment_in_whatever_order_they_begin() {
+    async fn waits_end_at_their_deadlines_in_any_starting_order() {
         let alarms = Alarms::new().unwrap();
         let start = boot_now();
         let wait = async |after| {
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wait_that_is_given_up_ends_no_other_one() {
+    async fn cancelling_a_wait_does_not_end_another() {
         let alarms = Alarms::new().unwrap();
         // The machine may be so slow that the first poll comes too late: then begin again.
         let early = loop {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_moment_at_the_end_of_time_is_waited_for() {
+    async fn a_wait_until_the_latest_instant_does_not_end() {
         let alarms = Alarms::new().unwrap();
         let never = alarms.sleep_until(BootInstant::from_boot(Duration::MAX));
         assert!(tokio::time::timeout(ms(10), never).await.is_err());

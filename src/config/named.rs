@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_whose_name_has_no_number_is_off_and_no_other_is() {
+    fn only_a_rule_with_an_unresolved_name_is_disabled() {
         let text = ruled(&[
             "user = 'canary'",
             "user = 'alice'",
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_whose_group_has_no_number_is_private_until_it_has_one() {
+    fn the_socket_stays_private_until_its_group_is_resolved() {
         let text = "[socket]\nmode = 'group'\ngroup = 'canary'\n";
         let mut config = parse(text, &FewNames).unwrap();
         assert_eq!(config.socket, SocketMode::Private);
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_answer_takes_a_number_away() {
+    fn a_failed_lookup_does_not_remove_a_known_id() {
         // The results of the look-ups, the number in force after them, and whether it is in doubt.
         for (looks, id, in_doubt) in [
             (vec![Ok(Some(7))], Some(7), false),
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_that_is_read_again_keeps_the_numbers_of_failed_look_ups() {
+    fn a_reload_keeps_the_ids_of_names_whose_lookup_failed() {
         let before = parse(&ruled(&["user = 'alice'"]), &FewNames).unwrap();
         for (answer, rule, id) in [
             (failed(), "user = 'alice'", Some(1_001)),

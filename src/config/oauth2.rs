@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_issuer_stays_as_it_is_written() {
+    fn an_issuer_url_keeps_its_written_form() {
         for (text, origin) in [
             ("https://idp.example", "https://idp.example"),
             ("https://idp.example/", "https://idp.example"),
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_could_send_the_secret_elsewhere_is_refused_without_quoting_it() {
+    fn an_unsafe_endpoint_address_is_refused_without_quoting_it() {
         for bad in [
             "",
             "canary",

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_of_the_console_stands_for_the_server_and_the_api_for_what_is_before_it() {
+    fn the_base_url_is_derived_from_a_pasted_console_or_api_address() {
         for (pasted, urls) in [
             ("https://acme.run.ai", &["https://acme.run.ai"][..]),
             ("acme.run.ai/", &["https://acme.run.ai"]),

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_set_where_it_belongs_and_every_other_byte_stays() {
+    fn setting_a_key_keeps_every_other_byte() {
         for (text, raw) in [
             (
                 "# mine\n[profiles.a]\nprovider = \"oauth2\"  # ours\ntoken-url = \"https://a/t\"\n\n[profiles.b]\nprovider = \"runai\"\nurl = \"https://b\"\n",
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_store_is_set_in_whatever_form_a_profile_is_written() {
+    fn the_store_is_set_in_every_toml_form_of_a_profile() {
         let name = ProfileName::parse("a").unwrap();
         for (text, says) in [
             (
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_such_key_is_not_changed() {
+    fn setting_a_key_that_the_profile_cannot_have_is_refused() {
         let runai = "[profiles.a]\nprovider = \"runai\"\nurl = \"https://b\"\n";
         let other = "[profiles.b]\nprovider = \"oauth2\"\ntoken-url = \"https://a/t\"\n";
         let name = ProfileName::parse("a").unwrap();

@@ -37,7 +37,7 @@ mod tests {
     const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 
     #[test]
-    fn a_recipient_is_added_once_and_every_other_byte_stays() {
+    fn setting_a_recipient_adds_it_once_and_keeps_every_other_byte() {
         let recipient = Recipient::parse(RECIPIENT).unwrap();
         let line = format!("recipient = \"{RECIPIENT}\"");
         for (text, expected) in [

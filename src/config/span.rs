@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_numbers_with_units() {
+    fn a_duration_is_written_as_numbers_with_units() {
         for (text, seconds) in [
             ("1h", 3_600),
             ("45m", 2_700),
@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_time_is_read_as_it_is_shown(seconds in 1_u64..100_000_000) {
+        fn a_displayed_duration_parses_back_unchanged(seconds in 1_u64..100_000_000) {
             let span = Duration::from_secs(seconds);
             prop_assert_eq!(parse(&shown(span)).unwrap(), span);
         }

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_names_one_kind_and_the_reference_has_each() {
+    fn every_store_kind_has_a_word_in_the_reference() {
         for kind in StoreKind::WORDS {
             assert_eq!(StoreKind::parse(kind.as_str()).as_ref(), Some(&kind));
             assert!(TAKES.contains(&format!("\"{}\"", kind.as_str())));

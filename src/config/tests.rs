@@ -143,7 +143,7 @@ template = "token = {{token}}"
 "#;
 
 #[test]
-fn every_key_is_read_and_the_others_have_their_defaults() {
+fn every_key_is_parsed_and_missing_keys_have_defaults() {
     let config = parse(FULL).unwrap();
     let research = Profile {
         provider: Provider::Runai(Runai {
@@ -320,7 +320,7 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
 }
 
 #[test]
-fn the_reference_tells_of_every_key_that_is_read() {
+fn the_reference_documents_every_key() {
     let reference = reference();
     for (_, keys) in &reference {
         // Another test covers `unit`, which is read only to be refused. The keys of further providers are tested in
@@ -338,7 +338,7 @@ fn the_reference_tells_of_every_key_that_is_read() {
 }
 
 #[test]
-fn no_profiles_are_no_fault() {
+fn a_configuration_without_profiles_is_valid() {
     for text in [
         "",
         "# nothing\n",
@@ -351,7 +351,7 @@ fn no_profiles_are_no_fault() {
 }
 
 #[test]
-fn every_form_of_a_table_is_understood() {
+fn a_profile_is_parsed_in_every_toml_form() {
     let header = parse("[profiles.a]\nprovider='runai'\nurl='https://x'\n").unwrap();
     for same in [
         "profiles.a = { provider = 'runai', url = 'https://x' }",
@@ -364,7 +364,7 @@ fn every_form_of_a_table_is_understood() {
 }
 
 #[test]
-fn all_faults_are_told_each_at_its_place() {
+fn all_faults_are_reported_at_their_positions() {
     let text = r#"profile = 1
 [sockets]
 [socket]
@@ -418,7 +418,7 @@ url = "http://localhost:1"
 }
 
 #[test]
-fn the_socket_has_a_group_in_the_mode_of_that_name_alone() {
+fn a_socket_group_is_valid_only_with_mode_group() {
     for (text, mode) in [
         ("", SocketMode::Private),
         ("[socket]", SocketMode::Private),
@@ -463,7 +463,7 @@ fn the_socket_has_a_group_in_the_mode_of_that_name_alone() {
 }
 
 #[test]
-fn all_faults_of_rules_are_told_each_at_its_place() {
+fn all_faults_of_rules_are_reported_at_their_positions() {
     let text = r#"[profiles.a]
 provider = "runai"
 url = "https://x"
@@ -525,7 +525,7 @@ allow = { user = "alice" }
 }
 
 #[test]
-fn a_rule_changes_no_profile_and_goes_with_its_own() {
+fn a_rule_does_not_change_its_profile_and_is_removed_with_it() {
     let plain = "[profiles.a]\nprovider = 'runai'\nurl = 'https://x'\n";
     let ruled = format!(
         "{plain}\n[[profiles.a.allow]]\nuser = 'nobody-knows'\n\n[[profiles.a.allow]]\ngid = 5\n"
@@ -544,7 +544,7 @@ fn a_rule_changes_no_profile_and_goes_with_its_own() {
 }
 
 #[test]
-fn the_addresses_and_the_files_of_a_profile_go_with_it() {
+fn removing_a_profile_removes_its_hosts_and_sinks() {
     let profile = |name: &str| {
         format!("[profiles.{name}]\nprovider = \"runai\"\nurl = \"https://{name}.example\"\n")
     };
@@ -565,7 +565,7 @@ fn the_addresses_and_the_files_of_a_profile_go_with_it() {
 }
 
 #[test]
-fn all_faults_of_an_oauth2_profile_are_told_each_at_its_place() {
+fn all_faults_of_an_oauth2_profile_are_reported_at_their_positions() {
     let text = r#"[profiles.a]
 provider = "oauth2"
 url = "https://x"
@@ -638,7 +638,7 @@ scope = ["a"]
 }
 
 #[test]
-fn what_is_not_toml_is_told_by_its_place_without_its_text() {
+fn a_toml_syntax_error_is_reported_at_its_position_without_its_text() {
     for (text, start) in [
         ("a", "1:"),
         ("\n\n[profiles.a]\nurl = \"canary", "4:"),
@@ -663,7 +663,7 @@ fn what_is_not_toml_is_told_by_its_place_without_its_text() {
 }
 
 #[test]
-fn a_type_that_is_wrong_is_told_for_tables_too() {
+fn a_value_of_the_wrong_type_is_reported_for_tables_too() {
     for (text, start) in [
         ("profiles = 1", "1:12: profiles: this must be a table"),
         ("[[profiles]]", "1:1: profiles: this must be a table"),
@@ -684,7 +684,7 @@ fn a_type_that_is_wrong_is_told_for_tables_too() {
 }
 
 #[test]
-fn a_secret_in_the_file_is_told_from_a_typing_error_and_never_quoted() {
+fn a_secret_in_the_configuration_is_reported_and_never_quoted() {
     for key in [
         "client-secret",
         "client_secret",
@@ -705,7 +705,7 @@ fn a_secret_in_the_file_is_told_from_a_typing_error_and_never_quoted() {
 }
 
 #[test]
-fn a_flood_of_faults_is_cut() {
+fn reported_faults_are_limited_to_fifty() {
     let text: String = (0..1_000).map(|n| format!("k{n} = 1\n")).collect();
     let found = faults(&text);
     assert_eq!(found.len(), 51);
@@ -745,7 +745,7 @@ fn adding_appends_and_keeps_every_byte_that_was_there() {
 }
 
 #[test]
-fn what_cannot_be_edited_without_harm_is_refused() {
+fn an_edit_that_would_damage_the_file_is_refused() {
     let z = profile("https://z");
     let a = name("a");
     let text = "[profiles.a]\nprovider='runai'\nurl='https://x'\n";
@@ -778,7 +778,7 @@ fn what_cannot_be_edited_without_harm_is_refused() {
 }
 
 #[test]
-fn removing_cuts_the_profiles_lines_and_no_others() {
+fn removing_a_profile_deletes_only_its_lines() {
     let p = "provider='runai'\nurl='https://x'\n";
     for (text, expected) in [
         (format!("[profiles.a]\n{p}"), "# profiles are added here by: jetond add\n".into()),
@@ -943,7 +943,7 @@ fn any_rotation() -> impl Strategy<Value = Rotation> {
 }
 
 #[test]
-fn an_age_for_rotation_is_refused_where_it_cannot_be_kept() {
+fn a_rotation_age_that_cannot_be_kept_is_refused() {
     let runai = "provider = 'runai'\nurl = 'https://x'\n";
     let source = "client-id = 'a'\nclient-secret = { file = '/x' }\n";
     let oauth2 = "provider = 'oauth2'\ntoken-url = 'https://x/t'\n";
@@ -1007,7 +1007,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_reader_panic_and_every_fault_has_a_place(text in "(\\PC|[\\[\\]='\"#.\n\r]|profiles|url|a){0,60}") {
+    fn reading_any_text_never_panics_and_every_fault_has_a_position(text in "(\\PC|[\\[\\]='\"#.\n\r]|profiles|url|a){0,60}") {
         if let Err(faults) = parse(&text) {
             prop_assert!(!faults.is_empty());
             for fault in faults {
@@ -1018,7 +1018,7 @@ proptest! {
     }
 
     #[test]
-    fn no_address_makes_its_parser_panic_and_what_is_taken_is_stable(text in "https?://(\\PC|[/@:?#.\\[\\]a1]){0,20}") {
+    fn parsing_an_address_never_panics_and_parses_back_unchanged(text in "https?://(\\PC|[/@:?#.\\[\\]a1]){0,20}") {
         if let Ok(url) = BaseUrl::parse(&text) {
             prop_assert_eq!(BaseUrl::parse(&url.to_string()).unwrap(), url);
         }
@@ -1027,7 +1027,7 @@ proptest! {
 }
 
 #[test]
-fn the_settings_of_a_provider_make_the_same_provider_again() {
+fn provider_settings_parse_back_to_the_same_provider() {
     for text in [
         "provider='runai'\nurl='https://a.b/api/v1'",
         "provider='runai'\nurl='https://a.b'\napi='v2'",
@@ -1072,7 +1072,7 @@ fn the_settings_of_a_provider_make_the_same_provider_again() {
 }
 
 #[test]
-fn a_profile_whose_records_are_encrypted_needs_somebody_to_encrypt_them_to() {
+fn an_encrypted_file_profile_needs_a_recipient() {
     let profile = "[profiles.a]\nprovider = 'runai'\nurl = 'https://x'\nstore = 'encrypted-file'\n";
     let table = format!("[encrypted-file]\nrecipient = '{RECIPIENT}'\n");
     for text in [format!("{table}{profile}"), format!("{profile}{table}")] {

@@ -292,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_pasted_becomes_the_one_base_address() {
+    fn pasted_addresses_normalize_to_the_base_address() {
         for (pasted, origin, path) in [
             ("https://acme.run.ai", "https://acme.run.ai", ""),
             ("https://acme.run.ai///", "https://acme.run.ai", ""),
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_could_send_the_secret_elsewhere_is_refused_without_quoting_it() {
+    fn an_unsafe_base_address_is_refused_without_quoting_it() {
         for (bad, why) in [
             ("http://acme.run.ai", "unprotected"),
             ("http://localhost", "127.0.0.1"),
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pasted_address_is_told_whole_with_what_was_taken_for_what() {
+    fn an_invalid_address_is_shown_with_its_parts_named() {
         let e = BaseUrl::parse("https://acme.run.ai/projects?tab=jobs#top").unwrap_err();
         assert_eq!(
             e.to_string(),
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_probably_meant_is_suggested() {
+    fn an_invalid_address_gets_a_suggestion() {
         for (bad, meant) in [
             ("acme.run.ai", Some("https://acme.run.ai")),
             ("acme.run.ai:8443/", Some("https://acme.run.ai:8443/")),

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_does_not_show_itself_and_is_cut_at_its_limit() {
+    fn debug_output_hides_a_raw_answer_and_its_length_is_limited() {
         let answer = RawAnswer::of(b"canary");
         assert_eq!(answer.expose(), b"canary");
         assert_eq!(

@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_told_from_what_stands_around_it() {
+    fn quotes_spaces_and_names_around_a_value_are_separated_from_it() {
         for (text, inner, said) in [
             ("abc", "abc", None),
             ("a b", "a b", None),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_may_begin_so_is_not_refused_unasked() {
+    fn a_value_starting_with_an_ambiguous_name_is_not_refused() {
         for (text, said) in [
             ("secret=abc", None),
             ("ID:abc", None),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_says_what_its_value_is() {
+    fn a_label_identifies_a_client_id_or_a_secret() {
         for (name, what) in [
             ("CLIENT_ID", Some(Label::Id)),
             ("client-id", Some(Label::Id)),

@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_for_our_own_user_or_of_root_and_for_a_process_that_we_see() {
+    async fn a_command_file_is_given_only_to_a_visible_process_of_an_allowed_user() {
         let files = CommandFiles::default();
         let us = i32::try_from(std::process::id()).ok();
         for (own, caller, pid, detail) in [
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_commands_have_a_file_at_once() {
+    fn the_number_of_command_files_is_limited() {
         let open = Arc::default();
         let mut all: Vec<_> = (0..MOST).map(|_| FileSlot::new(&open).unwrap()).collect();
         assert!(FileSlot::new(&open).is_none());

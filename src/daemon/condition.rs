@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_says_how_many_profiles_are_ready_and_what_is_wrong() {
+    fn the_status_line_counts_ready_profiles_and_names_a_fault() {
         let stuck = |more| UnreadyProfile {
             profile: "research",
             why: "no credential is stored\u{1b}",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_configuration_stands_behind_the_profiles_that_it_left() {
+    fn the_status_line_appends_an_invalid_configuration() {
         let invalid = Some("/c:1:1: a: unknown key");
         for (kept, says) in [
             (

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_caps_follow_the_limit_and_never_exceed_what_is_free() {
+    fn caps_follow_the_descriptor_limit_and_never_exceed_free_descriptors() {
         for (limit, used, connections, per_uid, kept, admin, rest) in [
             // Nothing is free: every limit is at its minimum.
             (0, 0, 10, 8, 2, 4, [1, 1, 1, 0]),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_is_counted() {
+    fn open_descriptors_are_counted() {
         let before = open_now();
         let files: Vec<_> = (0..50).map(|_| File::open("/dev/null").unwrap()).collect();
         // Other tests in this process open and close some descriptors meanwhile.

@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_shown_the_age_the_next_rotation_and_what_it_waits_for() {
+    fn key_info_shows_age_next_rotation_and_obstacle() {
         let day = |n: u64| Some(UnixTime::from_epoch(Duration::from_secs(n * 86_400)));
         let age = Age {
             created_at: day(1),
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_key_that_is_rotated_by_its_age_no_time_is_waited_for() {
+    async fn no_timer_runs_without_a_key_that_rotates_by_age() {
         let roster = Arc::new(Roster::new(AccessContext {
             own_uid: 0,
             namespace: UserNamespace::Identity,
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failures_are_counted_until_a_rotation_goes_well() {
+    async fn failed_rotations_are_counted_until_one_succeeds() {
         let mut known = KeyInfo::default();
         for (is_well, failed) in [(false, 1), (false, 2), (true, 0)] {
             let running = tokio::spawn(async move { is_well });

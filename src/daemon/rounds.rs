@@ -46,7 +46,7 @@ mod tests {
     use crate::clock::testing::TestClock;
 
     #[tokio::test(start_paused = true)]
-    async fn two_checks_share_their_rounds_whenever_they_begin() {
+    async fn two_checks_run_in_the_same_rounds_regardless_of_their_start() {
         let secs = Duration::from_secs;
         let booted = BootInstant::from_boot(Duration::from_millis(1_000_500));
         let clock = Arc::new(TestClock::booted_at(booted));

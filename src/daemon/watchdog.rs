@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_variables_are_read_as_sd_watchdog_enabled_does() {
+    fn watchdog_variables_are_read_as_by_sd_watchdog_enabled() {
         let secs = |s| Some(Duration::from_secs(s));
         for (usec, pid, expected) in [
             (None, None, None),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_deadline_is_too_short_or_too_long_for_a_timer() {
+    async fn any_watchdog_deadline_gives_a_valid_timer() {
         for (deadline, lasts, pings) in [
             (Duration::from_micros(1), 1, 50..=101),
             (Duration::from_micros(u64::MAX - 1), 7_200, 2..=3),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_manager_is_pinged_twice_a_deadline_and_only_while_we_serve() {
+    async fn the_watchdog_is_pinged_twice_per_deadline_and_only_while_serving() {
         #[expect(
             clippy::disallowed_methods,
             reason = "the test runs on tokio's paused clock"

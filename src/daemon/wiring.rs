@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_request_gets_its_turn_before_the_first_profiles_are_in_force() {
+    async fn no_request_is_served_before_the_first_profiles_are_applied() {
         let (roster, mut wiring) = wired();
         let text: String = (0..3 * AT_A_STRETCH)
             .map(|n| format!("[profiles.p{n}]\nprovider='runai'\nurl='https://a.example'\n"))
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn rules_follow_the_numbers_of_their_names_and_the_profiles_stay() {
+    async fn a_changed_id_of_a_rule_name_updates_rules_and_keeps_the_keepers() {
         struct Same(Option<u32>);
         impl Names for Same {
             fn user(&self, _: &str) -> Result<Option<u32>, LookupFailed> {

@@ -51,7 +51,7 @@ mod tests {
     use crate::profile::ProfileName;
 
     #[test]
-    fn a_failure_says_what_why_and_when_it_is_tried_again() {
+    fn a_failure_message_has_the_fault_the_reason_and_the_next_attempt() {
         let research = ProfileName::parse("research").unwrap();
         let now = around().now;
         let at = now.unix.since_epoch() + Duration::from_secs(90);
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_ended_early_is_told_as_that() {
+    fn a_failure_message_says_that_the_wait_ended_early() {
         let now = around().now;
         let at = now.unix.since_epoch() + Duration::from_secs(90);
         let problem = Problem::new(Code::Unavailable)
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_companion_that_cannot_go_to_the_admin_socket_says_why() {
+    fn a_companion_that_cannot_use_the_admin_socket_says_why() {
         let otherwise = reply("", "jeton: why\n", 77);
         assert_eq!(to_admin("why"), Instruction::SendToAdmin { otherwise });
     }

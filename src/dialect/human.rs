@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_told_in_at_most_two_units() {
+    fn durations_are_shown_in_at_most_two_units() {
         for (s, text) in [
             (0, "0 s"),
             (59, "59 s"),

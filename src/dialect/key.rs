@@ -89,7 +89,7 @@ mod tests {
     use crate::dialect::testing::states;
 
     #[test]
-    fn people_are_told_the_age_the_next_rotation_and_what_it_waits_for() {
+    fn the_status_shows_key_age_next_rotation_and_obstacle() {
         let mut reply = states().swap_remove(0).reply;
         assert_eq!(lines(&reply, 0), [""; 0]);
         assert!(members(&reply).is_empty());
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_left_at_the_issuer_is_named_after_the_rotation() {
+    fn a_leftover_key_at_the_issuer_is_named_in_the_status() {
         let mut reply = states().swap_remove(0).reply;
         reply.key = Some(KeyReply {
             left_keys: vec!["first".into()],

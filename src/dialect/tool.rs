@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_names_where_its_numbers_are_written() {
+    fn every_tool_names_the_source_of_its_numbers() {
         for Tool { verb, client } in TABLE {
             let name = verb.grammar.verb;
             assert!(client.source.len() > 10, "{name}");
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_docs_have_the_numbers_of_every_row() {
+    fn the_docs_list_the_numbers_of_every_tool() {
         let tools = TABLE
             .iter()
             .map(|tool| (tool.verb.grammar.verb.to_owned(), &tool.client));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_has_requests_for_the_tests_of_all_protocols() {
+    fn every_tool_has_a_folder_of_test_requests() {
         for Tool { verb, .. } in TABLE {
             let name = verb.grammar.verb;
             let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));

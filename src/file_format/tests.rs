@@ -32,7 +32,7 @@ fn template(text: &str) -> Format {
 }
 
 #[test]
-fn each_format_has_its_bytes() {
+fn each_format_writes_its_exact_bytes() {
     let machines = ["a.example", "127.0.0.1"].map(|host| Machine {
         host: host.to_owned(),
         login: "oauth2".to_owned(),
@@ -94,7 +94,7 @@ fn the_run_ai_files_hold_the_token_in_base64_and_the_control_plane() {
 }
 
 #[test]
-fn what_is_no_jwt_is_not_written_as_one() {
+fn a_token_that_is_not_a_jwt_is_refused_by_the_jwt_format() {
     for bad in [
         "opaque",
         "a.b.c",
@@ -112,7 +112,7 @@ fn what_is_no_jwt_is_not_written_as_one() {
 }
 
 #[test]
-fn what_programs_read_in_different_ways_is_not_written() {
+fn a_token_that_programs_parse_differently_is_not_written() {
     let netrc = Format::Netrc(vec![]);
     for bad in ["a'b", "a\\b"] {
         for (format, name) in [(dotenv(), "dotenv"), (netrc.clone(), "netrc")] {
@@ -124,7 +124,7 @@ fn what_programs_read_in_different_ways_is_not_written() {
 }
 
 #[test]
-fn a_template_has_known_placeholders_and_the_token() {
+fn a_template_needs_the_token_and_only_known_placeholders() {
     for (bad, why) in [
         (
             "{{secret}}",
@@ -153,7 +153,7 @@ fn a_template_has_known_placeholders_and_the_token() {
 }
 
 #[test]
-fn the_content_does_not_show_itself() {
+fn debug_output_hides_the_file_content() {
     let profile = ProfileName::parse("a").unwrap();
     let token = AccessToken::parse("canary").unwrap();
     let issued = TokenToWrite {

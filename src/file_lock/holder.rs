@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_holder_is_found_among_all_locks() {
+    fn the_holder_of_a_lock_is_found_in_proc_locks() {
         let locks = "1: POSIX  ADVISORY  WRITE 11 fd:01:77 0 EOF\n\
                      2: FLOCK  ADVISORY  WRITE 12 fd:01:78 0 EOF\n\
                      3: FLOCK  ADVISORY  WRITE 13 fd:02:77 0 EOF\n\
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_its_program_and_its_subcommand() {
+    fn a_lock_holders_command_is_shown_as_program_and_subcommand() {
         let long = [&[b'a'; 33][..], b"\0migrate\0"].concat();
         for (arguments, shown) in [
             (
@@ -94,7 +94,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_holder_of_a_lock_is_described() {
+    fn the_holder_of_a_lock_is_described_by_its_process() {
         let file = tempfile::NamedTempFile::new().unwrap();
         assert_eq!(holder(file.path()), None);
         let lock = super::super::FileLock::try_exclusive(file.reopen().unwrap()).unwrap();

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_written_as_rfc_3339_has_it() {
+    fn a_date_is_formatted_as_in_rfc_3339() {
         for (ms, date) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_782_399_999, "2000-02-28T23:59:59Z"),

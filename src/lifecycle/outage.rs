@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_is_reported_once_and_again_after_ten_minutes_an_hour_and_each_day() {
+    fn an_outage_is_reported_at_expiry_after_10_min_after_1_h_and_daily() {
         let mut outage = OutageTracker::default();
         let view = failing(healthy());
         assert_eq!((outage.look(at(999), &view), outage.next()), (None, None));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_reported_with_how_long_it_lasted_and_the_next_outage_from_its_start() {
+    fn the_end_of_an_outage_is_reported_with_its_duration() {
         let mut outage = OutageTracker::default();
         assert_eq!(outage.look(at(1_000), &failing(healthy())), expired(0));
         let longer = |until| {
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_awaited_while_no_fault_is_known() {
+    fn no_reminder_is_scheduled_without_a_current_fault() {
         let mut outage = OutageTracker::default();
         assert_eq!(outage.look(at(1_000), &failing(healthy())), expired(0));
         // The credential or the network has changed, so earlier failures do not count.
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_during_an_attempt_that_succeeds_is_not_reported() {
+    fn no_outage_is_reported_if_the_attempt_running_at_expiry_succeeds() {
         let mut outage = OutageTracker::default();
         let view = healthy();
         for secs in [1_000, 1_005] {
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_that_is_gone_or_rejected_counts_as_a_fault() {
+    fn a_missing_or_rejected_credential_counts_as_an_outage() {
         let detail = "the record is damaged".to_owned();
         let block = Some(Arc::new(Block::Unusable { detail }));
         let blocked = View { block, ..healthy() };
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_first_token_the_reminders_alone_are_reported() {
+    fn a_profile_without_a_first_token_reports_only_reminders() {
         let mut outage = OutageTracker::default();
         let mut view = failing(healthy());
         view.held = None;
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_reports_nothing_and_does_not_count() {
+    fn a_resting_profile_reports_no_outage_and_its_rest_is_not_counted() {
         let resting = |view| View {
             resting: true,
             ..view

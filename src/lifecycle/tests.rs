@@ -81,7 +81,7 @@ fn fail_with(l: &mut Lifecycle, now: BootInstant, fault: Fault) {
 }
 
 #[test]
-fn a_token_is_refreshed_in_the_middle_of_its_life_and_numbered() {
+fn a_token_is_refreshed_at_half_its_lifetime_and_gets_a_new_generation() {
     let mut l = holding("a", 3_600);
     assert_eq!(l.view().generation, 101);
     assert_eq!(l.view().phase(at(0)), Phase::Fresh);
@@ -104,7 +104,7 @@ fn a_token_is_refreshed_in_the_middle_of_its_life_and_numbered() {
 }
 
 #[test]
-fn a_failed_refresh_leaves_the_token_and_is_tried_again_until_after_the_expiry() {
+fn a_failed_refresh_keeps_the_token_and_is_retried_beyond_the_expiry() {
     let mut l = holding("a", 100);
     let mut tries = 0;
     while let Some(next) = l.next_wake().filter(|next| *next < at(400)) {
@@ -140,7 +140,7 @@ fn a_failed_refresh_leaves_the_token_and_is_tried_again_until_after_the_expiry()
 }
 
 #[test]
-fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
+fn the_result_of_an_attempt_with_a_replaced_credential_is_ignored() {
     let mut l = holding("a", 100);
     assert_eq!(
         l.step(at(50), u(), due(at(50))),
@@ -182,7 +182,7 @@ fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
 }
 
 #[test]
-fn a_new_credential_leads_to_an_attempt_at_once_only_where_no_valid_token_is_held() {
+fn a_new_credential_causes_an_immediate_attempt_only_without_a_valid_token() {
     let mut l = holding("a", 100);
     let wake = l.next_wake();
     assert_eq!(l.step(at(10), u(), Event::CredentialChanged), Effect::None);
@@ -205,7 +205,7 @@ fn a_new_credential_leads_to_an_attempt_at_once_only_where_no_valid_token_is_hel
 }
 
 #[test]
-fn a_rejected_credential_opens_the_breaker_and_the_valid_token_is_still_held() {
+fn a_second_rejection_opens_the_breaker_but_keeps_the_valid_token() {
     let mut l = holding("a", 3_600);
     assert!(matches!(
         l.step(at(1_800), u(), due(at(1_800))),
@@ -244,7 +244,7 @@ fn a_rejected_credential_opens_the_breaker_and_the_valid_token_is_still_held() {
 }
 
 #[test]
-fn a_bare_401_is_retried_for_a_minute_and_keeps_no_caller_from_a_token_till_the_breaker_opens() {
+fn a_401_without_challenge_is_retried_for_a_minute_before_the_breaker_opens() {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     for (second, next) in [(0, 5), (5, 15), (15, 30), (30, 60), (60, 120), (120, 240)] {
         assert!(matches!(
@@ -271,7 +271,7 @@ fn a_bare_401_is_retried_for_a_minute_and_keeps_no_caller_from_a_token_till_the_
 }
 
 #[test]
-fn a_network_fault_does_not_close_the_breaker_nor_hasten_its_probes() {
+fn a_network_fault_neither_closes_the_breaker_nor_advances_its_probes() {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     for s in [0, 5] {
         assert!(matches!(
@@ -290,7 +290,7 @@ fn a_network_fault_does_not_close_the_breaker_nor_hasten_its_probes() {
 }
 
 #[test]
-fn a_token_that_is_dead_on_arrival_takes_no_valid_ones_place() {
+fn a_token_that_expired_in_transit_does_not_replace_a_valid_one() {
     let mut l = holding("a", 3_600);
     assert!(matches!(
         l.step(at(2_000), u(), due(at(2_000))),
@@ -310,7 +310,7 @@ fn a_token_that_is_dead_on_arrival_takes_no_valid_ones_place() {
 }
 
 #[test]
-fn an_outage_after_one_rejection_is_backed_off_from_as_any_other() {
+fn an_outage_after_one_rejection_gets_the_usual_back_off() {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     let mut now = at(0);
     let mut waits = vec![];
@@ -329,7 +329,7 @@ fn an_outage_after_one_rejection_is_backed_off_from_as_any_other() {
 }
 
 #[test]
-fn a_caller_does_not_hasten_the_second_try_of_a_rejected_credential() {
+fn a_caller_does_not_bring_forward_the_retry_of_a_rejected_credential() {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     let wanted = || Event::Wanted {
         min_valid: Duration::ZERO,
@@ -342,7 +342,7 @@ fn a_caller_does_not_hasten_the_second_try_of_a_rejected_credential() {
 }
 
 #[test]
-fn callers_join_one_attempt_and_cannot_cause_two_in_two_seconds() {
+fn callers_share_one_attempt_and_cause_at_most_one_in_two_seconds() {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     let wanted = || Event::Wanted {
         min_valid: Duration::ZERO,
@@ -365,7 +365,7 @@ fn callers_join_one_attempt_and_cannot_cause_two_in_two_seconds() {
 }
 
 #[test]
-fn a_caller_gets_an_early_refresh_when_all_is_well_and_none_inside_the_back_off() {
+fn a_caller_causes_an_early_refresh_but_not_during_the_back_off() {
     let mut l = holding("a", 3_600);
     let wanted = || Event::Wanted {
         min_valid: Duration::from_secs(7_200),
@@ -384,7 +384,7 @@ fn a_caller_gets_an_early_refresh_when_all_is_well_and_none_inside_the_back_off(
 }
 
 #[test]
-fn a_profile_that_cannot_ask_says_so_and_looks_again() {
+fn a_blocked_profile_reports_the_block_and_retries_after_a_minute() {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     assert!(matches!(
         l.step(at(0), u(), due(at(0))),
@@ -411,7 +411,7 @@ fn a_profile_that_cannot_ask_says_so_and_looks_again() {
 }
 
 #[test]
-fn an_attempt_whose_credential_is_withheld_waits_for_the_probe_and_counts_as_no_failure() {
+fn a_withheld_attempt_waits_for_the_probe_and_is_not_a_failure() {
     let mut l = holding("a", 3_600);
     for (rejections, phase) in [(1, Phase::Fresh), (2, Phase::Rejected)] {
         let Effect::Fetch { attempt } = l.step(at(1_800), u(), Event::RefreshRequested) else {
@@ -434,7 +434,7 @@ fn an_attempt_whose_credential_is_withheld_waits_for_the_probe_and_counts_as_no_
 }
 
 #[test]
-fn generations_never_pass_what_json_readers_keep_exact() {
+fn generations_stay_below_2_to_the_53() {
     let mut l = Lifecycle::new(at(0), u64::MAX, Policy::default());
     assert!(matches!(
         l.step(at(0), u(), due(at(0))),

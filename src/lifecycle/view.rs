@@ -210,7 +210,7 @@ mod tests {
     use crate::lifecycle::{Lifecycle, Policy};
 
     #[test]
-    fn a_newer_token_is_expected_only_where_the_next_attempt_may_bring_one() {
+    fn the_next_refresh_is_shown_only_if_the_next_attempt_may_bring_a_token() {
         let due = BootInstant::from_boot(Duration::from_secs(1_800));
         let healthy = View {
             next_attempt: Some(due),

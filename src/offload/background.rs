@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_is_done_on_one_thread_of_its_own() {
+    async fn work_runs_on_one_dedicated_background_thread() {
         let aside = BackgroundLoop::new("aside");
         let there = || aside.run(async { thread::current().id() });
         let first = there().await.unwrap();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn dropping_the_future_drops_the_work_over_there() {
+    async fn dropping_the_future_drops_the_work_on_the_background_thread() {
         let aside = BackgroundLoop::new("aside");
         let (begin, begun) = oneshot::channel();
         let (alive, ended) = oneshot::channel::<()>();
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_blocks_the_other_loop_does_not_delay_this_one() {
+    async fn blocking_work_on_the_background_loop_does_not_delay_the_main_loop() {
         let aside = BackgroundLoop::new("aside");
         let (go, gate) = channel::<()>();
         let (begin, begun) = oneshot::channel();
@@ -201,7 +201,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn only_that_thread_gives_way() {
+    async fn only_the_background_thread_has_a_lower_priority() {
         let nice = || rustix::process::getpriority_process(None).unwrap();
         let ours = nice();
         let aside = BackgroundLoop::new("aside");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_thread_the_work_is_done_here() {
+    async fn without_a_background_thread_the_work_runs_on_the_calling_thread() {
         let aside = BackgroundLoop {
             start: |_| Err(io::ErrorKind::WouldBlock.into()),
             ..BackgroundLoop::new("aside")

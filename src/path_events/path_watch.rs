@@ -228,7 +228,7 @@ mod linux {
         }
 
         #[test]
-        fn every_folder_and_link_of_a_path_is_a_step() {
+        fn every_folder_and_link_of_a_path_is_watched() {
             let spot = spot();
             let found = steps(&spot.socket).unwrap();
             let real = |name: &str| spot.dir.path().join(name);
@@ -264,7 +264,7 @@ mod linux {
         }
 
         #[tokio::test]
-        async fn a_removal_a_rename_or_a_replacement_anywhere_on_the_path_is_noticed() {
+        async fn a_removal_or_rename_anywhere_on_the_path_is_reported() {
             let remove = |d: &Path| std::fs::remove_file(d.join("real/jeton/s")).unwrap();
             assert!(notices(remove).await);
             let rename = |from: &'static str, to: &'static str| {
@@ -289,7 +289,7 @@ mod linux {
         }
 
         #[tokio::test]
-        async fn a_missing_name_that_appears_is_noticed() {
+        async fn the_appearance_of_a_missing_path_is_reported() {
             let spot = spot();
             let missing = spot.dir.path().join("link/other/s");
             let watch = Watch::new([missing.as_path()].into_iter()).unwrap();
@@ -316,7 +316,7 @@ mod linux {
         }
 
         #[tokio::test]
-        async fn a_renewed_watch_keeps_its_descriptor_and_watches_the_new_paths_alone() {
+        async fn a_renewed_watch_keeps_its_descriptor_and_watches_only_the_new_paths() {
             let (former, spot) = (spot(), spot());
             let mut watch = Watch::new([former.socket.as_path()].into_iter()).unwrap();
             let descriptor = watch.events.get_ref().as_raw_fd();

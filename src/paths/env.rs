@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_gets_a_few_variables_and_no_others() {
+    fn a_secret_command_gets_only_a_few_environment_variables() {
         let vars = [
             ("HOME", "/h"),
             ("PATH", "/bin"),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn the_runtime_folder_is_the_one_called_jetond_and_never_that_of_the_sockets() {
+    fn the_runtime_folder_is_never_the_socket_folder() {
         for (list, found) in [
             ("/run/jetond", Some("/run/jetond")),
             ("/run/user/1000/jetond", Some("/run/user/1000/jetond")),

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_is_registered_from_its_start_until_its_owner_has_waited_for_it() {
+    fn a_child_process_stays_registered_until_its_owner_drops_it() {
         let run = || Command::new("true").spawn();
         let (mut child, owned_child) = start(run, |child| Some(child.id())).unwrap();
         let id = child.id();

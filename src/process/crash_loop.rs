@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_start_waits_after_five_short_lives_in_a_row() {
+    async fn a_start_is_delayed_after_five_short_runs_in_a_row() {
         for (row, waits) in [
             (&[][..], false),
             (&[Short; 4], false),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_order_to_stop_during_the_wait_clears_the_row() {
+    async fn a_stop_request_during_the_start_delay_clears_the_crash_record() {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..5 {
             lives(folder.path(), Short).await;
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_or_written_brakes_nothing() {
+    fn an_unreadable_or_unwritable_crash_record_causes_no_delay() {
         let folder = tempfile::tempdir().unwrap();
         let record = folder.path().join(NAME);
         let never = |_| panic!("it waits");

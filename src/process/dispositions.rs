@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ignored_signal_is_read_from_the_mask() {
+    fn an_ignored_signal_is_recognized_in_the_signal_mask() {
         let hup_and_pipe = Ignored::of("Name:\tx\nSigBlk:\t0000\nSigIgn:\t0000000000001001\n");
         for (signal, ignored) in [(1, true), (2, false), (13, true), (0, false), (99, false)] {
             assert_eq!(hup_and_pipe.contains(signal), ignored, "{signal}");
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_blocked_except_while_the_inherited_mask_is_asked_for() {
+    fn signals_are_blocked_only_while_the_inherited_mask_is_applied() {
         // Each thread has a signal mask of its own.
         std::thread::spawn(|| {
             let blocked = || SigSet::thread_get_mask().unwrap();

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_episode_begins_with_a_fault_and_ends_when_it_has_been_absent() {
+    fn an_episode_starts_with_a_fault_and_ends_after_a_quiet_time() {
         let at = |secs| BootInstant::from_boot(Duration::from_secs(secs));
         let mut episode = Episode::new(Duration::from_secs(10));
         assert_eq!(

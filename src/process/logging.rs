@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_must_be_a_level_and_targets_are_left_alone() {
+    fn a_mistyped_log_level_is_detected_and_targets_are_not() {
         for good in [
             "",
             "info",

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manager_is_told_from_the_daemons_that_listen_for_themselves() {
+    fn a_service_manager_is_recognized_by_its_process_name() {
         let (system, user) = (Some(SystemdManager::System), Some(SystemdManager::User));
         for (pid, comm, is_booted, expected) in [
             (1, Some("systemd\n"), true, system),

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_a_path_or_abstract() {
+    fn a_notify_address_is_a_path_or_an_abstract_name() {
         let address = |text: &str| parse(OsStr::new(text));
         let path = address("/run/systemd/notify").unwrap();
         assert_eq!(
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_manager_that_does_not_read_is_given_up_after_a_second() {
+    async fn notifications_stop_when_the_manager_reads_nothing_for_a_second() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();

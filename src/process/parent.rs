@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_read_whatever_the_name_is() {
+    fn a_proc_stat_line_is_parsed_with_any_process_name() {
         let rest = "S 812 811 811 0 -1 4194304 100 0 0 0 1 2 3 4 20 0 1 0 987654 2334720 200 18446744073709551615";
         for name in ["jeton", "a b", ")", "x) S 1 (", "\u{fc}"] {
             let line = format!("913 ({name}) {rest}\n");
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_is_known_only_while_its_child_has_it() {
+    fn a_parent_is_returned_only_while_the_child_still_has_it() {
         let family = |pid| match pid {
             913 => Some(stat(812, 100)),
             812 => Some(stat(700, 50)),

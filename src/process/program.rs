@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_when_its_name_is_gone_or_another_one() {
+    fn a_program_file_counts_as_replaced_when_deleted_or_renamed() {
         for (start, now, replaced) in [
             ("/usr/bin/jetond", "/usr/bin/jetond", false),
             ("/usr/bin/jetond", "/usr/bin/jetond (deleted)", true),

@@ -88,7 +88,7 @@ mod tests {
     };
 
     #[test]
-    fn the_kernel_judges_the_work_by_the_other_users_rights() {
+    fn work_run_as_another_user_has_only_that_users_rights() {
         let own = rustix::process::geteuid();
         assert_eq!(with_rights_of(own.as_raw(), &NONE, || 7).unwrap(), 7);
         let dir = tempfile::tempdir().unwrap();

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_document_lists_is_read_and_only_registered_names_are_repeated() {
+    fn listed_auth_methods_are_parsed_and_only_registered_names_are_shown() {
         use ClientAuth::{Basic, Post};
         const BASIC: &str = "client_secret_basic";
         const POST: &str = "client_secret_post";

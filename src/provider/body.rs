@@ -158,7 +158,7 @@ mod tests {
     const HARD: &str = "&=+% \"\\/~a\u{e9}\n";
 
     #[test]
-    fn a_form_says_what_was_meant() {
+    fn a_form_body_encodes_names_and_values() {
         let body = form(&[
             ("client_id", "a-b.c_d".into()),
             ("client_secret", HARD.into()),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_basic_header_encodes_only_what_a_decoder_would_change() {
+    fn a_basic_header_encodes_only_characters_that_decoding_would_change() {
         for (id, secret, pair) in [
             ("s6BhdRkqt3", "gX1fBat3bV", "s6BhdRkqt3:gX1fBat3bV"),
             ("a:b", "c:d", "a%3Ab:c:d"),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_body_says_what_was_meant() {
+    fn a_json_body_escapes_values() {
         let body = json(&[("clientID", "x".into()), ("clientSecret", HARD.into())]);
         assert_eq!(
             std::str::from_utf8(&body).unwrap(),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_never_outgrows_its_first_buffer() {
+    fn a_body_never_reallocates_its_buffer() {
         for worst in [
             "\u{1}".repeat(1_024),
             "%".repeat(1_024),

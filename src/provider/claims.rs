@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn the_claims_that_name_the_bearer_are_read_and_no_others() {
+    fn only_claims_that_identify_the_bearer_are_read() {
         let all = r#"{"sub":"1","azp":"c","iss":"https://i","email":"e","preferred_username":"Zo\u00eb","groups":["x"]}"#;
         let claims = Claims {
             subject: Some("1".into()),

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_read_in_every_spelling() {
+    fn a_stated_expiry_is_parsed_in_every_spelling() {
         for (members, dated, undated) in [
             (r#""expires_in":3600"#, Some(3_600), Some(3_600)),
             // Entra, first version: all values are texts.
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earlier_of_what_is_stated_and_what_the_token_shows_counts() {
+    fn the_earlier_of_stated_and_token_expiry_counts() {
         let exp = |exp: u64| format!(r#"{{"exp":{exp},"iat":{}}}"#, DATE - 100);
         let old = jwt(&exp(DATE + 60));
         let fresh = jwt(r#"{"exp":1796003600,"iat":1796000000}"#);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_has_ended_by_the_issuers_clock_is_over_whatever_is_stated() {
+    fn a_token_past_its_exp_at_the_issuers_date_is_expired() {
         for (exp, is_over) in [(DATE - 1, true), (DATE, false), (DATE + 1, false)] {
             let token = jwt(&format!(r#"{{"exp":{exp},"iat":{}}}"#, DATE - 3_600));
             let date = Some(UnixTime::from_epoch(Duration::from_secs(DATE)));

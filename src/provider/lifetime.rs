@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stated_lifetime_is_a_number_of_seconds_in_any_spelling() {
+    fn a_stated_lifetime_in_seconds_is_parsed_in_any_spelling() {
         for (raw, read) in [
             ("3600", 3_600),
             ("1", 1),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_lifetime_is_treated_as_not_stated() {
+    fn an_invalid_lifetime_is_ignored() {
         for raw in [
             "-1",
             "-0",
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_token_is_told_by_the_answers_date_and_else_it_is_its_whole_life() {
+    fn remaining_lifetime_uses_the_response_date_or_else_the_whole_lifetime() {
         const FULL: u64 = 1_700_000_000;
         for (payload, ages) in [
             (
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_shows_its_lifetime_gives_a_hint() {
+    fn a_token_with_iat_and_exp_gives_a_lifetime_hint() {
         for (payload, read) in [
             (r#"{"exp":1700003600,"iat":1700000000}"#, 3_600),
             (r#"{"exp":1700003600.0,"iat":1.7e9}"#, 3_600),
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_token_gives_no_hint() {
+    fn an_irregular_token_gives_no_lifetime_hint() {
         for payload in [
             "",
             "{}",

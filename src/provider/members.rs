@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_readers_could_understand_differently_is_refused() {
+    fn ambiguous_json_is_refused() {
         let nested = |n: usize| format!("{{\"a\":{}{}}}", "[".repeat(n), "]".repeat(n));
         assert!(Members::parse(nested(MAX_DEPTH - 1).as_bytes()).is_some());
         let brackets_in_text = format!("{{\"a\":\"\\\"{}\"}}", "[".repeat(200));

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quotation_has_an_end() {
+    fn a_quotation_is_limited_in_length() {
         let long = said(&"no ".repeat(500), "canary-secret");
         assert!(long.len() <= MAX_QUOTE + 5 && long.ends_with("...\""));
         let quotes = said(&"no\" ".repeat(500), "canary-secret");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_is_taken_out_in_each_form_in_which_it_was_sent() {
+    fn the_secret_is_removed_in_every_form_in_which_it_was_sent() {
         let secret = "Can&ary+se%cret \"\\";
         for echo in [
             "Can&ary+se%cret \"\\",

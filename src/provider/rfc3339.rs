@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_read_as_rfc_3339_has_them() {
+    fn dates_are_parsed_as_in_rfc_3339() {
         for (text, unix) in [
             ("1970-01-01T00:00:00Z", 0),
             ("2025-01-02T03:04:05Z", 1_735_787_045),

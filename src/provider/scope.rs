@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_that_is_as_asked_or_is_not_said_is_none() {
+    fn no_scope_is_reported_if_it_equals_the_request_or_is_missing() {
         for scope in [
             r#""read write""#,
             r#""write read""#,
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn another_scope_is_told_with_what_is_missing() {
+    fn a_different_granted_scope_is_reported_with_the_missing_part() {
         for (scope, asked, granted, missing) in [
             (r#""read""#, &["read", "write"][..], "read", "write"),
             (r#""read admin""#, &["read", "write"], "read admin", "write"),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_that_repeats_the_secret_or_a_token_is_not_believed() {
+    fn a_scope_that_contains_the_secret_or_a_token_is_ignored() {
         for scope in [
             "read canary-secret",
             "canary%2Dsecret",

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_issuer_keeps_its_thread_and_issuers_are_spread_over_the_threads() {
+    async fn each_issuer_keeps_its_thread_and_issuers_use_all_threads() {
         let threads = IssuerThreads::default();
         let noting = Arc::new(Noting::default());
         let at = |site: &str| threads.moved(site, Arc::<Noting>::clone(&noting) as _);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dropped_attempt_ends_on_the_other_thread() {
+    async fn dropping_an_attempt_cancels_it_on_the_issuer_thread() {
         let threads = IssuerThreads::default();
         let noting = Arc::new(Noting {
             hangs: true,
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_attempt_ends_although_the_other_thread_does_not_keep_the_deadline() {
+    async fn an_attempt_times_out_even_if_the_issuer_thread_hangs() {
         let threads = IssuerThreads::default();
         let noting = Arc::new(Noting {
             hangs: true,
@@ -266,7 +266,7 @@ mod tests {
         reason = "the test runs on tokio's paused clock"
     )]
     #[tokio::test(start_paused = true)]
-    async fn each_exchange_has_its_time_and_the_attempt_has_no_more_than_its_own() {
+    async fn each_exchange_has_a_timeout_and_the_attempt_has_its_own() {
         for (begins_after, exchanges, limit, total) in [
             (0, 0, 10, 11),
             (3, 1, 10, 14),

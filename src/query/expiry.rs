@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_comes_back_after_the_refresh_or_is_told_the_real_expiry() {
+    fn a_client_gets_an_expiry_after_the_refresh_or_the_real_one() {
         for (expires_in, refresh_in, window, want, is_planned) in [
             // A token of an hour. git uses the expiry as it is, and the kubernetes client for Python comes back 5 min
             // before it.
@@ -111,7 +111,7 @@ mod tests {
         #![proptest_config(crate::testing::many_cases())]
 
         #[test]
-        fn the_client_comes_back_between_the_refresh_and_the_real_end(
+        fn a_planned_expiry_is_between_the_refresh_and_the_real_expiry(
             now in 0_u64..100_000,
             left in 1_u64..90_000,
             refresh_in in proptest::option::of(0_u64..90_000),
@@ -137,7 +137,7 @@ mod tests {
         }
 
         #[test]
-        fn no_moments_overflow(
+        fn no_instants_overflow(
             moments in proptest::array::uniform3(any::<u64>()),
             window: u64,
             spread: u64,
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_spread_evenly_over_a_tenth_of_what_is_left() {
+    fn reported_expiries_are_spread_over_a_tenth_of_the_remaining_validity() {
         let (now, expires, refresh) = (at(0), at(3_570), Some(at(1_800)));
         let told = |spread| reported_expiry(now, expires, refresh, Duration::ZERO, spread).at;
         let offset = |spread| told(spread).since(at(1_810)).as_secs();

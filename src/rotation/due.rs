@@ -172,7 +172,7 @@ mod tests {
     };
 
     #[test]
-    fn the_age_is_the_issuers_word_else_that_of_the_enrolment() {
+    fn the_key_age_comes_from_the_issuer_or_else_from_the_enrolment() {
         assert_eq!(OLD.get(), Some(DAY * 31));
         let enrolled = Age {
             created_at: None,
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_due_at_its_age_and_waits_for_a_healthy_profile() {
+    fn a_key_is_rotated_at_its_age_if_its_profile_is_healthy() {
         assert_eq!(due(MONTH, OLD, &ready()), Due::Now);
         assert_eq!(due(MONTH + HOUR * 25, OLD, &ready()), Due::In(HOUR));
         type Change = fn(&mut Readiness);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_retried_after_an_hour_doubling_to_a_day() {
+    fn a_failed_rotation_is_retried_after_an_hour_doubling_up_to_a_day() {
         let waits = [0, 1, 2, 3, 5, 6, u32::MAX].map(|failed| retry_wait(failed).as_secs() / 3_600);
         assert_eq!(waits, [0, 1, 2, 4, 16, 24, 24]);
         let failed = Readiness {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_is_rotated_sooner_than_its_grace_period_takes() {
+    fn no_key_is_rotated_before_the_minimum_rotation_interval() {
         let least = least_every(HOUR);
         assert_eq!(least, HOUR * 28);
         for key in ["a", "b", "c"] {

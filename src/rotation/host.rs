@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_hosts_rotation_is_left_alone_unless_it_is_taken_over() {
+    fn a_rotation_of_another_host_is_claimed_only_by_take_over() {
         let host = |name: &str, boot_id: &str| Host {
             name: name.into(),
             boot_id: boot_id.into(),

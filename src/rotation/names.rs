@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_profile_and_rotation_gives_a_name_that_the_rule_allows() {
+    fn every_profile_and_rotation_gives_a_valid_key_name() {
         let id = RotationId::of_bits(0xabc);
         let longest = "9".repeat(ProfileName::MAX_LEN);
         for profile in ["a", "0", "9.lives", "a.b_c-d", "x-", "x_", "x.", &longest] {

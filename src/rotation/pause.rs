@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn proofs_are_at_the_documented_moments() {
+    fn proofs_of_the_new_key_are_made_at_the_documented_times() {
         let mut at = Duration::ZERO;
         let mut moments = vec![];
         for rejections in 1.. {

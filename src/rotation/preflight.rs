@@ -106,13 +106,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_the_users_own_is_found_by_its_client_id() {
+    fn the_users_own_key_is_found_by_client_id() {
         let two = list(vec![key("x", None), key("own", Some(1))]);
         assert_eq!(check(&wanted(), &two).unwrap().id, "id-own");
     }
 
     #[test]
-    fn each_obstacle_is_told_before_anything_is_changed() {
+    fn each_obstacle_refuses_the_rotation_before_any_change() {
         let own = || key("own", Some(5));
         let refusal = |keys: Vec<ListedKey>| check(&wanted(), &list(keys)).unwrap_err();
         assert_eq!(refusal(vec![key("x", None)]), StartRefusal::NotListed);

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_has_one_form() {
+    fn a_rotation_id_has_only_one_form() {
         let id = RotationId::of_bits(u128::MAX);
         assert_eq!(id.as_str(), "f".repeat(32));
         assert_eq!(RotationId::parse(id.as_str()), Some(id));

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_the_fields_and_the_message_of_the_vendors_documents() {
+    fn an_error_has_the_fields_and_message_of_the_vendor_documentation() {
         let answer = error(StatusCode::SERVICE_UNAVAILABLE);
         let body: Value = serde_json::from_slice(answer.body()).unwrap();
         assert_eq!(body["code"], 503);

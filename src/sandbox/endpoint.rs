@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_lead_where_the_vendors_documents_say_and_nothing_else_leads_anywhere() {
+    fn only_the_paths_of_the_vendor_documentation_are_endpoints() {
         for (path, endpoint) in [
             ("/api/v1/token", Endpoint::Token(Api::V1)),
             ("/api/v2/token", Endpoint::Token(Api::V2)),

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_in_the_vendors_material_is_taken() {
+    fn every_spelling_of_the_vendor_documentation_is_accepted() {
         for body in [
             r#"{"grantType":"client_credentials","clientID":"i","clientSecret":"s"}"#,
             r#"{"grantType":"client_credentials","clientId":"i","clientSecret":"s"}"#,
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn each_line_takes_the_grants_that_its_documents_list() {
+    fn each_release_accepts_the_grants_of_its_documentation() {
         for line in Line::ALL {
             for (body, taken) in [
                 (
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_request_is_told_apart() {
+    fn each_fault_of_a_token_request_is_reported() {
         for (body, refusal) in [
             ("", Refusal::Unreadable),
             ("[]", Refusal::Unreadable),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_type_is_that_of_the_endpoint_with_or_without_parameters() {
+    fn the_content_type_must_match_the_endpoint_and_may_have_parameters() {
         let of = |api, content_type| {
             read(Line::V2_24, api, content_type, b"{}")
                 .credential
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_arrives_as_a_name_is_not_kept() {
+    fn a_secret_sent_as_a_member_name_is_not_recorded() {
         let body = br#"{"grantType":"client_credentials","clientSecret":"canary"}"#;
         let reading = read(Line::V2_24, Api::V2, FORM, body);
         assert_eq!(reading.field_names, ["(not a name)"]);

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_shaped_like_a_jwt_and_says_how_long_it_lives() {
+    fn a_minted_token_is_a_jwt_with_its_lifetime() {
         let now = Moment::now();
         let life = Duration::from_secs(77);
         let token = mint("http://127.0.0.1:1", "app-1", Bearer::Plain, now, life).unwrap();
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_name_outside_of_ascii_needs_the_url_safe_alphabet_wherever_it_begins() {
+    fn only_a_non_ascii_bearer_name_needs_the_url_safe_alphabet() {
         for client_id in ["", "a", "ab"] {
             let needs = |bearer| {
                 let token = mint("", client_id, bearer, Moment::now(), Duration::ZERO).unwrap();

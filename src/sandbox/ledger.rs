@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten_and_with_them_their_validity() {
+    fn the_oldest_tokens_are_forgotten_and_become_invalid() {
         let now = Moment::now();
         let mut ledger = Ledger::new(LIFE);
         for n in 0..=REMEMBERED {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_not_printed() {
+    fn debug_output_hides_tokens() {
         let mut ledger = Ledger::new(LIFE);
         ledger.enter("canary", "key", Moment::now());
         assert!(!format!("{ledger:?}").contains("canary"));

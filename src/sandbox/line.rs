@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_parsed_and_other_releases_are_told_from_nonsense() {
+    fn releases_parse_and_unsupported_ones_differ_from_invalid_ones() {
         for line in Line::ALL {
             assert_eq!(Line::parse(&line.to_string()), Ok(line));
         }

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_closed_door_refuses_while_a_child_holds_a_duplicate_of_the_listener() {
+    async fn a_closed_port_refuses_although_a_child_holds_the_listener() {
         let mut door = MainPort::open("127.0.0.1:0".parse().unwrap()).unwrap();
         // A child process has duplicates like these between fork and exec.
         let mut duplicates = vec![];

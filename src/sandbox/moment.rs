@@ -78,7 +78,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_token_is_valid_for_exactly_its_life() {
+    fn a_token_is_valid_for_exactly_its_lifetime() {
         let now = Moment::now();
         let life = SECOND * 10;
         let at = |after| Moment {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_skewed_clock_shows_another_date_and_judges_as_before() {
+    fn a_skewed_clock_changes_the_date_but_not_token_validity() {
         let now = Moment {
             unix: SECOND * 1_000,
             ..Moment::now()
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_written_as_rfc_3339_has_them() {
+    fn dates_are_formatted_as_in_rfc_3339() {
         for (seconds, date) in [
             (0, "1970-01-01T00:00:00.678Z"),
             (951_782_399, "2000-02-28T23:59:59.678Z"),

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_uuids_of_version_4_and_never_twice_the_same() {
+    fn ids_are_unique_version_4_uuids() {
         let ids = [uuid().unwrap(), uuid().unwrap()];
         assert_ne!(ids[0], ids[1]);
         for id in ids {

@@ -150,7 +150,7 @@ mod tests {
 
     /// A test over sockets could not see that a request was read and will not be answered.
     #[tokio::test]
-    async fn hang_concerns_every_path_and_the_other_faults_the_token_endpoints_alone() {
+    async fn hang_affects_every_path_and_other_faults_only_token_endpoints() {
         let options = Options::new(Line::V2_24, "app", ClientSecret::parse("s").unwrap());
         let issuer = Issuer::new(options, String::new(), Moment::now());
         let panel = SandboxHandle::new(issuer, None, mpsc::channel(1).0, mpsc::channel(1).0);

@@ -120,7 +120,7 @@ mod tests {
 
         /// The limit holds for the times at which attempts begin and for those at which they end.
         #[test]
-        fn no_hour_sees_more_than_250_failed_attempts(
+        fn at_most_250_attempts_fail_in_an_hour(
             start in 0u64..10_000_000,
             attempts in proptest::collection::vec((0u64..4, 0u64..20_000, 0u64..12_000), 300..700),
         ) {
@@ -150,7 +150,7 @@ mod tests {
         }
 
         #[test]
-        fn callers_cause_an_attempt_in_2_s_at_first_and_later_in_30_s(
+        fn callers_cause_an_attempt_every_2_s_at_first_and_later_every_30_s(
             since in 0u64..10_000_000, later in 0u64..7_200_000, asks in 0u64..60_000, u in 0.0f64..1.0,
         ) {
             let (since, last) = (at(since), at(since + later));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stated_wait_is_believed_for_five_minutes_and_for_an_hour_when_it_is_stated_again() {
+    fn a_retry_after_is_capped_at_5_min_and_at_1_h_when_repeated() {
         let secs = Duration::from_secs;
         for (stated, once, again) in [
             (secs(0), 1, 1),

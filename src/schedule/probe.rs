@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_would_come_after_the_end_is_made_at_the_last_call_and_once() {
+    fn a_probe_due_after_the_expiry_is_made_once_before_it() {
         for (now, rejections, due) in [
             (1_800, 1, 1_805),
             (1_805, 2, 1_865),
@@ -74,7 +74,7 @@ mod tests {
         #![proptest_config(crate::testing::many_cases())]
 
         #[test]
-        fn one_try_falls_into_the_time_before_the_end_and_none_is_later_than_its_probe(
+        fn one_probe_falls_before_the_expiry_and_none_is_later_than_scheduled(
             secs in 1u64..90_000, part in 0.0f64..1.0, times in 1u32..40, are_doubtful: bool,
         ) {
             let held = Validity::new(at(1_000), Some(Duration::from_secs(secs)));

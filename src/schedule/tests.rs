@@ -72,7 +72,7 @@ proptest! {
     #![proptest_config(crate::testing::many_cases())]
 
     #[test]
-    fn a_nothing_is_due_before_the_floor_and_no_retry_after_15_min_or_a_wait_stated_twice(
+    fn a_no_attempt_is_due_before_the_floor_and_no_retry_after_its_maximum(
         v in validity(), part in 0.0f64..1.5, n in 0u32..80, held: bool, hint in hint(), u in unit(),
     ) {
         let now = during(&v, part);
@@ -90,7 +90,7 @@ proptest! {
     }
 
     #[test]
-    fn b_and_c_a_soft_refresh_is_inside_its_window_whatever_the_jitter(
+    fn b_and_c_a_soft_refresh_is_inside_its_window_for_any_jitter(
         v in validity(), delay in 0.0f64..0.7, u in unit(),
     ) {
         let now = during(&v, delay);
@@ -104,7 +104,7 @@ proptest! {
     }
 
     #[test]
-    fn b_and_c_a_late_refresh_is_inside_its_window_whatever_the_jitter(
+    fn b_and_c_a_late_refresh_is_inside_its_window_for_any_jitter(
         v in validity(), part in 0.0f64..1.2, u in unit(),
     ) {
         let now = during(&v, part);
@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_token_again_is_due_in_the_last_quarter_of_what_is_left(
+    fn a_repeated_token_is_refreshed_in_the_last_quarter_of_its_validity(
         v in validity(), part in 0.0f64..0.95, u in unit(),
     ) {
         let now = during(&v, part);
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn d_what_is_past_its_point_is_due_at_the_floor(v in validity(), late in 0.6f64..9.0, u in unit()) {
+    fn d_an_overdue_refresh_is_due_at_the_floor(v in validity(), late in 0.6f64..9.0, u in unit()) {
         let now = during(&v, late);
         prop_assert_eq!(refresh_due(now, &v, u), now.after(FLOOR));
         let now = now.after(v.lifetime);
@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn f_an_outage_always_gets_its_try_before_the_expiry(
+    fn f_an_attempt_is_always_made_before_the_expiry_during_an_outage(
         v in validity(), part in 0.0f64..1.0, n in 0u32..80, hint in hint(), u in unit(),
     ) {
         let now = during(&v, part);
@@ -180,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn g_retry_after_is_honoured_between_1_and_300_s_and_up_to_an_hour_when_it_is_stated_again(
+    fn g_retry_after_is_obeyed_from_1_to_300_s_and_to_1_h_when_repeated(
         now in boot(), n in 0u32..80, asked in 0u64..5_000, again: bool, u in unit(),
     ) {
         let most = if again { 3_600 } else { 300 };
@@ -191,7 +191,7 @@ proptest! {
     }
 
     #[test]
-    fn an_address_without_an_endpoint_is_probed_after_15_min_by_the_same_invariants(
+    fn a_missing_endpoint_is_probed_after_15_min_under_the_same_invariants(
         v in validity(), a in 0.0f64..1.5, b in 0.0f64..1.5, ago in 0u64..3_600, n in 0u32..80, held: bool,
         hint in hint(), u in unit(),
     ) {
@@ -217,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn a_profile_is_forgotten_after_two_lifetimes_and_stays_so(
+    fn a_profile_counts_as_unrequested_after_two_lifetimes(
         now in boot(), asked in boot(), lifetime in 0u64..200_000, later in 0u64..1_000_000,
     ) {
         let lifetime = Duration::from_secs(lifetime);
@@ -228,7 +228,7 @@ proptest! {
     }
 
     #[test]
-    fn h_a_later_now_never_gives_an_earlier_answer(
+    fn h_a_later_time_never_gives_an_earlier_due_time(
         v in validity(), a in 0.0f64..1.5, b in 0.0f64..1.5, n in 0u32..80, hint in hint(), u in unit(),
     ) {
         let (early, late) = (during(&v, a.min(b)), during(&v, a.max(b)));
@@ -243,7 +243,7 @@ proptest! {
 }
 
 #[test]
-fn back_off_doubles_to_its_cap_and_is_shorter_when_it_is_late() {
+fn the_back_off_doubles_to_its_cap_and_is_shorter_near_the_expiry() {
     let sent = BootInstant::from_boot(Duration::from_secs(1_000));
     let v = Validity::new(sent, Some(Duration::from_secs(3_600)));
     let full = Jitter::new(1.0);
@@ -262,7 +262,7 @@ fn back_off_doubles_to_its_cap_and_is_shorter_when_it_is_late() {
 }
 
 #[test]
-fn a_rejected_credential_is_tried_once_more_and_then_probed_ever_more_rarely() {
+fn a_rejected_credential_is_retried_once_and_then_probed_less_and_less_often() {
     let now = BootInstant::from_boot(Duration::ZERO);
     let waits: Vec<u64> = (1..=8)
         .map(|n| {
@@ -288,7 +288,7 @@ fn waits(rejections: &str) -> Vec<(u64, bool)> {
 }
 
 #[test]
-fn a_bare_401_is_tried_again_at_5_15_30_and_60_s_before_the_breaker_opens() {
+fn a_401_without_challenge_is_retried_at_5_15_30_and_60_s() {
     const OPEN: bool = true;
     let closed = |waits: &[u64]| waits.iter().map(|wait| (*wait, false)).collect::<Vec<_>>();
     assert_eq!(waits("????"), closed(&[5, 10, 15, 30]));
@@ -322,7 +322,7 @@ fn a_bare_401_is_tried_again_at_5_15_30_and_60_s_before_the_breaker_opens() {
 }
 
 #[test]
-fn requested_refreshes_are_spaced_and_counted() {
+fn requested_refreshes_are_limited_in_spacing_and_number() {
     let at = |s: f64| BootInstant::from_boot(secs(s));
     assert_eq!(refresh_budget(at(0.0), &[]), Ok(()));
     assert_eq!(refresh_budget(at(9.0), &[at(0.0)]), Err(at(10.0)));

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_is_one_line_that_shows_on_any_screen() {
+    fn a_configuration_error_summary_is_one_printable_line() {
         for (path, text, summary) in [
             (
                 "/c",

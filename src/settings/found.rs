@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_file_must_be_there_and_the_usual_one_need_not() {
+    fn an_explicit_configuration_must_exist_and_the_default_need_not() {
         let path = Path::new("/c");
         let link = || Content::Missing {
             link: Some("/l".into()),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_a_text_takes_the_place_of_a_text() {
+    fn a_reload_refuses_a_file_that_was_removed_or_emptied() {
         let path = Path::new("/c");
         for named in [false, true] {
             for (before, now, why) in [
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_to_read_is_told_apart() {
+    fn missing_empty_and_readable_configurations_are_distinguished() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/config.toml");
         let uid = rustix::process::geteuid().as_raw();

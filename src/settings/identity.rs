@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_known_by_its_folder_and_name_through_links_and_before_it_is_there() {
+    fn a_file_is_identified_through_links_and_before_it_exists() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         fs::create_dir(root.join("real")).unwrap();

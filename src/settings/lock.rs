@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn one_at_a_time_has_it_and_nothing_is_left() {
+    fn the_configuration_lock_is_exclusive_and_leaves_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("a/config.toml");
         let inside = AtomicU32::new(0);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_too_long_is_told_and_a_lock_that_nobody_holds_is_taken() {
+    fn a_lock_that_is_held_too_long_fails_and_a_stale_lock_file_is_taken() {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("config.toml");
         let held = lock_config(&config, uid(), FileReaders::Owner, |_| {}).unwrap();
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn two_files_of_one_folder_share_it_and_a_link_is_followed() {
+    fn files_in_one_folder_share_the_lock_and_links_are_followed() {
         let dir = tempfile::tempdir().unwrap();
         let (real, link) = (dir.path().join("real"), dir.path().join("link"));
         fs::create_dir(&real).unwrap();

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_hangs_ends_at_the_limit_and_holds_one_thread() {
+    fn a_hanging_name_service_times_out_and_holds_one_thread() {
         let service = Service::new(ask);
         let look = |limit| NameLookup::at(Arc::clone(&service), limit);
         let user = |text: &str| Name::User(text.to_owned());
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_is_asked() {
+    fn names_are_looked_up_at_the_system() {
         assert_eq!(NameLookup::within(LONG).user("root"), Ok(Some(0)));
         assert_eq!(NameLookup::within(LONG).user("no-such-user-here"), Ok(None));
         assert!(NameLookup::within(Duration::ZERO).user("root").is_err());

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_machine_knows_root_and_not_just_anybody() {
+    fn the_system_resolves_root_and_not_an_unknown_user() {
         assert_eq!(System.user("root"), Ok(Some(0)));
         assert_eq!(System.user("no-such-user-here"), Ok(None));
         assert_eq!(System.group("no-such-group-here"), Ok(None));
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_in_its_own_group_and_not_in_every_one() {
+    fn a_user_is_a_member_of_its_own_group_only() {
         let root = User::from_uid(Uid::from_raw(0)).unwrap().unwrap();
         assert_eq!(System.is_member(0, root.gid.as_raw()), Some(true));
         assert_eq!(System.is_member(0, 4_294_967_294), Some(false));

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_and_its_folders_are_its_owners_or_for_everyone_to_read() {
+    fn a_new_file_and_its_folders_are_private_or_readable_by_all() {
         let dir = tempfile::tempdir().unwrap();
         let private = dir.path().join("a/b/config.toml");
         write(&private, "x", FileReaders::Owner).unwrap();
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_existing_file_keeps_its_mode_and_a_link_stays_a_link() {
+    fn writing_keeps_the_mode_of_a_file_and_the_link_to_it() {
         let dir = tempfile::tempdir().unwrap();
         let (real, link) = (dir.path().join("real"), dir.path().join("link"));
         fs::write(&real, "old").unwrap();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_and_a_ring_of_links_are_refused_and_nothing_is_left() {
+    fn writing_to_a_folder_or_a_link_cycle_is_refused_without_leftovers() {
         let dir = tempfile::tempdir().unwrap();
         symlink("ring", dir.path().join("ring")).unwrap();
         fs::create_dir(dir.path().join("folder")).unwrap();

@@ -94,7 +94,7 @@ fn a_file_is_written_with_its_mode_and_written_again_and_removed() {
 }
 
 #[test]
-fn a_file_of_another_program_is_replaced_only_where_the_configuration_says_so() {
+fn a_file_of_another_program_is_replaced_only_with_replace() {
     let place = TestFolder::new();
     let file = place.file("t");
     std::fs::write(&file.path, "another's").unwrap();
@@ -120,7 +120,7 @@ fn a_file_of_another_program_is_replaced_only_where_the_configuration_says_so() 
 }
 
 #[test]
-fn a_link_is_not_followed_and_counts_as_another_programs() {
+fn a_link_is_not_followed_and_counts_as_a_file_of_another_program() {
     let place = TestFolder::new();
     let (file, target) = (place.file("t"), place.at("target"));
     std::fs::write(&target, "precious").unwrap();
@@ -136,7 +136,7 @@ fn a_link_is_not_followed_and_counts_as_another_programs() {
 }
 
 #[test]
-fn in_a_sticky_folder_a_file_of_another_program_is_never_replaced() {
+fn a_file_of_another_program_in_a_sticky_folder_is_never_replaced() {
     let place = TestFolder::new();
     let folder = place.dir.path().join("f");
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o1777)).unwrap();
@@ -157,7 +157,7 @@ fn in_a_sticky_folder_a_file_of_another_program_is_never_replaced() {
 }
 
 #[test]
-fn a_folder_that_others_can_change_or_that_is_missing_gets_no_token() {
+fn no_token_is_written_to_a_missing_or_untrusted_folder() {
     let place = TestFolder::new();
     let folder = place.dir.path().join("f");
     let file = place.file("t");
@@ -183,7 +183,7 @@ fn a_folder_that_others_can_change_or_that_is_missing_gets_no_token() {
 }
 
 #[test]
-fn a_writer_that_was_killed_at_any_point_leaves_a_file_that_is_known() {
+fn a_writer_killed_at_any_point_leaves_a_recognized_file() {
     let place = TestFolder::new();
     let file = place.file("t");
     place.write(&file, "one").unwrap();
@@ -239,7 +239,7 @@ fn a_writer_that_was_killed_at_any_point_leaves_a_file_that_is_known() {
 }
 
 #[test]
-fn a_start_removes_what_is_no_longer_kept_and_what_has_expired() {
+fn a_start_removes_files_that_are_unconfigured_or_expired() {
     let place = TestFolder::new();
     for name in ["kept", "gone"] {
         place.write(&place.file(name), "T").unwrap();
@@ -254,7 +254,7 @@ fn a_start_removes_what_is_no_longer_kept_and_what_has_expired() {
 }
 
 #[test]
-fn only_root_gives_a_file_away_and_only_to_a_group_of_ours() {
+fn only_root_may_set_an_owner_and_others_only_their_own_groups() {
     let place = TestFolder::new();
     let given = SinkFile {
         owner: Some(4_711),
@@ -288,7 +288,7 @@ fn only_root_gives_a_file_away_and_only_to_a_group_of_ours() {
     clippy::disallowed_methods,
     reason = "a test may panic if it cannot start a thread"
 )]
-fn readers_never_see_a_part_while_a_file_is_written_again_and_again() {
+fn readers_never_see_a_partial_file_during_repeated_writes() {
     use std::sync::atomic::{AtomicBool, Ordering};
     let place = TestFolder::new();
     let file = place.file("t");
@@ -313,7 +313,7 @@ fn readers_never_see_a_part_while_a_file_is_written_again_and_again() {
 }
 
 #[test]
-fn a_writer_that_was_killed_before_its_record_leaves_nothing_for_good() {
+fn temporary_files_of_a_writer_killed_before_its_record_are_removed() {
     let place = TestFolder::new();
     let file = place.file("t");
     let records = &place.sinks.records;
@@ -364,7 +364,7 @@ fn a_writer_that_was_killed_before_its_record_leaves_nothing_for_good() {
 }
 
 #[test]
-fn one_file_by_two_paths_is_the_first_ones_whatever_replace_says() {
+fn a_file_reached_by_two_paths_belongs_to_the_first_sink_despite_replace() {
     let place = TestFolder::new();
     symlink(place.at(""), place.dir.path().join("link")).unwrap();
     let file = place.file("t");
@@ -390,7 +390,7 @@ fn one_file_by_two_paths_is_the_first_ones_whatever_replace_says() {
 }
 
 #[test]
-fn a_folder_in_the_place_of_the_file_is_named_with_what_to_do() {
+fn a_folder_at_the_path_of_the_file_is_refused_with_a_remedy() {
     let place = TestFolder::new();
     let file = SinkFile {
         replace: true,
@@ -403,7 +403,7 @@ fn a_folder_in_the_place_of_the_file_is_named_with_what_to_do() {
 }
 
 #[test]
-fn a_file_of_another_profile_or_of_a_daemon_that_runs_is_known_as_such() {
+fn a_file_of_another_profile_or_of_a_running_daemon_is_recognized() {
     let place = TestFolder::new();
     let file = place.file("t");
     let other = TestFolder::sinks_of(&place.dir, "/run/b/jeton.sock");

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_is_of_the_address_the_certificates_and_the_proxy_and_of_nothing_else() {
+    fn a_binding_covers_exactly_address_certificates_and_proxy() {
         let plain = required(&runai("url='https://a.b/api/v1'"));
         for same in [
             "url='https://A.b:443/'\nkeep-warm=true\napi='v1'",
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_version_1_is_compared_by_what_it_has() {
+    fn a_version_1_record_is_compared_by_the_fields_it_has() {
         let profile = runai("url='https://a.b/x'\nca-file='/ca.pem'");
         let now = Required::of(&profile, &nowhere(), ca_file());
         let bytes = ca_file().unwrap().content.bytes.clone();
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn where_an_issuer_says_the_address_it_is_bound_too() {
+    fn a_discovered_endpoint_is_bound_together_with_its_issuer() {
         let required = |extra: &str| {
             let profile = profile(&format!("provider='oauth2'\n{extra}"));
             let endpoint = Url::parse("https://tokens.example/t").unwrap();
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loopback_address_has_no_proxy_to_be_bound_to() {
+    fn a_loopback_address_is_not_bound_to_a_proxy() {
         let direct = runai("url='http://127.0.0.1:1'");
         let proxied = runai("url='http://127.0.0.1:1'\nproxy='environment'");
         assert_eq!(required(&direct).binding, required(&proxied).binding);

@@ -204,14 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_recorded_is_what_is_read_back() {
+    fn a_recorded_binding_equals_the_one_read_back() {
         let binding = recorded(Ca::System).binding;
         let now = UnixTime::from_epoch(Duration::from_millis(7_900));
         assert_eq!(RecordedBinding::new(binding, now), recorded(Ca::System));
     }
 
     #[test]
-    fn a_binding_is_read_back_as_it_was_recorded_until_it_is_forgotten() {
+    fn a_recorded_binding_reads_back_unchanged_until_it_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         let owner = rustix::process::geteuid().as_raw();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_binding_of_this_profile_is_a_fault_and_never_taken_for_one() {
+    fn an_invalid_binding_file_is_a_fault() {
         let name = ProfileName::parse("a").unwrap();
         let good = r#"{"version":1,"profile":"a","provider":"runai","endpoint":"https://x/","recorded_at":1}"#;
         assert!(parse(good.as_bytes(), &name).is_ok());

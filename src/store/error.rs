@@ -300,7 +300,7 @@ mod tests {
     use crate::store::KeyringFault;
 
     #[test]
-    fn what_the_system_refuses_for_now_is_told_apart_from_what_has_to_be_put_right() {
+    fn temporary_and_permanent_system_errors_are_distinguished() {
         for (errno, passing) in [
             (Errno::MFILE, true),
             (Errno::NFILE, true),
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_says_is_told_by_what_to_do_about_it() {
+    fn system_errors_are_described_by_their_remedy() {
         let of = |errno: Errno| StoreError::io(Path::new("/s/a.json"), "write it", errno.into());
         for (errno, text) in [
             (Errno::NOSPC, "is full"),

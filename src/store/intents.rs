@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_known_from_their_beginning_to_their_end() {
+    fn call_intents_are_recorded_from_begin_to_end() {
         let dir = tempfile::tempdir().unwrap();
         let uid = rustix::process::geteuid().as_raw();
         let intents = KeyIntents::new(dir.path(), uid);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_takes_the_place_of_an_earlier_one_for_the_same_key() {
+    fn a_call_intent_replaces_an_earlier_one_for_the_same_key() {
         let dir = tempfile::tempdir().unwrap();
         let uid = rustix::process::geteuid().as_raw();
         let intents = KeyIntents::new(dir.path(), uid);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ids_of_ten_thousand_keys_are_written_down_and_of_far_more_none() {
+    fn an_intent_records_ten_thousand_key_ids_and_refuses_far_more() {
         let dir = tempfile::tempdir().unwrap();
         let uid = rustix::process::geteuid().as_raw();
         let intents = KeyIntents::new(dir.path(), uid);

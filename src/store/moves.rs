@@ -83,7 +83,7 @@ mod tests {
     use crate::store::lock::Locks;
 
     #[test]
-    fn a_move_is_known_from_its_beginning_to_its_end() {
+    fn a_move_is_recorded_from_begin_to_end() {
         let dir = tempfile::tempdir().unwrap();
         let uid = rustix::process::geteuid().as_raw();
         let state = dir.path().join("state");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_cannot_be_written_down_begins_nothing() {
+    fn a_move_with_a_path_that_is_not_utf_8_does_not_begin() {
         use std::os::unix::ffi::OsStringExt as _;
         let dir = tempfile::tempdir().unwrap();
         let uid = rustix::process::geteuid().as_raw();

@@ -215,7 +215,7 @@ mod tests {
 "created_at":1,"origin":"https://a.b","ca":"b5bb9d80","proxy":null,"previous":null}"#;
 
     #[test]
-    fn a_record_is_the_same_after_it_was_written_and_read() {
+    fn a_written_record_reads_back_unchanged() {
         let secret = "quo\"te \\ back / <&>";
         let old = OtherKey::Previous(key("old", "older"));
         let json = to_json(&record(secret, Some(old))).unwrap();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_on_the_disk_is_the_documented_one() {
+    fn the_record_on_disk_has_the_documented_form() {
         let value = |record: &Record| -> serde_json::Value {
             serde_json::from_slice(&to_json(record).unwrap()).unwrap()
         };
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_and_a_mark_of_either_key_are_read_as_they_were_written() {
+    fn server_date_and_shared_mark_of_both_keys_read_back_unchanged() {
         let mut old = key("old", "older");
         old.credential = old.credential.shared(true);
         old.server_date = Some(UnixTime::from_epoch(Duration::from_secs(3)));
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_with_another_secret_has_the_former_one_beside_it() {
+    fn a_renewed_record_keeps_the_former_secret() {
         let secret = |text| crate::credential::ClientSecret::parse(text).unwrap();
         let seen = ReceivedAt {
             at: UnixTime::from_epoch(Duration::from_secs(5)),
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_version_1_is_not_rotated() {
+    fn a_version_1_record_cannot_be_rotated() {
         let read = from_json(FORMER.as_bytes()).unwrap();
         assert!(read.rotating(id(), None).is_none());
         let mut read = from_json(FORMER.as_bytes()).unwrap();
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_without_an_id_or_with_two_other_keys_is_no_record() {
+    fn a_record_with_an_inconsistent_rotation_is_refused() {
         let json = to_json(&record("x", Some(OtherKey::Next(key("new", "canary"))))).unwrap();
         let good: serde_json::Value = serde_json::from_slice(&json).unwrap();
         let fault = |change: fn(&mut serde_json::Value)| {
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_version_1_is_read_and_stays_one() {
+    fn a_version_1_record_is_read_and_written_back_as_version_1() {
         let read = from_json(FORMER.as_bytes()).unwrap();
         let bound = BoundTarget::Origin("https://a.b".into());
         assert_eq!(read.binding.bound, bound);
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_that_another_machine_has_as_well_is_marked() {
+    fn a_credential_shared_with_another_machine_is_marked() {
         let mut marked = record("x", None);
         marked.key.credential = marked.key.credential.shared(true);
         let json = to_json(&marked).unwrap();
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_a_discovered_endpoint_says_who_named_it() {
+    fn a_record_of_a_discovered_endpoint_contains_its_issuer() {
         let mut discovered = record("x", None);
         discovered.binding.issuer = Some("https://idp.example/".into());
         let json = to_json(&discovered).unwrap();
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_credentials_fit_and_what_does_not_is_refused() {
+    fn the_longest_credentials_fit_and_larger_records_are_refused() {
         let longest = "\"".repeat(crate::credential::MAX_CREDENTIAL_LEN);
         let both = record(&longest, Some(OtherKey::Next(key(&longest, &longest))));
         assert!(from_json(&to_json(&both).unwrap()).is_ok());
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_are_ignored_and_a_later_version_is_told() {
+    fn unknown_fields_are_ignored_and_a_later_version_is_reported() {
         assert!(from_json(GOOD.as_bytes()).is_ok());
         let later = r#"{"client_secret": ["canary"], "version": 4}"#;
         assert!(fault(later).contains("of version 4"), "{}", fault(later));

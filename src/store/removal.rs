@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removal_is_known_from_its_beginning_to_its_end_and_to_its_owner_alone() {
+    fn a_removal_is_recorded_privately_from_begin_to_end() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         let removals = Removals::new(&state, rustix::process::geteuid().as_raw());
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_removal_of_this_profile_is_a_fault_and_never_taken_for_one() {
+    fn an_invalid_removal_file_is_a_fault() {
         let name = ProfileName::parse("a").unwrap();
         let good = r#"{"version":1,"profile":"a","store":"file","config":"/c"}"#;
         assert!(parse(good.as_bytes(), &name).is_ok());
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_cannot_be_written_down_begins_nothing() {
+    fn a_removal_with_a_path_that_is_not_utf_8_does_not_begin() {
         use std::os::unix::ffi::OsStringExt as _;
         let dir = tempfile::tempdir().unwrap();
         let removals = Removals::new(dir.path(), rustix::process::geteuid().as_raw());

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_spelling_in_json_is_that_of_a_json_writer() {
+    fn the_json_form_of_a_token_equals_that_of_a_json_serializer() {
         let all: String = ('!'..='~').collect();
         for (text, is_escaped) in [
             ("eyJ.x-_~+/=", false),

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_made_anew_when_and_only_when_it_shows_something_else() {
+    fn an_answer_is_rebuilt_only_when_its_key_changes() {
         let last = LastAnswer::default();
         let mut made = 0;
         let mut ask = |shows: AnswerKey| {
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_show_itself() {
+    fn debug_output_hides_the_last_answer() {
         let last = LastAnswer::default();
         last.expose_or_make((1, 2, false), || b"canary-token".to_vec().into());
         assert!(!format!("{last:?} {last:#?}").contains("canary"));

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_around_a_token_has_no_copy_of_it_however_short_it_is() {
+    fn an_answer_around_a_token_shares_its_bytes_at_any_length() {
         for text in ["T0KEN", "\"T\\0KEN"] {
             let token = AccessToken::parse(text).unwrap();
             let pieces = around_in_json("before ".to_owned(), &token, " after".to_owned());
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_an_answer_is_sent_in_its_order_wherever_a_write_ended() {
+    fn a_partly_written_answer_continues_in_order_from_any_offset() {
         let pieces = |first, second, third| {
             Pieces([first, second, third].map(|piece: &'static str| piece.into()))
         };
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_of_a_long_answer_is_shared_and_a_short_answer_is_one_piece() {
+    fn a_long_answer_shares_the_token_bytes_and_a_short_one_is_a_single_piece() {
         for (length, pieces) in [(1, 1), (1_000, 1), (2_000, 1), (2_040, 3), (65_536, 3)] {
             let token = AccessToken::parse(&"x".repeat(length)).unwrap();
             let answer = [b"before ", token.expose().as_bytes(), b" after"].concat();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_json_escapes_is_shared_in_its_spelling_too() {
+    fn the_json_form_of_an_escaped_token_is_shared() {
         let token = AccessToken::parse(&"\"\\!".repeat(1_000)).unwrap();
         for text in [token.expose(), token.expose_json()] {
             let answer = format!("before {text} after").into_bytes();
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_a_part_of_its_own_spelling_in_json_is_found() {
+    fn a_token_contained_in_its_own_json_form_is_found() {
         for text in ["\\".repeat(2_100), "\"".repeat(2_100)] {
             let token = AccessToken::parse(&text).unwrap();
             let answer = format!("before {} after", token.expose_json()).into_bytes();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_the_token_stays_as_it_is() {
+    fn an_answer_without_the_token_is_unchanged() {
         let token = AccessToken::parse("T0KEN").unwrap();
         let answer = vec![b'a'; 5_000];
         assert_eq!(concat(&share(answer.clone(), &token)), answer);

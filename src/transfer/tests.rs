@@ -59,7 +59,7 @@ fn refused(json: &serde_json::Value) -> InvalidContent {
 }
 
 #[test]
-fn what_is_written_is_read_again_with_everything_that_it_was_enrolled_for() {
+fn an_exported_profile_reads_back_with_its_binding() {
     let json = to_json(&all()).unwrap();
     let read = parse(&json).unwrap();
     assert_eq!(to_json(&read).unwrap(), json);
@@ -74,7 +74,7 @@ fn what_is_written_is_read_again_with_everything_that_it_was_enrolled_for() {
 }
 
 #[test]
-fn the_form_in_the_file_is_the_documented_one() {
+fn the_export_file_has_the_documented_form() {
     let mut value = json();
     let profile = value["profiles"][1].take();
     assert_eq!(value["format"], "jeton-export");
@@ -98,7 +98,7 @@ fn the_form_in_the_file_is_the_documented_one() {
 }
 
 #[test]
-fn a_file_with_more_than_a_credential_and_its_enrolment_is_refused() {
+fn an_export_file_with_unknown_members_is_refused() {
     for (field, more) in [
         ("allow", serde_json::json!([{"user": "mallory"}])),
         ("hosts", serde_json::json!(["https://x"])),
@@ -136,7 +136,7 @@ fn a_file_with_more_than_a_credential_and_its_enrolment_is_refused() {
 }
 
 #[test]
-fn what_is_wrong_is_told_without_a_value() {
+fn a_fault_in_an_export_file_is_reported_without_values() {
     let set = |path: &str, to: serde_json::Value| {
         let mut value = json();
         *value.pointer_mut(path).unwrap() = to;
@@ -188,7 +188,7 @@ fn what_is_wrong_is_told_without_a_value() {
 }
 
 #[test]
-fn what_was_copied_with_quotes_spaces_or_a_name_around_it_is_refused_with_the_reason() {
+fn an_imported_value_with_quotes_spaces_or_a_name_around_it_is_refused() {
     for (member, text, around) in [
         ("client_secret", "\"canary\"", "quotes around it"),
         ("client_secret", "canary ", "a space after it"),

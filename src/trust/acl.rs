@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_named_user_or_group_that_may_read_is_another() {
+    fn an_access_list_that_lets_another_user_or_group_read_is_detected() {
         let list = |entries: &[(u8, u8, u32)]| {
             let mut list = VERSION.to_vec();
             for (tag, rights, id) in entries {

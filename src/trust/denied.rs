@@ -97,7 +97,7 @@ mod tests {
     };
 
     #[test]
-    fn the_remedy_gives_the_daemons_user_what_it_lacks_and_no_more() {
+    fn the_remedy_grants_the_daemon_user_only_the_missing_right() {
         let folder = Denied {
             is_folder: true,
             mode: 0o700,

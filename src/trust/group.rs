@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_group_is_named_like_its_user_and_has_no_other_member() {
+    fn a_private_group_has_the_name_of_its_user_and_no_other_member() {
         let bob = "bob:x:1001:1001::/home/bob:/bin/sh";
         for (passwd, group, gid, good) in [
             (&[ROOT, ALICE, bob][..], &["alice:x:1000:"][..], 1000, true),
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn where_accounts_come_from_elsewhere_no_group_is_private() {
+    fn no_group_is_private_if_accounts_come_from_a_directory_service() {
         let here = lists(&[ALICE], &["alice:x:1000:"]);
         assert!(here.judge(1000, us(1000, 1000)).is_ok());
         let directory = AccountLists {
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn roots_group_is_ours_alone_where_it_is_our_own_and_no_person_is_in_it() {
+    fn the_root_group_is_private_only_if_it_is_ours_and_has_no_person() {
         // The accounts that the RHEL family ships.
         let family = [
             ROOT,
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_mapped_alone_is_somebody_elses() {
+    fn a_group_mapped_alone_in_a_namespace_is_not_private() {
         for (gid_map, gid, good) in [
             (IDENTITY, 1000, true),
             ("0 524288 65536\n", 1000, true),

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_outermost_namespace_has_every_user() {
+    fn only_the_initial_namespace_maps_every_user() {
         for (uid_map, good) in [
             ("         0          0 4294967295\n", true),
             ("0 1000 1\n", false),
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_of_one_user_maps_it_alone() {
+    fn a_single_user_namespace_is_recognized() {
         for (uid_map, uid, good) in [
             ("      1000       1000          1\n", 1000, true),
             ("0 1000 1\n", 0, true),

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_is_believed_only_if_no_other_user_can_change_or_replace_it() {
+    fn a_program_is_trusted_only_if_no_other_user_can_change_or_replace_it() {
         let dir = tempfile::tempdir().unwrap();
         let uid = rustix::process::geteuid().as_raw();
         let mode = |path: &Path, mode| set_permissions(path, Permissions::from_mode(mode)).unwrap();

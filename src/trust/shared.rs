@@ -304,7 +304,7 @@ mod tests {
     };
 
     #[test]
-    fn a_folder_of_the_user_lets_in_those_it_has_to_and_nobody_else() {
+    fn a_named_folder_must_admit_exactly_the_users_of_the_socket_mode() {
         let team = Sharing::Group(50);
         for (sharing, mode, good) in [
             (Sharing::Nobody, 0o700, true),
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_lost_when_bits_or_the_group_are_taken_from_a_sound_folder() {
+    fn a_narrower_folder_mode_or_another_group_loses_users() {
         let (nobody, team, other) = (Sharing::Nobody, Sharing::Group(50), Sharing::Group(51));
         for (mode, sharing, lost) in [
             (0o755, nobody, true),
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_barrier_is_a_folder_above_that_keeps_others_out() {
+    fn a_parent_folder_that_excludes_users_is_found() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let closed = dir.path().join("closed");
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_ours_to_change_is_refused_only_when_others_can_write_to_it() {
+    fn our_own_folder_is_refused_only_if_others_can_write_to_it() {
         for (mode, good) in [
             (0o700, true),
             (0o710, true),

@@ -46,7 +46,7 @@ const FOLDER: FileFacts = FileFacts {
 };
 
 #[test]
-fn a_file_is_trusted_when_only_root_or_we_can_change_it() {
+fn a_file_is_trusted_if_only_root_or_the_own_user_can_change_it() {
     for (mode, good) in [
         (0o600, true),
         (0o644, true),
@@ -78,7 +78,7 @@ fn a_file_is_trusted_when_only_root_or_we_can_change_it() {
 }
 
 #[test]
-fn a_folder_may_be_open_to_others_only_with_the_sticky_bit_or_on_a_read_only_mount() {
+fn a_folder_writable_by_others_needs_a_sticky_bit_or_a_read_only_mount() {
     for (mode, good) in [
         (0o755, true),
         (0o1777, true),
@@ -102,7 +102,7 @@ fn a_folder_may_be_open_to_others_only_with_the_sticky_bit_or_on_a_read_only_mou
 }
 
 #[test]
-fn what_is_private_is_ours_not_roots_and_has_one_name() {
+fn a_private_file_belongs_to_the_own_user_and_has_one_link() {
     assert!(FILE.judge_private_file(1000).is_ok());
     assert!(FOLDER.judge_private_folder(1000).is_ok());
     for bad in [
@@ -129,7 +129,7 @@ fn what_is_private_is_ours_not_roots_and_has_one_name() {
 }
 
 #[test]
-fn a_good_file_is_read_through_links_and_dots() {
+fn a_trusted_file_is_read_through_links_and_dots() {
     let (_dir, path) = folder();
     fs::create_dir(path.join("real")).unwrap();
     write(&path.join("real/c.toml"), "x");
@@ -149,7 +149,7 @@ fn a_good_file_is_read_through_links_and_dots() {
 }
 
 #[test]
-fn a_file_or_folder_that_others_can_write_to_is_refused_by_name_with_the_remedy() {
+fn a_path_writable_by_others_is_refused_by_name_with_a_remedy() {
     let (_dir, path) = folder();
     let (open, file) = (path.join("open"), path.join("open/c.toml"));
     fs::create_dir(&open).unwrap();
@@ -172,7 +172,7 @@ fn a_file_or_folder_that_others_can_write_to_is_refused_by_name_with_the_remedy(
 }
 
 #[test]
-fn the_folder_of_a_link_is_judged_as_well_as_the_folder_of_its_target() {
+fn the_folders_of_a_link_and_of_its_target_are_both_checked() {
     let (_dir, path) = folder();
     let (open, good) = (path.join("open"), path.join("good"));
     fs::create_dir(&open).unwrap();
@@ -192,7 +192,7 @@ fn the_folder_of_a_link_is_judged_as_well_as_the_folder_of_its_target() {
 }
 
 #[test]
-fn what_is_not_a_regular_file_is_refused_and_never_waited_for() {
+fn a_path_that_is_not_a_regular_file_is_refused_without_blocking() {
     let (_dir, path) = folder();
     let fifo = path.join("fifo");
     rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
@@ -215,7 +215,7 @@ fn what_is_not_a_regular_file_is_refused_and_never_waited_for() {
 }
 
 #[test]
-fn missing_files_and_rings_of_links_are_told_apart() {
+fn missing_files_and_link_cycles_are_distinguished() {
     let (_dir, path) = folder();
     assert!(refused(&path.join("none")).is_missing());
     symlink("nowhere", path.join("dangling")).unwrap();
@@ -234,7 +234,7 @@ fn missing_files_and_rings_of_links_are_told_apart() {
 }
 
 #[test]
-fn the_size_is_capped() {
+fn the_size_of_a_trusted_file_is_limited() {
     let (_dir, path) = folder();
     let file = path.join("c.toml");
     for (len, good) in [(MAX_CONFIG_LEN, true), (MAX_CONFIG_LEN + 1, false)] {
@@ -249,7 +249,7 @@ fn the_size_is_capped() {
 }
 
 #[test]
-fn a_private_folder_is_made_with_its_parents_for_its_owner_alone() {
+fn a_private_folder_and_its_parents_are_created_with_mode_0700() {
     let (_dir, path) = folder();
     let deep = path.join("a/b/c");
     private_dir(&deep, uid()).unwrap();
@@ -261,7 +261,7 @@ fn a_private_folder_is_made_with_its_parents_for_its_owner_alone() {
 }
 
 #[test]
-fn a_private_folder_that_is_open_linked_or_a_file_is_refused_as_it_is() {
+fn an_open_or_linked_private_folder_is_refused_and_left_unchanged() {
     let (_dir, path) = folder();
     let open = path.join("open");
     fs::create_dir(&open).unwrap();
@@ -290,7 +290,7 @@ fn a_private_folder_that_is_open_linked_or_a_file_is_refused_as_it_is() {
 }
 
 #[test]
-fn a_stranger_that_owns_a_file_is_named_and_root_is_not_named_twice() {
+fn an_untrusted_owner_is_named_and_root_is_not_named_twice() {
     let what = |uid| {
         let (owner, is_file) = (4_711, true);
         let why = TrustFault::Owner {

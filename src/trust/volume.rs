@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_volume_is_a_mount_point_of_roots_that_everybody_can_write_to() {
+    fn a_volume_is_a_root_owned_mount_point_of_mode_0777() {
         let volume = FolderDescription {
             owner: 0,
             mode: 0o777,
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_the_root_file_system_is_no_volume() {
+    fn a_folder_of_the_root_file_system_is_not_a_volume() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let open = std::fs::Permissions::from_mode(0o777);

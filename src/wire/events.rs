@@ -26,7 +26,7 @@ mod tests {
     use crate::token::AccessToken;
 
     #[test]
-    fn a_token_of_any_characters_stays_on_the_line_of_its_data() {
+    fn a_token_of_any_characters_stays_within_one_data_line() {
         let text: String = ('!'..='~').collect();
         let held = AccessToken::parse(&text).unwrap();
         let event = token(&TokenReply {

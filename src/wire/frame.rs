@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_requests_are_refused_without_allocating_what_they_claim() {
+    fn malformed_requests_are_refused_without_allocating_their_stated_sizes() {
         for bad in [
             vec![],
             vec![0],
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_its_exit_code_last() {
+    fn an_answer_ends_with_its_exit_code() {
         let reply = Reply {
             stdout: Zeroizing::new(b"out".to_vec()),
             stderr: "err".into(),
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn the_word_to_go_to_the_admin_socket_stands_before_what_old_companions_print() {
+    fn the_admin_redirect_precedes_the_fields_for_old_companions() {
         let otherwise = || Reply {
             stderr: "admin only".into(),
             exit: 77,
@@ -331,7 +331,7 @@ mod tests {
     proptest! {
         #![proptest_config(crate::testing::many_cases())]
         #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn parsing_any_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Invocation::parse(&bytes);
             let _ = Invocation::parse(&[vec![1], bytes].concat());
         }

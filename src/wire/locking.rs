@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unlock_has_an_identity_and_nothing_else() {
+    fn an_unlock_request_has_only_an_identity() {
         let identity = "AGE-SECRET-KEY-1CANARY";
         let json = UnlockQuery { identity }.to_json();
         assert_eq!(

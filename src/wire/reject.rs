@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_names_a_generation_or_a_hash_and_nothing_else_is_one() {
+    fn a_report_must_name_a_generation_or_a_hash() {
         let hex = "00ff".repeat(16);
         let upper = hex.to_uppercase();
         let hash = Rejected::Sha256([[0, 0xff]; 16].concat().try_into().unwrap());

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reload_is_meant_for_any_daemon_or_for_the_one_that_it_names() {
+    fn a_reload_is_for_any_daemon_or_for_the_one_it_names() {
         let of = |id: Option<&str>| Source {
             id: id.map(str::to_owned),
             ..Source::default()

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_has_these_members_and_no_others() {
+    fn a_rotate_request_accepts_only_its_known_members() {
         let read = |body: &str| RotateBody::from_json(body.as_bytes());
         assert_eq!(read(""), Ok(RotateBody::default()));
         assert_eq!(read("{}"), Ok(RotateBody::default()));

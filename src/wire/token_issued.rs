@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_names_an_origin_and_a_client_and_nothing_else_is_one() {
+    fn a_token_issued_notice_must_name_origin_and_client() {
         let read = |body: &str| TokenIssued::from_json(body.as_bytes());
         for (body, origin, millis) in [
             (

@@ -48,7 +48,7 @@ fn name(text: &str) -> KeyName {
 }
 
 #[tokio::test]
-async fn every_line_lists_makes_renews_and_deletes_keys_of_the_kinds_it_has() {
+async fn every_server_release_lists_creates_renews_and_deletes_its_key_kinds() {
     let auto = [
         (Line::V2_20, Family::UserApplications),
         (Line::V2_23, Family::UserApplications),
@@ -105,7 +105,7 @@ async fn every_line_lists_makes_renews_and_deletes_keys_of_the_kinds_it_has() {
 }
 
 #[tokio::test]
-async fn a_kind_that_a_line_lacks_is_said_and_what_it_has_instead() {
+async fn listing_an_unsupported_key_kind_names_the_supported_one() {
     for (line, kind, says) in [
         (Line::V2_18, Kind::Auto, "--kind application"),
         (Line::V2_23, Kind::AccessKey, "user-application"),
@@ -123,7 +123,7 @@ async fn a_kind_that_a_line_lacks_is_said_and_what_it_has_instead() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_and_the_21st_key_are_refused_and_nothing_is_made() {
+async fn creating_a_key_with_a_taken_name_or_beyond_the_limit_is_refused() {
     let place = SandboxEnv::new(Line::V2_24, |_| {}).await;
     let api = place.api().await;
     let family = Family::AccessKeys;
@@ -141,7 +141,7 @@ async fn a_name_that_is_taken_and_the_21st_key_are_refused_and_nothing_is_made()
 }
 
 #[tokio::test]
-async fn every_users_keys_are_listed_where_the_server_has_such_a_list() {
+async fn keys_of_all_users_are_listed_where_the_server_supports_it() {
     for (line, family) in [
         (Line::V2_20, Family::AllUserApplications),
         (Line::V2_24, Family::AllAccessKeys),
@@ -156,7 +156,7 @@ async fn every_users_keys_are_listed_where_the_server_has_such_a_list() {
 }
 
 #[tokio::test]
-async fn clusters_are_listed_or_cannot_be_told() {
+async fn every_server_release_lists_its_clusters() {
     for line in Line::ALL {
         let place = SandboxEnv::new(line, |_| {}).await;
         let clusters = place.api().await.clusters().await.unwrap();
@@ -176,7 +176,7 @@ async fn clusters_are_listed_or_cannot_be_told() {
 }
 
 #[tokio::test]
-async fn a_server_that_fails_after_a_call_may_have_done_it() {
+async fn a_call_may_have_been_executed_when_the_server_fails_after_it() {
     let place = SandboxEnv::new(Line::V2_24, |_| {}).await;
     let api = place.api().await;
     for (fault, may_be_done) in [
@@ -208,7 +208,7 @@ async fn a_server_that_fails_after_a_call_may_have_done_it() {
 }
 
 #[tokio::test]
-async fn a_rotation_learns_whether_a_call_was_answered_refused_or_lost() {
+async fn a_rotation_distinguishes_answered_refused_and_lost_calls() {
     let place = SandboxEnv::new(Line::V2_24, |_| {}).await;
     let issuer: Box<dyn KeyIssuer> = Box::new(place.api().await);
     let family = Family::AccessKeys;

@@ -68,7 +68,7 @@ fn print(plane: Option<ControlPlaneIdentity>, bearer: BearerFacts, json: bool) -
 }
 
 #[test]
-fn all_that_is_known_is_in_the_lines_and_in_the_json() {
+fn text_and_json_output_show_every_known_fact() {
     assert_eq!(
         print(Some(plane()), bearer(), false),
         "profile    research\n\
@@ -94,7 +94,7 @@ fn all_that_is_known_is_in_the_lines_and_in_the_json() {
 }
 
 #[test]
-fn what_cannot_be_told_is_said_with_the_reason() {
+fn unknown_facts_are_shown_with_the_reason() {
     let unknown = ControlPlaneIdentity {
         line: None,
         key: Information::Unknown("not yours".into()),
@@ -153,7 +153,7 @@ fn old_clusters_are_named() {
 }
 
 #[test]
-fn thousands_of_roles_with_long_names_fit_and_cannot_act_on_a_terminal() {
+fn long_role_lists_are_shortened_and_control_characters_escaped() {
     let evil = "\x1b[31m\u{202e}\0é".repeat(1_000);
     let rules = Rules {
         rules: vec![rule(&evil); 5_000],
@@ -177,7 +177,7 @@ fn thousands_of_roles_with_long_names_fit_and_cannot_act_on_a_terminal() {
 }
 
 #[test]
-fn the_line_follows_from_what_the_server_has() {
+fn the_server_release_is_inferred_from_its_endpoints() {
     for (families, has_rules, line) in [
         (&[][..], false, "2.19 or earlier"),
         (&[Family::Applications], false, "2.19 or earlier"),
@@ -191,7 +191,7 @@ fn the_line_follows_from_what_the_server_has() {
 }
 
 #[test]
-fn a_rule_of_a_group_does_not_name_the_bearer() {
+fn the_subject_is_not_taken_from_a_group_rule() {
     let group = Rule {
         subject_type: Some("group".into()),
         subject_id: Some("admins".into()),

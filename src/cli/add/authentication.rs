@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_told_with_what_was_sent_and_what_is_listed() {
+    fn a_rejection_shows_the_method_sent_and_the_methods_the_issuer_lists() {
         use ClientAuth::{Basic, BasicRaw, Post};
         let listed = |text: &str| AuthMethods::parse(text);
         let post = listed(r#"["client_secret_post","private_key_jwt"]"#);

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_proposed_name_is_special_and_free() {
+    fn the_proposed_profile_name_is_specific_and_unused() {
         for (address, name) in [
             ("https://acme.run.ai/", "acme"),
             ("https://app.run.ai/", "runai"),

@@ -15,7 +15,7 @@ fn profile(line: &str) -> Option<Result<Option<Profile>, Exit>> {
 }
 
 #[test]
-fn an_oauth2_profile_is_described_by_its_arguments() {
+fn add_builds_an_oauth2_profile_from_its_arguments() {
     let line = "--provider oauth2 --issuer https://idp.example/ --client-auth post --client-id-in-body --scope a --scope b --audience c --resource urn:d --resource urn:e --extra tenant=acme=1 --extra hint=x --client-certificate /c/us.pem --client-key /c/us.key";
     let profile = profile(line).unwrap().unwrap().unwrap();
     let text = config::add_profile("", &ProfileName::parse("x").unwrap(), &profile).unwrap();
@@ -37,7 +37,7 @@ client-certificate = { cert = "/c/us.pem", key = "/c/us.key" }
 }
 
 #[test]
-fn arguments_of_another_provider_and_bad_values_are_refused() {
+fn add_refuses_invalid_values_and_arguments_of_another_provider() {
     for line in [
         "--provider oauth2",
         "--provider oauth2 --scope a",

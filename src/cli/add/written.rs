@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_removal_ends_only_when_its_credential_was_replaced() {
+    fn an_interrupted_removal_is_cleared_only_after_its_credential_was_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let uid = rustix::process::geteuid().as_raw();
         let (stores, removals) = (Stores::new(dir.path(), uid), Removals::new(dir.path(), uid));

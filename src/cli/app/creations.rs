@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_new_key_that_nobody_uses_or_keeps_is_deleted() {
+    fn only_a_new_key_that_was_never_used_or_stored_is_deleted() {
         let (known, used, unused) = (key("1", None), key("2", Some(5)), key("3", None));
         let other = Application {
             name: "other".into(),
@@ -344,14 +344,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_tells_of_no_login_has_no_key_deleted() {
+    fn no_key_is_deleted_when_the_server_reports_no_logins() {
         let unused = [key("3", None)];
         let judged = judge(&intent(None), &unused, |_| Secret::Lost, false, 10_000);
         assert!(matches!(judged, Verdict::Left(..)), "{judged:?}");
     }
 
     #[test]
-    fn a_key_that_the_command_had_begun_to_delete_is_deleted() {
+    fn a_deletion_that_was_interrupted_is_completed() {
         let keys = [key("1", None), key("2", Some(5))];
         let of = |id, secret, tells| {
             let intent = intent(Some(id));

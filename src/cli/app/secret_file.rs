@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_goes_into_a_new_file_of_ours_alone() {
+    fn a_secret_is_written_to_a_new_file_of_mode_0600() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
         let file = SecretFile::make(&path).unwrap();
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_secret_takes_the_place_of_the_first_in_a_file_of_ours_alone() {
+    fn a_second_secret_replaces_the_first_in_a_file_of_mode_0600() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
         let file = SecretFile::make(&path).unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_moved_away_or_replaced_keeps_no_secret() {
+    fn no_secret_is_written_to_a_file_that_was_moved_or_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
         let secret = ClientSecret::parse("s3cret").unwrap();

@@ -99,7 +99,7 @@ mod tests {
     use crate::testing::FewNames;
 
     #[test]
-    fn a_rule_is_unreachable_when_nobody_it_names_can_connect() {
+    fn a_rule_is_unreachable_when_the_socket_mode_excludes_all_its_users() {
         let (private, group, all) = (SocketMode::Private, SocketMode::Group(50), SocketMode::All);
         for (rule, mode, out) in [
             ("user = 'alice'", private, true),

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_counted_once_and_their_time_left_agrees_with_the_daemons_whole_seconds() {
+    fn each_token_is_counted_once_and_its_time_left_matches_the_daemons_seconds() {
         let shared = SharedTally::new(Duration::from_secs_f64(5.7));
         let mut tally = shared.lock();
         assert_eq!(tally.left(at(0.0)), Duration::ZERO);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failure_is_the_one_that_is_told() {
+    fn only_the_first_failure_is_reported() {
         let shared = SharedTally::new(Duration::from_secs(5));
         let mut tally = shared.lock();
         for why in ["first", "second"] {

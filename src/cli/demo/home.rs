@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_ours_alone_and_short_enough_for_a_socket_and_goes_away() {
+    fn the_demo_folder_is_private_short_enough_for_a_socket_and_removed() {
         let usual = tempfile::tempdir().unwrap();
         let long = usual.path().join("x".repeat(100));
         std::fs::create_dir(&long).unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_fails_is_quoted() {
+    async fn the_output_of_a_failed_program_is_quoted() {
         let home = Home::new().unwrap();
         let shell = |script: &str| {
             let mut command = home.command(Path::new("/bin/sh"));

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn tones_are_shown_where_colours_are() {
+    fn colours_are_printed_only_where_they_are_enabled() {
         assert_eq!(line().show(80, false), "ab ●●c");
         assert_eq!(
             line().show(80, true),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_cut_to_the_width_whatever_its_tones() {
+    fn a_line_is_cut_to_the_width_regardless_of_its_colours() {
         assert_eq!(line().show(4, false), "ab ●");
         assert_eq!(line().show(4, true), "ab \x1b[32m●\x1b[0m");
         assert_eq!(line().show(0, true), "");

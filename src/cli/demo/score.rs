@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_counts() {
+    fn the_last_line_shows_the_totals() {
         assert_eq!(
             last(&score()),
             "12,345 requests, 6 refreshes, 1 application, 1 rotation, 2 outages, 0 failed"
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_demo_that_shows_something_is_good() {
+    fn a_demo_fails_without_a_refresh_or_with_failed_requests() {
         assert_eq!(score().complaint(), None);
         for (bad, why) in [
             (

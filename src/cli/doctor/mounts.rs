@@ -100,7 +100,7 @@ a line that is none
 ";
 
     #[test]
-    fn the_longest_mount_point_decides_and_the_later_of_two() {
+    fn the_longest_and_latest_matching_mount_point_decides() {
         for (path, expected) in [
             ("/etc", "ext4"),
             ("/home/u/.local", "nfs4"),
@@ -114,7 +114,7 @@ a line that is none
     }
 
     #[test]
-    fn what_hosts_share_is_known() {
+    fn file_systems_shared_between_hosts_are_recognized() {
         for shared in ["nfs", "nfs4", "cifs", "lustre", "gpfs", "afs", "fuse.sshfs"] {
             assert!(is_shared(shared), "{shared}");
         }

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_read_and_a_problem_says_why_there_is_none() {
+    fn a_profile_list_is_parsed_and_a_problem_response_gives_the_reason() {
         let list = b"HTTP/1.0 200 OK\r\ncontent-length: 15\r\n\r\n{\"profiles\":[]}";
         assert!(parse(list).is_ok_and(|list| list.is_empty()));
         let problem =

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_gets_a_line_a_finding() {
+    fn a_pipe_gets_one_line_per_finding() {
         assert_eq!(
             lines(&findings(), None, false),
             [
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_what_fits_below_each_other() {
+    fn a_terminal_gets_findings_wrapped_to_its_width() {
         let shown = lines(&findings(), Some(60), false);
         assert_eq!(
             shown,

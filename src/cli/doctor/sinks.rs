@@ -78,7 +78,7 @@ mod tests {
     use crate::profile::ProfileName;
 
     #[test]
-    fn a_finding_tells_what_is_wrong_with_a_file_and_what_to_do() {
+    fn a_sink_finding_shows_the_fault_and_the_remedy() {
         let folder = |fault: Option<(&str, &str)>, is_on_disk| SinkFolder {
             profile: ProfileName::parse("research").unwrap(),
             format: "jwt",

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_http_is_an_answer() {
+    fn only_an_http_response_counts_as_an_answer() {
         assert_eq!(status(b"HTTP/1.0 200"), Some(200));
         assert_eq!(status(b"HTTP/1.1 403"), Some(403));
         for bad in [&b"SSH-2.0-Open"[..], b"HTTP/1.1 ok!", b"\xff\xff"] {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_tells_a_listening_socket_whose_file_is_missing() {
+    fn a_listening_socket_without_its_file_is_found_in_the_kernels_list() {
         let sockets = "Num       RefCount Protocol Flags    Type St Inode Path
 0000000016c60cc1: 00000003 00000000 00000000 0001 03 122383343
 00000000f69cdbd6: 00000002 00000000 00010000 0001 01 18231 /run/jeton/jeton.sock

@@ -77,7 +77,7 @@ mod tests {
     use crate::cli::doctor::finding::Verdict;
 
     #[test]
-    fn a_daemon_of_an_older_program_is_to_be_restarted() {
+    fn a_daemon_that_runs_an_older_version_is_reported_with_a_restart() {
         let told = |version: &str, replaced: Option<bool>| {
             let body = serde_json::json!({ "version": version, "binary_replaced": replaced });
             format!("HTTP/1.0 200 OK\r\n\r\n{body}")

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_context_is_for_its_host_and_what_is_below_its_path() {
+    fn a_context_matches_its_host_and_paths_below_its_own() {
         let address = Address::parse("https://git.example/team").unwrap();
         for (context, want) in [
             ("https://git.example", true),

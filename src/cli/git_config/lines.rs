@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_git_would_refuse_ends_the_list() {
+    fn parsing_stops_at_a_line_that_git_refuses() {
         for text in [
             "helper = a",
             "[core\nx = 1\n[a]\nb = 1",

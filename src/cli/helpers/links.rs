@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_made_over_nothing_and_removed_only_if_it_reads_back() {
+    fn a_link_never_replaces_a_file_and_only_our_own_link_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let links = links(dir.path());
         let at = |name: &str| dir.path().join(name);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_exchanged_after_it_was_judged_is_not_written_to() {
+    fn a_link_is_not_made_in_a_folder_swapped_after_the_check() {
         let dir = tempfile::tempdir().unwrap();
         let (good, evil) = (dir.path().join("good"), dir.path().join("evil"));
         fs::create_dir(&good).unwrap();
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_the_links_place_while_it_is_removed_stays() {
+    fn a_file_that_replaces_the_link_during_removal_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let links = links(dir.path());
         let name = dir.path().join("helper");

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lacking_is_asked_for_and_enter_is_an_answer() {
+    fn the_prompt_asks_for_missing_values_and_accepts_enter() {
         let found = |lack, id: &str, secret: &str| (lack, id.to_owned(), secret.to_owned());
         for (answers, stored, expected) in [
             (
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_is_shown_and_the_secret_never() {
+    fn the_prompt_echoes_the_client_id_but_not_the_secret() {
         let line = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
         let shown = |answers: &[&[&str]]| {
             let answers: Vec<Vec<Line>> = answers

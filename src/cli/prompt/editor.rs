@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_that_edit_a_line_do_so() {
+    fn the_line_editor_handles_its_editing_keys() {
         let line = |text: &str| KeyResult::Line(Zeroizing::new(text.as_bytes().to_vec()));
         for (text, lines) in [
             (&b"abc\n"[..], vec![line("abc")]),

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_and_its_secret_are_found_in_what_is_pasted() {
+    fn client_id_and_secret_are_found_in_pasted_text() {
         for (lines, id, secret, more) in [
             (&["abc"][..], "abc", "-", 0),
             (&["abc", "xyz"], "abc", "xyz", 0),
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_with_one_gap_may_be_both() {
+    fn a_line_with_one_space_may_hold_client_id_and_secret() {
         for (line, halves) in [
             ("abc xyz", Some(("abc", "xyz"))),
             (" abc  xyz ", Some(("abc", "xyz"))),
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_the_id_that_stands_before_it() {
+    fn a_client_id_pasted_before_the_secret_is_not_read_as_the_secret() {
         for (lines, found, more) in [
             (&["xyz"][..], "xyz", 0),
             (&["abc", "xyz"], "xyz", 0),

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_of_another_user_is_known_by_the_program_that_starts_it() {
+    fn a_user_switch_is_recognized_by_the_starting_program() {
         for (command, forgotten) in [
             (&["gosu", "app", "serve"][..], true),
             (&["/usr/sbin/gosu", "1001:1001", "serve"], true),

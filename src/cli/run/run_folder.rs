@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_ours_alone_below_the_first_folder_that_will_do_and_goes_away() {
+    fn the_run_folder_is_private_below_the_first_usable_base_and_removed() {
         let usual = tempfile::tempdir().unwrap();
         let long = usual.path().join("x".repeat(100));
         let open = usual.path().join("open");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn others_get_through_to_the_socket_and_no_further() {
+    fn other_users_reach_only_the_socket_in_a_shared_run_folder() {
         let usual = tempfile::tempdir().unwrap();
         let closed = usual.path().join("closed");
         std::fs::create_dir(&closed).unwrap();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_made_again_where_it_was_or_not_at_all() {
+    fn the_run_folder_is_restored_only_at_its_old_path() {
         let usual = tempfile::tempdir().unwrap();
         let base = usual.path().join("base");
         std::fs::create_dir(&base).unwrap();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_leaves_nothing_of_its_own_and_everything_of_others() {
+    fn cleanup_removes_only_the_daemons_own_files() {
         let base = tempfile::tempdir().unwrap();
         let place = RunFolder::try_below(base.path(), uid(), false).unwrap();
         let env = Env::from_vars([], uid());

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_daemon_gets_what_stands_before_the_command() {
+    fn the_daemon_gets_the_arguments_before_the_command() {
         for (line, expected) in [
             (&["jetond", "run", "--", "cmd"][..], &["run"][..]),
             (&["jetond", "run", "--", "cmd", "--", "more"], &["run"]),

@@ -147,7 +147,7 @@ mod tests {
     use crate::paths::Env;
 
     #[test]
-    fn a_path_with_what_no_terminal_shows_is_written_with_escapes() {
+    fn unprintable_characters_of_a_path_are_escaped() {
         for (path, word) in [
             (&b"/a b"[..], "'/a b'"),
             (b"/a\n'b\\", r"$'/a\012\'b\\'"),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_options_of_its_target_as_a_shell_takes_them() {
+    fn a_command_line_has_the_options_of_its_target_in_shell_quotes() {
         let env = |vars: &[(&str, &str)]| {
             let vars = vars.iter().map(|(name, value)| (name.into(), value.into()));
             Env::from_vars(vars.chain([("HOME".into(), "/h".into())]), 1_000)

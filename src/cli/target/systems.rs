@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roots_command_on_the_systems_configuration_is_about_the_systems_daemon() {
+    fn a_root_command_on_the_system_configuration_targets_the_system_daemon() {
         let machine = |state_owner, user, has_own_state| Machine {
             state_owner,
             user,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_daemons_user_owns_the_state_or_is_the_one_of_the_unit() {
+    fn the_daemon_user_is_the_state_owner_or_the_user_of_the_unit() {
         for (state_owner, user, owner, daemon) in [
             (None, None, 0, 0),
             (None, Some(998), 0, 998),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_places_are_known_by_every_path() {
+    fn system_paths_are_recognized_in_every_spelling() {
         let env = |vars: &[(&str, &str)]| {
             let vars = vars.iter().map(|(name, value)| (name.into(), value.into()));
             Env::from_vars(vars, 0)
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_and_its_drop_ins_give_the_service_its_groups() {
+    fn the_service_groups_are_read_from_the_unit_and_its_drop_ins() {
         let root = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = root.path().join("etc/systemd/system").join(path);

@@ -84,7 +84,7 @@ fn with_hosts(a: &str, b: &str) -> String {
 }
 
 #[test]
-fn an_address_is_that_of_one_entry_alone() {
+fn two_entries_with_the_same_address_are_refused() {
     let entry = |profile: &str, url: &str| format!("[[profiles.{profile}.hosts]]\nurl = '{url}'\n");
     for (first, second) in [
         ("https://git.example", "https://git.example"),
@@ -139,7 +139,7 @@ fn an_address_is_that_of_one_entry_alone() {
 }
 
 #[test]
-fn a_fault_of_an_entry_has_its_place_and_what_was_meant() {
+fn a_fault_in_a_host_entry_has_its_position_and_a_suggestion() {
     for (line, says) in [
         (
             "url = 'http://git.example'",
@@ -268,7 +268,7 @@ fn a_fault_of_an_entry_has_its_place_and_what_was_meant() {
 }
 
 #[test]
-fn a_user_name_of_an_entry_may_be_what_clients_send() {
+fn an_entry_accepts_the_user_names_that_clients_send() {
     let profile = ProfileName::parse("a").unwrap();
     for name in [
         "oauth2",

@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_resources_and_values_are_what_the_standards_say() {
+    fn scopes_resources_and_values_follow_the_standards() {
         for good in [
             "a",
             "api.read",
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_type_is_a_word_for_bearer_tokens() {
+    fn only_bearer_token_types_are_accepted() {
         for good in [
             "JWT",
             "bearer",

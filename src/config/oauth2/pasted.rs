@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_form_of_an_address_is_taken_for_what_it_is() {
+    fn a_pasted_address_is_recognized_as_issuer_or_token_url() {
         for (pasted, option, values) in [
             (
                 "login.acme.com",

@@ -16,7 +16,7 @@ fn place(text: &str) -> CredentialLocation {
 }
 
 #[test]
-fn a_source_is_read_in_every_form_of_toml() {
+fn a_source_is_parsed_in_every_toml_form() {
     let source = CredentialLocation::Source(Box::new(ReadOnlySource {
         client_id: ClientIdSource::File("/i".into()),
         client_secret: SecretSource::File("/s".into()),
@@ -34,7 +34,7 @@ fn a_source_is_read_in_every_form_of_toml() {
 }
 
 #[test]
-fn a_source_that_is_not_whole_is_told_at_its_place_without_its_values() {
+fn an_incomplete_source_is_reported_at_its_position_without_values() {
     let id = "client-id = 'canary'\n";
     for (text, expected) in [
         (
@@ -187,7 +187,7 @@ fn a_command_is_an_array_that_begins_with_an_absolute_path() {
 }
 
 #[test]
-fn people_read_of_a_command_its_program_alone() {
+fn a_command_source_is_displayed_without_its_arguments() {
     let command = ["/usr/bin/op", "read", "op://canary"].map(str::to_owned);
     let source = SecretSource::Command(command.into());
     assert_eq!(source.to_string(), "the command /usr/bin/op");

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_secret_is_not_shown() {
+    fn possible_secrets_in_an_address_are_not_shown() {
         for (text, expected) in [
             (
                 "https://a/x?access_token=abc",

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_whole_address_is_meant() {
+    fn a_pasted_address_normalizes_to_a_full_url() {
         for (pasted, whole) in [
             ("https://acme.run.ai", "https://acme.run.ai/"),
             ("acme.run.ai", "https://acme.run.ai/"),
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_secret_is_not_taken_for_a_host() {
+    fn pasted_text_that_may_be_a_secret_is_not_parsed_as_a_host() {
         for pasted in [
             "",
             "canary",
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_listed_from_the_shortest() {
+    fn possible_base_paths_are_listed_shortest_first() {
         for (address, all) in [
             ("https://a", &[""][..]),
             ("https://a/", &[""]),

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_read_as_it_was_written() {
+    fn a_written_command_record_parses_back_unchanged() {
         assert_eq!(Record::parse(&record().to_line()), Some(record()));
         for bad in [
             "",
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_its_owners_alone_and_comes_and_goes() {
+    fn a_token_file_is_private_rewritten_and_removed() {
         let parent = tempfile::tempdir().unwrap();
         let (uid, _) = us();
         let place = CommandFolder::make(parent.path(), "jeton.sock.exec-", us(), uid).unwrap();
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn another_thing_in_its_place_is_left_alone() {
+    fn a_link_in_place_of_the_command_folder_is_not_followed() {
         let parent = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         let (uid, _) = us();

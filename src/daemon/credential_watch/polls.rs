@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_written_replaced_or_removed_is_seen_once() {
+    async fn each_write_replacement_or_removal_of_a_file_is_reported_once() {
         let dir = tempfile::tempdir().unwrap();
         let (path, other) = (dir.path().join("s"), dir.path().join("t"));
         let mut polls = Polls::new();

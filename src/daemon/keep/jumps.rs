@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_jump_is_noticed_at_once_and_told_once() {
+    async fn a_clock_jump_is_detected_immediately_and_reported_once() {
         let clock = Arc::new(TestClock::new());
         let mut jumps = Jumps::new(Arc::<TestClock>::clone(&clock));
         let mut next = async || {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suspend_shows_in_the_boot_clock_and_a_step_in_the_wall_clock() {
+    fn a_suspend_moves_the_boot_clock_and_a_step_moves_the_wall_clock() {
         const YEARS: u64 = 10 * 365 * 86_400;
         let before = reading(5_000, 1_800_000_000_000, 1_000);
         for (boot, unix, running, suspended, stepped) in [

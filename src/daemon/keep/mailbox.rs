@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn commands_arrive_in_order_and_the_last_ones_after_the_sender_is_gone() {
+    async fn commands_arrive_in_order_even_after_the_sender_is_dropped() {
         let (sender, mut receiver) = mailbox();
         let receiving = tokio::spawn(async move {
             let mut all = vec![];
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_full_queue_makes_senders_wait_and_one_that_gives_up_holds_up_none() {
+    async fn senders_wait_for_a_full_queue_and_a_cancelled_one_blocks_no_other() {
         let (sender, mut receiver) = mailbox();
         for command in 0..CAPACITY {
             assert!(sender.try_send(command));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_receiver_that_goes_drops_its_commands_and_refuses_later_ones() {
+    async fn a_dropped_receiver_drops_its_commands_and_refuses_later_ones() {
         let (sender, receiver) = mailbox();
         let (command, dropped) = tokio::sync::oneshot::channel::<()>();
         assert!(sender.try_send(command));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_burst_leaves_no_room_behind() {
+    async fn the_queue_capacity_shrinks_after_a_burst() {
         let (sender, mut receiver) = mailbox();
         for command in 0..CAPACITY {
             assert!(sender.try_send(command));

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_machine_is_asked_every_minute_for_ten_minutes_and_then_every_fifteen() {
+    async fn lookups_repeat_every_minute_for_ten_minutes_then_every_fifteen() {
         let start = from_now(Duration::ZERO);
         let mut again = RepeatSchedule::default();
         again.begin(true);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn there_is_no_timer_while_nothing_is_unknown() {
+    async fn no_timer_runs_while_every_name_is_resolved() {
         let mut again = RepeatSchedule::default();
         let start = from_now(Duration::ZERO);
         for end in [RepeatSchedule::begin, RepeatSchedule::continue_schedule] {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_look_is_made_at_a_time_however_long_it_takes() {
+    async fn only_one_lookup_runs_at_a_time_however_slow_it_is() {
         let mut again = RepeatSchedule::default();
         again.begin(true);
         let start = from_now(Duration::ZERO);

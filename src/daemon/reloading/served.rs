@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_mode_is_set_when_it_was_not_decided_or_its_groups_number_changed() {
+    async fn the_socket_mode_is_set_when_undecided_or_when_its_group_id_changed() {
         use SocketMode::{All, Group, Private};
         // The configuration at the start, the next one, the mode that the socket gets, and whether a restart is needed.
         for (start, next, set, restart) in [
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_mode_that_cannot_be_set_is_tried_again() {
+    async fn setting_the_socket_mode_is_retried_after_a_failure() {
         let next = config(GROUP, Some(50));
         let (setter, mut changes) = mode_setter();
         let mut served = ServedMode::new(None, Some(setter));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_socket_of_a_unit_takes_another_setting_while_it_differs_from_the_configuration() {
+    async fn a_unit_socket_that_differs_from_the_configuration_needs_a_unit_change() {
         use std::fs::{File, Permissions, set_permissions};
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();

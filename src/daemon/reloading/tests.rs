@@ -39,7 +39,7 @@ fn reloading(folder: &Path) -> Reloading {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_configuration_that_cannot_be_read_is_given_up_3_s_after_the_request() {
+async fn a_reload_gives_up_a_hanging_configuration_read_after_3_s() {
     let folder = tempfile::tempdir().unwrap();
     let mut reloading = reloading(folder.path());
     // Earlier reads hang, as on a disk that was removed.

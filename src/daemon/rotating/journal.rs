@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_of_every_phase_are_read_from_their_journal() {
+    fn notes_of_every_phase_are_read_back_from_the_journal() {
         let refer = |client: &str| KeyRef {
             client_id: client.to_owned(),
             id: Some(format!("id-{client}")),

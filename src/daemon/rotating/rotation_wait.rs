@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_in_a_row_count_from_the_first_until_one_goes_well() {
+    fn a_rotation_wait_counts_from_the_first_failed_try_until_a_success() {
         let mut hindrance = RotationWait::default();
         for (now, why, since) in [
             (1, WaitReason::Issuer, Some(1)),

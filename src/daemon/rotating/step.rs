@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_gets_each_step_once_and_a_late_one_the_last_hundred() {
+    async fn a_caller_gets_each_step_once_and_a_late_caller_the_last_hundred() {
         let (sender, receiver) = watch::channel(Arc::<StepLog>::default());
         let (mut early, mut late) = (Steps::new(receiver.clone()), Steps::new(receiver));
         for n in 0..KEPT + 5 {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_is_told_already_is_prolonged_and_a_step_tried_again_is_not_told() {
+    fn a_prolonged_wait_or_a_retried_step_is_not_logged_again() {
         let named = |name, until: Option<u64>| RotationStep {
             name,
             until: until.map(|s| UnixTime::from_epoch(std::time::Duration::from_secs(s))),

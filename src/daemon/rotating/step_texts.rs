@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_key_that_is_used_is_told_with_the_date() {
+    fn a_wait_for_a_used_old_key_shows_its_last_login() {
         let says = waiting(WaitReason::InUse, &notes(), None);
         assert!(
             says.starts_with("first has been used since the new key"),
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_that_the_list_lacks_is_named() {
+    fn a_new_key_missing_from_the_list_is_named() {
         let says = waiting(
             WaitReason::Missed,
             &notes(),
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_later_try_may_do_better_is_told_as_such() {
+    fn only_a_failure_that_a_retry_may_fix_is_reported_as_failed() {
         let end = |end: End| ended(&notes(), &end, None).end.unwrap();
         let undone = |reason| End::Undone {
             reason,

@@ -398,7 +398,7 @@ impl Drop for Process {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_goes_on_when_its_caller_leaves_and_deletes_the_old_key_late() {
+async fn a_rotation_continues_without_its_caller_and_deletes_the_old_key_later() {
     let world = World::new().await;
     let old = world.record().key.credential.client_id;
     let process = world.start().await;
@@ -446,7 +446,7 @@ async fn a_rotation_goes_on_when_its_caller_leaves_and_deletes_the_old_key_late(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_that_is_killed_anywhere_loses_no_credential_and_no_key() {
+async fn a_rotation_killed_at_any_step_loses_no_credential_and_no_key() {
     let outcomes: &[(&str, &[FakeBehaviour])] = &[
         ("answered", &[]),
         ("create busy", &[FakeBehaviour::Refuse(ApiErrorKind::Busy)]),
@@ -491,7 +491,7 @@ async fn a_rotation_that_is_killed_anywhere_loses_no_credential_and_no_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_key_that_is_rejected_is_deleted_and_no_attempt_counts() {
+async fn a_rejected_new_key_is_deleted_without_counting_as_a_failed_attempt() {
     let world = World::new().await;
     world.issuer.lags.store(true, Ordering::SeqCst);
     let process = world.start().await;
@@ -508,7 +508,7 @@ async fn a_new_key_that_is_rejected_is_deleted_and_no_attempt_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_old_key_stays_while_the_issuer_rejects_the_one_in_force() {
+async fn the_old_key_is_not_deleted_while_the_issuer_rejects_the_new_one() {
     let is_switched = |world: &World| {
         let record = world.record();
         record
@@ -574,7 +574,7 @@ async fn the_grace_period_begins_when_the_profile_uses_the_new_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_that_was_left_open_goes_on_once_the_system_lets_it() {
+async fn an_open_rotation_resumes_once_system_errors_end() {
     // The number of failures decides what fails: the journals' listing, the rotation's lock, the record or the
     // journal.
     for refusals in [1, 2, 5, 20] {
@@ -609,7 +609,7 @@ async fn a_rotation_that_was_left_open_goes_on_once_the_system_lets_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_the_system_refuses_leaves_the_open_rotation_to_its_resume() {
+async fn a_rotate_request_refused_by_the_system_lets_the_open_rotation_resume() {
     let world = World::new().await;
     world.start().await.drive(Some(&overlap()), 6).await;
     let process = world.start().await;
@@ -626,7 +626,7 @@ async fn a_request_that_the_system_refuses_leaves_the_open_rotation_to_its_resum
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_goes_on_when_the_daemon_that_drove_it_has_gone() {
+async fn a_rotation_resumes_after_the_other_daemon_that_ran_it_has_ended() {
     let world = World::new().await;
     world.start().await.drive(Some(&overlap()), 6).await;
     let journals = store::Rotations::new(world.dir.path(), world.owner());
@@ -668,7 +668,7 @@ async fn a_rotation_that_needed_a_person_is_forgotten_with_its_journal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_host_leaves_a_rotation_alone_until_it_is_taken_over() {
+async fn a_rotation_of_another_host_is_not_resumed_without_take_over() {
     let mut world = World::new().await;
     world.start().await.drive(Some(&overlap()), 6).await;
     world.host = "other";
@@ -688,7 +688,7 @@ async fn another_host_leaves_a_rotation_alone_until_it_is_taken_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hosts_that_do_not_see_the_others_lock_leave_the_journal_of_the_first() {
+async fn two_hosts_without_a_shared_lock_keep_the_first_journal() {
     let mut world = World::new().await;
     let ours = world.start().await;
     world.host = "other";
@@ -708,7 +708,7 @@ async fn hosts_that_do_not_see_the_others_lock_leave_the_journal_of_the_first() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_that_cannot_be_understood_stops_everything_but_the_tokens() {
+async fn an_unreadable_journal_stops_the_rotation_but_not_token_requests() {
     let world = World::new().await;
     world.start().await.drive(Some(&overlap()), 6).await;
     let path = world.dir.path().join("rotations/a.json");
@@ -725,7 +725,7 @@ async fn a_journal_that_cannot_be_understood_stops_everything_but_the_tokens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_rotated_is_refused_before_anything_is_changed() {
+async fn an_impossible_rotation_is_refused_before_any_change() {
     let world = World::new().await;
     let process = world.start().await;
     let start = |profile: &str, how| {

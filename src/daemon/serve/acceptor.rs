@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn connections_come_in_order_and_then_it_waits() {
+    async fn the_acceptor_returns_connections_in_order_and_then_waits() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
         let acceptor = Acceptor::new(UnixListener::bind(&path).unwrap()).unwrap();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_that_was_shut_down_is_an_error() {
+    async fn accepting_on_a_socket_that_was_shut_down_fails() {
         let folder = tempfile::tempdir().unwrap();
         let bound = UnixListener::bind(folder.path().join("s")).unwrap();
         let acceptor = Acceptor::new(bound.try_clone().unwrap()).unwrap();

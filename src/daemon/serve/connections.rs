@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn of_all_that_wait_for_their_turn_each_turn_serves_few() {
+    fn each_turn_serves_a_bounded_number_of_waiting_requests() {
         let all = Connections::new(1_000, 1_000);
         let open: Vec<_> = (0..200).map(|_| open(&all, 1).unwrap()).collect();
         let mut waiting: Vec<_> = open
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn one_user_cannot_take_every_place() {
+    fn one_user_cannot_take_every_connection_slot() {
         let all = Connections::new(4, 3);
         let hog: Vec<_> = (0..3).map(|_| open(&all, 1).unwrap()).collect();
         hog.iter().for_each(Open::answers);
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn the_connection_that_gives_up_its_place_is_told_once_to_leave_at_once() {
+    fn an_evicted_connection_is_notified_once_to_close() {
         let all = Connections::new(4, 3);
         let mut others = [2, 1, 1, 1].map(|uid| open(&all, uid).unwrap());
         others[1].answers();
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_kept_for_the_daemons_user_and_root() {
+    fn connection_slots_are_reserved_for_the_daemon_user_and_root() {
         let limits = Limits {
             total: 4,
             per_uid: 4,
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_can_change_and_open_connections_stay() {
+    fn changing_the_limits_keeps_open_connections() {
         let limit = |total, per_uid| Limits {
             total,
             per_uid,
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_drain_tells_every_connection_the_late_ones_too_and_waits_for_all() {
+    async fn a_drain_notifies_every_connection_including_late_ones_and_waits() {
         let all = Connections::new(4, 4);
         let [mut a, mut b] = [1, 2].map(|uid| open(&all, uid).unwrap());
         b.answers();
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_given_back() {
+    fn a_closed_connection_frees_its_slot() {
         let all = Connections::new(1, 1);
         for _ in 0..3 {
             let open = open(&all, 1).unwrap();

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_local_tool_sends_is_let_through() {
+    fn only_requests_of_local_tools_are_accepted() {
         let host = ("host", "localhost");
         let (h10, h11) = (Version::HTTP_10, Version::HTTP_11);
         for (version, uri, headers) in [
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_the_list_are_ours_in_any_case_and_with_any_port() {
+    fn allowed_host_names_are_accepted_in_any_case_and_with_any_port() {
         for name in NAMES {
             for host in [
                 name.to_owned(),

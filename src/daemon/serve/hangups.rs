@@ -168,7 +168,7 @@ mod linux {
         }
 
         #[tokio::test]
-        async fn a_peer_that_has_gone_before_is_reported_as_well() {
+        async fn a_peer_that_closed_before_registration_is_reported() {
             let hangups = Hangups::new().unwrap();
             let (ours, theirs) = UnixStream::pair().unwrap();
             drop(theirs);
@@ -177,7 +177,7 @@ mod linux {
         }
 
         #[tokio::test]
-        async fn more_than_are_taken_at_once_are_all_reported() {
+        async fn more_hang_ups_than_one_batch_are_all_reported() {
             let hangups = Hangups::new().unwrap();
             let pairs: Vec<_> = (0..AT_ONCE + 40)
                 .map(|_| UnixStream::pair().unwrap())

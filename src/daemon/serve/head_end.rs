@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_ends_with_an_empty_line_in_whatever_pieces_it_arrives() {
+    fn the_end_of_a_request_head_is_found_however_it_is_split() {
         for (text, end) in [
             ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", Some(27)),
             ("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET", Some(27)),

@@ -239,7 +239,7 @@ mod tests {
     const OWN: u32 = 1_000;
 
     #[test]
-    fn a_user_that_was_refused_lacks_memory_until_it_gives_some_back() {
+    fn a_refused_user_counts_as_lacking_memory_until_it_releases_some() {
         let memory = Memory::new(OWN);
         let (greedy, other) = (memory.account(7), memory.account(8));
         let all = greedy.take(SHARE + FREE).unwrap();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_takes_an_eighth_at_most() {
+    fn one_user_takes_at_most_an_eighth_of_the_memory() {
         assert_eq!(SHARE * 8, TOTAL);
         let memory = Memory::new(OWN);
         for uid in [OWN, 0, 7] {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn all_other_users_together_leave_a_share_to_the_daemons_user_and_one_to_root() {
+    fn memory_shares_are_reserved_for_the_daemon_user_and_root() {
         for (own, others) in [(OWN, 6), (0, 7)] {
             let memory = Memory::new(own);
             let charges: Vec<_> = (1..100)
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_attackers_make_the_daemon_and_the_kernel_hold_fits_the_units_limit() {
+    fn worst_case_memory_use_fits_the_limit_of_the_service_unit() {
         const MIB: usize = 1024 * 1024;
         // Both tables, and the peers that are being refused.
         const CONNECTIONS: usize = MAX_TOTAL + 2 * 64;
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_holds_no_more_of_unread_answers_than_the_send_buffer_says() {
+    fn the_send_buffer_limits_unread_answers_in_the_kernel() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         limit_send_buffer(&ours);
         ours.set_nonblocking(true).unwrap();
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn one_user_holds_a_body_of_each_cap_and_its_answer() {
+    fn one_users_share_holds_the_largest_bodies_and_their_answers() {
         const { assert!(2 * MAX_FRAME + MAX_BODY <= SHARE) };
     }
 
@@ -354,7 +354,7 @@ mod tests {
     proptest! {
         #![proptest_config(crate::testing::many_cases())]
         #[test]
-        fn no_sequence_of_requests_breaks_a_bound_and_all_is_given_back(
+        fn no_sequence_of_charges_exceeds_a_bound_or_leaks_memory(
             own in 0..3_u32,
             steps in proptest::collection::vec((any::<bool>(), 0..12_u32, 0..120_usize), 0..120),
         ) {

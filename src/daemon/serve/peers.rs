@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_peer_is_known_by_its_process_and_user() {
+    async fn a_peer_is_identified_by_process_and_user() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let own_uid = rustix::process::geteuid().as_raw();
         let namespace = UserNamespace::Identity;
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_no_process() {
+    fn a_peer_pid_of_zero_is_unknown() {
         for (told, pid) in [(None, None), (Some(0), None), (Some(1), Some(1))] {
             assert_eq!(shown(told), pid);
         }

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_request_is_taken_and_the_answer_is_there() {
+    async fn a_refused_client_gets_its_answer_after_a_large_request() {
         let refusals = Refusals::new(4);
         let mut client = refused(&refusals);
         let client = crate::offload::run(move || {
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_stays_is_closed_soon() {
+    async fn a_refused_client_that_stays_connected_is_closed_soon() {
         let refusals = Refusals::new(4);
         let start = crate::clock::from_now(Duration::ZERO);
         let mut client = refused(&refusals);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_never_ends_its_request_is_closed_in_time() {
+    async fn a_refused_client_whose_request_never_ends_is_closed() {
         let refusals = Refusals::new(4);
         let mut client = refused(&refusals);
         let sent = crate::offload::run(move || {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_oldest_is_closed_at_once_when_too_many_linger() {
+    async fn the_oldest_refused_connection_is_closed_when_too_many_linger() {
         let refusals = Refusals::new(3);
         let mut clients: Vec<_> = (0..5).map(|_| refused(&refusals)).collect();
         assert_eq!(count(&refusals), 3);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_peer_that_has_gone_does_not_linger() {
+    async fn a_refused_peer_that_has_closed_does_not_linger() {
         let refusals = Refusals::new(3);
         let (ours, theirs) = Client::pair().unwrap();
         drop(theirs);

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_response_in_the_map_of_a_request_has_none_of_its_headers_and_a_small_map() {
+    fn a_response_that_reuses_a_header_map_keeps_no_request_headers() {
         for of_request in 0..40_u16 {
             let mut headers = HeaderMap::with_capacity(2);
             for n in 0..of_request {

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_arrived_is_read_and_answered_without_the_event_loop() {
+    async fn available_bytes_are_read_and_answered_without_the_event_loop() {
         let (mut socket, mut theirs) = connection();
         theirs.write_all(b"request").unwrap();
         let mut bytes = [0; 7];
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_arrives_later_is_waited_for() {
+    async fn a_read_waits_for_bytes_that_arrive_later() {
         let (mut socket, mut theirs) = connection();
         let mut bytes = [0; 7];
         let early = tokio::time::timeout(Duration::from_millis(1), socket.read(&mut bytes)).await;
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_finds_no_room_waits_until_the_client_reads() {
+    async fn a_write_to_a_full_buffer_waits_until_the_client_reads() {
         let (mut socket, mut theirs) = connection();
         let long = vec![b'x'; 1024 * 1024];
         let reader = std::thread::Builder::new().spawn(move || {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_buffer_of_unread_answers_is_limited_before_a_long_a_second_or_a_late_write() {
+    async fn the_send_buffer_is_limited_before_a_long_second_or_late_write() {
         let (mut socket, theirs) = connection();
         let unlimited = buffer(&socket);
         socket.write_all(&[b'x'; SHORT]).await.unwrap();

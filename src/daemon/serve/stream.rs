@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn before_the_first_byte_there_are_2_s_and_from_it_on_2_more() {
+    async fn the_first_byte_and_then_the_request_head_time_out_after_2_s_each() {
         let (mut silent, _, _theirs) = pair();
         assert_eq!(read_fails(&mut silent).await, 2);
 
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn while_a_request_is_answered_no_timer_runs_and_afterwards_it_is_the_idle_one() {
+    async fn no_timeout_runs_during_a_request_and_the_idle_timeout_follows() {
         let (mut stream, pace, mut theirs) = pair();
         pass(&mut stream, &mut theirs).await;
         let busy = pace.busy();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_request_starts_the_idle_time_anew_also_when_it_is_answered_without_a_wait() {
+    async fn every_answered_request_restarts_the_idle_timeout() {
         let (mut stream, pace, mut theirs) = pair();
         for _ in 0..3 {
             pass(&mut stream, &mut theirs).await;
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_write_may_stand_still_for_10_s() {
+    async fn a_write_times_out_after_10_s_without_progress() {
         let (mut stream, _, mut theirs) = pair();
         let start = from_now(Duration::ZERO);
         let reader = tokio::spawn(async move {

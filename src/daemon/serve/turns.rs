@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_gets_a_few_requests_until_it_pauses() {
+    fn a_connection_gets_a_bounded_number_of_requests_until_it_pauses() {
         let (turns, connection) = (Turns::default(), PipelinedCount::default());
         for _ in 0..3 {
             let user = UserTurnCount::default();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_user_gets_a_bounded_number_of_requests_in_a_turn_on_all_connections() {
+    async fn a_user_gets_a_bounded_number_of_requests_per_turn() {
         let (turns, greedy, other) = (
             Turns::default(),
             UserTurnCount::default(),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_answer_counts_as_many_requests() {
+    fn a_long_answer_counts_as_several_requests() {
         let (turns, user) = (Turns::default(), UserTurnCount::default());
         let counts = |bytes| {
             let over = turns.count(&PipelinedCount::default(), &user);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_a_turn_may_wrap_around() {
+    fn the_turn_counter_may_wrap_around() {
         let (turns, user) = (Turns(AtomicU32::new(u32::MAX)), UserTurnCount::default());
         assert_eq!(turns.count(&PipelinedCount::default(), &user), None);
         turns.0.store(0, Ordering::Relaxed);

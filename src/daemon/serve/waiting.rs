@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_waits_only_after_many_fruitless_connections() {
+    fn a_user_waits_only_after_many_connections_without_a_request() {
         let mut waiting = Waiting::<()>::new(8);
         assert!(waiting.is_quiet());
         for _ in 0..BURST {
@@ -282,21 +282,21 @@ mod tests {
     }
 
     #[test]
-    fn after_thousands_of_fruitless_connections_the_next_one_waits_one_tick() {
+    fn after_many_connections_without_a_request_the_next_one_waits_one_tick() {
         let mut waiting = busy(8, Allowed, &[1, 1, 1]);
         waiting.tick();
         assert!(waiting.may_enter_now(Allowed, 1));
     }
 
     #[test]
-    fn users_that_no_rule_names_share_one_count() {
+    fn users_without_a_rule_share_one_count() {
         let mut waiting = Waiting::<()>::new(8);
         (0..BURST).for_each(|uid| waiting.count_fruitless(Forbidden, uid));
         assert!(!waiting.may_enter_now(Forbidden, BURST + 1));
     }
 
     #[test]
-    fn a_newcomer_never_overtakes_a_connection_of_its_own_user() {
+    fn a_new_connection_never_overtakes_a_waiting_one_of_its_user() {
         let mut waiting = busy(8, Allowed, &[1]);
         crowd(&mut waiting, Allowed, 1, 1);
         waiting.tick();
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn users_take_turns_however_many_connections_each_of_them_has() {
+    fn users_take_turns_regardless_of_their_number_of_connections() {
         for access in [Allowed, Forbidden] {
             let mut waiting = busy(99, access, &[1, 2, 3]);
             crowd(&mut waiting, access, 1, 20);
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn fruitless_connections_use_up_a_users_turns_twice_as_fast() {
+    fn connections_without_a_request_use_up_turns_twice_as_fast() {
         let mut waiting = busy(99, Allowed, &[1]);
         crowd(&mut waiting, Allowed, 1, 20);
         waiting.tick();
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn when_too_many_wait_the_oldest_of_the_longest_queue_gets_its_turn() {
+    fn when_too_many_wait_the_oldest_of_the_longest_queue_is_served() {
         let mut waiting = busy(4, Allowed, &[1, 2]);
         crowd(&mut waiting, Allowed, 1, 3);
         crowd(&mut waiting, Allowed, 2, 1);
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_them_can_be_taken() {
+    fn all_waiting_connections_can_be_taken_out() {
         let mut waiting = busy(9, Allowed, &[1]);
         crowd(&mut waiting, Allowed, 1, 3);
         crowd(&mut waiting, Forbidden, 2, 2);

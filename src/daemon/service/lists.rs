@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_user_has_one_place_and_those_that_are_not_used_are_forgotten() {
+    fn each_user_gets_one_long_list_at_a_time_and_unused_slots_are_removed() {
         let lists = LongLists::default();
         let place = lists.of(1);
         let turn = Arc::clone(&place).try_acquire_owned().unwrap();

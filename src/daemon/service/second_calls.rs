@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_early_call_of_the_same_process_for_the_same_token_is_a_second_one() {
+    fn a_second_call_is_an_early_one_of_the_same_process_for_the_same_token() {
         let calls = SecondCalls::default();
         let kubectl = || client(1_000, 812, 50, "research");
         assert!(!calls.is_second(at(0), &kubectl(), 7), "the first one");
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_calls_of_many_processes_and_users_take_little_memory() {
+    fn calls_of_many_processes_and_users_use_bounded_memory() {
         let calls = SecondCalls::default();
         let remembered = || {
             calls

@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_that_others_can_use_is_doubtful() {
+    fn a_passed_socket_in_a_folder_writable_by_others_is_reported() {
         let dir = tempfile::tempdir().unwrap();
         let uid = rustix::process::geteuid().as_raw();
         let path = dir.path().join("jeton.sock");

@@ -151,7 +151,7 @@ mod tests {
         "root:x:0:\nteam:x:50:alice,bob\n+nis:::\nodd name:x:51:\n7:x:52:\nteam2:x:notanumber:\n";
 
     #[test]
-    fn the_drop_in_has_what_the_mode_takes_and_a_name_only_if_the_machine_itself_has_it() {
+    fn the_drop_in_sets_mode_and_group_and_names_only_local_groups() {
         for (wanted, settings) in [
             (SocketMode::Private, &["SocketMode=0600"][..]),
             (SocketMode::All, &["SocketMode=0666"]),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_script_and_the_remedy_say_the_same_for_each_manager() {
+    fn script_and_remedy_contain_the_same_settings_for_each_manager() {
         let team = SocketMode::Group(50);
         let system = DropIn::with_groups(team, SystemdManager::System, GROUPS);
         assert_eq!(

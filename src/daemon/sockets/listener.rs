@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mode_is_that_of_the_socket_and_of_a_folder_that_lets_nobody_else_in() {
+    fn each_socket_mode_sets_the_modes_of_socket_and_folder() {
         let ours = rustix::process::getegid().as_raw();
         let group = SocketMode::Group(ours);
         // The folder is ours to change, so this order widens and narrows it repeatedly.
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_the_lock_and_the_socket_are_ours_alone() {
+    fn folder_lock_and_socket_are_private() {
         let place = place();
         let (_listener, bound) = listen(&place).unwrap();
         assert_eq!(
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_is_there_is_left_alone() {
+    fn the_socket_of_a_running_daemon_is_not_replaced() {
         let place = place();
         let first = listen(&place).unwrap();
         let inode = place.socket.symlink_metadata().unwrap().ino();
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_without_the_lock_is_left_alone_too() {
+    fn a_listener_without_our_lock_is_not_replaced() {
         let place = place();
         drop(listen(&place).unwrap());
         let _other = UnixListener::bind(&place.socket).unwrap();
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_whose_backlog_is_full_is_seen_without_waiting_for_it() {
+    fn a_listener_with_a_full_backlog_is_detected_without_blocking() {
         let place = place();
         drop(listen(&place).unwrap());
         let socket = socket_with(
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_socket_is_replaced_and_anything_else_is_not() {
+    fn only_a_stale_socket_is_replaced() {
         let place = place();
         let (listener, bound) = listen(&place).unwrap();
         std::mem::forget(bound);
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_or_a_lock_that_others_could_have_prepared_is_refused() {
+    fn a_socket_folder_or_lock_that_others_could_have_made_is_refused() {
         let open = place();
         std::fs::create_dir(&open.folder).unwrap();
         chmod(&open.folder, 0o755);
@@ -493,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_is_gone_is_bound_again_under_the_same_lock() {
+    fn a_removed_socket_is_bound_again_under_the_same_lock() {
         let place = place();
         let (old, mut bound) = listen(&place).unwrap();
         let before = bound.inode();
@@ -511,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn with_its_folder_and_its_lock_gone_everything_is_made_again() {
+    fn rebinding_recreates_a_removed_folder_and_lock() {
         let place = place();
         let (_old, mut bound) = listen(&place).unwrap();
         std::fs::remove_dir_all(&place.folder).unwrap();
@@ -524,7 +524,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_another_daemon_has_taken_stays_its_own() {
+    fn rebinding_does_not_take_a_path_from_another_daemon() {
         let place = place();
         let (_old, mut bound) = listen(&place).unwrap();
         std::fs::remove_dir_all(&place.folder).unwrap();
@@ -553,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn the_socket_of_a_successor_is_not_removed() {
+    fn closing_does_not_remove_the_socket_of_a_successor() {
         let place = place();
         let (_listener, bound) = listen(&place).unwrap();
         std::fs::remove_file(&place.socket).unwrap();

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mode_that_is_decided_later_is_that_of_the_socket_and_its_folder() {
+    fn a_mode_decided_later_is_applied_to_socket_and_folder() {
         use SocketMode::{All, Private};
         // The mode of an existing folder, whether the user named the folder, the new mode, the modes of the socket and
         // the folder after it, and whether it could be set.
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_others_can_write_to_is_refused_before_the_mode_is_decided_too() {
+    fn a_folder_writable_by_others_is_refused_while_the_mode_is_undecided() {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().join("jeton");
         DirBuilder::new().mode(0o700).create(&at).unwrap();

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_lets_in_fewer_more_or_others_than_the_configuration_says() {
+    fn a_socket_mode_that_differs_from_the_configuration_is_classified() {
         use Difference::{Narrower, OtherGroup, Wider};
         let team = SocketMode::Group(50);
         for (wanted, mode, group, differs) in [
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_keeps_others_out_counts_before_the_socket() {
+    fn a_folder_that_excludes_users_is_reported_before_the_socket_mode() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("jeton");

@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn few_stores_are_looked_into_at_a_time() {
+    async fn only_a_few_stores_are_rechecked_at_a_time() {
         let store = MemoryStore::new(Some("secret"));
         let handles = handles(&store, 2 * AT_A_TIME + 1).await;
         store.slow(Duration::from_millis(700));
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reload_does_not_wait_for_slow_stores_and_they_are_looked_into_all_the_same() {
+    async fn a_reload_does_not_wait_for_slow_stores_but_still_rechecks_them() {
         let store = MemoryStore::new(Some("old"));
         let handles = handles(&store, 3 * AT_A_TIME).await;
         let last = Arc::clone(handles.last().unwrap());

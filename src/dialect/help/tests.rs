@@ -17,7 +17,7 @@ fn text(args: &[&str]) -> String {
 
 /// A companion that finds no daemon prints the short text. `JETON_RECORD=1` writes the file.
 #[test]
-fn the_companion_has_the_same_text() {
+fn the_companion_has_the_same_help_text() {
     const FILE: &str = "src/bin/jeton/help.txt";
     let (folder, text) = (env!("CARGO_MANIFEST_DIR"), short(verb::own()));
     let path = std::path::Path::new(folder).join(FILE);
@@ -31,7 +31,7 @@ fn the_companion_has_the_same_text() {
     let has = std::fs::read_to_string(&path).unwrap();
     assert!(
         has == text,
-        "JETON_RECORD=1 cargo test --lib the_companion_has_the_same_text writes {FILE}:\n{text}"
+        "JETON_RECORD=1 cargo test --lib the_companion_has_the_same_help_text writes {FILE}:\n{text}"
     );
 }
 
@@ -50,7 +50,7 @@ fn help_names_every_verb_and_fits_80_columns() {
 }
 
 #[test]
-fn help_says_what_can_be_set_up_by_what_a_person_wants() {
+fn help_lists_every_setup_recipe_by_its_purpose() {
     let all = text(&["help"]);
     for (name, wants) in SETUPS {
         assert!(all.contains(&format!("\n  {name:<20}{wants}\n")), "{name}");
@@ -59,7 +59,7 @@ fn help_says_what_can_be_set_up_by_what_a_person_wants() {
 }
 
 #[test]
-fn a_usage_names_every_option_and_what_it_takes() {
+fn a_usage_text_lists_every_option_and_its_argument() {
     let usage = text(&["help", "token"]);
     assert_eq!(
         usage,

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_named_by_the_body_by_the_header_or_by_both_alike() {
+    fn the_client_id_comes_from_the_body_the_header_or_both_if_equal() {
         let grant = "grant_type=client_credentials";
         for (pair, body) in [
             (None, "&client_id=ci.prod"),
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_grant_of_client_credentials_is_refused_with_its_code() {
+    fn any_other_grant_than_client_credentials_is_refused_with_its_code() {
         let ok = "grant_type=client_credentials&client_id=ci";
         for (pair, body, want) in [
             (None, "", "invalid_client"),
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_is_a_form_and_says_so() {
+    fn the_request_body_must_be_a_form_with_its_content_type() {
         let body = b"grant_type=client_credentials&client_id=ci";
         let parse = |content_type: Option<&'static str>| {
             TokenRequest::parse(RawTokenRequest {
@@ -451,14 +451,14 @@ mod tests {
     }
 
     #[test]
-    fn a_client_secret_is_in_nothing_that_was_read() {
+    fn a_parsed_token_request_does_not_contain_the_client_secret() {
         let body = "grant_type=client_credentials&client_id=ci&client_secret=canary&client_assertion=canary";
         let asked = parse(Some(&header("ci:canary")), body).unwrap();
         assert!(!format!("{asked:?}").contains("canary"));
     }
 
     #[test]
-    fn who_asks_for_something_else_than_the_profile_has_is_refused() {
+    fn a_request_for_another_scope_audience_or_resource_is_refused() {
         let some = TokenPurpose {
             scope: vec!["b.write".into(), "a.read".into()],
             audience: Some("https://api.example".into()),
@@ -511,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn the_granted_scope_is_told_and_is_fine_to_ask_for_as_well_as_the_configured_one() {
+    fn a_request_may_ask_for_the_granted_or_the_configured_scope() {
         let purpose = TokenPurpose {
             scope: vec!["read".into(), "write".into()],
             ..TokenPurpose::default()
@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_of_a_token_is_in_the_answer_and_the_buffer_never_grew() {
+    fn every_token_character_is_in_the_response_without_reallocation() {
         for text in hard_tokens() {
             let held = answer_with(&text).held;
             let bytes = answer(&held, &TokenPurpose::default(), around().now);
@@ -547,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_has_the_members_of_section_5_1_in_a_buffer_that_never_grew() {
+    fn the_response_has_the_members_of_section_5_1_without_reallocation() {
         let held = token_answer(Freshness::Good).held;
         let mut purpose = TokenPurpose::default();
         let bytes = answer(&held, &purpose, around().now);

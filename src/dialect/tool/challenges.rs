@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_offers_the_schemes_of_its_challenges() {
+    fn the_schemes_of_a_www_authenticate_field_are_parsed() {
         for (field, want) in [
             ("Bearer", &["Bearer"][..]),
             ("Bearer realm=\"x\"", &["Bearer"]),

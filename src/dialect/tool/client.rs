@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_bound_whatever_its_dialect_says() {
+    fn client_limits_apply_to_every_request() {
         let bound = |query: AddressQuery, client: &ClientBehaviour| {
             let asked = Question::Address(query, Box::new(Nothing));
             match client.bind(NextStep::Ask(asked)) {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_an_address_is_bound_too() {
+    fn client_limits_apply_to_a_request_without_an_address() {
         let asked = || NextStep::Ask(asked(&run(&["token", "research", "--max-wait", "60"])));
         match client(300, Some(5)).bind(asked()) {
             NextStep::Ask(Question::Token(query, _)) => {

@@ -268,7 +268,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_registry_comes_as_docker_podman_and_skopeo_spell_it() {
+    fn registry_names_of_docker_podman_and_skopeo_are_parsed() {
         for (input, address) in [
             ("reg.example", "https://reg.example"),
             ("reg.example\n", "https://reg.example"),
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn standard_input_is_read_where_the_protocol_has_some() {
+    fn standard_input_is_read_only_for_actions_that_use_it() {
         for (action, reads) in [
             ("get", true),
             ("store", true),
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_has_the_address_as_asked_and_the_user_name_of_the_entry() {
+    fn get_returns_the_requested_address_and_the_user_name_of_the_entry() {
         let run = run_with(&["docker", "get"], b"Reg.example:5000\n");
         for (username, shown) in [
             (None, "oauth2"),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_outlives_a_long_command_and_comes_in_4_s() {
+    fn docker_gets_a_token_valid_for_6_minutes_within_4_s() {
         let (query, _) = asks(&run_with(&["docker", "get"], b"reg.example"));
         assert_eq!(times(&query), (360 * SECOND, 4 * SECOND));
         let mut short = run_with(&["docker", "get"], b"reg.example");
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_may_stand_on_either_side_of_the_action() {
+    fn the_profile_may_precede_or_follow_the_action() {
         for (args, profile) in [
             (&["docker", "get"][..], None),
             (&["docker", "get", "ci"], Some("ci")),
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn docker_starts_it_under_a_name_of_its_own() {
+    fn the_companion_runs_as_docker_credential_jeton() {
         let run = Invocation {
             args: ["docker-credential-jeton", "get"].map(str::to_owned).into(),
             stdin: Some(b"reg.example".to_vec()),
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_gets_no_token_and_is_not_repeated() {
+    fn an_invalid_address_gets_no_token_and_is_not_echoed() {
         for text in NO_ADDRESSES {
             let got = at_once(&run_with(&["docker", "get"], text.as_bytes()));
             assert_eq!(
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_no_profile_is_refused_in_dockers_own_words() {
+    fn an_address_without_a_profile_gets_the_not_found_message_of_docker() {
         let run = run_with(&["docker", "get"], b"other.example");
         for code in [Code::UnknownProfile, Code::Forbidden] {
             let got = refusal_of(&run, code).unwrap();
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_has_each_address_under_dockers_name_for_it() {
+    fn list_returns_each_address_in_the_spelling_of_docker() {
         let list = |args: &[&str]| {
             let reply = asks_hosts(&run(args)).print(&two_profiles(), around());
             assert_eq!(reply.exit, 0);
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn store_succeeds_for_an_address_of_ours_alone_and_erase_changes_nothing() {
+    fn store_succeeds_only_for_a_configured_address_and_erase_does_nothing() {
         let store = |server: &str| {
             let login =
                 format!("{{\"ServerURL\":\"{server}\",\"Username\":\"u\",\"Secret\":\"s3cret\"}}");

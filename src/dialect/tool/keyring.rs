@@ -181,7 +181,7 @@ mod tests {
     const URL: &str = "https://pypi.example/simple/";
 
     #[test]
-    fn every_form_of_pip_and_uv_is_answered_in_its_own() {
+    fn every_call_of_pip_and_uv_gets_its_own_output_format() {
         let of_entry = |name| Some(entry("https://pypi.example/simple", name, None));
         for (args, username, says) in [
             // uv, and pip before 26.2.
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_and_the_user_name_are_asked_for() {
+    fn get_asks_for_the_token_of_address_and_user_name() {
         for (service, address) in [
             (URL, "https://pypi.example/simple"),
             ("pypi.example", "https://pypi.example"),
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn another_exit_code_than_0_says_that_there_is_none() {
+    fn an_address_without_a_token_exits_with_1() {
         for service in NO_ADDRESSES {
             let got = at_once(&keyring(&["get", service, "me"]));
             assert_eq!((got.exit, got.stdout.len()), (1, 0), "{service:?}");
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_command_does_not_know_is_refused_with_the_usage() {
+    fn unknown_actions_and_options_are_refused_with_the_usage() {
         for args in [
             &[][..],
             &["get"],
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn set_and_del_fail_with_a_word_after_the_password_was_read() {
+    fn set_and_del_read_the_password_and_fail_with_a_message() {
         for action in ["set", "del"] {
             let args = [action, URL, "me"];
             assert!(wants_input(&keyring(&args)));

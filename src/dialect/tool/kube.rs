@@ -159,7 +159,7 @@ mod tests {
         r#""cluster":{"server":"https://K8s.example:6443","certificate-authority-data":"LS0t"},"#;
 
     #[test]
-    fn the_answer_has_the_version_that_was_asked_for_and_the_expiry() {
+    fn the_exec_credential_has_the_requested_version_and_the_expiry() {
         for version in [V1, V1BETA1] {
             assert_eq!(
                 prints(&kube(&["ci"], version, CLUSTER), "T0KEN", None),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_the_one_that_the_client_names() {
+    fn the_address_is_the_server_named_by_the_client() {
         assert_eq!(
             address_of(&kube(&[], V1, CLUSTER)),
             "https://k8s.example:6443"
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_server_a_profile_is_named_and_its_addresses_are_asked_for() {
+    fn without_a_server_the_named_profile_is_used_with_its_addresses() {
         for cluster in ["", r#""cluster":null,"#, r#""cluster":{},"#] {
             let (query, _) = asks(&kube(&["ci"], V1, cluster));
             assert_eq!(
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_of_a_client_is_refused_and_not_repeated() {
+    fn an_invalid_exec_info_is_refused_and_not_echoed() {
         let info = |text: &str| at_once(&run_in(&["kube", "ci"], VARIABLE, text));
         for text in [
             "evil",
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_the_companions_own_line() {
+    fn a_failure_prints_the_companions_own_message() {
         for code in [Code::UnknownProfile, Code::Forbidden, Code::Unavailable] {
             assert!(refusal_of(&kube(&["ci"], V1, CLUSTER), code).is_none());
         }

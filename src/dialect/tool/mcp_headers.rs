@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_are_an_object_with_the_form_that_the_entry_names() {
+    fn the_headers_object_uses_the_form_of_the_entry() {
         let with = |auth| Some(entry("https://mcp.example", Some("me"), auth));
         let bearer = "{\"Authorization\":\"Bearer T0KEN\"}\n";
         for (auth, says) in [
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_is_the_servers_and_a_named_profile_stays_bound_to_it() {
+    fn the_address_is_the_server_url_and_a_named_profile_stays_bound_to_it() {
         let (query, _) = asks(&headers(&["ci"], URL));
         assert_eq!(
             query.address.as_ref().unwrap().to_string(),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_address_nothing_is_asked() {
+    fn without_a_server_url_the_request_is_refused() {
         let mut named = run(&["mcp-headers", "ci"]);
         named
             .env

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn which_keys_of_which_profile_are_asked_for() {
+    fn app_arguments_select_profile_kind_and_key() {
         for (args, profile, kind, all, key) in [
             (&["app", "list"][..], None, KeyKind::Auto, false, None),
             (
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said() {
+    fn missing_and_surplus_arguments_are_reported() {
         let long = "x".repeat(MAX_KEY + 1);
         for (args, says) in [
             (&["app"][..], WHAT),
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_cut_says_how_to_have_all_of_it() {
+    fn a_shortened_list_names_the_command_for_the_whole_list() {
         assert_eq!(print(&["app", "list"], 3), reply("a table\n", "", 0));
         assert_eq!(print(&["app", "list", "--json"], 3), reply("{}\n", "", 0));
         let fit = (MAX_FRAME - BESIDE) / 100;
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_shown_or_it_is_said_why_not() {
+    fn app_show_prints_a_key_or_the_reason() {
         assert_eq!(print(&["app", "show", "k"], 1), reply("k 1\n", "", 0));
         for (key, exit, says) in [
             ("none", 1, "run: jeton app list --all"),

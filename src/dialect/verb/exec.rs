@@ -98,7 +98,7 @@ mod tests {
     use crate::query::Freshness;
 
     #[test]
-    fn a_file_is_asked_for_alone() {
+    fn exec_with_file_prints_only_the_path_of_the_token_file() {
         let exec = run(&["exec", "--file", "TOKEN_FILE", "research"]);
         let NextStep::Ask(Question::File(query, print)) = crate::dialect::parse(&exec) else {
             panic!("no file is asked for");
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variable_gets_the_bare_token_and_the_user_a_warning() {
+    fn exec_with_env_passes_the_bare_token_and_warns_the_user() {
         let exec = run(&["exec", "--env", "TOKEN", "research"]);
         assert_eq!(
             printed(&exec, &token_answer(Freshness::Good)),

@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_names_the_profile_the_entry_and_what_matched() {
+    fn explain_names_the_profile_the_entry_and_the_matched_parts() {
         let address = "https://Git.Example/team/app.git?x";
         let matched = "https://git.example exactly, and the path is below /team; the longest of 2 entries that cover it";
         let says = format!(
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_json_with_the_profile_or_the_reason() {
+    fn explain_json_has_the_profile_or_the_reason() {
         let json = |args: &[&str], found: Option<usize>| {
             let reply = print(&[&["explain", "--json"], args].concat(), found, hosts());
             let json: serde_json::Value = serde_json::from_slice(&reply.stdout).unwrap();
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_in_one_line_what_is_near() {
+    fn an_unmatched_address_names_the_nearest_entry_in_one_line() {
         for (args, says) in [
             (
                 &["lab.example/c"][..],
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_refused_is_not_repeated() {
+    fn a_refused_address_is_not_echoed() {
         for (address, why) in [
             ("https://git.example\nhost=evil", "shows nothing"),
             ("https://evil\u{1b}[2J", "shows nothing"),

@@ -60,7 +60,7 @@ mod tests {
     use crate::query::Freshness;
 
     #[test]
-    fn the_header_is_one_line() {
+    fn header_prints_the_authorization_line() {
         assert_eq!(
             printed(&run(&["header"]), &token_answer(Freshness::Good)),
             reply("Authorization: Bearer T0KEN\n", "", 0)
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn for_curls_configuration_the_header_is_quoted() {
+    fn the_header_for_a_curl_configuration_is_quoted() {
         let config = |token: &str| {
             let reply = printed(
                 &run(&["header", "--curl-config", "research"]),

@@ -85,7 +85,7 @@ mod tests {
     use crate::wire::frame::Invocation;
 
     #[test]
-    fn the_token_comes_by_number_by_hash_or_by_standard_input() {
+    fn a_report_names_the_token_by_generation_hash_or_standard_input() {
         let which = |run: &Invocation| match asked(run) {
             Question::Reject(query, _) => query.which,
             _ => panic!("reports no token"),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_waited_for_that_cannot_come_and_nothing_is_repeated() {
+    fn an_invalid_report_is_refused_without_waiting_or_echoing() {
         let mut typed = run(&["reject", "research"]);
         typed.terminal.input = true;
         let mut empty = run(&["reject", "research"]);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_token_is_printed_as_by_jeton_token() {
+    fn a_report_prints_the_next_token_like_jeton_token() {
         let bare = run(&["reject", "--generation", "6"]);
         assert_eq!(
             printed(&bare, &token_answer(Freshness::Good)),

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_for_terminals_without_no_color_alone() {
+    fn colours_are_used_only_on_terminals_without_no_color() {
         let xterm = ("TERM", "xterm-256color");
         assert!(show(100, &[xterm], true, &["status"]).contains("\x1b[32mfresh\x1b[0m"));
         assert!(show(100, &[xterm, ("NO_COLOR", "")], true, &["status"]).contains('\x1b'));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_json_with_the_socket() {
+    fn status_json_contains_the_socket_path() {
         let json: serde_json::Value =
             serde_json::from_str(&show(100, &[], true, &["status", "--json"])).unwrap();
         assert_eq!(json["socket"], "/run/user/1000/jeton/jeton.sock");
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_daemons_version_is_told_and_the_table_says_when_its_program_was_replaced() {
+    fn status_shows_the_daemon_version_and_a_replaced_program() {
         for (replaced, member, notes) in [
             (Some(false), serde_json::json!(false), 0),
             (Some(true), serde_json::json!(true), 1),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_whose_real_end_a_tool_was_told_has_one_note() {
+    fn a_note_is_shown_when_a_tool_got_the_tokens_real_expiry() {
         for told in [false, true] {
             let mut states = states();
             states.truncate(1);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn without_profiles_it_says_how_to_make_one() {
+    fn status_without_profiles_names_the_command_to_add_one() {
         let reply = show_states(&run(&["status"]), &[]);
         let text = String::from_utf8(reply.stdout.to_vec()).unwrap();
         assert!(text.contains("jetond add"), "{text}");

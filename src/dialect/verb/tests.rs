@@ -4,7 +4,7 @@ use crate::query::{Question, WatchEvent};
 use crate::wire::frame::Invocation;
 
 #[test]
-fn what_makes_no_sense_gets_one_line_and_exit_64_that_repeat_nothing_of_it() {
+fn a_usage_error_prints_one_line_without_echo_and_exits_with_64() {
     for args in [
         &["\u{1b}[31mno-such-verb"][..],
         &[],
@@ -40,7 +40,7 @@ fn what_makes_no_sense_gets_one_line_and_exit_64_that_repeat_nothing_of_it() {
 }
 
 #[test]
-fn every_verb_that_prints_a_token_prints_each_of_its_bytes() {
+fn every_verb_that_prints_a_token_prints_all_its_bytes() {
     let in_json = |line: &str| {
         let read: serde_json::Value = serde_json::from_str(line).unwrap();
         read["access_token"].as_str().unwrap().to_owned()
@@ -75,7 +75,7 @@ fn every_verb_that_prints_a_token_prints_each_of_its_bytes() {
 }
 
 #[test]
-fn what_changes_something_is_sent_to_the_admin_socket_before_its_arguments_are_read() {
+fn verbs_that_change_state_go_to_the_admin_socket_before_parsing() {
     for (args, admin) in [
         (&["reload"][..], true),
         (&["reload", "--no-such-option"], true),
@@ -96,7 +96,7 @@ fn what_changes_something_is_sent_to_the_admin_socket_before_its_arguments_are_r
 }
 
 #[test]
-fn the_profile_comes_from_the_argument_else_from_the_environment() {
+fn the_profile_comes_from_the_argument_or_else_the_environment() {
     let profile = |run: &Invocation| match asked(run) {
         Question::Token(query, _) => query.profile.map(|p| p.to_string()),
         _ => panic!("asks for no token"),
@@ -140,7 +140,7 @@ fn misspelt(word: &str) -> String {
 }
 
 #[test]
-fn a_misspelt_verb_is_answered_with_the_nearest_one_and_is_not_repeated() {
+fn a_misspelt_verb_suggests_the_nearest_one_without_echoing_it() {
     for verb in all().map(|grammar| grammar.verb) {
         for word in [misspelt(verb), verb.to_uppercase(), format!("{verb}s")] {
             for args in [&[word.as_str()][..], &["help", &word]] {
@@ -166,7 +166,7 @@ fn a_misspelt_verb_is_answered_with_the_nearest_one_and_is_not_repeated() {
 }
 
 #[test]
-fn a_misspelt_option_is_answered_with_the_nearest_one_and_is_not_repeated() {
+fn a_misspelt_option_suggests_the_nearest_one_without_echoing_it() {
     for row in TABLE {
         for option in row.grammar.options {
             let word = misspelt(option.name);
@@ -185,7 +185,7 @@ fn a_misspelt_option_is_answered_with_the_nearest_one_and_is_not_repeated() {
 }
 
 #[test]
-fn a_wrong_value_is_answered_with_the_option_and_what_it_takes() {
+fn an_invalid_value_names_the_option_and_its_allowed_values() {
     let mut seconds = 0;
     for row in TABLE {
         for option in row.grammar.options {
@@ -217,7 +217,7 @@ fn a_wrong_value_is_answered_with_the_option_and_what_it_takes() {
 }
 
 #[test]
-fn help_is_the_usage_of_a_verb_wherever_it_stands_among_its_arguments() {
+fn a_help_option_anywhere_among_the_arguments_prints_the_usage() {
     for grammar in all().map(|grammar| grammar.verb) {
         let usage = text(&["help", grammar]);
         assert!(
@@ -247,7 +247,7 @@ fn help_is_the_usage_of_a_verb_wherever_it_stands_among_its_arguments() {
 }
 
 #[test]
-fn after_two_dashes_no_word_is_an_option() {
+fn arguments_after_two_dashes_are_not_options() {
     let Question::Token(query, _) = asked(&run(&["token", "--", "research"])) else {
         panic!()
     };
@@ -255,7 +255,7 @@ fn after_two_dashes_no_word_is_an_option() {
 }
 
 #[test]
-fn a_program_is_found_by_its_name_and_all_arguments_are_its_own() {
+fn a_program_name_selects_its_verb_and_gets_all_arguments() {
     let table = [
         Verb {
             program: Some("docker-credential-jeton"),
@@ -298,7 +298,7 @@ fn a_program_is_found_by_its_name_and_all_arguments_are_its_own() {
 }
 
 #[test]
-fn every_row_is_found_by_its_verb_alone() {
+fn every_verb_is_unique() {
     for (at, row) in TABLE.iter().enumerate() {
         let verb = row.grammar.verb;
         let first = TABLE.iter().position(|other| other.grammar.verb == verb);

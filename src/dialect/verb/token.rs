@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn with_bearer_the_line_is_the_whole_value_of_the_header() {
+    fn with_bearer_the_output_is_the_complete_header_value() {
         let bearer = run(&["token", "research", "--bearer"]);
         let says = reply("Bearer T0KEN\n", "", 0);
         assert_eq!(printed(&bearer, &token_answer(Freshness::Good)), says);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_keeps_a_token_gets_one_that_outlives_that() {
+    fn a_client_that_caches_a_token_gets_one_that_outlives_the_cache() {
         let seconds = Duration::from_secs;
         let times = |args: &[&str]| match asked(&run(&[&["token"], args].concat())) {
             Question::Token(query, _) => (query.min_valid, query.max_wait),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_are_those_that_the_help_names() {
+    fn the_help_names_every_client() {
         let OptionArgument::Word { what, .. } = FOR.takes else {
             panic!()
         };
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn for_cargo_the_token_is_bound_to_the_address_of_the_registry() {
+    fn a_token_for_cargo_is_bound_to_the_registry_address() {
         let mut cargo = run(&["token", "--bearer", "research"]);
         let name = "CARGO_REGISTRY_INDEX_URL".to_owned();
         let index = "sparse+https://crates.example/index/".to_owned();

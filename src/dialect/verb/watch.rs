@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn each_event_is_a_line_of_json_that_says_which_it_is() {
+    fn each_event_is_one_json_line_with_its_type() {
         let token = WatchEvent::Token(token_answer(Freshness::Good));
         assert_eq!(
             line(&token),

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_profile_and_the_form_are_those_that_were_asked_for() {
+    fn whoami_uses_the_requested_profile_and_format() {
         for (args, profile, json) in [
             (&["whoami"][..], None, false),
             (&["whoami", "ci", "--json"], Some("ci"), true),

@@ -97,7 +97,7 @@ fn rejected() -> Credentials {
 }
 
 #[test]
-fn a_good_credential_is_sent_again_without_a_read() {
+fn an_accepted_credential_is_sent_again_without_reading_the_store() {
     let mut machine = calling();
     let told = machine.answered(at(1), 1, granted(at(0)));
     assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
@@ -108,7 +108,7 @@ fn a_good_credential_is_sent_again_without_a_read() {
 }
 
 #[test]
-fn a_rejection_leads_to_one_second_call_with_another_credential() {
+fn after_a_rejection_an_attempt_sends_one_other_stored_credential() {
     let mut machine = calling();
     let end = failed(at(0), FaultKind::Rejected);
     assert!(matches!(
@@ -121,7 +121,7 @@ fn a_rejection_leads_to_one_second_call_with_another_credential() {
 }
 
 #[test]
-fn a_rejection_that_states_a_wait_ends_the_attempt() {
+fn a_rejection_with_retry_after_ends_the_attempt() {
     for (wait, has_ended) in [
         (None, false),
         (Some(0), false),
@@ -145,7 +145,7 @@ fn a_rejection_that_states_a_wait_ends_the_attempt() {
 }
 
 #[test]
-fn an_attempt_that_a_new_credential_does_not_break_off_goes_on_with_it_after_a_rejection() {
+fn an_uncancelled_attempt_sends_a_new_credential_after_a_rejection() {
     let replaced = || {
         let mut machine = calling();
         let changed = machine.rechecked(at(1), Some(alone(id(2))));
@@ -176,7 +176,7 @@ fn an_attempt_that_a_new_credential_does_not_break_off_goes_on_with_it_after_a_r
 }
 
 #[test]
-fn a_rejected_credential_in_the_store_makes_no_second_call_before_its_probe() {
+fn a_stored_credential_that_was_rejected_is_not_sent_before_its_probe() {
     let mut machine = rejected();
     let changed = machine.rechecked(at(1), Some(alone(id(2))));
     assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
@@ -190,7 +190,7 @@ fn a_rejected_credential_in_the_store_makes_no_second_call_before_its_probe() {
 }
 
 #[test]
-fn an_attempt_that_reads_the_store_goes_on_with_what_another_read_found() {
+fn an_attempt_that_reads_the_store_uses_the_result_of_an_earlier_read() {
     let mut machine = Credentials::default();
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
     assert_calls(&machine.rechecked(at(1), Some(alone(id(1)))), 1, at(1));
@@ -267,7 +267,7 @@ fn rejections_are_counted_until_the_issuer_accepts_the_credential() {
 }
 
 #[test]
-fn a_doubtful_rejection_is_no_proof_and_still_leads_to_a_read_of_the_store() {
+fn an_ambiguous_rejection_is_retried_and_rereads_the_store() {
     let mut machine = calling();
     // The retries at 5, 15, 30 and 60 s, and the first probe of the circuit breaker.
     for (attempt, second, next) in [
@@ -313,7 +313,7 @@ fn a_doubtful_rejection_is_no_proof_and_still_leads_to_a_read_of_the_store() {
 }
 
 #[test]
-fn another_endpoint_blocks_the_profile_unless_the_store_has_another_credential() {
+fn a_changed_endpoint_blocks_the_profile_unless_another_credential_is_stored() {
     for (stored, calls) in [(1, false), (2, true)] {
         let mut machine = calling();
         let end = failed(at(0), FaultKind::BindingChanged);
@@ -338,7 +338,7 @@ fn another_endpoint_blocks_the_profile_unless_the_store_has_another_credential()
 
 /// Checks the effect of a recheck for each combination of the previous state and the result.
 #[test]
-fn a_recheck_asks_for_an_attempt_only_where_one_may_help() {
+fn a_recheck_causes_an_attempt_only_where_one_may_help() {
     let blocked = || {
         let mut machine = Credentials::default();
         assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
@@ -410,7 +410,7 @@ fn a_refresh_on_request_sends_no_rejected_credential() {
 }
 
 #[test]
-fn what_belongs_to_an_older_attempt_is_dropped() {
+fn results_of_an_older_attempt_are_ignored() {
     let mut machine = calling();
     assert_calls(&machine.begin(at(1), 2), 1, at(1));
     for late in [

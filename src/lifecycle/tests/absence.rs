@@ -19,7 +19,7 @@ fn new() -> Lifecycle {
 }
 
 #[test]
-fn it_is_asked_like_an_issuer_that_fails_for_15_min_and_then_once_in_5_min() {
+fn a_missing_endpoint_is_retried_with_back_off_for_15_min_then_every_5_min() {
     let end = at(0).after(ABSENCE_PATIENCE);
     let mut l = new();
     let early = attempts(&mut l, end, FaultKind::NoEndpoint);
@@ -33,7 +33,7 @@ fn it_is_asked_like_an_issuer_that_fails_for_15_min_and_then_once_in_5_min() {
 }
 
 #[test]
-fn callers_hasten_its_attempts_before_the_15_min_and_none_after() {
+fn callers_bring_attempts_forward_only_during_the_first_15_min() {
     let mut l = new();
     let wanted = || Event::Wanted {
         min_valid: Duration::ZERO,
@@ -61,7 +61,7 @@ fn callers_hasten_its_attempts_before_the_15_min_and_none_after() {
 }
 
 #[test]
-fn the_last_call_before_the_expiry_is_made_in_any_case() {
+fn the_last_attempt_before_the_expiry_is_made_despite_a_missing_endpoint() {
     let mut l = holding("a", 3_600);
     let begun = attempts(&mut l, at(3_600), FaultKind::NoEndpoint);
     // The token is served until 30 s before its expiry, and the last attempt is a minute before that.
@@ -71,7 +71,7 @@ fn the_last_call_before_the_expiry_is_made_in_any_case() {
 }
 
 #[test]
-fn anything_else_that_comes_of_an_attempt_starts_the_15_min_over() {
+fn any_other_result_restarts_the_15_min_of_a_missing_endpoint() {
     let long = at(0).after(ABSENCE_PATIENCE);
     let probing = || {
         let mut l = new();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_lock_forgets_the_token_and_an_unlock_fetches_another_at_once() {
+fn locking_drops_the_token_and_unlocking_fetches_a_new_one_immediately() {
     let mut l = holding("a", 3_600);
     assert_eq!(l.step(at(10), u(), Event::Locked), Effect::Stop);
     let view = l.view();
@@ -39,7 +39,7 @@ fn a_lock_forgets_the_token_and_an_unlock_fetches_another_at_once() {
 }
 
 #[test]
-fn a_lock_ends_the_attempt_that_runs_and_its_token_is_not_taken() {
+fn locking_the_store_cancels_the_running_attempt_and_ignores_its_token() {
     let mut l = holding("a", 3_600);
     assert_eq!(
         l.step(at(10), u(), Event::RefreshRequested),
@@ -61,7 +61,7 @@ fn a_lock_ends_the_attempt_that_runs_and_its_token_is_not_taken() {
 }
 
 #[test]
-fn a_lock_lifts_no_limit_on_attempts() {
+fn locking_and_unlocking_keeps_the_limits_on_attempts() {
     let mut l = holding("a", 100);
     for s in 1..=3 {
         assert!(matches!(

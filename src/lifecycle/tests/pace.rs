@@ -86,7 +86,7 @@ fn refused(retry_after: u64) -> Lifecycle {
 }
 
 #[test]
-fn nothing_undercuts_a_stated_wait() {
+fn no_attempt_is_made_before_a_retry_after_ends() {
     for wait in [1, 2, 30, 120, 300] {
         let mut l = refused(wait);
         assert_eq!(l.held_back(at(0)), Some(at(wait)));
@@ -96,7 +96,7 @@ fn nothing_undercuts_a_stated_wait() {
 }
 
 #[test]
-fn no_try_of_a_rejected_credential_undercuts_a_stated_wait() {
+fn retries_of_a_rejected_credential_obey_retry_after() {
     // The second attempt is due after 5 s, and the probes after 1, 2, 4 … 15 min.
     for (rejections, own) in [(1, 5), (2, 60), (3, 120), (9, 900)] {
         for wait in [0, 1, 30, 300] {
@@ -136,7 +136,7 @@ fn no_try_of_a_rejected_credential_undercuts_a_stated_wait() {
 }
 
 #[test]
-fn callers_leave_a_stated_wait_and_its_back_off_alone() {
+fn callers_do_not_shorten_a_retry_after_or_its_back_off() {
     let mut l = refused(30);
     for _ in 0..9 {
         let next = l.next_wake().unwrap();
@@ -153,7 +153,7 @@ fn callers_leave_a_stated_wait_and_its_back_off_alone() {
 }
 
 #[test]
-fn a_stated_wait_of_zero_is_none_but_for_a_second() {
+fn a_retry_after_of_zero_waits_one_second() {
     let mut l = refused(0);
     assert_eq!(l.next_wake(), Some(at(1)));
     let wanted = Event::Wanted {
@@ -165,7 +165,7 @@ fn a_stated_wait_of_zero_is_none_but_for_a_second() {
 }
 
 #[test]
-fn a_long_wait_is_probed_once_after_five_minutes_and_kept_when_it_is_stated_again() {
+fn a_long_retry_after_is_probed_after_5_min_and_obeyed_when_repeated() {
     for (stated, kept) in [
         (301, 301),
         (600, 600),
@@ -185,7 +185,7 @@ fn a_long_wait_is_probed_once_after_five_minutes_and_kept_when_it_is_stated_agai
 }
 
 #[test]
-fn a_long_wait_that_is_not_stated_again_is_over_with_its_probe() {
+fn a_long_retry_after_ends_when_its_probe_does_not_repeat_it() {
     for (again, wait) in [(None, 1), (Some(20), 20), (Some(300), 300)] {
         let mut l = refused(600);
         assert!(is_fetch(l.step(at(300), u(), due(at(300)))));
@@ -199,7 +199,7 @@ fn a_long_wait_that_is_not_stated_again_is_over_with_its_probe() {
 }
 
 #[test]
-fn the_last_call_before_the_expiry_is_one_whatever_asks() {
+fn only_one_last_attempt_is_made_before_the_expiry() {
     // The token is served for 95 s, and the last attempt is due 10 s before that.
     let mut l = holding("a", 100);
     assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
@@ -219,7 +219,7 @@ fn the_last_call_before_the_expiry_is_one_whatever_asks() {
 }
 
 #[test]
-fn a_last_call_that_the_machine_slept_through_is_not_made_after_the_expiry() {
+fn a_last_attempt_missed_during_a_suspend_is_not_made_after_the_expiry() {
     let mut l = holding("a", 100);
     assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
     refuse(&mut l, at(50), Some(200));
@@ -229,7 +229,7 @@ fn a_last_call_that_the_machine_slept_through_is_not_made_after_the_expiry() {
 }
 
 #[test]
-fn a_last_call_is_neither_made_again_after_a_suspend_nor_broken_off_for_a_new_credential() {
+fn a_last_attempt_survives_a_suspend_and_a_new_credential() {
     let last_call = || {
         let mut l = holding("a", 100);
         assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
@@ -258,7 +258,7 @@ fn a_last_call_is_neither_made_again_after_a_suspend_nor_broken_off_for_a_new_cr
 }
 
 #[test]
-fn new_credentials_break_off_no_attempt_that_could_not_begin_again_at_once() {
+fn a_new_credential_cancels_an_attempt_only_if_another_may_start_immediately() {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     let mut effect = l.step(at(0), u(), due(at(0)));
     let mut begun = 0;
@@ -275,7 +275,7 @@ fn new_credentials_break_off_no_attempt_that_could_not_begin_again_at_once() {
 }
 
 #[test]
-fn a_profile_at_rest_keeps_to_the_stated_wait() {
+fn a_resting_profile_obeys_retry_after() {
     for asker in 0..9 {
         let mut l = holding("a", 100);
         assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
@@ -290,7 +290,7 @@ fn a_profile_at_rest_keeps_to_the_stated_wait() {
 }
 
 #[test]
-fn the_limits_outlive_the_profile_that_starts_over() {
+fn limits_on_attempts_persist_when_a_profile_restarts() {
     let l = refused(120);
     let pace = l.view().pace.for_successor(at(10), false);
     let mut l = Lifecycle::new(at(10), 0, Policy::default()).with_pace(at(10), pace);
@@ -298,7 +298,7 @@ fn the_limits_outlive_the_profile_that_starts_over() {
 }
 
 #[test]
-fn callers_without_a_token_ask_every_2_s_for_30_s_and_then_every_half_minute() {
+fn callers_without_a_token_cause_attempts_every_2_s_then_every_30_s() {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     let mut begun = vec![];
     let mut now = at(0);
@@ -423,7 +423,7 @@ proptest! {
     #![proptest_config(crate::testing::many_cases())]
 
     #[test]
-    fn a_stated_wait_is_undercut_by_one_last_call_alone(story in proptest::collection::vec(happens(), 0..200)) {
+    fn only_one_last_attempt_is_made_before_a_retry_after_ends(story in proptest::collection::vec(happens(), 0..200)) {
         let calls = calls(&story);
         let mut until = at(0);
         // Whether the last call that obeyed the stated wait ended with a wait of more than five minutes.
@@ -460,7 +460,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn no_hour_sees_more_than_250_failed_attempts(
+    fn no_more_than_250_attempts_fail_in_an_hour(
         story in proptest::collection::vec(happens(), 0..100),
         end in prop_oneof![Just(None), Just(Some(0)), Just(Some(1))],
         pause in 0u64..700,
@@ -502,7 +502,7 @@ fn calls_until_a_token(window: u64) -> usize {
 }
 
 #[test]
-fn an_issuer_that_prolongs_its_window_for_each_call_inside_gives_a_token_at_last() {
+fn an_issuer_that_extends_its_rate_limit_on_each_call_finally_grants_a_token() {
     for window in [30, 120, 300, 900, 3_600] {
         let calls = calls_until_a_token(window);
         assert!(calls <= 5, "{window}: {calls}");
@@ -511,7 +511,7 @@ fn an_issuer_that_prolongs_its_window_for_each_call_inside_gives_a_token_at_last
 
 /// Each such token is served for a second. After that, calls are as rare as after failures, whatever callers do.
 #[test]
-fn tokens_of_no_time_are_asked_for_at_the_pace_of_failures() {
+fn tokens_without_lifetime_are_retried_with_the_back_off_of_failures() {
     for is_the_same in [true, false] {
         for has_callers in [true, false] {
             let mut l = Lifecycle::new(at(0), 100, Policy::default());
@@ -549,7 +549,7 @@ fn tokens_of_no_time_are_asked_for_at_the_pace_of_failures() {
 }
 
 #[test]
-fn a_stated_lifetime_ends_the_pace_of_a_token_of_no_time() {
+fn a_token_with_a_lifetime_ends_the_back_off_for_tokens_without_one() {
     let mut l = holding("a", 0);
     assert_eq!(l.view().failing, 1);
     assert_eq!(l.view().phase(at(0)), Phase::Retrying);

@@ -71,7 +71,7 @@ fn jwt(text: &str, left: u64, stated: Option<u64>) -> Grant {
 }
 
 #[test]
-fn the_same_token_until_it_expires_keeps_its_number_and_is_followed_by_the_next_without_a_gap() {
+fn a_repeated_token_keeps_its_generation_and_is_replaced_without_a_gap() {
     for (reissue, most) in [
         (Reissue::Normal, 10),
         (Reissue::SameUntilExpiry, 9),
@@ -104,7 +104,7 @@ fn the_same_token_until_it_expires_keeps_its_number_and_is_followed_by_the_next_
 }
 
 #[test]
-fn a_token_that_never_changes_is_extended_by_each_answer_that_states_so() {
+fn a_repeated_token_is_extended_by_each_response_that_states_a_lifetime() {
     let mut l = machine(Reissue::Normal);
     for n in 0..100 {
         let now = step(&mut l, |_| grant("a", 3_600));
@@ -115,7 +115,7 @@ fn a_token_that_never_changes_is_extended_by_each_answer_that_states_so() {
 }
 
 #[test]
-fn a_token_that_never_changes_and_tells_no_lifetime_is_assumed_to_hold_as_often_as_it_is_given() {
+fn a_repeated_token_without_lifetime_is_extended_by_each_response() {
     let mut l = machine(Reissue::Normal);
     for n in 0..100 {
         assert_eq!(step(&mut l, |_| silent("a")), at(150 * n));
@@ -129,7 +129,7 @@ fn a_token_that_never_changes_and_tells_no_lifetime_is_assumed_to_hold_as_often_
 }
 
 #[test]
-fn a_token_that_shows_its_lifetime_is_not_served_past_it_however_often_it_is_given() {
+fn a_repeated_token_is_not_served_past_the_lifetime_it_shows() {
     let mut l = machine(Reissue::Normal);
     step(&mut l, |_| shown("a", 3_600));
     let first = l.view().held.unwrap().validity;
@@ -148,7 +148,7 @@ fn a_token_that_shows_its_lifetime_is_not_served_past_it_however_often_it_is_giv
 }
 
 #[test]
-fn a_jwt_is_not_served_past_its_own_end_though_each_answer_states_a_whole_lifetime_again() {
+fn a_jwt_is_not_served_past_its_own_expiry_whatever_lifetime_is_stated() {
     for is_dated in [true, false] {
         let mut l = machine(Reissue::Normal);
         let end = 3_600;
@@ -172,7 +172,7 @@ fn a_jwt_is_not_served_past_its_own_end_though_each_answer_states_a_whole_lifeti
 }
 
 #[test]
-fn a_jwt_of_more_than_a_day_that_is_given_again_is_served_until_its_own_end() {
+fn a_repeated_jwt_of_several_days_is_served_until_its_own_expiry() {
     const END: u64 = 10 * 86_400;
     for (is_dated, is_stated) in [(true, true), (true, false), (false, true), (false, false)] {
         let mut l = machine(Reissue::Normal);
@@ -195,7 +195,7 @@ fn a_jwt_of_more_than_a_day_that_is_given_again_is_served_until_its_own_end() {
 }
 
 #[test]
-fn a_jwt_that_is_given_again_after_its_end_counts_as_a_failure_whoever_asks() {
+fn a_repeated_jwt_that_has_expired_counts_as_a_failed_attempt() {
     let answer = |_| jwt("a", 40, Some(40));
     let mut l = machine(Reissue::Normal);
     step(&mut l, answer);
@@ -234,7 +234,7 @@ fn a_jwt_that_is_given_again_after_its_end_counts_as_a_failure_whoever_asks() {
 }
 
 #[test]
-fn a_jwt_in_its_last_second_is_repeated_when_it_is_held_and_else_no_token() {
+fn a_jwt_in_its_last_second_is_accepted_only_if_it_is_already_held() {
     let mut l = machine(Reissue::Normal);
     step(&mut l, |_| jwt("a", 0, Some(3_600)));
     let view = l.view();
@@ -252,7 +252,7 @@ fn a_jwt_in_its_last_second_is_repeated_when_it_is_held_and_else_no_token() {
 }
 
 #[test]
-fn a_jwt_that_is_stated_to_hold_for_less_is_extended_up_to_its_own_end() {
+fn a_jwt_with_a_shorter_stated_lifetime_is_extended_up_to_its_own_expiry() {
     let mut l = machine(Reissue::Normal);
     step(&mut l, |_| jwt("a", 3_600, Some(600)));
     for _ in 0..20 {
@@ -273,7 +273,7 @@ proptest! {
 
     /// Dates are truncated to seconds, and an answer may have none.
     #[test]
-    fn no_answer_lets_a_jwt_outlive_itself(
+    fn no_response_extends_a_jwt_past_its_own_expiry(
         life in 2_u64..7_200,
         answers in proptest::collection::vec(
             (0_u64..2_000_000, proptest::option::of(1_u64..100_000), any::<bool>()),
@@ -305,7 +305,7 @@ proptest! {
 }
 
 #[test]
-fn a_new_token_with_a_shorter_life_than_the_old_one_is_served_and_counts_by_its_own() {
+fn a_new_token_with_a_shorter_lifetime_is_served_for_that_lifetime() {
     for reissue in [Reissue::Normal, Reissue::SameUntilExpiry, Reissue::KillsOld] {
         let mut l = machine(reissue);
         step(&mut l, |_| grant("long", 3_600));
@@ -321,7 +321,7 @@ fn a_new_token_with_a_shorter_life_than_the_old_one_is_served_and_counts_by_its_
 }
 
 #[test]
-fn an_issuer_that_alternates_two_tokens_gives_a_new_one_each_time() {
+fn alternating_tokens_of_an_issuer_count_as_new_ones() {
     let mut l = machine(Reissue::Normal);
     for n in 0..100 {
         let token = if n % 2 == 0 { "a" } else { "b" };
@@ -332,7 +332,7 @@ fn an_issuer_that_alternates_two_tokens_gives_a_new_one_each_time() {
 }
 
 #[test]
-fn an_issuer_whose_new_token_kills_the_old_is_never_asked_early_and_there_is_no_gap() {
+fn a_token_that_revokes_the_old_one_is_refreshed_late_but_before_the_expiry() {
     for secs in [2, 10, 100, 600, 3_600, 86_400] {
         for jitter in [0.0, 0.5, 1.0] {
             let mut l = machine(Reissue::KillsOld);
@@ -367,7 +367,7 @@ fn an_issuer_whose_new_token_kills_the_old_is_never_asked_early_and_there_is_no_
 }
 
 #[test]
-fn whoever_wants_more_validity_causes_no_attempt_that_would_bring_the_same_token() {
+fn a_caller_causes_no_attempt_that_would_return_the_same_token() {
     let wanted = || Event::Wanted {
         min_valid: Duration::from_secs(1_800),
     };

@@ -37,7 +37,7 @@ fn start(l: &mut Lifecycle, now: BootInstant) {
 }
 
 #[test]
-fn the_first_report_of_a_token_leads_to_its_refresh_and_no_other_does() {
+fn only_the_first_report_of_a_token_causes_a_refresh() {
     let mut l = holding("a", 3_600);
     assert_eq!(report(&mut l, at(10)), Effect::Fetch { attempt: 2 });
     for _ in 0..3 {
@@ -61,14 +61,14 @@ fn the_first_report_of_a_token_leads_to_its_refresh_and_no_other_does() {
 }
 
 #[test]
-fn a_report_of_a_token_that_came_just_now_waits_for_two_seconds_after_the_last_attempt() {
+fn a_report_waits_until_two_seconds_after_the_last_attempt() {
     let mut l = holding("a", 3_600);
     assert_eq!(report(&mut l, at(1)), Effect::None);
     start(&mut l, at(2));
 }
 
 #[test]
-fn a_report_never_breaks_the_back_off_and_is_answered_by_its_end() {
+fn a_report_obeys_the_back_off_and_gets_its_end() {
     let mut l = holding("a", 3_600);
     assert!(matches!(report(&mut l, at(10)), Effect::Fetch { .. }));
     fail(&mut l, at(10), FaultKind::Connect);
@@ -84,7 +84,7 @@ fn a_report_never_breaks_the_back_off_and_is_answered_by_its_end() {
 }
 
 #[test]
-fn fresh_tokens_that_keep_being_rejected_are_replaced_ever_more_rarely() {
+fn repeatedly_reported_tokens_are_replaced_less_and_less_often() {
     let mut l = holding("a", 3_600);
     let mut now = at(10);
     for (number, wait) in [0, 0, 60, 120, 240, 480, 900, 900].into_iter().enumerate() {
@@ -112,7 +112,7 @@ fn fresh_tokens_that_keep_being_rejected_are_replaced_ever_more_rarely() {
 }
 
 #[test]
-fn a_token_that_was_good_for_a_while_ends_the_row() {
+fn a_token_accepted_for_a_while_resets_the_report_count() {
     for reported_after in [900, 5] {
         let mut l = holding("a", 3_600);
         for (n, now) in [(1, at(10)), (2, at(20))] {
@@ -135,7 +135,7 @@ fn a_token_that_was_good_for_a_while_ends_the_row() {
 }
 
 #[test]
-fn an_issuer_that_gives_the_same_token_again_is_asked_once_for_a_report() {
+fn a_report_causes_one_attempt_if_the_issuer_repeats_its_token() {
     let mut l = holding("a", 3_600);
     assert!(matches!(report(&mut l, at(10)), Effect::Fetch { .. }));
     fetch(&mut l, at(10), "a");
@@ -154,7 +154,7 @@ fn a_report_wakes_a_profile_that_rests() {
 }
 
 #[test]
-fn a_report_that_is_no_news_asks_for_a_token_all_the_same() {
+fn a_repeated_report_still_counts_as_a_token_request() {
     // The refresh that the report caused has failed, and no caller asked again before the token expired.
     let mut l = holding("a", 100);
     assert!(matches!(report(&mut l, at(10)), Effect::Fetch { .. }));
@@ -168,7 +168,7 @@ fn a_report_that_is_no_news_asks_for_a_token_all_the_same() {
 }
 
 #[test]
-fn a_cool_down_binds_the_user_whose_reports_caused_it_and_no_other() {
+fn a_cool_down_applies_only_to_the_user_whose_reports_caused_it() {
     const MALLORY: Reporter = Reporter::Other(1_001);
     const ALICE: Reporter = Reporter::Other(1_002);
     let mut l = holding("a", 3_600);
@@ -211,7 +211,7 @@ fn a_cool_down_binds_the_user_whose_reports_caused_it_and_no_other() {
 }
 
 #[test]
-fn a_user_whose_report_only_joins_a_refresh_does_not_come_nearer_to_a_cool_down() {
+fn a_report_that_joins_a_running_refresh_does_not_count_for_a_cool_down() {
     const JOINS: Reporter = Reporter::Other(1_002);
     let mut l = holding("a", 3_600);
     for n in 0..9 {
@@ -253,7 +253,7 @@ fn a_user_whose_report_only_joins_a_refresh_does_not_come_nearer_to_a_cool_down(
 }
 
 #[test]
-fn a_user_cannot_end_its_row_with_a_refresh_in_between() {
+fn a_requested_refresh_does_not_reset_the_report_count_of_a_user() {
     let mut l = holding("a", 3_600);
     for (n, now) in [(1, at(10)), (2, at(20))] {
         assert!(matches!(
@@ -285,8 +285,7 @@ fn a_user_cannot_end_its_row_with_a_refresh_in_between() {
 }
 
 #[test]
-fn reports_of_other_users_lead_to_twenty_refreshes_an_hour_in_all_and_those_of_our_own_stand_apart()
-{
+fn reports_of_other_users_cause_at_most_twenty_refreshes_an_hour_in_total() {
     let mut l = holding("a", 86_400);
     let first = 10;
     for n in 0..20 {
@@ -318,7 +317,7 @@ fn reports_of_other_users_lead_to_twenty_refreshes_an_hour_in_all_and_those_of_o
 }
 
 #[test]
-fn sixty_four_users_are_told_apart_and_all_others_count_as_one() {
+fn reports_are_counted_for_64_users_and_jointly_for_all_others() {
     let mut l = holding("a", 86_400);
     let user = |n: u32| Reporter::Other(2_000 + n);
     // These users all report the same token, so only one of the reports causes a refresh.
@@ -352,7 +351,7 @@ proptest! {
 
     /// One user sends reports in any pattern, and the tokens are refreshed for other reasons as well.
     #[test]
-    fn one_hostile_user_never_makes_the_first_report_of_another_wait(
+    fn a_hostile_user_never_delays_the_first_report_of_another(
         story in proptest::collection::vec((0u8..10, 0u64..60_000), 0..400), kind in 0u8..3,
     ) {
         let mallory = Reporter::Other(1_001);

@@ -36,7 +36,7 @@ const fn wanted() -> Event {
 }
 
 #[test]
-fn after_two_lifetimes_without_a_request_nothing_is_due_any_more() {
+fn a_profile_rests_after_two_lifetimes_without_a_request() {
     let l = resting();
     assert_eq!(l.next_wake(), None);
     let view = l.view();
@@ -52,7 +52,7 @@ fn after_two_lifetimes_without_a_request_nothing_is_due_any_more() {
 }
 
 #[test]
-fn whoever_asks_wakes_it_with_one_attempt() {
+fn a_request_wakes_a_resting_profile_with_one_attempt() {
     for s in [2_001, 2_440, 90_000] {
         for event in [wanted(), Event::RefreshRequested] {
             let mut l = resting();
@@ -65,7 +65,7 @@ fn whoever_asks_wakes_it_with_one_attempt() {
 }
 
 #[test]
-fn a_new_credential_wakes_it_once_its_token_has_ended() {
+fn a_new_credential_wakes_a_resting_profile_only_after_its_token_expired() {
     for (s, effect) in [
         (2_001, Effect::None),
         (2_440, Effect::None),
@@ -78,7 +78,7 @@ fn a_new_credential_wakes_it_once_its_token_has_ended() {
 }
 
 #[test]
-fn a_request_less_than_two_lifetimes_ago_keeps_it_awake() {
+fn a_request_within_two_lifetimes_keeps_a_profile_awake() {
     for (asked, effect) in [(0, Effect::None), (1, Effect::Fetch { attempt: 5 })] {
         let mut l = resting();
         l.activity = Activity::Waiting { due: at(2_000) };
@@ -87,7 +87,7 @@ fn a_request_less_than_two_lifetimes_ago_keeps_it_awake() {
 }
 
 #[test]
-fn it_is_kept_warm_where_the_configuration_says_so() {
+fn a_profile_with_keep_warm_does_not_rest() {
     let mut l = resting();
     l.policy.keep_warm = true;
     l.activity = Activity::Waiting { due: at(2_000) };
@@ -98,7 +98,7 @@ fn it_is_kept_warm_where_the_configuration_says_so() {
 }
 
 #[test]
-fn an_outage_is_not_ridden_out_for_nobody_and_the_first_caller_tries_at_once() {
+fn a_profile_rests_during_an_outage_and_its_first_caller_causes_an_attempt() {
     let mut l = holding("a", 100);
     let mut tries = 0;
     while let Some((now, effect)) = alone(&mut l, 0) {
@@ -122,7 +122,7 @@ fn an_outage_is_not_ridden_out_for_nobody_and_the_first_caller_tries_at_once() {
 }
 
 #[test]
-fn what_a_person_has_to_put_right_is_told_though_it_rests() {
+fn a_resting_profile_still_shows_a_rejected_credential() {
     let mut l = holding("a", 100);
     assert!(matches!(
         l.step(at(50), u(), due(at(50))),

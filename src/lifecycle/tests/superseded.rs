@@ -19,7 +19,7 @@ fn fetch(l: &mut Lifecycle, now: BootInstant, sent: BootInstant, text: &str) -> 
 }
 
 #[test]
-fn a_token_from_before_the_newer_one_is_refreshed_once_and_served_meanwhile() {
+fn a_token_older_than_one_issued_elsewhere_is_refreshed_once() {
     let mut l = holding("a", 3_600);
     let effect = superseded(&mut l, at(11), at(10));
     assert_eq!(effect, Effect::Fetch { attempt: 2 });
@@ -37,7 +37,7 @@ fn a_token_from_before_the_newer_one_is_refreshed_once_and_served_meanwhile() {
 }
 
 #[test]
-fn a_token_that_was_asked_for_before_the_newer_one_and_came_after_it_is_replaced_too() {
+fn a_token_requested_before_and_received_after_the_newer_one_is_replaced() {
     let mut l = holding("a", 3_600);
     assert_eq!(
         l.step(at(10), u(), Event::RefreshRequested),
@@ -84,7 +84,7 @@ fn refreshes_are_two_seconds_apart_and_twenty_an_hour() {
 }
 
 #[test]
-fn an_issuer_that_repeats_its_token_is_not_asked_and_one_that_turns_out_so_once() {
+fn a_newer_token_causes_no_refresh_at_an_issuer_that_repeats_its_token() {
     let policy = Policy {
         reissue: Reissue::SameUntilExpiry,
         ..Policy::default()
@@ -111,7 +111,7 @@ fn an_issuer_that_repeats_its_token_is_not_asked_and_one_that_turns_out_so_once(
 }
 
 #[test]
-fn it_never_breaks_the_back_off_nor_sends_a_rejected_credential() {
+fn a_superseded_token_obeys_the_back_off_and_the_circuit_breaker() {
     for kind in [FaultKind::Connect, FaultKind::Rejected] {
         let mut l = holding("a", 3_600);
         assert!(matches!(
@@ -159,7 +159,7 @@ fn a_resting_profile_replaces_a_valid_token_and_rests_again() {
 }
 
 #[test]
-fn it_does_not_rest_while_the_refresh_is_put_off() {
+fn a_profile_does_not_rest_while_a_superseded_token_awaits_its_refresh() {
     let mut l = holding("a", 3_600);
     assert_eq!(superseded(&mut l, at(1), at(1)), Effect::None);
     let long_ago = BootInstant::from_boot(Duration::ZERO);
@@ -175,7 +175,7 @@ fn it_does_not_rest_while_the_refresh_is_put_off() {
 }
 
 #[test]
-fn another_policy_does_not_put_the_refresh_off() {
+fn a_policy_change_does_not_delay_the_refresh_of_a_superseded_token() {
     let mut l = holding("a", 3_600);
     assert_eq!(superseded(&mut l, at(1), at(1)), Effect::None);
     let policy = Policy {

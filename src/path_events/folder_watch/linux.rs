@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_written_or_replaced_is_changed() {
+    async fn writing_or_replacing_a_file_is_reported_as_a_change() {
         let there = |d: &Path| write(d.join("d/s"));
         assert!(changes(there, |d| write(d.join("d/s"))).await, "in place");
         let replace = |d: &Path| {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_volume_of_kubernetes_changes_by_its_link() {
+    async fn an_update_of_a_kubernetes_volume_is_reported_as_a_change() {
         let volume = |d: &Path| {
             fs::create_dir(d.join("d/..1")).unwrap();
             write(d.join("d/..1/s"));
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_folder_or_a_link_above_the_file_changes_it() {
+    async fn replacing_a_parent_folder_or_link_is_reported_as_a_change() {
         let there = |d: &Path| write(d.join("d/s"));
         let exchange = |d: &Path| {
             fs::create_dir(d.join("e")).unwrap();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_paths_share_one_descriptor_and_the_watch_of_their_folder() {
+    async fn paths_in_one_folder_share_one_descriptor_and_one_watch() {
         let dir = tempfile::tempdir().unwrap();
         let watch = Watch::new().unwrap();
         let descriptor = watch.events.get_ref().as_raw_fd();
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_other_hosts_may_change_is_not_watched() {
+    async fn paths_on_file_systems_that_are_not_local_are_not_watched() {
         let watch = Watch::new().unwrap();
         let refused = watch.adder().add(Path::new("/proc/self/status"));
         assert!(matches!(refused, Err(NotWatched::NotLocal)), "{refused:?}");

@@ -35,7 +35,7 @@ fn wait_until_gone(pid: &str) {
 }
 
 #[test]
-fn the_output_is_what_the_program_printed_and_nothing_else_of_ours_reaches_it() {
+fn a_program_runs_without_our_environment_and_only_its_output_is_returned() {
     assert_eq!(printed("printf secret"), "secret");
     assert_eq!(printed("echo error >&2; cat; echo end"), "end\n");
     assert_eq!(printed("pwd"), "/\n");
@@ -49,7 +49,7 @@ fn the_output_is_what_the_program_printed_and_nothing_else_of_ours_reaches_it() 
 }
 
 #[test]
-fn a_failure_is_told_by_its_status_and_its_output_does_not_count() {
+fn a_failed_program_is_reported_by_its_status_without_its_output() {
     let failed = sh("echo secret; exit 3", LONG).unwrap_err().to_string();
     assert_eq!(failed, "failed (exit status: 3)");
     let words = ["/nowhere".to_owned()];
@@ -59,7 +59,7 @@ fn a_failure_is_told_by_its_status_and_its_output_does_not_count() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_program_that_hangs_is_killed_with_all_that_it_started() {
+fn a_hanging_program_is_killed_with_its_children() {
     let dir = tempfile::tempdir().unwrap();
     let pids = dir.path().join("pids");
     let script = format!(
@@ -79,7 +79,7 @@ fn a_program_that_hangs_is_killed_with_all_that_it_started() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_program_that_forks_and_exits_has_ended_and_its_child_is_killed() {
+fn the_child_of_a_program_that_has_exited_is_killed() {
     let dir = tempfile::tempdir().unwrap();
     let pid = dir.path().join("pid");
     // The child has the same standard output, and never closes it.
@@ -89,7 +89,7 @@ fn a_program_that_forks_and_exits_has_ended_and_its_child_is_killed() {
 }
 
 #[test]
-fn a_program_that_prints_without_end_is_killed_at_the_limit() {
+fn a_program_with_endless_output_is_killed_at_the_size_limit() {
     let long = sh("exec yes", LONG).unwrap_err();
     assert!(matches!(long, RunError::TooLong(_)), "{long}");
     let whole = printed("head -c 65536 /dev/zero | tr '\\0' a");
@@ -97,13 +97,13 @@ fn a_program_that_prints_without_end_is_killed_at_the_limit() {
 }
 
 #[test]
-fn a_program_that_closes_its_output_and_goes_on_is_waited_for() {
+fn a_program_that_closes_its_output_is_still_waited_for() {
     let status = sh("echo secret; exec >&-; sleep 0.1; exit 4", LONG).unwrap_err();
     assert_eq!(status.to_string(), "failed (exit status: 4)");
 }
 
 #[test]
-fn a_program_that_is_replaced_while_it_runs_runs_to_its_end() {
+fn a_program_replaced_during_its_run_completes() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let (program, next) = (dir.path().join("program"), dir.path().join("next"));

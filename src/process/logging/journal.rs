@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_variable_names_a_stream_by_device_and_inode() {
+    fn journal_stream_identifies_the_journal_by_device_and_inode() {
         for (variable, is_named) in [
             ("9:4711", true),
             ("9:471", false),
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_of_a_text_gets_the_priority_of_its_level() {
+    fn each_line_of_a_text_gets_the_priority_of_its_level() {
         for (level, text, expected) in [
             (Level::ERROR, "a\n", "<3>a\n"),
             (Level::WARN, "a\n\nb\n", "<4>a\n<4>\n<4>b\n"),

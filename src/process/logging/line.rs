@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_a_line_like_the_others() {
+    fn dropped_log_lines_are_reported_in_the_configured_format() {
         assert_eq!(
             gap(Form::Plain, false),
             "jetond: 3 log lines were dropped\n"

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_says_where_it_was_and_quotes_nothing() {
+    fn a_panic_is_logged_with_its_location_and_without_values() {
         let quotes: fn() = || {
             let secret = std::hint::black_box("the secret");
             assert!(secret.is_empty(), "got {secret}");

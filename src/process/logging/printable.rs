@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_acts_is_shown_and_all_else_is_left_alone() {
+    fn control_characters_are_escaped_and_other_text_is_unchanged() {
         for (text, shown) in [
             ("", ""),
             ("/a b/\u{e9}\\x\u{1f600}", "/a b/\u{e9}\\x\u{1f600}"),

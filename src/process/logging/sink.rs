@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_cannot_begin_in_time_is_not_made() {
+    fn a_write_that_cannot_start_in_time_is_not_started() {
         let (reader, writer, taken) = full();
         assert!(taken > ATOMIC);
         for patience in [0, 5] {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_does_not_block_is_waited_for() {
+    fn a_write_to_a_non_blocking_file_waits_until_it_is_writable() {
         use std::io::Read as _;
         let (mut reader, writer, mut taken) = full();
         writer.set_nonblocking(true).unwrap();

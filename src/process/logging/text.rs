@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_people_has_the_profile_and_the_sentence_without_path_and_generation() {
+    fn an_info_log_line_has_profile_and_message_but_no_module_path() {
         let text = lines(Text { has_time: false }, false, || {
             info!(socket = %"/run/s", "serving");
             error_span!("profile", profile = %"research").in_scope(|| {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_debugging_has_the_path_and_the_generation() {
+    fn a_debug_log_line_has_the_module_path_and_the_generation() {
         let text = lines(Text { has_time: false }, false, || {
             debug!(profile = "research", generation = 7, "asked");
         });
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_begins_with_its_time_unless_the_journal_adds_it() {
+    fn a_log_line_starts_with_its_time_except_in_the_journal() {
         let text = lines(Text { has_time: true }, false, || info!("stopping"));
         let (time, rest) = text.split_once(' ').unwrap();
         assert!(time.ends_with('Z'), "{text}");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_do_not_let_a_value_act_on_the_terminal() {
+    fn control_characters_in_values_are_escaped_with_colours_too() {
         let text = lines(Text { has_time: false }, true, || {
             info!(path = %"a\x1b[2J\nb", "seen \x1b[1m");
         });

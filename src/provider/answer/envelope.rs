@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_known_by_its_first_character() {
+    fn json_is_recognized_by_its_first_character() {
         for (body, claimed, like) in [
             ("{}", false, true),
             ("\u{feff}{}", false, true),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_anything_in_it_is_none() {
+    fn an_empty_error_member_does_not_count_as_an_error() {
         for (value, tells) in [
             ("\"\"", false),
             ("\" \"", false),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_token_has_any_of_its_names() {
+    fn bearer_token_types_are_accepted_in_every_spelling() {
         for raw in [
             "\"Bearer\"",
             "\"bearer\"",
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_another_kind_is_refused_even_if_it_is_declared() {
+    fn a_token_type_other_than_bearer_is_refused_even_if_declared() {
         for raw in [
             "\"DPoP\"", "\"dpop\"", "\"MAC\"", "\" mac\"", "\"N_A\"", "\"PoP\"",
         ] {

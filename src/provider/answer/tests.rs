@@ -56,7 +56,7 @@ fn refused(status: u16, body: &str) -> Fault {
 }
 
 #[test]
-fn a_token_answer_is_understood_in_both_spellings() {
+fn a_token_response_is_parsed_in_both_spellings() {
     for (body, spelling, token, lifetime) in [
         (
             r#"{"access_token":"s","token_type":"Bearer","expires_in":3600}"#,
@@ -127,7 +127,7 @@ fn a_token_answer_is_understood_in_both_spellings() {
 }
 
 #[test]
-fn json_is_known_by_its_shape_whatever_its_type_says() {
+fn a_json_token_is_accepted_regardless_of_its_content_type() {
     for (kind, claims) in [
         ("application/json", true),
         ("Application/JSON; charset=utf-8", true),
@@ -173,7 +173,7 @@ fn json_is_known_by_its_shape_whatever_its_type_says() {
 }
 
 #[test]
-fn an_empty_error_beside_a_token_is_none() {
+fn an_empty_error_beside_a_token_is_ignored() {
     for error in ["\"\"", "null", "0", "false"] {
         let grant = ok(&format!(r#"{{"access_token":"t","error":{error}}}"#));
         assert_eq!(grant.unwrap().token.expose(), "t", "{error}");
@@ -183,7 +183,7 @@ fn an_empty_error_beside_a_token_is_none() {
 }
 
 #[test]
-fn a_success_with_an_error_and_no_token_is_judged_as_a_refusal() {
+fn a_200_with_an_error_and_no_token_is_classified_as_a_refusal() {
     for body in [
         r#"{"error":"invalid_client","error_description":"no"}"#,
         r#"{"ok":false,"error":"invalid_auth"}"#,
@@ -242,7 +242,7 @@ fn a_token_of_another_type_is_refused_with_the_reason() {
 }
 
 #[test]
-fn an_odd_lifetime_does_not_cost_the_token() {
+fn an_invalid_lifetime_does_not_reject_the_token() {
     for (raw, read) in [
         ("3600", Some(3_600)),
         ("\"3600\"", Some(3_600)),
@@ -372,7 +372,7 @@ fn every_printable_character_but_the_space_may_be_in_a_token() {
 }
 
 #[test]
-fn a_coding_that_was_not_asked_for_is_named_unless_the_body_is_json_all_the_same() {
+fn an_unexpected_content_coding_is_reported_unless_the_body_is_json() {
     let coded = |status, body: &[u8]| IssuerResponse {
         coding: Some("br".to_owned()),
         ..answer(status, "application/json", body)
@@ -392,7 +392,7 @@ fn a_coding_that_was_not_asked_for_is_named_unless_the_body_is_json_all_the_same
 }
 
 #[test]
-fn a_status_of_no_4xx_decides_whatever_the_body_says() {
+fn a_status_other_than_4xx_decides_regardless_of_the_body() {
     let bodies = [
         "",
         "{}",
@@ -430,7 +430,7 @@ fn a_status_of_no_4xx_decides_whatever_the_body_says() {
 }
 
 #[test]
-fn a_4xx_is_a_rejection_only_where_the_issuer_speaks_of_the_credential() {
+fn a_4xx_is_a_rejection_only_if_its_error_is_about_the_credential() {
     const OWN: &str = r#"{"code":400,"message":"no"}"#;
     for (status, body, kind) in [
         (400, r#"{"error":"invalid_client"}"#, FaultKind::Rejected),
@@ -460,7 +460,7 @@ fn a_4xx_is_a_rejection_only_where_the_issuer_speaks_of_the_credential() {
 }
 
 #[test]
-fn an_error_is_read_as_json_whatever_type_it_claims() {
+fn an_error_is_parsed_as_json_regardless_of_its_content_type() {
     for content_type in [
         "text/html",
         "text/plain; charset=utf-8",
@@ -476,7 +476,7 @@ fn an_error_is_read_as_json_whatever_type_it_claims() {
 }
 
 #[test]
-fn what_the_issuer_says_is_passed_on_and_nothing_else() {
+fn a_fault_quotes_only_the_error_text_of_the_issuer() {
     for (body, said) in [
         (
             r#"{"error":"invalid_client","error_description":"Client authentication failed","x":"canary"}"#,
@@ -533,7 +533,7 @@ fn what_the_issuer_says_is_passed_on_and_nothing_else() {
 }
 
 #[test]
-fn a_redirect_names_the_other_address_without_its_path() {
+fn a_redirect_is_reported_with_the_target_origin_only() {
     for (location, shown) in [
         (
             Some("https://u:canary@login.example:8443/canary?canary#canary"),
@@ -561,7 +561,7 @@ fn a_redirect_names_the_other_address_without_its_path() {
 }
 
 #[test]
-fn retry_after_is_read_as_seconds_or_relative_to_the_answers_own_date() {
+fn retry_after_is_parsed_as_seconds_or_relative_to_the_response_date() {
     const NOW: Option<&str> = Some("Sun, 06 Nov 1994 08:49:37 GMT");
     for (retry_after, date, wait) in [
         ("0", None, Some(0)),
@@ -605,7 +605,7 @@ fn retry_after_is_read_as_seconds_or_relative_to_the_answers_own_date() {
 }
 
 #[test]
-fn a_date_to_wait_for_is_left_to_our_own_clock_when_the_answer_has_none() {
+fn a_retry_after_date_uses_our_clock_if_the_response_has_no_date() {
     const UNTIL: &str = "Sun, 06 Nov 1994 08:50:37 GMT";
     let unix = Some(Duration::from_secs(784_111_837));
     for (status, retry_after, date, wanted) in [
@@ -629,7 +629,7 @@ fn a_date_to_wait_for_is_left_to_our_own_clock_when_the_answer_has_none() {
 }
 
 #[test]
-fn the_servers_date_is_read_if_it_is_one() {
+fn a_valid_date_header_is_parsed() {
     for (date, read) in [
         ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),
         ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
@@ -653,7 +653,7 @@ fn the_servers_date_is_read_if_it_is_one() {
 
 /// The answer's own `Date` is used, since the token may be an old one.
 #[test]
-fn a_jwt_that_has_ended_by_the_answers_date_is_no_token() {
+fn a_jwt_expired_at_the_response_date_is_refused() {
     let jwt = "e30.eyJleHAiOjYwLCJpYXQiOjB9.c2ln";
     let body = format!(r#"{{"access_token":"{jwt}","expires_in":3600}}"#);
     for (date, left) in [

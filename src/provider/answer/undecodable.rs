@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_utf_8_is_marked_and_the_rest_stays() {
+    fn invalid_utf_8_bytes_are_marked_and_the_rest_is_kept() {
         for (body, marked) in [
             (&b""[..], &b""[..]),
             ("{\"é\":\"€\"}".as_bytes(), "{\"é\":\"€\"}".as_bytes()),

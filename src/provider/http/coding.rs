@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_coding_that_is_not_undone_is_named_and_a_word_that_is_none_is_not_repeated() {
+    fn an_unsupported_coding_is_named_and_an_unknown_word_is_not_echoed() {
         for (fields, named) in [
             (&[][..], None),
             (&[""], None),

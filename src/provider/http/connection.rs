@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_request_has_the_whole_allowance_until_its_head_is_complete() {
+    async fn each_request_gets_the_full_allowance_until_its_response_head_is_complete() {
         let (near, mut far) = tokio::io::duplex(2 * MOST);
         let mut connection = Connection::new(TokioIo::new(near));
         let allowance = connection.allowance.clone();

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn gzip_that_was_not_asked_for_is_decoded_whatever_the_headers_say() {
+    async fn unrequested_gzip_is_decoded_regardless_of_the_headers() {
         let text = br#"{"access_token":"canary"}"#;
         for status in [200, 400, 503] {
             for headers in [
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_cap_counts_on_both_sides_of_gzip() {
+    async fn the_size_limit_applies_before_and_after_gzip_decoding() {
         let headers = "Content-Encoding: gzip\r\n";
         let fits = vec![b' '; MAX_BODY];
         let answer = answered(200, headers, &gzip(&fits)).await.unwrap();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_over_the_cap_is_judged_by_how_it_begins() {
+    async fn a_body_over_the_size_limit_is_classified_by_its_beginning() {
         let page = [b"<html>", &vec![b' '; MAX_BODY][..]].concat();
         let object = [b"{", &vec![b' '; MAX_BODY][..]].concat();
         let noise = {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn gzip_that_cannot_be_decoded_is_told_as_that() {
+    async fn undecodable_gzip_is_reported_as_a_gzip_fault() {
         let body = gzip(br#"{"access_token":"canary"}"#);
         let half = &body[..body.len() / 2];
         let twice = [body.clone(), body.clone()].concat();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_coding_is_known_by_its_name() {
+    async fn an_unsupported_content_coding_is_reported_by_name() {
         for status in [200, 400] {
             for (headers, named) in [
                 ("Content-Encoding: br\r\n", "br"),

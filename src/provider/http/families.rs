@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_advice_names_the_families_that_are_missing() {
+    fn the_advice_names_the_missing_address_families() {
         for (v4, v6, names) in [
             (true, true, &["neither", "AF_INET and AF_INET6"][..]),
             (true, false, &["IPv4", "must have AF_INET"]),

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_is_a_number_and_the_one_coding_is_chunked() {
+    fn only_a_valid_content_length_or_chunked_coding_is_accepted() {
         for (fields, wrong) in [
             (&[][..], None),
             (&[("content-length", "12")], None),

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_decoded_and_what_does_not_fit_is_given_up() {
+    fn gzip_is_decoded_up_to_the_size_limit_and_refused_beyond() {
         const MAX: usize = 10_000;
         for len in [0, 1, 2, 100, 4_095, 9_999, 10_000] {
             for text in [
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_with_all_its_fields_is_read() {
+    fn a_gzip_header_with_all_optional_fields_is_parsed() {
         let builder = GzBuilder::new()
             .filename("token.json")
             .comment("x")
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_whole_member_is_taken() {
+    fn only_one_complete_gzip_member_is_accepted() {
         let one = gzip(b"{\"access_token\":\"canary\"}");
         for end in 0..one.len() {
             let cut = decoded(&one[..end], 100).unwrap_err();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_known_by_its_first_bytes() {
+    fn gzip_is_recognized_by_its_first_bytes() {
         assert!(is_gzip(&gzip(b"")));
         for other in [
             &b""[..],

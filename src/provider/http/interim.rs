@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn interim_answers_are_read_up_to_a_limit() {
+    async fn interim_responses_are_skipped_up_to_a_limit() {
         let interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
         let most = interim.repeat(MOST / 2);
         assert_eq!(exchange(&format!("{most}{FINAL}")).await, Ok(200));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_few_large_interim_answers_are_too_many() {
+    async fn a_few_large_interim_responses_exceed_the_limit() {
         let large = format!("HTTP/1.1 103 X\r\nX: {}\r\n\r\n", "x".repeat(60_000));
         let answer = |interim: usize| large.repeat(interim) + FINAL;
         assert_eq!(exchange(&answer(8)).await, Ok(200));

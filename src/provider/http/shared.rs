@@ -57,7 +57,7 @@ mod tests {
     use crate::config::ClientCertificate;
 
     #[test]
-    fn those_that_reach_one_origin_in_the_same_way_share_and_no_others() {
+    fn only_profiles_with_equal_origin_and_settings_share_a_client() {
         let shared = Shared::<Mutex<u32>>::new();
         let origin = |text: &str| crate::config::BaseUrl::parse(text).unwrap().origin();
         let usual = || Arc::new(Settings::default());

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_file_with_a_certificate_is_taken_and_every_folder() {
+    fn system_roots_come_from_the_first_usable_file_and_every_folder() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
         for folder in ["empty", "folder"] {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_once_is_shared_by_all_clients() {
+    fn system_roots_are_read_once_and_shared_by_all_clients() {
         let shared = SystemVerifier {
             provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
             read: Mutex::new(None),

@@ -58,7 +58,7 @@ async fn refused(path: PathBuf) -> Fault {
 }
 
 #[tokio::test]
-async fn a_ca_file_that_cannot_be_used_is_a_fault_and_not_a_crash() {
+async fn an_unusable_ca_file_is_a_fault() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);
@@ -130,7 +130,7 @@ async fn client(http: &Http, ca: Option<&Ca>) -> Result<Client, Fault> {
 }
 
 #[tokio::test]
-async fn a_secret_goes_only_where_the_certificates_of_its_enrolment_vouch() {
+async fn a_secret_is_sent_only_under_the_certificates_of_its_enrolment() {
     let folder = shared_folder();
     let path = folder.path().join("ca.pem");
     fs::copy(fixture("ca.pem"), &path).unwrap();
@@ -172,7 +172,7 @@ async fn a_secret_goes_only_where_the_certificates_of_its_enrolment_vouch() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_bound_to_a_ca_file_is_not_sent_with_the_systems_roots() {
+async fn a_secret_bound_to_a_ca_file_is_not_sent_with_system_roots() {
     let http = Http::new(origin("https://127.0.0.1:1"), Settings::default());
     let ca = set_of(&fixture("ca.pem"));
     let fault = client(&http, Some(&ca)).await.map(|_| ()).unwrap_err();
@@ -210,7 +210,7 @@ async fn a_client_that_could_not_be_built_is_built_at_the_next_attempt() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_that_was_renewed_is_shown_at_the_next_request() {
+async fn a_renewed_client_certificate_is_used_by_the_next_request() {
     let folder = tempfile::tempdir().unwrap();
     let files = ClientCertificate {
         cert: folder.path().join("us.pem"),
@@ -238,7 +238,7 @@ async fn a_client_certificate_that_was_renewed_is_shown_at_the_next_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_certificate_that_is_being_renewed_is_waited_for() {
+async fn a_request_waits_for_a_client_certificate_being_renewed() {
     let folder = tempfile::tempdir().unwrap();
     let files = ClientCertificate {
         cert: folder.path().join("us.pem"),
@@ -278,7 +278,7 @@ fn private_key(folder: &Path) -> PathBuf {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_certificate_that_cannot_be_used_is_a_fault_and_nothing_is_sent() {
+async fn an_unusable_client_certificate_is_a_fault_and_nothing_is_sent() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);
@@ -335,7 +335,7 @@ async fn a_client_certificate_that_cannot_be_used_is_a_fault_and_nothing_is_sent
 }
 
 #[tokio::test]
-async fn a_client_goes_to_no_other_origin_than_its_own() {
+async fn a_client_connects_only_to_its_own_origin() {
     let (own, other) = (
         Fake::start(vec![json(200, "{}")]).await,
         Fake::start(vec![json(200, "{}")]).await,
@@ -351,7 +351,7 @@ async fn a_client_goes_to_no_other_origin_than_its_own() {
 }
 
 #[tokio::test]
-async fn an_address_in_the_clear_needs_no_roots() {
+async fn a_plain_http_address_needs_no_roots() {
     let fake = Fake::start(vec![json(200, "{}")]).await;
     let answer = post(&fake.url(), trusting("/nonexistent".into()))
         .await
@@ -363,7 +363,7 @@ async fn an_address_in_the_clear_needs_no_roots() {
 }
 
 #[tokio::test]
-async fn a_proxy_is_only_asked_for_a_tunnel_and_is_named_when_it_fails() {
+async fn a_proxy_only_gets_a_connect_request_and_is_named_on_failure() {
     let proxy = Fake::start(vec![json(403, "canary")]).await;
     let url = format!("http://{}", proxy.address);
     let settings = || Settings {
@@ -400,7 +400,7 @@ async fn a_proxy_is_only_asked_for_a_tunnel_and_is_named_when_it_fails() {
 }
 
 #[tokio::test]
-async fn a_body_is_read_whatever_its_type_but_not_that_of_a_redirect() {
+async fn a_body_of_any_content_type_is_read_except_for_redirects() {
     for (play, status, body) in [
         (json(200, "{}"), 200, "{}"),
         (json(401, "{}"), 401, "{}"),
@@ -432,7 +432,7 @@ async fn a_body_is_read_whatever_its_type_but_not_that_of_a_redirect() {
 
 /// A process has one environment, so this test runs itself in another process.
 #[test]
-fn an_environment_changes_nothing_unasked() {
+fn environment_variables_have_no_effect_unless_configured() {
     let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", proxy.local_addr().unwrap());
     let served = std::thread::spawn(move || {
@@ -448,7 +448,7 @@ fn an_environment_changes_nothing_unasked() {
     inner.args([
         "--exact",
         "--ignored",
-        "provider::http::tests::in_a_hostile_environment",
+        "provider::http::tests::hostile_environment_child_uses_a_proxy_only_if_configured",
     ]);
     for name in [
         "HTTP_PROXY",
@@ -483,8 +483,8 @@ fn an_environment_changes_nothing_unasked() {
 }
 
 #[tokio::test]
-#[ignore = "run by an_environment_changes_nothing_unasked"]
-async fn in_a_hostile_environment() {
+#[ignore = "run by environment_variables_have_no_effect_unless_configured"]
+async fn hostile_environment_child_uses_a_proxy_only_if_configured() {
     let fault = post("https://localhost:1", trusting(fixture("ca.pem")))
         .await
         .map(|_| ())

@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_keeps_what_it_has_and_never_shrinks() {
+    fn enlarging_a_wiped_buffer_keeps_its_content_and_never_shrinks() {
         let mut buffer = Zeroizing::new(b"canary".to_vec());
         for (room, least) in [(3, 6), (100, 100), (50, 100)] {
             enlarge(&mut buffer, room);

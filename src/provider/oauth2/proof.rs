@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_about_the_client_where_the_answer_says_so() {
+    fn an_error_is_about_the_client_with_status_401_or_a_client_error_code() {
         for (status, code, expected) in [
             (401, None, RefusalSubject::Client),
             (401, Some("invalid_scope"), RefusalSubject::Client),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_that_tells_of_its_own_trouble_says_nothing_of_the_client() {
+    fn an_issuer_failure_is_not_an_error_about_the_client() {
         for (kind, expected) in [
             (FaultKind::Rejected, RefusalSubject::Unclear),
             (FaultKind::NoEndpoint, RefusalSubject::Unclear),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_the_client_is_known_wherever_the_code_is() {
+    fn a_client_error_code_is_found_in_every_member() {
         let of = |body: &str, content_type: Option<&str>| {
             subject(&IssuerResponse {
                 status: 400,
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn another_form_is_left_only_where_the_header_would_differ() {
+    fn an_alternative_basic_encoding_exists_only_if_it_differs() {
         use ClientAuth::{Basic, BasicRaw, Post};
         for (id, secret, has_two) in [
             ("app", "dGhlIHNlY3JldA==", false),

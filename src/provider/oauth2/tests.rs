@@ -117,7 +117,7 @@ fn sent_the_secret(fake: &Fake) -> bool {
 }
 
 #[tokio::test]
-async fn basic_puts_the_secret_into_the_header_alone() {
+async fn client_auth_basic_sends_the_secret_only_in_the_header() {
     let fake = start(vec![token("t")]).await;
     let provider = at_token(&fake);
     assert_eq!(
@@ -152,7 +152,7 @@ async fn basic_puts_the_secret_into_the_header_alone() {
 }
 
 #[tokio::test]
-async fn post_puts_the_secret_into_the_body_alone() {
+async fn client_auth_post_sends_the_secret_only_in_the_body() {
     let fake = start(vec![token("t")]).await;
     let configured = config::Oauth2 {
         client_auth: ClientAuth::Post,
@@ -165,7 +165,7 @@ async fn post_puts_the_secret_into_the_body_alone() {
 }
 
 #[tokio::test]
-async fn a_raw_header_and_an_id_in_the_body_are_sent_where_they_are_configured() {
+async fn a_raw_basic_header_and_a_client_id_in_the_body_are_sent_if_configured() {
     for (client_auth, client_id_in_body, header, body) in [
         // `my id:canary:&=+% "\/'~`
         (
@@ -197,7 +197,7 @@ async fn a_raw_header_and_an_id_in_the_body_are_sent_where_they_are_configured()
 }
 
 #[tokio::test]
-async fn what_is_asked_for_is_sent_exactly_and_in_order() {
+async fn configured_request_parameters_are_sent_exactly_and_in_order() {
     let fake = start(vec![token("t")]).await;
     let configured = config::Oauth2 {
         scope: vec!["api.read".into(), "https://api.example/.default".into()],
@@ -222,7 +222,7 @@ async fn what_is_asked_for_is_sent_exactly_and_in_order() {
 }
 
 #[tokio::test]
-async fn an_opaque_token_without_a_lifetime_has_none() {
+async fn an_opaque_token_without_a_stated_lifetime_has_no_lifetime() {
     let fake = start(vec![json(
         200,
         r#"{"access_token":"0.opaque~+/=","token_type":"BEARER"}"#,
@@ -234,7 +234,7 @@ async fn an_opaque_token_without_a_lifetime_has_none() {
 }
 
 #[tokio::test]
-async fn a_rejected_client_is_told_by_the_issuers_words_without_the_secret() {
+async fn a_rejection_quotes_the_issuer_without_the_secret() {
     let challenge = "WWW-Authenticate: Bearer realm=\"https://elsewhere.example/\"\r\n";
     let body =
         format!(r#"{{"error":"invalid_client","error_description":"no such header: {BASIC}"}}"#);
@@ -266,7 +266,7 @@ async fn a_token_endpoint_that_redirects_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_answer_of_a_wrong_address_is_told_with_the_whole_address() {
+async fn a_response_of_a_wrong_token_url_is_reported_with_the_full_address() {
     for play in [
         json(404, "{}"),
         answer(200, "text/html", "", "<html>canary</html>"),
@@ -293,7 +293,7 @@ async fn an_answer_of_a_wrong_address_is_told_with_the_whole_address() {
 }
 
 #[tokio::test]
-async fn a_bad_answer_is_no_token() {
+async fn a_malformed_token_response_is_a_fault() {
     for play in [
         answer(200, "text/html", "", "<html>canary</html>"),
         json(200, r#"{"access_token":"a"}{"access_token":"b"}"#),
@@ -315,7 +315,7 @@ async fn destination(provider: &Oauth2) -> String {
 }
 
 #[tokio::test]
-async fn a_configured_token_endpoint_gets_only_a_credential_that_is_bound_to_it() {
+async fn a_configured_token_endpoint_gets_only_a_credential_bound_to_it() {
     let fake = start(vec![token("t")]).await;
     let provider = at_token(&fake);
     assert_eq!(
@@ -341,7 +341,7 @@ async fn a_configured_token_endpoint_gets_only_a_credential_that_is_bound_to_it(
 // === discovery ===
 
 #[tokio::test]
-async fn a_discovered_endpoint_is_asked_for_once_and_remembered() {
+async fn discovery_runs_once_and_its_endpoint_is_remembered() {
     let fake = start(vec![document("{issuer}/token"), token("t1"), token("t2")]).await;
     let provider = at_issuer(&fake);
     let credential = enrolled(&fake);
@@ -387,7 +387,7 @@ fn no_documents() -> Vec<Play> {
 }
 
 #[tokio::test]
-async fn an_openid_provider_is_understood_where_there_is_no_other_document() {
+async fn openid_metadata_is_used_if_no_oauth_metadata_exists() {
     for absent in no_documents() {
         let fake = start(vec![absent, document("{issuer}/token"), token("t")]).await;
         let provider = at_issuer(&fake);
@@ -418,7 +418,7 @@ fn quick() -> Settings {
 }
 
 #[tokio::test]
-async fn each_address_of_a_document_is_asked_although_the_others_fail() {
+async fn each_metadata_address_is_requested_even_if_others_fail() {
     let of_path = |play: &Play| match play {
         Play::Answer(bytes) => {
             let text = String::from_utf8(bytes.clone()).unwrap();
@@ -444,7 +444,7 @@ async fn each_address_of_a_document_is_asked_although_the_others_fail() {
 }
 
 #[tokio::test]
-async fn an_address_that_hangs_is_left_and_the_place_of_the_document_is_asked_first_from_then_on() {
+async fn discovery_skips_a_hanging_address_and_remembers_the_working_one() {
     let good = || {
         json(
             200,
@@ -489,7 +489,7 @@ async fn an_address_that_hangs_is_left_and_the_place_of_the_document_is_asked_fi
 }
 
 #[test]
-fn all_addresses_together_leave_a_whole_exchange_to_the_token_endpoint() {
+fn discovery_limits_leave_time_for_one_token_request() {
     let Timeouts {
         exchange, fetch, ..
     } = Timeouts::default();
@@ -497,7 +497,7 @@ fn all_addresses_together_leave_a_whole_exchange_to_the_token_endpoint() {
 }
 
 #[tokio::test]
-async fn without_a_document_nothing_is_sent_and_the_more_telling_reason_is_told() {
+async fn without_metadata_no_secret_is_sent_and_the_best_reason_is_reported() {
     let page = || answer(200, "text/html", "", "<html>canary</html>");
     let redirect = || answer(302, "text/html", "Location: /canary\r\n", "");
     let gone = Fault::no_endpoint("").kind;
@@ -545,7 +545,7 @@ async fn without_a_document_nothing_is_sent_and_the_more_telling_reason_is_told(
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_connected_to_is_not_asked_at_each_address() {
+async fn discovery_stops_when_the_server_cannot_be_reached() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/x", listener.local_addr().unwrap());
     // This also closes copies of the descriptor: a child of another test has one between its fork and its exec.
@@ -579,7 +579,7 @@ async fn the_issuer_that_a_document_names_is_quoted_without_the_secret() {
 }
 
 #[tokio::test]
-async fn the_secret_goes_to_no_other_endpoint_than_the_enrolled_one_whatever_the_document_says() {
+async fn the_secret_is_sent_only_to_the_enrolled_endpoint() {
     let thief = start(vec![token("stolen")]).await;
     let endpoint = format!("{}/token", thief.url());
     let fake = start(vec![document(&endpoint)]).await;
@@ -613,7 +613,7 @@ async fn the_secret_goes_to_no_other_endpoint_than_the_enrolled_one_whatever_the
 }
 
 #[tokio::test]
-async fn an_address_in_a_document_repeats_nothing_of_the_secret() {
+async fn an_endpoint_address_from_metadata_is_quoted_without_the_secret() {
     let hex: String = SECRET.bytes().map(|b| format!("{b:02x}")).collect();
     let fake = start(vec![document(&format!("https://{hex}.example/token"))]).await;
     let fault = ask(&at_issuer(&fake), &enrolled(&fake)).await.unwrap_err();
@@ -623,7 +623,7 @@ async fn an_address_in_a_document_repeats_nothing_of_the_secret() {
 }
 
 #[tokio::test]
-async fn a_document_that_is_right_again_or_a_credential_enrolled_anew_is_taken_up() {
+async fn corrected_metadata_or_a_reenrolled_credential_is_used() {
     let moved = start(vec![token("moved")]).await;
     let there = format!("{}/token", moved.url());
     let fake = start(vec![
@@ -645,7 +645,7 @@ async fn a_document_that_is_right_again_or_a_credential_enrolled_anew_is_taken_u
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_gone_is_looked_for_again_and_one_that_fails_is_not() {
+async fn discovery_is_repeated_for_a_missing_endpoint_but_not_for_a_failing_one() {
     for gone in [
         json(404, "{}"),
         json(405, "{}"),

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_short_or_regular_is_kept() {
+    fn only_short_or_regular_words_are_kept() {
         type Shape = fn(&str) -> bool;
         let table: [(Shape, &[&str], &[&str]); 4] = [
             (

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_known_in_the_cases_and_with_the_endings_that_they_have() {
+    fn vocabulary_words_are_recognized_in_their_usual_cases_and_endings() {
         for word in [
             "client",
             "Client",
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_in_order_and_in_lower_case() {
+    fn the_vocabulary_is_sorted_and_lower_case() {
         let words: Vec<_> = include_str!("vocabulary.txt").split_whitespace().collect();
         assert!(words.is_sorted() && words.len() == WORDS.len());
         assert!(words.iter().all(|word| *word == word.to_lowercase()));

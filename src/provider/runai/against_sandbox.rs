@@ -55,7 +55,7 @@ const NEEDED: [(Line, &[&str]); 5] = [
 ];
 
 #[tokio::test]
-async fn every_line_gives_a_token_and_is_asked_once_when_it_is_known() {
+async fn every_release_grants_a_token_with_one_request_once_its_endpoint_is_known() {
     for (line, needed) in NEEDED {
         for unknown_path in [UnknownPath::Html, UnknownPath::NotFound] {
             let sandbox = Sandbox::start(Options {
@@ -78,7 +78,7 @@ async fn every_line_gives_a_token_and_is_asked_once_when_it_is_known() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_rejected_by_every_line_and_sent_no_more_often_than_a_right_one() {
+async fn every_release_rejects_a_wrong_secret_after_the_usual_requests() {
     for (line, needed) in NEEDED {
         let sandbox = start(line).await;
         let provider = provider(&sandbox, Api::Auto);
@@ -92,7 +92,7 @@ async fn a_wrong_secret_is_rejected_by_every_line_and_sent_no_more_often_than_a_
 }
 
 #[tokio::test]
-async fn a_secret_that_goes_wrong_later_is_sent_once_to_the_endpoint_that_is_known() {
+async fn a_secret_that_becomes_wrong_is_sent_once_to_the_known_endpoint() {
     for (line, needed) in NEEDED {
         let sandbox = start(line).await;
         let provider = provider(&sandbox, Api::Auto);
@@ -105,7 +105,7 @@ async fn a_secret_that_goes_wrong_later_is_sent_once_to_the_endpoint_that_is_kno
 }
 
 #[tokio::test]
-async fn a_configured_form_is_the_only_one_and_has_both_grants_of_its_path() {
+async fn a_configured_api_version_tries_only_the_grants_of_its_path() {
     let old = start(Line::V2_18).await;
     ask(&provider(&old, Api::V1)).await.unwrap();
     assert_eq!(asked(&old), [V1, APP_TOKEN]);
@@ -120,7 +120,7 @@ async fn a_configured_form_is_the_only_one_and_has_both_grants_of_its_path() {
 /// The server is upgraded while the provider knows its endpoint. It reports that the grant is missing, or answers more
 /// vaguely.
 #[tokio::test]
-async fn a_server_that_loses_app_token_is_asked_in_the_newer_ways() {
+async fn an_upgraded_server_without_app_token_gets_the_newer_grants() {
     for (line, vague, newer) in [
         (Line::V3_0, false, &[APP_TOKEN, V2, V2][..]),
         (Line::V3_0, true, &[APP_TOKEN, V2, V2]),
@@ -150,7 +150,7 @@ async fn a_server_that_loses_app_token_is_asked_in_the_newer_ways() {
 
 /// If the known grant suddenly is not understood, the secret must not be sent with grants that never worked.
 #[tokio::test]
-async fn a_known_grant_that_is_not_understood_any_more_is_not_replaced_by_an_older_one() {
+async fn a_known_grant_that_fails_is_not_replaced_by_an_older_one() {
     let sandbox = start(Line::V2_23).await;
     let provider = provider(&sandbox, Api::Auto);
     ask(&provider).await.unwrap();
@@ -162,7 +162,7 @@ async fn a_known_grant_that_is_not_understood_any_more_is_not_replaced_by_an_old
 
 /// How a server refuses a missing grant or a wrong secret is not documented.
 #[tokio::test]
-async fn a_vague_400_is_tried_in_the_older_grant_and_a_clear_one_is_final() {
+async fn a_vague_400_falls_back_to_the_older_grant_and_a_clear_one_is_final() {
     let vague = [V1, "/api/v1/token clientId", APP_TOKEN];
     let grant = [V1, APP_TOKEN];
     for (body, expected) in [
@@ -202,7 +202,7 @@ async fn a_vague_400_is_tried_in_the_older_grant_and_a_clear_one_is_final() {
 }
 
 #[tokio::test]
-async fn a_token_that_needs_the_url_safe_alphabet_tells_its_life_too() {
+async fn the_lifetime_is_read_from_a_token_in_url_safe_base64() {
     let sandbox = start(Line::V2_23).await;
     sandbox.set_fault(Some(Broken::NonAscii)).await.unwrap();
     let granted = ask(&provider(&sandbox, Api::Auto)).await.unwrap();

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_absences_over_60_s_are_needed() {
+    fn an_endpoint_is_gone_after_three_absences_over_60_s() {
         for (seconds, is_gone) in [
             (&[0, 60][..], false),
             (&[0, 1, 59], false),

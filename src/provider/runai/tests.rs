@@ -93,7 +93,7 @@ async fn fault(script: Play) -> Fault {
 }
 
 #[tokio::test]
-async fn an_answer_that_states_a_wait_ends_the_attempt() {
+async fn a_response_with_retry_after_ends_the_attempt() {
     let state = |status, body| answer(status, "application/json", "Retry-After: 30\r\n", body);
     for (api, script) in [
         (Api::Auto, state(404, "{}")),
@@ -115,7 +115,7 @@ async fn an_answer_that_states_a_wait_ends_the_attempt() {
 }
 
 #[tokio::test]
-async fn the_longest_of_several_stated_waits_counts() {
+async fn the_longest_of_several_retry_after_values_counts() {
     for fields in [
         "Retry-After: 1\r\nRetry-After: 30\r\n",
         "Retry-After: 30, 1\r\n",
@@ -132,7 +132,7 @@ fn lines(requests: &[Sent]) -> Vec<&str> {
 }
 
 #[test]
-fn a_base_address_is_understood_as_people_paste_it() {
+fn a_pasted_address_normalizes_to_the_base_address() {
     for (text, base) in [
         ("https://acme.run.ai", "https://acme.run.ai/"),
         ("https://acme.run.ai///", "https://acme.run.ai/"),
@@ -153,7 +153,7 @@ fn a_base_address_is_understood_as_people_paste_it() {
 }
 
 #[tokio::test]
-async fn v2_is_asked_with_a_form_and_nothing_that_is_not_needed() {
+async fn v2_gets_a_form_request_with_only_the_necessary_headers() {
     let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
     let body = r#"{"access_token":"t2","token_type":"Bearer","expires_in":"3600"}"#;
     let fake = Fake::start(vec![answer(200, "application/json", date, body)]).await;
@@ -199,7 +199,7 @@ async fn v2_is_asked_with_a_form_and_nothing_that_is_not_needed() {
 }
 
 #[tokio::test]
-async fn v1_is_asked_with_json() {
+async fn v1_gets_a_json_request() {
     let (result, requests) = play(Api::V1, vec![camel()]).await;
     assert_eq!(result.unwrap(), "t1");
     assert_eq!(
@@ -221,7 +221,7 @@ async fn v1_is_asked_with_json() {
 }
 
 #[tokio::test]
-async fn v1_is_asked_where_v2_is_absent() {
+async fn v1_is_requested_if_v2_is_missing() {
     for first in [
         absent(),
         json(405, "{}"),
@@ -241,7 +241,7 @@ async fn v1_is_asked_where_v2_is_absent() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_answers_or_fails_is_not_passed_over() {
+async fn no_other_endpoint_is_tried_if_one_answers_or_fails() {
     for (script, kind) in [
         (
             json(401, r#"{"error":"invalid_client"}"#),
@@ -286,7 +286,7 @@ async fn an_endpoint_that_answers_or_fails_is_not_passed_over() {
 }
 
 #[tokio::test]
-async fn without_any_endpoint_the_address_is_what_is_wrong() {
+async fn a_server_without_any_token_endpoint_is_reported_as_a_wrong_address() {
     let (result, requests) = play(Api::Auto, vec![absent()]).await;
     let fault = result.unwrap_err();
     assert_eq!(
@@ -316,7 +316,7 @@ async fn timed(plays: Vec<Play>) -> (Runai, Fake, Arc<TestClock>) {
 }
 
 #[tokio::test]
-async fn what_worked_is_asked_first_from_then_on() {
+async fn the_endpoint_that_worked_is_requested_first() {
     let (provider, fake, clock) = timed(vec![
         absent(),
         camel(),
@@ -341,7 +341,7 @@ async fn what_worked_is_asked_first_from_then_on() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_worked_is_not_forgotten_for_a_moments_absence() {
+async fn a_known_endpoint_is_not_forgotten_after_a_short_absence() {
     for missing in [
         absent(),
         page(),
@@ -371,7 +371,7 @@ async fn an_endpoint_that_worked_is_not_forgotten_for_a_moments_absence() {
 }
 
 #[tokio::test]
-async fn when_all_endpoints_are_gone_for_long_the_known_one_stays_the_first() {
+async fn the_known_endpoint_stays_first_while_all_are_missing() {
     let mut plays = vec![snake()];
     plays.extend(vec![absent(); 6]);
     plays.extend([snake(), snake()]);
@@ -389,7 +389,7 @@ async fn when_all_endpoints_are_gone_for_long_the_known_one_stays_the_first() {
 }
 
 #[tokio::test]
-async fn a_known_endpoint_that_rejects_the_credential_is_there() {
+async fn a_rejection_shows_that_a_known_endpoint_still_exists() {
     let rejected = json(401, r#"{"error":"invalid_client"}"#);
     let plays = vec![snake(), absent(), absent(), rejected, absent(), snake()];
     let (provider, fake, clock) = timed(plays).await;
@@ -403,7 +403,7 @@ async fn a_known_endpoint_that_rejects_the_credential_is_there() {
 }
 
 #[tokio::test]
-async fn v1_is_asked_once_more_in_the_other_spelling_of_the_id() {
+async fn v1_is_retried_with_the_other_spelling_of_the_client_id() {
     let fake = Fake::start(vec![missing(), camel(), camel()]).await;
     let provider = at(&fake.url(), Api::V1, Settings::default());
     assert_eq!(ask(&provider).await.unwrap(), "t1");
@@ -417,7 +417,7 @@ async fn v1_is_asked_once_more_in_the_other_spelling_of_the_id() {
 }
 
 #[tokio::test]
-async fn a_v1_that_understands_nothing_is_asked_once_in_each_way_and_no_more() {
+async fn a_v1_that_rejects_every_form_gets_each_form_once() {
     let (result, requests) = play(
         Api::V1,
         vec![missing(), json(400, r#"{"code":400,"message":"second"}"#)],
@@ -435,7 +435,7 @@ async fn a_v1_that_understands_nothing_is_asked_once_in_each_way_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_v1_that_says_that_the_credential_is_wrong_is_asked_once() {
+async fn a_rejection_by_v1_causes_no_second_request() {
     for script in [
         json(400, r#"{"error":"invalid_client"}"#),
         json(400, r#"{"error":"Invalid credentials"}"#),
@@ -454,7 +454,7 @@ async fn a_v1_that_says_that_the_credential_is_wrong_is_asked_once() {
 }
 
 #[tokio::test]
-async fn a_page_in_the_place_of_v1_is_no_reason_to_ask_in_another_way() {
+async fn a_web_page_at_v1_does_not_cause_another_request() {
     for status in [400, 401, 403] {
         let page = answer(status, "text/html", "", "<html>canary</html>");
         let (result, requests) = play(Api::V1, vec![page, camel()]).await;
@@ -464,7 +464,7 @@ async fn a_page_in_the_place_of_v1_is_no_reason_to_ask_in_another_way() {
 }
 
 #[tokio::test]
-async fn no_redirect_is_followed_whatever_its_status() {
+async fn no_redirect_status_is_followed() {
     for status in [300, 301, 302, 303, 304, 307, 308] {
         let elsewhere = Fake::start(vec![snake()]).await;
         for to in [
@@ -506,7 +506,7 @@ async fn no_redirect_is_followed_whatever_its_status() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_token_answer_is_malformed() {
+async fn a_response_without_a_valid_token_is_malformed() {
     let deep = format!(
         r#"{{"access_token":"canary","x":{}{}}}"#,
         "[".repeat(200),
@@ -535,7 +535,7 @@ async fn what_is_not_a_token_answer_is_malformed() {
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_a_reset_wherever_it_breaks() {
+async fn a_broken_connection_is_a_reset_fault_at_any_point() {
     let head =
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n".to_vec();
     let half = [head.as_slice(), br#"{"access_token":"canary"}"#].concat();
@@ -549,7 +549,7 @@ async fn a_broken_connection_is_a_reset_wherever_it_breaks() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_read_up_to_the_cap() {
+async fn an_endless_response_is_read_up_to_the_size_limit() {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n40000000\r\n");
     for (head, most) in [
@@ -584,7 +584,7 @@ async fn an_endless_answer_is_read_up_to_the_cap() {
 }
 
 #[tokio::test]
-async fn the_longest_token_is_taken_with_another_one_beside_it() {
+async fn a_token_of_the_maximum_length_is_accepted_beside_a_refresh_token() {
     let longest = "a".repeat(crate::token::MAX_TOKEN_LEN);
     let body =
         format!(r#"{{"access_token":"{longest}","refresh_token":"{longest}","expires_in":60}}"#);
@@ -609,7 +609,7 @@ async fn an_error_counts_by_its_status_even_if_its_body_is_endless_or_broken() {
 }
 
 #[tokio::test]
-async fn a_dripping_answer_ends_at_the_deadline_of_the_exchange() {
+async fn a_slow_response_ends_at_the_exchange_timeout() {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
     for head in [head, "HTTP/1.1 200 OK\r\nX:"] {
         let fake = Fake::start(vec![Play::Drip(head.into())]).await;
@@ -626,7 +626,7 @@ async fn a_dripping_answer_ends_at_the_deadline_of_the_exchange() {
 }
 
 #[tokio::test]
-async fn an_attempt_ends_at_its_deadline_however_many_requests_it_needs() {
+async fn an_attempt_ends_at_its_deadline_regardless_of_its_requests() {
     let fake = Fake::start(vec![
         absent(),
         Play::Drip(b"HTTP/1.1 200 OK\r\nX:".to_vec()),
@@ -640,7 +640,7 @@ async fn an_attempt_ends_at_its_deadline_however_many_requests_it_needs() {
 }
 
 #[tokio::test]
-async fn a_wait_that_is_asked_for_is_passed_on() {
+async fn retry_after_is_passed_on() {
     let dates =
         "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:50:37 GMT\r\n";
     for (status, kind) in [(429, FaultKind::RateLimited), (503, FaultKind::ServerError)] {
@@ -659,7 +659,7 @@ async fn a_wait_that_is_asked_for_is_passed_on() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_a_failure_to_connect() {
+async fn a_refused_connection_is_a_connect_fault() {
     // Bound, so that no other test gets the port, but not listening.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -45,7 +45,7 @@ fn look(grace: &mut Grace, at: GraceMoment, login: Option<u64>) {
 }
 
 #[test]
-fn the_old_key_goes_after_two_lifetimes_and_two_equal_looks_two_lifetimes_apart() {
+fn the_old_key_is_deleted_after_two_equal_checks_two_lifetimes_apart() {
     let mut grace = Grace::new(mark("a", 0), None);
     let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), false);
     assert_eq!(judge(&grace, 0), wait(2 * HOUR, WaitReason::Grace));
@@ -59,7 +59,7 @@ fn the_old_key_goes_after_two_lifetimes_and_two_equal_looks_two_lifetimes_apart(
 }
 
 #[test]
-fn a_key_whose_last_login_moves_stays_until_it_rests() {
+fn a_key_with_a_new_last_login_is_kept_until_logins_stop() {
     let mut grace = Grace::new(mark("a", 0), None);
     look(&mut grace, mark("a", 2 * HOUR), Some(LOGIN));
     look(&mut grace, mark("a", 4 * HOUR), Some(LOGIN + 1));
@@ -71,7 +71,7 @@ fn a_key_whose_last_login_moves_stays_until_it_rests() {
 }
 
 #[test]
-fn a_last_login_at_midnight_says_a_day_alone_so_the_looks_are_49_hours_apart() {
+fn a_last_login_with_a_date_only_needs_two_checks_49_hours_apart() {
     let mut grace = Grace::new(mark("a", 0), None);
     let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), false);
     look(&mut grace, mark("a", 2 * HOUR), Some(500 * DAY));
@@ -90,7 +90,7 @@ fn a_last_login_at_midnight_says_a_day_alone_so_the_looks_are_49_hours_apart() {
 }
 
 #[test]
-fn days_are_compared_by_the_issuers_date_alone() {
+fn login_days_are_compared_only_with_the_issuers_date() {
     let mut grace = Grace::new(undated("a", 0), None);
     look(&mut grace, undated("a", 2 * HOUR), Some(500 * DAY));
     look(&mut grace, undated("a", 60 * HOUR), Some(500 * DAY));
@@ -103,7 +103,7 @@ fn days_are_compared_by_the_issuers_date_alone() {
 }
 
 #[test]
-fn an_issuer_that_tells_no_login_keeps_the_key_for_the_grace_or_until_finish() {
+fn without_login_times_the_old_key_is_kept_until_grace_end_or_finish() {
     let mut grace = Grace::new(mark("a", 0), None);
     look(&mut grace, mark("a", 2 * HOUR), None);
     let judge = |grace: &Grace, s, finish| grace.judge(&mark("a", s), &terms(), finish);
@@ -126,7 +126,7 @@ fn an_issuer_that_tells_no_login_keeps_the_key_for_the_grace_or_until_finish() {
 }
 
 #[test]
-fn finish_asks_the_issuer_first_and_waits_for_tokens_where_it_tells_of_logins() {
+fn finish_checks_logins_first_and_waits_for_tokens_if_logins_are_shown() {
     let mut grace = Grace::new(mark("a", 0), None);
     let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), true);
     assert_eq!(judge(&grace, 1), Verdict::Look);
@@ -136,7 +136,7 @@ fn finish_asks_the_issuer_first_and_waits_for_tokens_where_it_tells_of_logins() 
 }
 
 #[test]
-fn the_lifetime_at_the_switch_counts_then_the_one_now_and_then_the_longest() {
+fn the_grace_uses_the_lifetime_at_the_switch_else_now_else_the_longest() {
     let unknown = Terms {
         lifetime: None,
         ..terms()
@@ -159,7 +159,7 @@ fn the_lifetime_at_the_switch_counts_then_the_one_now_and_then_the_longest() {
 }
 
 #[test]
-fn after_a_restart_of_the_machine_the_issuers_date_counts() {
+fn after_a_reboot_the_grace_period_uses_the_issuers_date() {
     let grace = Grace::new(mark("a", 0), None);
     let judge = |now: &GraceMoment| grace.judge(now, &terms(), false);
     assert_eq!(judge(&mark("b", HOUR)), wait(HOUR, WaitReason::Grace));
@@ -180,7 +180,7 @@ fn after_a_restart_of_the_machine_the_issuers_date_counts() {
 }
 
 #[test]
-fn a_key_that_another_machine_has_as_well_stays() {
+fn a_key_shared_with_another_machine_is_kept() {
     let grace = Grace::new(mark("a", 0), None);
     let shared = Terms {
         is_shared: true,
@@ -193,7 +193,7 @@ fn a_key_that_another_machine_has_as_well_stays() {
 }
 
 #[test]
-fn a_clock_goes_on_from_what_it_last_showed() {
+fn a_grace_clock_continues_from_its_last_reading() {
     let later = mark("a", 5).at(mark("a", 65).at);
     assert_eq!(later, mark("a", 65));
     assert_eq!(undated("a", 5).at(mark("a", 65).at), undated("a", 65));

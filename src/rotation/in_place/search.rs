@@ -236,7 +236,7 @@ impl World {
 }
 
 #[test]
-fn success_is_claimed_only_for_a_secret_that_works_and_stays() {
+fn an_in_place_rotation_succeeds_only_with_a_working_lasting_secret() {
     let mut worlds = vec![World::begin()];
     let mut index = HashMap::from([(World::begin(), 0_usize)]);
     let mut cause = vec![0];
@@ -273,7 +273,7 @@ fn success_is_claimed_only_for_a_secret_that_works_and_stays() {
 }
 
 #[test]
-fn a_lost_answer_is_requested_again_as_long_as_the_token_surely_lasts() {
+fn a_lost_response_is_requested_again_while_the_token_is_certainly_valid() {
     let mut now = NOW;
     let mut machine = InPlace::new(notes(), now);
     let mut calls = 0;

@@ -98,7 +98,7 @@ fn end(machine: &Overlap) -> End {
 }
 
 #[test]
-fn a_new_key_that_someone_deletes_gives_way_to_the_old_one() {
+fn the_old_key_is_restored_if_the_new_one_was_deleted() {
     let mut machine = switched(false);
     // A single list may lag behind.
     let events = vec![
@@ -130,7 +130,7 @@ fn a_new_key_that_someone_deletes_gives_way_to_the_old_one() {
 }
 
 #[test]
-fn a_list_that_lags_behind_undoes_nothing() {
+fn a_key_list_that_lags_behind_does_not_undo_the_rotation() {
     let mut machine = switched(false);
     steps(&mut machine, vec![Event::Woken, list(&["old"])]);
     let Command::Pause(pause) = machine.command() else {
@@ -145,7 +145,7 @@ fn a_list_that_lags_behind_undoes_nothing() {
 }
 
 #[test]
-fn the_grace_period_begins_once_it_is_noted() {
+fn the_grace_period_starts_when_it_is_written_to_the_journal() {
     let mut machine = switched(false);
     let noted = |machine: &Overlap| machine.notes().grace.clone().map(|grace| grace.switched.at);
     let before = noted(&machine);
@@ -159,7 +159,7 @@ fn the_grace_period_begins_once_it_is_noted() {
 }
 
 #[test]
-fn a_person_is_needed_when_the_server_has_neither_key() {
+fn a_rotation_needs_a_person_if_the_server_has_neither_key() {
     let mut machine = switched(false);
     let looks = [Event::Woken, list(&["other"])];
     steps(&mut machine, looks.to_vec());
@@ -190,7 +190,7 @@ fn an_old_key_that_may_not_be_deleted_is_named() {
 }
 
 #[test]
-fn an_old_key_that_is_gone_is_not_left_although_its_deletion_was_refused() {
+fn a_missing_old_key_is_not_a_leftover_after_a_refused_deletion() {
     let mut machine = switched(false);
     let events = vec![
         Event::Woken,
@@ -211,7 +211,7 @@ fn an_old_key_that_is_gone_is_not_left_although_its_deletion_was_refused() {
 }
 
 #[test]
-fn a_bearer_that_may_not_create_keys_is_the_reason_of_the_end() {
+fn a_rotation_that_may_not_create_keys_ends_with_that_reason() {
     let mut machine = begin(false);
     let events = vec![
         list(&["old"]),
@@ -256,7 +256,7 @@ fn after_the_deletion(answers: Vec<Event>) -> &'static str {
 }
 
 #[test]
-fn late_calls_are_waited_for_only_if_an_answer_was_lost() {
+fn a_rotation_waits_for_late_calls_only_after_a_lost_response() {
     let created = || Event::Created(key("new"));
     assert_eq!(after_the_deletion(vec![created()]), "Guarding");
     let lost = vec![Event::Lost, Event::Woken, list(&["old"]), created()];
@@ -264,7 +264,7 @@ fn late_calls_are_waited_for_only_if_an_answer_was_lost() {
 }
 
 #[test]
-fn a_journal_that_cannot_be_written_refuses_before_a_key_is_created() {
+fn an_unwritable_journal_refuses_the_rotation_before_a_key_is_created() {
     let mut machine = begin(false);
     steps(&mut machine, vec![list(&["old"]), Event::NotNoted]);
     assert_eq!(machine.command(), Command::RemoveNotes);
@@ -273,7 +273,7 @@ fn a_journal_that_cannot_be_written_refuses_before_a_key_is_created() {
 }
 
 #[test]
-fn an_old_key_that_another_machine_uses_stays_at_the_server() {
+fn an_old_key_shared_with_another_machine_is_not_deleted() {
     let mut machine = switched(true);
     let events = vec![
         record("new", Some("old")),

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn web_pages_and_other_hosts_are_refused() {
+    fn requests_of_web_pages_and_for_other_hosts_are_refused() {
         let host = ("host", "127.0.0.1:4100");
         let (h10, h11) = (Version::HTTP_10, Version::HTTP_11);
         for (version, uri, headers, why) in [

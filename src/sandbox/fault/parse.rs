@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_example_is_parsed_and_printed_back_as_it_was() {
+    fn every_example_fault_parses_and_prints_back_unchanged() {
         let mut kinds = HashSet::new();
         for (example, _) in Fault::HELP {
             let fault = Fault::parse(example).unwrap();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_fault_is_refused_with_the_reason() {
+    fn an_invalid_fault_is_refused_with_the_reason() {
         for bad in ["", "Hang", "hang ", "none", "nonsense:1"] {
             assert_eq!(Fault::parse(bad), Err(InvalidFault::Unknown), "{bad:?}");
         }

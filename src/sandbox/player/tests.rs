@@ -25,7 +25,7 @@ fn panel() -> SandboxHandle {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_fault_is_in_force_from_its_time_on_and_not_before() {
+async fn each_fault_of_a_timeline_is_active_from_its_time_on() {
     let panel = panel();
     let fault = || panel.issuer().switch.fault().cloned();
     let text = "0 html\n10 hang\n20 refuse\n20 none\n30 garbage";
@@ -46,7 +46,7 @@ async fn each_fault_is_in_force_from_its_time_on_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_timeline_ends_the_one_before_and_leaves_its_fault() {
+async fn a_new_timeline_replaces_the_old_one_and_keeps_its_fault() {
     let panel = panel();
     let fault = || panel.issuer().switch.fault().cloned();
     panel

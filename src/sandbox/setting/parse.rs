@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_example_is_parsed_and_printed_back_as_it_was() {
+    fn every_example_setting_parses_and_prints_back_unchanged() {
         let more = [
             "access-rules:*=none",
             "access-rules:a=b=practitioner,administrator",
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_setting_is_refused_with_the_reason() {
+    fn an_invalid_setting_is_refused_with_the_reason() {
         for bad in ["", "Clock:1", "nonsense:1", " clock:1"] {
             assert_eq!(Setting::parse(bad), Err(InvalidSetting::Unknown), "{bad:?}");
         }

@@ -18,7 +18,7 @@ fn assert_silent(stream: &TcpStream) {
 }
 
 #[tokio::test]
-async fn refuse_closes_the_port_and_the_connections_and_the_same_port_comes_back() {
+async fn refuse_closes_port_and_connections_and_the_port_reopens_later() {
     let sandbox = start(Line::V2_24).await;
     for _ in 0..20 {
         let mut kept = open_v2(&sandbox).await;
@@ -34,7 +34,7 @@ async fn refuse_closes_the_port_and_the_connections_and_the_same_port_comes_back
 }
 
 #[tokio::test]
-async fn hang_connect_leaves_connects_without_an_answer_and_the_same_port_comes_back() {
+async fn hang_connect_leaves_connects_pending_and_the_port_reopens_later() {
     let sandbox = start(Line::V2_24).await;
     for _ in 0..3 {
         let mut kept = open_v2(&sandbox).await;
@@ -56,7 +56,7 @@ async fn hang_connect_leaves_connects_without_an_answer_and_the_same_port_comes_
 
 #[tokio::test]
 #[cfg(target_os = "linux")]
-async fn while_it_refuses_nobody_else_is_given_the_port() {
+async fn the_port_stays_reserved_while_connections_are_refused() {
     let sandbox = broken(Line::V2_24, "refuse").await;
     let address = sandbox
         .url()
@@ -73,7 +73,7 @@ async fn while_it_refuses_nobody_else_is_given_the_port() {
 }
 
 #[tokio::test]
-async fn hang_reads_a_request_and_never_answers_it_not_even_when_it_is_over() {
+async fn hang_never_answers_a_request_even_after_the_fault_ends() {
     let sandbox = start(Line::V2_24).await;
     sandbox.set_fault(Some(Fault::Hang)).await.unwrap();
     let hung = open_v2(&sandbox).await;
@@ -107,7 +107,7 @@ async fn hang_headers_and_hang_body_stop_in_the_middle() {
 }
 
 #[tokio::test]
-async fn reset_ends_the_connection_by_rst_with_half_of_the_body_or_with_nothing() {
+async fn reset_sends_rst_after_half_of_the_body_or_before_any_byte() {
     for (fault, granted) in [("reset", 1), ("reset-early", 0)] {
         let sandbox = broken(Line::V2_24, fault).await;
         let (raw, end) = read_all(&mut open_v2(&sandbox).await).await;
@@ -124,7 +124,7 @@ async fn reset_ends_the_connection_by_rst_with_half_of_the_body_or_with_nothing(
 }
 
 #[tokio::test]
-async fn slow_and_drip_give_the_right_answer_in_the_end() {
+async fn slow_and_drip_finally_give_the_correct_response() {
     for fault in ["slow:0.01", "drip:0"] {
         let sandbox = broken(Line::V2_24, fault).await;
         let reply = v2(&sandbox).await;
@@ -143,7 +143,7 @@ async fn slow_and_drip_give_the_right_answer_in_the_end() {
 }
 
 #[tokio::test]
-async fn huge_never_ends_by_itself_and_ends_with_the_client() {
+async fn huge_sends_an_endless_body_until_the_client_closes() {
     let sandbox = broken(Line::V2_24, "huge").await;
     let mut flood = open_v2(&sandbox).await;
     let mut start = vec![0; 4 << 20];
@@ -158,7 +158,7 @@ async fn huge_never_ends_by_itself_and_ends_with_the_client() {
 }
 
 #[tokio::test]
-async fn early_hints_come_without_end_and_no_final_answer_with_them() {
+async fn early_hints_are_sent_endlessly_without_a_final_response() {
     let sandbox = broken(Line::V2_24, "early-hints").await;
     let mut flood = open_v2(&sandbox).await;
     let mut start = vec![0; 1 << 20];

@@ -11,7 +11,7 @@ async fn control(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> (u1
 }
 
 #[tokio::test]
-async fn a_fault_is_switched_on_counted_and_off() {
+async fn a_fault_can_be_set_counted_and_cleared() {
     let sandbox = start(Line::V2_24).await;
     assert_eq!(
         control(&sandbox, "PUT", "/fault", "status:503\n").await,
@@ -52,7 +52,7 @@ async fn the_control_address_stays_while_the_main_port_refuses() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_is_said_and_changes_nothing() {
+async fn an_invalid_control_request_is_refused_and_changes_nothing() {
     let sandbox = start(Line::V2_24).await;
     for (method, path, body, status) in [
         ("PUT", "/fault", "nonsense", 400),
@@ -82,7 +82,7 @@ async fn what_cannot_be_done_is_said_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn secrets_and_tokens_are_changed_and_counts_are_read() {
+async fn the_control_address_changes_secrets_and_tokens_and_reports_counts() {
     let sandbox = start(Line::V2_24).await;
     let token = v2(&sandbox).await.token();
     assert_eq!(control(&sandbox, "PUT", "/secret", "other").await.0, 200);
@@ -114,7 +114,7 @@ async fn the_help_names_the_sandbox_and_every_fault() {
 }
 
 #[tokio::test]
-async fn a_script_is_followed_from_the_answer_on_or_refused_with_its_line() {
+async fn a_script_starts_after_the_response_or_is_refused_with_the_faulty_line() {
     let sandbox = start(Line::V2_24).await;
     let (status, told) =
         control(&sandbox, "PUT", "/script", "# now\n0 status:503\n9999 hang").await;
@@ -134,7 +134,7 @@ async fn a_script_is_followed_from_the_answer_on_or_refused_with_its_line() {
 }
 
 #[tokio::test]
-async fn old_tokens_are_told_to_die_and_to_survive() {
+async fn old_tokens_can_be_set_to_die_or_survive() {
     for (old_tokens, status) in [("die", 401), ("survive\n", 200)] {
         let sandbox = start(Line::V2_24).await;
         assert_eq!(

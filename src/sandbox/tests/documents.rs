@@ -165,7 +165,7 @@ fn listed(family: &Documented, reply: &Reply) -> Vec<Map<String, Value>> {
 }
 
 #[tokio::test]
-async fn keys_of_every_family_live_as_the_documents_of_every_line_say() {
+async fn every_key_family_behaves_as_documented_in_every_release() {
     for line in Line::ALL {
         for family in families(line).filter(|family| family.is_whole) {
             let sandbox = start(line).await;
@@ -237,7 +237,7 @@ async fn keys_of_every_family_live_as_the_documents_of_every_line_say() {
 }
 
 #[tokio::test]
-async fn the_administration_lists_and_deletes_the_keys_of_every_user() {
+async fn the_administration_endpoints_list_and_delete_keys_of_every_user() {
     for line in Line::ALL {
         for family in families(line).filter(|family| !family.is_whole) {
             let sandbox = start(line).await;
@@ -266,7 +266,7 @@ async fn the_administration_lists_and_deletes_the_keys_of_every_user() {
 }
 
 #[tokio::test]
-async fn what_is_not_allowed_is_401_or_403_in_every_family_of_every_line() {
+async fn forbidden_requests_get_401_or_403_in_every_family_and_release() {
     for line in Line::ALL {
         let sandbox = Sandbox::start(Options {
             role: Role::Practitioner,
@@ -310,7 +310,7 @@ async fn what_is_not_allowed_is_401_or_403_in_every_family_of_every_line() {
 
 /// Compares permissions, access rules and clusters: the lines that have them, and the members of an item.
 #[tokio::test]
-async fn what_a_bearer_is_told_has_the_members_of_the_documents_on_every_line() {
+async fn cluster_and_rule_responses_have_the_documented_members_in_every_release() {
     const RULES: &str = "/api/v1/authorization/me/access-rules";
     for line in Line::ALL {
         let sandbox = start(line).await;

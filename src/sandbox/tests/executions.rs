@@ -35,7 +35,7 @@ async fn keys_are(sandbox: &Sandbox, count: usize) {
 }
 
 #[tokio::test]
-async fn a_key_can_be_made_and_the_answer_be_an_error() {
+async fn a_key_can_be_created_although_the_response_is_an_error() {
     let sandbox = start(Line::V2_24).await;
     let token = token(&sandbox).await;
     faulted(&sandbox, "executed:status:500").await;
@@ -59,7 +59,7 @@ async fn a_key_can_be_made_and_the_answer_be_an_error() {
 }
 
 #[tokio::test]
-async fn an_executed_change_whose_answer_breaks_off_is_kept() {
+async fn an_executed_change_with_a_truncated_response_is_kept() {
     let sandbox = start(Line::V2_24).await;
     let token = token(&sandbox).await;
     faulted(&sandbox, "executed:truncated").await;
@@ -95,7 +95,7 @@ async fn a_change_can_be_executed_after_its_connection_was_closed() {
 }
 
 #[tokio::test]
-async fn a_late_change_has_the_rules_of_the_moment_at_which_it_is_executed() {
+async fn a_late_change_is_checked_at_its_execution_time() {
     let sandbox = start(Line::V2_24).await;
     let token = token(&sandbox).await;
     faulted(&sandbox, "late:0.2").await;
@@ -113,7 +113,7 @@ async fn a_late_change_has_the_rules_of_the_moment_at_which_it_is_executed() {
 }
 
 #[tokio::test]
-async fn a_change_can_be_executed_once_more_after_it_was_answered() {
+async fn an_answered_change_can_be_executed_once_more() {
     let sandbox = start(Line::V2_24).await;
     let token = token(&sandbox).await;
     faulted(&sandbox, "again:0.2").await;
@@ -132,7 +132,7 @@ async fn a_change_can_be_executed_once_more_after_it_was_answered() {
 }
 
 #[tokio::test]
-async fn a_change_that_is_executed_twice_tells_about_the_first_or_the_last() {
+async fn a_change_executed_twice_answers_with_the_first_or_last_result() {
     let sandbox = start(Line::V2_24).await;
     let token = token(&sandbox).await;
     faulted(&sandbox, "twice:last").await;
@@ -161,7 +161,7 @@ async fn a_change_that_is_executed_twice_tells_about_the_first_or_the_last() {
 }
 
 #[tokio::test]
-async fn a_new_secret_can_be_missing_empty_or_null_and_the_key_is_there() {
+async fn a_key_can_be_created_with_a_missing_empty_or_null_secret() {
     for line in [Line::V2_20, Line::V2_24] {
         let (path, field) = match line {
             Line::V2_20 => ("/api/v1/user-applications", "secret"),
@@ -188,7 +188,7 @@ async fn a_new_secret_can_be_missing_empty_or_null_and_the_key_is_there() {
 }
 
 #[tokio::test]
-async fn faults_of_reading_leave_tokens_and_changes_alone() {
+async fn read_faults_do_not_affect_tokens_and_changes() {
     let sandbox = start(Line::V2_24).await;
     let first = token(&sandbox).await;
     let fault = Fault::parse("reads:answer:200:null").unwrap();

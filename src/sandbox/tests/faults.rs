@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn statuses_carry_what_comes_with_them() {
+async fn status_faults_have_their_usual_headers_and_bodies() {
     let sandbox = broken(Line::V2_24, "status:503").await;
     let reply = v2(&sandbox).await;
     assert_eq!(
@@ -41,7 +41,7 @@ async fn statuses_carry_what_comes_with_them() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_token_answer() {
+async fn body_faults_replace_the_token_response_by_an_invalid_body() {
     let sandbox = broken(Line::V2_24, "html").await;
     let switch = async |fault: &str| {
         sandbox
@@ -81,7 +81,7 @@ async fn bodies_that_are_no_token_answer() {
 }
 
 #[tokio::test]
-async fn skew_moves_the_date_and_the_claims_and_nothing_else() {
+async fn skew_changes_only_the_date_header_and_the_claims() {
     use base64::Engine as _;
     let sandbox = start(Line::V2_23).await;
     let seen = async |fault| {
@@ -113,7 +113,7 @@ async fn skew_moves_the_date_and_the_claims_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn revoke_issues_tokens_that_are_dead_and_spares_the_others() {
+async fn revoke_issues_invalid_tokens_and_keeps_earlier_ones_valid() {
     let sandbox = start(Line::V2_24).await;
     let before = v2(&sandbox).await.token();
     sandbox.set_fault(Some(Fault::Revoke)).await.unwrap();
@@ -125,7 +125,7 @@ async fn revoke_issues_tokens_that_are_dead_and_spares_the_others() {
 }
 
 #[tokio::test]
-async fn the_same_token_is_given_while_it_holds_and_then_another() {
+async fn the_same_token_fault_repeats_a_token_while_it_is_valid() {
     let sandbox = start(Line::V2_24).await;
     let first = v2(&sandbox).await.token();
     let fault = Some(Fault::SameToken);
@@ -143,7 +143,7 @@ async fn the_same_token_is_given_while_it_holds_and_then_another() {
 }
 
 #[tokio::test]
-async fn a_counted_fault_ends_with_its_last_request_and_is_not_spent_on_a_path_without_it() {
+async fn a_counted_fault_ends_after_its_last_affected_request() {
     let sandbox = start(Line::V2_23).await;
     sandbox
         .set_fault_for(Fault::InvalidClient, 2)

@@ -76,7 +76,7 @@ async fn a_secret_is_shown_once_and_never_again() {
 }
 
 #[tokio::test]
-async fn a_regenerated_secret_is_the_only_good_one_at_once() {
+async fn a_regenerated_secret_immediately_replaces_the_old_one() {
     let sandbox = start(Line::V2_24).await;
     let token = token(&sandbox).await;
     let [id, client_id, old] = create(&sandbox, &token, "second").await;
@@ -87,7 +87,7 @@ async fn a_regenerated_secret_is_the_only_good_one_at_once() {
 }
 
 #[tokio::test]
-async fn a_key_tells_when_it_last_got_a_token_and_nothing_else_counts() {
+async fn the_last_login_of_a_key_changes_only_when_it_gets_a_token() {
     let sandbox = start(Line::V2_24).await;
     let token = token(&sandbox).await;
     let [id, client_id, secret] = create(&sandbox, &token, "second").await;
@@ -104,7 +104,7 @@ async fn a_key_tells_when_it_last_got_a_token_and_nothing_else_counts() {
 }
 
 #[tokio::test]
-async fn a_user_has_twenty_keys_at_most_and_a_deleted_one_makes_room() {
+async fn a_user_has_at_most_twenty_keys_and_a_deletion_frees_one() {
     let sandbox = start(Line::V2_20).await;
     let token = token(&sandbox).await;
     let path = "/api/v1/user-applications";
@@ -140,8 +140,7 @@ async fn a_user_has_twenty_keys_at_most_and_a_deleted_one_makes_room() {
 }
 
 #[tokio::test]
-async fn tokens_of_a_key_that_lost_its_secret_survive_or_die_as_chosen_and_those_of_others_survive()
-{
+async fn the_old_tokens_option_applies_only_to_tokens_of_the_changed_key() {
     for (old_tokens, expected) in [(OldTokens::Survive, 200), (OldTokens::Die, 401)] {
         let sandbox = Sandbox::start(Options {
             old_tokens,
@@ -196,7 +195,7 @@ async fn raw(
 }
 
 #[tokio::test]
-async fn a_swallowed_answer_is_none_and_what_was_asked_has_happened() {
+async fn swallow_executes_a_key_change_without_a_response() {
     let sandbox = start(Line::V2_24).await;
     let first = token(&sandbox).await;
     sandbox.set_fault(Some(Fault::Swallow)).await.unwrap();
@@ -234,7 +233,7 @@ async fn a_swallowed_answer_is_none_and_what_was_asked_has_happened() {
 }
 
 #[tokio::test]
-async fn faults_of_keys_concern_what_changes_keys_alone_and_are_counted_by_it() {
+async fn key_faults_affect_and_count_only_key_changes() {
     let sandbox = start(Line::V2_24).await;
     let first = token(&sandbox).await;
     let fault = Fault::parse("keys:status:503").unwrap();

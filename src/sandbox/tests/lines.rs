@@ -8,7 +8,7 @@ use super::*;
 use crate::sandbox::UnknownPath;
 
 #[tokio::test]
-async fn line_2_24_answers_both_token_endpoints_each_in_its_own_case() {
+async fn release_2_24_has_both_token_endpoints_each_with_its_own_spelling() {
     let sandbox = start(Line::V2_24).await;
     let reply = v2(&sandbox).await;
     assert_eq!(reply.status, 200);
@@ -30,7 +30,7 @@ async fn line_2_24_answers_both_token_endpoints_each_in_its_own_case() {
 }
 
 #[tokio::test]
-async fn line_2_23_has_no_v2_and_its_v1_does_not_tell_when_the_token_expires() {
+async fn release_2_23_has_no_v2_and_its_v1_states_no_expiry() {
     let sandbox = start(Line::V2_23).await;
     let reply = v1(&sandbox).await;
     assert_eq!(reply.json(), json!({"accessToken": reply.token()}));
@@ -52,7 +52,7 @@ async fn line_2_23_has_no_v2_and_its_v1_does_not_tell_when_the_token_expires() {
 }
 
 #[tokio::test]
-async fn a_rejected_request_is_answered_in_the_words_of_its_endpoint() {
+async fn a_rejected_request_gets_the_error_format_of_its_endpoint() {
     let sandbox = start(Line::V2_24).await;
     let wrong = GOOD_FORM.replace("s3cret", "secret");
     let reply = post(&sandbox, "/api/v2/token", FORM, &wrong).await;
@@ -92,7 +92,7 @@ async fn a_rejected_request_is_answered_in_the_words_of_its_endpoint() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_request_is_turned_away_by_http() {
+async fn requests_that_are_not_token_requests_get_an_http_error() {
     let sandbox = start(Line::V2_24).await;
     let reply = ask(&sandbox.url(), "GET", "/api/v2/token", "", "").await;
     assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")));
@@ -121,7 +121,7 @@ async fn what_is_no_token_request_is_turned_away_by_http() {
 }
 
 #[tokio::test]
-async fn a_token_opens_the_other_endpoints_until_it_is_revoked() {
+async fn a_token_is_accepted_by_other_endpoints_until_it_is_revoked() {
     let sandbox = start(Line::V2_24).await;
     let token = v2(&sandbox).await.token();
     assert_eq!(
@@ -163,7 +163,7 @@ async fn a_token_opens_the_other_endpoints_until_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_secret_changed_behind_the_back_is_the_only_good_one_and_tokens_survive_it() {
+async fn a_replaced_secret_is_the_only_valid_one_and_tokens_stay_valid() {
     let sandbox = start(Line::V2_24).await;
     let token = v2(&sandbox).await.token();
     sandbox.set_secret(ClientSecret::parse("new").unwrap());
@@ -175,7 +175,7 @@ async fn a_secret_changed_behind_the_back_is_the_only_good_one_and_tokens_surviv
 }
 
 #[tokio::test]
-async fn requests_are_recorded_without_values_and_tokens_without_exception() {
+async fn requests_are_recorded_without_values_and_all_tokens_are_recorded() {
     let sandbox = start(Line::V2_24).await;
     let tokens = [
         v2(&sandbox).await.token(),

@@ -42,7 +42,7 @@ async fn create(sandbox: &Sandbox, token: &str, path: &str, name: &str) -> (Stri
 }
 
 #[tokio::test]
-async fn a_new_subject_has_no_access_rules_and_may_do_nothing_but_get_its_token() {
+async fn a_new_subject_without_access_rules_can_only_get_a_token() {
     for line in Line::ALL {
         let sandbox = start(line).await;
         let first = token(&sandbox).await;
@@ -86,7 +86,7 @@ async fn a_new_subject_has_no_access_rules_and_may_do_nothing_but_get_its_token(
 }
 
 #[tokio::test]
-async fn access_rules_are_each_subjects_own_and_go_with_it() {
+async fn each_subject_has_its_own_access_rules_which_are_deleted_with_it() {
     let sandbox = start(Line::V2_24).await;
     let first = token(&sandbox).await;
     let (id, own) = create(&sandbox, &first, ACCOUNTS, "robot").await;
@@ -126,7 +126,7 @@ async fn access_rules_are_each_subjects_own_and_go_with_it() {
 }
 
 #[tokio::test]
-async fn a_practitioners_rules_are_those_of_the_role_option() {
+async fn the_role_option_gives_a_practitioner_its_access_rules() {
     let sandbox = Sandbox::start(Options {
         role: Role::Practitioner,
         ..options(Line::V2_18)
@@ -139,7 +139,7 @@ async fn a_practitioners_rules_are_those_of_the_role_option() {
 }
 
 #[tokio::test]
-async fn the_keys_of_a_user_can_be_closed_to_their_own_tokens() {
+async fn the_own_keys_setting_forbids_a_key_to_manage_its_users_keys() {
     for line in Line::ALL.into_iter().filter(|line| line.has_user_keys()) {
         let path = match line {
             Line::V2_20 | Line::V2_23 => "/api/v1/user-applications",
@@ -184,7 +184,7 @@ async fn last_login(line: Line, setting: &str) -> (Value, Duration) {
 }
 
 #[tokio::test]
-async fn the_last_login_is_told_as_the_setting_says() {
+async fn the_last_login_is_shown_as_configured() {
     use crate::sandbox::moment::rfc3339;
     let line = Line::V2_24;
     let (told, login) = last_login(line, "last-login:told").await;
@@ -206,7 +206,7 @@ async fn the_last_login_is_told_as_the_setting_says() {
 }
 
 #[tokio::test]
-async fn a_delayed_login_is_told_later_and_the_one_before_it_meanwhile() {
+async fn a_delayed_last_login_shows_the_previous_one_until_then() {
     let sandbox = start(Line::V3_0).await;
     let first = token(&sandbox).await;
     let login = sandbox.applications()[0].last_login.unwrap();
@@ -231,7 +231,7 @@ async fn a_delayed_login_is_told_later_and_the_one_before_it_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_deletion_can_be_seen_late_and_counts_from_the_beginning() {
+async fn a_deleted_key_can_stay_listed_but_no_longer_works() {
     let sandbox = with(Line::V2_24, &["deletion-seen:80000"]).await;
     let first = token(&sandbox).await;
     let (id, _) = create(&sandbox, &first, KEYS, "second").await;
@@ -265,7 +265,7 @@ async fn a_deletion_can_be_seen_late_and_counts_from_the_beginning() {
 }
 
 #[tokio::test]
-async fn a_list_of_access_keys_ends_after_a_hundred_and_does_not_say_so() {
+async fn a_list_of_access_keys_is_cut_at_a_hundred_without_notice() {
     let sandbox = with(Line::V2_24, &["other-keys:300"]).await;
     let first = token(&sandbox).await;
     let listed = async |query: &str| {
@@ -309,7 +309,7 @@ async fn a_list_of_access_keys_ends_after_a_hundred_and_does_not_say_so() {
 }
 
 #[tokio::test]
-async fn the_keys_of_others_are_the_administrations_alone_and_can_have_equal_names() {
+async fn keys_of_other_users_are_listed_only_by_administration_endpoints() {
     let sandbox = with(Line::V2_20, &["other-keys:10000"]).await;
     let first = token(&sandbox).await;
     let path = "/api/v1/administration/user-applications";
@@ -346,7 +346,7 @@ async fn the_keys_of_others_are_the_administrations_alone_and_can_have_equal_nam
 }
 
 #[tokio::test]
-async fn clusters_have_the_versions_of_the_setting_or_its_status() {
+async fn the_clusters_setting_sets_cluster_versions_or_a_status() {
     for line in Line::ALL {
         let sandbox = with(line, &["clusters:2.20,null,2.9,absent,2.24.1-rc.1"]).await;
         let first = token(&sandbox).await;
@@ -391,7 +391,7 @@ async fn clusters_have_the_versions_of_the_setting_or_its_status() {
 }
 
 #[tokio::test]
-async fn a_server_with_another_clock_has_it_in_all_that_it_says() {
+async fn a_shifted_server_clock_appears_in_every_response() {
     let sandbox = with(Line::V2_24, &["clock:-864000"]).await;
     let reply = v2(&sandbox).await;
     let first = reply.token();

@@ -288,7 +288,7 @@ async fn a_path_that_a_line_does_not_have_is_the_web_page_or_404_as_chosen() {
 
 /// Tests every combination of a line, a form and a grant: the status, and the shape of the answer.
 #[tokio::test]
-async fn the_token_endpoints_take_the_grants_of_their_line_and_answer_in_its_fields() {
+async fn token_endpoints_accept_the_grants_and_use_the_fields_of_their_release() {
     const V1: &str = "/api/v1/token";
     const V2: &str = "/api/v2/token";
     const APP_TOKEN: &str = r#"{"grantType":"app_token","AppId":"app","AppSecret":"s3cret & +"}"#;
@@ -338,7 +338,7 @@ async fn the_token_endpoints_take_the_grants_of_their_line_and_answer_in_its_fie
 }
 
 #[tokio::test]
-async fn nothing_is_told_or_done_without_a_token_and_other_methods_are_not_allowed() {
+async fn requests_without_a_token_or_with_another_method_are_refused() {
     let sandbox = start(Line::V2_24).await;
     for (method, path, allowed) in [
         ("PUT", "/api/v1/access-keys", "GET, POST"),
@@ -365,7 +365,7 @@ async fn nothing_is_told_or_done_without_a_token_and_other_methods_are_not_allow
 }
 
 #[tokio::test]
-async fn a_practitioner_may_manage_keys_of_their_own_and_see_what_is_minimal() {
+async fn a_practitioner_may_manage_own_keys_and_list_minimal_clusters() {
     for line in Line::ALL {
         let sandbox = Sandbox::start(Options {
             role: Role::Practitioner,
@@ -397,7 +397,7 @@ async fn a_practitioner_may_manage_keys_of_their_own_and_see_what_is_minimal() {
 }
 
 #[tokio::test]
-async fn access_rules_tell_the_user_of_a_key_and_a_service_account_by_itself() {
+async fn access_rules_name_the_user_of_a_key_or_the_service_account() {
     let sandbox = start(Line::V2_24).await;
     let rule = async |token: &str| {
         let reply = managed(&sandbox, token, "GET", RULES_PATH, "").await;
@@ -426,7 +426,7 @@ async fn access_rules_tell_the_user_of_a_key_and_a_service_account_by_itself() {
 }
 
 #[tokio::test]
-async fn the_metadata_of_clusters_is_without_their_status() {
+async fn the_metadata_of_clusters_omits_their_status() {
     let sandbox = start(Line::V2_23).await;
     let token = token(&sandbox).await;
     let path = "/api/v1/clusters?verbosity=metadata";

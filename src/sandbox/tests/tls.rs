@@ -63,7 +63,7 @@ fn refusal(error: &io::Error) -> &CertificateError {
 }
 
 #[tokio::test]
-async fn who_trusts_its_authority_gets_tokens_under_each_of_its_names_and_others_shake_no_hands() {
+async fn only_clients_that_trust_the_sandbox_ca_complete_a_tls_handshake() {
     let sandbox = encrypted().await;
     let (raw, end) = ask_for_token(&sandbox).await;
     end.unwrap();
@@ -126,7 +126,7 @@ async fn the_certificate_is_switched_for_new_connections() {
 }
 
 #[tokio::test]
-async fn what_would_pass_unnoticed_is_refused() {
+async fn tls_faults_that_would_have_no_effect_are_refused() {
     let (clear, sandbox) = (start(Line::V2_24).await, encrypted().await);
     let fault = Fault::Tls(TlsFault::Expired);
     let timeline = Timeline::new([(PATIENCE, Some(fault.clone()))]);
@@ -142,7 +142,7 @@ async fn what_would_pass_unnoticed_is_refused() {
 }
 
 #[tokio::test]
-async fn answers_by_hand_arrive_as_they_do_in_the_clear() {
+async fn raw_responses_are_the_same_with_tls_as_without() {
     let sandbox = encrypted().await;
     for (fault, ends_well) in [("drip:0", true), ("reset", false)] {
         let fault = Fault::parse(fault).unwrap();

@@ -3,7 +3,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn a_text_is_read_line_by_line() {
+fn a_timeline_is_parsed_line_by_line() {
     let text = "# an outage\n\n0 status:503\n  10\thang  \r\n10 none\n12.5 raw:{\"a b\": 1} # c\n";
     let raw = Fault::parse("raw:{\"a b\": 1} # c").unwrap();
     assert_eq!(
@@ -19,7 +19,7 @@ fn a_text_is_read_line_by_line() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_line() {
+fn a_fault_in_a_timeline_is_reported_with_its_line() {
     for (text, line, why) in [
         ("hang", 1, InvalidStep::Shape),
         ("1 hang\n2", 2, InvalidStep::Shape),
@@ -43,7 +43,7 @@ fn what_is_wrong_is_told_with_its_line() {
 }
 
 #[test]
-fn steps_in_any_order_are_put_in_order_and_those_of_one_moment_stay_as_they_are() {
+fn timeline_steps_are_sorted_by_time_and_the_sort_is_stable() {
     let timeline = Timeline::new([
         (SECOND * 2, None),
         (SECOND, Some(Fault::Hang)),

@@ -88,7 +88,7 @@ type Step<'a> = (
 );
 
 #[test]
-fn a_record_goes_through_a_rotation_in_every_store_of_files() {
+fn every_file_store_supports_each_step_of_a_rotation() {
     let place = TestStore::new();
     let lock = place.lock();
     let id = RotationId::of(1);
@@ -119,7 +119,7 @@ fn a_record_goes_through_a_rotation_in_every_store_of_files() {
 }
 
 #[test]
-fn a_record_of_another_rotation_or_of_none_is_not_replaced() {
+fn a_record_of_another_or_no_rotation_is_not_replaced() {
     let place = TestStore::new();
     let lock = place.lock();
     let [store, _] = place.stores();
@@ -141,7 +141,7 @@ fn a_record_of_another_rotation_or_of_none_is_not_replaced() {
 }
 
 #[test]
-fn a_record_that_was_enrolled_between_reading_and_writing_stays() {
+fn a_record_enrolled_between_read_and_write_is_not_replaced() {
     let place = TestStore::new();
     let lock = place.lock();
     let [store, _] = place.stores();
@@ -195,7 +195,7 @@ impl StoreWriter for Faulty {
 }
 
 #[test]
-fn a_write_that_failed_and_one_that_may_come_late_are_told_apart_and_read_back() {
+fn a_failed_write_and_an_uncertain_one_are_distinguished_by_reading_back() {
     let place = TestStore::new();
     let lock = place.lock();
     let faulty = Faulty {

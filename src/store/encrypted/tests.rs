@@ -89,7 +89,7 @@ fn secret(record: &Record) -> &str {
 }
 
 #[test]
-fn writing_takes_no_identity_and_reading_does() {
+fn reading_needs_the_identity_and_writing_does_not() {
     let (place, a) = (TestStore::new(), name("a"));
     assert!(place.store.load(&a).unwrap().is_none());
     place.put(&a, "canary");
@@ -109,7 +109,7 @@ fn writing_takes_no_identity_and_reading_does() {
 }
 
 #[test]
-fn a_record_that_was_changed_meanwhile_is_not_replaced_though_it_was_not_opened() {
+fn a_changed_encrypted_record_is_not_replaced_even_without_decryption() {
     let (place, a) = (TestStore::new(), name("a"));
     place.put(&a, "one");
     let seen = place.store.look(&a).revision;
@@ -128,7 +128,7 @@ fn a_record_that_was_changed_meanwhile_is_not_replaced_though_it_was_not_opened(
 }
 
 #[test]
-fn a_swapped_file_is_refused_and_named() {
+fn a_file_swapped_between_profiles_is_refused_and_named() {
     let (place, a, b) = (TestStore::new(), name("a"), name("b"));
     place.put(&a, "of a");
     place.put(&b, "of b");
@@ -142,7 +142,7 @@ fn a_swapped_file_is_refused_and_named() {
 }
 
 #[test]
-fn what_is_no_record_of_this_store_is_refused_with_its_reason() {
+fn an_invalid_encrypted_record_is_refused_with_the_reason() {
     let (place, a) = (TestStore::new(), name("a"));
     place.put(&a, "canary");
     place.unlock();
@@ -222,7 +222,7 @@ fn the_largest_record_fits() {
 }
 
 #[test]
-fn an_identity_of_another_recipient_unlocks_nothing() {
+fn an_identity_of_another_recipient_does_not_unlock_the_store() {
     let keys = StoreKeys::default();
     let (ours, other) = (Identity::generate(), Identity::generate());
     let recipient = ours.recipient();
@@ -241,7 +241,7 @@ fn an_identity_of_another_recipient_unlocks_nothing() {
 }
 
 #[test]
-fn without_a_recipient_nothing_is_written_in_the_clear() {
+fn without_a_recipient_no_record_is_written() {
     let (place, a) = (TestStore::new(), name("a"));
     place.store.keys().encrypt_to(None);
     let seen = place.store.look(&a).revision;

@@ -114,7 +114,7 @@ fn chmod(path: &Path, mode: u32) {
 }
 
 #[test]
-fn what_is_saved_is_loaded_until_it_is_replaced_or_removed() {
+fn a_saved_record_loads_until_it_is_replaced_or_removed() {
     let place = test_store();
     assert_eq!(place.secret("a"), None, "before the folder is there");
     assert!(!place.remove("a").unwrap());
@@ -131,7 +131,7 @@ fn what_is_saved_is_loaded_until_it_is_replaced_or_removed() {
 }
 
 #[test]
-fn everything_that_is_made_is_its_owners_alone() {
+fn all_created_store_files_and_folders_are_private() {
     let place = test_store();
     let dir = &place.state;
     place.save("a", &record("x")).unwrap();
@@ -147,7 +147,7 @@ fn everything_that_is_made_is_its_owners_alone() {
 }
 
 #[test]
-fn a_record_that_somebody_else_may_have_is_refused() {
+fn a_record_accessible_to_other_users_is_refused() {
     let place = test_store();
     let dir = &place.state;
     place.save("a", &record("x")).unwrap();
@@ -178,7 +178,7 @@ fn a_record_that_somebody_else_may_have_is_refused() {
 }
 
 #[test]
-fn what_is_not_a_file_is_refused_and_never_waited_for() {
+fn a_record_that_is_not_a_regular_file_is_refused_without_blocking() {
     let place = test_store();
     place.save("b", &record("x")).unwrap();
     let file = place.store.path(&name("a"));
@@ -196,7 +196,7 @@ fn what_is_not_a_file_is_refused_and_never_waited_for() {
 }
 
 #[test]
-fn a_folder_that_is_open_to_others_or_a_link_is_refused() {
+fn a_store_folder_that_is_accessible_to_others_or_a_link_is_refused() {
     let place = test_store();
     let dir = place.state.path().to_owned();
     place.save("a", &record("x")).unwrap();
@@ -225,7 +225,7 @@ fn a_folder_that_is_open_to_others_or_a_link_is_refused() {
 }
 
 #[test]
-fn a_huge_or_spoilt_record_is_refused_without_its_text() {
+fn a_huge_or_corrupted_record_is_refused_without_quoting_it() {
     let place = test_store();
     place.save("a", &record("x")).unwrap();
     let file = place.store.path(&name("a"));
@@ -245,7 +245,7 @@ fn a_huge_or_spoilt_record_is_refused_without_its_text() {
 }
 
 #[test]
-fn while_another_program_changes_the_profile_it_is_read_but_not_changed() {
+fn a_locked_profile_can_be_read_but_not_changed() {
     let place = test_store();
     place.save("a", &record("one")).unwrap();
     let lock = place.locks.take(&name("a")).unwrap();
@@ -263,7 +263,7 @@ fn while_another_program_changes_the_profile_it_is_read_but_not_changed() {
 }
 
 #[test]
-fn a_change_replaces_only_what_its_writer_has_read() {
+fn a_write_replaces_only_the_record_that_was_read() {
     let place = test_store();
     let a = name("a");
     let lock = place.locks.take(&a).unwrap();
@@ -292,7 +292,7 @@ fn a_change_replaces_only_what_its_writer_has_read() {
 }
 
 #[test]
-fn what_could_not_be_read_is_replaced_as_a_whole_unless_it_was_mended_meanwhile() {
+fn an_unreadable_record_is_replaced_unless_repaired_meanwhile() {
     let place = test_store();
     place.save("a", &record("1")).unwrap();
     let (a, file) = (name("a"), place.store.path(&name("a")));
@@ -321,7 +321,7 @@ fn what_could_not_be_read_is_replaced_as_a_whole_unless_it_was_mended_meanwhile(
 }
 
 #[test]
-fn of_two_writers_that_have_read_the_same_exactly_one_writes() {
+fn of_concurrent_writers_with_one_revision_exactly_one_succeeds() {
     let place = test_store();
     let a = name("a");
     let locks = place.locks.clone().with_tries(4_000);
@@ -353,7 +353,7 @@ fn of_two_writers_that_have_read_the_same_exactly_one_writes() {
 }
 
 #[test]
-fn a_secret_that_a_killed_writer_left_is_removed_by_the_next_of_any_profile() {
+fn temporary_files_of_a_killed_writer_are_removed_by_the_next_writer() {
     let place = test_store();
     place.save("a", &record("x")).unwrap();
     let temporary = |name: &str| fs::write(place.folder().join(name), "canary").unwrap();
@@ -390,7 +390,7 @@ fn a_secret_that_a_killed_writer_left_is_removed_by_the_next_of_any_profile() {
 }
 
 #[test]
-fn a_reader_sees_an_old_record_or_a_new_one_and_never_a_part() {
+fn a_reader_sees_the_old_or_the_new_record_but_never_a_partial_one() {
     let place = test_store();
     let locks = place.locks.clone().with_tries(4_000);
     place.save("a", &record("0")).unwrap();
@@ -414,7 +414,7 @@ fn a_reader_sees_an_old_record_or_a_new_one_and_never_a_part() {
 }
 
 #[test]
-fn what_root_makes_for_a_daemons_user_is_that_users() {
+fn store_files_made_by_root_belong_to_the_daemon_user() {
     if uid() != 0 {
         return; // Only root can give files away.
     }

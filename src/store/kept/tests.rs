@@ -72,7 +72,7 @@ fn assert_same(read: Option<RotationData>, wanted: &RotationData) {
 }
 
 #[test]
-fn a_token_and_an_answer_are_kept_beside_the_record_and_removed() {
+fn rotation_data_is_stored_beside_the_record_and_removed() {
     let place = TestStore::new();
     let lock = place.lock();
     for (store, file) in place.stores() {
@@ -99,7 +99,7 @@ fn a_token_and_an_answer_are_kept_beside_the_record_and_removed() {
 }
 
 #[test]
-fn the_longest_token_and_answer_have_room() {
+fn the_longest_token_and_response_fit_into_a_slot() {
     let place = TestStore::new();
     let lock = place.lock();
     let (token, answer) = ("\"".repeat(MAX_TOKEN_LEN), vec![0xff; 64 * 1024]);
@@ -115,7 +115,7 @@ fn the_longest_token_and_answer_have_room() {
 }
 
 #[test]
-fn an_encrypted_slot_shows_nothing_and_is_of_its_profile_alone() {
+fn an_encrypted_slot_hides_its_content_and_is_bound_to_its_profile() {
     let place = TestStore::new();
     let [_, (store, file)] = place.stores();
     store
@@ -134,7 +134,7 @@ fn an_encrypted_slot_shows_nothing_and_is_of_its_profile_alone() {
 }
 
 #[test]
-fn what_is_not_a_whole_slot_is_unclear_and_its_text_is_not_told() {
+fn an_incomplete_slot_is_an_error_that_does_not_quote_it() {
     let place = TestStore::new();
     let [(store, file), _] = place.stores();
     store

@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_process_writes_is_read_as_it_was() {
+    fn an_outcome_of_the_keyring_process_reads_back_unchanged() {
         let faults = [
             KeyringFault::NoBus,
             KeyringFault::Foreign(7),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_record_is_not_saved() {
+    fn an_incomplete_record_is_not_saved() {
         let profile = ProfileName::parse("a").unwrap();
         let whole = br#"{"client_id":"a","client_secret":"canary"}"#;
         for len in 0..=whole.len() {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_whole_outcome_is_none_and_tells_whether_it_was_begun() {
+    fn an_incomplete_outcome_only_tells_whether_the_call_began() {
         for (written, begun) in [
             (&b""[..], false),
             (&[BEGUN], true),

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signal_is_read_as_it_was_written() {
+    fn a_signal_byte_converts_back_to_its_signal() {
         for (signal, _) in Signal::ALL {
             assert_eq!(Signal::of(signal.byte()), Some(signal));
         }

@@ -173,7 +173,7 @@ fn reason(error: &StoreError) -> String {
 }
 
 #[test]
-fn a_record_is_kept_replaced_and_removed() {
+fn a_record_is_stored_replaced_and_removed() {
     let entry = Arc::new(Fake::default());
     let store = store(&entry);
     assert_eq!(secret(&store), None);
@@ -188,7 +188,7 @@ fn a_record_is_kept_replaced_and_removed() {
 }
 
 #[test]
-fn a_change_replaces_only_what_its_writer_has_read() {
+fn a_write_replaces_only_the_entry_that_was_read() {
     let entry = Arc::new(Fake::default());
     let (keyring, lock) = (store(&entry), lock().1);
     let absent = keyring.look(&name()).revision;
@@ -226,7 +226,7 @@ fn a_change_replaces_only_what_its_writer_has_read() {
 }
 
 #[test]
-fn an_entry_that_is_no_record_is_told_without_its_text() {
+fn an_invalid_keyring_entry_is_reported_without_quoting_it() {
     let entry = Arc::new(Fake::default());
     *entry.secret.lock().unwrap() = Some(b"canary".to_vec());
     let error = store(&entry).load(&name()).unwrap_err();
@@ -236,7 +236,7 @@ fn an_entry_that_is_no_record_is_told_without_its_text() {
 }
 
 #[test]
-fn what_a_lost_call_may_have_done_is_said_to_be_unknown() {
+fn the_effect_of_a_lost_keyring_call_is_reported_as_unknown() {
     let entry = Arc::new(Fake::default());
     let store = store(&entry);
     for fault in [
@@ -263,7 +263,7 @@ fn what_a_lost_call_may_have_done_is_said_to_be_unknown() {
 }
 
 #[test]
-fn a_keyring_that_cannot_be_used_is_left_alone() {
+fn an_unusable_keyring_fails_every_operation_without_a_change() {
     let locked = KeyringStore::with(Unusable(KeyringFault::Locked), LONG);
     for error in [
         locked.probe(&name()).unwrap_err(),
@@ -280,7 +280,7 @@ fn a_keyring_that_cannot_be_used_is_left_alone() {
 }
 
 #[test]
-fn a_token_and_an_answer_are_kept_in_an_entry_of_their_own() {
+fn rotation_data_is_stored_in_its_own_keyring_entry() {
     let entry = Arc::new(Fake::default());
     let (store, lock) = (store(&entry), lock().1);
     save(&store, &record("s")).unwrap();
@@ -315,7 +315,7 @@ fn a_token_and_an_answer_are_kept_in_an_entry_of_their_own() {
 }
 
 #[test]
-fn a_rotation_writes_an_entry_only_for_the_rotation_that_it_expects() {
+fn a_rotation_writes_an_entry_only_for_its_own_rotation_id() {
     let entry = Arc::new(Fake::default());
     let (store, lock) = (store(&entry), lock().1);
     let bound = |secret: &str| {

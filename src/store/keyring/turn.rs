@@ -77,7 +77,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(600);
 
     #[test]
-    fn calls_take_turns() {
+    fn keyring_calls_run_one_after_the_other() {
         let turn = Arc::new(CallQueue::default());
         let running = Arc::new(AtomicUsize::new(0));
         let calls: Vec<_> = (0..8)
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_turn_fails_together_with_the_call_that_is_late_and_others_do_not() {
+    fn callers_queued_behind_a_late_keyring_call_fail_with_it() {
         let turn = Arc::new(CallQueue::default());
         let (go, gate) = channel::<()>();
         let (begin, begun) = channel();

@@ -34,7 +34,7 @@ fn is_busy(locks: &Locks, profile: &str) -> bool {
 }
 
 #[test]
-fn a_lock_keeps_out_its_own_profile_alone_and_leaves_no_file() {
+fn a_lock_excludes_only_its_own_profile_and_leaves_no_file() {
     let (dir, locks) = locks();
     let held = locks.take(&name("a")).unwrap();
     let file = dir.path().join("locks/a.lock");
@@ -51,7 +51,7 @@ fn a_lock_keeps_out_its_own_profile_alone_and_leaves_no_file() {
 }
 
 #[test]
-fn a_writer_that_waits_tells_so_once() {
+fn a_waiting_writer_reports_the_wait_once() {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static TOLD: AtomicUsize = AtomicUsize::new(0);
     let (_dir, locks) = locks();
@@ -69,7 +69,7 @@ fn a_writer_that_waits_tells_so_once() {
 }
 
 #[test]
-fn a_lock_ends_with_the_process_that_holds_it() {
+fn a_lock_is_released_when_its_process_ends() {
     let (dir, locks) = locks();
     drop(locks.take(&name("a")).unwrap());
     let file = dir.path().join("locks/a.lock");
@@ -99,7 +99,7 @@ fn a_lock_ends_with_the_process_that_holds_it() {
 }
 
 #[test]
-fn a_lock_of_which_another_user_may_have_a_part_is_refused() {
+fn a_lock_file_accessible_to_another_user_is_refused() {
     let (dir, locks) = locks();
     drop(locks.take(&name("a")).unwrap());
     let (folder, elsewhere) = (dir.path().join("locks"), dir.path().join("elsewhere"));
@@ -131,7 +131,7 @@ fn a_lock_of_which_another_user_may_have_a_part_is_refused() {
 }
 
 #[test]
-fn root_does_not_give_away_a_lock_that_it_has_not_made() {
+fn root_does_not_give_away_a_lock_file_of_another_process() {
     if uid() != 0 {
         return; // Only root can give files away.
     }
@@ -159,7 +159,7 @@ fn root_does_not_give_away_a_lock_that_it_has_not_made() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn root_leaves_no_lock_that_it_cannot_give_away() {
+fn root_removes_a_lock_file_that_it_cannot_give_away() {
     use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
     if uid() != 0 {
         return; // Only root can give files away.
@@ -192,7 +192,7 @@ fn as_user<T: Send>(uid: u32, what: impl FnOnce() -> T + Send) -> T {
 }
 
 #[test]
-fn a_state_that_cannot_be_made_leaves_a_profile_without_a_lock_but_not_without_a_keyring() {
+fn without_a_state_folder_the_keyring_still_works_without_a_lock() {
     let removal = |state: &Path, lock: &ProfileLock| {
         crate::store::Removals::new(state, lock.locks.owner).end(lock)
     };
@@ -254,7 +254,7 @@ fn a_state_that_cannot_be_made_leaves_a_profile_without_a_lock_but_not_without_a
 }
 
 #[test]
-fn a_lock_that_root_gives_away_is_waited_for_from_when_it_is_seen() {
+fn a_lock_file_not_yet_given_away_by_root_is_retried_a_few_times() {
     let (met, other) = (true, false);
     for (tries, stays) in [
         (vec![met; 3], false),
@@ -271,7 +271,7 @@ fn a_lock_that_root_gives_away_is_waited_for_from_when_it_is_seen() {
 }
 
 #[test]
-fn where_there_are_no_locks_only_a_file_that_was_just_made_is_removed() {
+fn without_lock_support_only_a_newly_made_lock_file_is_removed() {
     let (dir, locks) = locks();
     let held = locks.take(&name("a")).unwrap();
     let without = Locks {

@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_move_of_this_profile_is_a_fault_and_never_taken_for_one() {
+    fn an_invalid_move_file_is_a_fault() {
         let name = ProfileName::parse("a").unwrap();
         let good = r#"{"version":1,"profile":"a","config":"/c","migration":{"from":"file","to":"keyring","client_id":"x","created_at":1}}"#;
         assert!(parse(good.as_bytes(), &name).is_ok());

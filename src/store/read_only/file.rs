@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_end_is_dropped_and_nothing_else() {
+    fn only_one_trailing_line_end_is_removed() {
         for (bytes, expected) in [
             (&b"secret"[..], Some("secret")),
             (b"secret\n", Some("secret")),

@@ -71,7 +71,7 @@ impl TestStore {
 }
 
 #[test]
-fn a_file_is_the_secret_with_at_most_one_line_end() {
+fn a_file_source_gives_the_secret_without_one_line_end() {
     let place = TestStore::new();
     for end in ["", "\n", "\r\n"] {
         let file = place.file("secret", format!("{SECRET}{end}"));
@@ -98,7 +98,7 @@ fn a_file_is_the_secret_with_at_most_one_line_end() {
 }
 
 #[test]
-fn a_file_of_a_gibibyte_is_refused_by_its_size() {
+fn a_file_source_of_a_gibibyte_is_refused() {
     let place = TestStore::new();
     let path = place.file("secret", "");
     std::fs::File::options()
@@ -112,7 +112,7 @@ fn a_file_of_a_gibibyte_is_refused_by_its_size() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_without_a_wait() {
+fn a_source_that_is_not_a_regular_file_is_refused_without_blocking() {
     let place = TestStore::new();
     let fifo = place.path("fifo");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
@@ -134,7 +134,7 @@ fn what_is_no_regular_file_is_refused_without_a_wait() {
 }
 
 #[test]
-fn links_are_followed_and_a_file_that_others_can_write_is_refused() {
+fn links_are_followed_and_a_file_writable_by_others_is_refused() {
     let place = TestStore::new();
     let data = place.path("..2026");
     std::fs::create_dir(&data).unwrap();
@@ -162,7 +162,7 @@ fn links_are_followed_and_a_file_that_others_can_write_is_refused() {
 }
 
 #[test]
-fn a_systemd_credential_is_in_the_folder_that_systemd_passes() {
+fn a_systemd_credential_is_read_from_the_credentials_folder() {
     let place = TestStore::new();
     place.file("ci.secret", SECRET);
     let source = || SecretSource::SystemdCredential("ci.secret".into());
@@ -180,7 +180,7 @@ fn a_systemd_credential_is_in_the_folder_that_systemd_passes() {
 }
 
 #[test]
-fn a_command_prints_the_secret_and_every_failure_is_told_without_its_output() {
+fn a_command_source_gives_the_secret_and_its_failures_quote_no_output() {
     let place = TestStore::new();
     place
         .of_command(&format!("echo {SECRET}; echo canary >&2"))
@@ -208,7 +208,7 @@ fn a_command_prints_the_secret_and_every_failure_is_told_without_its_output() {
 }
 
 #[test]
-fn a_program_that_others_can_write_is_not_run() {
+fn a_command_that_other_users_can_change_is_not_run() {
     let place = TestStore::new();
     let ran = place.path("ran");
     let words = place.program(&format!("touch {}; echo {SECRET}", ran.display()));
@@ -239,7 +239,7 @@ fn a_program_that_others_can_write_is_not_run() {
 }
 
 #[test]
-fn a_pair_of_files_that_is_replaced_in_between_is_read_again() {
+fn a_pair_of_source_files_replaced_during_the_read_is_read_again() {
     let place = TestStore::new();
     let id = place.file("id", "old");
     let (next, count) = (place.file("next", "new"), place.path("count"));
@@ -262,7 +262,7 @@ fn a_pair_of_files_that_is_replaced_in_between_is_read_again() {
 }
 
 #[test]
-fn what_was_copied_with_quotes_spaces_or_a_name_around_it_is_refused_with_the_reason() {
+fn a_secret_with_quotes_spaces_or_a_name_around_it_is_refused() {
     let place = TestStore::new();
     for (text, around) in [
         (format!("\"{SECRET}\"\n"), "quotes around it"),

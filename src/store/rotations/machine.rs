@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_is_its_host_name_and_the_id_of_its_run() {
+    fn a_machine_is_identified_by_host_name_and_boot_id() {
         let told = Machine::told("host\n", "0b9f-12\n");
         assert_eq!((&*told.host, &*told.boot), ("host", "0b9f-12"));
         assert_eq!(Machine::told("host", "what?").boot, "");
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn this_machine_has_a_name_and_the_same_run_at_each_look() {
+    fn this_machine_has_a_host_name_and_a_stable_boot_id() {
         let this = Machine::this();
         assert!(!this.host.is_empty());
         assert_eq!(this.boot.len(), 36, "{this:?}");

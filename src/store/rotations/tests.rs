@@ -99,7 +99,7 @@ impl TestStore {
 }
 
 #[test]
-fn a_journal_is_read_as_it_was_written_until_the_rotation_ends() {
+fn a_journal_reads_back_unchanged_until_the_rotation_ends() {
     let place = TestStore::new();
     let rotations = &place.rotations;
     let read = rotations.read(&name()).unwrap();
@@ -135,7 +135,7 @@ fn a_journal_is_read_as_it_was_written_until_the_rotation_ends() {
 }
 
 #[test]
-fn a_journal_that_is_cut_anywhere_is_unclear_and_its_whole_names_are_told() {
+fn a_truncated_journal_is_unclear_and_its_complete_key_names_are_reported() {
     let place = TestStore::new();
     place.rotations.write(&place.lock(), &journal()).unwrap();
     let whole = std::fs::read(place.rotations.path(&name())).unwrap();
@@ -158,7 +158,7 @@ fn a_journal_that_is_cut_anywhere_is_unclear_and_its_whole_names_are_told() {
 }
 
 #[test]
-fn a_later_or_foreign_journal_is_unclear_and_its_names_are_told() {
+fn a_journal_of_another_version_or_profile_is_unclear_and_names_its_keys() {
     let place = TestStore::new();
     place.rotations.write(&place.lock(), &journal()).unwrap();
     let whole = std::fs::read_to_string(place.rotations.path(&name())).unwrap();
@@ -192,7 +192,7 @@ fn a_later_or_foreign_journal_is_unclear_and_its_names_are_told() {
 }
 
 #[test]
-fn a_machine_knows_its_own_journal_and_not_that_of_another_host() {
+fn a_journal_shows_whether_it_was_started_on_this_host_and_boot() {
     for (host, boot, started_on) in [
         ("h", "b", StartedOn::ThisBoot),
         ("h", "later", StartedOn::EarlierBoot),
@@ -208,12 +208,12 @@ fn a_machine_knows_its_own_journal_and_not_that_of_another_host() {
 }
 
 #[test]
-fn the_names_that_may_be_at_the_server_are_told_once_each() {
+fn possible_key_names_at_the_server_are_listed_once_each() {
     assert_eq!(journal().names(), ["jeton-a-1", "jeton-a-2"]);
 }
 
 #[test]
-fn keys_that_are_left_are_written_down_until_none_is() {
+fn leftover_keys_are_recorded_until_the_list_is_empty() {
     let place = TestStore::new();
     let rotations = &place.rotations;
     assert_eq!(rotations.left(&name()).unwrap(), []);

@@ -86,7 +86,7 @@ fn given(loaded: Loaded) -> Result<String, String> {
 }
 
 #[tokio::test]
-async fn a_command_that_failed_is_not_run_again_for_an_attempt_and_the_reason_says_what_runs_it() {
+async fn a_failed_command_is_not_rerun_for_an_attempt_and_the_remedy_is_named() {
     for (script, says) in [
         ("exit 3", "failed (exit status: 3)"),
         ("true", "gives nothing"),
@@ -118,7 +118,7 @@ async fn a_command_that_failed_is_not_run_again_for_an_attempt_and_the_reason_sa
 }
 
 #[tokio::test]
-async fn a_command_that_fails_later_leaves_what_it_gave_to_the_next_attempts() {
+async fn attempts_use_the_last_command_result_after_a_later_failure() {
     let place = TestStore::new("echo first");
     assert_eq!(
         given(place.credential.load_for_attempt().await).unwrap(),
@@ -140,7 +140,7 @@ async fn a_command_that_fails_later_leaves_what_it_gave_to_the_next_attempts() {
 }
 
 #[tokio::test]
-async fn a_command_that_was_not_run_is_tried_again() {
+async fn a_command_that_could_not_be_started_is_tried_again() {
     let place = TestStore::new("echo canary");
     let program = place.path("program");
     fs::set_permissions(&program, Permissions::from_mode(0o722)).unwrap();

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_beside_the_files_is_found() {
+    fn an_account_source_other_than_files_is_found() {
         for (text, source) in [
             ("", None),
             ("passwd: files\ngroup: files\n", None),

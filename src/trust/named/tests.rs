@@ -28,7 +28,7 @@ fn facts(kind: FileType, owner: u32, mode: u32) -> FileFacts {
 }
 
 #[test]
-fn a_key_is_for_its_owner_and_for_the_group_that_root_has_chosen() {
+fn a_key_may_be_readable_by_its_owner_and_a_group_set_by_root() {
     for (owner, mode, good, in_volume) in [
         (1000, 0o600, true, true),
         (1000, 0o400, true, true),
@@ -50,7 +50,7 @@ fn a_key_is_for_its_owner_and_for_the_group_that_root_has_chosen() {
 }
 
 #[test]
-fn only_root_can_change_what_is_roots_and_closed_to_all_others() {
+fn only_root_can_change_a_root_owned_folder_without_write_bits_for_others() {
     for (owner, mode, good) in [
         (0, 0o755, true),
         (0, 0o644, true),
@@ -101,7 +101,7 @@ fn a_file_that_others_can_write_to_is_refused_with_a_remedy() {
 }
 
 #[test]
-fn a_key_that_others_can_read_is_refused_and_a_certificate_is_not() {
+fn a_key_readable_by_others_is_refused_but_a_certificate_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().canonicalize().unwrap().join("us.key");
     fs::write(&path, "key").unwrap();
@@ -120,7 +120,7 @@ fn a_key_that_others_can_read_is_refused_and_a_certificate_is_not() {
 }
 
 #[test]
-fn a_key_that_an_access_list_lets_others_read_is_refused() {
+fn a_key_readable_by_others_through_an_access_list_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().canonicalize().unwrap().join("us.key");
     fs::write(&path, "key").unwrap();
@@ -170,7 +170,7 @@ fn a_key_that_an_access_list_lets_others_read_is_refused() {
 }
 
 #[test]
-fn no_more_than_the_cap_is_read_and_no_pipe_is_waited_for() {
+fn a_read_is_limited_in_size_and_does_not_block_on_a_pipe() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
     let read = |path: &Path| read_named(path, uid(), Purpose::CaFile, CAP);

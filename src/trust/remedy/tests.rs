@@ -45,7 +45,7 @@ fn denied() -> TrustFault {
 }
 
 #[test]
-fn what_others_can_write_to_is_closed_by_those_who_can_close_it() {
+fn the_remedy_for_a_writable_path_names_the_user_who_can_fix_it() {
     for (path, mode, owner, purpose, reader, expected) in [
         (
             "/home/u/c",
@@ -116,7 +116,7 @@ fn what_others_can_write_to_is_closed_by_those_who_can_close_it() {
 }
 
 #[test]
-fn what_must_be_ours_alone_is_closed_unless_it_is_for_more_than_that() {
+fn the_remedy_for_a_private_path_removes_access_unless_it_is_shared() {
     let of_its_own = |path: &str| {
         format!("give the socket a folder of its own: --socket {path}/jeton/jeton.sock")
     };
@@ -193,7 +193,7 @@ fn what_must_be_ours_alone_is_closed_unless_it_is_for_more_than_that() {
 }
 
 #[test]
-fn what_is_anothers_is_left_to_its_owner() {
+fn the_remedy_for_a_file_of_another_user_is_left_to_that_user() {
     for (path, why, purpose, reader, expected) in [
         // Root hands over what it set up for another user, but never takes over what belongs to that user.
         (
@@ -290,7 +290,7 @@ fn what_is_anothers_is_left_to_its_owner() {
 }
 
 #[test]
-fn the_systems_daemon_is_put_right_in_its_own_places() {
+fn remedies_for_the_system_daemon_fix_its_own_paths() {
     const STATE_ALONE: &str =
         "fix it as root: the system's daemon has its state in /var/lib/jeton alone";
     for (path, why, purpose, reader, expected) in [
@@ -346,7 +346,7 @@ fn the_systems_daemon_is_put_right_in_its_own_places() {
 }
 
 #[test]
-fn a_usual_place_that_cannot_be_made_names_the_three_ways() {
+fn a_default_path_that_cannot_be_made_has_three_remedies() {
     for why in [
         denied(),
         TrustFault::io("make", io::ErrorKind::ReadOnlyFilesystem.into()),
@@ -365,7 +365,7 @@ fn a_usual_place_that_cannot_be_made_names_the_three_ways() {
 
 /// No remedy may ever ask for these changes.
 #[test]
-fn no_remedy_breaks_anything_else() {
+fn no_remedy_breaks_other_users_or_files() {
     let doubted = TrustFault::Writable {
         mode: 0o775,
         owner: 0,

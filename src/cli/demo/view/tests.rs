@@ -21,7 +21,7 @@ fn text(lines: &[Line], columns: usize, colour: bool) -> String {
 }
 
 #[test]
-fn the_live_part_says_how_everything_is() {
+fn the_live_part_shows_issuer_token_and_request_state() {
     assert_eq!(
         text(&board(&calm()), 79, false),
         "
@@ -33,7 +33,7 @@ fn the_live_part_says_how_everything_is() {
 }
 
 #[test]
-fn an_outage_a_token_near_its_end_and_what_a_command_says_are_shown() {
+fn the_view_shows_an_outage_a_token_near_expiry_and_command_output() {
     let aside = [output("$ it"), output("says")];
     let bad = LivePart {
         outage: true,
@@ -74,7 +74,7 @@ fn a_narrow_terminal_gets_narrow_lines() {
 }
 
 #[test]
-fn the_bar_is_empty_only_at_the_end_and_never_more_than_full() {
+fn the_bar_is_empty_only_at_expiry_and_never_more_than_full() {
     for (part, full) in [
         (0.0, 0),
         (0.001, 1),
@@ -88,7 +88,7 @@ fn the_bar_is_empty_only_at_the_end_and_never_more_than_full() {
 }
 
 #[test]
-fn nobody_sees_a_whole_token() {
+fn the_view_shows_only_the_first_12_characters_of_a_token() {
     let whole = format!("eyJ{}", "x".repeat(1_110));
     let line = token(&whole).show(usize::MAX, false);
     assert_eq!(
@@ -98,12 +98,12 @@ fn nobody_sees_a_whole_token() {
 }
 
 #[test]
-fn what_a_command_prints_cannot_move_the_cursor() {
+fn control_characters_in_command_output_are_replaced() {
     assert_eq!(output("a\x1b[2Jb\r").show(80, false), "a?[2Jb?");
 }
 
 #[test]
-fn events_tell_when_and_fit_a_terminal_of_80_columns() {
+fn events_show_their_time_and_fit_80_columns() {
     let at = Duration::from_secs(605);
     for (line, text) in [
         (

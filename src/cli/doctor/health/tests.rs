@@ -74,7 +74,7 @@ fn verdicts(profiles: &DaemonProfiles) -> (Option<Verdict>, [Verdict; 2], String
 }
 
 #[test]
-fn nothing_is_well_that_no_daemon_has_tried() {
+fn profile_checks_are_skipped_when_no_daemon_has_tried_them() {
     for (profiles, says) in [
         (DaemonProfiles::NoDaemon, "not tried: no daemon is running"),
         (
@@ -93,7 +93,7 @@ fn nothing_is_well_that_no_daemon_has_tried() {
 }
 
 #[test]
-fn what_a_daemon_has_tried_is_told_as_it_came_out() {
+fn the_verdict_follows_the_result_of_the_daemons_last_attempt() {
     use Verdict::{Fail, Ok as Good, Skip, Warn};
     for (phase, left, kind, expected) in [
         (Phase::Fresh, Some(90), None, (Good, [Good, Good])),
@@ -165,7 +165,7 @@ fn what_a_daemon_has_tried_is_told_as_it_came_out() {
 }
 
 #[test]
-fn what_is_wrong_already_and_what_is_not_about_the_issuer_stays_as_it_is() {
+fn review_keeps_failed_findings_and_findings_not_about_the_issuer() {
     let name = name();
     let profiles = kept(reply(Phase::Fresh, Some(90), None));
     for profiles in [&profiles, &DaemonProfiles::NoDaemon] {
@@ -183,7 +183,7 @@ fn what_is_wrong_already_and_what_is_not_about_the_issuer_stays_as_it_is() {
 }
 
 #[test]
-fn a_rotation_that_needs_a_person_or_waits_is_told() {
+fn a_rotation_that_waits_or_needs_a_person_is_reported() {
     let name = name();
     let found = |reply: ProfileReply| {
         let profiles = kept(reply);
@@ -243,7 +243,7 @@ fn a_rotation_that_needs_a_person_or_waits_is_told() {
 }
 
 #[test]
-fn a_credential_that_cannot_be_used_is_told_beside_the_token_and_with_what_is_wrong() {
+fn an_unusable_credential_is_reported_with_its_reason_beside_the_token() {
     let unusable = |phase, left| {
         kept(ProfileReply {
             unusable: Some("it is not an age file".to_owned()),
@@ -270,7 +270,7 @@ fn a_credential_that_cannot_be_used_is_told_beside_the_token_and_with_what_is_wr
 }
 
 #[test]
-fn a_rejected_secret_of_a_source_is_to_be_replaced_there() {
+fn the_remedy_for_a_rejected_secret_names_its_source() {
     let text = "[profiles.research]\nprovider = \"runai\"\nurl = \"https://a.example\"\n\
                 client-id = \"i\"\nclient-secret = { file = \"/s/ecret\" }\n";
     let config = crate::config::parse(text, &crate::testing::FewNames).unwrap();

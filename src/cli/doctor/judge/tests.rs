@@ -119,7 +119,7 @@ fn a_folder_is_judged_by_its_use() {
 }
 
 #[test]
-fn a_folder_of_sockets_is_said_to_be_private_only_if_it_is() {
+fn the_socket_folder_finding_reports_who_can_pass_through_it() {
     for (passage, verdict, says) in [
         (Traversal::Owner, Good, "/f is private to its owner"),
         (
@@ -145,7 +145,7 @@ fn a_folder_of_sockets_is_said_to_be_private_only_if_it_is() {
 }
 
 #[test]
-fn a_daemon_answers_or_the_finding_says_why_not() {
+fn the_daemon_finding_says_why_no_daemon_answers() {
     let at = |states: &[SocketState]| {
         let places = states.iter().enumerate();
         daemons(
@@ -211,7 +211,7 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
 }
 
 #[test]
-fn a_missing_socket_of_a_service_is_made_again_by_its_unit() {
+fn the_remedy_for_a_missing_service_socket_restarts_its_unit() {
     for (folder, restart) in [
         ("/run", "systemctl restart"),
         ("/run/user/1000", "systemctl --user restart"),
@@ -246,7 +246,7 @@ fn a_missing_socket_of_a_service_is_made_again_by_its_unit() {
 }
 
 #[test]
-fn a_credential_is_there_and_bound_to_what_is_configured() {
+fn the_credential_finding_checks_presence_and_binding() {
     let of = |facts: Result<&CredentialFacts, &NoResult>| {
         let findings = credential("is in a file", &name(), facts);
         findings.into_iter().next().unwrap()
@@ -290,7 +290,7 @@ fn a_credential_is_there_and_bound_to_what_is_configured() {
 }
 
 #[test]
-fn what_no_thread_could_look_at_is_told_with_the_reason() {
+fn a_check_that_got_no_thread_fails_with_the_reason() {
     let refused = NoResult::Refused(NotStarted::NoThread(ErrorKind::WouldBlock.into()));
     let findings = [
         missed("state", Path::new("/s"), &refused),
@@ -306,7 +306,7 @@ fn what_no_thread_could_look_at_is_told_with_the_reason() {
 }
 
 #[test]
-fn an_endpoint_that_has_moved_is_told() {
+fn a_changed_token_endpoint_is_reported_with_the_rebind_command() {
     let at = |url: &str| BoundTarget::Endpoint {
         provider: "oauth2".to_owned(),
         endpoint: Url::parse(url).unwrap(),
@@ -335,7 +335,7 @@ fn reached(status: u16, date: Option<u64>) -> IssuerFacts {
 }
 
 #[test]
-fn every_kind_of_fault_has_a_remedy_and_no_two_of_tls_the_same() {
+fn every_fault_kind_has_a_remedy_and_tls_remedies_differ() {
     let mut remedies = vec![];
     for kind in [
         FaultKind::Dns,
@@ -362,7 +362,7 @@ fn every_kind_of_fault_has_a_remedy_and_no_two_of_tls_the_same() {
 }
 
 #[test]
-fn what_is_set_already_is_not_advised() {
+fn remedies_do_not_advise_settings_that_are_already_set() {
     let ca_file = "ca-file = '/ca.pem'\n";
     let certificate = "client-certificate = { cert = '/us.pem', key = '/us.key' }\n";
     let name_ours = "if it asks for a client certificate, name one: client-certificate";
@@ -404,7 +404,7 @@ fn what_is_set_already_is_not_advised() {
 }
 
 #[test]
-fn an_issuer_that_answers_is_good_unless_it_is_ill_or_names_no_endpoint() {
+fn an_issuer_passes_unless_it_fails_or_names_no_token_endpoint() {
     let bad = Fault::new(FaultKind::Malformed, "names no token endpoint");
     let undiscovered = IssuerFacts {
         discovered: Some(Err(bad)),
@@ -439,7 +439,7 @@ fn a_clock_may_be_a_minute_off() {
 }
 
 #[test]
-fn a_proxy_that_is_set_and_not_used_or_used_and_not_set_is_told() {
+fn a_proxy_that_is_set_but_unused_or_used_but_unset_is_reported() {
     let environment = "proxy = 'environment'";
     let named = "proxy = 'http://proxy:3128'";
     for (url, extra, set, unreached, expected) in [
@@ -458,7 +458,7 @@ fn a_proxy_that_is_set_and_not_used_or_used_and_not_set_is_told() {
 }
 
 #[test]
-fn lingering_matters_to_a_users_daemon_under_systemd() {
+fn lingering_is_checked_only_for_a_user_daemon_under_systemd() {
     let host = Host {
         systemd: true,
         uid: 1000,

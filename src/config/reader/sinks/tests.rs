@@ -28,7 +28,7 @@ fn fault(profile: &str, sinks: &[&str]) -> String {
 }
 
 #[test]
-fn a_sink_is_private_and_removed_at_expiry_unless_it_says_otherwise() {
+fn a_sink_defaults_to_mode_0600_and_removal_at_expiry() {
     let plain = sink(RUNAI, "path = \"t\"\nformat = \"raw\"");
     assert_eq!(
         (plain.mode, plain.replace, plain.keep_expired),
@@ -55,7 +55,7 @@ fn a_sink_is_private_and_removed_at_expiry_unless_it_says_otherwise() {
 }
 
 #[test]
-fn a_bad_sink_is_a_fault_with_its_place_and_what_to_do() {
+fn a_fault_in_a_sink_has_its_position_and_a_remedy() {
     for (keys, why) in [
         ("format = \"raw\"", "path is missing"),
         ("path = \"t\"", "format is missing"),
@@ -140,7 +140,7 @@ fn a_bad_sink_is_a_fault_with_its_place_and_what_to_do() {
 }
 
 #[test]
-fn two_sinks_never_write_one_file() {
+fn two_sinks_with_the_same_file_are_refused() {
     let cluster = "cluster = \"0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f\"";
     let runai = format!("path = \"r\"\nformat = \"runai-cli\"\n{cluster}");
     for sinks in [
@@ -160,7 +160,7 @@ fn two_sinks_never_write_one_file() {
 }
 
 #[test]
-fn a_netrc_file_names_the_machines_that_are_whole() {
+fn a_netrc_sink_omits_entries_with_a_path_or_an_https_port() {
     let hosts = |entries: &[&str]| {
         let entry = |url: &&str| format!("[[profiles.a.hosts]]\nurl = \"{url}\"\n");
         format!("{RUNAI}{}", entries.iter().map(entry).collect::<String>())
@@ -190,7 +190,7 @@ fn a_netrc_file_names_the_machines_that_are_whole() {
 }
 
 #[test]
-fn the_files_of_run_ais_command_line_are_a_pair_for_run_ai_alone() {
+fn a_runai_cli_sink_writes_two_files_and_needs_a_runai_profile() {
     let keys = |path: &str| {
         format!(
             "path = \"{path}\"\nformat = \"runai-cli\"\ncluster = \"0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f\""
@@ -206,7 +206,7 @@ fn the_files_of_run_ais_command_line_are_a_pair_for_run_ai_alone() {
 }
 
 #[test]
-fn names_of_users_and_groups_are_looked_up_again() {
+fn unresolved_names_of_sink_owners_and_groups_are_recorded() {
     let text = format!(
         "{RUNAI}[[profiles.a.sinks]]\npath = \"t\"\nformat = \"raw\"\nowner = \"carol\"\ngroup = \"team\"\n"
     );

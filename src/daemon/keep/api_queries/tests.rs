@@ -144,7 +144,7 @@ async fn ask(lookups: Arc<ApiQueries>, kind: KeyKind) -> Result<String, Problem>
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_number_of_callers_share_one_look_up_and_its_answer_for_5_seconds() {
+async fn concurrent_callers_share_one_query_and_its_answer_for_5_seconds() {
     let world = world(Play::Answers);
     let callers: Vec<_> = (0..100)
         .map(|_| tokio::spawn(ask(Arc::clone(&world.lookups), KeyKind::Auto)))
@@ -161,7 +161,7 @@ async fn any_number_of_callers_share_one_look_up_and_its_answer_for_5_seconds() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn different_questions_are_asked_one_after_the_other() {
+async fn different_queries_run_one_after_the_other() {
     let world = world(Play::Answers);
     let callers: Vec<_> = KeyKind::ALL
         .into_iter()
@@ -174,7 +174,7 @@ async fn different_questions_are_asked_one_after_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_serves_as_long_as_an_answer_and_a_stated_wait_is_obeyed() {
+async fn a_failed_query_is_cached_like_an_answer_and_obeys_retry_after() {
     let world = world(Play::Fails(Some(30)));
     let start = world.clock.now().boot;
     for (at, kind, begun) in [
@@ -195,7 +195,7 @@ async fn a_failure_serves_as_long_as_an_answer_and_a_stated_wait_is_obeyed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_up_that_hangs_ends_after_10_seconds_and_so_do_its_calls() {
+async fn a_hanging_query_is_cancelled_after_10_seconds() {
     let world = world(Play::Hangs);
     let start = world.clock.now().boot;
     let problem = world.ask(KeyKind::Auto).await.unwrap_err();
@@ -207,7 +207,7 @@ async fn a_look_up_that_hangs_ends_after_10_seconds_and_so_do_its_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_goes_away_cancels_nothing() {
+async fn a_cancelled_caller_does_not_cancel_the_query() {
     let world = world(Play::Answers);
     let caller = tokio::spawn(ask(Arc::clone(&world.lookups), KeyKind::Auto));
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -217,7 +217,7 @@ async fn a_caller_that_goes_away_cancels_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_profile_that_is_gone_ends_its_look_up_and_begins_no_other() {
+async fn retiring_a_profile_cancels_its_query_and_refuses_further_ones() {
     let world = world(Play::Hangs);
     let caller = tokio::spawn(ask(Arc::clone(&world.lookups), KeyKind::Auto));
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -229,7 +229,7 @@ async fn a_profile_that_is_gone_ends_its_look_up_and_begins_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn look_ups_that_take_no_time_are_paced() {
+async fn queries_are_paced_even_when_answers_are_immediate() {
     let world = world(Play::AnswersAtOnce);
     let start = world.clock.now().boot;
     for kind in KeyKind::ALL {

@@ -30,7 +30,7 @@ async fn is_free(compartment: &Compartment) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_profiles_of_an_issuer_share_its_places_and_no_others() {
+async fn profiles_of_one_issuer_share_its_permits() {
     let bulkhead = Bulkhead::default();
     let a = bulkhead.compartment("https://a.example");
     let again = bulkhead.compartment("https://a.example");
@@ -46,7 +46,7 @@ async fn the_profiles_of_an_issuer_share_its_places_and_no_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_is_dropped_gives_up_its_turn_and_its_place() {
+async fn a_dropped_attempt_releases_its_queue_position_and_permit() {
     let bulkhead = Bulkhead::default();
     let a = bulkhead.compartment("https://a.example");
     let full = fill(&a, queue::AT_ONE).await;
@@ -69,7 +69,7 @@ async fn an_attempt_that_is_dropped_gives_up_its_turn_and_its_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_arrives_moves_its_attempt_up() {
+async fn a_waiting_caller_raises_the_priority_of_its_attempt() {
     let bulkhead = Bulkhead::default();
     let a = bulkhead.compartment("https://a.example");
     let mut full = fill(&a, queue::AT_ONE).await;

@@ -108,7 +108,7 @@ async fn at_once(feed: &mut Feed) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watcher_is_told_what_is_and_then_each_token_and_each_state() {
+async fn a_watcher_gets_the_current_state_then_every_new_token_and_state() {
     let world = World::new(&[
         grant(100),
         grant(100),
@@ -142,7 +142,7 @@ async fn a_watcher_is_told_what_is_and_then_each_token_and_each_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_back_is_told_the_newest_token_only_when_it_is_a_new_one() {
+async fn a_reconnecting_watcher_gets_the_token_only_if_it_is_a_newer_one() {
     let world = World::new(&[grant(100)]);
     let mut first = world.watch(None);
     while next(&mut first).await != "token-1" {}
@@ -164,7 +164,7 @@ async fn who_comes_back_is_told_the_newest_token_only_when_it_is_a_new_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sign_of_life_comes_every_15_s_and_a_watched_profile_does_not_rest() {
+async fn a_watch_gets_a_heartbeat_every_15_s_and_keeps_its_profile_awake() {
     let world = World::new(&[grant(86_400)]);
     let mut feed = world.watch(None);
     at_once(&mut feed).await;
@@ -192,7 +192,7 @@ async fn a_sign_of_life_comes_every_15_s_and_a_watched_profile_does_not_rest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_changes_without_being_told_puts_off_no_sign_of_life() {
+async fn changes_that_are_not_sent_do_not_delay_the_heartbeat() {
     let world = World::new(&[grant(3_600)]);
     let mut feed = world.watch(None);
     at_once(&mut feed).await;
@@ -209,7 +209,7 @@ async fn what_changes_without_being_told_puts_off_no_sign_of_life() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reported_token_is_another_state() {
+async fn a_report_of_the_token_is_sent_to_watchers_as_a_new_state() {
     let world = World::new(&[grant(3_600), Play::Hang]);
     let mut feed = world.watch(None);
     at_once(&mut feed).await;
@@ -228,7 +228,7 @@ async fn a_reported_token_is_another_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_decides_every_watch_anew_and_a_stop_ends_it() {
+async fn a_reload_reevaluates_each_watch_and_a_shutdown_ends_it() {
     let world = World::new(&[grant(3_600)]);
     let mut feed = world.watch(None);
     assert_eq!(at_once(&mut feed).await.len(), 3);

@@ -51,7 +51,7 @@ fn said(answer: Result<ServedToken, Problem>) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_cold_callers_cause_one_request() {
+async fn a_thousand_callers_without_a_held_token_cause_one_attempt() {
     let issuer = ScriptedIssuer::new(&[Play::Grant {
         secs: 3_600,
         after: secs(1),
@@ -74,7 +74,7 @@ async fn a_thousand_cold_callers_cause_one_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_are_refreshed_ahead_and_an_outage_is_not_noticed_before_the_expiry() {
+async fn tokens_are_refreshed_early_so_an_outage_shows_only_at_expiry() {
     let issuer = ScriptedIssuer::new(&[grant(100), grant(100), fail(FaultKind::Connect)]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
@@ -99,7 +99,7 @@ async fn tokens_are_refreshed_ahead_and_an_outage_is_not_noticed_before_the_expi
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_come_inside_their_deadline_when_the_issuer_hangs() {
+async fn callers_get_an_answer_at_their_deadline_when_the_issuer_hangs() {
     let issuer = ScriptedIssuer::new(&[Play::Hang]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     for wait in [0, 1, 5, 60] {
@@ -117,7 +117,7 @@ async fn answers_come_inside_their_deadline_when_the_issuer_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_outlives_the_caller_that_caused_it() {
+async fn an_attempt_continues_after_its_caller_has_timed_out() {
     let issuer = ScriptedIssuer::new(&[
         fail(FaultKind::Connect),
         Play::Grant {
@@ -134,7 +134,7 @@ async fn an_attempt_outlives_the_caller_that_caused_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_wants_more_validity_gets_a_new_token_or_the_old_one_marked() {
+async fn a_caller_that_wants_more_validity_gets_a_new_or_a_stale_token() {
     let after = secs(2);
     let issuer = ScriptedIssuer::new(&[grant(100), Play::Grant { secs: 100, after }, Play::Hang]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
@@ -156,7 +156,7 @@ async fn a_caller_that_wants_more_validity_gets_a_new_token_or_the_old_one_marke
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_issuer_that_hangs_twice_does_not_cost_the_token() {
+async fn two_hanging_attempts_do_not_lose_the_held_token() {
     let hang = Play::Hang;
     let issuer = ScriptedIssuer::new(&[grant(20), hang.clone(), hang, grant(20)]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
@@ -169,7 +169,7 @@ async fn an_issuer_that_hangs_twice_does_not_cost_the_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_credential_is_refused_at_once_with_the_next_attempt_and_few_requests() {
+async fn a_rejected_credential_fails_callers_immediately_and_sends_few_requests() {
     let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
     let store = MemoryStore::new(Some("old"));
     let (handle, clock) = keep(&issuer, &store);
@@ -197,7 +197,7 @@ async fn a_rejected_credential_is_refused_at_once_with_the_next_attempt_and_few_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_secret_is_not_sent_on_request_after_the_issuer_could_not_be_reached() {
+async fn a_requested_refresh_after_an_outage_does_not_send_a_rejected_secret() {
     let script = [
         fail(FaultKind::Rejected),
         fail(FaultKind::Connect),
@@ -215,7 +215,7 @@ async fn a_rejected_secret_is_not_sent_on_request_after_the_issuer_could_not_be_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_issuer_that_names_another_endpoint_blocks_the_profile_and_costs_no_valid_token() {
+async fn a_changed_endpoint_blocks_the_profile_but_keeps_the_valid_token() {
     let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::BindingChanged)]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
@@ -230,7 +230,7 @@ async fn an_issuer_that_names_another_endpoint_blocks_the_profile_and_costs_no_v
 }
 
 #[tokio::test(start_paused = true)]
-async fn ready_waits_through_everything_until_there_is_a_token() {
+async fn ready_waits_through_rejections_until_a_token_is_held() {
     let issuer = ScriptedIssuer::new(&[
         fail(FaultKind::Rejected),
         fail(FaultKind::Rejected),
@@ -248,7 +248,7 @@ async fn ready_waits_through_everything_until_there_is_a_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requested_refreshes_bring_a_new_token_inside_their_budget() {
+async fn requested_refreshes_get_a_new_token_within_their_budget() {
     let issuer = ScriptedIssuer::new(&[grant(1_000), grant(1_000), fail(FaultKind::ServerError)]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
@@ -268,7 +268,7 @@ async fn requested_refreshes_bring_a_new_token_inside_their_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_longer_token_is_given_the_one_held_while_it_is_of_use() {
+async fn a_caller_waiting_for_more_validity_gets_the_held_token_before_it_expires() {
     let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::Connect)]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
@@ -290,7 +290,7 @@ async fn who_waits_for_a_longer_token_is_given_the_one_held_while_it_is_of_use()
 
 /// A change wakes each waiting caller, which then asks again. These requests must not wake the other callers.
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_for_the_back_off_to_end_wake_nobody_and_put_nothing_off() {
+async fn callers_waiting_for_the_back_off_neither_wake_others_nor_delay_it() {
     let issuer = ScriptedIssuer::new(&[
         fail(FaultKind::Connect),
         fail(FaultKind::Connect),
@@ -312,7 +312,7 @@ async fn those_who_wait_for_the_back_off_to_end_wake_nobody_and_put_nothing_off(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_profiles_at_an_issuer_that_hangs_delay_no_other_and_wait_for_their_turn() {
+async fn a_hanging_issuer_with_a_hundred_profiles_does_not_delay_other_issuers() {
     let bulkhead = Bulkhead::default();
     let hanging = ScriptedIssuer::new(&[Play::Fail {
         kind: FaultKind::Timeout,

@@ -32,7 +32,7 @@ fn admit(queue: &mut Queue) -> Vec<CallSlot> {
 }
 
 #[test]
-fn attempts_at_an_issuer_are_served_by_need_then_by_expiry_then_by_arrival() {
+fn attempts_at_an_issuer_are_ordered_by_need_expiry_and_arrival() {
     let ranks = [
         rank(false, at(1_300)),
         rank(true, at(1_200)),
@@ -57,7 +57,7 @@ fn attempts_at_an_issuer_are_served_by_need_then_by_expiry_then_by_arrival() {
 }
 
 #[test]
-fn an_attempt_moves_up_when_a_caller_arrives_and_down_when_it_leaves() {
+fn an_attempt_with_a_waiting_caller_precedes_others_until_the_caller_leaves() {
     let mut queue = Queue::new(1);
     fill(&mut queue, "a", 100);
     let last = queue.join(&site("a"), rank(false, None));
@@ -73,7 +73,7 @@ fn an_attempt_moves_up_when_a_caller_arrives_and_down_when_it_leaves() {
 }
 
 #[test]
-fn with_little_room_one_issuer_still_does_not_take_all_of_it() {
+fn one_issuer_never_takes_every_permit_of_a_small_limit() {
     for (in_all, at_one, most_at_one, kept_free) in [
         (0, 1, 1, 0),
         (1, 1, 1, 0),
@@ -93,7 +93,7 @@ fn with_little_room_one_issuer_still_does_not_take_all_of_it() {
 }
 
 #[test]
-fn the_limit_grows_while_answers_are_healthy_and_attempts_wait() {
+fn the_limit_grows_while_attempts_succeed_and_others_wait() {
     let mut queue = Queue::new(MOST_IN_ALL);
     fill(&mut queue, "a", 200);
     let mut running = admit(&mut queue);
@@ -124,7 +124,7 @@ fn the_limit_grows_while_answers_are_healthy_and_attempts_wait() {
 }
 
 #[test]
-fn the_limit_does_not_grow_without_need_and_is_forgotten_with_it() {
+fn the_limit_grows_only_while_attempts_wait_and_is_reset_when_idle() {
     let mut queue = Queue::new(MOST_IN_ALL);
     for _ in 0..100 {
         fill(&mut queue, "a", AT_ONE);
@@ -141,7 +141,7 @@ fn the_limit_does_not_grow_without_need_and_is_forgotten_with_it() {
 }
 
 #[test]
-fn issuers_that_have_grown_leave_places_for_others() {
+fn issuers_with_a_grown_limit_leave_permits_for_others() {
     let mut queue = Queue::new(MOST_IN_ALL);
     let names = ["a", "b", "c", "d", "e", "f"];
     for name in names {
@@ -161,7 +161,7 @@ fn issuers_that_have_grown_leave_places_for_others() {
 }
 
 #[test]
-fn a_place_that_becomes_free_goes_to_the_issuer_with_the_fewest_calls() {
+fn a_released_permit_goes_to_the_issuer_with_the_fewest_running_attempts() {
     // Four issuers that hang occupy every place.
     let mut queue = Queue::new(IN_ALL);
     for name in ["a", "b", "c", "d"] {
@@ -209,7 +209,7 @@ proptest! {
     /// In every sequence of events: no limit is exceeded, no place stays free while an attempt may take it, no attempt
     /// overtakes one with a smaller sort key at the same issuer, and every attempt gets its place once.
     #[test]
-    fn limits_hold_the_order_holds_and_every_attempt_has_its_turn(
+    fn the_queue_obeys_its_limits_and_order_and_starves_no_attempt(
         most in 1..140_usize,
         steps in prop::collection::vec(any_step(), 0..400),
     ) {

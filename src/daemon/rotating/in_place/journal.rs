@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_are_read_from_their_journal_and_an_unknown_one_is_not() {
+    fn in_place_notes_are_read_from_the_journal_and_unknown_phases_are_not() {
         let before = InPlaceNotes {
             rotation: RotationId::of_bits(7),
             key: KeyRef {

@@ -142,7 +142,7 @@ impl Process {
 }
 
 #[tokio::test]
-async fn a_secret_is_replaced_and_every_step_is_told() {
+async fn an_in_place_rotation_replaces_the_secret_and_reports_every_step() {
     let world = hurried().await;
     let before = world.secret();
     let process = world.start().await;
@@ -178,7 +178,7 @@ async fn a_secret_is_replaced_and_every_step_is_told() {
 }
 
 #[tokio::test]
-async fn a_rotation_in_place_that_is_killed_anywhere_loses_no_key() {
+async fn an_in_place_rotation_killed_at_any_step_loses_no_key() {
     use FakeBehaviour::{Answer, Delay, Lose, LoseAnswer, Refuse};
     let outcomes: &[(&str, &[FakeBehaviour])] = &[
         ("answered", &[Answer]),
@@ -225,7 +225,7 @@ async fn a_rotation_in_place_that_is_killed_anywhere_loses_no_key() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_executed_late_is_made_good_before_success_is_claimed() {
+async fn a_late_executed_call_is_corrected_before_the_rotation_succeeds() {
     for late_before in 0.. {
         let what = format!("executed before command {late_before}");
         let world = hurried().await;
@@ -251,7 +251,7 @@ async fn a_call_that_is_executed_late_is_made_good_before_success_is_claimed() {
 }
 
 #[tokio::test]
-async fn where_the_token_is_dead_too_a_person_is_needed_and_nothing_more_is_written() {
+async fn a_rotation_with_a_revoked_token_needs_a_person_and_writes_nothing_more() {
     let world = hurried().await;
     let refuse = FakeBehaviour::Refuse(ApiErrorKind::Unauthorized);
     world
@@ -310,7 +310,7 @@ async fn where_the_token_is_dead_too_a_person_is_needed_and_nothing_more_is_writ
 }
 
 #[tokio::test]
-async fn a_token_that_is_held_replaces_a_secret_that_no_longer_works() {
+async fn a_held_token_lets_the_rotation_replace_a_secret_that_no_longer_works() {
     let world = hurried().await;
     let process = world.start().await;
     // A person replaces the secret at the issuer.
@@ -322,7 +322,7 @@ async fn a_token_that_is_held_replaces_a_secret_that_no_longer_works() {
 }
 
 #[tokio::test]
-async fn what_is_kept_without_a_journal_is_emptied_or_if_it_has_the_answer_used() {
+async fn rotation_data_without_a_journal_is_used_if_it_has_an_answer_else_emptied() {
     let is_kept = |world: &World| world.kept().is_some();
     for has_answer in [false, true] {
         let world = hurried().await;
@@ -350,7 +350,7 @@ async fn what_is_kept_without_a_journal_is_emptied_or_if_it_has_the_answer_used(
 }
 
 #[tokio::test]
-async fn a_credential_that_another_program_stores_ends_the_rotation() {
+async fn a_credential_stored_by_another_program_ends_the_rotation() {
     let world = hurried().await;
     world
         .start()
@@ -387,7 +387,7 @@ async fn a_credential_that_another_program_stores_ends_the_rotation() {
 }
 
 #[tokio::test]
-async fn a_rotation_in_place_is_refused_before_anything_is_changed() {
+async fn an_impossible_in_place_rotation_is_refused_before_any_change() {
     let mut world = hurried().await;
     let check = async |world: &World| {
         let process = world.start().await;
@@ -446,7 +446,7 @@ async fn a_rotation_in_place_is_refused_before_anything_is_changed() {
 }
 
 #[tokio::test]
-async fn a_rotation_with_a_second_key_is_not_taken_for_one_in_place() {
+async fn an_open_overlap_rotation_refuses_an_in_place_rotation() {
     let world = hurried().await;
     let process = world.start().await;
     let mut steps = process.rotations.start(&name(), overlap()).unwrap();

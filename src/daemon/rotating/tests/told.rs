@@ -35,7 +35,7 @@ fn change_journal(world: &World, from: &str, to: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_says_what_for_since_when_and_until_when() {
+async fn a_wait_shows_its_reason_start_and_end() {
     let world = World::new().await;
     world
         .plane
@@ -54,7 +54,7 @@ async fn a_wait_says_what_for_since_when_and_until_when() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_that_may_not_create_keys_is_told_what_to_do() {
+async fn a_user_that_may_not_create_keys_gets_a_remedy() {
     let world = World::new().await;
     world
         .plane
@@ -68,7 +68,7 @@ async fn a_user_that_may_not_create_keys_is_told_what_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_that_is_gone_is_named_and_another_one_takes_its_place() {
+async fn a_missing_manager_profile_is_named_and_can_be_replaced() {
     let world = World::new().await;
     world.start().await.drive(Some(&overlap()), 3).await;
     change_journal(&world, "\"with\": null", "\"with\": \"mgr\"");
@@ -98,7 +98,7 @@ async fn a_manager_that_is_gone_is_named_and_another_one_takes_its_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_that_does_not_see_the_keys_is_refused_and_deletes_nothing() {
+async fn a_manager_profile_that_cannot_list_the_keys_is_refused() {
     let mut world = World::new().await;
     world.switch().await;
     let process = world.start().await;
@@ -142,7 +142,7 @@ async fn a_key_that_is_marked_as_shared_during_the_grace_period_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_without_the_record_is_waited_for_and_no_key_is_deleted() {
+async fn a_rotation_waits_for_a_missing_record_and_deletes_no_key() {
     let mut world = World::new().await;
     world.switch().await;
     let record = world.dir.path().join("credentials/a.json");
@@ -172,7 +172,7 @@ async fn a_store_without_the_record_is_waited_for_and_no_key_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_take_over_without_an_open_rotation_begins_none() {
+async fn a_take_over_without_an_open_rotation_is_refused() {
     let world = World::new().await;
     let process = world.start().await;
     let how = HowToRotate {
@@ -187,7 +187,7 @@ async fn a_take_over_without_an_open_rotation_begins_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_without_names_is_told_with_those_of_the_record() {
+async fn a_journal_without_key_names_is_reported_with_those_of_the_record() {
     let world = World::new().await;
     world.start().await.drive(Some(&overlap()), 6).await;
     assert!(world.record().rotation.is_some());
@@ -201,7 +201,7 @@ async fn a_journal_without_names_is_told_with_those_of_the_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_left_is_shown_until_it_is_gone_from_the_issuer() {
+async fn a_leftover_key_is_shown_until_it_is_deleted_at_the_issuer() {
     let world = World::new().await;
     let forbidden = FakeBehaviour::Refuse(ApiErrorKind::Forbidden);
     world.plane.expect([FakeBehaviour::Answer, forbidden]);
@@ -243,7 +243,7 @@ async fn a_key_that_is_left_is_shown_until_it_is_gone_from_the_issuer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_rotation_deletes_the_key_that_an_earlier_one_left() {
+async fn the_next_rotation_deletes_a_leftover_key() {
     let world = World::new().await;
     let forbidden = FakeBehaviour::Refuse(ApiErrorKind::Forbidden);
     world.plane.expect([FakeBehaviour::Answer, forbidden]);
@@ -278,7 +278,7 @@ async fn the_next_rotation_deletes_the_key_that_an_earlier_one_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_without_a_journal_goes_on_once_its_record_is_read() {
+async fn a_rotation_without_a_journal_resumes_from_its_record() {
     let world = World::new().await;
     world.start().await.drive(Some(&overlap()), 6).await;
     assert!(world.record().rotation.is_some());
@@ -291,7 +291,7 @@ async fn a_rotation_without_a_journal_goes_on_once_its_record_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restart_without_a_token_keeps_to_the_lifetime_of_the_switch() {
+async fn after_a_restart_without_a_token_the_lifetime_at_the_switch_applies() {
     let mut world = World::new().await;
     world.switch().await;
     let process = world.start().await;

@@ -197,7 +197,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_place_that_goes_is_the_one_that_the_rules_name(
+    fn eviction_follows_the_rules_for_any_limits(
         total in 2_usize..10,
         per_uid in 1_usize..10,
         kept in 0_usize..3,
@@ -210,7 +210,7 @@ proptest! {
     }
 
     #[test]
-    fn among_many_users_with_one_connection_each_it_is_too(
+    fn eviction_follows_the_rules_among_many_single_connection_users(
         steps in proptest::collection::vec(
             prop_oneof![
                 5 => (0_u32..40).prop_map(Step::Admit),
@@ -243,7 +243,7 @@ fn table(limits: Limits, open: &[(u32, Activity)]) -> (EvictionTable, Vec<u64>) 
 }
 
 #[test]
-fn who_gives_up_a_place() {
+fn the_evicted_connection_depends_on_user_and_activity() {
     use Activity::{Answering, HalfOpen, Idle, Waiting, Watching};
     const FULL: Option<usize> = None;
     for (name, limits, open, newcomer, goes) in [
@@ -361,7 +361,7 @@ fn who_gives_up_a_place() {
 }
 
 #[test]
-fn root_has_places_when_all_others_are_busy() {
+fn root_gets_a_connection_slot_when_all_others_are_busy() {
     let busy = [
         (1, Activity::Answering),
         (1, Activity::Answering),
@@ -376,7 +376,7 @@ fn root_has_places_when_all_others_are_busy() {
 }
 
 #[test]
-fn the_limits_can_change_and_open_connections_stay() {
+fn changing_the_limits_evicts_no_open_connection() {
     let (mut places, keys) = table(limits(3, 3, 0), &[(1, Activity::Idle); 3]);
     places.limit(limits(1, 1, 0));
     assert_eq!(places.entries.len(), 3);
@@ -386,7 +386,7 @@ fn the_limits_can_change_and_open_connections_stay() {
 }
 
 #[test]
-fn a_request_that_begins_or_ends_leaves_the_order_alone() {
+fn starting_or_ending_a_request_does_not_reorder_the_eviction_table() {
     let mut places = EvictionTable::new(limits(2, 2, 0));
     let standing = places.admit(1, false).unwrap().standing;
     for _ in 0..3 {

@@ -27,7 +27,7 @@ async fn read(intake: &mut HeadBuffer<DuplexStream>) -> Option<Vec<u8>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_is_handed_over_when_it_is_complete_and_alone() {
+async fn each_request_head_is_passed_on_complete_and_separately() {
     let (mut intake, _, mut peer, _) = pair(LONGEST);
     for byte in b"\r\n\nGET /a HTTP/1.1\r\nHost: x\r\n\r" {
         peer.write_all(&[*byte]).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_head_is_handed_over_when_it_is_complete_and_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_is_handed_over_up_to_its_length_whatever_is_in_it() {
+async fn a_request_body_is_passed_on_up_to_its_content_length() {
     let (mut intake, framing, mut peer, _) = pair(LONGEST);
     let head = b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n";
     peer.write_all(&[head, &b"abc\r\n\r\n"[..]].concat())
@@ -72,7 +72,7 @@ async fn a_body_is_handed_over_up_to_its_length_whatever_is_in_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_a_head_is_handed_over_at_once() {
+async fn bytes_that_cannot_be_a_request_head_are_passed_on_immediately() {
     for bytes in [&b"\x16\x03\x01"[..], b" GET", b"{\"a\":1}"] {
         let (mut intake, _, mut peer, _) = pair(LONGEST);
         peer.write_all(bytes).await.unwrap();
@@ -105,7 +105,7 @@ async fn some_line_ends_before_a_request_are_dropped_and_many_end_the_connection
 }
 
 #[tokio::test(start_paused = true)]
-async fn long_heads_take_memory_and_without_it_they_are_refused() {
+async fn a_long_request_head_is_refused_when_memory_is_exhausted() {
     let (mut intake, _, mut peer, memory) = pair(LONGEST);
     let account = memory.account(USER);
     peer.write_all(&[b'a'; 1_024]).await.unwrap();

@@ -63,7 +63,7 @@ fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
 }
 
 #[test]
-fn every_route_is_described_with_its_method_and_its_sockets_and_nothing_else_is() {
+fn exactly_the_existing_routes_are_documented_with_method_and_sockets() {
     let document = document();
     let described: BTreeMap<(String, &str), Vec<&str>> = operations(&document)
         .into_iter()
@@ -87,7 +87,7 @@ fn every_route_is_described_with_its_method_and_its_sockets_and_nothing_else_is(
 }
 
 #[test]
-fn the_codes_of_problems_and_of_oauth_2_are_those_of_the_tables() {
+fn documented_problem_and_oauth2_codes_match_the_tables() {
     let document = document();
     let schemas = &document["components"]["schemas"];
     let names: Vec<&str> = TABLE.iter().map(|row| row.name).collect();
@@ -107,7 +107,7 @@ fn the_codes_of_problems_and_of_oauth_2_are_those_of_the_tables() {
 }
 
 #[test]
-fn a_problem_is_described_at_the_status_that_it_has() {
+fn every_problem_code_is_documented_at_its_status() {
     let document = document();
     let mut seen = 0;
     for (method, path, operation) in operations(&document) {
@@ -145,7 +145,7 @@ fn a_problem_is_described_at_the_status_that_it_has() {
 }
 
 #[test]
-fn ranges_defaults_and_caps_are_those_of_the_code() {
+fn documented_ranges_defaults_and_caps_match_the_code() {
     let document = document();
     let parameters = &document["paths"]["/v1/profiles/{profile}/token"]["get"]["parameters"];
     let range = |name: &str, max: Duration, default: Duration| {
@@ -184,7 +184,7 @@ fn ranges_defaults_and_caps_are_those_of_the_code() {
 }
 
 #[test]
-fn every_reference_leads_somewhere_and_every_component_is_used() {
+fn every_reference_resolves_and_every_component_is_used() {
     let document = document();
     let mut all = vec![];
     objects(&document, &mut all);
@@ -218,7 +218,7 @@ fn names_of<T: DeserializeOwned>() -> Vec<String> {
 }
 
 #[test]
-fn providers_phases_and_kinds_of_faults_are_those_of_the_code() {
+fn documented_providers_phases_and_fault_kinds_match_the_code() {
     let document = document();
     let schemas = &document["components"]["schemas"];
     let providers = texts(&schemas["Profile"]["properties"]["provider"]["enum"]);

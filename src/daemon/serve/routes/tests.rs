@@ -52,7 +52,7 @@ fn words(route: &Route) -> String {
 }
 
 #[test]
-fn every_path_is_found_at_its_door() {
+fn every_route_is_found_on_its_socket() {
     for (line, want) in [
         ("GET /healthz", "healthz"),
         ("GET /readyz", "ready"),
@@ -99,7 +99,7 @@ fn every_path_is_found_at_its_door() {
 }
 
 #[test]
-fn what_is_not_there_not_allowed_or_absurd_is_refused_with_its_code() {
+fn unknown_forbidden_and_invalid_requests_are_refused_with_their_codes() {
     let long = format!("GET /v1/profiles/{}/token", "a".repeat(5_000));
     for (line, door, code) in [
         ("GET /", SocketKind::Tokens, "not_found"),
@@ -225,7 +225,7 @@ fn what_is_not_there_not_allowed_or_absurd_is_refused_with_its_code() {
 }
 
 #[test]
-fn the_allowed_method_is_the_one_that_the_path_takes() {
+fn the_allow_header_matches_the_method_of_the_route() {
     for (path, method) in [
         ("/v1/helper", Method::POST),
         ("/v1/reload", Method::POST),

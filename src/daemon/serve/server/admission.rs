@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_peer_that_has_closed_its_end_and_sent_nothing_has_hung_up() {
+    fn a_peer_has_hung_up_only_if_it_closed_without_sending() {
         for (sends, shuts, closes, expected) in [
             (false, false, false, false),
             (false, true, false, false),

@@ -182,12 +182,12 @@ fn assert_about(found: Duration, wanted: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_says_nothing_ends_after_2_s() {
+async fn a_silent_connection_is_closed_after_2_s() {
     assert_about(connect().ended().await, secs(2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_has_2_s_for_its_head_however_often_a_byte_of_it_comes() {
+async fn a_request_head_times_out_after_2_s_even_if_bytes_keep_arriving() {
     let mut client = connect();
     tokio::time::sleep(secs(1)).await;
     for byte in request("/healthz").chars().take(19) {
@@ -215,7 +215,7 @@ async fn a_connection_may_idle_for_60_s_between_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_waits_for_a_token_is_not_cut_off() {
+async fn a_connection_waiting_for_a_token_is_not_closed() {
     let mut client = connect_as(OURS, Play::Hang);
     let target = "/v1/profiles/research/token?max_wait=60";
     assert_eq!(client.get(target).await, 504);
@@ -225,7 +225,7 @@ async fn a_caller_that_waits_for_a_token_is_not_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_while_the_profile_starts_anew_is_served_by_the_one_in_its_place() {
+async fn a_caller_waiting_during_a_profile_restart_is_served_by_the_new_keeper() {
     let mut client = connect_as(OURS, Play::Hang);
     let target = "/v1/profiles/research/token?max_wait=60";
     client.send(&request(target)).await;
@@ -257,7 +257,7 @@ async fn who_waits_while_the_profile_starts_anew_is_served_by_the_one_in_its_pla
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_has_5_s() {
+async fn a_request_body_times_out_after_5_s() {
     let mut client = connect();
     client
         .send("POST /v1/helper HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf")
@@ -281,7 +281,7 @@ async fn a_client_that_never_reads_is_dropped_after_10_s_without_progress() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watcher_that_never_reads_is_dropped_as_well_and_little_is_kept_for_it() {
+async fn a_watcher_that_never_reads_is_closed_and_buffers_little() {
     let mut client = connect_as(
         OURS,
         Play::Grant {
@@ -299,7 +299,7 @@ async fn a_watcher_that_never_reads_is_dropped_as_well_and_little_is_kept_for_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_goes_on_while_there_is_nothing_to_tell_and_ends_when_the_daemon_stops() {
+async fn a_watch_stays_open_without_events_and_ends_at_shutdown() {
     let mut client = connect();
     client.send(&request("/v1/profiles/research/watch")).await;
     tokio::time::sleep(secs(600)).await;
@@ -329,7 +329,7 @@ async fn a_client_that_reads_slowly_is_not_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_may_not_ask_is_told_so_once_and_the_connection_ends() {
+async fn a_forbidden_user_gets_one_403_and_the_connection_is_closed() {
     let mut client = connect_as(OURS + 1, Play::Hang);
     client.send(&request("/healthz").repeat(2)).await;
     let (status, body) = client.answer().await;
@@ -339,7 +339,7 @@ async fn a_user_who_may_not_ask_is_told_so_once_and_the_connection_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_connection_makes_room_at_once_when_all_places_are_taken() {
+async fn a_silent_connection_is_evicted_when_all_slots_are_taken() {
     let mut silent = connect();
     let others: Vec<_> = (0..8)
         .map(|_| silent.connections.admit(OURS).unwrap())
@@ -349,7 +349,7 @@ async fn a_silent_connection_makes_room_at_once_when_all_places_are_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_that_pipelines_on_many_connections_gets_few_requests_before_others() {
+async fn pipelining_on_many_connections_does_not_delay_other_users() {
     const EACH: usize = 20;
     let scene = Play::Grant {
         secs: 3_600,
@@ -406,7 +406,7 @@ async fn a_user_that_pipelines_on_many_connections_gets_few_requests_before_othe
 }
 
 #[tokio::test(start_paused = true)]
-async fn on_stopping_idle_connections_end_and_busy_ones_get_their_answer() {
+async fn at_shutdown_idle_connections_close_and_busy_ones_get_their_answer() {
     let mut silent = connect();
     let mut idle = connect();
     assert_eq!(idle.get("/healthz").await, 200);

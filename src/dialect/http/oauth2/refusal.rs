@@ -160,7 +160,7 @@ mod tests {
     use crate::problem::TABLE;
 
     #[test]
-    fn every_problem_has_its_error_and_every_not_now_is_503() {
+    fn every_problem_maps_to_an_oauth2_error_and_temporary_ones_to_503() {
         let table: Vec<String> = TABLE
             .iter()
             .map(|row| {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn not_now_always_says_when_to_ask_again() {
+    fn every_temporary_refusal_says_when_to_retry() {
         let [now, later] = [100, 160].map(|s| UnixTime::from_epoch(Duration::from_secs(s)));
         for row in TABLE {
             let refusal = Refusal::from(Problem::new(row.code));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_two_members_in_the_characters_that_section_5_2_allows() {
+    fn an_oauth2_error_has_two_members_in_characters_of_section_5_2() {
         let allowed = |text: &str| {
             text.bytes()
                 .all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e))

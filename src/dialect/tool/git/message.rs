@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_line_feed_ends_a_line_and_no_control_character_is_in_one() {
+    fn lines_end_only_with_a_line_feed_and_control_characters_are_refused() {
         for bad in [
             "protocol=https\nhost=good.example\rhost=evil.example\n",
             "protocol=https\r\nhost=good.example\r\n",
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_made_of_its_parts() {
+    fn an_address_is_built_from_protocol_host_and_path() {
         for (text, want) in [
             (
                 "protocol=https\nhost=git.example\n\n",
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_whole_address_is_refused() {
+    fn an_incomplete_or_unsafe_address_is_refused() {
         for bad in [
             "",
             "\nprotocol=https\nhost=git.example\n",
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_a_text_of_one_line() {
+    fn a_user_name_must_be_a_single_printable_line() {
         for (name, want) in [
             ("oauth2", Ok(Some("oauth2"))),
             ("a b=c", Ok(Some("a b=c"))),
@@ -300,7 +300,7 @@ mod tests {
         #![proptest_config(crate::testing::many_cases())]
 
         #[test]
-        fn a_mutated_message_names_the_host_of_its_one_line_or_none(
+        fn a_mutated_message_yields_only_the_host_of_its_host_line(
             fixture in 0..FIXTURES.len(),
             changes in proptest::collection::vec((any::<prop::sample::Index>(), 0..4_u8, any::<u8>()), 1..6),
         ) {

@@ -69,7 +69,7 @@ fn printed(input: &str, auth: Option<HostAuth>, username: Option<&str>) -> Strin
 }
 
 #[test]
-fn the_operation_and_the_profile_come_in_either_order() {
+fn operation_and_profile_are_accepted_in_either_order() {
     let query = |args: &[&str]| match asked(&call(args, HERE)) {
         Question::Address(query, _) => query,
         _ => panic!("asks for the token of an address"),
@@ -98,7 +98,7 @@ fn the_operation_and_the_profile_come_in_either_order() {
 }
 
 #[test]
-fn input_is_drained_by_each_operation_that_has_some() {
+fn every_operation_with_input_reads_all_of_it() {
     for operation in ["get", "store", "erase"] {
         let all = Instruction::SendInput { one_line: false };
         let NextStep::Answer(answer) = parse(&run(&["git", operation])) else {
@@ -128,7 +128,7 @@ fn store_and_operations_of_a_later_git_are_ignored() {
 }
 
 #[test]
-fn capabilities_are_told_without_input() {
+fn capabilities_are_printed_without_input() {
     let told = answered(&run(&["git", "capability"]));
     assert_eq!(
         told,
@@ -137,7 +137,7 @@ fn capabilities_are_told_without_input() {
 }
 
 #[test]
-fn wrong_arguments_are_wrong_usage() {
+fn invalid_arguments_are_a_usage_error() {
     for args in [&[][..], &["a", "get", "b"], &["Bad Name", "get"], &["--x"]] {
         let refused = answered(&call(args, HERE));
         assert_eq!((refused.exit, refused.stdout.len()), (64, 0), "{args:?}");
@@ -145,7 +145,7 @@ fn wrong_arguments_are_wrong_usage() {
 }
 
 #[test]
-fn an_attack_is_refused_in_one_line_that_repeats_nothing_of_it() {
+fn a_malicious_message_is_refused_in_one_line_without_echoing_it() {
     for input in [
         "protocol=https\nhost=git.example\rhost=evil\n",
         "protocol=https\nhost=git.example%0ahost=evil\n",
@@ -183,7 +183,7 @@ fn an_old_git_gets_a_user_and_a_password() {
 }
 
 #[test]
-fn both_forms_are_given_only_where_bearer_is_wanted() {
+fn the_bearer_form_is_added_only_where_the_server_offers_bearer() {
     let both = "capability[]=state\ncapability[]=authtype\nauthtype=Bearer\ncredential=T0KEN\nephemeral=1\n\
                 password_expiry_utc=1800002000\nstate[]=jeton:7\nusername=oauth2\npassword=T0KEN\n\n";
     let alone = "capability[]=state\nephemeral=1\npassword_expiry_utc=1800002000\nstate[]=jeton:7\n\
@@ -220,7 +220,7 @@ fn both_forms_are_given_only_where_bearer_is_wanted() {
 }
 
 #[test]
-fn the_user_is_the_entrys_else_that_of_the_address() {
+fn the_user_name_comes_from_the_entry_or_else_the_address() {
     let named = format!("{HERE}username=alice\n");
     for (input, own, want) in [
         (HERE, None, "oauth2"),
@@ -261,7 +261,7 @@ fn each_byte_of_a_token_is_printed() {
 }
 
 #[test]
-fn an_erase_is_a_report_only_with_our_state_and_the_form_that_the_server_takes() {
+fn an_erase_is_a_report_only_with_our_state_and_a_supported_scheme() {
     let bearer = "authtype=Bearer\ncredential=T0KEN\nephemeral=1\n";
     let password = "username=oauth2\npassword=T0KEN\n";
     let ours = "capability[]=authtype\ncapability[]=state\nstate[]=jeton:7\n";
@@ -332,7 +332,7 @@ fn a_report_names_the_token_by_the_value_that_git_sent() {
 }
 
 #[test]
-fn an_erase_of_an_old_git_counts_only_for_basic_and_names_the_token_by_its_hash() {
+fn an_erase_by_an_old_git_reports_the_token_hash_only_for_basic() {
     for (lines, reported) in [
         ("username=oauth2\npassword=T0KEN\n", true),
         ("username=oauth2\npassword=T0KEN\nwwwauth[]=Basic\n", true),

@@ -28,7 +28,7 @@ fn shown(run: &Invocation, news: &RotationEvent) -> String {
 }
 
 #[test]
-fn the_words_say_which_rotation_is_wanted_and_that_it_needs_the_admin_socket() {
+fn rotate_arguments_select_the_rotation_and_need_the_admin_socket() {
     let query = |args: &[&str]| {
         let run = run(args);
         assert!(is_admin(&run), "{args:?}");
@@ -62,7 +62,7 @@ fn the_words_say_which_rotation_is_wanted_and_that_it_needs_the_admin_socket() {
 }
 
 #[test]
-fn a_rotation_in_place_begins_only_after_the_profiles_name_was_typed() {
+fn an_in_place_rotation_needs_the_typed_profile_name() {
     let args = ["rotate", "ci", "--in-place"];
     let refusal = |run: &Invocation| match parse(run) {
         NextStep::Answer(Instruction::Done(reply)) => (reply.exit, reply.stderr),
@@ -106,7 +106,7 @@ fn a_rotation_in_place_begins_only_after_the_profiles_name_was_typed() {
 }
 
 #[test]
-fn a_program_gets_a_line_of_json_a_step() {
+fn rotate_json_prints_one_json_line_per_step() {
     let run = run(&["rotate", "--json"]);
     assert_eq!(
         shown(&run, &step("waiting", Some(1_800_003_600), None)),
@@ -119,7 +119,7 @@ fn a_program_gets_a_line_of_json_a_step() {
 }
 
 #[test]
-fn a_person_gets_a_line_a_step_and_on_a_terminal_a_bar() {
+fn rotate_prints_one_line_per_step_and_a_bar_on_a_terminal() {
     let mut run = run(&["rotate"]);
     let waiting = step("waiting", Some(1_800_003_600), None);
     let text = "waiting: the issuer said ?[2J (for 1 h)\n";

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_state_has_a_line_with_the_age_of_the_file() {
+    fn each_sink_state_is_shown_with_the_age_of_the_file() {
         let sink = |state, written_at, detail: Option<&str>| SinkReply {
             path: "/run/jeton/t".to_owned(),
             format: "raw".to_owned(),

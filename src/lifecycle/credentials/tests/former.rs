@@ -26,7 +26,7 @@ fn replaced() -> Credentials {
 }
 
 #[test]
-fn a_new_credential_that_is_rejected_leaves_the_former_one_in_use_and_the_state_says_so() {
+fn a_rejected_new_credential_keeps_the_former_one_in_use_and_is_reported() {
     let mut machine = replaced();
     let says = |machine: &Credentials| machine.rejected_successor().map(|last| last.at);
     assert_eq!(says(&machine), Some(at(100)));
@@ -48,7 +48,7 @@ fn a_new_credential_that_is_rejected_leaves_the_former_one_in_use_and_the_state_
 }
 
 #[test]
-fn the_former_credential_is_forgotten_once_it_is_rejected_too() {
+fn a_rejected_former_credential_is_forgotten() {
     let mut machine = replaced();
     assert!(machine.needs(id(1)) && machine.needs(id(2)));
     let end = failed(at(100), FaultKind::Rejected);
@@ -74,7 +74,7 @@ fn a_store_that_cannot_be_read_keeps_the_former_credential_in_use() {
 }
 
 #[test]
-fn after_a_rejection_that_states_a_wait_the_next_attempt_sends_the_former_credential() {
+fn after_a_rejection_with_retry_after_the_former_credential_is_sent_next() {
     let mut machine = accepted();
     let changed = machine.rechecked(at(50), Some(alone(id(2))));
     assert!(matches!(changed, Decision::Pass(Event::CredentialChanged)));
@@ -94,7 +94,7 @@ fn after_a_rejection_that_states_a_wait_the_next_attempt_sends_the_former_creden
 }
 
 #[test]
-fn the_same_secret_enrolled_again_is_no_former_credential() {
+fn enrolling_the_same_secret_again_leaves_no_former_credential() {
     let key = RandomState::new();
     let enrolled = |address: &str| {
         let credential = Credential::parse("id", "secret").unwrap();
@@ -119,7 +119,7 @@ fn the_same_secret_enrolled_again_is_no_former_credential() {
 }
 
 #[test]
-fn a_person_may_have_a_token_refreshed_with_the_former_credential() {
+fn a_requested_refresh_may_use_the_former_credential() {
     let mut machine = replaced();
     let told = machine.answered(at(100), 2, granted(at(100)));
     assert!(matches!(told, Decision::Pass(Event::Fetched { .. })));
@@ -128,7 +128,7 @@ fn a_person_may_have_a_token_refreshed_with_the_former_credential() {
 }
 
 #[test]
-fn the_former_credential_put_back_into_the_store_is_in_use_without_an_attempt() {
+fn restoring_the_former_credential_causes_no_attempt() {
     let mut machine = replaced();
     let put_back = machine.rechecked(at(100), Some(alone(id(1))));
     assert!(matches!(put_back, Decision::Wait), "it is carried");

@@ -21,7 +21,7 @@ fn in_use(machine: Credentials, before: CredentialId) -> Credentials {
 }
 
 #[test]
-fn half_a_change_is_waited_for_and_the_whole_is_taken_up_at_once() {
+fn a_partial_credential_change_waits_and_a_complete_one_is_used_immediately() {
     let [before, half, whole, _] = ids();
     let mut machine = in_use(Credentials::default().in_two_places(true), before);
     assert!(machine.next_look().is_none());
@@ -40,7 +40,7 @@ fn half_a_change_is_waited_for_and_the_whole_is_taken_up_at_once() {
 }
 
 #[test]
-fn after_five_seconds_half_a_change_counts_as_whole() {
+fn a_partial_credential_change_is_accepted_after_five_seconds() {
     let [before, half, whole, _] = ids();
     let mut machine = in_use(Credentials::default().in_two_places(true), before);
     let wait = machine.rechecked(at(10), Some(alone(half)));
@@ -53,7 +53,7 @@ fn after_five_seconds_half_a_change_counts_as_whole() {
 }
 
 #[test]
-fn only_another_client_id_with_the_same_secret_in_two_places_is_half_a_change() {
+fn only_a_new_client_id_with_the_old_secret_in_two_files_is_partial() {
     let [before, half, whole, secret] = ids();
     for (is_in_two_places, found) in [(false, half), (true, whole), (true, secret)] {
         let machine = Credentials::default().in_two_places(is_in_two_places);
@@ -64,7 +64,7 @@ fn only_another_client_id_with_the_same_secret_in_two_places_is_half_a_change() 
 }
 
 #[test]
-fn a_store_that_cannot_be_read_in_time_leaves_no_look_overdue() {
+fn an_unreadable_store_does_not_leave_a_store_read_overdue() {
     let [before, half, ..] = ids();
     let mut machine = in_use(Credentials::default().in_two_places(true), before);
     let wait = machine.rechecked(at(10), Some(alone(half)));
@@ -78,7 +78,7 @@ fn a_store_that_cannot_be_read_in_time_leaves_no_look_overdue() {
 }
 
 #[test]
-fn an_attempt_sends_no_half_of_a_change() {
+fn an_attempt_does_not_send_a_partial_credential_change() {
     let [before, half, whole, _] = ids();
     // The issuer no longer knows the old secret by the time the store is read.
     let mut machine = in_use(Credentials::default().in_two_places(true), before);
@@ -102,7 +102,7 @@ fn an_attempt_sends_no_half_of_a_change() {
 }
 
 #[test]
-fn the_former_credential_is_sent_while_the_rest_of_a_change_is_waited_for() {
+fn the_former_credential_is_sent_during_a_partial_credential_change() {
     let key = RandomState::new();
     let [former, before, half] = [("a", "1"), ("b", "2"), ("c", "2")]
         .map(|(id, secret)| Credential::parse(id, secret).unwrap().id(&key));

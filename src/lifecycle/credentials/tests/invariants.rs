@@ -433,7 +433,7 @@ proptest! {
     }
 
     #[test]
-    fn b_a_call_carries_what_was_read_last_or_the_former_and_a_new_one_is_used_at_once(story in story()) {
+    fn b_a_call_sends_the_stored_or_former_credential_and_uses_a_new_one_promptly(story in story()) {
         let record = World::record(&story);
         for (index, entry) in record.iter().enumerate() {
             let before = &record[..index];
@@ -456,7 +456,7 @@ proptest! {
     }
 
     #[test]
-    fn c_a_read_breaks_off_no_attempt_that_carries_what_was_found_or_reads_the_store(story in story()) {
+    fn c_a_store_read_does_not_cancel_an_attempt_with_the_same_credential(story in story()) {
         let record = World::record(&story);
         for entry in &record {
             if let Entry::Recheck { found, carried, was_loading, has_begun } = entry {
@@ -467,7 +467,7 @@ proptest! {
     }
 
     #[test]
-    fn d_a_third_call_in_a_second_is_put_off_and_not_dropped(story in story()) {
+    fn d_a_third_call_within_a_second_is_delayed_and_not_dropped(story in story()) {
         let record = World::record(&story);
         let sent = record.iter().filter_map(|entry| match entry {
             Entry::Sent(_, at) => Some(*at),
@@ -514,7 +514,7 @@ proptest! {
     }
 
     #[test]
-    fn g_nothing_counts_as_rejected_before_the_other_key_of_the_record(story in story()) {
+    fn g_a_rejection_counts_only_after_the_other_key_was_tried(story in story()) {
         let record = World::record(&story);
         for (index, entry) in record.iter().enumerate() {
             if matches!(entry, Entry::Counted | Entry::Rejected(_) | Entry::Withheld) {

@@ -41,7 +41,7 @@ fn assert_fetched(told: &Decision) {
 }
 
 #[test]
-fn the_other_key_is_used_while_the_first_is_rejected_and_the_first_is_tried_again() {
+fn the_other_key_is_used_while_the_first_is_rejected_and_probed() {
     let mut machine = first_rejected();
     assert!(machine.needs(id(1)) && machine.needs(id(2)));
     assert_fetched(&machine.answered(at(1), 1, granted(at(0))));
@@ -61,7 +61,7 @@ fn the_other_key_is_used_while_the_first_is_rejected_and_the_first_is_tried_agai
 }
 
 #[test]
-fn a_rejection_counts_once_both_keys_are_rejected_and_each_waits_for_its_probe() {
+fn a_rejection_counts_when_both_keys_are_rejected_and_each_has_a_probe() {
     let mut machine = first_rejected();
     let end = failed(at(0), FaultKind::Rejected);
     let next = machine.answered(at(0), 1, end);
@@ -79,7 +79,7 @@ fn a_rejection_counts_once_both_keys_are_rejected_and_each_waits_for_its_probe()
 }
 
 #[test]
-fn an_outage_of_the_other_key_is_no_rejection() {
+fn an_outage_during_the_call_with_the_other_key_is_not_a_rejection() {
     let mut machine = first_rejected();
     let end = failed(at(0), FaultKind::Connect);
     assert_eq!(rejections(&machine.answered(at(0), 1, end)), 0);
@@ -88,7 +88,7 @@ fn an_outage_of_the_other_key_is_no_rejection() {
 }
 
 #[test]
-fn after_a_rejection_that_states_a_wait_the_next_attempt_sends_the_other_key() {
+fn after_a_rejection_with_retry_after_the_other_key_is_sent_next() {
     let mut machine = calling_of_two();
     let wait = Some(Duration::from_secs(300));
     let fault = Fault::new(FaultKind::Rejected, "x").with_retry_after(wait);
@@ -102,7 +102,7 @@ fn after_a_rejection_that_states_a_wait_the_next_attempt_sends_the_other_key() {
 }
 
 #[test]
-fn a_former_credential_that_is_rejected_too_leaves_the_other_key_to_a_third_call() {
+fn a_third_call_sends_the_other_key_after_two_rejections() {
     let mut machine = calling();
     assert_fetched(&machine.answered(at(0), 1, granted(at(0))));
     let changed = machine.rechecked(at(50), Some(pair(2, 3)));
@@ -118,7 +118,7 @@ fn a_former_credential_that_is_rejected_too_leaves_the_other_key_to_a_third_call
 }
 
 #[test]
-fn another_key_that_appears_beside_a_rejected_one_is_tried_at_once() {
+fn a_second_key_stored_beside_a_rejected_one_is_tried_immediately() {
     let mut machine = rejected();
     let same = machine.rechecked(at(1), Some(alone(id(1))));
     assert!(matches!(same, Decision::Wait));
@@ -132,7 +132,7 @@ fn another_key_that_appears_beside_a_rejected_one_is_tried_at_once() {
 }
 
 #[test]
-fn the_same_secret_is_no_other_key() {
+fn a_second_key_with_the_same_secret_is_ignored() {
     let mut machine = rejected();
     let found = machine.rechecked(at(1), Some(pair(1, 1)));
     assert!(matches!(found, Decision::Wait));

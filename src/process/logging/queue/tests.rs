@@ -31,7 +31,7 @@ fn drain(queue: &Queue) -> (Vec<u8>, Vec<u64>) {
 }
 
 #[test]
-fn lines_come_out_whole_in_their_order_and_a_pipe_takes_each_chunk_at_once() {
+fn lines_are_written_whole_and_in_order_in_chunks_that_fit_a_pipe() {
     let queue = Queue::new();
     let lines: Vec<_> = (0..1_000).map(|n| line(n, 10 + n % 400)).collect();
     for line in &lines {
@@ -46,7 +46,7 @@ fn lines_come_out_whole_in_their_order_and_a_pipe_takes_each_chunk_at_once() {
 }
 
 #[test]
-fn a_line_that_is_longer_than_a_chunk_is_one_of_its_own() {
+fn a_line_longer_than_a_chunk_gets_its_own_chunk() {
     let queue = Queue::new();
     let lines = [line(1, 10), line(2, CHUNK + 1), line(3, 10)];
     for line in &lines {
@@ -57,7 +57,7 @@ fn a_line_that_is_longer_than_a_chunk_is_one_of_its_own() {
 }
 
 #[test]
-fn memory_is_bounded_whatever_the_length_of_the_lines_and_given_back() {
+fn queue_memory_is_bounded_for_lines_of_any_length_and_released() {
     for length in [
         3,
         150,
@@ -95,7 +95,7 @@ fn memory_is_bounded_whatever_the_length_of_the_lines_and_given_back() {
 }
 
 #[test]
-fn a_full_queue_takes_lines_again_when_its_half_is_written_and_says_where_they_are_missing() {
+fn a_full_queue_accepts_lines_once_half_is_written_and_marks_the_gap() {
     let queue = Queue::new();
     let line = line(1, 100);
     while queue.lock().dropped == 0 {
@@ -129,7 +129,7 @@ fn a_full_queue_takes_lines_again_when_its_half_is_written_and_says_where_they_a
 }
 
 #[test]
-fn what_cannot_be_written_is_counted_with_all_that_waits_behind_it() {
+fn lines_of_a_failed_write_and_all_queued_ones_count_as_dropped() {
     let queue = Queue::new();
     for n in 0..200 {
         queue.push(&line(n, 100));
@@ -166,7 +166,7 @@ fn what_cannot_be_written_is_counted_with_all_that_waits_behind_it() {
 }
 
 #[test]
-fn a_broken_log_is_left_alone_for_longer_and_longer_times() {
+fn a_failing_log_is_retried_with_growing_pauses() {
     let queue = Queue::new();
     let mut pauses = vec![];
     for _ in 0..12 {
@@ -182,7 +182,7 @@ fn a_broken_log_is_left_alone_for_longer_and_longer_times() {
 }
 
 #[test]
-fn a_line_wakes_the_writer_and_a_broken_log_before_its_time() {
+fn a_new_line_wakes_the_writer_and_retries_a_failing_log_early() {
     let queue = Queue::new();
     // Its pause would last 30 s.
     queue.lock().pause = Some(LONGEST_PAUSE);
@@ -208,7 +208,7 @@ fn a_line_wakes_the_writer_and_a_broken_log_before_its_time() {
 }
 
 #[test]
-fn a_flush_waits_for_the_last_line() {
+fn a_flush_waits_until_the_last_line_is_written() {
     let queue = Queue::new();
     let written = AtomicBool::new(false);
     queue.push(&line(1, 10));
@@ -233,7 +233,7 @@ fn a_flush_waits_for_the_last_line() {
 }
 
 #[test]
-fn a_flush_goes_on_for_a_while_when_the_writer_only_lacks_the_processor() {
+fn a_flush_keeps_waiting_while_the_writer_can_make_progress() {
     let queue = Queue::new();
     queue.push(&line(1, 10));
     let (chunk, asked) = (RefCell::new(Some(queue.next())), Cell::new(0));
@@ -252,7 +252,7 @@ fn a_flush_goes_on_for_a_while_when_the_writer_only_lacks_the_processor() {
 }
 
 #[test]
-fn a_flush_does_not_wait_for_a_log_that_is_stuck_or_broken() {
+fn a_flush_does_not_wait_for_a_blocked_or_failing_log() {
     let queue = Queue::new();
     queue.push(&line(1, 10));
     let stuck = queue.next();

@@ -62,7 +62,7 @@ fn written(script: &[Does], chunks: &[&str]) -> (String, u64) {
 }
 
 #[test]
-fn no_line_is_joined_to_another_and_none_is_missing_uncounted() {
+fn lines_are_never_joined_and_every_missing_line_is_counted() {
     for (script, text, gap) in [
         (&[][..], "a\nb\nc\nd\ne\n", 0),
         (&[Takes(1), Takes(2)], "a\nb\nc\nd\ne\n", 0),
@@ -95,7 +95,7 @@ fn no_line_is_joined_to_another_and_none_is_missing_uncounted() {
 }
 
 #[test]
-fn lines_pass_through_the_queue() {
+fn log_lines_pass_through_the_queue() {
     let queue = Queue::new();
     let mut writer = Writer::new(Scripted {
         script: [Takes(1), FULL].into(),

@@ -10,7 +10,7 @@ fn word(status: u16, is_challenge: bool, body: &str) -> RefusalKind {
 }
 
 #[test]
-fn an_error_code_of_oauth_speaks_of_the_credential_whatever_the_status() {
+fn an_oauth_error_code_is_a_rejection_at_any_status() {
     for code in [
         "invalid_request",
         "invalid_client",
@@ -43,7 +43,7 @@ fn an_error_code_of_oauth_speaks_of_the_credential_whatever_the_status() {
 }
 
 #[test]
-fn a_code_is_found_where_issuers_and_gateways_put_it() {
+fn an_error_code_is_found_in_the_members_that_issuers_use() {
     for body in [
         r#"{"errorCode":"invalid_client","errorSummary":"Invalid value for 'client_id' parameter."}"#,
         r#"{"ErrorCode":"invalid_client","Error":"ClientId is Invalid"}"#,
@@ -57,7 +57,7 @@ fn a_code_is_found_where_issuers_and_gateways_put_it() {
 }
 
 #[test]
-fn a_code_of_the_issuers_own_trouble_says_nothing_of_the_credential() {
+fn an_error_code_of_an_issuer_failure_is_not_a_rejection() {
     for (code, wanted) in [
         ("server_error", RefusalKind::IssuerFailure),
         ("temporarily_unavailable", RefusalKind::IssuerFailure),
@@ -81,7 +81,7 @@ fn a_code_of_the_issuers_own_trouble_says_nothing_of_the_credential() {
 }
 
 #[test]
-fn anything_else_in_a_4xx_is_the_word_of_something_in_the_issuers_place() {
+fn a_4xx_without_an_oauth_error_is_not_from_an_issuer() {
     let long = format!(r#"{{"error":"invalid_{}"}}"#, "a".repeat(200));
     for body in [
         "",
@@ -118,7 +118,7 @@ fn anything_else_in_a_4xx_is_the_word_of_something_in_the_issuers_place() {
 }
 
 #[test]
-fn a_401_speaks_of_the_credential_with_a_challenge_and_is_doubtful_without() {
+fn a_401_is_a_rejection_with_a_challenge_and_ambiguous_without() {
     for body in [
         "",
         "<html>starting</html>",
@@ -142,7 +142,7 @@ fn a_401_speaks_of_the_credential_with_a_challenge_and_is_doubtful_without() {
 }
 
 #[test]
-fn a_status_that_is_no_refusal_decides_by_itself() {
+fn a_status_that_is_not_a_refusal_is_classified_without_the_body() {
     for (status, wanted) in [
         (407, RefusalKind::Proxy),
         (408, RefusalKind::IssuerFailure),
@@ -156,7 +156,7 @@ fn a_status_that_is_no_refusal_decides_by_itself() {
 }
 
 #[test]
-fn run_ais_own_error_speaks_of_the_credential_with_400_401_and_403_alone() {
+fn a_runai_error_is_a_rejection_only_with_400_401_and_403() {
     let judge = |status, body: &str| {
         let members = Members::parse(body.as_bytes());
         RefusalKind::of(status, false, members.as_ref(), true)
@@ -188,7 +188,7 @@ fn run_ais_own_error_speaks_of_the_credential_with_400_401_and_403_alone() {
 }
 
 #[test]
-fn what_answered_in_the_issuers_place_is_named_with_the_status() {
+fn a_response_not_from_the_issuer_is_described_with_its_status() {
     let text = |word: RefusalKind, status| word.fault("https://a.example", status, "").detail;
     assert_eq!(
         text(RefusalKind::NotAnIssuer, 404),

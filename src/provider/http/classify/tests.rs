@@ -124,7 +124,7 @@ async fn post_with(address: SocketAddr, settings: Settings) -> Result<u16, Fault
 /// is the system's only one.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_ca_file_means_its_roots_and_not_the_systems_as_well() {
+fn a_ca_file_replaces_the_system_roots() {
     let in_mounts = |script: &str| {
         let mut command = Command::new("unshare");
         command.args(["-m", "sh", "-c", script, "sh"]);
@@ -152,7 +152,7 @@ fn a_ca_file_means_its_roots_and_not_the_systems_as_well() {
         .args([
             "--exact",
             "--ignored",
-            "provider::http::classify::tests::where_the_system_trusts_our_ca",
+            "provider::http::classify::tests::system_roots_are_used_where_they_include_our_ca",
         ]);
     let output = inner.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -163,8 +163,8 @@ fn a_ca_file_means_its_roots_and_not_the_systems_as_well() {
 }
 
 #[tokio::test]
-#[ignore = "run by a_ca_file_means_its_roots_and_not_the_systems_as_well"]
-async fn where_the_system_trusts_our_ca() {
+#[ignore = "run by a_ca_file_replaces_the_system_roots"]
+async fn system_roots_are_used_where_they_include_our_ca() {
     let (address, server) = serve("good.pem");
     assert_eq!(post_trusting(address, Roots::System).await.unwrap(), 200);
     server.join().unwrap();
@@ -193,7 +193,7 @@ async fn where_the_system_trusts_our_ca() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_for_a_client_certificate_gets_the_configured_one() {
+async fn the_configured_client_certificate_is_presented_on_request() {
     let owner = rustix::process::geteuid().as_raw();
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("us.key");
@@ -244,7 +244,7 @@ async fn a_certificate_of_the_configured_ca_is_trusted() {
 }
 
 #[tokio::test]
-async fn every_other_certificate_is_refused_before_anything_is_sent() {
+async fn an_invalid_server_certificate_is_refused_before_sending() {
     for (certificate, roots, kind, why) in [
         (
             "wrong-name.pem",
@@ -296,7 +296,7 @@ async fn every_other_certificate_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_tls_gets_nothing() {
+async fn a_server_without_tls_receives_no_request() {
     for (answer, kind) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
@@ -327,7 +327,7 @@ fn nowhere() -> Resolver {
 }
 
 #[tokio::test]
-async fn a_name_that_is_not_resolved_is_told_from_a_failed_connection() {
+async fn a_failed_name_resolution_differs_from_a_failed_connection() {
     for (proxy, detail) in [
         (
             Proxy::Direct,

@@ -102,7 +102,7 @@ fn no_thread(found: Found) -> bool {
 }
 
 #[tokio::test]
-async fn one_thread_waits_from_the_start_and_looks_up_one_name_after_the_other() {
+async fn one_resolver_thread_looks_up_names_one_after_the_other() {
     let scene = TestResolver::new(1);
     scene.resolver.start().unwrap();
     scene.resolver.start().unwrap();
@@ -119,7 +119,7 @@ async fn one_thread_waits_from_the_start_and_looks_up_one_name_after_the_other()
 }
 
 #[tokio::test]
-async fn all_who_ask_for_a_name_share_one_look_up() {
+async fn callers_of_one_name_share_one_lookup() {
     let mut scene = TestResolver::new(9);
     let asked: Vec<_> = (0..8).map(|_| scene.ask("hang.test")).collect();
     scene.begun(&["hang.test"]).await;
@@ -134,7 +134,7 @@ async fn all_who_ask_for_a_name_share_one_look_up() {
 }
 
 #[tokio::test]
-async fn a_look_up_that_hangs_costs_only_its_own_name() {
+async fn a_hanging_name_lookup_does_not_delay_other_names() {
     let mut scene = TestResolver::new(9);
     scene.resolver.start().unwrap();
     let hanging = scene.ask("hang.test");
@@ -151,7 +151,7 @@ async fn a_look_up_that_hangs_costs_only_its_own_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_only_thread_hangs_other_names_fail_in_time_with_the_reason() {
+async fn other_names_fail_in_time_while_the_only_resolver_thread_hangs() {
     let mut scene = TestResolver::new(1);
     let hanging = scene.ask("hang.test");
     scene.begun(&["hang.test"]).await;
@@ -171,7 +171,7 @@ async fn while_the_only_thread_hangs_other_names_fail_in_time_with_the_reason() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_up_that_hangs_is_a_fault_of_the_name_before_the_connection_is_late() {
+async fn a_hanging_name_lookup_fails_before_the_connect_timeout() {
     let scene = TestResolver::new(9);
     let start = tokio::time::Instant::now();
     let found = scene.resolver.find_in_time("hang.test").await;
@@ -182,7 +182,7 @@ async fn a_look_up_that_hangs_is_a_fault_of_the_name_before_the_connection_is_la
 }
 
 #[tokio::test]
-async fn who_waits_for_a_thread_gets_the_one_that_comes_back() {
+async fn a_waiting_lookup_gets_the_next_free_resolver_thread() {
     let mut scene = TestResolver::new(1);
     let hanging = scene.ask("hang.test");
     scene.begun(&["hang.test"]).await;
@@ -194,7 +194,7 @@ async fn who_waits_for_a_thread_gets_the_one_that_comes_back() {
 }
 
 #[tokio::test]
-async fn without_any_thread_a_name_fails_at_once_and_the_system_is_asked_again() {
+async fn without_a_resolver_thread_a_lookup_fails_immediately_and_the_next_retries() {
     let scene = TestResolver::new(0);
     assert!(scene.resolver.start().is_err());
     assert!(no_thread(scene.resolver.find("a.test").await));
@@ -214,7 +214,7 @@ async fn a_name_without_an_address_is_a_fault() {
 }
 
 #[tokio::test]
-async fn localhost_is_this_machine_without_a_look_up() {
+async fn localhost_resolves_to_loopback_without_a_lookup() {
     let scene = TestResolver::new(0);
     for name in ["localhost", "LOCALHOST", "localhost."] {
         let found = scene.resolver.find(name).await.unwrap();

@@ -102,7 +102,7 @@ async fn post(http: &Http) -> Result<IssuerResponse, Fault> {
 }
 
 #[tokio::test]
-async fn the_profiles_of_an_issuer_use_its_connections_again() {
+async fn profiles_of_one_issuer_reuse_its_connections() {
     let server = Server::start(|_, _| Play::Answer).await;
     let profiles = server.profiles::<5>();
     for http in profiles.iter().cycle().take(50) {
@@ -112,7 +112,7 @@ async fn the_profiles_of_an_issuer_use_its_connections_again() {
 }
 
 #[tokio::test]
-async fn profiles_that_begin_together_share_their_connections() {
+async fn profiles_that_start_together_share_connections() {
     let server = Server::start(|_, _| Play::Answer).await;
     let profiles = server.profiles::<20>();
     let together = profiles.map(|http| {
@@ -133,7 +133,7 @@ async fn profiles_that_begin_together_share_their_connections() {
 }
 
 #[tokio::test]
-async fn a_profile_that_shares_its_issuer_with_none_leaves_no_connection_open() {
+async fn a_profile_with_its_own_issuer_leaves_no_connection_open() {
     let mut server = Server::start(|_, _| Play::Answer).await;
     let [http] = server.profiles();
     for _ in 0..3 {
@@ -144,7 +144,7 @@ async fn a_profile_that_shares_its_issuer_with_none_leaves_no_connection_open() 
 }
 
 #[tokio::test]
-async fn a_connection_that_died_while_it_was_idle_costs_no_attempt() {
+async fn a_connection_closed_while_idle_does_not_fail_the_attempt() {
     // The first connection ends with its second request.
     for play in [
         (|connection, request| match (connection, request) {
@@ -166,7 +166,7 @@ async fn a_connection_that_died_while_it_was_idle_costs_no_attempt() {
 }
 
 #[tokio::test]
-async fn a_new_connection_that_ends_without_an_answer_is_a_fault_at_once() {
+async fn a_new_connection_closed_without_a_response_fails_immediately() {
     for play in [(|_, _| Play::Close) as fn(usize, usize) -> Play, |_, _| {
         Play::Reset
     }] {
@@ -189,7 +189,7 @@ async fn an_idle_connection_is_closed_within_five_seconds() {
 }
 
 #[test]
-fn idle_connections_are_no_more_than_the_attempts_that_may_run_at_once() {
+fn idle_connections_do_not_exceed_the_limit_on_concurrent_attempts() {
     for (attempts, origins) in [(0, 0), (1, 0), (8, 1), (41, 5), (128, 16), (1_000, 16)] {
         assert_eq!(origins_for(attempts), origins, "{attempts}");
     }

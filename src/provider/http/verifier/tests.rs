@@ -276,7 +276,7 @@ async fn a_self_signed_certificate_in_the_ca_file_is_trusted_as_curl_does() {
 }
 
 #[tokio::test]
-async fn a_ca_that_is_not_in_the_file_byte_for_byte_is_refused_as_a_server() {
+async fn a_ca_certificate_not_in_the_ca_file_is_refused_as_a_server() {
     let key = KeyPair::generate().unwrap();
     let made = |serial: u64| {
         let mut params = of_ca("the same");
@@ -301,7 +301,7 @@ async fn a_ca_that_is_not_in_the_file_byte_for_byte_is_refused_as_a_server() {
 }
 
 #[tokio::test]
-async fn a_trusted_self_signed_certificate_is_judged_by_all_the_rest() {
+async fn a_trusted_self_signed_certificate_must_pass_all_other_checks() {
     let of = |change: fn(&mut CertificateParams), is_ca: bool| {
         let mut params = if is_ca { of_ca("it") } else { params("it") };
         change(&mut params);
@@ -380,7 +380,7 @@ async fn a_trusted_self_signed_certificate_is_judged_by_all_the_rest() {
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_that_is_no_ca_vouches_for_itself_alone() {
+async fn a_self_signed_certificate_without_ca_flag_signs_no_other() {
     let (untrusted, why) = (
         FaultKind::TlsUntrusted,
         "signed by a certificate in the CA file that is no CA",
@@ -404,7 +404,7 @@ async fn a_self_signed_certificate_that_is_no_ca_vouches_for_itself_alone() {
 }
 
 #[tokio::test]
-async fn the_reasons_why_an_issuer_is_not_trusted_are_told_apart() {
+async fn each_reason_for_an_untrusted_issuer_is_reported() {
     let (root, other) = (ca("root"), ca("other"));
     let between = sub_ca(of_ca("between"), &root);
     let server = params("server");

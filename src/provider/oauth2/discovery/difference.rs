@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_named_issuer_is_quoted_with_what_is_different() {
+    fn a_different_issuer_is_quoted_with_the_difference() {
         for (configured, named, why) in [
             (
                 "https://acme.auth0.com",

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_where_the_standards_and_okta_put_them() {
+    fn metadata_addresses_follow_the_standards_and_okta() {
         for (issuer, places) in [
             (
                 "https://a.example",
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_the_last_document_is_asked_first_and_the_others_stay() {
+    fn the_last_successful_metadata_address_is_requested_first() {
         let issuer = "https://a.example/x";
         let first = addresses(issuer, &LastRule::default());
         for (at, place) in DocumentRule::ALL.into_iter().enumerate() {

@@ -56,7 +56,7 @@ fn naming(token_endpoint: &str) -> String {
 }
 
 #[test]
-fn the_token_endpoint_is_read_and_the_rest_is_ignored() {
+fn discovery_reads_the_token_endpoint_and_ignores_other_members() {
     let full = r#" {"grant_types_supported":["client_credentials"],"token_endpoint":"https:\/\/idp.example/x/token?p=1",
         "issuer":"https://idp.example/x","later":{"a":{"b":[1,null]}},"mtls_endpoint_aliases":{"token_endpoint":1}}"#;
     let read = read_for(ISSUER, full, false).unwrap();
@@ -70,7 +70,7 @@ fn the_token_endpoint_is_read_and_the_rest_is_ignored() {
 }
 
 #[test]
-fn a_document_of_another_issuer_is_refused_and_the_issuer_is_quoted() {
+fn metadata_of_another_issuer_is_refused_and_quotes_that_issuer() {
     for issuer in [
         "https://other.example/x",
         "https://idp.example",
@@ -113,7 +113,7 @@ fn a_document_of_another_issuer_is_refused_and_the_issuer_is_quoted() {
 }
 
 #[test]
-fn a_document_that_two_readers_could_understand_differently_is_refused() {
+fn ambiguous_metadata_is_refused() {
     for (body, why) in [
         (String::new(), "malformed JSON"),
         ("canary".to_owned(), "malformed JSON"),
@@ -153,7 +153,7 @@ fn a_document_that_two_readers_could_understand_differently_is_refused() {
 }
 
 #[test]
-fn a_token_endpoint_that_could_give_the_secret_away_is_refused() {
+fn an_unsafe_token_endpoint_in_metadata_is_refused() {
     for bad in [
         "",
         "/token",
@@ -181,7 +181,7 @@ fn a_token_endpoint_that_could_give_the_secret_away_is_refused() {
 }
 
 #[test]
-fn with_a_client_certificate_the_endpoint_that_asks_for_one_is_used() {
+fn with_a_client_certificate_the_mtls_endpoint_alias_is_used() {
     let aliases =
         |aliases: &str| GOOD.replace('{', &format!("{{\"mtls_endpoint_aliases\":{aliases},"));
     let own = aliases(r#"{"token_endpoint":"https://mtls.idp.example/token"}"#);
@@ -209,7 +209,7 @@ fn with_a_client_certificate_the_endpoint_that_asks_for_one_is_used() {
 }
 
 #[test]
-fn what_is_no_document_is_told_apart_and_only_a_plea_to_slow_down_ends_the_search() {
+fn discovery_faults_are_classified_and_only_a_429_ends_the_search() {
     for (status, content_type, kind, telling) in [
         (
             200,
@@ -282,7 +282,7 @@ fn what_is_no_document_is_told_apart_and_only_a_plea_to_slow_down_ends_the_searc
 }
 
 #[test]
-fn an_answer_that_states_a_wait_ends_the_search() {
+fn a_response_with_retry_after_ends_the_discovery() {
     for (wait, goes_on) in [
         (None, true),
         (Some("0"), true),
@@ -303,7 +303,7 @@ fn an_answer_that_states_a_wait_ends_the_search() {
 }
 
 #[test]
-fn the_most_telling_reason_is_told_with_the_others_in_a_list() {
+fn the_most_informative_discovery_fault_is_reported_with_the_others() {
     let at = |path: &str| Url::parse(&format!("https://idp.example{path}")).unwrap();
     let judged = |path: &str, status, body: &str| {
         let issuer = EndpointUrl::issuer(ISSUER).unwrap();

@@ -75,7 +75,7 @@ fn no_part_is_left(said: &str, echo: &str) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn no_part_of_any_echo_of_a_secret_is_left(
+    fn no_part_of_an_echoed_secret_remains(
         secret in "[ -~]{8,60}",
         before in "[a-z:]{0,4}",
         behind in "[a-z&]{0,4}",
@@ -96,7 +96,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mixture_of_escapes_hides_nothing(
+    fn a_secret_in_mixed_escapes_is_removed(
         // A backslash or a percent sign in the secret would combine with the characters after it.
         secret in r"[!-$&-\[\]-~]{12,40}",
         choice in prop::collection::vec(0..5_u8, 40),
@@ -113,13 +113,13 @@ proptest! {
     }
 
     #[test]
-    fn what_has_nothing_of_the_secret_is_left_as_it_is(text in "[ -~\u{e9}\u{202e}]{0,80}", secret in "[a-f0-9]{32}") {
+    fn text_without_the_secret_is_unchanged(text in "[ -~\u{e9}\u{202e}]{0,80}", secret in "[a-f0-9]{32}") {
         prop_assert_eq!(said(&text, &secret), text);
     }
 }
 
 #[test]
-fn a_header_is_taken_out_with_all_that_was_joined_in_it() {
+fn an_echoed_basic_header_is_removed_completely() {
     for (secret, echo) in [
         ("a-long-secret", "bXktY2xpZW50OmEtbG9uZy1zZWNyZXQ="),
         // Shorter than a run.
@@ -137,7 +137,7 @@ fn a_header_is_taken_out_with_all_that_was_joined_in_it() {
 }
 
 #[test]
-fn a_secret_that_is_shorter_than_a_part_is_taken_out_whole() {
+fn a_short_secret_is_removed_only_as_a_whole() {
     for (text, left) in [
         ("no abc12 here", "no [secret] here"),
         ("no 6162633132 here", "no [secret] here"),
@@ -149,7 +149,7 @@ fn a_secret_that_is_shorter_than_a_part_is_taken_out_whole() {
 }
 
 #[test]
-fn two_texts_are_told_apart_and_the_end_of_a_long_text_is_cut_off() {
+fn two_redacted_texts_have_their_own_labels_and_long_text_is_truncated() {
     let hidden = |text, label| RedactedText {
         text,
         client_id: None,

@@ -172,7 +172,7 @@ fn encodings(secret: &str) -> Vec<(&'static str, String)> {
 const LEFT: usize = 4;
 
 #[test]
-fn no_encoding_of_a_secret_is_left() {
+fn no_encoding_of_a_secret_remains() {
     for secret in SECRETS {
         for (name, echo) in encodings(secret) {
             // Another check covers words that are part of a secret.
@@ -204,7 +204,7 @@ fn no_encoding_of_a_secret_is_left() {
 }
 
 #[test]
-fn what_issuers_say_stays_readable() {
+fn error_texts_of_issuers_stay_readable() {
     for (text, left) in [
         ("invalid_client: Client authentication failed", None),
         ("Invalid client or Invalid client credentials", None),

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_told_by_its_name_and_never_by_its_text() {
+    fn a_d_bus_error_is_reported_by_name_and_never_by_text() {
         for (name, fault) in [
             (
                 "org.freedesktop.DBus.Error.ServiceUnknown",

@@ -28,7 +28,7 @@ fn fault(outcome: &Outcome) -> &KeyringFault {
 }
 
 #[test]
-fn the_record_goes_in_by_a_pipe_and_the_answer_comes_out_by_another() {
+fn record_and_answer_pass_through_pipes_of_the_keyring_process() {
     let echo = &[
         "-c",
         "printf '\\001\\003'; printf '%s %s ' \"$1\" \"$2\"; cat",
@@ -42,7 +42,7 @@ fn the_record_goes_in_by_a_pipe_and_the_answer_comes_out_by_another() {
 }
 
 #[test]
-fn a_process_that_hangs_is_ended_at_the_limit() {
+fn a_hanging_keyring_process_is_killed_at_the_timeout() {
     let record = vec![b'x'; 65_500];
     for (script, begun) in [
         (&["-c", "exec sleep 600"], false),
@@ -63,7 +63,7 @@ fn a_process_that_hangs_is_ended_at_the_limit() {
 }
 
 #[test]
-fn a_process_that_closes_its_output_is_ended_before_the_limit() {
+fn a_keyring_process_that_closes_its_output_is_killed_early() {
     let outcome = make(&["-c", "exec >&-; exec sleep 600"], LONG, &[b'x'; 65_500]);
     let why = fault(&outcome);
     assert!(matches!(why, KeyringFault::Process(_)), "{why:?}");
@@ -71,7 +71,7 @@ fn a_process_that_closes_its_output_is_ended_before_the_limit() {
 }
 
 #[test]
-fn a_process_that_ends_without_an_answer_is_a_fault() {
+fn a_keyring_process_that_exits_without_an_answer_is_a_fault() {
     for (script, begun, why) in [
         (
             &["-c", "kill -ABRT $$"],

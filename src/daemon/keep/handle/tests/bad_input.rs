@@ -56,14 +56,14 @@ async fn next_attempt_after(retry_after: &str) -> u128 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_after_of_nothing_or_of_the_past_waits_a_second() {
+async fn a_retry_after_of_zero_or_in_the_past_waits_one_second() {
     for text in ["0", "00", "Thu, 01 Jan 1970 00:00:00 GMT", DATE] {
         assert_eq!(next_attempt_after(text).await, 1_000, "{text}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_after_of_ages_waits_five_minutes() {
+async fn an_excessive_retry_after_is_capped_at_five_minutes() {
     for text in [
         "1000000000000",
         "99999999999999999999999999",
@@ -74,15 +74,14 @@ async fn a_retry_after_of_ages_waits_five_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_after_that_is_none_leaves_it_to_the_back_off() {
+async fn an_invalid_retry_after_is_ignored_and_the_back_off_applies() {
     for text in ["-1", "", "soon", "1.5", "1e3", "\u{7f}", "Wed, 25 Nov 2026"] {
         assert_eq!(next_attempt_after(text).await, 500, "{text:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_date_that_is_absent_absurd_or_of_another_form_changes_nothing_but_the_skew_that_is_shown()
- {
+async fn an_invalid_date_header_affects_only_the_displayed_clock_skew() {
     let absurd = i64::try_from(1_800_000_000u64).unwrap();
     for (date, skew) in [
         (None, None),
@@ -113,7 +112,7 @@ async fn a_date_that_is_absent_absurd_or_of_another_form_changes_nothing_but_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_ends_early_for_a_stated_retry_after_is_told_as_that() {
+async fn a_wait_that_retry_after_ends_early_reports_that_reason() {
     let issuer = ScriptedIssuer::new(&[Play::Refuse(too_many_requests("120")), grant(3_600)]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     let start = clock.now().boot;
@@ -127,7 +126,7 @@ async fn a_wait_that_ends_early_for_a_stated_retry_after_is_told_as_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_runs_out_during_an_attempt_did_not_end_early() {
+async fn a_wait_that_times_out_during_an_attempt_is_not_reported_as_early() {
     let issuer = ScriptedIssuer::new(&[Play::Hang]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     let problem = handle.token(NOW, secs(3)).await.unwrap_err();
@@ -135,7 +134,7 @@ async fn a_wait_that_runs_out_during_an_attempt_did_not_end_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_that_fails_speaks_of_the_token_that_is_held_only_if_there_is_one() {
+async fn a_failed_refresh_mentions_the_held_token_only_if_one_is_held() {
     // `is_held`: the first attempt brings a token. `is_stated`: later attempts fail with a stated wait, which delays
     // the next refresh.
     for (is_held, is_stated) in [(true, false), (true, true), (false, false), (false, true)] {

@@ -10,7 +10,7 @@ const WARM: Policy = Policy {
 };
 
 #[tokio::test(start_paused = true)]
-async fn another_policy_keeps_the_token_and_causes_no_call() {
+async fn a_policy_change_keeps_the_token_and_causes_no_attempt() {
     let issuer = ScriptedIssuer::new(&[grant(1_000)]);
     let store = MemoryStore::new(Some("secret"));
     let (handle, _) = keep(&issuer, &store);
@@ -33,7 +33,7 @@ async fn another_policy_keeps_the_token_and_causes_no_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_profile_that_rests_is_refreshed_once_it_is_to_stay_warm() {
+async fn enabling_keep_warm_refreshes_a_resting_profile() {
     let issuer = ScriptedIssuer::new(&[grant(100), grant(100), grant(100)]);
     let store = MemoryStore::new(Some("secret"));
     let (handle, _) = keep(&issuer, &store);
@@ -47,7 +47,7 @@ async fn a_profile_that_rests_is_refreshed_once_it_is_to_stay_warm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_policy_ends_no_back_off_and_no_breaker() {
+async fn a_policy_change_keeps_the_back_off_and_the_circuit_breaker() {
     let store = MemoryStore::new(Some("secret"));
     for fault in [FaultKind::Connect, FaultKind::Rejected] {
         let issuer = ScriptedIssuer::new(&vec![fail(fault); 50]);
@@ -63,7 +63,7 @@ async fn another_policy_ends_no_back_off_and_no_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reported_token_is_replaced_as_soon_whatever_policy_comes() {
+async fn a_policy_change_does_not_delay_the_refresh_of_a_reported_token() {
     let issuer = ScriptedIssuer::new(&[grant(1_000), grant(1_000)]);
     let store = MemoryStore::new(Some("secret"));
     let (handle, _) = keep(&issuer, &store);
@@ -99,7 +99,7 @@ async fn next(
 }
 
 #[tokio::test(start_paused = true)]
-async fn profiles_that_start_over_again_and_again_keep_the_limit_of_calls() {
+async fn repeated_keeper_restarts_obey_the_limit_on_attempts() {
     let issuer = ScriptedIssuer::new(&vec![grant(1_000); 40]);
     let store = MemoryStore::new(Some("secret"));
     let (mut handle, clock) = keep(&issuer, &store);
@@ -113,7 +113,7 @@ async fn profiles_that_start_over_again_and_again_keep_the_limit_of_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_credential_is_not_sent_again_by_the_next_keeper() {
+async fn a_new_keeper_does_not_resend_a_rejected_credential() {
     let issuer = ScriptedIssuer::new(&vec![fail(FaultKind::Rejected); 40]);
     let store = MemoryStore::new(Some("secret"));
     let (handle, clock) = keep(&issuer, &store);

@@ -21,7 +21,7 @@ fn crowd(profiles: usize, lifetime: u64, after: Duration) -> (Vec<Arc<Handle>>, 
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_thousand_profiles_the_one_that_is_asked_for_gets_its_token_first() {
+async fn a_requested_profile_gets_its_token_before_a_thousand_others() {
     let (profiles, clock) = crowd(1_000, 3_600, Duration::from_millis(200));
     tokio::time::sleep(Duration::from_millis(10)).await;
     let asked = clock.now().boot;
@@ -35,7 +35,7 @@ async fn of_a_thousand_profiles_the_one_that_is_asked_for_gets_its_token_first()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_profile_that_waits_for_its_turn_shows_for_how_long() {
+async fn a_profile_waiting_for_a_permit_shows_how_long_it_waits() {
     let (profiles, _) = crowd(1_000, 3_600, secs(1));
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let queued = |profile: &Handle| profile.state().reply.queued_for;
@@ -46,7 +46,7 @@ async fn a_profile_that_waits_for_its_turn_shows_for_how_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_thousand_profiles_of_short_tokens_all_hold_one() {
+async fn two_thousand_profiles_with_short_lifetimes_all_keep_a_valid_token() {
     let (profiles, _) = crowd(2_000, 60, Duration::from_millis(200));
     // The first tokens come within 20 s: 2,000 attempts, 32 at a time.
     tokio::time::sleep(secs(20)).await;

@@ -17,7 +17,7 @@ fn generation(handle: &Handle) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_refresh_follows_for_a_token_and_its_clients_wait_for_it() {
+async fn second_requests_for_a_token_share_one_refresh_and_wait_for_it() {
     let after = secs(2);
     let later = Play::Grant { secs: 3_600, after };
     let issuer = ScriptedIssuer::new(&[grant(3_600), later]);
@@ -43,7 +43,7 @@ async fn one_refresh_follows_for_a_token_and_its_clients_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_issuer_that_is_slow_or_fails_costs_a_client_its_wait_alone() {
+async fn a_second_request_gets_the_held_token_when_the_issuer_is_slow_or_fails() {
     let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Hang]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
@@ -66,7 +66,7 @@ async fn an_issuer_that_is_slow_or_fails_costs_a_client_its_wait_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_stays_inside_the_budget_of_requested_refreshes() {
+async fn second_requests_stay_within_the_budget_of_requested_refreshes() {
     let issuer = ScriptedIssuer::new(&[grant(3_600)]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
@@ -89,7 +89,7 @@ async fn it_stays_inside_the_budget_of_requested_refreshes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_follows_where_a_new_token_is_no_help() {
+async fn a_second_request_causes_no_refresh_when_a_new_token_would_not_help() {
     for reissue in [Reissue::KillsOld, Reissue::SameUntilExpiry] {
         let issuer = ScriptedIssuer::new(&[grant(3_600)]);
         let policy = Policy {
@@ -108,7 +108,7 @@ async fn nothing_follows_where_a_new_token_is_no_help() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_gone_meanwhile_is_not_given() {
+async fn a_second_request_after_expiry_does_not_get_the_expired_token() {
     let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::Connect)]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");

@@ -25,7 +25,7 @@ async fn set(handle: &Handle, clock: &TestClock, by: i64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_suspend_no_expired_token_is_served_and_a_new_one_comes_at_once() {
+async fn after_a_suspend_an_expired_token_is_not_served_and_refreshed_immediately() {
     let late = Play::Grant {
         secs: 3_600,
         after: Duration::from_millis(100),
@@ -43,7 +43,7 @@ async fn after_a_suspend_no_expired_token_is_served_and_a_new_one_comes_at_once(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_ran_when_the_machine_fell_asleep_is_made_anew() {
+async fn an_attempt_interrupted_by_a_suspend_is_restarted() {
     let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Hang, grant(3_600)]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
@@ -54,7 +54,7 @@ async fn an_attempt_that_ran_when_the_machine_fell_asleep_is_made_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_began_on_waking_is_not_made_anew_when_the_suspend_is_noticed() {
+async fn an_attempt_started_after_resume_is_not_restarted_by_suspend_detection() {
     let issuer = ScriptedIssuer::new(&[
         grant(3_600),
         Play::Grant {
@@ -90,7 +90,7 @@ async fn a_long_back_off_does_not_outlast_a_suspend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wall_clock_that_is_set_changes_what_is_shown_and_nothing_else() {
+async fn a_wall_clock_step_changes_only_the_displayed_times() {
     const YEARS: i64 = 10 * 365 * 86_400;
     let issuer = ScriptedIssuer::new(&[grant(3_600)]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
@@ -113,7 +113,7 @@ async fn a_wall_clock_that_is_set_changes_what_is_shown_and_nothing_else() {
 
 /// The issuer's `Date` is shown, but no decision depends on it.
 #[tokio::test(start_paused = true)]
-async fn the_issuers_clock_is_compared_with_ours_however_absurd_and_nothing_is_judged_by_it() {
+async fn the_issuer_clock_only_affects_the_displayed_skew() {
     const OURS: u64 = 1_800_000_000;
     let skew = |handle: &Handle| handle.state().reply.clock_skew;
     for (date, ahead) in [

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_credential_is_tried_once_more_before_the_token_ends_and_that_was_the_probe() {
+async fn a_rejected_credential_is_probed_once_before_the_held_token_expires() {
     // Rejected in seconds 1,800, 1,805, 1,865, 1,985, 2,225 and 2,705: the next probe would be due in second 3,605, and
     // the token is served until second 3,570.
     for accepts_again in [true, false] {
@@ -38,7 +38,7 @@ async fn a_rejected_credential_is_tried_once_more_before_the_token_ends_and_that
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_short_token_is_not_lost_to_one_rejection_of_its_last_refresh() {
+async fn one_rejection_of_the_last_refresh_does_not_lose_a_short_token() {
     let issuer = ScriptedIssuer::new(&[grant(8), fail(FaultKind::Rejected), grant(8)]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");

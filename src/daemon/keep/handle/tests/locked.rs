@@ -14,7 +14,7 @@ async fn unlock(store: &MemoryStore, handle: &Handle) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lock_takes_the_token_from_all_and_an_unlock_brings_another() {
+async fn locking_the_store_drops_the_token_and_unlocking_fetches_a_new_one() {
     let issuer = ScriptedIssuer::new(&[grant(3_600), grant(3_600)]);
     let store = MemoryStore::new(Some("s"));
     let (handle, _) = keep(&issuer, &store);
@@ -34,7 +34,7 @@ async fn a_lock_takes_the_token_from_all_and_an_unlock_brings_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_profile_that_begins_locked_says_so_and_begins_when_it_is_unlocked() {
+async fn a_profile_that_starts_locked_reports_it_and_fetches_after_unlocking() {
     let issuer = ScriptedIssuer::new(&[grant(3_600)]);
     let store = MemoryStore::new(Some("s"));
     store.lock(true);
@@ -49,7 +49,7 @@ async fn a_profile_that_begins_locked_says_so_and_begins_when_it_is_unlocked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lock_breaks_off_the_call_and_the_read_that_run() {
+async fn locking_the_store_cancels_a_running_attempt_and_a_running_read() {
     let after = secs(5);
     let slow = Play::Grant { secs: 3_600, after };
     let issuer = ScriptedIssuer::new(&[slow, grant(3_600)]);

@@ -5,7 +5,7 @@ use crate::lifecycle::Policy;
 use crate::schedule::Reissue;
 
 #[tokio::test(start_paused = true)]
-async fn whoever_wants_more_validity_than_a_late_refresh_leaves_gets_the_token_marked_stale() {
+async fn a_caller_that_wants_more_validity_before_a_late_refresh_gets_a_stale_token() {
     let issuer = ScriptedIssuer::new(&[grant(100)]);
     let policy = Policy {
         reissue: Reissue::KillsOld,

@@ -28,7 +28,7 @@ async fn reported_twice() -> (Arc<ScriptedIssuer>, Arc<Handle>, Arc<TestClock>) 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_reports_of_one_token_lead_to_one_refresh_and_stragglers_to_none() {
+async fn a_thousand_reports_of_one_token_cause_one_refresh_and_late_ones_none() {
     let slow = Play::Grant {
         secs: 3_600,
         after: secs(1),
@@ -65,7 +65,7 @@ async fn a_thousand_reports_of_one_token_lead_to_one_refresh_and_stragglers_to_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_named_by_its_hash_as_well() {
+async fn a_report_can_name_the_token_by_its_hash() {
     let issuer = ScriptedIssuer::new(&[grant(3_600)]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     let served = handle.token(NOW, secs(5)).await.unwrap();
@@ -77,7 +77,7 @@ async fn a_token_is_named_by_its_hash_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_reports_waits_for_max_wait_and_is_never_given_the_same_token_back() {
+async fn a_report_waits_up_to_max_wait_and_never_returns_the_reported_token() {
     let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Hang]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
@@ -95,7 +95,7 @@ async fn whoever_reports_waits_for_max_wait_and_is_never_given_the_same_token_ba
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_fresh_tokens_keep_being_rejected_it_says_so_at_once_and_until_when() {
+async fn a_report_during_the_cool_down_fails_immediately_with_its_end() {
     let (issuer, handle, clock) = reported_twice().await;
     tokio::time::sleep(secs(5)).await;
     let start = clock.now();
@@ -122,7 +122,7 @@ async fn when_fresh_tokens_keep_being_rejected_it_says_so_at_once_and_until_when
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_is_heard_while_an_attempt_runs() {
+async fn a_report_is_processed_while_an_attempt_runs() {
     let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Hang]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
@@ -138,7 +138,7 @@ async fn a_report_is_heard_while_an_attempt_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_without_a_wait_is_heard_however_many_ask_in_the_same_moment() {
+async fn a_report_without_wait_is_processed_despite_many_concurrent_callers() {
     let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Hang]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
@@ -160,7 +160,7 @@ async fn a_report_without_a_wait_is_heard_however_many_ask_in_the_same_moment() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_may_not_wait_is_told_of_a_cool_down_too() {
+async fn a_report_without_wait_during_the_cool_down_fails_immediately() {
     let (_, handle, clock) = reported_twice().await;
     let start = clock.now().boot;
     assert_eq!(

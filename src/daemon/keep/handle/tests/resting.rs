@@ -24,7 +24,7 @@ async fn at_rest() -> (Arc<Handle>, Arc<ScriptedIssuer>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_issuer_is_left_alone_after_two_lifetimes_whatever_polls_the_state() {
+async fn no_attempt_is_made_after_two_lifetimes_without_a_token_request() {
     let (handle, issuer) = at_rest().await;
     let asked = issuer.seen().len();
     assert!((3..=5).contains(&asked), "{asked}");
@@ -38,7 +38,7 @@ async fn the_issuer_is_left_alone_after_two_lifetimes_whatever_polls_the_state()
 }
 
 #[tokio::test(start_paused = true)]
-async fn polling_the_state_does_not_keep_it_awake_and_asking_for_tokens_does() {
+async fn polling_the_state_lets_a_profile_rest_and_token_requests_do_not() {
     for (asking, rests) in [(false, true), (true, false)] {
         let (handle, issuer) = kept(Policy::default());
         for _ in 0..60 {
@@ -69,7 +69,7 @@ async fn a_profile_that_is_kept_warm_never_rests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_valid_token_is_served_at_once_and_the_request_wakes_the_profile() {
+async fn a_resting_profile_serves_its_valid_token_immediately_and_wakes_up() {
     let (handle, issuer) = at_rest().await;
     let before = issuer.seen().len();
     let held = text(&handle, NOW, secs(60)).await;
@@ -97,7 +97,7 @@ async fn a_valid_token_is_served_at_once_and_the_request_wakes_the_profile() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_callers_who_find_it_expired_wait_for_one_attempt() {
+async fn a_thousand_callers_of_an_expired_resting_profile_share_one_attempt() {
     let (handle, issuer) = at_rest().await;
     tokio::time::sleep(secs(5_000)).await;
     let before = issuer.seen().len();
@@ -114,7 +114,7 @@ async fn a_thousand_callers_who_find_it_expired_wait_for_one_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_who_does_not_wait_finds_the_token_the_next_time() {
+async fn a_caller_without_wait_gets_the_token_on_its_next_request() {
     let (handle, _) = at_rest().await;
     tokio::time::sleep(secs(5_000)).await;
     assert_eq!(text(&handle, NOW, NOW).await, "unavailable");
@@ -123,7 +123,7 @@ async fn a_caller_who_does_not_wait_finds_the_token_the_next_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_validity_than_a_resting_profile_holds_is_waited_for() {
+async fn a_caller_that_wants_more_validity_waits_for_a_resting_profile() {
     let (handle, issuer) = at_rest().await;
     tokio::time::sleep(secs(40)).await;
     let before = issuer.seen().len();
@@ -132,7 +132,7 @@ async fn more_validity_than_a_resting_profile_holds_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_requested_refresh_counts_as_asking() {
+async fn a_requested_refresh_keeps_a_profile_awake() {
     let (handle, issuer) = at_rest().await;
     handle.refresh(secs(5)).await.unwrap();
     let before = issuer.seen().len();
@@ -142,7 +142,7 @@ async fn a_requested_refresh_counts_as_asking() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waking_into_an_outage_keeps_to_the_back_off() {
+async fn a_profile_that_wakes_during_an_outage_obeys_the_back_off() {
     let mut script = vec![grant(100); 4];
     script.push(fail(FaultKind::Connect));
     let issuer = ScriptedIssuer::new(&script);

@@ -5,7 +5,7 @@ use crate::lifecycle::{AttemptLimits, Reporter};
 use crate::wire::Rejected;
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_replaced_in_the_store_is_taken_up_on_rejection_and_on_recheck() {
+async fn a_replaced_secret_is_used_after_a_rejection_or_a_recheck() {
     let issuer = ScriptedIssuer::new(&[
         fail(FaultKind::Rejected),
         fail(FaultKind::Rejected),
@@ -25,7 +25,7 @@ async fn a_secret_replaced_in_the_store_is_taken_up_on_rejection_and_on_recheck(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_is_no_reason_to_read_anew_but_a_rejection_and_a_recheck_are() {
+async fn a_rejection_or_a_recheck_rereads_the_store_but_an_attempt_does_not() {
     let store = MemoryStore::new(None);
     let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
     let (handle, _) = keep(&issuer, &store);
@@ -44,7 +44,7 @@ async fn an_attempt_is_no_reason_to_read_anew_but_a_rejection_and_a_recheck_are(
 }
 
 #[tokio::test(start_paused = true)]
-async fn refreshes_do_not_begin_a_slow_look_into_the_store_again() {
+async fn repeated_refreshes_do_not_restart_a_slow_store_read() {
     let issuer = ScriptedIssuer::new(&[
         fail(FaultKind::Rejected),
         fail(FaultKind::Rejected),
@@ -67,7 +67,7 @@ async fn refreshes_do_not_begin_a_slow_look_into_the_store_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_that_is_asked_for_while_another_runs_reads_the_store_after_it() {
+async fn a_recheck_requested_during_another_reads_the_store_again_after_it() {
     let issuer = ScriptedIssuer::new(&[
         fail(FaultKind::Rejected),
         fail(FaultKind::Rejected),
@@ -87,7 +87,7 @@ async fn a_look_that_is_asked_for_while_another_runs_reads_the_store_after_it() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_into_the_store_while_the_first_attempt_runs_sends_no_secret_twice() {
+async fn a_store_read_during_the_first_attempt_does_not_send_a_secret_twice() {
     let slow = Play::Grant {
         secs: 100,
         after: secs(3),
@@ -105,7 +105,7 @@ async fn a_look_into_the_store_while_the_first_attempt_runs_sends_no_secret_twic
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_attempt_goes_on_with_what_a_look_finds_before_its_own_read_ends() {
+async fn the_first_attempt_uses_the_result_of_an_earlier_store_read() {
     let issuer = ScriptedIssuer::new(&[grant(100)]);
     let store = MemoryStore::new(Some("s"));
     store.slow(secs(2));
@@ -122,7 +122,7 @@ async fn the_first_attempt_goes_on_with_what_a_look_finds_before_its_own_read_en
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_does_it_break_off_what_runs_after_there_was_nothing_to_ask_with() {
+async fn a_recheck_does_not_cancel_the_first_attempt_after_enrolment() {
     for found in [Some("s"), None] {
         let issuer = ScriptedIssuer::new(&[Play::Grant {
             secs: 100,
@@ -153,7 +153,7 @@ async fn rejected_and_gone() -> (Arc<ScriptedIssuer>, Arc<MemoryStore>, Arc<Hand
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_works_again_is_no_reason_to_send_a_rejected_secret_before_its_probe() {
+async fn a_recovered_store_does_not_send_a_rejected_secret_before_its_probe() {
     let (issuer, store, handle) = rejected_and_gone().await;
     assert_eq!(text(&handle, NOW, NOW).await, "not_enrolled");
     store.put(Some("old"));
@@ -165,7 +165,7 @@ async fn a_store_that_works_again_is_no_reason_to_send_a_rejected_secret_before_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_secret_that_a_probe_finds_is_tried_as_if_none_had_been_rejected_before() {
+async fn a_new_secret_found_by_a_probe_starts_without_earlier_rejections() {
     let rejected = fail(FaultKind::Rejected);
     for (first, soon) in [(FaultKind::Rejected, 6), (FaultKind::Connect, 9)] {
         let mut script = vec![rejected.clone(); 3];
@@ -183,7 +183,7 @@ async fn a_new_secret_that_a_probe_finds_is_tried_as_if_none_had_been_rejected_b
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_in_vain_does_not_close_the_breaker() {
+async fn a_recheck_that_finds_no_credential_does_not_close_the_breaker() {
     let (issuer, store, handle) = rejected_and_gone().await;
     handle.recheck().await;
     store.put(Some("old"));
@@ -192,7 +192,7 @@ async fn a_look_in_vain_does_not_close_the_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_profile_without_a_credential_says_so_and_is_kept_once_it_has_one() {
+async fn a_profile_without_a_credential_reports_it_and_fetches_after_enrolment() {
     let issuer = ScriptedIssuer::new(&[grant(100)]);
     let store = MemoryStore::new(None);
     let (handle, _) = keep(&issuer, &store);
@@ -204,7 +204,7 @@ async fn a_profile_without_a_credential_says_so_and_is_kept_once_it_has_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_cannot_be_asked_is_a_failed_attempt_which_is_soon_made_again() {
+async fn an_unreadable_store_fails_the_attempt_and_is_retried_soon() {
     let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::Rejected), grant(100)]);
     let store = MemoryStore::new(Some("s"));
     store.refuse(2);
@@ -231,7 +231,7 @@ async fn a_store_that_cannot_be_asked_is_a_failed_attempt_which_is_soon_made_aga
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_rejection_is_told_without_a_token_and_for_a_refresh() {
+async fn a_first_rejection_fails_a_refresh_and_a_caller_without_a_held_token() {
     let rejected = Code::RejectedByProvider;
     for (kind, code) in [
         (FaultKind::Rejected, rejected),
@@ -260,7 +260,7 @@ async fn a_first_rejection_is_told_without_a_token_and_for_a_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejection_that_is_over_is_not_told_for_another_fault() {
+async fn an_earlier_rejection_is_not_reported_after_another_fault() {
     let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected), fail(FaultKind::Connect)]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     tokio::time::sleep(secs(6)).await;

@@ -9,7 +9,7 @@ fn ago(clock: &TestClock, s: u64) -> BootInstant {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newer_token_elsewhere_leads_to_one_refresh_and_the_held_one_is_served_meanwhile() {
+async fn a_newer_token_elsewhere_causes_one_refresh_while_the_held_one_is_served() {
     let slow = Play::Grant {
         secs: 3_600,
         after: secs(1),
@@ -33,7 +33,7 @@ async fn a_newer_token_elsewhere_leads_to_one_refresh_and_the_held_one_is_served
 }
 
 #[tokio::test(start_paused = true)]
-async fn neither_that_nor_a_refresh_of_a_rejected_secret_runs_a_command_again() {
+async fn a_newer_token_or_a_refused_refresh_does_not_rerun_the_secret_command() {
     let rejected = || fail(FaultKind::Rejected);
     let issuer = ScriptedIssuer::new(&[rejected(), rejected(), rejected(), rejected()]);
     let store = MemoryStore::new(Some("s"));
@@ -50,7 +50,7 @@ async fn neither_that_nor_a_refresh_of_a_rejected_secret_runs_a_command_again() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_store_is_read_first_so_that_an_old_secret_is_not_sent_again() {
+async fn the_store_is_reread_so_that_an_old_secret_is_not_resent() {
     let issuer = ScriptedIssuer::new(&[grant(3_600)]);
     let store = MemoryStore::new(Some("old"));
     let (handle, clock) = keep(&issuer, &store);

@@ -9,7 +9,7 @@ use super::*;
 use crate::daemon::shutdown::{Stop, shutdown};
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_does_not_end_is_closed_at_the_deadline() {
+async fn an_unfinished_request_is_closed_at_the_drain_deadline() {
     let mut client = connect_as(OURS, Play::Hang);
     client
         .send(&request("/v1/profiles/research/token?max_wait=60"))
@@ -32,7 +32,7 @@ async fn a_peer_that_does_not_read_is_closed_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_request_is_closed_after_its_own_time_or_at_the_deadline() {
+async fn an_incomplete_request_is_closed_at_its_timeout_or_the_drain_deadline() {
     for (half, ends) in [
         ("GET /healthz HTTP/1.1\r\nHost: lo", secs(2)),
         (
@@ -60,7 +60,7 @@ const fn ms(ms: u64) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_has_sent_nothing_has_250_ms_from_the_stop_on() {
+async fn a_silent_connection_has_250_ms_for_a_request_after_the_shutdown() {
     for (text, sent, answered, ends) in [
         (
             "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -104,7 +104,7 @@ async fn a_connection_that_has_sent_nothing_has_250_ms_from_the_stop_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_250_ms_are_counted_for_all_from_the_stop_on() {
+async fn every_silent_connection_is_closed_250_ms_after_the_shutdown() {
     let (server, close) = daemon(OURS, Play::Hang);
     let mut early = connect_to(&server, close.clone(), OURS);
     let drain = early.stop_the_daemon();
@@ -120,7 +120,7 @@ async fn the_250_ms_are_counted_for_all_from_the_stop_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_request_that_has_begun_in_its_250_ms_gets_its_time_and_its_answer() {
+async fn a_request_started_within_250_ms_of_the_shutdown_is_answered() {
     let mut client = connect();
     let drain = client.stop_the_daemon();
     tokio::time::sleep(ms(200)).await;
@@ -137,7 +137,7 @@ async fn a_first_request_that_has_begun_in_its_250_ms_gets_its_time_and_its_answ
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_being_made_at_the_stop_says_that_the_connection_ends() {
+async fn an_answer_produced_during_the_drain_has_connection_close() {
     let mut client = connect_as(OURS, Play::Hang);
     assert_eq!(client.get("/healthz").await, 200);
     client
@@ -155,7 +155,7 @@ async fn an_answer_being_made_at_the_stop_says_that_the_connection_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_a_kept_connection_sent_as_the_daemon_stops_is_answered() {
+async fn a_request_sent_on_a_kept_connection_at_shutdown_is_answered() {
     let mut client = connect();
     assert_eq!(client.get("/healthz").await, 200);
     // The order comes first, before the connection's task runs.
@@ -223,8 +223,7 @@ async fn answered(stream: &UnixStream) {
 }
 
 #[tokio::test]
-async fn over_sockets_a_silent_connection_may_ask_after_the_stop_and_later_ones_wait_in_the_socket()
-{
+async fn after_shutdown_open_connections_may_ask_and_new_ones_stay_in_the_backlog() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let (server, _close) = daemon(rustix::process::geteuid().as_raw(), Play::Hang);
@@ -270,7 +269,7 @@ async fn over_sockets_a_silent_connection_may_ask_after_the_stop_and_later_ones_
 const WAITING: &str = "/v1/profiles/research/token?max_wait=60";
 
 #[tokio::test]
-async fn over_sockets_idle_connections_and_watches_end_at_once_and_a_request_gets_its_answer() {
+async fn on_real_sockets_a_drain_closes_idle_connections_and_answers_requests() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let listening = listen(folder, Play::Hang, secs(60));
@@ -299,7 +298,7 @@ async fn over_sockets_idle_connections_and_watches_end_at_once_and_a_request_get
 }
 
 #[tokio::test]
-async fn over_sockets_what_has_not_ended_at_the_deadline_is_closed() {
+async fn on_real_sockets_the_drain_deadline_closes_all_connections() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let listening = listen(folder, Play::Hang, Duration::from_millis(20));
@@ -316,7 +315,7 @@ async fn over_sockets_what_has_not_ended_at_the_deadline_is_closed() {
 }
 
 #[tokio::test]
-async fn a_listener_that_another_process_shut_down_stops_the_server_no_less() {
+async fn a_shut_down_listener_does_not_prevent_the_server_from_stopping() {
     let folder = tempfile::tempdir().unwrap();
     let (server, _close) = daemon(rustix::process::geteuid().as_raw(), Play::Hang);
     let bound = UnixListener::bind(folder.path().join("s")).unwrap();

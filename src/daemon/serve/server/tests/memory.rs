@@ -39,7 +39,7 @@ async fn at_once(client: &mut DuplexStream) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bodies_over_a_users_share_are_refused_at_once() {
+async fn bodies_beyond_the_memory_share_of_a_user_are_refused_immediately() {
     let (server, _close) = daemon(OURS, Play::Hang);
     let mut held = vec![];
     for _ in 0..3 {
@@ -69,7 +69,7 @@ async fn bodies_over_a_users_share_are_refused_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_waits_no_longer_holds_its_body() {
+async fn a_waiting_request_has_released_its_body() {
     let (server, _close) = daemon(OURS, Play::Hang);
     let report = format!("{{\"generation\":1{}}}", " ".repeat(12_000));
     let mut waiting = vec![];
@@ -107,7 +107,7 @@ fn charged(server: &Server) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unread_answers_are_charged_until_they_are_written_or_given_up() {
+async fn unread_answers_are_charged_until_they_are_written_or_dropped() {
     let (server, _close) = daemon(OURS, Play::Hang);
     // The same size as a list of profiles with a long fault.
     let long = Bytes::from(vec![b'a'; 10_000]);
@@ -136,7 +136,7 @@ async fn unread_answers_are_charged_until_they_are_written_or_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_with_a_token_and_the_document_are_shared_and_not_charged() {
+async fn token_answers_and_the_openapi_document_are_shared_and_not_charged() {
     let (server, _close) = daemon(
         OURS,
         Play::Grant {
@@ -156,7 +156,7 @@ async fn answers_with_a_token_and_the_document_are_shared_and_not_charged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_behind_each_other_are_answered_wherever_they_are_cut() {
+async fn pipelined_requests_are_answered_however_they_are_split() {
     let (server, _close) = daemon(OURS, Play::Hang);
     let requests = [
         request("/healthz"),
@@ -186,7 +186,7 @@ async fn requests_behind_each_other_are_answered_wherever_they_are_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_pile_up_for_no_peer_that_does_not_read_them() {
+async fn answers_do_not_accumulate_for_a_peer_that_does_not_read() {
     let (server, _close) = daemon(OURS, Play::Hang);
     let mut client = connect_to(&server, OURS, 1_024);
     let requests = "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);

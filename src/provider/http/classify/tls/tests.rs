@@ -14,7 +14,7 @@ fn route(has_ca_file: bool, shows_certificate: bool) -> Route {
 }
 
 #[test]
-fn a_date_that_cannot_be_written_is_left_out() {
+fn a_certificate_date_out_of_range_is_omitted() {
     let time = UnixTime::since_unix_epoch(Duration::ZERO);
     for (seconds, written) in [
         (0, "has expired (on Thu, 01 Jan 1970 00:00:00 GMT);"),
@@ -33,7 +33,7 @@ fn a_date_that_cannot_be_written_is_left_out() {
 }
 
 #[test]
-fn an_end_of_the_handshake_is_about_our_certificate_or_about_the_versions() {
+fn a_handshake_alert_names_our_certificate_or_the_tls_version() {
     let asks = "https://a.example asks for a client certificate that it trusts";
     for (alert, without, with) in [
         (
@@ -93,7 +93,7 @@ fn an_end_of_the_handshake_is_about_our_certificate_or_about_the_versions() {
 }
 
 #[test]
-fn only_who_names_no_ca_file_is_advised_to_name_one() {
+fn a_ca_file_is_advised_only_if_none_is_configured() {
     use CertificateProblem as Is;
     for error in [
         Is::SelfSigned.error(),
