@@ -121,7 +121,7 @@ async fn judged(name: &str, text: &str) -> Result<(), String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_accent_is_understood() {
+async fn every_accent_leads_to_the_outcome_in_its_file() {
     let files = files();
     assert!(files.len() >= LEAST, "only {} accents", files.len());
     let mut running = JoinSet::new();
@@ -139,7 +139,7 @@ async fn every_accent_is_understood() {
 /// A connection can be reused once its task has found that the answer was read. On a single thread, and with one accent
 /// at a time, that task always runs before the next request.
 #[tokio::test(flavor = "current_thread")]
-async fn every_accent_with_connection_counts_is_understood() {
+async fn every_accent_with_connection_counts_leads_to_the_outcome_in_its_file() {
     let files = files();
     let counting: Vec<_> = files.iter().filter(|(_, text)| counts(text)).collect();
     assert!(counting.len() >= 3, "{counting:?}");
@@ -151,7 +151,7 @@ async fn every_accent_with_connection_counts_is_understood() {
 }
 
 #[test]
-fn no_two_accents_differ_only_in_values_of_one_class() {
+fn no_two_accent_files_have_the_same_shape() {
     let mut seen = BTreeMap::<String, String>::new();
     for (name, text) in files() {
         let shape = accent::shape(&text);
@@ -162,7 +162,7 @@ fn no_two_accents_differ_only_in_values_of_one_class() {
 }
 
 #[test]
-fn accents_are_the_same_when_only_digits_spaces_and_comments_differ() {
+fn the_shape_of_an_accent_ignores_comments_blank_lines_and_digit_values() {
     let text = "# a\n=== answer\nHTTP/1.1 404 X\n\n{\"a\":12}\n=== fetch\nfault: malformed\n";
     for (other, same) in [
         (text.replace("# a", "# b\n# c"), true),

@@ -302,7 +302,7 @@ fn a_hostile_profile_name_is_never_printed_raw() {
 }
 
 #[test]
-fn no_program_of_the_path_or_the_folder_is_run() {
+fn programs_planted_in_path_or_the_current_folder_are_not_run() {
     let env = set_up();
     let planted = env.path("tmp/planted");
     fs::create_dir(&planted).unwrap();

@@ -165,7 +165,7 @@ fn exchange(path: &Path, text: &str) {
 }
 
 #[test]
-fn a_changing_link_at_the_start_leaks_nothing() {
+fn a_ca_file_link_that_changes_during_the_start_leaks_no_secret() {
     let scene = TwoIssuers::new();
     let link = scene.folder.path().join("link.pem");
     symlink(scene.pem(0), &link).unwrap();

@@ -188,7 +188,7 @@ fn early_gaps(calls: &[Instant]) -> Vec<Duration> {
 }
 
 #[test]
-fn requests_do_not_shorten_a_stated_wait() {
+fn callers_do_not_shorten_the_wait_that_an_issuer_stated() {
     let env = TestEnv::new();
     let modes = [
         ("seconds", Mode::Refuses(429)),

@@ -263,7 +263,7 @@ fn reload(env: &TestEnv, daemon: &Daemon) {
 }
 
 #[test]
-fn an_old_versions_enrolment_is_confirmed_once() {
+fn an_enrolment_by_an_old_version_must_be_confirmed_once() {
     let env = TestEnv::new();
     let tenants = TenantIssuer::start();
     let victim = format!("{}/u/victim", tenants.url);

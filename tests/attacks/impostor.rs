@@ -559,7 +559,7 @@ fn any_listener_in_a_pods_volume_is_used() {
 }
 
 #[test]
-fn roots_variables_count_in_a_volume_for_both_sockets() {
+fn in_a_volume_roots_variables_may_name_both_sockets() {
     if !can_mount_or_skip("impostor") {
         return;
     }
@@ -592,7 +592,7 @@ fn roots_variables_count_in_a_volume_for_both_sockets() {
 }
 
 #[test]
-fn a_changing_link_leads_to_no_impostor() {
+fn a_changing_link_never_leads_to_an_impostor() {
     if !can_mount_or_skip("impostor") {
         return;
     }

@@ -199,7 +199,7 @@ fn keeping_issuer() -> (String, Arc<AtomicUsize>, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn profiles_at_one_issuer_use_its_connections_again() {
+fn profiles_at_one_issuer_reuse_its_connections() {
     const PROFILES: usize = 12;
     let env = TestEnv::new();
     let (url, connections, requests) = keeping_issuer();

@@ -80,19 +80,19 @@ struct RunReport {
 }
 
 #[test]
-fn mutated_frames_neither_end_nor_delay_nor_grow_the_daemon() {
+fn mutated_frames_do_not_crash_delay_or_grow_the_daemon() {
     mutate("frames", || Kind::Frames(frames::Frames::read()));
 }
 
 #[test]
-fn mutated_frames_of_tools_neither_end_nor_delay_nor_grow_the_daemon() {
+fn mutated_frames_of_tools_do_not_crash_delay_or_grow_the_daemon() {
     mutate("frames of tools", || {
         Kind::Frames(frames::Frames::of_tools(|_| true))
     });
 }
 
 #[test]
-fn mutated_requests_neither_end_nor_delay_nor_grow_the_daemon() {
+fn mutated_requests_do_not_crash_delay_or_grow_the_daemon() {
     mutate("requests", || Kind::Requests);
 }
 

@@ -292,8 +292,8 @@ fn a_running_request_never_loses_its_slot() {
 }
 
 #[test]
-fn a_user_with_only_watches_is_served_at_the_oldest_ones_cost() {
-    if !is_root_or_skip("a_user_with_only_watches_is_served_at_the_oldest_ones_cost") {
+fn a_new_request_of_a_user_with_only_watches_ends_the_oldest_watch() {
+    if !is_root_or_skip("a_new_request_of_a_user_with_only_watches_ends_the_oldest_watch") {
         return;
     }
     let env = set_up(&[ALICE]);
@@ -351,8 +351,8 @@ fn event(env: &TestEnv, stream: &mut UnixStream) -> Option<bool> {
 }
 
 #[test]
-fn a_reload_decides_the_next_request_of_an_open_connection() {
-    if !is_root_or_skip("a_reload_decides_the_next_request_of_an_open_connection") {
+fn a_reload_applies_to_the_next_request_of_an_open_connection() {
+    if !is_root_or_skip("a_reload_applies_to_the_next_request_of_an_open_connection") {
         return;
     }
     let env = set_up(&[ALICE]);

@@ -83,7 +83,7 @@ fn left_over(env: &TestEnv) -> Vec<PathBuf> {
 }
 
 #[test]
-fn with_two_configurations_a_killed_removal_goes_on_in_its_own_alone() {
+fn a_killed_removal_is_completed_only_in_its_own_configuration() {
     let env = TestEnv::with_sandbox(60);
     if !traces(&env) {
         return ignored("kill points of a removal: there is no strace here");
@@ -191,7 +191,7 @@ fn leftovers_of_killed_writers_are_removed() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_removal_from_a_keyring_can_be_killed_anywhere() {
+fn a_removal_from_a_keyring_killed_at_any_step_can_be_completed() {
     let env = TestEnv::with_sandbox(60);
     if !traces(&env) {
         return ignored("kill points of a removal from a keyring: there is no strace here");

@@ -58,8 +58,8 @@ fn report(env: &TestEnv, user: User, socket: &Path) -> Response {
 }
 
 #[test]
-fn a_cool_down_binds_the_user_whose_reports_caused_it_and_no_other() {
-    if !is_root_or_skip("a_cool_down_binds_the_user_whose_reports_caused_it_and_no_other") {
+fn a_cool_down_applies_only_to_the_user_whose_reports_caused_it() {
+    if !is_root_or_skip("a_cool_down_applies_only_to_the_user_whose_reports_caused_it") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);

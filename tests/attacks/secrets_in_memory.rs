@@ -302,7 +302,7 @@ fn finds_a_planted_text(daemon: &Daemon) -> bool {
 }
 
 #[test]
-fn memory_holds_each_secret_in_use_once_and_none_that_is_not() {
+fn memory_holds_each_secret_in_use_once_and_no_former_secret() {
     if !rustix::process::geteuid().is_root() {
         return ignored("the memory of a daemon can be read by root alone");
     }

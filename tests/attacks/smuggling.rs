@@ -56,7 +56,7 @@ const REQUESTS: [(&str, &str); 12] = [
 ];
 
 #[test]
-fn no_request_in_a_body_is_answered_however_requests_arrive() {
+fn a_request_inside_a_body_is_never_answered() {
     let env = TestEnv::new();
     let mut daemon = env.start();
     let seed = std::env::var("JETON_MUTATION_SEED")

@@ -7,9 +7,12 @@ use crate::tools::{
     MissingProgram, Test, git_with_authtype, git_without_authtype, kubectl, program, python_program,
 };
 
-pub(crate) const TESTS: &[(&str, Test)] = &[("each_tells_its_version", each_tells_its_version)];
+pub(crate) const TESTS: &[(&str, Test)] = &[(
+    "each_client_prints_its_version",
+    each_client_prints_its_version,
+)];
 
-fn each_tells_its_version() -> Result<(), MissingProgram> {
+fn each_client_prints_its_version() -> Result<(), MissingProgram> {
     let env = TestEnv::new();
     let tells = |program: PathBuf, argument: &str| {
         let mut command = env.command(&program);

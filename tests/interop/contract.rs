@@ -4,11 +4,11 @@ use crate::support::TestEnv;
 use crate::tools::{MissingProgram, Test, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[(
-    "every_answer_is_as_the_document_says",
-    every_answer_is_as_the_document_says,
+    "every_answer_matches_the_api_document",
+    every_answer_matches_the_api_document,
 )];
 
-fn every_answer_is_as_the_document_says() -> Result<(), MissingProgram> {
+fn every_answer_matches_the_api_document() -> Result<(), MissingProgram> {
     let python = python()?;
     let mut env = TestEnv::with_sandbox(600);
     env.enrol("research");

@@ -20,8 +20,8 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
         training_goes_on_for_three_token_lifetimes,
     ),
     (
-        "openai_sends_the_token_of_each_moment",
-        openai_sends_the_token_of_each_moment,
+        "the_openai_example_sends_the_current_token_with_each_request",
+        the_openai_example_sends_the_current_token_with_each_request,
     ),
     (
         "the_tasks_of_a_slurm_job_get_tokens",
@@ -88,7 +88,7 @@ fn training_goes_on_for_three_token_lifetimes() -> Result<(), MissingProgram> {
     Ok(())
 }
 
-fn openai_sends_the_token_of_each_moment() -> Result<(), MissingProgram> {
+fn the_openai_example_sends_the_current_token_with_each_request() -> Result<(), MissingProgram> {
     let installed = installed()?;
     let saw = run_and_report(&["research"], |env| {
         let mut command = env.command(&installed.python);

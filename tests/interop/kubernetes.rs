@@ -30,8 +30,8 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
         python_asks_again_near_the_expiry,
     ),
     (
-        "a_thousand_runs_cause_nothing",
-        a_thousand_runs_cause_nothing,
+        "a_thousand_runs_cause_no_refresh",
+        a_thousand_runs_cause_no_refresh,
     ),
 ];
 
@@ -192,7 +192,7 @@ fn python_asks_again_near_the_expiry() -> Result<(), MissingProgram> {
 
 /// Each run has a different parent, and every fiftieth is by the Python client. None reports a rejection, so no refresh
 /// follows.
-fn a_thousand_runs_cause_nothing() -> Result<(), MissingProgram> {
+fn a_thousand_runs_cause_no_refresh() -> Result<(), MissingProgram> {
     python()?;
     let env = set_up(3600);
     let mut server = Server::start(&env, "kube.py", &[])?;

@@ -19,28 +19,28 @@ mod tinyproxy;
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     (
-        "tokens_are_for_what_was_asked",
-        tokens_are_for_what_was_asked,
+        "tokens_have_the_requested_scope_and_audience",
+        tokens_have_the_requested_scope_and_audience,
     ),
     (
         "an_issuer_with_a_path_is_found",
         an_issuer_with_a_path_is_found,
     ),
     (
-        "what_it_refuses_is_told_and_nothing_is_written",
-        what_it_refuses_is_told_and_nothing_is_written,
+        "a_refusal_of_the_provider_is_reported_and_nothing_is_written",
+        a_refusal_of_the_provider_is_reported_and_nothing_is_written,
     ),
     (
-        "it_is_shown_a_client_certificate",
-        it_is_shown_a_client_certificate,
+        "the_provider_gets_the_configured_client_certificate",
+        the_provider_gets_the_configured_client_certificate,
     ),
     (
-        "a_real_proxy_is_asked_for_tunnels_alone",
-        a_real_proxy_is_asked_for_tunnels_alone,
+        "a_real_proxy_gets_only_requests_for_tunnels",
+        a_real_proxy_gets_only_requests_for_tunnels,
     ),
     (
-        "the_proxy_of_the_environment_is_used_where_asked_for",
-        the_proxy_of_the_environment_is_used_where_asked_for,
+        "the_proxy_of_the_environment_is_used_on_request",
+        the_proxy_of_the_environment_is_used_on_request,
     ),
 ];
 
@@ -75,7 +75,7 @@ fn known(env: &mut TestEnv, daemon: &Daemon, issuer: &Issuer, name: &str) -> Val
     issuer.introspect(env, answer["access_token"].as_str().unwrap())
 }
 
-fn tokens_are_for_what_was_asked() -> Result<(), MissingProgram> {
+fn tokens_have_the_requested_scope_and_audience() -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let issuer = Issuer::start(&mut env, &[])?;
     let (basic, post) = (&issuer.basic, &issuer.post);
@@ -178,7 +178,7 @@ fn an_issuer_with_a_path_is_found() -> Result<(), MissingProgram> {
     Ok(())
 }
 
-fn what_it_refuses_is_told_and_nothing_is_written() -> Result<(), MissingProgram> {
+fn a_refusal_of_the_provider_is_reported_and_nothing_is_written() -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let issuer = Issuer::start(&mut env, &[])?;
     let (basic, post) = (issuer.basic.clone(), issuer.post.clone());
@@ -219,7 +219,7 @@ fn what_it_refuses_is_told_and_nothing_is_written() -> Result<(), MissingProgram
     Ok(())
 }
 
-fn it_is_shown_a_client_certificate() -> Result<(), MissingProgram> {
+fn the_provider_gets_the_configured_client_certificate() -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let issuer = Issuer::start(&mut env, &[("MUTUAL_TLS", "1")])?;
     let added = add(&env, "a", &issuer.basic, &issuer.arguments(), &[]);
@@ -245,7 +245,7 @@ fn it_is_shown_a_client_certificate() -> Result<(), MissingProgram> {
     Ok(())
 }
 
-fn a_real_proxy_is_asked_for_tunnels_alone() -> Result<(), MissingProgram> {
+fn a_real_proxy_gets_only_requests_for_tunnels() -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let (issuer, mut proxy) = behind_a_proxy(&mut env)?;
     let url = proxy.url();
@@ -266,7 +266,7 @@ fn a_real_proxy_is_asked_for_tunnels_alone() -> Result<(), MissingProgram> {
     Ok(())
 }
 
-fn the_proxy_of_the_environment_is_used_where_asked_for() -> Result<(), MissingProgram> {
+fn the_proxy_of_the_environment_is_used_on_request() -> Result<(), MissingProgram> {
     let mut env = TestEnv::new();
     let (issuer, proxy) = behind_a_proxy(&mut env)?;
     let url = proxy.url();

@@ -16,8 +16,8 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ),
     ("a_watch_outlives_the_daemon", a_watch_outlives_the_daemon),
     (
-        "whatever_a_listener_answers_is_an_error_of_the_package",
-        whatever_a_listener_answers_is_an_error_of_the_package,
+        "every_hostile_answer_raises_an_error_of_the_package",
+        every_hostile_answer_raises_an_error_of_the_package,
     ),
 ];
 
@@ -70,7 +70,7 @@ fn a_watch_outlives_the_daemon() -> Result<(), MissingProgram> {
     Ok(())
 }
 
-fn whatever_a_listener_answers_is_an_error_of_the_package() -> Result<(), MissingProgram> {
+fn every_hostile_answer_raises_an_error_of_the_package() -> Result<(), MissingProgram> {
     let installed = installed()?;
     let env = TestEnv::new();
     let mut command = env.command(&installed.python);

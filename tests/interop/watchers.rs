@@ -10,13 +10,13 @@ use crate::tools::{MissingProgram, Test, program, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     (
-        "httpx_is_told_tokens_and_comes_back",
-        httpx_is_told_tokens_and_comes_back,
+        "httpx_receives_token_events_and_reconnects",
+        httpx_receives_token_events_and_reconnects,
     ),
     ("curl_prints_events", curl_prints_events),
 ];
 
-fn httpx_is_told_tokens_and_comes_back() -> Result<(), MissingProgram> {
+fn httpx_receives_token_events_and_reconnects() -> Result<(), MissingProgram> {
     let python = python()?;
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");

@@ -198,7 +198,7 @@ fn config(env: &TestEnv) -> String {
 const SECRET: &str = "canary-4f2a%2B+91 c7~=:/d";
 
 #[test]
-fn enrolment_finds_an_issuer_that_does_not_decode() {
+fn enrolment_retries_with_raw_credentials_if_the_issuer_does_not_decode_them() {
     let env = set_up(SECRET);
     let issuer = Issuer::start("my:app", SECRET, HeaderReading::Raw);
     let encoded = "my%3Aapp:canary-4f2a%252B%2B91%20c7~=:/d".to_owned();
@@ -231,7 +231,7 @@ fn enrolment_finds_an_issuer_that_does_not_decode() {
 }
 
 #[test]
-fn an_issuer_that_decodes_gets_one_attempt() {
+fn an_issuer_that_decodes_credentials_gets_one_enrolment_attempt() {
     for (given, sent) in [
         (&[][..], 1),
         (&["--client-auth", "basic"], 1),
@@ -249,7 +249,7 @@ fn an_issuer_that_decodes_gets_one_attempt() {
 }
 
 #[test]
-fn enrolment_does_not_retry_when_the_other_form_cannot_help() {
+fn enrolment_retries_with_raw_credentials_only_if_that_can_help() {
     let invalid_client = r#"{"error":"invalid_client"}"#;
     let same = "canary-dGhlIHNlY3JldA==~:/";
     for (secret, status, body, sent, is_told) in [
@@ -297,7 +297,7 @@ fn enrolment_does_not_retry_when_the_other_form_cannot_help() {
 }
 
 #[test]
-fn a_rebind_writes_the_accepted_form_and_keeps_every_other_byte() {
+fn a_rebind_writes_the_accepted_client_auth_and_keeps_every_other_byte() {
     let (old, new) = ("canary-0d1c9b7e5a", SECRET);
     let mut env = set_up(old);
     env.forbid_secret("the new client secret", new);
@@ -326,7 +326,7 @@ fn a_rebind_writes_the_accepted_form_and_keeps_every_other_byte() {
 }
 
 #[test]
-fn the_only_listed_form_is_used_and_a_users_choice_wins() {
+fn enrolment_uses_the_only_client_auth_an_issuer_lists_unless_the_user_chooses() {
     let secret = "canary-77aa0c13be";
     for (listed, given, reads, code, written, told) in [
         (
@@ -400,7 +400,7 @@ fn the_only_listed_form_is_used_and_a_users_choice_wins() {
 }
 
 #[test]
-fn the_client_id_is_also_in_the_body_if_the_profile_says_so() {
+fn client_id_in_body_sends_the_client_id_in_the_header_and_in_the_body() {
     let secret = "canary-aa31f0c9d2";
     let env = set_up(secret);
     let issuer = Issuer::start("my app", secret, HeaderReading::Decoded);
@@ -420,7 +420,7 @@ fn the_client_id_is_also_in_the_body_if_the_profile_says_so() {
 
 /// Then the token endpoint's address comes from the credential, not from the configuration.
 #[test]
-fn a_profile_with_discovery_is_notified_of_its_clients_other_tokens() {
+fn a_profile_with_discovery_is_notified_of_other_tokens_for_its_client() {
     let secret = "canary-7be0d15c3a";
     let env = set_up(secret);
     let issuer = Issuer::start("app", secret, HeaderReading::Decoded);

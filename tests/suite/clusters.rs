@@ -24,7 +24,7 @@ fn check(env: &TestEnv, args: &[&str]) -> Output {
 }
 
 #[test]
-fn old_clusters_are_named_without_a_new_token() {
+fn doctor_and_check_name_old_clusters_without_a_token_request() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -86,7 +86,7 @@ fn the_minimal_list_of_clusters_is_enough() {
 }
 
 #[test]
-fn an_unanswered_cluster_query_is_reported_and_fails_nothing() {
+fn a_failed_cluster_query_is_reported_and_does_not_fail_doctor() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -110,7 +110,7 @@ fn an_unanswered_cluster_query_is_reported_and_fails_nothing() {
 }
 
 #[test]
-fn without_a_daemon_with_a_token_clusters_are_not_read() {
+fn clusters_are_not_queried_unless_a_daemon_holds_a_token() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let (_, findings) = doctor(&env, &[]);

@@ -34,7 +34,7 @@ fn intent(env: &TestEnv, profile: &str) -> PathBuf {
 }
 
 #[test]
-fn options_before_a_command_name_the_configuration_that_it_changes() {
+fn options_before_remove_select_the_configuration_that_it_changes() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     let before = both(&env, "a");
@@ -99,7 +99,7 @@ fn a_removal_needs_a_confirmation() {
 }
 
 #[test]
-fn a_credential_that_is_elsewhere_is_not_said_to_be_removed() {
+fn remove_with_another_state_folder_reports_that_it_has_no_credential() {
     for variable in [false, true] {
         let env = TestEnv::with_sandbox(60);
         env.enrol("a");
@@ -291,7 +291,7 @@ fn concurrent_enrolments_of_one_name_have_one_winner() {
 }
 
 #[test]
-fn a_credential_of_a_profile_that_was_added_meanwhile_is_not_replaced() {
+fn an_enrolment_does_not_replace_a_profile_added_in_the_meantime() {
     let env = TestEnv::with_sandbox(60);
     let late = start_add(&env, "a");
     wait_for_prompt(&late);
@@ -304,7 +304,7 @@ fn a_credential_of_a_profile_that_was_added_meanwhile_is_not_replaced() {
 }
 
 #[test]
-fn changes_during_a_question_are_kept() {
+fn add_keeps_configuration_changes_made_while_it_asks_a_question() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("shared");
     let text = fs::read_to_string(env.config()).unwrap();
@@ -367,7 +367,7 @@ fn a_rebind_refuses_a_profile_changed_in_the_meantime() {
 }
 
 #[test]
-fn a_held_lock_is_waited_for_and_then_reported() {
+fn add_waits_for_a_held_configuration_lock_and_then_reports_it() {
     let env = TestEnv::with_sandbox(60);
     write_config(&env, "# mine\n");
     let lock = env.path("config/jeton/.jeton.lock");
@@ -415,7 +415,7 @@ fn add_refuses_a_name_whose_credential_belongs_to_another_configuration() {
 // === the running daemon ===
 
 #[test]
-fn a_daemon_with_another_state_is_not_said_to_have_read_it() {
+fn add_does_not_claim_that_a_daemon_with_another_state_has_read_the_profile() {
     let env = TestEnv::with_sandbox(60);
     let mut daemon = env.start();
     let state = env.path("state/jeton/credentials/elsewhere");
@@ -481,7 +481,7 @@ fn a_reload_reports_which_configuration_was_read() {
 }
 
 #[test]
-fn a_daemon_of_an_old_version_is_not_reported_to_have_read_it() {
+fn add_does_not_claim_that_a_daemon_of_an_old_version_has_read_the_profile() {
     let env = TestEnv::with_sandbox(60);
     fs::create_dir_all(env.path("run/jeton-admin")).unwrap();
     let admin = env.path("run/jeton-admin/admin.sock");

@@ -35,7 +35,7 @@ fn look(what: &str, mut command: Command) -> String {
 }
 
 #[test]
-fn no_command_prints_a_control_character_of_a_variable_or_a_path() {
+fn commands_escape_control_characters_from_variables_and_paths() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let odd = env.path("").join(OsStr::from_bytes(ODD));
@@ -85,7 +85,7 @@ fn no_command_prints_a_control_character_of_a_variable_or_a_path() {
 }
 
 #[test]
-fn no_command_prints_a_control_character_of_an_argument_or_a_file() {
+fn commands_escape_control_characters_from_arguments_and_files() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let odd = env.path("").join(OsStr::from_bytes(ODD));
@@ -117,7 +117,7 @@ fn no_command_prints_a_control_character_of_an_argument_or_a_file() {
 }
 
 #[test]
-fn the_log_shows_no_control_character_of_a_path() {
+fn the_log_escapes_control_characters_in_paths() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let folder: OsString = env.path("").join(OsStr::from_bytes(ODD)).into();

@@ -96,7 +96,7 @@ fn a_replaced_record_is_loaded_within_two_seconds() {
 }
 
 #[test]
-fn without_a_token_a_replaced_record_leads_to_an_attempt() {
+fn a_record_replaced_while_no_token_is_held_leads_to_an_attempt() {
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.replace_secret();
@@ -201,7 +201,7 @@ fn assert_usable_again(env: &TestEnv, daemon: &Daemon) {
 }
 
 #[test]
-fn a_record_that_is_removed_or_damaged_is_noticed_at_once_and_shown_beside_the_token() {
+fn a_removed_or_damaged_record_is_reported_at_once_and_the_token_stays_served() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let record = fs::read_to_string(env.record("research")).unwrap();
@@ -224,7 +224,7 @@ fn a_record_that_is_removed_or_damaged_is_noticed_at_once_and_shown_beside_the_t
 }
 
 #[test]
-fn a_source_that_is_removed_is_noticed_at_once_and_shown_beside_the_token() {
+fn a_removed_source_is_reported_at_once_and_the_token_stays_served() {
     let env = TestEnv::with_sandbox(3_600);
     let volume = env.path("volume");
     fs::create_dir(&volume).unwrap();
@@ -254,7 +254,7 @@ fn a_source_that_is_removed_is_noticed_at_once_and_shown_beside_the_token() {
 }
 
 #[test]
-fn a_source_that_becomes_a_fifo_is_noticed_at_once_and_never_waited_for() {
+fn a_source_that_becomes_a_fifo_is_reported_at_once_and_does_not_block() {
     let env = TestEnv::with_sandbox(3_600);
     let secret = env.secret_file();
     write_config(&env, profile(&env, "\"test-client\"", &file(&secret)));
@@ -272,7 +272,7 @@ fn a_source_that_becomes_a_fifo_is_noticed_at_once_and_never_waited_for() {
 }
 
 #[test]
-fn a_folder_of_credentials_that_is_exchanged_is_watched_again() {
+fn a_replaced_credentials_folder_is_watched_again() {
     let mut env = TestEnv::with_sandbox(3_600);
     let (mut daemon, record) = start(&mut env);
     let folder = env.record("research").parent().unwrap().to_owned();
@@ -416,8 +416,8 @@ fn without_inotify_watches_a_check_every_30_s_finds_a_replaced_record() {
 }
 
 #[test]
-fn a_limit_of_watches_that_is_used_up_later_leads_to_a_check_every_30_s() {
-    let test = "a_limit_of_watches_that_is_used_up_later_leads_to_a_check_every_30_s";
+fn a_watch_limit_reached_while_running_leads_to_a_check_every_30_s() {
+    let test = "a_watch_limit_reached_while_running_leads_to_a_check_every_30_s";
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let Some(mut daemon) = start_after(&env, ":", test) else {
@@ -455,8 +455,8 @@ fn a_limit_of_watches_that_is_used_up_later_leads_to_a_check_every_30_s() {
 }
 
 #[test]
-fn a_polled_source_that_is_removed_is_noticed_and_shown_beside_the_token() {
-    let test = "a_polled_source_that_is_removed_is_noticed_and_shown_beside_the_token";
+fn a_removed_polled_source_is_reported_and_the_token_stays_served() {
+    let test = "a_removed_polled_source_is_reported_and_the_token_stays_served";
     let env = TestEnv::with_sandbox(3_600);
     let secret = env.secret_file();
     write_config(&env, profile(&env, "\"test-client\"", &file(&secret)));
@@ -484,8 +484,8 @@ fn start_in_mounts(env: &TestEnv, mounts: &str) -> Daemon {
 }
 
 #[test]
-fn a_store_that_is_mounted_read_only_is_watched_all_the_same() {
-    if !can_mount_or_skip("a_store_that_is_mounted_read_only_is_watched_all_the_same") {
+fn a_daemon_with_a_read_only_store_loads_a_replaced_record() {
+    if !can_mount_or_skip("a_daemon_with_a_read_only_store_loads_a_replaced_record") {
         return;
     }
     let mut env = TestEnv::with_sandbox(3_600);
@@ -566,7 +566,7 @@ fn store(env: &TestEnv, record: &str) {
 }
 
 #[test]
-fn the_keyrings_signal_loads_a_replaced_secret() {
+fn a_secret_replaced_in_the_keyring_is_loaded_on_its_signal() {
     let mut env = TestEnv::with_sandbox(3_600);
     let before = env.secret().to_owned();
     {
@@ -616,7 +616,7 @@ fn the_keyrings_signal_loads_a_replaced_secret() {
 }
 
 #[test]
-fn a_secret_that_the_keyring_does_not_tell_of_is_found_by_a_look_every_30_s() {
+fn a_secret_replaced_without_a_keyring_signal_is_found_by_a_check_every_30_s() {
     let mut env = TestEnv::with_sandbox(3_600);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -643,7 +643,7 @@ fn a_secret_that_the_keyring_does_not_tell_of_is_found_by_a_look_every_30_s() {
 }
 
 #[test]
-fn an_entry_that_is_removed_from_the_keyring_is_noticed_by_its_signal() {
+fn an_entry_removed_from_the_keyring_is_noticed_on_its_signal() {
     let env = TestEnv::with_sandbox(3_600);
     let Some(mut bus) = Bus::start(&env) else {
         return;

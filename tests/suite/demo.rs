@@ -109,7 +109,7 @@ fn the_demo_prints_plain_lines_and_leaves_nothing() {
 }
 
 #[test]
-fn a_signal_ends_it_at_once_and_nothing_is_left_behind() {
+fn a_signal_ends_the_demo_at_once_and_leaves_nothing_behind() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let env = TestEnv::new();
         let mut demo = start(&env);

@@ -213,8 +213,8 @@ fn without_a_daemon_every_protocol_prints_one_error_line() {
 }
 
 #[test]
-fn a_forbidden_profile_looks_like_none_in_every_protocol() {
-    if !is_root_or_skip("a_forbidden_profile_looks_like_none_in_every_protocol") {
+fn a_forbidden_profile_looks_like_a_missing_one_in_every_protocol() {
+    if !is_root_or_skip("a_forbidden_profile_looks_like_a_missing_one_in_every_protocol") {
         return;
     }
     let env = shared_place();

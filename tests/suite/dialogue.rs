@@ -95,7 +95,7 @@ fn the_dialogue_asks_for_everything_and_ends_with_three_examples() {
 }
 
 #[test]
-fn the_server_line_is_printed() {
+fn add_prints_the_detected_run_ai_release_line() {
     for (line, found) in [
         (Line::V2_18, "found Run:ai 2.18 or 2.19: "),
         (Line::V2_20, "found Run:ai 2.20 to 2.23: "),
@@ -121,7 +121,7 @@ fn the_server_line_is_printed() {
 }
 
 #[test]
-fn an_address_is_taken_in_any_form_that_is_pasted() {
+fn add_accepts_an_address_in_every_form_that_users_paste() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let port = url.rsplit(':').next().unwrap();
@@ -159,7 +159,7 @@ fn an_address_is_taken_in_any_form_that_is_pasted() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_used_is_asked_for_again() {
+fn add_repeats_a_question_after_an_unusable_answer() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("taken");
     let url = env.sandbox().url();
@@ -198,7 +198,7 @@ fn an_answer_that_cannot_be_used_is_asked_for_again() {
 }
 
 #[test]
-fn a_wrong_secret_ends_it_and_nothing_is_written() {
+fn a_wrong_secret_ends_the_dialogue_and_nothing_is_written() {
     let env = TestEnv::with_sandbox(60);
     let mut terminal = Terminal::start(&env, &["add"], &[]);
     answer(
@@ -217,7 +217,7 @@ fn a_wrong_secret_ends_it_and_nothing_is_written() {
 }
 
 #[test]
-fn what_was_given_as_an_argument_is_not_asked_for() {
+fn add_does_not_ask_for_values_given_as_arguments() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let secret = env.secret_file();
@@ -273,7 +273,7 @@ fn what_was_given_as_an_argument_is_not_asked_for() {
 }
 
 #[test]
-fn another_issuer_is_found_by_its_token_endpoint() {
+fn add_accepts_the_token_endpoint_of_an_oauth2_issuer() {
     let env = TestEnv::with_sandbox(60);
     let endpoint = format!("{}/api/v2/token", env.sandbox().url());
     // The sandbox accepts the credential only in the body.
@@ -298,7 +298,7 @@ fn another_issuer_is_found_by_its_token_endpoint() {
 }
 
 #[test]
-fn an_end_at_any_question_gives_the_terminal_back_and_writes_nothing() {
+fn ctrl_c_and_ctrl_d_at_any_question_restore_the_terminal_and_write_nothing() {
     let env = TestEnv::with_sandbox(60);
     let address = format!("{}\n", env.sandbox().url());
     let both = client(&env);
@@ -330,7 +330,7 @@ fn an_end_at_any_question_gives_the_terminal_back_and_writes_nothing() {
 }
 
 #[test]
-fn without_a_terminal_the_usage_is_told() {
+fn without_a_terminal_add_reports_the_missing_arguments() {
     let env = TestEnv::new();
     for args in [
         &["add"][..],

@@ -269,7 +269,7 @@ fn an_invalid_document_enrols_nothing() {
 }
 
 #[test]
-fn an_issuer_is_enrolled_by_the_one_address_that_has_its_document() {
+fn one_valid_discovery_location_out_of_two_is_enough_to_enrol() {
     let mut env = TestEnv::new();
     let issuer = Issuer::start();
     issuer.is_an_openid_provider();

@@ -52,7 +52,7 @@ fn set_mode(env: &TestEnv, path: &str, mode: u32) {
 }
 
 #[test]
-fn all_is_well_with_a_daemon_and_nothing_secret_is_sent() {
+fn doctor_reports_a_healthy_daemon_as_ok_and_requests_no_token() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -142,7 +142,7 @@ fn without_a_terminal_each_finding_is_one_line() {
 }
 
 #[test]
-fn without_a_daemon_or_a_profile_it_says_how_to_get_one() {
+fn without_a_daemon_or_a_profile_doctor_says_how_to_get_one() {
     let env = TestEnv::new();
     let (code, findings) = doctor(&env, &[]);
     assert_eq!(code, 0, "{findings:#?}");
@@ -154,7 +154,7 @@ fn without_a_daemon_or_a_profile_it_says_how_to_get_one() {
 }
 
 #[test]
-fn every_fault_of_the_configuration_is_a_finding() {
+fn doctor_lists_every_fault_of_the_configuration() {
     let env = TestEnv::new();
     write_config(&env, "[profiles.research]\nprovider = 'runia'\nurl = 7\n");
     let (code, findings) = doctor(&env, &[]);
@@ -248,7 +248,7 @@ fn a_credential_that_is_missing_or_bound_elsewhere_is_a_fault() {
 }
 
 #[test]
-fn a_keyring_without_a_bus_is_told_with_what_to_do() {
+fn doctor_reports_a_keyring_without_a_session_bus() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let config = fs::read_to_string(env.config()).unwrap();

@@ -86,7 +86,7 @@ fn locked() -> (u16, String) {
 }
 
 #[test]
-fn the_store_is_created_once_and_moves_no_profile() {
+fn encrypt_store_creates_the_store_once_and_moves_no_profile() {
     let mut env = TestEnv::with_sandbox(60);
     env.forbid("the passphrase", PASSPHRASE);
     env.enrol("plain");
@@ -113,7 +113,7 @@ fn the_store_is_created_once_and_moves_no_profile() {
 }
 
 #[test]
-fn an_interrupted_encrypt_store_goes_on_with_the_identity_that_is_there() {
+fn encrypt_store_after_an_interruption_keeps_the_existing_identity() {
     let env = set_up(60);
     let config = fs::read_to_string(env.config()).unwrap();
     let kept = fs::read(identity(&env)).unwrap();
@@ -146,7 +146,7 @@ fn an_interrupted_encrypt_store_goes_on_with_the_identity_that_is_there() {
 }
 
 #[test]
-fn without_a_store_its_commands_say_how_to_make_one() {
+fn without_an_encrypted_store_add_and_unlock_say_how_to_create_it() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let refused = env.try_enrol_with("a", &url, &["--store", "encrypted-file"]);

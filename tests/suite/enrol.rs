@@ -123,7 +123,7 @@ fn enrolment_verifies_the_credential_then_writes_record_and_profile() {
 }
 
 #[test]
-fn the_first_configuration_is_made_for_its_owner_alone() {
+fn the_first_add_creates_a_configuration_that_only_its_owner_can_read() {
     let env = TestEnv::with_sandbox(60);
     let added = add(&env, "a.b", &["--api", "v1"]);
     assert_eq!(added.code, 0, "{added:?}");
@@ -138,7 +138,7 @@ fn the_first_configuration_is_made_for_its_owner_alone() {
 }
 
 #[test]
-fn an_older_server_line_is_retried_at_its_own_endpoint() {
+fn enrolment_at_an_older_server_line_retries_at_the_v1_endpoint() {
     let env = TestEnv::with_line(Line::V2_23, 60);
     let added = add(&env, "research", &[]);
     assert_eq!(added.code, 0, "{added:?}");
@@ -325,7 +325,7 @@ fn an_invalid_secret_is_refused_without_being_sent_or_repeated() {
 }
 
 #[test]
-fn a_secret_file_that_others_can_read_is_warned_of() {
+fn add_warns_of_a_secret_file_that_others_can_read() {
     let env = TestEnv::with_sandbox(60);
     let secret = env.secret_file();
     fs::set_permissions(&secret, Permissions::from_mode(0o640)).unwrap();
@@ -554,7 +554,7 @@ fn every_help_page_fits_a_terminal() {
 }
 
 #[test]
-fn a_configuration_is_named_by_argument_then_by_environment_then_by_folder() {
+fn the_configuration_is_the_option_then_the_variable_then_the_default_path() {
     let env = TestEnv::with_sandbox(60);
     let (named, by_variable) = (env.path("home/named.toml"), env.path("home/variable.toml"));
     let (url, secret) = (env.sandbox().url(), env.secret_file());

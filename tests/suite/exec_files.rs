@@ -88,7 +88,7 @@ fn reject(env: &TestEnv, daemon: &Daemon, token: &str) -> String {
 }
 
 #[test]
-fn the_file_is_fresh_as_long_as_the_command_lives() {
+fn the_token_file_is_kept_fresh_while_the_command_runs() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -147,7 +147,7 @@ fn the_file_is_fresh_as_long_as_the_command_lives() {
 }
 
 #[test]
-fn the_next_daemon_goes_on_with_the_files_of_the_last_one() {
+fn a_restarted_daemon_keeps_the_files_of_running_commands_fresh() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -176,7 +176,7 @@ fn the_next_daemon_goes_on_with_the_files_of_the_last_one() {
 }
 
 #[test]
-fn a_token_that_has_expired_is_in_no_file() {
+fn the_token_file_is_removed_when_the_token_expires() {
     let env = TestEnv::with_sandbox(6);
     env.enrol("research");
     let mut daemon = env.start();
@@ -192,7 +192,7 @@ fn a_token_that_has_expired_is_in_no_file() {
 }
 
 #[test]
-fn a_profile_that_is_taken_away_takes_its_token_along() {
+fn removing_a_profile_removes_the_token_file_of_a_running_command() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     env.enrol("other");
@@ -218,8 +218,8 @@ fn a_profile_that_is_taken_away_takes_its_token_along() {
 }
 
 #[test]
-fn the_path_holds_where_the_folder_of_the_socket_has_another_name() {
-    let test = "the_path_holds_where_the_folder_of_the_socket_has_another_name";
+fn the_file_path_is_valid_where_the_socket_folder_is_mounted_elsewhere() {
+    let test = "the_file_path_is_valid_where_the_socket_folder_is_mounted_elsewhere";
     let possible = Command::new("unshare").args(["-m", "true"]).status();
     if !possible.is_ok_and(|status| status.success()) {
         ignored(&format!("{test}: mount namespaces need root and unshare"));
@@ -248,7 +248,7 @@ fn the_path_holds_where_the_folder_of_the_socket_has_another_name() {
 }
 
 #[test]
-fn a_command_without_its_file_is_not_run() {
+fn exec_does_not_run_the_command_without_its_token_file() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let mut daemon = env.start();

@@ -19,7 +19,7 @@ fn an_enrolled_profile_is_served_and_refreshed() {
 }
 
 #[test]
-fn the_search_for_secrets_finds_one() {
+fn the_search_for_secrets_finds_a_planted_token_and_secret() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let mut daemon = env.start();

@@ -92,7 +92,7 @@ cmp "$STATE/before" "$STATE/credentials/research.json"; echo "same: $?"
 }
 
 #[test]
-fn a_configuration_that_cannot_be_written_leaves_the_store_as_it_was() {
+fn a_failed_write_of_the_configuration_leaves_the_store_unchanged() {
     let env = TestEnv::with_sandbox(60);
     let secret = ClientSecret::parse(env.secret()).unwrap();
     let before = env.block_on(Sandbox::start(Options::new(
@@ -159,7 +159,7 @@ ls "$CONFIG"
 }
 
 #[test]
-fn after_a_full_disk_the_daemon_can_be_started() {
+fn run_and_add_on_a_full_disk_exit_75_with_a_remedy() {
     let env = TestEnv::with_sandbox(60);
     let script = r#"
 mount -t tmpfs -o mode=755 tmpfs /mnt
@@ -200,7 +200,7 @@ XDG_RUNTIME_DIR=/mnt/full/config TMPDIR=/mnt/full/config "$JETOND" run -- true; 
 }
 
 #[test]
-fn a_limit_of_file_sizes_is_a_reason_and_ends_no_command() {
+fn add_reports_a_file_size_limit_and_is_not_killed_by_it() {
     let env = TestEnv::with_sandbox(60);
     let (url, file) = (env.sandbox().url(), env.secret_file());
     let mut add = env.command("prlimit");

@@ -62,7 +62,7 @@ fn reports(env: &TestEnv, daemon: &Daemon) -> u64 {
 }
 
 #[test]
-fn git_reports_a_token_by_its_state() {
+fn an_erase_counts_as_a_report_only_with_the_state_and_a_bearer_challenge() {
     let env = set_up("url = \"https://git.example/team\"");
     let mut daemon = env.start();
     let held = env.token(&daemon, "research");
@@ -115,7 +115,7 @@ fn git_reports_a_token_by_its_state() {
 }
 
 #[test]
-fn an_old_gits_erase_counts_for_basic_only() {
+fn an_erase_by_an_old_git_counts_only_for_an_entry_with_basic_auth() {
     let env = set_up("url = \"https://basic.example\"\nauth = \"basic\"");
     bind(&env, "research", "url = \"https://plain.example\"");
     let mut daemon = env.start();
@@ -138,7 +138,7 @@ fn an_old_gits_erase_counts_for_basic_only() {
 }
 
 #[test]
-fn a_report_reaches_no_token_of_another_profile() {
+fn an_erase_reports_a_token_only_to_its_own_profile() {
     let env = set_up("url = \"https://git.example/team\"");
     env.enrol("ci");
     bind(&env, "ci", "url = \"https://git.example\"");
@@ -178,7 +178,7 @@ fn a_report_reaches_no_token_of_another_profile() {
 }
 
 #[test]
-fn a_foreign_address_gets_one_error_line() {
+fn an_address_without_a_matching_entry_gets_one_error_line() {
     let env = set_up("url = \"https://git.example/team\"");
     let mut daemon = env.start();
     for (message, exit) in [
@@ -341,7 +341,7 @@ fn each_git_authenticates_in_a_scheme_that_the_server_accepts() {
 }
 
 #[test]
-fn a_token_that_the_server_rejects_is_replaced_where_git_says_so() {
+fn a_token_rejected_by_the_server_is_replaced_only_if_git_reports_it() {
     for (program, is_modern) in gits() {
         for (scheme, entry, is_reported) in [
             (Scheme::Basic, "", is_modern),
@@ -370,13 +370,13 @@ fn a_token_that_the_server_rejects_is_replaced_where_git_says_so() {
 }
 
 #[test]
-fn an_old_git_rejects_no_token_that_it_cannot_send() {
+fn an_old_git_that_cannot_send_bearer_reports_no_token_as_rejected() {
     fetches(20);
 }
 
 #[test]
 #[ignore = "the whole run, which takes minutes: cargo test --test suite git:: -- --ignored"]
-fn an_old_git_rejects_no_token_in_a_thousand_fetches() {
+fn an_old_git_reports_no_token_as_rejected_in_a_thousand_fetches() {
     fetches(1_000);
 }
 
@@ -411,7 +411,7 @@ fn fetches(times: usize) {
 }
 
 #[test]
-fn an_entry_that_wrongly_says_basic_costs_few_refreshes() {
+fn an_entry_with_basic_auth_for_a_bearer_server_causes_few_refreshes() {
     for (program, is_modern) in gits() {
         let (env, server, mut daemon) = serving(Scheme::Bearer, "auth = \"basic\"");
         let before = env.sandbox().stats().token_requests;

@@ -84,7 +84,7 @@ fn a_missing_configuration_at_a_reload_keeps_the_old_one() {
 }
 
 #[test]
-fn a_configuration_may_be_created_later() {
+fn a_daemon_without_a_configuration_loads_one_that_is_created_later() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = env.start();
     assert_eq!(reload(&env, &daemon).status, 200);
@@ -219,7 +219,7 @@ fn an_enrolment_keeps_the_profiles_of_a_missing_configuration() {
 }
 
 #[test]
-fn an_enrolment_refuses_a_configuration_that_goes_while_a_person_is_asked() {
+fn add_is_refused_if_the_configuration_disappears_while_it_asks_a_question() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("a");
     for how in GOES {
@@ -245,7 +245,7 @@ fn an_enrolment_refuses_a_configuration_that_goes_while_a_person_is_asked() {
 
 /// Under a service manager the daemon starts anyway, and callers get the reason.
 #[test]
-fn under_a_service_manager_a_missing_configuration_is_waited_for() {
+fn under_a_service_manager_the_daemon_starts_without_its_configuration() {
     let env = TestEnv::with_sandbox(3_600);
     let missing = env.path("home/missing.toml");
     let path = missing.to_str().unwrap();

@@ -168,7 +168,7 @@ fn authorization(listener: &TcpListener) -> String {
 }
 
 #[test]
-fn curl_sends_the_token_of_jeton_header_as_it_came() {
+fn curl_sends_the_token_from_jeton_header_byte_for_byte() {
     if !std::path::Path::new("/usr/bin/curl").exists() {
         return ignored("/usr/bin/curl is not there, which reads a header from 'jeton header'");
     }

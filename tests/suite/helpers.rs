@@ -179,7 +179,7 @@ fn rustix_is_root() -> bool {
 }
 
 #[test]
-fn keyring_has_a_folder_of_its_own_and_is_never_made_unasked() {
+fn the_keyring_helper_is_created_only_on_request_and_in_its_own_folder() {
     let env = TestEnv::new();
     let (dir, own, other) = (
         folder(&env, "home/bin"),
@@ -247,7 +247,7 @@ fn a_folder_outside_path_is_reported() {
 }
 
 #[test]
-fn arguments_that_make_no_sense_change_nothing() {
+fn install_helpers_with_invalid_arguments_changes_nothing() {
     let env = TestEnv::new();
     let dir = folder(&env, "home/bin");
     for (args, code) in [

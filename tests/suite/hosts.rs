@@ -56,7 +56,7 @@ fn check_and_doctor_list_addresses_and_unable_clients() {
 }
 
 #[test]
-fn an_identity_token_for_a_server_of_passwords_is_warned_of() {
+fn check_and_doctor_warn_of_an_entry_with_username_token_and_basic_auth() {
     let lines = [
         entry("ci", "reg.example"),
         "username = \"<token>\"\nauth = \"basic\"\n".to_owned(),
@@ -98,7 +98,7 @@ fn two_entries_for_one_address_are_a_fault_with_both_places() {
 }
 
 #[test]
-fn a_reload_puts_addresses_in_force_and_touches_no_token() {
+fn a_reload_applies_changed_addresses_and_keeps_every_token() {
     let (env, profiles) = set_up("");
     let mut daemon = env.start();
     let before = env.token(&daemon, "research");
@@ -166,7 +166,7 @@ fn a_reload_puts_addresses_in_force_and_touches_no_token() {
 }
 
 #[test]
-fn a_reload_removes_an_address_from_waiting_tools_too() {
+fn a_reload_that_moves_an_address_also_applies_to_waiting_tools() {
     let (env, profiles) = set_up("");
     let with = |lines: &str| write_config(&env, format!("{profiles}{lines}"));
     let address = "https://git.example";

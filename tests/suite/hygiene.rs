@@ -51,7 +51,7 @@ fn refused(env: &TestEnv, args: &[&str], code: i32, says: &str) {
 }
 
 #[test]
-fn folders_locks_and_sockets_are_ours_alone_whatever_the_umask() {
+fn folders_locks_and_sockets_are_private_with_any_umask() {
     let env = TestEnv::new();
     for command in [env.jetond_command(&["run"]), without_umask(&env)] {
         let mut daemon = env.start_command(command);
@@ -72,7 +72,7 @@ fn folders_locks_and_sockets_are_ours_alone_whatever_the_umask() {
 }
 
 #[test]
-fn no_mode_is_wider_for_a_moment() {
+fn folders_and_sockets_have_their_final_modes_from_their_creation_on() {
     let env = TestEnv::new();
     let over = AtomicBool::new(false);
     let paths = [
@@ -118,7 +118,7 @@ fn no_mode_is_wider_for_a_moment() {
 }
 
 #[test]
-fn a_second_daemon_says_so_and_leaves_the_first_alone() {
+fn a_second_daemon_is_refused_and_does_not_affect_the_first() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -175,7 +175,7 @@ fn leftovers_of_a_killed_daemon_are_replaced() {
 }
 
 #[test]
-fn a_foreign_file_in_the_sockets_place_is_kept() {
+fn a_start_is_refused_and_keeps_a_foreign_file_at_the_socket_path() {
     for place in ["run/jeton/jeton.sock", "run/jeton-admin/admin.sock"] {
         let env = TestEnv::new();
         let (path, victim) = (env.path(place), env.path("home/precious"));
@@ -244,7 +244,7 @@ fn an_open_or_linked_folder_is_refused_unchanged() {
 }
 
 #[test]
-fn a_readable_folder_at_the_usual_place_is_closed() {
+fn a_readable_socket_folder_at_the_default_path_is_made_private() {
     let env = TestEnv::new();
     let folder = env.path("run/jeton");
     fs::create_dir(&folder).unwrap();
@@ -267,7 +267,7 @@ fn a_readable_folder_at_the_usual_place_is_closed() {
 }
 
 #[test]
-fn a_path_that_is_no_sockets_is_refused_with_the_reason() {
+fn an_invalid_socket_path_is_refused_with_the_reason() {
     let env = TestEnv::new();
     let long = format!("/{}/jeton.sock", "long".repeat(30));
     refused(

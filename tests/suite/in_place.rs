@@ -54,7 +54,7 @@ fn begin(env: &TestEnv, profile: &str, has_begun: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_lost_answer_and_a_kill_cost_no_key_and_success_waits_for_calls_that_may_be_late() {
+fn an_in_place_rotation_survives_lost_answers_late_calls_and_kills() {
     let (env, mut daemon) = started(Line::V2_24, 3_600);
     let profiles = ["swallowed", "executed", "late", "hanging", "stored"];
     for profile in profiles {
@@ -126,7 +126,7 @@ fn a_lost_answer_and_a_kill_cost_no_key_and_success_waits_for_calls_that_may_be_
 }
 
 #[test]
-fn where_the_tokens_die_with_the_secret_a_lost_answer_needs_a_person_and_says_so() {
+fn where_old_tokens_are_revoked_a_lost_answer_needs_a_new_secret() {
     let (env, mut daemon) = started(Line::V2_24, 3_600);
     env.token(&daemon, "research");
     env.sandbox().set_old_tokens(OldTokens::Die);
@@ -155,7 +155,7 @@ fn where_the_tokens_die_with_the_secret_a_lost_answer_needs_a_person_and_says_so
 }
 
 #[test]
-fn a_key_of_the_organisation_is_rotated_in_place_alone() {
+fn a_service_account_key_is_rotated_only_in_place() {
     let (env, daemon) = started(Line::V3_0, 3_600);
     let kind = ["--kind", "service-account"];
     let made = ["app", "create", "robot", "research", "--enrol", "robot"];
@@ -185,7 +185,7 @@ fn a_key_of_the_organisation_is_rotated_in_place_alone() {
 }
 
 #[test]
-fn what_can_be_refused_is_refused_before_a_person_types_the_name() {
+fn an_in_place_rotation_that_cannot_start_is_refused_before_the_confirmation() {
     let line = [JETON, "rotate", "research", "--in-place"];
     let asked = |env: &TestEnv, typed: Option<&str>| {
         let mut terminal = Terminal::run(env, &line, &[]);

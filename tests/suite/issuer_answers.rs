@@ -278,7 +278,7 @@ fn an_opaque_token_with_lifetime_0_needs_a_declared_lifetime() {
 
 /// The profile's lifetime overrides the one that the issuer states, but not the expiry in the token.
 #[test]
-fn a_lifetime_of_the_profile_is_not_longer_than_the_jwt_holds() {
+fn a_lifetime_in_the_profile_does_not_extend_the_expiry_of_a_jwt() {
     let mut env = TestEnv::new();
     let profiles = enrol(&mut env, 2);
     let config = fs::read_to_string(env.config()).unwrap();
@@ -306,7 +306,7 @@ fn peak(daemon: &Daemon) -> u64 {
 }
 
 #[test]
-fn a_gibibyte_of_answer_costs_no_memory() {
+fn a_1_gib_answer_is_refused_without_using_memory() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let mut daemon = env.start();

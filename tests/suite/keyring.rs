@@ -62,7 +62,7 @@ fn assert_nothing_written(env: &TestEnv, profile: &str) {
 }
 
 #[test]
-fn a_credential_lives_in_the_keyring_and_nowhere_else() {
+fn a_keyring_credential_is_stored_only_in_the_keyring() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -125,7 +125,7 @@ fn an_uncreatable_state_folder_does_not_affect_the_keyring() {
 }
 
 #[test]
-fn a_locked_keyring_is_left_alone_and_says_how_to_unlock_it() {
+fn a_locked_keyring_is_reported_with_how_to_unlock_it() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -375,7 +375,7 @@ fn a_keyring_call_ends_with_its_process_and_never_prompts() {
 }
 
 #[test]
-fn a_keyring_that_would_not_last_is_not_chosen() {
+fn add_does_not_choose_a_keyring_that_is_absent_or_ends_with_the_session() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {
         return;

@@ -95,7 +95,7 @@ fn a_regenerated_secret_leaves_the_profile_with_a_valid_token() {
 }
 
 #[test]
-fn a_token_of_a_failed_enrolment_counts_too() {
+fn a_token_issued_to_a_failed_enrolment_also_leads_to_a_refresh() {
     let (env, mut daemon) = started();
     let before = requests(&env);
     let config = env.path("other/config.toml");
@@ -111,7 +111,7 @@ fn a_token_of_a_failed_enrolment_counts_too() {
 }
 
 #[test]
-fn the_daemon_is_told_through_the_admin_socket_alone() {
+fn messages_about_issued_tokens_are_accepted_only_at_the_admin_socket() {
     let (env, mut daemon) = started();
     let token = env.token(&daemon, "research");
     let before = requests(&env);
@@ -148,7 +148,7 @@ fn the_daemon_is_told_through_the_admin_socket_alone() {
 }
 
 #[test]
-fn another_profile_with_the_same_client_is_named() {
+fn add_names_the_other_profiles_with_the_same_client() {
     let env = TestEnv::with_line(Line::V2_24, 3_600);
     let alone = add(&env, "research", &[]);
     assert_eq!((alone.code, alone.stderr.as_str()), (0, ""));

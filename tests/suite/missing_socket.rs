@@ -97,7 +97,7 @@ fn a_removed_socket_is_created_again_and_connections_live_on() {
 }
 
 #[test]
-fn connections_in_the_old_backlog_are_served() {
+fn connections_queued_at_the_removed_socket_are_served() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     daemon.signal(Signal::STOP);
@@ -137,7 +137,7 @@ fn folders_that_are_removed_or_moved_are_created_again() {
 }
 
 #[test]
-fn a_stale_socket_in_its_place_is_replaced() {
+fn a_stale_socket_at_the_socket_path_is_replaced() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     let other = env.path("run/other");
@@ -154,7 +154,7 @@ fn a_stale_socket_in_its_place_is_replaced() {
 }
 
 #[test]
-fn a_file_or_a_served_socket_in_its_place_ends_the_daemon() {
+fn a_file_or_a_live_socket_at_the_socket_path_ends_the_daemon() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     let file = env.path("run/other");
@@ -176,7 +176,7 @@ fn a_file_or_a_served_socket_in_its_place_ends_the_daemon() {
 }
 
 #[test]
-fn a_path_taken_by_another_daemon_is_left_alone() {
+fn a_daemon_ends_if_another_daemon_has_taken_its_socket_paths() {
     let env = TestEnv::with_sandbox(3_600);
     let mut first = start(&env);
     first.signal(Signal::STOP);
@@ -192,7 +192,7 @@ fn a_path_taken_by_another_daemon_is_left_alone() {
 }
 
 #[test]
-fn requests_at_hand_are_answered_before_a_daemon_without_a_place_ends() {
+fn pending_requests_are_answered_before_a_daemon_that_lost_its_socket_ends() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("hang");
@@ -262,8 +262,8 @@ fn give_to_alice(env: &TestEnv) {
 }
 
 #[test]
-fn without_a_place_for_its_socket_the_daemon_ends_with_one_line() {
-    let test = "without_a_place_for_its_socket_the_daemon_ends_with_one_line";
+fn a_daemon_that_cannot_create_its_socket_again_ends_with_one_line() {
+    let test = "a_daemon_that_cannot_create_its_socket_again_ends_with_one_line";
     if !is_root_or_skip(test) {
         return;
     }
@@ -302,14 +302,16 @@ fn an_open_folder_is_refused_when_the_socket_is_created_again() {
 // === Mounts, and systems without working watches ===
 
 #[test]
-fn a_mount_over_its_folder_is_noticed_and_so_is_its_end() {
+fn a_mount_over_the_socket_folder_and_its_removal_are_both_noticed() {
     let env = TestEnv::with_sandbox(3_600);
     let possible = std::process::Command::new("unshare")
         .args(["--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"])
         .stderr(Stdio::null())
         .status();
     if !possible.is_ok_and(|status| status.success()) {
-        ignored("a_mount_over_its_folder_is_noticed_and_so_is_its_end: nothing can be mounted");
+        ignored(
+            "a_mount_over_the_socket_folder_and_its_removal_are_both_noticed: nothing can be mounted",
+        );
         return;
     }
     env.enrol("research");
@@ -404,7 +406,7 @@ fn a_missing_socket_that_was_passed_is_logged_and_not_created() {
 // === Beside a command ===
 
 #[test]
-fn the_socket_of_a_command_is_created_again_at_its_path() {
+fn the_private_socket_of_run_is_created_again_at_its_path() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut supervisor = wrap::held(&env);
@@ -431,8 +433,8 @@ fn the_socket_of_a_command_is_created_again_at_its_path() {
 }
 
 #[test]
-fn a_missing_runtime_folder_is_reported_once_and_its_return_suffices() {
-    let test = "a_missing_runtime_folder_is_reported_once_and_its_return_suffices";
+fn run_reports_a_missing_runtime_folder_once_and_recovers_when_it_returns() {
+    let test = "run_reports_a_missing_runtime_folder_once_and_recovers_when_it_returns";
     if !is_root_or_skip(test) {
         return;
     }

@@ -278,7 +278,7 @@ fn no_caller_notices_a_fault_while_a_token_is_held() {
 
 /// Promises 3 and 4: an outage that is longer than the token's lifetime.
 #[test]
-fn an_outage_beyond_the_token_is_reported_and_recovered_from() {
+fn callers_get_an_error_after_the_token_expires_in_an_outage_and_recover() {
     let faults = [
         "refuse",
         "hang",
@@ -445,7 +445,7 @@ fn sixty_four_callers_share_one_attempt_and_leaving_cancels_nothing() {
 
 /// The secret is replaced at the issuer without a message to the daemon.
 #[test]
-fn a_rejected_secret_is_tried_twice_and_replaced_at_once() {
+fn a_rejected_secret_is_tried_twice_and_its_replacement_is_used_at_once() {
     let mut env = TestEnv::with_sandbox(10);
     env.enrol("research");
     let mut daemon = env.start();

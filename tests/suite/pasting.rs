@@ -50,7 +50,7 @@ const KEEP: &str = "remove that? [Y/n]: ";
 const GAP: &str = "The line has a gap";
 
 #[test]
-fn an_id_and_its_secret_are_taken_in_one_paste() {
+fn an_id_and_its_secret_are_accepted_in_one_paste() {
     let env = TestEnv::with_sandbox(60);
     for (n, (pasted, questions)) in [
         ("%i\n%s\n", &[][..]),
@@ -95,7 +95,7 @@ fn an_id_and_its_secret_are_taken_in_one_paste() {
 }
 
 #[test]
-fn a_pasted_secret_without_a_line_end_is_taken_by_enter() {
+fn a_pasted_secret_without_a_line_end_is_accepted_with_enter() {
     let env = TestEnv::with_sandbox(60);
     for (name, pasted) in [("a", "%i\n%s"), ("b", "\u{1b}[200~%i\r%s\u{1b}[201~")] {
         let mut terminal = asking(&env, name);
@@ -183,7 +183,7 @@ fn the_secret_of_a_known_client_may_be_pasted_with_the_id() {
 }
 
 #[test]
-fn a_terminal_is_as_it_was_after_an_end_at_any_question() {
+fn ctrl_c_and_ctrl_d_at_any_question_restore_the_terminal() {
     let env = TestEnv::with_sandbox(60);
     for (before, key) in [
         ("", "\u{3}"),
@@ -225,7 +225,7 @@ fn a_terminal_is_as_it_was_after_an_end_at_any_question() {
 }
 
 #[test]
-fn a_stop_at_a_question_restores_the_terminal_and_asks_again() {
+fn a_stop_signal_at_a_question_restores_the_terminal_and_asks_again() {
     let env = TestEnv::with_sandbox(60);
     let mut terminal = asking(&env, "a");
     terminal.type_in("half");
@@ -253,7 +253,7 @@ fn a_stop_at_a_question_restores_the_terminal_and_asks_again() {
 }
 
 #[test]
-fn a_terminal_without_echo_stays_without_echo() {
+fn add_leaves_echo_off_on_a_terminal_that_had_it_off() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let script = "stty -echo; \"$@\"; echo \"ended $?\"; stty -a";
@@ -270,7 +270,7 @@ fn a_terminal_without_echo_stays_without_echo() {
 }
 
 #[test]
-fn surrounding_spaces_are_kept_if_the_user_says_so() {
+fn a_space_after_the_secret_is_kept_only_if_the_user_chooses_so() {
     let env = TestEnv::with_sandbox(60);
     let mut terminal = asking(&env, "a");
     terminal.type_in(&filled(&env, "%i\n%s \n"));
@@ -409,7 +409,7 @@ fn a_secret_with_an_inner_line_end_is_refused() {
 }
 
 #[test]
-fn a_secret_of_1024_bytes_of_every_allowed_character_is_taken() {
+fn a_secret_of_1024_bytes_of_every_allowed_character_is_accepted() {
     use jetond::credential::ClientSecret;
     use jetond::sandbox::{Line, Options, Sandbox};
     let env = TestEnv::with_sandbox(60);

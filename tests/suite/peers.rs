@@ -36,8 +36,8 @@ fn open_up(env: &TestEnv, daemon: &Daemon) {
 }
 
 #[test]
-fn another_user_is_told_no_and_nothing_else_whatever_the_modes() {
-    if !is_root_or_skip("another_user_is_told_no_and_nothing_else_whatever_the_modes") {
+fn another_user_gets_403_and_no_details_with_any_file_modes() {
+    if !is_root_or_skip("another_user_gets_403_and_no_details_with_any_file_modes") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);
@@ -135,8 +135,8 @@ fn a_daemon_of_another_user_serves_that_user_and_root() {
 }
 
 #[test]
-fn in_a_user_namespace_the_daemons_own_user_alone_is_served() {
-    if !is_root_or_skip("in_a_user_namespace_the_daemons_own_user_alone_is_served") {
+fn in_a_user_namespace_only_the_daemons_own_user_is_served() {
+    if !is_root_or_skip("in_a_user_namespace_only_the_daemons_own_user_is_served") {
         return;
     }
     let possible = Command::new("unshare")
@@ -144,9 +144,7 @@ fn in_a_user_namespace_the_daemons_own_user_alone_is_served() {
         .stderr(Stdio::null())
         .status();
     if !possible.is_ok_and(|status| status.success()) {
-        ignored(
-            "in_a_user_namespace_the_daemons_own_user_alone_is_served: no user namespaces here",
-        );
+        ignored("in_a_user_namespace_only_the_daemons_own_user_is_served: no user namespaces here");
         return;
     }
     let env = TestEnv::new();
@@ -171,8 +169,8 @@ fn in_a_user_namespace_the_daemons_own_user_alone_is_served() {
 }
 
 #[test]
-fn without_a_runtime_folder_the_daemon_says_that_it_has_no_place() {
-    if !is_root_or_skip("without_a_runtime_folder_the_daemon_says_that_it_has_no_place") {
+fn without_a_runtime_folder_the_start_is_refused_with_the_reason() {
+    if !is_root_or_skip("without_a_runtime_folder_the_start_is_refused_with_the_reason") {
         return;
     }
     let env = TestEnv::new();

@@ -38,7 +38,7 @@ fn broken(env: &TestEnv, args: &[&str], how: &str) -> (Command, &'static str) {
 const WAYS: [&str; 3] = ["full", "unread", "closed"];
 
 #[test]
-fn lost_output_is_a_failure_with_the_systems_message() {
+fn a_command_that_loses_its_output_fails_with_the_systems_message() {
     let env = TestEnv::with_sandbox(60);
     write_config(&env, "# none yet\n");
     for args in [
@@ -102,7 +102,7 @@ fn a_command_completes_although_its_output_is_lost() {
 }
 
 #[test]
-fn a_found_fault_outweighs_lost_output() {
+fn a_fault_found_by_check_decides_the_exit_code_although_output_is_lost() {
     let env = TestEnv::new();
     write_config(
         &env,
@@ -116,7 +116,7 @@ fn a_found_fault_outweighs_lost_output() {
 }
 
 #[test]
-fn output_that_goes_to_the_null_device_is_no_failure() {
+fn output_to_the_null_device_is_not_a_failure() {
     let env = TestEnv::new();
     write_config(&env, "# none yet\n");
     for (read, write) in [(true, true), (false, true)] {

@@ -285,8 +285,8 @@ fn no_command_is_aborted_at_the_process_limit() {
 
 /// As with `LimitNPROC=8` of the service: the limit counts the user's other programs, but does not restrict them.
 #[test]
-fn eight_processes_are_enough_to_get_hold_serve_and_reload() {
-    let test = "eight_processes_are_enough_to_get_hold_serve_and_reload";
+fn a_process_limit_of_eight_suffices_for_tokens_and_reloads() {
+    let test = "a_process_limit_of_eight_suffices_for_tokens_and_reloads";
     let Some(place) = LimitedEnv::new(test, LIMITED_TO_EIGHT, 10) else {
         return;
     };

@@ -49,9 +49,9 @@ gone() { n=0; while z=$(zombies); [ "$z" != 0 ] && [ $n -lt 600 ]; do n=$((n + 1
 "#;
 
 #[test]
-fn as_process_one_it_reaps_orphans_and_ends_as_its_command_does() {
+fn run_as_process_one_reaps_orphans_and_returns_its_commands_exit_code() {
     let env = TestEnv::with_sandbox(3_600);
-    let test = "as_process_one_it_reaps_orphans_and_ends_as_its_command_does";
+    let test = "run_as_process_one_reaps_orphans_and_returns_its_commands_exit_code";
     let Some(mut command) = as_process_one(&env, test) else {
         return;
     };
@@ -100,11 +100,11 @@ fn a_daemon_that_is_process_one_reaps_orphans() {
 }
 
 #[test]
-fn as_a_subreaper_it_reaps_orphans() {
+fn run_as_a_subreaper_reaps_orphans() {
     let subreaper = "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])";
     let python = Command::new("python3").arg("--version").output();
     if !cfg!(target_os = "linux") || python.is_err() {
-        ignored("as_a_subreaper_it_reaps_orphans: there is no python3 to make it one");
+        ignored("run_as_a_subreaper_reaps_orphans: there is no python3 to make it one");
         return;
     }
     let env = TestEnv::new();
@@ -162,7 +162,7 @@ fn a_daemon_gets_signals_that_its_parent_had_blocked() {
 }
 
 #[test]
-fn a_command_inherits_the_mask_and_its_exit_status_is_not_lost() {
+fn a_command_of_run_inherits_the_signal_mask_and_run_returns_its_exit_status() {
     let env = TestEnv::new();
     let mut command = badly_started(&env);
     command.args([

@@ -184,7 +184,7 @@ fn status(env: &TestEnv, daemon: &Daemon, profile: &str) -> Value {
 }
 
 #[test]
-fn nothing_is_enrolled_through_a_proxy_that_gives_no_tunnel() {
+fn enrolment_fails_if_the_proxy_gives_no_tunnel() {
     let behind = ProxiedSandbox::new();
     let env = &behind.env;
     let proxy = Proxy::start(ProxyReaction::Through, behind.at);

@@ -34,7 +34,7 @@ fn record(env: &TestEnv) -> Value {
 }
 
 #[test]
-fn another_address_in_the_configuration_gets_nothing_until_it_is_confirmed() {
+fn a_changed_address_gets_no_secret_until_a_rebind_confirms_it() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let mut daemon = env.start();
@@ -98,7 +98,7 @@ fn another_address_in_the_configuration_gets_nothing_until_it_is_confirmed() {
 }
 
 #[test]
-fn an_address_that_refuses_leaves_everything_as_it_was() {
+fn a_rebind_to_an_issuer_that_rejects_the_secret_changes_nothing() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let other = second_sandbox(&env, "test-client", "another secret");
@@ -143,7 +143,7 @@ fn a_rebind_replaces_the_secret_and_keeps_the_client_id() {
 }
 
 #[test]
-fn another_client_replaces_even_a_record_that_cannot_be_read() {
+fn a_rebind_with_a_new_client_replaces_an_unreadable_record() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let other = second_sandbox(&env, "other-client", env.secret());

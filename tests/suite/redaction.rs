@@ -70,7 +70,7 @@ fn the_search_finds_a_planted_secret_in_every_form() {
 }
 
 #[test]
-fn a_log_with_dropped_lines_fails_the_search() {
+fn the_search_for_leaks_fails_on_a_log_with_dropped_lines() {
     let env = TestEnv::new();
     let mut daemon = env.start();
     env.stop(&mut daemon);
@@ -130,7 +130,7 @@ fn a_token_appears_only_where_it_was_requested() {
 
 /// A secret that a user pastes in the wrong place is not repeated anywhere.
 #[test]
-fn a_secret_in_the_wrong_place_is_not_repeated() {
+fn a_secret_pasted_in_the_wrong_place_is_not_repeated() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -211,7 +211,7 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_not_quoted() {
+fn errors_about_an_invalid_record_or_configuration_do_not_quote_it() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let secret = env.secret().to_owned();
@@ -291,7 +291,7 @@ fn seen_in_proc(text: &str) -> BTreeSet<(u32, &'static str)> {
 }
 
 #[test]
-fn no_process_shows_a_secret_but_the_variable_that_was_named() {
+fn no_process_shows_a_secret_except_in_the_variable_given_with_env() {
     let mut env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let cold = env.add_sandbox(Line::V2_24, 600);

@@ -144,7 +144,7 @@ fn enrol_elsewhere(env: &TestEnv, profile: &str, url: &str, proxy: Option<&str>)
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_not_used_unasked() {
+fn the_daemon_ignores_the_proxy_variables_of_its_environment() {
     let env = TestEnv::with_sandbox(600);
     let stranger = Stranger::new();
     enrol_elsewhere(&env, "far", "https://issuer.invalid", None);
@@ -190,7 +190,7 @@ fn answer_one(stranger: &Stranger, answer: &str) -> String {
 }
 
 #[test]
-fn a_configured_proxy_is_asked_for_a_tunnel_and_told_nothing_else() {
+fn a_configured_proxy_gets_only_a_request_for_a_tunnel() {
     let env = TestEnv::with_sandbox(600);
     let stranger = Stranger::new();
     let proxy = format!("http://{}", stranger.address());

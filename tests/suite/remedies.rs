@@ -22,7 +22,7 @@ fn write_state(path: &Path, text: &str) {
 }
 
 #[test]
-fn a_proposed_command_line_names_the_target_in_force() {
+fn proposed_commands_name_the_configuration_and_state_in_use() {
     let env = TestEnv::with_sandbox(60);
     // Inside a folder in which the search for leaks allows secrets.
     let state = env.path("state/jeton/credentials/it's one");
@@ -68,7 +68,7 @@ fn a_proposed_command_line_names_the_target_in_force() {
 }
 
 #[test]
-fn a_configuration_named_by_the_environment_is_named_by_the_remedy() {
+fn the_remedy_names_a_configuration_given_in_jeton_config() {
     let env = TestEnv::with_sandbox(60);
     let config = env.path("home/other.toml");
     let add = || {
@@ -102,7 +102,7 @@ fn a_proposed_rebind_names_the_profile() {
 }
 
 #[test]
-fn a_credential_that_no_profile_names_is_named_with_what_to_do() {
+fn leftover_credentials_without_a_profile_are_reported_with_a_remedy() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("kept");
     let clean = env.jetond(&["check"]);

@@ -51,7 +51,7 @@ fn faults_of_a_configuration_that_stays_invalid_are_logged_once() {
 }
 
 #[test]
-fn a_needed_restart_is_logged_once() {
+fn a_changed_setting_that_needs_a_restart_is_logged_once() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let good = fs::read_to_string(env.config()).unwrap();
@@ -67,7 +67,7 @@ fn a_needed_restart_is_logged_once() {
 }
 
 #[test]
-fn an_unreadable_credential_is_logged_once_and_so_is_its_return() {
+fn an_unreadable_credential_and_its_recovery_are_each_logged_once() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let record = fs::read(env.record("research")).unwrap();

@@ -8,7 +8,7 @@ use crate::support::TestEnv;
 use crate::terminal::Terminal;
 
 #[test]
-fn a_rotation_is_asked_for_at_the_admin_socket_alone() {
+fn a_rotation_can_be_requested_only_at_the_admin_socket() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("a");
     let mut daemon = env.start();
@@ -58,7 +58,7 @@ fn an_in_place_rotation_needs_a_confirmation() {
 }
 
 #[test]
-fn a_rotation_reports_its_steps_and_returns_at_the_switch() {
+fn rotate_reports_its_steps_and_returns_once_the_new_key_is_in_use() {
     // The old key's tokens must expire before the key is deleted.
     let (env, daemon) = app::started(Line::V2_24, 10);
     let made = env.jetond(&["app", "create", "batch-jobs", "--enrol", "batch"]);

@@ -20,7 +20,7 @@ fn make(env: &TestEnv, key: &str, profile: &str) {
 }
 
 #[test]
-fn where_no_login_is_told_finish_deletes_the_old_key_at_once() {
+fn finish_deletes_the_old_key_at_once_if_the_server_reports_no_logins() {
     // Two lifetimes are longer than any test waits.
     let (env, daemon) = app::started(Line::V2_24, 3_600);
     set(&env, "last-login:null");
@@ -35,7 +35,7 @@ fn where_no_login_is_told_finish_deletes_the_old_key_at_once() {
 }
 
 #[test]
-fn a_key_that_may_not_be_deleted_is_told_until_it_is_gone() {
+fn an_old_key_that_cannot_be_deleted_is_reported_until_it_is_gone() {
     let (env, daemon) = app::started(Line::V2_24, 3_600);
     set(&env, "last-login:null");
     make(&env, "batch-jobs", "batch");
@@ -76,7 +76,7 @@ fn a_key_that_may_not_be_deleted_is_told_until_it_is_gone() {
 }
 
 #[test]
-fn commands_that_would_get_in_the_way_of_a_rotation_say_so() {
+fn commands_that_conflict_with_an_open_rotation_are_refused_or_warn() {
     let (env, daemon) = app::started(Line::V2_24, 3_600);
     make(&env, "batch-jobs", "batch");
     let rotated = env.jeton(&["rotate", "batch", "--with", "research"]);
@@ -141,7 +141,7 @@ fn commands_that_would_get_in_the_way_of_a_rotation_say_so() {
 }
 
 #[test]
-fn a_key_is_rotated_by_its_age_as_the_issuer_tells_it() {
+fn a_key_is_rotated_at_the_age_that_the_issuers_clock_gives() {
     let (env, daemon) = app::started(Line::V2_24, 60);
     make(&env, "batch-jobs", "batch");
     // Forty days later, by the clock that tells the age.

@@ -101,7 +101,7 @@ fn second_daemon(env: &TestEnv) -> Daemon {
 }
 
 #[test]
-fn a_second_daemon_leaves_a_rotation_to_the_first_and_goes_on_after_it() {
+fn a_second_daemon_continues_a_rotation_only_after_the_first_daemon_ends() {
     let (env, mut first) = app::started(Line::V2_24, 3_600);
     set(&env, "last-login:null");
     make(&env, &first);
@@ -146,7 +146,7 @@ fn in_keyring(env: &TestEnv) -> Daemon {
 }
 
 #[test]
-fn a_rotation_in_a_keyring_is_found_without_its_journal() {
+fn a_rotation_in_a_keyring_is_detected_without_its_journal() {
     let env = TestEnv::with_sandbox(3_600);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -173,7 +173,7 @@ fn a_rotation_in_a_keyring_is_found_without_its_journal() {
 }
 
 #[test]
-fn a_keyring_that_is_locked_midway_is_waited_for_and_shown() {
+fn a_rotation_waits_for_a_locked_keyring_and_status_shows_the_wait() {
     let env = TestEnv::with_sandbox(3_600);
     let Some(mut bus) = Bus::start(&env) else {
         return;
@@ -206,7 +206,7 @@ fn a_keyring_that_is_locked_midway_is_waited_for_and_shown() {
 }
 
 #[test]
-fn whoami_tells_the_age_the_next_rotation_and_all_of_what_an_open_one_waits_for() {
+fn whoami_and_status_show_key_age_next_rotation_and_what_a_rotation_waits_for() {
     let (env, daemon) = app::started(Line::V2_24, 3_600);
     make(&env, &daemon);
     let config = fs::read_to_string(env.config()).unwrap();
@@ -271,7 +271,7 @@ fn a_rotation_waits_for_its_managing_profile_until_another_one_is_named() {
 }
 
 #[test]
-fn a_rotation_is_refused_with_the_names_of_all_profiles_that_have_or_may_have_the_key() {
+fn a_refused_rotation_names_all_profiles_that_share_or_may_share_the_key() {
     let env = TestEnv::with_sandbox(3_600);
     for profile in ["research", "twin", "unreadable"] {
         env.enrol(profile);

@@ -112,7 +112,7 @@ impl Drop for Program {
 }
 
 #[test]
-fn the_printed_line_enrols_with_a_secret_that_goes_with_the_sandbox() {
+fn the_printed_line_enrols_with_a_secret_file_that_the_sandbox_removes_at_exit() {
     let mut env = TestEnv::new();
     // The printed path must survive the shell, whatever characters it has.
     let tmp = env.path("tmp/it's here");
@@ -149,7 +149,7 @@ fn the_printed_line_enrols_with_a_secret_that_goes_with_the_sandbox() {
 }
 
 #[test]
-fn faults_are_switched_at_the_printed_address() {
+fn faults_can_be_switched_on_and_off_at_the_printed_address() {
     let env = TestEnv::new();
     let secret = env.secret_file();
     let args = [
@@ -243,7 +243,7 @@ fn a_taken_or_non_loopback_address_is_refused() {
 }
 
 #[test]
-fn settings_are_taken_at_the_start_and_changed_by_the_printed_line() {
+fn settings_come_from_options_and_can_be_changed_with_the_printed_line() {
     let env = TestEnv::new();
     let tmp = env.path("tmp/settings");
     fs::create_dir(&tmp).unwrap();

@@ -72,7 +72,7 @@ fn lines_of(output: &Output) -> Vec<&str> {
 }
 
 #[test]
-fn setup_without_a_name_lists_what_a_person_may_want() {
+fn setup_without_a_name_lists_the_supported_tools() {
     let env = TestEnv::new();
     let listed = setup(&env, &[]);
     assert_eq!(listed.code, 0, "{listed:?}");
@@ -91,7 +91,7 @@ fn setup_without_a_name_lists_what_a_person_may_want() {
 }
 
 #[test]
-fn the_lines_are_for_the_profile_of_the_address() {
+fn the_printed_lines_use_the_profile_that_has_the_address() {
     let env = set_up();
     let curl = setup(&env, &["curl", "https://git.example/api"]);
     assert_eq!(
@@ -167,7 +167,7 @@ fn notes_about_json_lines_go_to_standard_error() {
 }
 
 #[test]
-fn a_file_of_the_systems_daemon_is_where_that_can_write() {
+fn setup_places_a_token_file_where_the_systems_daemon_can_write() {
     let env = set_up();
     let address = "https://metrics.example";
     for (args, wanted) in [
@@ -354,7 +354,7 @@ fn foreign_changes_in_kubeconfig_are_kept() {
 }
 
 #[test]
-fn a_user_of_kubeconfig_that_has_our_name_is_not_taken_over() {
+fn setup_does_not_overwrite_a_kubeconfig_user_named_jeton() {
     let env = set_up();
     if !has(&env, "kubectl") {
         return;
@@ -419,7 +419,7 @@ fn pip_is_set_up_and_restored_byte_for_byte() {
 }
 
 #[test]
-fn a_tool_that_others_could_change_is_not_started() {
+fn setup_does_not_run_a_tool_that_others_can_change() {
     use std::os::unix::fs::PermissionsExt as _;
     let env = set_up();
     let folder = env.path("home/bin");

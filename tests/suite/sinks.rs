@@ -75,7 +75,7 @@ fn kill(daemon: &mut Daemon) {
 }
 
 #[test]
-fn a_file_stays_fresh_although_nobody_asks_for_a_token() {
+fn a_sink_stays_fresh_without_any_token_request() {
     let env = TestEnv::with_sandbox(2);
     env.enrol("research");
     let file = add_sink(&env, "one/token", "format = \"raw\"");
@@ -175,7 +175,7 @@ fn a_rejected_token_is_replaced_at_once() {
 }
 
 #[test]
-fn a_foreign_file_is_kept_and_reported() {
+fn a_foreign_file_at_the_path_of_a_sink_is_kept_and_reported() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let file = add_sink(&env, "token", "format = \"raw\"");
@@ -277,7 +277,7 @@ fn a_non_jwt_is_not_written_to_a_jwt_sink() {
 }
 
 #[test]
-fn check_judges_the_folders_of_files_and_warns_of_a_disk() {
+fn check_refuses_unsafe_sink_folders_and_warns_of_a_folder_on_a_disk() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let open = env.path("open");
@@ -362,7 +362,7 @@ fn a_full_disk_leaves_the_old_file_and_status_says_so() {
 }
 
 #[test]
-fn a_daemon_of_one_command_takes_its_files_with_it() {
+fn run_removes_the_token_files_of_its_daemon_at_the_end() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let other = add_sink(&env, "token", "format = \"raw\"");
@@ -505,7 +505,7 @@ fn two_sinks_with_one_file_are_a_fault() {
 }
 
 #[test]
-fn a_file_whose_path_is_written_in_another_way_is_known_again() {
+fn a_sink_is_recognized_although_its_path_is_spelled_differently() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let bare = fs::read_to_string(env.config()).unwrap();

@@ -225,7 +225,7 @@ fn an_empty_source_is_reported_by_daemon_check_and_doctor() {
 }
 
 #[test]
-fn a_source_that_is_no_regular_file_or_too_large_is_reported_without_a_wait() {
+fn a_source_that_is_too_large_or_not_a_regular_file_is_reported_without_a_wait() {
     let env = TestEnv::with_sandbox(60);
     let (fifo, large) = (env.path("fifo"), env.path("large"));
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();

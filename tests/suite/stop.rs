@@ -33,7 +33,7 @@ fn waiting(env: &TestEnv, seconds: u32) -> (Daemon, Wire<'_>) {
 }
 
 #[test]
-fn a_stop_ends_in_order_and_takes_the_sockets_away() {
+fn a_stop_signal_closes_idle_connections_and_removes_the_sockets() {
     for signal in [Signal::TERM, Signal::INT] {
         let env = TestEnv::with_sandbox(3_600);
         env.enrol("research");

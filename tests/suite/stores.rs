@@ -124,7 +124,7 @@ fn a_record_changed_in_the_meantime_is_kept() {
 }
 
 #[test]
-fn a_profile_locked_by_another_program_is_waited_for() {
+fn add_waits_for_a_profile_locked_by_another_program_and_then_reports_it() {
     let env = TestEnv::with_sandbox(60);
     write_config(&env, "# mine\n");
     env.enrol("b");

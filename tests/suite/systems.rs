@@ -303,8 +303,8 @@ cat /etc/jeton/config.toml
 }
 
 #[test]
-fn a_user_stays_with_its_own_store() {
-    if !can_mount_or_skip("a_user_stays_with_its_own_store") {
+fn commands_of_a_user_use_the_users_own_store_beside_a_system_daemon() {
+    if !can_mount_or_skip("commands_of_a_user_use_the_users_own_store_beside_a_system_daemon") {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -343,8 +343,10 @@ check closed alice check --system
 }
 
 #[test]
-fn a_container_of_root_keeps_its_own_state_beside_the_same_configuration() {
-    if !can_mount_or_skip("a_container_of_root_keeps_its_own_state_beside_the_same_configuration") {
+fn check_as_root_uses_its_own_state_if_there_is_one_and_otherwise_the_systems() {
+    if !can_mount_or_skip(
+        "check_as_root_uses_its_own_state_if_there_is_one_and_otherwise_the_systems",
+    ) {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -377,8 +379,8 @@ check neither "$JETOND" check
 }
 
 #[test]
-fn what_the_systems_daemon_proposes_is_for_the_system() {
-    if !can_mount_or_skip("what_the_systems_daemon_proposes_is_for_the_system") {
+fn remedies_of_the_systems_daemon_are_commands_for_the_system() {
+    if !can_mount_or_skip("remedies_of_the_systems_daemon_are_commands_for_the_system") {
         return;
     }
     let env = TestEnv::with_sandbox(60);
@@ -419,8 +421,8 @@ end
 }
 
 #[test]
-fn root_asks_the_systems_daemon_for_the_token_that_names_old_clusters() {
-    if !can_mount_or_skip("root_asks_the_systems_daemon_for_the_token_that_names_old_clusters") {
+fn check_as_root_finds_old_clusters_with_the_systems_daemons_token() {
+    if !can_mount_or_skip("check_as_root_finds_old_clusters_with_the_systems_daemons_token") {
         return;
     }
     let env = TestEnv::with_sandbox(3_600);

@@ -174,7 +174,7 @@ fn the_secret_is_read_without_echo_and_the_id_with_echo() {
 }
 
 #[test]
-fn what_is_typed_for_standard_input_is_not_shown_either() {
+fn a_secret_typed_for_client_secret_stdin_is_not_shown() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let args = [
@@ -229,7 +229,7 @@ fn ctrl_c_at_the_secret_restores_the_echo() {
 }
 
 #[test]
-fn an_end_of_input_at_the_secret_is_no_secret() {
+fn an_end_of_input_at_the_secret_is_refused_and_nothing_is_written() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let args = [
@@ -289,7 +289,7 @@ fn enter_keeps_the_credential_at_a_rebind() {
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_asked_about_and_not_used_unasked() {
+fn add_asks_before_it_uses_a_proxy_from_the_environment() {
     let env = TestEnv::new();
     let args = [
         "add",
@@ -357,7 +357,7 @@ fn a_signal_at_a_question_restores_the_terminal() {
 }
 
 #[test]
-fn a_signal_that_is_ignored_from_the_start_stays_so() {
+fn a_signal_ignored_by_the_parent_stays_ignored_at_a_question() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let script = "trap '' HUP; exec \"$@\"";
@@ -374,7 +374,7 @@ fn a_signal_that_is_ignored_from_the_start_stays_so() {
 }
 
 #[test]
-fn a_program_that_is_stopped_gives_the_terminal_back_and_asks_again() {
+fn a_stopped_command_restores_the_terminal_and_repeats_its_question() {
     let env = TestEnv::with_sandbox(60);
     let (mut terminal, question) = asking(&env);
     for round in 1..3 {
@@ -447,7 +447,7 @@ fn ctrl_z_without_job_control_stops_nothing() {
 }
 
 #[test]
-fn a_line_without_an_end_is_refused() {
+fn an_answer_longer_than_4096_bytes_is_refused() {
     let env = TestEnv::with_sandbox(60);
     let (mut terminal, _) = asking(&env);
     // A terminal cuts off a line that is too long. Ctrl-D passes on what was typed so far, so that a longer line gets
@@ -461,7 +461,7 @@ fn a_line_without_an_end_is_refused() {
 }
 
 #[test]
-fn a_removal_asks_and_only_a_yes_is_one() {
+fn a_removal_needs_an_explicit_yes() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let before = fs::read(env.record("research")).unwrap();
@@ -492,7 +492,7 @@ fn a_removal_asks_and_only_a_yes_is_one() {
 }
 
 #[test]
-fn a_question_is_seen_although_standard_error_goes_elsewhere() {
+fn questions_appear_on_the_terminal_although_standard_error_is_redirected() {
     let env = TestEnv::with_sandbox(60);
     let url = env.sandbox().url();
     let errors = env.path("out/errors");

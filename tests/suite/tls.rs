@@ -71,7 +71,7 @@ fn refused(env: &TestEnv, more: &[&str], code: i32, why: &str) {
 }
 
 #[test]
-fn each_certificate_error_is_distinguished_and_gets_no_secret() {
+fn each_certificate_error_is_distinguished_and_no_secret_is_sent() {
     let (env, ca) = encrypted();
     let trust = ["--ca-file", ca.as_str()];
     for (fault, code, why) in [
@@ -102,7 +102,7 @@ fn without_its_ca_the_sandbox_is_not_trusted() {
 }
 
 #[test]
-fn a_ca_file_that_cannot_be_used_is_told_by_its_name() {
+fn an_unusable_ca_file_is_reported_with_its_path() {
     let (env, ca) = encrypted();
     let pem = fs::read_to_string(&ca).unwrap();
     let key = include_str!("../fixtures/tls/server.key");
@@ -254,7 +254,7 @@ fn a_mismatched_client_certificate_and_key_are_reported() {
 }
 
 #[test]
-fn doctor_advises_no_ca_file_that_is_set() {
+fn doctor_does_not_propose_the_ca_file_that_is_already_set() {
     let (env, ca) = encrypted();
     let url = env.sandbox().url();
     let added = env.try_enrol_with("research", &url, &["--ca-file", &ca]);

@@ -32,7 +32,7 @@ fn times(env: &TestEnv, daemon: &Daemon) -> (u64, u64) {
 }
 
 #[test]
-fn for_a_client_the_token_is_replaced_early() {
+fn the_option_for_replaces_a_token_too_short_for_the_client() {
     for client in ["codex", "claude-code"] {
         replaces(client);
     }

@@ -152,7 +152,7 @@ fn each_tool_gets_the_token_of_the_address_in_its_own_form() {
 }
 
 #[test]
-fn an_address_of_no_profile_gets_what_the_protocol_has_for_none() {
+fn an_address_without_a_profile_gets_the_protocols_no_credential_answer() {
     const NONE: &str = "credentials not found in native keychain\n";
     let (env, mut daemon) = serving();
     let other = exec_info(V1, Some("https://k8s.example"));

@@ -27,7 +27,7 @@ fn held_for(env: &TestEnv, daemon: &Daemon, profile: &str) -> u64 {
 
 /// T1: server lines up to 2.23 state no expiry. The JWT does.
 #[test]
-fn t1_a_token_without_a_stated_expiry_ends_when_its_jwt_does() {
+fn t1_a_token_without_a_stated_expiry_expires_with_its_jwt() {
     let env = TestEnv::with_line(Line::V2_23, 700);
     env.enrol("research");
     let mut daemon = env.start();
@@ -40,7 +40,7 @@ fn t1_a_token_without_a_stated_expiry_ends_when_its_jwt_does() {
 /// T1 and T2: requests to v1 use camel case and JSON, with the specification's `clientID`. Requests to v2 use snake
 /// case and a form.
 #[test]
-fn t2_each_endpoint_is_asked_in_its_own_spelling() {
+fn t2_v1_gets_camel_case_json_and_v2_a_snake_case_form() {
     let mut env = TestEnv::new();
     for (line, profile) in [(Line::V2_23, "old"), (Line::V2_24, "new")] {
         let sandbox = env.add_sandbox(line, 600);
@@ -138,7 +138,7 @@ fn t3_a_rejected_credential_is_not_sent_to_another_endpoint() {
 
 /// T4: a web page with status 200 is not a token, at any path.
 #[test]
-fn t4_a_web_page_is_not_taken_for_an_answer() {
+fn t4_a_web_page_with_status_200_is_not_taken_for_a_token() {
     let mut env = TestEnv::new();
     for unknown_path in [UnknownPath::Html, UnknownPath::NotFound] {
         let sandbox = env.add_sandbox_that(Line::V2_24, 600, |o| o.unknown_path = unknown_path);
@@ -157,7 +157,7 @@ fn t4_a_web_page_is_not_taken_for_an_answer() {
 /// T5: the answer of v1 to a wrong secret is not documented. An OAuth error with any 4xx status counts as a rejection
 /// and is quoted. The same goes for v1's own form on statuses that are about the caller's identity or request.
 #[test]
-fn t5_v1_may_reject_a_secret_in_either_shape() {
+fn t5_a_rejection_by_v1_is_recognized_in_either_format() {
     let mut env = TestEnv::new();
     let shapes = [
         r#"{"error":"invalid_client","error_description":"no such client"}"#,
@@ -219,7 +219,7 @@ fn t7_a_token_call_has_no_authorization_header() {
 
 /// T8: no lifetime is built in.
 #[test]
-fn t8_a_token_holds_as_long_as_its_issuer_says() {
+fn t8_the_issuer_decides_how_long_a_token_is_valid() {
     let mut env = TestEnv::new();
     let lives = [
         (20, 19_u64),
@@ -273,7 +273,7 @@ fn t9_a_refresh_token_is_not_used() {
 
 /// T15: base addresses as users paste them.
 #[test]
-fn t15_a_pasted_address_is_understood() {
+fn t15_a_base_address_is_accepted_in_every_form_that_users_paste() {
     let mut env = TestEnv::new();
     let pasted = [
         "",

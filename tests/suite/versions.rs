@@ -35,7 +35,7 @@ fn start(env: &TestEnv, program: &Path) -> Daemon {
 }
 
 #[test]
-fn a_daemon_tells_its_version_and_when_its_program_was_replaced() {
+fn status_and_doctor_report_the_version_and_a_replaced_program() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let program = folder.path().join("jetond");
     for how in ["renamed over", "moved away", "removed"] {

@@ -16,7 +16,7 @@ fn failures(status: &Value) -> u64 {
 }
 
 #[test]
-fn a_foreign_answer_at_the_issuers_address_is_no_rejection() {
+fn an_error_of_another_server_at_the_issuers_address_is_not_a_rejection() {
     let faults = [
         ("status:404", 404),
         ("answer:404:default backend - 404", 404),
@@ -66,7 +66,7 @@ fn a_foreign_answer_at_the_issuers_address_is_no_rejection() {
 }
 
 #[test]
-fn an_issuer_that_answers_401_while_it_starts_opens_no_breaker() {
+fn a_401_from_a_starting_issuer_does_not_open_the_circuit_breaker() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     env.fault("answer:401:<html>starting</html>");

@@ -86,7 +86,7 @@ pub(crate) fn open_the_gate(env: &TestEnv) {
 }
 
 #[test]
-fn run_ends_like_its_command_and_leaves_nothing() {
+fn run_exits_with_its_commands_code_and_leaves_nothing_behind() {
     let env = TestEnv::new();
     for (text, code) in [("exit 0", 0), ("exit 3", 3), ("kill -TERM $$", 143)] {
         let ended = run(&env, text);
@@ -130,7 +130,7 @@ fn run_without_a_command_or_with_a_socket_is_a_usage_error() {
 }
 
 #[test]
-fn the_command_has_tokens_its_own_streams_and_a_quiet_daemon() {
+fn the_command_gets_tokens_and_its_own_streams_without_daemon_output() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let text = format!("cat; {JETON} token research; echo told >&2; echo $JETON_SOCKET");
@@ -150,7 +150,7 @@ fn the_command_has_tokens_its_own_streams_and_a_quiet_daemon() {
 }
 
 #[test]
-fn warnings_of_the_daemon_are_told_and_more_on_request() {
+fn run_prints_the_daemons_warnings_and_more_with_jeton_log() {
     let env = TestEnv::new();
     for (level, told) in [
         (None, ["no profiles yet", ""]),
@@ -193,7 +193,7 @@ fn run_works_beside_a_daemon_with_the_same_state() {
 }
 
 #[test]
-fn a_runtime_folder_that_is_not_there_is_passed_over() {
+fn run_uses_the_temporary_folder_if_the_runtime_folder_is_missing() {
     let env = TestEnv::new();
     let mut command = script(&env, "echo $JETON_SOCKET");
     command.env("XDG_RUNTIME_DIR", env.path("missing"));
@@ -259,7 +259,7 @@ fn the_command_keeps_the_rights_that_the_daemon_drops() {
 // === Signals ===
 
 #[test]
-fn a_signal_that_is_sent_reaches_the_command_and_the_command_decides() {
+fn run_passes_signals_to_its_command_and_exits_as_the_command_does() {
     for (name, signal) in [
         ("TERM", Signal::TERM),
         ("INT", Signal::INT),
@@ -290,7 +290,7 @@ fn a_signal_that_is_sent_reaches_the_command_and_the_command_decides() {
 }
 
 #[test]
-fn a_key_of_the_terminal_reaches_the_command_once() {
+fn ctrl_c_on_the_terminal_reaches_the_command_once() {
     let env = TestEnv::new();
     // The script prints a word for each signal. A signal interrupts the shell's `wait`, so it is in a loop.
     let text = "n=0; trap 'n=$((n+1)); echo int' INT; trap 'echo usr1' USR1; \
@@ -313,7 +313,7 @@ fn a_key_of_the_terminal_reaches_the_command_once() {
 }
 
 #[test]
-fn a_signal_that_is_ignored_stays_so() {
+fn a_signal_ignored_by_the_parent_stays_ignored_in_the_command() {
     let env = TestEnv::new();
     let mut command = env.command("/bin/sh");
     command.args([
@@ -328,7 +328,7 @@ fn a_signal_that_is_ignored_stays_so() {
 }
 
 #[test]
-fn a_stop_at_any_moment_of_the_start_leaves_nothing() {
+fn a_stop_signal_during_the_start_leaves_nothing_behind() {
     for _ in 0..10 {
         let env = TestEnv::new();
         let mut supervisor = env.spawn_command(script(&env, "exec sleep 600"));
@@ -356,7 +356,7 @@ fn if_the_supervisor_is_killed_the_daemon_ends_and_the_command_continues() {
 }
 
 #[test]
-fn a_daemon_that_is_killed_is_started_again() {
+fn run_restarts_a_killed_daemon() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut supervisor = held(&env);

@@ -114,8 +114,8 @@ fn a_user_that_sends_no_requests_delays_only_itself() {
 }
 
 #[test]
-fn at_a_stop_each_connection_that_waits_gets_its_answer() {
-    let test = "at_a_stop_each_connection_that_waits_gets_its_answer";
+fn at_a_stop_every_waiting_connection_gets_an_answer() {
+    let test = "at_a_stop_every_waiting_connection_gets_an_answer";
     if !is_root_or_skip(test) || !can_have_many(test) {
         return;
     }
@@ -144,8 +144,8 @@ fn at_a_stop_each_connection_that_waits_gets_its_answer() {
 }
 
 #[test]
-fn at_a_stop_requests_on_connections_that_wait_are_answered() {
-    let test = "at_a_stop_requests_on_connections_that_wait_are_answered";
+fn at_a_stop_requests_on_waiting_connections_are_answered() {
+    let test = "at_a_stop_requests_on_waiting_connections_are_answered";
     if !is_root_or_skip(test) || !can_have_many(test) {
         return;
     }

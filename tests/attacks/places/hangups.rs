@@ -54,7 +54,7 @@ fn closed_watches_free_their_slots_at_once() {
 }
 
 #[test]
-fn a_request_that_waits_ends_when_its_peer_hangs_up() {
+fn a_waiting_request_ends_when_its_peer_hangs_up() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("hang");
@@ -87,7 +87,7 @@ fn a_request_that_waits_ends_when_its_peer_hangs_up() {
 }
 
 #[test]
-fn a_peer_that_only_stops_sending_gets_its_answer_and_its_events() {
+fn a_peer_that_shuts_down_sending_still_gets_answers_and_events() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("hang");

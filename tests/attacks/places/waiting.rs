@@ -47,8 +47,8 @@ fn helper(args: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn waiting_requests_do_not_exclude_other_users() {
-    if !is_root_or_skip("waiting_requests_do_not_exclude_other_users") {
+fn waiting_requests_leave_connection_slots_for_other_users() {
+    if !is_root_or_skip("waiting_requests_leave_connection_slots_for_other_users") {
         return;
     }
     let env = set_up(&[ALICE, BOB, CAROL]);
@@ -115,7 +115,7 @@ fn a_waiting_request_that_loses_its_slot_gets_its_timeout_answer() {
 }
 
 #[test]
-fn waiting_requests_do_not_exclude_a_reload() {
+fn waiting_requests_leave_a_connection_slot_for_a_reload() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("hang");

@@ -6,7 +6,7 @@ use super::{call, end, key, started};
 use crate::terminal::Terminal;
 
 #[test]
-fn a_person_is_asked_before_a_key_is_deleted_or_regenerated() {
+fn delete_and_regenerate_ask_for_confirmation_on_a_terminal() {
     let (env, daemon) = started(Line::V2_24, 3_600);
     let body = r#"{"name":"other-key"}"#;
     assert_eq!(

@@ -124,7 +124,7 @@ fn two_keys_of_one_name_are_refused_with_the_ids_of_both() {
 }
 
 #[test]
-fn a_truncated_list_is_no_basis_for_deleting_a_key_by_name() {
+fn a_key_is_not_deleted_by_name_from_a_truncated_list() {
     let (env, daemon) = started(Line::V2_24, 600);
     let body = r#"{"name":"only-key"}"#;
     assert_eq!(
@@ -266,7 +266,7 @@ fn a_second_regeneration_repairs_an_answer_without_a_secret() {
 }
 
 #[test]
-fn a_token_that_expires_between_list_and_create_makes_nothing() {
+fn a_token_that_expires_before_the_create_call_creates_no_key() {
     let (env, daemon) = started(Line::V2_24, 2);
     // Reading the keys and then the clusters takes longer than the token's lifetime.
     env.fault("reads:slow:1.5");
@@ -283,7 +283,7 @@ fn a_token_that_expires_between_list_and_create_makes_nothing() {
 }
 
 #[test]
-fn a_profile_whose_own_key_was_deleted_by_hand_says_so() {
+fn commands_report_that_the_profiles_own_key_was_deleted() {
     let (env, daemon) = started(Line::V2_24, 3_600);
     let id = key(&env, "first-key").unwrap().id;
     let path = format!("/api/v1/access-keys/{id}");
@@ -308,7 +308,7 @@ fn a_profile_whose_own_key_was_deleted_by_hand_says_so() {
 }
 
 #[test]
-fn a_server_of_a_line_without_the_endpoint_names_what_it_has() {
+fn a_kind_that_the_server_line_lacks_is_refused_with_the_kind_to_use() {
     for (line, kind, says) in [
         (Line::V2_18, "auto", "--kind application"),
         (Line::V2_18, "access-key", "--kind user-application"),

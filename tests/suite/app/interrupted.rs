@@ -84,7 +84,7 @@ fn another_profiles_command_also_cleans_up_interrupted_creations() {
 }
 
 #[test]
-fn a_key_of_unknown_use_is_reported_and_kept() {
+fn a_key_that_may_be_in_use_is_reported_and_kept() {
     let (env, daemon) = started(Line::V2_24, 600);
     let first = key(&env, "first-key").unwrap().id;
     let body = json!({"name": "lost-key"}).to_string();
@@ -196,7 +196,7 @@ fn an_answer_with_an_existing_keys_id_deletes_no_key() {
 }
 
 #[test]
-fn a_creation_that_is_refused_after_it_was_executed_leaves_no_key() {
+fn a_creation_executed_but_answered_with_an_error_leaves_no_key() {
     for fault in [
         "executed:status:400",
         "executed:status:403",
@@ -274,7 +274,7 @@ fn a_creation_with_a_lost_answer_leaves_no_key_even_if_executed_late() {
 }
 
 #[test]
-fn an_interrupted_regeneration_is_told_by_every_command_until_it_is_over() {
+fn every_command_reports_an_interrupted_regeneration_until_it_is_resolved() {
     let (env, daemon) = started(Line::V2_24, 3_600);
     let first = key(&env, "first-key").unwrap();
     let write = |at: u64| {

@@ -31,7 +31,7 @@ fn secret(env: &TestEnv, name: &str) -> String {
 }
 
 #[test]
-fn every_command_works_on_every_line_and_its_secrets_are_the_servers() {
+fn every_app_command_works_on_every_server_line() {
     assert_eq!(LINES.map(|(line, _)| line), Line::ALL);
     for (line, kind) in LINES {
         let (env, daemon) = started(line, 3_600);

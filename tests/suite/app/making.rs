@@ -10,7 +10,7 @@ use super::{call, end, journal, key, started};
 use crate::support::TestEnv;
 
 #[test]
-fn one_command_makes_a_profile_that_works_on_every_line() {
+fn create_with_enrol_makes_a_working_profile_on_every_server_line() {
     for line in Line::ALL {
         let (env, daemon) = started(line, 600);
         let kind: &[&str] = match line {
@@ -38,7 +38,7 @@ fn one_command_makes_a_profile_that_works_on_every_line() {
 }
 
 #[test]
-fn a_secret_goes_into_a_new_file_of_ours_alone() {
+fn create_writes_the_secret_only_to_a_new_private_file() {
     let (env, daemon) = started(Line::V2_24, 600);
     let path = env.path("secret");
     let file = path.to_str().unwrap();
@@ -67,7 +67,7 @@ fn a_secret_goes_into_a_new_file_of_ours_alone() {
 }
 
 #[test]
-fn a_doomed_creation_is_refused_before_the_call() {
+fn a_creation_that_cannot_succeed_is_refused_before_the_call() {
     let (env, daemon) = started(Line::V2_24, 600);
     let long = "a".repeat(1_024);
     for name in ["A", "a", "1a", "a-", "a b", "a\x1b[31mb", "ключ", &long] {

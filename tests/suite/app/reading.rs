@@ -36,7 +36,7 @@ fn keys_are_listed_with_the_profile_that_uses_them() {
 }
 
 #[test]
-fn a_line_without_keys_of_users_says_what_it_has_instead() {
+fn list_on_a_server_line_without_user_keys_names_the_kind_to_use() {
     let (env, daemon) = started(Line::V2_18, 600);
     let refused = env.jetond(&["app", "list"]);
     assert_eq!(refused.code, 78, "{refused:?}");
@@ -45,7 +45,7 @@ fn a_line_without_keys_of_users_says_what_it_has_instead() {
 }
 
 #[test]
-fn without_a_daemon_nothing_is_sent_and_a_start_is_proposed() {
+fn list_without_a_daemon_sends_nothing_and_proposes_to_start_it() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     let before = env.sandbox().stats().token_requests;
@@ -71,7 +71,7 @@ fn a_profile_bound_to_another_address_lists_nothing() {
 }
 
 #[test]
-fn every_name_that_the_vendor_gave_to_keys_finds_the_command() {
+fn every_vendor_name_for_keys_leads_to_the_app_command() {
     let env = TestEnv::new();
     for arguments in [
         &["--help"][..],
@@ -99,7 +99,7 @@ fn every_name_that_the_vendor_gave_to_keys_finds_the_command() {
 }
 
 #[test]
-fn the_profile_comes_from_the_argument_the_environment_or_is_the_only_one() {
+fn the_profile_is_the_argument_then_jeton_profile_then_the_only_one() {
     let (env, daemon) = started(Line::V2_24, 600);
     env.enrol("other");
     let several = env.jetond(&["app", "list"]);

@@ -69,7 +69,7 @@ fn records() -> bool {
 }
 
 #[test]
-fn no_recorded_command_shows_a_secret() {
+fn no_recorded_terminal_session_shows_a_secret() {
     if !records() {
         return ignored("a terminal recorded by script(1): there is no script here");
     }
@@ -170,7 +170,7 @@ fn no_recorded_command_shows_a_secret() {
 }
 
 #[test]
-fn no_recorded_command_that_fails_shows_a_secret() {
+fn no_recorded_terminal_session_of_a_failing_command_shows_a_secret() {
     if !records() {
         return ignored("a terminal recorded by script(1): there is no script here");
     }

@@ -71,7 +71,7 @@ fn regenerate_sends_nothing_without_a_writable_store_and_a_token() {
 }
 
 #[test]
-fn a_secret_that_cannot_be_stored_is_stored_once_the_store_is_in_order_again() {
+fn regenerate_stores_the_new_secret_once_the_store_is_usable_again() {
     let (env, daemon) = started(Line::V2_24, 3_600);
     env.token(&daemon, "research");
     let folder = env.path("state/jeton/credentials");
@@ -102,7 +102,7 @@ fn a_secret_that_cannot_be_stored_is_stored_once_the_store_is_in_order_again() {
 }
 
 #[test]
-fn the_new_secret_of_a_foreign_key_goes_to_the_given_file() {
+fn the_new_secret_of_a_key_without_a_profile_goes_where_the_option_says() {
     let (env, daemon) = started(Line::V2_24, 3_600);
     let body = json!({"name": "other-key"}).to_string();
     assert_eq!(
@@ -131,7 +131,7 @@ fn the_new_secret_of_a_foreign_key_goes_to_the_given_file() {
 }
 
 #[test]
-fn a_key_is_regenerated_at_most_once_more_after_a_lost_answer() {
+fn regenerate_is_repeated_at_most_once_after_a_lost_answer() {
     for (lost, is_well) in [(1, true), (5, false)] {
         let (env, daemon) = started(Line::V2_24, 3_600);
         let body = json!({"name": "other-key"}).to_string();

@@ -22,7 +22,7 @@ fn begin(env: &TestEnv, args: &[&str]) -> Child {
 }
 
 #[test]
-fn both_programs_print_the_same_on_every_line() {
+fn jeton_app_and_jetond_app_print_the_same_on_every_server_line() {
     for line in Line::ALL {
         let (env, daemon) = started(line, 600);
         let kind: &[&str] = match line {
@@ -111,7 +111,7 @@ fn a_list_of_ten_thousand_is_truncated_with_advice() {
 }
 
 #[test]
-fn callers_at_once_make_one_call_and_share_its_answer() {
+fn concurrent_callers_share_one_call_and_its_answer() {
     let (env, daemon) = started(Line::V2_24, 600);
     env.fault("reads:slow:1");
     let before = env.sandbox().stats().resource_ok;
@@ -148,7 +148,7 @@ fn a_hanging_control_plane_times_out_after_10_s_while_tokens_are_served() {
 }
 
 #[test]
-fn no_caller_gets_past_a_stated_wait() {
+fn no_request_is_sent_during_a_wait_that_the_server_stated() {
     let (env, daemon) = started(Line::V2_24, 600);
     env.fault("reads:rate-limit:60");
     for args in [
@@ -165,7 +165,7 @@ fn no_caller_gets_past_a_stated_wait() {
 }
 
 #[test]
-fn each_kind_of_answer_is_explained_with_a_remedy() {
+fn each_kind_of_failed_answer_is_explained_with_a_remedy() {
     for (fault, exit, says) in [
         ("status:401", 1, "does not accept the token"),
         ("status:403", 1, "ask an administrator"),
@@ -194,7 +194,7 @@ fn each_kind_of_answer_is_explained_with_a_remedy() {
 }
 
 #[test]
-fn a_user_may_be_forbidden_to_list_keys() {
+fn list_reports_the_403_of_a_user_without_permission() {
     let (env, daemon) = started(Line::V3_0, 600);
     set(&env, "own-keys:forbidden");
     let refused = env.jeton(&["app", "list"]);
@@ -204,7 +204,7 @@ fn a_user_may_be_forbidden_to_list_keys() {
 }
 
 #[test]
-fn without_a_token_the_message_is_that_of_jeton_token() {
+fn app_list_without_a_token_prints_the_message_of_jeton_token() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");
     env.fault("refuse");
@@ -219,7 +219,7 @@ fn without_a_token_the_message_is_that_of_jeton_token() {
 }
 
 #[test]
-fn a_servers_names_cannot_act_on_a_terminal_and_bring_no_secret() {
+fn names_from_the_server_are_printed_without_control_characters_or_secrets() {
     let (env, daemon) = started(Line::V2_23, 600);
     env.fault("reads:raw:[{\"id\":\"1\",\"name\":\"\\u001b[31m$TOKEN\",\"clientId\":\"\\u202e\"}]");
     for args in [

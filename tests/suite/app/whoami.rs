@@ -54,7 +54,7 @@ fn whoami_reports_key_server_line_user_roles_and_clusters() {
 }
 
 #[test]
-fn a_user_without_permissions_learns_what_it_may_see() {
+fn whoami_shows_a_user_without_permissions_what_it_can_read() {
     let (env, daemon) = started(Line::V3_0, 600);
     set(&env, "own-keys:forbidden");
     set(&env, "access-rules:user=practitioner");
@@ -83,7 +83,7 @@ fn clusters_below_2_20_are_named_and_null_versions_skipped() {
 }
 
 #[test]
-fn a_server_failure_is_reported_without_a_rejection_of_the_token() {
+fn a_failed_look_up_is_reported_and_does_not_reject_the_token() {
     for (fault, exit, says) in [
         ("status:401", 1, "does not accept the token"),
         ("status:503", 75, "try again later"),
@@ -119,7 +119,7 @@ fn a_server_failure_is_reported_without_a_rejection_of_the_token() {
 }
 
 #[test]
-fn callers_at_once_share_one_look_up() {
+fn whoami_calls_in_quick_succession_share_one_look_up() {
     let (env, daemon) = started(Line::V2_24, 600);
     for _ in 0..5 {
         assert_eq!(env.jeton(&["whoami"]).code, 0);

@@ -391,7 +391,7 @@ fn every_path_into_the_crate_resolves() {
 }
 
 #[test]
-fn a_name_that_a_parent_imports_from_another_crate_is_not_ours() {
+fn names_that_a_parent_imports_from_another_crate_are_not_checked() {
     let tree = small(
         "lib: mod a; use std::io; use std::fmt::Display;
          a: use super::Display; fn a() -> super::io::Error { crate::none() }",

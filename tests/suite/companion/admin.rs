@@ -66,7 +66,7 @@ fn done() -> (i32, String, String) {
 }
 
 #[test]
-fn an_answer_sends_the_request_to_the_admin_socket() {
+fn a_redirect_sends_the_request_to_the_admin_socket() {
     // Both connections stay open, so a companion that reads past the answer would run into its deadline.
     let pair = SocketPair::new(
         vec![ConnectionStep::Hold(ok(&[(5, b"")]))],
@@ -331,7 +331,7 @@ fn the_admin_socket_is_the_one_beside_the_token_socket_that_answered() {
 }
 
 #[test]
-fn reload_and_a_named_admin_socket_go_straight_there() {
+fn reload_and_the_option_admin_socket_skip_the_token_socket() {
     let admin = |_: &Path, daemon: &ScriptedDaemon| {
         vec![PathBuf::from("--admin-socket"), daemon.socket.clone()]
     };
@@ -384,7 +384,7 @@ fn a_reload_is_not_sent_again_when_the_daemon_dies() {
 }
 
 #[test]
-fn a_reload_ends_with_the_process_that_the_service_manager_names() {
+fn a_reload_ends_when_the_process_in_mainpid_ends() {
     // A socket that listens and accepts nothing, like that of a stopped or dead daemon.
     let folder = TempDir::new().unwrap();
     let socket = folder.path().join("admin.sock");

@@ -57,7 +57,7 @@ fn unknown_fields_are_skipped() {
 }
 
 #[test]
-fn the_exit_code_is_the_last_field_and_is_not_waited_on() {
+fn the_companion_exits_at_the_exit_code_field_without_reading_further() {
     // The daemon keeps the connection open, so a companion that reads past the exit code would run into its deadline.
     assert_eq!(
         answered(ConnectionStep::Hold(ok(&[(1, b"a"), (3, &[5])]))),
@@ -66,7 +66,7 @@ fn the_exit_code_is_the_last_field_and_is_not_waited_on() {
 }
 
 #[test]
-fn an_answer_without_an_exit_code_is_no_success() {
+fn an_answer_without_an_exit_code_is_a_failure() {
     assert_broken_off(
         ConnectionStep::Answer(ok(&[(1, b"tok")])),
         "tok",
@@ -81,7 +81,7 @@ fn an_answer_without_an_exit_code_is_no_success() {
 }
 
 #[test]
-fn an_answer_cut_anywhere_is_no_success() {
+fn an_answer_truncated_anywhere_is_a_failure() {
     let whole = ok(&[(1, b"tok\n"), (3, &[0])]);
     for length in 1..whole.len() {
         let (code, stdout, stderr) = answered(ConnectionStep::Answer(whole[..length].to_vec()));
@@ -92,7 +92,7 @@ fn an_answer_cut_anywhere_is_no_success() {
 }
 
 #[test]
-fn fields_are_shown_while_the_answer_is_still_coming() {
+fn fields_are_printed_before_the_answer_is_complete() {
     // The daemon continues only after the first part was read from the companion's standard output. So the rest of the
     // answer arrives in a separate read, whether it is cut inside a tag, a length or a payload.
     let rest = frame(&[(2, b"note\n"), (1, b"cd"), (77, b"?"), (3, &[4])])[1..].to_vec();
@@ -170,7 +170,7 @@ fn an_answer_over_256_kib_is_refused() {
 }
 
 #[test]
-fn a_watch_has_no_total_limit_but_its_fields_do() {
+fn a_watch_has_a_size_limit_for_each_field_but_not_in_total() {
     let text = vec![b'x'; 200 * 1024];
     let daemon = ScriptedDaemon::answering(&[(1, &text), (1, &text), (3, &[0])]);
     let output = jeton_at(&daemon.socket, &["watch"]).output().unwrap();
@@ -204,7 +204,7 @@ fn a_watch_has_no_total_limit_but_its_fields_do() {
 }
 
 #[test]
-fn a_later_form_of_the_answer_is_no_success() {
+fn an_answer_in_a_later_format_is_a_failure() {
     assert_broken_off(
         ConnectionStep::Answer(http(&[2, 1, 0, 0])),
         "",
@@ -215,7 +215,7 @@ fn a_later_form_of_the_answer_is_no_success() {
 }
 
 #[test]
-fn what_is_not_http_is_no_success() {
+fn an_answer_that_is_not_http_is_a_failure() {
     assert_broken_off(
         ConnectionStep::Answer(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec()),
         "",
@@ -237,7 +237,7 @@ fn what_is_not_http_is_no_success() {
 }
 
 #[test]
-fn a_silent_daemon_is_waited_for_until_the_deadline() {
+fn the_companion_waits_for_a_silent_daemon_until_the_deadline() {
     for step in [
         ConnectionStep::Hold(Vec::new()),
         ConnectionStep::Hold(ok(&[])),
@@ -253,7 +253,7 @@ fn a_silent_daemon_is_waited_for_until_the_deadline() {
 }
 
 #[test]
-fn silent_standard_input_is_waited_for_until_the_deadline() {
+fn the_companion_waits_for_silent_standard_input_until_the_deadline() {
     let daemon = ScriptedDaemon::new(vec![ConnectionStep::Answer(ok(&[(4, &[0])]))]);
     let mut command = jeton_at(&daemon.socket, &["git", "--timeout", "2"]);
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
@@ -264,7 +264,7 @@ fn silent_standard_input_is_waited_for_until_the_deadline() {
 }
 
 #[test]
-fn a_daemon_that_does_not_read_is_waited_for_until_the_deadline() {
+fn the_companion_waits_until_the_deadline_for_a_daemon_that_does_not_read() {
     // More than the socket's buffer holds, so that sending blocks. The listener accepts nothing.
     let folder = tempfile::TempDir::new().unwrap();
     let socket = folder.path().join("jeton.sock");
@@ -279,7 +279,7 @@ fn a_daemon_that_does_not_read_is_waited_for_until_the_deadline() {
 }
 
 #[test]
-fn a_connection_that_breaks_before_the_first_byte_is_tried_once_more() {
+fn a_connection_that_breaks_before_the_first_byte_is_retried() {
     for step in [ConnectionStep::Close, ConnectionStep::Reset] {
         let daemon = ScriptedDaemon::new(vec![
             step,
@@ -325,7 +325,7 @@ fn a_broken_connection_is_retried_only_once() {
 }
 
 #[test]
-fn after_the_first_byte_it_is_not_tried_again() {
+fn a_connection_that_breaks_after_the_first_byte_is_not_retried() {
     let daemon = ScriptedDaemon::new(vec![
         ConnectionStep::Answer(b"H".to_vec()),
         ConnectionStep::Answer(ok(&[(3, &[0])])),
@@ -339,7 +339,7 @@ fn after_the_first_byte_it_is_not_tried_again() {
 }
 
 #[test]
-fn an_answer_before_the_request_was_read_counts() {
+fn an_answer_sent_before_the_request_was_read_is_used() {
     // The daemon closes the connection when a request is too long. Sending then fails, and the answer has the reason.
     let refusal =
         b"HTTP/1.1 413 x\r\n\r\n{\"code\":\"payload_too_large\",\"detail\":\"too much\"}".to_vec();
@@ -392,7 +392,7 @@ fn a_problem_is_printed_in_the_daemons_words() {
 }
 
 #[test]
-fn escapes_are_undone_and_control_characters_shown() {
+fn escapes_are_decoded_and_control_characters_printed_as_hex() {
     let body = "{\"detail\":\"\\u00e9\\ud83d\\ude00 \\ud83d \\/\\\\ a\\nb\\tc\\u001b[2J\\u009b\\u007f\u{9b}\u{e9}\\b\\f\\r\"}";
     let (code, _, stderr) = problem(503, body);
     assert_eq!(code, 75);
@@ -403,7 +403,7 @@ fn escapes_are_undone_and_control_characters_shown() {
 }
 
 #[test]
-fn a_problem_that_makes_no_sense_still_has_its_status() {
+fn a_malformed_problem_is_reported_with_its_status() {
     for body in [
         "",
         "<html>",
@@ -459,7 +459,7 @@ fn every_code_has_its_exit_code() {
 }
 
 #[test]
-fn an_unknown_code_falls_back_on_the_status() {
+fn the_status_decides_the_exit_code_for_an_unknown_code() {
     for (status, exit) in [
         (400, 64),
         (403, 77),
@@ -497,7 +497,7 @@ fn a_broken_pipe_is_reported() {
 }
 
 #[test]
-fn a_watch_ends_with_its_reader() {
+fn a_watch_ends_when_its_output_is_closed() {
     // The daemon sends nothing more, and there is no deadline. So only the end of the reader can end the companion.
     let daemon = ScriptedDaemon::new(vec![ConnectionStep::Hold(ok(&[(1, b"first\n")]))]);
     let mut child = jeton_at(&daemon.socket, &["watch"]).spawn().unwrap();
@@ -524,7 +524,7 @@ fn a_full_standard_output_is_reported() {
 }
 
 #[test]
-fn without_a_standard_output_the_socket_is_not_mistaken_for_it() {
+fn output_does_not_go_to_the_socket_if_standard_output_is_closed() {
     // The socket would get the free descriptor 1. The daemon keeps the connection open, so a write to it would succeed.
     let daemon = ScriptedDaemon::new(vec![ConnectionStep::Hold(ok(&[(1, b"tok\n"), (3, &[0])]))]);
     let mut command = program("/bin/sh");
@@ -542,7 +542,7 @@ fn without_a_standard_output_the_socket_is_not_mistaken_for_it() {
 }
 
 #[test]
-fn a_standard_output_that_does_not_block_is_written_whole() {
+fn a_non_blocking_standard_output_gets_the_whole_answer() {
     // A pipe that another process has set to non-blocking. It is full long before the answer ends.
     let text = vec![b'x'; 250_000];
     let daemon = ScriptedDaemon::answering(&[(1, &text), (3, &[0])]);

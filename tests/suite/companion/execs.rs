@@ -36,7 +36,7 @@ fn variables(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_command_is_told_where_the_daemon_is() {
+fn exec_sets_jeton_socket_for_the_command() {
     let daemon = idle();
     let output = jeton_at(&daemon.socket, &["exec", "--", "/usr/bin/env"])
         .env("A", "b")
@@ -55,7 +55,7 @@ fn the_command_is_told_where_the_daemon_is() {
 }
 
 #[test]
-fn the_socket_is_made_absolute() {
+fn exec_makes_the_socket_path_absolute() {
     let daemon = idle();
     let mut command = jeton_at(Path::new("jeton.sock"), &["exec", "--", "/usr/bin/env"]);
     let (_, stdout, _) = outcome(
@@ -117,7 +117,7 @@ fn the_profile_is_the_argument_or_else_the_variable() {
 }
 
 #[test]
-fn the_arguments_and_the_exit_code_are_the_commands() {
+fn exec_passes_all_arguments_and_returns_the_commands_exit_code() {
     let daemon = idle();
     let script = "printf '<%s>' \"$0\" \"$@\"; exit 9";
     let args = [
@@ -130,7 +130,7 @@ fn the_arguments_and_the_exit_code_are_the_commands() {
 }
 
 #[test]
-fn the_connection_is_not_left_to_the_command() {
+fn the_command_does_not_inherit_the_connection() {
     let daemon = idle();
     let output = jeton_at(&daemon.socket, &["exec", "--", "/bin/ls", "/proc/self/fd"])
         .output()
@@ -141,7 +141,7 @@ fn the_connection_is_not_left_to_the_command() {
 }
 
 #[test]
-fn a_token_is_asked_for_and_put_into_the_named_variable() {
+fn exec_puts_the_token_into_the_variable_given_with_env() {
     for args in [
         &["exec", "--env", "MY_T0KEN", "p", "--"][..],
         &["exec", "p", "--env=MY_T0KEN", "--timeout", "9", "--"],
@@ -273,7 +273,7 @@ fn without_a_daemon_the_command_is_not_run() {
 }
 
 #[test]
-fn a_call_without_a_command_is_usage() {
+fn exec_without_a_command_is_a_usage_error() {
     for args in [
         &["exec"][..],
         &["exec", "--"],
@@ -292,7 +292,7 @@ fn a_call_without_a_command_is_usage() {
 }
 
 #[test]
-fn the_variable_has_a_shells_name() {
+fn exec_refuses_an_invalid_or_reserved_variable_name() {
     for name in [
         "",
         "1A",
@@ -314,7 +314,7 @@ fn the_variable_has_a_shells_name() {
 }
 
 #[test]
-fn help_is_given_for_exec() {
+fn exec_help_prints_the_help() {
     let (code, stdout, _) = outcome(&jeton().args(["exec", "--help"]).output().unwrap());
     assert_eq!((code, stdout.starts_with("jeton - ")), (0, true));
 }
@@ -341,7 +341,7 @@ fn searched(files: &[(&str, &str, &str)], path: Option<&str>, name: &str) -> (i3
 }
 
 #[test]
-fn the_search_path_is_searched_in_order() {
+fn exec_searches_path_in_order() {
     let files = [
         ("a/run", "755", "#!/bin/sh\necho a $*"),
         ("b/run", "755", "#!/bin/sh\necho b $*"),

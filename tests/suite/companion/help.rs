@@ -55,7 +55,7 @@ fn without_the_daemons_help_the_companions_own_is_shown() {
 }
 
 #[test]
-fn a_verb_that_the_daemon_does_not_know_is_refused_by_it() {
+fn help_for_an_unknown_verb_prints_the_daemons_refusal() {
     let refusal = || ConnectionStep::Answer(ok(&[(2, b"jeton: unknown\n"), (3, &[64])]));
     let daemon = ScriptedDaemon::new(vec![refusal(), refusal()]);
     let output = jeton_at(&daemon.socket, &["help", "tokn"])

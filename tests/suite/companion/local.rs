@@ -54,7 +54,7 @@ fn help_that_cannot_be_printed_is_a_failure() {
 }
 
 #[test]
-fn a_command_finds_the_signal_for_broken_pipes_as_the_companion_did() {
+fn exec_passes_sigpipe_to_the_command_as_the_companion_inherited_it() {
     // SIGPIPE is the 13th bit.
     let script = "grep SigIgn /proc/self/status";
     let folder = tempfile::tempdir().unwrap();

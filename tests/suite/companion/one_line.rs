@@ -73,7 +73,7 @@ fn an_answer_with_a_control_character_is_not_printed() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_not_printed() {
+fn a_truncated_answer_is_not_printed() {
     for verb in [&["token"][..], &["header"], &["reject"]] {
         let daemon = ScriptedDaemon::new(vec![ConnectionStep::Answer(ok(&[(1, b"tok\n")]))]);
         let output = jeton_at(&daemon.socket, verb).output().unwrap();

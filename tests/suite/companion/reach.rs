@@ -26,7 +26,7 @@ fn stale(socket: &Path) {
 }
 
 #[test]
-fn the_runtime_folder_is_the_first_usual_place() {
+fn the_runtime_folder_is_tried_first() {
     let folder = TempDir::new().unwrap();
     let daemon = daemon_at(&folder.path().join("jeton/jeton.sock"));
     let output = jeton()
@@ -83,7 +83,7 @@ fn the_error_names_every_place_tried() {
 }
 
 #[test]
-fn places_are_not_listed_twice_and_relative_ones_not_at_all() {
+fn the_error_lists_no_place_twice_and_no_relative_path() {
     let uid = fs::metadata("/proc/self")
         .map(|m| std::os::unix::fs::MetadataExt::uid(&m))
         .unwrap();
@@ -104,7 +104,7 @@ fn places_are_not_listed_twice_and_relative_ones_not_at_all() {
 }
 
 #[test]
-fn a_named_place_is_the_only_one() {
+fn a_named_socket_is_the_only_place_tried() {
     let folder = TempDir::new().unwrap();
     let daemon = daemon_at(&folder.path().join("jeton/jeton.sock"));
     let named = folder.path().join("other.sock");
@@ -138,7 +138,7 @@ fn a_path_is_shown_without_its_control_characters() {
 }
 
 #[test]
-fn a_path_that_is_too_long_has_its_own_line() {
+fn a_socket_path_that_is_too_long_has_its_own_error() {
     let folder = TempDir::new().unwrap();
     let length = 107 - folder.path().as_os_str().len() - 1;
     let longest = folder.path().join("s".repeat(length));
@@ -174,7 +174,7 @@ fn other_connect_errors_are_reported() {
 }
 
 #[test]
-fn a_folder_that_is_closed_to_us_is_a_refusal() {
+fn a_socket_folder_without_access_is_a_refusal() {
     // Root can enter every folder. So as root, the test runs a copy of the companion as another user.
     let (closed, open) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let copy = open.path().join("jeton");
@@ -294,7 +294,7 @@ fn other_verbs_do_not_go_to_the_admin_socket() {
 }
 
 #[test]
-fn an_absent_admin_socket_is_told_with_its_own_option() {
+fn the_error_for_a_missing_admin_socket_names_its_option() {
     let output = jeton_at(Path::new("/nowhere/jeton.sock"), &["reload"])
         .output()
         .unwrap();

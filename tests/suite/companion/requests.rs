@@ -36,7 +36,7 @@ fn a_request_is_http_1_0_with_its_length() {
 }
 
 #[test]
-fn the_frame_is_arguments_environment_terminal_deadline() {
+fn the_frame_holds_arguments_variables_terminal_and_deadline_in_order() {
     let mut asked = ask(&["token", "research"], &[("TERM", "dumb")]);
     let deadline = asked.frame.len() - 4;
     let left = u32::from_le_bytes(asked.frame[deadline..].try_into().unwrap());
@@ -93,7 +93,7 @@ fn only_the_listed_variables_are_sent() {
 }
 
 #[test]
-fn arguments_and_variables_are_bytes() {
+fn arguments_and_variables_are_sent_as_raw_bytes() {
     let daemon = ScriptedDaemon::answering(DONE);
     let odd = std::ffi::OsStr::from_bytes(b"\xff\x00\x1b\n".split(|b| *b == 0).next().unwrap());
     let mut command = jeton_at(&daemon.socket, &["token", ""]);
@@ -108,7 +108,7 @@ fn arguments_and_variables_are_bytes() {
 }
 
 #[test]
-fn options_are_taken_anywhere_and_not_sent() {
+fn the_companions_own_options_are_accepted_anywhere_and_not_sent() {
     for args in [
         &["--timeout", "7", "token", "p", "--json"][..],
         &["token", "--timeout", "7", "p", "--json"],
@@ -147,7 +147,7 @@ fn after_two_dashes_nothing_is_an_option() {
 }
 
 #[test]
-fn under_another_name_every_argument_is_sent() {
+fn under_a_helper_name_the_companion_sends_every_argument() {
     let daemon = ScriptedDaemon::answering(DONE);
     let folder = TempDir::new().unwrap();
     let alias = folder.path().join("docker-credential-jeton");
@@ -175,7 +175,7 @@ fn under_another_name_every_argument_is_sent() {
 }
 
 #[test]
-fn under_another_name_no_argument_is_needed() {
+fn under_a_helper_name_the_companion_needs_no_argument() {
     let daemon = ScriptedDaemon::answering(DONE);
     let folder = TempDir::new().unwrap();
     let alias = folder.path().join("git-credential-jeton");
@@ -194,7 +194,7 @@ fn under_another_name_no_argument_is_needed() {
 }
 
 #[test]
-fn a_watch_and_a_rotation_have_no_deadline_unless_one_is_given() {
+fn watch_and_rotate_have_no_deadline_without_the_option_timeout() {
     for verb in ["watch", "rotate"] {
         assert_eq!(ask(&[verb], &[]).deadline(), None);
         let left = ask(&[verb, "--timeout", "9"], &[]).deadline().unwrap();
@@ -278,7 +278,7 @@ fn terminals_and_columns_are_sent() {
 }
 
 #[test]
-fn standard_input_is_sent_only_when_asked_for_and_to_its_end() {
+fn standard_input_is_sent_whole_and_only_if_the_daemon_requests_it() {
     let daemon = ScriptedDaemon::new(vec![
         ConnectionStep::Hold(ok(&[(1, b"hello\n"), (2, b"note\n"), (4, &[0])])),
         ConnectionStep::Answer(ok(&[(1, b"done\n"), (3, &[3])])),
@@ -303,7 +303,7 @@ fn standard_input_is_sent_only_when_asked_for_and_to_its_end() {
 }
 
 #[test]
-fn a_line_of_standard_input_leaves_the_rest_unread() {
+fn reading_one_line_of_standard_input_leaves_the_rest_unread() {
     let daemon = ScriptedDaemon::new(vec![
         ConnectionStep::Answer(ok(&[(4, &[1])])),
         ConnectionStep::Answer(ok(DONE)),
@@ -338,7 +338,7 @@ fn a_line_is_sent_while_standard_input_stays_open() {
 }
 
 #[test]
-fn an_end_of_input_without_a_newline_is_a_line_too() {
+fn a_last_line_without_a_newline_is_sent() {
     let daemon = ScriptedDaemon::new(vec![
         ConnectionStep::Answer(ok(&[(4, &[1])])),
         ConnectionStep::Answer(ok(DONE)),
@@ -351,7 +351,7 @@ fn an_end_of_input_without_a_newline_is_a_line_too() {
 }
 
 #[test]
-fn standard_input_is_asked_for_once_only() {
+fn a_second_request_for_standard_input_is_refused() {
     let daemon = ScriptedDaemon::new(vec![
         ConnectionStep::Answer(ok(&[(4, &[0])])),
         ConnectionStep::Answer(ok(&[(4, &[0])])),
@@ -407,7 +407,7 @@ fn a_request_over_256_kib_is_refused() {
 }
 
 #[test]
-fn wrong_values_of_options_are_usage() {
+fn a_missing_option_value_is_a_usage_error() {
     for (args, part) in [
         (&["token", "--timeout"][..], "--timeout needs a value"),
         (&["token", "--socket="], "--socket needs a value"),
@@ -418,7 +418,7 @@ fn wrong_values_of_options_are_usage() {
 }
 
 #[test]
-fn a_wrong_value_is_not_repeated() {
+fn an_invalid_option_value_is_not_repeated_in_the_error() {
     // The value may be a secret that was pasted into the wrong place.
     let seconds = "--timeout wants seconds, 0.001 to 86400\n";
     for (args, value, part) in [

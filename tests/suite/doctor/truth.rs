@@ -27,7 +27,7 @@ fn wait_for_phase(env: &TestEnv, daemon: &Daemon, phase: &str) {
 }
 
 #[test]
-fn without_a_daemon_untested_things_are_not_reported_well() {
+fn without_a_daemon_doctor_reports_untested_checks_as_skipped() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     for fault in ["none", "html", "invalid-client"] {
@@ -49,7 +49,7 @@ fn without_a_daemon_untested_things_are_not_reported_well() {
 }
 
 #[test]
-fn a_failed_attempt_is_reported_with_its_fault() {
+fn doctor_reports_a_failed_attempt_with_its_fault() {
     for (fault, phase, says, expected) in [
         (
             "html",
@@ -86,7 +86,7 @@ fn a_failed_attempt_is_reported_with_its_fault() {
 }
 
 #[test]
-fn a_held_token_is_reported_with_the_next_ones_fault() {
+fn doctor_reports_a_held_token_and_the_fault_of_its_refresh() {
     let env = TestEnv::with_sandbox(4);
     env.enrol("research");
     let mut daemon = env.start();
@@ -130,7 +130,7 @@ fn a_held_token_is_reported_with_the_next_ones_fault() {
 }
 
 #[test]
-fn a_daemon_that_does_not_keep_the_profile_proves_nothing() {
+fn doctor_warns_of_a_profile_that_the_running_daemon_does_not_have() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let text = fs::read_to_string(env.config()).unwrap();
@@ -145,8 +145,8 @@ fn a_daemon_that_does_not_keep_the_profile_proves_nothing() {
 }
 
 #[test]
-fn the_folder_that_a_daemon_of_this_user_would_use_is_judged() {
-    if !can_mount_or_skip("the_folder_that_a_daemon_of_this_user_would_use_is_judged") {
+fn doctor_checks_the_folder_that_a_daemon_of_this_user_would_use() {
+    if !can_mount_or_skip("doctor_checks_the_folder_that_a_daemon_of_this_user_would_use") {
         return;
     }
     let env = TestEnv::new();
@@ -234,7 +234,7 @@ fn the_folder_that_a_daemon_of_this_user_would_use_is_judged() {
 }
 
 #[test]
-fn a_shared_sockets_folder_is_judged_by_the_sockets_mode() {
+fn doctor_accepts_an_open_folder_for_a_socket_with_a_shared_mode() {
     let env = TestEnv::new();
     write_config(&env, "[socket]\nmode = 'all'\n");
     set_mode(&env, "", 0o711);

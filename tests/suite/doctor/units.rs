@@ -6,7 +6,7 @@ use super::{about, doctor};
 use crate::support::TestEnv;
 
 #[test]
-fn without_a_daemon_the_start_of_installed_sockets_is_the_remedy() {
+fn without_a_daemon_doctor_proposes_to_start_the_installed_sockets() {
     let env = TestEnv::new();
     let (_, findings) = doctor(&env, &[]);
     let (_, text) = about(&findings, "daemon");

@@ -53,7 +53,7 @@ fn an_invalid_passphrase_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_passphrase_that_is_wrong_three_times_unlocks_nothing() {
+fn three_wrong_passphrases_unlock_nothing() {
     let env = set_up(60);
     enrol(&env, "research");
     let mut daemon = env.start();
@@ -188,7 +188,7 @@ fn an_identity_wrapped_by_another_tool_is_accepted() {
 }
 
 #[test]
-fn swapped_truncated_and_later_records_are_refused() {
+fn swapped_truncated_and_later_format_records_are_refused() {
     let env = set_up(60);
     for profile in ["one", "two", "three", "four", "five"] {
         enrol(&env, profile);
@@ -217,7 +217,7 @@ fn swapped_truncated_and_later_records_are_refused() {
 }
 
 #[test]
-fn a_record_that_does_not_open_is_told_everywhere_with_what_is_wrong_and_what_to_do() {
+fn every_command_reports_a_record_that_does_not_open_with_reason_and_remedy() {
     let env = set_up(3_600);
     enrol(&env, "research");
     let good = fs::read(record(&env, "research")).unwrap();
@@ -263,7 +263,7 @@ fn a_record_that_does_not_open_is_told_everywhere_with_what_is_wrong_and_what_to
 }
 
 #[test]
-fn without_a_terminal_a_command_that_reads_a_record_says_what_it_lacks_and_takes_a_file() {
+fn without_a_terminal_export_and_migrate_need_a_passphrase_file() {
     let env = set_up(60);
     enrol(&env, "research");
     let to = env.path("home/research.age");

@@ -104,7 +104,7 @@ fn an_enrolment_into_a_locked_store_is_used_after_the_unlock() {
 }
 
 #[test]
-fn a_lock_removes_the_files_with_the_tokens_whatever_on_expiry_says() {
+fn a_lock_removes_the_token_files_regardless_of_on_expiry() {
     let env = set_up(60);
     enrol(&env, "research");
     let (removed, kept) = (env.path("run/removed"), env.path("run/kept"));
@@ -130,7 +130,7 @@ fn a_lock_removes_the_files_with_the_tokens_whatever_on_expiry_says() {
 }
 
 #[test]
-fn a_lock_removes_the_file_of_a_command_that_runs() {
+fn a_lock_removes_the_token_file_of_a_running_command() {
     let env = set_up(60);
     enrol(&env, "research");
     let mut daemon = env.start();
@@ -204,7 +204,7 @@ fn a_failed_write_is_not_repeated_after_a_lock() {
 }
 
 #[test]
-fn without_a_daemon_there_is_nothing_to_lock_or_to_unlock() {
+fn lock_and_unlock_without_a_daemon_report_that_none_is_running() {
     let env = set_up(60);
     enrol(&env, "research");
     for output in [unlock(&env), env.jetond(&["lock"])] {
@@ -214,7 +214,7 @@ fn without_a_daemon_there_is_nothing_to_lock_or_to_unlock() {
 }
 
 #[test]
-fn a_daemon_of_another_recipient_takes_no_identity() {
+fn a_daemon_refuses_an_identity_that_does_not_match_its_recipient() {
     let env = set_up(60);
     enrol(&env, "research");
     let mut daemon = env.start();
@@ -239,7 +239,7 @@ fn a_daemon_of_another_recipient_takes_no_identity() {
 }
 
 #[test]
-fn a_command_that_reads_a_record_asks_for_the_passphrase_itself() {
+fn a_command_that_reads_a_locked_record_asks_for_the_passphrase() {
     let env = set_up(60);
     enrol(&env, "research");
     let args = ["migrate", "research", "--to", "file"];

@@ -38,7 +38,7 @@ fn done(output: &Output) -> &str {
 }
 
 #[test]
-fn setup_puts_no_helper_before_ours() {
+fn after_setup_git_uses_no_other_helper_for_the_address() {
     for (program, _) in gits() {
         let (env, server, mut daemon) = serving(Scheme::Basic, "");
         let home = env.path("home");
@@ -71,7 +71,7 @@ fn setup_puts_no_helper_before_ours() {
 }
 
 #[test]
-fn the_printed_lines_have_the_effect_of_apply() {
+fn the_printed_lines_have_the_same_effect_as_apply() {
     for (program, _) in gits() {
         let (env, server, mut daemon) = serving(Scheme::Basic, "");
         let home = env.path("home");
@@ -177,7 +177,7 @@ fn each_later_helper_is_named_with_its_file_and_line() {
 }
 
 #[test]
-fn an_entry_with_a_path_has_git_name_the_path() {
+fn setup_for_an_address_with_a_path_makes_git_send_the_path() {
     for (program, _) in gits() {
         let (env, server, mut daemon) = serving(Scheme::Basic, "");
         let url = format!("{}/team", server.url);
@@ -192,7 +192,7 @@ fn an_entry_with_a_path_has_git_name_the_path() {
 }
 
 #[test]
-fn a_later_helper_of_an_address_below_is_named_too() {
+fn doctor_also_names_a_later_helper_for_a_path_below_the_address() {
     for (program, _) in gits() {
         let (env, server, mut daemon) = serving(Scheme::Basic, "");
         let home = env.path("home");
@@ -228,7 +228,7 @@ fn a_later_helper_of_an_address_below_is_named_too() {
 }
 
 #[test]
-fn a_companion_at_another_path_replaces_the_first_one() {
+fn setup_with_another_companion_path_replaces_the_first_one() {
     for (program, _) in gits() {
         let url = "https://git.example";
         let env = set_up(&format!("url = \"{url}\""));

@@ -53,7 +53,7 @@ fn every_request_is_answered_despite_silent_connections_over_the_cap() {
 }
 
 #[test]
-fn the_memory_of_3_000_connections_is_given_back() {
+fn the_memory_of_3_000_closed_connections_is_released() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     raise_descriptor_limit();

@@ -38,7 +38,7 @@ fn requests_of_web_pages_are_refused_at_every_path() {
 
 /// undici, the `fetch` of Node, sends its mode and no other header of this kind.
 #[test]
-fn the_fetch_of_node_is_served() {
+fn requests_of_nodes_fetch_are_served() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -130,7 +130,7 @@ fn only_one_known_host_header_is_accepted() {
 }
 
 #[test]
-fn a_body_needs_a_stated_length_without_coding() {
+fn a_body_without_a_valid_content_length_is_refused() {
     let env = TestEnv::new();
     let mut daemon = env.start();
     for headers in [
@@ -154,7 +154,7 @@ fn a_body_needs_a_stated_length_without_coding() {
 }
 
 #[test]
-fn a_body_over_its_cap_is_refused_by_its_head() {
+fn a_body_over_its_cap_is_refused_as_soon_as_its_head_arrives() {
     let env = TestEnv::new();
     let mut daemon = env.start();
     for (socket, line, cap) in [
@@ -222,7 +222,7 @@ fn heads_over_their_caps_are_refused() {
 }
 
 #[test]
-fn what_is_not_http_gets_400_or_nothing() {
+fn input_that_is_not_http_gets_400_or_no_answer() {
     let env = TestEnv::new();
     let mut daemon = env.start();
     let every_byte: Vec<u8> = (0..=255).collect();

@@ -10,7 +10,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
 #[test]
-fn the_last_line_of_a_daemon_that_stops_is_in_the_log() {
+fn the_log_contains_the_last_line_of_a_stopping_daemon() {
     let env = enrolled();
     for _ in 0..5 {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
@@ -28,7 +28,7 @@ fn the_last_line_of_a_daemon_that_stops_is_in_the_log() {
 }
 
 #[test]
-fn a_start_that_fails_says_why_after_its_log() {
+fn a_failed_start_prints_its_error_after_the_log() {
     let env = TestEnv::new();
     let mut first = env.start();
     let mut second = env.spawn(&[]);

@@ -136,7 +136,7 @@ fn json_lines_in_the_journal_have_a_priority_and_all_fields() {
 }
 
 #[test]
-fn a_variable_that_names_another_stream_than_standard_error_adds_no_priority() {
+fn lines_get_no_priority_if_journal_stream_names_another_stream() {
     let env = enrolled();
     let other = File::create(env.path("out/other")).unwrap();
     let of_journal = Journal::new(&env);

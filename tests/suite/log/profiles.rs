@@ -40,7 +40,7 @@ fn every_log_line_about_a_profile_names_it() {
 }
 
 #[test]
-fn a_profile_without_a_usable_credential_is_named_too() {
+fn log_lines_name_a_profile_without_a_usable_credential() {
     let env = enrolled();
     fs::remove_file(env.record("research")).unwrap();
     let mut command = env.jetond_command(&["run", "--log-format", "json"]);

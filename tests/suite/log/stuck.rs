@@ -58,7 +58,7 @@ fn assert_serves_to_its_end(daemon: &mut crate::support::daemon::Daemon) {
 }
 
 #[test]
-fn a_non_blocking_pipe_is_waited_for_and_loses_nothing() {
+fn a_non_blocking_log_pipe_gets_every_line_without_busy_waiting() {
     let env = enrolled();
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
     fcntl_setfl(&writer, OFlags::NONBLOCK).unwrap();
@@ -116,7 +116,7 @@ fn a_stuck_log_uses_no_processor_time() {
 }
 
 #[test]
-fn ctrl_s_on_the_terminal_stops_the_log_alone() {
+fn ctrl_s_on_the_terminal_stops_only_the_log() {
     let env = enrolled();
     let (master, terminal) = pty();
     let screen = terminal.try_clone().unwrap();
@@ -173,7 +173,7 @@ fn a_terminal_with_tostop_does_not_stop_the_daemon() {
 }
 
 #[test]
-fn a_fifo_whose_reader_stands_still_stops_nothing() {
+fn a_fifo_log_whose_reader_hangs_stops_nothing() {
     let env = enrolled();
     let path = env.path("out/fifo");
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::from_raw_mode(0o600)).unwrap();

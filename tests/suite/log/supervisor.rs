@@ -52,7 +52,7 @@ fn supervised(log: OwnedFd, then: impl FnOnce()) {
 }
 
 #[test]
-fn a_log_reader_that_goes_away_costs_the_log_alone() {
+fn a_log_reader_that_ends_affects_only_the_log() {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
     supervised(writer, || drop(reader));
 }

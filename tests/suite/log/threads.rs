@@ -14,8 +14,8 @@ const LONELY: User = User {
 };
 
 #[test]
-fn a_daemon_that_gets_no_thread_for_its_log_serves_and_logs() {
-    if !is_root_or_skip("a_daemon_that_gets_no_thread_for_its_log_serves_and_logs") {
+fn a_daemon_without_a_thread_for_its_log_serves_and_logs() {
+    if !is_root_or_skip("a_daemon_without_a_thread_for_its_log_serves_and_logs") {
         return;
     }
     let env = TestEnv::new();

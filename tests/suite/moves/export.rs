@@ -155,7 +155,7 @@ fn an_exported_profile_works_elsewhere_and_is_marked_as_shared() {
 }
 
 #[test]
-fn a_moved_profile_is_removed_here_once_the_file_was_opened() {
+fn export_with_move_removes_the_profile_once_the_file_was_verified() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     env.enrol("stays");
@@ -353,7 +353,7 @@ fn a_file_with_unexpected_content_imports_nothing() {
 }
 
 #[test]
-fn an_import_is_proved_before_anything_is_written() {
+fn an_import_writes_nothing_unless_the_issuer_accepts_the_credential() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let file = env.path("home/x.age");
@@ -733,7 +733,7 @@ fn killed_move(env: &TestEnv, file: &Path) -> bool {
 }
 
 #[test]
-fn a_move_that_was_killed_as_it_removed_has_one_advice_which_loses_nothing() {
+fn a_move_killed_during_its_removal_has_one_remedy_that_loses_nothing() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let file = env.path("home/moved.age");
@@ -777,7 +777,7 @@ fn a_move_that_was_killed_as_it_removed_has_one_advice_which_loses_nothing() {
 }
 
 #[test]
-fn what_a_move_without_its_file_and_killed_writers_have_left_is_named() {
+fn check_and_the_log_name_leftovers_of_killed_moves_and_writers() {
     let env = TestEnv::with_sandbox(60);
     env.enrol("research");
     let file = env.path("home/moved.age");

@@ -73,7 +73,7 @@ fn is_in_proof(proof: &str, block: &Block) -> bool {
 }
 
 #[test]
-fn every_block_that_another_test_runs_is_known_there() {
+fn every_block_marked_as_run_elsewhere_appears_in_the_named_file() {
     let mut unknown = vec![];
     for (page, block) in blocks(&pages()) {
         let Mark::RunBy(files) = mark(page, block) else {
@@ -94,7 +94,7 @@ fn every_block_that_another_test_runs_is_known_there() {
 }
 
 #[test]
-fn the_blocks_that_do_not_run_say_why_and_are_counted() {
+fn every_block_that_does_not_run_has_a_reason_and_is_counted() {
     let all = pages();
     let mut marked = String::new();
     for (page, block) in blocks(&all) {
@@ -144,7 +144,7 @@ fn every_configuration_is_valid() {
 }
 
 #[test]
-fn no_block_is_left_out() {
+fn every_block_runs_or_has_a_mark() {
     for (page, block) in blocks(&pages()) {
         let is_run = match block.language.as_str() {
             "toml" => true,

@@ -96,7 +96,7 @@ fn names(cell: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_tests_that_hold_the_promises_are_there() {
+fn the_tests_named_for_the_promises_of_the_readme_exist() {
     let readme = read("README.md");
     let (_, table) = readme.split_once("| held by the tests |").unwrap();
     let rows: Vec<_> = table
@@ -117,7 +117,7 @@ fn the_tests_that_hold_the_promises_are_there() {
 }
 
 #[test]
-fn the_tests_of_the_claims_on_security_are_there() {
+fn the_tests_named_for_the_claims_of_security_md_exist() {
     let page = read("SECURITY.md");
     let (_, table) = page.split_once("| claim | tests |").unwrap();
     let rows: Vec<_> = table

@@ -95,7 +95,7 @@ fn run(path: &str, at_least: usize) {
 }
 
 #[test]
-fn the_lines_of_each_page_run_in_its_order() {
+fn the_shell_commands_of_each_page_run_in_order() {
     for (path, at_least) in PAGES {
         run(path, at_least);
     }

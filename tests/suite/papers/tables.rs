@@ -49,7 +49,7 @@ fn row(doc: &KeyDoc) -> String {
 }
 
 #[test]
-fn the_page_of_the_configuration_has_every_key() {
+fn docs_configuration_lists_every_key() {
     let tables = config::reference().into_iter().map(|(table, keys)| {
         let rows: String = keys.iter().map(row).collect();
         let head = "| key | of | takes | default, or why it may be missing | what it does |\n|---|---|---|---|---|";
@@ -60,7 +60,7 @@ fn the_page_of_the_configuration_has_every_key() {
 }
 
 #[test]
-fn the_page_of_operations_has_every_code() {
+fn docs_operations_lists_every_code() {
     let rows = TABLE.iter().map(|row| {
         let (name, status, exit, detail) = (row.name, row.status, row.exit, cell(row.detail));
         format!("| `{name}` | {status} | {exit} | {detail} |\n")
@@ -83,7 +83,7 @@ fn requests(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_page_of_the_api_has_every_request_of_the_document() {
+fn docs_api_lists_every_request_of_the_api_document() {
     let page = read("docs/api.md");
     let (tokens, admin) = page.split_once("## On `admin.sock` alone").unwrap();
     let (admin, _) = admin.split_once("\n## ").unwrap();
@@ -116,7 +116,7 @@ fn names(schema: &str, property: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_page_of_operations_has_every_stable_name() {
+fn docs_operations_lists_every_stable_name() {
     let page = read("docs/operations.md");
     let (_, stable) = page.split_once("## Stable names").unwrap();
     let (stable, codes) = stable.split_once("\n## ").unwrap();

@@ -21,7 +21,7 @@ fn refused(output: &Output, code: i32, says: &str) {
 }
 
 #[test]
-fn without_a_daemon_it_ends_with_69() {
+fn without_a_daemon_the_companion_exits_69() {
     let env = TestEnv::new();
     for args in [
         &["token"][..],
@@ -39,7 +39,7 @@ fn without_a_daemon_it_ends_with_69() {
 }
 
 #[test]
-fn wrong_usage_ends_with_64_and_an_unknown_profile_with_78() {
+fn wrong_usage_exits_64_and_an_unknown_profile_exits_78() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.enrol("ci");
@@ -76,7 +76,7 @@ fn wrong_usage_ends_with_64_and_an_unknown_profile_with_78() {
 }
 
 #[test]
-fn a_profile_without_a_credential_ends_with_78() {
+fn a_profile_without_a_credential_exits_78() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     fs::remove_file(env.record("research")).unwrap();
@@ -125,7 +125,7 @@ fn a_failing_issuer_exits_75() {
 }
 
 #[test]
-fn a_rejected_credential_ends_with_1_before_and_after_the_breaker_opens() {
+fn a_rejected_credential_exits_1_before_and_after_the_circuit_breaker_opens() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("invalid-client");

@@ -27,7 +27,7 @@ fn a_minimal_http_1_0_script_is_served() {
 }
 
 #[test]
-fn a_connection_serves_several_requests_and_ends_when_the_client_says_so() {
+fn a_connection_serves_requests_until_the_client_asks_to_close_it() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

@@ -23,7 +23,7 @@ fn state(pid: u32, field: &str) -> usize {
 }
 
 #[test]
-fn a_reload_of_many_profiles_takes_few_threads_and_no_memory() {
+fn a_reload_of_many_profiles_uses_few_threads_and_no_extra_memory() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("p0");
     let one = fs::read_to_string(env.config()).unwrap();

@@ -195,7 +195,7 @@ fn a_narrower_granted_scope_is_shown_and_logged_once() {
 }
 
 #[test]
-fn every_refusal_is_in_the_form_of_oauth_2() {
+fn every_refusal_is_an_oauth2_error_response() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -283,7 +283,7 @@ fn every_refusal_is_in_the_form_of_oauth_2() {
 }
 
 #[test]
-fn without_a_token_the_client_is_told_whether_to_ask_again() {
+fn without_a_token_the_error_says_whether_to_retry() {
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.enrol("forgotten");

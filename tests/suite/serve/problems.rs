@@ -118,7 +118,7 @@ fn every_refusal_is_a_problem_with_its_code() {
 }
 
 #[test]
-fn another_method_is_refused_with_the_one_that_is_allowed() {
+fn a_wrong_method_gets_405_with_the_allowed_method() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

@@ -43,7 +43,7 @@ fn a_refresh_brings_a_new_token_and_is_rate_limited() {
 }
 
 #[test]
-fn a_refresh_that_fails_says_so_and_keeps_the_token() {
+fn a_failed_refresh_is_reported_and_keeps_the_token() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

@@ -94,7 +94,7 @@ fn a_changed_profile_restarts_with_a_larger_generation() {
 }
 
 #[test]
-fn another_refresh_policy_keeps_the_token_and_asks_the_issuer_for_nothing() {
+fn a_changed_refresh_policy_keeps_the_token_and_makes_no_attempt() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let one = fs::read_to_string(env.config()).unwrap();
@@ -179,7 +179,7 @@ fn an_invalid_configuration_changes_nothing() {
 }
 
 #[test]
-fn a_secret_that_was_replaced_is_taken_up() {
+fn a_reload_loads_a_replaced_credential_and_keeps_the_token() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
@@ -199,7 +199,7 @@ fn a_secret_that_was_replaced_is_taken_up() {
 }
 
 #[test]
-fn a_dry_run_says_which_daemon_it_is_and_reads_nothing() {
+fn a_dry_run_of_a_reload_returns_the_daemons_source_and_reads_nothing() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

@@ -22,7 +22,7 @@ const MEMBERS: [&str; 14] = [
 ];
 
 #[test]
-fn a_profile_that_is_well_shows_exactly_the_documented_members() {
+fn a_healthy_profile_has_exactly_the_documented_members() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

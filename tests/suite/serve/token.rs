@@ -140,7 +140,7 @@ fn a_min_valid_request_gets_a_new_token_or_a_stale_one() {
 }
 
 #[test]
-fn without_a_token_a_caller_waits_max_wait_at_most() {
+fn without_a_token_a_caller_waits_at_most_max_wait() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("hang");
@@ -169,7 +169,7 @@ fn without_a_token_a_caller_waits_max_wait_at_most() {
 }
 
 #[test]
-fn callers_that_find_no_token_share_one_request() {
+fn callers_without_a_token_share_one_attempt() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("slow:0.5");

@@ -6,7 +6,7 @@ use super::members;
 use crate::support::TestEnv;
 
 #[test]
-fn every_verb_prints_what_it_promises() {
+fn every_verb_prints_its_documented_output() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();

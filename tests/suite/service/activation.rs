@@ -49,7 +49,7 @@ fn an_inherited_socket_outlives_the_daemon() {
 }
 
 #[test]
-fn the_service_manager_stays_the_listener_that_clients_see() {
+fn clients_see_the_service_manager_as_the_listener() {
     let env = TestEnv::new();
     let manager = Manager::new(&env);
     let mut daemon = manager.start(&env);
@@ -64,7 +64,7 @@ fn the_service_manager_stays_the_listener_that_clients_see() {
 }
 
 #[test]
-fn a_reloaded_mode_names_the_socket_units_setting() {
+fn a_reload_with_a_changed_socket_mode_names_the_socket_units_setting() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let manager = Manager::new(&env);
@@ -118,7 +118,7 @@ fn inherited_sockets_are_distinguished_by_name() {
 }
 
 #[test]
-fn one_inherited_socket_leaves_the_other_to_the_daemon() {
+fn the_daemon_creates_the_socket_that_it_did_not_inherit() {
     let env = TestEnv::new();
     let tokens = UnixListener::bind(env.path("run/t")).unwrap();
     let mut command = passing(&env, "jeton");
@@ -193,7 +193,7 @@ fn sockets_for_another_process_are_ignored() {
 }
 
 #[test]
-fn a_child_inherits_no_socket_that_was_passed() {
+fn passed_sockets_are_closed_in_child_processes() {
     let env = TestEnv::new();
     let manager = Manager::new(&env);
     let mut daemon = manager.start(&env);
@@ -213,7 +213,7 @@ fn a_child_inherits_no_socket_that_was_passed() {
 }
 
 #[test]
-fn systemds_own_activator_starts_it_at_the_first_connection() {
+fn systemd_socket_activate_starts_the_daemon_at_the_first_connection() {
     let activator = "/usr/bin/systemd-socket-activate";
     if !fs::exists(activator).unwrap() {
         return ignored("there is no systemd-socket-activate");

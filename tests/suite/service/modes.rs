@@ -121,7 +121,7 @@ fn a_matching_socket_mode_is_not_reported() {
 }
 
 #[test]
-fn a_closed_runtime_folder_is_reported_instead() {
+fn a_closed_runtime_folder_is_reported_instead_of_the_socket_mode() {
     let env = TestEnv::new();
     let manager = Manager::new(&env);
     write_config(&env, "[socket]\nmode = 'all'\n");
@@ -138,8 +138,8 @@ fn a_closed_runtime_folder_is_reported_instead() {
 }
 
 #[test]
-fn the_lines_of_setup_create_the_drop_in() {
-    if !can_mount_or_skip("the_lines_of_setup_create_the_drop_in") {
+fn the_lines_of_setup_socket_create_the_drop_in() {
+    if !can_mount_or_skip("the_lines_of_setup_socket_create_the_drop_in") {
         return;
     }
     let env = TestEnv::new();

@@ -158,7 +158,7 @@ fn callers_get_the_reason_for_an_invalid_configuration() {
 }
 
 #[test]
-fn without_a_manager_that_listens_an_invalid_configuration_ends_the_start() {
+fn without_a_service_manager_an_invalid_configuration_prevents_the_start() {
     let env = TestEnv::new();
     fs::create_dir_all(env.path("config/jeton")).unwrap();
     fs::write(env.config(), BROKEN).unwrap();
@@ -211,7 +211,7 @@ fn an_invalid_address_is_logged_and_tokens_are_served() {
 }
 
 #[test]
-fn the_watchdog_is_pinged_only_by_its_process() {
+fn the_watchdog_is_pinged_only_by_the_process_in_watchdog_pid() {
     let env = TestEnv::new();
     let heard = manager::hear(&env);
     let start = |pid: &str| {

@@ -26,7 +26,7 @@ fn ask(socket: &Path) -> std::io::Result<bool> {
 }
 
 #[test]
-fn a_client_with_a_connection_for_each_request_notices_no_restart() {
+fn a_client_that_connects_for_each_request_notices_no_restart() {
     const CLIENTS: usize = 8;
     const RESTARTS: usize = 10;
     let env = TestEnv::new();

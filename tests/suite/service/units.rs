@@ -89,7 +89,7 @@ fn systemd_analyze_reports_no_warnings() {
 }
 
 #[test]
-fn the_units_are_for_systemd_252() {
+fn the_units_use_no_setting_newer_than_systemd_252() {
     // Debian 12 ignores a setting that it does not know with a warning, or takes it for another one.
     for unit in [
         "systemd/system/jetond.service",
@@ -126,7 +126,7 @@ fn the_units_are_for_systemd_252() {
 }
 
 #[test]
-fn the_systems_service_alone_waits_for_the_name_service() {
+fn only_the_system_service_waits_for_the_name_service() {
     const TARGET: &str = "nss-user-lookup.target";
     for kind in ["system", "user"] {
         for name in ["jetond.service", "jetond.socket", "jetond-admin.socket"] {
@@ -169,7 +169,7 @@ fn the_units_sockets_have_the_expected_paths_and_names() {
 }
 
 #[test]
-fn the_systems_user_can_be_made() {
+fn systemd_sysusers_accepts_the_file_for_the_jeton_user() {
     let env = TestEnv::new();
     let conf = source("systemd/sysusers.d/jeton.conf");
     let root = format!("--root={}", env.path("tmp").display());

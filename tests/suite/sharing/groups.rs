@@ -343,8 +343,8 @@ fn access_list(uid: u32) -> Vec<u8> {
 }
 
 #[test]
-fn roots_group_is_trusted_for_a_random_user_of_it() {
-    let test = "roots_group_is_trusted_for_a_random_user_of_it";
+fn group_root_is_trusted_for_a_container_user_with_a_random_id() {
+    let test = "group_root_is_trusted_for_a_container_user_with_a_random_id";
     if !can_mount_or_skip(test) {
         return;
     }
@@ -513,8 +513,8 @@ fn only_the_root_folder_may_be_unowned_in_a_single_user_namespace() {
 }
 
 #[test]
-fn a_root_folder_of_nobody_that_others_can_write_to_is_refused() {
-    if !can_mount_or_skip("a_root_folder_of_nobody_that_others_can_write_to_is_refused") {
+fn an_unowned_root_folder_that_others_can_write_to_is_refused() {
+    if !can_mount_or_skip("an_unowned_root_folder_that_others_can_write_to_is_refused") {
         return;
     }
     let env = TestEnv::new();

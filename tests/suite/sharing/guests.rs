@@ -41,8 +41,8 @@ impl RunEnv {
 }
 
 #[test]
-fn only_the_allowed_users_command_is_served() {
-    if !is_root_or_skip("only_the_allowed_users_command_is_served") {
+fn run_with_allow_serves_only_a_command_of_the_allowed_user() {
+    if !is_root_or_skip("run_with_allow_serves_only_a_command_of_the_allowed_user") {
         return;
     }
     let place = RunEnv::new();
@@ -128,8 +128,8 @@ fn run_allows_a_user_by_name_and_refuses_unknown_names() {
 }
 
 #[test]
-fn without_allow_the_refusal_names_the_remedy() {
-    if !is_root_or_skip("without_allow_the_refusal_names_the_remedy") {
+fn a_refusal_of_another_users_command_names_the_option_allow() {
+    if !is_root_or_skip("a_refusal_of_another_users_command_names_the_option_allow") {
         return;
     }
     let place = RunEnv::new();
@@ -169,8 +169,8 @@ fn without_allow_the_refusal_names_the_remedy() {
 }
 
 #[test]
-fn a_daemon_that_is_started_again_lets_in_the_same_user() {
-    if !is_root_or_skip("a_daemon_that_is_started_again_lets_in_the_same_user") {
+fn a_restarted_daemon_of_run_serves_the_same_allowed_user() {
+    if !is_root_or_skip("a_restarted_daemon_of_run_serves_the_same_allowed_user") {
         return;
     }
     let place = RunEnv::new();
@@ -188,8 +188,8 @@ fn a_daemon_that_is_started_again_lets_in_the_same_user() {
 }
 
 #[test]
-fn a_private_folder_that_is_removed_comes_back_for_the_same_user() {
-    if !is_root_or_skip("a_private_folder_that_is_removed_comes_back_for_the_same_user") {
+fn a_removed_private_folder_is_created_again_for_the_allowed_user() {
+    if !is_root_or_skip("a_removed_private_folder_is_created_again_for_the_allowed_user") {
         return;
     }
     let place = RunEnv::new();

@@ -6,8 +6,8 @@ use super::*;
 use crate::support::users::{install, is_root_or_skip};
 
 #[test]
-fn keys_are_listed_without_other_profiles() {
-    if !is_root_or_skip("keys_are_listed_without_other_profiles") {
+fn the_list_of_keys_names_no_profile_that_the_caller_may_not_use() {
+    if !is_root_or_skip("the_list_of_keys_names_no_profile_that_the_caller_may_not_use") {
         return;
     }
     let env = shared_place();

@@ -89,8 +89,8 @@ fn socket_modes_are_never_wider_than_configured() {
 }
 
 #[test]
-fn a_socket_needs_a_group_of_its_user() {
-    if !is_root_or_skip("a_socket_needs_a_group_of_its_user") {
+fn the_socket_group_must_be_a_group_of_the_daemons_user() {
+    if !is_root_or_skip("the_socket_group_must_be_a_group_of_the_daemons_user") {
         return;
     }
     let env = TestEnv::new();

@@ -226,8 +226,8 @@ fn a_socket_with_an_unknown_group_is_private() {
 }
 
 #[test]
-fn a_socket_bound_early_gets_its_mode_with_the_configuration() {
-    let test = "a_socket_bound_early_gets_its_mode_with_the_configuration";
+fn a_socket_created_without_a_configuration_gets_its_mode_at_the_reload() {
+    let test = "a_socket_created_without_a_configuration_gets_its_mode_at_the_reload";
     if !can_mount_or_skip(test) {
         return;
     }

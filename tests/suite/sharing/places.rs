@@ -186,7 +186,7 @@ fn a_private_folder_below_a_sticky_one_is_accepted() {
 }
 
 #[test]
-fn a_path_that_is_too_long_is_told_with_its_remedy() {
+fn a_socket_path_that_is_too_long_is_reported_with_its_remedy() {
     let env = TestEnv::new();
     let runtime = env.path(&"long/".repeat(20));
     let mut command = env.jetond_command(&["run"]);
@@ -234,8 +234,8 @@ fn taken_in_a_run_with(env: &TestEnv, prepare: &str) -> Option<String> {
 }
 
 #[test]
-fn without_a_variable_the_users_and_then_the_systems_folder_is_used() {
-    if !is_root_or_skip("without_a_variable_the_users_and_then_the_systems_folder_is_used") {
+fn without_xdg_runtime_dir_the_users_and_then_the_systems_folder_is_used() {
+    if !is_root_or_skip("without_xdg_runtime_dir_the_users_and_then_the_systems_folder_is_used") {
         return;
     }
     let env = TestEnv::new();

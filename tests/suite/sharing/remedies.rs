@@ -85,7 +85,7 @@ fn the_remedy_for_a_socket_in_a_system_folder_is_a_subfolder() {
 }
 
 #[test]
-fn an_open_folder_without_secrets_needs_no_new_secret() {
+fn the_remedy_for_an_open_folder_does_not_ask_for_a_new_secret() {
     let env = TestEnv::new();
     let folder = env.path("tokens");
     fs::create_dir(&folder).unwrap();
@@ -128,8 +128,8 @@ fn an_open_folder_without_secrets_needs_no_new_secret() {
 }
 
 #[test]
-fn another_users_home_is_left_unchanged() {
-    if !is_root_or_skip("another_users_home_is_left_unchanged") {
+fn root_with_another_users_environment_leaves_that_home_unchanged() {
+    if !is_root_or_skip("root_with_another_users_environment_leaves_that_home_unchanged") {
         return;
     }
     let env = TestEnv::new();

@@ -83,8 +83,8 @@ fn users_see_only_the_profiles_that_rules_allow() {
 }
 
 #[test]
-fn the_companion_of_another_user_gets_what_the_rules_say() {
-    if !is_root_or_skip("the_companion_of_another_user_gets_what_the_rules_say") {
+fn the_companion_of_another_user_gets_only_what_the_rules_allow() {
+    if !is_root_or_skip("the_companion_of_another_user_gets_only_what_the_rules_allow") {
         return;
     }
     let env = shared_place();

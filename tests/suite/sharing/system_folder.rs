@@ -38,8 +38,8 @@ fn start_in_run(env: &TestEnv, prepare: &str, user: User, args: &[&str]) -> (Out
 }
 
 #[test]
-fn no_start_closes_the_systems_folder() {
-    if !can_mount_or_skip("no_start_closes_the_systems_folder") {
+fn no_start_of_a_daemon_closes_run_jeton_for_other_users() {
+    if !can_mount_or_skip("no_start_of_a_daemon_closes_run_jeton_for_other_users") {
         return;
     }
     let env = TestEnv::new();
@@ -105,7 +105,7 @@ fn no_start_closes_the_systems_folder() {
 }
 
 #[test]
-fn a_start_beside_a_daemon_sees_it_before_it_touches_the_folder() {
+fn a_refused_second_start_does_not_change_the_socket_folder() {
     let env = TestEnv::new();
     configure(&env, "", "mode = 'all'", &[]);
     let mut daemon = env.start();
@@ -122,7 +122,7 @@ fn a_start_beside_a_daemon_sees_it_before_it_touches_the_folder() {
 }
 
 #[test]
-fn a_start_where_a_service_manager_listens_names_the_service() {
+fn a_start_beside_the_sockets_of_a_service_names_that_service() {
     let env = TestEnv::new();
     configure(&env, "", "mode = 'all'", &[]);
     let (_installed, systemd) = service_manager();

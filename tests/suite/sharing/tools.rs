@@ -14,8 +14,8 @@ url = 'https://ci.example'
 ";
 
 #[test]
-fn an_address_of_a_forbidden_profile_looks_like_one_of_none() {
-    if !is_root_or_skip("an_address_of_a_forbidden_profile_looks_like_one_of_none") {
+fn an_address_of_a_forbidden_profile_looks_like_one_without_a_profile() {
+    if !is_root_or_skip("an_address_of_a_forbidden_profile_looks_like_one_without_a_profile") {
         return;
     }
     let env = shared_place();

@@ -299,7 +299,7 @@ fn a_daemon_of_root_runs_no_command_and_says_why() {
 }
 
 #[test]
-fn without_a_state_folder_only_the_configuration_binds() {
+fn check_warns_if_no_binding_can_be_recorded_in_the_state_folder() {
     let Some(place) = CommandEnv::new("a state folder that cannot be written", "SECRET") else {
         return;
     };
