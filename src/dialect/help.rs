@@ -36,33 +36,33 @@ usage: jeton VERB [PROFILE] [OPTION]...
 /// Replaces, in the short text, everything that only the daemon prints.
 #[cfg(test)]
 const OF_THE_DAEMON: &str = "
-While jetond runs, this also lists what git, docker and others start; to set
-them up: jetond setup
+While jetond runs, this text also lists the verbs that git, docker and other
+tools start. To set up a tool: jetond setup
 ";
 
 /// The heading of the verbs that tools start.
 const OF_TOOLS: &str = "
-what git, docker and others start, once they are set up:
+verbs that git, docker and other tools start once they are set up:
 ";
 
 /// The heading of the names that `jetond setup` takes.
 const SETUP: &str = "
-to let a tool take its tokens from here, 'jetond setup NAME ADDRESS' prints the
-lines for it. NAME is one of these, by what you want to do:
+'jetond setup NAME ADDRESS' prints the lines that let a tool get its tokens
+from Jeton. NAME depends on what you want to do:
 ";
 
 const TAIL: &str = "
-jeton VERB --help says more about one of them.
+'jeton VERB --help' explains one verb.
 
 options, before or after the verb:
   --socket PATH         the daemon's socket, instead of the usual places
-  --admin-socket PATH   the socket for what changes things, as reload does
-  --timeout S           seconds to wait (30; none for watch and rotate)
+  --admin-socket PATH   the admin socket, for verbs such as reload
+  --timeout S           seconds to wait (30; no limit for watch and rotate)
 
 environment:
   JETON_SOCKET         as --socket
-  JETON_ADMIN_SOCKET   where the admin socket is, for the verbs that need it
-  JETON_PROFILE        the profile when none is named
+  JETON_ADMIN_SOCKET   the admin socket's path, for the verbs that need it
+  JETON_PROFILE        the profile if no argument names one
 
 the usual places of the socket, in this order:
   $XDG_RUNTIME_DIR/jeton/jeton.sock
@@ -129,7 +129,7 @@ pub(super) fn usage(verb: &Grammar) -> String {
         };
         push_entry(&mut text, head.trim_end(), &help, WIDTH);
     }
-    text + "\n'jeton help' lists the other verbs, and the options that all of them take\n"
+    text + "\n'jeton help' lists all verbs and the options common to them\n"
 }
 
 /// Returns the part of a usage before the options.

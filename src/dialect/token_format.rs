@@ -10,14 +10,14 @@ use crate::wire::frame::Reply;
 pub(super) static JSON: Opt = Opt {
     name: "--json",
     takes: OptionArgument::Nothing,
-    help: "print all that is known about it, as JSON",
+    help: "print the token and all that is known about it, as JSON",
 };
 
 /// Requests [`Format::Bearer`].
 pub(super) static BEARER: Opt = Opt {
     name: "--bearer",
     takes: OptionArgument::Nothing,
-    help: "print it after the word Bearer, as a header has it",
+    help: "print 'Bearer TOKEN', the value of the header",
 };
 
 /// The output format of a token.

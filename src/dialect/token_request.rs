@@ -17,14 +17,14 @@ use crate::wire;
 pub(super) static MIN_VALID: Opt = Opt {
     name: "--min-valid",
     takes: OptionArgument::Seconds(wire::MAX_MIN_VALID),
-    help: "a token that is valid for S seconds more",
+    help: "require a token that stays valid for S more seconds",
 };
 
 /// The longest wait for such a token.
 pub(super) static MAX_WAIT: Opt = Opt {
     name: "--max-wait",
     takes: OptionArgument::Seconds(wire::MAX_MAX_WAIT),
-    help: "wait at most S seconds for it (5)",
+    help: "wait at most S seconds for the token (5)",
 };
 
 /// Builds the token query of these arguments. It waits no longer than the companion does.

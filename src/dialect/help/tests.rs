@@ -69,16 +69,16 @@ usage: jeton token [PROFILE] [--bearer | --json] [--for CLIENT]
 
 print the token
 
-  --bearer            print it after the word Bearer, as a header has it
-  --json              print all that is known about it, as JSON
-  --for CLIENT        a token that is valid for as long as CLIENT keeps it:
+  --bearer            print 'Bearer TOKEN', the value of the header
+  --json              print the token and all that is known about it, as JSON
+  --for CLIENT        require a token that is valid while CLIENT keeps it:
                       claude-code, codex, dvc or rclone
-  --min-valid S       a token that is valid for S seconds more:
+  --min-valid S       require a token that stays valid for S more seconds:
                       seconds from 0 to 86400, such as 30 or 0.5
-  --max-wait S        wait at most S seconds for it (5):
+  --max-wait S        wait at most S seconds for the token (5):
                       seconds from 0 to 60, such as 30 or 0.5
 
-'jeton help' lists the other verbs, and the options that all of them take
+'jeton help' lists all verbs and the options common to them
 "
     );
     for grammar in verb::all() {

@@ -24,7 +24,7 @@ static MODE: Opt = Opt {
         name: "MODE",
         what: "password or creds",
     },
-    help: "the password alone, or with the user name before it",
+    help: "print only the password, or the user name first",
 };
 
 /// Selects the form of the output.
@@ -34,7 +34,7 @@ static OUTPUT: Opt = Opt {
         name: "FORM",
         what: "plain or json",
     },
-    help: "as lines or as an object of JSON",
+    help: "print lines or a JSON object",
 };
 
 /// The protocol's row.
@@ -49,7 +49,7 @@ pub(super) const TOOL: Tool = Tool {
 static GRAMMAR: Grammar = Grammar {
     verb: "keyring",
     usage: "get URL [USERNAME] [--mode MODE] [--output FORM]",
-    does: "what pip and uv ask the program keyring",
+    does: "keyring helper of pip and uv",
     options: &[&MODE, &OUTPUT],
     profile: Profile::None,
 };

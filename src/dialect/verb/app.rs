@@ -20,26 +20,26 @@ static KIND: Opt = Opt {
         name: "KIND",
         what: "access-key, user-application, service-account, application",
     },
-    help: "which keys, instead of the user's own (auto)",
+    help: "only keys of this kind (default: auto, the user's own)",
 };
 
 static ALL: Opt = Opt {
     name: "--all",
     takes: OptionArgument::Nothing,
-    help: "those of every user, as an administrator",
+    help: "include every user's keys; requires an administrator",
 };
 
 static JSON: Opt = Opt {
     name: "--json",
     takes: OptionArgument::Nothing,
-    help: "print them for a program, as JSON",
+    help: "print JSON",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "app",
     usage: "list|show KEY [PROFILE] [--kind KIND] [--all] [--json]",
-    does: "list or show the access keys of Run:ai's user, formerly
-called user applications; KEY is a name or an ID",
+    does: "list or show the user's Run:ai access keys (formerly user
+applications); KEY is a name or an ID",
     options: &[&KIND, &ALL, &JSON],
     profile: Profile::ArgumentOrVariable,
 };
@@ -53,8 +53,7 @@ const MAX_KEY: usize = 1_024;
 /// The room in a reply for everything besides standard output, in bytes.
 const BESIDE: usize = 4_096;
 
-const WHAT: &str =
-    "say what to do: list, or show KEY (keys are made and deleted with 'jetond app')";
+const WHAT: &str = "'list' or 'show KEY' is missing (to create or delete keys: 'jetond app')";
 const NO_KEY: &str = "KEY is the name, the ID or the client ID of a key";
 
 /// The output of `jeton app`.

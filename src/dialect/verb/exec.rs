@@ -13,26 +13,26 @@ use crate::wire::frame::Reply;
 
 const NAME: OptionArgument = OptionArgument::Word {
     name: "NAME",
-    what: "a name of letters, digits and _; no digit comes first",
+    what: "letters, digits and _, not starting with a digit",
 };
 
 static ENV: Opt = Opt {
     name: "--env",
     takes: NAME,
-    help: "the variable that gets the token",
+    help: "put the token into this variable",
 };
 
 static FILE: Opt = Opt {
     name: "--file",
     takes: NAME,
-    help: "the variable that gets the path of a file with it",
+    help: "put the path of a token file, kept fresh, into this\nvariable",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "exec",
     usage: "[--env NAME] [--file NAME] [PROFILE] -- COMMAND...",
-    does: "run COMMAND with JETON_SOCKET and JETON_PROFILE set, and
-with the token, or the path of a file kept fresh, in NAME",
+    does: "run COMMAND with JETON_SOCKET and JETON_PROFILE set;
+--env puts the token into NAME, --file a token file's path",
     options: &[&ENV, &FILE],
     profile: Profile::ArgumentOrVariable,
 };

@@ -15,13 +15,13 @@ static USERNAME: Opt = Opt {
         name: "NAME",
         what: "a user name of letters, digits and ._-@+<>",
     },
-    help: "a client that names this user",
+    help: "explain it for a client that sends this user name",
 };
 
 static JSON: Opt = Opt {
     name: "--json",
     takes: OptionArgument::Nothing,
-    help: "print it for a program, as JSON",
+    help: "print JSON",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {

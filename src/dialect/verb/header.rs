@@ -12,7 +12,7 @@ use crate::wire::frame::Reply;
 static CURL_CONFIG: Opt = Opt {
     name: "--curl-config",
     takes: OptionArgument::Nothing,
-    help: "print it as a line of curl's configuration, for curl -K -",
+    help: "print a line of curl's configuration, for curl -K -",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {

@@ -12,13 +12,13 @@ static WAIT: Opt = Opt {
     name: "--wait",
     // The start of a job may wait for a daemon, but not forever.
     takes: OptionArgument::Seconds(Duration::from_secs(3_600)),
-    help: "wait at most S seconds for it (0)",
+    help: "wait at most S seconds (0)",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "ready",
     usage: "[PROFILE] [--wait S]",
-    does: "succeed when a token can be served; --wait S waits for it",
+    does: "succeed if a token can be served; --wait S waits for one",
     options: &[&WAIT],
     profile: Profile::ArgumentOrVariable,
 };

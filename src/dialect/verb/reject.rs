@@ -19,7 +19,7 @@ static GENERATION: Opt = Opt {
         name: "N",
         what: "the number that 'jeton token --json' shows",
     },
-    help: "the token by its number",
+    help: "report the token with this generation number",
 };
 
 static SHA256: Opt = Opt {
@@ -28,13 +28,14 @@ static SHA256: Opt = Opt {
         name: "HEX",
         what: "64 hexadecimal digits",
     },
-    help: "the token by its SHA-256",
+    help: "report the token with this SHA-256 hash",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "reject",
     usage: "[PROFILE] [--generation N | --sha256 HEX] [--max-wait S] [--json]",
-    does: "the token on standard input was rejected: print the next",
+    does: "report the token on standard input as rejected, and
+print the next one",
     options: &[&GENERATION, &SHA256, &MAX_WAIT, &JSON],
     profile: Profile::ArgumentOrVariable,
 };

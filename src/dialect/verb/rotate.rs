@@ -10,26 +10,32 @@ use crate::query::{Print, PrintContext, Question, RotateQuery, RotationEvent};
 use crate::wire::frame::{Invocation, Reply};
 use crate::wire::rotation::{StepEnd, StepReply};
 
-static WAIT: Opt = flag("--wait", "end with the rotation, and not with the switch");
+static WAIT: Opt = flag(
+    "--wait",
+    "return when the rotation has ended, not at the switch",
+);
 static IN_PLACE: Opt = flag(
     "--in-place",
-    "have the issuer replace the secret of the key, which\nrevokes the old secret at once",
+    "let the issuer replace the key's secret; this revokes\nthe old secret at once",
 );
 static YES: Opt = flag("--yes", "do not ask before a rotation in place");
 static FINISH: Opt = flag(
     "--finish",
-    "delete the old key without waiting for proof or for\nrotate-grace: now where the issuer tells no login, else\nwhen its tokens expired",
+    "delete the old key without waiting for proof or for\nrotate-grace: at once if the issuer reports no last login,\notherwise when its tokens have expired",
 );
-static TAKE_OVER: Opt = flag("--take-over", "go on with the rotation of another host");
+static TAKE_OVER: Opt = flag(
+    "--take-over",
+    "continue a rotation that another host has started",
+);
 static WITH: Opt = Opt {
     name: "--with",
     takes: OptionArgument::Word {
         name: "PROFILE",
         what: "the name of a profile of the same user",
     },
-    help: "the profile whose token may manage the keys",
+    help: "use this profile's token to manage the keys",
 };
-static JSON: Opt = flag("--json", "print each step for a program, as a line of JSON");
+static JSON: Opt = flag("--json", "print each step as a line of JSON");
 
 const fn flag(name: &'static str, help: &'static str) -> Opt {
     Opt {
@@ -42,7 +48,7 @@ const fn flag(name: &'static str, help: &'static str) -> Opt {
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "rotate",
     usage: "[PROFILE] [--wait] [--finish] [--in-place [--yes]] [--take-over] [--with PROFILE] [--json]",
-    does: "replace the key by a new one; the old one works until then",
+    does: "replace the key with a new one, then delete the old one",
     options: &[&WAIT, &IN_PLACE, &YES, &FINISH, &TAKE_OVER, &WITH, &JSON],
     profile: Profile::ArgumentOrVariable,
 };

@@ -14,13 +14,13 @@ use crate::wire::{ProfileReply, VersionReply};
 static JSON: Opt = Opt {
     name: "--json",
     takes: OptionArgument::Nothing,
-    help: "print them for a program, as JSON",
+    help: "print JSON",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "status",
     usage: "[PROFILE] [--json]",
-    does: "show the state of the profiles; --json for programs",
+    does: "show the state of the profiles",
     options: &[&JSON],
     // Without an argument it lists all profiles, whatever `JETON_PROFILE` says.
     profile: Profile::Argument,

@@ -19,7 +19,7 @@ static FOR: Opt = Opt {
         name: "CLIENT",
         what: "claude-code, codex, dvc or rclone",
     },
-    help: "a token that is valid for as long as CLIENT keeps it",
+    help: "require a token that is valid while CLIENT keeps it",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {

@@ -12,13 +12,13 @@ static SINCE: Opt = Opt {
         name: "GENERATION",
         what: "the generation of the token that is known already",
     },
-    help: "leave out a token that is known",
+    help: "leave out the current token if it has this generation",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "watch",
     usage: "[PROFILE] [--since GENERATION]",
-    does: "print each new token and state as a line of JSON",
+    does: "print each new token and each change of state as JSON",
     options: &[&SINCE],
     profile: Profile::ArgumentOrVariable,
 };

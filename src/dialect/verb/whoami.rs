@@ -13,13 +13,13 @@ use crate::wire::frame::Reply;
 static JSON: Opt = Opt {
     name: "--json",
     takes: OptionArgument::Nothing,
-    help: "print it for a program, as JSON",
+    help: "print JSON",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "whoami",
     usage: "[PROFILE] [--json]",
-    does: "show whose the token is: user, roles, key, clusters",
+    does: "show the token's identity: user, roles, key, clusters",
     options: &[&JSON],
     profile: Profile::ArgumentOrVariable,
 };

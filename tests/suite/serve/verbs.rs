@@ -62,7 +62,7 @@ fn every_verb_prints_its_documented_output() {
     let help = done(&["help"]);
     // All that the companion prints without a daemon, and more.
     for line in include_str!("../../../src/bin/jeton/help.txt").lines() {
-        let is_of_the_daemon = line.contains("jetond runs") || line.contains("them up:");
+        let is_of_the_daemon = line.contains("jetond runs") || line.contains("To set up a tool:");
         assert!(
             is_of_the_daemon || help.lines().any(|other| other == line),
             "{line}"
