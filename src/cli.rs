@@ -71,9 +71,9 @@ struct CommandLine {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 the issuer refuses, the output cannot be written, or jetond has a fault; 64 wrong usage; 75 try \
-again later (a daemon already runs, the issuer cannot be reached, a disk is full); 78 trying again does not help (the \
-configuration, a certificate, an address where no issuer answers).";
+Exit codes: 0 done; 1 the issuer refuses, the output cannot be written, or jetond fails; 64 wrong usage; 75 temporary \
+failure, try again later (a daemon already runs, the issuer cannot be reached, a disk is full); 78 fix something first \
+(the configuration, a certificate, an address where no issuer answers).";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -81,7 +81,7 @@ enum Command {
     Run(run::RunOrWrapArgs),
     /// Enrol a credential: get one token as proof, then store it and write the profile
     Add(Box<add::AddArgs>),
-    /// Manage the keys of Run:ai's users: access keys, once called user applications or applications
+    /// Manage the access keys of Run:ai users (formerly user applications or applications)
     #[command(
         visible_aliases = ["application", "user-application", "access-key"],
         aliases = ["apps", "applications", "user-applications", "access-keys", "key", "keys"],
@@ -90,29 +90,30 @@ enum Command {
     App(Box<app::AppArgs>),
     /// Forget a profile and its credential
     Remove(remove::RemoveArgs),
-    /// Move a profile's credential into another store: copy, read back, prove with a token, switch, remove
+    /// Move a profile's credential to another store: copy it, read it back, get a token with it, switch, remove the old
+    /// copy
     Migrate(migrate::MigrateArgs),
-    /// Create a store of encrypted credentials (age), which a passphrase opens; moves no profile
+    /// Create a store of encrypted credentials (age), which a passphrase unlocks; existing profiles stay where they are
     EncryptStore(encrypt_store::EncryptStoreArgs),
     /// Let the running daemon open the store of encrypted credentials, until it is locked or the daemon ends
     Unlock(unlock::UnlockArgs),
-    /// Have the running daemon forget the key of that store, and every credential and token from it
+    /// Make the running daemon forget the key of the encrypted store, and every credential and token from it
     Lock(unlock::LockArgs),
-    /// Put profiles into a file that a passphrase opens, for another machine
+    /// Write profiles to a passphrase-protected file, for another machine
     Export(export::ExportArgs),
-    /// Take profiles out of such a file: show where each secret is sent, ask, prove with a token, write
+    /// Import profiles from an exported file: show where each secret will be sent, ask, get a token with it, store it
     Import(import::ImportArgs),
     /// Report every fault of the configuration and the store
     Check(check::CheckArgs),
-    /// Find what keeps tokens from being served (sockets, store, issuers, clock, system), and say what to do
+    /// Find out why tokens are not served (sockets, store, issuers, clock, system), and propose a fix
     Doctor(doctor::DoctorArgs),
-    /// Print the lines that make git, docker, kubectl, pip and others get their tokens here, or make the change
+    /// Print the lines that make git, docker, kubectl, pip and other tools get their tokens from Jeton, or apply them
     Setup(setup::SetupArgs),
-    /// Make links to the companion under the names by which docker, git and others start their helpers
+    /// Create links to the companion under the helper names that docker, git and other tools start
     InstallHelpers(helpers::HelpersArgs),
     /// Remove the links that install-helpers has made
     UninstallHelpers(helpers::HelpersArgs),
-    /// Show in half a minute what Jeton is for: no account needed
+    /// Show what Jeton does, in half a minute; needs no account
     Demo(demo::DemoArgs),
     /// Run a control plane like Run:ai's on this machine, for tests and trials
     Sandbox(sandbox::SandboxArgs),

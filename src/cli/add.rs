@@ -59,13 +59,13 @@ pub(super) struct AddArgs {
     /// How to reach the issuer: http://HOST:PORT, or "environment" for HTTPS_PROXY
     #[arg(long, value_parser = Proxy::parse)]
     proxy: Option<Proxy>,
-    /// The certificate to show to the issuer, in PEM form
+    /// The client certificate for the issuer, in PEM form
     #[arg(long, value_name = "PATH", requires = "client_key")]
     client_certificate: Option<PathBuf>,
     /// The certificate's key, in PEM form and not encrypted
     #[arg(long, value_name = "PATH", requires = "client_certificate")]
     client_key: Option<PathBuf>,
-    /// The client ID; asked for when it is missing
+    /// The client ID; if missing, jetond asks for it
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
     /// Read the client secret from standard input
@@ -74,10 +74,11 @@ pub(super) struct AddArgs {
     /// Read the client secret from a file
     #[arg(long, value_name = "PATH")]
     client_secret_file: Option<PathBuf>,
-    /// Where to keep the credential; by default encrypted-file once it exists, else keyring if it works, else file
+    /// The store for the credential; default: encrypted-file if that store exists, otherwise keyring if it works,
+    /// otherwise file
     #[arg(long, value_name = "STORE", value_parser = store_choice::asked())]
     store: Option<StoreKind>,
-    /// Bind the credential of an existing profile to what the configuration says now, or give the profile a new credential
+    /// Bind an existing profile's credential to the current configuration, or replace the credential
     #[arg(long, conflicts_with_all = ["ca_file", "proxy", "client_certificate", "client_key", "store"])]
     rebind: bool,
     #[command(flatten)]

@@ -29,8 +29,7 @@ Manage the keys of Run:ai's users. An access key (2.24 and later), a user applic
 of a user are the same thing in different releases: a client ID and a client secret that get tokens with their user's \
 roles. For the organisation's own keys (service accounts and applications), give --kind.
 
-Each command uses a token that the running daemon gives. A secret that the server makes goes straight into a store or a \
-file: it is never printed.";
+Each command uses a token from the running daemon. A new secret goes directly to a store or a file; it is never printed.";
 
 /// The arguments of `jetond app`.
 #[derive(Debug, clap::Args)]
@@ -45,11 +44,11 @@ enum AppCommand {
     List(reading::ListArgs),
     /// Show one key
     Show(reading::ShowArgs),
-    /// Make a key, and put its secret straight into a store or a file
+    /// Create a key and write its secret directly to a store or a file
     Create(create::CreateArgs),
-    /// Make a new secret for a key, and put it straight into a store or a file; the old one is revoked at once
+    /// Replace a key's secret and write the new one directly to a store or a file; the old secret is revoked at once
     Regenerate(regenerate::RegenerateArgs),
-    /// Delete a key; its secret is revoked at once
+    /// Delete a key; this revokes its secret at once
     Delete(delete::DeleteArgs),
 }
 

@@ -28,7 +28,7 @@ use crate::process::signals::Signals;
 /// The arguments of `jetond demo`.
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArgs {
-    /// Shorter, without pauses for the reader: for tests
+    /// Run a shorter demo without pauses, for tests
     #[arg(long, hide = true)]
     quick: bool,
 }

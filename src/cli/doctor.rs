@@ -47,7 +47,7 @@ pub(super) struct DoctorArgs {
     /// The token socket
     #[arg(long, value_name = "PATH")]
     pub(super) socket: Option<PathBuf>,
-    /// The findings as a JSON array of {check, profile, verdict, found, remedy}
+    /// Print the findings as a JSON array of {check, profile, verdict, found, remedy}
     #[arg(long)]
     json: bool,
 }

@@ -23,7 +23,7 @@ const NOTHING: &str = "nothing is changed";
 pub(super) struct EncryptStoreArgs {
     #[command(flatten)]
     passphrase: PassphraseArgs,
-    /// How much work a guess of the passphrase takes: 2^N times 1 KiB of memory
+    /// The cost of each attempt to guess the passphrase: 2^N KiB of memory
     #[arg(long, value_name = "N", value_parser = WorkFactor::parse, default_value_t = WorkFactor::USUAL)]
     work_factor: WorkFactor,
     #[command(flatten)]

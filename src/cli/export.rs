@@ -37,7 +37,7 @@ pub(super) struct ExportArgs {
     /// The file, which must not exist yet
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
-    /// Remove the profiles here, once the file was written, read back and opened
+    /// Remove the profiles from this machine after the file was written, read back and opened
     #[arg(long = "move")]
     moves: bool,
     /// Read the passphrase from this file instead of asking for it
@@ -46,7 +46,7 @@ pub(super) struct ExportArgs {
     /// Read the passphrase of the store of encrypted files from this file instead of asking for it
     #[arg(long, value_name = "PATH")]
     store_passphrase_file: Option<PathBuf>,
-    /// With --move, remove them without asking
+    /// With --move, remove the profiles without asking
     #[arg(long, requires = "moves")]
     yes: bool,
     /// How much work it takes to try a passphrase: 18 is about a second and 256 MiB

@@ -25,14 +25,13 @@ const KEYRING: &str = "keyring";
 /// The arguments of both commands.
 #[derive(Debug, clap::Args)]
 pub(super) struct HelpersArgs {
-    /// The folder of the links, which the tools find by PATH
+    /// The folder for the links; it should be on PATH
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// The programs, or the verbs of the companion that they stand for; without a name all but keyring, which needs a
-    /// folder of its own
+    /// The helpers, by program name or companion verb; default: all except keyring, which needs a folder of its own
     #[arg(value_name = "NAME", value_parser = names())]
     names: Vec<String>,
-    /// The companion that the links lead to, instead of the one beside this program
+    /// The companion to link to, instead of the one in jetond's own folder
     #[arg(long, value_name = "PATH")]
     jeton: Option<PathBuf>,
 }

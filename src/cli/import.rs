@@ -37,13 +37,14 @@ use plan::{ImportContext, NOTHING, Plan};
 pub(super) struct ImportArgs {
     /// The file
     file: PathBuf,
-    /// The profiles to import; without any, all in the file
+    /// The profiles to import; default: all in the file
     #[arg(value_name = "PROFILE", value_parser = ProfileName::parse)]
     names: Vec<ProfileName>,
-    /// Give the one profile that is imported another name
+    /// Import a single profile under another name
     #[arg(long = "as", value_name = "NAME", value_parser = ProfileName::parse)]
     renamed: Option<ProfileName>,
-    /// Where to keep the credentials; without it the OS keyring if it can be used here, else a file
+    /// The store for the credentials; default: encrypted-file if that store exists, otherwise keyring if it works,
+    /// otherwise file
     #[arg(long, value_name = "STORE", value_parser = store_choice::asked())]
     store: Option<StoreKind>,
     /// Read the passphrase from this file instead of asking for it

@@ -31,7 +31,7 @@ pub(super) struct MigrateArgs {
     /// The profile
     #[arg(value_parser = ProfileName::parse)]
     name: ProfileName,
-    /// Where to keep its credential from now on
+    /// The store to move the credential to
     #[arg(long, value_name = "STORE", value_parser = store_choice::asked())]
     to: StoreKind,
     /// Where the passphrase of the store of encrypted files comes from, if the credential leaves that

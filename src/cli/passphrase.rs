@@ -61,7 +61,7 @@ impl PassphraseArgs {
                 true => Ok(None),
                 false => Err(fail(
                     Exit::Usage,
-                    "there is no terminal to ask for the passphrase on: give --passphrase-file PATH, or --passphrase-credential NAME",
+                    "cannot ask for the passphrase without a terminal: give --passphrase-file PATH or --passphrase-credential NAME",
                 )),
             };
         };

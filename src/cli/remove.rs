@@ -37,8 +37,8 @@ pub(super) struct RemoveArgs {
     /// Remove it without asking
     #[arg(long)]
     yes: bool,
-    /// Remove it while its key is being rotated, or its token manages the keys of another rotation; keys that were made for
-    /// that may stay at the server
+    /// Remove the profile although its key is being rotated, or its token manages another rotation; keys created for
+    /// that rotation may remain at the server
     #[arg(long)]
     force: bool,
     #[command(flatten)]

@@ -32,7 +32,7 @@ pub(super) struct RunArgs {
     /// The admin socket
     #[arg(long, value_name = "PATH")]
     pub(super) admin_socket: Option<PathBuf>,
-    /// The format of the log (default: auto); JETON_LOG sets its level (default: info; with a CMD: warn)
+    /// The log format (default: auto); JETON_LOG sets the log level (default: info, or warn with CMD)
     #[arg(long, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
     /// Serve for the life of a command that the user started: leave the terminal to it, end when standard input does,
@@ -46,10 +46,11 @@ pub(super) struct RunArgs {
 pub(super) struct RunOrWrapArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
-    /// For a CMD that runs as another user, as `setpriv` or `gosu` start it: let in that user too, by name or number
+    /// Also serve this user (name or number), for a CMD that runs as another user, for example under `setpriv` or
+    /// `gosu`
     #[arg(long, value_name = "USER")]
     allow: Vec<String>,
-    /// Serve on a private socket for the life of this command, and end as it does
+    /// Serve on a private socket while this command runs, and exit with its code
     #[arg(last = true, value_name = "CMD", conflicts_with_all = ["socket", "admin_socket"])]
     command: Vec<OsString>,
 }

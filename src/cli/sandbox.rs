@@ -20,37 +20,38 @@ use crate::wire;
 /// The arguments of `jetond sandbox`.
 #[derive(Debug, clap::Args)]
 pub(super) struct SandboxArgs {
-    /// Which line of the control plane: 2.18, 2.20, 2.23 (tokens by v1), 2.24 or 3.0 (by v2 too)
+    /// The release line to simulate: 2.18, 2.20, 2.23 (token API v1), 2.24 or 3.0 (v1 and v2)
     #[arg(long, value_name = "LINE", default_value = "2.24")]
     api: Line,
     /// Where to listen: a loopback address, port 0 for any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// The client ID that it knows
+    /// The client ID that the sandbox accepts
     #[arg(long, value_name = "ID", default_value = "sandbox")]
     client_id: String,
-    /// The file of the client secret that it knows; without it, a random one is made in a new file of mode 0600
+    /// A file with the client secret that the sandbox accepts; default: a random secret in a new file of mode 0600
     #[arg(long, value_name = "PATH")]
     client_secret_file: Option<PathBuf>,
     /// The lifetime of its tokens in seconds, at least 1
     #[arg(long, value_name = "S", default_value = "3600", value_parser = life)]
     token_life: Duration,
-    /// Faults over time: lines of SECONDS FAULT, as `10 hang` and `20 none`, counted from the start; # begins a comment
+    /// A schedule of faults: lines `SECONDS FAULT`, such as `10 hang` and `20 none`, in seconds since the start; #
+    /// begins a comment
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
     /// Serve over TLS with a CA of its own: its certificate is written to a new file, which is removed at the end
     #[arg(long)]
     tls: bool,
-    /// Its user is no administrator: administrative calls get 403
+    /// Make its user a practitioner, not an administrator: administrative calls get 403
     #[arg(long)]
     practitioner: bool,
-    /// How it behaves beside its faults, as last-login:day; may be given several times (the control address explains them)
+    /// A setting such as last-login:day; repeatable (the control address lists all settings)
     #[arg(long = "set", value_name = "SETTING")]
     settings: Vec<Setting>,
-    /// A key's tokens die when its secret is regenerated, or it is deleted or disabled
+    /// Revoke a key's tokens when its secret is regenerated, or the key is deleted or disabled
     #[arg(long)]
     tokens_die: bool,
-    /// Unknown paths are 404 instead of a web page
+    /// Answer unknown paths with 404 instead of a web page
     #[arg(long)]
     no_web_page: bool,
 }

@@ -58,22 +58,22 @@ const SOCKET: &str = "socket";
 /// The arguments of `jetond setup`.
 #[derive(Debug, clap::Args)]
 pub(super) struct SetupArgs {
-    /// What to set up; without a name, all are listed
+    /// The tool to set up; without a name, jetond lists them all
     #[arg(value_name = "NAME", value_parser = names())]
     name: Option<String>,
     /// The address of the server that the tool sends tokens to, as https://git.example/team
     #[arg(value_name = "ADDRESS")]
     address: Option<String>,
-    /// The profile, where the configuration has none for the address
+    /// The profile to use if no hosts entry has the address
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
-    /// The companion that the tool is to start, instead of the one beside this program
+    /// The companion that the tool starts, instead of the one in jetond's own folder
     #[arg(long, value_name = "PATH")]
     jeton: Option<PathBuf>,
-    /// Make the change by the tool's own commands (git, kubectl, pip)
+    /// Apply the change with the tool's own commands (git, kubectl, pip)
     #[arg(long, conflicts_with = "undo")]
     apply: bool,
-    /// Restore what stood there before --apply
+    /// Restore the tool's configuration from before --apply
     #[arg(long)]
     undo: bool,
     #[command(flatten)]

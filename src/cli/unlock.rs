@@ -27,7 +27,7 @@ const NOT_UNLOCKED: &str = "nothing is unlocked";
 pub(super) struct UnlockArgs {
     #[command(flatten)]
     passphrase: PassphraseArgs,
-    /// The admin socket of the daemon; that of another user's daemon only after a question
+    /// The daemon's admin socket; jetond asks before it uses another user's daemon
     #[arg(long, value_name = "PATH")]
     admin_socket: Option<PathBuf>,
     #[command(flatten)]

@@ -32,7 +32,7 @@ pub(super) struct CreateArgs {
     whose: TokenProfile,
     #[command(flatten)]
     into: SecretTarget,
-    /// Try it even if the user has the maximum number of keys
+    /// Send the request even if the user already has the maximum number of keys
     #[arg(long)]
     anyway: bool,
     #[command(flatten)]

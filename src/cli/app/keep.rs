@@ -19,10 +19,11 @@ use crate::store::{Binding, Key, Record, SecretDestination, StoreError, StoreRea
 /// Where a new secret goes.
 #[derive(Debug, clap::Args)]
 pub(super) struct SecretTarget {
-    /// Make a profile of this name that uses the key, with the address, CA and proxy of the profile whose token is used
+    /// Create a profile with this name for the key; it gets the address, CA and proxy of the profile whose token is
+    /// used
     #[arg(long, value_name = "NEW", value_parser = ProfileName::parse, conflicts_with = "secret_file")]
     pub(super) enrol: Option<ProfileName>,
-    /// Put the secret into this file, which must not exist yet
+    /// Write the secret to this file, which must not exist yet
     #[arg(long, value_name = "PATH")]
     pub(super) secret_file: Option<PathBuf>,
 }

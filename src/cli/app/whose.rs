@@ -9,7 +9,7 @@ use crate::profile::ProfileName;
 /// Whose token to use, and which keys are meant.
 #[derive(Debug, clap::Args)]
 pub(super) struct KeyOptions {
-    /// Which keys: "auto" means the user's own, whatever the server calls them
+    /// The kind of keys; auto: the user's own keys, under the server's name for them
     #[arg(long, default_value = "auto", value_parser = kinds())]
     pub(super) kind: Kind,
     #[command(flatten)]
@@ -25,7 +25,7 @@ fn kinds() -> impl TypedValueParser<Value = Kind> {
 /// The profile whose token is used; else `JETON_PROFILE`, else the only one.
 #[derive(Debug, clap::Args)]
 pub(super) struct TokenProfile {
-    /// The profile whose token is used; else JETON_PROFILE, else the only one
+    /// The profile whose token to use; default: JETON_PROFILE, otherwise the only profile
     #[arg(value_parser = ProfileName::parse)]
     pub(super) profile: Option<ProfileName>,
 }
