@@ -36,7 +36,7 @@ const HOST: InvalidAddress = InvalidAddress(
 );
 const DOTS: InvalidAddress =
     InvalidAddress("the host begins or ends with a dot, or has two in a row");
-const PORT: InvalidAddress = InvalidAddress("the port is no number from 1 to 65535");
+const PORT: InvalidAddress = InvalidAddress("the port is not a number from 1 to 65535");
 const FRAGMENT: InvalidAddress = InvalidAddress("the address has a fragment");
 const PATH: InvalidAddress =
     InvalidAddress("programs read the path of the address in more than one way");

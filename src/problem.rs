@@ -200,8 +200,8 @@ mod tests {
             .until(Some(UnixTime::from_epoch(Duration::from_millis(1_500))));
         assert_eq!(
             String::from_utf8(problem.to_json()).unwrap(),
-            "{\"title\":\"No token now\",\"status\":503,\"code\":\"unavailable\",\"detail\":\"no valid token is held and \
-             the issuer gave none; 'jeton status' shows why\",\"profile\":\"research\",\"retry_at\":2}"
+            "{\"title\":\"No token now\",\"status\":503,\"code\":\"unavailable\",\"detail\":\"there is no valid token, and \
+             the issuer did not issue one; 'jeton status' shows why\",\"profile\":\"research\",\"retry_at\":2}"
         );
     }
 }

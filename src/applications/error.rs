@@ -83,7 +83,7 @@ impl ApiError {
             403 => (
                 ApiErrorKind::Forbidden,
                 "does not let the token's user do this",
-                "use a profile whose user may, or ask an administrator for the permission".to_owned(),
+                "use a profile whose user has the permission, or ask an administrator for it".to_owned(),
             ),
             404 => (
                 ApiErrorKind::NotFound,

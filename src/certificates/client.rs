@@ -248,7 +248,7 @@ impl fmt::Display for ClientFileError {
             }
             ClientFileFault::OldVersion(version) => write!(
                 f,
-                "is of version {version} (X.509v{version}), and TLS takes version 3 alone: have it issued again with extensions, such as extendedKeyUsage = clientAuth"
+                "has version {version} (X.509v{version}), and TLS accepts only version 3: have it reissued with extensions such as extendedKeyUsage = clientAuth"
             ),
             ClientFileFault::Mismatch(key) => write!(
                 f,

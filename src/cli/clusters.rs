@@ -146,7 +146,9 @@ impl ClusterVersions {
         Self::Good(match all - known {
             0 => format!("none of {all} is below 2.20"),
             unknown => {
-                format!("none of {all} is known to be below 2.20; {unknown} without a version")
+                format!(
+                    "none of {all} clusters is known to be below 2.20; {unknown} without a known version"
+                )
             }
         })
     }
@@ -172,7 +174,7 @@ mod tests {
         assert_eq!(of(&[Some("2.20.1")]), good("none of 1 is below 2.20"));
         assert_eq!(
             of(&[Some("3.0"), None, Some("latest")]),
-            good("none of 3 is known to be below 2.20; 2 without a version")
+            good("none of 3 clusters is known to be below 2.20; 2 without a known version")
         );
         let ClusterVersions::Old(text) = of(&[None, Some("2.9.4"), Some("2.24")]) else {
             panic!("2.9 is below 2.20");

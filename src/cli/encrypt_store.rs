@@ -68,10 +68,10 @@ fn try_encrypt(args: &EncryptStoreArgs, env: &Env) -> Result<(), Exit> {
     };
     {
         let _lock = target
-            .lock("the identity is made, and its recipient is not written; run this again")?;
+            .lock("the identity was created, but its recipient was not written to the configuration; run the command again")?;
         let set = |text: &str| config::set_recipient(text, &recipient);
         target.change(&before.content, set).map_err(|error| {
-            error.tell("the identity is made, and its recipient may not be written; run this again")
+            error.tell("the identity was created, but its recipient may be missing in the configuration; run the command again")
         })?;
     }
     let path = file.path().display();

@@ -128,7 +128,7 @@ impl Export<'_> {
             self.file.display()
         );
         if !prompt::possible() {
-            let what = format!("{NOTHING}: there is no terminal to ask on; with --yes, {what}");
+            let what = format!("{NOTHING}: without a terminal this needs --yes; then {what}");
             return Err(fail(Exit::Usage, what));
         }
         print_note(what);
@@ -238,7 +238,7 @@ impl Export<'_> {
             Ok(_) => {
                 made.discard();
                 Err(failed(
-                    "what was read back is not what was written".to_owned(),
+                    "the file that was read back differs from what was written".to_owned(),
                 ))
             }
             Err(why) => {

@@ -209,7 +209,7 @@ impl Import<'_> {
         }
         if !prompt::possible() {
             let what = format!(
-                "{NOTHING}: there is no terminal to ask on; with --yes, each secret is sent to the address above"
+                "{NOTHING}: without a terminal this needs --yes; then each secret is sent to the address above"
             );
             return Err(fail(Exit::Usage, what));
         }

@@ -113,7 +113,7 @@ fn of_rotation(rotation: RotationReport) -> Leftover {
 /// Describes the recorded binding of a source that is no longer used.
 fn of_binding(target: &Target, path: PathBuf) -> Leftover {
     let what = format!(
-        "no profile of {} reads the credential from a source whose use this file records",
+        "this file records a credential source that no profile of {} uses",
         target.config.display()
     );
     let remedy = format!(

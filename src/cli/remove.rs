@@ -120,7 +120,7 @@ pub(super) fn remove_moved(
 /// Asks a person to confirm. Without a terminal the command line needs `--yes`.
 fn confirm(what: &str) -> Result<(), Exit> {
     if !prompt::possible() {
-        let what = format!("{NOTHING}: there is no terminal to ask on; with --yes, {what}");
+        let what = format!("{NOTHING}: without a terminal this needs --yes; then {what}");
         return Err(fail(Exit::Usage, what));
     }
     print_note(what);

@@ -95,7 +95,7 @@ pub(super) fn setup(args: &SetupArgs, env: &Env) -> Exit {
     };
     let Some(recipe) = RECIPES.iter().find(|recipe| recipe.name == name) else {
         if args.names_a_tools_options() {
-            return Refusal::usage("setup socket takes --config, --state and --system alone")
+            return Refusal::usage("'setup socket' takes only --config, --state and --system")
                 .tell();
         }
         return socket::socket(&args.target, env)

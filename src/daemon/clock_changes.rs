@@ -22,10 +22,10 @@ pub async fn report_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
         let now = jumps.now();
         // A clock that is set every few seconds must log two lines in all, not one per step.
         if let Some(times) = suspends.end_if_quiet(now).filter(|times| *times > 1) {
-            info!(times, "the machine is no longer suspended repeatedly");
+            info!(times, "the repeated suspends of this machine have stopped");
         }
         if let Some(times) = steps.end_if_quiet(now).filter(|times| *times > 1) {
-            info!(times, "the wall clock is no longer set repeatedly");
+            info!(times, "the repeated changes of the wall clock have stopped");
         }
         let Some(jump) = jump else { continue };
         if let Some(suspended) = jump.suspended {

@@ -181,7 +181,7 @@ impl SinkTasks {
             tokio::spawn(async move {
                 if let Err(why) = calls.remove(&path, now).await {
                     let path = path.display();
-                    warn!(%profile, %path, "a file with a token is no longer kept, and was not removed: {why}");
+                    warn!(%profile, %path, "an obsolete token file could not be removed: {why}");
                 }
             });
         }

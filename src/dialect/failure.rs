@@ -62,7 +62,7 @@ mod tests {
             failure(&problem, now),
             reply(
                 "",
-                "jeton: research: no valid token is held and the issuer gave none; 'jeton status' shows why \
+                "jeton: research: there is no valid token, and the issuer did not issue one; 'jeton status' shows why \
                  (next attempt in 1 min 30 s)\n",
                 75
             )

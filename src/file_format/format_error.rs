@@ -17,7 +17,7 @@ impl fmt::Display for FormatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAJwt => f.write_str(
-                "the token is no JWT, so it is not written; if its reader takes any token, use format = \"raw\"",
+                "the token is not a JWT, so it is not written; if the reader accepts any token, use format = \"raw\"",
             ),
             Self::Ambiguous(format) => write!(
                 f,

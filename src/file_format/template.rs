@@ -125,7 +125,10 @@ impl fmt::Display for InvalidTemplate {
                 f,
                 "{{{{ begins a placeholder that }}}} does not end; there are {known}"
             ),
-            Self::NoToken => write!(f, "no placeholder stands for the token; there are {known}"),
+            Self::NoToken => write!(
+                f,
+                "the template has no placeholder for the token; known placeholders: {known}"
+            ),
         }
     }
 }

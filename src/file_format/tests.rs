@@ -140,8 +140,11 @@ fn a_template_needs_the_token_and_only_known_placeholders() {
             "{{token}} {{token",
             "{{ begins a placeholder that }} does not end",
         ),
-        ("{token}", "no placeholder stands for the token"),
-        ("{{expires_at}}", "no placeholder stands for the token"),
+        ("{token}", "the template has no placeholder for the token"),
+        (
+            "{{expires_at}}",
+            "the template has no placeholder for the token",
+        ),
         (
             "{{token}} {{a\u{1b}[m}}",
             "{{a\\u{1b}[m}} is no placeholder",

@@ -78,7 +78,7 @@ pub const TABLE: &[Row] = &[
         413,
         64,
         "Request too large",
-        "the request is larger than this path takes",
+        "the request is larger than this path allows",
     ),
     row(
         Code::MethodNotAllowed,
@@ -86,7 +86,7 @@ pub const TABLE: &[Row] = &[
         405,
         64,
         "Method not allowed",
-        "this path takes another method",
+        "this path does not allow the method; see the Allow header",
     ),
     row(
         Code::NotFound,
@@ -134,7 +134,7 @@ pub const TABLE: &[Row] = &[
         409,
         78,
         "Address changed",
-        "the configuration or the issuer's discovery document names another provider, address, CA or proxy than the credential was enrolled for, so nothing is sent; if that is right, run 'jetond add NAME --rebind'",
+        "the provider, address, CA or proxy differs from the one at enrolment, so the secret is not sent; if the change is intended, run 'jetond add NAME --rebind'",
     ),
     row(
         Code::RejectedByProvider,
@@ -150,7 +150,7 @@ pub const TABLE: &[Row] = &[
         503,
         75,
         "No token now",
-        "no valid token is held and the issuer gave none; 'jeton status' shows why",
+        "there is no valid token, and the issuer did not issue one; 'jeton status' shows why",
     ),
     row(
         Code::Deadline,
@@ -166,7 +166,7 @@ pub const TABLE: &[Row] = &[
         429,
         75,
         "Too many refreshes",
-        "a refresh can be asked for once in 10 s and 20 times an hour",
+        "too many refreshes: at most one in 10 s and 20 in an hour",
     ),
     row(
         Code::CoolingDown,
@@ -174,7 +174,7 @@ pub const TABLE: &[Row] = &[
         503,
         75,
         "Cooling down",
-        "fresh tokens keep being rejected, so the service that rejects them is at fault; trying again later",
+        "new tokens are rejected as well, so the service that rejects them is probably at fault; Jeton gets the next token later",
     ),
     row(
         Code::Conflict,

@@ -104,7 +104,7 @@ impl fmt::Display for SinkError {
                 "a folder is there, and stays; move it away, or choose another path",
             ),
             SinkErrorKind::Mounted => f.write_str(
-                "what is there is mounted from elsewhere, so it cannot be replaced; mount the folder, never the single file",
+                "the file is a mount point, so it cannot be replaced; mount the folder, never the single file",
             ),
             SinkErrorKind::OwnerNeedsRoot(uid) => write!(
                 f,

@@ -166,7 +166,7 @@ fn parse(json: &[u8], profile: &ProfileName) -> Result<RecordedBinding, StoreErr
         return Err(malformed("it is of another profile"));
     }
     let endpoint = Url::parse(&form.endpoint);
-    let endpoint = endpoint.map_err(|_| malformed("its endpoint is no address"))?;
+    let endpoint = endpoint.map_err(|_| malformed("its endpoint is not an address"))?;
     Ok(RecordedBinding {
         binding: Binding {
             bound: BoundTarget::Endpoint {

@@ -167,7 +167,7 @@ fn check_owner(profile: &ProfileName, json: &[u8]) -> Result<(), StoreErrorKind>
     let owner: Owner = serde_json::from_slice(json).map_err(|error| StoreErrorKind::Malformed {
         line: error.line(),
         column: error.column(),
-        what: "it does not say whose record it is",
+        what: "it does not name its profile",
     })?;
     if owner.profile == profile.as_str() {
         return Ok(());
@@ -177,7 +177,7 @@ fn check_owner(profile: &ProfileName, json: &[u8]) -> Result<(), StoreErrorKind>
         Err(_) => StoreErrorKind::Malformed {
             line: 0,
             column: 0,
-            what: "it is the record of something that is no profile",
+            what: "it names an invalid profile",
         },
     })
 }

@@ -66,7 +66,7 @@ impl fmt::Display for InvalidContent {
             ),
             Self::UnknownField(field) => write!(
                 f,
-                "it has more than a credential and what that was enrolled for ({field}): 'jetond export' writes no such file"
+                "it has an unexpected field ({field}): 'jetond export' does not write such a file"
             ),
             Self::Name => f.write_str("the name of a profile in it is not valid, or there twice"),
             Self::Profile { name, what } => write!(f, "{name}: {what}"),

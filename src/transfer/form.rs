@@ -191,7 +191,7 @@ impl ReadProfile {
         let provider =
             provider.ok_or_else(|| wrong("it does not say who issues its tokens".to_owned()))?;
         let endpoint = Url::parse(&self.endpoint)
-            .map_err(|_| wrong("its endpoint is no address".to_owned()))?;
+            .map_err(|_| wrong("its endpoint is not an address".to_owned()))?;
         // The endpoint that the user sees must be the one that is asked.
         if provider.endpoint().is_some_and(|own| own != endpoint) {
             return Err(wrong(

@@ -166,7 +166,7 @@ fn a_fault_in_an_export_file_is_reported_without_values() {
             "https://mallory/",
             "differs from that of its settings",
         ),
-        ("/profiles/0/endpoint", "canary", "is no address"),
+        ("/profiles/0/endpoint", "canary", "is not an address"),
         ("/profiles/1/ca", "canary", "CA certificates"),
         ("/profiles/1/proxy", "canary", "proxy"),
         ("/profiles/1/client_id", "", "credential"),

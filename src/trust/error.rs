@@ -82,11 +82,11 @@ impl UntrustedPath {
             TrustFault::IsALink => "it is a symbolic link, which is not followed here".into(),
             TrustFault::TooManyLinks => "too many symbolic links".into(),
             TrustFault::Owner { owner, uid: 0, .. } => format!(
-                "it belongs to {}, and that user could change what is read",
+                "it belongs to {}, and that user could change it",
                 User(*owner)
             ),
             TrustFault::Owner { owner, uid, .. } => format!(
-                "it belongs to {}, neither to root nor to uid {uid}, and that user could change what is read",
+                "it belongs to {}, not to root or uid {uid}, and that user could change it",
                 User(*owner)
             ),
             TrustFault::NotOurs { owner, uid } => format!(

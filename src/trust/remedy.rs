@@ -111,7 +111,7 @@ fn remedy_in(
         TrustFault::Open { mode, folder } => match purpose {
             // Only for a file: an open folder is reported before the files in it.
             Purpose::Secret if !folder => {
-                format!("chmod 600 {shown}, and replace the secret if somebody may have read it")
+                format!("chmod 600 {shown}, and replace the secret if another user may have read it")
             }
             Purpose::Socket { named: true } if is_shared(path, *mode) => folder_of_its_own(path),
             Purpose::Socket { named: true } => {
@@ -271,7 +271,7 @@ fn readable(path: &Path, reader: u32, owner: u32, has_list: bool) -> String {
         0 => format!("{change} as root"),
         owner => format!("{change} as uid {owner}"),
     };
-    format!("{change}, and replace the key if somebody may have read it")
+    format!("{change}, and replace the key if another user may have read it")
 }
 
 /// Suggests a folder for the socket alone, below a folder that has other uses.

@@ -300,7 +300,7 @@ fn an_untrusted_owner_is_named_and_root_is_not_named_twice() {
         };
         UntrustedPath::new(std::path::Path::new("/x"), why).what()
     };
-    assert!(what(1_000).contains("4711, neither to root nor to uid 1000, and"));
+    assert!(what(1_000).contains("4711, not to root or uid 1000, and"));
     let of_root = what(0);
     assert!(of_root.contains("4711, and that user could"), "{of_root}");
 }

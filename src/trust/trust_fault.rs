@@ -195,10 +195,10 @@ impl fmt::Display for GroupFault {
             Self::Member(name) => write!(f, "{name} is in it too"),
             Self::Password => f.write_str("it has a password"),
             Self::NoAccount(uid) => write!(f, "/etc/passwd does not list uid {uid}"),
-            Self::Elsewhere(source) => write!(f, "{source} may know more members of it"),
+            Self::Elsewhere(source) => write!(f, "{source} may list further members"),
             Self::Unreadable(path) => write!(f, "{path} cannot be read in full"),
             Self::Mapped => f.write_str("it is a group from outside of this user namespace"),
-            Self::AccessList => f.write_str("an access list lets in others, see getfacl"),
+            Self::AccessList => f.write_str("an access list grants others access, see getfacl"),
         }
     }
 }

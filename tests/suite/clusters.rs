@@ -33,7 +33,7 @@ fn doctor_and_check_name_old_clusters_without_a_token_request() {
     for (clusters, verdict, says) in [
         ("2.24.1,2.20.0,10.0,v3.1", "ok", "none of 4 is below 2.20"),
         ("none", "ok", "none of 0"),
-        ("null,absent,2.24.1", "ok", "2 without a version"),
+        ("null,absent,2.24.1", "ok", "2 without a known version"),
         ("2.24.1,2.9.9", "warn", "below it: sandbox-2 (2.9.9)"),
         (
             "2.19.30,null,1.99",

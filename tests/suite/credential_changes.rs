@@ -358,7 +358,7 @@ fn a_new_client_id_is_never_sent_with_the_old_secret() {
     assert_eq!(env.sandbox().stats().rejected, 2);
     env.replace_secret();
     fs::write(&id, "test-client").unwrap();
-    daemon.wait_for_log("its secret has not; waiting for the rest");
+    daemon.wait_for_log("the secret has not; waiting for the new secret");
     let new = env.secret_file();
     assert_eq!(new, secret);
     wait_until("a token", || is_served(&env, &daemon));

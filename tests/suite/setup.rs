@@ -132,7 +132,10 @@ fn the_printed_lines_use_the_profile_that_has_the_address() {
         (&["git", "https://user:hunter2@git.example"], "names a user"),
         (&["git", "http://git.example"], "only https"),
         (&["git", "https://git.example/../x"], "more than one way"),
-        (&["docker", "reg.example/team"], "leave out the path"),
+        (
+            &["docker", "reg.example/team"],
+            "leave the path out of ADDRESS",
+        ),
         (&["curl", "git.example", "--jeton", "jeton"], "absolute"),
         (&["curl", "git.example", "--apply"], "has no command"),
         (&["socket", "git.example"], "alone"),

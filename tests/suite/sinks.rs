@@ -254,13 +254,13 @@ fn a_non_jwt_is_not_written_to_a_jwt_sink() {
     wait_until("the failure", || sink(&env)["state"] == "failed");
     assert!(!file.exists());
     let shown = env.jeton(&["status"]).stdout;
-    assert!(shown.contains("no JWT"), "{shown}");
+    assert!(shown.contains("not a JWT"), "{shown}");
     let found = env.jetond(&["doctor", "--json"]).stdout;
     let found: Value = serde_json::from_str(&found).unwrap();
     let mut files = found.as_array().unwrap().iter();
     let finding = files.find(|finding| finding["check"] == "file").unwrap();
     assert_eq!(finding["verdict"], "fail", "{finding}");
-    assert!(finding["found"].as_str().unwrap().contains("no JWT"));
+    assert!(finding["found"].as_str().unwrap().contains("not a JWT"));
     assert!(finding["remedy"].as_str().unwrap().contains("raw"));
     // The next token is a JWT.
     env.fault("none");

@@ -202,7 +202,7 @@ check ca-examined "$JETOND" doctor
         78,
         &[
             "it belongs to uid 60078",
-            "nor to uid 60077",
+            "not to root or uid 60077",
             "chown 0 /etc/jeton/config.toml\n",
         ],
     );

@@ -129,7 +129,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
     let is_over = match judge(intent, &listed.keys, secret_of, tells_logins, now) {
         Verdict::Wait => {
             print_note(format!(
-                "the creation of {name} was interrupted, and there is no such key yet; for an hour after it every later 'jetond app' command looks for a key of this name, and deletes one that was not used"
+                "the creation of {name} was interrupted, and there is no such key yet; for an hour after it, every later 'jetond app' command looks for a key with this name and deletes it if it was not used"
             ));
             false
         }

@@ -152,7 +152,7 @@ pub(super) fn users(used_by: &[String]) -> String {
 /// Asks a person to confirm. Without a terminal the command line needs `--yes`.
 pub(super) fn confirm(what: &str, question: &str, nothing: &str) -> Result<(), Exit> {
     if !prompt::possible() {
-        let what = format!("{nothing}: there is no terminal to ask on; with --yes, {what}");
+        let what = format!("{nothing}: without a terminal this needs --yes; then {what}");
         return Err(fail(Exit::Usage, what));
     }
     print_note(what);

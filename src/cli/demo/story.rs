@@ -133,7 +133,7 @@ impl<'a> DemoScript<'a> {
     /// renews its token too, and an outage should hit the profile that the programs use.
     async fn make_application(&mut self) -> Result<(), String> {
         let teller = &mut self.teller;
-        teller.explain("The programs go on as if nothing were the matter.");
+        teller.explain("The programs continue and notice nothing.");
         teller.lines(&view::step(
             "Make another application. Its secret goes straight into the store.",
             &format!("jetond app create {NEW_APPLICATION} --enrol {NEW_PROFILE}"),

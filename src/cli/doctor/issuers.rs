@@ -149,7 +149,7 @@ async fn clusters(
         }
         ClusterVersions::Good(found) => Finding::ok(CHECK, found),
         ClusterVersions::Old(found) => {
-            let remedy = "have them upgraded before a key of a user is made";
+            let remedy = "upgrade them before you create a user's key";
             Finding::warn(CHECK, found).remedy(remedy.to_owned())
         }
         ClusterVersions::Unknown(found) => Finding::skip(CHECK, found),

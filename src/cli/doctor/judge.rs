@@ -109,7 +109,7 @@ pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {
                 .to_owned(),
             ),
             FolderUse::Sockets => Finding::fail(check, found).remedy(
-                "a socket works on its own host alone: --socket or XDG_RUNTIME_DIR on a local file system"
+                "a socket works only on its own host: set --socket or XDG_RUNTIME_DIR to a local file system"
                     .to_owned(),
             ),
         });

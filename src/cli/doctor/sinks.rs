@@ -99,7 +99,7 @@ mod tests {
         };
         let failed = said(
             SinkState::Failed,
-            Some("the token is no JWT; use format = \"raw\""),
+            Some("the token is not a JWT; use format = \"raw\""),
         );
         for (folder, said, verdict, words) in [
             (
@@ -112,7 +112,7 @@ mod tests {
                 folder(None, false),
                 Some(&failed),
                 "fail",
-                &["the token is no JWT", "use format"],
+                &["the token is not a JWT", "use format"],
             ),
             (folder(None, true), None, "warn", &["on a disk", "tmpfs"]),
             (

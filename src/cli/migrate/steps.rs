@@ -74,7 +74,7 @@ impl Migration<'_> {
             {
                 return Ok((copied, None));
             }
-            Ok(_) => "it is not what was written".to_owned(),
+            Ok(_) => "it differs from what was written".to_owned(),
             Err(error) => Causes(&error).to_string(),
         };
         self.undo(lock, &copied);

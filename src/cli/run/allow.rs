@@ -9,7 +9,7 @@ use crate::policy::{AllowedUsers, IdRange};
 use crate::settings::names::System;
 
 /// The error of the option without a command.
-pub(super) const WITHOUT_COMMAND: &str = "--allow is for the user of a command: jetond run --allow USER -- CMD; a daemon of its own lets in those whom the rules of its configuration name ([[profiles.NAME.allow]])";
+pub(super) const WITHOUT_COMMAND: &str = "--allow is for the user of a command: jetond run --allow USER -- CMD; a daemon without CMD serves the users in the rules of its configuration ([[profiles.NAME.allow]])";
 
 /// The file names of programs that start another one as a user whom their first argument names.
 const BY_NAME: [&str; 9] = [

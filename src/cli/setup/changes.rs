@@ -59,7 +59,7 @@ pub(super) fn apply(
             }
             let undo = line_of_undo(recipe, &address);
             print_note(format!(
-                "a part of it may be done; to restore what stood there: {undo}"
+                "a part of the change may have been made; to restore the previous configuration: {undo}"
             ));
             return Err(why.tell());
         }

@@ -15,7 +15,7 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
     let address = subject.address()?;
     if !address.path().is_empty() {
         return Err(Refusal::usage(
-            "docker asks its helper for the host alone: leave out the path of ADDRESS",
+            "docker sends its helper only the host: leave the path out of ADDRESS",
         ));
     }
     let helpers = serde_json::json!({ "credHelpers": { address.host(): "jeton" } });

@@ -93,7 +93,7 @@ fn amend(subject: &Subject<'_>, before: &mut FormerSettings) -> Result<(), Refus
 /// Parses the recorded settings.
 fn kept(before: &FormerSettings) -> Result<Section, Refusal> {
     serde_json::from_value(before.more.clone())
-        .map_err(|_| Refusal::config("what was kept of git's configuration cannot be read"))
+        .map_err(|_| Refusal::config("the saved copy of git's configuration cannot be read"))
 }
 
 fn apply(subject: &Subject<'_>, before: &FormerSettings) -> Result<Vec<String>, Refusal> {
@@ -144,7 +144,7 @@ fn undo(subject: &Subject<'_>, before: &FormerSettings) -> Result<Vec<String>, R
     }
     replace(&git, subject, &now, &wanted)?;
     Ok(vec![format!(
-        "git asks for {} what it asked before",
+        "for {}, git uses the helpers from before --apply again",
         subject.address()?
     )])
 }

@@ -86,7 +86,7 @@ impl KeptFile {
     fn before(&self) -> Result<Option<Vec<u8>>, Refusal> {
         let decode = |text: &String| BASE64_STANDARD.decode(text);
         let bytes = self.bytes.as_ref().map(decode).transpose();
-        bytes.map_err(|_| Refusal::config("what was kept of a file cannot be read"))
+        bytes.map_err(|_| Refusal::config("the saved copy of a file cannot be read"))
     }
 
     /// Restores the former content. Returns what was done, or `None` if the file had it already.
@@ -149,7 +149,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Refusal> {
     if !meta.is_file() || meta.len() > LARGEST {
         let path = path.display();
         return Err(Refusal::config(&format!(
-            "{path} is no regular file of at most {LARGEST} bytes, so what stands there cannot be kept; paste the lines yourself"
+            "{path} is not a regular file of at most {LARGEST} bytes, so its content cannot be saved for --undo; paste the lines yourself"
         )));
     }
     let bytes = fs::read(path).map_err(|error| Refusal::io(path, "read it", &error))?;

@@ -124,7 +124,7 @@ fn credentials(subject: &Subject<'_>) -> Result<[String; 8], Refusal> {
 fn view(kubectl: &Program) -> Result<View, Refusal> {
     let printed = kubectl.must(&["config", "view", "-o", "json"])?;
     serde_json::from_str(&printed).map_err(|_| {
-        Refusal::config("'kubectl config view -o json' printed what is not understood")
+        Refusal::config("the output of 'kubectl config view -o json' cannot be parsed")
     })
 }
 
@@ -175,7 +175,7 @@ fn apply(subject: &Subject<'_>, _: &FormerSettings) -> Result<Vec<String>, Refus
 fn undo(subject: &Subject<'_>, before: &FormerSettings) -> Result<Vec<String>, Refusal> {
     let kubectl = program::find("kubectl", subject.env)?;
     let bound: Bound = serde_json::from_value(before.more.clone())
-        .map_err(|_| Refusal::config("what was kept of kubeconfig cannot be read"))?;
+        .map_err(|_| Refusal::config("the saved copy of kubeconfig cannot be read"))?;
     let now = view(&kubectl)?;
     let mut done = vec![];
     for (context, user) in &bound.contexts {

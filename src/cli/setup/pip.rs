@@ -124,7 +124,7 @@ fn apply(subject: &Subject<'_>, _: &FormerSettings) -> Result<Vec<String>, Refus
 fn undo(subject: &Subject<'_>, before: &FormerSettings) -> Result<Vec<String>, Refusal> {
     let pip = find(subject)?;
     let values: Values = serde_json::from_value(before.more.clone())
-        .map_err(|_| Refusal::config("what was kept of pip's configuration cannot be read"))?;
+        .map_err(|_| Refusal::config("the saved copy of pip's configuration cannot be read"))?;
     let mut done = vec![];
     for (key, value) in KEYS.into_iter().zip(values.0) {
         match value {

@@ -84,7 +84,7 @@ const PROFILE: &[Key<ProfileDraft>] = &[
     key("proxy", "\"http://HOST:PORT\" or \"environment\"", "no proxy", "the proxy to the issuer; \"environment\" takes HTTPS_PROXY", |r, f, d| {
         set(&mut d.proxy, r.parsed(f, Proxy::parse));
     }),
-    key("client-certificate", "{ cert = \"PATH\", key = \"PATH\" }", "none", "the certificate (PEM) to show to the issuer, and its key", |r, f, d| {
+    key("client-certificate", "{ cert = \"PATH\", key = \"PATH\" }", "none", "the client certificate (PEM) for the issuer, and its key", |r, f, d| {
         let mut pair = CertificateDraft::default();
         r.table_of(f, CERTIFICATE, &mut pair);
         d.client_certificate = pair.cert.zip(pair.key).map(|(cert, key)| ClientCertificate { cert, key });
@@ -92,16 +92,16 @@ const PROFILE: &[Key<ProfileDraft>] = &[
     key("keep-warm", "true or false", "false", "refresh the token even while no program asks for it", |r, f, d| {
         set(&mut d.keep_warm, r.flag(f));
     }),
-    key("reissue", "\"normal\", \"same-until-expiry\" or \"kills-old\"", "\"normal\"", "what the issuer does when it is asked while its last token is valid; with the other two values, tokens are refreshed late", |r, f, d| {
+    key("reissue", "\"normal\", \"same-until-expiry\" or \"kills-old\"", "\"normal\"", "what the issuer does with a request while its last token is still valid; with \"same-until-expiry\" and \"kills-old\", Jeton refreshes late", |r, f, d| {
         set(&mut d.reissue, r.one_of(f, &[Reissue::Normal, Reissue::SameUntilExpiry, Reissue::KillsOld].map(|reissue| (reissue.as_str(), reissue)), &[]));
     }),
     key("lifetime", "a time, as \"1h\"", "what the issuer states", "how long a token is valid, in place of what the issuer states; a JWT is never valid beyond its own expiry", |r, f, d| {
         d.lifetime = r.parsed(f, span::parse);
     }),
-    key("rotate-every", "a time, as \"30d\"", "never", "the age at which its key is rotated, less up to a tenth; at least four token lifetimes and a day", |r, f, d| {
+    key("rotate-every", "a time, as \"30d\"", "never", "the age at which the key is rotated (up to a tenth earlier); at least four token lifetimes and one day", |r, f, d| {
         d.rotation.every = r.parsed(f, span::parse);
     }),
-    key("rotate-grace", "a time, as \"7d\"", "\"7d\"", "how long an old key is kept where the issuer does not tell whether it is used", |r, f, d| {
+    key("rotate-grace", "a time, as \"7d\"", "\"7d\"", "how long an old key is kept if the issuer does not report whether it is used", |r, f, d| {
         set(&mut d.rotation.grace, r.parsed(f, span::parse));
     }),
     key("shared", "true or false", "false", "whether another machine uses the same key, so that a rotation keeps the old one", |r, f, d| {

@@ -49,7 +49,7 @@ pub(super) const SINK: &[Key<SinkDraft>] = &[
     key("mode", "an octal number in a string, as \"0640\"", "\"0600\"", "who can read the file: others never get more than that", |r, f, d| {
         d.mode = r.text(f).and_then(|text| mode(r, f, text));
     }),
-    key("owner", "a user's name or number", "the daemon's user", "whose the file is, if the daemon is root", |r, f, d| {
+    key("owner", "a user's name or number", "the daemon's user", "the owner of the file; only a daemon of root can set it", |r, f, d| {
         d.owner = r.owner(f);
     }),
     key("group", "a group's name or number", "what the folder gives", "the group of the file, one of the daemon's own", |r, f, d| {

@@ -44,7 +44,7 @@ pub(super) const SECRET: &[Key<Option<SecretSource>>] = &[
     key("systemd-credential", "a name", ANOTHER, "the credential that systemd passes to the service under this name (LoadCredential=)", |r, f, d| {
         *d = r.checked(f, credential_name).map(SecretSource::SystemdCredential);
     }),
-    key("command", "an array of strings, the first an absolute path", ANOTHER, "the command that prints the client secret: without a shell, and by a user's daemon alone", |r, f, d| {
+    key("command", "an array of strings, the first an absolute path", ANOTHER, "the command that prints the client secret; runs without a shell, and only in a user's daemon", |r, f, d| {
         *d = r.command(f).map(SecretSource::Command);
     }),
 ];

@@ -23,7 +23,7 @@ impl Reloading {
         let socket = self.served.follow(&config).await;
         let restart_needed = socket == SocketModeChange::Restart;
         if restart_needed && !self.logged_restart {
-            warn!("restart needed: another [socket] mode or group is not taken up by a reload");
+            warn!("restart needed: a reload does not apply a changed [socket] mode or group");
         }
         self.logged_restart = restart_needed;
         Reloaded {

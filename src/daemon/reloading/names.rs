@@ -28,7 +28,7 @@ impl Reloading {
         let all = config.named().filter(|named| named.doubt().is_some());
         let more = all.count().saturating_sub(config.doubts.len());
         if more > 0 {
-            warn!(more, "further names have no certain number");
+            warn!(more, "further user or group names have no known ID");
         }
     }
 
@@ -107,7 +107,7 @@ impl Reloading {
             match is.id() {
                 Some(number) => info!(name = %is.name(), number, "the machine knows this name now"),
                 None => {
-                    warn!(name = %is.name(), "the machine no longer knows this name, whose rules are off");
+                    warn!(name = %is.name(), "this machine no longer knows this user or group; its rules are inactive");
                 }
             }
         }

@@ -162,7 +162,7 @@ impl Driver {
         let (notes, family) = journal::notes(&journal).ok_or_else(|| {
             unclear(
                 &journal,
-                "its journal has a word that this program does not know",
+                "its journal contains a value that this version does not know",
             )
         })?;
         Ok(Some(LeftoverRotation::Overlap {

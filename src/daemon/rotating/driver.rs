@@ -249,7 +249,7 @@ impl Driver {
         let step = step_texts::ended(machine.notes(), end, self.hindrance.what());
         let needs_human = matches!(end, End::NeedsHuman);
         match needs_human {
-            true => warn!(sentence = step.sentence, "the rotation needs a person"),
+            true => warn!(sentence = step.sentence, "the rotation needs a manual step"),
             false => info!(sentence = step.sentence, "rotation ends"),
         }
         self.open.tell(step, needs_human);

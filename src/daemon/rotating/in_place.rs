@@ -120,7 +120,7 @@ impl Driver {
         let step = step_texts::ended(&self.name, notes, end, &self.exchange);
         let needs_human = end == InPlaceEnd::NeedsHuman;
         match needs_human {
-            true => warn!(sentence = step.sentence, "the rotation needs a person"),
+            true => warn!(sentence = step.sentence, "the rotation needs a manual step"),
             false => info!(sentence = step.sentence, "rotation ends"),
         }
         self.open.tell(step, needs_human);

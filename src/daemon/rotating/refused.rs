@@ -69,11 +69,11 @@ impl fmt::Display for RotationRefused {
                 "another daemon on this machine drives a rotation of this key; ask that daemon, or try again when it has ended",
             ),
             Self::NeedsHuman { why, keys } if keys.is_empty() => {
-                write!(f, "an earlier rotation needs a person: {why}")
+                write!(f, "an earlier rotation needs a manual step: {why}")
             }
             Self::NeedsHuman { why, keys } => write!(
                 f,
-                "an earlier rotation needs a person: {why}; look for these keys at the issuer: {}",
+                "an earlier rotation needs a manual step: {why}; look for these keys at the issuer: {}",
                 keys.join(", ")
             ),
             Self::OfOneCommand => f.write_str(

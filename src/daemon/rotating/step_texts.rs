@@ -259,10 +259,10 @@ fn because(refusal: &StartRefusal, new: &str, what: Option<&str>) -> String {
             )
         }
         StartRefusal::NoRoom(keys) if keys.is_empty() => {
-            "there is no room for one key more, and profiles here use all that there are".to_owned()
+            "the user has the maximum number of keys, and profiles on this machine use all of them".to_owned()
         }
         StartRefusal::NoRoom(keys) => format!(
-            "there is no room for one key more; delete one that nothing uses first: of those that no profile here uses, the longest unused come first: {}",
+            "the user has the maximum number of keys; delete an unused one first. Keys that no profile here uses, longest unused first: {}",
             keys.join(", ")
         ),
         StartRefusal::NameTaken => format!("a key has the name {new} already; try again"),

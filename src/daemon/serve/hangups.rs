@@ -85,7 +85,9 @@ mod linux {
                 .map_err(std::io::Error::from)
                 .and_then(register);
             made.map(Self)
-                .inspect_err(|error| warn!(%error, "a watcher that is gone is noticed late"))
+                .inspect_err(
+                    |error| warn!(%error, "cannot detect at once that a watcher has disconnected"),
+                )
                 .ok()
         }
 

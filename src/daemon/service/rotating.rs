@@ -190,7 +190,7 @@ impl RotationFeed {
             Some(RotationEnd::Done) => (Some(None), Some(StepEnd::Done)),
             Some(RotationEnd::Kept) => (Some(None), Some(StepEnd::Kept)),
             Some(RotationEnd::NeedsHuman) => {
-                let problem = failed(Code::NeedsHuman, "the rotation needs a person");
+                let problem = failed(Code::NeedsHuman, "the rotation needs a manual step");
                 (Some(Some(problem)), Some(StepEnd::NeedsHuman))
             }
             Some(RotationEnd::Failed) => {

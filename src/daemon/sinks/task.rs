@@ -213,7 +213,7 @@ impl Task {
             info!(%profile, %path, "the file is written again");
         }
         if !is_in_memory && !self.shown.on_disk {
-            warn!(%profile, %path, "the file with the token is on a disk, where what was deleted may be read again; a folder on a tmpfs, such as the one of the socket, is better");
+            warn!(%profile, %path, "the token file is on a disk, where deleted data can be recovered; use a folder on a tmpfs, such as the socket's");
         }
         (self.rewrite, self.reremove) = (None, None);
         self.is_anothers = false;

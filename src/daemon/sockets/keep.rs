@@ -96,7 +96,7 @@ impl Sockets {
                 () = tokio::time::sleep(FLOOR), if is_new => {}
                 () = tokio::time::sleep(QUIET), if removals.is_on() => {
                     if let Some(times) = removals.end_if_quiet(clock.now().boot).filter(|times| *times > 1) {
-                        info!(times, "the sockets are no longer removed repeatedly");
+                        info!(times, "the repeated removals of the sockets have stopped");
                     }
                     continue;
                 }

@@ -117,7 +117,7 @@ fn set(place: SocketSpec<'_>, bound: &BoundSocket) -> Result<(), ListenError> {
 /// Logs a warning if a folder above the socket keeps out users that the mode admits.
 pub(in crate::daemon) fn warn_of_barrier(socket: &Path, mode: SocketMode) {
     if let Some(folder) = trust::barrier(socket, sharing(mode)) {
-        warn!(folder = %folder.display(), mode = mode.as_str(), "users that the socket's mode lets in do not get through this folder; choose another place with --socket");
+        warn!(folder = %folder.display(), mode = mode.as_str(), "the socket's mode allows users whom this folder blocks; choose another path with --socket");
     }
 }
 

@@ -95,7 +95,7 @@ fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
         return Err(GRAMMAR.wrong("there is no such operation"));
     }
     let profile = profile.map(ProfileName::parse).transpose();
-    let profile = profile.map_err(|_| GRAMMAR.wrong("this is no profile's name"))?;
+    let profile = profile.map_err(|_| GRAMMAR.wrong("this is not a valid profile name"))?;
     let reads = matches!(
         operation,
         Operation::Get | Operation::Store | Operation::Erase

@@ -77,7 +77,7 @@ fn parse(call: &Call<'_>) -> Result<NextStep, Usage> {
     let args = GRAMMAR.read(call)?;
     let info = info(call)?;
     if info.kind.is_some_and(|kind| kind != "ExecCredential") {
-        return Err(GRAMMAR.wrong("KUBERNETES_EXEC_INFO is no ExecCredential"));
+        return Err(GRAMMAR.wrong("KUBERNETES_EXEC_INFO does not contain an ExecCredential"));
     }
     let version = match info.api_version.as_deref() {
         None | Some(V1) => V1,

@@ -463,7 +463,7 @@ mod tests {
             ("https://git.example/../evil", "more than one way"),
             ("http://evil.example", "only https is possible"),
             ("file:///evil", "only https is possible"),
-            ("exec:evil", "the port is no number"),
+            ("exec:evil", "the port is not a number"),
         ] {
             let parsed = parse(&run(&["explain", address]));
             let NextStep::Answer(Instruction::Done(reply)) = parsed else {

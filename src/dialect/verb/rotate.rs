@@ -123,7 +123,7 @@ fn confirmation(args: &Args<'_>, run: &Invocation) -> Result<Option<String>, Usa
             Ok(Some(prompt))
         }
         None => Err(GRAMMAR.wrong(
-            "--in-place revokes the old secret at once, and there is no terminal to ask at: add --yes",
+            "--in-place revokes the old secret at once and needs a confirmation: without a terminal, add --yes",
         )),
     }
 }

@@ -181,10 +181,10 @@ fn an_invalid_encrypted_record_is_refused_with_the_reason() {
         ),
         (
             ours(b"{\"client_secret\":\"canary\"}"),
-            "whose record it is",
+            "does not name its profile",
         ),
-        (ours(b"{\"profile\":\"NOBODY\"}"), "no profile"),
-        (ours(b"canary"), "whose record it is"),
+        (ours(b"{\"profile\":\"NOBODY\"}"), "an invalid profile"),
+        (ours(b"canary"), "does not name its profile"),
         (ours(b"{\"profile\":\"a\",\"version\":99}"), "of version 99"),
         (
             ours(b"{\"profile\":\"a\",\"version\":2}"),

@@ -110,7 +110,7 @@ impl fmt::Display for SourceError {
                 )
             }
             Self::Invalid(part, why) => {
-                write!(f, "what its source gives is no {}: {why}", part.noun())
+                write!(f, "its source returned an invalid {}: {why}", part.noun())
             }
             Self::Around(part, around) => write!(
                 f,

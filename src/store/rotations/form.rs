@@ -103,7 +103,7 @@ pub(super) fn parse(json: &[u8], profile: &ProfileName) -> Result<RotationJourna
         return Err(unclear("it is of another profile"));
     }
     form.parse()
-        .ok_or_else(|| unclear("it has a word that this program does not know"))
+        .ok_or_else(|| unclear("it contains a value that this version does not know"))
 }
 
 // === impl Form ===

@@ -161,7 +161,7 @@ fn a_key_readable_by_others_through_an_access_list_is_refused() {
         assert_eq!(read.is_ok(), good, "{named}");
         let Err(error) = read else { continue };
         assert!(
-            error.what().contains("an access list lets in others"),
+            error.what().contains("an access list grants others access"),
             "{error}"
         );
         let remedy = error.remedy().unwrap();

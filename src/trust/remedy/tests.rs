@@ -126,7 +126,7 @@ fn the_remedy_for_a_private_path_removes_access_unless_it_is_shared() {
             0o644,
             false,
             Purpose::Secret,
-            "chmod 600 /s/credentials/a.json, and replace the secret if somebody may have read it"
+            "chmod 600 /s/credentials/a.json, and replace the secret if another user may have read it"
                 .to_owned(),
         ),
         (

@@ -292,7 +292,7 @@ fn is_whole(place: &KillEnv) -> bool {
     secrets.any(|secret| place.gets_token(FIRST, &secret))
 }
 
-/// Returns whether the daemon says that the rotation needs a person. Only one in place may.
+/// Returns whether the daemon says that the rotation needs a manual step. Only one in place may.
 fn needs_human(place: &KillEnv, mode: &Mode) -> bool {
     if !mode.is_in_place {
         return false;

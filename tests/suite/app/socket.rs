@@ -213,7 +213,7 @@ fn app_list_without_a_token_prints_the_message_of_jeton_token() {
     assert_eq!(refused.code, 75, "{refused:?}");
     // The message is that of `jeton token`. It depends on whether an attempt is running when the wait ends.
     let running = refused.stderr.contains("has not answered yet");
-    let between = refused.stderr.contains("no valid token is held");
+    let between = refused.stderr.contains("there is no valid token");
     assert!(running || between, "{refused:?}");
     env.stop(&mut daemon);
 }

@@ -296,7 +296,7 @@ fn a_file_with_unexpected_content_imports_nothing() {
     ] {
         let mut content = good.clone();
         content["profiles"][0][field] = more;
-        refuse(&sealed(&other, &content), "more than a credential");
+        refuse(&sealed(&other, &content), "an unexpected field");
     }
     let mut later = good.clone();
     later["version"] = json!(2);

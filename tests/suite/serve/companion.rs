@@ -120,7 +120,7 @@ fn a_failing_issuer_exits_75() {
         (0, "", "")
     );
     assert_eq!(env.jeton(&["refresh"]).code, 0);
-    refused(&env.jeton(&["refresh"]), 75, "once in 10 s");
+    refused(&env.jeton(&["refresh"]), 75, "at most one in 10 s");
     env.stop(&mut daemon);
 }
 

@@ -213,21 +213,21 @@ fn a_private_groups_write_access_is_trusted() {
                 nsswitch: "passwd: files sss\ngroup: files\n",
                 ..LISTS
             },
-            Some("sss may know more members of it"),
+            Some("sss may list further members"),
         ),
         (
             NameLists {
                 nsswitch: "passwd: files\ngroup: files ldap\n",
                 ..LISTS
             },
-            Some("ldap may know more members of it"),
+            Some("ldap may list further members"),
         ),
         (
             NameLists {
                 nsswitch: "passwd: winbind files\n",
                 ..LISTS
             },
-            Some("winbind may know more members of it"),
+            Some("winbind may list further members"),
         ),
         (
             NameLists {
@@ -235,7 +235,7 @@ fn a_private_groups_write_access_is_trusted() {
                 nsswitch: "passwd: compat\n",
                 ..LISTS
             },
-            Some("NIS may know more members of it"),
+            Some("NIS may list further members"),
         ),
         // Each check reads the lists again.
         (LISTS, None),
@@ -317,7 +317,10 @@ fn world_writable_paths_and_access_lists_are_not_private() {
             continue;
         }
         assert_eq!(found(&path).0 & 0o020, 0o020);
-        assert_says(&place.check(LISTS), Some("an access list lets in others"));
+        assert_says(
+            &place.check(LISTS),
+            Some("an access list grants others access"),
+        );
         rustix::fs::removexattr(&path, name).unwrap();
         chmod(&path, 0o775);
         assert_says(&place.check(LISTS), None);

@@ -121,7 +121,7 @@ fn the_socket_group_must_be_a_group_of_the_daemons_user() {
     let mut daemon = env.start_command(ALICE.command(&env, &jetond.program, &["run"]));
     assert_eq!(found(&daemon.socket), (0o660, ALICE.uid, TEAM));
     // Only Alice can enter the runtime folder, so other users cannot reach the socket. The log reports that.
-    daemon.wait_for_log("do not get through this folder");
+    daemon.wait_for_log("users whom this folder blocks");
     env.stop(&mut daemon);
 }
 

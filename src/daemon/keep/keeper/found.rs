@@ -27,7 +27,7 @@ impl Keeper {
             info!("the credential was replaced");
         }
         if !waited && self.credentials.next_look().is_some() {
-            debug!("the client ID has changed and its secret has not; waiting for the rest");
+            debug!("the client ID has changed but the secret has not; waiting for the new secret");
         }
         self.execute(decision);
     }

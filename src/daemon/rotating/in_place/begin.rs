@@ -27,7 +27,7 @@ impl Driver {
     ) -> Result<PreparedRotation, RotationRefused> {
         let Some((notes, family)) = journal::notes(journal) else {
             return Err(RotationRefused::NeedsHuman {
-                why: "its journal has a word that this program does not know".to_owned(),
+                why: "its journal contains a value that this version does not know".to_owned(),
                 keys: journal.former.name.clone().into_iter().collect(),
             });
         };
@@ -96,7 +96,7 @@ impl Driver {
             Leftover::Begun(notes) => {
                 info!(
                     rotation = notes.rotation.as_str(),
-                    "rotation in place goes on without its journal"
+                    "the in-place rotation continues without its journal"
                 );
                 if !self.note_in_place(&notes).await {
                     debug!("the journal cannot be written now");

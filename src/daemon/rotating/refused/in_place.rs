@@ -109,7 +109,7 @@ impl fmt::Display for InPlaceRefused {
                 lifetime.as_secs()
             ),
             Self::NoToken => f.write_str(
-                "there is no valid token to manage the key with; name a profile of the same user that has one with --with PROFILE",
+                "no valid token can manage the key; name another profile of the same user: --with PROFILE",
             ),
             Self::NoList(why) => write!(f, "the control plane does not show its keys: {why}"),
             Self::MayNotManage => f.write_str(

@@ -72,7 +72,7 @@ impl<'a> Message<'a> {
         };
         match once.replace(value) {
             None => Ok(()),
-            Some(_) => Err(InvalidMessage("a line of it is there twice")),
+            Some(_) => Err(InvalidMessage("it has the same key twice")),
         }
     }
 

@@ -155,7 +155,7 @@ fn of_reason(reason: CertificateProblem, has_ca_file: bool) -> CertificatePhrase
             "unknown issuer; the CA file has this certificate, which is not self-signed, and lacks the one of the CA that signed it"
         }
         (Is::NotByCa, _) => {
-            "it is signed by a certificate in the CA file that is no CA (basicConstraints = CA:FALSE)"
+            "the certificate in the CA file that signed it is not a CA's (basicConstraints = CA:FALSE)"
         }
         (Is::ExpiredAbove, _) => {
             return CertificatePhrase::Other(
@@ -179,7 +179,9 @@ fn of_library(error: &webpki::Error, has_ca_file: bool) -> Option<CertificatePhr
         Is::CaUsedAsEndEntity => {
             "it is the certificate of a CA itself; if it is meant to be, name exactly this certificate: --ca-file (jetond add), or ca-file in the profile"
         }
-        Is::EndEntityUsedAsCa => "what signed it is no CA (basicConstraints = CA:FALSE)",
+        Is::EndEntityUsedAsCa => {
+            "the certificate that signed it is not a CA's (basicConstraints = CA:FALSE)"
+        }
         Is::UnsupportedCertVersion => {
             "it is of version 1 (X.509v1), and so without a subject alternative name: have it issued as version 3"
         }

@@ -383,7 +383,7 @@ async fn a_trusted_self_signed_certificate_must_pass_all_other_checks() {
 async fn a_self_signed_certificate_without_ca_flag_signs_no_other() {
     let (untrusted, why) = (
         FaultKind::TlsUntrusted,
-        "signed by a certificate in the CA file that is no CA",
+        "the certificate in the CA file that signed it is not a CA's",
     );
     for is_ca in [IsCa::NoCa, IsCa::ExplicitNoCa] {
         let mut params_of_it = params("no CA");
@@ -515,7 +515,7 @@ async fn each_reason_for_an_untrusted_issuer_is_reported() {
             &signed(&server, &no_ca, &[&no_ca]),
             der(&root),
             untrusted,
-            "what signed it is no CA",
+            "the certificate that signed it is not a CA's",
         ),
         (
             &one,

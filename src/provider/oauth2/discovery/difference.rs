@@ -41,7 +41,7 @@ pub(super) fn explain(named: &str, issuer: &EndpointUrl) -> (Informativeness, St
     let scheme = |text: &str| text.split_once("://").map(|(_, rest)| rest.to_owned());
     if scheme(&named) == scheme(&configured) {
         return similar(
-            "the two differ in http and https, which is so behind a proxy if the issuer does not know its own address; have that fixed there, or set token-url",
+            "the two differ only in http and https: behind a proxy, the issuer may not know its public address; fix that at the issuer, or set token-url",
         );
     }
     let what = format!(
@@ -87,7 +87,7 @@ mod tests {
             (
                 "https://idp.example/realms/x",
                 "http://idp.example/realms/x",
-                "differ in http and https",
+                "differ only in http and https",
             ),
         ] {
             let issuer = EndpointUrl::issuer(configured).unwrap();

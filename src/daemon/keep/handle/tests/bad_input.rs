@@ -162,7 +162,7 @@ async fn a_failed_refresh_mentions_the_held_token_only_if_one_is_held() {
                 "{is_stated}: {text}"
             );
             assert_eq!(
-                text.contains("no valid token is held"),
+                text.contains("there is no valid token"),
                 !is_held,
                 "{is_stated}: {text}"
             );
