@@ -13,15 +13,17 @@ use crate::tools::{MissingProgram, Test, program};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     // Older versions need a daemon of their own for a login, but not for a logout.
-    ("docker_logs_out_without_a_word", || {
+    ("docker_logout_prints_no_error", || {
         tried("docker", ".docker/config.json", |_, _, _| {})
     }),
-    ("podman_logs_in_at_an_address_of_ours_alone", || {
-        tried("podman", "auth.json", logs_in)
-    }),
-    ("skopeo_logs_in_at_an_address_of_ours_alone", || {
-        tried("skopeo", "auth.json", logs_in)
-    }),
+    (
+        "podman_login_succeeds_only_at_an_address_of_a_profile",
+        || tried("podman", "auth.json", logs_in),
+    ),
+    (
+        "skopeo_login_succeeds_only_at_an_address_of_a_profile",
+        || tried("skopeo", "auth.json", logs_in),
+    ),
 ];
 
 /// The password typed for the registry.
