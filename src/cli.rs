@@ -90,8 +90,7 @@ enum Command {
     App(Box<app::AppArgs>),
     /// Forget a profile and its credential
     Remove(remove::RemoveArgs),
-    /// Move a profile's credential to another store: copy it, read it back, get a token with it, switch, remove the old
-    /// copy
+    /// Move a profile's credential to another store: copy, read back, prove with a token, switch, remove the old copy
     Migrate(migrate::MigrateArgs),
     /// Create a store of encrypted credentials (age), which a passphrase unlocks; existing profiles stay where they are
     EncryptStore(encrypt_store::EncryptStoreArgs),

@@ -377,7 +377,7 @@ mod tests {
             (
                 &fixture("client-v1.pem"),
                 &key,
-                "/us.pem is of version 1",
+                "/us.pem has version 1",
                 false,
             ),
             (

@@ -85,7 +85,7 @@ fn a_removal_needs_a_confirmation() {
     let refused = env.jetond(&["remove", "a"]);
     assert_eq!((refused.code, refused.stdout.as_str()), (64, ""));
     for part in [
-        "nothing is removed: there is no terminal",
+        "nothing is removed: without a terminal this needs --yes",
         "--yes",
         env.config().to_str().unwrap(),
         env.record("a").to_str().unwrap(),

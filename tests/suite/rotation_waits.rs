@@ -109,9 +109,15 @@ fn a_second_daemon_continues_a_rotation_only_after_the_first_daemon_ends() {
     env.token(&second, "batch");
     let rotated = env.jeton(&["rotate", "batch"]);
     assert_eq!(rotated.code, 0, "{rotated:?}");
-    let target = "/v1/profiles/batch/rotate";
-    let refused = env.request(&second.admin, "POST", target, &[], b"{\"wait\":true}");
-    assert!(refused.text().contains("another daemon"), "{refused:?}");
+    let mut command = env.command(JETON);
+    command
+        .args(["rotate", "batch", "--wait"])
+        .env("JETON_SOCKET", &second.socket)
+        .env("JETON_ADMIN_SOCKET", &second.admin);
+    let refused = env.finish("jeton at the second daemon", command, b"", false);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    let says = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(says.contains("another daemon"), "{refused:?}");
     assert_eq!(env.sandbox().applications().len(), 3);
 
     first.signal(Signal::KILL);
@@ -186,7 +192,7 @@ fn a_rotation_waits_for_a_locked_keyring_and_status_shows_the_wait() {
     bus.lock();
     let finishing = Caller::of(&env, &daemon, &["rotate", "research", "--finish"]);
     wait_until("the wait for the keyring", || {
-        detail(&env, &daemon, "research").contains("it is locked")
+        detail(&env, &daemon, "research").contains("its stored credential cannot be read now")
     });
     let waits = status(&env, &daemon, "research");
     assert!(waits["rotation"]["waits_since"].is_u64(), "{waits}");

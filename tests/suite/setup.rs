@@ -138,7 +138,7 @@ fn the_printed_lines_use_the_profile_that_has_the_address() {
         ),
         (&["curl", "git.example", "--jeton", "jeton"], "absolute"),
         (&["curl", "git.example", "--apply"], "has no command"),
-        (&["socket", "git.example"], "alone"),
+        (&["socket", "git.example"], "takes only --config"),
     ] {
         let refused = setup(&env, args);
         assert_eq!(

@@ -300,6 +300,9 @@ fn a_removal_deletes_the_binding() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs::set_permissions(binding(&env), mode).unwrap();
     let checked = env.jetond(&["check"]);
-    let says = format!("{}: no profile of ", binding(&env).display());
+    let says = format!(
+        "{}: this file records a credential source that no profile of ",
+        binding(&env).display()
+    );
     assert!(checked.stderr.contains(&says), "{checked:?}");
 }

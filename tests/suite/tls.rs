@@ -239,7 +239,7 @@ fn a_mismatched_client_certificate_and_key_are_reported() {
     let old = file("v1.pem", include_str!("../fixtures/tls/client-v1.pem"));
     for (cert, why) in [
         (&another, "do not belong together"),
-        (&old, "is of version 1 (X.509v1)"),
+        (&old, "has version 1 (X.509v1)"),
     ] {
         let shown = [
             "--ca-file",

@@ -141,7 +141,11 @@ pub(crate) fn ask_on(
 ) -> Response {
     let request =
         format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
+    // A refused user's connection is closed soon, perhaps before a slow test has sent the request. The answer is there.
+    match stream.write_all(request.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        written => written.unwrap(),
+    }
     let response = http::read_response(stream).unwrap();
     let asked = response.status == 200 && target.ends_with("/token");
     env.add_output("an answer to another user", &response.body, asked);
