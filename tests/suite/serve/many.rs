@@ -35,16 +35,20 @@ fn a_reload_of_many_profiles_uses_few_threads_and_no_extra_memory() {
     fs::write(env.config(), config).unwrap();
     let mut daemon = env.start();
     let pid = daemon.child.id();
+    // The sandbox grants a token before the daemon holds it.
     wait_until("every profile to hold a token", || {
-        env.sandbox().stats().granted >= PROFILES as u64
+        let status = env.jeton(&["status", "--json"]).stdout;
+        status.matches("\"fresh\"").count() == PROFILES
     });
     let reload = || {
         let output = env.jeton(&["reload"]);
         let unchanged = "0 added, 0 removed, 0 changed, 300 unchanged";
         assert!(output.stdout.contains(unchanged), "{output:?}");
     };
-    // After this reload, the threads of the start have ended.
-    reload();
+    // After these reloads, the threads of the start have ended, and the allocator has what a reload needs.
+    for _ in 0..3 {
+        reload();
+    }
     let (threads, memory) = (state(pid, "Threads"), state(pid, "RssAnon"));
     let over = AtomicBool::new(false);
     let most = thread::scope(|scope| {
@@ -56,7 +60,7 @@ fn a_reload_of_many_profiles_uses_few_threads_and_no_extra_memory() {
             }
             most
         });
-        for _ in 0..5 {
+        for _ in 0..20 {
             reload();
         }
         over.store(true, Ordering::SeqCst);
@@ -67,6 +71,7 @@ fn a_reload_of_many_profiles_uses_few_threads_and_no_extra_memory() {
         most <= threads + THREADS,
         "{threads} and then {most} threads"
     );
-    assert!(more < 1_024, "{memory} KiB, and then {more} KiB more");
+    // The allocator keeps up to one configuration more. What each reload leaks would show twenty times.
+    assert!(more < 2_048, "{memory} KiB, and then {more} KiB more");
     env.stop(&mut daemon);
 }
