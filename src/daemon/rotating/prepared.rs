@@ -1,4 +1,4 @@
-//! The start of a rotation, its state machine or why there is none, and what the end of its task means.
+//! The start of a rotation: its state machine, or the reason why it does not start; and the outcome of its task.
 
 use super::refused::RotationRefused;
 use crate::rotation::{InPlace, Overlap};

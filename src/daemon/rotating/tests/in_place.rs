@@ -275,7 +275,7 @@ async fn a_rotation_with_a_revoked_token_needs_a_person_and_writes_nothing_more(
     assert!(shown.needs_human && !shown.is_switched, "{shown:?}");
     assert_eq!(world.secret(), before);
     assert!(matches!(world.journal(), RotationRead::Begun(_)));
-    // A reload does not send the rejected secret again; another one is judged anew.
+    // A reload does not send the rejected secret again. It tries another one.
     let asked = || world.issuer.asked.load(Ordering::SeqCst);
     let so_far = asked();
     let again = process.judged_again(&world).await;
